@@ -1,0 +1,5 @@
+//! Commands and their answers, and the socket they travel over.
+
+pub mod types;
+
+pub use types::*;

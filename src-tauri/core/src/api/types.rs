@@ -1,0 +1,403 @@
+//! The answers of every command: plain types of their own, so that the engine can change and scripts need not.
+//! Field names are a promise (docs/cli.md); fields are added, never taken away.
+
+use crate::session::Problem;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A command that could not be done. `code` is stable; `message` says what, `hint` what to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    pub code: String,
+    pub message: String,
+    pub hint: String,
+}
+
+impl ApiError {
+    pub fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), hint: hint.into() }
+    }
+}
+
+/// Every command there is. One list: the socket, the tray app and the command line all speak it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cmd", rename_all = "snake_case")]
+pub enum Request {
+    Status,
+    Doctor,
+    Device,
+    Devices,
+    /// Adds the device of a pairing code or a plain Syncthing device ID.
+    Pair { code: String },
+    /// Says yes to a device that asks or is proposed. `id` may be a device's name or the start of its id.
+    Accept { id: String },
+    /// Says no to a device that asks.
+    Dismiss { id: String },
+    /// Renames this device, or another one as it is shown here.
+    Rename { id: Option<String>, name: String },
+    Unpair { id: String },
+    Tools,
+    ToolSwitch { tool: String, on: bool },
+    Projects,
+    ProjectMap { key: String, dir: PathBuf },
+    ProjectExclude { key: String, excluded: bool },
+    Sessions { #[serde(default)] filter: SessionFilter },
+    Show { session: String },
+    /// Where and how to go on with a session.
+    Resume { session: String },
+    Splits,
+    Plan,
+    History { session: Option<String> },
+    Export { session: String, format: ExportFormat, dir: Option<PathBuf> },
+    Journal { session: String },
+    /// Lets what a guard held go through: the user has seen it.
+    Release { what: String },
+    Pause,
+    Continue,
+    Stop,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFilter {
+    pub tool: Option<String>,
+    pub project: Option<String>,
+    pub device: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    Markdown,
+    Json,
+    Native,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// `running`, `paused`, `importing`, `stopping`, `stopped` (no engine runs on this home).
+    pub engine: String,
+    pub syncthing: SyncthingStatus,
+    /// What is on its way right now.
+    pub moving: Moving,
+    pub waiting: Vec<Waiting>,
+    pub held: Vec<Held>,
+    /// How many sessions went two ways.
+    pub splits: u64,
+    /// Sessions that are open on a device at this moment.
+    pub live: Vec<LiveSession>,
+    pub problems: Vec<Problem>,
+    pub sessions: u64,
+    pub device: String,
+    pub paired: u64,
+    pub connected: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SyncthingStatus {
+    /// `starting`, `running`, `restarting`, `missing`, `failed`, `stopped`.
+    pub state: String,
+    pub version: Option<String>,
+    pub pid: Option<u32>,
+    pub addresses: Vec<String>,
+    /// Why, where it does not run.
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moving {
+    /// Sessions of the first import: done and all. Both 0 when there is none.
+    pub import_done: u64,
+    pub import_total: u64,
+    pub import_bytes: u64,
+    /// Sessions queued to be looked at.
+    pub queued: u64,
+    /// Bytes other devices still need from here, and we from them.
+    pub out_bytes: u64,
+    pub in_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub session: String,
+    pub tool: String,
+    pub title: String,
+    pub project: String,
+    /// `live`, `no_place`, `parent`, `unwritable`, `tool_off`, `excluded`.
+    pub code: String,
+    pub why: String,
+    pub hint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// What to give to `roam release`.
+    pub what: String,
+    /// `tool_emptied`, `mass_change`, `rewritten`, `vault_lost`.
+    pub code: String,
+    pub message: String,
+    pub hint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveSession {
+    pub session: String,
+    pub tool: String,
+    pub title: String,
+    pub project: String,
+    /// The device it is open on, by name.
+    pub device: String,
+    pub here: bool,
+    /// RFC 3339: when that was last heard.
+    pub seen: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    pub id: String,
+    pub name: String,
+    /// `session-roam:1?id=…&name=…&addr=…`.
+    pub code: String,
+    pub addresses: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Devices {
+    pub paired: Vec<PairedDevice>,
+    pub asking: Vec<AskingDevice>,
+    pub proposed: Vec<ProposedDevice>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairedDevice {
+    pub id: String,
+    pub name: String,
+    pub connected: bool,
+    /// RFC 3339, `null` when never.
+    pub last_seen: Option<String>,
+    pub addresses: Vec<String>,
+    /// Digits both screens show, as long as the other side has not answered yet.
+    pub digits: String,
+    /// False until the device was connected once: the other side has not said yes yet.
+    pub confirmed: bool,
+    /// The share of this device's data the other one has, 0 to 100.
+    pub in_step: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskingDevice {
+    pub id: String,
+    pub name: String,
+    pub digits: String,
+    pub address: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProposedDevice {
+    pub id: String,
+    pub name: String,
+    /// The paired device that knows it.
+    pub by: String,
+    pub digits: String,
+}
+
+/// The answer to `pair` and `accept`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pairing {
+    pub id: String,
+    pub name: String,
+    pub digits: String,
+    /// `asked` (the other side must say yes), `paired`, `already_paired`.
+    pub state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolRow {
+    pub tool: String,
+    pub name: String,
+    /// `see`, `carry`, `resume`, `merge`.
+    pub level: String,
+    pub reason: String,
+    /// Its store exists on this device.
+    pub found: bool,
+    pub on: bool,
+    pub roots: Vec<PathBuf>,
+    pub sessions: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectRow {
+    pub key: String,
+    /// Names it goes by: the directory's and the remote's.
+    pub names: Vec<String>,
+    pub places: Vec<PathBuf>,
+    pub sessions: u64,
+    pub excluded: bool,
+    pub tools: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionRow {
+    pub session: String,
+    pub tool: String,
+    pub project: String,
+    pub title: String,
+    /// RFC 3339.
+    pub updated: String,
+    pub bytes: u64,
+    /// Names of the devices that added to it.
+    pub devices: Vec<String>,
+    /// `here`, `waiting`, `elsewhere`, `split`, `held`.
+    pub state: String,
+    /// The main doc in this device's store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Why it is not `here`, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// `roam show`: a session with its docs and its messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    #[serde(flatten)]
+    pub row: SessionRow,
+    pub cwd: Option<PathBuf>,
+    pub docs: Vec<ShownDoc>,
+    pub messages: Vec<Message>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownDoc {
+    pub doc: String,
+    pub kind: String,
+    pub bytes: u64,
+    pub lines: u64,
+    /// The chain id of its tip: equal on two devices means equal bytes.
+    pub tip: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// `user`, `assistant`, `tool`, `system`.
+    pub role: String,
+    pub text: String,
+    pub at: Option<String>,
+    pub device: Option<String>,
+}
+
+/// `roam resume --print`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resume {
+    pub argv: Vec<String>,
+    pub cwd: PathBuf,
+    pub env: BTreeMap<String, String>,
+    pub unset: Vec<String>,
+    /// What to know before going on: "live on desk, 12 s ago".
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitRow {
+    pub session: String,
+    pub tool: String,
+    pub title: String,
+    pub project: String,
+    /// `A`, `B`, `C` of the merge rules.
+    pub tier: String,
+    pub reason: String,
+    pub branches: Vec<BranchRow>,
+    pub choices: Vec<Choice>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BranchRow {
+    /// The chain id of its tip, in the main doc.
+    pub branch: String,
+    pub device: String,
+    pub updated: String,
+    /// Records after the common part.
+    pub records: u64,
+    pub here: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    pub id: String,
+    pub enabled: bool,
+    pub consequence: String,
+}
+
+/// One thing the engine would do, or waits to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepRow {
+    pub session: String,
+    pub tool: String,
+    pub title: String,
+    /// `record`, `checkout`, `wait`, `split`, `hold`.
+    pub step: String,
+    pub what: String,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    pub at: String,
+    pub device: String,
+    /// `recorded`, `arrived`, `checked_out`, `rewritten`, `released`, …
+    pub what: String,
+    pub session: String,
+    pub tool: String,
+    pub doc: String,
+    pub bytes: u64,
+    pub lines: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The files written, or the text itself where no directory was given.
+    pub files: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A journal segment of a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentRow {
+    pub device: String,
+    pub lane: String,
+    pub path: PathBuf,
+    pub bytes: u64,
+    pub frames: u64,
+    pub lines: u64,
+    /// `whole`, `torn`, `quarantined`.
+    pub state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    pub name: String,
+    /// `ok`, `note`, `problem`.
+    pub state: String,
+    pub message: String,
+    pub hint: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Doctor {
+    pub checks: Vec<Check>,
+    /// Each session that is not carried, and why.
+    pub not_carried: Vec<Waiting>,
+    /// Tool, level and the versions known.
+    pub tools: Vec<ToolRow>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    pub done: bool,
+    pub message: String,
+}

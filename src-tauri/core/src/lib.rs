@@ -1,0 +1,17 @@
+//! Everything true about roaming sessions. Knows no window, no command line and no terminal.
+//!
+//! Layers, each may use those to its right only:
+//! `api → engine → tools · vault · state · watch · syncthing → merge → session`.
+
+pub mod api;
+pub mod engine;
+pub mod formats;
+pub mod merge;
+pub mod projects;
+pub mod session;
+pub mod settings;
+pub mod state;
+pub mod syncthing;
+pub mod tools;
+pub mod vault;
+pub mod watch;

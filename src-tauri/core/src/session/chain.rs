@@ -1,0 +1,156 @@
+//! Chain ids: `c_0 = H(format tag)`, `c_i = H(c_{i-1} ‖ len ‖ line_i)`. Equal ids mean equal bytes from the start.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// The hash of a doc's bytes up to and including one line (or one generation of a snapshot).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChainId([u8; 32]);
+
+impl ChainId {
+    /// Where every log starts: the chain id of no line at all.
+    pub fn log_start() -> Self {
+        Self(blake3::derive_key("session-roam v1 chain log", b""))
+    }
+
+    /// Where every snapshot starts: the generation before the first.
+    pub fn snapshot_start() -> Self {
+        Self(blake3::derive_key("session-roam v1 chain snapshot", b""))
+    }
+
+    /// The id after one more line; `line` is raw and includes its `\n`.
+    pub fn then(self, line: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0);
+        hasher.update(&(line.len() as u64).to_le_bytes());
+        hasher.update(line);
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// The id of a snapshot's whole content. Generations are named by content, so that two devices that saw the
+    /// same bytes name them alike.
+    pub fn of_snapshot(content: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 snapshot");
+        hasher.update(content);
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub fn to_hex(self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+
+    pub fn from_hex(text: &str) -> Option<Self> {
+        data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for ChainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+impl fmt::Debug for ChainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChainId({})", &self.to_hex()[..12])
+    }
+}
+
+impl Serialize for ChainId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for ChainId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("a chain id is 64 hexadecimal digits"))
+    }
+}
+
+/// A walk along a log: feeds on bytes in any pieces, counts whole lines only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    pub tip: ChainId,
+    pub lines: u64,
+    /// Bytes in whole lines so far.
+    pub bytes: u64,
+    partial: Vec<u8>,
+}
+
+impl Chain {
+    pub fn start() -> Self {
+        Self::from(ChainId::log_start())
+    }
+
+    /// Continues at `tip`, counting lines and bytes from zero.
+    pub fn from(tip: ChainId) -> Self {
+        Self { tip, lines: 0, bytes: 0, partial: Vec::new() }
+    }
+
+    /// Takes more bytes; calls `at_line` with each new tip.
+    pub fn feed_each(&mut self, bytes: &[u8], mut at_line: impl FnMut(&Self)) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if !piece.ends_with(b"\n") {
+                self.partial.extend_from_slice(piece);
+                return;
+            }
+            if self.partial.is_empty() {
+                self.tip = self.tip.then(piece);
+                self.bytes += piece.len() as u64;
+            } else {
+                self.partial.extend_from_slice(piece);
+                self.tip = self.tip.then(&self.partial);
+                self.bytes += self.partial.len() as u64;
+                self.partial.clear();
+            }
+            self.lines += 1;
+            at_line(self);
+        }
+    }
+
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.feed_each(bytes, |_| ());
+    }
+
+    /// Bytes after the last line end: a torn or growing last line.
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_do_not_matter_and_a_partial_line_waits() {
+        let text = b"{\"a\":1}\r\n\n\xff\xfe torn\nlast";
+        let mut whole = Chain::start();
+        whole.feed(text);
+        let mut pieces = Chain::start();
+        text.chunks(3).for_each(|piece| pieces.feed(piece));
+        assert_eq!(whole, pieces);
+        assert_eq!((whole.lines, whole.partial()), (3, &b"last"[..]));
+    }
+
+    #[test]
+    fn line_borders_are_part_of_the_id() {
+        let (mut one, mut two) = (Chain::start(), Chain::start());
+        one.feed(b"ab\nc\n");
+        two.feed(b"a\nbc\n");
+        assert_ne!(one.tip, two.tip);
+    }
+
+    #[test]
+    fn hex_there_and_back() {
+        let id = ChainId::log_start();
+        assert_eq!(ChainId::from_hex(&id.to_hex()), Some(id));
+        assert_eq!(ChainId::from_hex("12"), None);
+    }
+}

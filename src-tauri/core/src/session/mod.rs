@@ -1,0 +1,44 @@
+//! The words of the product as types and pure functions: ids, chains of lines, projects, problems.
+//! Touches no disk, clock, environment or network.
+
+pub mod chain;
+pub mod ids;
+pub mod problem;
+pub mod time;
+
+pub use chain::{ChainId, Chain};
+pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
+pub use problem::Problem;
+pub use time::{Hlc, Millis};
+
+use serde::{Deserialize, Serialize};
+
+/// How a doc changes in its tool's hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DocKind {
+    /// Lines that are only ever appended.
+    Log,
+    /// A file that is rewritten whole.
+    Snapshot,
+}
+
+/// Which of a device's two folders: `live` for what happens now, `bulk` for the first import, so that history never
+/// stands before live data in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    Live,
+    Bulk,
+}
+
+impl Lane {
+    pub const BOTH: [Self; 2] = [Self::Live, Self::Bulk];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Bulk => "bulk",
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! config.toml: what the user decides. Commented and complete when first written; changed in place afterwards, so
+//! that the user's own comments stay.
+
+use crate::tools::custom;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Everything in config.toml. Every field has a default.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// This device's name as others see it; the host name when empty.
+    pub name: String,
+    pub network: Network,
+    pub syncthing: Syncthing,
+    /// By tool id.
+    pub tools: BTreeMap<String, ToolSettings>,
+    pub projects: Projects,
+    pub guard: Guard,
+    /// Tools the user defined.
+    pub custom: Vec<custom::Definition>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    pub global_discovery: bool,
+    pub local_discovery: bool,
+    pub relays: bool,
+    /// Addresses to listen on, like `tcp://127.0.0.1:22101`; `default` is Syncthing's own set.
+    pub listen: Vec<String>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { global_discovery: false, local_discovery: true, relays: false, listen: vec!["default".into()] }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Syncthing {
+    /// The binary; found beside `roam`, then on PATH, when empty.
+    pub binary: Option<PathBuf>,
+    /// A Syncthing of the user's own to use instead of a child: its REST address and API key.
+    pub address: Option<String>,
+    pub api_key: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ToolSettings {
+    pub on: bool,
+}
+
+impl Default for ToolSettings {
+    fn default() -> Self {
+        Self { on: true }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Projects {
+    /// Folders below which checkouts are looked for.
+    pub search: Vec<PathBuf>,
+    /// Keys whose sessions never leave this device.
+    pub exclude: Vec<String>,
+    /// Key to directory, where the user said so.
+    pub map: BTreeMap<String, PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guard {
+    /// More sessions of one tool vanished at once than this: hold and ask.
+    pub max_vanished: usize,
+    /// More sessions rewritten or shortened by another device at once than this: hold and ask.
+    pub max_rewritten: usize,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { max_vanished: 10, max_rewritten: 5 }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("could not read {}", .path.display())]
+    Read { path: PathBuf, #[source] source: io::Error },
+    #[error("could not write {}", .path.display())]
+    Write { path: PathBuf, #[source] source: io::Error },
+    #[error("{} is not valid: {message}", .path.display())]
+    Parse { path: PathBuf, message: String },
+}
+
+/// What a new home's config.toml says.
+const TEMPLATE: &str = r#"# session-roam: what you decide. Changes take effect when `roam run` (or the tray app) starts again.
+
+# This device's name as others see it. Empty: the host name.
+name = ""
+
+[network]
+# Announce this device to Syncthing's public discovery servers, so that devices find each other across networks.
+global_discovery = false
+# Find devices on the same network.
+local_discovery = true
+# Let Syncthing's public relays pass on encrypted data where no direct connection is possible.
+relays = false
+# Addresses to listen on. "default" is Syncthing's own set; "tcp://127.0.0.1:22101" keeps it on this machine.
+listen = ["default"]
+
+[syncthing]
+# The Syncthing binary. Without this line: the one shipped beside `roam`, then `syncthing` on PATH.
+# binary = "/usr/bin/syncthing"
+
+# One section a tool. A tool is on unless it says otherwise; what is off is neither sent nor received here.
+# [tools.codex]
+# on = false
+
+[projects]
+# Folders below which your checkouts are. A session whose project is found there is placed by itself.
+# search = ["~/code"]
+# Projects whose sessions never leave this device: keys as `roam projects` shows them.
+exclude = []
+
+# Where a project is on this device, if it is not found by itself.
+[projects.map]
+
+[guard]
+# Hold and ask when more than this many sessions of one tool vanish at once.
+max_vanished = 10
+# Hold and ask when another device rewrites or shortens more than this many sessions at once.
+max_rewritten = 5
+"#;
+
+/// Reads config.toml, writing the commented one first if there is none.
+pub fn load(home: &Path) -> Result<Settings, SettingsError> {
+    let path = home.join("config.toml");
+    if !path.exists() {
+        std::fs::write(&path, TEMPLATE).map_err(|source| SettingsError::Write { path: path.clone(), source })?;
+    }
+    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
+    toml::from_str(&text).map_err(|error| SettingsError::Parse { path, message: error.to_string() })
+}
+
+/// Changes config.toml in place; comments and everything `edit` leaves alone stay as they are.
+pub fn change(home: &Path, edit: impl FnOnce(&mut toml_edit::DocumentMut)) -> Result<Settings, SettingsError> {
+    load(home)?;
+    let path = home.join("config.toml");
+    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
+    let mut document: toml_edit::DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| SettingsError::Parse { path: path.clone(), message: error.to_string() })?;
+    edit(&mut document);
+    let next = path.with_extension("toml.new");
+    std::fs::write(&next, document.to_string())
+        .and_then(|()| std::fs::rename(&next, &path))
+        .map_err(|source| SettingsError::Write { path, source })?;
+    load(home)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_complete_and_says_the_defaults() {
+        assert_eq!(toml::from_str::<Settings>(TEMPLATE).expect("template"), Settings::default());
+    }
+
+    #[test]
+    fn a_change_keeps_the_comments() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let settings = change(home.path(), |document| {
+            document["tools"]["codex"]["on"] = toml_edit::value(false);
+        })
+        .expect("change");
+        assert!(!settings.tools["codex"].on);
+        let text = std::fs::read_to_string(home.path().join("config.toml")).expect("text");
+        assert!(text.contains("# Find devices on the same network."));
+    }
+}

@@ -1,0 +1,267 @@
+//! The contract between the engine and a tool's store: seven methods. Each tool is one file in this folder; nothing
+//! outside that file says the tool's name.
+//!
+//! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
+
+pub mod claude_code;
+pub mod codex;
+pub mod custom;
+
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where tools live on this machine: the environment as a value, so that tests and several homes are possible.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub home: PathBuf,
+    pub vars: BTreeMap<String, String>,
+}
+
+impl Machine {
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// What the product does for a tool's sessions; each level includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Listed, read, searched.
+    See,
+    /// Travels, is readable elsewhere.
+    Carry,
+    /// Opens and goes on in the tool.
+    Resume,
+    /// Splits are handled.
+    Merge,
+}
+
+/// A tool's card.
+#[derive(Clone, Debug, Serialize)]
+pub struct About {
+    pub tool: ToolId,
+    /// As the vendor writes it.
+    pub name: String,
+    pub level: Level,
+    /// Why the level is below *merge*, or what to know; empty when there is nothing to say.
+    pub reason: String,
+    /// Versions the shapes were seen with, in words.
+    pub versions: String,
+}
+
+/// A directory to watch. `deep` watches everything below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    pub path: PathBuf,
+    pub deep: bool,
+    /// False for directories that only say what is live; sizes and "is the tool there?" ignore them.
+    pub store: bool,
+}
+
+/// What a changed path concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    Session(SessionId),
+    /// A sign of life of the tool: look again at which sessions are live.
+    Liveness,
+    /// Something structural (a directory appeared): look at everything.
+    Everything,
+    Nothing,
+}
+
+/// Which sessions to list.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    All,
+    One(&'a SessionId),
+}
+
+/// The sessions found in a store, by stat alone.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub found: Vec<Found>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub session: SessionId,
+    /// The main doc first.
+    pub docs: Vec<FoundDoc>,
+    /// Somebody has the session open here, said as "Claude Code has it open (process 4711)".
+    pub live: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundDoc {
+    pub name: DocName,
+    pub kind: DocKind,
+    /// Where it lies below the tool's root, `/`-separated: a hint for placing it elsewhere.
+    pub at: String,
+    pub path: PathBuf,
+    pub stamp: Stamp,
+}
+
+/// What `stat` says of a file: equal stamps mean "not touched". The change time and the inode notice a rewrite that
+/// kept size and modification time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    pub len: u64,
+    pub mtime_ns: i64,
+    /// Unix change time; 0 where the system has none.
+    pub ctime_ns: i64,
+    /// Inode or file index; 0 where the system has none.
+    pub inode: u64,
+}
+
+/// What the tool's own records say about a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The directory it belongs to on this device (the author's cwd).
+    pub cwd: Option<String>,
+    pub title: Option<String>,
+    /// Last activity.
+    pub updated: Option<Millis>,
+    /// The tool's version that wrote last.
+    pub version: Option<String>,
+    /// Sessions that must be in the store for this one to open (a fork's parent).
+    pub requires: Vec<SessionId>,
+}
+
+/// A doc's bytes, read in ranges.
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// Where a doc's bytes are.
+#[derive(Clone, Debug)]
+pub enum Content {
+    File(PathBuf),
+    /// Made on the spot, by an export for instance.
+    Bytes(Arc<[u8]>),
+}
+
+impl Content {
+    pub fn open(&self) -> io::Result<Box<dyn ReadSeek>> {
+        match self {
+            Self::File(path) => Ok(Box::new(std::fs::File::open(path)?)),
+            Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
+        }
+    }
+}
+
+/// A session read: what it says, and the bytes of each doc of `Found::docs`, in that order.
+#[derive(Debug)]
+pub struct Reading {
+    pub facts: Facts,
+    pub docs: Vec<Content>,
+    pub problems: Vec<Problem>,
+}
+
+/// Bytes to be written, of any size.
+pub trait Bytes {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+impl Bytes for [u8] {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self)
+    }
+}
+
+/// A session to be brought into this device's store.
+pub struct Checkout<'a> {
+    pub session: &'a SessionId,
+    /// The directory the session is bound to here; it exists.
+    pub cwd: &'a Path,
+    /// Last activity of the session: files never get an older modification time than the tool's sweep allows.
+    pub updated: Millis,
+    pub now: Millis,
+    /// In the order to write: side docs first, the main doc last.
+    pub docs: Vec<DocWrite<'a>>,
+}
+
+pub struct DocWrite<'a> {
+    pub name: &'a DocName,
+    /// The author's place of it, from `FoundDoc::at`.
+    pub at: &'a str,
+    pub change: Change<'a>,
+}
+
+pub enum Change<'a> {
+    /// There must be no such doc in the store.
+    Create(&'a dyn Bytes),
+    /// The doc is at `path` and still what `was` says; `bytes` go to offset `was.len` (a torn last line behind
+    /// `from` is cut only if it is a prefix of the bytes).
+    Append { path: &'a Path, was: Stamp, from: u64, bytes: &'a dyn Bytes },
+    /// The doc is at `path` and still what `was` says; all of it becomes `bytes`.
+    Replace { path: &'a Path, was: Stamp, bytes: &'a dyn Bytes },
+}
+
+/// What was really written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub docs: Vec<(DocName, PathBuf, Stamp)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The session is open here; the text says by what.
+    #[error("{0}")]
+    Live(String),
+    /// The store is no longer what the plan saw; look again.
+    #[error("{} changed while it was being written", .0.display())]
+    Changed(PathBuf),
+    /// The store does not take it, and looking again will not help.
+    #[error("{0}")]
+    Refused(String),
+    #[error("could not write {}", .path.display())]
+    Io { path: PathBuf, #[source] source: io::Error },
+}
+
+/// What `resume` needs to know.
+pub struct Resumable<'a> {
+    pub session: &'a SessionId,
+    pub cwd: &'a Path,
+}
+
+/// How to start a tool on a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    pub argv: Vec<String>,
+    pub cwd: PathBuf,
+    /// Variables to set.
+    pub env: BTreeMap<String, String>,
+    /// Variables to remove: those that would make the tool believe that it runs inside another one.
+    #[serde(default)]
+    pub unset: Vec<String>,
+}
+
+/// A tool's store. Methods may be called from any thread, several at once.
+pub trait Tool: Send + Sync {
+    fn about(&self) -> About;
+
+    /// The directories of its store, whether they exist yet or not.
+    fn roots(&self, machine: &Machine) -> Vec<Root>;
+
+    /// What a changed path concerns; may look at the path alone.
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched;
+
+    /// Lists sessions by name and stat, and says which are live. Broken parts are problems, not errors.
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing;
+
+    /// Reads what the records say and opens the docs. An error means that nothing at all could be read.
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading>;
+
+    /// Writes as a guest: re-checks liveness and every doc's stamp, leaves other files alone, keeps one copy of an
+    /// id. On an error before the main doc is written the session is as it was.
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError>;
+
+    /// The command that goes on with the session.
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch;
+}
+
