@@ -1,1 +1,6 @@
-//! merge
+//! What to do about a session, given what is in the tool's store here and what the journals say. Pure: values in,
+//! values out, and it cannot fail.
+
+pub mod plan;
+
+pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};

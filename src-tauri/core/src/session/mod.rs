@@ -2,13 +2,18 @@
 //! Touches no disk, clock, environment or network.
 
 pub mod chain;
+pub mod device_id;
 pub mod ids;
 pub mod problem;
+pub mod project;
 pub mod time;
+pub mod trie;
 
 pub use chain::{ChainId, Chain};
 pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
 pub use problem::Problem;
+pub use project::Project;
+pub use trie::{Edge, Replaced, Source, Spot, Tips, Trie};
 pub use time::{Hlc, Millis};
 
 use serde::{Deserialize, Serialize};

@@ -1,1 +1,293 @@
-//! state
+//! What the engine remembers between starts, in one SQLite file. All of it can be rebuilt from the vault and the
+//! tools' stores, so a lost or broken file costs time, never a session.
+
+use crate::session::{Millis, SessionKey, ToolId};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+/// Raised when the tables change; an older file is set aside and rebuilt.
+const SCHEMA: i64 = 1;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("could not use {}", .path.display())]
+    Sqlite { path: PathBuf, #[source] source: rusqlite::Error },
+    #[error("could not set aside {}", .path.display())]
+    SetAside { path: PathBuf, #[source] source: std::io::Error },
+}
+
+pub struct State {
+    path: PathBuf,
+    db: Connection,
+}
+
+/// The columns of a session that lists and filters need without its record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    pub session: String,
+    pub project: String,
+    pub title: String,
+    pub updated: Millis,
+    pub bytes: u64,
+    /// `here`, `waiting`, `elsewhere`, `split`, `held`.
+    pub state: String,
+    pub code: String,
+    pub why: String,
+    pub hint: String,
+    /// Names in the journals: short device ids, comma-separated.
+    pub devices: String,
+    pub path: Option<PathBuf>,
+}
+
+/// One line of the history.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Happening {
+    pub at: Millis,
+    pub device: String,
+    pub what: String,
+    pub key: String,
+    pub session: String,
+    pub tool: String,
+    pub doc: String,
+    pub bytes: u64,
+    pub lines: u64,
+}
+
+impl State {
+    /// Opens the state; a broken or older file is moved aside, and `true` says that it starts empty.
+    pub fn open(home: &Path) -> Result<(Self, bool), StateError> {
+        let path = home.join("state.sqlite");
+        let fresh = !path.exists();
+        match Self::try_open(&path) {
+            Ok(state) => Ok((state, fresh)),
+            Err(_) => {
+                set_aside(&path)?;
+                Self::try_open(&path).map(|state| (state, true)).map_err(|source| StateError::Sqlite { path, source })
+            }
+        }
+    }
+
+    fn try_open(path: &Path) -> rusqlite::Result<Self> {
+        let db = Connection::open(path)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        // The file can be rebuilt, so it need not survive a power cut to the last commit.
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        db.pragma_update(None, "cache_size", -4096)?;
+        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version != 0 && version != SCHEMA {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        db.execute_batch(
+            "CREATE TABLE IF NOT EXISTS sessions (
+                 key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
+                 updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
+                 hint TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
+             CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
+             CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS history (
+                 at INTEGER NOT NULL, device TEXT NOT NULL, what TEXT NOT NULL, key TEXT NOT NULL, session TEXT NOT NULL,
+                 tool TEXT NOT NULL, doc TEXT NOT NULL, bytes INTEGER NOT NULL, lines INTEGER NOT NULL);
+             CREATE INDEX IF NOT EXISTS by_key ON history (key, at);",
+        )?;
+        db.pragma_update(None, "user_version", SCHEMA)?;
+        db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+            .and_then(|answer| if answer == "ok" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) })?;
+        Ok(Self { path: path.to_path_buf(), db })
+    }
+
+    fn error(&self, source: rusqlite::Error) -> StateError {
+        StateError::Sqlite { path: self.path.clone(), source }
+    }
+
+    /// A session's record, if there is one that this version can read.
+    pub fn record<T: DeserializeOwned>(&self, key: &SessionKey) -> Result<Option<T>, StateError> {
+        let text: Option<String> = self
+            .db
+            .prepare_cached("SELECT record FROM sessions WHERE key = ?1")
+            .and_then(|mut query| query.query_row([key.to_string()], |row| row.get(0)).optional())
+            .map_err(|source| self.error(source))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    pub fn put<T: Serialize>(&self, key: &SessionKey, row: &Row, record: &T) -> Result<(), StateError> {
+        let record = serde_json::to_string(record).expect("a record is plain data");
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)")
+            .and_then(|mut query| {
+                query.execute(params![
+                    key.to_string(),
+                    key.tool.as_str(),
+                    row.session,
+                    row.project,
+                    row.title,
+                    row.updated.0,
+                    row.bytes as i64,
+                    row.state,
+                    row.code,
+                    row.why,
+                    row.hint,
+                    row.devices,
+                    row.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+                    record
+                ])
+            })
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
+    /// All sessions, newest first, of one tool or of all.
+    pub fn rows(&self, tool: Option<&str>) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let sql = "SELECT key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path FROM sessions
+                   WHERE ?1 IS NULL OR tool = ?1 ORDER BY updated DESC, key";
+        self.db
+            .prepare_cached(sql)
+            .and_then(|mut query| query.query_map([tool], read_row)?.collect())
+            .map_err(|source| self.error(source))
+    }
+
+    /// The sessions whose id starts with `prefix`.
+    pub fn find(&self, prefix: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let sql = "SELECT key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path FROM sessions
+                   WHERE substr(session, 1, length(?1)) = ?1 ORDER BY updated DESC, key";
+        self.db
+            .prepare_cached(sql)
+            .and_then(|mut query| query.query_map([prefix], read_row)?.collect())
+            .map_err(|source| self.error(source))
+    }
+
+    pub fn row(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
+        let sql = "SELECT key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path FROM sessions WHERE key = ?1";
+        self.db
+            .prepare_cached(sql)
+            .and_then(|mut query| query.query_row([key.to_string()], read_row).optional())
+            .map(|found| found.map(|(_, row)| row))
+            .map_err(|source| self.error(source))
+    }
+
+    /// Sizes of all segments as they were last read.
+    pub fn segments(&self) -> Result<std::collections::HashMap<String, u64>, StateError> {
+        self.db
+            .prepare_cached("SELECT path, bytes FROM segments")
+            .and_then(|mut query| query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?.collect())
+            .map_err(|source| self.error(source))
+    }
+
+    pub fn put_segment(&self, path: &str, bytes: u64) -> Result<(), StateError> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO segments VALUES (?1, ?2)")
+            .and_then(|mut query| query.execute(params![path, bytes as i64]))
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
+    pub fn note<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
+        let text: Option<String> = self
+            .db
+            .query_row("SELECT value FROM notes WHERE name = ?1", [name], |row| row.get(0))
+            .optional()
+            .map_err(|source| self.error(source))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    pub fn put_note<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StateError> {
+        let value = serde_json::to_string(value).expect("a note is plain data");
+        self.db
+            .execute("INSERT OR REPLACE INTO notes VALUES (?1, ?2)", params![name, value])
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
+    pub fn add_history(&self, happening: &Happening) -> Result<(), StateError> {
+        self.db
+            .prepare_cached("INSERT INTO history VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")
+            .and_then(|mut query| {
+                let h = happening;
+                query.execute(params![h.at.0, h.device, h.what, h.key, h.session, h.tool, h.doc, h.bytes as i64, h.lines as i64])
+            })
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
+    /// The newest `limit` happenings, of one session or of all, newest first.
+    pub fn history(&self, key: Option<&str>, limit: u32) -> Result<Vec<Happening>, StateError> {
+        let sql = "SELECT at, device, what, key, session, tool, doc, bytes, lines FROM history
+                   WHERE ?1 IS NULL OR key = ?1 ORDER BY at DESC, rowid DESC LIMIT ?2";
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Happening {
+                at: Millis(row.get(0)?),
+                device: row.get(1)?,
+                what: row.get(2)?,
+                key: row.get(3)?,
+                session: row.get(4)?,
+                tool: row.get(5)?,
+                doc: row.get(6)?,
+                bytes: row.get::<_, i64>(7)? as u64,
+                lines: row.get::<_, i64>(8)? as u64,
+            })
+        };
+        self.db
+            .prepare_cached(sql)
+            .and_then(|mut query| query.query_map(params![key, limit], read)?.collect())
+            .map_err(|source| self.error(source))
+    }
+
+    /// Several writes as one.
+    pub fn together<T>(&self, work: impl FnOnce(&Self) -> Result<T, StateError>) -> Result<T, StateError> {
+        let transaction = self.db.unchecked_transaction().map_err(|source| self.error(source))?;
+        let done = work(self)?;
+        transaction.commit().map_err(|source| self.error(source))?;
+        Ok(done)
+    }
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
+    let key: String = row.get(0)?;
+    let hash = key.rsplit('/').next().unwrap_or_default().to_owned();
+    let key = SessionKey { tool: ToolId::new(row.get::<_, String>(1)?), hash };
+    let found = Row {
+        session: row.get(2)?,
+        project: row.get(3)?,
+        title: row.get(4)?,
+        updated: Millis(row.get(5)?),
+        bytes: row.get::<_, i64>(6)? as u64,
+        state: row.get(7)?,
+        code: row.get(8)?,
+        why: row.get(9)?,
+        hint: row.get(10)?,
+        devices: row.get(11)?,
+        path: row.get::<_, Option<String>>(12)?.map(PathBuf::from),
+    };
+    Ok((key, found))
+}
+
+fn set_aside(path: &Path) -> Result<(), StateError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let from = PathBuf::from(format!("{}{suffix}", path.display()));
+        let to = PathBuf::from(format!("{}.broken{suffix}", path.display()));
+        if from.exists() {
+            std::fs::rename(&from, &to).map_err(|source| StateError::SetAside { path: from, source })?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionId;
+
+    #[test]
+    fn a_broken_file_is_set_aside_and_said_so() {
+        let home = tempfile::tempdir().expect("tempdir");
+        std::fs::write(home.path().join("state.sqlite"), b"this is no database, it only looks long enough to be one").expect("write");
+        let (state, fresh) = State::open(home.path()).expect("open");
+        assert!(fresh && home.path().join("state.sqlite.broken").exists());
+        let key = SessionKey::new(&ToolId::new("t"), &SessionId::new("abc"));
+        state.put(&key, &Row { session: "abc".into(), ..Row::default() }, &1).expect("put");
+        assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
+        assert_eq!(state.find("ab").expect("find").len(), 1);
+    }
+}

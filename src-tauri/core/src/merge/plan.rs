@@ -1,0 +1,172 @@
+//! `plan` decides; `engine::look` does. A plan can be printed, counted, tested and shown (`roam plan`).
+
+use crate::session::{ChainId, DocKind, DocName, Trie};
+use std::path::PathBuf;
+
+/// A session as the plan sees it.
+pub struct SessionView<'a> {
+    pub docs: Vec<DocView<'a>>,
+    pub guards: Guards,
+}
+
+/// What stands outside the docs and forbids or delays writing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Guards {
+    /// Who has the session open here.
+    pub live: Option<String>,
+    /// Where the project is on this device.
+    pub place: Option<PathBuf>,
+    /// The project's name for the user.
+    pub project: String,
+    pub excluded: bool,
+    pub tool_on: bool,
+    /// The tool's store lost many sessions at once.
+    pub tool_held: bool,
+    /// The user has seen that another device rewrote this session, and agreed.
+    pub rewrite_released: bool,
+    /// Titles of sessions that must be here first and are not.
+    pub missing_parents: Vec<String>,
+}
+
+pub struct DocView<'a> {
+    pub name: &'a DocName,
+    pub kind: DocKind,
+    /// The doc that makes the session; the others belong to it.
+    pub main: bool,
+    pub trie: &'a Trie,
+    /// What the tool's store holds; recorded already.
+    pub local: Option<LocalTip>,
+    /// The tip that was in the store when we last looked, even if the file is gone now.
+    pub base: Option<ChainId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalTip {
+    pub tip: ChainId,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Make the doc from nothing.
+    Create { doc: DocName, to: ChainId },
+    /// Add lines to the doc.
+    Append { doc: DocName, from: ChainId, to: ChainId },
+    /// Write the doc anew.
+    Replace { doc: DocName, from: ChainId, to: ChainId },
+}
+
+impl Step {
+    pub fn doc(&self) -> &DocName {
+        match self {
+            Self::Create { doc, .. } | Self::Append { doc, .. } | Self::Replace { doc, .. } => doc,
+        }
+    }
+}
+
+/// How the session stands, and what is to be done about it now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The store holds what the journals say.
+    Here,
+    /// Nothing of it is in the store, and nothing shall be: it was deleted here.
+    Elsewhere { why: String },
+    Checkout(Vec<Step>),
+    /// `steps` are ready as soon as the reason is gone.
+    Waiting { code: &'static str, why: String, hint: String, steps: Vec<Step> },
+    /// It went two ways in `doc`; nothing is written until that is decided.
+    Split { doc: DocName, tips: Vec<ChainId>, reason: String },
+    Held { code: &'static str, why: String, hint: String, steps: Vec<Step> },
+    /// Parts of it are still on their way.
+    Arriving,
+}
+
+/// Decides. The docs' local tips are recorded already, so each lies in its trie.
+pub fn plan(view: &SessionView<'_>) -> Verdict {
+    if view.docs.iter().all(|doc| doc.trie.is_empty()) {
+        return Verdict::Arriving;
+    }
+    if let Some(split) = view.docs.iter().find_map(split) {
+        return split;
+    }
+    let targets: Vec<(&DocView<'_>, ChainId)> = view.docs.iter().filter_map(|doc| Some((doc, *doc.trie.live_tips().first()?))).collect();
+    let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to)).collect();
+    if steps.is_empty() {
+        let main_gone = targets.iter().any(|(doc, _)| doc.main && doc.local.is_none());
+        return if main_gone { Verdict::Elsewhere { why: "It was deleted from this device's store; the vault keeps it.".into() } } else { Verdict::Here };
+    }
+    guard(view, steps)
+}
+
+fn split(doc: &DocView<'_>) -> Option<Verdict> {
+    let tips = doc.trie.live_tips();
+    if tips.len() < 2 {
+        return None;
+    }
+    let reason = match doc.kind {
+        DocKind::Log => "Two devices went on from the same point, each with records of its own.",
+        DocKind::Snapshot => "Two devices changed the same file of this session.",
+    };
+    Some(Verdict::Split { doc: doc.name.clone(), tips, reason: reason.into() })
+}
+
+/// What brings the doc to `to`; `None` when nothing is needed or the doc was deleted here and nobody went on.
+fn step(doc: &DocView<'_>, to: ChainId) -> Option<Step> {
+    let name = doc.name.clone();
+    match doc.local {
+        Some(LocalTip { tip }) if tip == to => None,
+        Some(LocalTip { tip }) if doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => Some(Step::Append { doc: name, from: tip, to }),
+        Some(LocalTip { tip }) => Some(Step::Replace { doc: name, from: tip, to }),
+        // Deleted here since we last looked: not ours to undo, unless another device went on with it.
+        None if doc.base == Some(to) => None,
+        None => Some(Step::Create { doc: name, to }),
+    }
+}
+
+fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
+    let guards = &view.guards;
+    let wait = |code, why: String, hint: &str, steps| Verdict::Waiting { code, why, hint: hint.into(), steps };
+    let rewrites = view.docs.iter().any(|doc| steps.iter().any(|step| step.doc() == doc.name && rewrites(doc, step)));
+    let main_here = view.docs.iter().any(|doc| doc.main && doc.local.is_some());
+    if !guards.tool_on {
+        return wait("tool_off", "This tool is switched off on this device.".into(), "Switch it on with `roam tools on`.", steps);
+    }
+    if guards.excluded {
+        return wait("excluded", format!("The project {} is excluded on this device.", guards.project), "Include it with `roam projects exclude KEY --off`.", steps);
+    }
+    if guards.tool_held {
+        return Verdict::Held {
+            code: "tool_emptied",
+            why: "Many sessions vanished from this tool's store at once.".into(),
+            hint: "Look at the store; then let it go with `roam release`.".into(),
+            steps,
+        };
+    }
+    if rewrites && !guards.rewrite_released {
+        return Verdict::Held {
+            code: "rewritten",
+            why: "Another device rewrote or shortened what is here.".into(),
+            hint: "Compare the two with `roam journal`; take the other device's version with `roam release`.".into(),
+            steps,
+        };
+    }
+    if guards.place.is_none() && !main_here {
+        let hint = "Check the project out on this device, or say where it is with `roam projects map`.";
+        return wait("no_place", format!("There is no checkout of {} on this device yet.", guards.project), hint, steps);
+    }
+    if let Some(parent) = guards.missing_parents.first() {
+        return wait("parent", format!("It continues “{parent}”, which is not here yet."), "It arrives by itself.", steps);
+    }
+    if let Some(live) = &guards.live {
+        return wait("live", live.clone(), "It goes on by itself when the session is closed.", steps);
+    }
+    Verdict::Checkout(steps)
+}
+
+/// A log's known lines would be taken away or changed by another device. (A snapshot's next generation is no rewrite.)
+fn rewrites(doc: &DocView<'_>, step: &Step) -> bool {
+    match step {
+        Step::Replace { from, to, .. } => doc.kind == DocKind::Log || !doc.trie.is_ancestor(*from, *to),
+        Step::Create { .. } | Step::Append { .. } => false,
+    }
+}

@@ -1,0 +1,468 @@
+//! A doc's history as a trie of raw lines (or of a snapshot's generations), path-compressed: edges are runs of lines
+//! that one device recorded one after the other. Merging is insertion, and insertion in any order gives the same set.
+//!
+//! The trie knows where lines are, not what they say: the few questions that need content go to [`Tips`].
+
+use super::{ChainId, Hlc, Lane};
+use serde::{Deserialize, Serialize};
+
+/// Where an entry lies in a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Spot {
+    pub segment: u32,
+    /// Byte offset of the frame in its segment.
+    pub offset: u64,
+    /// Line of the entry in the frame.
+    pub line: u32,
+}
+
+/// Which stretch of a device's journal holds an edge's lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The author: the short id.
+    pub device: String,
+    pub lane: Lane,
+    /// The first entry; further ones of the same doc follow it in the journal.
+    pub spot: Spot,
+    /// The first entry's number among the entries of this doc in this journal, and one past the last.
+    pub first: u64,
+    pub end: u64,
+    /// Lines of the first entry that belong to the edge above.
+    pub skip: u64,
+}
+
+/// A run of lines from one node of the trie to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    pub after: ChainId,
+    pub tip: ChainId,
+    pub lines: u64,
+    pub bytes: u64,
+    pub source: Source,
+    /// When its last line was recorded.
+    pub at: Hlc,
+}
+
+/// The chain ids of an edge's lines, read from the journal when they are needed.
+pub trait Tips {
+    type Error;
+    /// One id and the running byte count for each line of the edge, the last being `edge.tip`.
+    fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, Self::Error>;
+}
+
+/// A doc's trie with what its authors said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trie {
+    start: ChainId,
+    edges: Vec<Edge>,
+    /// Runs whose beginning has not arrived yet.
+    orphans: Vec<Orphan>,
+    /// Tips that their author rewrote or shortened: (device, old tip, new tip).
+    replaced: Vec<Replaced>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Orphan {
+    edge: Edge,
+    tips: Vec<(ChainId, u64)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    pub device: String,
+    pub old: ChainId,
+    pub new: ChainId,
+}
+
+impl Trie {
+    pub fn new(start: ChainId) -> Self {
+        Self { start, edges: Vec::new(), orphans: Vec::new(), replaced: Vec::new() }
+    }
+
+    pub fn start(&self) -> ChainId {
+        self.start
+    }
+
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    pub fn orphans(&self) -> usize {
+        self.orphans.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.edges.is_empty()
+    }
+
+    fn is_node(&self, id: ChainId) -> bool {
+        id == self.start || self.edges.iter().any(|edge| edge.tip == id)
+    }
+
+    /// Adds a run. `tips` has an id and a running byte count for each of its lines. Lines that are there already are
+    /// not added again; a run whose beginning is missing waits for it. `keep` is a node that must stay one (where
+    /// this device's file ends), so that going on from there needs no reading.
+    pub fn insert<T: Tips>(&mut self, edge: Edge, tips: &[(ChainId, u64)], keep: Option<ChainId>, read: &T) -> Result<(), T::Error> {
+        if tips.is_empty() {
+            return Ok(());
+        }
+        if !self.place(edge.clone(), tips, read)? {
+            if !self.orphans.iter().any(|orphan| orphan.edge.tip == edge.tip && orphan.edge.after == edge.after) {
+                self.orphans.push(Orphan { edge, tips: tips.to_vec() });
+            }
+            return Ok(());
+        }
+        self.adopt_orphans(read)?;
+        self.join(keep);
+        Ok(())
+    }
+
+    fn adopt_orphans<T: Tips>(&mut self, read: &T) -> Result<(), T::Error> {
+        loop {
+            let waiting = std::mem::take(&mut self.orphans);
+            let before = waiting.len();
+            for orphan in waiting {
+                if !self.place(orphan.edge.clone(), &orphan.tips, read)? {
+                    self.orphans.push(orphan);
+                }
+            }
+            if self.orphans.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says whether the run could be attached.
+    fn place<T: Tips>(&mut self, edge: Edge, tips: &[(ChainId, u64)], read: &T) -> Result<bool, T::Error> {
+        if !self.make_node(edge.after, read)? {
+            return Ok(false);
+        }
+        let (matched, node) = self.walk(edge.after, tips, read)?;
+        if matched == tips.len() {
+            self.make_node(node, read)?;
+            return Ok(true);
+        }
+        self.make_node(node, read)?;
+        let skipped_bytes = if matched == 0 { 0 } else { tips[matched - 1].1 };
+        let mut rest = edge;
+        rest.after = node;
+        rest.lines = (tips.len() - matched) as u64;
+        rest.bytes -= skipped_bytes;
+        rest.source.skip += matched as u64;
+        self.edges.push(rest);
+        Ok(true)
+    }
+
+    /// Follows `tips` from node `from`; says how many lines are there already and the id where that ends.
+    pub fn walk<T: Tips>(&self, from: ChainId, tips: &[(ChainId, u64)], read: &T) -> Result<(usize, ChainId), T::Error> {
+        let (mut matched, mut node) = (0usize, from);
+        'edges: loop {
+            for edge in self.edges.iter().filter(|edge| edge.after == node) {
+                let there = usize::try_from(edge.lines).unwrap_or(usize::MAX);
+                let whole = matched.checked_add(there).and_then(|end| tips.get(end - 1)).is_some_and(|(tip, _)| *tip == edge.tip);
+                if whole {
+                    matched += there;
+                    node = edge.tip;
+                    continue 'edges;
+                }
+            }
+            break;
+        }
+        if matched == tips.len() {
+            return Ok((matched, node));
+        }
+        for edge in self.edges.iter().filter(|edge| edge.after == node) {
+            let common = read.tips(edge)?.iter().zip(&tips[matched..]).take_while(|(ours, theirs)| ours.0 == theirs.0).count();
+            if common > 0 {
+                return Ok((matched + common, tips[matched + common - 1].0));
+            }
+        }
+        Ok((matched, node))
+    }
+
+    /// Splits the edge that `id` lies inside of; says whether `id` is a node now.
+    fn make_node<T: Tips>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
+        if self.is_node(id) {
+            return Ok(true);
+        }
+        for at in 0..self.edges.len() {
+            if self.edges[at].lines < 2 {
+                continue;
+            }
+            let tips = read.tips(&self.edges[at])?;
+            if let Some(position) = tips.iter().position(|(tip, _)| *tip == id) {
+                let (lines, bytes) = (position as u64 + 1, tips[position].1);
+                let mut lower = self.edges[at].clone();
+                lower.after = id;
+                lower.lines -= lines;
+                lower.bytes -= bytes;
+                lower.source.skip += lines;
+                let upper = &mut self.edges[at];
+                upper.tip = id;
+                upper.lines = lines;
+                upper.bytes = bytes;
+                self.edges.push(lower);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Joins edges that follow each other in one journal and meet at a node nobody needs.
+    fn join(&mut self, keep: Option<ChainId>) {
+        loop {
+            let pair = self.edges.iter().enumerate().find_map(|(lower_at, lower)| {
+                let node = lower.after;
+                let needed = Some(node) == keep || self.replaced.iter().any(|replaced| replaced.old == node || replaced.new == node);
+                if needed || self.edges.iter().filter(|edge| edge.after == node).count() != 1 {
+                    return None;
+                }
+                let upper_at = self.edges.iter().position(|upper| upper.tip == node)?;
+                let upper = &self.edges[upper_at];
+                let follows = upper.source.device == lower.source.device
+                    && upper.source.lane == lower.source.lane
+                    && upper.source.end == lower.source.first
+                    && lower.source.skip == 0;
+                follows.then_some((upper_at, lower_at))
+            });
+            let Some((upper_at, lower_at)) = pair else { return };
+            let lower = self.edges[lower_at].clone();
+            let upper = &mut self.edges[upper_at];
+            upper.tip = lower.tip;
+            upper.lines += lower.lines;
+            upper.bytes += lower.bytes;
+            upper.source.end = lower.source.end;
+            upper.at = upper.at.max(lower.at);
+            self.edges.swap_remove(lower_at);
+        }
+    }
+
+    /// Notes that an author rewrote its doc: `old` is not a branch of its any more, `new` is.
+    pub fn replace<T: Tips>(&mut self, replaced: Replaced, read: &T) -> Result<(), T::Error> {
+        self.make_node(replaced.new, read)?;
+        self.make_node(replaced.old, read)?;
+        if !self.replaced.contains(&replaced) {
+            self.replaced.push(replaced);
+        }
+        Ok(())
+    }
+
+    pub fn replaced(&self) -> &[Replaced] {
+        &self.replaced
+    }
+
+    /// The ends that count: leaves nobody replaced, and what a shortened doc was shortened to.
+    pub fn live_tips(&self) -> Vec<ChainId> {
+        let dead = |id: ChainId| self.replaced.iter().any(|replaced| replaced.old == id);
+        let mut tips: Vec<ChainId> = self
+            .edges
+            .iter()
+            .map(|edge| edge.tip)
+            .filter(|tip| !self.edges.iter().any(|edge| edge.after == *tip) && !dead(*tip))
+            .collect();
+        for replaced in &self.replaced {
+            let goes_on = tips.iter().any(|tip| self.is_ancestor(replaced.new, *tip));
+            if !goes_on && !dead(replaced.new) && (self.is_node(replaced.new)) {
+                tips.push(replaced.new);
+            }
+        }
+        tips.sort();
+        tips.dedup();
+        tips
+    }
+
+    /// The edges from the start to node `tip`; `None` if it is no node.
+    pub fn path(&self, tip: ChainId) -> Option<Vec<&Edge>> {
+        let mut path = Vec::new();
+        let mut node = tip;
+        while node != self.start {
+            let edge = self.edges.iter().find(|edge| edge.tip == node)?;
+            path.push(edge);
+            node = edge.after;
+        }
+        path.reverse();
+        Some(path)
+    }
+
+    /// The edges from node `from` down to node `tip`; `None` if the one is not above the other.
+    pub fn path_between(&self, from: ChainId, tip: ChainId) -> Option<Vec<&Edge>> {
+        let path = self.path(tip)?;
+        if from == self.start {
+            return Some(path);
+        }
+        let at = path.iter().position(|edge| edge.tip == from)?;
+        Some(path[at + 1..].to_vec())
+    }
+
+    /// Whether node `upper` is `lower` or lies above it.
+    pub fn is_ancestor(&self, upper: ChainId, lower: ChainId) -> bool {
+        upper == lower || self.path_between(upper, lower).is_some()
+    }
+
+    /// Makes `id` a node if it lies anywhere in the trie.
+    pub fn settle_node<T: Tips>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
+        self.make_node(id, read)
+    }
+
+    /// Lines and bytes from the start to node `tip`.
+    pub fn size(&self, tip: ChainId) -> (u64, u64) {
+        self.path(tip).map_or((0, 0), |path| path.iter().fold((0, 0), |(lines, bytes), edge| (lines + edge.lines, bytes + edge.bytes)))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::session::{Chain, Millis};
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::convert::Infallible;
+
+    /// Journals in memory: what each (device, entry) says.
+    #[derive(Default, Clone)]
+    pub struct Journals(BTreeMap<(String, u64), (ChainId, Vec<u8>)>);
+
+    impl Tips for Journals {
+        type Error = Infallible;
+        fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, Infallible> {
+            let mut lines: Vec<Vec<u8>> = Vec::new();
+            for entry in edge.source.first..edge.source.end {
+                lines.extend(self.0[&(edge.source.device.clone(), entry)].1.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+            }
+            let mut chain = Chain::from(edge.after);
+            let mut tips = Vec::new();
+            for line in lines.iter().skip(edge.source.skip as usize).take(edge.lines as usize) {
+                chain.feed(line);
+                tips.push((chain.tip, chain.bytes));
+            }
+            assert_eq!(chain.tip, edge.tip, "an edge's source says something else than the edge");
+            Ok(tips)
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    struct Write {
+        device: String,
+        number: u64,
+        after: ChainId,
+        text: Vec<u8>,
+    }
+
+    fn insert(trie: &mut Trie, journals: &Journals, write: &Write) {
+        let mut chain = Chain::from(write.after);
+        let mut tips = Vec::new();
+        chain.feed_each(&write.text, |chain| tips.push((chain.tip, chain.bytes)));
+        let edge = Edge {
+            after: write.after,
+            tip: chain.tip,
+            lines: chain.lines,
+            bytes: chain.bytes,
+            source: Source {
+                device: write.device.clone(),
+                lane: Lane::Live,
+                spot: Spot { segment: 0, offset: write.number, line: 0 },
+                first: write.number,
+                end: write.number + 1,
+                skip: 0,
+            },
+            at: Hlc { wall: Millis(0), count: 0 },
+        };
+        let Ok(()) = trie.insert(edge, &tips, None, journals);
+    }
+
+    /// Devices that append, copy each other and record what they hold, as text scripts of small numbers.
+    fn script() -> impl Strategy<Value = Vec<(usize, u8, u8)>> {
+        prop::collection::vec((0..3usize, 0..4u8, 0..3u8), 1..24)
+    }
+
+    /// Plays a script; gives all writes, the journals and every file ever held.
+    fn play(script: &[(usize, u8, u8)]) -> (Vec<Write>, Journals, BTreeSet<Vec<u8>>) {
+        let (mut writes, mut journals, mut files) = (Vec::new(), Journals::default(), BTreeSet::new());
+        let mut held = vec![Vec::<u8>::new(); 3];
+        let mut recorded = vec![0usize; 3];
+        let mut numbers = vec![0u64; 3];
+        for (device, act, what) in script {
+            match act {
+                0 | 1 => (0..=*what).for_each(|line| held[*device].extend_from_slice(format!("{{\"n\":{}}}\n", line * 3 + what).as_bytes())),
+                2 => {
+                    let other = held[(*device + 1) % 3].clone();
+                    if other.starts_with(&held[*device]) {
+                        held[*device] = other;
+                    }
+                }
+                _ => {
+                    // A device that lost its state records everything again, from the start.
+                    recorded[*device] = 0;
+                }
+            }
+            let bytes = held[*device].clone();
+            files.insert(bytes.clone());
+            if recorded[*device] < bytes.len() {
+                let mut above = Chain::start();
+                above.feed(&bytes[..recorded[*device]]);
+                let write = Write {
+                    device: format!("D{device}"),
+                    number: numbers[*device],
+                    after: above.tip,
+                    text: bytes[recorded[*device]..].to_vec(),
+                };
+                journals.0.insert((write.device.clone(), write.number), (write.after, write.text.clone()));
+                numbers[*device] += 1;
+                recorded[*device] = bytes.len();
+                writes.push(write);
+            }
+        }
+        (writes, journals, files)
+    }
+
+    fn lines_of(trie: &Trie, journals: &Journals) -> BTreeSet<ChainId> {
+        trie.edges().iter().flat_map(|edge| journals.tips(edge).into_iter().flatten().map(|(tip, _)| tip)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_repetition_do_not_matter_and_no_line_is_lost(script in script(), seed in any::<u64>()) {
+            let (writes, journals, files) = play(&script);
+            let mut straight = Trie::new(ChainId::log_start());
+            writes.iter().for_each(|write| insert(&mut straight, &journals, write));
+
+            let mut shuffled = writes.clone();
+            let mut state = seed | 1;
+            for at in (1..shuffled.len()).rev() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                shuffled.swap(at, (state >> 33) as usize % (at + 1));
+            }
+            let mut other = Trie::new(ChainId::log_start());
+            shuffled.iter().chain(&writes).for_each(|write| insert(&mut other, &journals, write));
+
+            prop_assert_eq!(lines_of(&straight, &journals), lines_of(&other, &journals));
+            prop_assert_eq!(straight.live_tips(), other.live_tips());
+            prop_assert_eq!((straight.orphans(), other.orphans()), (0, 0));
+            for file in files {
+                let mut chain = Chain::start();
+                let mut ids = Vec::new();
+                chain.feed_each(&file, |chain| ids.push(chain.tip));
+                let all = lines_of(&straight, &journals);
+                prop_assert!(ids.iter().all(|id| all.contains(id)));
+            }
+        }
+
+        #[test]
+        fn every_line_is_in_one_edge_only(script in script()) {
+            let (writes, journals, _) = play(&script);
+            let mut trie = Trie::new(ChainId::log_start());
+            writes.iter().for_each(|write| insert(&mut trie, &journals, write));
+            let total: u64 = trie.edges().iter().map(|edge| edge.lines).sum();
+            prop_assert_eq!(total as usize, lines_of(&trie, &journals).len());
+        }
+    }
+
+    #[test]
+    fn a_long_session_of_one_device_is_one_edge() {
+        let script: Vec<_> = (0..20).map(|_| (0usize, 0u8, 1u8)).collect();
+        let (writes, journals, _) = play(&script);
+        let mut trie = Trie::new(ChainId::log_start());
+        writes.iter().for_each(|write| insert(&mut trie, &journals, write));
+        assert_eq!((writes.len(), trie.edges().len()), (20, 1));
+    }
+}

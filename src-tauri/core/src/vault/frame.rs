@@ -1,0 +1,277 @@
+//! One write to a journal: a zstd frame of JSON lines, chained to the frame before it and signed.
+//! docs/journal-format.md describes it for readers; this file is its only writer and parser.
+
+
+use crate::session::{ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+
+/// The format's version; a reader refuses what is newer and says so.
+pub const VERSION: u32 = 1;
+
+/// A frame never unpacks to more than this: a small file must not fill the memory.
+pub const MAX_FRAME: u64 = 1 << 30;
+
+/// The first line of each frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    pub v: u32,
+    pub device: DeviceId,
+    pub lane: Lane,
+    pub tool: ToolId,
+    pub session: SessionId,
+    /// The frame's number in this journal, from 0.
+    pub n: u64,
+    /// The hash of the frame before it; of the first one, [`genesis`].
+    pub prev: FrameHash,
+    pub at: Hlc,
+}
+
+/// BLAKE3 of a frame's lines without the seal, as hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FrameHash(pub String);
+
+/// What a session is, as its author's device knows it. Written first and again whenever it changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionCard {
+    pub project: Project,
+    /// The author's directory.
+    pub cwd: Option<String>,
+    pub title: Option<String>,
+    pub updated: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<SessionId>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    About(SessionCard),
+    /// Whole lines of a log.
+    Lines { doc: DocName, at: String, after: ChainId, tip: ChainId, replaces: Option<ChainId>, bytes: Vec<u8> },
+    /// A generation of a snapshot: `head` bytes of the one before, then `bytes`, then `tail` bytes of the one before.
+    Whole { doc: DocName, at: String, after: ChainId, tip: ChainId, head: u64, tail: u64, bytes: Vec<u8> },
+    /// Of a later version; kept in the journal, ignored here.
+    Unknown(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "lowercase")]
+enum Line<'a> {
+    Head(Head),
+    About(SessionCard),
+    Lines {
+        doc: DocName,
+        at: String,
+        after: ChainId,
+        tip: ChainId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<ChainId>,
+        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+        text: Option<std::borrow::Cow<'a, str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+    },
+    Whole {
+        doc: DocName,
+        at: String,
+        after: ChainId,
+        tip: ChainId,
+        #[serde(default)]
+        head: u64,
+        #[serde(default)]
+        tail: u64,
+        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+        text: Option<std::borrow::Cow<'a, str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+    },
+    Seal { hash: FrameHash, sig: String },
+}
+
+/// A frame read and found whole; its signature is checked by [`Frame::is_signed_by`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    pub head: Head,
+    pub entries: Vec<Entry>,
+    pub hash: FrameHash,
+    signature: Vec<u8>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("it is not a zstd frame of JSON lines")]
+    Shape,
+    #[error("its hash does not match its content")]
+    Hash,
+    #[error("it was written by a newer session-roam (format {0})")]
+    Newer(u32),
+    #[error("it unpacks to more than a gibibyte")]
+    TooLarge,
+}
+
+/// Where a journal's chain of frames starts: bound to its place, so that a journal cannot be passed off as another.
+pub fn genesis(device: &DeviceId, lane: Lane, tool: &ToolId, session: &SessionId) -> FrameHash {
+    let text = format!("{device}\n{}\n{tool}\n{session}", lane.as_str());
+    FrameHash(blake3::Hash::from_bytes(blake3::derive_key("session-roam v1 journal", text.as_bytes())).to_hex().to_string())
+}
+
+fn signed_message(hash: &FrameHash) -> Vec<u8> {
+    format!("session-roam v1 frame\n{}", hash.0).into_bytes()
+}
+
+/// Text where the bytes are UTF-8, base64 where not: a journal stays readable with `zstdcat | jq`.
+fn pack(bytes: &[u8]) -> (Option<std::borrow::Cow<'_, str>>, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (Some(text.into()), None),
+        Err(_) => (None, Some(BASE64.encode(bytes))),
+    }
+}
+
+fn unpack(text: Option<std::borrow::Cow<'_, str>>, base64: Option<String>) -> Option<Vec<u8>> {
+    match (text, base64) {
+        (Some(text), None) => Some(text.into_owned().into_bytes()),
+        (None, Some(base64)) => BASE64.decode(base64.as_bytes()).ok(),
+        _ => None,
+    }
+}
+
+/// Renders a frame; gives its bytes on disk and its hash.
+pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> (Vec<u8>, FrameHash) {
+    let mut lines = Vec::with_capacity(1024 + entries.iter().map(Entry::size).sum::<usize>() * 9 / 8);
+    push_line(&mut lines, &Line::Head(head.clone()));
+    for entry in entries {
+        match entry {
+            Entry::About(about) => push_line(&mut lines, &Line::About(about.clone())),
+            Entry::Lines { doc, at, after, tip, replaces, bytes } => {
+                let (text, base64) = pack(bytes);
+                let (doc, at) = (doc.clone(), at.clone());
+                push_line(&mut lines, &Line::Lines { doc, at, after: *after, tip: *tip, replaces: *replaces, text, base64 });
+            }
+            Entry::Whole { doc, at, after, tip, head, tail, bytes } => {
+                let (text, base64) = pack(bytes);
+                let (doc, at) = (doc.clone(), at.clone());
+                push_line(&mut lines, &Line::Whole { doc, at, after: *after, tip: *tip, head: *head, tail: *tail, text, base64 });
+            }
+            Entry::Unknown(line) => {
+                lines.extend_from_slice(line.as_bytes());
+                lines.push(b'\n');
+            }
+        }
+    }
+    let hash = FrameHash(blake3::hash(&lines).to_hex().to_string());
+    let sig = BASE64.encode(&sign(&signed_message(&hash)));
+    push_line(&mut lines, &Line::Seal { hash: hash.clone(), sig });
+    (compress(&lines), hash)
+}
+
+fn push_line(out: &mut Vec<u8>, line: &Line<'_>) {
+    serde_json::to_writer(&mut *out, line).expect("plain data serialises into memory");
+    out.push(b'\n');
+}
+
+fn compress(lines: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(lines, 3).expect("memory to memory, any input compresses")
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        match self {
+            Self::Lines { bytes, .. } | Self::Whole { bytes, .. } => bytes.len() + 256,
+            Self::About(_) => 1024,
+            Self::Unknown(line) => line.len(),
+        }
+    }
+}
+
+/// Finds the first frame in `bytes`: its length on disk. `None` means that it is torn (not yet all there).
+pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
+    const MAGIC: [u8; 4] = 0xFD2F_B528u32.to_le_bytes();
+    if bytes.len() < 4 {
+        return None;
+    }
+    if bytes[..4] != MAGIC {
+        return Some(Err(FrameError::Shape));
+    }
+    zstd::zstd_safe::find_frame_compressed_size(bytes).ok().map(Ok)
+}
+
+/// Unpacks and parses one whole frame.
+pub fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
+    let lines = unzip(bytes)?;
+    let seal_at = lines[..lines.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n').ok_or(FrameError::Shape)? + 1;
+    let (body, seal) = lines.split_at(seal_at);
+    let Ok(Line::Seal { hash, sig }) = serde_json::from_slice::<Line<'_>>(seal) else { return Err(FrameError::Shape) };
+    if blake3::hash(body).to_hex().as_str() != hash.0 {
+        return Err(FrameError::Hash);
+    }
+    let mut texts = body.split_inclusive(|byte| *byte == b'\n');
+    let head = parse_head(texts.next().ok_or(FrameError::Shape)?)?;
+    let entries = texts.map(parse_entry).collect::<Result<_, _>>()?;
+    let signature = BASE64.decode(sig.as_bytes()).map_err(|_| FrameError::Shape)?;
+    Ok(Frame { head, entries, hash, signature })
+}
+
+fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let version: Version = serde_json::from_slice(line).map_err(|_| FrameError::Shape)?;
+    if version.v > VERSION {
+        return Err(FrameError::Newer(version.v));
+    }
+    match serde_json::from_slice(line) {
+        Ok(Line::Head(head)) => Ok(head),
+        _ => Err(FrameError::Shape),
+    }
+}
+
+fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
+    match serde_json::from_slice::<Line<'_>>(line) {
+        Ok(Line::About(about)) => Ok(Entry::About(about)),
+        Ok(Line::Lines { doc, at, after, tip, replaces, text, base64 }) => {
+            let bytes = unpack(text, base64).ok_or(FrameError::Shape)?;
+            Ok(Entry::Lines { doc, at, after, tip, replaces, bytes })
+        }
+        Ok(Line::Whole { doc, at, after, tip, head, tail, text, base64 }) => {
+            let bytes = unpack(text, base64).ok_or(FrameError::Shape)?;
+            Ok(Entry::Whole { doc, at, after, tip, head, tail, bytes })
+        }
+        Ok(Line::Head(_) | Line::Seal { .. }) => Err(FrameError::Shape),
+        Err(_) => {
+            #[derive(Deserialize)]
+            struct Kind {
+                k: String,
+            }
+            let kind: Kind = serde_json::from_slice(line).map_err(|_| FrameError::Shape)?;
+            let known = ["about", "lines", "whole", "head", "seal"].contains(&kind.k.as_str());
+            let text = String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;
+            if known { Err(FrameError::Shape) } else { Ok(Entry::Unknown(text)) }
+        }
+    }
+}
+
+fn unzip(bytes: &[u8]) -> Result<Vec<u8>, FrameError> {
+    let decoder = zstd::stream::Decoder::new(bytes).map_err(|_| FrameError::Shape)?.single_frame();
+    let mut lines = Vec::new();
+    decoder.take(MAX_FRAME + 1).read_to_end(&mut lines).map_err(|_| FrameError::Shape)?;
+    if lines.len() as u64 > MAX_FRAME { Err(FrameError::TooLarge) } else { Ok(lines) }
+}
+
+impl Frame {
+    /// A frame as its author just rendered it.
+    pub fn own(head: Head, entries: Vec<Entry>, hash: FrameHash) -> Self {
+        Self { head, entries, hash, signature: Vec::new() }
+    }
+
+    pub fn is_signed_by(&self, key: &[u8; 32]) -> bool {
+        match <&[u8; 64]>::try_from(self.signature.as_slice()) {
+            Ok(signature) => super::keys::verify(key, &signed_message(&self.hash), signature),
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! A journal: the numbered segments of what one device added to one session. The owner appends; everybody reads from
+//! where they stopped, accepts whole signed frames in order, and refuses a journal that changed behind their back.
+
+use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
+use super::{Vault, segment_name};
+use crate::session::{ChainId, Chain, DeviceId, DocName, Edge, Hlc, Lane, SessionId, Spot, Tips, ToolId};
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// A new segment starts at this size, because every append makes Syncthing hash and copy the whole file.
+pub const SEGMENT_BYTES: u64 = 1 << 20;
+
+/// How far a journal was read, or written: everything needed to go on and to notice a change behind our back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    pub device: String,
+    pub lane: Lane,
+    /// Below the vault, with `/`.
+    pub dir: String,
+    pub segments: Vec<Segment>,
+    /// Frames accepted.
+    pub frames: u64,
+    /// The last accepted frame; `None` before the first.
+    pub last: Option<FrameHash>,
+    /// Entries accepted of each doc.
+    pub entries: BTreeMap<DocName, u64>,
+    /// Why the rest is not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    pub number: u32,
+    /// Bytes of accepted frames.
+    pub bytes: u64,
+    /// BLAKE3 of those bytes.
+    pub check: String,
+}
+
+/// What is wrong with a journal. Accepted frames stay accepted; the rest waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum Fault {
+    /// Accepted bytes are not there any more or are others.
+    Changed { segment: u32 },
+    /// A frame fails its hash, chain or signature; it is quarantined.
+    Forged { segment: u32, offset: u64, why: String },
+    /// Written by a newer version of the format.
+    Newer { version: u32 },
+}
+
+/// Who may write a journal, and what to check its signatures with.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    pub device: DeviceId,
+    pub key: [u8; 32],
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("could not read or write {}", .path.display())]
+    Io { path: PathBuf, #[source] source: io::Error },
+    /// The own journal on disk is not what we wrote.
+    #[error("{} is not what this device wrote", .path.display())]
+    NotOurs { path: PathBuf },
+    #[error("an entry of {dir} is not where it was")]
+    Lost { dir: String },
+    #[error("a frame of {dir} cannot be read: {source}")]
+    Frame { dir: String, #[source] source: FrameError },
+}
+
+/// Why a frame is not accepted.
+enum Refusal {
+    /// A frame before it has not arrived yet.
+    Early,
+    Newer(u32),
+    Forged(String),
+}
+
+impl Journal {
+    pub fn new(device: &str, lane: Lane, dir: String) -> Self {
+        Self {
+            device: device.into(),
+            lane,
+            dir,
+            segments: Vec::new(),
+            frames: 0,
+            last: None,
+            entries: BTreeMap::new(),
+            fault: None,
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    fn relative(&self, number: u32) -> String {
+        format!("{}/{}", self.dir, segment_name(number))
+    }
+
+    /// A segment's path within its lane's folder, as Syncthing names it.
+    pub fn in_lane(&self, number: u32) -> String {
+        let relative = self.relative(number);
+        relative.splitn(3, '/').nth(2).unwrap_or_default().to_owned()
+    }
+
+    /// The head of the frame that comes next.
+    pub fn next_head(&self, device: &DeviceId, tool: &ToolId, session: &SessionId, at: Hlc) -> Head {
+        let prev = self.last.clone().unwrap_or_else(|| frame::genesis(device, self.lane, tool, session));
+        Head {
+            v: frame::VERSION,
+            device: device.clone(),
+            lane: self.lane,
+            tool: tool.clone(),
+            session: session.clone(),
+            n: self.frames,
+            prev,
+            at,
+        }
+    }
+
+    /// Appends a frame to the own journal and syncs it to disk; gives the segment's number. On an error the journal
+    /// is as before (what was half written is a torn frame, which nobody reads, and the next one starts a new segment).
+    pub fn append(&mut self, vault: &Vault, bytes: &[u8], frame: &Frame) -> Result<(u32, u64), JournalError> {
+        let number = match self.segments.last() {
+            Some(last) if last.bytes < SEGMENT_BYTES && self.is_whole(vault, last)? => last.number,
+            Some(last) => last.number + 1,
+            None => self.first_free(vault),
+        };
+        let path = vault.file(&self.relative(number));
+        let offset = self.segments.iter().find(|segment| segment.number == number).map_or(0, |segment| segment.bytes);
+        self.write(&path, offset, bytes)?;
+        vault.kept.keep(&path, &self.relative(number)).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        let all = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        self.accept(number, &all[..(offset as usize + bytes.len()).min(all.len())], frame);
+        Ok((number, offset))
+    }
+
+    /// Says whether the last segment ends where we stopped; a torn tail of a crash is left behind by starting a new
+    /// segment, a shorter file is an alarm.
+    fn is_whole(&self, vault: &Vault, last: &Segment) -> Result<bool, JournalError> {
+        let path = vault.file(&self.relative(last.number));
+        match std::fs::metadata(&path) {
+            Ok(meta) if meta.len() < last.bytes => Err(JournalError::NotOurs { path }),
+            Ok(meta) => Ok(meta.len() == last.bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let restored = vault.kept.restore(&self.relative(last.number), &path);
+                match restored {
+                    Ok(true) => Ok(true),
+                    Ok(false) => Err(JournalError::NotOurs { path }),
+                    Err(source) => Err(JournalError::Io { path, source }),
+                }
+            }
+            Err(source) => Err(JournalError::Io { path, source }),
+        }
+    }
+
+    /// A journal we know nothing of may still have segments (a torn first write): never write into those.
+    fn first_free(&self, vault: &Vault) -> u32 {
+        (1..u32::MAX).find(|number| !vault.file(&self.relative(*number)).exists()).unwrap_or(u32::MAX)
+    }
+
+    fn write(&self, path: &std::path::Path, offset: u64, bytes: &[u8]) -> Result<(), JournalError> {
+        let io = |source| JournalError::Io { path: path.to_path_buf(), source };
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(io)?;
+        }
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_data());
+        if let Err(source) = written {
+            // A full disk must not leave half a frame for the peers; if even this fails, readers skip torn frames.
+            let _ = file.set_len(offset);
+            return Err(io(source));
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, number: u32, accepted: &[u8], frame: &Frame) {
+        let segment = Segment { number, bytes: accepted.len() as u64, check: blake3::hash(accepted).to_hex().to_string() };
+        match self.segments.iter_mut().find(|known| known.number == number) {
+            Some(known) => *known = segment,
+            None => self.segments.push(segment),
+        }
+        self.frames += 1;
+        self.last = Some(frame.hash.clone());
+    }
+
+    /// Numbers the entries of a frame for `absorb`ers: calls `each` with every entry, its spot and its number among
+    /// the entries of its doc.
+    pub fn enumerate(&mut self, frame: &Frame, segment: u32, offset: u64, mut each: impl FnMut(&Entry, Spot, u64)) {
+        for (at, entry) in frame.entries.iter().enumerate() {
+            let spot = Spot { segment, offset, line: at as u32 };
+            let number = match entry {
+                Entry::Lines { doc, .. } | Entry::Whole { doc, .. } => {
+                    let count = self.entries.entry(doc.clone()).or_default();
+                    *count += 1;
+                    *count - 1
+                }
+                Entry::About(_) | Entry::Unknown(_) => 0,
+            };
+            each(entry, spot, number);
+        }
+    }
+
+    /// Reads what is new, frame by frame. `each` sees accepted frames only. Stops at a torn frame, at a missing
+    /// segment, and at a fault, which is kept in `self.fault`.
+    pub fn read_new(&mut self, vault: &Vault, owner: &Owner, session: &mut Option<(ToolId, SessionId)>, mut each: impl FnMut(&mut Self, &Frame, u32, u64)) -> Result<(), JournalError> {
+        self.fault = None;
+        let mut numbers = self.numbers(vault)?;
+        numbers.sort_unstable();
+        for known in self.segments.clone() {
+            if !numbers.contains(&known.number) {
+                self.fault = Some(Fault::Changed { segment: known.number });
+                return Ok(());
+            }
+        }
+        let last = self.segments.last().map_or(0, |segment| segment.number);
+        for number in numbers.into_iter().filter(|number| *number >= last) {
+            if !self.read_segment(vault, number, owner, session, &mut each)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn numbers(&self, vault: &Vault) -> Result<Vec<u32>, JournalError> {
+        let dir = vault.file(&self.dir);
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(JournalError::Io { path: dir, source }),
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        Ok(names.filter_map(|name| name.strip_suffix(".jsonl.zst")?.parse().ok()).collect())
+    }
+
+    /// Says whether to go on with the next segment.
+    fn read_segment(&mut self, vault: &Vault, number: u32, owner: &Owner, session: &mut Option<(ToolId, SessionId)>, each: &mut impl FnMut(&mut Self, &Frame, u32, u64)) -> Result<bool, JournalError> {
+        let path = vault.file(&self.relative(number));
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            // Being replaced at this very moment; the event of its arrival is still to come.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(JournalError::Io { path, source }),
+        };
+        let mut offset = 0;
+        if let Some(known) = self.segments.iter().find(|segment| segment.number == number) {
+            offset = known.bytes as usize;
+            if bytes.len() < offset || blake3::hash(&bytes[..offset]).to_hex().as_str() != known.check {
+                self.fault = Some(Fault::Changed { segment: number });
+                return Ok(false);
+            }
+        }
+        let (before, mut early) = (offset, false);
+        while offset < bytes.len() {
+            let len = match frame::frame_len(&bytes[offset..]) {
+                // Torn: not yet there. A later segment says that its writer gave it up in a crash.
+                None => break,
+                Some(Ok(len)) => len,
+                Some(Err(error)) => {
+                    self.forged(number, offset, &error);
+                    return Ok(false);
+                }
+            };
+            match self.check(&bytes[offset..offset + len], owner, session) {
+                Ok(frame) => {
+                    self.accept(number, &bytes[..offset + len], &frame);
+                    each(self, &frame, number, offset as u64);
+                    offset += len;
+                }
+                Err(Refusal::Early) => {
+                    early = true;
+                    break;
+                }
+                Err(Refusal::Newer(version)) => {
+                    self.fault = Some(Fault::Newer { version });
+                    break;
+                }
+                Err(Refusal::Forged(why)) => {
+                    self.forged(number, offset, &why);
+                    break;
+                }
+            }
+        }
+        if offset > before {
+            vault.kept.keep(&path, &self.relative(number)).map_err(|source| JournalError::Io { path, source })?;
+        }
+        Ok(self.fault.is_none() && !early)
+    }
+
+    fn forged(&mut self, segment: u32, offset: usize, error: &dyn std::fmt::Display) {
+        self.fault = Some(Fault::Forged { segment, offset: offset as u64, why: error.to_string() });
+    }
+
+    fn check(&self, bytes: &[u8], owner: &Owner, session: &mut Option<(ToolId, SessionId)>) -> Result<Frame, Refusal> {
+        let forged = |why: &str| Err(Refusal::Forged(why.into()));
+        let frame = match frame::parse(bytes) {
+            Ok(frame) => frame,
+            Err(FrameError::Newer(version)) => return Err(Refusal::Newer(version)),
+            Err(error) => return Err(Refusal::Forged(error.to_string())),
+        };
+        let head = &frame.head;
+        if !frame.is_signed_by(&owner.key) {
+            return forged("its signature is not the device's");
+        }
+        if head.device != owner.device || head.lane != self.lane {
+            return forged("it belongs to another journal");
+        }
+        if head.n > self.frames {
+            return Err(Refusal::Early);
+        }
+        let (tool, id) = session.get_or_insert_with(|| (head.tool.clone(), head.session.clone()));
+        let ours = (&head.tool, &head.session) == (tool, id);
+        let key = crate::session::SessionKey::new(&head.tool, &head.session);
+        if !ours || !self.dir.ends_with(&key.hash) || !self.dir.contains(&format!("/{}/", head.tool)) {
+            return forged("it belongs to another session");
+        }
+        let expected = self.next_head(&owner.device, tool, id, head.at).prev;
+        if head.n != self.frames || head.prev != expected {
+            return forged("it does not follow the frame before it");
+        }
+        Ok(frame)
+    }
+}
+
+/// Reads edges' lines back from the journals. Remembers the segment it read last, since edges follow each other.
+pub struct Shelf<'a> {
+    vault: &'a Vault,
+    journals: &'a BTreeMap<String, Journal>,
+    doc: &'a DocName,
+    last: RefCell<Option<(String, Vec<u8>)>>,
+}
+
+/// The key of a journal in a session's map.
+pub fn journal_key(device: &str, lane: Lane) -> String {
+    format!("{device}/{}", lane.as_str())
+}
+
+impl<'a> Shelf<'a> {
+    pub fn new(vault: &'a Vault, journals: &'a BTreeMap<String, Journal>, doc: &'a DocName) -> Self {
+        Self { vault, journals, doc, last: RefCell::new(None) }
+    }
+
+    /// Calls `each` with every entry of the edge, in order.
+    fn entries(&self, edge: &Edge, mut each: impl FnMut(Entry) -> Result<(), JournalError>) -> Result<(), JournalError> {
+        let source = &edge.source;
+        let lost = || JournalError::Lost { dir: journal_key(&source.device, source.lane) };
+        let journal = self.journals.get(&journal_key(&source.device, source.lane)).ok_or_else(lost)?;
+        let mut wanted = source.end - source.first;
+        let at = source.spot;
+        for segment in journal.segments.iter().filter(|segment| segment.number >= at.segment) {
+            let bytes = self.segment(journal, segment)?;
+            let mut offset = if segment.number == at.segment { at.offset as usize } else { 0 };
+            while offset < bytes.len() && wanted > 0 {
+                let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) else { return Err(lost()) };
+                let frame = frame::parse(&bytes[offset..offset + len]).map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+                let skip = if (segment.number, offset as u64) == (at.segment, at.offset) { at.line as usize } else { 0 };
+                for entry in frame.entries.into_iter().skip(skip) {
+                    let ours = matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
+                    if ours && wanted > 0 {
+                        wanted -= 1;
+                        each(entry)?;
+                    }
+                }
+                offset += len;
+            }
+            self.last.replace(Some((journal.relative(segment.number), bytes)));
+            if wanted == 0 {
+                return Ok(());
+            }
+        }
+        Err(lost())
+    }
+
+    fn segment(&self, journal: &Journal, segment: &Segment) -> Result<Vec<u8>, JournalError> {
+        let relative = journal.relative(segment.number);
+        if let Some((name, bytes)) = self.last.take()
+            && name == relative
+            && bytes.len() as u64 == segment.bytes
+        {
+            return Ok(bytes);
+        }
+        let kept = self.vault.kept.file(&relative);
+        let path = if kept.exists() { kept } else { self.vault.file(&relative) };
+        let mut bytes = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        if (bytes.len() as u64) < segment.bytes {
+            return Err(JournalError::NotOurs { path });
+        }
+        bytes.truncate(segment.bytes as usize);
+        Ok(bytes)
+    }
+
+    /// Writes the lines of an edge of a log.
+    pub fn write_lines(&self, edge: &Edge, out: &mut dyn Write) -> Result<(), JournalError> {
+        let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
+        self.entries(edge, |entry| {
+            let Entry::Lines { bytes, .. } = entry else { return Err(JournalError::Lost { dir: edge.source.device.clone() }) };
+            let (mut start, mut end) = (0, 0);
+            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                if skip > 0 {
+                    skip -= 1;
+                    start += line.len();
+                    end = start;
+                } else if wanted > 0 {
+                    wanted -= 1;
+                    end += line.len();
+                }
+            }
+            out.write_all(&bytes[start..end]).map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
+        })?;
+        if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
+    }
+
+    /// The content of a snapshot at the end of `path`.
+    pub fn snapshot(&self, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
+        let mut content = Vec::new();
+        for edge in path {
+            let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
+            // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
+            // unless lines before it are skipped: those are applied too, from the same entries.
+            self.entries(edge, |entry| {
+                let Entry::Whole { head, tail, bytes, .. } = entry else { return Err(JournalError::Lost { dir: edge.source.device.clone() }) };
+                if skip > 0 {
+                    skip -= 1;
+                    return Ok(());
+                }
+                if wanted == 0 {
+                    return Ok(());
+                }
+                wanted -= 1;
+                content = rebuild(&content, head, tail, bytes).ok_or_else(|| JournalError::Lost { dir: edge.source.device.clone() })?;
+                Ok(())
+            })?;
+        }
+        Ok(content)
+    }
+}
+
+/// A snapshot's next generation from the one before.
+pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<Vec<u8>> {
+    if head == 0 && tail == 0 {
+        return Some(middle);
+    }
+    let (head, tail) = (usize::try_from(head).ok()?, usize::try_from(tail).ok()?);
+    let tail_at = before.len().checked_sub(tail)?;
+    let mut next = before.get(..head)?.to_vec();
+    next.extend_from_slice(&middle);
+    next.extend_from_slice(&before[tail_at..]);
+    Some(next)
+}
+
+/// The changed middle of a snapshot: what `rebuild` needs to make `next` from `before`.
+pub fn middle<'n>(before: &[u8], next: &'n [u8]) -> (u64, u64, &'n [u8]) {
+    let head = before.iter().zip(next).take_while(|(one, other)| one == other).count();
+    let most = before.len().min(next.len()) - head;
+    let tail = before.iter().rev().zip(next.iter().rev()).take(most).take_while(|(one, other)| one == other).count();
+    (head as u64, tail as u64, &next[head..next.len() - tail])
+}
+
+impl Tips for Shelf<'_> {
+    type Error = JournalError;
+
+    fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, JournalError> {
+        let (mut skip, mut tips) = (edge.source.skip, Vec::new());
+        let mut chain = Chain::from(edge.after);
+        let (mut tip, mut total) = (edge.after, 0u64);
+        self.entries(edge, |entry| {
+            match entry {
+                Entry::Lines { bytes, .. } => {
+                    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                        if skip > 0 {
+                            skip -= 1;
+                        } else if (tips.len() as u64) < edge.lines {
+                            chain.feed(line);
+                            tips.push((chain.tip, chain.bytes));
+                        }
+                    }
+                }
+                Entry::Whole { tip: next, bytes, .. } => {
+                    if skip > 0 {
+                        skip -= 1;
+                    } else if (tips.len() as u64) < edge.lines {
+                        tip = next;
+                        total += bytes.len() as u64;
+                        tips.push((tip, total));
+                    }
+                }
+                Entry::About(_) | Entry::Unknown(_) => {}
+            }
+            Ok(())
+        })?;
+        Ok(tips)
+    }
+}
