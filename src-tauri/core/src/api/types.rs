@@ -92,6 +92,9 @@ pub struct Status {
     pub device: String,
     pub paired: u64,
     pub connected: u64,
+    /// Milliseconds of the last look at all stores that found nothing changed.
+    #[serde(default)]
+    pub cycle_ms: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,1 +1,23 @@
-//! engine
+//! One loop owns the state. Looking at a session reads, records, decides and writes, beside the loop.
+
+pub mod apply;
+pub mod answers;
+pub mod context;
+pub mod devices;
+pub mod doctor;
+pub mod event;
+pub mod export;
+pub mod heart;
+pub mod ingest;
+pub mod look;
+pub mod network;
+pub mod observe;
+pub mod queue;
+pub mod record;
+pub mod recorder;
+pub mod stores;
+pub mod transcript;
+
+pub use context::{Clock, Context, Shared, SystemClock};
+pub use look::{Job, Outcome, look};
+pub use record::SessionRecord;

@@ -90,7 +90,8 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
         return split;
     }
     let targets: Vec<(&DocView<'_>, ChainId)> = view.docs.iter().filter_map(|doc| Some((doc, *doc.trie.live_tips().first()?))).collect();
-    let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to)).collect();
+    let revived = targets.iter().any(|(doc, to)| doc.main && doc.local.is_none() && doc.base != Some(*to));
+    let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to, revived)).collect();
     if steps.is_empty() {
         let main_gone = targets.iter().any(|(doc, _)| doc.main && doc.local.is_none());
         return if main_gone { Verdict::Elsewhere { why: "It was deleted from this device's store; the vault keeps it.".into() } } else { Verdict::Here };
@@ -111,14 +112,15 @@ fn split(doc: &DocView<'_>) -> Option<Verdict> {
 }
 
 /// What brings the doc to `to`; `None` when nothing is needed or the doc was deleted here and nobody went on.
-fn step(doc: &DocView<'_>, to: ChainId) -> Option<Step> {
+/// `revived`: the session comes (back) as a whole, so its deleted parts come along.
+fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
     let name = doc.name.clone();
     match doc.local {
         Some(LocalTip { tip }) if tip == to => None,
         Some(LocalTip { tip }) if doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => Some(Step::Append { doc: name, from: tip, to }),
         Some(LocalTip { tip }) => Some(Step::Replace { doc: name, from: tip, to }),
         // Deleted here since we last looked: not ours to undo, unless another device went on with it.
-        None if doc.base == Some(to) => None,
+        None if doc.base == Some(to) && !revived => None,
         None => Some(Step::Create { doc: name, to }),
     }
 }

@@ -237,6 +237,15 @@ impl Trie {
         }
     }
 
+    /// Makes nodes of what was replaced before it had arrived.
+    pub fn settle_replaced<T: Tips>(&mut self, read: &T) -> Result<(), T::Error> {
+        for replaced in self.replaced.clone() {
+            self.make_node(replaced.new, read)?;
+            self.make_node(replaced.old, read)?;
+        }
+        Ok(())
+    }
+
     /// Notes that an author rewrote its doc: `old` is not a branch of its any more, `new` is.
     pub fn replace<T: Tips>(&mut self, replaced: Replaced, read: &T) -> Result<(), T::Error> {
         self.make_node(replaced.new, read)?;

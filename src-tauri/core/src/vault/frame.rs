@@ -45,6 +45,8 @@ pub struct SessionCard {
     pub version: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<SessionId>,
+    /// The doc that makes the session; the others belong to it.
+    pub main: DocName,
 }
 
 #[derive(Clone, Debug, PartialEq)]

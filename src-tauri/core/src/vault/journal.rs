@@ -424,7 +424,7 @@ impl<'a> Shelf<'a> {
             // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
             // unless lines before it are skipped: those are applied too, from the same entries.
             self.entries(edge, |entry| {
-                let Entry::Whole { head, tail, bytes, .. } = entry else { return Err(JournalError::Lost { dir: edge.source.device.clone() }) };
+                let Entry::Whole { after, tip, head, tail, bytes, .. } = entry else { return Err(JournalError::Lost { dir: edge.source.device.clone() }) };
                 if skip > 0 {
                     skip -= 1;
                     return Ok(());
@@ -434,7 +434,8 @@ impl<'a> Shelf<'a> {
                 }
                 wanted -= 1;
                 content = rebuild(&content, head, tail, bytes).ok_or_else(|| JournalError::Lost { dir: edge.source.device.clone() })?;
-                Ok(())
+                // The id vouches for the content: a middle that was applied to something else is noticed here.
+                if after.then(&content) == tip { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
             })?;
         }
         Ok(content)

@@ -3,6 +3,7 @@
 
 pub mod card;
 pub mod frame;
+pub mod hello;
 pub mod journal;
 pub mod keys;
 pub mod kept;

@@ -1,0 +1,697 @@
+//! Every command and its answer. Short answers come from the loop; those that read whole sessions are worked out aside.
+
+use super::devices::{Paired, starts};
+use super::event::Reply;
+use super::heart::Engine;
+use super::look::{Job, look};
+use super::network::PRESENCE_STALE;
+use super::queue::Want;
+use super::record::SessionRecord;
+use super::{doctor, export};
+use crate::api::*;
+use crate::merge::{Step, Verdict};
+use crate::session::{DeviceId, Millis, Problem, ProjectKey, SessionKey, ToolId};
+use crate::state::{Row, StateError};
+use crate::syncthing::{device_id, pairing};
+use crate::tools::{Level, Resumable, Which};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+type Answer = Result<Value, ApiError>;
+
+fn value<T: serde::Serialize>(answer: T) -> Answer {
+    serde_json::to_value(answer).map_err(|error| ApiError::new("internal", error.to_string(), "Please report it."))
+}
+
+fn done(message: impl Into<String>) -> Answer {
+    value(Done { done: true, message: message.into() })
+}
+
+impl From<StateError> for ApiError {
+    fn from(error: StateError) -> Self {
+        Self::new("state_unwritable", super::look::with_causes(&error), "Make room on the disk or mend its permissions.")
+    }
+}
+
+impl Engine {
+    pub(super) fn answer(&mut self, request: Request, reply: Reply) {
+        match self.reply(request) {
+            Ok(Later::Now(answer)) => reply(Ok(answer)),
+            Ok(Later::Aside(work)) => self.jobs.aside(Box::new(move || reply(work()))),
+            Err(error) => reply(Err(error)),
+        }
+    }
+
+    fn reply(&mut self, request: Request) -> Result<Later, ApiError> {
+        let answer = match request {
+            Request::Status => value(self.status()?),
+            Request::Doctor => return self.doctor().map(Later::Aside),
+            Request::Device => value(self.device()),
+            Request::Devices => value(self.devices()),
+            Request::Pair { code } => self.pair(&code),
+            Request::Accept { id } => self.accept(&id),
+            Request::Dismiss { id } => self.dismiss(&id),
+            Request::Rename { id, name } => self.rename(id.as_deref(), &name),
+            Request::Unpair { id } => self.unpair(&id),
+            Request::Tools => value(self.tool_rows()?),
+            Request::ToolSwitch { tool, on } => self.switch(&tool, on),
+            Request::Projects => value(self.projects()?),
+            Request::ProjectMap { key, dir } => self.map(&key, &dir),
+            Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
+            Request::Sessions { filter } => value(self.sessions(&filter)?),
+            Request::Show { session } => return self.show(&session).map(Later::Aside),
+            Request::Resume { session } => self.resume(&session),
+            Request::Splits => value(self.splits()?),
+            Request::Plan => return self.plan().map(Later::Aside),
+            Request::History { session } => self.history(session.as_deref()),
+            Request::Export { session, format, dir } => return self.export(&session, format, dir).map(Later::Aside),
+            Request::Journal { session } => self.journal(&session),
+            Request::Release { what } => self.release(&what),
+            Request::Pause => self.pause(true),
+            Request::Continue => self.pause(false),
+            Request::Stop => {
+                self.stopping = true;
+                done("Stopping.")
+            }
+        };
+        answer.map(Later::Now)
+    }
+
+    fn status(&self) -> Result<Status, ApiError> {
+        let rows = self.state.rows(None)?;
+        let importing = self.queue.importing();
+        let engine = match (self.stopping, self.context.shared().paused, importing) {
+            (true, _, _) => "stopping",
+            (_, true, _) => "paused",
+            (_, _, true) => "importing",
+            _ => "running",
+        };
+        let mut held: Vec<Held> = self.held.values().cloned().collect();
+        held.extend(rows.iter().filter(|(_, row)| row.state == "held" && row.code == "rewritten").map(|(_, row)| Held {
+            what: format!("session:{}", row.session),
+            code: row.code.clone(),
+            message: format!("“{}”: {}", row.title, row.why),
+            hint: row.hint.clone(),
+        }));
+        let rewritten = rows.iter().filter(|(_, row)| row.code == "rewritten").count();
+        if rewritten > self.settings.guard.max_rewritten {
+            held.push(Held {
+                what: "rewritten".into(),
+                code: "mass_change".into(),
+                message: format!("{rewritten} sessions were rewritten or shortened on other devices at once. None of it is written here."),
+                hint: "Look at the other device first. `roam release rewritten` takes them all.".into(),
+            });
+        }
+        Ok(Status {
+            engine: engine.into(),
+            syncthing: self.syncthing.clone(),
+            moving: Moving {
+                import_done: if importing { self.import.done } else { 0 },
+                import_total: if importing { self.import.total } else { 0 },
+                import_bytes: if importing { self.import.bytes } else { 0 },
+                queued: self.queue.len() as u64,
+                out_bytes: self.neighbours.peers.iter().filter(|peer| peer.connected).map(|peer| peer.need_bytes).sum(),
+                in_bytes: self.incoming,
+            },
+            waiting: rows.iter().filter(|(_, row)| row.state == "waiting").map(waiting).collect(),
+            held,
+            splits: rows.iter().filter(|(_, row)| row.state == "split").count() as u64,
+            live: self.live_sessions(),
+            problems: self.problems.values().cloned().collect(),
+            sessions: rows.len() as u64,
+            device: self.name.clone(),
+            paired: self.book.paired.len() as u64,
+            connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
+            cycle_ms: self.cycle_ms.ceil() as u64,
+        })
+    }
+
+    fn live_sessions(&self) -> Vec<LiveSession> {
+        let now = self.context.clock.now();
+        let here = self.live.keys().filter_map(|key| {
+            let row = self.state.row(key).ok().flatten()?;
+            let (tool, device) = (key.tool.to_string(), self.name.clone());
+            Some(LiveSession { session: row.session, tool, title: row.title, project: row.project, device, here: true, seen: now.rfc3339() })
+        });
+        let elsewhere = self.neighbours.hellos.values().filter(|hello| self.is_fresh(hello.at.wall)).flat_map(|hello| {
+            hello.live.iter().map(|open| LiveSession {
+                session: open.session.clone(),
+                tool: open.tool.clone(),
+                title: open.title.clone(),
+                project: open.project.clone(),
+                device: self.context.shared().name_of(&hello.card.device.short()),
+                here: false,
+                seen: hello.at.wall.rfc3339(),
+            })
+        });
+        here.chain(elsewhere).collect()
+    }
+
+    /// Presence is believed for a while only; a device whose clock is ahead is not believed for longer.
+    fn is_fresh(&self, said: Millis) -> bool {
+        (self.context.clock.now().0 - said.0).unsigned_abs() <= PRESENCE_STALE.as_millis() as u64
+    }
+
+    fn device(&self) -> Device {
+        let addresses = self.syncthing.addresses.clone();
+        let code = pairing::Code { id: self.context.device.clone(), name: self.name.clone(), addresses: addresses.clone() };
+        Device { id: self.context.device.to_string(), name: self.name.clone(), code: pairing::render(&code), addresses }
+    }
+
+    fn devices(&self) -> Devices {
+        let own = &self.context.device;
+        let paired = self.book.paired.iter().map(|paired| {
+            let peer = self.neighbours.peers.iter().find(|peer| peer.id == paired.id);
+            PairedDevice {
+                id: paired.id.to_string(),
+                name: self.shown_name(paired),
+                connected: peer.is_some_and(|peer| peer.connected),
+                last_seen: peer.and_then(|peer| peer.last_seen.clone()),
+                addresses: paired.addresses.clone(),
+                digits: pairing::digits(own, &paired.id),
+                confirmed: paired.confirmed,
+                in_step: peer.map_or(0.0, |peer| peer.in_step),
+            }
+        });
+        let asking = self.neighbours.asking.iter().filter(|asking| !self.book.is_paired(&asking.id)).map(|asking| AskingDevice {
+            id: asking.id.to_string(),
+            name: asking.name.clone(),
+            digits: pairing::digits(own, &asking.id),
+            address: asking.address.clone(),
+        });
+        let proposed = self.neighbours.strangers(&self.book, own).map(|(known, by)| ProposedDevice {
+            id: known.id.to_string(),
+            name: known.name.clone(),
+            by: self.shown_name(by),
+            digits: pairing::digits(own, &known.id),
+        });
+        Devices { paired: paired.collect(), asking: asking.collect(), proposed: proposed.collect() }
+    }
+
+    fn shown_name(&self, paired: &Paired) -> String {
+        self.book.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()
+    }
+
+    fn pair(&mut self, code: &str) -> Answer {
+        let code = pairing::parse(code)
+            .map_err(|error| ApiError::new("bad_code", super::look::with_causes(&error), "Copy the whole code that `roam device` shows on the other device."))?;
+        if code.id == self.context.device {
+            return Err(ApiError::new("own_code", "This is this device's own code.", "Run `roam device` on the other device and use its code here."));
+        }
+        let name = if code.name.is_empty() { code.id.as_str().chars().take(7).collect() } else { code.name };
+        self.join(code.id, name, code.addresses)
+    }
+
+    fn accept(&mut self, text: &str) -> Answer {
+        let asking = self.neighbours.asking.iter().map(|asking| (asking.id.clone(), asking.name.clone()));
+        let proposed = self.neighbours.strangers(&self.book, &self.context.device).map(|(known, _)| (known.id.clone(), known.name.clone()));
+        let found = asking.chain(proposed).find(|(id, name)| name.eq_ignore_ascii_case(text) || starts(id, text));
+        match found {
+            Some((id, name)) => self.join(id, name, Vec::new()),
+            None => match device_id::parse(text) {
+                Ok(id) if self.book.is_paired(&id) => self.join(id, String::new(), Vec::new()),
+                _ => Err(ApiError::new("not_asking", format!("No device “{text}” asks to pair."), "See who asks with `roam devices`.")),
+            },
+        }
+    }
+
+    fn join(&mut self, id: DeviceId, name: String, addresses: Vec<String>) -> Answer {
+        let asked = self.neighbours.asking.iter().any(|asking| asking.id == id);
+        let digits = pairing::digits(&self.context.device, &id);
+        let known = self.book.paired.iter_mut().find(|paired| paired.id == id);
+        let (name, state) = match known {
+            Some(paired) => {
+                if !addresses.is_empty() {
+                    paired.addresses = addresses;
+                }
+                (paired.name.clone(), if paired.confirmed { "already_paired" } else { "asked" })
+            }
+            None => {
+                self.book.paired.push(Paired { id: id.clone(), name: name.clone(), addresses, confirmed: asked });
+                (name, if asked { "paired" } else { "asked" })
+            }
+        };
+        self.book.parted.retain(|parted| *parted != id);
+        self.neighbours.asking.retain(|asking| asking.id != id);
+        let short = id.short();
+        self.trouble(&format!("left {short}"), None);
+        self.context.change().names.entry(short).or_insert_with(|| name.clone());
+        self.save_book();
+        self.greet();
+        self.arrange();
+        value(Pairing { id: id.to_string(), name, digits, state: state.into() })
+    }
+
+    fn dismiss(&mut self, text: &str) -> Answer {
+        let found = self.neighbours.asking.iter().find(|asking| asking.name.eq_ignore_ascii_case(text) || starts(&asking.id, text)).cloned();
+        let Some(asking) = found else {
+            return Err(ApiError::new("not_asking", format!("No device “{text}” asks to pair."), "See who asks with `roam devices`."));
+        };
+        self.transport.dismiss(asking.id.clone());
+        self.neighbours.asking.retain(|other| other.id != asking.id);
+        done(format!("{} was turned away.", asking.name))
+    }
+
+    fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+            return Err(ApiError::new("bad_name", "A name has 1 to 64 characters and no control characters.", "Choose another name."));
+        }
+        let Some(id) = id else {
+            self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name)).map_err(settings_error)?;
+            self.name = name.to_owned();
+            let short = self.context.short.clone();
+            self.context.change().names.insert(short, name.to_owned());
+            self.greet();
+            return done(format!("This device is called {name} now."));
+        };
+        let paired = self.book.find(id).cloned().ok_or_else(|| unknown_device(id))?;
+        self.book.names.insert(paired.id.to_string(), name.to_owned());
+        self.context.change().names.insert(paired.id.short(), name.to_owned());
+        self.save_book();
+        done(format!("{} is shown as {name} here.", paired.name))
+    }
+
+    /// Says goodbye first: the other device learns of it before the way to it is cut.
+    fn unpair(&mut self, text: &str) -> Answer {
+        const GRACE: Duration = Duration::from_secs(10);
+        let paired = self.book.find(text).cloned().ok_or_else(|| unknown_device(text))?;
+        self.goodbye.insert(paired.id.clone());
+        self.greet();
+        self.transport.part(paired.id.clone(), GRACE);
+        done(format!("{} is told, then the two devices part. The sessions on both stay.", self.shown_name(&paired)))
+    }
+
+    pub(super) fn tool_rows(&self) -> Result<Vec<ToolRow>, ApiError> {
+        let mut rows = Vec::new();
+        for (id, tool) in &self.context.tools {
+            let about = tool.about();
+            let roots: Vec<PathBuf> = tool.roots(&self.context.machine).into_iter().filter(|root| root.store).map(|root| root.path).collect();
+            let listing = tool.sessions(&self.context.machine, Which::All);
+            rows.push(ToolRow {
+                tool: id.to_string(),
+                name: about.name,
+                level: level(about.level).into(),
+                reason: about.reason,
+                found: roots.iter().any(|root| root.exists()),
+                on: !self.context.shared().tools_off.contains(id),
+                roots,
+                sessions: listing.found.len() as u64,
+                bytes: listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.stamp.len).sum(),
+            });
+        }
+        Ok(rows)
+    }
+
+    fn switch(&mut self, tool: &str, on: bool) -> Answer {
+        let id = ToolId::new(tool);
+        let Some(adapter) = self.context.tools.get(&id).cloned() else {
+            let known: Vec<&str> = self.context.tools.keys().map(ToolId::as_str).collect();
+            return Err(ApiError::new("unknown_tool", format!("There is no tool “{tool}”."), format!("One of: {}.", known.join(", "))));
+        };
+        self.settings = crate::settings::change(&self.home, |document| document["tools"][tool]["on"] = toml_edit::value(on)).map_err(settings_error)?;
+        {
+            let mut shared = self.context.change();
+            if on { shared.tools_off.remove(&id) } else { shared.tools_off.insert(id.clone()) };
+        }
+        self.arrange();
+        if on {
+            self.seen.retain(|key, _| key.tool != id);
+            self.list_all(false)?;
+            self.retry(&id, "tool_off");
+        } else {
+            self.live.retain(|key, _| key.tool != id);
+            self.greet();
+        }
+        let name = adapter.about().name;
+        done(if on { format!("{name} roams.") } else { format!("{name} does not roam on this device any more. What is in the vault stays there.") })
+    }
+
+    fn projects(&self) -> Result<Vec<ProjectRow>, ApiError> {
+        let shared = self.context.shared();
+        let mut rows: BTreeMap<String, ProjectRow> = BTreeMap::new();
+        for (key, row) in self.state.rows(None)? {
+            let project = ProjectKey::new(row.project.clone());
+            let entry = rows.entry(row.project.clone()).or_insert_with(|| ProjectRow {
+                key: row.project.clone(),
+                names: Vec::new(),
+                places: Vec::new(),
+                sessions: 0,
+                excluded: shared.is_excluded(&project),
+                tools: Vec::new(),
+            });
+            entry.sessions += 1;
+            if !entry.tools.contains(&key.tool.to_string()) {
+                entry.tools.push(key.tool.to_string());
+            }
+            if entry.names.is_empty() {
+                let record: Option<SessionRecord> = self.state.record(&key)?;
+                if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
+                    entry.names = card.project.names.clone();
+                    entry.places = shared.places.of(&card.project.key);
+                    entry.places.extend(shared.places.find(&self.context.machine.home, &self.context.device, &card.project));
+                    entry.places.sort();
+                    entry.places.dedup();
+                }
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    fn map(&mut self, key: &str, dir: &Path) -> Answer {
+        if !dir.is_absolute() || !dir.is_dir() {
+            return Err(ApiError::new("no_such_directory", format!("{} is not a directory on this device.", dir.display()), "Give the full path of the checkout."));
+        }
+        let project = ProjectKey::new(key);
+        self.settings = crate::settings::change(&self.home, |document| {
+            document["projects"]["map"][key] = toml_edit::value(dir.to_string_lossy().into_owned());
+        })
+        .map_err(settings_error)?;
+        self.context.change().places.map(&project, dir.to_path_buf());
+        self.state.put_note("places", &self.context.shared().places.clone())?;
+        self.retry_everywhere(&["no_place"]);
+        done(format!("{key} is in {} on this device.", dir.display()))
+    }
+
+    fn exclude(&mut self, key: &str, excluded: bool) -> Answer {
+        let mut keys: Vec<String> = self.settings.projects.exclude.iter().filter(|known| *known != key).cloned().collect();
+        if excluded {
+            keys.push(key.to_owned());
+        }
+        let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
+        self.settings = crate::settings::change(&self.home, |document| document["projects"]["exclude"] = toml_edit::value(array)).map_err(settings_error)?;
+        self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
+        self.seen.clear();
+        self.list_all(false)?;
+        self.retry_everywhere(&["excluded"]);
+        done(if excluded {
+            format!("Sessions of {key} do not leave this device from now on. What left before stays where it is.")
+        } else {
+            format!("Sessions of {key} roam.")
+        })
+    }
+
+    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRow>, ApiError> {
+        let rows = self.state.rows(filter.tool.as_deref())?;
+        let fits = |row: &SessionRow| {
+            let project = filter.project.as_ref().is_none_or(|project| row.project.contains(project.as_str()));
+            let device = filter.device.as_ref().is_none_or(|device| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device)));
+            project && device
+        };
+        Ok(rows.iter().filter(|(_, row)| row.code != "arriving" || !row.project.is_empty()).map(|(key, row)| self.session_row(key, row)).filter(fits).collect())
+    }
+
+    pub(super) fn session_row(&self, key: &SessionKey, row: &Row) -> SessionRow {
+        let shared = self.context.shared();
+        SessionRow {
+            session: row.session.clone(),
+            tool: key.tool.to_string(),
+            project: row.project.clone(),
+            title: row.title.clone(),
+            updated: row.updated.rfc3339(),
+            bytes: row.bytes,
+            devices: row.devices.split(',').filter(|short| !short.is_empty()).map(|short| shared.name_of(short)).collect(),
+            state: row.state.clone(),
+            path: row.path.clone(),
+            why: (!row.why.is_empty()).then(|| row.why.clone()),
+        }
+    }
+
+    /// The one session whose id starts so.
+    fn find(&self, text: &str) -> Result<(SessionKey, Row, SessionRecord), ApiError> {
+        let found = if text.is_empty() { Vec::new() } else { self.state.find(text)? };
+        let exact: Vec<_> = found.iter().filter(|(_, row)| row.session == text).cloned().collect();
+        match (exact.as_slice(), found.as_slice()) {
+            ([one], _) | ([], [one]) => {
+                let record = self.state.record(&one.0)?.unwrap_or_default();
+                Ok((one.0.clone(), one.1.clone(), record))
+            }
+            ([], []) => Err(ApiError::new("unknown_session", format!("No session starts with “{text}”."), "List them with `roam sessions`.")),
+            _ => Err(ApiError::new("ambiguous_session", format!("{} sessions start with “{text}”.", found.len()), "Give more of the id.")),
+        }
+    }
+
+    fn show(&self, text: &str) -> Result<Work, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
+        let names: BTreeMap<String, String> = record.devices().into_iter().map(|short| (short.to_owned(), self.context.shared().name_of(short))).collect();
+        Ok(Box::new(move || value(export::show(&context, &record, shown, &names)?)))
+    }
+
+    fn export(&self, text: &str, format: ExportFormat, dir: Option<PathBuf>) -> Result<Work, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
+        Ok(Box::new(move || value(export::export(&context, &record, shown, format, dir.as_deref())?)))
+    }
+
+    fn resume(&self, text: &str) -> Answer {
+        let (key, row, record) = self.find(text)?;
+        let Some(tool) = self.context.tools.get(&key.tool) else {
+            return Err(ApiError::new("unknown_tool", format!("This version does not know {}.", key.tool), "Update session-roam."));
+        };
+        if !record.is_here() {
+            let why = if row.why.is_empty() { "It is not in this device's store.".to_owned() } else { row.why.clone() };
+            let hint = if row.hint.is_empty() { "See `roam status`.".to_owned() } else { row.hint.clone() };
+            return Err(ApiError::new("not_here", format!("“{}” cannot be resumed here yet. {why}", row.title), hint));
+        }
+        let place = record.origin().and_then(|card| self.context.shared().places.find(&self.context.machine.home, &self.context.device, &card.project));
+        let own = record.cards.get(&self.context.short).and_then(|said| said.card.cwd.clone()).map(PathBuf::from).filter(|cwd| cwd.is_dir());
+        let Some(cwd) = own.or(place) else {
+            return Err(ApiError::new("no_place", format!("There is no checkout of {} on this device.", row.project), "Say where it is with `roam projects map`."));
+        };
+        let session = record.session.clone().unwrap_or_else(|| crate::session::SessionId::new(row.session.clone()));
+        let launch = tool.resume(&self.context.machine, &Resumable { session: &session, cwd: &cwd });
+        let now = self.context.clock.now();
+        let mut notes: Vec<String> = self
+            .live_sessions()
+            .into_iter()
+            .filter(|open| open.session == row.session && open.tool == key.tool.as_str())
+            .map(|open| match Millis::parse(&open.seen) {
+                _ if open.here => "It is open on this device already.".to_owned(),
+                seen => format!("It is live on {}, {} s ago.", open.device, seen.map_or(0, |seen| (now.0 - seen.0).max(0) / 1000)),
+            })
+            .collect();
+        if row.state == "split" || row.state == "waiting" || row.state == "held" {
+            notes.push(row.why.clone());
+        }
+        value(Resume { argv: launch.argv, cwd: launch.cwd, env: launch.env, unset: launch.unset, notes })
+    }
+
+    fn splits(&self) -> Result<Vec<SplitRow>, ApiError> {
+        let mut splits = Vec::new();
+        for (key, row) in self.state.rows(None)?.into_iter().filter(|(_, row)| row.state == "split") {
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            splits.push(self.split_row(&key, &row, &record));
+        }
+        Ok(splits)
+    }
+
+    fn split_row(&self, key: &SessionKey, row: &Row, record: &SessionRecord) -> SplitRow {
+        let main = record.main().cloned();
+        let doc = record.docs.iter().filter(|(_, state)| state.trie.live_tips().len() > 1).max_by_key(|(name, _)| Some(*name) == main.as_ref());
+        let branches = doc.map(|(_, state)| {
+            let tips = state.trie.live_tips();
+            let paths: Vec<_> = tips.iter().filter_map(|tip| state.trie.path(*tip)).collect();
+            let common = (0..).take_while(|at| paths.iter().all(|path| path.get(*at).is_some() && path.get(*at) == paths[0].get(*at))).count();
+            tips.iter()
+                .zip(&paths)
+                .map(|(tip, path)| BranchRow {
+                    branch: tip.to_hex(),
+                    device: path.last().map(|edge| self.context.shared().name_of(&edge.source.device)).unwrap_or_default(),
+                    updated: path.last().map(|edge| edge.at.wall.rfc3339()).unwrap_or_default(),
+                    records: path.iter().skip(common).map(|edge| edge.lines).sum(),
+                    here: state.local.as_ref().is_some_and(|local| local.there && state.trie.is_ancestor(*tip, local.tip)),
+                })
+                .collect()
+        });
+        SplitRow {
+            session: row.session.clone(),
+            tool: key.tool.to_string(),
+            title: row.title.clone(),
+            project: row.project.clone(),
+            tier: "B".into(),
+            reason: row.why.clone(),
+            branches: branches.unwrap_or_default(),
+            choices: vec![Choice {
+                id: "keep-both".into(),
+                enabled: false,
+                consequence: "Both branches are safe in the vault; each device goes on with its own. Deciding comes with the next version.".into(),
+            }],
+        }
+    }
+
+    /// What would be written, session by session: looks without writing.
+    fn plan(&mut self) -> Result<Work, ApiError> {
+        let mut jobs: Vec<Job> = Vec::new();
+        for (key, row) in self.state.rows(None)? {
+            if row.state != "here" && row.code != "deleted_here" {
+                jobs.push(self.job(&key, Want::default(), true)?);
+            }
+        }
+        let context = self.context.clone();
+        Ok(Box::new(move || {
+            let rows: Vec<StepRow> = jobs.into_iter().flat_map(|job| steps_of(&look(&context, job))).collect();
+            value(rows)
+        }))
+    }
+
+    fn history(&self, session: Option<&str>) -> Answer {
+        let key = session.map(|text| self.find(text)).transpose()?.map(|(key, ..)| key.to_string());
+        let shared = self.context.shared();
+        let rows = self.state.history(key.as_deref(), 500)?.into_iter().map(|happening| HistoryRow {
+            at: happening.at.rfc3339(),
+            device: shared.name_of(&happening.device),
+            what: happening.what,
+            session: happening.session,
+            tool: happening.tool,
+            doc: happening.doc,
+            bytes: happening.bytes,
+            lines: happening.lines,
+        });
+        value(rows.collect::<Vec<_>>())
+    }
+
+    fn journal(&self, text: &str) -> Answer {
+        let (_, _, record) = self.find(text)?;
+        let shared = self.context.shared();
+        let mut rows = Vec::new();
+        for journal in record.journals.values() {
+            let lines: u64 = record.docs.values().flat_map(|doc| doc.trie.edges()).filter(|edge| edge.source.device == journal.device && edge.source.lane == journal.lane).map(|edge| edge.lines).sum();
+            for segment in &journal.segments {
+                let path = self.context.vault.file(&format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)));
+                let size = std::fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
+                let state = match &journal.fault {
+                    Some(_) => "quarantined",
+                    None if size == segment.bytes => "whole",
+                    None => "torn",
+                };
+                rows.push(SegmentRow {
+                    device: shared.name_of(&journal.device),
+                    lane: journal.lane.as_str().into(),
+                    path,
+                    bytes: segment.bytes,
+                    frames: journal.frames,
+                    lines,
+                    state: state.into(),
+                });
+            }
+        }
+        value(rows)
+    }
+
+    fn release(&mut self, what: &str) -> Answer {
+        if let Some(tool) = what.strip_prefix("tool:") {
+            if !self.held.contains_key(what) {
+                return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
+            }
+            self.release_tool(&ToolId::new(tool));
+            return done("The sessions are gone from this device's store and stay in the vault.");
+        }
+        let rewritten: Vec<(SessionKey, Row)> = self.state.rows(None)?.into_iter().filter(|(_, row)| row.code == "rewritten").collect();
+        let id = what.strip_prefix("session:").unwrap_or(what);
+        let chosen: Vec<(SessionKey, Row)> = rewritten.into_iter().filter(|(_, row)| what == "rewritten" || row.session == id).collect();
+        if chosen.is_empty() {
+            return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
+        }
+        for (key, row) in &chosen {
+            let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
+            record.released = true;
+            self.state.put(key, row, &record)?;
+            self.want(key.clone(), Want::default());
+        }
+        done(format!("{} sessions take the other device's version. What was here stays in the vault.", chosen.len()))
+    }
+
+    fn pause(&mut self, pause: bool) -> Answer {
+        self.context.change().paused = pause;
+        self.arrange();
+        done(if pause { "Paused. Nothing is sent, received or written." } else { "Going on." })
+    }
+
+    fn doctor(&self) -> Result<Work, ApiError> {
+        let (status, tools, context) = (self.status()?, self.tool_rows()?, self.context.clone());
+        let not_carried: Vec<Waiting> = self.state.rows(None)?.iter().filter(|(_, row)| row.state != "here").map(waiting).collect();
+        let devices: BTreeSet<String> = self.book.paired.iter().map(|paired| paired.name.clone()).collect();
+        Ok(Box::new(move || value(doctor::doctor(&context, &status, tools, not_carried, &devices))))
+    }
+
+    pub fn problems(&self) -> Vec<Problem> {
+        self.problems.values().cloned().collect()
+    }
+}
+
+/// An answer at once, or the work that finds it.
+enum Later {
+    Now(Value),
+    Aside(Work),
+}
+
+type Work = Box<dyn FnOnce() -> Answer + Send>;
+
+fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
+    Waiting {
+        session: row.session.clone(),
+        tool: key.tool.to_string(),
+        title: row.title.clone(),
+        project: row.project.clone(),
+        code: row.code.clone(),
+        why: row.why.clone(),
+        hint: row.hint.clone(),
+    }
+}
+
+fn steps_of(outcome: &super::look::Outcome) -> Vec<StepRow> {
+    let row = |step: &str, what: String, bytes: u64| StepRow {
+        session: outcome.row.session.clone(),
+        tool: outcome.key.tool.to_string(),
+        title: outcome.row.title.clone(),
+        step: step.into(),
+        what,
+        bytes,
+    };
+    let describe = |kind: &str, steps: &[Step], why: &str| {
+        steps
+            .iter()
+            .map(|step| {
+                let size = |tip| outcome.record.docs.get(step.doc()).map_or(0, |state| state.trie.size(tip).1);
+                let (verb, bytes) = match step {
+                    Step::Create { to, .. } => ("write", size(*to)),
+                    Step::Append { from, to, .. } => ("add to", size(*to) - size(*from)),
+                    Step::Replace { to, .. } => ("write anew", size(*to)),
+                };
+                row(kind, format!("{verb} {}{why}", step.doc()), bytes)
+            })
+            .collect::<Vec<_>>()
+    };
+    match &outcome.verdict {
+        Verdict::Checkout(steps) => describe("checkout", steps, ""),
+        Verdict::Waiting { why, steps, .. } => describe("wait", steps, &format!(": {why}")),
+        Verdict::Held { why, steps, .. } => describe("hold", steps, &format!(": {why}")),
+        Verdict::Split { doc, reason, .. } => vec![row("split", format!("{doc}: {reason}"), 0)],
+        Verdict::Here | Verdict::Elsewhere { .. } | Verdict::Arriving => Vec::new(),
+    }
+}
+
+pub fn level(level: Level) -> &'static str {
+    match level {
+        Level::See => "see",
+        Level::Carry => "carry",
+        Level::Resume => "resume",
+        Level::Merge => "merge",
+    }
+}
+
+fn unknown_device(text: &str) -> ApiError {
+    ApiError::new("unknown_device", format!("No paired device is called “{text}”."), "List them with `roam devices`.")
+}
+
+fn settings_error(error: crate::settings::SettingsError) -> ApiError {
+    ApiError::new("settings", super::look::with_causes(&error), "Mend config.toml and try again.")
+}
+
+/// For tests and tools that hold a value already.
+pub fn as_json<T: serde::Serialize>(answer: &T) -> Value {
+    serde_json::to_value(answer).unwrap_or_else(|_| json!(null))
+}

@@ -1,0 +1,106 @@
+//! What looking at a session needs besides the session: shared by the loop and its workers, changed by the loop only.
+
+use crate::projects::{Identifier, Places};
+use crate::session::{DeviceId, Hlc, Millis, ProjectKey, SessionKey, ToolId};
+use crate::tools::{Machine, Tool};
+use crate::vault::keys::DeviceKey;
+use crate::vault::{Owner, Vault};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The one place that reads the wall clock.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Millis;
+}
+
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods)]
+    fn now(&self) -> Millis {
+        Millis::from_system(std::time::SystemTime::now())
+    }
+}
+
+pub struct Context {
+    pub vault: Vault,
+    pub device: DeviceId,
+    pub short: String,
+    pub key: DeviceKey,
+    pub machine: Machine,
+    pub tools: BTreeMap<ToolId, Arc<dyn Tool>>,
+    pub clock: Arc<dyn Clock>,
+    hlc: Mutex<Hlc>,
+    identifier: Mutex<Identifier>,
+    shared: RwLock<Shared>,
+}
+
+/// What the user's decisions and the other devices' cards say at the moment.
+#[derive(Default)]
+pub struct Shared {
+    /// Devices whose card was verified, this one included, by short id.
+    pub owners: BTreeMap<String, Owner>,
+    pub names: BTreeMap<String, String>,
+    pub places: Places,
+    pub excluded: BTreeSet<ProjectKey>,
+    pub tools_off: BTreeSet<ToolId>,
+    /// Tools whose store lost many sessions at once.
+    pub tools_held: BTreeSet<ToolId>,
+    /// Sessions whose main doc is in a store here.
+    pub here: HashSet<SessionKey>,
+    pub paused: bool,
+}
+
+/// A panic of one worker must not take the others along: what a lock guards is replaced whole, never half.
+fn unpoisoned<T>(guard: Result<T, PoisonError<T>>) -> T {
+    guard.unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Context {
+    pub fn new(vault: Vault, device: DeviceId, key: DeviceKey, machine: Machine, tools: Vec<Arc<dyn Tool>>, clock: Arc<dyn Clock>, shared: Shared) -> Self {
+        let tools = tools.into_iter().map(|tool| (tool.about().tool, tool)).collect();
+        let short = device.short();
+        Self { vault, short, device, key, machine, tools, clock, hlc: Mutex::default(), identifier: Mutex::default(), shared: RwLock::new(shared) }
+    }
+
+    pub fn shared(&self) -> RwLockReadGuard<'_, Shared> {
+        unpoisoned(self.shared.read())
+    }
+
+    pub fn change(&self) -> RwLockWriteGuard<'_, Shared> {
+        unpoisoned(self.shared.write())
+    }
+
+    pub fn identifier(&self) -> MutexGuard<'_, Identifier> {
+        unpoisoned(self.identifier.lock())
+    }
+
+    /// The next stamp of this device.
+    pub fn tick(&self) -> Hlc {
+        let mut hlc = unpoisoned(self.hlc.lock());
+        *hlc = hlc.tick(self.clock.now());
+        *hlc
+    }
+
+    pub fn saw(&self, other: Hlc) {
+        let mut hlc = unpoisoned(self.hlc.lock());
+        *hlc = hlc.saw(other, self.clock.now());
+    }
+
+    pub fn hlc(&self) -> Hlc {
+        *unpoisoned(self.hlc.lock())
+    }
+}
+
+impl Shared {
+    /// A device's name; the short id when it never said one.
+    pub fn name_of(&self, short: &str) -> String {
+        self.names.get(short).cloned().unwrap_or_else(|| short.chars().take(7).collect())
+    }
+
+    /// A project is excluded by its own key or by its repository's.
+    pub fn is_excluded(&self, key: &ProjectKey) -> bool {
+        let repository = key.as_str().split('#').next().unwrap_or_default();
+        self.excluded.contains(key) || self.excluded.contains(&ProjectKey::new(repository))
+    }
+}

@@ -1,0 +1,36 @@
+//! Everything that can happen to the engine, on one screen.
+
+use super::look::Outcome;
+use super::look::Job;
+use crate::api::{ApiError, Request};
+use crate::session::Problem;
+use crate::syncthing::Notice;
+use std::path::PathBuf;
+
+/// Events say "look here"; they carry no truth. A lost, doubled or self-made one does no harm.
+pub enum Event {
+    /// Files of tools' stores changed.
+    Touched(Vec<PathBuf>),
+    /// File events were lost: look at every store.
+    LookAtAll,
+    /// Time has passed.
+    Poll,
+    Watch(Problem),
+    Transport(Notice),
+    /// A worker is done.
+    Looked(Box<Outcome>),
+    /// A worker panicked on this session; nothing of it was kept.
+    Stumbled(crate::session::SessionKey),
+    Request(Request, Reply),
+    Stop,
+}
+
+/// Takes the answer to wherever the question came from.
+pub type Reply = Box<dyn FnOnce(Result<serde_json::Value, ApiError>) + Send>;
+
+/// Runs looks: on threads in the product, one after the other in tests.
+pub trait Jobs: Send {
+    fn start(&self, job: Job);
+    /// Work that only reads and answers by itself.
+    fn aside(&self, work: Box<dyn FnOnce() + Send>);
+}

@@ -1,0 +1,278 @@
+//! The loop's state and its one entrance: `handle(event)`. Everything slow runs beside it and comes back as an event.
+
+use super::context::Context;
+use super::devices::{Book, Neighbours};
+use super::event::{Event, Jobs};
+use super::look::{Job, Outcome};
+use super::queue::{Queue, Want};
+use super::record::SessionRecord;
+use crate::api::{Held, SyncthingStatus};
+use crate::session::{Lane, Problem, SessionId, SessionKey, ToolId};
+use crate::settings::Settings;
+use crate::state::{State, StateError};
+use crate::syncthing::Transport;
+use crate::vault::card::Card;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub struct Engine {
+    pub(super) home: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) name: String,
+    pub(super) context: Arc<Context>,
+    pub(super) card: Card,
+    pub(super) state: State,
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) jobs: Box<dyn Jobs>,
+    pub(super) book: Book,
+    pub(super) neighbours: Neighbours,
+    pub(super) queue: Queue,
+    /// What each session's files looked like when they were last looked at to the end.
+    pub(super) seen: HashMap<SessionKey, u64>,
+    /// Sessions open on this device.
+    pub(super) live: BTreeMap<SessionKey, String>,
+    pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
+    pub(super) syncthing: SyncthingStatus,
+    pub(super) incoming: u64,
+    /// Problems by topic; a topic has one at most.
+    pub(super) problems: BTreeMap<String, Problem>,
+    pub(super) held: BTreeMap<String, Held>,
+    pub(super) import: Import,
+    /// Milliseconds of the last full look that found nothing changed.
+    pub(super) cycle_ms: f64,
+    pub(super) polls: u64,
+    pub(super) greeted: Option<crate::vault::hello::Hello>,
+    pub(super) greeted_at: Option<Instant>,
+    pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
+    pub(super) stopping: bool,
+}
+
+/// The first import, as far as it got.
+#[derive(Debug, Default)]
+pub struct Import {
+    pub done: u64,
+    pub total: u64,
+    pub bytes: u64,
+}
+
+pub struct Parts {
+    pub home: PathBuf,
+    pub settings: Settings,
+    pub name: String,
+    pub context: Arc<Context>,
+    pub card: Card,
+    pub state: State,
+    pub transport: Box<dyn Transport>,
+    pub jobs: Box<dyn Jobs>,
+    pub book: Book,
+}
+
+impl Engine {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { home, settings, name, context, card, state, transport, jobs, book } = parts;
+        Self {
+            home,
+            settings,
+            name,
+            context,
+            card,
+            state,
+            transport,
+            jobs,
+            book,
+            neighbours: Neighbours::default(),
+            queue: Queue::default(),
+            seen: HashMap::new(),
+            live: BTreeMap::new(),
+            vanished: BTreeMap::new(),
+            syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
+            incoming: 0,
+            problems: BTreeMap::new(),
+            held: BTreeMap::new(),
+            import: Import::default(),
+            cycle_ms: 0.0,
+            polls: 0,
+            greeted: None,
+            greeted_at: None,
+            goodbye: BTreeSet::new(),
+            stopping: false,
+        }
+    }
+
+    /// Makes everything as if it had just been seen: the vault, the stores, the network.
+    pub fn wake(&mut self) {
+        self.guarded(Self::try_wake);
+        self.pump();
+    }
+
+    fn try_wake(&mut self) -> Result<(), StateError> {
+        self.remember_here()?;
+        self.read_hellos();
+        self.restore_own();
+        self.greet();
+        self.arrange();
+        self.walk_vault()?;
+        self.list_all(true)
+    }
+
+    /// Says whether to go on.
+    pub fn handle(&mut self, event: Event) -> bool {
+        match event {
+            Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
+            Event::LookAtAll => self.guarded(|engine| engine.list_all(false)),
+            Event::Poll => self.guarded(Self::poll),
+            Event::Watch(problem) => self.trouble("watch", Some(problem)),
+            Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
+            Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
+            Event::Stumbled(key) => self.stumbled(&key),
+            Event::Request(request, reply) => self.answer(request, reply),
+            Event::Stop => self.stopping = true,
+        }
+        self.pump();
+        !self.stopping
+    }
+
+    /// The state file failing is a problem that is told; what was not remembered is found again.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<(), StateError>) {
+        let problem = work(self).err().map(|error| {
+            let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
+            Problem::new("state_unwritable", super::look::with_causes(&error), hint)
+        });
+        if problem.is_some() || self.problems.contains_key("state") {
+            self.trouble("state", problem);
+        }
+    }
+
+    pub(super) fn trouble(&mut self, topic: &str, problem: Option<Problem>) {
+        match problem {
+            Some(problem) => {
+                self.problems.insert(topic.to_owned(), problem);
+            }
+            None => {
+                self.problems.remove(topic);
+            }
+        }
+    }
+
+    fn stumbled(&mut self, key: &SessionKey) {
+        self.queue.done(key);
+        let message = format!("Looking at session {key} failed in a way that should not happen; it is left as it was.");
+        self.trouble(&format!("stumbled {key}"), Some(Problem::new("internal", message, "Please report it with the log file.")));
+    }
+
+    pub(super) fn want(&mut self, key: SessionKey, want: Want) {
+        self.queue.add(key, want);
+    }
+
+    pub(super) fn want_session(&mut self, tool: &ToolId, session: &SessionId) {
+        self.want(SessionKey::new(tool, session), Want { session: Some(session.clone()), ..Want::default() });
+    }
+
+    /// Hands sessions to free workers.
+    fn pump(&mut self) {
+        if self.context.shared().paused {
+            return;
+        }
+        while let Some((key, want)) = self.queue.next() {
+            match self.job(&key, want, false) {
+                Ok(job) => self.jobs.start(job),
+                Err(error) => {
+                    self.queue.done(&key);
+                    let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
+                    self.trouble("state", Some(Problem::new("state_unwritable", super::look::with_causes(&error), hint)));
+                }
+            }
+        }
+    }
+
+    pub(super) fn job(&self, key: &SessionKey, want: Want, dry: bool) -> Result<Job, StateError> {
+        let record: SessionRecord = self.state.record(key)?.unwrap_or_default();
+        let lane = if want.import { Lane::Bulk } else { Lane::Live };
+        let dirs = want.dirs.into_iter().collect();
+        Ok(Job { key: key.clone(), session: want.session.or(record.session.clone()), record, dirs, lane, deep: want.deep, dry })
+    }
+
+    /// Takes over what a worker really achieved.
+    fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
+        let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
+        let imported = self.queue.done(&key);
+        self.state.together(|state| {
+            state.put(&key, &row, &record)?;
+            happenings.iter().try_for_each(|happening| state.add_history(happening))?;
+            record.journals.values().try_for_each(|journal| {
+                journal.segments.iter().try_for_each(|segment| {
+                    state.put_segment(&format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)), segment.bytes)
+                })
+            })
+        })?;
+        for lane in Lane::BOTH {
+            let paths: BTreeSet<String> = announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
+            if !paths.is_empty() {
+                self.transport.announce(lane, paths.into_iter().collect());
+            }
+        }
+        for (device, lane) in tampered {
+            self.transport.revert(crate::syncthing::folder_id(lane, &device));
+        }
+        self.trouble(&format!("session {key}"), problems.into_iter().next());
+        self.note_here(&key, record.is_here());
+        self.note_live(&key, live);
+        if let Some((project, place)) = learned {
+            self.learn(&project, &place);
+        }
+        if imported {
+            self.import.done += 1;
+            self.import.bytes += row.bytes;
+            self.end_import();
+        }
+        if again {
+            self.seen.remove(&key);
+            self.want(key, Want { session: record.session, import: imported, ..Want::default() });
+        }
+        Ok(())
+    }
+
+    fn end_import(&mut self) {
+        if self.queue.importing() {
+            return;
+        }
+        let tools: Vec<ToolId> = self.context.tools.keys().cloned().collect();
+        for tool in tools {
+            let _ = self.state.put_note(&format!("imported {tool}"), &true);
+        }
+    }
+
+    /// A session came or went; children of it may wait.
+    fn note_here(&mut self, key: &SessionKey, here: bool) {
+        let changed = {
+            let mut shared = self.context.change();
+            if here { shared.here.insert(key.clone()) } else { shared.here.remove(key) }
+        };
+        if changed && here {
+            self.retry(&key.tool.clone(), "parent");
+        }
+    }
+
+    /// Looks again at the sessions of a tool that wait for something.
+    pub(super) fn retry(&mut self, tool: &ToolId, code: &str) {
+        for (key, row) in self.state.rows(Some(tool.as_str())).unwrap_or_default() {
+            if row.code == code {
+                self.want(key, Want::default());
+            }
+        }
+    }
+
+    pub(super) fn retry_everywhere(&mut self, codes: &[&str]) {
+        for (key, row) in self.state.rows(None).unwrap_or_default() {
+            if codes.contains(&row.code.as_str()) {
+                self.want(key, Want::default());
+            }
+        }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+}

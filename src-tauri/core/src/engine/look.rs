@@ -1,0 +1,288 @@
+//! One look at one session: read the journals, read the store, record, decide, write. It runs beside the loop, works
+//! on a copy of the session's record and gives back what it really achieved.
+
+use super::apply::apply;
+use super::context::Context;
+use super::ingest::ingest;
+use super::record::SessionRecord;
+use super::recorder::{RecordError, record_session};
+use crate::merge::{DocView, Guards, LocalTip, SessionView, Verdict, plan};
+use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
+use crate::state::{Happening, Row};
+use crate::tools::{Found, Tool, Which, WriteError};
+use std::path::PathBuf;
+
+/// A session to look at.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub key: SessionKey,
+    pub session: Option<SessionId>,
+    pub record: SessionRecord,
+    /// Journal directories that may be new: device, lane, directory.
+    pub dirs: Vec<(String, Lane, String)>,
+    /// Where new lines are recorded.
+    pub lane: Lane,
+    /// Compare everything, not only the end.
+    pub deep: bool,
+    /// Decide only; write nothing into the tool's store.
+    pub dry: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    pub key: SessionKey,
+    pub record: SessionRecord,
+    pub row: Row,
+    pub verdict: Verdict,
+    pub announce: Vec<(Lane, String)>,
+    pub happenings: Vec<Happening>,
+    pub problems: Vec<Problem>,
+    /// Folders that want to be restored from their owner.
+    pub tampered: Vec<(String, Lane)>,
+    /// A place of a project, seen in the tool's own records.
+    pub learned: Option<(Project, PathBuf)>,
+    pub live: Option<String>,
+    /// Something moved meanwhile; look again soon.
+    pub again: bool,
+}
+
+pub fn look(context: &Context, job: Job) -> Outcome {
+    let mut look = Look::new(context, job);
+    look.run();
+    look.finish()
+}
+
+struct Look<'a> {
+    context: &'a Context,
+    job: Job,
+    found: Option<Found>,
+    verdict: Verdict,
+    announce: Vec<(Lane, String)>,
+    happenings: Vec<Happening>,
+    problems: Vec<Problem>,
+    tampered: Vec<(String, Lane)>,
+    learned: Option<(Project, PathBuf)>,
+    again: bool,
+}
+
+impl<'a> Look<'a> {
+    fn new(context: &'a Context, job: Job) -> Self {
+        Self {
+            context,
+            job,
+            found: None,
+            verdict: Verdict::Arriving,
+            announce: Vec::new(),
+            happenings: Vec::new(),
+            problems: Vec::new(),
+            tampered: Vec::new(),
+            learned: None,
+            again: false,
+        }
+    }
+
+    fn run(&mut self) {
+        if let Err(error) = self.read_journals() {
+            self.problem("journal_unreadable", &error, "Check the disk and the permissions of the vault folder.");
+            return;
+        }
+        let tool = self.context.tools.get(&self.job.key.tool).cloned();
+        let on = !self.context.shared().tools_off.contains(&self.job.key.tool);
+        if let (Some(tool), true, Some(session)) = (&tool, on, self.job.session.clone().or_else(|| self.job.record.session.clone())) {
+            self.read_store(tool.as_ref(), &session);
+        }
+        self.decide(on);
+        if self.job.dry || self.again {
+            return;
+        }
+        if let Verdict::Checkout(_) = self.verdict {
+            self.write();
+        }
+    }
+
+    fn read_journals(&mut self) -> Result<(), crate::vault::JournalError> {
+        let ingested = ingest(self.context, &mut self.job.record, &self.job.dirs)?;
+        for (device, doc, bytes, lines) in ingested.arrived {
+            self.happened("arrived", &device, &doc, bytes, lines);
+        }
+        self.problems.extend(ingested.problems);
+        self.tampered = ingested.tampered;
+        Ok(())
+    }
+
+    fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
+        let listing = tool.sessions(&self.context.machine, Which::One(session));
+        self.problems.extend(listing.problems);
+        self.found = listing.found.into_iter().find(|found| found.session == *session);
+        self.note_missing();
+        let Some(found) = self.found.clone() else { return };
+        if !self.changed(&found) && !self.job.deep {
+            return;
+        }
+        let reading = match tool.read(&self.context.machine, &found) {
+            Ok(reading) => reading,
+            Err(error) => {
+                self.problem("session_unreadable", &error, "Check the permissions of the tool's store; the session is tried again.");
+                return;
+            }
+        };
+        self.problems.extend(reading.problems.clone());
+        if self.is_excluded(reading.facts.cwd.as_deref()) {
+            self.problems.clear();
+            return;
+        }
+        let recorded = record_session(self.context, &self.job.key, &mut self.job.record, &found, &reading, self.job.lane, self.job.deep);
+        match recorded {
+            Ok(recorded) => {
+                for (doc, bytes, lines) in recorded.docs {
+                    let device = self.context.short.clone();
+                    self.happened("recorded", &device, &doc, bytes, lines);
+                }
+                self.announce.extend(recorded.announce);
+                if let (Some(said), Some(cwd)) = (self.job.record.cards.get(&self.context.short), &reading.facts.cwd) {
+                    self.learned = Some((said.card.project.clone(), PathBuf::from(cwd)));
+                }
+            }
+            Err(RecordError::Moving(_)) => self.again = true,
+            Err(error) => {
+                self.problem("not_recorded", &error, "Make room or mend the permissions; the session stays in the tool's store and is tried again.");
+            }
+        }
+    }
+
+    /// A doc that is not found is not deleted: it is only not there.
+    fn note_missing(&mut self) {
+        let found: Vec<&DocName> = self.found.iter().flat_map(|found| &found.docs).map(|doc| &doc.name).collect();
+        for (name, state) in &mut self.job.record.docs {
+            if let Some(local) = &mut state.local {
+                local.there = found.contains(&name);
+            }
+        }
+    }
+
+    fn changed(&self, found: &Found) -> bool {
+        found.docs.iter().any(|doc| {
+            let local = self.job.record.docs.get(&doc.name).and_then(|state| state.local.as_ref());
+            local.is_none_or(|local| !local.there || local.stamp != doc.stamp || local.path != doc.path)
+        })
+    }
+
+    fn is_excluded(&self, cwd: Option<&str>) -> bool {
+        let own = self.job.record.cards.get(&self.context.short).map(|said| said.card.project.clone());
+        let project = own.or_else(|| {
+            let cwd = cwd?;
+            Some(self.context.identifier().identify(&self.context.machine.home, &self.context.device, std::path::Path::new(cwd)))
+        });
+        project.is_some_and(|project| self.context.shared().is_excluded(&project.key))
+    }
+
+    fn decide(&mut self, on: bool) {
+        let guards = self.guards(on);
+        let main = self.job.record.main().cloned();
+        let docs = self.job.record.docs.iter().map(|(name, state)| DocView {
+            name,
+            kind: state.kind,
+            main: Some(name) == main.as_ref(),
+            trie: &state.trie,
+            local: state.local.as_ref().filter(|local| local.there).map(|local| LocalTip { tip: local.tip }),
+            base: state.local.as_ref().map(|local| local.tip),
+        });
+        self.verdict = plan(&SessionView { docs: docs.collect(), guards });
+    }
+
+    fn guards(&self, on: bool) -> Guards {
+        let shared = self.context.shared();
+        let record = &self.job.record;
+        let origin = record.origin();
+        let place = origin.and_then(|card| shared.places.find(&self.context.machine.home, &self.context.device, &card.project));
+        let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
+        let missing = parents.into_iter().filter(|parent| !shared.here.contains(&SessionKey::new(&self.job.key.tool, parent)));
+        Guards {
+            live: self.found.as_ref().and_then(|found| found.live.clone()),
+            place,
+            project: origin.map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string())).unwrap_or_default(),
+            excluded: origin.is_some_and(|card| shared.is_excluded(&card.project.key)),
+            tool_on: on,
+            tool_held: shared.tools_held.contains(&self.job.key.tool),
+            rewrite_released: record.released,
+            missing_parents: missing.map(|parent| parent.to_string()).collect(),
+        }
+    }
+
+    fn write(&mut self) {
+        let Verdict::Checkout(steps) = self.verdict.clone() else { return };
+        let Some(session) = self.job.record.session.clone() else { return };
+        // A session whose main doc is here already is written beside it, wherever that is.
+        let place = self.guards(true).place.unwrap_or_else(|| self.context.machine.home.clone());
+        match apply(self.context, &self.job.key, &session, &mut self.job.record, &place, &steps) {
+            Ok(done) => {
+                for (doc, bytes, lines) in done {
+                    let device = self.context.short.clone();
+                    self.happened("checked_out", &device, &doc, bytes, lines);
+                }
+                self.job.record.released = false;
+                self.verdict = Verdict::Here;
+            }
+            Err(WriteError::Changed(_)) => self.again = true,
+            Err(WriteError::Live(why)) => {
+                let hint = "It goes on by itself when the session is closed.".into();
+                self.verdict = Verdict::Waiting { code: "live", why, hint, steps };
+            }
+            Err(error) => {
+                let why = with_causes(&error);
+                let hint = "Make room or mend the permissions of the tool's store; it is tried again.".into();
+                self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
+            }
+        }
+    }
+
+    fn problem(&mut self, code: &str, error: &dyn std::error::Error, hint: &str) {
+        let name = self.job.record.session.as_ref().or(self.job.session.as_ref()).map_or(self.job.key.hash.as_str(), |id| id.as_str());
+        self.problems.push(Problem::new(code, format!("Session {name}: {}", with_causes(error)), hint));
+    }
+
+    fn happened(&mut self, what: &str, device: &str, doc: &DocName, bytes: u64, lines: u64) {
+        self.happenings.push(Happening {
+            at: self.context.clock.now(),
+            device: device.to_owned(),
+            what: what.to_owned(),
+            key: self.job.key.to_string(),
+            session: self.job.record.session.as_ref().map(|id| id.to_string()).unwrap_or_default(),
+            tool: self.job.key.tool.to_string(),
+            doc: doc.to_string(),
+            bytes,
+            lines,
+        });
+    }
+
+    fn finish(self) -> Outcome {
+        let row = self.job.record.row(&self.job.key, &self.verdict);
+        Outcome {
+            live: self.found.and_then(|found| found.live),
+            key: self.job.key,
+            record: self.job.record,
+            row,
+            verdict: self.verdict,
+            announce: self.announce,
+            happenings: self.happenings,
+            problems: self.problems,
+            tampered: self.tampered,
+            learned: self.learned,
+            again: self.again,
+        }
+    }
+}
+
+/// An error with everything that caused it, in one sentence.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text.push('.');
+    text
+}

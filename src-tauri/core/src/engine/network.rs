@@ -1,0 +1,262 @@
+//! The other devices: what they say of themselves, who asks, who leaves, and what the folders should be.
+
+use super::devices::wanted;
+use super::heart::Engine;
+use crate::api::Held;
+use crate::session::{DeviceId, Lane, Problem};
+use crate::state::StateError;
+use crate::syncthing::{Notice, parse_folder_id};
+use crate::vault::hello::{self, Hello, Known, Open};
+use crate::vault::{Owner, VaultPath};
+use std::time::Duration;
+
+/// How long presence is believed, and how often it is said again while something is open.
+pub const PRESENCE_STALE: Duration = Duration::from_secs(90);
+const PRESENCE_AGAIN: Duration = Duration::from_secs(25);
+
+impl Engine {
+    pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), StateError> {
+        match notice {
+            Notice::Up { version, pid, addresses } => {
+                self.syncthing.state = "running".into();
+                self.syncthing.version = Some(version);
+                self.syncthing.pid = Some(pid);
+                self.syncthing.addresses = addresses;
+                self.syncthing.message = None;
+                self.trouble("syncthing", None);
+            }
+            Notice::Down { state, problem } => {
+                self.syncthing.state = state.into();
+                self.syncthing.pid = None;
+                self.syncthing.message = problem.as_ref().map(|problem| problem.message.clone());
+                self.trouble("syncthing", problem);
+            }
+            Notice::Arrived { owner, lane, paths } => self.arrived(&owner, lane, &paths)?,
+            Notice::Peers(peers) => self.peers_changed(peers),
+            Notice::Asking(asking) => self.neighbours.asking = asking,
+            Notice::Incoming { bytes } => self.incoming = bytes,
+            Notice::Tampered { folder, paths } => self.tampered(&folder, &paths),
+            Notice::FolderLost { folder, message } => self.folder_lost(&folder, &message),
+            Notice::Trouble { topic, problem } => self.trouble(&topic, problem),
+            Notice::Parted { device } => self.parted(&device),
+        }
+        Ok(())
+    }
+
+    fn arrived(&mut self, owner: &str, lane: Lane, paths: &[String]) -> Result<(), StateError> {
+        if owner == self.context.short {
+            return Ok(());
+        }
+        if paths.is_empty() {
+            self.read_hello(owner);
+            let known = self.state.segments()?;
+            self.walk_lane(owner, lane, &known);
+            return Ok(());
+        }
+        for path in paths {
+            if lane == Lane::Live && path == hello::FILE {
+                self.read_hello(owner);
+            } else if let Some(path) = VaultPath::parse(owner, lane, path) {
+                self.want_journal(path);
+            } else if path.contains(".sync-conflict-") {
+                let message = format!("A conflict copy appeared in the folder of {}: {path}.", self.context.shared().name_of(owner));
+                let hint = "Two machines write as the same device: one was copied from the other. Reset session-roam on the copy.";
+                self.trouble("cloned", Some(Problem::new("device_cloned", message, hint)));
+            }
+        }
+        Ok(())
+    }
+
+    fn peers_changed(&mut self, peers: Vec<crate::syncthing::Peer>) {
+        let mut confirmed = false;
+        for peer in peers.iter().filter(|peer| peer.connected) {
+            for paired in self.book.paired.iter_mut().filter(|paired| paired.id == peer.id && !paired.confirmed) {
+                paired.confirmed = true;
+                confirmed = true;
+            }
+        }
+        if confirmed {
+            self.save_book();
+        }
+        self.neighbours.peers = peers;
+    }
+
+    pub(super) fn save_book(&mut self) {
+        let problem = self.book.save(&self.home).err().map(|error| {
+            Problem::new("devices_unwritable", format!("devices.json could not be written: {error}."), "Make room on the disk or mend its permissions.")
+        });
+        self.trouble("devices", problem);
+    }
+
+    /// Reads what every device in the vault says of itself.
+    pub(super) fn read_hellos(&mut self) {
+        let entries = std::fs::read_dir(self.context.vault.root()).into_iter().flatten().flatten();
+        let shorts: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        shorts.iter().filter(|short| **short != self.context.short).cloned().collect::<Vec<_>>().iter().for_each(|short| self.read_hello(short));
+    }
+
+    fn read_hello(&mut self, short: &str) {
+        let dir = self.context.vault.lane_dir(short, Lane::Live);
+        if !dir.join(hello::FILE).exists() {
+            return;
+        }
+        let topic = format!("hello {short}");
+        match hello::read(&dir, short) {
+            Ok((hello, key)) => {
+                self.trouble(&topic, None);
+                self.met(short, hello, key);
+            }
+            Err(error) => {
+                let message = format!("What the device {} says of itself was refused: {}", self.context.shared().name_of(short), super::look::with_causes(&error));
+                let hint = "It is fetched again from that device; nothing of it is believed until then.";
+                self.trouble(&topic, Some(Problem::new("card_refused", message, hint)));
+                self.transport.revert(crate::syncthing::folder_id(Lane::Live, short));
+            }
+        }
+    }
+
+    fn met(&mut self, short: &str, hello: Hello, key: [u8; 32]) {
+        if self.neighbours.hellos.get(short).is_some_and(|known| hello.at < known.at) {
+            return;
+        }
+        self.context.saw(hello.at);
+        let leaves = hello.goodbye.contains(&self.context.device) && self.book.is_paired(&hello.card.device);
+        let device = hello.card.device.clone();
+        let own_name = self.book.names.get(device.as_str()).cloned().unwrap_or_else(|| hello.name.clone());
+        let new = {
+            let mut shared = self.context.change();
+            shared.names.insert(short.to_owned(), own_name);
+            shared.owners.insert(short.to_owned(), Owner { device: device.clone(), key }).is_none()
+        };
+        for paired in self.book.paired.iter_mut().filter(|paired| paired.id == device) {
+            paired.name = hello.name.clone();
+        }
+        self.neighbours.hellos.insert(short.to_owned(), hello);
+        if leaves {
+            self.forget_device(&device);
+            let message = format!("{} has left. Its sessions stay here; nothing new goes either way.", self.context.shared().name_of(short));
+            self.trouble(&format!("left {short}"), Some(Problem::new("device_left", message, "Pair it again whenever you like.")));
+        } else if new {
+            // Journals that arrived before the card could not be verified.
+            for lane in Lane::BOTH {
+                self.walk_lane(short, lane, &std::collections::HashMap::new());
+            }
+        }
+        self.greet();
+        self.arrange();
+    }
+
+    fn tampered(&mut self, folder: &str, paths: &[String]) {
+        let Some((_, short)) = parse_folder_id(folder) else { return };
+        let what = paths.first().map_or_else(|| "files".to_owned(), Clone::clone);
+        let message = format!("The folder of {} was changed on this device ({what}); it is restored from its owner.", self.context.shared().name_of(short));
+        self.trouble(&format!("tampered {folder}"), Some(Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.")));
+        self.transport.revert(folder.to_owned());
+    }
+
+    /// A folder of the vault is gone. Ours comes back from the safety copy; others come back from their owners.
+    fn folder_lost(&mut self, folder: &str, message: &str) {
+        let Some((lane, short)) = parse_folder_id(folder) else { return };
+        let (short, own) = (short.to_owned(), short == self.context.short);
+        let dir = self.context.vault.lane_dir(&short, lane);
+        let remade = std::fs::create_dir_all(dir.join(".stfolder")).is_ok();
+        if own {
+            self.restore_own();
+            self.greeted = None;
+            self.greet();
+        }
+        let whose = if own { "this device".to_owned() } else { self.context.shared().name_of(&short) };
+        let text = format!("The vault folder of {whose} was deleted ({message}); it is put back.");
+        self.trouble(&format!("lost {folder}"), Some(Problem::new("vault_lost", text, "Nothing to do. Leave the vault folder to session-roam.")));
+        if remade {
+            self.arrange();
+            if own {
+                self.transport.announce(lane, vec![String::new()]);
+            } else {
+                self.transport.revert(folder.to_owned());
+            }
+        } else {
+            let what = format!("folder:{folder}");
+            let hint = "Give the folder back its permissions, or make room, then start again.".into();
+            self.held.insert(what.clone(), Held { what, code: "vault_lost".into(), message: message.into(), hint });
+        }
+    }
+
+    fn parted(&mut self, device: &DeviceId) {
+        self.goodbye.remove(device);
+        self.forget_device(device);
+        self.greet();
+    }
+
+    pub(super) fn forget_device(&mut self, device: &DeviceId) {
+        self.book.paired.retain(|paired| paired.id != *device);
+        if !self.book.parted.contains(device) {
+            self.book.parted.push(device.clone());
+        }
+        self.neighbours.peers.retain(|peer| peer.id != *device);
+        self.save_book();
+        self.arrange();
+    }
+
+    pub(super) fn arrange(&mut self) {
+        let shared = self.context.shared();
+        let off: Vec<String> = shared.tools_off.iter().map(|tool| tool.to_string()).collect();
+        let paused = shared.paused;
+        drop(shared);
+        self.transport.arrange(wanted(&self.context.vault, &self.context.device, &self.book, &self.neighbours, &off, paused));
+    }
+
+    /// Says who we are, whom we know and what is open here, if that changed.
+    pub(super) fn greet(&mut self) {
+        let hello = self.hello();
+        let same = self.greeted.as_ref().is_some_and(|before| Hello { at: before.at, ..hello.clone() } == *before);
+        if !same {
+            self.say(hello);
+        }
+    }
+
+    fn say(&mut self, mut hello: Hello) {
+        hello.at = self.context.tick();
+        let dir = self.context.vault.lane_dir(&self.context.short, Lane::Live);
+        match hello::write(&dir, &hello, &self.context.key) {
+            Ok(()) => {
+                self.trouble("hello", None);
+                self.greeted = Some(hello);
+                self.greeted_at = Some(std::time::Instant::now());
+                self.transport.announce(Lane::Live, vec![hello::FILE.into()]);
+            }
+            Err(error) => {
+                let message = format!("This device's card could not be written: {error}.");
+                self.trouble("hello", Some(Problem::new("vault_unwritable", message, "Make room on the disk or mend the permissions of the vault folder.")));
+            }
+        }
+    }
+
+    /// Open sessions are said again from time to time: whoever stops saying so is believed to have closed them.
+    pub(super) fn refresh_presence(&mut self) {
+        let due = self.greeted_at.is_none_or(|at| PRESENCE_AGAIN <= at.elapsed());
+        if !self.live.is_empty() && due {
+            self.say(self.hello());
+        } else {
+            self.greet();
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        let known = |id: &DeviceId, name: &str| Known { id: id.clone(), name: name.to_owned() };
+        let open = self.live.keys().map(|key| {
+            let row = self.state.row(key).ok().flatten().unwrap_or_default();
+            Open { tool: key.tool.to_string(), session: row.session, title: row.title, project: row.project }
+        });
+        Hello {
+            v: 1,
+            card: self.card.clone(),
+            name: self.name.clone(),
+            at: self.context.hlc(),
+            paired: self.book.paired.iter().filter(|paired| !self.goodbye.contains(&paired.id)).map(|paired| known(&paired.id, &paired.name)).collect(),
+            carried: self.neighbours.strangers(&self.book, &self.context.device).map(|(stranger, _)| stranger.clone()).collect(),
+            live: open.filter(|open| !open.session.is_empty()).collect(),
+            goodbye: self.goodbye.iter().cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Which sessions want a look: what happens now before history, each session once at a time.
+
+use crate::session::{Lane, SessionId, SessionKey};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+/// Why and how a session is to be looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Want {
+    pub session: Option<SessionId>,
+    pub dirs: BTreeSet<(String, Lane, String)>,
+    pub deep: bool,
+    /// Part of the first import: recorded in `bulk`, after everything urgent.
+    pub import: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Queue {
+    urgent: VecDeque<SessionKey>,
+    import: VecDeque<SessionKey>,
+    wants: HashMap<SessionKey, Want>,
+    running: HashSet<SessionKey>,
+    running_imports: HashSet<SessionKey>,
+}
+
+impl Queue {
+    /// At the same time, of these at most [`Queue::IMPORTS`] of the first import.
+    const WORKERS: usize = 3;
+    const IMPORTS: usize = 2;
+
+    pub fn add(&mut self, key: SessionKey, want: Want) {
+        match self.wants.get_mut(&key) {
+            Some(known) => {
+                if known.import && !want.import {
+                    self.import.retain(|queued| *queued != key);
+                    self.urgent.push_back(key);
+                }
+                known.session = want.session.or(known.session.take());
+                known.dirs.extend(want.dirs);
+                known.deep |= want.deep;
+                known.import &= want.import;
+            }
+            None => {
+                if want.import { self.import.push_back(key.clone()) } else { self.urgent.push_back(key.clone()) }
+                self.wants.insert(key, want);
+            }
+        }
+    }
+
+    /// The next session to look at, if a worker is free for it.
+    pub fn next(&mut self) -> Option<(SessionKey, Want)> {
+        if self.running.len() >= Self::WORKERS {
+            return None;
+        }
+        let ready = |queue: &VecDeque<SessionKey>, running: &HashSet<SessionKey>| queue.iter().position(|key| !running.contains(key));
+        let key = match ready(&self.urgent, &self.running) {
+            Some(at) => self.urgent.remove(at)?,
+            None if self.running_imports.len() < Self::IMPORTS => {
+                let at = ready(&self.import, &self.running)?;
+                self.import.remove(at)?
+            }
+            None => return None,
+        };
+        let want = self.wants.remove(&key)?;
+        self.running.insert(key.clone());
+        if want.import {
+            self.running_imports.insert(key.clone());
+        }
+        Some((key, want))
+    }
+
+    /// Says whether the session was part of the first import.
+    pub fn done(&mut self, key: &SessionKey) -> bool {
+        self.running.remove(key);
+        self.running_imports.remove(key)
+    }
+
+    pub fn len(&self) -> usize {
+        self.wants.len() + self.running.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn importing(&self) -> bool {
+        !self.import.is_empty() || !self.running_imports.is_empty()
+    }
+}

@@ -1,0 +1,147 @@
+//! All that is known of one session: its journals, its docs' tries, and what the tool's store here held last.
+
+use crate::merge::Verdict;
+use crate::session::{ChainId, DocKind, DocName, Hlc, SessionId, SessionKey, Trie};
+use crate::state::Row;
+use crate::tools::Stamp;
+use crate::vault::{Journal, SessionCard};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    pub session: Option<SessionId>,
+    /// By `<device>/<lane>`.
+    pub journals: BTreeMap<String, Journal>,
+    pub docs: BTreeMap<DocName, DocState>,
+    /// What each device says of the session, by short id.
+    pub cards: BTreeMap<String, Said>,
+    /// The user let another device's rewrite through.
+    #[serde(default)]
+    pub released: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    pub at: Hlc,
+    pub card: SessionCard,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DocState {
+    pub kind: DocKind,
+    /// Where its latest author has it, below the tool's root.
+    pub at: String,
+    pub said: Hlc,
+    pub trie: Trie,
+    /// What the store held when we last looked or wrote.
+    pub local: Option<LocalDoc>,
+    /// The end of what this device recorded last.
+    pub own_tip: Option<ChainId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LocalDoc {
+    pub path: PathBuf,
+    pub at: String,
+    pub stamp: Stamp,
+    pub tip: ChainId,
+    /// Whole lines (of a snapshot: its content).
+    pub bytes: u64,
+    pub lines: u64,
+    /// BLAKE3 of the last 64 KiB before `bytes`: tells an append from a rewrite without reading all.
+    pub tail: String,
+    /// The file was there when we last looked.
+    pub there: bool,
+    /// All of it was compared since it last changed.
+    #[serde(default)]
+    pub compared: bool,
+}
+
+impl Default for SessionRecord {
+    fn default() -> Self {
+        Self { session: None, journals: BTreeMap::new(), docs: BTreeMap::new(), cards: BTreeMap::new(), released: false }
+    }
+}
+
+impl SessionRecord {
+    /// The card of the device that said something last.
+    pub fn latest(&self) -> Option<&SessionCard> {
+        self.cards.values().max_by_key(|said| said.at).map(|said| &said.card)
+    }
+
+    /// The card of the device that had the session first: where it belongs.
+    pub fn origin(&self) -> Option<&SessionCard> {
+        self.cards.values().min_by_key(|said| said.at).map(|said| &said.card)
+    }
+
+    pub fn main(&self) -> Option<&DocName> {
+        self.origin().map(|card| &card.main).filter(|main| self.docs.contains_key(main)).or_else(|| self.docs.keys().next())
+    }
+
+    pub fn main_doc(&self) -> Option<&DocState> {
+        self.docs.get(self.main()?)
+    }
+
+    pub fn is_here(&self) -> bool {
+        self.main_doc().and_then(|doc| doc.local.as_ref()).is_some_and(|local| local.there)
+    }
+
+    /// Short ids of the devices that added to it.
+    pub fn devices(&self) -> BTreeSet<&str> {
+        self.journals.values().filter(|journal| journal.frames > 0).map(|journal| journal.device.as_str()).collect()
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.docs.values().map(DocState::bytes).sum()
+    }
+
+    pub fn row(&self, key: &SessionKey, verdict: &Verdict) -> Row {
+        let latest = self.latest();
+        let (state, code, why, hint) = words(verdict, self.is_here());
+        let last = self.docs.values().map(|doc| doc.said.wall).max().unwrap_or_default();
+        Row {
+            session: self.session.as_ref().map_or_else(|| key.hash.clone(), |session| session.to_string()),
+            project: self.origin().map(|card| card.project.key.to_string()).unwrap_or_default(),
+            title: latest.and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into()),
+            updated: latest.map_or(last, |card| card.updated),
+            bytes: self.bytes(),
+            state: state.into(),
+            code: code.into(),
+            why,
+            hint,
+            devices: self.devices().into_iter().collect::<Vec<_>>().join(","),
+            path: self.main_doc().and_then(|doc| doc.local.as_ref()).filter(|local| local.there).map(|local| local.path.clone()),
+        }
+    }
+}
+
+impl DocState {
+    pub fn new(kind: DocKind, at: String) -> Self {
+        let start = match kind {
+            DocKind::Log => ChainId::log_start(),
+            DocKind::Snapshot => ChainId::snapshot_start(),
+        };
+        Self { kind, at, said: Hlc::default(), trie: Trie::new(start), local: None, own_tip: None }
+    }
+
+    /// Bytes of the longest live branch; of a snapshot here, its size.
+    pub fn bytes(&self) -> u64 {
+        match (self.kind, &self.local) {
+            (DocKind::Snapshot, Some(local)) => local.bytes,
+            _ => self.trie.live_tips().into_iter().map(|tip| self.trie.size(tip).1).max().unwrap_or(0),
+        }
+    }
+}
+
+fn words(verdict: &Verdict, here: bool) -> (&'static str, &'static str, String, String) {
+    match verdict {
+        Verdict::Here | Verdict::Checkout(_) => (if here { "here" } else { "elsewhere" }, "", String::new(), String::new()),
+        Verdict::Elsewhere { why } => ("elsewhere", "deleted_here", why.clone(), String::new()),
+        Verdict::Arriving => ("elsewhere", "arriving", "Parts of it are still on their way.".into(), String::new()),
+        Verdict::Waiting { code, why, hint, .. } => ("waiting", code, why.clone(), hint.clone()),
+        Verdict::Split { reason, .. } => ("split", "split", reason.clone(), "See both with `roam splits`.".into()),
+        Verdict::Held { code, why, hint, .. } => ("held", code, why.clone(), hint.clone()),
+    }
+}

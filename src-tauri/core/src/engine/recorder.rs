@@ -1,0 +1,286 @@
+//! What is new in the tool's store here goes into this device's journal: raw, in order, signed.
+
+use super::context::Context;
+use super::ingest::{absorb, take};
+use super::observe::{LogSeen, observe_log, read_range, read_whole, tail_hash};
+use super::record::{DocState, LocalDoc, SessionRecord};
+use crate::session::{ChainId, DocKind, DocName, Lane, Project, ProjectKey, SessionId, SessionKey};
+use crate::tools::{Content, Facts, Found, FoundDoc, Reading};
+use crate::vault::journal::{Shelf, journal_key, middle};
+use crate::vault::{Entry, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Lines of a log are cut into frames of about this many bytes.
+const FRAME_BYTES: usize = 1 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("could not read {}", .path.display())]
+    Read { path: PathBuf, #[source] source: io::Error },
+    /// The doc changed between two looks; the next event looks again.
+    #[error("{} changed while it was read", .0.display())]
+    Moving(PathBuf),
+}
+
+/// What recording achieved.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    pub docs: Vec<(DocName, u64, u64)>,
+    /// Segments written, as the lane's folder names them.
+    pub announce: Vec<(Lane, String)>,
+}
+
+/// Records all docs found. On an error what was recorded so far stays recorded and is the base of the next try.
+pub fn record_session(context: &Context, key: &SessionKey, record: &mut SessionRecord, found: &Found, reading: &Reading, lane: Lane, deep: bool) -> Result<Recorded, RecordError> {
+    record.session.get_or_insert_with(|| found.session.clone());
+    let Some(main) = found.docs.first() else { return Ok(Recorded::default()) };
+    let card = card(context, record, &reading.facts, main);
+    let mut recorder = Recorder::new(context, key, &found.session, lane, record, card);
+    // Side docs first: whoever sees the main doc's new lines finds what they speak of.
+    let order = (1..found.docs.len()).chain([0]);
+    for at in order {
+        let (doc, content) = (&found.docs[at], &reading.docs[at]);
+        match doc.kind {
+            DocKind::Log => recorder.log(record, doc, content, deep)?,
+            DocKind::Snapshot => recorder.snapshot(record, doc, content)?,
+        }
+    }
+    recorder.flush(record)?;
+    Ok(recorder.done)
+}
+
+/// What this device says of the session. A session keeps the project it was first seen in.
+fn card(context: &Context, record: &SessionRecord, facts: &Facts, main: &FoundDoc) -> SessionCard {
+    let own = record.cards.get(&context.short).map(|said| &said.card);
+    let project = match (own, &facts.cwd) {
+        (Some(own), cwd) if own.cwd == *cwd => own.project.clone(),
+        (_, Some(cwd)) => context.identifier().identify(&context.machine.home, &context.device, Path::new(cwd)),
+        (_, None) => Project { key: ProjectKey::new(format!("device:{}:", context.short)), names: vec!["No directory".into()], root_commit: None },
+    };
+    SessionCard {
+        project,
+        cwd: facts.cwd.clone(),
+        title: facts.title.clone(),
+        updated: facts.updated.unwrap_or_else(|| crate::session::Millis(main.stamp.mtime_ns / 1_000_000)),
+        version: facts.version.clone(),
+        requires: facts.requires.clone(),
+        main: main.name.clone(),
+    }
+}
+
+struct Recorder<'a> {
+    context: &'a Context,
+    session: SessionId,
+    key: &'a SessionKey,
+    lane: Lane,
+    batch: Vec<Entry>,
+    tips: Vec<Vec<(ChainId, u64)>>,
+    size: usize,
+    card: Option<SessionCard>,
+    dir: String,
+    done: Recorded,
+}
+
+impl<'a> Recorder<'a> {
+    fn new(context: &'a Context, key: &'a SessionKey, session: &SessionId, lane: Lane, record: &SessionRecord, card: SessionCard) -> Self {
+        let dir = VaultPath::journal_dir(&context.short, lane, key, &card.project.key);
+        let said = record.cards.get(&context.short).map(|said| &said.card);
+        // The time of the last word is in every frame's head; it alone is no reason to say all of it again.
+        let news = said.is_none_or(|said| SessionCard { updated: card.updated, ..said.clone() } != card);
+        Self {
+            context,
+            session: session.clone(),
+            key,
+            lane,
+            batch: Vec::new(),
+            tips: Vec::new(),
+            size: 0,
+            card: Some(card).filter(|_| news),
+            dir,
+            done: Recorded::default(),
+        }
+    }
+
+    fn push(&mut self, record: &mut SessionRecord, entry: Entry, tips: Vec<(ChainId, u64)>) -> Result<(), RecordError> {
+        if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64) {
+            self.size += bytes.len();
+            self.done.docs.push((doc.clone(), bytes.len() as u64, lines));
+        }
+        self.batch.push(entry);
+        self.tips.push(tips);
+        if self.size >= FRAME_BYTES { self.flush(record) } else { Ok(()) }
+    }
+
+    /// Writes the batch as one frame and takes it into the tries.
+    fn flush(&mut self, record: &mut SessionRecord) -> Result<(), RecordError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        if let Some(card) = self.card.take() {
+            self.batch.insert(0, Entry::About(card));
+        }
+        let (context, journal_key) = (self.context, journal_key(&self.context.short, self.lane));
+        let mut journal =
+            record.journals.remove(&journal_key).unwrap_or_else(|| Journal::new(&context.short, self.lane, self.dir.clone()));
+        let head = journal.next_head(&context.device, &self.key.tool, &self.session, context.tick());
+        let (bytes, hash) = frame::render(&head, &self.batch, |message| context.key.sign(message).to_vec());
+        let written = Frame::own(head, std::mem::take(&mut self.batch), hash);
+        let appended = journal.append(&context.vault, &bytes, &written);
+        let (mut arrivals, mut cards) = (Vec::new(), Vec::new());
+        if let Ok((segment, offset)) = &appended {
+            take(&mut journal, &written, *segment, *offset, Some(std::mem::take(&mut self.tips)), &mut arrivals, &mut cards);
+            self.done.announce.push((self.lane, journal.in_lane(*segment)));
+        }
+        record.journals.insert(journal_key, journal);
+        appended?;
+        self.size = 0;
+        absorb(context, record, &context.short, cards, arrivals)?;
+        Ok(())
+    }
+
+    fn log(&mut self, record: &mut SessionRecord, doc: &FoundDoc, content: &Content, deep: bool) -> Result<(), RecordError> {
+        let base = record.docs.get(&doc.name).and_then(|state| state.local.clone());
+        if base.as_ref().is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path && !deep) {
+            return Ok(());
+        }
+        let read = |source| RecordError::Read { path: doc.path.clone(), source };
+        let seen = observe_log(content, doc.stamp, base.as_ref(), deep).map_err(read)?;
+        let (matched, node) = self.locate(record, doc, &seen)?;
+        let state = state_of(record, doc);
+        let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
+        let replaces = known.filter(|known| seen.rewritten || (base.is_none() && !seen.tips.iter().any(|(tip, _)| tip == known) && seen.tip() != *known));
+        self.lines(record, doc, content, &seen, matched, node, replaces)?;
+        let mut file = content.open().map_err(read)?;
+        let local = LocalDoc {
+            path: doc.path.clone(),
+            at: doc.at.clone(),
+            stamp: doc.stamp,
+            tip: seen.tip(),
+            bytes: seen.bytes(),
+            lines: seen.lines(),
+            tail: tail_hash(file.as_mut(), seen.bytes()).map_err(read)?,
+            there: true,
+            compared: seen.compared,
+        };
+        self.flush(record)?;
+        settle(self.context, record, doc, local)
+    }
+
+    /// How many of the seen lines the journals have already, and the chain id where those end.
+    fn locate(&self, record: &mut SessionRecord, doc: &FoundDoc, seen: &LogSeen) -> Result<(usize, ChainId), RecordError> {
+        let mut state = record.docs.remove(&doc.name).unwrap_or_else(|| DocState::new(doc.kind, doc.at.clone()));
+        let shelf = Shelf::new(&self.context.vault, &record.journals, &doc.name);
+        let located = state.trie.settle_node(seen.start, &shelf).and_then(|_| state.trie.walk(seen.start, &seen.tips, &shelf));
+        record.docs.insert(doc.name.clone(), state);
+        Ok(located?)
+    }
+
+    #[allow(clippy::too_many_arguments)] // one call, and every argument is a thing of its own
+    fn lines(&mut self, record: &mut SessionRecord, doc: &FoundDoc, content: &Content, seen: &LogSeen, matched: usize, node: ChainId, mut replaces: Option<ChainId>) -> Result<(), RecordError> {
+        let (mut after, mut at) = (node, matched);
+        let entry = |after, tip, replaces, bytes| Entry::Lines { doc: doc.name.clone(), at: doc.at.clone(), after, tip, replaces, bytes };
+        let offset = |at: usize| if at == 0 { 0 } else { seen.tips[at - 1].1 };
+        let mut file = content.open().map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
+        while at < seen.tips.len() {
+            let from = offset(at);
+            let room = FRAME_BYTES.saturating_sub(self.size) as u64;
+            let fit = seen.tips[at..].iter().take_while(|(_, end)| end - from <= room).count().max(1);
+            let (tip, to) = seen.tips[at + fit - 1];
+            let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
+                .map_err(|_| RecordError::Moving(doc.path.clone()))?;
+            let tips: Vec<(ChainId, u64)> = seen.tips[at..at + fit].iter().map(|(tip, end)| (*tip, end - from)).collect();
+            if !chains_to(after, &bytes, tip) {
+                return Err(RecordError::Moving(doc.path.clone()));
+            }
+            self.push(record, entry(after, tip, replaces.take(), bytes), tips)?;
+            (after, at) = (tip, at + fit);
+        }
+        match replaces {
+            // Shortened to what the journals have already: no line is new, but the old end is not its end any more.
+            Some(old) if old != after => self.push(record, entry(after, after, Some(old), Vec::new()), Vec::new()),
+            _ => Ok(()),
+        }
+    }
+
+    fn snapshot(&mut self, record: &mut SessionRecord, doc: &FoundDoc, content: &Content) -> Result<(), RecordError> {
+        let base = record.docs.get(&doc.name).and_then(|state| state.local.clone());
+        if base.as_ref().is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path) {
+            return Ok(());
+        }
+        let bytes = read_whole(content, doc.stamp).map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
+        let tail = blake3::hash(&bytes).to_hex().to_string();
+        let local = |tip| LocalDoc {
+            path: doc.path.clone(),
+            at: doc.at.clone(),
+            stamp: doc.stamp,
+            tip,
+            bytes: bytes.len() as u64,
+            lines: 1,
+            tail: tail.clone(),
+            there: true,
+            compared: true,
+        };
+        if let Some(base) = base.filter(|base| base.tail == tail) {
+            return settle(self.context, record, doc, local(base.tip));
+        }
+        let (known, before) = self.generation(record, doc, &bytes)?;
+        let tip = match known {
+            Some(tip) => tip,
+            None => {
+                let (after, old) = before;
+                let tip = after.then(&bytes);
+                let (head, tail, changed) = middle(&old, &bytes);
+                let entry = Entry::Whole { doc: doc.name.clone(), at: doc.at.clone(), after, tip, head, tail, bytes: changed.to_vec() };
+                let tips = vec![(tip, changed.len() as u64)];
+                self.push(record, entry, tips)?;
+                tip
+            }
+        };
+        self.flush(record)?;
+        settle(self.context, record, doc, local(tip))
+    }
+
+    /// The generation that has just this content, if the journals know it where it may be meant; else the one it
+    /// follows, with its content.
+    #[allow(clippy::type_complexity)] // two answers of one question
+    fn generation(&self, record: &mut SessionRecord, doc: &FoundDoc, bytes: &[u8]) -> Result<(Option<ChainId>, (ChainId, Vec<u8>)), RecordError> {
+        let state = state_of(record, doc).clone();
+        let shelf = Shelf::new(&self.context.vault, &record.journals, &doc.name);
+        let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {
+            Ok(state.trie.path(tip).map_or_else(|| Ok(Vec::new()), |path| shelf.snapshot(&path))?)
+        };
+        let after = state.local.as_ref().map(|local| local.tip).or(state.own_tip).unwrap_or(state.trie.start());
+        let next = after.then(bytes);
+        if state.trie.path(next).is_some() {
+            return Ok((Some(next), (after, Vec::new())));
+        }
+        for tip in state.trie.live_tips() {
+            if content_at(tip)? == bytes {
+                return Ok((Some(tip), (after, Vec::new())));
+            }
+        }
+        Ok((None, (after, content_at(after)?)))
+    }
+}
+
+fn state_of<'r>(record: &'r mut SessionRecord, doc: &FoundDoc) -> &'r mut DocState {
+    record.docs.entry(doc.name.clone()).or_insert_with(|| DocState::new(doc.kind, doc.at.clone()))
+}
+
+fn settle(context: &Context, record: &mut SessionRecord, doc: &FoundDoc, local: LocalDoc) -> Result<(), RecordError> {
+    let Some(mut state) = record.docs.remove(&doc.name) else { return Ok(()) };
+    let settled = state.trie.settle_node(local.tip, &Shelf::new(&context.vault, &record.journals, &doc.name));
+    state.local = Some(local);
+    record.docs.insert(doc.name.clone(), state);
+    settled?;
+    Ok(())
+}
+
+fn chains_to(after: ChainId, bytes: &[u8], tip: ChainId) -> bool {
+    let mut chain = crate::session::Chain::from(after);
+    chain.feed(bytes);
+    chain.tip == tip && chain.partial().is_empty()
+}

@@ -1,0 +1,300 @@
+//! The tools' stores: who changed, who vanished, who is live, and where projects are.
+
+use super::heart::Engine;
+use super::queue::Want;
+use crate::api::Held;
+use crate::session::{Lane, Problem, Project, ProjectKey, SessionKey, ToolId};
+use crate::state::StateError;
+use crate::tools::{Found, Root, Tool, Touched, Which};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Engine {
+    /// The directories to watch.
+    pub fn roots(&self) -> Vec<Root> {
+        self.on_tools().iter().flat_map(|(_, tool)| tool.roots(&self.context.machine)).collect()
+    }
+
+    pub(super) fn on_tools(&self) -> Vec<(ToolId, Arc<dyn Tool>)> {
+        let off = self.context.shared().tools_off.clone();
+        self.context.tools.iter().filter(|(id, _)| !off.contains(*id)).map(|(id, tool)| (id.clone(), tool.clone())).collect()
+    }
+
+    pub(super) fn touched(&mut self, paths: Vec<PathBuf>) -> Result<(), StateError> {
+        let mut list = BTreeSet::new();
+        for path in paths {
+            for (id, tool) in self.on_tools() {
+                match tool.touched(&self.context.machine, &path) {
+                    // What is gone goes through the listing, where a mass deletion is noticed.
+                    Touched::Session(session) if path.exists() => self.want_session(&id, &session),
+                    Touched::Session(_) | Touched::Liveness | Touched::Everything => {
+                        list.insert(id);
+                    }
+                    Touched::Nothing => {}
+                }
+            }
+        }
+        list.into_iter().try_for_each(|tool| self.list(&tool, false))
+    }
+
+    pub(super) fn list_all(&mut self, start: bool) -> Result<(), StateError> {
+        let begun = Instant::now();
+        let before = self.queue.len();
+        self.on_tools().into_iter().try_for_each(|(tool, _)| self.list(&tool, start))?;
+        if self.queue.len() == before {
+            self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        }
+        Ok(())
+    }
+
+    /// Lists a tool's store by stat and looks at what is not as it was.
+    fn list(&mut self, tool: &ToolId, start: bool) -> Result<(), StateError> {
+        let Some(adapter) = self.context.tools.get(tool).cloned() else { return Ok(()) };
+        let listing = adapter.sessions(&self.context.machine, Which::All);
+        self.trouble(&format!("store {tool}"), listing.problems.into_iter().next());
+        let import = self.state.note::<bool>(&format!("imported {tool}"))?.is_none();
+        let found: HashMap<SessionKey, &Found> = listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
+        self.guard_vanished(tool, adapter.as_ref(), &found);
+        for (key, found) in &found {
+            self.note_live(key, found.live.clone());
+            let print = fingerprint(found);
+            if self.seen.get(key) == Some(&print) {
+                continue;
+            }
+            self.seen.insert(key.clone(), print);
+            if import && start {
+                self.import.total += 1;
+            }
+            self.want(key.clone(), Want { session: Some(found.session.clone()), import, ..Want::default() });
+        }
+        if import && start && found.is_empty() {
+            self.state.put_note(&format!("imported {tool}"), &true)?;
+        }
+        let gone: Vec<SessionKey> = self.live.keys().filter(|key| key.tool == *tool && !found.contains_key(key)).cloned().collect();
+        gone.iter().for_each(|key| self.note_live(key, None));
+        Ok(())
+    }
+
+    /// Many sessions gone at once is no decision of a person: hold, ask, spread nothing.
+    fn guard_vanished(&mut self, tool: &ToolId, adapter: &dyn Tool, found: &HashMap<SessionKey, &Found>) {
+        let here: Vec<SessionKey> = self.context.shared().here.iter().filter(|key| key.tool == *tool).cloned().collect();
+        let vanished: BTreeSet<SessionKey> = here.iter().filter(|key| !found.contains_key(*key)).cloned().collect();
+        let store_gone = !here.is_empty() && adapter.roots(&self.context.machine).iter().filter(|root| root.store).all(|root| !root.path.exists());
+        let too_many = vanished.len() > self.settings.guard.max_vanished || (store_gone && !vanished.is_empty());
+        let what = format!("tool:{tool}");
+        if too_many {
+            let name = adapter.about().name;
+            self.context.change().tools_held.insert(tool.clone());
+            self.held.insert(what.clone(), Held {
+                what: what.clone(),
+                code: "tool_emptied".into(),
+                message: format!("{} sessions vanished from {name}'s store at once. Nothing was deleted anywhere else, and nothing is written there.", vanished.len()),
+                hint: format!("If the store comes back, all goes on by itself. If it was meant, say so with `roam release {what}`."),
+            });
+            self.vanished.insert(tool.clone(), vanished);
+            return;
+        }
+        if self.held.remove(&what).is_some() {
+            self.context.change().tools_held.remove(tool);
+            self.vanished.remove(tool);
+            self.retry(tool, "tool_emptied");
+        }
+        for key in vanished {
+            self.seen.remove(&key);
+            self.want(key, Want::default());
+        }
+    }
+
+    /// The user meant it: the sessions are gone here, and stay in the vault.
+    pub(super) fn release_tool(&mut self, tool: &ToolId) {
+        self.held.remove(&format!("tool:{tool}"));
+        self.context.change().tools_held.remove(tool);
+        for key in self.vanished.remove(tool).unwrap_or_default() {
+            self.context.change().here.remove(&key);
+            self.seen.remove(&key);
+            self.want(key, Want::default());
+        }
+        self.retry(tool, "tool_emptied");
+    }
+
+    pub(super) fn note_live(&mut self, key: &SessionKey, live: Option<String>) {
+        let before = self.live.contains_key(key);
+        match live {
+            Some(text) => {
+                self.live.insert(key.clone(), text);
+            }
+            None => {
+                self.live.remove(key);
+            }
+        }
+        let now = self.live.contains_key(key);
+        if before != now {
+            self.greet();
+        }
+        if before && !now {
+            // It was closed: what waited for that can go on.
+            self.want(key.clone(), Want::default());
+        }
+    }
+
+    pub(super) fn poll(&mut self) -> Result<(), StateError> {
+        self.polls += 1;
+        self.list_all(false)?;
+        self.refresh_presence();
+        self.find_places(self.polls.is_multiple_of(3))?;
+        self.retry_everywhere(&["unwritable", "live"]);
+        self.compare_quiet()
+    }
+
+    /// Compares all of the logs that were only compared at their end, once they are quiet.
+    fn compare_quiet(&mut self) -> Result<(), StateError> {
+        const QUIET_MS: i64 = 60_000;
+        let now = self.context.clock.now();
+        for (key, row) in self.state.rows(None)?.into_iter().take(50) {
+            if row.state != "here" || now.0 - row.updated.0 < QUIET_MS {
+                continue;
+            }
+            let record: Option<super::SessionRecord> = self.state.record(&key)?;
+            let rest = record.is_some_and(|record| record.docs.values().any(|doc| doc.local.as_ref().is_some_and(|local| local.there && !local.compared)));
+            if rest {
+                self.want(key, Want { deep: true, ..Want::default() });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn learn(&mut self, project: &Project, place: &Path) {
+        let before = self.context.shared().places.clone();
+        let home = self.context.machine.home.clone();
+        self.context.change().places.learn(&home, project, place);
+        let after = self.context.shared().places.clone();
+        if before != after {
+            let _ = self.state.put_note("places", &after);
+            self.retry_everywhere(&["no_place"]);
+        }
+    }
+
+    /// Looks for checkouts of projects whose sessions wait for one.
+    pub(super) fn find_places(&mut self, thorough: bool) -> Result<(), StateError> {
+        let mut wanted: Vec<Project> = Vec::new();
+        let rows: Vec<_> = self.state.rows(None)?.into_iter().filter(|(_, row)| row.code == "no_place").collect();
+        for (key, _) in &rows {
+            let record: Option<super::SessionRecord> = self.state.record(key)?;
+            if let Some(card) = record.as_ref().and_then(|record| record.origin())
+                && !wanted.contains(&card.project)
+            {
+                wanted.push(card.project.clone());
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
+        if thorough {
+            let search: Vec<PathBuf> = self.settings.projects.search.iter().map(|path| expand(&home, path)).collect();
+            let mut places = self.context.shared().places.clone();
+            places.search(&home, &device, &search, &wanted);
+            self.context.change().places = places;
+        }
+        let shared = self.context.shared();
+        let found: BTreeSet<ProjectKey> = wanted.iter().filter(|project| shared.places.find(&home, &device, project).is_some()).map(|project| project.key.clone()).collect();
+        drop(shared);
+        for (key, row) in rows {
+            if found.contains(&ProjectKey::new(row.project)) {
+                self.want(key, Want::default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Which sessions are in the stores, as far as we remember: what is missing now has vanished.
+    pub(super) fn remember_here(&mut self) -> Result<(), StateError> {
+        let rows = self.state.rows(None)?;
+        let mut shared = self.context.change();
+        shared.here = rows.into_iter().filter(|(_, row)| row.path.is_some()).map(|(key, _)| key).collect();
+        Ok(())
+    }
+
+    /// Looks at every journal whose size is not what it was when it was last read.
+    pub(super) fn walk_vault(&mut self) -> Result<(), StateError> {
+        let known = self.state.segments()?;
+        for device in names_in(self.context.vault.root()) {
+            for lane in Lane::BOTH {
+                self.walk_lane(&device, lane, &known);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn walk_lane(&mut self, device: &str, lane: Lane, known: &HashMap<String, u64>) {
+        let root = self.context.vault.lane_dir(device, lane);
+        let mut dirs = vec![PathBuf::new()];
+        for _ in 0..3 {
+            dirs = dirs.iter().flat_map(|dir| names_in(&root.join(dir)).into_iter().map(move |name| dir.join(name))).collect();
+        }
+        for dir in dirs {
+            for name in names_in(&root.join(&dir)) {
+                let in_lane = format!("{}/{name}", dir.to_string_lossy().replace('\\', "/"));
+                let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else { continue };
+                let size = std::fs::metadata(root.join(&dir).join(&name)).map(|meta| meta.len()).ok();
+                if size != known.get(&format!("{}/{name}", path.dir())).copied() {
+                    self.want_journal(path);
+                }
+            }
+        }
+    }
+
+    pub(super) fn want_journal(&mut self, path: crate::vault::VaultPath) {
+        let dirs = [(path.device.clone(), path.lane, path.dir())].into();
+        self.want(path.key, Want { dirs, import: path.lane == Lane::Bulk, ..Want::default() });
+    }
+
+    /// Puts back what was deleted from this device's own folders: the kept copy has every accepted byte.
+    pub(super) fn restore_own(&mut self) {
+        let short = self.context.short.clone();
+        let own = self.context.vault.kept.file(&short);
+        let (mut lost, mut restored) = (0, 0);
+        let mut dirs = vec![own.clone()];
+        while let Some(dir) = dirs.pop() {
+            for name in names_in(&dir) {
+                let path = dir.join(&name);
+                if path.is_dir() {
+                    dirs.push(path);
+                    continue;
+                }
+                let relative = path.strip_prefix(self.context.vault.kept.root()).map(|path| path.to_string_lossy().replace('\\', "/"));
+                let Ok(relative) = relative else { continue };
+                let there = self.context.vault.file(&relative);
+                if name.ends_with(".jsonl.zst") && !there.exists() {
+                    lost += 1;
+                    restored += u32::from(self.context.vault.kept.restore(&relative, &there).unwrap_or(false));
+                }
+            }
+        }
+        if lost > 0 {
+            let message = format!("{lost} files of this device's vault folder were gone; {restored} were put back from the safety copy.");
+            self.trouble("vault", Some(Problem::new("vault_restored", message, "Nothing to do. Leave the vault folder to session-roam.")));
+        }
+    }
+}
+
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn fingerprint(found: &Found) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for doc in &found.docs {
+        (doc.name.as_str(), &doc.path, doc.stamp.len, doc.stamp.mtime_ns, doc.stamp.ctime_ns, doc.stamp.inode).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// `~/code` below the home directory.
+fn expand(home: &Path, path: &Path) -> PathBuf {
+    path.strip_prefix("~").map_or_else(|_| path.to_path_buf(), |rest| home.join(rest))
+}

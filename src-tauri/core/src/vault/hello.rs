@@ -1,0 +1,96 @@
+//! `device.json` in a device's live folder: who it is, whom it knows, what is open on it right now. Signed, because
+//! other devices pass it on.
+
+use super::card::Card;
+use super::keys::{DeviceKey, verify};
+use crate::session::{DeviceId, Hlc};
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+pub const FILE: &str = "device.json";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    pub v: u32,
+    pub card: Card,
+    pub name: String,
+    pub at: Hlc,
+    /// Devices it is paired with.
+    pub paired: Vec<Known>,
+    /// Devices whose folders it passes on without being paired with them.
+    pub carried: Vec<Known>,
+    /// Sessions open on it.
+    pub live: Vec<Open>,
+    /// Devices it is about to leave.
+    pub goodbye: Vec<DeviceId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    pub id: DeviceId,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    pub tool: String,
+    pub session: String,
+    pub title: String,
+    pub project: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Signed {
+    body: String,
+    sig: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum HelloError {
+    #[error("it could not be read")]
+    Io(#[from] io::Error),
+    #[error("it is not what a device writes")]
+    Shape(#[from] serde_json::Error),
+    #[error("it is not signed by the device it names")]
+    Signature,
+    #[error("its card is not the device's: {0}")]
+    Card(#[from] super::card::CardError),
+    #[error("it names another device than its folder")]
+    Folder,
+}
+
+fn message(body: &str) -> Vec<u8> {
+    [b"session-roam v1 hello\n", body.as_bytes()].concat()
+}
+
+/// Writes the file anew (temp file and rename: a reader sees the old or the new one).
+pub fn write(lane_dir: &Path, hello: &Hello, key: &DeviceKey) -> io::Result<()> {
+    let body = serde_json::to_string(hello).map_err(io::Error::other)?;
+    let sig = BASE64.encode(&key.sign(&message(&body)));
+    std::fs::create_dir_all(lane_dir)?;
+    let next = lane_dir.join("device.json.sr-tmp");
+    std::fs::write(&next, serde_json::to_vec(&Signed { body, sig }).map_err(io::Error::other)?)?;
+    std::fs::rename(next, lane_dir.join(FILE))
+}
+
+/// Reads and verifies the file of the device whose folder this is; gives its frame key too.
+pub fn read(lane_dir: &Path, short: &str) -> Result<(Hello, [u8; 32]), HelloError> {
+    const MOST: u64 = 4 << 20;
+    let path = lane_dir.join(FILE);
+    if std::fs::metadata(&path)?.len() > MOST {
+        return Err(HelloError::Signature);
+    }
+    let signed: Signed = serde_json::from_slice(&std::fs::read(path)?)?;
+    let hello: Hello = serde_json::from_str(&signed.body)?;
+    if hello.card.device.short() != short {
+        return Err(HelloError::Folder);
+    }
+    let key = hello.card.verify(&hello.card.device)?;
+    let signature = BASE64.decode(signed.sig.as_bytes()).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
+    match signature {
+        Some(signature) if verify(&key, &message(&signed.body), &signature) => Ok((hello, key)),
+        _ => Err(HelloError::Signature),
+    }
+}
