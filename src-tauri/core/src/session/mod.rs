@@ -2,6 +2,7 @@
 //! Touches no disk, clock, environment or network.
 
 pub mod chain;
+pub mod device_id;
 pub mod ids;
 pub mod problem;
 pub mod time;

@@ -1,1 +1,4 @@
 //! vault
+
+pub mod card;
+pub mod keys;
