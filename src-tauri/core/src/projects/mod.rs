@@ -1,1 +1,224 @@
 //! The same codebase on every device: how it is recognised and where it lies here.
+//!
+//! Reads `.git` directories itself and asks `git` only for the root commit. Knows no tool and no session.
+
+pub mod checkout;
+pub mod paths;
+pub mod places;
+pub mod remote;
+
+pub use places::Places;
+
+use crate::session::{DeviceId, ProjectKey};
+use checkout::Checkout;
+use paths::Style;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A codebase as its author's device knows it; travels in the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Project {
+    pub key: ProjectKey,
+    /// Names it goes by: `acme/api` of the remote, the directory's.
+    pub names: Vec<String>,
+    /// The oldest commit: recognises forks, whatever their remotes are called.
+    pub root_commit: Option<String>,
+}
+
+/// Says which project a directory belongs to: `git:<host/owner/repo>[#sub/dir]`, else `root:<commit>[#sub/dir]`, else
+/// `home:<path below home>`, else `device:<short id>:<path>`.
+///
+/// A directory that is gone belongs to the checkout it was in, if that is still there.
+pub fn identify(home: &Path, device: &DeviceId, cwd: &Path) -> Project {
+    Identifier::default().identify(home, device, cwd)
+}
+
+/// [`identify`] for many directories: asks `git` once a repository and the disk once in a while.
+#[derive(Debug, Default)]
+pub struct Identifier {
+    by_cwd: HashMap<PathBuf, (Instant, Project)>,
+    root_commits: HashMap<PathBuf, (Instant, Option<String>)>,
+}
+
+impl Identifier {
+    /// How long an answer holds: a remote that was just added is seen soon, a thousand sessions of one project cost
+    /// one look.
+    const FRESH: Duration = Duration::from_secs(5);
+    /// A root commit stays; a repository without any is asked again after this.
+    const NO_COMMIT_YET: Duration = Duration::from_secs(60);
+    const MANY: usize = 4096;
+
+    pub fn identify(&mut self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
+        if let Some((at, project)) = self.by_cwd.get(cwd)
+            && at.elapsed() < Self::FRESH
+        {
+            return project.clone();
+        }
+        let project = self.look(home, device, cwd);
+        if self.by_cwd.len() >= Self::MANY {
+            self.by_cwd.clear();
+        }
+        self.by_cwd.insert(cwd.to_owned(), (Instant::now(), project.clone()));
+        project
+    }
+
+    fn look(&mut self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
+        if let Some((checkout, sub)) = checkout::around(cwd) {
+            let root_commit = self.root_commit(&checkout);
+            let repository = match (checkout.remotes.first(), &root_commit) {
+                (Some(remote), _) => Some(format!("git:{remote}")),
+                (None, Some(commit)) => Some(format!("root:{commit}")),
+                (None, None) => None,
+            };
+            if let Some(repository) = repository {
+                let names = names(checkout.remotes.first().map(String::as_str), &sub, &checkout.work_tree, cwd);
+                return Project { key: with_sub(&repository, &sub), names, root_commit };
+            }
+        }
+        Project { key: path_key(home, device, cwd), names: names(None, "", cwd, cwd), root_commit: None }
+    }
+
+    fn root_commit(&mut self, checkout: &Checkout) -> Option<String> {
+        if let Some((at, known)) = self.root_commits.get(&checkout.common_dir)
+            && (known.is_some() || at.elapsed() < Self::NO_COMMIT_YET)
+        {
+            return known.clone();
+        }
+        let found = checkout::root_commit(checkout);
+        self.root_commits.insert(checkout.common_dir.clone(), (Instant::now(), found.clone()));
+        found
+    }
+}
+
+/// The key of a directory that is no checkout: below home, or on this device only.
+fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
+    let style = Style::HERE;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let below = paths::below(style, &text(home), &text(cwd)).or_else(|| {
+        // The home directory, or the way to this directory, may go through a symbolic link.
+        let (home, cwd) = (home.canonicalize().ok()?, cwd.canonicalize().ok()?);
+        paths::below(style, &text(&home), &text(&cwd))
+    });
+    ProjectKey::new(match below {
+        Some(rest) => format!("home:{rest}"),
+        None => format!("device:{}:{}", device.short(), paths::portable(style, &text(cwd))),
+    })
+}
+
+fn with_sub(repository: &str, sub: &str) -> ProjectKey {
+    ProjectKey::new(if sub.is_empty() { repository.to_owned() } else { format!("{repository}#{sub}") })
+}
+
+/// A key's parts: what it is keyed by, and the directory inside.
+fn split_sub(key: &ProjectKey) -> (&str, &str) {
+    match key.as_str() {
+        text if text.starts_with("git:") || text.starts_with("root:") => text.split_once('#').unwrap_or((text, "")),
+        text => (text, ""),
+    }
+}
+
+fn names(remote: Option<&str>, sub: &str, work_tree: &Path, cwd: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    if let Some((_host, path)) = remote.and_then(|remote| remote.split_once('/')) {
+        names.push(if sub.is_empty() { path.to_owned() } else { format!("{path}/{sub}") });
+    }
+    for dir in [work_tree, cwd] {
+        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned());
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checkout::testing::*;
+    use super::*;
+
+    fn device() -> DeviceId {
+        crate::session::device_id::device_id_of_cert(b"desk")
+    }
+
+    fn key(home: &Path, cwd: &Path) -> String {
+        identify(home, &device(), cwd).key.to_string()
+    }
+
+    #[test]
+    fn a_checkout_is_its_remote_and_the_directory_inside() {
+        let home = tempfile::tempdir().unwrap();
+        let repo = repository(&home.path().join("code/api"), Some("git@GitHub.com:Acme/API.git"));
+        std::fs::create_dir_all(repo.join("packages/Web")).unwrap();
+        assert_eq!(key(home.path(), &repo), "git:github.com/acme/api");
+        assert_eq!(key(home.path(), &repo.join("packages/Web")), "git:github.com/acme/api#packages/Web");
+        let project = identify(home.path(), &device(), &repo.join("packages/Web"));
+        assert_eq!(project.names, ["acme/api/packages/Web", "api", "Web"]);
+    }
+
+    #[test]
+    fn a_directory_that_was_deleted_keeps_the_key_it_had() {
+        let home = tempfile::tempdir().unwrap();
+        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
+        assert_eq!(key(home.path(), &repo.join("gone/deep")), "git:github.com/acme/api#gone/deep");
+        std::fs::remove_dir_all(&repo).unwrap();
+        assert_eq!(key(home.path(), &repo), "home:api");
+    }
+
+    #[test]
+    fn without_a_remote_the_root_commit_is_the_key() {
+        let home = tempfile::tempdir().unwrap();
+        let repo = repository(&home.path().join("notes"), None);
+        assert_eq!(key(home.path(), &repo), "home:notes");
+        let commit = commit(&repo, "first");
+        assert_eq!(key(home.path(), &repo), format!("root:{commit}"));
+        super::checkout::testing::commit(&repo, "second");
+        assert_eq!(identify(home.path(), &device(), &repo).root_commit, Some(commit));
+    }
+
+    #[test]
+    fn elsewhere_the_path_is_the_key() {
+        let (home, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir_all(home.path().join("ideas/new one")).unwrap();
+        assert_eq!(key(home.path(), &home.path().join("ideas/new one")), "home:ideas/new one");
+        assert_eq!(key(home.path(), home.path()), "home:");
+        let path = paths::portable(Style::HERE, &outside.path().to_string_lossy());
+        assert_eq!(key(home.path(), outside.path()), format!("device:{}:{path}", device().short()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_checkout_is_that_checkout() {
+        let home = tempfile::tempdir().unwrap();
+        let repo = repository(&home.path().join("disk/api"), Some("https://github.com/acme/api"));
+        std::fs::create_dir(repo.join("web")).unwrap();
+        std::os::unix::fs::symlink(&repo, home.path().join("api")).unwrap();
+        std::os::unix::fs::symlink(repo.join("web"), home.path().join("web")).unwrap();
+        assert_eq!(key(home.path(), &home.path().join("api")), "git:github.com/acme/api");
+        assert_eq!(key(home.path(), &home.path().join("web")), "git:github.com/acme/api#web");
+    }
+
+    #[test]
+    fn worktrees_share_a_key_and_submodules_have_their_own() {
+        let home = tempfile::tempdir().unwrap();
+        let library = repository(&home.path().join("library"), Some("https://github.com/acme/library"));
+        commit(&library, "library");
+        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
+        commit(&repo, "first");
+        git(&repo, &["worktree", "add", "-q", "../api-fix"]);
+        git(&repo, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &library.to_string_lossy(), "lib"]);
+        git(&repo.join("lib"), &["remote", "set-url", "origin", "https://github.com/acme/library"]);
+        assert_eq!(key(home.path(), &home.path().join("api-fix")), "git:github.com/acme/api");
+        assert_eq!(key(home.path(), &repo.join("lib")), "git:github.com/acme/library");
+    }
+
+    #[test]
+    fn the_answer_is_kept_for_a_moment() {
+        let home = tempfile::tempdir().unwrap();
+        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
+        let mut identifier = Identifier::default();
+        let first = identifier.identify(home.path(), &device(), &repo);
+        git(&repo, &["remote", "set-url", "origin", "https://github.com/acme/other"]);
+        assert_eq!(identifier.identify(home.path(), &device(), &repo), first);
+        assert_ne!(key(home.path(), &repo), first.key.to_string());
+    }
+}

@@ -1,0 +1,281 @@
+//! A repository on disk, read without running Git: where it begins, its remotes, whether it is a linked worktree.
+//! Only the root commit is asked of `git`, which may be missing.
+
+use super::{paths, remote};
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A work tree and the repository behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    pub work_tree: PathBuf,
+    /// What all worktrees of a repository share: its config and history.
+    pub common_dir: PathBuf,
+    /// Remotes that mean the same everywhere, normalised; `origin` first, then in the order of the config.
+    pub remotes: Vec<String>,
+    /// One of `git worktree add`, not the main work tree.
+    pub linked: bool,
+}
+
+/// The checkout that `dir` lies in and the way down to `dir`, `/`-separated. `dir` need not exist any more.
+pub fn around(dir: &Path) -> Option<(Checkout, String)> {
+    around_as_written(dir).or_else(|| {
+        let real = dir.canonicalize().ok()?;
+        around_as_written(&real)
+    })
+}
+
+/// The checkout whose work tree is exactly `dir`.
+pub fn at(dir: &Path) -> Option<Checkout> {
+    let dot_git = dir.join(".git");
+    let kind = std::fs::metadata(&dot_git).ok()?;
+    let git_dir = if kind.is_dir() { dot_git } else { linked_git_dir(dir, &dot_git)? };
+    let common_dir = match read_small(&git_dir.join("commondir")) {
+        Some(text) => git_dir.join(text.trim()),
+        None => git_dir.clone(),
+    };
+    if !git_dir.join("HEAD").is_file() || !common_dir.is_dir() {
+        return None;
+    }
+    let config = read_small(&common_dir.join("config")).unwrap_or_default();
+    let linked = common_dir != git_dir;
+    // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that it can be a key.
+    let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
+    Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes: parse_remotes(&config), linked })
+}
+
+/// The repository's oldest commit, the first by name where there are several. `None` where history is cut off
+/// (a shallow clone), where there is none yet, and where `git` is missing, fails or takes too long.
+pub fn root_commit(checkout: &Checkout) -> Option<String> {
+    if checkout.common_dir.join("shallow").exists() {
+        return None;
+    }
+    let mut git = quiet_git(&checkout.work_tree);
+    git.args(["rev-list", "--max-parents=0", "HEAD"]);
+    let text = output_within(git, Duration::from_secs(5))?;
+    text.lines().filter(|line| line.len() >= 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit())).min().map(str::to_owned)
+}
+
+fn around_as_written(dir: &Path) -> Option<(Checkout, String)> {
+    let checkout = dir.ancestors().find_map(at)?;
+    let below = dir.strip_prefix(&checkout.work_tree).ok()?;
+    let sub = below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+    // `x/../y` may lead out of the work tree; the path is tried again as the disk sees it.
+    paths::stays_below(&sub.replace([':', '\\'], "_")).then_some((checkout, sub))
+}
+
+/// Where a `.git` file of a linked worktree or a submodule points.
+fn linked_git_dir(work_tree: &Path, dot_git: &Path) -> Option<PathBuf> {
+    let text = read_small(dot_git)?;
+    let target = text.strip_prefix("gitdir:")?.trim();
+    (!target.is_empty()).then(|| work_tree.join(target))
+}
+
+/// A file's text, up to a size no config reaches.
+fn read_small(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The remotes of a Git config that have a key. Includes are not followed; what is not understood is passed over.
+pub fn parse_remotes(config: &str) -> Vec<String> {
+    let mut named: Vec<(String, String)> = Vec::new();
+    let mut current: Option<String> = None;
+    for line in config.lines().map(str::trim) {
+        let mut rest = line;
+        if let Some(inside) = line.strip_prefix('[') {
+            let end = section_end(inside).unwrap_or(inside.len());
+            current = remote_name(&inside[..end]);
+            rest = inside.get(end + 1..).unwrap_or("").trim();
+        }
+        let (Some(name), Some((variable, value))) = (&current, rest.split_once('=')) else { continue };
+        let is_first = named.iter().all(|(known, _)| known != name);
+        if variable.trim().eq_ignore_ascii_case("url") && is_first {
+            named.push((name.clone(), config_value(value)));
+        }
+    }
+    named.sort_by_key(|(name, _)| name != "origin");
+    let mut remotes = Vec::new();
+    for key in named.iter().filter_map(|(_, url)| remote::normalise(url)) {
+        if !remotes.contains(&key) {
+            remotes.push(key);
+        }
+    }
+    remotes
+}
+
+/// Where the `]` of a section header is; one inside quotes does not count.
+fn section_end(header: &str) -> Option<usize> {
+    let mut quoted = false;
+    let mut escaped = false;
+    header.bytes().position(|byte| {
+        let is_end = byte == b']' && !quoted;
+        quoted ^= byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        is_end
+    })
+}
+
+/// `origin` of `remote "origin"`.
+fn remote_name(header: &str) -> Option<String> {
+    let (section, name) = header.split_once('"')?;
+    let name = name.strip_suffix('"')?;
+    section.trim().eq_ignore_ascii_case("remote").then(|| name.replace("\\\"", "\"").replace("\\\\", "\\"))
+}
+
+/// A config value without quotes, escapes and the comment behind it.
+fn config_value(raw: &str) -> String {
+    let mut value = String::new();
+    let mut quoted = false;
+    let mut characters = raw.trim().chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' => quoted = !quoted,
+            '\\' => value.extend(characters.next()),
+            '#' | ';' if !quoted => break,
+            _ => value.push(c),
+        }
+    }
+    value.trim_end().to_owned()
+}
+
+/// `git` that asks nothing, fetches nothing, takes no lock and is not misled by variables of whoever started us
+/// (a hook sets `GIT_DIR`).
+fn quiet_git(work_tree: &Path) -> Command {
+    let mut git = Command::new("git");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().to_ascii_uppercase().starts_with("GIT_") {
+            git.env_remove(name);
+        }
+    }
+    git.arg("--no-optional-locks").arg("-C").arg(work_tree);
+    for (name, value) in [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_NO_REPLACE_OBJECTS", "1")] {
+        git.env(name, OsStr::new(value));
+    }
+    without_window(&mut git);
+    git
+}
+
+#[cfg(windows)]
+fn without_window(command: &mut Command) {
+    use std::os::windows::process::CommandExt;
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    command.creation_flags(CREATE_NO_WINDOW);
+}
+
+#[cfg(not(windows))]
+fn without_window(_command: &mut Command) {}
+
+/// What a command prints, if it succeeds in time; it is ended if it does not.
+fn output_within(mut command: Command, limit: Duration) -> Option<String> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let stdout = child.stdout.take()?;
+    let (tx, rx) = std::sync::mpsc::channel();
+    // Not joined: should a grandchild keep the pipe open, the reader alone waits for it.
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        // A repository with more roots than this is a test of patience.
+        let read = stdout.take(1 << 20).read_to_string(&mut text);
+        // Nobody listens any more after the limit.
+        let _ = tx.send(read.ok().map(|_| text));
+    });
+    let text = rx.recv_timeout(limit).ok().flatten();
+    if text.is_none() {
+        // Fails only if it ended by itself meanwhile.
+        let _ = child.kill();
+    }
+    let status = child.wait().ok()?;
+    text.filter(|_| status.success())
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    pub fn git(dir: &Path, args: &[&str]) -> String {
+        let mut git = quiet_git(dir);
+        git.args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main"]).args(args);
+        let output = git.output().expect("git is needed for these tests");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    pub fn repository(dir: &Path, origin: Option<&str>) -> PathBuf {
+        std::fs::create_dir_all(dir).unwrap();
+        git(dir, &["init", "-q"]);
+        if let Some(url) = origin {
+            git(dir, &["remote", "add", "origin", url]);
+        }
+        dir.to_owned()
+    }
+
+    pub fn commit(repo: &Path, message: &str) -> String {
+        git(repo, &["commit", "-q", "--allow-empty", "-m", message]);
+        git(repo, &["rev-parse", "HEAD"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::*;
+    use super::*;
+
+    #[test]
+    fn origin_comes_first_and_local_remotes_do_not_count() {
+        let config = "[core]\n\tbare = false\n[remote \"upstream\"]\n\turl = https://github.com/acme/api.git\n\
+            [Remote \"origin\"] URL = \"git@github.com:me/api.git\" ; mine\n\tfetch = +refs/*\n\turl = https://second.example/x/y\n\
+            [remote \"backup\"]\n\turl = /mnt/disk/api\n[branch \"a]b\"]\n\tremote = origin\n[broken\n=\n[url \"x\"]\n\tinsteadOf = y\n";
+        assert_eq!(parse_remotes(config), ["github.com/me/api", "github.com/acme/api"]);
+        assert_eq!(parse_remotes("[remote \"origin\"]\nurl = ../x\n[remote \"z\"]\nurl = h.example:o/r"), ["h.example/o/r"]);
+        assert!(parse_remotes("\u{feff}[remote \"\\\"]\n\0url").is_empty());
+    }
+
+    #[test]
+    fn a_worktree_leads_to_its_repository() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = repository(&dir.path().join("repo"), Some("https://h.example/o/r"));
+        let root = commit(&repo, "first");
+        git(&repo, &["worktree", "add", "-q", "../tree"]);
+        let (main, tree) = (at(&repo).unwrap(), at(&dir.path().join("tree")).unwrap());
+        assert_eq!((main.linked, tree.linked), (false, true));
+        assert_eq!((&main.common_dir, &main.remotes), (&tree.common_dir, &tree.remotes));
+        assert_eq!(root_commit(&tree), Some(root));
+    }
+
+    #[test]
+    fn what_only_looks_like_a_repository_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(".git")).unwrap();
+        assert_eq!(at(dir.path()), None);
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        for text in ["", "gitdir:", "gitdir: /nowhere/at/all", "\u{fffd}"] {
+            std::fs::write(dir.path().join("sub/.git"), text).unwrap();
+            assert_eq!(at(&dir.path().join("sub")), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shallow_clone_does_not_know_its_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = repository(&dir.path().join("repo"), None);
+        commit(&repo, "first");
+        commit(&repo, "second");
+        let url = format!("file://{}", repo.display());
+        git(dir.path(), &["clone", "-q", "--depth=1", &url, "clone"]);
+        assert_eq!(root_commit(&at(&dir.path().join("clone")).unwrap()), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let mut sleep = Command::new("sleep");
+        sleep.arg("60");
+        let start = std::time::Instant::now();
+        assert_eq!(output_within(sleep, Duration::from_millis(50)), None);
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+}

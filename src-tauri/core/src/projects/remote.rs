@@ -1,0 +1,183 @@
+//! Git remotes as text: the many ways to write one, folded into `host/owner/repo`. Touches no disk and no network.
+
+/// Folds a remote's URL into `host/owner/repo`, lower case, without scheme, user, password, port and `.git`.
+///
+/// `None` for what means another thing on another device: files, local paths, this machine, Git's helpers.
+/// Groups of groups stay whole, and so does every dash: `a/b-c` and `a-b/c` differ.
+pub fn normalise(url: &str) -> Option<String> {
+    let url = url.trim();
+    let (authority, path) = match url.split_once("://") {
+        Some((scheme, rest)) if is_network(scheme) => rest.split_once('/')?,
+        Some(_) => return None,
+        None => scp_like(url)?,
+    };
+    let host = host(authority)?;
+    let path = percent_decode(path).to_lowercase();
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let host = well_known(&host, &mut parts);
+    if parts.is_empty() || parts.contains(&"..") || path.contains(['\\', '\0', '\n']) {
+        return None;
+    }
+    // `#` begins the directory inside a project key.
+    Some(format!("{host}/{}", parts.join("/")).replace('#', "%23"))
+}
+
+fn is_network(scheme: &str) -> bool {
+    const KNOWN: [&str; 10] =
+        ["https", "http", "ssh", "git", "git+ssh", "ssh+git", "git+https", "git+http", "ftp", "ftps"];
+    KNOWN.iter().any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// `user@host:path`. As in Git, a `/` before the first `:` makes it a local path; so does a drive letter.
+fn scp_like(url: &str) -> Option<(&str, &str)> {
+    if let Some(bracket) = url.find('[')
+        && (bracket == 0 || url[..bracket].ends_with('@'))
+    {
+        let (_, rest) = url.split_at(bracket + 1);
+        let (inside, path) = rest.split_once("]:")?;
+        // `[user@host:port]:path`; an IPv6 address has more than one colon and keeps its brackets.
+        let is_ipv6 = inside.matches(':').count() > 1;
+        return Some((if is_ipv6 { &url[..bracket + inside.len() + 2] } else { inside }, path));
+    }
+    let (authority, path) = url.split_once(':')?;
+    let is_local = authority.len() < 2 || authority.contains(['/', '\\']) || path.starts_with(':');
+    (!is_local).then_some((authority, path))
+}
+
+/// The host of `user:password@host:port`, unless it is this machine.
+fn host(authority: &str) -> Option<String> {
+    let host_port = authority.rsplit_once('@').map_or(authority, |(_credentials, rest)| rest);
+    let host = match host_port.strip_prefix('[') {
+        Some(ipv6) => ipv6.split_once(']')?.0,
+        None => host_port.split_once(':').map_or(host_port, |(host, _port)| host),
+    };
+    let host = host.trim_end_matches('.').to_lowercase();
+    let is_here = host == "localhost" || host == "::1" || host.starts_with("127.");
+    let is_odd = host.is_empty() || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '#'));
+    (!is_here && !is_odd).then_some(host)
+}
+
+/// Hosts that are reached under two names or spell the same repository in two ways, as their own documentation says
+/// (read 2026-11): GitHub, GitLab and Bitbucket over SSH on port 443, Azure DevOps' `_git` and `v3`.
+fn well_known(host: &str, parts: &mut Vec<&str>) -> String {
+    match host {
+        "ssh.github.com" | "www.github.com" => "github.com".into(),
+        "altssh.gitlab.com" => "gitlab.com".into(),
+        "altssh.bitbucket.org" => "bitbucket.org".into(),
+        "ssh.dev.azure.com" | "dev.azure.com" => {
+            if parts.len() == 4 && parts[0] == "v3" {
+                parts.remove(0);
+            } else if parts.len() == 4 && parts[2] == "_git" {
+                parts.remove(2);
+            } else if parts.len() == 3 && parts[1] == "_git" {
+                parts[1] = parts[2];
+            }
+            "dev.azure.com".into()
+        }
+        other => other.into(),
+    }
+}
+
+fn percent_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
+        match hex.and_then(|hex| data_encoding::HEXLOWER_PERMISSIVE.decode(hex).ok()) {
+            Some(byte) => {
+                decoded.extend(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_way_to_write_a_remote_is_one_key() {
+        for url in [
+            "https://github.com/acme/api",
+            "https://github.com/acme/api.git",
+            "https://github.com/acme/api.git/",
+            "https://github.com/acme//api/",
+            "HTTPS://GitHub.com/Acme/API.GIT",
+            "http://github.com:80/acme/api",
+            "https://user:p%40ss@github.com/acme/api.git",
+            "https://ghp_token@github.com:443/acme/api",
+            "ssh://git@github.com/acme/api.git",
+            "ssh://git@github.com:22/acme/api.git",
+            "ssh://git@ssh.github.com:443/acme/api.git",
+            "git+ssh://git@github.com/acme/api.git",
+            "git://github.com/acme/api.git",
+            "git@github.com:acme/api.git",
+            "git@github.com:/acme/api.git",
+            "github.com:acme/api",
+            "[git@github.com:22]:acme/api.git",
+            " git@github.com:acme/api.git\n",
+            "https://github.com./acme/%61pi",
+        ] {
+            assert_eq!(normalise(url).as_deref(), Some("github.com/acme/api"), "{url}");
+        }
+    }
+
+    #[test]
+    fn owners_groups_and_dashes_stay_apart() {
+        let rows = [
+            ("git@host.example:a/b-c.git", "host.example/a/b-c"),
+            ("git@host.example:a-b/c.git", "host.example/a-b/c"),
+            ("https://gitlab.com/group/sub/deep/repo.git", "gitlab.com/group/sub/deep/repo"),
+            ("https://github.com/acme/api.wiki.git", "github.com/acme/api.wiki"),
+            ("https://github.com/acme/dotgit", "github.com/acme/dotgit"),
+            ("ssh://git@git.example:7999/proj/repo.git", "git.example/proj/repo"),
+            ("ssh://git@[2001:db8::1]:22/repo", "2001:db8::1/repo"),
+            ("git@[2001:db8::1]:repo", "2001:db8::1/repo"),
+            ("host.example:~x/repo", "host.example/~x/repo"),
+            ("https://host.example/a%23b/c", "host.example/a%23b/c"),
+            ("git@ssh.dev.azure.com:v3/org/project/repo", "dev.azure.com/org/project/repo"),
+            ("https://org@dev.azure.com/org/project/_git/repo", "dev.azure.com/org/project/repo"),
+        ];
+        for (url, key) in rows {
+            assert_eq!(normalise(url).as_deref(), Some(key), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_means_another_thing_elsewhere_is_no_key() {
+        for url in [
+            "", "   ", "/srv/git/api.git", "../api", "./a:b", "~/api", "file:///srv/git/api.git", "C:/code/api", r"C:\code\api",
+            r"\\server\share\api", "api", "https://github.com", "https://github.com/", "https:///acme/api",
+            "git@localhost:acme/api", "http://127.0.0.1:3000/acme/api", "ssh://[::1]/api", "ext::sh -c x", "s3://bucket/api",
+            "codecommit::eu-west-1://profile@api", "https://github.com/../api", "https://github.com/.git", "git@:a/b",
+        ] {
+            assert_eq!(normalise(url), None, "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_it_and_no_key_has_a_fragment(url in "\\PC{0,40}") {
+            if let Some(key) = normalise(&url) {
+                prop_assert!(!key.contains('#'));
+            }
+        }
+
+        #[test]
+        fn https_and_ssh_agree(owner in "[a-zA-Z0-9-]{1,9}", repo in "[a-zA-Z0-9_-]{1,9}") {
+            let key = normalise(&format!("https://git.example/{owner}/{repo}"));
+            prop_assert!(key.is_some());
+            prop_assert_eq!(normalise(&format!("git@git.example:{owner}/{repo}.git")), key);
+        }
+    }
+}
