@@ -26,7 +26,7 @@ pub struct Card {
     /// The Ed25519 public key in base64.
     pub key: String,
     pub made: Millis,
-    /// By the Syncthing key over [`Card::signed_bytes`], base64: ECDSA P-384 with SHA-384 (DER) or Ed25519.
+    /// By the Syncthing key over the device, the key and the time, base64: ECDSA P-384 with SHA-384 (DER) or Ed25519.
     pub signature: String,
 }
 
