@@ -24,8 +24,14 @@ pub struct Checkout {
 pub fn around(dir: &Path) -> Option<(Checkout, String)> {
     around_as_written(dir).or_else(|| {
         let real = dir.canonicalize().ok()?;
-        around_as_written(&real)
+        around_as_written(&without_verbatim(real))
     })
+}
+
+/// Windows' `\\?\C:\…` as `C:\…`: tools are started in it.
+fn without_verbatim(path: PathBuf) -> PathBuf {
+    let plain = path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+    plain.map(PathBuf::from).unwrap_or(path)
 }
 
 /// The checkout whose work tree is exactly `dir`.
@@ -199,6 +205,8 @@ pub(super) mod testing {
     pub fn git(dir: &Path, args: &[&str]) -> String {
         let mut git = quiet_git(dir);
         git.args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main"]).args(args);
+        // Whatever the one who runs the tests has configured: signing, hooks, default branches.
+        git.env("GIT_CONFIG_GLOBAL", if cfg!(windows) { "NUL" } else { "/dev/null" }).env("GIT_CONFIG_NOSYSTEM", "1");
         let output = git.output().expect("git is needed for these tests");
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -232,6 +240,13 @@ mod tests {
         assert_eq!(parse_remotes(config), ["github.com/me/api", "github.com/acme/api"]);
         assert_eq!(parse_remotes("[remote \"origin\"]\nurl = ../x\n[remote \"z\"]\nurl = h.example:o/r"), ["h.example/o/r"]);
         assert!(parse_remotes("\u{feff}[remote \"\\\"]\n\0url").is_empty());
+    }
+
+    #[test]
+    fn a_verbatim_path_becomes_one_that_tools_take() {
+        for (path, plain) in [(r"\\?\C:\code", r"C:\code"), (r"\\?\UNC\s\x", r"\\?\UNC\s\x"), ("/srv", "/srv")] {
+            assert_eq!(without_verbatim(path.into()), PathBuf::from(plain));
+        }
     }
 
     #[test]

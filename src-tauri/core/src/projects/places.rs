@@ -20,8 +20,6 @@ pub struct Places {
     mapped: BTreeMap<ProjectKey, PathBuf>,
     /// Work trees by the key of their repository, without the directory inside.
     learnt: BTreeMap<String, Vec<Place>>,
-    /// Counts sessions seen, so that the place seen last is known without a clock.
-    clock: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +27,8 @@ struct Place {
     work_tree: PathBuf,
     #[serde(default)]
     linked: bool,
-    /// When a session was seen here last, by `Places::clock`; 0 for a place found by searching.
+    /// Greatest where a session of the repository was seen last, 0 where none was: found by searching. A count needs
+    /// no clock, and a second session in the same place changes nothing that would have to be saved.
     #[serde(default)]
     seen: u64,
     #[serde(default)]
@@ -46,8 +45,9 @@ const MAX_ENTRIES: usize = 100_000;
 const MAX_ROOTS: usize = 200;
 
 impl Places {
-    /// Remembers that a session of `project` ran in `cwd`. Paths below home and of this device alone need no memory.
-    pub fn learn(&mut self, _home: &Path, project: &Project, cwd: &Path) {
+    /// Remembers that a session of `project` ran in `cwd`; call it in the order of their activity. Paths below home and
+    /// of this device alone need no memory.
+    pub fn learn(&mut self, project: &Project, cwd: &Path) {
         if !is_repository(&project.key) {
             return;
         }
@@ -58,14 +58,24 @@ impl Places {
             None => true,
         };
         if is_it {
-            self.clock += 1;
-            self.remember(repository, &checkout, self.clock, project.root_commit.clone());
+            let places = self.learnt.get(&repository).into_iter().flatten();
+            let last = places.max_by_key(|place| place.seen).filter(|place| 0 < place.seen);
+            let seen = match last {
+                Some(place) if place.work_tree == checkout.work_tree => place.seen,
+                other => other.map_or(0, |place| place.seen) + 1,
+            };
+            self.remember(repository, &checkout, seen, project.root_commit.clone());
         }
     }
 
     /// The user says where a project is. It holds as long as the directory exists.
     pub fn map(&mut self, key: &ProjectKey, dir: PathBuf) {
         self.mapped.insert(key.clone(), dir);
+    }
+
+    /// The user takes it back.
+    pub fn unmap(&mut self, key: &ProjectKey) {
+        self.mapped.remove(key);
     }
 
     /// The directory of this device that is the project's, if there is one at this moment.
@@ -88,7 +98,7 @@ impl Places {
             return (owner == device.short() && dir.is_absolute() && dir.is_dir()).then_some(dir);
         }
         let (repository, sub) = split_sub(&project.key);
-        self.same_remote(repository, sub).or_else(|| self.same_root(project.root_commit.as_deref()?, sub))
+        self.same_remote(repository, sub).or_else(|| self.same_root(root_of(project)?, sub))
     }
 
     /// All directories known for a key that exist, the best first.
@@ -110,12 +120,11 @@ impl Places {
     /// and had none before. Remembers every checkout it meets. May take seconds: not for the engine's loop.
     pub fn search(&mut self, home: &Path, device: &DeviceId, roots: &[PathBuf], wanted: &[Project]) -> usize {
         let missing: Vec<&Project> = wanted.iter().filter(|project| self.find(home, device, project).is_none()).collect();
-        let repositories: BTreeSet<&str> = missing.iter().filter(|p| is_repository(&p.key)).map(|p| split_sub(&p.key).0).collect();
-        if repositories.is_empty() {
+        if !missing.iter().any(|project| is_repository(&project.key)) {
             return 0;
         }
         let mut starts: Vec<(PathBuf, usize)> = roots.iter().map(|root| (expand(home, root), MAX_DEPTH)).collect();
-        starts.extend(self.beside_vanished().into_iter().map(|dir| (dir, 2)));
+        starts.extend(self.beside_vanished(&missing).into_iter().map(|dir| (dir, 2)));
         let found = walk(home, starts);
         for checkout in &found {
             for remote in &checkout.remotes {
@@ -129,10 +138,7 @@ impl Places {
 
     /// Asks checkouts for their oldest commit, as long as somebody is missing that is known by one.
     fn search_roots(&mut self, found: &[Checkout], missing: &[&Project]) {
-        let commits: BTreeSet<&str> = missing
-            .iter()
-            .filter_map(|project| project.root_commit.as_deref().or_else(|| split_sub(&project.key).0.strip_prefix("root:")))
-            .collect();
+        let commits: BTreeSet<&str> = missing.iter().filter_map(|project| root_of(project)).collect();
         if commits.is_empty() {
             return;
         }
@@ -142,10 +148,16 @@ impl Places {
         }
     }
 
-    /// Parents of learnt work trees that are gone: a checkout that was renamed or moved is mostly near.
-    fn beside_vanished(&self) -> BTreeSet<PathBuf> {
-        let gone = self.learnt.values().flatten().filter(|place| !place.work_tree.is_dir());
-        gone.filter_map(|place| place.work_tree.ancestors().skip(1).find(|dir| dir.is_dir()))
+    /// Parents of work trees that are gone and were a missing project's: a checkout that was renamed or moved is mostly
+    /// near.
+    fn beside_vanished(&self, missing: &[&Project]) -> BTreeSet<PathBuf> {
+        let is_missing = |repository: &str, place: &Place| {
+            let root = place.root_commit.as_deref();
+            missing.iter().any(|project| split_sub(&project.key).0 == repository || root.is_some() && root_of(project) == root)
+        };
+        let places = self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
+        let gone = places.filter(|(repository, place)| !place.work_tree.is_dir() && is_missing(repository, place));
+        gone.map(|(_, place)| place).filter_map(|place| place.work_tree.ancestors().skip(1).find(|dir| dir.is_dir()))
             .filter(|dir| dir.parent().is_some())
             .map(Path::to_owned)
             .collect()
@@ -226,8 +238,13 @@ fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
     dir.is_dir().then_some(dir)
 }
 
+/// The oldest commit a project is known by.
+fn root_of(project: &Project) -> Option<&str> {
+    project.root_commit.as_deref().or_else(|| split_sub(&project.key).0.strip_prefix("root:"))
+}
+
 /// `~/code` as the user writes it in config.toml.
-fn expand(home: &Path, dir: &Path) -> PathBuf {
+pub fn expand(home: &Path, dir: &Path) -> PathBuf {
     dir.strip_prefix("~").map_or_else(|_| dir.to_owned(), |rest| home.join(rest))
 }
 
@@ -311,8 +328,7 @@ mod tests {
         }
         fn learn(&mut self, dir: &Path) -> Project {
             let project = identify(self.home(), &device(), dir);
-            let home = self.home().to_owned();
-            self.places.learn(&home, &project, dir);
+            self.places.learn(&project, dir);
             project
         }
         fn find(&self, project: &Project) -> Option<PathBuf> {
@@ -388,8 +404,13 @@ mod tests {
         assert_eq!(desk.places.of(&key.key), [long, short.clone(), tree.clone()]);
         desk.learn(&short);
         assert_eq!(desk.find(&key), Some(short.clone()));
+        let before = desk.places.clone();
+        desk.learn(&short);
+        assert_eq!(desk.places, before, "nothing new, nothing to save");
         desk.places.map(&key.key, tree.clone());
         assert_eq!(desk.find(&key), Some(tree), "what the user said comes first");
+        desk.places.unmap(&key.key);
+        assert_eq!(desk.find(&key), Some(short));
 
         let mut searched = Desk::new();
         for at in ["code/b", "code/a", "code/long"] {

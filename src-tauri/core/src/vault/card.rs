@@ -10,7 +10,6 @@ use data_encoding::BASE64;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use p384::ecdsa::signature::Verifier;
-use p384::pkcs8::DecodePrivateKey as _;
 use serde::{Deserialize, Serialize};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -27,7 +26,7 @@ pub struct Card {
     /// The Ed25519 public key in base64.
     pub key: String,
     pub made: Millis,
-    /// By the Syncthing key over [`Card::signed_bytes`], base64: ECDSA P-384 with SHA-384 (DER) or Ed25519.
+    /// By the Syncthing key over the device, the key and the time, base64: ECDSA P-384 with SHA-384 (DER) or Ed25519.
     pub signature: String,
 }
 

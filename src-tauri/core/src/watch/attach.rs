@@ -1,0 +1,245 @@
+//! Which directories are watched at this moment: the roots that exist, and for those that do not the nearest parent,
+//! until they appear. Works on real paths (macOS reports those) and gives back paths as the roots were written.
+
+use super::Watcher;
+use crate::session::Problem;
+use crate::tools::Root;
+use notify::{ErrorKind, RecursiveMode};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub struct Attachments {
+    watcher: notify::Result<Watcher>,
+    roots: Vec<Root>,
+    /// Roots that exist, with their real paths.
+    present: Vec<(Root, PathBuf)>,
+    /// For each root that does not exist the path whose appearance brings it nearer.
+    awaited: Vec<PathBuf>,
+    /// What was asked of the watcher, by real path.
+    watched: BTreeMap<PathBuf, Watched>,
+}
+
+struct Watched {
+    deep: bool,
+    file: FileId,
+    /// Why not, and when it is tried again.
+    failed: Option<(Instant, Problem)>,
+}
+
+/// What `apply` achieved.
+pub struct Outcome {
+    /// Roots, as given, that are watched from now on and were not before.
+    pub attached: Vec<PathBuf>,
+    pub problem: Option<(&'static str, Problem)>,
+}
+
+/// A watch that failed is tried again after this long.
+const RETRY: Duration = Duration::from_secs(60);
+/// Parents appear while they are looked for; so often the look is repeated at most.
+const MAX_ROUNDS: usize = 16;
+const LIMIT: &str = "watch_limit";
+const FAILED: &str = "watch_failed";
+
+impl Attachments {
+    pub fn new(watcher: notify::Result<Watcher>) -> Self {
+        Self { watcher, roots: Vec::new(), present: Vec::new(), awaited: Vec::new(), watched: BTreeMap::new() }
+    }
+
+    pub fn set_roots(&mut self, roots: Vec<Root>) {
+        self.roots = roots;
+        for watched in self.watched.values_mut() {
+            watched.failed = watched.failed.take().map(|(_, problem)| (Instant::now(), problem));
+        }
+    }
+
+    /// Watches what should be watched and is not, and the other way round. Repeats until nothing appears any more
+    /// between looking and watching.
+    pub fn apply(&mut self, now: Instant) -> Outcome {
+        let mut attached = Vec::new();
+        for _round in 0..MAX_ROUNDS {
+            let wanted = self.resolve();
+            let changed = self.unwatch_others(&wanted) | self.watch_missing(&wanted, now, &mut attached);
+            if !changed {
+                break;
+            }
+        }
+        Outcome { attached, problem: self.problem() }
+    }
+
+    /// Notices what events did not tell: directories that were exchanged for others of the same name.
+    pub fn check(&mut self) {
+        let exchanged: Vec<PathBuf> =
+            self.watched.iter().filter(|(path, watched)| FileId::of(path) != watched.file).map(|(path, _)| path.clone()).collect();
+        exchanged.iter().for_each(|path| self.unwatch(path));
+    }
+
+    /// True if the watches must be looked at again because of this event.
+    pub fn is_structural(&mut self, path: &Path, vanishes: bool) -> bool {
+        if vanishes && self.watched.contains_key(path) {
+            // A directory of the same name may be there again; the watch was on the one that went.
+            self.unwatch(path);
+            return true;
+        }
+        self.awaited.iter().any(|awaited| awaited == path)
+    }
+
+    /// The path as its root was given, or `None` if it is none of a root's.
+    pub fn as_given(&self, path: &Path) -> Option<PathBuf> {
+        let holds = |root: &Root, real: &Path| match root.deep {
+            true => path.starts_with(real),
+            false => path == real || path.parent() == Some(real),
+        };
+        let nearest = self.present.iter().filter(|(root, real)| holds(root, real)).max_by_key(|(_, real)| real.as_os_str().len())?;
+        let below = path.strip_prefix(&nearest.1).ok()?;
+        Some(if below.as_os_str().is_empty() { nearest.0.path.clone() } else { nearest.0.path.join(below) })
+    }
+
+    /// A watch failed afterwards, on a directory that appeared.
+    pub fn failed(&mut self, error: &notify::Error) {
+        let Some(problem) = problem_of(error, error.paths.first().map(PathBuf::as_path)) else { return };
+        let inside = |path: &Path| error.paths.is_empty() || error.paths.iter().any(|failed| failed.starts_with(path));
+        for (_, watched) in self.watched.iter_mut().filter(|(path, watched)| watched.deep && inside(path)) {
+            watched.failed = Some((Instant::now() + RETRY, problem.clone()));
+        }
+    }
+
+    /// Finds out which roots exist, and what to watch: real path and whether deep. What lies below a deep watch needs
+    /// none of its own.
+    fn resolve(&mut self) -> BTreeMap<PathBuf, bool> {
+        let mut wanted: BTreeMap<PathBuf, bool> = BTreeMap::new();
+        self.present.clear();
+        self.awaited.clear();
+        for root in &self.roots {
+            if let Ok(real) = root.path.canonicalize() {
+                *wanted.entry(real.clone()).or_default() |= root.deep;
+                self.present.push((root.clone(), real));
+            } else if let Some((parent, next)) = nearest_parent(&root.path) {
+                self.awaited.push(next);
+                wanted.entry(parent).or_default();
+            }
+        }
+        let deep: Vec<PathBuf> = wanted.iter().filter(|(_, deep)| **deep).map(|(path, _)| path.clone()).collect();
+        wanted.retain(|path, _| !deep.iter().any(|above| above != path && path.starts_with(above)));
+        wanted
+    }
+
+    fn unwatch_others(&mut self, wanted: &BTreeMap<PathBuf, bool>) -> bool {
+        let others: Vec<PathBuf> =
+            self.watched.iter().filter(|(path, watched)| wanted.get(*path) != Some(&watched.deep)).map(|(path, _)| path.clone()).collect();
+        others.iter().for_each(|path| self.unwatch(path));
+        !others.is_empty()
+    }
+
+    fn watch_missing(&mut self, wanted: &BTreeMap<PathBuf, bool>, now: Instant, attached: &mut Vec<PathBuf>) -> bool {
+        let mut changed = false;
+        for (path, deep) in wanted {
+            let is_due = |watched: &Watched| watched.failed.as_ref().is_some_and(|(again, _)| *again <= now);
+            if self.watched.get(path).is_some_and(|watched| !is_due(watched)) {
+                continue;
+            }
+            let file = FileId::of(path);
+            let failed = self.watch(path, *deep).map(|problem| (now + RETRY, problem));
+            self.watched.insert(path.clone(), Watched { deep: *deep, file, failed });
+            let roots = self.present.iter().filter(|(_, real)| if *deep { real.starts_with(path) } else { real == path });
+            attached.extend(roots.map(|(root, _)| root.path.clone()));
+            changed = true;
+        }
+        changed
+    }
+
+    fn watch(&mut self, path: &Path, deep: bool) -> Option<Problem> {
+        let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+        let watcher = match &mut self.watcher {
+            Ok(watcher) => watcher,
+            Err(error) => return problem_of(error, Some(path)),
+        };
+        // A directory that vanishes while the tree is walked ends the walk (notify 8.2, read 2026-11-23): walk again.
+        let mut result = watcher.watch(path, mode);
+        for _attempt in 0..3 {
+            if matches!(&result, Err(error) if is_gone(error)) && path.exists() {
+                result = watcher.watch(path, mode);
+            }
+        }
+        problem_of(&result.err()?, Some(path))
+    }
+
+    fn unwatch(&mut self, path: &Path) {
+        self.watched.remove(path);
+        if let Ok(watcher) = &mut self.watcher {
+            // It may be gone already, together with its directory.
+            let _ = watcher.unwatch(path);
+        }
+    }
+
+    fn problem(&self) -> Option<(&'static str, Problem)> {
+        let problems = self.watched.values().filter_map(|watched| watched.failed.as_ref()).map(|(_, problem)| problem);
+        let worst = problems.max_by_key(|problem| problem.code == LIMIT)?;
+        Some((if worst.code == LIMIT { LIMIT } else { FAILED }, worst.clone()))
+    }
+}
+
+/// The nearest existing directory above `path`, and the entry in it that leads to `path`.
+fn nearest_parent(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    path.ancestors().zip(path.ancestors().skip(1)).find_map(|(child, parent)| {
+        let real = parent.canonicalize().ok().filter(|real| real.is_dir())?;
+        let next = real.join(child.file_name()?);
+        Some((real, next))
+    })
+}
+
+fn is_gone(error: &notify::Error) -> bool {
+    match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(source) => source.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+/// What to tell of an error. `None` for what passes by itself: a path that is gone is watched again when it appears.
+fn problem_of(error: &notify::Error, path: Option<&Path>) -> Option<Problem> {
+    if is_gone(error) {
+        return None;
+    }
+    let place = path.map_or_else(String::new, |path| format!(" {}", path.display()));
+    if is_limit(error) {
+        return Some(Problem::new(
+            LIMIT,
+            format!("The system's limit of file watches is reached, so not everything below{place} can be watched; it is looked at every few seconds instead."),
+            "Raise it: `sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024`, and write the same into /etc/sysctl.d/ to keep it.",
+        ));
+    }
+    Some(Problem::new(
+        FAILED,
+        format!("Could not watch{place}: {error}."),
+        "Check that you may read this directory and all below it; until then it is looked at every few seconds.",
+    ))
+}
+
+/// ENOSPC: no more watches. EMFILE: no more inotify instances (or open files).
+fn is_limit(error: &notify::Error) -> bool {
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => true,
+        #[cfg(unix)]
+        ErrorKind::Io(source) => matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EMFILE)),
+        _ => false,
+    }
+}
+
+/// Which directory a path leads to, not just what it is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct FileId(Option<(u64, u64)>);
+
+impl FileId {
+    #[cfg(unix)]
+    fn of(path: &Path) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self(std::fs::metadata(path).ok().map(|stat| (stat.dev(), stat.ino())))
+    }
+
+    /// Only whether it is there: a watched directory can't be exchanged while its handle is open.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> Self {
+        Self(path.exists().then_some((0, 0)))
+    }
+}
