@@ -7,25 +7,16 @@ pub mod paths;
 pub mod places;
 pub mod remote;
 
+pub use crate::session::Project;
 pub use places::Places;
 
 use crate::session::{DeviceId, ProjectKey};
 use checkout::Checkout;
 use paths::Style;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A codebase as its author's device knows it; travels in the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Project {
-    pub key: ProjectKey,
-    /// Names it goes by: `acme/api` of the remote, the directory's.
-    pub names: Vec<String>,
-    /// The oldest commit: recognises forks, whatever their remotes are called.
-    pub root_commit: Option<String>,
-}
 
 /// Says which project a directory belongs to: `git:<host/owner/repo>[#sub/dir]`, else `root:<commit>[#sub/dir]`, else
 /// `home:<path below home>`, else `device:<short id>:<path>`.

@@ -1,4 +1,90 @@
-//! vault
+//! The vault: one folder tree a device and lane, holding journals that only their owner appends to.
+//! Knows files, frames and signatures; knows nothing of Syncthing or of tools' stores.
 
 pub mod card;
+pub mod frame;
+pub mod hello;
+pub mod journal;
 pub mod keys;
+pub mod kept;
+
+pub use frame::{Entry, Frame, FrameHash, Head, SessionCard};
+pub use journal::{Fault, Journal, JournalError, Owner, Segment};
+pub use kept::Kept;
+
+use crate::session::{Lane, ProjectKey, SessionKey, ToolId};
+use std::path::{Path, PathBuf};
+
+/// A path below the vault: `<device>/<lane>/<tool>/<project>/<session>/<NNNN>.jsonl.zst`, always with `/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VaultPath {
+    pub device: String,
+    pub lane: Lane,
+    pub key: SessionKey,
+    pub project: String,
+    pub segment: u32,
+}
+
+/// Where the vault and its safety copy are.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    root: PathBuf,
+    pub kept: Kept,
+}
+
+impl Vault {
+    pub fn at(home: &Path) -> Self {
+        Self { root: home.join("vault"), kept: Kept::at(home.join("kept")) }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder Syncthing replicates for a device and lane.
+    pub fn lane_dir(&self, device: &str, lane: Lane) -> PathBuf {
+        self.root.join(device).join(lane.as_str())
+    }
+
+    pub fn file(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+}
+
+impl VaultPath {
+    /// A journal's directory below the vault.
+    pub fn journal_dir(device: &str, lane: Lane, key: &SessionKey, project: &ProjectKey) -> String {
+        format!("{device}/{}/{}/{}/{}", lane.as_str(), key.tool, project.hash(), key.hash)
+    }
+
+    /// Reads a path as a lane folder reports it; `None` for everything that is no segment of ours.
+    pub fn parse(device: &str, lane: Lane, in_lane: &str) -> Option<Self> {
+        let parts: Vec<&str> = in_lane.split(['/', '\\']).collect();
+        let [tool, project, session, file] = parts[..] else { return None };
+        let number = file.strip_suffix(".jsonl.zst")?;
+        let plain = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if number.len() < 4 || !number.bytes().all(|byte| byte.is_ascii_digit()) || ![device, tool, project, session].into_iter().all(plain) {
+            return None;
+        }
+        Some(Self {
+            device: device.into(),
+            lane,
+            key: SessionKey { tool: ToolId::new(tool), hash: session.into() },
+            project: project.into(),
+            segment: number.parse().ok()?,
+        })
+    }
+
+    pub fn dir(&self) -> String {
+        format!("{}/{}/{}/{}/{}", self.device, self.lane.as_str(), self.key.tool, self.project, self.key.hash)
+    }
+
+    /// The path of a segment as the lane's folder names it.
+    pub fn in_lane(&self) -> String {
+        format!("{}/{}/{}/{}", self.key.tool, self.project, self.key.hash, segment_name(self.segment))
+    }
+}
+
+pub fn segment_name(number: u32) -> String {
+    format!("{number:04}.jsonl.zst")
+}
