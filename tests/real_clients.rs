@@ -102,7 +102,8 @@ fn a_session_that_was_not_carried_is_missed() {
             assert!(refused.is_err(), "{tool:?} went on with a session that is not there");
 
             let resume = copied_by_hand(tool, &session, desk, laptop);
-            tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), "What was said later").expect("it goes on");
+            tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), "What was said later")
+                .expect("it goes on");
             tool.go_on(laptop, &resume, "Not carried since").expect("it goes on with what it has");
             let told = ["What was said first", "What was said later", "Not carried since"];
             assert_ne!(mock.context_of("Not carried since"), context(&told), "{tool:?} knows what it cannot know");
@@ -122,7 +123,11 @@ fn three_hops(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Devi
     tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), said[1]).expect("the tool goes on at home");
     assert_eq!(mock.context_of(said[1]), context(&said));
 
-    let hops = [(desk, laptop, "Mend it, on the train"), (laptop, desk, "run-tool: echo back-at-the-desk"), (desk, laptop, "Thanks")];
+    let hops = [
+        (desk, laptop, "Mend it, on the train"),
+        (laptop, desk, "run-tool: echo back-at-the-desk"),
+        (desk, laptop, "Thanks"),
+    ];
     for (from, to, prompt) in hops {
         let resume = hop(tool, &session, from, to);
         assert_eq!(resume.cwd, to.checkout, "the session goes on in this device's checkout");

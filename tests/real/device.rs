@@ -12,7 +12,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything between two running engines may take before the test calls it lost. Far above what it does take:
@@ -243,6 +244,16 @@ impl Device {
         assert!(ended.status.success(), "git {arguments:?}: {}", ended.told());
     }
 
+    /// What the engine says of itself, for a test that is failing already: asked in a thread of its own, because a second
+    /// panic while one is under way would end the process and hide the first.
+    fn last_status(&self) -> String {
+        std::thread::scope(|scope| match scope.spawn(|| self.try_roam(&["status"])).join() {
+            Ok(Ok(status)) => status.to_string(),
+            Ok(Err(told)) => told,
+            Err(_) => "roam status does not answer".to_owned(),
+        })
+    }
+
     fn log(&self) -> PathBuf {
         self.root.join(format!("{}.log", self.name))
     }
@@ -256,8 +267,13 @@ impl Drop for Device {
     fn drop(&mut self) {
         let Some(mut engine) = self.engine.take() else { return };
         if std::thread::panicking() {
-            let status = self.try_roam(&["status"]).map_or_else(|told| told, |status| status.to_string());
-            eprintln!("=== status of {}\n{status}\n=== log of {}\n{}", self.name, self.name, self.log_text());
+            eprintln!(
+                "=== status of {}\n{}\n=== log of {}\n{}",
+                self.name,
+                self.last_status(),
+                self.name,
+                self.log_text()
+            );
         }
         if let Err(told) = engine.stop() {
             eprintln!("{}: {told}", self.name);
@@ -270,12 +286,12 @@ impl Engine {
     fn stop(&mut self) -> Result<Option<i32>, String> {
         signal("-TERM", self.child.id().into());
         let limit = Duration::from_secs(20);
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         while start.elapsed() < limit {
             if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
                 return self.syncthing_gone().map(|()| status.code());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            sleep(Duration::from_millis(20));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -283,11 +299,15 @@ impl Engine {
         Err(format!("roam run did not end {} s after SIGTERM", limit.as_secs()))
     }
 
+    /// A parent's death reaches the child a moment later; what is left after that moment is killed and told.
     fn syncthing_gone(&self) -> Result<(), String> {
         let Some(pid) = self.syncthing_pid else { return Ok(()) };
-        let is_syncthing = fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "syncthing");
-        if !is_syncthing {
-            return Ok(());
+        let name = || fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        for _ in 0..100 {
+            if name().trim() != "syncthing" {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20));
         }
         signal("-KILL", pid);
         Err(format!("Syncthing (process {pid}) outlived its engine"))

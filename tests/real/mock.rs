@@ -117,6 +117,7 @@ fn command_of(arguments: &Value) -> String {
 
 /// The last line of a command's output: Codex puts its own header lines before it.
 fn last_line(output: &Value) -> String {
-    let text: Vec<String> = parts_of(output).iter().filter_map(|part| part["text"].as_str().map(str::to_owned)).collect();
+    let text: Vec<String> =
+        parts_of(output).iter().filter_map(|part| part["text"].as_str().map(str::to_owned)).collect();
     text.concat().lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
 }

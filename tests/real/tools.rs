@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-/// How long one prompt may take. The first of a new Codex home took 6 s on two slow cores (2026-11-23).
+/// How long one prompt may take. They take about a second.
 const PROMPT_LIMIT: Duration = Duration::from_secs(90);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,9 @@ impl Tool {
     pub fn go_on(self, device: &Device, resume: &Resume, prompt: &str) -> Result<(), String> {
         let (program, rest) = resume.argv.split_first().expect("a command to resume with");
         let arguments = match self {
-            Self::ClaudeCode => [words(&["-p", "--allowedTools=Bash(echo:*)"]), rest.to_vec(), words(&["--", prompt])].concat(),
+            Self::ClaudeCode => {
+                [words(&["-p", "--allowedTools=Bash(echo:*)"]), rest.to_vec(), words(&["--", prompt])].concat()
+            }
             Self::Codex => exec_form(rest, prompt),
         };
         let mut command = device.command(program, &arguments);
@@ -131,14 +133,18 @@ impl Tool {
                     "oauthAccount": { "planted": secret },
                 });
                 write(&home.join(".claude.json"), &state.to_string());
-                write(&home.join(".claude/.credentials.json"), &json!({"mcpOAuth": {"planted": {"accessToken": secret}}}).to_string());
+                write(
+                    &home.join(".claude/.credentials.json"),
+                    &json!({"mcpOAuth": {"planted": {"accessToken": secret}}}).to_string(),
+                );
                 write(&home.join(".claude/settings.json"), &json!({"env": {"PLANTED_TOKEN": secret}}).to_string());
             }
             Self::Codex => {
-                // Codex' own sandbox needs namespaces of its own, which a container may not give.
+                // Codex' own sandbox needs namespaces of its own, which a container may not give. With analytics on, each
+                // run ends with 5 s of trying to send its figures (seen with 0.169.0, 2026-11-23).
                 let config = format!(
                     "model = \"mock-model\"\nmodel_provider = \"mock\"\napproval_policy = \"never\"\n\
-                     sandbox_mode = \"danger-full-access\"\n\n[model_providers.mock]\nname = \"mock\"\n\
+                     sandbox_mode = \"danger-full-access\"\n\n[analytics]\nenabled = false\n\n[model_providers.mock]\nname = \"mock\"\n\
                      base_url = \"http://127.0.0.1:{mock_port}/v1\"\nwire_api = \"responses\"\nenv_key = \"MOCK_KEY\"\n\
                      http_headers = {{ \"X-Planted\" = \"{secret}\" }}\n"
                 );
@@ -176,11 +182,17 @@ pub fn link_binaries(bin: &Path) {
     fs::create_dir_all(bin).expect("a directory for PATH");
     let roam = Path::new(env!("CARGO_BIN_EXE_roam"));
     let modules = roam.ancestors().map(|dir| dir.join("real-clients/node_modules")).find(|dir| dir.is_dir());
-    let modules = modules.expect("The real clients are not installed. Run `cargo xtask test`, which installs them into target/real-clients.");
+    let modules = modules.expect(
+        "The real clients are not installed. Run `cargo xtask test`, which installs them into target/real-clients.",
+    );
     std::os::unix::fs::symlink(roam, bin.join("roam")).expect("a link");
     for (name, tool) in [("claude", Tool::ClaudeCode), ("codex", Tool::Codex)] {
         let binary = tool.binary(&modules);
-        assert!(binary.is_file(), "{} is missing. Run `cargo xtask test`, which installs the real clients.", binary.display());
+        assert!(
+            binary.is_file(),
+            "{} is missing. Run `cargo xtask test`, which installs the real clients.",
+            binary.display()
+        );
         std::os::unix::fs::symlink(binary, bin.join(name)).expect("a link");
     }
 }
