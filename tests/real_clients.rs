@@ -22,6 +22,8 @@ mod device;
 mod isolation;
 #[path = "real/mock.rs"]
 mod mock;
+#[path = "real/terminal.rs"]
+mod terminal;
 #[path = "real/tools.rs"]
 mod tools;
 
@@ -31,6 +33,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
+use terminal::Terminal;
 use tools::{Tool, files_below, listed_by_codex};
 
 #[test]
@@ -53,6 +56,14 @@ fn codex_goes_on_where_the_other_device_stopped() {
         assert!(listed.contains(&(session, file)), "Codex lists {listed:?}");
         world.desk.stop();
         world.laptop.stop();
+    });
+}
+
+#[test]
+fn the_printed_command_opens_the_session_in_a_terminal() {
+    alone(|| {
+        let world = World::paired();
+        Tool::ALL.iter().for_each(|tool| in_a_terminal(&world, *tool, carried_by_roam));
     });
 }
 
@@ -89,6 +100,14 @@ fn claude_code_goes_on_with_a_file_copied_by_hand() {
 #[test]
 fn codex_goes_on_with_a_file_copied_by_hand() {
     alone(|| drop(three_hops(&World::new(), Tool::Codex, copied_by_hand)));
+}
+
+#[test]
+fn a_file_copied_by_hand_opens_in_a_terminal() {
+    alone(|| {
+        let world = World::new();
+        Tool::ALL.iter().for_each(|tool| in_a_terminal(&world, *tool, copied_by_hand));
+    });
 }
 
 #[test]
@@ -138,6 +157,23 @@ fn three_hops(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Devi
     hop(tool, &session, laptop, desk);
     assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
     session
+}
+
+/// A session of the desk, opened on the laptop by the very command that was printed, and gone on with at the keyboard.
+fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Device) -> Resume) {
+    let World { desk, laptop, mock, .. } = world;
+    let session = tool.begin(desk, "run-tool: echo seen-on-the-desk");
+    let resume = hop(tool, &session, desk, laptop);
+    let mut terminal = Terminal::open(laptop, &resume);
+    terminal.wait_for("seen-on-the-desk");
+    // The mock hears both tools, so each is told something of its own.
+    let typed = format!("Typed into {tool:?}");
+    terminal.enter(&typed);
+    let knows = wait_for(&format!("{tool:?} to send what was typed"), PATIENCE, || mock.heard(&typed));
+    terminal.leave();
+    assert_eq!(knows, context(&["run-tool: echo seen-on-the-desk", &typed]), "what {tool:?} on the laptop knows");
+    hop(tool, &session, laptop, desk);
+    assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
 }
 
 /// Everything said up to and including the last prompt.

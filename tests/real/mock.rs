@@ -35,19 +35,24 @@ impl Mock {
     }
 
     /// The conversation a tool sent with `prompt`: everything the model would have known when it answered.
+    pub fn context_of(&self, prompt: &str) -> Vec<String> {
+        self.heard(prompt).unwrap_or_else(|heard| panic!("no tool sent {prompt:?} to the mock. {heard}"))
+    }
+
+    /// The same for a prompt that may be on its way; the error says what was heard so far.
     ///
     /// Requests without tools are a client's own small questions (a title, a suggestion) and not the conversation.
-    pub fn context_of(&self, prompt: &str) -> Vec<String> {
+    pub fn heard(&self, prompt: &str) -> Result<Vec<String>, String> {
         let asked = format!("user: {prompt}");
         let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let conversations: Vec<Vec<String>> = log
-            .lines()
+        let whole_lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let conversations: Vec<Vec<String>> = whole_lines
             .map(|line| serde_json::from_str::<Value>(line).expect("the mock logs JSON lines"))
             .filter(|request| request["body"]["tools"].as_array().is_some_and(|tools| !tools.is_empty()))
             .map(|request| conversation(&request["body"]))
             .collect();
         let found = conversations.iter().rfind(|turns| turns.last() == Some(&asked));
-        found.unwrap_or_else(|| panic!("no tool sent {prompt:?} to the mock. It heard: {conversations:#?}")).clone()
+        found.cloned().ok_or_else(|| format!("It heard: {conversations:#?}"))
     }
 }
 

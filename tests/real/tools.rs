@@ -130,6 +130,8 @@ impl Tool {
                     "hasCompletedOnboarding": true,
                     "theme": "dark",
                     "projects": { device.checkout.to_str().expect("checkouts are UTF-8"): { "hasTrustDialogAccepted": true } },
+                    // The tool remembers a key that was said yes to by its last 20 characters.
+                    "customApiKeyResponses": { "approved": [&secret[secret.len() - 20..]], "rejected": [] },
                     "oauthAccount": { "planted": secret },
                 });
                 write(&home.join(".claude.json"), &state.to_string());
@@ -140,19 +142,41 @@ impl Tool {
                 write(&home.join(".claude/settings.json"), &json!({"env": {"PLANTED_TOKEN": secret}}).to_string());
             }
             Self::Codex => {
-                // Codex' own sandbox needs namespaces of its own, which a container may not give. With analytics on, each
-                // run ends with 5 s of trying to send its figures (seen with 0.169.0, 2026-11-23).
-                let config = format!(
-                    "model = \"mock-model\"\nmodel_provider = \"mock\"\napproval_policy = \"never\"\n\
-                     sandbox_mode = \"danger-full-access\"\n\n[analytics]\nenabled = false\n\n[model_providers.mock]\nname = \"mock\"\n\
-                     base_url = \"http://127.0.0.1:{mock_port}/v1\"\nwire_api = \"responses\"\nenv_key = \"MOCK_KEY\"\n\
-                     http_headers = {{ \"X-Planted\" = \"{secret}\" }}\n"
-                );
-                write(&home.join(".codex/config.toml"), &config);
+                write(&home.join(".codex/config.toml"), &codex_config(&device.checkout, mock_port, &secret));
                 write(&home.join(".codex/auth.json"), &json!({"OPENAI_API_KEY": secret}).to_string());
             }
         }
     }
+}
+
+/// Codex' own sandbox needs namespaces of its own, which a container may not give. With analytics on, each run ends with
+/// 5 s of trying to send its figures; the daemon it starts for a terminal outlives that by a minute (both seen with
+/// 0.169.0, 2026-11-23).
+fn codex_config(checkout: &Path, mock_port: u16, secret: &str) -> String {
+    format!(
+        r#"model = "mock-model"
+model_provider = "mock"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+check_for_update_on_startup = false
+
+[analytics]
+enabled = false
+
+[features]
+daemon_auto_start = false
+
+[model_providers.mock]
+name = "mock"
+base_url = "http://127.0.0.1:{mock_port}/v1"
+wire_api = "responses"
+env_key = "MOCK_KEY"
+http_headers = {{ "X-Planted" = "{secret}" }}
+
+[projects.{checkout:?}]
+trust_level = "trusted"
+"#
+    )
 }
 
 /// Codex' own list, as its picker shows it under "All": ids and paths, asked of `codex app-server`.
