@@ -119,6 +119,7 @@ impl Device {
         };
         fs::create_dir_all(&device.home).expect("a home");
         fs::create_dir_all(&device.roam_home).expect("a home for session-roam");
+        fs::create_dir_all(device.temp_dir()).expect("a directory for temporary files");
         Tool::ALL.iter().for_each(|tool| tool.settle(&device, mock_port));
         device
     }
@@ -146,6 +147,9 @@ impl Device {
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("TERM", "xterm-256color")
             .env("LANG", "C.UTF-8")
+            // Claude Code refuses a directory in /tmp named after the user id that somebody else made; who is root in a
+            // namespace is somebody else (seen with 2.1.330, 2026-11-23).
+            .env("TMPDIR", self.temp_dir())
             .env("SESSION_ROAM_HOME", &self.roam_home)
             .env("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{}", self.mock_port))
             .env("ANTHROPIC_API_KEY", self.secret())
@@ -178,7 +182,8 @@ impl Device {
     pub fn stop(&mut self) {
         let mut engine = self.engine.take().expect("the engine was started");
         let ended = engine.stop();
-        assert!(ended.as_ref().is_ok_and(|code| *code == Some(0)), "roam run on {} ended with {ended:?}", self.name);
+        let well = ended.as_ref().is_ok_and(|code| *code == Some(0));
+        assert!(well, "roam run on {} ended with {ended:?}. Its log:\n{}", self.name, self.log_text());
     }
 
     fn must_be_alive(&mut self) {
@@ -252,6 +257,10 @@ impl Device {
             Ok(Err(told)) => told,
             Err(_) => "roam status does not answer".to_owned(),
         })
+    }
+
+    fn temp_dir(&self) -> PathBuf {
+        self.root.join(format!("tmp-{}", self.name))
     }
 
     fn log(&self) -> PathBuf {
