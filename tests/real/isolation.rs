@@ -1,0 +1,102 @@
+//! Runs a test where nothing but this machine's loopback can be reached, and waits for things with a deadline.
+//!
+//! The real tools phone home when they can. In a network namespace of its own with nothing but `lo` a test shows that
+//! everything it needs is on this machine, and no request of a test run ever leaves it.
+
+use std::any::type_name_of_val;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Runs `test` if this process can reach nothing but loopback, else runs this same test again in a namespace where that
+/// is so, and takes over its outcome.
+///
+/// `test` is a closure written inside the test function: the function's name is read off its type.
+pub fn alone(test: impl FnOnce()) {
+    if only_loopback() {
+        return test();
+    }
+    let path = type_name_of_val(&test).trim_end_matches("::{{closure}}");
+    let name = path.split_once("::").map_or(path, |(_crate, name)| name);
+    let namespace = if is_root() { "-n" } else { "-rn" };
+    let output = Command::new("unshare")
+        .args([namespace, "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().expect("a running test has a binary"))
+        .args(["--exact", name, "--nocapture"])
+        .output()
+        .expect("unshare (util-linux) starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{name} failed in its network namespace ({}). If `unshare` was not permitted: on Ubuntu 24.04 and newer \
+         `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0` permits it.",
+        output.status
+    );
+    // `--exact` with a name no test has runs nothing and calls that a success.
+    assert!(said.contains("1 passed"), "{name} was not run in its network namespace.");
+}
+
+/// Whether there is no route but those over `lo`. Kernels may put unused tunnel devices into every namespace, so the
+/// routes say more than the list of interfaces.
+fn only_loopback() -> bool {
+    let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    v4.lines().skip(1).all(|route| route.starts_with("lo\t")) && v6.lines().all(|route| route.ends_with(" lo"))
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Asks until there is an answer; panics with what it waited for, how long, and the last reason why not.
+pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
+    let start = Instant::now();
+    loop {
+        let why_not = match ask() {
+            Ok(answer) => return answer,
+            Err(why_not) => why_not,
+        };
+        assert!(start.elapsed() < limit, "waited {} s for {what}. Last seen: {why_not}", limit.as_secs());
+        sleep(Duration::from_millis(25));
+    }
+}
+
+/// How a program ended and what it said.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn told(&self) -> String {
+        format!("{}\n--- stdout\n{}\n--- stderr\n{}", self.status, self.stdout, self.stderr)
+    }
+}
+
+/// Runs a program to its end, or kills it at the limit and panics. Its output goes through files in `scratch`: a pipe
+/// that a grandchild keeps open would hold us for as long as that lives.
+pub fn run_within(limit: Duration, mut command: Command, scratch: &Path) -> Ended {
+    let outputs = tempfile::tempdir_in(scratch).expect("a directory for the output");
+    let (stdout, stderr) = (outputs.path().join("stdout"), outputs.path().join("stderr"));
+    let create = |path| fs::File::create(path).expect("a file for the output");
+    command.stdin(Stdio::null()).stdout(create(&stdout)).stderr(create(&stderr));
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+    let read = |path| String::from_utf8_lossy(&fs::read(path).expect("the output")).into_owned();
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return Ended { status, stdout: read(&stdout), stderr: read(&stderr) };
+        }
+        if start.elapsed() > limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{command:?} did not end in {} s.\n{}\n{}", limit.as_secs(), read(&stdout), read(&stderr));
+        }
+        sleep(Duration::from_millis(10));
+    }
+}

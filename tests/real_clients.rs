@@ -1,0 +1,236 @@
+//! The promise itself, with nothing faked but the model: a session of the real Claude Code or the real Codex on one device
+//! is gone on with on another by the tool's own resume, carried there by the real `roam` and the real Syncthing.
+//!
+//! What a tool knows when it goes on is read off the request it sends to the mock (tests/real/mock-llm.mjs).
+//! Each story also runs with the files copied by hand: that keeps "the tool no longer takes such a file" apart from
+//! "session-roam did not bring it", and shows that the checks can fail.
+//!
+//! Needs on this machine: node (20 or newer), git, syncthing, unshare, ip; and the real clients, which `cargo xtask test`
+//! puts in place by
+//! ```text
+//! cp tests/real/package.json tests/real/package-lock.json target/real-clients/
+//! cd target/real-clients && npm ci --no-audit --no-fund --ignore-scripts
+//! ```
+//! `SESSION_ROAM_TEST_SYNCTHING` names another Syncthing than the one on PATH.
+
+// Network namespaces are Linux's; what is tested here is the same code everywhere.
+#![cfg(target_os = "linux")]
+
+#[path = "real/device.rs"]
+mod device;
+#[path = "real/isolation.rs"]
+mod isolation;
+#[path = "real/mock.rs"]
+mod mock;
+#[path = "real/terminal.rs"]
+mod terminal;
+#[path = "real/tools.rs"]
+mod tools;
+
+use device::{Device, PATIENCE, Resume, World};
+use isolation::{alone, wait_for};
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::time::Instant;
+use terminal::Terminal;
+use tools::{Tool, files_below, listed_by_codex};
+
+#[test]
+fn claude_code_goes_on_where_the_other_device_stopped() {
+    alone(|| {
+        let mut world = World::paired();
+        three_hops(&world, Tool::ClaudeCode, carried_by_roam);
+        world.desk.stop();
+        world.laptop.stop();
+    });
+}
+
+#[test]
+fn codex_goes_on_where_the_other_device_stopped() {
+    alone(|| {
+        let mut world = World::paired();
+        let session = three_hops(&world, Tool::Codex, carried_by_roam);
+        let file = Tool::Codex.file(&world.laptop, &session).expect("the session is on the laptop");
+        let listed = listed_by_codex(&world.laptop);
+        assert!(listed.contains(&(session, file)), "Codex lists {listed:?}");
+        world.desk.stop();
+        world.laptop.stop();
+    });
+}
+
+#[test]
+fn the_printed_command_opens_the_session_in_a_terminal() {
+    alone(|| {
+        let world = World::paired();
+        Tool::ALL.iter().for_each(|tool| in_a_terminal(&world, *tool, carried_by_roam));
+    });
+}
+
+#[test]
+fn no_secret_of_a_tool_leaves_its_device() {
+    alone(|| {
+        let world = World::paired();
+        for tool in Tool::ALL {
+            let session = tool.begin(&world.desk, "Nothing secret here");
+            let resume = carried_by_roam(tool, &session, &world.desk, &world.laptop);
+            tool.go_on(&world.laptop, &resume, "Nor here").expect("the tool goes on");
+            carried_by_roam(tool, &session, &world.laptop, &world.desk);
+        }
+        let (desk, laptop) = (&world.desk, &world.laptop);
+        for dir in [&desk.roam_home, &laptop.roam_home] {
+            let carried = [files_with(dir, "Nothing secret here"), files_with(dir, "Nor here")].concat();
+            assert!(carried.iter().any(|file| file.ends_with(".zst")), "the journals can be read by this test");
+        }
+        for (whose, elsewhere) in [(desk, [&laptop.home, &laptop.roam_home]), (laptop, [&desk.home, &desk.roam_home])] {
+            assert!(!files_with(&whose.home, &whose.secret()).is_empty(), "the secret is where it was planted");
+            for dir in elsewhere.into_iter().chain([&whose.roam_home]) {
+                let leaked = files_with(dir, &whose.secret());
+                assert!(leaked.is_empty(), "{}'s secret is in {leaked:?}", whose.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn claude_code_goes_on_with_a_file_copied_by_hand() {
+    alone(|| drop(three_hops(&World::new(), Tool::ClaudeCode, copied_by_hand)));
+}
+
+#[test]
+fn codex_goes_on_with_a_file_copied_by_hand() {
+    alone(|| drop(three_hops(&World::new(), Tool::Codex, copied_by_hand)));
+}
+
+#[test]
+fn a_file_copied_by_hand_opens_in_a_terminal() {
+    alone(|| {
+        let world = World::new();
+        Tool::ALL.iter().for_each(|tool| in_a_terminal(&world, *tool, copied_by_hand));
+    });
+}
+
+#[test]
+fn a_session_that_was_not_carried_is_missed() {
+    alone(|| {
+        let World { desk, laptop, mock, .. } = &World::new();
+        for tool in Tool::ALL {
+            let session = tool.begin(desk, "What was said first");
+            let resume = tool.resume_by_hand(&session, &laptop.checkout);
+            let refused = tool.go_on(laptop, &resume, "Not carried at all");
+            assert!(refused.is_err(), "{tool:?} went on with a session that is not there");
+
+            let resume = copied_by_hand(tool, &session, desk, laptop);
+            tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), "What was said later")
+                .expect("it goes on");
+            tool.go_on(laptop, &resume, "Not carried since").expect("it goes on with what it has");
+            let told = ["What was said first", "What was said later", "Not carried since"];
+            assert_ne!(mock.context_of("Not carried since"), context(&told), "{tool:?} knows what it cannot know");
+            assert_ne!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
+        }
+    });
+}
+
+/// A session begun on the desk and gone on with on laptop, desk and laptop: each time the model is told everything that
+/// was said before, in order. At the end both devices have the same bytes. `hop` brings the session over and says how to
+/// resume it there.
+fn three_hops(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Device) -> Resume) -> String {
+    let World { desk, laptop, mock, .. } = world;
+    let mut said = vec!["Where is the bug in parser.rs?"];
+    let session = tool.begin(desk, said[0]);
+    said.push("run-tool: echo seen-on-the-desk");
+    tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), said[1]).expect("the tool goes on at home");
+    assert_eq!(mock.context_of(said[1]), context(&said));
+
+    let hops = [
+        (desk, laptop, "Mend it, on the train"),
+        (laptop, desk, "run-tool: echo back-at-the-desk"),
+        (desk, laptop, "Thanks"),
+    ];
+    for (from, to, prompt) in hops {
+        let resume = hop(tool, &session, from, to);
+        assert_eq!(resume.cwd, to.checkout, "the session goes on in this device's checkout");
+        tool.go_on(to, &resume, prompt).unwrap_or_else(|told| panic!("{tool:?} on {}: {told}", to.name));
+        said.push(prompt);
+        assert_eq!(mock.context_of(prompt), context(&said), "what {tool:?} on {} knows", to.name);
+    }
+    hop(tool, &session, laptop, desk);
+    assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
+    session
+}
+
+/// A session of the desk, opened on the laptop by the very command that was printed, and gone on with at the keyboard.
+fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Device) -> Resume) {
+    let World { desk, laptop, mock, .. } = world;
+    let session = tool.begin(desk, "run-tool: echo seen-on-the-desk");
+    let resume = hop(tool, &session, desk, laptop);
+    let mut terminal = Terminal::open(laptop, &resume);
+    terminal.wait_for("seen-on-the-desk");
+    // The mock hears both tools, so each is told something of its own.
+    let typed = format!("Typed into {tool:?}");
+    terminal.enter(&typed);
+    let knows = wait_for(&format!("{tool:?} to send what was typed"), PATIENCE, || mock.heard(&typed));
+    terminal.leave();
+    assert_eq!(knows, context(&["run-tool: echo seen-on-the-desk", &typed]), "what {tool:?} on the laptop knows");
+    hop(tool, &session, laptop, desk);
+    assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
+}
+
+/// Everything said up to and including the last prompt.
+fn context(prompts: &[&str]) -> Vec<String> {
+    let (last, before) = prompts.split_last().expect("something was said");
+    let mut turns: Vec<String> = before.iter().enumerate().flat_map(|(i, prompt)| mock::turn(i + 1, prompt)).collect();
+    turns.push(format!("user: {last}"));
+    turns
+}
+
+/// Waits until `to` has in its tool's store what `from` has in its own, and asks `roam` there how to go on.
+fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
+    let start = Instant::now();
+    let what = format!("session {session} of {} to be in {}'s store byte for byte", from.name, to.name);
+    wait_for(&what, PATIENCE, || {
+        let (theirs, ours) = (bytes(tool, session, from)?, bytes(tool, session, to)?);
+        if theirs == ours { Ok(()) } else { Err(format!("{} bytes there, {} here", theirs.len(), ours.len())) }
+    });
+    println!("{tool:?}: seen on {} {} ms after the tool ended on {}", to.name, start.elapsed().as_millis(), from.name);
+    let row = wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
+        to.session(tool, session).and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
+    });
+    let file = tool.file(to, session).expect("read above");
+    assert_eq!(row["path"].as_str().map(Path::new), Some(file.as_path()), "roam says where the file is");
+    let resume = to.roam(&["resume", session, "--print"]);
+    serde_json::from_value(resume.clone()).unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
+}
+
+/// Does what an adapter does, without one.
+fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
+    let file = tool.file(from, session).expect("the session is where it was written");
+    let place = tool.place(&file, from, to);
+    fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
+    fs::copy(&file, place).expect("a copy");
+    tool.resume_by_hand(session, &to.checkout)
+}
+
+fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
+    let file = tool.file(device, session)?;
+    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// The files below `dir` that contain `word`, looking inside zstd files.
+fn files_with(dir: &Path, word: &str) -> Vec<String> {
+    let has_word = |file: &Path| contents(file).windows(word.len()).any(|window| window == word.as_bytes());
+    let files = files_below(dir).into_iter().filter(|file| file.is_file() && has_word(file));
+    files.map(|file| file.display().to_string()).collect()
+}
+
+fn contents(file: &Path) -> Vec<u8> {
+    let raw = fs::read(file).unwrap_or_default();
+    if file.extension().is_none_or(|extension| extension != "zst") {
+        return raw;
+    }
+    let mut content = Vec::new();
+    let mut decoder = zstd::Decoder::new(raw.as_slice()).expect("a zstd decoder");
+    // What was decoded before a torn last frame counts.
+    let _ = decoder.read_to_end(&mut content);
+    content
+}
