@@ -168,7 +168,6 @@ impl Engine {
 
     pub(super) fn learn(&mut self, project: &Project, place: &Path) {
         let before = self.context.shared().places.clone();
-        let home = self.context.machine.home.clone();
         self.context.change().places.learn(project, place);
         let after = self.context.shared().places.clone();
         if before != after {
