@@ -1,6 +1,10 @@
 //! The transport: what the engine asks of it, what it reports, and the managed Syncthing child that does it.
 //! Knows folders, files and devices; knows nothing of sessions.
 
+pub mod device_id;
+pub mod pairing;
+mod rest;
+
 use crate::session::{DeviceId, Lane, Problem};
 use std::path::PathBuf;
 
