@@ -44,7 +44,6 @@ impl RestError {
 enum Method {
     Get,
     Post,
-    Put,
     Patch,
     Delete,
 }
@@ -76,10 +75,6 @@ impl Rest {
 
     pub fn post(&self, path: &str, body: Option<&Value>) -> Result<(), RestError> {
         self.text(Method::Post, path, body, PATIENCE).map(drop)
-    }
-
-    pub fn put(&self, path: &str, body: &Value) -> Result<(), RestError> {
-        self.text(Method::Put, path, Some(body), PATIENCE).map(drop)
     }
 
     pub fn patch(&self, path: &str, body: &Value) -> Result<(), RestError> {
@@ -126,7 +121,6 @@ impl Rest {
             Method::Get => self.ready(self.agent.get(url), patience).call(),
             Method::Delete => self.ready(self.agent.delete(url), patience).call(),
             Method::Post => finish(self.ready(self.agent.post(url), patience), body),
-            Method::Put => finish(self.ready(self.agent.put(url), patience), body),
             Method::Patch => finish(self.ready(self.agent.patch(url), patience), body),
         }?;
         let text = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string()?;
