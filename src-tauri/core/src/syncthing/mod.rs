@@ -1,8 +1,21 @@
 //! The transport: what the engine asks of it, what it reports, and the managed Syncthing child that does it.
 //! Knows folders, files and devices; knows nothing of sessions.
 
+mod arrange;
+mod child;
 pub mod device_id;
+mod events;
+mod home;
+mod link;
 pub mod pairing;
+mod rest;
+mod scan;
+mod supervisor;
+mod transport;
+mod worker;
+
+pub use home::{Binary, ChildConfig, ChildError, Identity, Version, ensure_identity, find_binary};
+pub use transport::SyncthingTransport;
 
 use crate::session::{DeviceId, Lane, Problem};
 use std::path::PathBuf;

@@ -1,0 +1,277 @@
+//! Making Syncthing's devices and folders as wanted. What they should look like is pure; applying it asks first and
+//! changes only what differs, so that doing it again changes nothing.
+//! Touches only folders whose id is one of ours, and never a folder's files.
+
+use super::home::{self, ChildError};
+use super::link::Up;
+use super::rest::{RestError, with_query};
+use super::{Wanted, WantedDevice, WantedFolder, parse_folder_id};
+use crate::session::DeviceId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const MARKER: &str = ".stfolder";
+/// Never replicated: our own half-written files, and what desktops leave behind (which may go with its directory).
+const IGNORED_FIRST: [&str; 1] = ["*.sr-tmp"];
+const DEBRIS: [&str; 3] = ["(?d).DS_Store", "(?d)desktop.ini", "(?d)Thumbs.db"];
+
+/// Which devices and folders we made, so that those gone are noticed and those of others left alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Made {
+    pub folders: BTreeMap<String, PathBuf>,
+    pub devices: BTreeSet<DeviceId>,
+}
+
+impl Made {
+    fn path(home: &Path) -> PathBuf {
+        home.join("roam-made.json")
+    }
+
+    pub fn load(home: &Path) -> Self {
+        fs::read(Self::path(home)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    fn save(&self, home: &Path) -> Result<(), ChildError> {
+        home::write_private(&Self::path(home), &serde_json::to_vec(self).expect("plain strings"))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ArrangeError {
+    #[error(transparent)]
+    Rest(#[from] RestError),
+    #[error(transparent)]
+    Home(#[from] ChildError),
+    #[error("could not make {}", .path.display())]
+    Folder { path: PathBuf, #[source] source: std::io::Error },
+}
+
+/// What arranging changed.
+#[derive(Debug, Default, PartialEq)]
+pub struct Arranged {
+    pub new_devices: Vec<DeviceId>,
+    pub new_folders: Vec<String>,
+    /// Folder and what is gone.
+    pub lost: Vec<(String, String)>,
+}
+
+/// Where and for whom it is arranged.
+pub struct Place<'a> {
+    pub home: &'a Path,
+    /// Discovery is on: devices may be found where their addresses do not say.
+    pub discovery: bool,
+    /// The Syncthing is the user's own: only what we made may be removed or paused.
+    pub external: bool,
+}
+
+pub fn apply(up: &Up, wanted: &Wanted, place: &Place) -> Result<Arranged, ArrangeError> {
+    let mut made = Made::load(place.home);
+    let mut arranged = Arranged::default();
+    arrange_devices(up, wanted, place, &mut made, &mut arranged)?;
+    let have = by_id(up.rest.get("/rest/config/folders")?, "id");
+    for id in have.keys().filter(|id| parse_folder_id(id).is_some()) {
+        if !wanted.folders.iter().any(|folder| folder.id == *id) {
+            up.rest.delete(&format!("/rest/config/folders/{id}"))?;
+        }
+    }
+    for folder in &wanted.folders {
+        arrange_folder(up, wanted, folder, place, have.get(&folder.id), &mut made, &mut arranged)?;
+    }
+    made.folders.retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
+    if made != Made::load(place.home) {
+        made.save(place.home)?;
+    }
+    Ok(arranged)
+}
+
+fn arrange_devices(up: &Up, wanted: &Wanted, place: &Place, made: &mut Made, arranged: &mut Arranged) -> Result<(), ArrangeError> {
+    let have = by_id(up.rest.get("/rest/config/devices")?, "deviceID");
+    for device in wanted.devices.iter().filter(|device| device.id != up.own) {
+        let body = device_body(device, wanted.paused && !place.external, place.discovery);
+        match have.get(device.id.as_str()) {
+            None => {
+                up.rest.post("/rest/config/devices", Some(&body))?;
+                made.devices.insert(device.id.clone());
+                arranged.new_devices.push(device.id.clone());
+            }
+            // What the user set up in a Syncthing of their own stays as it is.
+            Some(_) if place.external && !made.devices.contains(&device.id) => {}
+            Some(now) => {
+                let change = difference(now, &body);
+                if !change.is_empty() {
+                    up.rest.patch(&format!("/rest/config/devices/{}", device.id), &Value::Object(change))?;
+                }
+            }
+        }
+    }
+    for id in have.keys().filter(|id| id.as_str() != up.own.as_str()) {
+        let id = DeviceId::new(id.as_str());
+        let removable = !place.external || made.devices.contains(&id);
+        if removable && !wanted.devices.iter().any(|device| device.id == id) {
+            up.rest.delete(&format!("/rest/config/devices/{id}"))?;
+            made.devices.remove(&id);
+        }
+    }
+    Ok(())
+}
+
+fn arrange_folder(
+    up: &Up, wanted: &Wanted, folder: &WantedFolder, place: &Place, have: Option<&Value>, made: &mut Made, arranged: &mut Arranged,
+) -> Result<(), ArrangeError> {
+    let known = made.folders.get(&folder.id) == Some(&folder.path);
+    match missing(&folder.path) {
+        // A folder that was there and is gone: making it anew would look like a deletion of everything in it.
+        Some(message) if known => {
+            arranged.lost.push((folder.id.clone(), message));
+            return Ok(());
+        }
+        Some(_) => make_folder(&folder.path)?,
+        None => {}
+    }
+    let body = folder_body(folder, wanted, &up.own, wanted.paused && place.external);
+    let lines = ignore_lines(&folder.ignores);
+    match have {
+        None => {
+            // Before Syncthing knows the folder, so that nothing ignored arrives first.
+            let path = folder.path.join(".stignore");
+            fs::write(&path, lines.join("\n") + "\n").map_err(|source| ArrangeError::Folder { path, source })?;
+            up.rest.post("/rest/config/folders", Some(&body))?;
+            arranged.new_folders.push(folder.id.clone());
+        }
+        Some(now) => {
+            let change = difference(now, &body);
+            if !change.is_empty() {
+                up.rest.patch(&format!("/rest/config/folders/{}", folder.id), &Value::Object(change))?;
+            }
+            arrange_ignores(up, folder, &lines)?;
+        }
+    }
+    made.folders.insert(folder.id.clone(), folder.path.clone());
+    Ok(())
+}
+
+fn arrange_ignores(up: &Up, folder: &WantedFolder, lines: &[String]) -> Result<(), ArrangeError> {
+    let now = fs::read_to_string(folder.path.join(".stignore")).unwrap_or_default();
+    if now.lines().eq(lines.iter().map(String::as_str)) {
+        return Ok(());
+    }
+    let path = with_query("/rest/db/ignores", [("folder", folder.id.as_str())]);
+    Ok(up.rest.post(&path, Some(&json!({ "ignore": lines })))?)
+}
+
+/// What of a folder is not there.
+pub fn missing(path: &Path) -> Option<String> {
+    if !path.is_dir() {
+        return Some(format!("{} is gone.", path.display()));
+    }
+    // A file of that name counts: Syncthing asks only whether it exists.
+    (!path.join(MARKER).exists()).then(|| format!("{} is gone.", path.join(MARKER).display()))
+}
+
+fn make_folder(path: &Path) -> Result<(), ArrangeError> {
+    fs::create_dir_all(path.join(MARKER)).map_err(|source| ArrangeError::Folder { path: path.to_owned(), source })
+}
+
+fn ignore_lines(wanted: &[String]) -> Vec<String> {
+    let debris = DEBRIS.iter().map(ToString::to_string);
+    IGNORED_FIRST.iter().map(ToString::to_string).chain(wanted.iter().cloned()).chain(debris).collect()
+}
+
+fn device_body(device: &WantedDevice, paused: bool, discovery: bool) -> Value {
+    let mut addresses = device.addresses.clone();
+    if (discovery || addresses.is_empty()) && !addresses.iter().any(|address| address == "dynamic") {
+        addresses.push("dynamic".into());
+    }
+    json!({
+        "deviceID": device.id, "name": device.name, "addresses": addresses, "paused": paused,
+        "introducer": false, "autoAcceptFolders": false,
+    })
+}
+
+fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId, paused: bool) -> Value {
+    let known = |id: &&DeviceId| wanted.devices.iter().any(|device| device.id == **id);
+    let sharers: BTreeSet<&DeviceId> = folder.shared_with.iter().filter(known).chain([own]).collect();
+    let devices: Vec<Value> = sharers.into_iter().map(|id| json!({ "deviceID": id })).collect();
+    json!({
+        "id": folder.id, "label": folder.id, "path": folder.path.to_string_lossy(), "paused": paused, "devices": devices,
+        "type": if folder.own { "sendonly" } else { "receiveonly" },
+        // We say what changed in our own; in another's only a change that should not be is of interest.
+        "fsWatcherEnabled": !folder.own, "fsWatcherDelayS": 10, "rescanIntervalS": if folder.own { 3600 } else { 86400 },
+        // 2.x waits a second before it pulls and starts over with each update: steady updates would never arrive.
+        "pullerDelayS": 0, "pullerPauseS": 5,
+        "maxConflicts": -1, "ignorePerms": true, "order": "newestFirst", "markerName": MARKER,
+    })
+}
+
+/// The wanted fields that differ. Fields this version does not have are left out.
+fn difference(now: &Value, want: &Value) -> Map<String, Value> {
+    let want = want.as_object().into_iter().flatten();
+    want.filter(|(name, value)| match (&now[name.as_str()], *value) {
+        (Value::Null, _) => false,
+        (Value::Number(now), Value::Number(want)) => now.as_f64() != want.as_f64(),
+        (Value::Array(now), Value::Array(want)) => members(now) != members(want),
+        (now, want) => now != want,
+    })
+    .map(|(name, value)| (name.clone(), value.clone()))
+    .collect()
+}
+
+/// A list without its order; of the devices of a folder only who they are.
+fn members(list: &[Value]) -> BTreeSet<&str> {
+    list.iter().filter_map(|item| item.as_str().or_else(|| item["deviceID"].as_str())).collect()
+}
+
+fn by_id(list: Value, id: &str) -> BTreeMap<String, Value> {
+    match list {
+        Value::Array(list) => list.into_iter().filter_map(|item| Some((item[id].as_str()?.to_owned(), item))).collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syncthing::device_id::from_cert_der;
+
+    fn wanted_folder(own: bool, shared_with: Vec<DeviceId>) -> WantedFolder {
+        WantedFolder { id: "roam-live-A".into(), path: "/v".into(), own, shared_with, ignores: vec!["/cursor".into()] }
+    }
+
+    #[test]
+    fn only_what_differs_is_changed() {
+        let own = from_cert_der(b"own");
+        let mut body = folder_body(&wanted_folder(true, vec![]), &Wanted::default(), &own, false);
+        let want = body.clone();
+        body["devices"] = json!([{"deviceID": own, "introducedBy": "", "encryptionPassword": ""}]);
+        body["fsWatcherDelayS"] = json!(10.0);
+        body.as_object_mut().expect("object").remove("pullerDelayS");
+        assert_eq!(difference(&body, &want), Map::new(), "a 1.x that knows no pullerDelayS is as wanted");
+        body["order"] = json!("random");
+        assert_eq!(Value::Object(difference(&body, &want)), json!({"order": "newestFirst"}));
+    }
+
+    #[test]
+    fn a_folder_is_shared_with_known_devices_only() {
+        let (own, known, unknown) = (from_cert_der(b"own"), from_cert_der(b"known"), from_cert_der(b"unknown"));
+        let wanted = Wanted { devices: vec![WantedDevice { id: known.clone(), name: String::new(), addresses: vec![] }], ..Default::default() };
+        let body = folder_body(&wanted_folder(false, vec![known.clone(), unknown]), &wanted, &own, false);
+        assert_eq!(members(body["devices"].as_array().expect("devices")), BTreeSet::from([own.as_str(), known.as_str()]));
+        assert_eq!(body["type"], "receiveonly");
+    }
+
+    #[test]
+    fn without_discovery_only_the_given_addresses_are_dialled() {
+        let device = WantedDevice { id: from_cert_der(b"x"), name: "lap".into(), addresses: vec!["tcp://127.0.0.1:1".into()] };
+        assert_eq!(device_body(&device, false, false)["addresses"], json!(["tcp://127.0.0.1:1"]));
+        assert_eq!(device_body(&device, false, true)["addresses"], json!(["tcp://127.0.0.1:1", "dynamic"]));
+    }
+
+    #[test]
+    fn our_own_ignores_come_first() {
+        assert_eq!(ignore_lines(&["!/cursor".into()]), ["*.sr-tmp", "!/cursor", "(?d).DS_Store", "(?d)desktop.ini", "(?d)Thumbs.db"]);
+    }
+}

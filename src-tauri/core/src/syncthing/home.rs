@@ -1,0 +1,709 @@
+//! The managed Syncthing's home: which binary, which device, which config. All of it is settled before the daemon
+//! starts, because a daemon with a wrong identity or open doors cannot be taken back.
+//! Knows files and the binary; knows no running daemon.
+//!
+//! What lies there: Syncthing's own files; `roam.lock`, held as long as a transport lives; `roam-child.json`, how to
+//! reach the daemon (an orphan of a crash is found by it); `last-good/`, copies of key, certificate and config. Beside
+//! the home `<home>.device`: the device ID and the machine it belongs to.
+
+use super::device_id;
+use super::rest::{Rest, RestError};
+use crate::session::{DeviceId, Problem};
+use crate::settings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The daemon shipped beside `roam` goes by this name, so that it is never taken for the user's own.
+const SIDECAR: &str = "session-roam-syncthing";
+const OLDEST: (u32, u32) = (1, 19);
+const DEFAULT_PORT: u16 = 22_000;
+
+/// How to run (or reach) Syncthing.
+#[derive(Clone, Debug)]
+pub struct ChildConfig {
+    /// Syncthing's own home, made when missing. Never shared with another device, never copied.
+    pub home: PathBuf,
+    /// The binary, where the user names one.
+    pub binary: Option<PathBuf>,
+    pub network: settings::Network,
+    pub device_name: String,
+    /// Address and API key of a Syncthing of the user's own to use instead of a child.
+    pub external: Option<(String, String)>,
+}
+
+/// Who this device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub device_id: DeviceId,
+    pub cert_pem: String,
+    pub key_pem: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    #[error("there is no Syncthing at {}", .0.display())]
+    NoSuchBinary(PathBuf),
+    #[error("Syncthing is not installed")]
+    Missing,
+    #[error("{} could not be run", .path.display())]
+    Run { path: PathBuf, #[source] source: io::Error },
+    #[error("{} does not say which Syncthing it is: {text}", .path.display())]
+    NotSyncthing { path: PathBuf, text: String },
+    #[error("{} is Syncthing {version}, too old to be used", .path.display())]
+    TooOld { path: PathBuf, version: String },
+    #[error("Syncthing could not make its keys in {}: {text}", .home.display())]
+    Generate { home: PathBuf, text: String },
+    #[error("could not use {}", .path.display())]
+    Io { path: PathBuf, #[source] source: io::Error },
+    #[error("this device was {was} and would now be {is}")]
+    DeviceIdChanged { was: DeviceId, is: String, home: PathBuf },
+    #[error("{} was copied from another machine", .home.display())]
+    HomeCloned { home: PathBuf, record: PathBuf },
+    #[error("another session-roam uses {}", .home.display())]
+    InUse { home: PathBuf },
+    #[error("the Syncthing at {address} cannot be used")]
+    External { address: String, #[source] source: RestError },
+    #[error("{} holds no config that Syncthing understands", .0.display())]
+    Config(PathBuf),
+}
+
+impl ChildError {
+    /// What `Notice::Down` calls it.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::NoSuchBinary(_) | Self::Missing => "missing",
+            _ => "failed",
+        }
+    }
+
+    /// Whether only a person can mend it: trying again would do no good, or harm.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::DeviceIdChanged { .. } | Self::HomeCloned { .. })
+    }
+
+    pub fn problem(&self) -> Problem {
+        let (code, hint) = match self {
+            Self::NoSuchBinary(_) => ("syncthing_missing", "Correct `binary` under [syncthing] in config.toml, or remove the line.".into()),
+            Self::Missing => ("syncthing_missing", "Install it (Debian: apt install syncthing; elsewhere: syncthing.net/downloads), or name it under [syncthing] binary in config.toml.".into()),
+            Self::Run { .. } | Self::NotSyncthing { .. } => ("syncthing_wrong_binary", "Name a working Syncthing under [syncthing] binary in config.toml.".into()),
+            Self::TooOld { .. } => ("syncthing_too_old", format!("Install Syncthing {}.{} or newer.", OLDEST.0, OLDEST.1)),
+            Self::Generate { .. } | Self::Io { .. } => ("syncthing_home", "Check that the directory is yours and the disk is not full; it is tried again by itself.".into()),
+            Self::DeviceIdChanged { home, .. } => ("device_id_changed", format!(
+                "Put the old cert.pem and key.pem back into {} from a backup. To go on as a new device, remove {} and pair again.", home.display(), record_path(home).display())),
+            Self::HomeCloned { home, record } => ("home_cloned", format!(
+                "Two devices must not share one identity. If the other machine is still in use, remove {} here and pair anew. If this machine replaces it, remove {}.", home.display(), record.display())),
+            Self::InUse { .. } => ("home_in_use", "Stop the other one (`roam status` tells which), or set SESSION_ROAM_HOME to a home of its own.".into()),
+            Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
+            Self::Config(_) => ("syncthing_config", "Remove config.xml there; it is written anew.".into()),
+        };
+        Problem::new(code, sentence(self), hint)
+    }
+}
+
+/// The error and its causes as one sentence.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text.push('.');
+    text
+}
+
+/// A Syncthing binary that was asked who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary {
+    pub path: PathBuf,
+    pub version: Version,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub major: u32,
+    pub minor: u32,
+    /// As Syncthing says it, like `v1.29.5`.
+    pub text: String,
+}
+
+impl Version {
+    /// Finds `v1.29.5` in what a version command prints or the REST interface says.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split_whitespace().find_map(|word| {
+            let mut numbers = word.strip_prefix('v')?.split(['.', '-', '+']);
+            let major = numbers.next()?.parse().ok()?;
+            let minor = numbers.next()?.parse().ok()?;
+            Some(Self { major, minor, text: word.to_owned() })
+        })
+    }
+}
+
+/// The user's choice, else the one beside this program, else `syncthing` on PATH; and it must say it is one.
+pub fn find_binary(chosen: Option<&Path>) -> Result<Binary, ChildError> {
+    let path = match chosen {
+        Some(path) if path.is_file() => path.to_owned(),
+        Some(path) => return Err(ChildError::NoSuchBinary(path.to_owned())),
+        None => beside_us().or_else(on_path).ok_or(ChildError::Missing)?,
+    };
+    let version = ask_version(&path)?;
+    if (version.major, version.minor) < OLDEST {
+        return Err(ChildError::TooOld { path, version: version.text });
+    }
+    Ok(Binary { path, version })
+}
+
+fn beside_us() -> Option<PathBuf> {
+    let us = std::env::current_exe().ok()?;
+    Some(us.with_file_name(format!("{SIDECAR}{}", std::env::consts::EXE_SUFFIX))).filter(|path| path.is_file())
+}
+
+fn on_path() -> Option<PathBuf> {
+    let name = format!("syncthing{}", std::env::consts::EXE_SUFFIX);
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(&name)).find(|path| path.is_file())
+}
+
+/// `--version` is known to 1.x, the sub-command `version` to 2.x.
+fn ask_version(path: &Path) -> Result<Version, ChildError> {
+    let mut said = String::new();
+    for argument in ["--version", "version"] {
+        let text = run_briefly(path, &[argument.into()])?.1;
+        if let Some(version) = Version::parse(&text).filter(|_| text.to_lowercase().contains("syncthing")) {
+            return Ok(version);
+        }
+        said = text;
+    }
+    Err(ChildError::NotSyncthing { path: path.to_owned(), text: said.lines().next().unwrap_or("nothing").to_owned() })
+}
+
+/// Runs the binary for a question; whether it went well, and what it printed. A wrong binary may never end: it gets 20 s.
+fn run_briefly(path: &Path, arguments: &[OsString]) -> Result<(bool, String), ChildError> {
+    let failed = |source| ChildError::Run { path: path.to_owned(), source };
+    let (mut reader, writer) = io::pipe().map_err(failed)?;
+    let mut command = Command::new(path);
+    command.args(arguments).stdin(Stdio::null());
+    command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
+    without_syncthing_variables(&mut command);
+    super::child::quietly(&mut command);
+    let mut child = command.spawn().map_err(failed)?;
+    drop(command); // It holds the writing ends: without this the reader would never see the end.
+    let printed = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = io::Read::read_to_end(&mut io::Read::take(&mut reader, 64 * 1024), &mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let end = Instant::now() + Duration::from_secs(20);
+    let good = loop {
+        match child.try_wait().map_err(failed)? {
+            Some(status) => break status.success(),
+            None if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(failed(io::ErrorKind::TimedOut.into()));
+            }
+        }
+    };
+    Ok((good, printed.join().unwrap_or_default()))
+}
+
+/// Syncthing takes most settings from the environment too; those of the user's own Syncthing must not reach ours.
+pub fn without_syncthing_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("ST") && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Settles who this device is, making keys the first time. Starts no daemon. Calling it again changes nothing.
+pub fn ensure_identity(config: &ChildConfig) -> Result<Identity, ChildError> {
+    if let Some((address, key)) = &config.external {
+        return external_identity(address, key);
+    }
+    make_home(&config.home)?;
+    let record = Record::load(&config.home)?;
+    if let Some(record) = &record {
+        record.check_machine(&config.home)?;
+        restore_keys(&config.home, &record.device_id)?;
+    } else if !config.home.join("cert.pem").exists() || !config.home.join("key.pem").exists() {
+        generate(&find_binary(config.binary.as_deref())?, &config.home)?;
+    }
+    let identity = read_identity(&config.home);
+    if let Some(Record { device_id: was, .. }) = record {
+        let is = identity.as_ref().map_or("a device without keys".into(), |identity| identity.device_id.to_string());
+        if is != was.as_str() {
+            return Err(ChildError::DeviceIdChanged { was, is, home: config.home.clone() });
+        }
+        return identity;
+    }
+    let identity = identity?;
+    Record { device_id: identity.device_id.clone(), machine: machine() }.save(&config.home)?;
+    for name in ["cert.pem", "key.pem"] {
+        keep_good(&config.home, name)?;
+    }
+    Ok(identity)
+}
+
+fn external_identity(address: &str, key: &str) -> Result<Identity, ChildError> {
+    let rest = Rest::new(address, key);
+    let ask = |path| rest.get(path).map_err(|source| ChildError::External { address: address.to_owned(), source });
+    let places = ask("/rest/system/paths")?;
+    let file = |name: &str| PathBuf::from(places[name].as_str().unwrap_or_default());
+    identity_of(&file("certFile"), &file("keyFile"))
+}
+
+fn read_identity(home: &Path) -> Result<Identity, ChildError> {
+    identity_of(&home.join("cert.pem"), &home.join("key.pem"))
+}
+
+fn identity_of(cert: &Path, key: &Path) -> Result<Identity, ChildError> {
+    let read = |path: &Path| fs::read_to_string(path).map_err(|source| ChildError::Io { path: path.to_owned(), source });
+    let (cert_pem, key_pem) = (read(cert)?, read(key)?);
+    let device_id = device_id::from_cert_pem(&cert_pem)
+        .map_err(|error| ChildError::Io { path: cert.to_owned(), source: io::Error::new(io::ErrorKind::InvalidData, error) })?;
+    Ok(Identity { device_id, cert_pem, key_pem })
+}
+
+fn generate(binary: &Binary, home: &Path) -> Result<(), ChildError> {
+    let mut arguments: Vec<OsString> = vec!["generate".into()];
+    // 1.x would make a default folder and probe ports; 2.x does not know these flags (facts seen 2026-11-23).
+    if binary.version.major < 2 {
+        arguments.extend(["--no-default-folder".into(), "--skip-port-probing".into()]);
+    } else {
+        arguments.push("--no-port-probing".into());
+    }
+    let mut place = OsString::from("--home=");
+    place.push(home);
+    arguments.push(place);
+    match run_briefly(&binary.path, &arguments)? {
+        (true, _) => Ok(()),
+        (false, text) => Err(ChildError::Generate { home: home.to_owned(), text: text.trim().to_owned() }),
+    }
+}
+
+/// A daemon that finds its key broken makes a new one and is another device from then on; so ours is mended first.
+/// A whole, different certificate is left alone: somebody put it there, and must be asked.
+fn restore_keys(home: &Path, known: &DeviceId) -> Result<(), ChildError> {
+    let good = home.join("last-good");
+    let Ok(kept) = read_identity(&good) else { return Ok(()) };
+    let here = fs::read_to_string(home.join("cert.pem")).ok().and_then(|pem| device_id::from_cert_pem(&pem).ok());
+    let whole = here.as_ref() == Some(known) && fs::read_to_string(home.join("key.pem")).is_ok_and(|key| key == kept.key_pem);
+    let foreign = here.is_some_and(|here| here != *known);
+    if whole || foreign || kept.device_id != *known {
+        return Ok(());
+    }
+    write_private(&home.join("cert.pem"), kept.cert_pem.as_bytes())?;
+    write_private(&home.join("key.pem"), kept.key_pem.as_bytes())
+}
+
+/// Which device lives in the home and on which machine; kept beside the home, so that copying the home alone is noticed.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    device_id: DeviceId,
+    machine: Option<String>,
+}
+
+pub fn record_path(home: &Path) -> PathBuf {
+    let mut name = home.file_name().unwrap_or_default().to_owned();
+    name.push(".device");
+    home.with_file_name(name)
+}
+
+impl Record {
+    fn load(home: &Path) -> Result<Option<Self>, ChildError> {
+        let path = record_path(home);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| ChildError::Io { path, source: io::Error::new(io::ErrorKind::InvalidData, error) }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ChildError::Io { path, source }),
+        }
+    }
+
+    fn save(&self, home: &Path) -> Result<(), ChildError> {
+        write_private(&record_path(home), &serde_json::to_vec_pretty(self).expect("plain strings"))
+    }
+
+    fn check_machine(&self, home: &Path) -> Result<(), ChildError> {
+        match (&self.machine, machine()) {
+            (Some(then), Some(now)) if *then != now => {
+                Err(ChildError::HomeCloned { home: home.to_owned(), record: record_path(home) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A hash of the operating system's own id of this machine; `None` where it has none.
+fn machine() -> Option<String> {
+    let id = machine_id()?;
+    let hash = blake3::derive_key("session-roam v1 machine", id.trim().as_bytes());
+    Some(data_encoding::HEXLOWER.encode(&hash[..16]))
+}
+
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn machine_id() -> Option<String> {
+    ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .into_iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .find(|id| !id.trim().is_empty())
+}
+
+#[cfg(target_vendor = "apple")]
+fn machine_id() -> Option<String> {
+    let mut id = [0u8; 16];
+    let wait = libc::timespec { tv_sec: 1, tv_nsec: 0 };
+    // SAFETY: gethostuuid writes 16 bytes to the first argument and reads the second; both live through the call.
+    let answer = unsafe { libc::gethostuuid(id.as_mut_ptr(), &wait) };
+    (answer == 0).then(|| data_encoding::HEXLOWER.encode(&id))
+}
+
+#[cfg(windows)]
+fn machine_id() -> Option<String> {
+    use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
+    let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
+    let (key, value) = (wide("SOFTWARE\\Microsoft\\Cryptography"), wide("MachineGuid"));
+    let mut buffer = [0u16; 128];
+    let mut n_bytes = std::mem::size_of_val(&buffer) as u32;
+    // SAFETY: both names end in zero; `n_bytes` is the buffer's size and is updated to what was written.
+    let answer = unsafe {
+        RegGetValueW(HKEY_LOCAL_MACHINE, key.as_ptr(), value.as_ptr(), RRF_RT_REG_SZ, std::ptr::null_mut(), buffer.as_mut_ptr().cast(), &mut n_bytes)
+    };
+    (answer == 0).then(|| String::from_utf16_lossy(&buffer[..n_bytes as usize / 2]).trim_end_matches('\0').to_owned())
+}
+
+pub fn make_home(home: &Path) -> Result<(), ChildError> {
+    let failed = |source| ChildError::Io { path: home.to_owned(), source };
+    fs::create_dir_all(home).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(home, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Held as long as a transport lives; the operating system lets go of it when we die.
+pub fn lock_home(home: &Path) -> Result<fs::File, ChildError> {
+    let path = home.join("roam.lock");
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|source| ChildError::Io { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(ChildError::InUse { home: home.to_owned() }),
+        Err(fs::TryLockError::Error(source)) => Err(ChildError::Io { path, source }),
+    }
+}
+
+/// How to reach the daemon of this home.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    pub pid: u32,
+    pub address: String,
+    pub key: String,
+}
+
+impl Reach {
+    pub fn load(home: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(home.join("roam-child.json")).ok()?).ok()
+    }
+
+    pub fn save(&self, home: &Path) -> Result<(), ChildError> {
+        write_private(&home.join("roam-child.json"), &serde_json::to_vec(self).expect("plain strings"))
+    }
+
+    pub fn forget(home: &Path) {
+        let _ = fs::remove_file(home.join("roam-child.json"));
+    }
+}
+
+/// Writes a file that is the user's alone, whole or not at all.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ChildError> {
+    let next = path.with_extension("new");
+    let write = || {
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&next)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()?;
+        fs::rename(&next, path)
+    };
+    write().map_err(|source| ChildError::Io { path: path.to_owned(), source })
+}
+
+/// Keeps a copy of one of the home's files for the day it is broken.
+pub fn keep_good(home: &Path, name: &str) -> Result<(), ChildError> {
+    let (from, good) = (home.join(name), home.join("last-good"));
+    let bytes = fs::read(&from).map_err(|source| ChildError::Io { path: from, source })?;
+    make_home(&good)?;
+    if fs::read(good.join(name)).is_ok_and(|kept| kept == bytes) {
+        return Ok(());
+    }
+    write_private(&good.join(name), &bytes)
+}
+
+/// Takes the last config that worked; without one, none (then it is written anew).
+pub fn restore_config(home: &Path) -> Result<(), ChildError> {
+    let (config, good) = (home.join("config.xml"), home.join("last-good").join("config.xml"));
+    let broken = home.join("config.xml.broken");
+    let _ = fs::rename(&config, &broken);
+    match fs::read(&good) {
+        Ok(bytes) => {
+            // Should the kept one be refused too, there is none the next time.
+            let _ = fs::remove_file(&good);
+            write_private(&config, &bytes)
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+/// Moves a database that cannot be opened out of the way; Syncthing rebuilds it from the files and the peers.
+pub fn set_database_aside(home: &Path) -> Result<(), ChildError> {
+    for name in ["index-v2", "index-v0.14.0.db"] {
+        let (here, aside) = (home.join(name), home.join(format!("{name}.broken")));
+        if !here.exists() {
+            continue;
+        }
+        let _ = fs::remove_dir_all(&aside);
+        fs::rename(&here, &aside).map_err(|source| ChildError::Io { path: here, source })?;
+    }
+    Ok(())
+}
+
+/// Writes into config.xml what must hold from the daemon's first moment on: where it listens, that it talks to nobody
+/// but as the user allows, the device's name. Everything else in it stays as it is.
+pub fn write_config(config: &ChildConfig, own: &DeviceId, key: &str) -> Result<(), ChildError> {
+    let path = config.home.join("config.xml");
+    let listen = listen_addresses(&config.network, fs::read_to_string(&path).ok().as_deref());
+    let text = fs::read_to_string(&path).ok().and_then(|text| patch_config(&text, config, own, key, &listen));
+    let text = match text {
+        Some(text) => text,
+        None => {
+            restore_config(&config.home)?;
+            let base = fs::read_to_string(&path).unwrap_or_else(|_| blank_config(own));
+            patch_config(&base, config, own, key, &listen).ok_or_else(|| ChildError::Config(path.clone()))?
+        }
+    };
+    write_private(&path, text.as_bytes())
+}
+
+/// Version 35 (Syncthing 1.19 is at 36) is understood and brought up to date by everything since.
+fn blank_config(own: &DeviceId) -> String {
+    format!(
+        "<configuration version=\"35\">\n    <device id=\"{own}\" name=\"\">\n        <address>dynamic</address>\n    </device>\n    <gui enabled=\"true\" tls=\"false\">\n    </gui>\n    <options>\n    </options>\n</configuration>\n"
+    )
+}
+
+fn options(network: &settings::Network, listen: &[String]) -> Vec<(&'static str, String)> {
+    let mut options: Vec<(&str, String)> = listen.iter().map(|address| ("listenAddress", address.clone())).collect();
+    let outside = network.global_discovery || network.relays;
+    options.extend([
+        ("globalAnnounceEnabled", network.global_discovery.to_string()),
+        ("localAnnounceEnabled", network.local_discovery.to_string()),
+        ("relaysEnabled", network.relays.to_string()),
+        // Port mapping and STUN talk to the router and to public servers: only who wants to be found needs them.
+        ("natEnabled", outside.to_string()),
+        ("stunKeepaliveStartS", if outside { "180" } else { "0" }.into()),
+        ("startBrowser", "false".into()),
+        ("urAccepted", "-1".into()),
+        ("autoUpgradeIntervalH", "0".into()),
+        ("crashReportingEnabled", "false".into()),
+        ("releasesURL", String::new()),
+        ("reconnectionIntervalS", "5".into()),
+        ("progressUpdateIntervalS", "-1".into()),
+        // Its low priority costs tail latency and saves nothing that is noticed.
+        ("setLowPriority", "false".into()),
+    ]);
+    options
+}
+
+/// Syncthing writes its config one element a line (1.19 to 2.1), so lines are enough; what looks otherwise is `None`.
+fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, key: &str, listen: &[String]) -> Option<String> {
+    let ours: BTreeMap<&str, Vec<String>> = options(&config.network, listen).into_iter().fold(BTreeMap::new(), |mut map, (tag, value)| {
+        map.entry(tag).or_insert_with(Vec::new).push(value);
+        map
+    });
+    let (mut patched, mut inside, mut seen_options, mut seen_gui) = (String::new(), "", false, false);
+    for line in text.lines() {
+        let trimmed = line.trim();
+        let tag = trimmed.strip_prefix('<').and_then(|rest| rest.split(['>', ' ', '/']).next()).unwrap_or_default();
+        match trimmed {
+            "</options>" | "</gui>" => inside = "",
+            _ if inside == "options" && ours.contains_key(tag) => continue,
+            _ if inside == "gui" && ["address", "apikey"].contains(&tag) => continue,
+            _ => {}
+        }
+        if tag == "gui" && trimmed.ends_with('>') && !trimmed.starts_with("</") {
+            (inside, seen_gui) = ("gui", true);
+            patched.push_str(&line.replace("enabled=\"false\"", "enabled=\"true\"").replace("tls=\"true\"", "tls=\"false\""));
+            patched.push_str(&format!("\n        <address>127.0.0.1:0</address>\n        <apikey>{}</apikey>\n", escape(key)));
+            continue;
+        }
+        if tag == "device" && trimmed.starts_with(&format!("<device id=\"{own}\" name=\"")) {
+            patched.push_str(&renamed(line, &config.device_name)?);
+        } else {
+            patched.push_str(line);
+        }
+        patched.push('\n');
+        if trimmed == "<options>" {
+            (inside, seen_options) = ("options", true);
+            for (tag, value) in ours.iter().flat_map(|(tag, values)| values.iter().map(move |value| (tag, value))) {
+                patched.push_str(&format!("        <{tag}>{}</{tag}>\n", escape(value)));
+            }
+        }
+    }
+    (seen_options && seen_gui && inside.is_empty() && text.trim_end().ends_with("</configuration>")).then_some(patched)
+}
+
+fn renamed(line: &str, name: &str) -> Option<String> {
+    let (before, rest) = line.split_once(" name=\"")?;
+    let (_, after) = rest.split_once('"')?;
+    Some(format!("{before} name=\"{}\"{after}", escape(name)))
+}
+
+fn escape(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).fold(String::new(), |mut escaped, c| {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&#34;"),
+            other => escaped.push(other),
+        }
+        escaped
+    })
+}
+
+/// The user's own Syncthing mostly sits on the default port: then ours takes the next free one and keeps to it.
+fn listen_addresses(network: &settings::Network, before: Option<&str>) -> Vec<String> {
+    if !network.listen.is_empty() && network.listen != ["default"] {
+        return network.listen.clone();
+    }
+    let used = before.and_then(|text| {
+        let port = text.split_once("<listenAddress>tcp://0.0.0.0:")?.1.split_once('<')?.0;
+        port.parse::<u16>().ok()
+    });
+    let candidates = used.into_iter().chain(std::iter::once(DEFAULT_PORT)).chain(DEFAULT_PORT + 1..DEFAULT_PORT + 100);
+    match candidates.into_iter().find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok()) {
+        Some(DEFAULT_PORT) | None => vec!["default".into()],
+        Some(port) => {
+            let mut listen = vec![format!("tcp://0.0.0.0:{port}"), format!("quic://0.0.0.0:{port}")];
+            if network.relays {
+                listen.push("dynamic+https://relays.syncthing.net/endpoint".into());
+            }
+            listen
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(home: &Path) -> ChildConfig {
+        ChildConfig {
+            home: home.to_owned(),
+            binary: None,
+            network: settings::Network { local_discovery: false, listen: vec!["tcp://127.0.0.1:22101".into()], ..Default::default() },
+            device_name: "Tom & \"Jerry\"".into(),
+            external: None,
+        }
+    }
+
+    #[test]
+    fn versions_are_found_in_what_is_printed() {
+        let version = Version::parse("syncthing v1.19.2-ds1 \"Fermium Flea\" (go1.19.8 linux-amd64)").expect("1.19");
+        assert_eq!((version.major, version.minor), (1, 19));
+        assert_eq!(Version::parse("syncthing v2.1.3 \"Hafnium\"").map(|version| version.major), Some(2));
+        assert_eq!(Version::parse("cat (GNU coreutils) 9.1"), None);
+    }
+
+    #[test]
+    fn a_config_talks_to_nobody_but_as_allowed() {
+        let own = device_id::from_cert_der(b"x");
+        let listen = vec!["tcp://127.0.0.1:22101".into()];
+        let patched = patch_config(&blank_config(&own), &config(Path::new("/nowhere")), &own, "key", &listen).expect("patched");
+        for line in ["<listenAddress>tcp://127.0.0.1:22101</listenAddress>", "<relaysEnabled>false</relaysEnabled>", "<apikey>key</apikey>", "<urAccepted>-1</urAccepted>", "name=\"Tom &amp; &#34;Jerry&#34;\""] {
+            assert_eq!(patched.matches(line).count(), 1, "{line} in {patched}");
+        }
+        let again = patch_config(&patched, &config(Path::new("/nowhere")), &own, "key", &listen);
+        assert_eq!(again.as_deref(), Some(patched.as_str()), "patching twice is patching once");
+    }
+
+    #[test]
+    fn a_cut_off_config_is_not_patched() {
+        let own = device_id::from_cert_der(b"x");
+        let whole = blank_config(&own);
+        for end in 0..whole.len() - "</configuration>\n".len() {
+            assert_eq!(patch_config(&whole[..end], &config(Path::new("/nowhere")), &own, "key", &[]), None);
+        }
+    }
+
+    #[test]
+    fn a_taken_default_port_is_stepped_around() {
+        let network = settings::Network { listen: vec!["default".into()], ..Default::default() };
+        let _taken = TcpListener::bind(("0.0.0.0", DEFAULT_PORT));
+        let listen = listen_addresses(&network, None);
+        assert!(listen[0].starts_with("tcp://0.0.0.0:22") && listen[1].starts_with("quic://"), "{listen:?}");
+    }
+
+    #[test]
+    fn a_wrong_binary_is_explained() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let absent = find_binary(Some(&home.path().join("none"))).expect_err("absent");
+        assert_eq!((absent.state(), absent.problem().code.as_str()), ("missing", "syncthing_missing"));
+        let wrong = find_binary(Some(&std::env::current_exe().expect("test binary"))).expect_err("not syncthing");
+        assert_eq!(wrong.problem().code, "syncthing_wrong_binary");
+    }
+
+    #[test]
+    fn a_home_from_another_machine_is_noticed() {
+        let parent = tempfile::tempdir().expect("tempdir");
+        let home = parent.path().join("syncthing");
+        let record = Record { device_id: device_id::from_cert_der(b"x"), machine: Some("another".into()) };
+        record.save(&home).expect("save");
+        if machine().is_some() {
+            assert_eq!(ensure_identity(&config(&home)).expect_err("cloned").problem().code, "home_cloned");
+        }
+    }
+
+    #[test]
+    fn lost_keys_stop_everything_unless_kept_ones_bring_them_back() {
+        let parent = tempfile::tempdir().expect("tempdir");
+        let home = parent.path().join("syncthing");
+        make_home(&home).expect("home");
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", data_encoding::BASE64.encode(b"a certificate"));
+        fs::write(home.join("cert.pem"), &pem).expect("cert");
+        fs::write(home.join("key.pem"), "the key").expect("key");
+        let first = ensure_identity(&config(&home)).expect("first");
+        fs::write(home.join("key.pem"), "").expect("break the key");
+        assert_eq!(ensure_identity(&config(&home)).expect("restored"), first);
+        fs::remove_file(home.join("cert.pem")).expect("lose the certificate");
+        assert_eq!(ensure_identity(&config(&home)).expect("restored"), first);
+        let other = pem.replace(&data_encoding::BASE64.encode(b"a certificate"), &data_encoding::BASE64.encode(b"another"));
+        fs::write(home.join("cert.pem"), other).expect("another device");
+        assert_eq!(ensure_identity(&config(&home)).expect_err("changed").problem().code, "device_id_changed");
+        fs::remove_dir_all(&home).expect("lose the home");
+        assert_eq!(ensure_identity(&config(&home)).expect_err("lost").problem().code, "device_id_changed");
+    }
+
+    #[test]
+    fn a_home_has_one_user_at_a_time() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let _held = lock_home(home.path()).expect("first");
+        assert_eq!(lock_home(home.path()).expect_err("second").problem().code, "home_in_use");
+    }
+}

@@ -1,0 +1,398 @@
+//! Keeps one Syncthing running: prepares its home, starts it, waits for its end, reacts to the reason. The thread of
+//! the supervisor is the child's parent in the eyes of Linux, so it lives until the child has ended.
+//! Asks the daemon only what tells whether it is the right one.
+
+use super::child::{self, Cause, Running};
+use super::home::{self, Binary, ChildConfig, ChildError, Identity, Reach};
+use super::link::Link;
+use super::rest::Rest;
+use super::worker::Order;
+use super::Notice;
+use crate::session::{DeviceId, Problem};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+const CRASH_WINDOW: Duration = Duration::from_secs(600);
+const MAX_CRASHES: usize = 5;
+/// A database of millions of files is migrated before Syncthing answers; as long as it runs it is let be.
+const START_PATIENCE: Duration = Duration::from_secs(900);
+
+pub enum Signal {
+    /// The run of this number printed its last.
+    Exited(u64),
+    /// The event stream broke although the link is up.
+    Lost,
+    /// The user asks to try again now.
+    Retry,
+    Stop(Sender<()>),
+}
+
+/// How one run went.
+enum Outcome {
+    Stopped(Sender<()>),
+    /// Start again at once.
+    Again,
+    Crashed(String),
+    Failed(ChildError),
+    Told(Problem),
+}
+
+pub struct Supervisor {
+    pub config: ChildConfig,
+    pub link: Arc<Link>,
+    pub inbox: Receiver<Signal>,
+    pub signals: Sender<Signal>,
+    pub orders: Sender<Order>,
+    lock: Option<File>,
+    run: u64,
+    crashes: VecDeque<Instant>,
+    at_once: VecDeque<Instant>,
+}
+
+impl Supervisor {
+    pub fn new(config: ChildConfig, link: Arc<Link>, inbox: Receiver<Signal>, signals: Sender<Signal>, orders: Sender<Order>) -> Self {
+        Self { config, link, inbox, signals, orders, lock: None, run: 0, crashes: VecDeque::new(), at_once: VecDeque::new() }
+    }
+
+    /// Lives as long as the transport.
+    pub fn run(mut self) {
+        let mut state = "starting";
+        loop {
+            self.down(state, None);
+            let outcome = match self.config.external.clone() {
+                Some((address, key)) => self.run_external(&address, &key),
+                None => self.run_child(),
+            };
+            self.link.disconnect();
+            let pause = match outcome {
+                Outcome::Stopped(done) => {
+                    let _ = done.send(());
+                    return;
+                }
+                Outcome::Again => {
+                    state = "restarting";
+                    self.pause_at_once()
+                }
+                Outcome::Crashed(words) => {
+                    state = "restarting";
+                    self.pause_after_crash(&words)
+                }
+                Outcome::Told(problem) => {
+                    self.down("failed", Some(problem));
+                    Some(Duration::from_secs(60))
+                }
+                Outcome::Failed(error) => {
+                    self.down(error.state(), Some(error.problem()));
+                    (!error.is_final()).then_some(Duration::from_secs(10))
+                }
+            };
+            if let Some(done) = self.wait(pause) {
+                let _ = done.send(());
+                return;
+            }
+        }
+    }
+
+    fn down(&self, state: &'static str, problem: Option<Problem>) {
+        self.link.tell(Notice::Down { state, problem });
+    }
+
+    /// Something that asks to be restarted all the time is slowed down like a crash.
+    fn pause_at_once(&mut self) -> Option<Duration> {
+        let recent = remember(&mut self.at_once);
+        Some(if recent <= MAX_CRASHES { Duration::from_millis(20) } else { Duration::from_secs(30) })
+    }
+
+    fn pause_after_crash(&mut self, words: &str) -> Option<Duration> {
+        let recent = remember(&mut self.crashes);
+        if recent < MAX_CRASHES {
+            self.down("restarting", None);
+            return Some(Duration::from_secs(1 << (recent - 1)).min(Duration::from_secs(60)));
+        }
+        let log = self.config.home.join("syncthing.log");
+        self.down("failed", Some(Problem::new(
+            "syncthing_crashes",
+            format!("Syncthing ended {recent} times within ten minutes, last with: {words}."),
+            format!("Its log is {}. It is started again in ten minutes, or when session-roam starts anew.", log.display()),
+        )));
+        Some(CRASH_WINDOW)
+    }
+
+    /// Waits that long, or for ever; what is left if the transport is to end.
+    fn wait(&self, pause: Option<Duration>) -> Option<Sender<()>> {
+        let end = pause.map(|pause| Instant::now() + pause);
+        loop {
+            let left = end.map_or(CRASH_WINDOW, |end| end.saturating_duration_since(Instant::now()));
+            match self.inbox.recv_timeout(left) {
+                Ok(Signal::Stop(done)) => return Some(done),
+                Ok(Signal::Retry) => return None,
+                Ok(Signal::Exited(_) | Signal::Lost) => {}
+                Err(RecvTimeoutError::Timeout) if end.is_some() => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Some(std::sync::mpsc::channel().0),
+            }
+        }
+    }
+
+    fn run_child(&mut self) -> Outcome {
+        let (binary, identity, mut running) = match self.start() {
+            Ok(started) => started,
+            Err(error) => return Outcome::Failed(error),
+        };
+        match self.wait_ready(&mut running) {
+            Ok(()) => {}
+            Err(Some(done)) => return stop(&mut running, &self.config, done),
+            Err(None) => return self.react(&mut running),
+        }
+        let status = match running.rest.get("/rest/system/status") {
+            Ok(status) => status,
+            Err(_) => return self.react(&mut running),
+        };
+        let is = status["myID"].as_str().unwrap_or_default().to_owned();
+        if is != identity.device_id.as_str() {
+            running.kill();
+            return Outcome::Failed(ChildError::DeviceIdChanged { was: identity.device_id, is, home: self.config.home.clone() });
+        }
+        let _ = home::keep_good(&self.config.home, "config.xml");
+        self.up(running.rest.clone(), identity.device_id, binary.version.text, running.pid());
+        self.watch(&mut running)
+    }
+
+    /// Everything that must be settled before the daemon's first moment, then the daemon.
+    fn start(&mut self) -> Result<(Binary, Identity, Running), ChildError> {
+        home::make_home(&self.config.home)?;
+        if self.lock.is_none() {
+            self.lock = Some(home::lock_home(&self.config.home)?);
+        }
+        let identity = home::ensure_identity(&self.config)?;
+        let binary = home::find_binary(self.config.binary.as_deref())?;
+        end_orphan(&self.config, &identity.device_id);
+        let key = random_key()?;
+        home::write_config(&self.config, &identity.device_id, &key)?;
+        self.run += 1;
+        let (signals, run) = (self.signals.clone(), self.run);
+        let running = child::spawn(&binary, &self.config.home, &key, move || {
+            let _ = signals.send(Signal::Exited(run));
+        })?;
+        Ok((binary, identity, running))
+    }
+
+    /// `Err(None)` where it ended by itself.
+    fn wait_ready(&self, running: &mut Running) -> Result<(), Option<Sender<()>>> {
+        let end = Instant::now() + START_PATIENCE;
+        while Instant::now() < end {
+            match self.inbox.try_recv() {
+                Ok(Signal::Stop(done)) => return Err(Some(done)),
+                Ok(Signal::Exited(run)) if run == self.run => return Err(None),
+                Ok(_) | Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+            }
+            if running.exited().is_some() {
+                return Err(None);
+            }
+            if running.rest.ping(Duration::from_secs(5)).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        running.kill();
+        Err(None)
+    }
+
+    fn up(&self, rest: Rest, own: DeviceId, version: String, pid: u32) {
+        let addresses = reachable_addresses(&rest);
+        self.link.connect(rest, own);
+        self.link.tell(Notice::Up { version, pid, addresses });
+        let _ = self.orders.send(Order::Up);
+    }
+
+    /// Waits for the end of a run; asks nothing meanwhile.
+    fn watch(&self, running: &mut Running) -> Outcome {
+        loop {
+            match self.inbox.recv() {
+                Ok(Signal::Stop(done)) => {
+                    self.link.disconnect();
+                    return stop(running, &self.config, done);
+                }
+                Ok(Signal::Exited(run)) if run == self.run => {
+                    self.link.disconnect();
+                    return self.react(running);
+                }
+                Ok(Signal::Lost) if is_stuck(running) => {
+                    running.kill();
+                    self.link.disconnect();
+                    return Outcome::Crashed("it no longer answered".into());
+                }
+                Ok(_) => {}
+                Err(_) => return stop(running, &self.config, std::sync::mpsc::channel().0),
+            }
+        }
+    }
+
+    fn react(&self, running: &mut Running) -> Outcome {
+        let (cause, words) = running.cause();
+        let tried = || self.at_once.iter().filter(|at| at.elapsed() < CRASH_WINDOW).count();
+        match cause {
+            Cause::Restart | Cause::RestPortTaken => Outcome::Again,
+            Cause::Database if tried() < 3 => match home::set_database_aside(&self.config.home) {
+                Ok(()) => {
+                    self.link.tell(Notice::Trouble { topic: "database".into(), problem: Some(Problem::new(
+                        "database_rebuilt",
+                        format!("Syncthing could not open its database and starts with a new one: {words}."),
+                        "Nothing needs to be done: it is rebuilt from the files and the other devices.",
+                    ))});
+                    Outcome::Again
+                }
+                Err(error) => Outcome::Failed(error),
+            },
+            Cause::Config if tried() < 3 => match home::restore_config(&self.config.home) {
+                Ok(()) => Outcome::Again,
+                Err(error) => Outcome::Failed(error),
+            },
+            Cause::ConfigTooNew => Outcome::Told(Problem::new(
+                "syncthing_downgraded",
+                format!("This Syncthing is older than the one that ran before: {words}."),
+                "Install the newer Syncthing again, or name it under [syncthing] binary in config.toml.",
+            )),
+            // The orphan of a crash needs a second to let go.
+            Cause::Locked if tried() < 4 => {
+                std::thread::sleep(Duration::from_secs(1));
+                Outcome::Again
+            }
+            Cause::Locked => Outcome::Told(Problem::new(
+                "syncthing_locked",
+                format!("Another Syncthing uses {}.", self.config.home.display()),
+                "End that Syncthing; it is tried again every minute.",
+            )),
+            Cause::Database | Cause::Config | Cause::Crash => Outcome::Crashed(words),
+        }
+    }
+
+    /// A Syncthing of the user's own: used, never started nor ended.
+    fn run_external(&mut self, address: &str, key: &str) -> Outcome {
+        let rest = Rest::new(address, key);
+        let failed = |source| Outcome::Failed(ChildError::External { address: address.to_owned(), source });
+        if let Err(error) = home::make_home(&self.config.home) {
+            return Outcome::Failed(error);
+        }
+        let (status, version) = match (rest.get("/rest/system/status"), rest.get("/rest/system/version")) {
+            (Ok(status), Ok(version)) => (status, version),
+            (Err(source), _) | (_, Err(source)) => return failed(source),
+        };
+        let version = version["version"].as_str().unwrap_or_default().to_owned();
+        let own = DeviceId::new(status["myID"].as_str().unwrap_or_default());
+        self.up(rest.clone(), own, version, 0);
+        loop {
+            match self.inbox.recv() {
+                Ok(Signal::Stop(done)) => return Outcome::Stopped(done),
+                Ok(Signal::Lost) => {
+                    if let Err(source) = rest.ping(Duration::from_secs(10)) {
+                        return failed(source);
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => return Outcome::Stopped(std::sync::mpsc::channel().0),
+            }
+        }
+    }
+}
+
+fn stop(running: &mut Running, config: &ChildConfig, done: Sender<()>) -> Outcome {
+    running.end();
+    Reach::forget(&config.home);
+    Outcome::Stopped(done)
+}
+
+/// Notes another one and says how many lie within the window.
+fn remember(times: &mut VecDeque<Instant>) -> usize {
+    times.push_back(Instant::now());
+    while times.front().is_some_and(|first| CRASH_WINDOW < first.elapsed()) {
+        times.pop_front();
+    }
+    times.len()
+}
+
+fn is_stuck(running: &mut Running) -> bool {
+    running.exited().is_none() && (0..3).all(|_| running.rest.ping(Duration::from_secs(10)).is_err() && running.exited().is_none())
+}
+
+/// A daemon that outlived an engine that crashed. We hold the home's lock, so it belongs to nobody; it is ended by its
+/// own interface and with its own key, never by its process id, which may be another program's by now.
+fn end_orphan(config: &ChildConfig, own: &DeviceId) {
+    let Some(reach) = Reach::load(&config.home) else { return };
+    let rest = Rest::new(&reach.address, &reach.key);
+    let is_ours = rest.ping(Duration::from_secs(2)).is_ok() && rest.get("/rest/system/status").is_ok_and(|status| status["myID"] == own.as_str());
+    if is_ours && rest.post("/rest/system/shutdown", None).is_ok() {
+        let end = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < end && rest.ping(Duration::from_secs(1)).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Reach::forget(&config.home);
+}
+
+fn random_key() -> Result<String, ChildError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| ChildError::Io { path: "the system's random numbers".into(), source: std::io::Error::other(error) })?;
+    Ok(data_encoding::HEXLOWER.encode(&bytes))
+}
+
+/// Where others can reach us, for the pairing code. Listeners come up a moment after the REST interface.
+fn reachable_addresses(rest: &Rest) -> Vec<String> {
+    let end = Instant::now() + Duration::from_secs(2);
+    loop {
+        let status = rest.get("/rest/system/status").unwrap_or_default();
+        let addresses = addresses_of(&status, local_host().as_deref());
+        let failed = status["connectionServiceStatus"].as_object().is_some_and(|all| all.values().any(|listener| listener["error"].is_string()));
+        if !addresses.is_empty() || failed || end <= Instant::now() {
+            return addresses;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn addresses_of(status: &Value, local: Option<&str>) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for (listener, said) in status["connectionServiceStatus"].as_object().into_iter().flatten() {
+        if !listener.starts_with("tcp") || said["error"].is_string() {
+            continue;
+        }
+        let lan = said["lanAddresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for address in lan.filter(|address| address.starts_with("tcp")) {
+            let named = local.map(|host| address.replace("://0.0.0.0:", &format!("://{host}:")).replace("://[::]:", &format!("://{host}:")));
+            let address = named.unwrap_or_else(|| address.to_owned());
+            if !address.contains("://0.0.0.0:") && !address.contains("://[::]:") && !address.contains("://:") && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+    }
+    addresses
+}
+
+/// The address of the way out. Connecting a UDP socket sends nothing; it only asks the routing table.
+fn local_host() -> Option<String> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn addresses_for_the_code_are_ones_that_can_be_dialled() {
+        let status = json!({"connectionServiceStatus": {
+            "tcp://0.0.0.0:22000": {"error": null, "lanAddresses": ["tcp://0.0.0.0:22000", "tcp://192.168.1.4:22000"]},
+            "tcp://127.0.0.1:1": {"error": "bind: address already in use", "lanAddresses": ["tcp://127.0.0.1:1"]},
+            "quic://0.0.0.0:22000": {"error": null, "lanAddresses": ["quic://0.0.0.0:22000"]},
+        }});
+        assert_eq!(addresses_of(&status, Some("192.168.1.4")), ["tcp://192.168.1.4:22000"]);
+        assert_eq!(addresses_of(&status, None), ["tcp://192.168.1.4:22000"]);
+    }
+}

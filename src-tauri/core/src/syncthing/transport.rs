@@ -1,0 +1,109 @@
+//! [`Transport`] by a real Syncthing: a supervisor, a worker, the event stream and a scanner for each lane, each its own
+//! thread. Nothing here waits for Syncthing but these threads.
+
+use super::home::ChildConfig;
+use super::link::Link;
+use super::scan::{self, Scan};
+use super::supervisor::{Signal, Supervisor};
+use super::worker::{Order, Worker};
+use super::{Notice, Transport, Wanted, events};
+use crate::session::{DeviceId, Lane};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Shutting down takes Syncthing one second; what takes longer than this is left to the operating system.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct SyncthingTransport {
+    link: Arc<Link>,
+    scanners: [Sender<Scan>; 2],
+    orders: Sender<Order>,
+    signals: Sender<Signal>,
+}
+
+impl SyncthingTransport {
+    /// Returns at once; what comes of it is told by `notify`, from several threads.
+    pub fn start(config: ChildConfig, notify: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        let link = Arc::new(Link::new(notify));
+        let ((signals, signals_inbox), (orders, orders_inbox)) = (channel(), channel());
+        let scanners = Lane::BOTH.map(|lane| start_scanner(lane, &link));
+        let worker = Worker::new(Arc::clone(&link), config.clone(), scanners.clone());
+        let supervisor = Supervisor::new(config, Arc::clone(&link), signals_inbox, signals.clone(), orders.clone());
+        spawn("syncthing-worker", move || worker.run(&orders_inbox));
+        let (events_link, events_orders, events_signals) = (Arc::clone(&link), orders.clone(), signals.clone());
+        spawn("syncthing-events", move || {
+            events::run(&events_link, &events_orders, &|| drop(events_signals.send(Signal::Lost)));
+        });
+        spawn("syncthing", move || supervisor.run());
+        Self { link, scanners, orders, signals }
+    }
+
+    /// Starts Syncthing again now, where it had been given up or waits for its next try.
+    pub fn retry(&self) {
+        let _ = self.signals.send(Signal::Retry);
+    }
+
+    fn order(&self, order: Order) {
+        // Nobody is left to take it only after the end.
+        let _ = self.orders.send(order);
+    }
+}
+
+fn start_scanner(lane: Lane, link: &Arc<Link>) -> Sender<Scan> {
+    let (sender, inbox): (_, Receiver<Scan>) = channel();
+    let link = Arc::clone(link);
+    spawn("syncthing-scan", move || scan::run(lane, &inbox, &link));
+    sender
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::Builder::new().name(name.into()).spawn(work).expect("a machine without room for a thread cannot go on")
+}
+
+impl Transport for SyncthingTransport {
+    fn announce(&self, lane: Lane, paths: Vec<String>) {
+        let at = usize::from(lane == Lane::Bulk);
+        if !paths.is_empty() {
+            let _ = self.scanners[at].send(Scan::Paths(paths));
+        }
+    }
+
+    fn arrange(&self, wanted: Wanted) {
+        self.order(Order::Arrange(wanted));
+    }
+
+    fn dismiss(&self, device: DeviceId) {
+        self.order(Order::Dismiss(device));
+    }
+
+    fn revert(&self, folder: String) {
+        self.order(Order::Revert(folder));
+    }
+
+    fn part(&self, device: DeviceId, grace: Duration) {
+        self.order(Order::Part { device, grace });
+    }
+
+    fn woke(&self) {
+        self.order(Order::Woke);
+    }
+
+    fn stop(&self) {
+        if self.link.has_ended() {
+            return;
+        }
+        let (done, wait) = channel();
+        let _ = self.signals.send(Signal::Stop(done));
+        let _ = wait.recv_timeout(STOP_PATIENCE);
+        self.link.tell(Notice::Down { state: "stopped", problem: None });
+        self.link.end();
+    }
+}
+
+impl Drop for SyncthingTransport {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,658 @@
+//! Everything that is neither on the way of a change nor about the process: arranging, peers, who asks, folders in
+//! trouble. One thread, one inbox; it wakes for an order, for something due, or every few seconds to notice that the
+//! machine slept. While nothing happens it asks Syncthing nothing.
+
+use super::arrange::{self, Place};
+use super::events::Event;
+use super::home::{self, ChildConfig};
+use super::link::{Link, Up};
+use super::rest::{RestError, with_query};
+use super::scan::Scan;
+use super::{Asking, Notice, Peer, Wanted, folder_id, parse_folder_id};
+use crate::session::{DeviceId, Lane, Millis, Problem};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime};
+
+const TICK: Duration = Duration::from_secs(5);
+/// A clock that jumps further than this between two ticks: the machine slept.
+const SLEPT: Duration = Duration::from_secs(30);
+/// Needs something, does nothing, for this long: 2.1.3 forgets a folder whose temporary file it could not make.
+const STALLED: Duration = Duration::from_secs(30);
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+const NEWCOMER_PATIENCE: Duration = Duration::from_secs(120);
+
+pub enum Order {
+    /// A run of Syncthing began.
+    Up,
+    /// Events may have been missed.
+    Resync,
+    Event(Event),
+    Arrange(Wanted),
+    Dismiss(DeviceId),
+    Revert(String),
+    Part { device: DeviceId, grace: Duration },
+    Woke,
+}
+
+pub struct Worker {
+    link: Arc<Link>,
+    config: ChildConfig,
+    scanners: [Sender<Scan>; 2],
+    wanted: Option<Wanted>,
+    arrange_due: Option<Instant>,
+    peers_due: Option<Instant>,
+    completion_due: bool,
+    asking_due: bool,
+    ports_due: Option<Instant>,
+    folders: BTreeMap<String, Folder>,
+    newcomers: BTreeMap<DeviceId, Newcomer>,
+    completion: BTreeMap<(DeviceId, String), (u64, u64)>,
+    peers: Vec<Peer>,
+    asking: Vec<Asking>,
+    troubles: BTreeMap<String, Problem>,
+    incoming: u64,
+}
+
+/// What is known of a folder that is being looked after.
+#[derive(Default)]
+struct Folder {
+    due: Option<Instant>,
+    need_bytes: u64,
+    stalled_since: Option<Instant>,
+    changed_since: Option<Instant>,
+    told_changed: bool,
+    lost: bool,
+}
+
+/// A device that was just added and has not connected yet.
+struct Newcomer {
+    added: Instant,
+    next: Instant,
+    pause: Duration,
+}
+
+impl Worker {
+    pub fn new(link: Arc<Link>, config: ChildConfig, scanners: [Sender<Scan>; 2]) -> Self {
+        Self {
+            link,
+            config,
+            scanners,
+            wanted: None,
+            arrange_due: None,
+            peers_due: None,
+            completion_due: false,
+            asking_due: false,
+            ports_due: None,
+            folders: BTreeMap::new(),
+            newcomers: BTreeMap::new(),
+            completion: BTreeMap::new(),
+            peers: Vec::new(),
+            asking: Vec::new(),
+            troubles: BTreeMap::new(),
+            incoming: 0,
+        }
+    }
+
+    /// Lives as long as the transport.
+    pub fn run(mut self, inbox: &Receiver<Order>) {
+        loop {
+            let wait = self.next_due().saturating_duration_since(Instant::now()).min(TICK);
+            let (monotonic, wall) = (Instant::now(), SystemTime::now());
+            match inbox.recv_timeout(wait) {
+                Ok(order) => self.take(order),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while let Ok(order) = inbox.try_recv() {
+                self.take(order);
+            }
+            if self.link.has_ended() {
+                return;
+            }
+            if slept(monotonic.elapsed(), wall.elapsed().unwrap_or_default(), wait) {
+                self.redial_all();
+            }
+            self.do_due();
+        }
+    }
+
+    fn next_due(&self) -> Instant {
+        let far = Instant::now() + TICK;
+        if self.link.up().is_none() {
+            return far;
+        }
+        let folders = self.folders.values().filter_map(|folder| folder.due);
+        let newcomers = self.newcomers.values().map(|newcomer| newcomer.next);
+        let single = [self.arrange_due, self.peers_due, self.ports_due];
+        single.into_iter().flatten().chain(folders).chain(newcomers).min().unwrap_or(far)
+    }
+
+    fn take(&mut self, order: Order) {
+        let now = Instant::now();
+        match order {
+            Order::Up => {
+                self.arrange_due = Some(now);
+                self.ports_due = Some(now);
+                self.scan_all(None);
+                self.look_at_all_again();
+            }
+            Order::Resync => self.look_at_all_again(),
+            Order::Event(event) => self.take_event(event),
+            Order::Arrange(wanted) => {
+                self.wanted = Some(wanted);
+                self.arrange_due = Some(now);
+            }
+            Order::Dismiss(device) => {
+                if let Some(up) = self.link.up() {
+                    let _ = up.rest.delete(&with_query("/rest/cluster/pending/devices", [("device", device.as_str())]));
+                }
+                self.asking_due = true;
+            }
+            Order::Revert(folder) => self.revert(folder),
+            Order::Part { device, grace } => self.part(device, grace),
+            Order::Woke => self.redial_all(),
+        }
+    }
+
+    fn take_event(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            // Arrivals went to the engine straight from the stream.
+            Event::Finished { .. } => {}
+            Event::Peers => {
+                self.peers_due = Some(now);
+                self.completion_due = true;
+                self.look_at_foreign_soon();
+            }
+            Event::Asking => self.asking_due = true,
+            Event::Completion { folder, device, global_bytes, need_bytes } => {
+                self.completion.insert((device, folder), (global_bytes, need_bytes));
+                self.peers_due.get_or_insert(now + Duration::from_millis(100));
+            }
+            Event::State { folder, to, error } => self.folder_state(folder, &to, &error),
+            Event::FolderErrors { folder, errors } => self.folder_errors(&folder, &errors),
+            Event::LocalChange { folder } => self.look_soon(&folder),
+            Event::Listen => self.ports_due = Some(now + Duration::from_millis(500)),
+        }
+    }
+
+    fn do_due(&mut self) {
+        let Some(up) = self.link.up() else { return };
+        if take_due(&mut self.arrange_due) {
+            self.arrange(&up);
+        }
+        if std::mem::take(&mut self.asking_due) {
+            self.ask_who_asks(&up);
+        }
+        if std::mem::take(&mut self.completion_due) {
+            self.ask_completion(&up);
+        }
+        if take_due(&mut self.peers_due) {
+            self.ask_peers(&up);
+        }
+        if take_due(&mut self.ports_due) {
+            self.check_ports(&up);
+        }
+        let now = Instant::now();
+        let due: Vec<String> = self.folders.iter().filter(|(_, folder)| folder.due.is_some_and(|due| due <= now)).map(|(id, _)| id.clone()).collect();
+        for folder in due {
+            self.look_at(&up, &folder);
+        }
+        self.redial_newcomers(&up);
+    }
+
+    fn look_at_all_again(&mut self) {
+        self.peers_due = Some(Instant::now());
+        self.completion_due = true;
+        self.asking_due = true;
+        self.look_at_foreign_soon();
+    }
+
+    fn arrange(&mut self, up: &Up) {
+        let Some(wanted) = self.wanted.clone() else { return };
+        let place = Place {
+            home: &self.config.home,
+            discovery: self.config.network.global_discovery || self.config.network.local_discovery,
+            external: self.config.external.is_some(),
+        };
+        let arranged = match arrange::apply(up, &wanted, &place) {
+            Ok(arranged) => arranged,
+            Err(error) => {
+                if self.link.is_current(up) {
+                    let hint = "It is tried again by itself; `roam doctor` tells more.";
+                    self.trouble("arrange", Some(Problem::new("syncthing_refused", home::sentence(&error), hint)));
+                    self.arrange_due = Some(Instant::now() + Duration::from_secs(2));
+                }
+                return;
+            }
+        };
+        self.trouble("arrange", None);
+        if self.config.external.is_none() {
+            let _ = home::keep_good(&self.config.home, "config.xml");
+        }
+        let now = Instant::now();
+        for device in arranged.new_devices.into_iter().filter(|_| !wanted.paused) {
+            let pause = Duration::from_millis(800);
+            self.newcomers.insert(device, Newcomer { added: now, next: now + pause, pause });
+        }
+        self.newcomers.retain(|id, _| wanted.devices.iter().any(|device| device.id == *id));
+        self.folders.retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
+        self.found_again(up, &arranged.lost);
+        for (folder, message) in arranged.lost {
+            self.lost(&folder, message);
+        }
+        self.welcome_folders(up, &arranged.new_folders);
+        self.look_at_all_again();
+    }
+
+    fn welcome_folders(&mut self, up: &Up, new: &[String]) {
+        let own = up.own.short();
+        for (lane, owner) in new.iter().filter_map(|id| parse_folder_id(id)) {
+            if owner == own {
+                self.scan_all(Some(lane));
+            } else {
+                self.link.tell(Notice::Arrived { owner: owner.to_owned(), lane, paths: Vec::new() });
+            }
+        }
+    }
+
+    /// A folder that was lost and is there again stays in error until somebody scans it.
+    fn found_again(&mut self, up: &Up, lost: &[(String, String)]) {
+        for (id, folder) in &mut self.folders {
+            if folder.lost && !lost.iter().any(|(other, _)| other == id) {
+                folder.lost = false;
+                let (rest, id) = (up.rest.clone(), id.clone());
+                std::thread::spawn(move || rest.scan(&id, &[]));
+            }
+        }
+    }
+
+    fn scan_all(&self, lane: Option<Lane>) {
+        for (scanner, known) in self.scanners.iter().zip(Lane::BOTH) {
+            if lane.is_none_or(|lane| lane == known) {
+                let _ = scanner.send(Scan::All);
+            }
+        }
+    }
+
+    // Peers and pairing.
+
+    fn ask_who_asks(&mut self, up: &Up) {
+        let Ok(Value::Object(pending)) = up.rest.get("/rest/cluster/pending/devices") else { return };
+        let wanted = self.wanted.iter().flat_map(|wanted| &wanted.devices);
+        let known: BTreeSet<&str> = wanted.map(|device| device.id.as_str()).collect();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let asking: Vec<Asking> = pending
+            .iter()
+            .filter(|(id, _)| !known.contains(id.as_str()))
+            .map(|(id, data)| Asking { id: DeviceId::new(id.as_str()), name: text(&data["name"]), address: text(&data["address"]) })
+            .collect();
+        if asking != self.asking {
+            self.asking.clone_from(&asking);
+            self.link.tell(Notice::Asking(asking));
+        }
+    }
+
+    /// How much of our own folders each connected device has. Later changes come as events.
+    fn ask_completion(&mut self, up: &Up) {
+        let Some(wanted) = self.wanted.clone() else { return };
+        for device in &wanted.devices {
+            for folder in wanted.folders.iter().filter(|folder| folder.own && folder.shared_with.contains(&device.id)) {
+                let path = with_query("/rest/db/completion", [("device", device.id.as_str()), ("folder", folder.id.as_str())]);
+                if let Ok(said) = up.rest.get(&path) {
+                    let number = |name: &str| said[name].as_u64().unwrap_or_default();
+                    self.completion.insert((device.id.clone(), folder.id.clone()), (number("globalBytes"), number("needBytes")));
+                }
+            }
+        }
+    }
+
+    fn ask_peers(&mut self, up: &Up) {
+        let Some(wanted) = self.wanted.clone() else { return };
+        let (Ok(connections), Ok(stats)) = (up.rest.get("/rest/system/connections"), up.rest.get("/rest/stats/device")) else { return };
+        let own = up.own.short();
+        let peers: Vec<Peer> = wanted
+            .devices
+            .iter()
+            .filter(|device| device.id != up.own)
+            .map(|device| {
+                let connection = &connections["connections"][device.id.as_str()];
+                let seen = stats[device.id.as_str()]["lastSeen"].as_str().filter(|seen| !is_never(seen));
+                let ours = Lane::BOTH.map(|lane| self.completion.get(&(device.id.clone(), folder_id(lane, &own))).copied().unwrap_or_default());
+                let (global, need_bytes) = ours.iter().fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
+                Peer {
+                    id: device.id.clone(),
+                    connected: is_connected(connection),
+                    last_seen: seen.map(str::to_owned),
+                    address: connection["address"].as_str().filter(|address| !address.is_empty()).map(str::to_owned),
+                    in_step: if global == 0 { 100.0 } else { 100.0 * (1.0 - need_bytes.min(global) as f64 / global as f64) },
+                    need_bytes,
+                }
+            })
+            .collect();
+        self.newcomers.retain(|id, _| !peers.iter().any(|peer| peer.id == *id && peer.connected));
+        if peers != self.peers {
+            self.peers.clone_from(&peers);
+            self.link.tell(Notice::Peers(peers));
+        }
+    }
+
+    /// A first dial that was refused (the other side had not said yes) is repeated by 1.19 only after 20 to 60 s;
+    /// taking the device off and on dials at once. Ever more seldom, for two minutes; then Syncthing's own pace will do.
+    fn redial_newcomers(&mut self, up: &Up) {
+        let now = Instant::now();
+        self.newcomers.retain(|_, newcomer| now < newcomer.added + NEWCOMER_PATIENCE);
+        let due: Vec<DeviceId> = self.newcomers.iter().filter(|(_, newcomer)| newcomer.next <= now).map(|(id, _)| id.clone()).collect();
+        if due.is_empty() {
+            return;
+        }
+        self.ask_peers(up);
+        for id in due {
+            if let Some(newcomer) = self.newcomers.get_mut(&id) {
+                newcomer.pause *= 2;
+                newcomer.next = now + newcomer.pause;
+                let _ = redial(up, &id);
+            }
+        }
+    }
+
+    /// After sleep or a change of networks connections are dead and nobody has noticed yet.
+    fn redial_all(&mut self) {
+        let Some(up) = self.link.up() else { return };
+        if self.wanted.as_ref().is_some_and(|wanted| wanted.paused) {
+            return;
+        }
+        let wanted = self.wanted.iter().flat_map(|wanted| &wanted.devices);
+        for device in wanted.filter(|device| device.id != up.own) {
+            let _ = redial(&up, &device.id);
+        }
+        self.peers_due = Some(Instant::now() + LOOK_PAUSE);
+    }
+
+    fn part(&self, device: DeviceId, grace: Duration) {
+        let link = Arc::clone(&self.link);
+        std::thread::spawn(move || {
+            let end = Instant::now() + grace;
+            while Instant::now() < end && !link.has_ended() && !link.up().is_some_and(|up| has_all(&up, &device)) {
+                link.sleep(Duration::from_millis(100));
+            }
+            link.tell(Notice::Parted { device });
+        });
+    }
+
+    // Folders.
+
+    fn look_soon(&mut self, folder: &str) {
+        let folder = self.folders.entry(folder.to_owned()).or_default();
+        folder.due.get_or_insert(Instant::now() + LOOK_PAUSE);
+    }
+
+    fn look_at_foreign_soon(&mut self) {
+        let foreign = self.wanted.iter().flat_map(|wanted| &wanted.folders).filter(|folder| !folder.own);
+        for id in foreign.map(|folder| folder.id.clone()).collect::<Vec<_>>() {
+            self.look_soon(&id);
+        }
+    }
+
+    fn folder_state(&mut self, folder: String, to: &str, error: &str) {
+        let own = self.path_of(&folder).is_some_and(|(_, own)| own);
+        if to == "error" {
+            match self.path_of(&folder).and_then(|(path, _)| arrange::missing(&path)) {
+                Some(message) => self.lost(&folder, message),
+                None => self.trouble(&topic(&folder), Some(folder_problem(&folder, error))),
+            }
+        } else if !own || self.troubles.contains_key(&topic(&folder)) {
+            self.look_soon(&folder);
+        }
+    }
+
+    fn folder_errors(&mut self, folder: &str, errors: &[String]) {
+        if let Some(first) = errors.first() {
+            self.trouble(&topic(folder), Some(folder_problem(folder, first)));
+        }
+        self.look_soon(folder);
+    }
+
+    fn lost(&mut self, folder: &str, message: String) {
+        let known = self.folders.entry(folder.to_owned()).or_default();
+        if !std::mem::replace(&mut known.lost, true) {
+            self.link.tell(Notice::FolderLost { folder: folder.to_owned(), message });
+        }
+    }
+
+    fn look_at(&mut self, up: &Up, id: &str) {
+        let Some((path, own)) = self.path_of(id) else {
+            self.folders.remove(id);
+            return;
+        };
+        let status = up.rest.get(&with_query("/rest/db/status", [("folder", id)]));
+        let connected = self.peers.iter().any(|peer| peer.connected);
+        let now = Instant::now();
+        let folder = self.folders.entry(id.to_owned()).or_default();
+        folder.due = None;
+        let Ok(status) = status else { return };
+        let state = status["state"].as_str().unwrap_or_default().to_owned();
+        let idle = state == "idle";
+        folder.need_bytes = if own { 0 } else { number(&status, "needBytes") };
+        let needs = !own && 0 < number(&status, "needTotalItems").max(number(&status, "needFiles") + number(&status, "needDeletes"));
+        let n_errors = number(&status, "errors").max(number(&status, "pullErrors"));
+        // Without a peer nobody can tell what the owner has; a database being rebuilt would look changed.
+        let changed = !own && idle && connected && 0 < n_changed_here(&status);
+        folder.changed_since = changed.then(|| folder.changed_since.unwrap_or(now));
+        folder.told_changed &= 0 < n_changed_here(&status);
+        let tell_changed = folder.changed_since.is_some_and(|since| since + LOOK_PAUSE <= now) && !folder.told_changed;
+        folder.stalled_since = (needs && idle && connected).then(|| folder.stalled_since.unwrap_or(now));
+        let stalled = folder.stalled_since.is_some_and(|since| since + STALLED <= now);
+        folder.due = if !idle && state != "error" || changed && !folder.told_changed {
+            Some(now + LOOK_PAUSE)
+        } else {
+            (needs && connected || 0 < n_errors).then_some(now + STALLED)
+        };
+        if tell_changed {
+            self.tell_changed(up, id);
+        }
+        if stalled {
+            self.wake_folder(up, id, &path);
+        } else if idle && !needs && n_errors == 0 {
+            self.trouble(&topic(id), None);
+        }
+        let incoming = self.folders.values().map(|folder| folder.need_bytes).sum();
+        if incoming != std::mem::replace(&mut self.incoming, incoming) {
+            self.link.tell(Notice::Incoming { bytes: incoming });
+        }
+    }
+
+    fn tell_changed(&mut self, up: &Up, id: &str) {
+        if let Some(folder) = self.folders.get_mut(id) {
+            folder.told_changed = true;
+        }
+        let paths = changed_here(up, id).unwrap_or_default();
+        self.link.tell(Notice::Tampered { folder: id.to_owned(), paths });
+    }
+
+    /// Idle although it needs something: 2.1.3 gives up silently when it cannot write. We look why, and make it try again.
+    fn wake_folder(&mut self, up: &Up, id: &str, path: &Path) {
+        let problem = match check_writable(path) {
+            Err(error) => Problem::new(
+                "folder_unwritable",
+                format!("{} cannot be written to: {error}.", path.display()),
+                "Give it back to your user and make it writable; what is missing then arrives by itself.",
+            ),
+            Ok(()) => Problem::new(
+                "folder_stalled",
+                format!("Syncthing waits for files of {id} that no connected device sends."),
+                "It is tried again every 30 seconds; it also ends when the owner of these files is connected.",
+            ),
+        };
+        self.trouble(&topic(id), Some(problem));
+        if let Some(folder) = self.folders.get_mut(id) {
+            folder.stalled_since = None;
+        }
+        for paused in [true, false] {
+            let _ = up.rest.patch(&format!("/rest/config/folders/{id}"), &json!({ "paused": paused }));
+        }
+    }
+
+    /// Reverting deletes what only exists here. Should that ever be the last copy of something, it is kept aside first.
+    fn revert(&mut self, id: String) {
+        let (Some(up), Some((path, false))) = (self.link.up(), self.path_of(&id)) else { return };
+        if let Some(folder) = self.folders.get_mut(&id) {
+            folder.told_changed = false;
+            folder.changed_since = None;
+        }
+        self.look_soon(&id);
+        let aside = self.config.home.join("set-aside").join(format!("{id}-{}", Millis::from_system(SystemTime::now()).0));
+        std::thread::spawn(move || {
+            for changed in changed_here(&up, &id).unwrap_or_default() {
+                set_aside(&path, &aside, &changed);
+            }
+            let _ = up.rest.post(&with_query("/rest/db/revert", [("folder", id.as_str())]), None);
+        });
+    }
+
+    fn path_of(&self, id: &str) -> Option<(std::path::PathBuf, bool)> {
+        let mut folders = self.wanted.iter().flat_map(|wanted| &wanted.folders);
+        folders.find(|folder| folder.id == id).map(|folder| (folder.path.clone(), folder.own))
+    }
+
+    // Troubles.
+
+    fn check_ports(&mut self, up: &Up) {
+        let Ok(status) = up.rest.get("/rest/system/status") else { return };
+        let failed = status["connectionServiceStatus"].as_object().into_iter().flatten().find_map(|(address, listener)| {
+            let error = listener["error"].as_str().filter(|error| !error.is_empty())?;
+            address.starts_with("tcp").then(|| (address.clone(), error.to_owned()))
+        });
+        if failed.is_some() {
+            self.ports_due = Some(Instant::now() + STALLED);
+        }
+        self.trouble("port", failed.map(|(address, error)| {
+            let code = if is_taken(&error) { "port_in_use" } else { "listen_failed" };
+            Problem::new(code, format!("Syncthing cannot listen on {address}: {error}."), "End the program that uses this port, or choose another under [network] listen in config.toml. Other devices can still be reached from here.")
+        }));
+    }
+
+    fn trouble(&mut self, topic: &str, problem: Option<Problem>) {
+        let before = match problem.clone() {
+            Some(problem) => self.troubles.insert(topic.to_owned(), problem),
+            None => self.troubles.remove(topic),
+        };
+        if before != problem {
+            self.link.tell(Notice::Trouble { topic: topic.to_owned(), problem });
+        }
+    }
+}
+
+fn take_due(due: &mut Option<Instant>) -> bool {
+    due.take_if(|due| *due <= Instant::now()).is_some()
+}
+
+/// Linux's and macOS's monotonic clocks stand still while the machine sleeps, Windows' runs on.
+fn slept(monotonic: Duration, wall: Duration, wait: Duration) -> bool {
+    monotonic + SLEPT < wall || wait + SLEPT < monotonic
+}
+
+fn redial(up: &Up, device: &DeviceId) -> Result<(), RestError> {
+    let path = format!("/rest/config/devices/{device}");
+    up.rest.patch(&path, &json!({ "paused": true }))?;
+    up.rest.patch(&path, &json!({ "paused": false }))
+}
+
+fn has_all(up: &Up, device: &DeviceId) -> bool {
+    let folder = folder_id(Lane::Live, &up.own.short());
+    let path = with_query("/rest/db/completion", [("device", device.as_str()), ("folder", folder.as_str())]);
+    let connected = |connections: Value| is_connected(&connections["connections"][device.as_str()]);
+    up.rest.get("/rest/system/connections").is_ok_and(connected)
+        && up.rest.get(&path).is_ok_and(|said| 0 == number(&said, "needItems") + number(&said, "needDeletes") && said["completion"].as_f64() == Some(100.0))
+}
+
+/// For a moment a peer that has not accepted us counts as connected, since the year 1 (1.29 and 2.x).
+fn is_connected(connection: &Value) -> bool {
+    connection["connected"].as_bool() == Some(true) && !connection["startedAt"].as_str().is_some_and(|started| started.starts_with("0001"))
+}
+
+fn is_never(seen: &str) -> bool {
+    seen.starts_with("0001") || seen.starts_with("1970")
+}
+
+fn is_taken(error: &str) -> bool {
+    error.contains("address already in use") || error.contains("Only one usage")
+}
+
+fn topic(folder: &str) -> String {
+    format!("folder:{folder}")
+}
+
+fn folder_problem(folder: &str, error: &str) -> Problem {
+    let full = error.contains("insufficient space") || error.contains("no space");
+    let (code, hint) = match full {
+        true => ("disk_full", "Make room on the disk; it goes on by itself."),
+        false => ("folder_errors", "It is tried again by itself; `roam doctor` tells more."),
+    };
+    Problem::new(code, format!("Syncthing has trouble with {folder}: {}.", error.trim_end_matches('.')), hint)
+}
+
+fn number(status: &Value, name: &str) -> u64 {
+    status[name].as_u64().unwrap_or_default()
+}
+
+fn n_changed_here(status: &Value) -> u64 {
+    let parts = ["Files", "Deletes", "Directories", "Symlinks"].map(|kind| number(status, &format!("receiveOnlyChanged{kind}")));
+    number(status, "receiveOnlyTotalItems").max(parts.iter().sum())
+}
+
+fn changed_here(up: &Up, folder: &str) -> Result<Vec<String>, RestError> {
+    let said = up.rest.get(&with_query("/rest/db/localchanged", [("folder", folder), ("perpage", "1000")]))?;
+    let files = said["files"].as_array().into_iter().flatten();
+    Ok(files.filter_map(|file| file["name"].as_str()).map(|name| name.replace('\\', "/")).collect())
+}
+
+fn set_aside(folder: &Path, aside: &Path, relative: &str) {
+    let (from, to) = (folder.join(relative), aside.join(relative));
+    let inside = Path::new(relative).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if inside && fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
+        let _ = to.parent().map(fs::create_dir_all);
+        let _ = fs::copy(&from, &to);
+    }
+}
+
+/// By doing it: permissions alone do not tell (read-only mounts, quotas, ACLs).
+fn check_writable(path: &Path) -> std::io::Result<()> {
+    // Names of this form are never replicated.
+    let probe = path.join(".syncthing.roam-probe.tmp");
+    fs::write(&probe, b"?")?;
+    fs::remove_file(&probe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleep_is_noticed_on_every_clock() {
+        let seconds = Duration::from_secs;
+        assert!(!slept(seconds(5), seconds(5), seconds(5)));
+        assert!(slept(seconds(5), seconds(3600), seconds(5)), "Linux, macOS: the monotonic clock stood still");
+        assert!(slept(seconds(3600), seconds(3600), seconds(5)), "Windows: it ran on, but we woke late");
+        assert!(!slept(seconds(5), Duration::ZERO, seconds(5)), "the clock was set back");
+    }
+
+    #[test]
+    fn a_connection_since_the_year_one_is_none() {
+        assert!(!is_connected(&json!({"connected": true, "startedAt": "0001-01-01T00:00:00Z"})));
+        assert!(is_connected(&json!({"connected": true, "startedAt": "2026-11-23T10:00:00Z"})));
+        assert!(is_connected(&json!({"connected": true})), "1.19 does not say since when");
+        assert!(!is_connected(&Value::Null));
+    }
+
+    #[test]
+    fn changes_are_counted_in_every_version() {
+        assert_eq!(n_changed_here(&json!({"receiveOnlyTotalItems": 2})), 2);
+        assert_eq!(n_changed_here(&json!({"receiveOnlyChangedFiles": 1, "receiveOnlyChangedDeletes": 1})), 2);
+    }
+}
