@@ -1,1 +1,712 @@
+//! Claude Code: the sessions of Anthropic's command line and everything that shares its store (desktop app, IDE
+//! extensions).
+//!
+//! Store, the same on every system: `~/.claude`, or `$CLAUDE_CONFIG_DIR`. A session is the transcript
+//! `projects/<slug of the directory>/<uuid>.jsonl`, the files below `projects/<slug>/<uuid>/` (subagents, long tool
+//! results, workflows), and what lies beside it under its id: `file-history/` (for /rewind), `todos/`, `tasks/`.
+//! There is no index: a transcript in the slug directory of the current directory is listed, continued and resumed
+//! as it is, byte for byte. Seen with 2.1.330 on 2026-11-23; the vendor's Agent SDK documents copying transcripts
+//! ("Resume across hosts").
+//!
+//! Two copies of an id in two slug directories make the tool find neither (2.1.330), so there is never a second one.
+//! Files older than 30 days are deleted by the tool according to their modification time.
 
+use super::{
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable, Root,
+    Stamp, Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::files::{self, GuestWrite};
+use crate::formats::{jsonl, process};
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "Claude Code";
+const MAIN: &str = "transcript.jsonl";
+
+/// Names that never roam, at any depth, whatever a session's directory or another device says. From the vendor's
+/// description of `~/.claude` and the store of 2.1.330, 2026-11-23.
+pub const DENIED: [&str; 24] = [
+    ".credentials.json",
+    ".claude.json",
+    ".last-cleanup",
+    "backups",
+    "cache",
+    "daemon",
+    "debug",
+    "feedback-bundles",
+    "ide",
+    "jobs",
+    "plugins",
+    "policy-limits.json",
+    "remote-settings.json",
+    "session-env",
+    "sessions",
+    "settings.json",
+    "settings.local.json",
+    "shell-snapshots",
+    "stats-cache.json",
+    "statsig",
+    "telemetry",
+    "todos.lock",
+    "usage-data",
+    ".mcp.json",
+];
+
+/// Set inside a running Claude Code; a `claude` started with them writes no transcript or counts it as a child's
+/// (anthropics/claude-code issues 73294, 80654, 66618).
+const MISLEADING_VARIABLES: [&str; 8] = [
+    "CLAUDECODE",
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_EXECPATH",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_CODE_SKIP_PROMPT_HISTORY",
+    "CLAUDE_CODE_SSE_PORT",
+    "CLAUDE_PROJECT_DIR",
+];
+
+/// Directories below a session's own are walked this deep; the deepest seen is four.
+const DEEPEST: usize = 8;
+/// Both ends of a transcript that are looked at. The tool repeats titles within the last 64 KB (2.1.330).
+const HEAD: u64 = 256 * 1024;
+const TAIL: u64 = 128 * 1024;
+/// What is looked at to learn whose an old `agent-*.jsonl` is.
+const FIRST_LINE: u64 = 64 * 1024;
+
+pub struct ClaudeCode;
+
+/// The store's directories.
+struct Store {
+    base: PathBuf,
+    projects: PathBuf,
+    file_history: PathBuf,
+    todos: PathBuf,
+    tasks: PathBuf,
+    sessions: PathBuf,
+}
+
+impl Store {
+    fn of(machine: &Machine) -> Self {
+        let base = match machine.var("CLAUDE_CONFIG_DIR") {
+            Some(dir) => PathBuf::from(dir),
+            None => machine.home.join(".claude"),
+        };
+        Self {
+            projects: base.join("projects"),
+            file_history: base.join("file-history"),
+            todos: base.join("todos"),
+            tasks: base.join("tasks"),
+            sessions: base.join("sessions"),
+            base,
+        }
+    }
+}
+
+impl Tool for ClaudeCode {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("claude-code"),
+            name: NAME.into(),
+            level: Level::Merge,
+            reason: String::new(),
+            versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let store = Store::of(machine);
+        let root = |path, deep, store| Root { path, deep, store };
+        vec![
+            root(store.projects, true, true),
+            root(store.file_history, true, true),
+            root(store.todos, false, true),
+            root(store.tasks, true, true),
+            root(store.sessions, false, false),
+        ]
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        let store = Store::of(machine);
+        let Some(names) = files::names_below(&store.base, path) else { return Touched::Nothing };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        match names[..] {
+            [] => Touched::Everything,
+            ["sessions", ..] => Touched::Liveness,
+            ["projects" | "file-history" | "todos" | "tasks"] => Touched::Everything,
+            ["projects" | "file-history" | "todos" | "tasks", .., last] if files::is_foreign_name(last) => Touched::Nothing,
+            ["projects", _] => Touched::Everything,
+            ["projects", _, name] if is_old_agent(name) => agent_owner(path).map_or(Touched::Nothing, Touched::Session),
+            ["projects", _, name] => session_of(name.strip_suffix(".jsonl").unwrap_or(name)),
+            ["projects", _, id, ..] | ["file-history", id, ..] => session_of(id),
+            ["todos", name] => name.get(..36).map_or(Touched::Nothing, session_of),
+            ["tasks", dir, ..] if dir.starts_with("session-") => Touched::Everything,
+            ["tasks", id, ..] => session_of(id),
+            _ => Touched::Nothing,
+        }
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let store = Store::of(machine);
+        let mut listing = Listing::default();
+        let live = live_sessions(&store);
+        let beside = Beside::read(&store);
+        for (session, main) in transcripts(&store, which, &mut listing.problems) {
+            let live = live.get(session.as_str()).cloned();
+            match docs_of(&store, &session, &main, &beside, &mut listing.problems) {
+                Ok(docs) => listing.found.push(Found { session, docs, live }),
+                // Gone between the look at the directory and the look at the file.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => listing.problems.push(unreadable(&main, &error)),
+            }
+        }
+        listing
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let _ = machine;
+        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let mut file = fs::File::open(&main.path)?;
+        let ends = jsonl::read_ends(&mut file, HEAD, TAIL)?;
+        let slug = main.path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let facts = Facts {
+            cwd: home_of(&ends, slug.as_deref().unwrap_or("")),
+            title: title(&ends),
+            updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+            version: ends.backwards().find_map(|record| text(record, "version")),
+            requires: Vec::new(),
+        };
+        let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
+        Ok(Reading { facts, docs, problems: Vec::new() })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let store = Store::of(machine);
+        let session = checkout.session;
+        if !is_uuid(session.as_str()) {
+            return Err(WriteError::Refused(format!("\"{session}\" is not an id that {NAME} takes")));
+        }
+        let still_free = || match live_sessions(&store).get(session.as_str()) {
+            Some(by) => Err(WriteError::Live(by.clone())),
+            None => Ok(()),
+        };
+        still_free()?;
+        let home = home_for(&store, session, checkout.cwd, machine)?;
+        let mut writes = Vec::new();
+        for doc in &checkout.docs {
+            let (root, path) = place(&store, &home, session, doc.name.as_str())?;
+            writes.push(planned(root, path, doc.name, &doc.change, &home)?);
+        }
+        // The main doc last: until it is there, the session is as it was.
+        writes.sort_by_key(|write| write.name.as_str() == MAIN);
+        files::write_docs(&writes, safe_from_sweep(checkout.updated, checkout.now), &still_free)
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        let config = machine.var("CLAUDE_CONFIG_DIR").map(|dir| ("CLAUDE_CONFIG_DIR".into(), dir.into()));
+        Launch {
+            argv: vec!["claude".into(), "--resume".into(), session.session.as_str().into()],
+            cwd: session.cwd.to_path_buf(),
+            env: config.into_iter().collect(),
+            unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
+        }
+    }
+}
+
+// ---- names ----
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        })
+}
+
+fn session_of(id: &str) -> Touched {
+    if is_uuid(id) { Touched::Session(SessionId::new(id)) } else { Touched::Nothing }
+}
+
+/// Before subagents had a directory of their own they lay beside the transcripts.
+fn is_old_agent(name: &str) -> bool {
+    name.starts_with("agent-") && name.ends_with(".jsonl") && !files::is_foreign_name(name)
+}
+
+fn agent_owner(path: &Path) -> Option<SessionId> {
+    let first = jsonl::read_first(path, FIRST_LINE).ok()??;
+    text(&first, "sessionId").filter(|id| is_uuid(id)).map(SessionId::new)
+}
+
+fn is_denied(name: &str) -> bool {
+    files::is_foreign_name(name) || DENIED.iter().any(|denied| denied.eq_ignore_ascii_case(name))
+}
+
+/// The directory name that the tool makes of a directory: every UTF-16 unit but ASCII letters and digits becomes `-`.
+/// So `a/b-c` and `a-b/c` share one; the transcripts inside say whose they are. Of a name over 200 units the first
+/// 200 are kept and a hash of the whole follows (the same with 2.1.330 and in the vendor's SDK).
+///
+/// The tool composes Unicode (NFC) first. That is not done here: paths come from the file system as they were
+/// typed, which is composed on Linux, Windows and APFS; only names that another program stored decomposed differ.
+pub fn slug(directory: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain: String = directory
+        .encode_utf16()
+        .map(|unit| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii_alphanumeric() => char::from(byte),
+            _ => '-',
+        })
+        .collect();
+    match plain.get(..LONGEST) {
+        Some(start) if plain.len() > LONGEST => format!("{start}-{}", slug_hash(directory)),
+        _ => plain,
+    }
+}
+
+/// `h * 31 + unit` in 32 bits, its absolute value in base 36.
+fn slug_hash(directory: &str) -> String {
+    let hash = directory.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    let mut rest = hash.unsigned_abs();
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from_digit(rest % 36, 36).unwrap_or('0'));
+        rest /= 36;
+        if rest == 0 {
+            return digits.into_iter().rev().collect();
+        }
+    }
+}
+
+/// The slug directory of a directory on this device.
+fn slug_dir(store: &Store, cwd: &Path, machine: &Machine) -> Result<PathBuf, WriteError> {
+    if let Some(pinned) = pinned_name(machine) {
+        return Ok(store.projects.join(pinned));
+    }
+    let real = fs::canonicalize(cwd).map_err(|source| WriteError::Io { path: cwd.to_path_buf(), source })?;
+    let text = real.to_string_lossy();
+    // Windows says resolved paths in its verbatim form, which the tool does not.
+    let plain = match text.strip_prefix(r"\\?\UNC\") {
+        Some(share) => format!(r"\\{share}"),
+        None => text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned(),
+    };
+    let name = slug(&plain);
+    Ok(existing_name(store, &name, &plain).unwrap_or_else(|| store.projects.join(name)))
+}
+
+/// The user pinned the directory's name (since 2.1.234, only together with a store of one's own).
+fn pinned_name(machine: &Machine) -> Option<&str> {
+    machine.var("CLAUDE_CONFIG_DIR")?;
+    let name = machine.var("CLAUDE_CODE_PROJECT_DIR_NAME")?;
+    let fits = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    fits.then_some(name)
+}
+
+/// A directory of the same name in other letters (Windows), or of a long name with another version's hash, whose
+/// transcripts name this directory.
+fn existing_name(store: &Store, name: &str, cwd: &str) -> Option<PathBuf> {
+    let exact = store.projects.join(name);
+    if exact.is_dir() || (name.len() <= 200 && !cfg!(windows)) {
+        return None;
+    }
+    let start = name.get(..201).unwrap_or(name);
+    directories(&store.projects).into_iter().find(|dir| {
+        let other = dir.file_name().unwrap_or_default().to_string_lossy();
+        match name.len() <= 200 {
+            true => other.eq_ignore_ascii_case(name),
+            false => other.starts_with(start) && names_directory(dir, cwd),
+        }
+    })
+}
+
+fn names_directory(slug_dir: &Path, cwd: &str) -> bool {
+    let transcript = entries(slug_dir).find(|(_, name)| name.strip_suffix(".jsonl").is_some_and(is_uuid));
+    let ends = transcript.and_then(|(path, _)| jsonl::read_ends(&mut fs::File::open(path).ok()?, HEAD, 0).ok());
+    ends.is_some_and(|ends| ends.head.iter().find_map(|record| text(record, "cwd")).as_deref() == Some(cwd))
+}
+
+// ---- listing ----
+
+/// The entries of a directory whose names are text, sorted.
+fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
+    let mut found: Vec<(PathBuf, String)> = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((entry.path(), entry.file_name().into_string().ok()?)))
+        .collect();
+    found.sort();
+    found.into_iter()
+}
+
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    entries(dir).map(|(path, _)| path).filter(|path| is_dir(path)).collect()
+}
+
+/// Transcripts by session. Of two copies the longer counts, and a problem says so.
+fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> BTreeMap<SessionId, PathBuf> {
+    let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
+    let all = match which {
+        Which::All => all_transcripts(store),
+        Which::One(session) => copies_of(store, session).into_iter().map(|path| (session.clone(), path)).collect(),
+    };
+    for (session, path) in all {
+        let Some(other) = found.get(&session).cloned() else {
+            found.insert(session, path);
+            continue;
+        };
+        problems.push(Problem::new(
+            "duplicate_session",
+            format!("{NAME} has session {session} twice: {} and {}. The longer one counts.", other.display(), path.display()),
+            format!("Move one of them out of {}: with two of them {NAME} may find neither.", store.projects.display()),
+        ));
+        let longer = |path: &Path| files::stamp(path).map(|stamp| (stamp.len, stamp.mtime_ns)).unwrap_or_default();
+        if longer(&other) < longer(&path) {
+            found.insert(session, path);
+        }
+    }
+    found
+}
+
+fn all_transcripts(store: &Store) -> Vec<(SessionId, PathBuf)> {
+    let mut found = Vec::new();
+    for dir in directories(&store.projects) {
+        for (path, name) in entries(&dir) {
+            if let Some(id) = name.strip_suffix(".jsonl").filter(|id| is_uuid(id))
+                && is_file(&path)
+            {
+                found.push((SessionId::new(id), path));
+            }
+        }
+    }
+    found
+}
+
+fn copies_of(store: &Store, session: &SessionId) -> Vec<PathBuf> {
+    if !is_uuid(session.as_str()) {
+        return Vec::new();
+    }
+    let name = format!("{session}.jsonl");
+    directories(&store.projects).into_iter().map(|dir| dir.join(&name)).filter(|path| is_file(path)).collect()
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// What lies beside the transcripts, by the names that say whose it is; read once for a whole listing.
+struct Beside {
+    todos: Vec<(PathBuf, String)>,
+    tasks: BTreeSet<String>,
+    file_history: BTreeSet<String>,
+}
+
+impl Beside {
+    fn read(store: &Store) -> Self {
+        let names = |dir: &Path| entries(dir).map(|(_, name)| name).collect();
+        Self {
+            todos: entries(&store.todos).collect(),
+            tasks: names(&store.tasks),
+            file_history: names(&store.file_history),
+        }
+    }
+}
+
+fn docs_of(
+    store: &Store,
+    session: &SessionId,
+    main: &Path,
+    beside: &Beside,
+    problems: &mut Vec<Problem>,
+) -> io::Result<Vec<FoundDoc>> {
+    let id = session.as_str();
+    let slug_dir = main.parent().unwrap_or(main);
+    let mut docs = Docs { base: &store.base, found: Vec::new(), problems };
+    let stamp = files::stamp(main)?;
+    docs.add(MAIN, main, stamp);
+    docs.walk(&slug_dir.join(id), "", 0);
+    for (path, name) in entries(slug_dir).filter(|(_, name)| is_old_agent(name)) {
+        if agent_owner(&path).is_some_and(|owner| owner == *session) {
+            docs.add_file(&path, &format!("{BESIDE}agents/{name}"));
+        }
+    }
+    if beside.file_history.contains(id) {
+        docs.walk(&store.file_history.join(id), &format!("{BESIDE}file-history/"), 0);
+    }
+    for (path, name) in &beside.todos {
+        if let Some(rest) = name.strip_prefix(id).and_then(|rest| rest.strip_prefix('-'))
+            && name.ends_with(".json")
+        {
+            docs.add_file(path, &format!("{BESIDE}todos/{rest}"));
+        }
+    }
+    for (dir, place) in task_dirs(id) {
+        if beside.tasks.contains(&dir) {
+            docs.walk(&store.tasks.join(&dir), &format!("{BESIDE}{place}/"), 0);
+        }
+    }
+    Ok(docs.found)
+}
+
+/// Doc names of files that lie beside the session's own directory begin with this, so that they never meet a file
+/// inside it.
+const BESIDE: &str = "beside/";
+
+/// The two names a session's task directory may have, and what each is called within the session.
+fn task_dirs(id: &str) -> [(String, &'static str); 2] {
+    [(id.to_owned(), "tasks"), (format!("session-{}", id.get(..8).unwrap_or(id)), "tasks-short")]
+}
+
+struct Docs<'a> {
+    base: &'a Path,
+    found: Vec<FoundDoc>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Docs<'_> {
+    fn walk(&mut self, dir: &Path, prefix: &str, depth: usize) {
+        let is_dir = fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir());
+        if !is_dir {
+            return;
+        }
+        if depth > DEEPEST {
+            self.problems.push(Problem::new(
+                "too_deep",
+                format!("Files below {} lie too deep and are not carried.", dir.display()),
+                "Nothing needs to be done; the conversation itself is carried.",
+            ));
+            return;
+        }
+        for (path, name) in entries(dir) {
+            let reserved = prefix.is_empty() && (name == MAIN || name == BESIDE.trim_end_matches('/'));
+            if reserved || is_denied(&name) {
+                continue;
+            }
+            self.walk(&path, &format!("{prefix}{name}/"), depth + 1);
+            self.add_file(&path, &format!("{prefix}{name}"));
+        }
+    }
+
+    fn add_file(&mut self, path: &Path, name: &str) {
+        if let Ok(stamp) = files::stamp(path) {
+            self.add(name, path, stamp);
+        }
+    }
+
+    fn add(&mut self, name: &str, path: &Path, stamp: Stamp) {
+        let kind = if name.ends_with(".jsonl") { DocKind::Log } else { DocKind::Snapshot };
+        let at = path.strip_prefix(self.base).unwrap_or(path);
+        let at: Vec<_> = at.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        self.found.push(FoundDoc { name: DocName::new(name), kind, at: at.join("/"), path: path.to_path_buf(), stamp });
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(
+        "unreadable",
+        format!("{} could not be read: {error}.", path.display()),
+        "Check the file's owner and permissions.",
+    )
+}
+
+// ---- liveness ----
+
+/// What a running tool says of itself in `sessions/<pid>.json` (2.1.330; removed when it ends, also `claude -p`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Running {
+    pid: u32,
+    session_id: String,
+    /// On Linux the process's start in clock ticks since boot.
+    proc_start: Option<String>,
+}
+
+/// Which sessions are open here, and by what, in words.
+fn live_sessions(store: &Store) -> BTreeMap<String, String> {
+    let mut live = BTreeMap::new();
+    for (path, name) in entries(&store.sessions) {
+        if !name.ends_with(".json") {
+            continue;
+        }
+        let running = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
+        if let Some(running) = running.filter(is_running) {
+            live.insert(running.session_id, format!("{NAME} has it open (process {})", running.pid));
+        }
+    }
+    live
+}
+
+fn is_running(running: &Running) -> bool {
+    if !process::is_alive(running.pid) {
+        return false;
+    }
+    let said = running.proc_start.as_deref().and_then(|text| text.parse::<u64>().ok());
+    match (said, process::start_ticks(running.pid)) {
+        (Some(said), Some(really)) => said == really,
+        // It can't be checked here: better to wait for a process that isn't it than to write under one that is.
+        _ => true,
+    }
+}
+
+// ---- what the records say ----
+
+fn text(record: &Value, key: &str) -> Option<String> {
+    record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The directory the session belongs to: the first one it names, unless it has since moved (a worktree, `/cd`) or was
+/// continued here: then the one whose slug is the directory it lies in.
+fn home_of(ends: &jsonl::Ends, slug_name: &str) -> Option<String> {
+    let named = || ends.forwards().filter_map(|record| text(record, "cwd").or_else(|| text(record, "relocatedCwd")));
+    named().find(|cwd| slug(cwd).eq_ignore_ascii_case(slug_name)).or_else(|| named().next())
+}
+
+fn title(ends: &jsonl::Ends) -> Option<String> {
+    let newest = |kind: &str, key: &str| {
+        let is_kind = |record: &&Value| record.get("type").and_then(Value::as_str) == Some(kind);
+        ends.backwards().filter(is_kind).find_map(|record| jsonl::title_of(record.get(key)?.as_str()?))
+    };
+    newest("custom-title", "customTitle")
+        .or_else(|| newest("ai-title", "aiTitle"))
+        .or_else(|| newest("summary", "summary"))
+        .or_else(|| ends.forwards().find_map(prompt).and_then(jsonl::title_of))
+}
+
+/// What the user typed; not what commands, hooks and the tool itself put among the user's words.
+fn prompt(record: &Value) -> Option<&str> {
+    const WRAPPERS: [&str; 4] = ["<", "Caveat:", "[Request interrupted", "This session is being continued"];
+    let flag = |key: &str| record.get(key).and_then(Value::as_bool).unwrap_or(false);
+    let is_user = record.get("type").and_then(Value::as_str) == Some("user");
+    if !is_user || flag("isMeta") || flag("isCompactSummary") || flag("isSidechain") {
+        return None;
+    }
+    let words = jsonl::text_of(record.get("message")?.get("content")?)?.trim_start();
+    (!words.is_empty() && !WRAPPERS.iter().any(|wrapper| words.starts_with(wrapper))).then_some(words)
+}
+
+fn updated(ends: &jsonl::Ends) -> Option<Millis> {
+    ends.backwards().find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
+}
+
+// ---- writing ----
+
+/// The slug directory a session's files go to: where its transcript already is, else that of the bound directory.
+fn home_for(store: &Store, session: &SessionId, cwd: &Path, machine: &Machine) -> Result<Home, WriteError> {
+    let mut problems = Vec::new();
+    let existing = transcripts(store, Which::One(session), &mut problems).remove(session);
+    if let Some(problem) = problems.pop() {
+        return Err(WriteError::Refused(problem.message));
+    }
+    let slug_dir = match existing.as_deref().and_then(Path::parent) {
+        Some(dir) => dir.to_path_buf(),
+        None => slug_dir(store, cwd, machine)?,
+    };
+    Ok(Home { slug_dir, existing })
+}
+
+struct Home {
+    slug_dir: PathBuf,
+    existing: Option<PathBuf>,
+}
+
+/// Where a doc of that name lies, and the directory it must not leave. The name may come from another device.
+fn place<'s>(store: &'s Store, home: &Home, session: &SessionId, name: &str) -> Result<(&'s Path, PathBuf), WriteError> {
+    let id = session.as_str();
+    if name == MAIN {
+        return Ok((&store.projects, home.slug_dir.join(format!("{id}.jsonl"))));
+    }
+    if name.split('/').any(is_denied) || name.split('/').count() > DEEPEST + 2 {
+        return Err(WriteError::Refused(format!("\"{name}\" is none of a session's files")));
+    }
+    let Some(rest) = name.strip_prefix(BESIDE) else {
+        return Ok((&store.projects, files::below(&home.slug_dir.join(id), name)?));
+    };
+    let (kind, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let [long, short] = task_dirs(id);
+    match kind {
+        "agents" if is_old_agent(rest) => Ok((&store.projects, files::below(&home.slug_dir, rest)?)),
+        "file-history" => Ok((&store.file_history, files::below(&store.file_history.join(id), rest)?)),
+        "todos" if rest.ends_with(".json") && !rest.contains('/') => {
+            Ok((&store.todos, files::below(&store.todos, &format!("{id}-{rest}"))?))
+        }
+        "tasks" => Ok((&store.tasks, files::below(&store.tasks.join(long.0), rest)?)),
+        "tasks-short" => Ok((&store.tasks, files::below(&store.tasks.join(short.0), rest)?)),
+        _ => Err(WriteError::Refused(format!("\"{name}\" is none of a session's files"))),
+    }
+}
+
+fn planned<'a>(
+    root: &'a Path,
+    path: PathBuf,
+    name: &'a DocName,
+    change: &'a Change<'a>,
+    home: &Home,
+) -> Result<GuestWrite<'a>, WriteError> {
+    match (change, &home.existing) {
+        // It may lie in another slug directory: a second copy would make the tool find neither.
+        (Change::Create(_), Some(existing)) if name.as_str() == MAIN => Err(WriteError::Changed(existing.clone())),
+        (Change::Append { path: planned, .. } | Change::Replace { path: planned, .. }, _) if **planned != path => {
+            Err(WriteError::Changed(planned.to_path_buf()))
+        }
+        _ => Ok(GuestWrite { name, root, path, change }),
+    }
+}
+
+/// The tool deletes what has not changed for 30 days (by default); what is older than 20 counts as touched now.
+fn safe_from_sweep(updated: Millis, now: Millis) -> Millis {
+    const TWENTY_DAYS: i64 = 20 * 24 * 60 * 60 * 1000;
+    if updated.0 < now.0 - TWENTY_DAYS { now } else { updated }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_those_the_tool_makes() {
+        assert_eq!(slug("/home/ada/my api"), "-home-ada-my-api");
+        assert_eq!(slug(r"C:\Users\x"), "C--Users-x");
+        assert_eq!(slug("/a/${HOME}/b"), "-a---HOME--b");
+        assert_eq!(slug("/a/é😀_."), "-a------");
+    }
+
+    #[test]
+    fn two_directories_may_share_a_slug() {
+        assert_eq!(slug("/a/b-c"), slug("/a-b/c"));
+    }
+
+    #[test]
+    fn a_long_slug_ends_in_the_tools_hash() {
+        // 2.1.330 was seen to make its directories by this rule, 2026-11-23.
+        let made = slug(&format!("/home/ada/d{}/e{}", "x".repeat(120), "y".repeat(120)));
+        assert_eq!(made.len(), 200 + "-i3b5vc".len());
+        assert!(made.ends_with("-i3b5vc"), "{made}");
+    }
+
+    #[test]
+    fn old_sessions_are_kept_from_the_sweep() {
+        let day = 24 * 60 * 60 * 1000;
+        assert_eq!(safe_from_sweep(Millis(0), Millis(19 * day)), Millis(0));
+        assert_eq!(safe_from_sweep(Millis(0), Millis(21 * day)), Millis(21 * day));
+    }
+
+    #[test]
+    fn only_plain_places_are_taken() {
+        let machine = Machine { home: "/h".into(), vars: BTreeMap::new() };
+        let store = Store::of(&machine);
+        let home = Home { slug_dir: store.projects.join("-x"), existing: None };
+        let session = SessionId::new("11111111-2222-4333-8444-555555555555");
+        for name in ["../x", "a/../../x", "/etc/passwd", "beside/todos/../x.json", "beside/x", "a//b", "", "C:/x", "x/nul.txt"] {
+            assert!(matches!(place(&store, &home, &session, name), Err(WriteError::Refused(_))), "{name}");
+        }
+        for name in DENIED {
+            for name in [name.to_owned(), format!("subagents/{name}"), format!("beside/tasks/{name}/x")] {
+                assert!(matches!(place(&store, &home, &session, &name), Err(WriteError::Refused(_))), "{name}");
+            }
+        }
+        assert!(place(&store, &home, &session, "subagents/worktrees/build/dist/agent-1.jsonl").is_ok());
+    }
+}

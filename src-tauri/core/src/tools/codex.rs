@@ -1,1 +1,610 @@
+//! Codex: the threads of OpenAI's command line, its terminal interface and its IDE extension.
+//!
+//! Store, the same on every system: `~/.codex`, or `$CODEX_HOME`. A thread is one rollout,
+//! `sessions/YYYY/MM/DD/rollout-<time>-<uuid>.jsonl` or, archived, `archived_sessions/rollout-<time>-<uuid>.jsonl`; cold
+//! ones may be compressed to `.jsonl.zst` (the plain file wins). Rollouts dropped into `sessions/` are listed and
+//! resumed as they are, byte for byte, also beside existing databases (seen with 0.169.0 on 2026-11-23; before 0.15x
+//! the picker needed a database row).
+//!
+//! The databases are a projection by byte offset. A rollout that grew is caught up on the next resume; one that was
+//! rewritten is given to the model as it is now, while the window may show the old turns. They are never touched.
+//!
+//! Whoever writes a thread holds a file lock on `thread-writer-locks/<uuid>.lock`, created when taken and removed
+//! under `.coordination.lock` when released (0.169.0). We take it while we write, as Codex does.
 
+use super::{
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable, Root,
+    Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::files::{self, GuestWrite};
+use crate::formats::jsonl;
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "Codex";
+const MAIN: &str = "rollout.jsonl";
+const LOCKS: &str = "thread-writer-locks";
+
+/// Names that never roam, whatever another device says: credentials, settings, databases, locks, caches. Nothing but
+/// rollouts is ever listed or written; this table stands above that. Seen with 0.169.0, 2026-11-23.
+pub const DENIED: [&str; 17] = [
+    ".sqlite-maintenance.lock",
+    "app-server-control",
+    "app-server-daemon",
+    "auth.json",
+    "config.toml",
+    "goals_1.sqlite",
+    "installation_id",
+    "log",
+    "logs_2.sqlite",
+    "memories_1.sqlite",
+    "packages",
+    "queue_1.sqlite",
+    "shell_snapshots",
+    "skills",
+    "state_5.sqlite",
+    "thread-writer-locks",
+    "thread_history_1.sqlite",
+];
+
+/// Set by Codex for the commands it runs; a `codex` started with them takes itself for one of those.
+const MISLEADING_VARIABLES: [&str; 3] = ["CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID"];
+
+/// Both ends of a rollout that are looked at: the first line alone holds the instructions, tens of kilobytes.
+const HEAD: u64 = 512 * 1024;
+const TAIL: u64 = 64 * 1024;
+/// A compressed rollout may unpack to no more.
+const LARGEST: u64 = 1 << 30;
+
+pub struct Codex;
+
+fn base(machine: &Machine) -> PathBuf {
+    machine.var("CODEX_HOME").map_or_else(|| machine.home.join(".codex"), PathBuf::from)
+}
+
+impl Tool for Codex {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("codex"),
+            name: NAME.into(),
+            level: Level::Merge,
+            reason: "After a split was settled by rewriting a thread, Codex's window may show its old turns; the model sees \
+                     the new ones."
+                .into(),
+            versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let root = |name: &str, deep, store| Root { path: base(machine).join(name), deep, store };
+        vec![root("sessions", true, true), root("archived_sessions", false, true), root(LOCKS, false, false)]
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        let Some(names) = files::names_below(&base(machine), path) else { return Touched::Nothing };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        match names[..] {
+            [] | ["sessions" | "archived_sessions"] => Touched::Everything,
+            [LOCKS, ..] => Touched::Liveness,
+            ["archived_sessions", name] | ["sessions", _, _, _, name] => match Rollout::parse(name) {
+                Some(rollout) => Touched::Session(rollout.session),
+                None => Touched::Nothing,
+            },
+            ["sessions", ..] if names.len() <= 4 && names.iter().skip(1).all(|name| is_number(name)) => Touched::Everything,
+            _ => Touched::Nothing,
+        }
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let base = base(machine);
+        let mut listing = Listing::default();
+        for (session, path) in rollouts(&base, which, &mut listing.problems) {
+            // Gone between the look at the directory and the look at the file: not there.
+            let Ok(stamp) = files::stamp(&path) else { continue };
+            let at = at(&base, &path);
+            let doc = FoundDoc { name: DocName::new(MAIN), kind: DocKind::Log, at, path, stamp };
+            let live = is_locked(&base, &session).then(|| format!("{NAME} has it open"));
+            listing.found.push(Found { session, docs: vec![doc], live });
+        }
+        listing
+    }
+
+    fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let content = match is_packed(&main.path) {
+            true => Content::Bytes(unpack(&main.path)?.into()),
+            false => Content::File(main.path.clone()),
+        };
+        let ends = jsonl::read_ends(&mut *content.open()?, HEAD, TAIL)?;
+        let meta = ends.head.iter().find_map(session_meta);
+        let facts = Facts {
+            cwd: meta.and_then(|meta| text(meta, "cwd")),
+            title: ends.head.iter().find_map(prompt).and_then(jsonl::title_of),
+            updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+            version: ends.backwards().find_map(session_meta).and_then(|meta| text(meta, "cli_version")),
+            requires: meta.and_then(parent).into_iter().filter(|parent| *parent != found.session).collect(),
+        };
+        Ok(Reading { facts, docs: vec![content], problems: Vec::new() })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let base = base(machine);
+        if !is_uuid(checkout.session.as_str()) {
+            return Err(WriteError::Refused(format!("\"{}\" is not an id that {NAME} takes", checkout.session)));
+        }
+        let _lock = WriterLock::take(&base, checkout.session)?;
+        let mut written = Written { docs: Vec::new() };
+        for doc in &checkout.docs {
+            if doc.name.as_str() != MAIN {
+                return Err(WriteError::Refused(format!("\"{}\" is none of a thread's files", doc.name)));
+            }
+            let wrote = write_rollout(&base, checkout, doc.name, doc.at, &doc.change)?;
+            written.docs.extend(wrote.docs);
+        }
+        Ok(written)
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        let home = machine.var("CODEX_HOME").map(|dir| ("CODEX_HOME".into(), dir.into()));
+        // `-C` answers the question which directory is meant (0.169.0).
+        let cwd = session.cwd.to_string_lossy().into_owned();
+        Launch {
+            argv: vec!["codex".into(), "resume".into(), session.session.as_str().into(), "-C".into(), cwd],
+            cwd: session.cwd.to_path_buf(),
+            env: home.into_iter().collect(),
+            unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
+        }
+    }
+}
+
+// ---- names ----
+
+/// What a rollout's file name says: `rollout-2026-11-23T11-16-34-<uuid>.jsonl`.
+#[derive(Debug, PartialEq, Eq)]
+struct Rollout {
+    session: SessionId,
+    year: String,
+    month: String,
+    day: String,
+    /// Without the ending of a compressed one.
+    plain_name: String,
+}
+
+impl Rollout {
+    fn parse(name: &str) -> Option<Self> {
+        let plain_name = name.strip_suffix(".zst").unwrap_or(name);
+        let rest = plain_name.strip_prefix("rollout-")?.strip_suffix(".jsonl")?;
+        let (time, id) = rest.split_at_checked(19)?;
+        let id = id.strip_prefix('-').filter(|id| is_uuid(id))?;
+        let (year, month, day) = (&time[0..4], time.get(5..7)?, time.get(8..10)?);
+        let fits = has_shape(time, "dddd-dd-ddTdd-dd-dd")
+            && ("01"..="12").contains(&month)
+            && ("01"..="31").contains(&day);
+        fits.then(|| Self {
+            session: SessionId::new(id),
+            year: year.into(),
+            month: month.into(),
+            day: day.into(),
+            plain_name: plain_name.into(),
+        })
+    }
+
+    fn in_sessions(&self) -> String {
+        format!("sessions/{}/{}/{}/{}", self.year, self.month, self.day, self.plain_name)
+    }
+}
+
+/// `d` in the shape stands for a digit, everything else for itself.
+fn has_shape(text: &str, shape: &str) -> bool {
+    text.len() == shape.len()
+        && text.bytes().zip(shape.bytes()).all(|(byte, want)| match want {
+            b'd' => byte.is_ascii_digit(),
+            _ => byte == want,
+        })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        })
+}
+
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "zst")
+}
+
+fn at(base: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(base).unwrap_or(path);
+    let names: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let at = names.join("/");
+    at.strip_suffix(".zst").map(str::to_owned).unwrap_or(at)
+}
+
+// ---- listing ----
+
+/// Rollouts by thread. Of two copies the plain one counts, then the longer; a problem tells of two plain ones.
+fn rollouts(base: &Path, which: Which<'_>, problems: &mut Vec<Problem>) -> BTreeMap<SessionId, PathBuf> {
+    let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
+    for path in all_rollouts(base) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some(rollout) = Rollout::parse(&name) else {
+            if let (Which::All, true) = (which, is_segment(&name)) {
+                problems.push(unknown_segment(&path));
+            }
+            continue;
+        };
+        if let Which::One(session) = which
+            && rollout.session != *session
+        {
+            continue;
+        }
+        match found.get(&rollout.session) {
+            None => drop(found.insert(rollout.session, path)),
+            Some(other) => {
+                if !is_packed(other) && !is_packed(&path) {
+                    problems.push(twice(&rollout.session, other, &path));
+                }
+                let rank = |path: &Path| (!is_packed(path), files::stamp(path).map(|stamp| stamp.len).unwrap_or(0));
+                if rank(other) < rank(&path) {
+                    found.insert(rollout.session, path);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// All regular files where rollouts may lie, in a fixed order.
+fn all_rollouts(base: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut days = vec![base.join("sessions")];
+    for _ in 0..3 {
+        days = days.iter().flat_map(|dir| entries(dir, |kind, name| kind.is_dir() && is_number(name))).collect();
+    }
+    days.push(base.join("archived_sessions"));
+    for dir in days {
+        found.extend(entries(&dir, |kind, name| kind.is_file() && name.starts_with("rollout-")));
+    }
+    found
+}
+
+fn entries(dir: &Path, wanted: impl Fn(&fs::FileType, &str) -> bool) -> Vec<PathBuf> {
+    let is_wanted = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        entry.file_type().is_ok_and(|kind| name.to_str().is_some_and(|name| wanted(&kind, name)))
+    };
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(dir).into_iter().flatten().flatten().filter(is_wanted).map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
+/// `rollout-<time>-<uuid>_<segment>.jsonl`: a thread in several files, reported from the field, never seen here.
+fn is_segment(name: &str) -> bool {
+    let thread = name.split_once('_').map(|(start, _)| format!("{start}.jsonl"));
+    !files::is_foreign_name(name) && thread.is_some_and(|name| Rollout::parse(&name).is_some())
+}
+
+fn unknown_segment(path: &Path) -> Problem {
+    Problem::new(
+        "unknown_shape",
+        format!("{} is a part of a thread in a form that is not known yet; it is not carried.", path.display()),
+        "Please report it with the version of Codex.",
+    )
+}
+
+fn twice(session: &SessionId, one: &Path, other: &Path) -> Problem {
+    Problem::new(
+        "duplicate_session",
+        format!("{NAME} has thread {session} twice: {} and {}. The longer one counts.", one.display(), other.display()),
+        "Move one of them out of Codex's directory.",
+    )
+}
+
+// ---- liveness ----
+
+fn lock_path(base: &Path, session: &SessionId) -> PathBuf {
+    base.join(LOCKS).join(format!("{session}.lock"))
+}
+
+/// Whether a writer holds the thread. The probe is a shared lock, let go at once, so that two probes never see each
+/// other; no file is made.
+fn is_locked(base: &Path, session: &SessionId) -> bool {
+    let Ok(file) = File::open(lock_path(base, session)) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// The thread's writer lock, held while we write, so that Codex does not start on it in between.
+struct WriterLock {
+    file: File,
+    path: PathBuf,
+    coordination: PathBuf,
+}
+
+impl WriterLock {
+    fn take(base: &Path, session: &SessionId) -> Result<Option<Self>, WriteError> {
+        let live = || WriteError::Live(format!("{NAME} has it open"));
+        let dir = base.join(LOCKS);
+        if !dir.is_dir() {
+            // A Codex that has never run here, or one from before the locks.
+            return Ok(None);
+        }
+        let path = lock_path(base, session);
+        let io_error = |source| WriteError::Io { path: path.clone(), source };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(io_error)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(live()),
+            Err(TryLockError::Error(source)) => return Err(io_error(source)),
+        }
+        // The holder before us may have removed the file between our opening and our locking it: then the lock is on
+        // nothing, and the next look takes a new one.
+        let same = file.metadata().is_ok_and(|ours| files::stamp(&path).is_ok_and(|now| now.inode == files::stamp_of(&ours).inode));
+        if !same {
+            return Err(live());
+        }
+        Ok(Some(Self { file, path: path.clone(), coordination: dir.join(".coordination.lock") }))
+    }
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // As Codex does: the file goes while its lock and the coordination lock are held. If the latter is busy the
+        // file stays, which is what a crash of Codex leaves too.
+        let coordination = File::open(&self.coordination);
+        if coordination.is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&self.path).is_ok()) {
+            return;
+        }
+        drop(self.file.unlock());
+    }
+}
+
+// ---- what the records say ----
+
+fn text(record: &Value, key: &str) -> Option<String> {
+    record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The payload of a `session_meta` record; the oldest rollouts have a bare one as their first line.
+fn session_meta(record: &Value) -> Option<&Value> {
+    match record.get("type").and_then(Value::as_str) {
+        Some("session_meta") => record.get("payload"),
+        None if record.get("id").is_some() && record.get("timestamp").is_some() => Some(record),
+        _ => None,
+    }
+}
+
+/// A fork holds no history but an offset into its parent's file, without which it does not open.
+fn parent(meta: &Value) -> Option<SessionId> {
+    text(meta.get("history_base")?, "thread_id").filter(|id| is_uuid(id)).map(SessionId::new)
+}
+
+/// What the user typed; not the instructions and surroundings that Codex puts among the user's words.
+fn prompt(record: &Value) -> Option<&str> {
+    let is = |value: &Value, key: &str, want: &str| value.get(key).and_then(Value::as_str) == Some(want);
+    let item = if is(record, "type", "response_item") { record.get("payload")? } else { record };
+    if !is(item, "type", "message") || !is(item, "role", "user") {
+        return None;
+    }
+    let words = jsonl::text_of(item.get("content")?)?.trim_start();
+    let wrapper = words.starts_with('<') || words.starts_with("# AGENTS.md instructions");
+    (!words.is_empty() && !wrapper).then_some(words)
+}
+
+fn updated(ends: &jsonl::Ends) -> Option<Millis> {
+    ends.backwards().find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
+}
+
+fn unpack(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    zstd::stream::read::Decoder::new(File::open(path)?)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("{} unpacks to more than a gibibyte", path.display())));
+    }
+    Ok(bytes)
+}
+
+// ---- writing ----
+
+fn write_rollout(
+    base: &Path,
+    checkout: &Checkout<'_>,
+    name: &DocName,
+    author_at: &str,
+    change: &Change<'_>,
+) -> Result<Written, WriteError> {
+    let mut problems = Vec::new();
+    let existing = rollouts(base, Which::One(checkout.session), &mut problems).remove(checkout.session);
+    if let Some(problem) = problems.pop() {
+        return Err(WriteError::Refused(problem.message));
+    }
+    match (change, existing) {
+        (Change::Create(bytes), None) => {
+            let at = place(checkout, author_at, *bytes);
+            write_at(base, files::below(base, &at)?, name, change, checkout.updated)
+        }
+        (Change::Create(_), Some(existing)) => Err(WriteError::Changed(existing)),
+        (Change::Append { path, .. } | Change::Replace { path, .. }, existing) if existing.as_deref() != Some(*path) => {
+            Err(WriteError::Changed(path.to_path_buf()))
+        }
+        (Change::Append { path, was, from, bytes }, _) if is_packed(path) => {
+            check_stamp(path, *was)?;
+            let old = unpack(path).map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+            let whole = Unpacked::new(path, &old, *from, *bytes)?;
+            write_at(base, path.with_extension(""), name, &Change::Create(&whole), checkout.updated)
+        }
+        (Change::Replace { path, was, bytes }, _) if is_packed(path) => {
+            check_stamp(path, *was)?;
+            write_at(base, path.with_extension(""), name, &Change::Create(*bytes), checkout.updated)
+        }
+        (Change::Append { path, .. } | Change::Replace { path, .. }, _) => {
+            write_at(base, path.to_path_buf(), name, change, checkout.updated)
+        }
+    }
+}
+
+fn check_stamp(path: &Path, was: super::Stamp) -> Result<(), WriteError> {
+    match files::stamp(path) {
+        Ok(now) if now == was => Ok(()),
+        _ => Err(WriteError::Changed(path.to_path_buf())),
+    }
+}
+
+fn write_at(base: &Path, path: PathBuf, name: &DocName, change: &Change<'_>, updated: Millis) -> Result<Written, WriteError> {
+    // `sessions` or `archived_sessions`: what is written never leaves it.
+    let top = path.strip_prefix(base).ok().and_then(|relative| relative.components().next());
+    let root = match top {
+        Some(top) => base.join(top),
+        None => return Err(WriteError::Refused(format!("{} is not inside {}", path.display(), base.display()))),
+    };
+    files::write_docs(&[GuestWrite { name, root: &root, path, change }], updated, &|| Ok(()))
+}
+
+/// A compressed rollout goes on as a plain one beside it, which wins: what it held, then what is new.
+struct Unpacked<'a> {
+    before: &'a [u8],
+    after: &'a dyn super::Bytes,
+}
+
+impl<'a> Unpacked<'a> {
+    fn new(path: &Path, old: &'a [u8], from: u64, after: &'a dyn super::Bytes) -> Result<Self, WriteError> {
+        let from = usize::try_from(from).ok().filter(|from| *from <= old.len());
+        let from = from.ok_or_else(|| WriteError::Changed(path.to_path_buf()))?;
+        let mut new = Vec::new();
+        after.write_to(&mut new).map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+        match new.starts_with(&old[from..]) {
+            true => Ok(Self { before: &old[..from], after }),
+            false => Err(WriteError::Refused(format!(
+                "{} ends in an unfinished line that is not the beginning of what follows",
+                path.display()
+            ))),
+        }
+    }
+}
+
+impl super::Bytes for Unpacked<'_> {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.before)?;
+        self.after.write_to(out)
+    }
+}
+
+/// Where a new rollout goes: where its author has it if that is a place a rollout may have, else by the time in its
+/// first record, else by its last activity.
+fn place(checkout: &Checkout<'_>, author_at: &str, bytes: &dyn super::Bytes) -> String {
+    if let Some(at) = checked_place(author_at, checkout.session) {
+        return at;
+    }
+    let mut start = Start { bytes: Vec::new() };
+    // Ends early with an error of its own making once enough is known.
+    drop(bytes.write_to(&mut start));
+    let first = jsonl::parse_lines(&start.bytes).into_iter().find_map(|record| {
+        Millis::parse(session_meta(&record)?.get("timestamp")?.as_str()?)
+    });
+    let time = first.unwrap_or(checkout.updated).rfc3339();
+    let name = format!("rollout-{}-{}.jsonl", time[..19].replace(':', "-"), checkout.session);
+    let fallback = || format!("archived_sessions/{name}");
+    Rollout::parse(&name).map_or_else(fallback, |rollout| rollout.in_sessions())
+}
+
+fn checked_place(at: &str, session: &SessionId) -> Option<String> {
+    let (dir, name) = at.rsplit_once('/')?;
+    let rollout = Rollout::parse(name).filter(|rollout| rollout.session == *session)?;
+    if dir == "archived_sessions" {
+        return Some(format!("{dir}/{}", rollout.plain_name));
+    }
+    // The directory's date may differ from the name's by a day.
+    let date = dir.strip_prefix("sessions/").filter(|date| has_shape(date, "dddd/dd/dd"))?;
+    let fits = ("01"..="12").contains(&&date[5..7]) && ("01"..="31").contains(&&date[8..10]);
+    fits.then(|| format!("{dir}/{}", rollout.plain_name))
+}
+
+struct Start {
+    bytes: Vec<u8>,
+}
+
+impl Write for Start {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() as u64 > HEAD {
+            return Err(io::Error::other("enough"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01a2081f-3cf6-7ca3-8ffb-7affa0609d47";
+
+    #[test]
+    fn only_rollouts_are_rollouts() {
+        let name = format!("rollout-2026-11-23T11-16-34-{ID}.jsonl");
+        assert_eq!(Rollout::parse(&name).map(|rollout| rollout.in_sessions()), Some(format!("sessions/2026/11/23/{name}")));
+        assert!(Rollout::parse(&format!("{name}.zst")).is_some());
+        let odd = [
+            format!("rollout-2026-11-23T11-16-34-{ID}.sync-conflict-20261123-111111-ABCDEFG.jsonl"),
+            format!("rollout-2026-13-23T11-16-34-{ID}.jsonl"),
+            format!("rollout-2026-11-23T11-16-34-{ID}_2.jsonl"),
+            format!("rollout-2026-11-23T11-16-34-{ID}(1).jsonl"),
+            format!(".rollout-2026-11-23T11-16-34-{ID}.jsonl.tmp"),
+            format!("rollout-ä026-11-23T11-16-3-{ID}.jsonl"),
+        ];
+        assert_eq!(odd.iter().find(|name| Rollout::parse(name).is_some()), None);
+    }
+
+    #[test]
+    fn a_place_from_elsewhere_is_checked() {
+        let session = SessionId::new(ID);
+        let name = format!("rollout-2026-11-23T11-16-34-{ID}.jsonl");
+        for dir in ["sessions/2026/11/23", "sessions/2026/11/24", "archived_sessions"] {
+            assert_eq!(checked_place(&format!("{dir}/{name}"), &session), Some(format!("{dir}/{name}")));
+        }
+        for dir in ["..", "sessions/../../11", "sessions", "/sessions/2026/11/23", "sessions/2026/11/23/x", "sessions/2026/99/23", "skills"] {
+            assert_eq!(checked_place(&format!("{dir}/{name}"), &session), None, "{dir}");
+        }
+        assert_eq!(checked_place(&format!("archived_sessions/{name}"), &SessionId::new("other")), None);
+        for denied in DENIED {
+            assert_eq!(checked_place(denied, &session), None, "{denied}");
+            assert_eq!(checked_place(&format!("{denied}/{name}"), &session), None, "{denied}");
+        }
+    }
+
+    #[test]
+    fn without_a_place_the_first_record_says_when() {
+        let session = SessionId::new(ID);
+        let checkout =
+            Checkout { session: &session, cwd: Path::new("/x"), updated: Millis(0), now: Millis(0), docs: Vec::new() };
+        let meta = br#"{"type":"session_meta","payload":{"id":"x","timestamp":"2026-11-23T10:00:01.5Z"}}"#;
+        let wanted = format!("sessions/2026/11/23/rollout-2026-11-23T10-00-01-{ID}.jsonl");
+        assert_eq!(place(&checkout, "../../etc/passwd", &Text(meta)), wanted);
+    }
+
+    struct Text(&'static [u8]);
+
+    impl super::super::Bytes for Text {
+        fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+            out.write_all(self.0)
+        }
+    }
+}

@@ -265,3 +265,34 @@ pub trait Tool: Send + Sync {
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch;
 }
 
+/// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`
+/// says what is wrong with it.
+pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
+    let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(claude_code::ClaudeCode), Arc::new(codex::Codex)];
+    for definition in custom {
+        let taken = tools.iter().any(|tool| tool.about().tool.as_str() == definition.id);
+        match custom::CustomTool::new(definition.clone()) {
+            Ok(tool) if !taken => tools.push(Arc::new(tool)),
+            _ => {}
+        }
+    }
+    tools
+}
+
+/// What is wrong with the user's definitions, to be told.
+pub fn definition_problems(custom: &[custom::Definition]) -> Vec<Problem> {
+    let hint = "Correct the [[custom]] section in config.toml.";
+    let known = all(&[]);
+    let mut seen: Vec<String> = known.iter().map(|tool| tool.about().tool.as_str().to_owned()).collect();
+    let mut problems = Vec::new();
+    for definition in custom {
+        if seen.contains(&definition.id) {
+            let message = format!("The id \"{}\" of a custom tool is taken already.", definition.id);
+            problems.push(Problem::new("custom_tool", message, hint));
+        } else if let Err(error) = custom::CustomTool::new(definition.clone()) {
+            problems.push(Problem::new("custom_tool", format!("{error}."), hint));
+        }
+        seen.push(definition.id.clone());
+    }
+    problems
+}

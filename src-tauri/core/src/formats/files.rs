@@ -1,0 +1,437 @@
+//! Files in somebody else's store. Everything written here is written as a guest: only below the store's own
+//! directory, only if the file is still what the plan saw, whole or not at all, and never through a symbolic link.
+//!
+//! Knows neither sessions nor tools.
+
+use crate::session::{DocName, Millis};
+use crate::tools::{Bytes, Change, Stamp, WriteError, Written};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// Names of files that are none of a tool's records, whichever tool: locks, halves, copies made by replication.
+pub fn is_foreign_name(name: &str) -> bool {
+    const PARTS: [&str; 5] = [".sync-conflict-", ".conflict", ".orphaned-", ".tmp", "~syncthing~"];
+    const ENDS: [&str; 4] = [".lock", "~", ".swp", ".part"];
+    const STARTS: [&str; 3] = [".roam-", ".syncthing.", ".#"];
+    name == ".DS_Store"
+        || PARTS.iter().any(|part| name.contains(part))
+        || ENDS.iter().any(|end| name.ends_with(end))
+        || STARTS.iter().any(|start| name.starts_with(start))
+}
+
+/// The stamp of the file itself; a symbolic link, a directory or a device is an error.
+pub fn stamp(path: &Path) -> io::Result<Stamp> {
+    let metadata = fs::symlink_metadata(path)?;
+    match metadata.is_file() {
+        true => Ok(stamp_of(&metadata)),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+    }
+}
+
+#[cfg(unix)]
+pub fn stamp_of(metadata: &Metadata) -> Stamp {
+    use std::os::unix::fs::MetadataExt;
+    Stamp {
+        len: metadata.len(),
+        mtime_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+        ctime_ns: metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec()),
+        inode: metadata.ino(),
+    }
+}
+
+#[cfg(not(unix))]
+pub fn stamp_of(metadata: &Metadata) -> Stamp {
+    let since = |time: SystemTime| match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => after.as_nanos() as i64,
+        Err(before) => -(before.duration().as_nanos() as i64),
+    };
+    Stamp { len: metadata.len(), mtime_ns: metadata.modified().map(since).unwrap_or(0), ctime_ns: 0, inode: 0 }
+}
+
+/// A path below `root` from a `/`-separated text made on another device. Nothing but plain names is taken: no `..`,
+/// no drive, no name that Windows would read as something else.
+pub fn below(root: &Path, relative: &str) -> Result<PathBuf, WriteError> {
+    let mut path = root.to_path_buf();
+    for name in relative.split('/') {
+        if !is_plain_name(name) {
+            return Err(WriteError::Refused(format!("\"{relative}\" is not a path that may be written")));
+        }
+        path.push(name);
+    }
+    Ok(path)
+}
+
+fn is_plain_name(name: &str) -> bool {
+    const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    let stem = name.split('.').next().unwrap_or(name).to_ascii_uppercase();
+    let numbered = stem.len() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT"));
+    let one_component = Path::new(name).components().eq([Component::Normal(name.as_ref())]);
+    one_component
+        && name.len() <= 255
+        && !name.chars().any(|c| c.is_control() || "<>:\"/\\|?*".contains(c))
+        && !name.ends_with(['.', ' '])
+        && !numbered
+        && !DEVICES.contains(&stem.as_str())
+}
+
+/// The names from `root` to `path`, whether the path was reported as it was watched or with links resolved (as macOS
+/// does).
+pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
+    let relative = match path.strip_prefix(root) {
+        Ok(relative) => relative.to_path_buf(),
+        Err(_) => path.strip_prefix(fs::canonicalize(root).ok()?).ok()?.to_path_buf(),
+    };
+    Some(relative.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect())
+}
+
+/// One file of a session to be written.
+pub struct GuestWrite<'a> {
+    pub name: &'a DocName,
+    /// The store's directory which the path must not leave.
+    pub root: &'a Path,
+    pub path: PathBuf,
+    pub change: &'a Change<'a>,
+}
+
+/// Writes the files in order, asking `still_free` before each. On an error those already written are put back.
+pub fn write_docs(
+    writes: &[GuestWrite<'_>],
+    mtime: Millis,
+    still_free: &dyn Fn() -> Result<(), WriteError>,
+) -> Result<Written, WriteError> {
+    for write in writes {
+        check_before(write.root, &write.path, write.change)?;
+    }
+    let mut done: Vec<Undo> = Vec::new();
+    let mut docs = Vec::new();
+    for write in writes {
+        let result = still_free().and_then(|()| write_with_undo(write.root, &write.path, write.change, mtime));
+        match result {
+            Ok((stamp, undo)) => {
+                done.push(undo);
+                docs.push((write.name.clone(), write.path.clone(), stamp));
+            }
+            Err(error) => {
+                done.into_iter().rev().for_each(Undo::put_back);
+                return Err(error);
+            }
+        }
+    }
+    done.into_iter().for_each(Undo::forget);
+    Ok(Written { docs })
+}
+
+/// Writes one file as a guest and says what it is afterwards. The file's modification time becomes `mtime`, never an
+/// older one than it had.
+pub fn write_as_guest(root: &Path, path: &Path, change: &Change<'_>, mtime: Millis) -> Result<Stamp, WriteError> {
+    let (stamp, undo) = write_with_undo(root, path, change, mtime)?;
+    undo.forget();
+    Ok(stamp)
+}
+
+fn write_with_undo(root: &Path, path: &Path, change: &Change<'_>, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
+    check_before(root, path, change)?;
+    match change {
+        Change::Create(bytes) => create(root, path, *bytes, mtime),
+        Change::Append { was, from, bytes, .. } => append(path, *was, *from, *bytes, mtime),
+        Change::Replace { was, bytes, .. } => replace(path, *was, *bytes, mtime),
+    }
+}
+
+/// How to put one file back as it was, as long as nobody else has touched it since.
+enum Undo {
+    Remove { path: PathBuf, now: Stamp },
+    CutBack { path: PathBuf, now: Stamp, was: Stamp },
+    MoveBack { path: PathBuf, now: Stamp, kept: Option<PathBuf> },
+}
+
+impl Undo {
+    fn put_back(self) {
+        // Best effort: what can't be put back is found by the next look at the store and told there.
+        match self {
+            Self::Remove { path, now } if is_still(&path, now) => drop(fs::remove_file(path)),
+            Self::CutBack { path, now, was } if is_still(&path, now) => drop(cut_back(&path, was)),
+            Self::MoveBack { path, now, kept: Some(kept) } if is_still(&path, now) => drop(fs::rename(kept, path)),
+            other => other.forget(),
+        }
+    }
+
+    fn forget(self) {
+        if let Self::MoveBack { kept: Some(kept), .. } = self {
+            drop(fs::remove_file(kept));
+        }
+    }
+}
+
+fn is_still(path: &Path, was: Stamp) -> bool {
+    stamp(path).is_ok_and(|now| now == was)
+}
+
+fn check_before(root: &Path, path: &Path, change: &Change<'_>) -> Result<(), WriteError> {
+    check_inside(root, path)?;
+    match change {
+        Change::Create(_) => match fs::symlink_metadata(path) {
+            Ok(_) => Err(WriteError::Changed(path.to_path_buf())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(WriteError::Io { path: path.to_path_buf(), source }),
+        },
+        Change::Append { was, .. } | Change::Replace { was, .. } => check_unchanged(path, *was),
+    }
+}
+
+fn check_unchanged(path: &Path, was: Stamp) -> Result<(), WriteError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_symlink() => {
+            Err(WriteError::Refused(format!("{} is a symbolic link; links are not written through", path.display())))
+        }
+        Ok(metadata) if metadata.is_file() && stamp_of(&metadata) == was => Ok(()),
+        Ok(_) => Err(WriteError::Changed(path.to_path_buf())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(WriteError::Changed(path.to_path_buf())),
+        Err(source) => Err(WriteError::Io { path: path.to_path_buf(), source }),
+    }
+}
+
+/// Refuses a path that leaves `root`, in words or through a link on the way.
+fn check_inside(root: &Path, path: &Path) -> Result<(), WriteError> {
+    let outside = || WriteError::Refused(format!("{} is not inside {}", path.display(), root.display()));
+    let relative = path.strip_prefix(root).map_err(|_| outside())?;
+    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if !plain || relative.as_os_str().is_empty() {
+        return Err(outside());
+    }
+    let (Ok(real_root), Some(nearest)) = (fs::canonicalize(root), nearest_existing(path)) else {
+        // The store does not exist yet, so there is no link inside it either.
+        return Ok(());
+    };
+    let real = fs::canonicalize(&nearest).map_err(|source| WriteError::Io { path: nearest.clone(), source })?;
+    if real.starts_with(&real_root) { Ok(()) } else { Err(outside()) }
+}
+
+/// The deepest directory above `path` that exists (`path` itself may be a link and is judged elsewhere).
+fn nearest_existing(path: &Path) -> Option<PathBuf> {
+    path.ancestors().skip(1).find(|above| fs::symlink_metadata(above).is_ok()).map(Path::to_path_buf)
+}
+
+fn create(root: &Path, path: &Path, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
+    let parent = path.parent().unwrap_or(root);
+    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    make_private_dirs(parent).map_err(io_error)?;
+    let temp = Temp::write(parent, bytes, mtime).map_err(io_error)?;
+    link_new(&temp.path, path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => WriteError::Changed(path.to_path_buf()),
+        _ => io_error(error),
+    })?;
+    let len = temp.len;
+    drop(temp);
+    let now = stamp_after(path, len).map_err(io_error)?;
+    Ok((now, Undo::Remove { path: path.to_path_buf(), now }))
+}
+
+/// Gives the file at `temp` the name `path`, which must be free.
+fn link_new(temp: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temp, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && error.kind() != io::ErrorKind::StorageFull => {
+            // A file system without hard links (FAT, some network drives): a rename, with the smallest possible gap
+            // between the look and the act.
+            match fs::symlink_metadata(path) {
+                Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                Err(_) => fs::rename(temp, path),
+            }
+        }
+        other => other,
+    }
+}
+
+fn replace(path: &Path, was: Stamp, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
+    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    let parent = path.parent().unwrap_or(path);
+    let temp = Temp::write(parent, bytes, later(mtime, was)).map_err(io_error)?;
+    if let Ok(metadata) = fs::metadata(path) {
+        drop(fs::set_permissions(&temp.path, metadata.permissions()));
+    }
+    check_unchanged(path, was)?;
+    // A second name keeps the old content until all of the session is written. It changes nothing but the change
+    // time, and the stamp was checked before it.
+    let kept = temp_path(parent);
+    let kept = fs::hard_link(path, &kept).is_ok().then_some(kept);
+    if let Err(source) = fs::rename(&temp.path, path) {
+        kept.map(fs::remove_file);
+        return Err(io_error(source));
+    }
+    let now = stamp_after(path, temp.len).map_err(io_error)?;
+    Ok((now, Undo::MoveBack { path: path.to_path_buf(), now, kept }))
+}
+
+fn append(path: &Path, was: Stamp, from: u64, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
+    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    let mut file = OpenOptions::new().read(true).append(true).open(path).map_err(io_error)?;
+    let torn = torn_tail(&mut file, was, from).map_err(io_error)?;
+    let opened = file.metadata().map_err(io_error)?;
+    if stamp_of(&opened) != was {
+        return Err(WriteError::Changed(path.to_path_buf()));
+    }
+    let mut out = Remainder { expected: &torn, matched: 0, written: 0, differs: false, out: &file };
+    let wrote = {
+        let mut buffered = io::BufWriter::with_capacity(1 << 20, &mut out);
+        let wrote = bytes.write_to(&mut buffered).and_then(|()| buffered.flush());
+        drop(buffered.into_parts());
+        wrote
+    };
+    if out.differs || (wrote.is_ok() && out.matched < torn.len()) {
+        return Err(WriteError::Refused(format!(
+            "{} ends in an unfinished line that is not the beginning of what follows",
+            path.display()
+        )));
+    }
+    let written = out.written;
+    let synced = wrote
+        .and_then(|()| file.set_times(fs::FileTimes::new().set_modified(system_time(later(mtime, was)))))
+        .and_then(|()| file.sync_data());
+    if let Err(source) = synced {
+        // Our half line must not stay; but if the file has another length than we made, somebody else wrote too, and
+        // nothing of theirs is cut.
+        if file.metadata().is_ok_and(|metadata| metadata.len() == was.len + written) {
+            drop(cut_back(path, was));
+        }
+        return Err(io_error(source));
+    }
+    let now = stamp_after(path, was.len + written).map_err(io_error)?;
+    Ok((now, Undo::CutBack { path: path.to_path_buf(), now, was }))
+}
+
+/// What lies behind `from`: the beginning of a line that was never finished here.
+fn torn_tail(file: &mut File, was: Stamp, from: u64) -> io::Result<Vec<u8>> {
+    let mut torn = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.take(was.len.saturating_sub(from)).read_to_end(&mut torn)?;
+    Ok(torn)
+}
+
+/// Passes on what comes after `expected`, and refuses bytes that do not begin with it before anything is written.
+struct Remainder<'a> {
+    expected: &'a [u8],
+    matched: usize,
+    written: u64,
+    differs: bool,
+    out: &'a File,
+}
+
+impl Write for Remainder<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = &self.expected[self.matched..];
+        let n = left.len().min(bytes.len());
+        if left[..n] != bytes[..n] {
+            self.differs = true;
+            return Err(io::Error::other("the unfinished last line differs"));
+        }
+        if n > 0 {
+            self.matched += n;
+            return Ok(n);
+        }
+        let n = self.out.write(bytes)?;
+        self.written += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn cut_back(path: &Path, was: Stamp) -> io::Result<()> {
+    // A handle of its own: one opened for appending may not shorten a file on Windows.
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(was.len)?;
+    file.set_times(fs::FileTimes::new().set_modified(system_time(Millis(was.mtime_ns / 1_000_000))))
+}
+
+/// A file beside its target that goes away unless it got another name.
+struct Temp {
+    path: PathBuf,
+    len: u64,
+}
+
+impl Temp {
+    fn write(dir: &Path, bytes: &dyn Bytes, mtime: Millis) -> io::Result<Self> {
+        remove_stale(dir);
+        let path = temp_path(dir);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        let mut temp = Self { path, len: 0 };
+        let mut out = io::BufWriter::with_capacity(1 << 20, &file);
+        bytes.write_to(&mut out)?;
+        out.flush()?;
+        drop(out);
+        file.set_times(fs::FileTimes::new().set_modified(system_time(mtime)))?;
+        file.sync_all()?;
+        temp.len = file.metadata()?.len();
+        Ok(temp)
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        // Gone already when it was renamed.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+fn temp_path(dir: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    dir.join(format!(".roam-{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Removes halves that a crash left, an hour after it.
+fn remove_stale(dir: &Path) {
+    const AN_HOUR: Duration = Duration::from_secs(60 * 60);
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = name.starts_with(".roam-") && name.ends_with(".tmp");
+        let changed = || changed_at(&entry.metadata().ok()?);
+        if ours && changed().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > AN_HOUR) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// When a file was last touched by anybody: its modification time may be a session's of last year.
+#[cfg(unix)]
+fn changed_at(metadata: &Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(metadata.ctime()).ok()?))
+}
+
+#[cfg(not(unix))]
+fn changed_at(metadata: &Metadata) -> Option<SystemTime> {
+    metadata.created().ok()
+}
+
+fn make_private_dirs(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// The stamp of what we wrote. If somebody wrote more meanwhile, the stamp says what we wrote and nothing of theirs,
+/// so that it differs from the file and the next look sees their part.
+fn stamp_after(path: &Path, len: u64) -> io::Result<Stamp> {
+    let now = stamp(path)?;
+    if now.len == len { Ok(now) } else { Ok(Stamp { len, ..Stamp::default() }) }
+}
+
+fn later(mtime: Millis, was: Stamp) -> Millis {
+    mtime.max(Millis(was.mtime_ns.div_euclid(1_000_000)))
+}
+
+fn system_time(time: Millis) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(time.0).unwrap_or(0))
+}
