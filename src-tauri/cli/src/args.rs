@@ -109,12 +109,12 @@ pub enum Command {
 }
 
 #[derive(ClapArgs)]
-#[group(id = "pairing", required = true, multiple = false, args = ["code", "accept", "dismiss"])]
 pub struct Pair {
     /// The other device's code, as `roam device` shows it there, or its Syncthing device ID
+    #[arg(required_unless_present_any = ["accept", "dismiss"], conflicts_with_all = ["accept", "dismiss"])]
     pub code: Option<String>,
     /// Say yes to a device that asks or is proposed: its name, its id or the start of it
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "dismiss")]
     pub accept: Option<String>,
     /// Say no to a device that asks
     #[arg(long, value_name = "ID")]
