@@ -59,10 +59,11 @@ fn find(devices: &Devices, wanted: &str) -> Result<Knocking, ApiError> {
     let asking = devices.asking.iter().map(|it| (&it.id, &it.name, &it.digits));
     let all: Vec<_> = asking.chain(devices.proposed.iter().map(|it| (&it.id, &it.name, &it.digits))).collect();
     let start = wanted.to_uppercase();
-    let ways: [&dyn Fn(&str, &str) -> bool; 3] =
+    type Way<'a> = &'a dyn Fn(&str, &str) -> bool;
+    let ways: [Way; 3] =
         [&|id, _| id == start, &|_, name| name.eq_ignore_ascii_case(wanted), &|id, _| !start.is_empty() && id.starts_with(&start)];
-    for matches in ways {
-        let found: Vec<_> = all.iter().filter(|(id, name, _)| matches(id, name)).collect();
+    for is_meant in ways {
+        let found: Vec<_> = all.iter().filter(|(id, name, _)| is_meant(id, name)).collect();
         match found[..] {
             [] => continue,
             [(id, name, digits)] => {

@@ -32,7 +32,7 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     if !as_json {
         let home = home.to_owned();
         // Watching is for the eyes only: it ends with the process, whatever it is at.
-        std::thread::spawn(move || watch(&home));
+        std::thread::spawn(move || watch(&home, std::io::stderr().is_terminal().then(bar), out::note));
     }
     host.wait()?;
     if !as_json {
@@ -65,9 +65,18 @@ impl Stops {
 #[cfg(unix)]
 fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
     std::thread::Builder::new().name("roam-signals".into()).spawn(move || signals.forever().for_each(|_| act()))?;
     Ok(())
+}
+
+/// Whoever started us chose not to be disturbed, as `nohup` does with SIGHUP.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action nothing is changed; `now` is ours and is written before it is read.
+    unsafe { libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0 && now.assume_init().sa_sigaction == libc::SIG_IGN }
 }
 
 /// Windows has no way to wait for Ctrl-C in signal-hook, only a flag.
@@ -90,12 +99,11 @@ fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
 }
 
 /// Says that it runs, then how far the first import is: a bar on a terminal, a line now and then elsewhere.
-fn watch(home: &Path) {
+fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
     let Ok(mut client) = Client::connect(home) else { return };
     let mut look = || client.ask(&Request::Status).ok().and_then(|answer| serde_json::from_value::<Status>(answer).ok());
     let Some(first) = look() else { return };
-    out::note(&format!("session-roam runs on {}. Ctrl-C stops it; `roam status` in another terminal says more.", first.device));
-    let bar = std::io::stderr().is_terminal().then(bar);
+    say(&format!("session-roam runs on {}. Ctrl-C stops it; `roam status` in another terminal says more.", first.device));
     let mut last_said = None::<Instant>;
     let (start, mut begun) = (Instant::now(), false);
     while let Some(status) = look().filter(|_| begun || start.elapsed() < NO_IMPORT) {
@@ -105,14 +113,14 @@ fn watch(home: &Path) {
             if let Some(bar) = &bar {
                 bar.finish_and_clear();
             }
-            return out::note(&format!("Took in {} ({}).", plural(moving.import_total, "session"), size(moving.import_bytes)));
+            return say(&format!("Took in {} ({}).", plural(moving.import_total, "session"), size(moving.import_bytes)));
         }
         begun |= importing;
         match &bar {
             Some(bar) if begun => show_on(bar, &status),
             None if begun && last_said.is_none_or(|said| SAY <= said.elapsed()) => {
                 last_said = Some(Instant::now());
-                out::note(&crate::render::status::importing(moving));
+                say(&crate::render::status::importing(moving));
             }
             _ => {}
         }
@@ -146,5 +154,37 @@ mod tests {
         assert!(!stops.is_impatient(start));
         assert!(!stops.is_impatient(start + Duration::from_secs(6)));
         assert!(stops.is_impatient(start + Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn the_first_import_is_said_in_lines_where_there_is_no_terminal() {
+        let home = tempfile::tempdir().expect("home");
+        let looks = std::sync::atomic::AtomicU64::new(0);
+        let handler = move |_| {
+            let done = looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst).min(3) * 355;
+            let mut status = Status { engine: "running".into(), device: "desk".into(), ..Status::default() };
+            status.moving.import_total = 1065;
+            (status.moving.import_done, status.moving.import_bytes) = (done, done * 510_000);
+            Ok(serde_json::to_value(status).expect("a status"))
+        };
+        let _server = session_roam_core::api::socket::serve(home.path(), std::sync::Arc::new(handler)).expect("serve");
+        let mut said = Vec::new();
+        watch(home.path(), None, |line| said.push(line.to_owned()));
+        assert_eq!(said[1..], ["Taking in your sessions: 355 of 1,065 (181 MB).", "Took in 1,065 sessions (543 MB)."]);
+        assert!(said[0].starts_with("session-roam runs on desk."));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_signal_acts_unless_it_was_ignored_from_the_start() {
+        use signal_hook::consts::{SIGHUP, SIGTERM};
+        // SAFETY: this test program needs no SIGHUP.
+        unsafe { libc::signal(SIGHUP, libc::SIG_IGN) };
+        let (tx, rx) = std::sync::mpsc::channel();
+        on_signals(move || tx.send(()).expect("heard")).expect("signals");
+        signal_hook::low_level::raise(SIGHUP).expect("raise");
+        assert!(rx.recv_timeout(Duration::from_millis(100)).is_err());
+        signal_hook::low_level::raise(SIGTERM).expect("raise");
+        rx.recv_timeout(Duration::from_secs(10)).expect("the signal");
     }
 }

@@ -12,12 +12,12 @@ pub fn this_device(device: &Device) -> String {
     if let Some(qr) = qr(&device.code) {
         out.push_str(&format!("{qr}\n\n"));
     }
-    out.push_str(&format!("Code  {}\n", device.code));
     out.push_str(&format!("Id    {}\n", device.id));
     for (idx, address) in device.addresses.iter().enumerate() {
         out.push_str(&format!("{}  {address}\n", if idx == 0 { "At  " } else { "    " }));
     }
-    out.push_str("\nOn your other device: roam pair CODE\n");
+    // A shell would read `?` and `&`: the quotes belong to the command.
+    out.push_str(&format!("\nOn your other device:\n  roam pair '{}'\n", device.code));
     out
 }
 

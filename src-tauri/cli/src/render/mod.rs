@@ -51,9 +51,8 @@ pub fn number(n: u64) -> String {
 /// In MB, small ones in KB: 1 MB is 1,000,000 bytes.
 pub fn size(bytes: u64) -> String {
     match bytes {
-        0 => "0 KB".into(),
-        ..100_000 => format!("{} KB", bytes.div_ceil(1000)),
-        ..9_950_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        0..100_000 => format!("{} KB", bytes.div_ceil(1000)),
+        100_000..9_950_000 => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{} MB", number((bytes as f64 / 1e6).round() as u64)),
     }
 }

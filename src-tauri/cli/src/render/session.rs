@@ -1,9 +1,10 @@
 //! One session: its messages, and the ways it went.
 
 use super::tables::{below_home, state, title};
-use super::{View, number, one_line, plural, project, quoted, size, wrap};
+use super::{View, one_line, plural, project, quoted, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{BranchRow, Message, SessionRow, Shown, SplitRow};
+use unicode_width::UnicodeWidthStr;
 
 /// Lines of a tool's output that are shown; `--json` has them all.
 const TOOL_LINES: usize = 4;
@@ -29,8 +30,8 @@ fn head(row: &SessionRow, view: &View) -> String {
     let facts = [row.tool.clone(), project(&row.project), ago(&row.updated, view.now), size(row.bytes), row.devices.join(", ")];
     let mut out = format!("{}\n{}\n", title(&row.title), facts.join(" · "));
     if row.state != "here" {
-        let why = row.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-        out.push_str(&wrap(&format!("{}{why}", state(&row.state)), 0, view));
+        let why = row.why.as_deref().map(|why| format!(" · {why}")).unwrap_or_default();
+        out.push_str(&wrap(&format!("State: {}{why}", state(&row.state)), 0, view));
     }
     out.push_str(&format!("{}\n", row.session));
     out
@@ -77,9 +78,10 @@ fn split(row: &SplitRow, view: &View) -> String {
     if !row.reason.is_empty() {
         out.push_str(&wrap(&one_line(&row.reason), 2, view));
     }
-    let width = row.branches.iter().map(|branch| branch.device.chars().count()).max().unwrap_or(0);
+    let widest = |text: fn(&BranchRow) -> String| row.branches.iter().map(|branch| text(branch).width()).max().unwrap_or(0);
+    let widths = (widest(|branch| branch.device.clone()), widest(records));
     for branch in &row.branches {
-        out.push_str(&branch_line(branch, width, view));
+        out.push_str(&branch_line(branch, widths, view));
     }
     for choice in row.choices.iter().filter(|choice| choice.enabled) {
         out.push_str(&wrap(&format!("{}: {}", choice.id, choice.consequence), 2, view));
@@ -87,8 +89,14 @@ fn split(row: &SplitRow, view: &View) -> String {
     out
 }
 
-fn branch_line(branch: &BranchRow, width: usize, view: &View) -> String {
-    let records = format!("{} more", number(branch.records));
+fn branch_line(branch: &BranchRow, widths: (usize, usize), view: &View) -> String {
+    let pad = |text: &str, width: usize| " ".repeat(width - text.width());
+    let (device, records) = (&branch.device, records(branch));
     let here = if branch.here { " · in this device's tool" } else { "" };
-    format!("    {:width$}  {records:>9}  last {}{here}\n", branch.device, ago(&branch.updated, view.now))
+    let gaps = (pad(device, widths.0), pad(&records, widths.1));
+    format!("    {device}{}  {}{records}, last {}{here}\n", gaps.0, gaps.1, ago(&branch.updated, view.now))
+}
+
+fn records(branch: &BranchRow) -> String {
+    plural(branch.records, "record")
 }

@@ -15,6 +15,9 @@ pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
         out.push_str("  Start it with `roam run`, or open the tray app. Nothing is lost meanwhile.\n");
         return out;
     }
+    if status.syncthing.state == "missing" {
+        out.push_str(&wrap("Install it (Debian and Ubuntu: sudo apt install syncthing), or give its path in config.toml, [syncthing].", 2, view));
+    }
     if status.paired == 0 && devices.asking.is_empty() {
         out.push_str("  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n");
     }
@@ -50,7 +53,7 @@ fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
         _ => {}
     }
     if !status.held.is_empty() {
-        return "Held: something needs your look before it goes on.".into();
+        return "Something is held until you have seen it.".into();
     }
     if status.paired == 0 {
         return format!("Ready: {} on this device, and no other device paired yet.", plural(status.sessions, "session"));

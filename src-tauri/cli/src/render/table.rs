@@ -7,6 +7,8 @@ use unicode_width::UnicodeWidthStr;
 const GAP: usize = 2;
 /// A column is not cut below this.
 const LEAST: usize = 8;
+/// Below this many columns a table keeps to what one looks for first.
+const NARROW: usize = 120;
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Column {
@@ -25,27 +27,33 @@ impl Column {
     }
 }
 
-pub fn table<const N: usize>(columns: [Column; N], rows: &[[String; N]], view: &View) -> String {
-    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| one_line(cell))).collect();
-    let widths = widths(columns, &rows, view);
-    let mut out = line(columns, &columns.map(|column| column.head().to_owned()), widths);
-    for row in &rows {
-        out.push_str(&line(columns, row, widths));
-    }
-    out
+/// Where the terminal is narrower than [`NARROW`], the columns of `wide_only` are left out.
+pub fn table_but<const N: usize>(wide_only: &[usize], columns: [Column; N], rows: &[[String; N]], view: &View) -> String {
+    let narrow = view.width.is_some_and(|width| width < NARROW);
+    let is_shown = |idx: &usize| !(narrow && wide_only.contains(idx));
+    let shown: Vec<usize> = (0..N).filter(is_shown).collect();
+    let columns: Vec<Column> = shown.iter().map(|idx| columns[*idx]).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| shown.iter().map(|idx| one_line(&row[*idx])).collect()).collect();
+    let heads: Vec<String> = columns.iter().map(|column| column.head().to_owned()).collect();
+    let widths = widths(&columns, &rows, view);
+    [&heads].into_iter().chain(&rows).map(|row| line(&columns, row, &widths)).collect()
 }
 
-fn widths<const N: usize>(columns: [Column; N], rows: &[[String; N]], view: &View) -> [usize; N] {
-    let mut widths = columns.map(|column| column.head().width());
+pub fn table<const N: usize>(columns: [Column; N], rows: &[[String; N]], view: &View) -> String {
+    table_but(&[], columns, rows, view)
+}
+
+fn widths(columns: &[Column], rows: &[Vec<String>], view: &View) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns.iter().map(|column| column.head().width()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.width());
         }
     }
     let Some(room) = view.width else { return widths };
-    while room < widths.iter().sum::<usize>() + GAP * (N - 1) {
+    while room < widths.iter().sum::<usize>() + GAP * (widths.len() - 1) {
         let gives = |idx: &usize| matches!(columns[*idx], Column::Gives(_)) && LEAST < widths[*idx];
-        match (0..N).filter(gives).max_by_key(|idx| widths[*idx]) {
+        match (0..widths.len()).filter(gives).max_by_key(|idx| widths[*idx]) {
             Some(widest) => widths[widest] -= 1,
             None => break,
         }
@@ -53,9 +61,9 @@ fn widths<const N: usize>(columns: [Column; N], rows: &[[String; N]], view: &Vie
     widths
 }
 
-fn line<const N: usize>(columns: [Column; N], cells: &[String; N], widths: [usize; N]) -> String {
+fn line(columns: &[Column], cells: &[String], widths: &[usize]) -> String {
     let mut out = String::new();
-    for idx in 0..N {
+    for idx in 0..columns.len() {
         let cell = cut(&cells[idx], widths[idx]);
         let pad = " ".repeat(widths[idx] - cell.width());
         match columns[idx] {

@@ -1,10 +1,13 @@
 //! The lists: sessions, tools, projects, the plan, the history, journals.
 
-use super::table::{Column, table};
+use super::table::{Column, table, table_but};
 use super::{View, and, number, one_line, plural, project, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{HistoryRow, ProjectRow, SegmentRow, SessionRow, StepRow, ToolRow};
 use std::path::{Path, PathBuf};
+
+/// The column that makes room for titles on a narrow terminal.
+const DEVICES: usize = 6;
 
 pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
     if rows.is_empty() {
@@ -21,7 +24,7 @@ pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
     let mut lines: Vec<(&str, [String; 8])> = rows.iter().map(|row| (row.updated.as_str(), session_line(row, n_chars, view))).collect();
     lines.sort_by(|(one, _), (other, _)| other.cmp(one));
     let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
-    let mut out = table(columns, &lines, view);
+    let mut out = table_but(&[DEVICES], columns, &lines, view);
     out.push_str(&format!("\n{}\n", sessions_summary(rows)));
     out
 }
@@ -140,9 +143,14 @@ pub fn plan(rows: &[StepRow], view: &View) -> String {
     use Column::*;
     let lines: Vec<_> = rows
         .iter()
-        .map(|row| [step(&row.step).into(), title(&row.title), row.tool.clone(), row.what.clone(), size(row.bytes)])
+        .map(|row| [step(&row.step).into(), title(&row.title), row.tool.clone(), row.what.clone(), some_size(row.bytes)])
         .collect();
     table([Text("Step"), Gives("Title"), Text("Tool"), Gives("What"), Number("Size")], &lines, view)
+}
+
+/// What does not move has no size.
+fn some_size(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { size(bytes) }
 }
 
 fn step(code: &str) -> &str {
@@ -166,7 +174,7 @@ pub fn history(rows: &[HistoryRow], view: &View) -> String {
         .map(|row| {
             let what = row.what.replace('_', " ");
             let lines = if row.lines == 0 { String::new() } else { number(row.lines) };
-            [ago(&row.at, view.now), row.device.clone(), what, short(&row.session, n_chars), row.tool.clone(), row.doc.clone(), lines, size(row.bytes)]
+            [ago(&row.at, view.now), row.device.clone(), what, short(&row.session, n_chars), row.tool.clone(), row.doc.clone(), lines, some_size(row.bytes)]
         })
         .collect();
     let columns = [Text("When"), Text("Device"), Text("What"), Text("Session"), Text("Tool"), Gives("Doc"), Number("Lines"), Number("Size")];

@@ -262,10 +262,10 @@ mod place {
     /// Removes the socket file and what it may be a link to.
     pub fn clear(home: &Path) {
         let entry = home.join("roam.sock");
-        if let Ok(target) = fs::read_link(&entry) {
-            if target.parent().is_some_and(|dir| check_private(dir).is_ok()) {
-                let _ = fs::remove_file(target);
-            }
+        if let Ok(target) = fs::read_link(&entry)
+            && target.parent().is_some_and(|dir| check_private(dir).is_ok())
+        {
+            let _ = fs::remove_file(target);
         }
         let _ = fs::remove_file(entry);
     }
