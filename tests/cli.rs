@@ -75,7 +75,7 @@ fn value(answer: impl Serialize) -> Value {
     serde_json::to_value(answer).expect("an answer")
 }
 
-/// RFC 3339 of so many seconds ago.
+/// RFC 3339 of so many seconds ago; far from the next unit, so that a slow or stepping clock changes no word.
 fn ago(seconds: i64) -> String {
     Millis(Millis::from_system(std::time::SystemTime::now()).0 - seconds * 1000).rfc3339()
 }
@@ -275,7 +275,7 @@ fn sessions() -> Vec<SessionRow> {
 }
 
 fn shown() -> Shown {
-    let message = |role: &str, text: &str, device: &str| Message { role: role.into(), text: text.into(), at: Some(ago(300)), device: Some(device.into()) };
+    let message = |role: &str, text: &str, device: &str| Message { role: role.into(), text: text.into(), at: Some(ago(330)), device: Some(device.into()) };
     Shown {
         row: SessionRow { state: "waiting".into(), why: Some("Claude Code has it open here".into()), ..sessions()[1].clone() },
         cwd: Some("/home/mia/code/api".into()),
