@@ -1,1 +1,158 @@
-fn main(){}
+//! `roam`: arguments in, one request to the engine, its answer in words or JSON.
+//! Knows how things are said, not how they are done: everything true comes over the control socket.
+
+mod args;
+mod ask;
+mod confirm;
+mod host;
+mod out;
+mod pair;
+mod quote;
+mod render;
+mod resume;
+mod run;
+mod when;
+
+use args::{Args, Command, ProjectAction, ToolAction};
+use ask::Engine;
+use clap::{CommandFactory, Parser};
+use out::Output;
+use render::View;
+use session_roam_core::api::{self, ApiError, Check, Device, Doctor, ExportFormat, Request, SessionFilter, Status};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What a command comes to.
+type Outcome = Result<Output, ApiError>;
+
+fn main() -> ExitCode {
+    // clap ends with 2 on wrong usage and 0 after --help.
+    let args = Args::parse();
+    let json = args.json;
+    match dispatch(args).and_then(|output| out::print(&output, json)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::print_error(&error, json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Outcome {
+    if let Command::Completions { shell } = args.command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Args::command(), "roam", &mut script);
+        return Ok(Output::Raw(script));
+    }
+    let home = home(args.home)?;
+    if let Command::Run = args.command {
+        return run::run(&home, args.json);
+    }
+    let mut engine = Engine::at(&home);
+    let view = View::here();
+    match args.command {
+        Command::Run | Command::Completions { .. } => unreachable!("dispatched above"),
+        Command::Status => status(&mut engine, &view),
+        Command::Doctor => doctor(&mut engine, &view),
+        Command::Device => engine.ask(&Request::Device)?.show(|device: Device| render::devices::this_device(&device)),
+        Command::Devices => engine.ask(&Request::Devices)?.show(|devices| render::devices::devices(&devices, &view)),
+        Command::Pair(what) => pair::pair(&mut engine, what),
+        Command::Rename { names } => rename(&mut engine, names),
+        Command::Unpair { id } => engine.done(&Request::Unpair { id }),
+        Command::Tools { action: None } => engine.ask(&Request::Tools)?.show(|rows: Vec<_>| render::tables::tools(&rows, &view)),
+        Command::Tools { action: Some(action) } => {
+            let (tool, on) = match action {
+                ToolAction::On { tool } => (tool, true),
+                ToolAction::Off { tool } => (tool, false),
+            };
+            engine.done(&Request::ToolSwitch { tool, on })
+        }
+        Command::Projects { action: None } => {
+            engine.ask(&Request::Projects)?.show(|rows: Vec<_>| render::tables::projects(&rows, &view))
+        }
+        Command::Projects { action: Some(ProjectAction::Map { key, dir }) } => {
+            engine.done(&Request::ProjectMap { key, dir: absolute(&dir)? })
+        }
+        Command::Projects { action: Some(ProjectAction::Exclude { key, off }) } => {
+            engine.done(&Request::ProjectExclude { key, excluded: !off })
+        }
+        Command::Sessions { tool, project, device } => {
+            let filter = SessionFilter { tool, project, device };
+            let filtered = filter != SessionFilter::default();
+            let answer = engine.ask(&Request::Sessions { filter })?;
+            answer.show(|rows: Vec<_>| render::tables::sessions(&rows, filtered, &view))
+        }
+        Command::Show { session } => {
+            engine.ask(&Request::Show { session })?.show(|shown| render::session::shown(&shown, &view))
+        }
+        Command::Resume { session, print } => resume::resume(&mut engine, session, print || args.json),
+        Command::Splits => engine.ask(&Request::Splits)?.show(|rows: Vec<_>| render::session::splits(&rows, &view)),
+        Command::Plan => engine.ask(&Request::Plan)?.show(|rows: Vec<_>| render::tables::plan(&rows, &view)),
+        Command::History { session } => {
+            engine.ask(&Request::History { session })?.show(|rows: Vec<_>| render::tables::history(&rows, &view))
+        }
+        Command::Export { session, format, out } => export(&mut engine, session, format.into(), out),
+        Command::Journal { session } => {
+            engine.ask(&Request::Journal { session })?.show(|rows: Vec<_>| render::tables::journal(&rows, &view))
+        }
+        Command::Release { what } => engine.done(&Request::Release { what }),
+        Command::Pause => engine.done(&Request::Pause),
+        Command::Continue => engine.done(&Request::Continue),
+        Command::Stop => engine.done(&Request::Stop),
+    }
+}
+
+fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
+    let home = chosen.or_else(|| api::home::home(api::home::Os::here(), |name| std::env::var_os(name)));
+    absolute(&home.ok_or_else(|| {
+        ApiError::new("no_home", "This user's home directory is not known.", "Set SESSION_ROAM_HOME to a directory of yours.")
+    })?)
+}
+
+/// The engine may work in another directory: paths go to it whole.
+fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
+    std::path::absolute(path)
+        .map_err(|error| ApiError::new("bad_path", format!("{} is not usable: {error}.", path.display()), "Give a whole path."))
+}
+
+/// A stopped engine is an answer here, not a failure.
+fn status(engine: &mut Engine, view: &View) -> Outcome {
+    let (answer, devices) = match engine.ask(&Request::Status) {
+        Err(error) if error.code == "engine_not_running" => {
+            let syncthing = api::SyncthingStatus { state: "stopped".into(), ..Default::default() };
+            (ask::Answer::of(&Status { engine: "stopped".into(), syncthing, ..Status::default() }), api::Devices::default())
+        }
+        // The sentence names the devices; status alone counts them.
+        other => (other?, engine.ask(&Request::Devices)?.as_type()?),
+    };
+    answer.show(|status: Status| render::status::status(&status, &devices, view))
+}
+
+fn doctor(engine: &mut Engine, view: &View) -> Outcome {
+    let answer = match engine.ask(&Request::Doctor) {
+        Err(error) if error.code == "engine_not_running" => {
+            let check = Check { name: "engine".into(), state: "problem".into(), message: error.message, hint: error.hint };
+            ask::Answer::of(&Doctor { checks: vec![check], ..Doctor::default() })
+        }
+        other => other?,
+    };
+    answer.show(|doctor: Doctor| render::status::doctor(&doctor, view))
+}
+
+fn rename(engine: &mut Engine, mut names: Vec<String>) -> Outcome {
+    let name = names.pop().unwrap_or_default();
+    engine.done(&Request::Rename { id: names.pop(), name })
+}
+
+/// Without `--out` the text itself goes to the output, byte for byte, as a file would hold it.
+fn export(engine: &mut Engine, session: String, format: ExportFormat, dir: Option<PathBuf>) -> Outcome {
+    let dir = dir.map(|dir| absolute(&dir)).transpose()?;
+    let answer = engine.ask(&Request::Export { session, format, dir })?;
+    let exported: api::Exported = answer.as_type()?;
+    Ok(match exported.text {
+        Some(text) => Output::Answer { json: answer.into_json(), bytes: text.into_bytes() },
+        None => answer.show(|exported: api::Exported| {
+            exported.files.iter().map(|file| format!("{}\n", file.display())).collect()
+        })?,
+    })
+}

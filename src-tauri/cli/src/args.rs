@@ -1,0 +1,179 @@
+//! The arguments of every command. Their texts are what `--help` says.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use session_roam_core::api;
+use std::path::PathBuf;
+
+/// Your AI coding sessions on all your devices.
+#[derive(Parser)]
+#[command(name = "roam", version, max_term_width = 100, after_help = "A SESSION is its id or the start of it, as `roam sessions` shows it.")]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Answer in JSON, with stable field names
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The directory of config, state and vault [default: SESSION_ROAM_HOME, else the system's place for data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the engine in the foreground until Ctrl-C
+    Run,
+    /// Say what is going on, what waits and why
+    Status,
+    /// Check everything, and explain each session that is not carried
+    Doctor,
+    /// Show this device: name, id, code and QR
+    Device,
+    /// List the devices that are paired, ask or are proposed
+    Devices,
+    /// Pair with another device of yours
+    Pair(Pair),
+    /// Rename this device, or another one as it is shown here
+    #[command(override_usage = "roam rename NAME\n       roam rename ID NAME")]
+    Rename {
+        /// The new name; before it, the device to rename if it is not this one
+        #[arg(required = true, num_args = 1..=2, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Part with a device: it keeps what it has and gets nothing more
+    Unpair {
+        /// A device's name, its id or the start of it
+        id: String,
+    },
+    /// List the tools, or switch one on or off on this device
+    Tools {
+        #[command(subcommand)]
+        action: Option<ToolAction>,
+    },
+    /// List the projects, or say where one is or that it stays here
+    Projects {
+        #[command(subcommand)]
+        action: Option<ProjectAction>,
+    },
+    /// List the sessions of all devices, the latest first
+    Sessions {
+        /// Only this tool's
+        #[arg(long)]
+        tool: Option<String>,
+        /// Only this project's: its key or a name of it
+        #[arg(long)]
+        project: Option<String>,
+        /// Only those this device added to
+        #[arg(long)]
+        device: Option<String>,
+    },
+    /// Read a session
+    Show { session: String },
+    /// Go on with a session in its tool, in the right directory
+    Resume {
+        session: String,
+        /// Print the command instead of running it
+        #[arg(long)]
+        print: bool,
+    },
+    /// List the sessions that went two ways
+    Splits,
+    /// Say what would be written, before it is
+    Plan,
+    /// Say what happened, to all sessions or to one
+    History { session: Option<String> },
+    /// Write a session as a document, as JSON or as the tool's own files
+    Export {
+        session: String,
+        #[arg(default_value = "markdown")]
+        format: Format,
+        /// The directory to write to; without it, the text is printed
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// List the journal files that hold a session
+    Journal { session: String },
+    /// Let go on what was held until you have seen it
+    Release {
+        /// What `roam status` names
+        what: String,
+    },
+    /// Send and receive nothing for a while; what you do is still recorded
+    Pause,
+    /// Go on after a pause
+    Continue,
+    /// End the engine
+    Stop,
+    /// Print the completion script of a shell
+    Completions { shell: Shell },
+}
+
+#[derive(ClapArgs)]
+pub struct Pair {
+    /// The other device's code, as `roam device` shows it there, or its Syncthing device ID
+    #[arg(required_unless_present_any = ["accept", "dismiss"], conflicts_with_all = ["accept", "dismiss"])]
+    pub code: Option<String>,
+    /// Say yes to a device that asks or is proposed: its name, its id or the start of it
+    #[arg(long, value_name = "ID", conflicts_with = "dismiss")]
+    pub accept: Option<String>,
+    /// Say no to a device that asks
+    #[arg(long, value_name = "ID")]
+    pub dismiss: Option<String>,
+    /// Do not ask whether the digits match
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Subcommand)]
+pub enum ToolAction {
+    /// Let a tool's sessions roam
+    On { tool: String },
+    /// Neither send nor receive a tool's sessions on this device
+    Off { tool: String },
+}
+
+#[derive(Subcommand)]
+pub enum ProjectAction {
+    /// Say where a project is on this device
+    Map {
+        /// As `roam projects` shows it
+        key: String,
+        dir: PathBuf,
+    },
+    /// Keep a project's sessions on this device
+    Exclude {
+        /// As `roam projects` shows it
+        key: String,
+        /// Let them roam again
+        #[arg(long)]
+        off: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Format {
+    Markdown,
+    Json,
+    Native,
+}
+
+impl From<Format> for api::ExportFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Markdown => Self::Markdown,
+            Format::Json => Self::Json,
+            Format::Native => Self::Native,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

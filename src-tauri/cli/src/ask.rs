@@ -1,0 +1,57 @@
+//! Asking the engine: one connection for all of a command's requests, and answers that are passed on as they came.
+
+use crate::out::Output;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use session_roam_core::api::socket::Client;
+use session_roam_core::api::{ApiError, Done, Request};
+use std::path::{Path, PathBuf};
+
+/// The engine of a home, connected to at the first request.
+pub struct Engine {
+    home: PathBuf,
+    client: Option<Client>,
+}
+
+impl Engine {
+    pub fn at(home: &Path) -> Self {
+        Self { home: home.to_owned(), client: None }
+    }
+
+    pub fn ask(&mut self, request: &Request) -> Result<Answer, ApiError> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(Client::connect(&self.home)?),
+        };
+        client.ask(request).map(Answer)
+    }
+
+    /// Asks for something whose answer is only that it is done.
+    pub fn done(&mut self, request: &Request) -> Result<Output, ApiError> {
+        self.ask(request)?.show(|done: Done| format!("{}\n", done.message))
+    }
+}
+
+/// The engine's answer. With `--json` it is printed as it came, so fields this `roam` does not know stay in it.
+pub struct Answer(Value);
+
+impl Answer {
+    pub fn of(value: &impl serde::Serialize) -> Self {
+        Self(serde_json::to_value(value).expect("the answers' types have text keys only"))
+    }
+
+    pub fn as_type<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        T::deserialize(&self.0).map_err(|error| {
+            ApiError::new("bad_answer", format!("The engine's answer was not understood: {error}."), "Are `roam` and the engine of the same version?")
+        })
+    }
+
+    pub fn show<T: DeserializeOwned>(self, render: impl FnOnce(T) -> String) -> Result<Output, ApiError> {
+        let text = render(self.as_type()?);
+        Ok(Output::Text { json: self.0, text })
+    }
+
+    pub fn into_json(self) -> Value {
+        self.0
+    }
+}

@@ -1,0 +1,37 @@
+//! Asking a person. The question goes to stderr, so that the answer of the command stays clean.
+
+use session_roam_core::api::ApiError;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+/// Asks a yes-or-no question; anything but yes is no. Without a person at the terminal it is an error, `needs_yes`.
+pub fn confirm(question: &str) -> Result<bool, ApiError> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(ApiError::new(
+            "needs_yes",
+            format!("This needs your answer: {question}"),
+            "Compare the digits on both screens, then say so with --yes.",
+        ));
+    }
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{} [y/N] ", crate::out::harmless(question));
+    let _ = stderr.flush();
+    let mut line = String::new();
+    // An unreadable answer is no yes.
+    let _ = io::stdin().lock().read_line(&mut line);
+    Ok(is_yes(&line))
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        assert!(is_yes("y\n") && is_yes("YES\r\n"));
+        assert!(!is_yes("") && !is_yes("\n") && !is_yes("yep\n") && !is_yes("n\n"));
+    }
+}

@@ -1,0 +1,102 @@
+//! One session: its messages, and the ways it went.
+
+use super::tables::{below_home, state, title};
+use super::{View, one_line, plural, project, quoted, size, wrap};
+use crate::when::ago;
+use session_roam_core::api::{BranchRow, Message, SessionRow, Shown, SplitRow};
+use unicode_width::UnicodeWidthStr;
+
+/// Lines of a tool's output that are shown; `--json` has them all.
+const TOOL_LINES: usize = 4;
+
+pub fn shown(shown: &Shown, view: &View) -> String {
+    let mut out = head(&shown.row, view);
+    if let Some(path) = &shown.row.path {
+        out.push_str(&format!("{}\n", below_home(path)));
+    }
+    if shown.messages.is_empty() {
+        out.push_str("\nNo messages to show.\n");
+    }
+    let mut device = None;
+    for message in &shown.messages {
+        out.push_str(&format!("\n{}\n", speaker(message, device, view)));
+        out.push_str(&body(message));
+        device = message.device.as_deref().or(device);
+    }
+    out
+}
+
+fn head(row: &SessionRow, view: &View) -> String {
+    let facts = [row.tool.clone(), project(&row.project), ago(&row.updated, view.now), size(row.bytes), row.devices.join(", ")];
+    let mut out = format!("{}\n{}\n", title(&row.title), facts.join(" · "));
+    if row.state != "here" {
+        let why = row.why.as_deref().map(|why| format!(" · {why}")).unwrap_or_default();
+        out.push_str(&wrap(&format!("State: {}{why}", state(&row.state)), 0, view));
+    }
+    out.push_str(&format!("{}\n", row.session));
+    out
+}
+
+/// Who speaks; the device only where it changes.
+fn speaker(message: &Message, before: Option<&str>, view: &View) -> String {
+    let who = match message.role.as_str() {
+        "user" => "You",
+        "assistant" => "Assistant",
+        "tool" => "Tool",
+        "system" => "System",
+        other => other,
+    };
+    let device = message.device.as_deref().filter(|device| Some(*device) != before).map(|device| format!(" · on {device}"));
+    let at = message.at.as_deref().map(|at| format!(" · {}", ago(at, view.now)));
+    format!("{who}{}{}", device.unwrap_or_default(), at.unwrap_or_default())
+}
+
+fn body(message: &Message) -> String {
+    let lines: Vec<&str> = message.text.trim_end().lines().collect();
+    let n_shown = if message.role == "tool" { TOOL_LINES } else { usize::MAX };
+    let mut out = String::new();
+    for line in lines.iter().take(n_shown) {
+        out.push_str(format!("  {line}").trim_end());
+        out.push('\n');
+    }
+    if n_shown < lines.len() {
+        out.push_str(&format!("  … {} more\n", plural((lines.len() - n_shown) as u64, "line")));
+    }
+    out
+}
+
+pub fn splits(rows: &[SplitRow], view: &View) -> String {
+    if rows.is_empty() {
+        return "No session went two ways.\n".into();
+    }
+    rows.iter().map(|row| split(row, view)).collect::<Vec<_>>().join("\n")
+}
+
+fn split(row: &SplitRow, view: &View) -> String {
+    let mut out = format!("{} went two ways\n", quoted(&row.title));
+    out.push_str(&format!("  {} · {} · {}\n", row.tool, project(&row.project), row.session));
+    if !row.reason.is_empty() {
+        out.push_str(&wrap(&one_line(&row.reason), 2, view));
+    }
+    let widest = |text: fn(&BranchRow) -> String| row.branches.iter().map(|branch| text(branch).width()).max().unwrap_or(0);
+    let widths = (widest(|branch| branch.device.clone()), widest(records));
+    for branch in &row.branches {
+        out.push_str(&branch_line(branch, widths, view));
+    }
+    for choice in row.choices.iter().filter(|choice| choice.enabled) {
+        out.push_str(&wrap(&format!("{}: {}", choice.id, choice.consequence), 2, view));
+    }
+    out
+}
+
+fn branch_line(branch: &BranchRow, widths: (usize, usize), view: &View) -> String {
+    let pad = |text: &str, width: usize| " ".repeat(width - text.width());
+    let (device, records) = (&branch.device, records(branch));
+    let here = if branch.here { " · in this device's tool" } else { "" };
+    let gaps = (pad(device, widths.0), pad(&records, widths.1));
+    format!("    {device}{}  {}{records}, last {}{here}\n", gaps.0, gaps.1, ago(&branch.updated, view.now))
+}
+
+fn records(branch: &BranchRow) -> String {
+    plural(branch.records, "record")
+}

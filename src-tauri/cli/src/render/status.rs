@@ -1,0 +1,202 @@
+//! `roam status` and `roam doctor`: state first, reason second, what to do third.
+
+use super::table::{Column, table};
+use super::{View, and, number, plural, project, quoted, size, wrap};
+use crate::when::ago;
+use session_roam_core::api::{Devices, Doctor, Held, LiveSession, Moving, Status, Waiting};
+use session_roam_core::session::Problem;
+
+/// Titles named below one reason; the rest are counted.
+const NAMED: usize = 3;
+
+pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
+    let mut out = wrap(&sentence(status, devices, view), 0, view);
+    if status.engine == "stopped" {
+        out.push_str("  Start it with `roam run`, or open the tray app. Nothing is lost meanwhile.\n");
+        return out;
+    }
+    if status.syncthing.state == "missing" {
+        out.push_str(&wrap("Install it (Debian and Ubuntu: sudo apt install syncthing), or give its path in config.toml, [syncthing].", 2, view));
+    }
+    if status.paired == 0 && devices.asking.is_empty() {
+        out.push_str("  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n");
+    }
+    section(&mut out, "Needs you", &needs_you(status, devices, view));
+    section(&mut out, "Waiting", &waiting(&status.waiting, view));
+    section(&mut out, "Live now", &live(&status.live, view));
+    section(&mut out, "Problems", &problems(&status.problems, view));
+    out.push_str(&format!("\n{}\n", footer(status)));
+    out
+}
+
+fn section(out: &mut String, head: &str, body: &str) {
+    if !body.is_empty() {
+        out.push_str(&format!("\n{head}\n{body}"));
+    }
+}
+
+/// All of it in one sentence; the first thing that is not as it should be wins.
+fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
+    let syncthing = &status.syncthing;
+    match (status.engine.as_str(), syncthing.state.as_str()) {
+        ("stopped", _) => return "session-roam is not running on this device.".into(),
+        ("stopping", _) => return "Stopping: what was begun is finished first.".into(),
+        ("paused", _) => return "Paused: nothing is sent or received until `roam continue`.".into(),
+        ("importing", _) => return importing(&status.moving),
+        (_, "missing") => return "Nothing can travel: Syncthing is not installed.".into(),
+        (_, "failed" | "stopped") => {
+            return match &syncthing.message {
+                Some(why) => format!("Nothing can travel: Syncthing does not run. {why}"),
+                None => "Nothing can travel: Syncthing does not run.".into(),
+            };
+        }
+        _ => {}
+    }
+    if !status.held.is_empty() {
+        return "Something is held until you have seen it.".into();
+    }
+    if status.paired == 0 {
+        return format!("Ready: {} on this device, and no other device paired yet.", plural(status.sessions, "session"));
+    }
+    connected_sentence(status, devices, view)
+}
+
+fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String {
+    let here: Vec<&str> = devices.paired.iter().filter(|device| device.connected).map(|device| device.name.as_str()).collect();
+    let away: Vec<String> = devices.paired.iter().filter(|device| !device.connected).map(|device| away(device, view)).collect();
+    if here.is_empty() {
+        let what = if away.is_empty() { "no other device is reachable".to_owned() } else { and(&away) };
+        return format!("On its own: {what}. New work is kept and sent when they meet.");
+    }
+    let state = match (status.moving.out_bytes, status.moving.in_bytes) {
+        (0, 0) if status.waiting.is_empty() && status.splits == 0 => format!("Everything is in step with {}.", and(&here)),
+        (0, 0) => format!("In step with {}.", and(&here)),
+        (out, 0) => format!("Sending {} to {}.", size(out), and(&here)),
+        (0, incoming) => format!("Receiving {} from {}.", size(incoming), and(&here)),
+        (out, incoming) => format!("Sending {} to and receiving {} from {}.", size(out), size(incoming), and(&here)),
+    };
+    // A name at the start of a sentence keeps the case its user gave it.
+    if away.is_empty() { state } else { format!("{state} {}.", and(&away)) }
+}
+
+fn away(device: &session_roam_core::api::PairedDevice, view: &View) -> String {
+    match &device.last_seen {
+        _ if !device.confirmed => format!("{} has to say yes", device.name),
+        Some(seen) => format!("{} was last seen {}", device.name, ago(seen, view.now)),
+        None => format!("{} was not seen yet", device.name),
+    }
+}
+
+/// How far the first import is.
+pub fn importing(moving: &Moving) -> String {
+    format!("Taking in your sessions: {} of {} ({}).", number(moving.import_done), number(moving.import_total), size(moving.import_bytes))
+}
+
+fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
+    let mut out = String::new();
+    for device in &devices.asking {
+        let digits = super::devices::spaced(&device.digits);
+        out.push_str(&wrap(&format!("{} asks to pair. Both screens must show {digits}.", device.name), 2, view));
+        out.push_str(&wrap("See `roam devices`.", 4, view));
+    }
+    for Held { what, message, hint, .. } in &status.held {
+        out.push_str(&wrap(message, 2, view));
+        out.push_str(&wrap(hint, 4, view));
+        out.push_str(&wrap(&format!("Let it go on with `roam release {what}`."), 4, view));
+    }
+    if 0 < status.splits {
+        out.push_str(&wrap(&format!("{} went two ways; both are kept.", plural(status.splits, "session")), 2, view));
+        out.push_str(&wrap("See `roam splits`.", 4, view));
+    }
+    out
+}
+
+/// One block a reason, however many sessions share it.
+fn waiting(rows: &[Waiting], view: &View) -> String {
+    let mut groups: Vec<(&Waiting, Vec<&Waiting>)> = Vec::new();
+    for row in rows {
+        match groups.iter_mut().find(|(first, _)| first.why == row.why && first.hint == row.hint) {
+            Some((_, members)) => members.push(row),
+            None => groups.push((row, vec![row])),
+        }
+    }
+    let mut out = String::new();
+    for (first, members) in groups {
+        out.push_str(&wrap(&first.why, 2, view));
+        for row in members.iter().take(NAMED) {
+            let line = format!("{} · {} · {}", quoted(&row.title), row.tool, project(&row.project));
+            out.push_str(&wrap(&line, 4, view));
+        }
+        if NAMED < members.len() {
+            out.push_str(&format!("    and {}\n", more(members.len() - NAMED)));
+        }
+        if !first.hint.is_empty() {
+            out.push_str(&wrap(&first.hint, 4, view));
+        }
+    }
+    out
+}
+
+fn more(n: usize) -> String {
+    format!("{} more", number(n as u64))
+}
+
+fn live(rows: &[LiveSession], view: &View) -> String {
+    let line = |row: &LiveSession| {
+        let device = if row.here { "this device" } else { &row.device };
+        let seen = if row.here { String::new() } else { format!(" · {}", ago(&row.seen, view.now)) };
+        wrap(&format!("{device} · {} · {} · {}{seen}", row.tool, project(&row.project), quoted(&row.title)), 2, view)
+    };
+    rows.iter().map(line).collect()
+}
+
+fn problems(rows: &[Problem], view: &View) -> String {
+    let block = |row: &Problem| wrap(&row.message, 2, view) + &if row.hint.is_empty() { String::new() } else { wrap(&row.hint, 4, view) };
+    rows.iter().map(block).collect()
+}
+
+fn footer(status: &Status) -> String {
+    let mut parts = vec![status.device.clone(), plural(status.sessions, "session")];
+    if 0 < status.paired {
+        parts.push(format!("{} of {} connected", status.connected, plural(status.paired, "device")));
+    }
+    if let Some(version) = &status.syncthing.version {
+        parts.push(format!("Syncthing {}", version.trim_start_matches('v')));
+    }
+    parts.join(" · ")
+}
+
+pub fn doctor(doctor: &Doctor, view: &View) -> String {
+    let n_problems = doctor.checks.iter().filter(|check| check.state == "problem").count();
+    let n_out = doctor.not_carried.len() as u64;
+    let mut out = match (n_problems, n_out) {
+        (0, 0) => "All is well: every session is carried.\n".to_owned(),
+        (0, n) => format!("All is well, and {} not carried: each says why below.\n", is_are(n)),
+        (1, _) => "One thing is wrong.\n".to_owned(),
+        (n, _) => format!("{n} things are wrong.\n"),
+    };
+    out.push('\n');
+    let width = doctor.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    for check in &doctor.checks {
+        let line = format!("{:7}  {:width$}  ", check.state, check.name);
+        let message = wrap(&check.message, line.len(), view);
+        out.push_str(&format!("{line}{}", message.trim_start()));
+        if !check.hint.is_empty() {
+            out.push_str(&wrap(&check.hint, line.len(), view));
+        }
+    }
+    section(&mut out, "Not carried", &waiting(&doctor.not_carried, view));
+    if !doctor.tools.is_empty() {
+        let rows: Vec<_> = doctor
+            .tools
+            .iter()
+            .map(|tool| [tool.name.clone(), tool.level.clone(), number(tool.sessions), tool.reason.clone()])
+            .collect();
+        out.push_str(&format!("\n{}", table([Column::Text("Tool"), Column::Text("Level"), Column::Number("Sessions"), Column::Gives("Why")], &rows, view)));
+    }
+    out
+}
+
+fn is_are(n: u64) -> String {
+    format!("{} {}", plural(n, "session"), if n == 1 { "is" } else { "are" })
+}

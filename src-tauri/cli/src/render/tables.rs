@@ -1,0 +1,223 @@
+//! The lists: sessions, tools, projects, the plan, the history, journals.
+
+use super::table::{Column, table, table_but};
+use super::{View, and, number, one_line, plural, project, size, wrap};
+use crate::when::ago;
+use session_roam_core::api::{HistoryRow, ProjectRow, SegmentRow, SessionRow, StepRow, ToolRow};
+use std::path::{Path, PathBuf};
+
+/// The column that makes room for titles on a narrow terminal.
+const DEVICES: usize = 6;
+
+pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
+    if rows.is_empty() {
+        return if filtered {
+            "No session like that. `roam sessions` lists all.\n".into()
+        } else {
+            "No sessions yet. They appear here as soon as one of your tools has one: see `roam tools`.\n".into()
+        };
+    }
+    use Column::*;
+    let columns = [Text("Session"), Gives("Title"), Text("Tool"), Gives("Project"), Text("Last word"), Number("Size"), Gives("Devices"), Text("State")];
+    let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
+    let n_chars = short_enough(&ids);
+    let mut lines: Vec<(&str, [String; 8])> = rows.iter().map(|row| (row.updated.as_str(), session_line(row, n_chars, view))).collect();
+    lines.sort_by(|(one, _), (other, _)| other.cmp(one));
+    let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
+    let mut out = table_but(&[DEVICES], columns, &lines, view);
+    out.push_str(&format!("\n{}\n", sessions_summary(rows)));
+    out
+}
+
+fn session_line(row: &SessionRow, n_chars: usize, view: &View) -> [String; 8] {
+    [
+        short(&row.session, n_chars),
+        title(&row.title),
+        row.tool.clone(),
+        project(&row.project),
+        ago(&row.updated, view.now),
+        size(row.bytes),
+        row.devices.join(", "),
+        state(&row.state).into(),
+    ]
+}
+
+fn sessions_summary(rows: &[SessionRow]) -> String {
+    let total = rows.iter().map(|row| row.bytes).sum();
+    let mut parts = vec![plural(rows.len() as u64, "session"), size(total)];
+    for (code, words) in [("waiting", "waiting"), ("split", "went two ways"), ("held", "held")] {
+        match rows.iter().filter(|row| row.state == code).count() {
+            0 => {}
+            n => parts.push(format!("{} {words}", number(n as u64))),
+        }
+    }
+    parts.join(" · ")
+}
+
+/// A session's state as the user would say it.
+pub fn state(code: &str) -> &str {
+    match code {
+        "split" => "went two ways",
+        other => other,
+    }
+}
+
+pub fn title(title: &str) -> String {
+    match one_line(title) {
+        empty if empty.is_empty() => "(no title)".into(),
+        title => title,
+    }
+}
+
+/// How many characters tell these ids apart, eight at least.
+pub fn short_enough(ids: &[&str]) -> usize {
+    let mut sorted: Vec<&str> = ids.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let common = |pair: &[&str]| pair[0].chars().zip(pair[1].chars()).take_while(|(a, b)| a == b).count();
+    sorted.windows(2).map(common).max().map_or(8, |common| (common + 1).max(8))
+}
+
+pub fn short(id: &str, n_chars: usize) -> String {
+    id.chars().take(n_chars).collect()
+}
+
+pub fn tools(rows: &[ToolRow], view: &View) -> String {
+    if rows.is_empty() {
+        return "No tools are known to this build.\n".into();
+    }
+    use Column::*;
+    let columns = [Text("Tool"), Text("Name"), Text("Here"), Text("Roams"), Text("Level"), Number("Sessions"), Number("Size"), Gives("Store")];
+    let lines: Vec<_> = rows.iter().map(tool_line).collect();
+    let mut out = table(columns, &lines, view);
+    out.push_str("\nLevels: see = list and read · carry = travels · resume = goes on in the tool · merge = splits are handled\n");
+    for row in rows.iter().filter(|row| !row.reason.is_empty()) {
+        out.push_str(&wrap(&format!("{}: {}", row.name, row.reason), 0, view));
+    }
+    out
+}
+
+fn tool_line(row: &ToolRow) -> [String; 8] {
+    let (sessions, bytes) = if row.found { (number(row.sessions), size(row.bytes)) } else { Default::default() };
+    [
+        row.tool.clone(),
+        row.name.clone(),
+        if row.found { "yes" } else { "no" }.into(),
+        if row.on { "on" } else { "off" }.into(),
+        row.level.clone(),
+        sessions,
+        bytes,
+        places(&row.roots),
+    ]
+}
+
+pub fn projects(rows: &[ProjectRow], view: &View) -> String {
+    if rows.is_empty() {
+        return "No projects yet. They are recognised from your tools' sessions.\n".into();
+    }
+    use Column::*;
+    let columns = [Gives("Project"), Number("Sessions"), Gives("Tools"), Gives("On this device"), Text("Key")];
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let name = row.names.first().cloned().unwrap_or_else(|| project(&row.key));
+            let here = match (row.excluded, row.places.is_empty()) {
+                (true, _) => format!("stays here: {}", places(&row.places)),
+                (false, true) => "no place yet".into(),
+                (false, false) => places(&row.places),
+            };
+            [name, number(row.sessions), row.tools.join(", "), here, row.key.clone()]
+        })
+        .collect();
+    let mut out = table(columns, &lines, view);
+    if let Some(row) = rows.iter().find(|row| row.places.is_empty() && !row.excluded) {
+        out.push_str(&format!("\nSay where a project is with: roam projects map {} DIR\n", row.key));
+    }
+    out
+}
+
+pub fn plan(rows: &[StepRow], view: &View) -> String {
+    if rows.is_empty() {
+        return "Nothing to do: what your tools hold and what is kept are the same.\n".into();
+    }
+    use Column::*;
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| [step(&row.step).into(), title(&row.title), row.tool.clone(), row.what.clone(), some_size(row.bytes)])
+        .collect();
+    table([Text("Step"), Gives("Title"), Text("Tool"), Gives("What"), Number("Size")], &lines, view)
+}
+
+/// What does not move has no size.
+fn some_size(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { size(bytes) }
+}
+
+fn step(code: &str) -> &str {
+    match code {
+        "record" => "take in",
+        "checkout" => "write here",
+        "split" => "two ways",
+        other => other,
+    }
+}
+
+pub fn history(rows: &[HistoryRow], view: &View) -> String {
+    if rows.is_empty() {
+        return "Nothing happened yet.\n".into();
+    }
+    use Column::*;
+    let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
+    let n_chars = short_enough(&ids);
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let what = row.what.replace('_', " ");
+            let lines = if row.lines == 0 { String::new() } else { number(row.lines) };
+            [ago(&row.at, view.now), row.device.clone(), what, short(&row.session, n_chars), row.tool.clone(), row.doc.clone(), lines, some_size(row.bytes)]
+        })
+        .collect();
+    let columns = [Text("When"), Text("Device"), Text("What"), Text("Session"), Text("Tool"), Gives("Doc"), Number("Lines"), Number("Size")];
+    table(columns, &lines, view)
+}
+
+pub fn journal(rows: &[SegmentRow], view: &View) -> String {
+    if rows.is_empty() {
+        return "No journal holds this session.\n".into();
+    }
+    use Column::*;
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            [row.device.clone(), row.lane.clone(), row.state.clone(), number(row.frames), number(row.lines), size(row.bytes), row.path.display().to_string()]
+        })
+        .collect();
+    // The path is what one copies from here: it is never cut.
+    table([Text("Device"), Text("Lane"), Text("State"), Number("Writes"), Number("Lines"), Number("Size"), Text("File")], &lines, view)
+}
+
+fn places(dirs: &[PathBuf]) -> String {
+    and(&dirs.iter().map(|dir| below_home(dir)).collect::<Vec<_>>())
+}
+
+/// A path as the user would write it: `~/code/api`.
+pub fn below_home(path: &Path) -> String {
+    let home = std::env::home_dir().filter(|home| home.is_absolute() && home.parent().is_some());
+    match home.and_then(|home| path.strip_prefix(home).map(Path::to_owned).ok()) {
+        Some(rest) if cfg!(unix) && rest.as_os_str().is_empty() => "~".into(),
+        Some(rest) if cfg!(unix) => format!("~/{}", rest.display()),
+        _ => path.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_ids_tell_sessions_apart() {
+        assert_eq!(short_enough(&["0192aaaa-1", "0192aaaa-2", "7"]), 10);
+        assert_eq!(short_enough(&["abc", "abd", "abc"]), 8);
+        assert_eq!(short_enough(&[]), 8);
+    }
+}

@@ -1,0 +1,107 @@
+//! Going on with a session: this process becomes the tool, in the right directory.
+
+use crate::ask::Engine;
+use crate::out::{self, Output};
+use crate::quote::command_line;
+use session_roam_core::api::{ApiError, Request, Resume};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Output, ApiError> {
+    let answer = engine.ask(&Request::Resume { session })?;
+    let resume: Resume = answer.as_type()?;
+    if print {
+        resume.notes.iter().for_each(|note| out::note(note));
+        return answer.show(|resume: Resume| format!("{}\n", command_line(&resume)));
+    }
+    if !resume.cwd.is_dir() {
+        let message = format!("{} is not there any more.", resume.cwd.display());
+        return Err(ApiError::new("no_place", message, "Say where the project is now: `roam projects map KEY DIR`."));
+    }
+    let program = program(&resume)?;
+    resume.notes.iter().for_each(|note| out::note(note));
+    become_tool(command(&program, &resume), &program)
+}
+
+fn command(program: &Path, resume: &Resume) -> Command {
+    let mut command = Command::new(program);
+    command.args(resume.argv.iter().skip(1)).current_dir(&resume.cwd);
+    for name in &resume.unset {
+        command.env_remove(name);
+    }
+    command.envs(&resume.env);
+    command
+}
+
+#[cfg(unix)]
+fn become_tool(mut command: Command, program: &Path) -> Result<Output, ApiError> {
+    use std::os::unix::process::CommandExt;
+    Err(cannot_start(program, &command.exec()))
+}
+
+/// Windows cannot replace a process: the tool runs below us, and its exit code becomes ours.
+#[cfg(not(unix))]
+fn become_tool(mut command: Command, program: &Path) -> Result<Output, ApiError> {
+    // Ctrl-C is for the tool; without this it would end us and leave the tool behind.
+    let ctrl_c = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, ctrl_c);
+    let status = command.status().map_err(|error| cannot_start(program, &error))?;
+    std::process::exit(status.code().unwrap_or(1));
+}
+
+fn cannot_start(program: &Path, error: &std::io::Error) -> ApiError {
+    let message = format!("Could not start {}: {error}.", program.display());
+    ApiError::new("tool_not_started", message, "`roam resume SESSION --print` shows the command.")
+}
+
+fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
+    let name = resume.argv.first().map(String::as_str).unwrap_or_default();
+    let path = resume.env.get("PATH").map(Into::into).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+    let endings = std::env::var("PATHEXT").unwrap_or_default();
+    find_program(name, &path, endings.split(';').filter(|_| cfg!(windows))).ok_or_else(|| {
+        let message = format!("{name} is not installed here, or not on PATH.");
+        ApiError::new("tool_not_found", message, format!("Install it, or open a shell that finds it: `{name} --version` must work."))
+    })
+}
+
+/// Looks a program up on PATH. On Windows with the endings of PATHEXT, because tools installed by npm are `.cmd`
+/// files, which starting by the bare name does not find.
+fn find_program<'a>(name: &str, path: &OsStr, endings: impl Iterator<Item = &'a str> + Clone) -> Option<PathBuf> {
+    if name.is_empty() {
+        return None;
+    }
+    let dirs: Vec<PathBuf> = match Path::new(name).components().count() {
+        1 => std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect(),
+        _ => vec![PathBuf::new()],
+    };
+    let names: Vec<String> = endings.map(|ending| format!("{name}{ending}")).chain([name.to_owned()]).collect();
+    dirs.iter().flat_map(|dir| names.iter().map(|name| dir.join(name))).find(|file| is_program(file))
+}
+
+#[cfg(unix)]
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(file: &Path) -> bool {
+    file.is_file() && file.extension().is_some()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_on_an_absolute_path_only_and_must_be_executable() {
+        let path = OsStr::new("bin:/nowhere:/bin:/usr/bin");
+        let found = find_program("sh", path, std::iter::empty()).expect("sh");
+        assert!(found.is_absolute() && found.ends_with("sh"));
+        assert_eq!(find_program("passwd", OsStr::new("/etc"), std::iter::empty()), None);
+        assert_eq!(find_program("no-such-tool", path, std::iter::empty()), None);
+        assert_eq!(find_program("", path, std::iter::empty()), None);
+        assert_eq!(find_program("/bin/sh", OsStr::new(""), std::iter::empty()), Some("/bin/sh".into()));
+    }
+}

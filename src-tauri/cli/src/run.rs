@@ -1,0 +1,190 @@
+//! `roam run`: the engine in the foreground, until it is told to stop.
+
+use crate::host;
+use crate::out::{self, Output};
+use crate::render::plural;
+use crate::render::size;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use session_roam_core::api::socket::Client;
+use session_roam_core::api::{ApiError, Request, Status};
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Two of these within that time mean "now".
+const IMPATIENCE: Duration = Duration::from_secs(5);
+/// How often the first import's progress is looked at, and how often it is said where there is no terminal.
+const LOOK: Duration = Duration::from_millis(200);
+const SAY: Duration = Duration::from_secs(10);
+/// An import that has not begun by then is not needed.
+const NO_IMPORT: Duration = Duration::from_secs(15);
+
+pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
+    let host = host::start(home)?;
+    let mut stops = Stops::default();
+    let stop_handle = host.stop_handle();
+    on_signals(move || stops.next(Instant::now(), || stop_handle.stop()))
+        .map_err(|error| ApiError::new("signals", format!("Could not listen for Ctrl-C: {error}."), "This is a fault; please report it."))?;
+    if as_json {
+        out::print(&Output::Raw(format!("{}\n", json!({ "engine": "running", "home": home })).into_bytes()), true)?;
+    }
+    if !as_json {
+        let home = home.to_owned();
+        // Watching is for the eyes only: it ends with the process, whatever it is at.
+        std::thread::spawn(move || watch(&home, std::io::stderr().is_terminal().then(bar), out::note));
+    }
+    host.wait()?;
+    if !as_json {
+        out::note("Stopped. Everything is in its place.");
+    }
+    Ok(Output::Nothing)
+}
+
+/// What a signal means, by when the one before it came.
+#[derive(Default)]
+struct Stops {
+    last: Option<Instant>,
+}
+
+impl Stops {
+    fn next(&mut self, now: Instant, stop: impl FnOnce()) {
+        if self.is_impatient(now) {
+            // 128 + SIGINT, as a shell has it.
+            std::process::exit(130);
+        }
+        out::note("Stopping; what was begun is finished first. Ctrl-C again stops at once.");
+        stop();
+    }
+
+    fn is_impatient(&mut self, now: Instant) -> bool {
+        self.last.replace(now).is_some_and(|last| now.duration_since(last) < IMPATIENCE)
+    }
+}
+
+#[cfg(unix)]
+fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    std::thread::Builder::new().name("roam-signals".into()).spawn(move || signals.forever().for_each(|_| act()))?;
+    Ok(())
+}
+
+/// Whoever started us chose not to be disturbed, as `nohup` does with SIGHUP.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action nothing is changed; `now` is ours and is written before it is read.
+    unsafe { libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0 && now.assume_init().sa_sigaction == libc::SIG_IGN }
+}
+
+/// Windows has no way to wait for Ctrl-C in signal-hook, only a flag.
+#[cfg(not(unix))]
+fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let came = std::sync::Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, came.clone())?;
+    signal_hook::flag::register(SIGTERM, came.clone())?;
+    std::thread::Builder::new().name("roam-signals".into()).spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_millis(200));
+            if came.swap(false, Ordering::SeqCst) {
+                act();
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Says that it runs, then how far the first import is: a bar on a terminal, a line now and then elsewhere.
+fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
+    let Ok(mut client) = Client::connect(home) else { return };
+    let mut look = || client.ask(&Request::Status).ok().and_then(|answer| serde_json::from_value::<Status>(answer).ok());
+    let Some(first) = look() else { return };
+    say(&format!("session-roam runs on {}. Ctrl-C stops it; `roam status` in another terminal says more.", first.device));
+    let mut last_said = None::<Instant>;
+    let (start, mut begun) = (Instant::now(), false);
+    while let Some(status) = look().filter(|_| begun || start.elapsed() < NO_IMPORT) {
+        let moving = &status.moving;
+        let importing = status.engine == "importing" || moving.import_done < moving.import_total;
+        if begun && !importing {
+            if let Some(bar) = &bar {
+                bar.finish_and_clear();
+            }
+            return say(&format!("Took in {} ({}).", plural(moving.import_total, "session"), size(moving.import_bytes)));
+        }
+        begun |= importing;
+        match &bar {
+            Some(bar) if begun => show_on(bar, &status),
+            None if begun && last_said.is_none_or(|said| SAY <= said.elapsed()) => {
+                last_said = Some(Instant::now());
+                say(&crate::render::status::importing(moving));
+            }
+            _ => {}
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("Taking in your sessions  {bar:30}  {pos} of {len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(0).with_style(style);
+    bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    bar
+}
+
+fn show_on(bar: &ProgressBar, status: &Status) {
+    if bar.length() == Some(0) {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+    }
+    bar.set_length(status.moving.import_total);
+    bar.set_message(size(status.moving.import_bytes));
+    bar.set_position(status.moving.import_done);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_second_signal_soon_after_the_first_ends_at_once() {
+        let (mut stops, start) = (Stops::default(), Instant::now());
+        assert!(!stops.is_impatient(start));
+        assert!(!stops.is_impatient(start + Duration::from_secs(6)));
+        assert!(stops.is_impatient(start + Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn the_first_import_is_said_in_lines_where_there_is_no_terminal() {
+        let home = tempfile::tempdir().expect("home");
+        let looks = std::sync::atomic::AtomicU64::new(0);
+        let handler = move |_| {
+            let done = looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst).min(3) * 355;
+            let mut status = Status { engine: "running".into(), device: "desk".into(), ..Status::default() };
+            status.moving.import_total = 1065;
+            (status.moving.import_done, status.moving.import_bytes) = (done, done * 510_000);
+            Ok(serde_json::to_value(status).expect("a status"))
+        };
+        let _server = session_roam_core::api::socket::serve(home.path(), std::sync::Arc::new(handler)).expect("serve");
+        let mut said = Vec::new();
+        watch(home.path(), None, |line| said.push(line.to_owned()));
+        assert_eq!(said[1..], ["Taking in your sessions: 355 of 1,065 (181 MB).", "Took in 1,065 sessions (543 MB)."]);
+        assert!(said[0].starts_with("session-roam runs on desk."));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_signal_acts_unless_it_was_ignored_from_the_start() {
+        use signal_hook::consts::{SIGHUP, SIGTERM};
+        // SAFETY: this test program needs no SIGHUP.
+        unsafe { libc::signal(SIGHUP, libc::SIG_IGN) };
+        let (tx, rx) = std::sync::mpsc::channel();
+        on_signals(move || tx.send(()).expect("heard")).expect("signals");
+        signal_hook::low_level::raise(SIGHUP).expect("raise");
+        assert!(rx.recv_timeout(Duration::from_millis(100)).is_err());
+        signal_hook::low_level::raise(SIGTERM).expect("raise");
+        rx.recv_timeout(Duration::from_secs(10)).expect("the signal");
+    }
+}

@@ -1,0 +1,45 @@
+//! Times as people say them.
+
+use session_roam_core::session::Millis;
+
+/// How long ago `at` (RFC 3339) was; an old time is its date. What is no time stays as it is.
+pub fn ago(at: &str, now: Millis) -> String {
+    let Some(then) = Millis::parse(at) else { return at.to_owned() };
+    let seconds = (now.0 - then.0) / 1000;
+    match seconds {
+        ..2 => "just now".into(),
+        2..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        86_400..172_800 => "1 day ago".into(),
+        172_800..2_592_000 => format!("{} days ago", seconds / 86_400),
+        _ => then.rfc3339()[..10].to_owned(),
+    }
+}
+
+pub fn now() -> Millis {
+    Millis::from_system(std::time::SystemTime::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_age_has_its_unit() {
+        let now = Millis::parse("2026-11-23T12:00:00Z").expect("a time");
+        for (at, said) in [
+            ("2026-11-23T12:00:30Z", "just now"),
+            ("2026-11-23T11:59:48Z", "12 s ago"),
+            ("2026-11-23T11:59:00Z", "1 min ago"),
+            ("2026-11-23T11:00:01Z", "59 min ago"),
+            ("2026-11-22T12:00:01Z", "23 h ago"),
+            ("2026-11-22T11:00:00Z", "1 day ago"),
+            ("2026-11-20T11:00:00+02:00", "3 days ago"),
+            ("2025-01-02T03:04:05Z", "2025-01-02"),
+            ("soon", "soon"),
+        ] {
+            assert_eq!(ago(at, now), said);
+        }
+    }
+}

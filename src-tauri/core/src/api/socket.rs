@@ -1,0 +1,466 @@
+//! The control socket: one JSON request a line, one JSON answer a line, `{"ok":…}` or `{"err":…}`.
+//!
+//! On Unix a socket file `<home>/roam.sock` (0600, in a directory of the user's alone); where that path is too long
+//! for the system, `<home>/roam.sock` is a symbolic link to a short one. On Windows a named pipe that only its owner
+//! may open. Knows nothing of what the requests mean, and does not keep two engines apart: the home's lock does.
+
+use super::{ApiError, Request};
+use interprocess::local_socket::{Listener, ListenerOptions, Stream, prelude::*};
+use serde_json::{Value, json};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Longest request line. The longest honest one is a pairing code or a path.
+const MAX_REQUEST: u64 = 1024 * 1024;
+/// Connections at once. The tray, a few terminals and a script need less than ten.
+const MAX_CONNECTIONS: usize = 64;
+/// How long [`Server::stop`] waits for answers that are being written.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// What answers requests; called from many threads at once.
+pub type Handler = Arc<dyn Fn(Request) -> Result<Value, ApiError> + Send + Sync>;
+
+/// The listening end. Dropping it stops it.
+pub struct Server {
+    shared: Arc<Shared>,
+    home: std::path::PathBuf,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    handler: Handler,
+    stopping: AtomicBool,
+    connections: AtomicUsize,
+    /// Requests taken whose answer is not written yet.
+    answering: AtomicUsize,
+}
+
+/// Listens on the socket of `home`, which must exist. The socket file of an engine that died is replaced; one that
+/// is still answered for is left alone and the error is `AddrInUse`.
+pub fn serve(home: &Path, handler: Handler) -> io::Result<Server> {
+    let listener = place::listen(home)?;
+    let shared = Arc::new(Shared {
+        handler,
+        stopping: AtomicBool::new(false),
+        connections: AtomicUsize::new(0),
+        answering: AtomicUsize::new(0),
+    });
+    let accepting = std::thread::Builder::new().name("roam-socket".into()).spawn({
+        let shared = shared.clone();
+        move || accept(&listener, &shared)
+    })?;
+    Ok(Server { shared, home: home.to_owned(), accepting: Mutex::new(Some(accepting)) })
+}
+
+impl Server {
+    /// Takes no more requests, lets answers under way be written (2 s at most) and removes the socket file. The
+    /// second call does nothing. Not to be called from a handler, which would wait for itself.
+    pub fn stop(&self) {
+        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(accepting) = accepting else { return };
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        // `accept` has no time limit; a connection of our own wakes it. Without one the thread cannot end.
+        if place::connect(&self.home).is_ok() {
+            let _ = accepting.join();
+        }
+        place::clear(&self.home);
+        let until = Instant::now() + LAST_ANSWERS;
+        while 0 < self.shared.answering.load(Ordering::SeqCst) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn accept(listener: &Listener, shared: &Arc<Shared>) {
+    while !shared.stopping.load(Ordering::SeqCst) {
+        match listener.accept() {
+            Ok(_) if shared.stopping.load(Ordering::SeqCst) => return,
+            Ok(stream) => take(stream, shared),
+            // Out of file descriptors, mostly: others give some back, and spinning would not help.
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn take(stream: Stream, shared: &Arc<Shared>) {
+    if MAX_CONNECTIONS <= shared.connections.fetch_add(1, Ordering::SeqCst) {
+        shared.connections.fetch_sub(1, Ordering::SeqCst);
+        let busy = ApiError::new("busy", "Too many programs talk to the engine at once.", "Try again in a moment.");
+        let _ = answer(&mut &stream, &Err(busy));
+        return;
+    }
+    let thread = std::thread::Builder::new().name("roam-request".into());
+    let started = thread.spawn({
+        let shared = shared.clone();
+        move || {
+            // A connection that breaks is the other side's own affair: it sees the broken end.
+            let _ = converse(&stream, &shared);
+            shared.connections.fetch_sub(1, Ordering::SeqCst);
+        }
+    });
+    if started.is_err() {
+        shared.connections.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Answers line after line until the other side hangs up. A line without its end is not a request.
+fn converse(stream: &Stream, shared: &Shared) -> io::Result<()> {
+    let mut lines = BufReader::new(stream);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        (&mut lines).take(MAX_REQUEST + 1).read_until(b'\n', &mut line)?;
+        if MAX_REQUEST < line.len() as u64 {
+            let hint = format!("A request has at most {MAX_REQUEST} bytes.");
+            return answer(&mut &*stream, &Err(ApiError::new("bad_request", "The request is too long.", hint)));
+        }
+        if !line.ends_with(b"\n") {
+            return Ok(());
+        }
+        if shared.stopping.load(Ordering::SeqCst) {
+            return answer(&mut &*stream, &Err(not_running()));
+        }
+        shared.answering.fetch_add(1, Ordering::SeqCst);
+        let answered = answer(&mut &*stream, &respond(&line, shared));
+        shared.answering.fetch_sub(1, Ordering::SeqCst);
+        answered?;
+    }
+}
+
+fn respond(line: &[u8], shared: &Shared) -> Result<Value, ApiError> {
+    let request = serde_json::from_slice(line).map_err(|error| {
+        ApiError::new("bad_request", format!("The engine does not know this request: {error}."), "Are `roam` and the engine of the same version?")
+    })?;
+    // A panic would leave the caller waiting for a line that never comes.
+    std::panic::catch_unwind(AssertUnwindSafe(|| (shared.handler)(request))).unwrap_or_else(|_| {
+        Err(ApiError::new("internal", "The engine failed on this request.", "What it printed tells where; please report it."))
+    })
+}
+
+fn answer(out: &mut impl Write, answer: &Result<Value, ApiError>) -> io::Result<()> {
+    let mut line = serde_json::to_vec(&match answer {
+        Ok(value) => json!({ "ok": value }),
+        Err(error) => json!({ "err": error }),
+    })?;
+    line.push(b'\n');
+    out.write_all(&line)
+}
+
+/// A connection to the engine of a home, for one request after the other.
+pub struct Client {
+    stream: BufReader<Stream>,
+}
+
+impl Client {
+    /// `engine_not_running` when nobody answers.
+    pub fn connect(home: &Path) -> Result<Self, ApiError> {
+        let stream = place::connect(home).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => not_running(),
+            _ => ApiError::new(
+                "engine_unreachable",
+                format!("Could not talk to the engine of {}: {error}.", home.display()),
+                "The engine of a home answers the user who started it only.",
+            ),
+        })?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Sends a request and waits for its answer, as long as that takes.
+    pub fn ask(&mut self, request: &Request) -> Result<Value, ApiError> {
+        let mut line = serde_json::to_vec(request).map_err(|error| broken(&error))?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(|error| broken(&error))?;
+        line.clear();
+        self.stream.read_until(b'\n', &mut line).map_err(|error| broken(&error))?;
+        if line.is_empty() {
+            return Err(broken(&"it hung up"));
+        }
+        match serde_json::from_slice(&line).map_err(|error| broken(&error))? {
+            Answer::Ok(value) => Ok(value),
+            Answer::Err(error) => Err(error),
+        }
+    }
+}
+
+/// Asks the engine of `home` one thing.
+pub fn call(home: &Path, request: &Request) -> Result<Value, ApiError> {
+    Client::connect(home)?.ask(request)
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Ok(Value),
+    Err(ApiError),
+}
+
+fn not_running() -> ApiError {
+    ApiError::new("engine_not_running", "session-roam is not running on this device.", "Start it with `roam run`, or open the tray app.")
+}
+
+fn broken(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::new("engine_gone", format!("The engine ended before it answered: {error}."), "`roam status` says whether it runs.")
+}
+
+/// Unix: a socket file.
+#[cfg(unix)]
+mod place {
+    use super::*;
+    use interprocess::local_socket::GenericFilePath;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    use std::path::PathBuf;
+
+    /// `sun_path` holds 104 bytes on macOS and the BSDs, 108 on Linux, with the final NUL.
+    const LONGEST: usize = 100;
+
+    pub fn listen(home: &Path) -> io::Result<Listener> {
+        let entry = home.join("roam.sock");
+        fs::set_permissions(home, fs::Permissions::from_mode(0o700))?;
+        if connect(home).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("an engine answers at {}", entry.display())));
+        }
+        clear(home);
+        let socket = if entry.as_os_str().as_bytes().len() <= LONGEST { entry.clone() } else { short(home)? };
+        if socket != entry {
+            let _ = fs::remove_file(&socket);
+            std::os::unix::fs::symlink(&socket, &entry)?;
+        }
+        let name = socket.as_path().to_fs_name::<GenericFilePath>()?;
+        let listener = ListenerOptions::new().name(name).reclaim_name(false).create_sync()?;
+        // Between the two calls the directory, which is the user's alone, keeps others out.
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    }
+
+    pub fn connect(home: &Path) -> io::Result<Stream> {
+        let entry = home.join("roam.sock");
+        let socket = match fs::read_link(&entry) {
+            Ok(target) => {
+                // Shared directories are swept; somebody else may have put a socket where ours was.
+                check_private(target.parent().unwrap_or(Path::new("/")))?;
+                target
+            }
+            Err(_) if entry.as_os_str().as_bytes().len() <= LONGEST => entry,
+            Err(_) => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Stream::connect(socket.as_path().to_fs_name::<GenericFilePath>()?)
+    }
+
+    /// Removes the socket file and what it may be a link to.
+    pub fn clear(home: &Path) {
+        let entry = home.join("roam.sock");
+        if let Ok(target) = fs::read_link(&entry)
+            && target.parent().is_some_and(|dir| check_private(dir).is_ok())
+        {
+            let _ = fs::remove_file(target);
+        }
+        let _ = fs::remove_file(entry);
+    }
+
+    /// A short path for the socket of `home`, in a directory of the user's alone.
+    fn short(home: &Path) -> io::Result<PathBuf> {
+        let whole = fs::canonicalize(home)?;
+        let mut hash = crate::session::ids::name_hash("socket", &whole.to_string_lossy());
+        hash.truncate(16);
+        let base = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|dir| dir.is_absolute() && dir.is_dir() && dir.as_os_str().as_bytes().len() <= 60)
+            .unwrap_or_else(std::env::temp_dir);
+        // SAFETY: `geteuid` takes nothing, changes nothing and cannot fail.
+        let dir = base.join(format!("session-roam-{}", unsafe { libc::geteuid() }));
+        match fs::DirBuilder::new().mode(0o700).create(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => check_private(&dir)?,
+        }
+        Ok(dir.join(format!("{hash}.sock")))
+    }
+
+    fn check_private(dir: &Path) -> io::Result<()> {
+        let facts = fs::symlink_metadata(dir)?;
+        // SAFETY: as above.
+        if facts.is_dir() && facts.uid() == unsafe { libc::geteuid() } && facts.mode() & 0o077 == 0 {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} is not this user's alone", dir.display())))
+    }
+}
+
+/// Windows: a named pipe, which vanishes with its process.
+#[cfg(windows)]
+mod place {
+    use super::*;
+    use interprocess::local_socket::{GenericNamespaced, Name};
+    use interprocess::os::windows::local_socket::ListenerOptionsExt;
+    use interprocess::os::windows::security_descriptor::SecurityDescriptor;
+
+    /// Full access for the pipe's owner and nobody else; `P` keeps inherited rights out. Without it everyone may
+    /// read a named pipe ("Named Pipe Security and Access Rights", Windows documentation).
+    const OWNER_ONLY: &str = "D:P(A;;GA;;;OW)";
+
+    pub fn listen(home: &Path) -> io::Result<Listener> {
+        let descriptor = widestring::U16CString::from_str(OWNER_ONLY).map_err(io::Error::other)?;
+        ListenerOptions::new()
+            .name(name(home)?)
+            .security_descriptor(SecurityDescriptor::deserialize(&descriptor)?)
+            .create_sync()
+    }
+
+    pub fn connect(home: &Path) -> io::Result<Stream> {
+        Stream::connect(name(home)?)
+    }
+
+    pub fn clear(_home: &Path) {}
+
+    fn name(home: &Path) -> io::Result<Name<'static>> {
+        let whole = std::fs::canonicalize(home)?;
+        let hash = crate::session::ids::name_hash("socket", &whole.to_string_lossy());
+        format!("session-roam-{hash}").to_ns_name::<GenericNamespaced>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echo() -> Handler {
+        Arc::new(|request| match request {
+            Request::Show { session } if session == "panic" => panic!("asked to"),
+            Request::Show { session } => Err(ApiError::new("unknown_session", session, "Look at `roam sessions`.")),
+            other => Ok(serde_json::to_value(other).expect("a request")),
+        })
+    }
+
+    #[test]
+    fn several_requests_travel_over_one_connection() {
+        let home = tempfile::tempdir().expect("home");
+        let server = serve(home.path(), echo()).expect("serve");
+        let mut client = Client::connect(home.path()).expect("connect");
+        assert_eq!(client.ask(&Request::Status).expect("answer"), json!({"cmd": "status"}));
+        let error = client.ask(&Request::Show { session: "x\ny".into() }).expect_err("an error");
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("unknown_session", "x\ny"));
+        assert_eq!(client.ask(&Request::Plan).expect("answer"), json!({"cmd": "plan"}));
+        server.stop();
+    }
+
+    #[test]
+    fn nobody_there_is_said_so_before_and_after() {
+        let home = tempfile::tempdir().expect("home");
+        let code = || call(home.path(), &Request::Status).expect_err("nobody").code;
+        assert_eq!(code(), "engine_not_running");
+        let server = serve(home.path(), echo()).expect("serve");
+        call(home.path(), &Request::Status).expect("answer");
+        server.stop();
+        server.stop();
+        assert_eq!(code(), "engine_not_running");
+        assert_eq!(call(&home.path().join("none"), &Request::Status).expect_err("no home").code, "engine_not_running");
+    }
+
+    #[test]
+    fn a_panicking_handler_answers_and_the_next_request_is_served() {
+        let home = tempfile::tempdir().expect("home");
+        let _server = serve(home.path(), echo()).expect("serve");
+        let mut client = Client::connect(home.path()).expect("connect");
+        assert_eq!(client.ask(&Request::Show { session: "panic".into() }).expect_err("panic").code, "internal");
+        client.ask(&Request::Status).expect("answer");
+    }
+
+    #[test]
+    fn a_second_engine_is_refused_and_the_first_goes_on() {
+        let home = tempfile::tempdir().expect("home");
+        let _server = serve(home.path(), echo()).expect("serve");
+        let second = serve(home.path(), echo()).err().expect("refused");
+        #[cfg(unix)]
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+        let _ = second;
+        call(home.path(), &Request::Status).expect("answer");
+    }
+
+    #[cfg(unix)]
+    mod unix {
+        use super::*;
+        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::net::{UnixListener, UnixStream};
+
+        fn raw(home: &Path, bytes: &[u8]) -> String {
+            let mut stream = UnixStream::connect(home.join("roam.sock")).expect("connect");
+            // The server may hang up before it has read all of it.
+            let _ = stream.write_all(bytes);
+            let mut line = String::new();
+            let _ = BufReader::new(stream).read_line(&mut line);
+            line
+        }
+
+        #[test]
+        fn a_line_of_nonsense_or_a_huge_one_gets_an_answer() {
+            let home = tempfile::tempdir().expect("home");
+            let _server = serve(home.path(), echo()).expect("serve");
+            for bytes in [&b"hello\n"[..], b"{\"cmd\":\"fly\"}\n", b"\xff\n"] {
+                assert!(raw(home.path(), bytes).contains("\"bad_request\""));
+            }
+            assert!(raw(home.path(), &vec![b' '; MAX_REQUEST as usize + 1]).contains("too long"));
+            call(home.path(), &Request::Status).expect("answer");
+        }
+
+        #[test]
+        fn the_socket_is_the_users_alone_and_goes_with_the_engine() {
+            let home = tempfile::tempdir().expect("home");
+            let server = serve(home.path(), echo()).expect("serve");
+            let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+            assert_eq!(mode(&home.path().join("roam.sock")), 0o600);
+            assert_eq!(mode(home.path()), 0o700);
+            drop(server);
+            assert!(!home.path().join("roam.sock").exists());
+        }
+
+        #[test]
+        fn the_socket_of_a_dead_engine_is_replaced() {
+            let home = tempfile::tempdir().expect("home");
+            // std leaves the file behind, as a killed engine does.
+            drop(UnixListener::bind(home.path().join("roam.sock")).expect("bind"));
+            assert_eq!(call(home.path(), &Request::Status).expect_err("dead").code, "engine_not_running");
+            let _server = serve(home.path(), echo()).expect("serve");
+            call(home.path(), &Request::Status).expect("answer");
+        }
+
+        #[test]
+        fn a_home_with_a_long_path_works_too() {
+            let root = tempfile::tempdir().expect("root");
+            let home = root.path().join("a-rather-long-name".repeat(8));
+            std::fs::create_dir(&home).expect("home");
+            let server = serve(&home, echo()).expect("serve");
+            let target = std::fs::read_link(home.join("roam.sock")).expect("a link");
+            call(&home, &Request::Status).expect("answer");
+            server.stop();
+            assert!(!target.exists() && std::fs::symlink_metadata(home.join("roam.sock")).is_err());
+        }
+
+        #[test]
+        fn more_connections_than_the_bound_are_told_and_places_come_back() {
+            let home = tempfile::tempdir().expect("home");
+            let _server = serve(home.path(), echo()).expect("serve");
+            let mut held: Vec<_> = (0..MAX_CONNECTIONS).map(|_| Client::connect(home.path()).expect("connect")).collect();
+            for client in &mut held {
+                client.ask(&Request::Status).expect("answer");
+            }
+            assert_eq!(raw(home.path(), b"").trim().parse::<Value>().expect("json")["err"]["code"], "busy");
+            drop(held);
+            let until = Instant::now() + Duration::from_secs(10);
+            while call(home.path(), &Request::Status).is_err() {
+                assert!(Instant::now() < until, "the places never came back");
+            }
+        }
+    }
+}
