@@ -192,7 +192,7 @@ impl Session {
     fn record(&mut self, line: &mut String, vocabulary: &Vocabulary) {
         let size = (740.0 * (1.2125 * self.dice.gauss()).exp()) as usize;
         let size = if self.dice.below(20_000) == 0 { 400_000 + self.dice.below(280_000) as usize } else { size };
-        let content = size.saturating_sub(520).clamp(24, 690_000);
+        let content = size.saturating_sub(680).clamp(24, 690_000);
         match self.dice.below(100) {
             0..6 => return self.metadata(line, vocabulary),
             6..14 => self.prompt(line, content, vocabulary),

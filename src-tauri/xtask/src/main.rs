@@ -22,6 +22,7 @@ The repository's own commands.
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
                              measure what was promised; --write puts the table into docs/benchmarks.md
+  cargo xtask bench baseline plain Syncthing alone
   cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]
                              a made-up store of sessions below DIR as the home directory
   cargo xtask tidy           the rules of the repository
@@ -46,6 +47,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["test"] => suite::run(suite::Extent::Everything),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
         ["demo"] => demo::run(),
+        ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),
         ["corpus", rest @ ..] => corpus::run(rest),
         ["tidy"] => tidy::run(),

@@ -65,8 +65,6 @@ const OLDEST_NODE: u32 = 20;
 pub struct ForTests {
     /// A second, newer Syncthing.
     pub newer_syncthing: Option<PathBuf>,
-    /// The directory with `node_modules/` that holds the real tools.
-    pub clients: Option<PathBuf>,
     /// What could not be had, in words: it is printed once more at the end.
     pub missing: Vec<String>,
 }
@@ -90,8 +88,7 @@ pub fn to_test() -> Result<ForTests> {
         Ok(binary) => ready.newer_syncthing = Some(binary),
         Err(error) => ready.missing.push(format!("the pass with Syncthing 1.29: {error:#}")),
     }
-    ready.clients = clients()?;
-    if ready.clients.is_none() {
+    if !clients()? {
         ready.missing.push("the tests with real tools: tests/real/package.json is not there".into());
     }
     for missing in &ready.missing {
@@ -243,15 +240,16 @@ fn mirror_in(sources: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The real tools, as tests/real/package-lock.json pins them.
-fn clients() -> Result<Option<PathBuf>> {
+/// The real tools, as tests/real/package-lock.json pins them, into `real-clients` beside the build, where their tests
+/// look for them. False when the repository pins none.
+fn clients() -> Result<bool> {
     let wanted = proc::root().join("tests/real");
-    let Ok(lock) = fs::read(wanted.join("package-lock.json")) else { return Ok(None) };
+    let Ok(lock) = fs::read(wanted.join("package-lock.json")) else { return Ok(false) };
     check_node()?;
     let dir = proc::target_dir()?.join("real-clients");
     let installed = dir.join("installed.json");
     if fs::read(&installed).is_ok_and(|text| text == lock) {
-        return Ok(Some(dir));
+        return Ok(true);
     }
     println!("Installing the real tools into {}", dir.display());
     fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
@@ -266,7 +264,7 @@ fn clients() -> Result<Option<PathBuf>> {
         command
     })?;
     fs::write(&installed, lock).with_context(|| format!("could not write {}", installed.display()))?; // last: a half install is done again
-    Ok(Some(dir))
+    Ok(true)
 }
 
 fn check_node() -> Result<()> {

@@ -27,14 +27,14 @@ pub fn run(extent: Extent) -> Result<()> {
         proc::run(proc::cargo().args(words))
     });
     report.section("Rules of the repository", tidy::run);
-    // The tests start `roam` itself; cargo builds a package's programs only for that package's own tests.
-    report.section("Build", || proc::run(proc::cargo().args(["build", "--locked", "--package", "session-roam-cli"])));
-    report.section("Tests", || proc::run(real(&mut tests(), extent, &ready)));
+    // Programs and tests at once, as the tests themselves ask for them: nothing is built twice for other features.
+    report.section("Build", || proc::run(proc::cargo().args(["build", "--locked", "--workspace", "--all-targets"])));
+    report.section("Tests", || proc::run(real(&mut tests(), extent)));
     if let Some(binary) = &ready.newer_syncthing {
         report.section("Tests that drive Syncthing, again with 1.29", || {
             let mut command = tests();
             command.args(syncthing_targets()?).env("SESSION_ROAM_TEST_SYNCTHING", binary);
-            proc::run(real(&mut command, extent, &ready))
+            proc::run(real(&mut command, extent))
         });
     }
     report.close(&ready.missing)
@@ -46,14 +46,12 @@ fn tests() -> Command {
     command
 }
 
-fn real<'a>(command: &'a mut Command, extent: Extent, ready: &ForTests) -> &'a mut Command {
+/// With the tests switched on that use real Syncthings and real tools.
+fn real(command: &mut Command, extent: Extent) -> &mut Command {
     if extent == Extent::Everything && cfg!(target_os = "linux") {
         command.env("SESSION_ROAM_REAL", "1");
     }
-    match &ready.clients {
-        Some(dir) => command.env("SESSION_ROAM_REAL_CLIENTS", dir),
-        None => command,
-    }
+    command
 }
 
 /// `--test NAME` for every test target whose name begins with `syncthing`.

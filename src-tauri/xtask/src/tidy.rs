@@ -16,8 +16,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("projects", &["session", "merge"]),
     ("vault", &["session", "merge"]),
     ("state", &["session", "merge"]),
-    ("watch", &["session"]),
-    ("settings", &["tools"]), // tools of the user's own are defined in config.toml
+    ("watch", &["session", "tools"]), // what it watches is a tool's `Root`
+    ("settings", &["tools"]),         // tools of the user's own are defined in config.toml
     ("syncthing", &["session", "settings"]),
     ("engine", &["session", "merge", "tools", "projects", "vault", "state", "watch", "syncthing", "settings", "api"]), // of api the types only
     ("api", &["session", "merge", "tools", "projects", "vault", "state", "watch", "syncthing", "settings", "engine"]),

@@ -31,6 +31,12 @@ pub fn describe(place: &Path) -> String {
     format!("Machine: {}.", parts.join(" · "))
 }
 
+/// The kernel's version without what its builder added.
+fn kernel() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    text.trim().split('-').next().unwrap_or_default().to_owned()
+}
+
 fn field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;

@@ -62,6 +62,18 @@ pub fn run(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Plain Syncthing alone: what the ratios are taken against.
+pub fn baseline_alone() -> Result<()> {
+    setup::to_run()?;
+    let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let plain = baseline::measure(place.path(), &Interrupt::watch()?)?;
+    for ((size, _), times) in SIZES.iter().zip(&plain) {
+        println!("{size}: p50 {:.1} s, n = {}", times.percentile(50).as_secs_f64(), times.count());
+    }
+    println!("{}", machine::describe(place.path()));
+    Ok(())
+}
+
 fn parse(args: &[&str]) -> Result<Options> {
     let mut options = Options::default();
     for arg in args {
