@@ -11,7 +11,7 @@ use std::process::Command;
 const LAYERS: &[(&str, &[&str])] = &[
     ("session", &[]),
     ("merge", &["session"]),
-    ("formats", &["session"]),
+    ("formats", &["session", "tools"]), // of tools the contract's types: what a write is
     ("tools", &["session", "merge", "formats"]),
     ("projects", &["session", "merge"]),
     ("vault", &["session", "merge"]),

@@ -14,11 +14,7 @@ pub fn describe(place: &Path) -> String {
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.into()),
         format!("{cores} cores"),
         field("/proc/meminfo", "MemTotal").and_then(|text| gigabytes(&text)).unwrap_or_default(),
-        format!(
-            "{} {}",
-            std::env::consts::OS,
-            fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim()
-        ),
+        format!("{} {}", std::env::consts::OS, kernel()),
         file_system(place),
         said(Command::new("syncthing").arg("--version"), 2),
         format!(
