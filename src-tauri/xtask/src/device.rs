@@ -132,7 +132,10 @@ impl Device {
         match found {
             Ok(Some(found)) => Ok(found),
             Ok(None) => bail!("{}'s engine ended:\n{}", self.name, self.log_tail()),
-            Err(error) => Err(error.context(format!("on {}; its engine says:\n{}", self.name, self.log_tail()))),
+            Err(error) => {
+                interrupt.check()?; // the user's wish is no fault of the engine's
+                Err(error.context(format!("on {}; its engine says:\n{}", self.name, self.log_tail())))
+            }
         }
     }
 
