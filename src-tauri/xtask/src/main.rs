@@ -1,1 +1,62 @@
-fn main(){}
+//! The repository's own commands: `cargo xtask run|test|demo|bench|corpus|tidy|setup`. Knows the product only from
+//! outside, as the binary `roam` with its documented answers.
+
+mod bench;
+mod corpus;
+mod demo;
+mod device;
+mod proc;
+mod run;
+mod setup;
+mod suite;
+mod tidy;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The repository's own commands.
+
+  cargo xtask run [ARGS]     install what is missing, build, start the product (ARGS go to `roam run`)
+  cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
+  cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
+  cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
+                             measure what was promised; --write puts the table into docs/benchmarks.md
+  cargo xtask bench baseline plain Syncthing alone
+  cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]
+                             a made-up store of sessions below DIR as the home directory
+  cargo xtask tidy           the rules of the repository
+  cargo xtask setup [test]   install what is missing to run (or to test), or say what to install
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: &[&str]) -> Result<()> {
+    match args {
+        ["run", rest @ ..] => run::run(rest),
+        ["test"] => suite::run(suite::Extent::Everything),
+        ["test", "--quick"] => suite::run(suite::Extent::Quick),
+        ["demo"] => demo::run(),
+        ["bench", "baseline"] => bench::baseline_alone(),
+        ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),
+        ["corpus", rest @ ..] => corpus::run(rest),
+        ["tidy"] => tidy::run(),
+        ["setup"] => setup::to_run(),
+        ["setup", "test"] => setup::to_test().map(drop),
+        [] | ["help" | "--help" | "-h", ..] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("there is no such command: {}\n\n{HELP}", args.join(" ")),
+    }
+}

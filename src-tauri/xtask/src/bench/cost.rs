@@ -1,0 +1,115 @@
+//! What the engine and its Syncthing cost when nothing happens: CPU time and memory as the kernel counts them.
+
+use super::{Row, Verdict};
+use crate::device::{Device, Interrupt};
+use anyhow::{Context, Result};
+use std::fs;
+use std::time::{Duration, Instant};
+
+const SETTLE: Duration = Duration::from_secs(10);
+const WATCH: Duration = Duration::from_secs(30);
+
+/// `None` where the system has no /proc to read it from.
+pub struct Cost(Option<Measured>);
+
+struct Measured {
+    /// Share of one core, in percent.
+    engine_cpu: f64,
+    child_cpu: f64,
+    engine_pss: u64,
+    child_pss: u64,
+}
+
+pub fn measure(device: &Device, interrupt: &Interrupt) -> Result<Cost> {
+    if !cfg!(target_os = "linux") {
+        return Ok(Cost(None));
+    }
+    println!("idle: {} s of quiet, then {} s watched", SETTLE.as_secs(), WATCH.as_secs());
+    let (engine, child) = device.pids()?;
+    rest(SETTLE, interrupt)?;
+    let before = (ticks(engine)?, ticks(child)?);
+    rest(WATCH, interrupt)?;
+    let share = |from: u64, to: u64| 100.0 * (to - from) as f64 / ticks_per_second() / WATCH.as_secs_f64();
+    Ok(Cost(Some(Measured {
+        engine_cpu: share(before.0, ticks(engine)?),
+        child_cpu: share(before.1, ticks(child)?),
+        engine_pss: pss(engine)?,
+        child_pss: pss(child)?,
+    })))
+}
+
+impl Cost {
+    pub fn rows(&self, when: &str) -> Vec<Row> {
+        let Self(Some(cost)) = self else { return Vec::new() };
+        let both = cost.engine_cpu + cost.child_cpu;
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        vec![
+            Row {
+                promise: format!("idle CPU of one core, {when}, engine and Syncthing"),
+                budget: "< 0.2 %".into(),
+                measured: format!("{both:.2} % (engine {:.2}, Syncthing {:.2})", cost.engine_cpu, cost.child_cpu),
+                beside: String::new(),
+                verdict: Verdict::of(both < 0.2),
+            },
+            Row {
+                promise: format!("memory (PSS) of the engine, {when}"),
+                budget: "< 40 MB".into(),
+                measured: format!("{:.1} MB", megabytes(cost.engine_pss)),
+                beside: format!("its Syncthing {:.1} MB", megabytes(cost.child_pss)),
+                verdict: Verdict::of(cost.engine_pss < 40_000_000),
+            },
+        ]
+    }
+}
+
+fn rest(time: Duration, interrupt: &Interrupt) -> Result<()> {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        interrupt.check()?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// User and system time of a process, in clock ticks.
+fn ticks(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).with_context(|| format!("could not read {path}"))?;
+    ticks_in(&text).with_context(|| format!("{path} has another form"))
+}
+
+/// Fields 14 and 15; the second field, the name, may hold spaces and closing brackets itself.
+fn ticks_in(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+fn pss(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| format!("could not read {path}"))?;
+    let kilobytes =
+        text.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kilobytes.with_context(|| format!("{path} says no Pss"))? * 1024)
+}
+
+#[cfg(unix)]
+fn ticks_per_second() -> f64 {
+    // SAFETY: sysconf(3) takes a number and returns one.
+    (unsafe { libc::sysconf(libc::_SC_CLK_TCK) }) as f64
+}
+
+#[cfg(not(unix))]
+fn ticks_per_second() -> f64 {
+    100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_shift_the_fields() {
+        let stat = "4242 (a) b) S 1 2 3 4 5 6 7 8 9 10 700 41 0 0 20 0 1 0 5 0 0";
+        assert_eq!(ticks_in(stat), Some(741));
+    }
+}

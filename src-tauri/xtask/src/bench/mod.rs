@@ -1,0 +1,233 @@
+//! `cargo xtask bench roam`: measures what was promised and prints it beside the budget, and beside plain Syncthing
+//! measured in the same run. A missed budget is said plainly; nothing here fails because of one.
+
+mod baseline;
+mod cost;
+mod latency;
+mod machine;
+
+use crate::corpus::{self, Size};
+use crate::device::{Device, Interrupt};
+use crate::{proc, run, setup};
+use anyhow::{Context, Result, bail};
+use latency::{SIZES, Times};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A line of the table.
+struct Row {
+    promise: String,
+    budget: String,
+    measured: String,
+    beside: String,
+    verdict: Verdict,
+}
+
+enum Verdict {
+    Kept,
+    Missed,
+    /// No budget, or not measured here.
+    None,
+}
+
+#[derive(Default)]
+struct Options {
+    write: bool,
+    no_corpus: bool,
+    no_latency: bool,
+}
+
+pub fn run(args: &[&str]) -> Result<()> {
+    let options = parse(args)?;
+    setup::to_run()?;
+    let roam = run::build_roam()?;
+    let interrupt = Interrupt::watch()?;
+    let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let mut rows = Vec::new();
+    if !options.no_latency {
+        rows.extend(latency_rows(&roam, place.path(), &interrupt)?);
+    }
+    if !options.no_corpus {
+        rows.extend(corpus_rows(&roam, place.path(), &interrupt)?);
+    }
+    let page = page(&rows, place.path());
+    println!("\n{page}");
+    if options.write {
+        let path = proc::root().join("docs/benchmarks.md");
+        fs::create_dir_all(path.parent().context("docs/ is a directory")?)?;
+        fs::write(&path, &page).with_context(|| format!("could not write {}", path.display()))?;
+        println!("Written to docs/benchmarks.md.");
+    }
+    Ok(())
+}
+
+/// Plain Syncthing alone: what the ratios are taken against.
+pub fn baseline_alone() -> Result<()> {
+    setup::to_run()?;
+    let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let plain = baseline::measure(place.path(), &Interrupt::watch()?)?;
+    for ((size, _), times) in SIZES.iter().zip(&plain) {
+        println!("{size}: p50 {:.1} s, n = {}", times.percentile(50).as_secs_f64(), times.count());
+    }
+    println!("{}", machine::describe(place.path()));
+    Ok(())
+}
+
+fn parse(args: &[&str]) -> Result<Options> {
+    let mut options = Options::default();
+    for arg in args {
+        match *arg {
+            "--write" => options.write = true,
+            "--no-corpus" => options.no_corpus = true,
+            "--no-latency" => options.no_latency = true,
+            _ => bail!("there is no option {arg}"),
+        }
+    }
+    Ok(options)
+}
+
+/// On the disk the build is on: the temporary directory may be memory, which no user's home is.
+fn bench_dir() -> Result<std::path::PathBuf> {
+    let dir = proc::target_dir()?.join("bench");
+    fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
+    Ok(dir)
+}
+
+fn latency_rows(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Row>> {
+    println!("\n== Plain Syncthing with its default watcher");
+    let plain = baseline::measure(&place.join("plain"), interrupt)?;
+    println!("\n== session-roam");
+    let (ours, cost) = latency::measure(roam, &place.join("pair"), interrupt)?;
+    let mut rows: Vec<Row> = SIZES
+        .iter()
+        .zip(ours.iter().zip(&plain))
+        .map(|(size, (ours, plain))| latency_row(size.0, ours, plain))
+        .collect();
+    rows.extend(cost.rows("paired and connected"));
+    Ok(rows)
+}
+
+fn latency_row(size: &str, ours: &Times, plain: &Times) -> Row {
+    let (p50, p95) = (ours.percentile(50), ours.percentile(95));
+    let ratio = plain.percentile(50).as_secs_f64() / p50.as_secs_f64();
+    Row {
+        promise: format!("append on A → bytes in B's tool store, {size} session, n = {}", ours.count()),
+        budget: "p50 < 100 ms, p95 < 300 ms".into(),
+        measured: format!("p50 {} ms, p95 {} ms", p50.as_millis(), p95.as_millis()),
+        beside: format!(
+            "plain Syncthing p50 {:.1} s (n = {}): {ratio:.0} times",
+            plain.percentile(50).as_secs_f64(),
+            plain.count()
+        ),
+        verdict: Verdict::of(p50 < Duration::from_millis(100) && p95 < Duration::from_millis(300)),
+    }
+}
+
+fn corpus_rows(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Row>> {
+    println!("\n== First import");
+    let mut device = Device::prepare(roam, place.join("corpus"), "desk", "code", interrupt)?;
+    let made = corpus::write(&device.home, &Size::default())?;
+    println!("{} sessions, {:.1} MB", made.sessions, made.bytes as f64 / 1e6);
+    let start = Instant::now();
+    device.spawn()?;
+    let wanted = made.sessions as u64;
+    let done = |status: &serde_json::Value| {
+        let moving = &status["moving"];
+        let all = status["sessions"].as_u64().is_some_and(|sessions| wanted <= sessions);
+        (all && moving["import_done"] == moving["import_total"]
+            && moving["queued"] == 0
+            && status["engine"] == "running")
+            .then(Instant::now)
+    };
+    let patience = Duration::from_secs(900);
+    let end =
+        device.wait_as_long_as(patience, Duration::from_millis(50), "the first import is done", &["status"], done)?;
+    let import = end - start;
+    let vault = size_of(&device.roam_home().join("vault"))?;
+    println!("imported in {:.1} s, vault {:.1} MB", import.as_secs_f64(), vault as f64 / 1e6);
+    let share = 100.0 * vault as f64 / made.bytes as f64;
+    let corpus_name = format!("{} sessions, {:.0} MB (generated)", made.sessions, made.bytes as f64 / 1e6);
+    let mut rows = vec![
+        Row {
+            promise: format!("first import of {corpus_name}, from the start of `roam run`"),
+            budget: "< 10 s".into(),
+            measured: format!(
+                "{:.1} s ({:.0} MB/s)",
+                import.as_secs_f64(),
+                made.bytes as f64 / 1e6 / import.as_secs_f64()
+            ),
+            beside: String::new(),
+            verdict: Verdict::of(import < Duration::from_secs(10)),
+        },
+        Row {
+            promise: "vault against the sessions in it".into(),
+            budget: "≤ 25 %".into(),
+            measured: format!("{share:.1} % ({:.1} MB)", vault as f64 / 1e6),
+            beside: String::new(),
+            verdict: Verdict::of(share <= 25.0),
+        },
+    ];
+    rows.push(cycle_row(&mut device)?);
+    rows.extend(cost::measure(&device, interrupt)?.rows("with that corpus"));
+    Ok(rows)
+}
+
+/// The engine says how long its last look at everything took when nothing had changed.
+fn cycle_row(device: &mut Device) -> Result<Row> {
+    let asked = device.wait_as_long_as(
+        Duration::from_secs(180),
+        Duration::from_secs(1),
+        "a look at everything",
+        &["status"],
+        |status| status["cycle_ms"].as_u64().filter(|ms| 0 < *ms),
+    );
+    let (measured, verdict) = match asked {
+        Ok(ms) => (format!("{ms} ms"), Verdict::of(ms < 300)),
+        Err(error) => (format!("not measured: {error}"), Verdict::None),
+    };
+    Ok(Row {
+        promise: "a look at all of it when nothing changed".into(),
+        budget: "< 300 ms".into(),
+        measured,
+        beside: String::new(),
+        verdict,
+    })
+}
+
+fn size_of(dir: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir).with_context(|| format!("could not read {}", dir.display()))? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { size_of(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
+impl Verdict {
+    fn of(kept: bool) -> Self {
+        if kept { Self::Kept } else { Self::Missed }
+    }
+
+    fn words(&self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Missed => "**MISSED**",
+            Self::None => "–",
+        }
+    }
+}
+
+fn page(rows: &[Row], place: &Path) -> String {
+    let mut page = String::from("# Benchmarks\n\nMade by `cargo xtask bench roam --write`; do not edit by hand.\n\n");
+    page += &format!("{}\n\n", machine::describe(place));
+    page += "| what | budget | measured | beside it, in the same run | |\n|---|---|---|---|---|\n";
+    for Row { promise, budget, measured, beside, verdict } in rows {
+        page += &format!("| {promise} | {budget} | {measured} | {beside} | {} |\n", verdict.words());
+    }
+    page += "\nBoth devices run on this one machine and share its cores; files are in the page cache, as they are just after a tool\n\
+             wrote them. Latency is taken from just before the write on A until B's file has its length, looked at each\n\
+             millisecond; afterwards both files are compared byte by byte. Sessions are made up (`cargo xtask corpus`).\n";
+    page
+}

@@ -1,0 +1,122 @@
+//! Running other programs: shown before they run, an error when they fail. Knows nothing of what they do.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The repository's root directory.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("xtask lies two directories below the root").to_path_buf()
+}
+
+/// Cargo itself, the one that started us.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Where cargo builds to: CARGO_TARGET_DIR and the user's own settings are respected.
+pub fn target_dir() -> Result<PathBuf> {
+    let metadata = metadata()?;
+    let dir = metadata["target_directory"].as_str().context("cargo metadata names no target directory")?;
+    Ok(PathBuf::from(dir))
+}
+
+/// `cargo metadata` of the workspace's own members.
+pub fn metadata() -> Result<serde_json::Value> {
+    let text = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    serde_json::from_str(&text).context("cargo metadata is not JSON")
+}
+
+/// Shows the command, runs it with our own terminal; an exit code other than 0 is an error.
+pub fn run(command: &mut Command) -> Result<()> {
+    println!("$ {}", shown(command));
+    let status = command.status().with_context(|| format!("could not start {}", program(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs it twice at most: mirrors and registries answer badly now and then.
+pub fn run_with_retry(mut command: impl FnMut() -> Command) -> Result<()> {
+    match run(&mut command()) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            println!("{error:#}. Once more.");
+            std::thread::sleep(Duration::from_secs(3));
+            run(&mut command())
+        }
+    }
+}
+
+/// What it prints; an exit code other than 0 is an error that holds what it said.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = captured(command)?;
+    if !output.status.success() {
+        bail!("{} ended with {}: {}", shown(command), output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+pub fn captured(command: &mut Command) -> Result<Output> {
+    command.stdin(Stdio::null()).output().with_context(|| format!("could not start {}", program(command)))
+}
+
+/// True when it can be started and ends well.
+pub fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// A program on PATH or where the system's own tools lie, which a plain user's PATH may leave out.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&path).chain(more).map(|dir| dir.join(&name)).find(|file| file.is_file())
+}
+
+/// Asks a child to end in an orderly way, and ends it when it has not within `grace`.
+pub fn stop(child: &mut Child, grace: Duration) {
+    terminate(child);
+    let until = Instant::now() + grace;
+    while Instant::now() < until {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill(); // an error means that it ended meanwhile
+    let _ = child.wait();
+}
+
+#[cfg(unix)]
+fn terminate(child: &mut Child) {
+    if let (Ok(None), Ok(pid)) = (child.try_wait(), libc::pid_t::try_from(child.id())) {
+        // SAFETY: kill(2) touches no memory of ours. The child was not waited for, so its id is still its own.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate(child: &mut Child) {
+    let _ = child.kill(); // no other signal reaches a process without a console of its own
+}
+
+fn program(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+fn shown(command: &Command) -> String {
+    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    std::iter::once(name).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}

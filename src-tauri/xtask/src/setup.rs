@@ -1,0 +1,303 @@
+//! What the repository needs from the system, installed where that can be done (Debian and what is made from it) and
+//! said exactly where it can't. Installs nothing that is there already.
+
+use crate::proc;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Something the system must have.
+struct Need {
+    /// Debian's package.
+    package: &'static str,
+    there: fn() -> bool,
+    why: &'static str,
+    elsewhere: &'static str,
+}
+
+const TO_RUN: &[Need] = &[Need {
+    package: "syncthing",
+    there: || proc::find("syncthing").is_some(),
+    why: "carries the sessions between your devices",
+    elsewhere: "Syncthing 1.19 or newer on PATH (macOS: brew install syncthing; Windows: winget install Syncthing.Syncthing)",
+}];
+
+const TO_TEST: &[Need] = &[
+    Need {
+        package: "git",
+        there: || proc::find("git").is_some(),
+        why: "makes the projects of the tests",
+        elsewhere: "git",
+    },
+    Need {
+        package: "iproute2",
+        there: || proc::find("ip").is_some(),
+        why: "brings up loopback in the tests' own network",
+        elsewhere: "iproute2 (Linux only)",
+    },
+    Need {
+        package: "util-linux",
+        there: || proc::find("unshare").is_some(),
+        why: "gives the tests a network of their own",
+        elsewhere: "util-linux (Linux only)",
+    },
+    Need {
+        package: "ca-certificates",
+        there: || Path::new("/etc/ssl/certs/ca-certificates.crt").exists(),
+        why: "npm checks whom it talks to",
+        elsewhere: "the system's certificates",
+    },
+    Need {
+        package: "debian-archive-keyring",
+        there: || Path::new(KEYRING).exists(),
+        why: "vouches for the second Syncthing that the tests use",
+        elsewhere: "(Debian only)",
+    },
+];
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const OLDEST_NODE: u32 = 20;
+
+/// What the tests of `cargo xtask test` may use beyond the system's own packages.
+#[derive(Debug, Default)]
+pub struct ForTests {
+    /// A second, newer Syncthing.
+    pub newer_syncthing: Option<PathBuf>,
+    /// What could not be had, in words: it is printed once more at the end.
+    pub missing: Vec<String>,
+}
+
+pub fn to_run() -> Result<()> {
+    install(TO_RUN)
+}
+
+/// Everything for `cargo xtask test`. What only adds coverage may be missing; it is said in the answer.
+pub fn to_test() -> Result<ForTests> {
+    if !cfg!(target_os = "linux") {
+        install(TO_RUN)?;
+        return Ok(ForTests {
+            missing: vec!["the tests with real Syncthings and real tools: they need Linux's network namespaces".into()],
+            ..ForTests::default()
+        });
+    }
+    install(&TO_RUN.iter().chain(TO_TEST).collect::<Vec<_>>())?;
+    let mut ready = ForTests::default();
+    match newer_syncthing() {
+        Ok(binary) => ready.newer_syncthing = Some(binary),
+        Err(error) => ready.missing.push(format!("the pass with Syncthing 1.29: {error:#}")),
+    }
+    if !clients()? {
+        ready.missing.push("the tests with real tools: tests/real/package.json is not there".into());
+    }
+    for missing in &ready.missing {
+        println!("\n*** LEFT OUT: {missing}\n");
+    }
+    Ok(ready)
+}
+
+fn install<N: std::borrow::Borrow<Need>>(needs: &[N]) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().map(N::borrow).filter(|need| !(need.there)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("Missing on this system:");
+    for need in &missing {
+        println!("  {:24} {}", need.package, need.why);
+    }
+    if !is_debian() || proc::find("apt-get").is_none() {
+        let list: Vec<_> = missing.iter().map(|need| format!("  {}", need.elsewhere)).collect();
+        bail!("please install this, then run the same command again:\n{}", list.join("\n"));
+    }
+    let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
+    apt_install(&packages)?;
+    match missing.iter().find(|need| !(need.there)()) {
+        Some(need) => bail!("the package {} was installed, yet what it brings is not found", need.package),
+        None => Ok(()),
+    }
+}
+
+fn is_debian() -> bool {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    release
+        .lines()
+        .filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")))
+        .any(|value| value.trim_matches('"').split(' ').any(|word| word == "debian" || word == "ubuntu"))
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let Some(prefix) = root_prefix() else {
+        bail!(
+            "installing needs root. Run this, then the same command again:\n  apt-get install {}",
+            packages.join(" ")
+        );
+    };
+    let apt = |args: &[&str]| {
+        let mut words = prefix.iter().copied().chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        let mut command = Command::new(words.next().expect("a chain of at least three words"));
+        command.args(words).args(args);
+        command
+    };
+    proc::run_with_retry(|| apt(&["update", "-q"]))?;
+    let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
+    args.extend(packages);
+    proc::run_with_retry(|| apt(&args))
+}
+
+/// The words before a command that make it root's, if there is a way.
+fn root_prefix() -> Option<&'static [&'static str]> {
+    let is_root = proc::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    match () {
+        () if is_root => Some(&[]),
+        () if proc::succeeds(Command::new("sudo").args(["-n", "true"])) => Some(&["sudo", "-n"]),
+        () if proc::find("sudo").is_some() && std::io::stdin().is_terminal() => Some(&["sudo"]),
+        () => None,
+    }
+}
+
+/// Debian's next release has Syncthing 1.29: unpacked beside the build, not installed, checked against Debian's keys.
+fn newer_syncthing() -> Result<PathBuf> {
+    let home = proc::target_dir()?.join("syncthing-1.29");
+    let binary = home.join("usr/bin/syncthing");
+    if says_its_version(&binary) {
+        return Ok(binary);
+    }
+    if proc::find("apt-get").is_none() || !Path::new(KEYRING).exists() {
+        bail!("it is taken from a Debian mirror, and this system has no apt-get or no Debian keys");
+    }
+    println!("Fetching Syncthing 1.29 from Debian's suite trixie (unpacked to {}, not installed)", home.display());
+    let apt = prepare_apt(&home)?;
+    proc::run_with_retry(|| apt_aside(&apt, &["update", "-q"]))?;
+    proc::run_with_retry(|| apt_aside(&apt, &["download", "-q", "syncthing"]))?;
+    let package = fs::read_dir(&apt)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .context("apt-get brought no package")?;
+    proc::run(Command::new("dpkg").arg("-x").arg(&package).arg(&home))?;
+    if !says_its_version(&binary) {
+        bail!("it was unpacked, but {} does not start here", binary.display());
+    }
+    Ok(binary)
+}
+
+fn says_its_version(binary: &Path) -> bool {
+    let home = std::env::temp_dir();
+    proc::output(Command::new(binary).arg("--version").env("HOME", home))
+        .is_ok_and(|text| text.contains("syncthing v1.29"))
+}
+
+/// A package list and state of our own, so that the system's apt stays as it is.
+fn prepare_apt(home: &Path) -> Result<PathBuf> {
+    let apt = home.join("apt");
+    if apt.exists() {
+        fs::remove_dir_all(&apt).with_context(|| format!("could not empty {}", apt.display()))?;
+    }
+    for dir in ["lists/partial", "cache/archives/partial", "parts"] {
+        fs::create_dir_all(apt.join(dir)).with_context(|| format!("could not make {}", apt.display()))?;
+    }
+    fs::write(apt.join("status"), "")?;
+    fs::write(apt.join("sources.list"), format!("deb [signed-by={KEYRING}] {} trixie main\n", debian_mirror()))?;
+    Ok(apt)
+}
+
+fn apt_aside(apt: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    let settings = [
+        ("Dir::Etc::sourcelist", "sources.list"),
+        ("Dir::Etc::sourceparts", "parts"),
+        ("Dir::State", ""),
+        ("Dir::State::lists", "lists"),
+        ("Dir::State::status", "status"),
+        ("Dir::Cache", "cache"),
+    ];
+    for (name, place) in settings {
+        command.arg("-o").arg(format!("{name}={}", apt.join(place).display()));
+    }
+    // The list lies in the user's own directory, where apt's helper account may not read.
+    command.args(["-o", "APT::Sandbox::User=root"]).args(args).current_dir(apt);
+    command
+}
+
+/// The Debian mirror this system uses itself, else Debian's own.
+fn debian_mirror() -> String {
+    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
+    files.extend(
+        fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())),
+    );
+    files.sort();
+    let texts = files.iter().filter_map(|file| fs::read_to_string(file).ok());
+    texts.filter_map(|text| mirror_in(&text)).next().unwrap_or_else(|| "http://deb.debian.org/debian".into())
+}
+
+/// The address of a Debian archive named in a list of either form apt knows.
+fn mirror_in(sources: &str) -> Option<String> {
+    let lines = sources.lines().map(str::trim).filter(|line| line.starts_with("deb ") || line.starts_with("URIs:"));
+    lines
+        .flat_map(str::split_whitespace)
+        .map(|word| word.trim_end_matches('/'))
+        .find(|word| word.contains("://") && word.ends_with("/debian"))
+        .map(str::to_owned)
+}
+
+/// The real tools, as tests/real/package-lock.json pins them, into `real-clients` beside the build, where their tests
+/// look for them. False when the repository pins none.
+fn clients() -> Result<bool> {
+    let wanted = proc::root().join("tests/real");
+    let Ok(lock) = fs::read(wanted.join("package-lock.json")) else { return Ok(false) };
+    check_node()?;
+    let dir = proc::target_dir()?.join("real-clients");
+    let installed = dir.join("installed.json");
+    if fs::read(&installed).is_ok_and(|text| text == lock) {
+        return Ok(true);
+    }
+    println!("Installing the real tools into {}", dir.display());
+    fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(wanted.join(file), dir.join(file)).with_context(|| format!("could not copy tests/real/{file}"))?;
+    }
+    let npm =
+        proc::find(if cfg!(windows) { "npm.cmd" } else { "npm" }).context("npm is missing; it comes with Node")?;
+    proc::run_with_retry(|| {
+        let mut command = Command::new(&npm);
+        command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&dir);
+        command
+    })?;
+    fs::write(&installed, lock).with_context(|| format!("could not write {}", installed.display()))?; // last: a half install is done again
+    Ok(true)
+}
+
+fn check_node() -> Result<()> {
+    let hint = format!("install Node {OLDEST_NODE} or newer (with npm), then run the same command again");
+    let Ok(version) = proc::output(Command::new("node").arg("--version")) else {
+        bail!("Node is missing: the tests run the real tools. Please {hint}");
+    };
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|word| word.parse::<u32>().ok());
+    match major {
+        Some(major) if OLDEST_NODE <= major => Ok(()),
+        _ => bail!("Node {} is too old. Please {hint}", version.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_found_in_both_forms_of_list() {
+        let old =
+            "# deb http://old.example/debian sid main\ndeb [arch=amd64] http://mirror.example/debian/ bookworm main\n";
+        let new =
+            "Types: deb\n# http://snapshot.example/debian\nURIs: https://mirror.example/pub/debian\nSuites: bookworm\n";
+        assert_eq!(mirror_in(old).as_deref(), Some("http://mirror.example/debian"));
+        assert_eq!(mirror_in(new).as_deref(), Some("https://mirror.example/pub/debian"));
+    }
+
+    #[test]
+    fn a_list_without_a_debian_archive_names_none() {
+        assert_eq!(
+            mirror_in("deb http://mirror.example/ubuntu noble main\nURIs: http://mirror.example/debian-security\n"),
+            None
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! The rules of the repository that no compiler keeps: layers, names, sizes, openings. Reads files as text, on purpose:
+//! a rule that needs a parser is too clever for its reader.
+
+use crate::proc;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Who may use whom in the core. A module may always use itself; what is not listed is not allowed.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("session", &[]),
+    ("merge", &["session"]),
+    ("formats", &["session", "tools"]), // of tools the contract's types: what a write is
+    ("tools", &["session", "merge", "formats"]),
+    ("projects", &["session", "merge"]),
+    ("vault", &["session", "merge"]),
+    ("state", &["session", "merge"]),
+    ("watch", &["session", "tools"]), // what it watches is a tool's `Root`
+    ("settings", &["tools"]),         // tools of the user's own are defined in config.toml
+    ("syncthing", &["session", "settings"]),
+    ("engine", &["session", "merge", "tools", "projects", "vault", "state", "watch", "syncthing", "settings", "api"]), // of api the types only
+    ("api", &["session", "merge", "tools", "projects", "vault", "state", "watch", "syncthing", "settings", "engine"]),
+];
+
+/// A tool is named in its own file, below core/src/tools, and nowhere else in the core.
+const VENDORS: &[&str] = &["claude", "anthropic", "openai"];
+/// Files that may name a tool all the same, with the reason.
+const MAY_NAME_TOOLS: &[(&str, &str)] =
+    &[("src-tauri/core/src/settings.rs", "the example in the commented config.toml")];
+
+const LONGEST: usize = 800;
+/// Files that may be longer, because they are tables.
+const TABLES: &[&str] = &[];
+
+pub fn run() -> Result<()> {
+    let root = proc::root();
+    let sources = sources(&root)?;
+    let mut broken = Vec::new();
+    for source in &sources {
+        broken.extend(opening(source));
+        broken.extend(length(source));
+        broken.extend(layer(source));
+        broken.extend(shell_names(source));
+        broken.extend(tool_names(source, &tool_names_known(&sources)));
+    }
+    broken.extend(licences(&root));
+    broken.extend(addresses(&root));
+    broken.extend(generated(&root));
+    match broken.as_slice() {
+        [] => {
+            println!("{} source files keep the rules.", sources.len());
+            Ok(())
+        }
+        broken => bail!("{} rules broken:\n  {}", broken.len(), broken.join("\n  ")),
+    }
+}
+
+/// A Rust file: its path from the root with `/`, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+fn sources(root: &Path) -> Result<Vec<Source>> {
+    let mut files = Vec::new();
+    for dir in ["src-tauri", "tests"] {
+        collect(&root.join(dir), &mut files)?;
+    }
+    files.sort();
+    files.into_iter().map(|file| Source::read(root, &file)).collect()
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+    for entry in entries {
+        let path = entry.with_context(|| format!("could not read {}", dir.display()))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match () {
+            () if path.is_dir() && !["target", "node_modules"].contains(&name.as_str()) => collect(&path, files)?,
+            () if name.ends_with(".rs") => files.push(path),
+            () => {}
+        }
+    }
+    Ok(())
+}
+
+impl Source {
+    fn read(root: &Path, file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?;
+        let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy().replace('\\', "/");
+        Ok(Self { path, text })
+    }
+
+    /// Lines of code with their numbers: no comments, nothing of the tests at the end of a file.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(idx, line)| (idx + 1, line));
+        lines
+            .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+            .map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
+    }
+
+    /// The module of the core it belongs to.
+    fn core_module(&self) -> Option<&str> {
+        let inside = self.path.strip_prefix("src-tauri/core/src/")?;
+        Some(inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs"))
+    }
+}
+
+fn opening(source: &Source) -> Option<String> {
+    let opens = source.text.trim_start_matches('\u{feff}').starts_with("//!");
+    (!opens).then(|| format!("{}: opens without `//!` that says what it is for", source.path))
+}
+
+fn length(source: &Source) -> Option<String> {
+    let n_lines = source.text.lines().count();
+    let fine = n_lines <= LONGEST || TABLES.contains(&source.path.as_str());
+    (!fine).then(|| format!("{}: {n_lines} lines; split it ({LONGEST} at most, unless it is a table)", source.path))
+}
+
+fn layer(source: &Source) -> Vec<String> {
+    let Some(module) = source.core_module() else { return Vec::new() };
+    if module == "lib" {
+        return Vec::new();
+    }
+    let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == module) else {
+        return vec![format!("{}: the module `{module}` has no place in the layers (tidy.rs)", source.path)];
+    };
+    let uses =
+        source.code().flat_map(|(number, line)| used_modules(line).into_iter().map(move |used| (number, line, used)));
+    uses.filter(|(_, line, used)| {
+        used != module && !(allowed.contains(&used.as_str()) && is_types_only(module, used, line))
+    })
+    .map(|(number, _, used)| format!("{}:{number}: `{module}` may not use `{used}`", source.path))
+    .collect()
+}
+
+/// The engine answers in the api's plain types; it knows nothing else of the api.
+fn is_types_only(module: &str, used: &str, line: &str) -> bool {
+    (module, used) != ("engine", "api") || line.contains("crate::api::types")
+}
+
+/// The first segments after each `crate::` of a line, braces at that place opened.
+fn used_modules(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for rest in line.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            Some(group) => found.extend(top_level_names(group)),
+            None => found.extend(first_name(rest)),
+        }
+    }
+    found
+}
+
+fn top_level_names(group: &str) -> Vec<String> {
+    let mut depth = 0;
+    let mut names = Vec::new();
+    let mut start = 0;
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                names.extend(first_name(&group[start..at]));
+                return names;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                names.extend(first_name(&group[start..at]));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    names.extend(first_name(&group[start..]));
+    names
+}
+
+/// A module's name: lower case; a type at the crate's root is none.
+fn first_name(path: &str) -> Option<String> {
+    let path = path.trim_start();
+    let name: String = path.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+    name.starts_with(|letter: char| letter.is_ascii_lowercase()).then_some(name)
+}
+
+fn shell_names(source: &Source) -> Vec<String> {
+    let is_tray = source.path.starts_with("src-tauri/src/") || source.path == "src-tauri/build.rs";
+    let is_core = source.core_module().is_some();
+    let banned: &[&str] = match () {
+        () if is_tray || source.path.starts_with("src-tauri/xtask/") => &[],
+        () if is_core => &["tauri::", "tauri_", "clap::", "indicatif::"],
+        () => &["tauri::", "tauri_"],
+    };
+    let hits = source
+        .code()
+        .flat_map(|(number, line)| banned.iter().filter(|name| line.contains(**name)).map(move |name| (number, name)));
+    hits.map(|(number, name)| format!("{}:{number}: `{name}` belongs to a shell", source.path)).collect()
+}
+
+fn tool_names_known(sources: &[Source]) -> Vec<String> {
+    let files = sources.iter().filter_map(|source| source.path.strip_prefix("src-tauri/core/src/tools/"));
+    let stems = files.filter_map(|file| file.split('/').next()).map(|name| name.trim_end_matches(".rs"));
+    let own = stems.filter(|stem| !["mod", "custom"].contains(stem));
+    own.flat_map(|stem| [stem.to_owned(), stem.replace('_', "-")])
+        .chain(VENDORS.iter().map(|name| (*name).to_owned()))
+        .collect()
+}
+
+fn tool_names(source: &Source, names: &[String]) -> Vec<String> {
+    let excused = MAY_NAME_TOOLS.iter().any(|(path, _)| *path == source.path);
+    if excused || source.core_module().is_none_or(|module| module == "tools") {
+        return Vec::new();
+    }
+    let hits = source.code().filter(|(_, line)| names.iter().any(|name| line.to_lowercase().contains(name)));
+    hits.map(|(number, _)| format!("{}:{number}: names a tool; only its own file below tools/ may", source.path))
+        .collect()
+}
+
+fn licences(root: &Path) -> Vec<String> {
+    let missing =
+        ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "README.md"].into_iter().filter(|name| !root.join(name).is_file());
+    missing.map(|name| format!("{name}: missing")).collect()
+}
+
+/// Where packages come from is the machine's business, not the repository's.
+fn addresses(root: &Path) -> Vec<String> {
+    let mut broken = Vec::new();
+    for name in [".npmrc", "ui/.npmrc", "tests/real/.npmrc"] {
+        broken.extend(root.join(name).exists().then(|| format!("{name}: names a registry")));
+    }
+    for name in ["ui/package-lock.json", "tests/real/package-lock.json"] {
+        let text = fs::read_to_string(root.join(name)).unwrap_or_default();
+        broken.extend(
+            text.contains("\"resolved\"")
+                .then(|| format!("{name}: holds download addresses (npm's omit-lockfile-registry-resolved)")),
+        );
+    }
+    let cargo = fs::read_to_string(root.join(".cargo/config.toml")).unwrap_or_default();
+    broken.extend(
+        ["[source", "[registr"]
+            .iter()
+            .any(|word| cargo.contains(word))
+            .then(|| ".cargo/config.toml: names a registry".to_owned()),
+    );
+    broken
+}
+
+/// Nothing that .gitignore calls generated is in git. Without git there is nothing to check.
+fn generated(root: &Path) -> Vec<String> {
+    let tracked = proc::output(Command::new("git").current_dir(root).args(["ls-files", "-ci", "--exclude-standard"]))
+        .unwrap_or_default();
+    tracked.lines().map(|path| format!("{path}: generated, yet in git")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, text: &str) -> Source {
+        Source { path: path.into(), text: text.into() }
+    }
+
+    #[test]
+    fn the_repository_keeps_its_rules() {
+        run().unwrap();
+    }
+
+    #[test]
+    fn a_lower_layer_may_not_reach_up() {
+        let up = source("src-tauri/core/src/vault/mod.rs", "//! x\nuse crate::{engine::Plan, session::{Line, Tip}};\n");
+        assert_eq!(layer(&up), ["src-tauri/core/src/vault/mod.rs:2: `vault` may not use `engine`"]);
+        let down = source(
+            "src-tauri/core/src/engine/plan.rs",
+            "//! x\nuse crate::{vault, session::{Line, Tip}, api::types};\n",
+        );
+        assert_eq!(
+            layer(&down),
+            ["src-tauri/core/src/engine/plan.rs:2: `engine` may not use `api`"],
+            "said whole, as crate::api::types"
+        );
+        let types = source("src-tauri/core/src/engine/plan.rs", "//! x\nuse crate::api::types::Status;\n");
+        assert!(layer(&types).is_empty());
+    }
+
+    #[test]
+    fn a_path_inside_an_expression_counts_and_comments_and_tests_do_not() {
+        let inside = source("src-tauri/core/src/merge/mod.rs", "//! x\nfn f() { crate::state::open() }\n");
+        assert_eq!(layer(&inside).len(), 1);
+        let fine = "//! crate::state\n// crate::state\n#[cfg(test)]\nmod tests { use crate::state; }\n";
+        assert!(layer(&source("src-tauri/core/src/merge/mod.rs", fine)).is_empty());
+    }
+
+    #[test]
+    fn a_tool_is_named_in_its_own_file_only() {
+        let names = ["codex".to_owned()];
+        assert_eq!(
+            tool_names(&source("src-tauri/core/src/engine/mod.rs", "//! x\nlet store = \".codex\";\n"), &names).len(),
+            1
+        );
+        assert!(
+            tool_names(&source("src-tauri/core/src/tools/codex.rs", "//! x\nlet store = \".codex\";\n"), &names)
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_file_says_what_it_is_for_and_stays_readable() {
+        assert!(opening(&source("a.rs", "use std::fs;\n")).is_some());
+        assert!(length(&source("a.rs", &"//!\n".repeat(LONGEST + 1))).is_some());
+        assert!(length(&source("a.rs", &"//!\n".repeat(LONGEST))).is_none());
+    }
+
+    #[test]
+    fn the_window_is_for_the_tray_alone() {
+        let text = "//! x\nuse tauri::Manager;\n";
+        assert_eq!(shell_names(&source("src-tauri/core/src/api/mod.rs", text)).len(), 1);
+        assert_eq!(shell_names(&source("src-tauri/cli/src/main.rs", text)).len(), 1);
+        assert!(shell_names(&source("src-tauri/src/tray.rs", text)).is_empty());
+    }
+}
