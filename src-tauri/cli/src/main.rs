@@ -4,7 +4,6 @@
 mod args;
 mod ask;
 mod confirm;
-mod host;
 mod out;
 mod pair;
 mod quote;

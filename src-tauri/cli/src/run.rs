@@ -1,6 +1,6 @@
 //! `roam run`: the engine in the foreground, until it is told to stop.
 
-use crate::host;
+use session_roam_core::engine::host;
 use crate::out::{self, Output};
 use crate::render::plural;
 use crate::render::size;

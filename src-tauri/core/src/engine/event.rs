@@ -15,7 +15,8 @@ pub enum Event {
     LookAtAll,
     /// Time has passed.
     Poll,
-    Watch(Problem),
+    /// Watching has a problem, or is over it.
+    Watch(Option<Problem>),
     Transport(Notice),
     /// A worker is done.
     Looked(Box<Outcome>),

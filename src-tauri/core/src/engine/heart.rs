@@ -123,7 +123,7 @@ impl Engine {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
             Event::LookAtAll => self.guarded(|engine| engine.list_all(false)),
             Event::Poll => self.guarded(Self::poll),
-            Event::Watch(problem) => self.trouble("watch", Some(problem)),
+            Event::Watch(problem) => self.trouble("watch", problem),
             Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
             Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
             Event::Stumbled(key) => self.stumbled(&key),
@@ -270,6 +270,13 @@ impl Engine {
                 self.want(key, Want::default());
             }
         }
+    }
+
+    /// Ends in good order: what is running is finished by its worker and found again at the next start.
+    pub fn end(&mut self) {
+        self.live.clear();
+        self.greet();
+        self.transport.stop();
     }
 
     pub fn is_idle(&self) -> bool {

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod event;
 pub mod export;
 pub mod heart;
+pub mod host;
 pub mod ingest;
 pub mod look;
 pub mod network;

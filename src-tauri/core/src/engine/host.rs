@@ -1,0 +1,285 @@
+//! The engine on its threads: one loop, a few workers, the watches, the child, the socket. One per home.
+
+use super::context::{Context, Shared, SystemClock};
+use super::devices::Book;
+use super::event::{Event, Jobs};
+use super::heart::{Engine, Parts};
+use super::look::{Job, look, with_causes};
+use crate::api::socket::{self, Handler, Server};
+use crate::api::{ApiError, Request};
+use crate::session::{ProjectKey, ToolId};
+use crate::settings::{self, Settings};
+use crate::state::State;
+use crate::syncthing::{ChildConfig, Identity, SyncthingTransport, ensure_identity};
+use crate::tools::{self, Machine};
+use crate::vault::card::Card;
+use crate::vault::keys::DeviceKey;
+use crate::vault::{Owner, Vault};
+use crate::watch::{Pace, Watch, WatchEvent};
+use std::fs::File;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const WORKERS: usize = 3;
+
+/// The running engine. Dropping it leaves it running; `wait` ends with it.
+pub struct Host {
+    inbox: Sender<Event>,
+    thread: JoinHandle<()>,
+    // Held as long as the engine lives: the system lets go of it even after a crash.
+    _lock: File,
+}
+
+/// Asks the engine to end in good order; may be called often and from anywhere.
+#[derive(Clone)]
+pub struct StopHandle(Sender<Event>);
+
+impl StopHandle {
+    pub fn stop(&self) {
+        // The loop being gone already is what was asked for.
+        let _ = self.0.send(Event::Stop);
+    }
+}
+
+impl Host {
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle(self.inbox.clone())
+    }
+
+    /// Returns when the engine has ended in good order.
+    pub fn wait(self) -> Result<(), ApiError> {
+        self.thread.join().map_err(|_| ApiError::new("internal", "The engine ended in a way that should not happen.", "Please report it with the log file."))
+    }
+}
+
+/// Where the tools are, as this process sees it.
+#[allow(clippy::disallowed_methods)] // the one place that looks at the environment
+pub fn machine() -> Machine {
+    let vars: std::collections::BTreeMap<String, String> =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let home = std::env::home_dir().unwrap_or_default();
+    Machine { home, vars }
+}
+
+/// Starts the engine of this home.
+pub fn start(home: &Path) -> Result<Host, ApiError> {
+    let home_error = |error: std::io::Error| ApiError::new("home_unusable", format!("{} cannot be used: {error}.", home.display()), "Make room or mend its permissions, or choose another directory with --home.");
+    make_private(home).map_err(home_error)?;
+    let home = &std::path::absolute(home).map_err(home_error)?;
+    let lock = lock(home)?;
+    let settings = settings::load(home).map_err(|error| ApiError::new("settings", with_causes(&error), "Mend config.toml, or move it away to start with a new one."))?;
+    let name = device_name(&settings);
+    let child = ChildConfig {
+        home: home.join("syncthing"),
+        binary: settings.syncthing.binary.clone(),
+        network: settings.network.clone(),
+        device_name: name.clone(),
+        external: settings.syncthing.address.clone().zip(settings.syncthing.api_key.clone()),
+    };
+    let identity = ensure_identity(&child).map_err(|error| {
+        let problem = error.problem();
+        ApiError::new(&problem.code, problem.message, problem.hint)
+    })?;
+    let (inbox, events) = channel();
+    let parts = parts(home, settings, name, &identity, child, &inbox)?;
+    let server = serve(home, &inbox)?;
+    let thread = std::thread::Builder::new().name("roam-engine".into()).spawn({
+        let inbox = inbox.clone();
+        move || run(parts, &events, &inbox, &server)
+    });
+    let thread = thread.map_err(|error| ApiError::new("internal", format!("No thread could be started: {error}."), "Close some programs and try again."))?;
+    Ok(Host { inbox, thread, _lock: lock })
+}
+
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Two engines would write one journal; the second one is told so.
+fn lock(home: &Path) -> Result<File, ApiError> {
+    let path = home.join("engine.lock");
+    let unusable = |error: &dyn std::fmt::Display| ApiError::new("home_unusable", format!("{} cannot be used: {error}.", path.display()), "Mend the permissions of the directory.");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| unusable(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(ApiError::new("already_running", format!("An engine runs on {} already.", home.display()), "Use it with `roam status`, or stop it with `roam stop`."))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(unusable(&error)),
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // the host's name, on Windows
+fn device_name(settings: &Settings) -> String {
+    if !settings.name.is_empty() {
+        return settings.name.clone();
+    }
+    let file = std::fs::read_to_string("/etc/hostname").ok();
+    #[cfg(unix)]
+    let system = {
+        let mut buffer = [0u8; 256];
+        // SAFETY: the buffer is as long as we say, and gethostname writes no further.
+        let answer = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
+        (answer == 0).then(|| String::from_utf8_lossy(&buffer).trim_end_matches('\0').to_owned())
+    };
+    #[cfg(not(unix))]
+    let system = std::env::var("COMPUTERNAME").ok();
+    let name = system.or(file).unwrap_or_default();
+    let name = name.trim().split('.').next().unwrap_or_default();
+    if name.is_empty() { "This device".into() } else { name.to_owned() }
+}
+
+fn parts(home: &Path, settings: Settings, name: String, identity: &Identity, child: ChildConfig, inbox: &Sender<Event>) -> Result<Parts, ApiError> {
+    let broken = |what: &str, error: &dyn std::error::Error| ApiError::new("home_unusable", format!("{what}: {}", with_causes(error)), "Mend the directory, or choose another one with --home.");
+    let (state, _) = State::open(home).map_err(|error| broken("The state", &error))?;
+    let key = DeviceKey::load_or_create(home).map_err(|error| broken("This device's key", &error))?;
+    let clock = Arc::new(SystemClock);
+    let now = super::context::Clock::now(clock.as_ref());
+    let card = Card::make(&identity.cert_pem, &identity.key_pem, &key, now).map_err(|error| broken("This device's card", &error))?;
+    let book = Book::load(home).map_err(|error| broken("devices.json", &error))?;
+    let vault = Vault::at(home);
+    make_private(vault.root()).map_err(|error| broken("The vault", &error))?;
+    let machine = machine();
+    let shared = shared(&settings, &state, &book, identity, &key, &name, &machine);
+    let tools = tools::all(&settings.custom);
+    let context = Arc::new(Context::new(vault, identity.device_id.clone(), key, machine, tools, clock, shared));
+    let transport = SyncthingTransport::start(child, {
+        let inbox = Mutex::new(inbox.clone());
+        move |notice| {
+            let _ = inbox.lock().unwrap_or_else(PoisonError::into_inner).send(Event::Transport(notice));
+        }
+    });
+    let jobs = Workers::start(&context, inbox);
+    Ok(Parts { home: home.to_path_buf(), settings, name, context, card, state, transport: Box::new(transport), jobs: Box::new(jobs), book })
+}
+
+/// What the settings and the state say at the start.
+pub fn shared(settings: &Settings, state: &State, book: &Book, identity: &Identity, key: &DeviceKey, name: &str, machine: &Machine) -> Shared {
+    let mut places: crate::projects::Places = state.note("places").ok().flatten().unwrap_or_default();
+    for (key, dir) in &settings.projects.map {
+        places.map(&ProjectKey::new(key), crate::projects::places::expand(&machine.home, dir));
+    }
+    let short = identity.device_id.short();
+    let mut names: std::collections::BTreeMap<String, String> = book
+        .paired
+        .iter()
+        .map(|paired| (paired.id.short(), book.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()))
+        .collect();
+    names.insert(short.clone(), name.to_owned());
+    Shared {
+        owners: [(short, Owner { device: identity.device_id.clone(), key: key.public() })].into(),
+        names,
+        places,
+        excluded: settings.projects.exclude.iter().map(ProjectKey::new).collect(),
+        tools_off: settings.tools.iter().filter(|(_, tool)| !tool.on).map(|(id, _)| ToolId::new(id)).collect(),
+        ..Shared::default()
+    }
+}
+
+fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
+    let inbox = Mutex::new(inbox.clone());
+    let handler: Handler = Arc::new(move |request: Request| {
+        let (answer, answered) = channel();
+        let reply = Box::new(move |result| {
+            let _ = answer.send(result);
+        });
+        let gone = || ApiError::new("stopping", "The engine is stopping.", "Start it again with `roam run`.");
+        inbox.lock().unwrap_or_else(PoisonError::into_inner).send(Event::Request(request, reply)).map_err(|_| gone())?;
+        answered.recv().map_err(|_| gone())?
+    });
+    socket::serve(home, handler).map_err(|error| {
+        ApiError::new("socket", format!("The control socket in {} could not be opened: {error}.", home.display()), "Mend the permissions of the directory, or choose another one with --home.")
+    })
+}
+
+fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &Server) {
+    let mut engine = Engine::new(parts);
+    engine.wake();
+    let watch = Watch::start(engine.roots(), watched(inbox), Pace { poll: Duration::from_secs(30), ..Pace::default() });
+    let mut roots = engine.roots();
+    while let Ok(event) = events.recv() {
+        if !engine.handle(event) {
+            break;
+        }
+        let now = engine.roots();
+        if now != roots {
+            watch.update(now.clone());
+            roots = now;
+        }
+    }
+    watch.stop();
+    engine.end();
+    server.stop();
+}
+
+fn watched(inbox: &Sender<Event>) -> impl Fn(WatchEvent) + Send + Sync + 'static {
+    let inbox = Mutex::new(inbox.clone());
+    move |event| {
+        let event = match event {
+            WatchEvent::Touched(paths) => Event::Touched(paths),
+            WatchEvent::LookAtAll => Event::LookAtAll,
+            WatchEvent::Poll => Event::Poll,
+            WatchEvent::Problem(problem) => Event::Watch(Some(problem)),
+            WatchEvent::Recovered { .. } => Event::Watch(None),
+        };
+        let _ = inbox.lock().unwrap_or_else(PoisonError::into_inner).send(event);
+    }
+}
+
+/// A few threads that look at sessions, one session each at a time.
+struct Workers {
+    jobs: Sender<Box<dyn FnOnce() + Send>>,
+    context: Arc<Context>,
+    inbox: Sender<Event>,
+}
+
+impl Workers {
+    fn start(context: &Arc<Context>, inbox: &Sender<Event>) -> Self {
+        let (jobs, work) = channel::<Box<dyn FnOnce() + Send>>();
+        let work = Arc::new(Mutex::new(work));
+        for number in 0..WORKERS {
+            let work = work.clone();
+            let run = move || {
+                loop {
+                    let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    match next {
+                        Ok(job) => job(),
+                        Err(_) => return,
+                    }
+                }
+            };
+            // Fewer workers are slower, none would be an engine that does nothing: the first one must start.
+            let started = std::thread::Builder::new().name(format!("roam-look-{number}")).spawn(run);
+            assert!(started.is_ok() || number > 0, "no thread could be started");
+        }
+        Self { jobs, context: context.clone(), inbox: inbox.clone() }
+    }
+}
+
+impl Jobs for Workers {
+    fn start(&self, job: Job) {
+        let (context, inbox, key) = (self.context.clone(), self.inbox.clone(), job.key.clone());
+        let work = move || {
+            let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(&context, job)));
+            let event = match looked {
+                Ok(outcome) => Event::Looked(Box::new(outcome)),
+                Err(_) => Event::Stumbled(key),
+            };
+            let _ = inbox.send(event);
+        };
+        let _ = self.jobs.send(Box::new(work));
+    }
+
+    fn aside(&self, work: Box<dyn FnOnce() + Send>) {
+        let _ = std::thread::Builder::new().name("roam-answer".into()).spawn(work);
+    }
+}
