@@ -92,6 +92,9 @@ pub struct Status {
     pub device: String,
     pub paired: u64,
     pub connected: u64,
+    /// How long the last look at everything took in which nothing had changed; 0 before the first.
+    #[serde(default)]
+    pub cycle_ms: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
