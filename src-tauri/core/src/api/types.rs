@@ -92,7 +92,7 @@ pub struct Status {
     pub device: String,
     pub paired: u64,
     pub connected: u64,
-    /// Milliseconds of the last look at all stores that found nothing changed.
+    /// How long the last look at everything took in which nothing had changed; 0 before the first.
     #[serde(default)]
     pub cycle_ms: u64,
 }

@@ -144,7 +144,7 @@ fn corpus_rows(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<R
     let end =
         device.wait_as_long_as(patience, Duration::from_millis(50), "the first import is done", &["status"], done)?;
     let import = end - start;
-    let vault = size_of(&device.roam_home().join("vault"))?;
+    let vault = settled_vault(&device.roam_home().join("vault"))?;
     println!("imported in {:.1} s, vault {:.1} MB", import.as_secs_f64(), vault as f64 / 1e6);
     let share = 100.0 * vault as f64 / made.bytes as f64;
     let corpus_name = format!("{} sessions, {:.0} MB (generated)", made.sessions, made.bytes as f64 / 1e6);
@@ -171,6 +171,20 @@ fn corpus_rows(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<R
     rows.push(cycle_row(&mut device)?);
     rows.extend(cost::measure(&device, interrupt)?.rows("with that corpus"));
     Ok(rows)
+}
+
+/// The vault's size after an import; an error if there is none or if it goes on growing, for then the time measured is
+/// not the import's.
+fn settled_vault(vault: &Path) -> Result<u64> {
+    let at_once = size_of(vault)?;
+    std::thread::sleep(Duration::from_secs(3));
+    let later = size_of(vault)?;
+    if at_once == 0 || at_once + at_once / 100 < later {
+        bail!(
+            "the engine said that the import was done, yet its vault went from {at_once} to {later} bytes afterwards"
+        );
+    }
+    Ok(later)
 }
 
 /// The engine says how long its last look at everything took when nothing had changed.
