@@ -20,6 +20,8 @@ pub enum Event {
     Transport(Notice),
     /// A worker is done.
     Looked(Box<Outcome>),
+    /// The search for checkouts is over: what is known of places now.
+    Searched(Box<crate::projects::Places>),
     /// A worker panicked on this session; nothing of it was kept.
     Stumbled(crate::session::SessionKey),
     Request(Request, Reply),
@@ -34,4 +36,6 @@ pub trait Jobs: Send {
     fn start(&self, job: Job);
     /// Work that only reads and answers by itself.
     fn aside(&self, work: Box<dyn FnOnce() + Send>);
+    /// Work whose result is an event.
+    fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>);
 }

@@ -42,7 +42,9 @@ pub struct Engine {
     pub(super) import: Import,
     /// Milliseconds of the last full look that found nothing changed.
     pub(super) cycle_ms: f64,
-    pub(super) polls: u64,
+    /// A search for checkouts is under way, and when the last one began.
+    pub(super) searching: bool,
+    pub(super) searched_at: Option<Instant>,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
@@ -93,7 +95,8 @@ impl Engine {
             held: BTreeMap::new(),
             import: Import::default(),
             cycle_ms: 0.0,
-            polls: 0,
+            searching: false,
+            searched_at: None,
             greeted: None,
             greeted_at: None,
             goodbye: BTreeSet::new(),
@@ -126,6 +129,7 @@ impl Engine {
             Event::Watch(problem) => self.trouble("watch", problem),
             Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
             Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
+            Event::Searched(places) => self.guarded(|engine| engine.searched(*places)),
             Event::Stumbled(key) => self.stumbled(&key),
             Event::Request(request, reply) => self.answer(request, reply),
             Event::Stop => self.stopping = true,
@@ -219,6 +223,9 @@ impl Engine {
         self.trouble(&format!("session {key}"), problems.into_iter().next());
         self.note_here(&key, record.is_here());
         self.note_live(&key, live);
+        if row.code == "no_place" {
+            self.find_places()?;
+        }
         if let Some((project, place)) = learned {
             self.learn(&project, &place);
         }

@@ -279,6 +279,13 @@ impl Jobs for Workers {
         let _ = self.jobs.send(Box::new(work));
     }
 
+    fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>) {
+        let inbox = self.inbox.clone();
+        self.aside(Box::new(move || {
+            let _ = inbox.send(work());
+        }));
+    }
+
     fn aside(&self, work: Box<dyn FnOnce() + Send>) {
         let _ = std::thread::Builder::new().name("roam-answer".into()).spawn(work);
     }

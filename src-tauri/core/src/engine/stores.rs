@@ -1,16 +1,17 @@
 //! The tools' stores: who changed, who vanished, who is live, and where projects are.
 
+use super::event::Event;
 use super::heart::Engine;
 use super::queue::Want;
 use crate::api::Held;
-use crate::session::{Lane, Problem, Project, ProjectKey, SessionKey, ToolId};
+use crate::session::{Lane, Problem, Project, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::{Found, Root, Tool, Touched, Which};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Engine {
     /// The directories to watch.
@@ -141,10 +142,9 @@ impl Engine {
     }
 
     pub(super) fn poll(&mut self) -> Result<(), StateError> {
-        self.polls += 1;
         self.list_all(false)?;
         self.refresh_presence();
-        self.find_places(self.polls.is_multiple_of(3))?;
+        self.find_places()?;
         self.retry_everywhere(&["unwritable", "live"]);
         self.compare_quiet()
     }
@@ -176,33 +176,57 @@ impl Engine {
         }
     }
 
-    /// Looks for checkouts of projects whose sessions wait for one.
-    pub(super) fn find_places(&mut self, thorough: bool) -> Result<(), StateError> {
-        let mut wanted: Vec<Project> = Vec::new();
-        let rows: Vec<_> = self.state.rows(None)?.into_iter().filter(|(_, row)| row.code == "no_place").collect();
-        for (key, _) in &rows {
-            let record: Option<super::SessionRecord> = self.state.record(key)?;
-            if let Some(card) = record.as_ref().and_then(|record| record.origin())
-                && !wanted.contains(&card.project)
-            {
-                wanted.push(card.project.clone());
-            }
-        }
-        if wanted.is_empty() {
+    /// Looks for checkouts of projects whose sessions wait for one: what is known at once, the disk beside the loop.
+    pub(super) fn find_places(&mut self) -> Result<(), StateError> {
+        const AGAIN: Duration = Duration::from_secs(5);
+        let wanted = self.homeless()?;
+        self.place_found(&wanted)?;
+        if wanted.is_empty() || self.searching || self.searched_at.is_some_and(|at| at.elapsed() < AGAIN) {
             return Ok(());
         }
+        self.searching = true;
+        self.searched_at = Some(Instant::now());
         let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
-        if thorough {
-            let search: Vec<PathBuf> = self.settings.projects.search.iter().map(|path| expand(&home, path)).collect();
-            let mut places = self.context.shared().places.clone();
+        let (search, mut places) = (self.settings.projects.search.clone(), self.context.shared().places.clone());
+        self.jobs.beside(Box::new(move || {
             places.search(&home, &device, &search, &wanted);
-            self.context.change().places = places;
+            Event::Searched(Box::new(places))
+        }));
+        Ok(())
+    }
+
+    pub(super) fn searched(&mut self, places: crate::projects::Places) -> Result<(), StateError> {
+        self.searching = false;
+        if self.context.shared().places == places {
+            return Ok(());
         }
-        let shared = self.context.shared();
-        let found: BTreeSet<ProjectKey> = wanted.iter().filter(|project| shared.places.find(&home, &device, project).is_some()).map(|project| project.key.clone()).collect();
-        drop(shared);
-        for (key, row) in rows {
-            if found.contains(&ProjectKey::new(row.project)) {
+        self.state.put_note("places", &places)?;
+        self.context.change().places = places;
+        let wanted = self.homeless()?;
+        self.place_found(&wanted)
+    }
+
+    /// Projects whose sessions wait for a checkout.
+    fn homeless(&self) -> Result<Vec<Project>, StateError> {
+        let mut wanted: Vec<Project> = Vec::new();
+        for (key, row) in self.state.rows(None)? {
+            if row.code != "no_place" || wanted.iter().any(|project| project.key.as_str() == row.project) {
+                continue;
+            }
+            let record: Option<super::SessionRecord> = self.state.record(&key)?;
+            wanted.extend(record.as_ref().and_then(|record| record.origin()).map(|card| card.project.clone()));
+        }
+        Ok(wanted)
+    }
+
+    fn place_found(&mut self, wanted: &[Project]) -> Result<(), StateError> {
+        let found: BTreeSet<String> = {
+            let shared = self.context.shared();
+            let at = |project: &&Project| shared.places.find(&self.context.machine.home, &self.context.device, project).is_some();
+            wanted.iter().filter(at).map(|project| project.key.to_string()).collect()
+        };
+        for (key, row) in self.state.rows(None)? {
+            if row.code == "no_place" && found.contains(&row.project) {
                 self.want(key, Want::default());
             }
         }
@@ -291,9 +315,4 @@ fn fingerprint(found: &Found) -> u64 {
         (doc.name.as_str(), &doc.path, doc.stamp.len, doc.stamp.mtime_ns, doc.stamp.ctime_ns, doc.stamp.inode).hash(&mut hasher);
     }
     hasher.finish()
-}
-
-/// `~/code` below the home directory.
-fn expand(home: &Path, path: &Path) -> PathBuf {
-    path.strip_prefix("~").map_or_else(|_| path.to_path_buf(), |rest| home.join(rest))
 }
