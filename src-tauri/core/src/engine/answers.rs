@@ -457,7 +457,8 @@ impl Engine {
             return Err(ApiError::new("not_here", format!("“{}” cannot be resumed here yet. {why}", row.title), hint));
         }
         let place = record.origin().and_then(|card| self.context.shared().places.find(&self.context.machine.home, &self.context.device, &card.project));
-        let own = record.cards.get(&self.context.short).and_then(|said| said.card.cwd.clone()).map(PathBuf::from).filter(|cwd| cwd.is_dir());
+        let began_here = record.began_on(&self.context.short);
+        let own = record.origin().filter(|_| began_here).and_then(|card| card.cwd.clone()).map(PathBuf::from).filter(|cwd| cwd.is_dir());
         let Some(cwd) = own.or(place) else {
             return Err(ApiError::new("no_place", format!("There is no checkout of {} on this device.", row.project), "Say where it is with `roam projects map`."));
         };

@@ -3,6 +3,7 @@
 use super::look::Outcome;
 use super::look::Job;
 use crate::api::{ApiError, Request};
+use crate::projects::Places;
 use crate::session::Problem;
 use crate::syncthing::Notice;
 use std::path::PathBuf;
@@ -20,8 +21,8 @@ pub enum Event {
     Transport(Notice),
     /// A worker is done.
     Looked(Box<Outcome>),
-    /// The search for checkouts is over: what is known of places now.
-    Searched(Box<crate::projects::Places>),
+    /// The search for checkouts is over: the places it began with, and those it ended with.
+    Searched(Box<(Places, Places)>),
     /// A worker panicked on this session; nothing of it was kept.
     Stumbled(crate::session::SessionKey),
     Request(Request, Reply),

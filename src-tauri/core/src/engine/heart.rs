@@ -129,7 +129,7 @@ impl Engine {
             Event::Watch(problem) => self.trouble("watch", problem),
             Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
             Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
-            Event::Searched(places) => self.guarded(|engine| engine.searched(*places)),
+            Event::Searched(places) => self.guarded(|engine| engine.searched(&places.0, places.1)),
             Event::Stumbled(key) => self.stumbled(&key),
             Event::Request(request, reply) => self.answer(request, reply),
             Event::Stop => self.stopping = true,

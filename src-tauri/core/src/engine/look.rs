@@ -140,8 +140,9 @@ impl<'a> Look<'a> {
                     self.happened("recorded", &device, &doc, bytes, lines);
                 }
                 self.announce.extend(recorded.announce);
-                if let (Some(said), Some(cwd)) = (self.job.record.cards.get(&self.context.short), &reading.facts.cwd) {
-                    self.learned = Some((said.card.project.clone(), PathBuf::from(cwd)));
+                // The directory in a session of another device says nothing about this one.
+                if let (true, Some(card), Some(cwd)) = (self.job.record.began_on(&self.context.short), self.job.record.origin(), &reading.facts.cwd) {
+                    self.learned = Some((card.project.clone(), PathBuf::from(cwd)));
                 }
             }
             Err(RecordError::Moving(_)) => self.again = true,
@@ -169,8 +170,8 @@ impl<'a> Look<'a> {
     }
 
     fn is_excluded(&self, cwd: Option<&str>) -> bool {
-        let own = self.job.record.cards.get(&self.context.short).map(|said| said.card.project.clone());
-        let project = own.or_else(|| {
+        let known = self.job.record.origin().map(|card| card.project.clone());
+        let project = known.or_else(|| {
             let cwd = cwd?;
             Some(self.context.identifier().identify(&self.context.machine.home, &self.context.device, std::path::Path::new(cwd)))
         });

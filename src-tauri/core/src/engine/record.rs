@@ -76,6 +76,11 @@ impl SessionRecord {
         self.cards.values().min_by_key(|said| said.at).map(|said| &said.card)
     }
 
+    /// Whether the device `short` had the session first.
+    pub fn began_on(&self, short: &str) -> bool {
+        self.cards.iter().min_by_key(|(_, said)| said.at).is_some_and(|(device, _)| device == short)
+    }
+
     pub fn main(&self) -> Option<&DocName> {
         self.origin().map(|card| &card.main).filter(|main| self.docs.contains_key(main)).or_else(|| self.docs.keys().next())
     }

@@ -54,11 +54,10 @@ pub fn record_session(context: &Context, key: &SessionKey, record: &mut SessionR
 
 /// What this device says of the session. A session keeps the project it was first seen in.
 fn card(context: &Context, record: &SessionRecord, facts: &Facts, main: &FoundDoc) -> SessionCard {
-    let own = record.cards.get(&context.short).map(|said| &said.card);
-    let project = match (own, &facts.cwd) {
-        (Some(own), cwd) if own.cwd == *cwd => own.project.clone(),
-        (_, Some(cwd)) => context.identifier().identify(&context.machine.home, &context.device, Path::new(cwd)),
-        (_, None) => Project { key: ProjectKey::new(format!("device:{}:", context.short)), names: vec!["No directory".into()], root_commit: None },
+    let project = match (record.origin(), &facts.cwd) {
+        (Some(origin), _) => origin.project.clone(),
+        (None, Some(cwd)) => context.identifier().identify(&context.machine.home, &context.device, Path::new(cwd)),
+        (None, None) => Project { key: ProjectKey::new(format!("device:{}:", context.short)), names: vec!["No directory".into()], root_commit: None },
     };
     SessionCard {
         project,

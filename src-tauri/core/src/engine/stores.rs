@@ -4,6 +4,7 @@ use super::event::Event;
 use super::heart::Engine;
 use super::queue::Want;
 use crate::api::Held;
+use crate::projects::Places;
 use crate::session::{Lane, Problem, Project, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::{Found, Root, Tool, Touched, Which};
@@ -189,16 +190,22 @@ impl Engine {
         let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
         let (search, mut places) = (self.settings.projects.search.clone(), self.context.shared().places.clone());
         self.jobs.beside(Box::new(move || {
+            let before = places.clone();
             places.search(&home, &device, &search, &wanted);
-            Event::Searched(Box::new(places))
+            Event::Searched(Box::new((before, places)))
         }));
         Ok(())
     }
 
-    pub(super) fn searched(&mut self, places: crate::projects::Places) -> Result<(), StateError> {
+    pub(super) fn searched(&mut self, before: &Places, places: Places) -> Result<(), StateError> {
         self.searching = false;
-        if self.context.shared().places == places {
+        if *before == places {
             return Ok(());
+        }
+        if self.context.shared().places != *before {
+            // Something was learnt meanwhile, which the search does not know: search again.
+            self.searched_at = None;
+            return self.find_places();
         }
         self.state.put_note("places", &places)?;
         self.context.change().places = places;
