@@ -144,7 +144,7 @@ impl Tool for ClaudeCode {
             ["projects", _, name] => session_of(name.strip_suffix(".jsonl").unwrap_or(name)),
             ["projects", _, id, ..] | ["file-history", id, ..] => session_of(id),
             ["todos", name] => name.get(..36).map_or(Touched::Nothing, session_of),
-            ["tasks", dir, ..] if dir.starts_with("session-") => Touched::Everything,
+            ["tasks", dir, ..] if dir.starts_with("session-") => session_starting(&store, &dir["session-".len()..]),
             ["tasks", id, ..] => session_of(id),
             _ => Touched::Nothing,
         }
@@ -229,6 +229,16 @@ fn is_uuid(text: &str) -> bool {
 
 fn session_of(id: &str) -> Touched {
     if is_uuid(id) { Touched::Session(SessionId::new(id)) } else { Touched::Nothing }
+}
+
+/// The session whose id begins so; everything if that is not just one.
+fn session_starting(store: &Store, start: &str) -> Touched {
+    let all = all_transcripts(store).into_iter().map(|(session, _)| session);
+    let mut starting = all.filter(|session| start.len() == 8 && session.as_str().starts_with(start));
+    match (starting.next(), starting.next()) {
+        (Some(session), None) => Touched::Session(session),
+        _ => Touched::Everything,
+    }
 }
 
 /// Before subagents had a directory of their own they lay beside the transcripts.
