@@ -487,7 +487,7 @@ fn what_must_not_roam_is_not_listed() {
         // Beside the session, and inside the directory a session of Claude Code has.
         let inside = main.with_extension("");
         let beside = main.parent().expect("parent").to_path_buf();
-        let foreign = ["x.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "x.lock", "x.jsonl.conflict", ".syncthing.x.jsonl.tmp"];
+        let foreign = ["x.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "x.lock", "x.conflict", ".syncthing.x.jsonl.tmp"];
         for dir in [inside, beside] {
             fs::create_dir_all(&dir).expect("dir");
             for name in denied(case.tool.about().tool.as_str()).iter().chain(&foreign) {
