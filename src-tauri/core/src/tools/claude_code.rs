@@ -171,8 +171,7 @@ impl Tool for ClaudeCode {
         listing
     }
 
-    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let _ = machine;
+    fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
         let mut file = fs::File::open(&main.path)?;
         let ends = jsonl::read_ends(&mut file, HEAD, TAIL)?;
