@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 
 /// Names of files that are none of a tool's records, whichever tool: locks, halves, copies made by replication.
 pub fn is_foreign_name(name: &str) -> bool {
-    const PARTS: [&str; 5] = [".sync-conflict-", ".conflict", ".orphaned-", ".tmp", "~syncthing~"];
-    const ENDS: [&str; 4] = [".lock", "~", ".swp", ".part"];
+    const PARTS: [&str; 4] = [".sync-conflict-", ".orphaned-", ".tmp.", "~syncthing~"];
+    const ENDS: [&str; 6] = [".conflict", ".lock", ".part", ".swp", ".tmp", "~"];
     const STARTS: [&str; 3] = [".roam-", ".syncthing.", ".#"];
     name == ".DS_Store"
         || PARTS.iter().any(|part| name.contains(part))
@@ -434,4 +434,60 @@ fn later(mtime: Millis, was: Stamp) -> Millis {
 
 fn system_time(time: Millis) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(time.0).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_halves_and_copies() {
+        for name in ["a.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "1.json.tmp.77.1", ".lock", "a.conflict"] {
+            assert!(is_foreign_name(name), "{name}");
+        }
+        for name in ["a.tmpl.txt", "0a1b@v1", "conflicts.md", "a.jsonl", "build", "dist", "worktrees"] {
+            assert!(!is_foreign_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_create_finds_the_name_taken_at_the_last_moment() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (temp, path) = (dir.path().join("temp"), dir.path().join("taken"));
+        fs::write(&temp, "new").expect("write");
+        fs::write(&path, "old").expect("write");
+        assert_eq!(link_new(&temp, &path).expect_err("taken").kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).expect("read"), b"old");
+    }
+
+    #[test]
+    fn a_modification_time_never_goes_back() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("log");
+        let one: &dyn Bytes = &Text("a\n");
+        let first = write_as_guest(dir.path(), &path, &Change::Create(one), Millis(5_000)).expect("create");
+        assert_eq!(first.mtime_ns, 5_000_000_000);
+        let append = Change::Append { path: &path, was: first, from: 2, bytes: one };
+        let second = write_as_guest(dir.path(), &path, &append, Millis(3_000)).expect("append");
+        assert_eq!((second.mtime_ns, second.len), (5_000_000_000, 4));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn new_files_are_for_the_user_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("a/b");
+        write_as_guest(dir.path(), &path, &Change::Create(&Text("x")), Millis(0)).expect("create");
+        let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&dir.path().join("a"))), (0o600, 0o700));
+    }
+
+    struct Text(&'static str);
+
+    impl Bytes for Text {
+        fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+            out.write_all(self.0.as_bytes())
+        }
+    }
 }

@@ -144,7 +144,7 @@ impl Tool for ClaudeCode {
             ["projects", _, name] => session_of(name.strip_suffix(".jsonl").unwrap_or(name)),
             ["projects", _, id, ..] | ["file-history", id, ..] => session_of(id),
             ["todos", name] => name.get(..36).map_or(Touched::Nothing, session_of),
-            ["tasks", dir, ..] if dir.starts_with("session-") => Touched::Everything,
+            ["tasks", dir, ..] if dir.starts_with("session-") => session_starting(&store, &dir["session-".len()..]),
             ["tasks", id, ..] => session_of(id),
             _ => Touched::Nothing,
         }
@@ -155,9 +155,13 @@ impl Tool for ClaudeCode {
         let mut listing = Listing::default();
         let live = live_sessions(&store);
         let beside = Beside::read(&store);
+        // Read once for each slug directory: a thousand sessions may lie in one.
+        let mut agents: BTreeMap<PathBuf, Vec<OldAgent>> = BTreeMap::new();
         for (session, main) in transcripts(&store, which, &mut listing.problems) {
             let live = live.get(session.as_str()).cloned();
-            match docs_of(&store, &session, &main, &beside, &mut listing.problems) {
+            let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
+            let agents = agents.entry(slug_dir).or_insert_with_key(|dir| old_agents(dir));
+            match docs_of(&store, &session, &main, &beside, agents, &mut listing.problems) {
                 Ok(docs) => listing.found.push(Found { session, docs, live }),
                 // Gone between the look at the directory and the look at the file.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -167,8 +171,7 @@ impl Tool for ClaudeCode {
         listing
     }
 
-    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
-        let _ = machine;
+    fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
         let mut file = fs::File::open(&main.path)?;
         let ends = jsonl::read_ends(&mut file, HEAD, TAIL)?;
@@ -231,9 +234,30 @@ fn session_of(id: &str) -> Touched {
     if is_uuid(id) { Touched::Session(SessionId::new(id)) } else { Touched::Nothing }
 }
 
+/// The session whose id begins so; everything if that is not just one.
+fn session_starting(store: &Store, start: &str) -> Touched {
+    let all = all_transcripts(store).into_iter().map(|(session, _)| session);
+    let mut starting = all.filter(|session| start.len() == 8 && session.as_str().starts_with(start));
+    match (starting.next(), starting.next()) {
+        (Some(session), None) => Touched::Session(session),
+        _ => Touched::Everything,
+    }
+}
+
 /// Before subagents had a directory of their own they lay beside the transcripts.
 fn is_old_agent(name: &str) -> bool {
     name.starts_with("agent-") && name.ends_with(".jsonl") && !files::is_foreign_name(name)
+}
+
+struct OldAgent {
+    path: PathBuf,
+    name: String,
+    owner: SessionId,
+}
+
+fn old_agents(slug_dir: &Path) -> Vec<OldAgent> {
+    let agents = entries(slug_dir).filter(|(path, name)| is_old_agent(name) && is_file(path));
+    agents.filter_map(|(path, name)| Some(OldAgent { owner: agent_owner(&path)?, path, name })).collect()
 }
 
 fn agent_owner(path: &Path) -> Option<SessionId> {
@@ -420,6 +444,7 @@ fn docs_of(
     session: &SessionId,
     main: &Path,
     beside: &Beside,
+    agents: &[OldAgent],
     problems: &mut Vec<Problem>,
 ) -> io::Result<Vec<FoundDoc>> {
     let id = session.as_str();
@@ -428,10 +453,8 @@ fn docs_of(
     let stamp = files::stamp(main)?;
     docs.add(MAIN, main, stamp);
     docs.walk(&slug_dir.join(id), "", 0);
-    for (path, name) in entries(slug_dir).filter(|(_, name)| is_old_agent(name)) {
-        if agent_owner(&path).is_some_and(|owner| owner == *session) {
-            docs.add_file(&path, &format!("{BESIDE}agents/{name}"));
-        }
+    for agent in agents.iter().filter(|agent| agent.owner == *session) {
+        docs.add_file(&agent.path, &format!("{BESIDE}agents/{}", agent.name));
     }
     if beside.file_history.contains(id) {
         docs.walk(&store.file_history.join(id), &format!("{BESIDE}file-history/"), 0);

@@ -1,0 +1,548 @@
+//! Every tool with every folder in `fixtures/tools/<tool>/`: what is listed and read is written into another home,
+//! bound to another directory, and read there again. A new adapter brings fixtures, not harness.
+//!
+//! A case holds `home/` (a home directory with a store in it), `expect.json` (what the records say) and, for a tool
+//! described by the user, `custom.toml`.
+
+use serde_json::Value;
+use session_roam_core::session::{DocKind, DocName, Millis, SessionId};
+use session_roam_core::tools::{
+    self, Bytes, Change, Checkout, Content, DocWrite, Found, Machine, Resumable, Stamp, Tool, Touched, Which, WriteError, Written,
+    claude_code, codex, custom,
+};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+struct Raw(Vec<u8>);
+
+impl Bytes for Raw {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.0)
+    }
+}
+
+/// A disk that is full after some bytes.
+struct Full(Vec<u8>);
+
+impl Bytes for Full {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.0)?;
+        // More than any buffer, so that the half before it has really been written.
+        out.write_all(&vec![b'x'; 3 << 20])?;
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+struct Case {
+    name: String,
+    tool: Arc<dyn Tool>,
+    expect: Value,
+    home: PathBuf,
+}
+
+struct Device {
+    machine: Machine,
+    cwd: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Device {
+    /// A home with a name that shells and slugs find hard.
+    fn other() -> Self {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let home = dir.path().join("Zoë's home");
+        let cwd = home.join("Projekte/my api (ü) 日本");
+        fs::create_dir_all(&cwd).expect("cwd");
+        Self { machine: Machine { home, vars: BTreeMap::new() }, cwd, _dir: dir }
+    }
+
+    fn of(case: &Case) -> Self {
+        let device = Self::other();
+        copy_tree(&case.home, &device.machine.home);
+        device
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tools");
+    let mut cases = Vec::new();
+    for tool_dir in sorted(&fixtures) {
+        for case in sorted(&tool_dir) {
+            let text = |name: &str| fs::read_to_string(case.join(name)).ok();
+            let tool_name = tool_dir.file_name().expect("name").to_string_lossy().into_owned();
+            let definition: Option<custom::Definition> = text("custom.toml").map(|text| toml::from_str(&text).expect("custom.toml"));
+            let id = definition.as_ref().map_or(tool_name.clone(), |definition| definition.id.clone());
+            let all = tools::all(definition.as_slice());
+            cases.push(Case {
+                name: format!("{tool_name}/{}", case.file_name().expect("name").to_string_lossy()),
+                tool: all.into_iter().find(|tool| tool.about().tool.as_str() == id).expect("a tool of that name"),
+                expect: serde_json::from_str(&text("expect.json").expect("expect.json")).expect("json"),
+                home: case.join("home"),
+            });
+        }
+    }
+    assert!(cases.len() >= 8, "fixtures are missing");
+    cases
+}
+
+fn sorted(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir).expect("dir").map(|entry| entry.expect("entry").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("dir");
+    for path in sorted(from) {
+        let target = to.join(path.file_name().expect("name"));
+        if path.is_dir() {
+            copy_tree(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("copy");
+        }
+    }
+}
+
+/// All files below a directory with their bytes.
+fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for path in sorted(dir) {
+        if path.is_dir() {
+            files.extend(tree(&path));
+        } else {
+            files.insert(path.clone(), fs::read(&path).expect("read"));
+        }
+    }
+    files
+}
+
+fn bytes_of(content: &Content) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    content.open().expect("open").read_to_end(&mut bytes).expect("read");
+    bytes
+}
+
+fn only_session(case: &Case, machine: &Machine) -> Found {
+    let listing = case.tool.sessions(machine, Which::All);
+    assert_eq!(listing.problems, [], "{}", case.name);
+    assert_eq!(listing.found.len(), 1, "{}", case.name);
+    let found = listing.found.into_iter().next().expect("one");
+    let one = case.tool.sessions(machine, Which::One(&found.session)).found.into_iter().next().expect("found by id");
+    assert_eq!(one.docs, found.docs, "{}", case.name);
+    found
+}
+
+/// A session as it travels.
+struct Traveller {
+    session: SessionId,
+    docs: Vec<(DocName, DocKind, String, Vec<u8>)>,
+    title: Option<String>,
+}
+
+fn pick_up(case: &Case, machine: &Machine) -> Traveller {
+    let found = only_session(case, machine);
+    let reading = case.tool.read(machine, &found).expect("read");
+    assert_eq!(reading.docs.len(), found.docs.len());
+    let docs = found.docs.iter().zip(&reading.docs);
+    Traveller {
+        docs: docs.map(|(doc, content)| (doc.name.clone(), doc.kind, doc.at.clone(), bytes_of(content))).collect(),
+        session: found.session,
+        title: reading.facts.title,
+    }
+}
+
+fn write(case: &Case, device: &Device, session: &SessionId, docs: Vec<DocWrite<'_>>) -> Result<Written, WriteError> {
+    let now = Millis::parse("2026-11-23T12:00:00Z").expect("time");
+    let updated = Millis::parse("2026-11-23T10:20:00Z").expect("time");
+    case.tool.write(&device.machine, &Checkout { session, cwd: &device.cwd, updated, now, docs })
+}
+
+fn put_down(case: &Case, device: &Device, traveller: &Traveller) -> Result<Written, WriteError> {
+    let raw: Vec<Raw> = traveller.docs.iter().map(|doc| Raw(doc.3.clone())).collect();
+    let creates = traveller.docs.iter().zip(&raw).rev();
+    let docs = creates.map(|(doc, raw)| DocWrite { name: &doc.0, at: &doc.2, change: Change::Create(raw) }).collect();
+    write(case, device, &traveller.session, docs)
+}
+
+fn main_write<'a>(found: &'a Found, change: Change<'a>) -> Vec<DocWrite<'a>> {
+    vec![DocWrite { name: &found.docs[0].name, at: &found.docs[0].at, change }]
+}
+
+/// Files of a store that are none of a session's: they stay, and they never travel.
+fn plant_bystanders(home: &Path) {
+    let names = ["auth.json", "config.toml", ".credentials.json", "state_5.sqlite", "history.jsonl"];
+    for store in [".claude", ".codex", ".x", ".y"] {
+        fs::create_dir_all(home.join(store)).expect("dir");
+        for name in names {
+            fs::write(home.join(store).join(name), "secret").expect("write");
+        }
+    }
+}
+
+#[test]
+fn what_the_records_say_is_read() {
+    for case in cases() {
+        let device = Device::of(&case);
+        let found = only_session(&case, &device.machine);
+        let facts = case.tool.read(&device.machine, &found).expect("read").facts;
+        let text = |key: &str| case.expect[key].as_str().map(str::to_owned);
+        assert_eq!(found.docs.len() as u64, case.expect["docs"].as_u64().expect("docs"), "{}: {:?}", case.name, found.docs);
+        assert_eq!((facts.cwd, facts.title, facts.version), (text("cwd"), text("title"), text("version")), "{}", case.name);
+        if let Some(updated) = text("updated") {
+            assert_eq!(facts.updated.map(Millis::rfc3339), Some(updated), "{}", case.name);
+        }
+        let requires: Vec<SessionId> = serde_json::from_value(case.expect["requires"].clone()).unwrap_or_default();
+        assert_eq!(facts.requires, requires, "{}", case.name);
+        for doc in &found.docs {
+            assert_eq!(case.tool.touched(&device.machine, &doc.path).for_session(), Some(&found.session), "{}", doc.path.display());
+        }
+    }
+}
+
+trait ForSession {
+    fn for_session(&self) -> Option<&SessionId>;
+}
+
+impl ForSession for Touched {
+    fn for_session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn a_session_is_the_same_in_another_home() {
+    for case in cases() {
+        let (here, there) = (Device::of(&case), Device::other());
+        plant_bystanders(&there.machine.home);
+        let before = tree(&there.machine.home);
+        let traveller = pick_up(&case, &here.machine);
+        let written = put_down(&case, &there, &traveller).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+
+        let arrived = pick_up(&case, &there.machine);
+        assert_eq!(arrived.session, traveller.session);
+        assert_eq!(arrived.title, traveller.title, "{}", case.name);
+        let plain = |traveller: &Traveller| {
+            let docs = traveller.docs.iter().map(|doc| (doc.0.clone(), (doc.1, doc.3.clone())));
+            docs.collect::<BTreeMap<_, _>>()
+        };
+        assert!(plain(&arrived) == plain(&traveller), "{}: bytes differ", case.name);
+
+        let found = only_session(&case, &there.machine);
+        let stamps: BTreeMap<_, _> = found.docs.iter().map(|doc| (doc.path.clone(), doc.stamp)).collect();
+        let said: BTreeMap<_, _> = written.docs.iter().map(|doc| (doc.1.clone(), doc.2)).collect();
+        assert_eq!(said, stamps, "{}: what was written is what is there", case.name);
+
+        let mut after = tree(&there.machine.home);
+        said.keys().for_each(|path| drop(after.remove(path)));
+        assert_eq!(after, before, "{}: other files", case.name);
+    }
+}
+
+#[test]
+fn there_is_never_a_second_copy() {
+    for case in cases() {
+        let (here, there) = (Device::of(&case), Device::other());
+        let traveller = pick_up(&case, &here.machine);
+        put_down(&case, &there, &traveller).expect("first");
+        let before = tree(&there.machine.home);
+        let elsewhere = there.machine.home.join("another place");
+        fs::create_dir_all(&elsewhere).expect("dir");
+        let moved = Device { cwd: elsewhere, machine: there.machine.clone(), _dir: tempfile::tempdir().expect("dir") };
+        assert!(matches!(put_down(&case, &moved, &traveller), Err(WriteError::Changed(_))), "{}", case.name);
+        assert_eq!(tree(&there.machine.home), before, "{}", case.name);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_append_keeps_the_file_and_what_was_in_it() {
+    use std::os::unix::fs::MetadataExt;
+    for case in cases() {
+        let (here, there) = (Device::of(&case), Device::other());
+        put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
+        let found = only_session(&case, &there.machine);
+        let main = &found.docs[0];
+        if main.kind != DocKind::Log {
+            continue;
+        }
+        let before = fs::read(&main.path).expect("read");
+        let inode = fs::metadata(&main.path).expect("metadata").ino();
+        let from = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        // The rest of a torn line is what the author's device has of it.
+        let more = [&before[from..], b"}\n{\"type\":\"more\"}\n"].concat();
+        let right = Raw(more.clone());
+        let append = |bytes| Change::Append { path: &main.path, was: main.stamp, from: from as u64, bytes };
+
+        let mut wrong = more.clone();
+        wrong[0] ^= 1;
+        let wrong = Raw(wrong);
+        if from < before.len() {
+            let refused = write(&case, &there, &found.session, main_write(&found, append(&wrong)));
+            assert!(matches!(refused, Err(WriteError::Refused(_))), "{}", case.name);
+            assert_eq!(fs::read(&main.path).expect("read"), before, "{}", case.name);
+        }
+        write(&case, &there, &found.session, main_write(&found, append(&right))).expect("append");
+        assert_eq!(fs::read(&main.path).expect("read"), [&before[..from], &more].concat(), "{}", case.name);
+        assert_eq!(fs::metadata(&main.path).expect("metadata").ino(), inode, "{}", case.name);
+        let again = write(&case, &there, &found.session, main_write(&found, append(&right)));
+        assert!(matches!(again, Err(WriteError::Changed(_))), "{}", case.name);
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_file_whole() {
+    for case in cases() {
+        let (here, there) = (Device::of(&case), Device::other());
+        put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
+        let before = tree(&there.machine.home);
+        let found = only_session(&case, &there.machine);
+        let main = &found.docs[0];
+        let full = Full(before[&main.path].clone());
+        let changes = [
+            Change::Append { path: &main.path, was: main.stamp, from: 0, bytes: &full },
+            Change::Replace { path: &main.path, was: only_session(&case, &there.machine).docs[0].stamp, bytes: &full },
+        ];
+        for change in changes {
+            let change = with_stamp(change, only_session(&case, &there.machine).docs[0].stamp);
+            let failed = write(&case, &there, &found.session, main_write(&found, change));
+            assert!(matches!(failed, Err(WriteError::Io { .. })), "{}: {failed:?}", case.name);
+            assert_eq!(tree(&there.machine.home), before, "{}", case.name);
+        }
+    }
+}
+
+fn with_stamp(change: Change<'_>, was: Stamp) -> Change<'_> {
+    match change {
+        Change::Append { path, from, bytes, .. } => Change::Append { path, was, from, bytes },
+        Change::Replace { path, bytes, .. } => Change::Replace { path, was, bytes },
+        create => create,
+    }
+}
+
+#[test]
+fn a_file_that_moved_on_is_left_alone() {
+    for case in cases() {
+        let device = Device::of(&case);
+        let found = only_session(&case, &device.machine);
+        let main = &found.docs[0];
+        fs::OpenOptions::new().append(true).open(&main.path).expect("open").write_all(b"{}\n").expect("append");
+        let before = tree(&device.machine.home);
+        let bytes = Raw(b"{}\n".to_vec());
+        let was = main.stamp;
+        for change in [
+            Change::Append { path: &main.path, was, from: was.len, bytes: &bytes },
+            Change::Replace { path: &main.path, was, bytes: &bytes },
+        ] {
+            let refused = write(&case, &device, &found.session, main_write(&found, change));
+            assert!(matches!(refused, Err(WriteError::Changed(_))), "{}", case.name);
+        }
+        assert_eq!(tree(&device.machine.home), before, "{}", case.name);
+    }
+}
+
+#[test]
+fn a_replaced_doc_is_whole_and_alone() {
+    for case in cases() {
+        let (here, there) = (Device::of(&case), Device::other());
+        put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
+        let found = only_session(&case, &there.machine);
+        let main = &found.docs[0];
+        let mut wanted = tree(&there.machine.home);
+        wanted.insert(main.path.clone(), b"{\"new\":1}\n".to_vec());
+        let bytes = Raw(b"{\"new\":1}\n".to_vec());
+        let change = Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes };
+        write(&case, &there, &found.session, main_write(&found, change)).expect("replace");
+        assert_eq!(tree(&there.machine.home), wanted, "{}: no halves and no old content stay", case.name);
+    }
+}
+
+#[test]
+fn an_error_on_the_main_doc_takes_the_side_docs_back() {
+    let case = cases().into_iter().find(|case| case.name == "claude-code/everything").expect("case");
+    let (here, there) = (Device::of(&case), Device::other());
+    let traveller = pick_up(&case, &here.machine);
+    let raw: Vec<Raw> = traveller.docs.iter().map(|doc| Raw(doc.3.clone())).collect();
+    let full = Full(Vec::new());
+    let docs = traveller.docs.iter().zip(&raw).enumerate().map(|(i, (doc, raw))| {
+        let bytes: &dyn Bytes = if i == 0 { &full } else { raw };
+        DocWrite { name: &doc.0, at: &doc.2, change: Change::Create(bytes) }
+    });
+    let failed = write(&case, &there, &traveller.session, docs.collect());
+    assert!(matches!(failed, Err(WriteError::Io { .. })));
+    assert_eq!(tree(&there.machine.home), BTreeMap::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_neither_read_nor_written_through() {
+    for case in cases() {
+        let device = Device::of(&case);
+        let found = only_session(&case, &device.machine);
+        let main = &found.docs[0];
+        let target = device.machine.home.join("elsewhere");
+        fs::rename(&main.path, &target).expect("rename");
+        std::os::unix::fs::symlink(&target, &main.path).expect("link");
+        assert!(case.tool.sessions(&device.machine, Which::All).found.is_empty(), "{}", case.name);
+        let before = fs::read(&target).expect("read");
+        let bytes = Raw(b"x".to_vec());
+        let refused = write(&case, &device, &found.session, main_write(&found, Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes }));
+        assert!(refused.is_err(), "{}", case.name);
+        assert_eq!(fs::read(&target).expect("read"), before, "{}", case.name);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_linked_directory_does_not_lead_out_of_the_store() {
+    let case = cases().into_iter().find(|case| case.name == "claude-code/everything").expect("case");
+    let (here, there) = (Device::of(&case), Device::other());
+    let outside = there.machine.home.join("outside");
+    fs::create_dir_all(&outside).expect("dir");
+    fs::create_dir_all(there.machine.home.join(".claude/projects")).expect("dir");
+    let real = fs::canonicalize(&there.cwd).expect("cwd");
+    let slug = there.machine.home.join(".claude/projects").join(claude_code::slug(&real.to_string_lossy()));
+    std::os::unix::fs::symlink(&outside, slug).expect("link");
+    assert!(matches!(put_down(&case, &there, &pick_up(&case, &here.machine)), Err(WriteError::Refused(_))));
+    assert_eq!(tree(&outside), BTreeMap::new());
+}
+
+/// Makes the tool look as if it had the session open; what is returned keeps it so.
+fn open_in_tool(case: &Case, machine: &Machine, session: &SessionId) -> Option<fs::File> {
+    match case.tool.about().tool.as_str() {
+        "claude-code" => {
+            let dir = machine.home.join(".claude/sessions");
+            fs::create_dir_all(&dir).expect("dir");
+            let text = format!(r#"{{"pid":{},"sessionId":"{session}","status":"idle"}}"#, std::process::id());
+            fs::write(dir.join(format!("{}.json", std::process::id())), text).expect("write");
+            Some(fs::File::open(&dir).expect("open"))
+        }
+        "codex" => {
+            let dir = machine.home.join(".codex/thread-writer-locks");
+            fs::create_dir_all(&dir).expect("dir");
+            let file = fs::File::create(dir.join(format!("{session}.lock"))).expect("lock file");
+            file.lock().expect("lock");
+            Some(file)
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn a_live_session_is_seen_and_not_written() {
+    let mut n_tools = 0;
+    for case in cases() {
+        let device = Device::of(&case);
+        let found = only_session(&case, &device.machine);
+        assert_eq!(found.live, None, "{}", case.name);
+        let Some(opened) = open_in_tool(&case, &device.machine, &found.session) else { continue };
+        n_tools += 1;
+        let live = only_session(&case, &device.machine).live.unwrap_or_default();
+        assert!(live.contains(&case.tool.about().name), "{}: {live}", case.name);
+        let before = tree(&device.machine.home);
+        let main = &found.docs[0];
+        let bytes = Raw(b"{}\n".to_vec());
+        let change = Change::Append { path: &main.path, was: main.stamp, from: main.stamp.len, bytes: &bytes };
+        let refused = write(&case, &device, &found.session, main_write(&found, change));
+        assert!(matches!(refused, Err(WriteError::Live(_))), "{}", case.name);
+        assert_eq!(tree(&device.machine.home), before, "{}", case.name);
+        drop(opened);
+    }
+    assert!(n_tools >= 6);
+}
+
+#[test]
+fn a_dead_process_or_another_of_its_number_holds_nothing() {
+    let case = cases().into_iter().find(|case| case.name == "claude-code/everything").expect("case");
+    let device = Device::of(&case);
+    let found = only_session(&case, &device.machine);
+    let dir = device.machine.home.join(".claude/sessions");
+    fs::create_dir_all(&dir).expect("dir");
+    let id = &found.session;
+    fs::write(dir.join("1.json"), format!(r#"{{"pid":4294967000,"sessionId":"{id}"}}"#)).expect("write");
+    fs::write(dir.join("2.json"), "half written {").expect("write");
+    if cfg!(target_os = "linux") {
+        let text = format!(r#"{{"pid":{},"procStart":"1","sessionId":"{id}"}}"#, std::process::id());
+        fs::write(dir.join("3.json"), text).expect("write");
+    }
+    assert_eq!(only_session(&case, &device.machine).live, None);
+}
+
+#[test]
+fn what_must_not_roam_is_not_listed() {
+    let denied = |tool: &str| match tool {
+        "claude-code" => &claude_code::DENIED[..],
+        "codex" => &codex::DENIED[..],
+        _ => &custom::DENIED[..],
+    };
+    for case in cases() {
+        let device = Device::of(&case);
+        let found = only_session(&case, &device.machine);
+        let main = &found.docs[0].path;
+        // Beside the session, and inside the directory a session of Claude Code has.
+        let inside = main.with_extension("");
+        let beside = main.parent().expect("parent").to_path_buf();
+        let foreign = ["x.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "x.lock", "x.conflict", ".syncthing.x.jsonl.tmp"];
+        for dir in [inside, beside] {
+            fs::create_dir_all(&dir).expect("dir");
+            for name in denied(case.tool.about().tool.as_str()).iter().chain(&foreign) {
+                fs::write(dir.join(name), "secret").expect("write");
+            }
+        }
+        let name = main.file_name().expect("name").to_string_lossy();
+        let (stem, ending) = name.split_once('.').expect("ending");
+        let conflict = format!("{stem}.sync-conflict-20261123-101112-ABCDEFG.{ending}");
+        fs::copy(main, main.with_file_name(conflict)).expect("copy");
+        let docs = only_session(&case, &device.machine).docs;
+        assert_eq!(docs, found.docs, "{}", case.name);
+    }
+}
+
+#[test]
+fn a_name_from_elsewhere_leads_nowhere() {
+    for case in cases() {
+        let (here, there) = (Device::of(&case), Device::other());
+        let traveller = pick_up(&case, &here.machine);
+        let bytes = Raw(b"x".to_vec());
+        for odd in ["../../escaped", "/tmp/escaped", ".credentials.json", "a/../../escaped", "beside/todos/../../settings.json"] {
+            let name = DocName::new(odd);
+            let docs = vec![DocWrite { name: &name, at: odd, change: Change::Create(&bytes) }];
+            assert!(matches!(write(&case, &there, &traveller.session, docs), Err(WriteError::Refused(_))), "{}: {odd}", case.name);
+        }
+        let id = SessionId::new("../../escaped");
+        let docs = vec![DocWrite { name: &traveller.docs[0].0, at: "../../escaped", change: Change::Create(&bytes) }];
+        assert!(matches!(write(&case, &there, &id, docs), Err(WriteError::Refused(_))), "{}", case.name);
+        assert_eq!(tree(&there.machine.home), BTreeMap::new(), "{}", case.name);
+    }
+}
+
+#[test]
+fn two_copies_are_told_and_the_longer_counts() {
+    let case = cases().into_iter().find(|case| case.name == "claude-code/everything").expect("case");
+    let device = Device::of(&case);
+    let found = only_session(&case, &device.machine);
+    let other = device.machine.home.join(".claude/projects/-elsewhere");
+    fs::create_dir_all(&other).expect("dir");
+    let longer = other.join(found.docs[0].path.file_name().expect("name"));
+    fs::write(&longer, [fs::read(&found.docs[0].path).expect("read"), b"{}\n".to_vec()].concat()).expect("write");
+    let listing = case.tool.sessions(&device.machine, Which::All);
+    assert_eq!(listing.problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["duplicate_session"]);
+    assert_eq!(listing.found[0].docs[0].path, longer);
+}
+
+#[test]
+fn the_command_opens_that_session_in_that_directory() {
+    for case in cases() {
+        let device = Device::of(&case);
+        let session = only_session(&case, &device.machine).session;
+        let launch = case.tool.resume(&device.machine, &Resumable { session: &session, cwd: &device.cwd });
+        assert_eq!(launch.cwd, device.cwd, "{}", case.name);
+        let can = case.tool.about().level >= tools::Level::Resume;
+        assert_eq!(launch.argv.iter().any(|word| word == session.as_str()), can, "{}", case.name);
+    }
+}
