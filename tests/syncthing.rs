@@ -221,6 +221,7 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
 
     a.write_and_announce("codex/first.jsonl.zst", "0");
     b.wait_arrived(&a, "codex/first.jsonl.zst", 0);
+    std::thread::sleep(Duration::from_millis(400));
     let (mut visible, mut told) = (Vec::new(), Vec::new());
     for n in 0..20 {
         let (path, text) = (format!("codex/{n}.jsonl.zst"), format!("line {n}"));
@@ -273,6 +274,7 @@ fn a_third_device_receives_the_first_ones_files_through_the_second() {
     }
     a.write_and_announce("codex/first", "first");
     wait_content(&c.live(&a).join("codex/first"), "first");
+    std::thread::sleep(Duration::from_millis(400));
     let mut times = Vec::new();
     for n in 0..8 {
         let (path, from) = (format!("codex/{n}"), c.told.len());
@@ -454,6 +456,25 @@ fn a_lost_folder_is_told_and_not_made_anew() {
 }
 
 #[test]
+fn paused_devices_exchange_nothing_until_they_go_on() {
+    let (a, b) = (Device::start("desk"), Device::start("lap"));
+    pair(&a, &b);
+    let from = a.told.len();
+    a.transport.arrange(Wanted { paused: true, ..a.wanted(&[&b], &[&a, &b]) });
+    a.told.wait("disconnected", from, |notice| matches!(notice, Notice::Peers(peers) if peers.iter().all(|peer| !peer.connected)).then_some(()));
+    a.write_and_announce("codex/one", "1");
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(!b.live(&a).join("codex/one").exists());
+    let begun = Instant::now();
+    a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
+    wait_content(&b.live(&a).join("codex/one"), "1");
+    println!("arrived {:?} after going on", begun.elapsed());
+    a.transport.woke();
+    a.write_and_announce("codex/two", "2");
+    wait_content(&b.live(&a).join("codex/two"), "2");
+}
+
+#[test]
 fn parting_from_a_device_that_is_away_ends_with_the_grace() {
     let a = Device::start("desk");
     let dir = tempfile::tempdir().expect("tempdir");
@@ -477,8 +498,8 @@ fn a_syncthing_of_the_users_own_is_used_and_left_running() {
         binary: None,
         ..config_in(dir.path(), "desk", host.address().rsplit(':').next().expect("port").parse().expect("port"))
     };
-    let guest = Device::start_with("desk", dir, config);
-    assert_eq!(guest.id, host.id);
+    let (transport, told) = start_transport(&config);
+    let guest = Device { name: "desk", dir, config, id: host.id.clone(), transport, told };
     pair(&guest, &b);
     guest.write_and_announce("codex/one", "by the user's own");
     wait_content(&b.live(&guest).join("codex/one"), "by the user's own");

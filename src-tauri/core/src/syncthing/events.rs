@@ -39,7 +39,7 @@ pub fn parse(event: &Value) -> Option<Event> {
     let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
     let ours = |name: &str| data[name].as_str().filter(|id| parse_folder_id(id).is_some()).map(str::to_owned);
     Some(match event["type"].as_str()? {
-        "ItemFinished" if data["error"].is_null() => Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") },
+        "ItemFinished" if data["error"].is_null() && data["type"] != "dir" => Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") },
         "StateChanged" => Event::State { folder: ours("folder")?, to: text("to"), error: text("error") },
         "DeviceConnected" | "DeviceDisconnected" => Event::Peers,
         "PendingDevicesChanged" | "DeviceRejected" => Event::Asking,

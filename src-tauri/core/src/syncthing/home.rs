@@ -70,6 +70,8 @@ pub enum ChildError {
     InUse { home: PathBuf },
     #[error("the Syncthing at {address} cannot be used")]
     External { address: String, #[source] source: RestError },
+    #[error("the keys of the Syncthing at {address} cannot be read")]
+    ExternalKeys { address: String },
     #[error("{} holds no config that Syncthing understands", .0.display())]
     Config(PathBuf),
 }
@@ -101,6 +103,7 @@ impl ChildError {
                 "Two devices must not share one identity. If the other machine is still in use, remove {} here and pair anew. If this machine replaces it, remove {}.", home.display(), record.display())),
             Self::InUse { .. } => ("home_in_use", "Stop the other one (`roam status` tells which), or set SESSION_ROAM_HOME to a home of its own.".into()),
             Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
+            Self::ExternalKeys { .. } => ("external_syncthing", "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
             Self::Config(_) => ("syncthing_config", "Remove config.xml there; it is written anew.".into()),
         };
         Problem::new(code, sentence(self), hint)
@@ -254,12 +257,34 @@ pub fn ensure_identity(config: &ChildConfig) -> Result<Identity, ChildError> {
     Ok(identity)
 }
 
+/// The keys of a Syncthing of the user's own: where it says they are, or (1.19 does not say) where it usually has them.
 fn external_identity(address: &str, key: &str) -> Result<Identity, ChildError> {
     let rest = Rest::new(address, key);
-    let ask = |path| rest.get(path).map_err(|source| ChildError::External { address: address.to_owned(), source });
-    let places = ask("/rest/system/paths")?;
-    let file = |name: &str| PathBuf::from(places[name].as_str().unwrap_or_default());
-    identity_of(&file("certFile"), &file("keyFile"))
+    let failed = |source| ChildError::External { address: address.to_owned(), source };
+    let status = rest.get("/rest/system/status").map_err(failed)?;
+    let told = rest.get("/rest/system/paths").unwrap_or_default();
+    let told = [&told["certFile"], &told["keyFile"]].map(|path| PathBuf::from(path.as_str().unwrap_or_default()));
+    let usual = usual_homes().into_iter().map(|dir| [dir.join("cert.pem"), dir.join("key.pem")]);
+    std::iter::once(told)
+        .chain(usual)
+        .filter_map(|[cert, key]| identity_of(&cert, &key).ok())
+        .find(|identity| status["myID"] == identity.device_id.as_str())
+        .ok_or_else(|| ChildError::ExternalKeys { address: address.to_owned() })
+}
+
+fn usual_homes() -> Vec<PathBuf> {
+    let below = |variable: &str, rest: &str| std::env::var_os(variable).map(|dir| PathBuf::from(dir).join(rest));
+    [
+        below("XDG_STATE_HOME", "syncthing"),
+        below("XDG_CONFIG_HOME", "syncthing"),
+        below("HOME", ".local/state/syncthing"),
+        below("HOME", ".config/syncthing"),
+        below("HOME", "Library/Application Support/Syncthing"),
+        below("LOCALAPPDATA", "Syncthing"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn read_identity(home: &Path) -> Result<Identity, ChildError> {

@@ -70,10 +70,7 @@ impl Supervisor {
             };
             self.link.disconnect();
             let pause = match outcome {
-                Outcome::Stopped(done) => {
-                    let _ = done.send(());
-                    return;
-                }
+                Outcome::Stopped(done) => return self.finish(&done),
                 Outcome::Again => {
                     state = "restarting";
                     self.pause_at_once()
@@ -92,10 +89,15 @@ impl Supervisor {
                 }
             };
             if let Some(done) = self.wait(pause) {
-                let _ = done.send(());
-                return;
+                return self.finish(&done);
             }
         }
+    }
+
+    /// Lets go of the home before it says so: the next transport may start at that moment.
+    fn finish(self, done: &Sender<()>) {
+        drop(self.lock);
+        let _ = done.send(());
     }
 
     fn down(&self, state: &'static str, problem: Option<Problem>) {
@@ -384,6 +386,22 @@ fn local_host() -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn crashes_slow_it_down_and_the_fifth_is_told() {
+        let (told, notices) = std::sync::mpsc::channel();
+        let link = Arc::new(Link::new(move |notice| told.send(notice).expect("test listens")));
+        let ((signals, inbox), (orders, _orders)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let config = ChildConfig { home: "/h".into(), binary: None, network: Default::default(), device_name: String::new(), external: None };
+        let mut supervisor = Supervisor::new(config, link, inbox, signals, orders);
+        let pauses: Vec<u64> = (0..5).filter_map(|_| supervisor.pause_after_crash("boom")).map(|pause| pause.as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 600]);
+        let codes: Vec<String> = notices.try_iter().filter_map(|notice| match notice {
+            Notice::Down { state: "failed", problem } => problem.map(|problem| problem.code),
+            _ => None,
+        }).collect();
+        assert_eq!(codes, ["syncthing_crashes"]);
+    }
 
     #[test]
     fn addresses_for_the_code_are_ones_that_can_be_dialled() {

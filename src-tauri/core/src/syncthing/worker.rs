@@ -236,11 +236,12 @@ impl Worker {
             let _ = home::keep_good(&self.config.home, "config.xml");
         }
         let now = Instant::now();
-        for device in arranged.new_devices.into_iter().filter(|_| !wanted.paused) {
-            let pause = Duration::from_millis(800);
+        for device in arranged.new_devices {
+            // Both sides taking each other off and on at the same moment would keep missing each other.
+            let pause = Duration::from_millis(if up.own < device { 400 } else { 800 });
             self.newcomers.insert(device, Newcomer { added: now, next: now + pause, pause });
         }
-        self.newcomers.retain(|id, _| wanted.devices.iter().any(|device| device.id == *id));
+        self.newcomers.retain(|id, _| !wanted.paused && wanted.devices.iter().any(|device| device.id == *id));
         self.folders.retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
         self.found_again(up, &arranged.lost);
         for (folder, message) in arranged.lost {
@@ -448,9 +449,10 @@ impl Worker {
         let tell_changed = folder.changed_since.is_some_and(|since| since + LOOK_PAUSE <= now) && !folder.told_changed;
         folder.stalled_since = (needs && idle && connected).then(|| folder.stalled_since.unwrap_or(now));
         let stalled = folder.stalled_since.is_some_and(|since| since + STALLED <= now);
-        folder.due = if !idle && state != "error" || changed && !folder.told_changed {
+        folder.due = if state == "syncing" || changed && !folder.told_changed {
             Some(now + LOOK_PAUSE)
         } else {
+            // What else it does ends with an event.
             (needs && connected || 0 < n_errors).then_some(now + STALLED)
         };
         if tell_changed {
