@@ -46,7 +46,12 @@ impl Stage {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_roam"));
-        command.args(args).env("SESSION_ROAM_HOME", self.home.path()).env("HOME", "/home/mia").env("COLUMNS", "100").stdin(Stdio::null());
+        command
+            .args(args)
+            .env("SESSION_ROAM_HOME", self.home.path())
+            .env("HOME", "/home/mia")
+            .env("COLUMNS", "100")
+            .stdin(Stdio::null());
         command
     }
 
@@ -102,8 +107,12 @@ fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Splits => value(splits()),
         Request::Plan => value(plan()),
         Request::History { .. } => value(history()),
-        Request::Export { dir: Some(dir), .. } => value(Exported { files: vec![dir.join("fix-login-race.md")], text: None }),
-        Request::Export { .. } => value(Exported { files: Vec::new(), text: Some("# Fix login race\r\n\u{1b}[1m\n".into()) }),
+        Request::Export { dir: Some(dir), .. } => {
+            value(Exported { files: vec![dir.join("fix-login-race.md")], text: None })
+        }
+        Request::Export { .. } => {
+            value(Exported { files: Vec::new(), text: Some("# Fix login race\r\n\u{1b}[1m\n".into()) })
+        }
         Request::Journal { .. } => value(journal()),
         Request::ToolSwitch { tool, on } => {
             value(Done { done: true, message: format!("{tool} is {} on this device.", if *on { "on" } else { "off" }) })
@@ -124,9 +133,27 @@ fn status() -> Status {
         },
         moving: Moving::default(),
         waiting: vec![
-            waiting("Fix login race", "git:github.com/acme/api", "live", "Claude Code has this session open here.", "It is brought up to date when you leave it."),
-            waiting("Trim the bundle", "git:github.com/acme/web", "no_place", "acme/web has no place on this device.", "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR"),
-            waiting("Dark mode", "git:github.com/acme/web", "no_place", "acme/web has no place on this device.", "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR"),
+            waiting(
+                "Fix login race",
+                "git:github.com/acme/api",
+                "live",
+                "Claude Code has this session open here.",
+                "It is brought up to date when you leave it.",
+            ),
+            waiting(
+                "Trim the bundle",
+                "git:github.com/acme/web",
+                "no_place",
+                "acme/web has no place on this device.",
+                "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR",
+            ),
+            waiting(
+                "Dark mode",
+                "git:github.com/acme/web",
+                "no_place",
+                "acme/web has no place on this device.",
+                "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR",
+            ),
         ],
         held: vec![Held {
             what: "tool:codex".into(),
@@ -144,7 +171,11 @@ fn status() -> Status {
             here: false,
             seen: ago(200),
         }],
-        problems: vec![Problem::new("watch_limit", "The system's limit of watched directories is reached, so changes are found more slowly.", "Raise fs.inotify.max_user_watches.")],
+        problems: vec![Problem::new(
+            "watch_limit",
+            "The system's limit of watched directories is reached, so changes are found more slowly.",
+            "Raise fs.inotify.max_user_watches.",
+        )],
         sessions: 1065,
         device: "desk".into(),
         paired: 2,
@@ -153,7 +184,15 @@ fn status() -> Status {
 }
 
 fn in_step() -> Status {
-    Status { waiting: Vec::new(), held: Vec::new(), splits: 0, live: Vec::new(), problems: Vec::new(), paired: 1, ..status() }
+    Status {
+        waiting: Vec::new(),
+        held: Vec::new(),
+        splits: 0,
+        live: Vec::new(),
+        problems: Vec::new(),
+        paired: 1,
+        ..status()
+    }
 }
 
 fn waiting(title: &str, project: &str, code: &str, why: &str, hint: &str) -> Waiting {
@@ -169,13 +208,28 @@ fn waiting(title: &str, project: &str, code: &str, why: &str, hint: &str) -> Wai
 }
 
 fn doctor() -> Doctor {
-    let check = |name: &str, state: &str, message: &str, hint: &str| Check { name: name.into(), state: state.into(), message: message.into(), hint: hint.into() };
+    let check = |name: &str, state: &str, message: &str, hint: &str| Check {
+        name: name.into(),
+        state: state.into(),
+        message: message.into(),
+        hint: hint.into(),
+    };
     Doctor {
         checks: vec![
             check("engine", "ok", "Runs since this morning.", ""),
             check("syncthing", "ok", "1.29.2, listening on tcp://192.168.1.4:22000.", ""),
-            check("watching", "problem", "The system's limit of watched directories is reached, so changes are found only every ten seconds.", "Raise fs.inotify.max_user_watches."),
-            check("clock", "note", "laptop's clock is 3 minutes ahead of this one.", "Nothing is decided by clocks; times may look odd."),
+            check(
+                "watching",
+                "problem",
+                "The system's limit of watched directories is reached, so changes are found only every ten seconds.",
+                "Raise fs.inotify.max_user_watches.",
+            ),
+            check(
+                "clock",
+                "note",
+                "laptop's clock is 3 minutes ahead of this one.",
+                "Nothing is decided by clocks; times may look odd.",
+            ),
         ],
         not_carried: status().waiting[1..].to_vec(),
         tools: tools(),
@@ -203,9 +257,23 @@ fn devices() -> Devices {
         in_step: if connected { 100.0 } else { 87.2 },
     };
     Devices {
-        paired: vec![paired("laptop", true, 0, true), paired("build box", false, 11_000, true), paired("pi", false, 0, false)],
-        asking: vec![AskingDevice { id: LAPTOP.replace("LAPTOPA", "TABLETX"), name: "tablet".into(), digits: "483917".into(), address: "192.168.1.9:22000".into() }],
-        proposed: vec![ProposedDevice { id: LAPTOP.replace("LAPTOPA", "SERVERX"), name: "server".into(), by: "laptop".into(), digits: "771203".into() }],
+        paired: vec![
+            paired("laptop", true, 0, true),
+            paired("build box", false, 11_000, true),
+            paired("pi", false, 0, false),
+        ],
+        asking: vec![AskingDevice {
+            id: LAPTOP.replace("LAPTOPA", "TABLETX"),
+            name: "tablet".into(),
+            digits: "483917".into(),
+            address: "192.168.1.9:22000".into(),
+        }],
+        proposed: vec![ProposedDevice {
+            id: LAPTOP.replace("LAPTOPA", "SERVERX"),
+            name: "server".into(),
+            by: "laptop".into(),
+            digits: "771203".into(),
+        }],
     }
 }
 
@@ -220,20 +288,30 @@ fn pairing(state: &str) -> Pairing {
 }
 
 fn tools() -> Vec<ToolRow> {
-    let row = |tool: &str, name: &str, level: &str, reason: &str, found: bool, on: bool, root: &str, sessions: u64| ToolRow {
-        tool: tool.into(),
-        name: name.into(),
-        level: level.into(),
-        reason: reason.into(),
-        found,
-        on,
-        roots: vec![root.into()],
-        sessions,
-        bytes: sessions * 510_000,
-    };
+    let row =
+        |tool: &str, name: &str, level: &str, reason: &str, found: bool, on: bool, root: &str, sessions: u64| ToolRow {
+            tool: tool.into(),
+            name: name.into(),
+            level: level.into(),
+            reason: reason.into(),
+            found,
+            on,
+            roots: vec![root.into()],
+            sessions,
+            bytes: sessions * 510_000,
+        };
     vec![
         row("claude-code", "Claude Code", "merge", "", true, true, "/home/mia/.claude/projects", 1024),
-        row("codex", "Codex", "merge", "Sessions of versions before 0.150 are carried, not resumed.", true, true, "/home/mia/.codex/sessions", 41),
+        row(
+            "codex",
+            "Codex",
+            "merge",
+            "Sessions of versions before 0.150 are carried, not resumed.",
+            true,
+            true,
+            "/home/mia/.codex/sessions",
+            41,
+        ),
         row("aider", "Aider", "see", "", false, false, "/home/mia/.aider", 0),
     ]
 }
@@ -268,21 +346,48 @@ fn sessions() -> Vec<SessionRow> {
         why: (state != "here").then(|| "acme/web has no place on this device.".to_owned()),
     };
     vec![
-        row(SECOND, "codex", "git:github.com/acme/web", "Trim the bundle until the start page loads in a second even on a slow phone", 7_400, "waiting"),
+        row(
+            SECOND,
+            "codex",
+            "git:github.com/acme/web",
+            "Trim the bundle until the start page loads in a second even on a slow phone",
+            7_400,
+            "waiting",
+        ),
         row(FIRST, "claude-code", "git:github.com/acme/api", "Fix login race", 200, "here"),
         row(THIRD, "claude-code", "home:notes/設計", "設計を見直す\nand a second line", 260_000, "split"),
     ]
 }
 
 fn shown() -> Shown {
-    let message = |role: &str, text: &str, device: &str| Message { role: role.into(), text: text.into(), at: Some(ago(330)), device: Some(device.into()) };
+    let message = |role: &str, text: &str, device: &str| Message {
+        role: role.into(),
+        text: text.into(),
+        at: Some(ago(330)),
+        device: Some(device.into()),
+    };
     Shown {
-        row: SessionRow { state: "waiting".into(), why: Some("Claude Code has it open here".into()), ..sessions()[1].clone() },
+        row: SessionRow {
+            state: "waiting".into(),
+            why: Some("Claude Code has it open here".into()),
+            ..sessions()[1].clone()
+        },
         cwd: Some("/home/mia/code/api".into()),
-        docs: vec![ShownDoc { doc: "transcript.jsonl".into(), kind: "log".into(), bytes: 3_140_000, lines: 412, tip: "ab".repeat(32), path: Some("/x".into()) }],
+        docs: vec![ShownDoc {
+            doc: "transcript.jsonl".into(),
+            kind: "log".into(),
+            bytes: 3_140_000,
+            lines: 412,
+            tip: "ab".repeat(32),
+            path: Some("/x".into()),
+        }],
         messages: vec![
             message("user", "Two logins at once leave a stale session behind.\nTry the mutex first.", "desk"),
-            message("assistant", "I changed `session.rs`: the lock now covers both reads.\n\n    let guard = lock();\n", "desk"),
+            message(
+                "assistant",
+                "I changed `session.rs`: the lock now covers both reads.\n\n    let guard = lock();\n",
+                "desk",
+            ),
             message("tool", "line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n", "desk"),
             message("user", "Now the queue. \u{1b}[31mred\u{7}", "laptop"),
         ],
@@ -300,7 +405,13 @@ fn resume() -> Resume {
 }
 
 fn splits() -> Vec<SplitRow> {
-    let branch = |device: &str, records: u64, here: bool| BranchRow { branch: "cd".repeat(32), device: device.into(), updated: ago(700), records, here };
+    let branch = |device: &str, records: u64, here: bool| BranchRow {
+        branch: "cd".repeat(32),
+        device: device.into(),
+        updated: ago(700),
+        records,
+        here,
+    };
     vec![SplitRow {
         session: FIRST.into(),
         tool: "claude-code".into(),
@@ -310,15 +421,30 @@ fn splits() -> Vec<SplitRow> {
         reason: "It was continued on desk and on laptop before they met.".into(),
         branches: vec![branch("desk", 9, true), branch("laptop", 1204, false)],
         choices: vec![
-            Choice { id: "keep-both".into(), enabled: true, consequence: "desk's stays “Fix login race”; laptop's becomes a session of its own.".into() },
+            Choice {
+                id: "keep-both".into(),
+                enabled: true,
+                consequence: "desk's stays “Fix login race”; laptop's becomes a session of its own.".into(),
+            },
             Choice { id: "stitch".into(), enabled: false, consequence: "not offered".into() },
         ],
     }]
 }
 
 fn plan() -> Vec<StepRow> {
-    let row = |step: &str, what: &str, bytes: u64| StepRow { session: FIRST.into(), tool: "claude-code".into(), title: "Fix login race".into(), step: step.into(), what: what.into(), bytes };
-    vec![row("record", "12 lines of transcript.jsonl", 14_200), row("checkout", "4 lines from laptop", 900), row("wait", "until Claude Code leaves it", 0)]
+    let row = |step: &str, what: &str, bytes: u64| StepRow {
+        session: FIRST.into(),
+        tool: "claude-code".into(),
+        title: "Fix login race".into(),
+        step: step.into(),
+        what: what.into(),
+        bytes,
+    };
+    vec![
+        row("record", "12 lines of transcript.jsonl", 14_200),
+        row("checkout", "4 lines from laptop", 900),
+        row("wait", "until Claude Code leaves it", 0),
+    ]
 }
 
 fn history() -> Vec<HistoryRow> {
@@ -408,7 +534,8 @@ fn each_state_has_its_sentence() {
         ("paused", |status, _| status.engine = "paused".into()),
         ("importing", |status, _| {
             status.engine = "importing".into();
-            status.moving = Moving { import_done: 120, import_total: 1065, import_bytes: 54_000_000, ..Moving::default() };
+            status.moving =
+                Moving { import_done: 120, import_total: 1065, import_bytes: 54_000_000, ..Moving::default() };
         }),
         ("no syncthing", |status, _| status.syncthing.state = "missing".into()),
         ("failed", |status, _| {
@@ -420,8 +547,17 @@ fn each_state_has_its_sentence() {
             devices.paired[0].connected = false;
             devices.paired[0].last_seen = Some(ago(7_300));
         }),
-        ("one away", |_, devices| devices.paired.push(PairedDevice { name: "box".into(), connected: false, last_seen: None, ..devices.paired[0].clone() })),
-        ("sending", |status, _| status.moving = Moving { out_bytes: 14_000_000, in_bytes: 200_000, ..Moving::default() }),
+        ("one away", |_, devices| {
+            devices.paired.push(PairedDevice {
+                name: "box".into(),
+                connected: false,
+                last_seen: None,
+                ..devices.paired[0].clone()
+            })
+        }),
+        ("sending", |status, _| {
+            status.moving = Moving { out_bytes: 14_000_000, in_bytes: 200_000, ..Moving::default() }
+        }),
     ];
     let mut text = String::new();
     for (name, change) in changes {
@@ -479,7 +615,11 @@ fn json_is_the_engines_answer_and_the_flag_may_stand_anywhere() {
 
 #[test]
 fn fields_this_roam_does_not_know_are_passed_on() {
-    let stage = Stage::with(|_| Ok(json!([{"session": "a", "tool": "t", "project": "p", "title": "", "updated": "x", "bytes": 1, "devices": [], "state": "here", "new": 7}])));
+    let stage = Stage::with(|_| {
+        Ok(
+            json!([{"session": "a", "tool": "t", "project": "p", "title": "", "updated": "x", "bytes": 1, "devices": [], "state": "here", "new": 7}]),
+        )
+    });
     assert_eq!(parsed(&stage.roam(&["sessions", "--json"]))[0]["new"], 7);
 }
 
@@ -498,10 +638,19 @@ fn arguments_become_requests() {
         (&["projects", "exclude", "k", "--off"], Request::ProjectExclude { key: "k".into(), excluded: false }),
         (
             &["sessions", "--tool", "codex", "--project", "api", "--device", "desk"],
-            Request::Sessions { filter: SessionFilter { tool: Some("codex".into()), project: Some("api".into()), device: Some("desk".into()) } },
+            Request::Sessions {
+                filter: SessionFilter {
+                    tool: Some("codex".into()),
+                    project: Some("api".into()),
+                    device: Some("desk".into()),
+                },
+            },
         ),
         (&["history", "s"], Request::History { session: Some("s".into()) }),
-        (&["export", "s", "native", "--out", "o"], Request::Export { session: "s".into(), format: ExportFormat::Native, dir: Some(here.join("o")) }),
+        (
+            &["export", "s", "native", "--out", "o"],
+            Request::Export { session: "s".into(), format: ExportFormat::Native, dir: Some(here.join("o")) },
+        ),
         (&["release", "tool:codex"], Request::Release { what: "tool:codex".into() }),
         (&["pause"], Request::Pause),
         (&["continue"], Request::Continue),
@@ -518,7 +667,9 @@ fn an_export_is_the_bytes_of_the_file() {
     let stage = Stage::usual();
     assert_eq!(stage.roam(&["export", FIRST]).stdout, b"# Fix login race\r\n\x1b[1m\n");
     assert_eq!(parsed(&stage.roam(&["export", FIRST, "json", "--json"]))["text"], "# Fix login race\r\n\u{1b}[1m\n");
-    assert!(stdout(&stage.roam(&["export", FIRST, "markdown", "--out", "dir"])).trim_end().ends_with("fix-login-race.md"));
+    assert!(
+        stdout(&stage.roam(&["export", FIRST, "markdown", "--out", "dir"])).trim_end().ends_with("fix-login-race.md")
+    );
 }
 
 // Exit codes and errors.
@@ -532,7 +683,10 @@ fn a_failure_says_what_and_what_next_and_exits_1() {
     assert_eq!(stdout(&output), "");
     let output = stage.roam(&["show", "nope", "--json"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(parsed(&output)["error"], json!({"code": "unknown_session", "message": "No session is called nope.", "hint": "`roam sessions` lists them."}));
+    assert_eq!(
+        parsed(&output)["error"],
+        json!({"code": "unknown_session", "message": "No session is called nope.", "hint": "`roam sessions` lists them."})
+    );
 }
 
 #[test]
@@ -574,7 +728,11 @@ fn without_an_engine_status_and_doctor_answer_and_the_rest_say_how_to_start_it()
 fn the_home_may_be_given_as_an_argument() {
     let stage = Stage::usual();
     let home = stage.home.path().to_str().expect("UTF-8");
-    let output = stage.command(&["device", "--json", "--home", home]).env("SESSION_ROAM_HOME", "/nonexistent").output().expect("roam");
+    let output = stage
+        .command(&["device", "--json", "--home", home])
+        .env("SESSION_ROAM_HOME", "/nonexistent")
+        .output()
+        .expect("roam");
     assert_eq!(parsed(&output)["name"], "desk");
 }
 
@@ -632,7 +790,8 @@ mod resuming {
             std::fs::create_dir(dir).expect("dir");
         }
         let tool = bin.join("some-tool");
-        std::fs::write(&tool, "#!/bin/sh\nprintf '%s|' \"$PWD\" \"$GIVEN\" \"${INSIDE-gone}\" \"$@\"\nexit 7\n").expect("tool");
+        std::fs::write(&tool, "#!/bin/sh\nprintf '%s|' \"$PWD\" \"$GIVEN\" \"${INSIDE-gone}\" \"$@\"\nexit 7\n")
+            .expect("tool");
         std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).expect("mode");
         let output = stage(&cwd).command(&["resume", "x"]).env("PATH", &bin).env("INSIDE", "1").output().expect("roam");
         let cwd = cwd.canonicalize().expect("cwd");
@@ -656,7 +815,13 @@ mod resuming {
     #[test]
     fn the_printed_command_does_the_same_in_a_shell() {
         let dir = tempfile::tempdir().expect("dir");
-        let resume = Resume { argv: vec!["sh".into(), "-c".into(), "printf %s \"$PWD|$GIVEN|${INSIDE-gone}\"".into()], cwd: dir.path().into(), env: [("GIVEN".to_owned(), "it's $HOME".to_owned())].into(), unset: vec!["INSIDE".into()], notes: Vec::new() };
+        let resume = Resume {
+            argv: vec!["sh".into(), "-c".into(), "printf %s \"$PWD|$GIVEN|${INSIDE-gone}\"".into()],
+            cwd: dir.path().into(),
+            env: [("GIVEN".to_owned(), "it's $HOME".to_owned())].into(),
+            unset: vec!["INSIDE".into()],
+            notes: Vec::new(),
+        };
         let stage = Stage::with(move |_| Ok(value(&resume)));
         let line = stdout(&stage.roam(&["resume", "x", "--print"]));
         let output = Command::new("sh").arg("-c").arg(&line).env("INSIDE", "1").output().expect("sh");
@@ -702,7 +867,8 @@ fn the_document_names_every_field_of_every_answer() {
 
 #[test]
 fn the_document_has_a_section_for_every_command() {
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md")).expect("docs/cli.md");
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md")).expect("docs/cli.md");
     let help = stdout(&Stage::without_engine().roam(&["--help"]));
     let commands: Vec<&str> = help
         .lines()

@@ -7,8 +7,8 @@
 use serde_json::Value;
 use session_roam_core::session::{DocKind, DocName, Millis, SessionId};
 use session_roam_core::tools::{
-    self, Bytes, Change, Checkout, Content, DocWrite, Found, Machine, Resumable, Stamp, Tool, Touched, Which, WriteError, Written,
-    claude_code, codex, custom,
+    self, Bytes, Change, Checkout, Content, DocWrite, Found, Machine, Resumable, Stamp, Tool, Touched, Which,
+    WriteError, Written, claude_code, codex, custom,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,7 +73,8 @@ fn cases() -> Vec<Case> {
         for case in sorted(&tool_dir) {
             let text = |name: &str| fs::read_to_string(case.join(name)).ok();
             let tool_name = tool_dir.file_name().expect("name").to_string_lossy().into_owned();
-            let definition: Option<custom::Definition> = text("custom.toml").map(|text| toml::from_str(&text).expect("custom.toml"));
+            let definition: Option<custom::Definition> =
+                text("custom.toml").map(|text| toml::from_str(&text).expect("custom.toml"));
             let id = definition.as_ref().map_or(tool_name.clone(), |definition| definition.id.clone());
             let all = tools::all(definition.as_slice());
             cases.push(Case {
@@ -189,15 +190,31 @@ fn what_the_records_say_is_read() {
         let found = only_session(&case, &device.machine);
         let facts = case.tool.read(&device.machine, &found).expect("read").facts;
         let text = |key: &str| case.expect[key].as_str().map(str::to_owned);
-        assert_eq!(found.docs.len() as u64, case.expect["docs"].as_u64().expect("docs"), "{}: {:?}", case.name, found.docs);
-        assert_eq!((facts.cwd, facts.title, facts.version), (text("cwd"), text("title"), text("version")), "{}", case.name);
+        assert_eq!(
+            found.docs.len() as u64,
+            case.expect["docs"].as_u64().expect("docs"),
+            "{}: {:?}",
+            case.name,
+            found.docs
+        );
+        assert_eq!(
+            (facts.cwd, facts.title, facts.version),
+            (text("cwd"), text("title"), text("version")),
+            "{}",
+            case.name
+        );
         if let Some(updated) = text("updated") {
             assert_eq!(facts.updated.map(Millis::rfc3339), Some(updated), "{}", case.name);
         }
         let requires: Vec<SessionId> = serde_json::from_value(case.expect["requires"].clone()).unwrap_or_default();
         assert_eq!(facts.requires, requires, "{}", case.name);
         for doc in &found.docs {
-            assert_eq!(case.tool.touched(&device.machine, &doc.path).for_session(), Some(&found.session), "{}", doc.path.display());
+            assert_eq!(
+                case.tool.touched(&device.machine, &doc.path).for_session(),
+                Some(&found.session),
+                "{}",
+                doc.path.display()
+            );
         }
     }
 }
@@ -391,7 +408,12 @@ fn links_are_neither_read_nor_written_through() {
         assert!(case.tool.sessions(&device.machine, Which::All).found.is_empty(), "{}", case.name);
         let before = fs::read(&target).expect("read");
         let bytes = Raw(b"x".to_vec());
-        let refused = write(&case, &device, &found.session, main_write(&found, Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes }));
+        let refused = write(
+            &case,
+            &device,
+            &found.session,
+            main_write(&found, Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes }),
+        );
         assert!(refused.is_err(), "{}", case.name);
         assert_eq!(fs::read(&target).expect("read"), before, "{}", case.name);
     }
@@ -487,7 +509,13 @@ fn what_must_not_roam_is_not_listed() {
         // Beside the session, and inside the directory a session of Claude Code has.
         let inside = main.with_extension("");
         let beside = main.parent().expect("parent").to_path_buf();
-        let foreign = ["x.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "x.lock", "x.conflict", ".syncthing.x.jsonl.tmp"];
+        let foreign = [
+            "x.sync-conflict-20261123-101112-ABCDEFG.jsonl",
+            ".roam-1-2.tmp",
+            "x.lock",
+            "x.conflict",
+            ".syncthing.x.jsonl.tmp",
+        ];
         for dir in [inside, beside] {
             fs::create_dir_all(&dir).expect("dir");
             for name in denied(case.tool.about().tool.as_str()).iter().chain(&foreign) {
@@ -509,10 +537,20 @@ fn a_name_from_elsewhere_leads_nowhere() {
         let (here, there) = (Device::of(&case), Device::other());
         let traveller = pick_up(&case, &here.machine);
         let bytes = Raw(b"x".to_vec());
-        for odd in ["../../escaped", "/tmp/escaped", ".credentials.json", "a/../../escaped", "beside/todos/../../settings.json"] {
+        for odd in [
+            "../../escaped",
+            "/tmp/escaped",
+            ".credentials.json",
+            "a/../../escaped",
+            "beside/todos/../../settings.json",
+        ] {
             let name = DocName::new(odd);
             let docs = vec![DocWrite { name: &name, at: odd, change: Change::Create(&bytes) }];
-            assert!(matches!(write(&case, &there, &traveller.session, docs), Err(WriteError::Refused(_))), "{}: {odd}", case.name);
+            assert!(
+                matches!(write(&case, &there, &traveller.session, docs), Err(WriteError::Refused(_))),
+                "{}: {odd}",
+                case.name
+            );
         }
         let id = SessionId::new("../../escaped");
         let docs = vec![DocWrite { name: &traveller.docs[0].0, at: "../../escaped", change: Change::Create(&bytes) }];

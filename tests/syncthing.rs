@@ -4,7 +4,8 @@
 use session_roam_core::session::{DeviceId, Lane};
 use session_roam_core::settings::Network;
 use session_roam_core::syncthing::{
-    Asking, ChildConfig, Notice, SyncthingTransport, Transport, Wanted, WantedDevice, WantedFolder, ensure_identity, folder_id, pairing,
+    Asking, ChildConfig, Notice, SyncthingTransport, Transport, Wanted, WantedDevice, WantedFolder, ensure_identity,
+    folder_id, pairing,
 };
 use std::fs;
 use std::net::TcpListener;
@@ -50,16 +51,25 @@ impl Told {
                 return found;
             }
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited for {what}, was told {:#?}", notices.iter().skip(from).map(|(_, notice)| notice).collect::<Vec<_>>());
+            assert!(
+                !left.is_zero(),
+                "waited for {what}, was told {:#?}",
+                notices.iter().skip(from).map(|(_, notice)| notice).collect::<Vec<_>>()
+            );
             notices = self.more.wait_timeout(notices, left).expect("notices").0;
         }
     }
 }
 
+#[allow(clippy::disallowed_methods)] // a test is a shell of its own
 fn binary() -> PathBuf {
     let named = std::env::var_os("SESSION_ROAM_TEST_SYNCTHING").map(PathBuf::from);
-    let on_path = || std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join("syncthing")).find(|path| path.is_file());
-    named.or_else(on_path).expect("these tests need a Syncthing: install it, or name one in SESSION_ROAM_TEST_SYNCTHING")
+    let on_path = || {
+        std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join("syncthing")).find(|path| path.is_file())
+    };
+    named
+        .or_else(on_path)
+        .expect("these tests need a Syncthing: install it, or name one in SESSION_ROAM_TEST_SYNCTHING")
 }
 
 fn free_port() -> u16 {
@@ -70,7 +80,12 @@ fn config_in(dir: &Path, name: &str, port: u16) -> ChildConfig {
     ChildConfig {
         home: dir.join("syncthing"),
         binary: Some(binary()),
-        network: Network { global_discovery: false, local_discovery: false, relays: false, listen: vec![format!("tcp://127.0.0.1:{port}")] },
+        network: Network {
+            global_discovery: false,
+            local_discovery: false,
+            relays: false,
+            listen: vec![format!("tcp://127.0.0.1:{port}")],
+        },
         device_name: name.into(),
         external: None,
     }
@@ -96,10 +111,12 @@ impl Device {
     }
 
     fn wait_up(&self, from: usize) -> u32 {
-        self.told.wait("Up", from, |notice| match notice {
-            Notice::Up { pid, .. } => Some(*pid),
-            _ => None,
-        }).1
+        self.told
+            .wait("Up", from, |notice| match notice {
+                Notice::Up { pid, .. } => Some(*pid),
+                _ => None,
+            })
+            .1
     }
 
     fn address(&self) -> String {
@@ -124,7 +141,11 @@ impl Device {
             shared_with: shared_with.clone(),
             ignores: Vec::new(),
         };
-        Wanted { devices: friends.iter().map(|friend| friend.as_wanted()).collect(), folders: owners.iter().map(folder).collect(), paused: false }
+        Wanted {
+            devices: friends.iter().map(|friend| friend.as_wanted()).collect(),
+            folders: owners.iter().map(folder).collect(),
+            paused: false,
+        }
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -141,10 +162,14 @@ impl Device {
     }
 
     fn wait_arrived(&self, owner: &Self, path: &str, from: usize) -> Instant {
-        self.told.wait(&format!("{path} of {} at {}", owner.name, self.name), from, |notice| match notice {
-            Notice::Arrived { owner: whose, lane: Lane::Live, paths } if *whose == owner.id.short() => paths.iter().any(|known| known == path).then_some(()),
-            _ => None,
-        }).0
+        self.told
+            .wait(&format!("{path} of {} at {}", owner.name, self.name), from, |notice| match notice {
+                Notice::Arrived { owner: whose, lane: Lane::Live, paths } if *whose == owner.id.short() => {
+                    paths.iter().any(|known| known == path).then_some(())
+                }
+                _ => None,
+            })
+            .0
     }
 
     fn wait_connected(&self, other: &Self) {
@@ -155,10 +180,12 @@ impl Device {
     }
 
     fn wait_trouble(&self, code: &str, from: usize) -> String {
-        self.told.wait(code, from, |notice| match notice {
-            Notice::Trouble { problem: Some(problem), .. } if problem.code == code => Some(problem.hint.clone()),
-            _ => None,
-        }).1
+        self.told
+            .wait(code, from, |notice| match notice {
+                Notice::Trouble { problem: Some(problem), .. } if problem.code == code => Some(problem.hint.clone()),
+                _ => None,
+            })
+            .1
     }
 }
 
@@ -166,13 +193,19 @@ fn wait_down(told: &Told, code: &str) -> String {
     told.wait(code, 0, |notice| match notice {
         Notice::Down { problem: Some(problem), .. } if problem.code == code => Some(problem.hint.clone()),
         _ => None,
-    }).1
+    })
+    .1
 }
 
 fn wait_content(path: &Path, text: &str) {
     let end = Instant::now() + SOON;
     while fs::read_to_string(path).ok().as_deref() != Some(text) {
-        assert!(Instant::now() < end, "waited for {text:?} in {}, there is {:?}", path.display(), fs::read_to_string(path));
+        assert!(
+            Instant::now() < end,
+            "waited for {text:?} in {}, there is {:?}",
+            path.display(),
+            fs::read_to_string(path)
+        );
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -195,7 +228,13 @@ fn is_running(pid: u32) -> bool {
 fn report(what: &str, mut times: Vec<Duration>) {
     times.sort();
     let milliseconds = |at: usize| times[at].as_secs_f64() * 1000.0;
-    println!("{what}: p50 {:.1} ms, p95 {:.1} ms, max {:.1} ms (n = {})", milliseconds(times.len() / 2), milliseconds(times.len() * 95 / 100), milliseconds(times.len() - 1), times.len());
+    println!(
+        "{what}: p50 {:.1} ms, p95 {:.1} ms, max {:.1} ms (n = {})",
+        milliseconds(times.len() / 2),
+        milliseconds(times.len() * 95 / 100),
+        milliseconds(times.len() - 1),
+        times.len()
+    );
 }
 
 #[test]
@@ -205,10 +244,13 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
     b.wait_up(0);
     let begun = Instant::now();
     a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
-    let asking: Asking = b.told.wait("desk asking", 0, |notice| match notice {
-        Notice::Asking(asking) => asking.iter().find(|asking| asking.id == a.id).cloned(),
-        _ => None,
-    }).1;
+    let asking: Asking = b
+        .told
+        .wait("desk asking", 0, |notice| match notice {
+            Notice::Asking(asking) => asking.iter().find(|asking| asking.id == a.id).cloned(),
+            _ => None,
+        })
+        .1;
     assert_eq!(asking.name, "desk");
     assert_eq!(pairing::digits(&asking.id, &b.id), pairing::digits(&b.id, &a.id));
     println!("asking seen after {:?}", begun.elapsed());
@@ -217,7 +259,9 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
     a.wait_connected(&b);
     b.wait_connected(&a);
     println!("connected {:?} after the second side said yes", accepted.elapsed());
-    b.told.wait("nobody asking any more", 0, |notice| matches!(notice, Notice::Asking(asking) if asking.is_empty()).then_some(()));
+    b.told.wait("nobody asking any more", 0, |notice| {
+        matches!(notice, Notice::Asking(asking) if asking.is_empty()).then_some(())
+    });
 
     a.write_and_announce("codex/first.jsonl.zst", "0");
     b.wait_arrived(&a, "codex/first.jsonl.zst", 0);
@@ -366,7 +410,13 @@ fn an_orphan_of_a_crash_makes_way() {
     drop(a);
     let (address, key) = (format!("127.0.0.1:{}", free_port()), "orphan-key");
     let mut orphan = Command::new(binary())
-        .args(["serve", "--no-browser", "--no-restart", &format!("--gui-address={address}"), &format!("--home={}", config.home.display())])
+        .args([
+            "serve",
+            "--no-browser",
+            "--no-restart",
+            &format!("--gui-address={address}"),
+            &format!("--home={}", config.home.display()),
+        ])
         .envs([("STMONITORED", "yes"), ("STNOUPGRADE", "1"), ("STGUIAPIKEY", key)])
         .stdout(std::process::Stdio::null())
         .spawn()
@@ -376,7 +426,11 @@ fn an_orphan_of_a_crash_makes_way() {
         assert!(Instant::now() < end, "the orphan never listened");
         std::thread::sleep(Duration::from_millis(20));
     }
-    fs::write(config.home.join("roam-child.json"), format!(r#"{{"pid":{},"address":"{address}","key":"{key}"}}"#, orphan.id())).expect("reach");
+    fs::write(
+        config.home.join("roam-child.json"),
+        format!(r#"{{"pid":{},"address":"{address}","key":"{key}"}}"#, orphan.id()),
+    )
+    .expect("reach");
     let a = Device::start_with("desk", dir, config);
     assert_ne!(a.wait_up(0), orphan.id());
     assert!(orphan.wait().expect("the orphan ends").success(), "it was asked to end, not killed");
@@ -418,14 +472,17 @@ fn a_changed_replica_is_told_and_brought_back() {
     let begun = Instant::now();
     let folder = folder_id(Lane::Live, &a.id.short());
     b.told.wait("Tampered", 0, |notice| match notice {
-        Notice::Tampered { folder: which, paths } if *which == folder => paths.iter().any(|path| path == "codex/one").then_some(()),
+        Notice::Tampered { folder: which, paths } if *which == folder => {
+            paths.iter().any(|path| path == "codex/one").then_some(())
+        }
         _ => None,
     });
     println!("tampering told after {:?}", begun.elapsed());
     b.transport.revert(folder.clone());
     wait_content(&replica, "genuine");
     assert_eq!(fs::read_to_string(a.live(&a).join("codex/one")).expect("the owner's"), "genuine");
-    let aside = fs::read_dir(b.config.home.join("set-aside")).expect("set aside").next().expect("one").expect("entry").path();
+    let aside =
+        fs::read_dir(b.config.home.join("set-aside")).expect("set aside").next().expect("one").expect("entry").path();
     assert_eq!(fs::read_to_string(aside.join("codex/one")).expect("kept"), "forged!");
 }
 
@@ -461,7 +518,9 @@ fn paused_devices_exchange_nothing_until_they_go_on() {
     pair(&a, &b);
     let from = a.told.len();
     a.transport.arrange(Wanted { paused: true, ..a.wanted(&[&b], &[&a, &b]) });
-    a.told.wait("disconnected", from, |notice| matches!(notice, Notice::Peers(peers) if peers.iter().all(|peer| !peer.connected)).then_some(()));
+    a.told.wait("disconnected", from, |notice| {
+        matches!(notice, Notice::Peers(peers) if peers.iter().all(|peer| !peer.connected)).then_some(())
+    });
     a.write_and_announce("codex/one", "1");
     std::thread::sleep(Duration::from_millis(1500));
     assert!(!b.live(&a).join("codex/one").exists());
@@ -490,7 +549,8 @@ fn parting_from_a_device_that_is_away_ends_with_the_grace() {
 fn a_syncthing_of_the_users_own_is_used_and_left_running() {
     let (host, b) = (Device::start("desk"), Device::start("lap"));
     let pid = host.wait_up(0);
-    let reach: serde_json::Value = serde_json::from_slice(&fs::read(host.config.home.join("roam-child.json")).expect("reach")).expect("json");
+    let reach: serde_json::Value =
+        serde_json::from_slice(&fs::read(host.config.home.join("roam-child.json")).expect("reach")).expect("json");
     let text = |name: &str| reach[name].as_str().expect(name).to_owned();
     let dir = Arc::new(tempfile::tempdir().expect("tempdir"));
     let config = ChildConfig {
@@ -515,5 +575,6 @@ fn stopping_leaves_no_process_behind() {
     a.transport.stop();
     println!("stopped in {:?}", begun.elapsed());
     assert!(!is_running(pid));
-    a.told.wait("stopped", 0, |notice| matches!(notice, Notice::Down { state: "stopped", problem: None }).then_some(()));
+    a.told
+        .wait("stopped", 0, |notice| matches!(notice, Notice::Down { state: "stopped", problem: None }).then_some(()));
 }

@@ -7,7 +7,12 @@ use std::path::PathBuf;
 
 /// Your AI coding sessions on all your devices.
 #[derive(Parser)]
-#[command(name = "roam", version, max_term_width = 100, after_help = "A SESSION is its id or the start of it, as `roam sessions` shows it.")]
+#[command(
+    name = "roam",
+    version,
+    max_term_width = 100,
+    after_help = "A SESSION is its id or the start of it, as `roam sessions` shows it."
+)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,

@@ -42,7 +42,11 @@ impl Answer {
 
     pub fn as_type<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         T::deserialize(&self.0).map_err(|error| {
-            ApiError::new("bad_answer", format!("The engine's answer was not understood: {error}."), "Are `roam` and the engine of the same version?")
+            ApiError::new(
+                "bad_answer",
+                format!("The engine's answer was not understood: {error}."),
+                "Are `roam` and the engine of the same version?",
+            )
         })
     }
 

@@ -58,7 +58,9 @@ fn dispatch(args: Args) -> Outcome {
         Command::Pair(what) => pair::pair(&mut engine, what),
         Command::Rename { names } => rename(&mut engine, names),
         Command::Unpair { id } => engine.done(&Request::Unpair { id }),
-        Command::Tools { action: None } => engine.ask(&Request::Tools)?.show(|rows: Vec<_>| render::tables::tools(&rows, &view)),
+        Command::Tools { action: None } => {
+            engine.ask(&Request::Tools)?.show(|rows: Vec<_>| render::tables::tools(&rows, &view))
+        }
         Command::Tools { action: Some(action) } => {
             let (tool, on) = match action {
                 ToolAction::On { tool } => (tool, true),
@@ -104,14 +106,19 @@ fn dispatch(args: Args) -> Outcome {
 fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
     let home = chosen.or_else(|| api::home::home(api::home::Os::here(), |name| std::env::var_os(name)));
     absolute(&home.ok_or_else(|| {
-        ApiError::new("no_home", "This user's home directory is not known.", "Set SESSION_ROAM_HOME to a directory of yours.")
+        ApiError::new(
+            "no_home",
+            "This user's home directory is not known.",
+            "Set SESSION_ROAM_HOME to a directory of yours.",
+        )
     })?)
 }
 
 /// The engine may work in another directory: paths go to it whole.
 fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
-    std::path::absolute(path)
-        .map_err(|error| ApiError::new("bad_path", format!("{} is not usable: {error}.", path.display()), "Give a whole path."))
+    std::path::absolute(path).map_err(|error| {
+        ApiError::new("bad_path", format!("{} is not usable: {error}.", path.display()), "Give a whole path.")
+    })
 }
 
 /// A stopped engine is an answer here, not a failure.
@@ -119,7 +126,10 @@ fn status(engine: &mut Engine, view: &View) -> Outcome {
     let (answer, devices) = match engine.ask(&Request::Status) {
         Err(error) if error.code == "engine_not_running" => {
             let syncthing = api::SyncthingStatus { state: "stopped".into(), ..Default::default() };
-            (ask::Answer::of(&Status { engine: "stopped".into(), syncthing, ..Status::default() }), api::Devices::default())
+            (
+                ask::Answer::of(&Status { engine: "stopped".into(), syncthing, ..Status::default() }),
+                api::Devices::default(),
+            )
         }
         // The sentence names the devices; status alone counts them.
         other => (other?, engine.ask(&Request::Devices)?.as_type()?),
@@ -130,7 +140,8 @@ fn status(engine: &mut Engine, view: &View) -> Outcome {
 fn doctor(engine: &mut Engine, view: &View) -> Outcome {
     let answer = match engine.ask(&Request::Doctor) {
         Err(error) if error.code == "engine_not_running" => {
-            let check = Check { name: "engine".into(), state: "problem".into(), message: error.message, hint: error.hint };
+            let check =
+                Check { name: "engine".into(), state: "problem".into(), message: error.message, hint: error.hint };
             ask::Answer::of(&Doctor { checks: vec![check], ..Doctor::default() })
         }
         other => other?,

@@ -20,7 +20,9 @@ pub fn print(output: &Output, as_json: bool) -> Result<(), ApiError> {
     let written = match output {
         Output::Text { json, .. } | Output::Answer { json, .. } if as_json => write(format!("{json}\n").as_bytes()),
         Output::Text { text, .. } => write(harmless(text).as_bytes()),
-        Output::Answer { bytes, .. } if io::stdout().is_terminal() => write(harmless(&String::from_utf8_lossy(bytes)).as_bytes()),
+        Output::Answer { bytes, .. } if io::stdout().is_terminal() => {
+            write(harmless(&String::from_utf8_lossy(bytes)).as_bytes())
+        }
         Output::Answer { bytes, .. } | Output::Raw(bytes) => write(bytes),
         Output::Nothing => Ok(()),
     };

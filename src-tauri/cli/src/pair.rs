@@ -60,8 +60,9 @@ fn find(devices: &Devices, wanted: &str) -> Result<Knocking, ApiError> {
     let all: Vec<_> = asking.chain(devices.proposed.iter().map(|it| (&it.id, &it.name, &it.digits))).collect();
     let start = wanted.to_uppercase();
     type Way<'a> = &'a dyn Fn(&str, &str) -> bool;
-    let ways: [Way; 3] =
-        [&|id, _| id == start, &|_, name| name.eq_ignore_ascii_case(wanted), &|id, _| !start.is_empty() && id.starts_with(&start)];
+    let ways: [Way; 3] = [&|id, _| id == start, &|_, name| name.eq_ignore_ascii_case(wanted), &|id, _| {
+        !start.is_empty() && id.starts_with(&start)
+    }];
     for is_meant in ways {
         let found: Vec<_> = all.iter().filter(|(id, name, _)| is_meant(id, name)).collect();
         match found[..] {
@@ -71,7 +72,11 @@ fn find(devices: &Devices, wanted: &str) -> Result<Knocking, ApiError> {
             }
             _ => {
                 let message = format!("More than one device is meant by {wanted}.");
-                return Err(ApiError::new("ambiguous_device", message, "Give more of its id: `roam devices` shows it."));
+                return Err(ApiError::new(
+                    "ambiguous_device",
+                    message,
+                    "Give more of its id: `roam devices` shows it.",
+                ));
             }
         }
     }
@@ -88,10 +93,20 @@ mod tests {
     use session_roam_core::api::{AskingDevice, ProposedDevice};
 
     fn devices() -> Devices {
-        let asking = |id: &str, name: &str| AskingDevice { id: id.into(), name: name.into(), digits: "483917".into(), address: String::new() };
+        let asking = |id: &str, name: &str| AskingDevice {
+            id: id.into(),
+            name: name.into(),
+            digits: "483917".into(),
+            address: String::new(),
+        };
         Devices {
             asking: vec![asking("AAAA-1", "laptop"), asking("AAAA-2", "box"), asking("BBBB-1", "box")],
-            proposed: vec![ProposedDevice { id: "CCCC-1".into(), name: "AAAA-1".into(), by: "desk".into(), digits: "1".into() }],
+            proposed: vec![ProposedDevice {
+                id: "CCCC-1".into(),
+                name: "AAAA-1".into(),
+                by: "desk".into(),
+                digits: "1".into(),
+            }],
             ..Devices::default()
         }
     }

@@ -71,7 +71,8 @@ mod tests {
     #[test]
     fn sh_itself_reads_back_what_was_quoted() {
         for word in ["", "a b", "$HOME `id` \\", "it's", "\"x\"", "a\nb", "ü*?[~"] {
-            let output = std::process::Command::new("sh").arg("-c").arg(format!("printf %s {}", sh(word))).output().expect("sh");
+            let output =
+                std::process::Command::new("sh").arg("-c").arg(format!("printf %s {}", sh(word))).output().expect("sh");
             assert_eq!(String::from_utf8_lossy(&output.stdout), word);
         }
     }

@@ -61,7 +61,11 @@ fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
     let endings = std::env::var("PATHEXT").unwrap_or_default();
     find_program(name, &path, endings.split(';').filter(|_| cfg!(windows))).ok_or_else(|| {
         let message = format!("{name} is not installed here, or not on PATH.");
-        ApiError::new("tool_not_found", message, format!("Install it, or open a shell that finds it: `{name} --version` must work."))
+        ApiError::new(
+            "tool_not_found",
+            message,
+            format!("Install it, or open a shell that finds it: `{name} --version` must work."),
+        )
     })
 }
 

@@ -1,6 +1,5 @@
 //! `roam run`: the engine in the foreground, until it is told to stop.
 
-use session_roam_core::engine::host;
 use crate::out::{self, Output};
 use crate::render::plural;
 use crate::render::size;
@@ -8,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use session_roam_core::api::socket::Client;
 use session_roam_core::api::{ApiError, Request, Status};
+use session_roam_core::engine::host;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,8 +24,9 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     let host = host::start(home)?;
     let mut stops = Stops::default();
     let stop_handle = host.stop_handle();
-    on_signals(move || stops.next(Instant::now(), || stop_handle.stop()))
-        .map_err(|error| ApiError::new("signals", format!("Could not listen for Ctrl-C: {error}."), "This is a fault; please report it."))?;
+    on_signals(move || stops.next(Instant::now(), || stop_handle.stop())).map_err(|error| {
+        ApiError::new("signals", format!("Could not listen for Ctrl-C: {error}."), "This is a fault; please report it.")
+    })?;
     if as_json {
         out::print(&Output::Raw(format!("{}\n", json!({ "engine": "running", "home": home })).into_bytes()), true)?;
     }
@@ -76,7 +77,10 @@ fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
 fn is_ignored(signal: i32) -> bool {
     let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: without a new action nothing is changed; `now` is ours and is written before it is read.
-    unsafe { libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0 && now.assume_init().sa_sigaction == libc::SIG_IGN }
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0
+            && now.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }
 
 /// Windows has no way to wait for Ctrl-C in signal-hook, only a flag.
@@ -101,9 +105,13 @@ fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
 /// Says that it runs, then how far the first import is: a bar on a terminal, a line now and then elsewhere.
 fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
     let Ok(mut client) = Client::connect(home) else { return };
-    let mut look = || client.ask(&Request::Status).ok().and_then(|answer| serde_json::from_value::<Status>(answer).ok());
+    let mut look =
+        || client.ask(&Request::Status).ok().and_then(|answer| serde_json::from_value::<Status>(answer).ok());
     let Some(first) = look() else { return };
-    say(&format!("session-roam runs on {}. Ctrl-C stops it; `roam status` in another terminal says more.", first.device));
+    say(&format!(
+        "session-roam runs on {}. Ctrl-C stops it; `roam status` in another terminal says more.",
+        first.device
+    ));
     let mut last_said = None::<Instant>;
     let (start, mut begun) = (Instant::now(), false);
     while let Some(status) = look().filter(|_| begun || start.elapsed() < NO_IMPORT) {
@@ -113,7 +121,11 @@ fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
             if let Some(bar) = &bar {
                 bar.finish_and_clear();
             }
-            return say(&format!("Took in {} ({}).", plural(moving.import_total, "session"), size(moving.import_bytes)));
+            return say(&format!(
+                "Took in {} ({}).",
+                plural(moving.import_total, "session"),
+                size(moving.import_bytes)
+            ));
         }
         begun |= importing;
         match &bar {
@@ -129,7 +141,8 @@ fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("Taking in your sessions  {bar:30}  {pos} of {len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("Taking in your sessions  {bar:30}  {pos} of {len}  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style);
     bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     bar

@@ -90,9 +90,17 @@ impl Default for Guard {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("could not read {}", .path.display())]
-    Read { path: PathBuf, #[source] source: io::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("could not write {}", .path.display())]
-    Write { path: PathBuf, #[source] source: io::Error },
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{} is not valid: {message}", .path.display())]
     Parse { path: PathBuf, message: String },
 }
@@ -152,8 +160,9 @@ pub fn change(home: &Path, edit: impl FnOnce(&mut toml_edit::DocumentMut)) -> Re
     load(home)?;
     let path = home.join("config.toml");
     let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
-    let mut document: toml_edit::DocumentMut =
-        text.parse().map_err(|error: toml_edit::TomlError| SettingsError::Parse { path: path.clone(), message: error.to_string() })?;
+    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        SettingsError::Parse { path: path.clone(), message: error.to_string() }
+    })?;
     edit(&mut document);
     let next = path.with_extension("toml.new");
     std::fs::write(&next, document.to_string())

@@ -31,11 +31,20 @@ fn qr(code: &str) -> Option<String> {
 pub fn devices(devices: &Devices, view: &View) -> String {
     let mut out = String::new();
     for device in &devices.asking {
-        out.push_str(&wrap(&format!("{} asks to pair. Both screens must show {}.", device.name, spaced(&device.digits)), 0, view));
-        out.push_str(&format!("  They match:  roam pair --accept {}\n  Not mine:    roam pair --dismiss {}\n\n", word(&device.name), word(&device.name)));
+        out.push_str(&wrap(
+            &format!("{} asks to pair. Both screens must show {}.", device.name, spaced(&device.digits)),
+            0,
+            view,
+        ));
+        out.push_str(&format!(
+            "  They match:  roam pair --accept {}\n  Not mine:    roam pair --dismiss {}\n\n",
+            word(&device.name),
+            word(&device.name)
+        ));
     }
     for device in &devices.proposed {
-        let sentence = format!("{} is paired with {}. Its screen must show {}.", device.name, device.by, spaced(&device.digits));
+        let sentence =
+            format!("{} is paired with {}. Its screen must show {}.", device.name, device.by, spaced(&device.digits));
         out.push_str(&wrap(&sentence, 0, view));
         out.push_str(&format!("  Pair here too:  roam pair --accept {}\n\n", word(&device.name)));
     }
@@ -46,9 +55,15 @@ pub fn devices(devices: &Devices, view: &View) -> String {
     let lines: Vec<_> = devices
         .paired
         .iter()
-        .map(|device| [device.name.clone(), connection(device, view), in_step(device), device.id.chars().take(7).collect()])
+        .map(|device| {
+            [device.name.clone(), connection(device, view), in_step(device), device.id.chars().take(7).collect()]
+        })
         .collect();
-    out.push_str(&table([Column::Text("Device"), Column::Gives("State"), Column::Number("In step"), Column::Text("Id")], &lines, view));
+    out.push_str(&table(
+        [Column::Text("Device"), Column::Gives("State"), Column::Number("In step"), Column::Text("Id")],
+        &lines,
+        view,
+    ));
     out
 }
 

@@ -27,7 +27,8 @@ pub fn shown(shown: &Shown, view: &View) -> String {
 }
 
 fn head(row: &SessionRow, view: &View) -> String {
-    let facts = [row.tool.clone(), project(&row.project), ago(&row.updated, view.now), size(row.bytes), row.devices.join(", ")];
+    let facts =
+        [row.tool.clone(), project(&row.project), ago(&row.updated, view.now), size(row.bytes), row.devices.join(", ")];
     let mut out = format!("{}\n{}\n", title(&row.title), facts.join(" · "));
     if row.state != "here" {
         let why = row.why.as_deref().map(|why| format!(" · {why}")).unwrap_or_default();
@@ -46,7 +47,8 @@ fn speaker(message: &Message, before: Option<&str>, view: &View) -> String {
         "system" => "System",
         other => other,
     };
-    let device = message.device.as_deref().filter(|device| Some(*device) != before).map(|device| format!(" · on {device}"));
+    let device =
+        message.device.as_deref().filter(|device| Some(*device) != before).map(|device| format!(" · on {device}"));
     let at = message.at.as_deref().map(|at| format!(" · {}", ago(at, view.now)));
     format!("{who}{}{}", device.unwrap_or_default(), at.unwrap_or_default())
 }
@@ -78,7 +80,8 @@ fn split(row: &SplitRow, view: &View) -> String {
     if !row.reason.is_empty() {
         out.push_str(&wrap(&one_line(&row.reason), 2, view));
     }
-    let widest = |text: fn(&BranchRow) -> String| row.branches.iter().map(|branch| text(branch).width()).max().unwrap_or(0);
+    let widest =
+        |text: fn(&BranchRow) -> String| row.branches.iter().map(|branch| text(branch).width()).max().unwrap_or(0);
     let widths = (widest(|branch| branch.device.clone()), widest(records));
     for branch in &row.branches {
         out.push_str(&branch_line(branch, widths, view));

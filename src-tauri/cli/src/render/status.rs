@@ -16,7 +16,11 @@ pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
         return out;
     }
     if status.syncthing.state == "missing" {
-        out.push_str(&wrap("Install it (Debian and Ubuntu: sudo apt install syncthing), or give its path in config.toml, [syncthing].", 2, view));
+        out.push_str(&wrap(
+            "Install it (Debian and Ubuntu: sudo apt install syncthing), or give its path in config.toml, [syncthing].",
+            2,
+            view,
+        ));
     }
     if status.paired == 0 && devices.asking.is_empty() {
         out.push_str("  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n");
@@ -56,20 +60,27 @@ fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
         return "Something is held until you have seen it.".into();
     }
     if status.paired == 0 {
-        return format!("Ready: {} on this device, and no other device paired yet.", plural(status.sessions, "session"));
+        return format!(
+            "Ready: {} on this device, and no other device paired yet.",
+            plural(status.sessions, "session")
+        );
     }
     connected_sentence(status, devices, view)
 }
 
 fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String {
-    let here: Vec<&str> = devices.paired.iter().filter(|device| device.connected).map(|device| device.name.as_str()).collect();
-    let away: Vec<String> = devices.paired.iter().filter(|device| !device.connected).map(|device| away(device, view)).collect();
+    let here: Vec<&str> =
+        devices.paired.iter().filter(|device| device.connected).map(|device| device.name.as_str()).collect();
+    let away: Vec<String> =
+        devices.paired.iter().filter(|device| !device.connected).map(|device| away(device, view)).collect();
     if here.is_empty() {
         let what = if away.is_empty() { "no other device is reachable".to_owned() } else { and(&away) };
         return format!("On its own: {what}. New work is kept and sent when they meet.");
     }
     let state = match (status.moving.out_bytes, status.moving.in_bytes) {
-        (0, 0) if status.waiting.is_empty() && status.splits == 0 => format!("Everything is in step with {}.", and(&here)),
+        (0, 0) if status.waiting.is_empty() && status.splits == 0 => {
+            format!("Everything is in step with {}.", and(&here))
+        }
         (0, 0) => format!("In step with {}.", and(&here)),
         (out, 0) => format!("Sending {} to {}.", size(out), and(&here)),
         (0, incoming) => format!("Receiving {} from {}.", size(incoming), and(&here)),
@@ -89,7 +100,12 @@ fn away(device: &session_roam_core::api::PairedDevice, view: &View) -> String {
 
 /// How far the first import is.
 pub fn importing(moving: &Moving) -> String {
-    format!("Taking in your sessions: {} of {} ({}).", number(moving.import_done), number(moving.import_total), size(moving.import_bytes))
+    format!(
+        "Taking in your sessions: {} of {} ({}).",
+        number(moving.import_done),
+        number(moving.import_total),
+        size(moving.import_bytes)
+    )
 }
 
 fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
@@ -151,7 +167,9 @@ fn live(rows: &[LiveSession], view: &View) -> String {
 }
 
 fn problems(rows: &[Problem], view: &View) -> String {
-    let block = |row: &Problem| wrap(&row.message, 2, view) + &if row.hint.is_empty() { String::new() } else { wrap(&row.hint, 4, view) };
+    let block = |row: &Problem| {
+        wrap(&row.message, 2, view) + &if row.hint.is_empty() { String::new() } else { wrap(&row.hint, 4, view) }
+    };
     rows.iter().map(block).collect()
 }
 
@@ -192,7 +210,14 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
             .iter()
             .map(|tool| [tool.name.clone(), tool.level.clone(), number(tool.sessions), tool.reason.clone()])
             .collect();
-        out.push_str(&format!("\n{}", table([Column::Text("Tool"), Column::Text("Level"), Column::Number("Sessions"), Column::Gives("Why")], &rows, view)));
+        out.push_str(&format!(
+            "\n{}",
+            table(
+                [Column::Text("Tool"), Column::Text("Level"), Column::Number("Sessions"), Column::Gives("Why")],
+                &rows,
+                view
+            )
+        ));
     }
     out
 }

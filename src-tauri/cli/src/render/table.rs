@@ -28,12 +28,18 @@ impl Column {
 }
 
 /// Where the terminal is narrower than [`NARROW`], the columns of `wide_only` are left out.
-pub fn table_but<const N: usize>(wide_only: &[usize], columns: [Column; N], rows: &[[String; N]], view: &View) -> String {
+pub fn table_but<const N: usize>(
+    wide_only: &[usize],
+    columns: [Column; N],
+    rows: &[[String; N]],
+    view: &View,
+) -> String {
     let narrow = view.width.is_some_and(|width| width < NARROW);
     let is_shown = |idx: &usize| !(narrow && wide_only.contains(idx));
     let shown: Vec<usize> = (0..N).filter(is_shown).collect();
     let columns: Vec<Column> = shown.iter().map(|idx| columns[*idx]).collect();
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| shown.iter().map(|idx| one_line(&row[*idx])).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| shown.iter().map(|idx| one_line(&row[*idx])).collect()).collect();
     let heads: Vec<String> = columns.iter().map(|column| column.head().to_owned()).collect();
     let widths = widths(&columns, &rows, view);
     [&heads].into_iter().chain(&rows).map(|row| line(&columns, row, &widths)).collect()

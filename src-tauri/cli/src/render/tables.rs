@@ -18,10 +18,20 @@ pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
         };
     }
     use Column::*;
-    let columns = [Text("Session"), Gives("Title"), Text("Tool"), Gives("Project"), Text("Last word"), Number("Size"), Gives("Devices"), Text("State")];
+    let columns = [
+        Text("Session"),
+        Gives("Title"),
+        Text("Tool"),
+        Gives("Project"),
+        Text("Last word"),
+        Number("Size"),
+        Gives("Devices"),
+        Text("State"),
+    ];
     let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
     let n_chars = short_enough(&ids);
-    let mut lines: Vec<(&str, [String; 8])> = rows.iter().map(|row| (row.updated.as_str(), session_line(row, n_chars, view))).collect();
+    let mut lines: Vec<(&str, [String; 8])> =
+        rows.iter().map(|row| (row.updated.as_str(), session_line(row, n_chars, view))).collect();
     lines.sort_by(|(one, _), (other, _)| other.cmp(one));
     let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
     let mut out = table_but(&[DEVICES], columns, &lines, view);
@@ -87,10 +97,21 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
         return "No tools are known to this build.\n".into();
     }
     use Column::*;
-    let columns = [Text("Tool"), Text("Name"), Text("Here"), Text("Roams"), Text("Level"), Number("Sessions"), Number("Size"), Gives("Store")];
+    let columns = [
+        Text("Tool"),
+        Text("Name"),
+        Text("Here"),
+        Text("Roams"),
+        Text("Level"),
+        Number("Sessions"),
+        Number("Size"),
+        Gives("Store"),
+    ];
     let lines: Vec<_> = rows.iter().map(tool_line).collect();
     let mut out = table(columns, &lines, view);
-    out.push_str("\nLevels: see = list and read · carry = travels · resume = goes on in the tool · merge = splits are handled\n");
+    out.push_str(
+        "\nLevels: see = list and read · carry = travels · resume = goes on in the tool · merge = splits are handled\n",
+    );
     for row in rows.iter().filter(|row| !row.reason.is_empty()) {
         out.push_str(&wrap(&format!("{}: {}", row.name, row.reason), 0, view));
     }
@@ -143,7 +164,9 @@ pub fn plan(rows: &[StepRow], view: &View) -> String {
     use Column::*;
     let lines: Vec<_> = rows
         .iter()
-        .map(|row| [step(&row.step).into(), title(&row.title), row.tool.clone(), row.what.clone(), some_size(row.bytes)])
+        .map(|row| {
+            [step(&row.step).into(), title(&row.title), row.tool.clone(), row.what.clone(), some_size(row.bytes)]
+        })
         .collect();
     table([Text("Step"), Gives("Title"), Text("Tool"), Gives("What"), Number("Size")], &lines, view)
 }
@@ -174,10 +197,28 @@ pub fn history(rows: &[HistoryRow], view: &View) -> String {
         .map(|row| {
             let what = row.what.replace('_', " ");
             let lines = if row.lines == 0 { String::new() } else { number(row.lines) };
-            [ago(&row.at, view.now), row.device.clone(), what, short(&row.session, n_chars), row.tool.clone(), row.doc.clone(), lines, some_size(row.bytes)]
+            [
+                ago(&row.at, view.now),
+                row.device.clone(),
+                what,
+                short(&row.session, n_chars),
+                row.tool.clone(),
+                row.doc.clone(),
+                lines,
+                some_size(row.bytes),
+            ]
         })
         .collect();
-    let columns = [Text("When"), Text("Device"), Text("What"), Text("Session"), Text("Tool"), Gives("Doc"), Number("Lines"), Number("Size")];
+    let columns = [
+        Text("When"),
+        Text("Device"),
+        Text("What"),
+        Text("Session"),
+        Text("Tool"),
+        Gives("Doc"),
+        Number("Lines"),
+        Number("Size"),
+    ];
     table(columns, &lines, view)
 }
 
@@ -189,11 +230,23 @@ pub fn journal(rows: &[SegmentRow], view: &View) -> String {
     let lines: Vec<_> = rows
         .iter()
         .map(|row| {
-            [row.device.clone(), row.lane.clone(), row.state.clone(), number(row.frames), number(row.lines), size(row.bytes), row.path.display().to_string()]
+            [
+                row.device.clone(),
+                row.lane.clone(),
+                row.state.clone(),
+                number(row.frames),
+                number(row.lines),
+                size(row.bytes),
+                row.path.display().to_string(),
+            ]
         })
         .collect();
     // The path is what one copies from here: it is never cut.
-    table([Text("Device"), Text("Lane"), Text("State"), Number("Writes"), Number("Lines"), Number("Size"), Text("File")], &lines, view)
+    table(
+        [Text("Device"), Text("Lane"), Text("State"), Number("Writes"), Number("Lines"), Number("Size"), Text("File")],
+        &lines,
+        view,
+    )
 }
 
 fn places(dirs: &[PathBuf]) -> String {

@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn windows_uses_local_app_data_and_finds_it_from_the_profile() {
         let local = [("LOCALAPPDATA", "C:\\Users\\mia\\AppData\\Local"), ("HOME", "/home/mia")];
-        assert_eq!(home_with(Os::Windows, &local), Some(Path::new("C:\\Users\\mia\\AppData\\Local").join("session-roam")));
+        assert_eq!(
+            home_with(Os::Windows, &local),
+            Some(Path::new("C:\\Users\\mia\\AppData\\Local").join("session-roam"))
+        );
         let profile = [("USERPROFILE", "C:\\Users\\mia")];
         let expected = Path::new("C:\\Users\\mia").join("AppData").join("Local").join("session-roam");
         assert_eq!(home_with(Os::Windows, &profile), Some(expected));

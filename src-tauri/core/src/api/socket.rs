@@ -140,11 +140,19 @@ fn converse(stream: &Stream, shared: &Shared) -> io::Result<()> {
 
 fn respond(line: &[u8], shared: &Shared) -> Result<Value, ApiError> {
     let request = serde_json::from_slice(line).map_err(|error| {
-        ApiError::new("bad_request", format!("The engine does not know this request: {error}."), "Are `roam` and the engine of the same version?")
+        ApiError::new(
+            "bad_request",
+            format!("The engine does not know this request: {error}."),
+            "Are `roam` and the engine of the same version?",
+        )
     })?;
     // A panic would leave the caller waiting for a line that never comes.
     std::panic::catch_unwind(AssertUnwindSafe(|| (shared.handler)(request))).unwrap_or_else(|_| {
-        Err(ApiError::new("internal", "The engine failed on this request.", "What it printed tells where; please report it."))
+        Err(ApiError::new(
+            "internal",
+            "The engine failed on this request.",
+            "What it printed tells where; please report it.",
+        ))
     })
 }
 
@@ -206,11 +214,19 @@ enum Answer {
 }
 
 fn not_running() -> ApiError {
-    ApiError::new("engine_not_running", "session-roam is not running on this device.", "Start it with `roam run`, or open the tray app.")
+    ApiError::new(
+        "engine_not_running",
+        "session-roam is not running on this device.",
+        "Start it with `roam run`, or open the tray app.",
+    )
 }
 
 fn broken(error: &dyn std::fmt::Display) -> ApiError {
-    ApiError::new("engine_gone", format!("The engine ended before it answered: {error}."), "`roam status` says whether it runs.")
+    ApiError::new(
+        "engine_gone",
+        format!("The engine ended before it answered: {error}."),
+        "`roam status` says whether it runs.",
+    )
 }
 
 /// Unix: a socket file.
@@ -271,6 +287,7 @@ mod place {
     }
 
     /// A short path for the socket of `home`, in a directory of the user's alone.
+    #[allow(clippy::disallowed_methods)] // both ends look at the same machine
     fn short(home: &Path) -> io::Result<PathBuf> {
         let whole = fs::canonicalize(home)?;
         let mut hash = crate::session::ids::name_hash("socket", &whole.to_string_lossy());
@@ -451,7 +468,8 @@ mod tests {
         fn more_connections_than_the_bound_are_told_and_places_come_back() {
             let home = tempfile::tempdir().expect("home");
             let _server = serve(home.path(), echo()).expect("serve");
-            let mut held: Vec<_> = (0..MAX_CONNECTIONS).map(|_| Client::connect(home.path()).expect("connect")).collect();
+            let mut held: Vec<_> =
+                (0..MAX_CONNECTIONS).map(|_| Client::connect(home.path()).expect("connect")).collect();
             for client in &mut held {
                 client.ask(&Request::Status).expect("answer");
             }

@@ -30,30 +30,67 @@ pub enum Request {
     Device,
     Devices,
     /// Adds the device of a pairing code or a plain Syncthing device ID.
-    Pair { code: String },
+    Pair {
+        code: String,
+    },
     /// Says yes to a device that asks or is proposed. `id` may be a device's name or the start of its id.
-    Accept { id: String },
+    Accept {
+        id: String,
+    },
     /// Says no to a device that asks.
-    Dismiss { id: String },
+    Dismiss {
+        id: String,
+    },
     /// Renames this device, or another one as it is shown here.
-    Rename { id: Option<String>, name: String },
-    Unpair { id: String },
+    Rename {
+        id: Option<String>,
+        name: String,
+    },
+    Unpair {
+        id: String,
+    },
     Tools,
-    ToolSwitch { tool: String, on: bool },
+    ToolSwitch {
+        tool: String,
+        on: bool,
+    },
     Projects,
-    ProjectMap { key: String, dir: PathBuf },
-    ProjectExclude { key: String, excluded: bool },
-    Sessions { #[serde(default)] filter: SessionFilter },
-    Show { session: String },
+    ProjectMap {
+        key: String,
+        dir: PathBuf,
+    },
+    ProjectExclude {
+        key: String,
+        excluded: bool,
+    },
+    Sessions {
+        #[serde(default)]
+        filter: SessionFilter,
+    },
+    Show {
+        session: String,
+    },
     /// Where and how to go on with a session.
-    Resume { session: String },
+    Resume {
+        session: String,
+    },
     Splits,
     Plan,
-    History { session: Option<String> },
-    Export { session: String, format: ExportFormat, dir: Option<PathBuf> },
-    Journal { session: String },
+    History {
+        session: Option<String>,
+    },
+    Export {
+        session: String,
+        format: ExportFormat,
+        dir: Option<PathBuf>,
+    },
+    Journal {
+        session: String,
+    },
     /// Lets what a guard held go through: the user has seen it.
-    Release { what: String },
+    Release {
+        what: String,
+    },
     Pause,
     Continue,
     Stop,

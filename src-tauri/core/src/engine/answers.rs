@@ -14,7 +14,7 @@ use crate::session::{DeviceId, Millis, Problem, ProjectKey, SessionKey, ToolId};
 use crate::state::{Row, StateError};
 use crate::syncthing::{device_id, pairing};
 use crate::tools::{Level, Resumable, Which};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +31,11 @@ fn done(message: impl Into<String>) -> Answer {
 
 impl From<StateError> for ApiError {
     fn from(error: StateError) -> Self {
-        Self::new("state_unwritable", super::look::with_causes(&error), "Make room on the disk or mend its permissions.")
+        Self::new(
+            "state_unwritable",
+            super::look::with_causes(&error),
+            "Make room on the disk or mend its permissions.",
+        )
     }
 }
 
@@ -89,11 +93,13 @@ impl Engine {
             _ => "running",
         };
         let mut held: Vec<Held> = self.held.values().cloned().collect();
-        held.extend(rows.iter().filter(|(_, row)| row.state == "held" && row.code == "rewritten").map(|(_, row)| Held {
-            what: format!("session:{}", row.session),
-            code: row.code.clone(),
-            message: format!("“{}”: {}", row.title, row.why),
-            hint: row.hint.clone(),
+        held.extend(rows.iter().filter(|(_, row)| row.state == "held" && row.code == "rewritten").map(|(_, row)| {
+            Held {
+                what: format!("session:{}", row.session),
+                code: row.code.clone(),
+                message: format!("“{}”: {}", row.title, row.why),
+                hint: row.hint.clone(),
+            }
         }));
         let rewritten = rows.iter().filter(|(_, row)| row.code == "rewritten").count();
         if rewritten > self.settings.guard.max_rewritten {
@@ -133,19 +139,28 @@ impl Engine {
         let here = self.live.keys().filter_map(|key| {
             let row = self.state.row(key).ok().flatten()?;
             let (tool, device) = (key.tool.to_string(), self.name.clone());
-            Some(LiveSession { session: row.session, tool, title: row.title, project: row.project, device, here: true, seen: now.rfc3339() })
-        });
-        let elsewhere = self.neighbours.hellos.values().filter(|hello| self.is_fresh(hello.at.wall)).flat_map(|hello| {
-            hello.live.iter().map(|open| LiveSession {
-                session: open.session.clone(),
-                tool: open.tool.clone(),
-                title: open.title.clone(),
-                project: open.project.clone(),
-                device: self.context.shared().name_of(&hello.card.device.short()),
-                here: false,
-                seen: hello.at.wall.rfc3339(),
+            Some(LiveSession {
+                session: row.session,
+                tool,
+                title: row.title,
+                project: row.project,
+                device,
+                here: true,
+                seen: now.rfc3339(),
             })
         });
+        let elsewhere =
+            self.neighbours.hellos.values().filter(|hello| self.is_fresh(hello.at.wall)).flat_map(|hello| {
+                hello.live.iter().map(|open| LiveSession {
+                    session: open.session.clone(),
+                    tool: open.tool.clone(),
+                    title: open.title.clone(),
+                    project: open.project.clone(),
+                    device: self.context.shared().name_of(&hello.card.device.short()),
+                    here: false,
+                    seen: hello.at.wall.rfc3339(),
+                })
+            });
         here.chain(elsewhere).collect()
     }
 
@@ -156,7 +171,8 @@ impl Engine {
 
     fn device(&self) -> Device {
         let addresses = self.syncthing.addresses.clone();
-        let code = pairing::Code { id: self.context.device.clone(), name: self.name.clone(), addresses: addresses.clone() };
+        let code =
+            pairing::Code { id: self.context.device.clone(), name: self.name.clone(), addresses: addresses.clone() };
         Device { id: self.context.device.to_string(), name: self.name.clone(), code: pairing::render(&code), addresses }
     }
 
@@ -175,11 +191,13 @@ impl Engine {
                 in_step: peer.map_or(0.0, |peer| peer.in_step),
             }
         });
-        let asking = self.neighbours.asking.iter().filter(|asking| !self.book.is_paired(&asking.id)).map(|asking| AskingDevice {
-            id: asking.id.to_string(),
-            name: asking.name.clone(),
-            digits: pairing::digits(own, &asking.id),
-            address: asking.address.clone(),
+        let asking = self.neighbours.asking.iter().filter(|asking| !self.book.is_paired(&asking.id)).map(|asking| {
+            AskingDevice {
+                id: asking.id.to_string(),
+                name: asking.name.clone(),
+                digits: pairing::digits(own, &asking.id),
+                address: asking.address.clone(),
+            }
         });
         let proposed = self.neighbours.strangers(&self.book, own).map(|(known, by)| ProposedDevice {
             id: known.id.to_string(),
@@ -195,10 +213,19 @@ impl Engine {
     }
 
     fn pair(&mut self, code: &str) -> Answer {
-        let code = pairing::parse(code)
-            .map_err(|error| ApiError::new("bad_code", super::look::with_causes(&error), "Copy the whole code that `roam device` shows on the other device."))?;
+        let code = pairing::parse(code).map_err(|error| {
+            ApiError::new(
+                "bad_code",
+                super::look::with_causes(&error),
+                "Copy the whole code that `roam device` shows on the other device.",
+            )
+        })?;
         if code.id == self.context.device {
-            return Err(ApiError::new("own_code", "This is this device's own code.", "Run `roam device` on the other device and use its code here."));
+            return Err(ApiError::new(
+                "own_code",
+                "This is this device's own code.",
+                "Run `roam device` on the other device and use its code here.",
+            ));
         }
         let name = if code.name.is_empty() { code.id.as_str().chars().take(7).collect() } else { code.name };
         self.join(code.id, name, code.addresses)
@@ -206,13 +233,20 @@ impl Engine {
 
     fn accept(&mut self, text: &str) -> Answer {
         let asking = self.neighbours.asking.iter().map(|asking| (asking.id.clone(), asking.name.clone()));
-        let proposed = self.neighbours.strangers(&self.book, &self.context.device).map(|(known, _)| (known.id.clone(), known.name.clone()));
+        let proposed = self
+            .neighbours
+            .strangers(&self.book, &self.context.device)
+            .map(|(known, _)| (known.id.clone(), known.name.clone()));
         let found = asking.chain(proposed).find(|(id, name)| name.eq_ignore_ascii_case(text) || starts(id, text));
         match found {
             Some((id, name)) => self.join(id, name, Vec::new()),
             None => match device_id::parse(text) {
                 Ok(id) if self.book.is_paired(&id) => self.join(id, String::new(), Vec::new()),
-                _ => Err(ApiError::new("not_asking", format!("No device “{text}” asks to pair."), "See who asks with `roam devices`.")),
+                _ => Err(ApiError::new(
+                    "not_asking",
+                    format!("No device “{text}” asks to pair."),
+                    "See who asks with `roam devices`.",
+                )),
             },
         }
     }
@@ -245,9 +279,18 @@ impl Engine {
     }
 
     fn dismiss(&mut self, text: &str) -> Answer {
-        let found = self.neighbours.asking.iter().find(|asking| asking.name.eq_ignore_ascii_case(text) || starts(&asking.id, text)).cloned();
+        let found = self
+            .neighbours
+            .asking
+            .iter()
+            .find(|asking| asking.name.eq_ignore_ascii_case(text) || starts(&asking.id, text))
+            .cloned();
         let Some(asking) = found else {
-            return Err(ApiError::new("not_asking", format!("No device “{text}” asks to pair."), "See who asks with `roam devices`."));
+            return Err(ApiError::new(
+                "not_asking",
+                format!("No device “{text}” asks to pair."),
+                "See who asks with `roam devices`.",
+            ));
         };
         self.transport.dismiss(asking.id.clone());
         self.neighbours.asking.retain(|other| other.id != asking.id);
@@ -257,10 +300,15 @@ impl Engine {
     fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
-            return Err(ApiError::new("bad_name", "A name has 1 to 64 characters and no control characters.", "Choose another name."));
+            return Err(ApiError::new(
+                "bad_name",
+                "A name has 1 to 64 characters and no control characters.",
+                "Choose another name.",
+            ));
         }
         let Some(id) = id else {
-            self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name)).map_err(settings_error)?;
+            self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name))
+                .map_err(settings_error)?;
             self.name = name.to_owned();
             let short = self.context.short.clone();
             self.context.change().names.insert(short, name.to_owned());
@@ -288,7 +336,8 @@ impl Engine {
         let mut rows = Vec::new();
         for (id, tool) in &self.context.tools {
             let about = tool.about();
-            let roots: Vec<PathBuf> = tool.roots(&self.context.machine).into_iter().filter(|root| root.store).map(|root| root.path).collect();
+            let roots: Vec<PathBuf> =
+                tool.roots(&self.context.machine).into_iter().filter(|root| root.store).map(|root| root.path).collect();
             let listing = tool.sessions(&self.context.machine, Which::All);
             rows.push(ToolRow {
                 tool: id.to_string(),
@@ -309,12 +358,22 @@ impl Engine {
         let id = ToolId::new(tool);
         let Some(adapter) = self.context.tools.get(&id).cloned() else {
             let known: Vec<&str> = self.context.tools.keys().map(ToolId::as_str).collect();
-            return Err(ApiError::new("unknown_tool", format!("There is no tool “{tool}”."), format!("One of: {}.", known.join(", "))));
+            return Err(ApiError::new(
+                "unknown_tool",
+                format!("There is no tool “{tool}”."),
+                format!("One of: {}.", known.join(", ")),
+            ));
         };
-        self.settings = crate::settings::change(&self.home, |document| document["tools"][tool]["on"] = toml_edit::value(on)).map_err(settings_error)?;
+        self.settings =
+            crate::settings::change(&self.home, |document| document["tools"][tool]["on"] = toml_edit::value(on))
+                .map_err(settings_error)?;
         {
             let mut shared = self.context.change();
-            if on { shared.tools_off.remove(&id) } else { shared.tools_off.insert(id.clone()) };
+            if on {
+                shared.tools_off.remove(&id)
+            } else {
+                shared.tools_off.insert(id.clone())
+            };
         }
         self.arrange();
         if on {
@@ -326,7 +385,11 @@ impl Engine {
             self.greet();
         }
         let name = adapter.about().name;
-        done(if on { format!("{name} roams.") } else { format!("{name} does not roam on this device any more. What is in the vault stays there.") })
+        done(if on {
+            format!("{name} roams.")
+        } else {
+            format!("{name} does not roam on this device any more. What is in the vault stays there.")
+        })
     }
 
     fn projects(&self) -> Result<Vec<ProjectRow>, ApiError> {
@@ -351,7 +414,11 @@ impl Engine {
                 if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
                     entry.names = card.project.names.clone();
                     entry.places = shared.places.of(&card.project.key);
-                    entry.places.extend(shared.places.find(&self.context.machine.home, &self.context.device, &card.project));
+                    entry.places.extend(shared.places.find(
+                        &self.context.machine.home,
+                        &self.context.device,
+                        &card.project,
+                    ));
                     entry.places.sort();
                     entry.places.dedup();
                 }
@@ -362,7 +429,11 @@ impl Engine {
 
     fn map(&mut self, key: &str, dir: &Path) -> Answer {
         if !dir.is_absolute() || !dir.is_dir() {
-            return Err(ApiError::new("no_such_directory", format!("{} is not a directory on this device.", dir.display()), "Give the full path of the checkout."));
+            return Err(ApiError::new(
+                "no_such_directory",
+                format!("{} is not a directory on this device.", dir.display()),
+                "Give the full path of the checkout.",
+            ));
         }
         let project = ProjectKey::new(key);
         self.settings = crate::settings::change(&self.home, |document| {
@@ -376,12 +447,15 @@ impl Engine {
     }
 
     fn exclude(&mut self, key: &str, excluded: bool) -> Answer {
-        let mut keys: Vec<String> = self.settings.projects.exclude.iter().filter(|known| *known != key).cloned().collect();
+        let mut keys: Vec<String> =
+            self.settings.projects.exclude.iter().filter(|known| *known != key).cloned().collect();
         if excluded {
             keys.push(key.to_owned());
         }
         let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
-        self.settings = crate::settings::change(&self.home, |document| document["projects"]["exclude"] = toml_edit::value(array)).map_err(settings_error)?;
+        self.settings =
+            crate::settings::change(&self.home, |document| document["projects"]["exclude"] = toml_edit::value(array))
+                .map_err(settings_error)?;
         self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
         self.seen.clear();
         self.list_all(false)?;
@@ -397,10 +471,18 @@ impl Engine {
         let rows = self.state.rows(filter.tool.as_deref())?;
         let fits = |row: &SessionRow| {
             let project = filter.project.as_ref().is_none_or(|project| row.project.contains(project.as_str()));
-            let device = filter.device.as_ref().is_none_or(|device| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device)));
+            let device = filter
+                .device
+                .as_ref()
+                .is_none_or(|device| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device)));
             project && device
         };
-        Ok(rows.iter().filter(|(_, row)| row.code != "arriving" || !row.project.is_empty()).map(|(key, row)| self.session_row(key, row)).filter(fits).collect())
+        Ok(rows
+            .iter()
+            .filter(|(_, row)| row.code != "arriving" || !row.project.is_empty())
+            .map(|(key, row)| self.session_row(key, row))
+            .filter(fits)
+            .collect())
     }
 
     pub(super) fn session_row(&self, key: &SessionKey, row: &Row) -> SessionRow {
@@ -412,7 +494,12 @@ impl Engine {
             title: row.title.clone(),
             updated: row.updated.rfc3339(),
             bytes: row.bytes,
-            devices: row.devices.split(',').filter(|short| !short.is_empty()).map(|short| shared.name_of(short)).collect(),
+            devices: row
+                .devices
+                .split(',')
+                .filter(|short| !short.is_empty())
+                .map(|short| shared.name_of(short))
+                .collect(),
             state: row.state.clone(),
             path: row.path.clone(),
             why: (!row.why.is_empty()).then(|| row.why.clone()),
@@ -428,15 +515,27 @@ impl Engine {
                 let record = self.state.record(&one.0)?.unwrap_or_default();
                 Ok((one.0.clone(), one.1.clone(), record))
             }
-            ([], []) => Err(ApiError::new("unknown_session", format!("No session starts with “{text}”."), "List them with `roam sessions`.")),
-            _ => Err(ApiError::new("ambiguous_session", format!("{} sessions start with “{text}”.", found.len()), "Give more of the id.")),
+            ([], []) => Err(ApiError::new(
+                "unknown_session",
+                format!("No session starts with “{text}”."),
+                "List them with `roam sessions`.",
+            )),
+            _ => Err(ApiError::new(
+                "ambiguous_session",
+                format!("{} sessions start with “{text}”.", found.len()),
+                "Give more of the id.",
+            )),
         }
     }
 
     fn show(&self, text: &str) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
-        let names: BTreeMap<String, String> = record.devices().into_iter().map(|short| (short.to_owned(), self.context.shared().name_of(short))).collect();
+        let names: BTreeMap<String, String> = record
+            .devices()
+            .into_iter()
+            .map(|short| (short.to_owned(), self.context.shared().name_of(short)))
+            .collect();
         Ok(Box::new(move || value(export::show(&context, &record, shown, &names)?)))
     }
 
@@ -449,18 +548,33 @@ impl Engine {
     fn resume(&self, text: &str) -> Answer {
         let (key, row, record) = self.find(text)?;
         let Some(tool) = self.context.tools.get(&key.tool) else {
-            return Err(ApiError::new("unknown_tool", format!("This version does not know {}.", key.tool), "Update session-roam."));
+            return Err(ApiError::new(
+                "unknown_tool",
+                format!("This version does not know {}.", key.tool),
+                "Update session-roam.",
+            ));
         };
         if !record.is_here() {
             let why = if row.why.is_empty() { "It is not in this device's store.".to_owned() } else { row.why.clone() };
             let hint = if row.hint.is_empty() { "See `roam status`.".to_owned() } else { row.hint.clone() };
             return Err(ApiError::new("not_here", format!("“{}” cannot be resumed here yet. {why}", row.title), hint));
         }
-        let place = record.origin().and_then(|card| self.context.shared().places.find(&self.context.machine.home, &self.context.device, &card.project));
+        let place = record.origin().and_then(|card| {
+            self.context.shared().places.find(&self.context.machine.home, &self.context.device, &card.project)
+        });
         let began_here = record.began_on(&self.context.short);
-        let own = record.origin().filter(|_| began_here).and_then(|card| card.cwd.clone()).map(PathBuf::from).filter(|cwd| cwd.is_dir());
+        let own = record
+            .origin()
+            .filter(|_| began_here)
+            .and_then(|card| card.cwd.clone())
+            .map(PathBuf::from)
+            .filter(|cwd| cwd.is_dir());
         let Some(cwd) = own.or(place) else {
-            return Err(ApiError::new("no_place", format!("There is no checkout of {} on this device.", row.project), "Say where it is with `roam projects map`."));
+            return Err(ApiError::new(
+                "no_place",
+                format!("There is no checkout of {} on this device.", row.project),
+                "Say where it is with `roam projects map`.",
+            ));
         };
         let session = record.session.clone().unwrap_or_else(|| crate::session::SessionId::new(row.session.clone()));
         let launch = tool.resume(&self.context.machine, &Resumable { session: &session, cwd: &cwd });
@@ -471,7 +585,11 @@ impl Engine {
             .filter(|open| open.session == row.session && open.tool == key.tool.as_str())
             .map(|open| match Millis::parse(&open.seen) {
                 _ if open.here => "It is open on this device already.".to_owned(),
-                seen => format!("It is live on {}, {} s ago.", open.device, seen.map_or(0, |seen| (now.0 - seen.0).max(0) / 1000)),
+                seen => format!(
+                    "It is live on {}, {} s ago.",
+                    open.device,
+                    seen.map_or(0, |seen| (now.0 - seen.0).max(0) / 1000)
+                ),
             })
             .collect();
         if row.state == "split" || row.state == "waiting" || row.state == "held" {
@@ -491,19 +609,31 @@ impl Engine {
 
     fn split_row(&self, key: &SessionKey, row: &Row, record: &SessionRecord) -> SplitRow {
         let main = record.main().cloned();
-        let doc = record.docs.iter().filter(|(_, state)| state.trie.live_tips().len() > 1).max_by_key(|(name, _)| Some(*name) == main.as_ref());
+        let doc = record
+            .docs
+            .iter()
+            .filter(|(_, state)| state.trie.live_tips().len() > 1)
+            .max_by_key(|(name, _)| Some(*name) == main.as_ref());
         let branches = doc.map(|(_, state)| {
             let tips = state.trie.live_tips();
             let paths: Vec<_> = tips.iter().filter_map(|tip| state.trie.path(*tip)).collect();
-            let common = (0..).take_while(|at| paths.iter().all(|path| path.get(*at).is_some() && path.get(*at) == paths[0].get(*at))).count();
+            let common = (0..)
+                .take_while(|at| paths.iter().all(|path| path.get(*at).is_some() && path.get(*at) == paths[0].get(*at)))
+                .count();
             tips.iter()
                 .zip(&paths)
                 .map(|(tip, path)| BranchRow {
                     branch: tip.to_hex(),
-                    device: path.last().map(|edge| self.context.shared().name_of(&edge.source.device)).unwrap_or_default(),
+                    device: path
+                        .last()
+                        .map(|edge| self.context.shared().name_of(&edge.source.device))
+                        .unwrap_or_default(),
                     updated: path.last().map(|edge| edge.at.wall.rfc3339()).unwrap_or_default(),
                     records: path.iter().skip(common).map(|edge| edge.lines).sum(),
-                    here: state.local.as_ref().is_some_and(|local| local.there && state.trie.is_ancestor(*tip, local.tip)),
+                    here: state
+                        .local
+                        .as_ref()
+                        .is_some_and(|local| local.there && state.trie.is_ancestor(*tip, local.tip)),
                 })
                 .collect()
         });
@@ -559,9 +689,16 @@ impl Engine {
         let shared = self.context.shared();
         let mut rows = Vec::new();
         for journal in record.journals.values() {
-            let lines: u64 = record.docs.values().flat_map(|doc| doc.trie.edges()).filter(|edge| edge.source.device == journal.device && edge.source.lane == journal.lane).map(|edge| edge.lines).sum();
+            let lines: u64 = record
+                .docs
+                .values()
+                .flat_map(|doc| doc.trie.edges())
+                .filter(|edge| edge.source.device == journal.device && edge.source.lane == journal.lane)
+                .map(|edge| edge.lines)
+                .sum();
             for segment in &journal.segments {
-                let path = self.context.vault.file(&format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)));
+                let path =
+                    self.context.vault.file(&format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)));
                 let size = std::fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
                 let state = match &journal.fault {
                     Some(_) => "quarantined",
@@ -590,9 +727,11 @@ impl Engine {
             self.release_tool(&ToolId::new(tool));
             return done("The sessions are gone from this device's store and stay in the vault.");
         }
-        let rewritten: Vec<(SessionKey, Row)> = self.state.rows(None)?.into_iter().filter(|(_, row)| row.code == "rewritten").collect();
+        let rewritten: Vec<(SessionKey, Row)> =
+            self.state.rows(None)?.into_iter().filter(|(_, row)| row.code == "rewritten").collect();
         let id = what.strip_prefix("session:").unwrap_or(what);
-        let chosen: Vec<(SessionKey, Row)> = rewritten.into_iter().filter(|(_, row)| what == "rewritten" || row.session == id).collect();
+        let chosen: Vec<(SessionKey, Row)> =
+            rewritten.into_iter().filter(|(_, row)| what == "rewritten" || row.session == id).collect();
         if chosen.is_empty() {
             return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
         }
@@ -613,7 +752,8 @@ impl Engine {
 
     fn doctor(&self) -> Result<Work, ApiError> {
         let (status, tools, context) = (self.status()?, self.tool_rows()?, self.context.clone());
-        let not_carried: Vec<Waiting> = self.state.rows(None)?.iter().filter(|(_, row)| row.state != "here").map(waiting).collect();
+        let not_carried: Vec<Waiting> =
+            self.state.rows(None)?.iter().filter(|(_, row)| row.state != "here").map(waiting).collect();
         let devices: BTreeSet<String> = self.book.paired.iter().map(|paired| paired.name.clone()).collect();
         Ok(Box::new(move || value(doctor::doctor(&context, &status, tools, not_carried, &devices))))
     }
@@ -690,9 +830,4 @@ fn unknown_device(text: &str) -> ApiError {
 
 fn settings_error(error: crate::settings::SettingsError) -> ApiError {
     ApiError::new("settings", super::look::with_causes(&error), "Mend config.toml and try again.")
-}
-
-/// For tests and tools that hold a value already.
-pub fn as_json<T: serde::Serialize>(answer: &T) -> Value {
-    serde_json::to_value(answer).unwrap_or_else(|_| json!(null))
 }

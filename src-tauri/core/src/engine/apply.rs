@@ -1,8 +1,8 @@
 //! Steps into the tool's store. Each is re-checked by the adapter; only what was really written moves the base.
 
 use super::context::Context;
-use super::record::{LocalDoc, SessionRecord};
 use super::observe::tail_hash;
+use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey};
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, WriteError};
@@ -32,13 +32,21 @@ impl Bytes for Whole<'_> {
 }
 
 /// Writes the steps of one session as one checkout; gives doc, bytes and lines that were added.
-pub fn apply(context: &Context, key: &SessionKey, session: &SessionId, record: &mut SessionRecord, place: &Path, steps: &[Step]) -> Result<Vec<(DocName, u64, u64)>, WriteError> {
+pub fn apply(
+    context: &Context,
+    key: &SessionKey,
+    session: &SessionId,
+    record: &mut SessionRecord,
+    place: &Path,
+    steps: &[Step],
+) -> Result<Vec<(DocName, u64, u64)>, WriteError> {
     let Some(tool) = context.tools.get(&key.tool) else { return Ok(Vec::new()) };
     let main = record.main().cloned();
     let mut ordered: Vec<&Step> = steps.iter().filter(|step| Some(step.doc()) != main.as_ref()).collect();
     ordered.extend(steps.iter().filter(|step| Some(step.doc()) == main.as_ref()));
     let sources: Vec<Box<dyn Bytes + '_>> = ordered.iter().map(|step| source(context, record, step)).collect();
-    let docs = ordered.iter().zip(&sources).filter_map(|(step, bytes)| write_of(record, step, bytes.as_ref())).collect();
+    let docs =
+        ordered.iter().zip(&sources).filter_map(|(step, bytes)| write_of(record, step, bytes.as_ref())).collect();
     let updated = record.latest().map(|card| card.updated).unwrap_or_default();
     let checkout = Checkout { session, cwd: place, updated, now: context.clock.now(), docs };
     let written = tool.write(&context.machine, &checkout)?;
@@ -58,7 +66,8 @@ fn source<'a>(context: &'a Context, record: &'a SessionRecord, step: &'a Step) -
         DocKind::Log => state.trie.path_between(from, to),
         DocKind::Snapshot => state.trie.path(to),
     };
-    let lines = Lines { shelf: Shelf::new(&context.vault, &record.journals, step.doc()), edges: edges.unwrap_or_default() };
+    let lines =
+        Lines { shelf: Shelf::new(&context.vault, &record.journals, step.doc()), edges: edges.unwrap_or_default() };
     match state.kind {
         DocKind::Log => Box::new(lines),
         DocKind::Snapshot => Box::new(Whole(lines)),
@@ -76,7 +85,9 @@ fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes)
     let state = &record.docs[step.doc()];
     let change = match (step, &state.local) {
         (Step::Create { .. }, _) => Change::Create(bytes),
-        (Step::Append { .. }, Some(local)) => Change::Append { path: &local.path, was: local.stamp, from: local.bytes, bytes },
+        (Step::Append { .. }, Some(local)) => {
+            Change::Append { path: &local.path, was: local.stamp, from: local.bytes, bytes }
+        }
         (Step::Replace { .. }, Some(local)) => Change::Replace { path: &local.path, was: local.stamp, bytes },
         _ => return None,
     };
@@ -84,13 +95,20 @@ fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes)
 }
 
 /// Moves the base forward to what was written; a file that cannot be read back is looked at again by the next event.
-fn wrote(record: &mut SessionRecord, step: &Step, path: &Path, stamp: crate::tools::Stamp) -> Option<(DocName, u64, u64)> {
+fn wrote(
+    record: &mut SessionRecord,
+    step: &Step,
+    path: &Path,
+    stamp: crate::tools::Stamp,
+) -> Option<(DocName, u64, u64)> {
     let state = record.docs.get_mut(step.doc())?;
     let (from, to) = ends(step, state.trie.start());
     let (mut lines, mut bytes) = state.trie.size(to);
     let (lines_before, bytes_before) = state.trie.size(from);
     let tail = match state.kind {
-        DocKind::Log => Content::File(path.to_path_buf()).open().and_then(|mut file| tail_hash(file.as_mut(), bytes)).ok()?,
+        DocKind::Log => {
+            Content::File(path.to_path_buf()).open().and_then(|mut file| tail_hash(file.as_mut(), bytes)).ok()?
+        }
         DocKind::Snapshot => {
             let content = std::fs::read(path).ok()?;
             (lines, bytes) = (1, content.len() as u64);
@@ -98,6 +116,16 @@ fn wrote(record: &mut SessionRecord, step: &Step, path: &Path, stamp: crate::too
         }
     };
     let at = state.at.clone();
-    state.local = Some(LocalDoc { path: path.to_path_buf(), at, stamp, tip: to, bytes, lines, tail, there: true, compared: true });
+    state.local = Some(LocalDoc {
+        path: path.to_path_buf(),
+        at,
+        stamp,
+        tip: to,
+        bytes,
+        lines,
+        tail,
+        there: true,
+        compared: true,
+    });
     Some((step.doc().clone(), bytes.saturating_sub(bytes_before), lines.saturating_sub(lines_before)))
 }

@@ -57,10 +57,29 @@ fn unpoisoned<T>(guard: Result<T, PoisonError<T>>) -> T {
 }
 
 impl Context {
-    pub fn new(vault: Vault, device: DeviceId, key: DeviceKey, machine: Machine, tools: Vec<Arc<dyn Tool>>, clock: Arc<dyn Clock>, shared: Shared) -> Self {
+    pub fn new(
+        vault: Vault,
+        device: DeviceId,
+        key: DeviceKey,
+        machine: Machine,
+        tools: Vec<Arc<dyn Tool>>,
+        clock: Arc<dyn Clock>,
+        shared: Shared,
+    ) -> Self {
         let tools = tools.into_iter().map(|tool| (tool.about().tool, tool)).collect();
         let short = device.short();
-        Self { vault, short, device, key, machine, tools, clock, hlc: Mutex::default(), identifier: Mutex::default(), shared: RwLock::new(shared) }
+        Self {
+            vault,
+            short,
+            device,
+            key,
+            machine,
+            tools,
+            clock,
+            hlc: Mutex::default(),
+            identifier: Mutex::default(),
+            shared: RwLock::new(shared),
+        }
     }
 
     pub fn shared(&self) -> RwLockReadGuard<'_, Shared> {

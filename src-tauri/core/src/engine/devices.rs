@@ -50,7 +50,10 @@ impl Book {
 
     pub fn find(&self, text: &str) -> Option<&Paired> {
         let lower = text.to_lowercase();
-        let by_name = self.paired.iter().find(|paired| paired.name.to_lowercase() == lower || self.names.get(paired.id.as_str()).is_some_and(|name| name.to_lowercase() == lower));
+        let by_name = self.paired.iter().find(|paired| {
+            paired.name.to_lowercase() == lower
+                || self.names.get(paired.id.as_str()).is_some_and(|name| name.to_lowercase() == lower)
+        });
         by_name.or_else(|| self.paired.iter().find(|paired| starts(&paired.id, text)))
     }
 }
@@ -78,14 +81,23 @@ impl Neighbours {
         let mut seen = std::collections::BTreeSet::new();
         known
             .flat_map(|(paired, hello)| hello.paired.iter().chain(&hello.carried).map(move |known| (known, paired)))
-            .filter(move |(known, _)| known.id != *own && !book.is_paired(&known.id) && !book.parted.contains(&known.id))
+            .filter(move |(known, _)| {
+                known.id != *own && !book.is_paired(&known.id) && !book.parted.contains(&known.id)
+            })
             .filter(move |(known, _)| seen.insert(known.id.clone()))
     }
 }
 
 /// The devices and folders that follow from whom we are paired with. A paired device passes on the folders of those
 /// it knows, so that two devices which never meet exchange through a third.
-pub fn wanted(vault: &Vault, own: &DeviceId, book: &Book, neighbours: &Neighbours, tools_off: &[String], paused: bool) -> Wanted {
+pub fn wanted(
+    vault: &Vault,
+    own: &DeviceId,
+    book: &Book,
+    neighbours: &Neighbours,
+    tools_off: &[String],
+    paused: bool,
+) -> Wanted {
     let devices = book.paired.iter().map(|paired| WantedDevice {
         id: paired.id.clone(),
         name: paired.name.clone(),

@@ -8,11 +8,22 @@ fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<St
     Check { name: name.into(), state: state.into(), message: message.into(), hint: hint.into() }
 }
 
-pub fn doctor(context: &Context, status: &Status, tools: Vec<ToolRow>, not_carried: Vec<Waiting>, devices: &BTreeSet<String>) -> Doctor {
+pub fn doctor(
+    context: &Context,
+    status: &Status,
+    tools: Vec<ToolRow>,
+    not_carried: Vec<Waiting>,
+    devices: &BTreeSet<String>,
+) -> Doctor {
     let mut checks = vec![syncthing(status), vault(context), pairing(status, devices)];
     checks.extend(tools.iter().map(store));
     checks.push(debris(context));
-    checks.extend(status.problems.iter().map(|problem| check(&problem.code, "problem", problem.message.clone(), problem.hint.clone())));
+    checks.extend(
+        status
+            .problems
+            .iter()
+            .map(|problem| check(&problem.code, "problem", problem.message.clone(), problem.hint.clone())),
+    );
     checks.extend(status.held.iter().map(|held| check(&held.code, "problem", held.message.clone(), held.hint.clone())));
     Doctor { checks, not_carried, tools }
 }
@@ -31,15 +42,28 @@ fn syncthing(status: &Status) -> Check {
 /// A file written and taken away again says more about permissions and space than any of their numbers.
 fn vault(context: &Context) -> Check {
     let probe = context.vault.root().join(".probe");
-    match std::fs::create_dir_all(context.vault.root()).and_then(|()| std::fs::write(&probe, b"x")).and_then(|()| std::fs::remove_file(&probe)) {
+    match std::fs::create_dir_all(context.vault.root())
+        .and_then(|()| std::fs::write(&probe, b"x"))
+        .and_then(|()| std::fs::remove_file(&probe))
+    {
         Ok(()) => check("vault", "ok", format!("The vault in {} is writable.", context.vault.root().display()), ""),
-        Err(error) => check("vault", "problem", format!("The vault in {} cannot be written: {error}.", context.vault.root().display()), "Make room or mend its permissions."),
+        Err(error) => check(
+            "vault",
+            "problem",
+            format!("The vault in {} cannot be written: {error}.", context.vault.root().display()),
+            "Make room or mend its permissions.",
+        ),
     }
 }
 
 fn pairing(status: &Status, devices: &BTreeSet<String>) -> Check {
     if devices.is_empty() {
-        return check("devices", "note", "No device is paired yet.", "Show this device's code with `roam device`, and enter it on the other one with `roam pair`.");
+        return check(
+            "devices",
+            "note",
+            "No device is paired yet.",
+            "Show this device's code with `roam device`, and enter it on the other one with `roam pair`.",
+        );
     }
     let names = devices.iter().cloned().collect::<Vec<_>>().join(", ");
     let state = if status.connected == 0 { "note" } else { "ok" };
@@ -49,9 +73,24 @@ fn pairing(status: &Status, devices: &BTreeSet<String>) -> Check {
 fn store(tool: &ToolRow) -> Check {
     let name = format!("tool {}", tool.tool);
     match (tool.found, tool.on) {
-        (_, false) => check(&name, "note", format!("{} is switched off on this device.", tool.name), format!("`roam tools on {}` switches it on.", tool.tool)),
-        (false, true) => check(&name, "note", format!("{} keeps no sessions on this device yet.", tool.name), "Sessions of other devices are put there as soon as their project has a place."),
-        (true, true) => check(&name, "ok", format!("{}: {} sessions, {} MB.", tool.name, tool.sessions, tool.bytes / 1_000_000), tool.reason.clone()),
+        (_, false) => check(
+            &name,
+            "note",
+            format!("{} is switched off on this device.", tool.name),
+            format!("`roam tools on {}` switches it on.", tool.tool),
+        ),
+        (false, true) => check(
+            &name,
+            "note",
+            format!("{} keeps no sessions on this device yet.", tool.name),
+            "Sessions of other devices are put there as soon as their project has a place.",
+        ),
+        (true, true) => check(
+            &name,
+            "ok",
+            format!("{}: {} sessions, {} MB.", tool.name, tool.sessions, tool.bytes / 1_000_000),
+            tool.reason.clone(),
+        ),
     }
 }
 
@@ -65,7 +104,11 @@ fn debris(context: &Context) -> Check {
                 for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
                     match entry.file_type() {
                         Ok(kind) if kind.is_dir() => dirs.push(entry.path()),
-                        Ok(kind) if kind.is_file() && entry.file_name().to_string_lossy().contains(".sync-conflict-") => found.push(entry.path()),
+                        Ok(kind)
+                            if kind.is_file() && entry.file_name().to_string_lossy().contains(".sync-conflict-") =>
+                        {
+                            found.push(entry.path())
+                        }
                         _ => {}
                     }
                 }
@@ -77,7 +120,11 @@ fn debris(context: &Context) -> Check {
         Some(first) => check(
             "conflict copies",
             "problem",
-            format!("{} conflict copies of another way of syncing lie in the tools' stores, the first: {}", found.len(), first.display()),
+            format!(
+                "{} conflict copies of another way of syncing lie in the tools' stores, the first: {}",
+                found.len(),
+                first.display()
+            ),
             "Stop syncing the tools' own folders, and move these files away once you have looked at them.",
         ),
     }

@@ -1,7 +1,7 @@
 //! Everything that can happen to the engine, on one screen.
 
-use super::look::Outcome;
 use super::look::Job;
+use super::look::Outcome;
 use crate::api::{ApiError, Request};
 use crate::projects::Places;
 use crate::session::Problem;

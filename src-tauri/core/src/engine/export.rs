@@ -10,11 +10,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 fn failed(error: &dyn std::error::Error) -> ApiError {
-    ApiError::new("unreadable", super::look::with_causes(error), "Check the disk and the permissions of the vault folder.")
+    ApiError::new(
+        "unreadable",
+        super::look::with_causes(error),
+        "Check the disk and the permissions of the vault folder.",
+    )
 }
 
 /// A doc's bytes at its newest live end; of a split doc, the end that is in this device's store.
-pub fn bytes_of(context: &Context, record: &SessionRecord, name: &DocName, state: &DocState) -> Result<Vec<u8>, ApiError> {
+pub fn bytes_of(
+    context: &Context,
+    record: &SessionRecord,
+    name: &DocName,
+    state: &DocState,
+) -> Result<Vec<u8>, ApiError> {
     let tips = state.trie.live_tips();
     let here = state.local.as_ref().map(|local| local.tip).filter(|tip| tips.contains(tip));
     let newest = tips.iter().max_by_key(|tip| state.trie.path(**tip).and_then(|path| path.last().map(|edge| edge.at)));
@@ -30,9 +39,19 @@ pub fn bytes_of(context: &Context, record: &SessionRecord, name: &DocName, state
     }
 }
 
-pub fn show(context: &Context, record: &SessionRecord, row: SessionRow, names: &BTreeMap<String, String>) -> Result<Shown, ApiError> {
+pub fn show(
+    context: &Context,
+    record: &SessionRecord,
+    row: SessionRow,
+    names: &BTreeMap<String, String>,
+) -> Result<Shown, ApiError> {
     let docs = record.docs.iter().map(|(name, state)| {
-        let tip = state.local.as_ref().map(|local| local.tip).or_else(|| state.trie.live_tips().first().copied()).unwrap_or(state.trie.start());
+        let tip = state
+            .local
+            .as_ref()
+            .map(|local| local.tip)
+            .or_else(|| state.trie.live_tips().first().copied())
+            .unwrap_or(state.trie.start());
         let (lines, bytes) = state.trie.size(tip);
         ShownDoc {
             doc: name.to_string(),
@@ -47,12 +66,23 @@ pub fn show(context: &Context, record: &SessionRecord, row: SessionRow, names: &
         }
     });
     let messages = read_messages(context, record, names)?;
-    let cwd = record.cards.get(&context.short).or_else(|| record.cards.values().next()).and_then(|said| said.card.cwd.clone()).map(PathBuf::from);
+    let cwd = record
+        .cards
+        .get(&context.short)
+        .or_else(|| record.cards.values().next())
+        .and_then(|said| said.card.cwd.clone())
+        .map(PathBuf::from);
     Ok(Shown { row, cwd, docs: docs.collect(), messages })
 }
 
-fn read_messages(context: &Context, record: &SessionRecord, names: &BTreeMap<String, String>) -> Result<Vec<Message>, ApiError> {
-    let Some((name, state)) = record.main().and_then(|main| record.docs.get_key_value(main)) else { return Ok(Vec::new()) };
+fn read_messages(
+    context: &Context,
+    record: &SessionRecord,
+    names: &BTreeMap<String, String>,
+) -> Result<Vec<Message>, ApiError> {
+    let Some((name, state)) = record.main().and_then(|main| record.docs.get_key_value(main)) else {
+        return Ok(Vec::new());
+    };
     let mut found = messages(&bytes_of(context, record, name, state)?);
     // Where one device is the only author, it is the author of every message.
     if let (1, Some(only)) = (names.len(), names.values().next()) {
@@ -61,7 +91,13 @@ fn read_messages(context: &Context, record: &SessionRecord, names: &BTreeMap<Str
     Ok(found)
 }
 
-pub fn export(context: &Context, record: &SessionRecord, row: SessionRow, format: ExportFormat, dir: Option<&Path>) -> Result<Exported, ApiError> {
+pub fn export(
+    context: &Context,
+    record: &SessionRecord,
+    row: SessionRow,
+    format: ExportFormat,
+    dir: Option<&Path>,
+) -> Result<Exported, ApiError> {
     match format {
         ExportFormat::Native => native(context, record, &row, dir),
         ExportFormat::Json => {
@@ -77,7 +113,8 @@ pub fn export(context: &Context, record: &SessionRecord, row: SessionRow, format
 }
 
 fn markdown(shown: &Shown) -> String {
-    let mut text = format!("# {}\n\n{} · {} · {}\n", shown.row.title, shown.row.tool, shown.row.project, shown.row.updated);
+    let mut text =
+        format!("# {}\n\n{} · {} · {}\n", shown.row.title, shown.row.tool, shown.row.project, shown.row.updated);
     for message in &shown.messages {
         let who = match message.role.as_str() {
             "user" => "You",
@@ -96,7 +133,12 @@ fn text_or_file(text: String, name: &str, dir: Option<&Path>) -> Result<Exported
     Ok(Exported { files: vec![path], text: None })
 }
 
-fn native(context: &Context, record: &SessionRecord, row: &SessionRow, dir: Option<&Path>) -> Result<Exported, ApiError> {
+fn native(
+    context: &Context,
+    record: &SessionRecord,
+    row: &SessionRow,
+    dir: Option<&Path>,
+) -> Result<Exported, ApiError> {
     let Some(dir) = dir else {
         return Err(ApiError::new("no_directory", "A native export is several files.", "Say where to with --out DIR."));
     };
@@ -111,15 +153,20 @@ fn native(context: &Context, record: &SessionRecord, row: &SessionRow, dir: Opti
 
 /// A name that stays in its directory on every system.
 fn safe(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_alphanumeric() || "-_. @".contains(c) { c } else { '_' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_alphanumeric() || "-_. @".contains(c) { c } else { '_' }).collect();
     if plain.chars().all(|c| c == '.') { "_".into() } else { plain }
 }
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, ApiError> {
     let path = dir.join(name);
     let parent = path.parent().unwrap_or(dir);
-    std::fs::create_dir_all(parent)
-        .and_then(|()| std::fs::write(&path, bytes))
-        .map_err(|error| ApiError::new("unwritable", format!("{} could not be written: {error}.", path.display()), "Choose another directory with --out."))?;
+    std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, bytes)).map_err(|error| {
+        ApiError::new(
+            "unwritable",
+            format!("{} could not be written: {error}.", path.display()),
+            "Choose another directory with --out.",
+        )
+    })?;
     Ok(path)
 }

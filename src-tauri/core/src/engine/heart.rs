@@ -163,7 +163,10 @@ impl Engine {
     fn stumbled(&mut self, key: &SessionKey) {
         self.queue.done(key);
         let message = format!("Looking at session {key} failed in a way that should not happen; it is left as it was.");
-        self.trouble(&format!("stumbled {key}"), Some(Problem::new("internal", message, "Please report it with the log file.")));
+        self.trouble(
+            &format!("stumbled {key}"),
+            Some(Problem::new("internal", message, "Please report it with the log file.")),
+        );
     }
 
     pub(super) fn want(&mut self, key: SessionKey, want: Want) {
@@ -179,13 +182,16 @@ impl Engine {
         if self.context.shared().paused {
             return;
         }
-        while let Some((key, want)) = self.queue.next() {
+        while let Some((key, want)) = self.queue.take() {
             match self.job(&key, want, false) {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
                     self.queue.done(&key);
                     let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
-                    self.trouble("state", Some(Problem::new("state_unwritable", super::look::with_causes(&error), hint)));
+                    self.trouble(
+                        "state",
+                        Some(Problem::new("state_unwritable", super::look::with_causes(&error), hint)),
+                    );
                 }
             }
         }
@@ -195,7 +201,15 @@ impl Engine {
         let record: SessionRecord = self.state.record(key)?.unwrap_or_default();
         let lane = if want.import { Lane::Bulk } else { Lane::Live };
         let dirs = want.dirs.into_iter().collect();
-        Ok(Job { key: key.clone(), session: want.session.or(record.session.clone()), record, dirs, lane, deep: want.deep, dry })
+        Ok(Job {
+            key: key.clone(),
+            session: want.session.or(record.session.clone()),
+            record,
+            dirs,
+            lane,
+            deep: want.deep,
+            dry,
+        })
     }
 
     /// Takes over what a worker really achieved.
@@ -207,12 +221,16 @@ impl Engine {
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {
                 journal.segments.iter().try_for_each(|segment| {
-                    state.put_segment(&format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)), segment.bytes)
+                    state.put_segment(
+                        &format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)),
+                        segment.bytes,
+                    )
                 })
             })
         })?;
         for lane in Lane::BOTH {
-            let paths: BTreeSet<String> = announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
+            let paths: BTreeSet<String> =
+                announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
             if !paths.is_empty() {
                 self.transport.announce(lane, paths.into_iter().collect());
             }

@@ -51,26 +51,41 @@ impl Host {
 
     /// Returns when the engine has ended in good order.
     pub fn wait(self) -> Result<(), ApiError> {
-        self.thread.join().map_err(|_| ApiError::new("internal", "The engine ended in a way that should not happen.", "Please report it with the log file."))
+        self.thread.join().map_err(|_| {
+            ApiError::new(
+                "internal",
+                "The engine ended in a way that should not happen.",
+                "Please report it with the log file.",
+            )
+        })
     }
 }
 
 /// Where the tools are, as this process sees it.
 #[allow(clippy::disallowed_methods)] // the one place that looks at the environment
 pub fn machine() -> Machine {
-    let vars: std::collections::BTreeMap<String, String> =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let vars: std::collections::BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     let home = std::env::home_dir().unwrap_or_default();
     Machine { home, vars }
 }
 
 /// Starts the engine of this home.
 pub fn start(home: &Path) -> Result<Host, ApiError> {
-    let home_error = |error: std::io::Error| ApiError::new("home_unusable", format!("{} cannot be used: {error}.", home.display()), "Make room or mend its permissions, or choose another directory with --home.");
+    let home_error = |error: std::io::Error| {
+        ApiError::new(
+            "home_unusable",
+            format!("{} cannot be used: {error}.", home.display()),
+            "Make room or mend its permissions, or choose another directory with --home.",
+        )
+    };
     make_private(home).map_err(home_error)?;
     let home = &std::path::absolute(home).map_err(home_error)?;
     let lock = lock(home)?;
-    let settings = settings::load(home).map_err(|error| ApiError::new("settings", with_causes(&error), "Mend config.toml, or move it away to start with a new one."))?;
+    let settings = settings::load(home).map_err(|error| {
+        ApiError::new("settings", with_causes(&error), "Mend config.toml, or move it away to start with a new one.")
+    })?;
     let name = device_name(&settings);
     let child = ChildConfig {
         home: home.join("syncthing"),
@@ -90,7 +105,9 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
         let inbox = inbox.clone();
         move || run(parts, &events, &inbox, &server)
     });
-    let thread = thread.map_err(|error| ApiError::new("internal", format!("No thread could be started: {error}."), "Close some programs and try again."))?;
+    let thread = thread.map_err(|error| {
+        ApiError::new("internal", format!("No thread could be started: {error}."), "Close some programs and try again.")
+    })?;
     Ok(Host { inbox, thread, _lock: lock })
 }
 
@@ -107,13 +124,22 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
 /// Two engines would write one journal; the second one is told so.
 fn lock(home: &Path) -> Result<File, ApiError> {
     let path = home.join("engine.lock");
-    let unusable = |error: &dyn std::fmt::Display| ApiError::new("home_unusable", format!("{} cannot be used: {error}.", path.display()), "Mend the permissions of the directory.");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| unusable(&error))?;
+    let unusable = |error: &dyn std::fmt::Display| {
+        ApiError::new(
+            "home_unusable",
+            format!("{} cannot be used: {error}.", path.display()),
+            "Mend the permissions of the directory.",
+        )
+    };
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| unusable(&error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(ApiError::new("already_running", format!("An engine runs on {} already.", home.display()), "Use it with `roam status`, or stop it with `roam stop`."))
-        }
+        Err(std::fs::TryLockError::WouldBlock) => Err(ApiError::new(
+            "already_running",
+            format!("An engine runs on {} already.", home.display()),
+            "Use it with `roam status`, or stop it with `roam stop`.",
+        )),
         Err(std::fs::TryLockError::Error(error)) => Err(unusable(&error)),
     }
 }
@@ -138,13 +164,27 @@ fn device_name(settings: &Settings) -> String {
     if name.is_empty() { "This device".into() } else { name.to_owned() }
 }
 
-fn parts(home: &Path, settings: Settings, name: String, identity: &Identity, child: ChildConfig, inbox: &Sender<Event>) -> Result<Parts, ApiError> {
-    let broken = |what: &str, error: &dyn std::error::Error| ApiError::new("home_unusable", format!("{what}: {}", with_causes(error)), "Mend the directory, or choose another one with --home.");
+fn parts(
+    home: &Path,
+    settings: Settings,
+    name: String,
+    identity: &Identity,
+    child: ChildConfig,
+    inbox: &Sender<Event>,
+) -> Result<Parts, ApiError> {
+    let broken = |what: &str, error: &dyn std::error::Error| {
+        ApiError::new(
+            "home_unusable",
+            format!("{what}: {}", with_causes(error)),
+            "Mend the directory, or choose another one with --home.",
+        )
+    };
     let (state, _) = State::open(home).map_err(|error| broken("The state", &error))?;
     let key = DeviceKey::load_or_create(home).map_err(|error| broken("This device's key", &error))?;
     let clock = Arc::new(SystemClock);
     let now = super::context::Clock::now(clock.as_ref());
-    let card = Card::make(&identity.cert_pem, &identity.key_pem, &key, now).map_err(|error| broken("This device's card", &error))?;
+    let card = Card::make(&identity.cert_pem, &identity.key_pem, &key, now)
+        .map_err(|error| broken("This device's card", &error))?;
     let book = Book::load(home).map_err(|error| broken("devices.json", &error))?;
     let vault = Vault::at(home);
     make_private(vault.root()).map_err(|error| broken("The vault", &error))?;
@@ -159,11 +199,29 @@ fn parts(home: &Path, settings: Settings, name: String, identity: &Identity, chi
         }
     });
     let jobs = Workers::start(&context, inbox);
-    Ok(Parts { home: home.to_path_buf(), settings, name, context, card, state, transport: Box::new(transport), jobs: Box::new(jobs), book })
+    Ok(Parts {
+        home: home.to_path_buf(),
+        settings,
+        name,
+        context,
+        card,
+        state,
+        transport: Box::new(transport),
+        jobs: Box::new(jobs),
+        book,
+    })
 }
 
 /// What the settings and the state say at the start.
-pub fn shared(settings: &Settings, state: &State, book: &Book, identity: &Identity, key: &DeviceKey, name: &str, machine: &Machine) -> Shared {
+pub fn shared(
+    settings: &Settings,
+    state: &State,
+    book: &Book,
+    identity: &Identity,
+    key: &DeviceKey,
+    name: &str,
+    machine: &Machine,
+) -> Shared {
     let mut places: crate::projects::Places = state.note("places").ok().flatten().unwrap_or_default();
     for (key, dir) in &settings.projects.map {
         places.map(&ProjectKey::new(key), crate::projects::places::expand(&machine.home, dir));
@@ -193,11 +251,19 @@ fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
             let _ = answer.send(result);
         });
         let gone = || ApiError::new("stopping", "The engine is stopping.", "Start it again with `roam run`.");
-        inbox.lock().unwrap_or_else(PoisonError::into_inner).send(Event::Request(request, reply)).map_err(|_| gone())?;
+        inbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .send(Event::Request(request, reply))
+            .map_err(|_| gone())?;
         answered.recv().map_err(|_| gone())?
     });
     socket::serve(home, handler).map_err(|error| {
-        ApiError::new("socket", format!("The control socket in {} could not be opened: {error}.", home.display()), "Mend the permissions of the directory, or choose another one with --home.")
+        ApiError::new(
+            "socket",
+            format!("The control socket in {} could not be opened: {error}.", home.display()),
+            "Mend the permissions of the directory, or choose another one with --home.",
+        )
     })
 }
 

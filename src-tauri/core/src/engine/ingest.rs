@@ -27,7 +27,11 @@ pub struct Ingested {
 }
 
 /// Reads what is new in all journals of the session; `dirs` are journal directories that may be new.
-pub fn ingest(context: &Context, record: &mut SessionRecord, dirs: &[(String, Lane, String)]) -> Result<Ingested, JournalError> {
+pub fn ingest(
+    context: &Context,
+    record: &mut SessionRecord,
+    dirs: &[(String, Lane, String)],
+) -> Result<Ingested, JournalError> {
     for (device, lane, dir) in dirs {
         record.journals.entry(journal_key(device, *lane)).or_insert_with(|| Journal::new(device, *lane, dir.clone()));
     }
@@ -39,7 +43,12 @@ pub fn ingest(context: &Context, record: &mut SessionRecord, dirs: &[(String, La
     Ok(done)
 }
 
-fn read_journal(context: &Context, record: &mut SessionRecord, key: &str, done: &mut Ingested) -> Result<(), JournalError> {
+fn read_journal(
+    context: &Context,
+    record: &mut SessionRecord,
+    key: &str,
+    done: &mut Ingested,
+) -> Result<(), JournalError> {
     let Some(mut journal) = record.journals.remove(key) else { return Ok(()) };
     let Some(owner) = context.shared().owners.get(&journal.device).cloned() else {
         // Its card has not arrived, so nothing of it can be verified yet.
@@ -58,7 +67,11 @@ fn read_journal(context: &Context, record: &mut SessionRecord, key: &str, done: 
     record.journals.insert(key.to_owned(), journal);
     read?;
     if device != context.short {
-        done.arrived.extend(arrivals.iter().map(|arrival| (device.clone(), arrival.doc.clone(), arrival.edge.bytes, arrival.edge.lines)));
+        done.arrived.extend(
+            arrivals
+                .iter()
+                .map(|arrival| (device.clone(), arrival.doc.clone(), arrival.edge.bytes, arrival.edge.lines)),
+        );
     }
     absorb(context, record, &device, cards, arrivals)?;
     let name = context.shared().name_of(&device);
@@ -83,7 +96,9 @@ pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
         Fault::Changed { .. } => Problem::new(
             "journal_changed",
             format!("A journal of {name} is not what it was; the version that was accepted is kept and used."),
-            format!("It is fetched again from {name}. If this stays, look at that device: it may have been reset or copied."),
+            format!(
+                "It is fetched again from {name}. If this stays, look at that device: it may have been reset or copied."
+            ),
         ),
         Fault::Forged { why, .. } => Problem::new(
             "frame_refused",
@@ -100,26 +115,58 @@ pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
 
 /// Chains the entries of a frame. `known` gives the line ids where the author has them already (the own journal).
 /// Says how many entries do not say what their ids claim.
-pub fn take(journal: &mut Journal, frame: &Frame, segment: u32, offset: u64, known: Option<Vec<Vec<(ChainId, u64)>>>, arrivals: &mut Vec<Arrival>, cards: &mut Vec<(Hlc, SessionCard)>) -> u64 {
+pub fn take(
+    journal: &mut Journal,
+    frame: &Frame,
+    segment: u32,
+    offset: u64,
+    known: Option<Vec<Vec<(ChainId, u64)>>>,
+    arrivals: &mut Vec<Arrival>,
+    cards: &mut Vec<(Hlc, SessionCard)>,
+) -> u64 {
     let (device, lane, at) = (journal.device.clone(), journal.lane, frame.head.at);
     let (mut bad, mut known) = (0, known.map(Vec::into_iter));
     journal.enumerate(frame, segment, offset, |entry, spot, number| {
-        let source = |spot: Spot| Source { device: device.clone(), lane, spot, first: number, end: number + 1, skip: 0 };
+        let source =
+            |spot: Spot| Source { device: device.clone(), lane, spot, first: number, end: number + 1, skip: 0 };
         match entry {
             Entry::About(card) => cards.push((at, card.clone())),
             Entry::Lines { doc, at: place, after, tip, replaces, bytes } => {
                 let tips = known.as_mut().and_then(Iterator::next).unwrap_or_else(|| chain(*after, bytes));
-                if tips.last().map_or(*after, |(tip, _)| *tip) != *tip || !(bytes.is_empty() || bytes.ends_with(b"\n")) {
+                if tips.last().map_or(*after, |(tip, _)| *tip) != *tip || !(bytes.is_empty() || bytes.ends_with(b"\n"))
+                {
                     bad += 1;
                     return;
                 }
-                let edge = Edge { after: *after, tip: *tip, lines: tips.len() as u64, bytes: bytes.len() as u64, source: source(spot), at };
-                arrivals.push(Arrival { doc: doc.clone(), kind: DocKind::Log, at: place.clone(), edge, tips, replaces: *replaces });
+                let edge = Edge {
+                    after: *after,
+                    tip: *tip,
+                    lines: tips.len() as u64,
+                    bytes: bytes.len() as u64,
+                    source: source(spot),
+                    at,
+                };
+                arrivals.push(Arrival {
+                    doc: doc.clone(),
+                    kind: DocKind::Log,
+                    at: place.clone(),
+                    edge,
+                    tips,
+                    replaces: *replaces,
+                });
             }
             Entry::Whole { doc, at: place, after, tip, bytes, .. } => {
-                let edge = Edge { after: *after, tip: *tip, lines: 1, bytes: bytes.len() as u64, source: source(spot), at };
+                let edge =
+                    Edge { after: *after, tip: *tip, lines: 1, bytes: bytes.len() as u64, source: source(spot), at };
                 let tips = vec![(*tip, bytes.len() as u64)];
-                arrivals.push(Arrival { doc: doc.clone(), kind: DocKind::Snapshot, at: place.clone(), edge, tips, replaces: None });
+                arrivals.push(Arrival {
+                    doc: doc.clone(),
+                    kind: DocKind::Snapshot,
+                    at: place.clone(),
+                    edge,
+                    tips,
+                    replaces: None,
+                });
             }
             Entry::Unknown(_) => {}
         }
@@ -134,12 +181,19 @@ fn chain(after: ChainId, bytes: &[u8]) -> Vec<(ChainId, u64)> {
 }
 
 /// Puts entries into their tries, whose journals are all in the record again.
-pub fn absorb(context: &Context, record: &mut SessionRecord, device: &str, cards: Vec<(Hlc, SessionCard)>, arrivals: Vec<Arrival>) -> Result<(), JournalError> {
+pub fn absorb(
+    context: &Context,
+    record: &mut SessionRecord,
+    device: &str,
+    cards: Vec<(Hlc, SessionCard)>,
+    arrivals: Vec<Arrival>,
+) -> Result<(), JournalError> {
     for (at, card) in cards {
         record.cards.insert(device.to_owned(), Said { at, card });
     }
     for arrival in arrivals {
-        let state = record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
+        let state =
+            record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
         if state.kind != arrival.kind {
             continue;
         }

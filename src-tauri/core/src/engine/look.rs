@@ -89,7 +89,9 @@ impl<'a> Look<'a> {
         }
         let tool = self.context.tools.get(&self.job.key.tool).cloned();
         let on = !self.context.shared().tools_off.contains(&self.job.key.tool);
-        if let (Some(tool), true, Some(session)) = (&tool, on, self.job.session.clone().or_else(|| self.job.record.session.clone())) {
+        if let (Some(tool), true, Some(session)) =
+            (&tool, on, self.job.session.clone().or_else(|| self.job.record.session.clone()))
+        {
             self.read_store(tool.as_ref(), &session);
         }
         self.decide(on);
@@ -123,7 +125,11 @@ impl<'a> Look<'a> {
         let reading = match tool.read(&self.context.machine, &found) {
             Ok(reading) => reading,
             Err(error) => {
-                self.problem("session_unreadable", &error, "Check the permissions of the tool's store; the session is tried again.");
+                self.problem(
+                    "session_unreadable",
+                    &error,
+                    "Check the permissions of the tool's store; the session is tried again.",
+                );
                 return;
             }
         };
@@ -132,7 +138,15 @@ impl<'a> Look<'a> {
             self.problems.clear();
             return;
         }
-        let recorded = record_session(self.context, &self.job.key, &mut self.job.record, &found, &reading, self.job.lane, self.job.deep);
+        let recorded = record_session(
+            self.context,
+            &self.job.key,
+            &mut self.job.record,
+            &found,
+            &reading,
+            self.job.lane,
+            self.job.deep,
+        );
         match recorded {
             Ok(recorded) => {
                 for (doc, bytes, lines) in recorded.docs {
@@ -141,13 +155,19 @@ impl<'a> Look<'a> {
                 }
                 self.announce.extend(recorded.announce);
                 // The directory in a session of another device says nothing about this one.
-                if let (true, Some(card), Some(cwd)) = (self.job.record.began_on(&self.context.short), self.job.record.origin(), &reading.facts.cwd) {
+                if let (true, Some(card), Some(cwd)) =
+                    (self.job.record.began_on(&self.context.short), self.job.record.origin(), &reading.facts.cwd)
+                {
                     self.learned = Some((card.project.clone(), PathBuf::from(cwd)));
                 }
             }
             Err(RecordError::Moving(_)) => self.again = true,
             Err(error) => {
-                self.problem("not_recorded", &error, "Make room or mend the permissions; the session stays in the tool's store and is tried again.");
+                self.problem(
+                    "not_recorded",
+                    &error,
+                    "Make room or mend the permissions; the session stays in the tool's store and is tried again.",
+                );
             }
         }
     }
@@ -173,7 +193,11 @@ impl<'a> Look<'a> {
         let known = self.job.record.origin().map(|card| card.project.clone());
         let project = known.or_else(|| {
             let cwd = cwd?;
-            Some(self.context.identifier().identify(&self.context.machine.home, &self.context.device, std::path::Path::new(cwd)))
+            Some(self.context.identifier().identify(
+                &self.context.machine.home,
+                &self.context.device,
+                std::path::Path::new(cwd),
+            ))
         });
         project.is_some_and(|project| self.context.shared().is_excluded(&project.key))
     }
@@ -196,13 +220,17 @@ impl<'a> Look<'a> {
         let shared = self.context.shared();
         let record = &self.job.record;
         let origin = record.origin();
-        let place = origin.and_then(|card| shared.places.find(&self.context.machine.home, &self.context.device, &card.project));
+        let place =
+            origin.and_then(|card| shared.places.find(&self.context.machine.home, &self.context.device, &card.project));
         let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
-        let missing = parents.into_iter().filter(|parent| !shared.here.contains(&SessionKey::new(&self.job.key.tool, parent)));
+        let missing =
+            parents.into_iter().filter(|parent| !shared.here.contains(&SessionKey::new(&self.job.key.tool, parent)));
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
             place,
-            project: origin.map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string())).unwrap_or_default(),
+            project: origin
+                .map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string()))
+                .unwrap_or_default(),
             excluded: origin.is_some_and(|card| shared.is_excluded(&card.project.key)),
             tool_on: on,
             tool_held: shared.tools_held.contains(&self.job.key.tool),
@@ -239,7 +267,13 @@ impl<'a> Look<'a> {
     }
 
     fn problem(&mut self, code: &str, error: &dyn std::error::Error, hint: &str) {
-        let name = self.job.record.session.as_ref().or(self.job.session.as_ref()).map_or(self.job.key.hash.as_str(), |id| id.as_str());
+        let name = self
+            .job
+            .record
+            .session
+            .as_ref()
+            .or(self.job.session.as_ref())
+            .map_or(self.job.key.hash.as_str(), |id| id.as_str());
         self.problems.push(Problem::new(code, format!("Session {name}: {}", with_causes(error)), hint));
     }
 

@@ -1,7 +1,7 @@
 //! One loop owns the state. Looking at a session reads, records, decides and writes, beside the loop.
 
-pub mod apply;
 pub mod answers;
+pub mod apply;
 pub mod context;
 pub mod devices;
 pub mod doctor;

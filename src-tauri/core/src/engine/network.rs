@@ -59,7 +59,10 @@ impl Engine {
             } else if let Some(path) = VaultPath::parse(owner, lane, path) {
                 self.want_journal(path);
             } else if path.contains(".sync-conflict-") {
-                let message = format!("A conflict copy appeared in the folder of {}: {path}.", self.context.shared().name_of(owner));
+                let message = format!(
+                    "A conflict copy appeared in the folder of {}: {path}.",
+                    self.context.shared().name_of(owner)
+                );
                 let hint = "Two machines write as the same device: one was copied from the other. Reset session-roam on the copy.";
                 self.trouble("cloned", Some(Problem::new("device_cloned", message, hint)));
             }
@@ -83,7 +86,11 @@ impl Engine {
 
     pub(super) fn save_book(&mut self) {
         let problem = self.book.save(&self.home).err().map(|error| {
-            Problem::new("devices_unwritable", format!("devices.json could not be written: {error}."), "Make room on the disk or mend its permissions.")
+            Problem::new(
+                "devices_unwritable",
+                format!("devices.json could not be written: {error}."),
+                "Make room on the disk or mend its permissions.",
+            )
         });
         self.trouble("devices", problem);
     }
@@ -92,7 +99,13 @@ impl Engine {
     pub(super) fn read_hellos(&mut self) {
         let entries = std::fs::read_dir(self.context.vault.root()).into_iter().flatten().flatten();
         let shorts: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        shorts.iter().filter(|short| **short != self.context.short).cloned().collect::<Vec<_>>().iter().for_each(|short| self.read_hello(short));
+        shorts
+            .iter()
+            .filter(|short| **short != self.context.short)
+            .cloned()
+            .collect::<Vec<_>>()
+            .iter()
+            .for_each(|short| self.read_hello(short));
     }
 
     fn read_hello(&mut self, short: &str) {
@@ -107,7 +120,11 @@ impl Engine {
                 self.met(short, hello, key);
             }
             Err(error) => {
-                let message = format!("What the device {} says of itself was refused: {}", self.context.shared().name_of(short), super::look::with_causes(&error));
+                let message = format!(
+                    "What the device {} says of itself was refused: {}",
+                    self.context.shared().name_of(short),
+                    super::look::with_causes(&error)
+                );
                 let hint = "It is fetched again from that device; nothing of it is believed until then.";
                 self.trouble(&topic, Some(Problem::new("card_refused", message, hint)));
                 self.transport.revert(crate::syncthing::folder_id(Lane::Live, short));
@@ -134,8 +151,14 @@ impl Engine {
         self.neighbours.hellos.insert(short.to_owned(), hello);
         if leaves {
             self.forget_device(&device);
-            let message = format!("{} has left. Its sessions stay here; nothing new goes either way.", self.context.shared().name_of(short));
-            self.trouble(&format!("left {short}"), Some(Problem::new("device_left", message, "Pair it again whenever you like.")));
+            let message = format!(
+                "{} has left. Its sessions stay here; nothing new goes either way.",
+                self.context.shared().name_of(short)
+            );
+            self.trouble(
+                &format!("left {short}"),
+                Some(Problem::new("device_left", message, "Pair it again whenever you like.")),
+            );
         } else if new {
             // Journals that arrived before the card could not be verified.
             for lane in Lane::BOTH {
@@ -149,8 +172,14 @@ impl Engine {
     fn tampered(&mut self, folder: &str, paths: &[String]) {
         let Some((_, short)) = parse_folder_id(folder) else { return };
         let what = paths.first().map_or_else(|| "files".to_owned(), Clone::clone);
-        let message = format!("The folder of {} was changed on this device ({what}); it is restored from its owner.", self.context.shared().name_of(short));
-        self.trouble(&format!("tampered {folder}"), Some(Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.")));
+        let message = format!(
+            "The folder of {} was changed on this device ({what}); it is restored from its owner.",
+            self.context.shared().name_of(short)
+        );
+        self.trouble(
+            &format!("tampered {folder}"),
+            Some(Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.")),
+        );
         self.transport.revert(folder.to_owned());
     }
 
@@ -167,7 +196,10 @@ impl Engine {
         }
         let whose = if own { "this device".to_owned() } else { self.context.shared().name_of(&short) };
         let text = format!("The vault folder of {whose} was deleted ({message}); it is put back.");
-        self.trouble(&format!("lost {folder}"), Some(Problem::new("vault_lost", text, "Nothing to do. Leave the vault folder to session-roam.")));
+        self.trouble(
+            &format!("lost {folder}"),
+            Some(Problem::new("vault_lost", text, "Nothing to do. Leave the vault folder to session-roam.")),
+        );
         if remade {
             self.arrange();
             if own {
@@ -203,7 +235,14 @@ impl Engine {
         let off: Vec<String> = shared.tools_off.iter().map(|tool| tool.to_string()).collect();
         let paused = shared.paused;
         drop(shared);
-        self.transport.arrange(wanted(&self.context.vault, &self.context.device, &self.book, &self.neighbours, &off, paused));
+        self.transport.arrange(wanted(
+            &self.context.vault,
+            &self.context.device,
+            &self.book,
+            &self.neighbours,
+            &off,
+            paused,
+        ));
     }
 
     /// Says who we are, whom we know and what is open here, if that changed.
@@ -227,7 +266,14 @@ impl Engine {
             }
             Err(error) => {
                 let message = format!("This device's card could not be written: {error}.");
-                self.trouble("hello", Some(Problem::new("vault_unwritable", message, "Make room on the disk or mend the permissions of the vault folder.")));
+                self.trouble(
+                    "hello",
+                    Some(Problem::new(
+                        "vault_unwritable",
+                        message,
+                        "Make room on the disk or mend the permissions of the vault folder.",
+                    )),
+                );
             }
         }
     }
@@ -253,8 +299,18 @@ impl Engine {
             card: self.card.clone(),
             name: self.name.clone(),
             at: self.context.hlc(),
-            paired: self.book.paired.iter().filter(|paired| !self.goodbye.contains(&paired.id)).map(|paired| known(&paired.id, &paired.name)).collect(),
-            carried: self.neighbours.strangers(&self.book, &self.context.device).map(|(stranger, _)| stranger.clone()).collect(),
+            paired: self
+                .book
+                .paired
+                .iter()
+                .filter(|paired| !self.goodbye.contains(&paired.id))
+                .map(|paired| known(&paired.id, &paired.name))
+                .collect(),
+            carried: self
+                .neighbours
+                .strangers(&self.book, &self.context.device)
+                .map(|(stranger, _)| stranger.clone())
+                .collect(),
             live: open.filter(|open| !open.session.is_empty()).collect(),
             goodbye: self.goodbye.iter().cloned().collect(),
         }

@@ -49,10 +49,18 @@ pub fn observe_log(content: &Content, stamp: Stamp, base: Option<&LocalDoc>, dee
         && tail_hash(file.as_mut(), base.bytes)? == base.tail
     {
         let tips = chain_lines(file.as_mut(), base.bytes, stamp.len, base.tip)?;
-        return Ok(LogSeen { start: base.tip, start_bytes: base.bytes, start_lines: base.lines, tips, rewritten: false, compared: false });
+        return Ok(LogSeen {
+            start: base.tip,
+            start_bytes: base.bytes,
+            start_lines: base.lines,
+            tips,
+            rewritten: false,
+            compared: false,
+        });
     }
     let tips = chain_lines(file.as_mut(), 0, stamp.len, ChainId::log_start())?;
-    let whole = LogSeen { start: ChainId::log_start(), start_bytes: 0, start_lines: 0, tips, rewritten: false, compared: true };
+    let whole =
+        LogSeen { start: ChainId::log_start(), start_bytes: 0, start_lines: 0, tips, rewritten: false, compared: true };
     Ok(match base {
         Some(base) => since(whole, base),
         None => whole,

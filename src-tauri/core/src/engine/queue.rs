@@ -40,18 +40,24 @@ impl Queue {
                 known.import &= want.import;
             }
             None => {
-                if want.import { self.import.push_back(key.clone()) } else { self.urgent.push_back(key.clone()) }
+                if want.import {
+                    self.import.push_back(key.clone())
+                } else {
+                    self.urgent.push_back(key.clone())
+                }
                 self.wants.insert(key, want);
             }
         }
     }
 
     /// The next session to look at, if a worker is free for it.
-    pub fn next(&mut self) -> Option<(SessionKey, Want)> {
+    pub fn take(&mut self) -> Option<(SessionKey, Want)> {
         if self.running.len() >= Self::WORKERS {
             return None;
         }
-        let ready = |queue: &VecDeque<SessionKey>, running: &HashSet<SessionKey>| queue.iter().position(|key| !running.contains(key));
+        let ready = |queue: &VecDeque<SessionKey>, running: &HashSet<SessionKey>| {
+            queue.iter().position(|key| !running.contains(key))
+        };
         let key = match ready(&self.urgent, &self.running) {
             Some(at) => self.urgent.remove(at)?,
             None if self.running_imports.len() < Self::IMPORTS => {

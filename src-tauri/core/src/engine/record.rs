@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionRecord {
     pub session: Option<SessionId>,
     /// By `<device>/<lane>`.
@@ -59,12 +59,6 @@ pub struct LocalDoc {
     pub compared: bool,
 }
 
-impl Default for SessionRecord {
-    fn default() -> Self {
-        Self { session: None, journals: BTreeMap::new(), docs: BTreeMap::new(), cards: BTreeMap::new(), released: false }
-    }
-}
-
 impl SessionRecord {
     /// The card of the device that said something last.
     pub fn latest(&self) -> Option<&SessionCard> {
@@ -82,7 +76,10 @@ impl SessionRecord {
     }
 
     pub fn main(&self) -> Option<&DocName> {
-        self.origin().map(|card| &card.main).filter(|main| self.docs.contains_key(main)).or_else(|| self.docs.keys().next())
+        self.origin()
+            .map(|card| &card.main)
+            .filter(|main| self.docs.contains_key(main))
+            .or_else(|| self.docs.keys().next())
     }
 
     pub fn main_doc(&self) -> Option<&DocState> {
@@ -117,7 +114,11 @@ impl SessionRecord {
             why,
             hint,
             devices: self.devices().into_iter().collect::<Vec<_>>().join(","),
-            path: self.main_doc().and_then(|doc| doc.local.as_ref()).filter(|local| local.there).map(|local| local.path.clone()),
+            path: self
+                .main_doc()
+                .and_then(|doc| doc.local.as_ref())
+                .filter(|local| local.there)
+                .map(|local| local.path.clone()),
         }
     }
 }
@@ -142,7 +143,9 @@ impl DocState {
 
 fn words(verdict: &Verdict, here: bool) -> (&'static str, &'static str, String, String) {
     match verdict {
-        Verdict::Here | Verdict::Checkout(_) => (if here { "here" } else { "elsewhere" }, "", String::new(), String::new()),
+        Verdict::Here | Verdict::Checkout(_) => {
+            (if here { "here" } else { "elsewhere" }, "", String::new(), String::new())
+        }
         Verdict::Elsewhere { why } => ("elsewhere", "deleted_here", why.clone(), String::new()),
         Verdict::Arriving => ("elsewhere", "arriving", "Parts of it are still on their way.".into(), String::new()),
         Verdict::Waiting { code, why, hint, .. } => ("waiting", code, why.clone(), hint.clone()),

@@ -19,7 +19,11 @@ pub enum RecordError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("could not read {}", .path.display())]
-    Read { path: PathBuf, #[source] source: io::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// The doc changed between two looks; the next event looks again.
     #[error("{} changed while it was read", .0.display())]
     Moving(PathBuf),
@@ -34,7 +38,15 @@ pub struct Recorded {
 }
 
 /// Records all docs found. On an error what was recorded so far stays recorded and is the base of the next try.
-pub fn record_session(context: &Context, key: &SessionKey, record: &mut SessionRecord, found: &Found, reading: &Reading, lane: Lane, deep: bool) -> Result<Recorded, RecordError> {
+pub fn record_session(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    found: &Found,
+    reading: &Reading,
+    lane: Lane,
+    deep: bool,
+) -> Result<Recorded, RecordError> {
     record.session.get_or_insert_with(|| found.session.clone());
     let Some(main) = found.docs.first() else { return Ok(Recorded::default()) };
     let card = card(context, record, &reading.facts, main);
@@ -57,13 +69,17 @@ fn card(context: &Context, record: &SessionRecord, facts: &Facts, main: &FoundDo
     let project = match (record.origin(), &facts.cwd) {
         (Some(origin), _) => origin.project.clone(),
         (None, Some(cwd)) => context.identifier().identify(&context.machine.home, &context.device, Path::new(cwd)),
-        (None, None) => Project { key: ProjectKey::new(format!("device:{}:", context.short)), names: vec!["No directory".into()], root_commit: None },
+        (None, None) => Project {
+            key: ProjectKey::new(format!("device:{}:", context.short)),
+            names: vec!["No directory".into()],
+            root_commit: None,
+        },
     };
     SessionCard {
         project,
         cwd: facts.cwd.clone(),
         title: facts.title.clone(),
-        updated: facts.updated.unwrap_or_else(|| crate::session::Millis(main.stamp.mtime_ns / 1_000_000)),
+        updated: facts.updated.unwrap_or(crate::session::Millis(main.stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
         main: main.name.clone(),
@@ -84,7 +100,14 @@ struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    fn new(context: &'a Context, key: &'a SessionKey, session: &SessionId, lane: Lane, record: &SessionRecord, card: SessionCard) -> Self {
+    fn new(
+        context: &'a Context,
+        key: &'a SessionKey,
+        session: &SessionId,
+        lane: Lane,
+        record: &SessionRecord,
+        card: SessionCard,
+    ) -> Self {
         let dir = VaultPath::journal_dir(&context.short, lane, key, &card.project.key);
         let said = record.cards.get(&context.short).map(|said| &said.card);
         // The time of the last word is in every frame's head; it alone is no reason to say all of it again.
@@ -104,7 +127,8 @@ impl<'a> Recorder<'a> {
     }
 
     fn push(&mut self, record: &mut SessionRecord, entry: Entry, tips: Vec<(ChainId, u64)>) -> Result<(), RecordError> {
-        if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64) {
+        if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64)
+        {
             self.size += bytes.len();
             self.done.docs.push((doc.clone(), bytes.len() as u64, lines));
         }
@@ -122,15 +146,25 @@ impl<'a> Recorder<'a> {
             self.batch.insert(0, Entry::About(card));
         }
         let (context, journal_key) = (self.context, journal_key(&self.context.short, self.lane));
-        let mut journal =
-            record.journals.remove(&journal_key).unwrap_or_else(|| Journal::new(&context.short, self.lane, self.dir.clone()));
+        let mut journal = record
+            .journals
+            .remove(&journal_key)
+            .unwrap_or_else(|| Journal::new(&context.short, self.lane, self.dir.clone()));
         let head = journal.next_head(&context.device, &self.key.tool, &self.session, context.tick());
         let (bytes, hash) = frame::render(&head, &self.batch, |message| context.key.sign(message).to_vec());
         let written = Frame::own(head, std::mem::take(&mut self.batch), hash);
         let appended = journal.append(&context.vault, &bytes, &written);
         let (mut arrivals, mut cards) = (Vec::new(), Vec::new());
         if let Ok((segment, offset)) = &appended {
-            take(&mut journal, &written, *segment, *offset, Some(std::mem::take(&mut self.tips)), &mut arrivals, &mut cards);
+            take(
+                &mut journal,
+                &written,
+                *segment,
+                *offset,
+                Some(std::mem::take(&mut self.tips)),
+                &mut arrivals,
+                &mut cards,
+            );
             self.done.announce.push((self.lane, journal.in_lane(*segment)));
         }
         record.journals.insert(journal_key, journal);
@@ -140,7 +174,13 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    fn log(&mut self, record: &mut SessionRecord, doc: &FoundDoc, content: &Content, deep: bool) -> Result<(), RecordError> {
+    fn log(
+        &mut self,
+        record: &mut SessionRecord,
+        doc: &FoundDoc,
+        content: &Content,
+        deep: bool,
+    ) -> Result<(), RecordError> {
         let base = record.docs.get(&doc.name).and_then(|state| state.local.clone());
         if base.as_ref().is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path && !deep) {
             return Ok(());
@@ -150,7 +190,9 @@ impl<'a> Recorder<'a> {
         let (matched, node) = self.locate(record, doc, &seen)?;
         let state = state_of(record, doc);
         let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
-        let replaces = known.filter(|known| seen.rewritten || (base.is_none() && !seen.tips.iter().any(|(tip, _)| tip == known) && seen.tip() != *known));
+        let replaces = known.filter(|known| {
+            seen.rewritten || (base.is_none() && !seen.tips.iter().any(|(tip, _)| tip == known) && seen.tip() != *known)
+        });
         self.lines(record, doc, content, &seen, matched, node, replaces)?;
         let mut file = content.open().map_err(read)?;
         let local = LocalDoc {
@@ -169,18 +211,40 @@ impl<'a> Recorder<'a> {
     }
 
     /// How many of the seen lines the journals have already, and the chain id where those end.
-    fn locate(&self, record: &mut SessionRecord, doc: &FoundDoc, seen: &LogSeen) -> Result<(usize, ChainId), RecordError> {
+    fn locate(
+        &self,
+        record: &mut SessionRecord,
+        doc: &FoundDoc,
+        seen: &LogSeen,
+    ) -> Result<(usize, ChainId), RecordError> {
         let mut state = record.docs.remove(&doc.name).unwrap_or_else(|| DocState::new(doc.kind, doc.at.clone()));
         let shelf = Shelf::new(&self.context.vault, &record.journals, &doc.name);
-        let located = state.trie.settle_node(seen.start, &shelf).and_then(|_| state.trie.walk(seen.start, &seen.tips, &shelf));
+        let located =
+            state.trie.settle_node(seen.start, &shelf).and_then(|_| state.trie.walk(seen.start, &seen.tips, &shelf));
         record.docs.insert(doc.name.clone(), state);
         Ok(located?)
     }
 
     #[allow(clippy::too_many_arguments)] // one call, and every argument is a thing of its own
-    fn lines(&mut self, record: &mut SessionRecord, doc: &FoundDoc, content: &Content, seen: &LogSeen, matched: usize, node: ChainId, mut replaces: Option<ChainId>) -> Result<(), RecordError> {
+    fn lines(
+        &mut self,
+        record: &mut SessionRecord,
+        doc: &FoundDoc,
+        content: &Content,
+        seen: &LogSeen,
+        matched: usize,
+        node: ChainId,
+        mut replaces: Option<ChainId>,
+    ) -> Result<(), RecordError> {
         let (mut after, mut at) = (node, matched);
-        let entry = |after, tip, replaces, bytes| Entry::Lines { doc: doc.name.clone(), at: doc.at.clone(), after, tip, replaces, bytes };
+        let entry = |after, tip, replaces, bytes| Entry::Lines {
+            doc: doc.name.clone(),
+            at: doc.at.clone(),
+            after,
+            tip,
+            replaces,
+            bytes,
+        };
         let offset = |at: usize| if at == 0 { 0 } else { seen.tips[at - 1].1 };
         let mut file = content.open().map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
         while at < seen.tips.len() {
@@ -190,7 +254,8 @@ impl<'a> Recorder<'a> {
             let (tip, to) = seen.tips[at + fit - 1];
             let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
-            let tips: Vec<(ChainId, u64)> = seen.tips[at..at + fit].iter().map(|(tip, end)| (*tip, end - from)).collect();
+            let tips: Vec<(ChainId, u64)> =
+                seen.tips[at..at + fit].iter().map(|(tip, end)| (*tip, end - from)).collect();
             if !chains_to(after, &bytes, tip) {
                 return Err(RecordError::Moving(doc.path.clone()));
             }
@@ -209,7 +274,8 @@ impl<'a> Recorder<'a> {
         if base.as_ref().is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path) {
             return Ok(());
         }
-        let bytes = read_whole(content, doc.stamp).map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
+        let bytes =
+            read_whole(content, doc.stamp).map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
         let tail = blake3::hash(&bytes).to_hex().to_string();
         let local = |tip| LocalDoc {
             path: doc.path.clone(),
@@ -232,7 +298,15 @@ impl<'a> Recorder<'a> {
                 let (after, old) = before;
                 let tip = after.then(&bytes);
                 let (head, tail, changed) = middle(&old, &bytes);
-                let entry = Entry::Whole { doc: doc.name.clone(), at: doc.at.clone(), after, tip, head, tail, bytes: changed.to_vec() };
+                let entry = Entry::Whole {
+                    doc: doc.name.clone(),
+                    at: doc.at.clone(),
+                    after,
+                    tip,
+                    head,
+                    tail,
+                    bytes: changed.to_vec(),
+                };
                 let tips = vec![(tip, changed.len() as u64)];
                 self.push(record, entry, tips)?;
                 tip
@@ -245,7 +319,12 @@ impl<'a> Recorder<'a> {
     /// The generation that has just this content, if the journals know it where it may be meant; else the one it
     /// follows, with its content.
     #[allow(clippy::type_complexity)] // two answers of one question
-    fn generation(&self, record: &mut SessionRecord, doc: &FoundDoc, bytes: &[u8]) -> Result<(Option<ChainId>, (ChainId, Vec<u8>)), RecordError> {
+    fn generation(
+        &self,
+        record: &mut SessionRecord,
+        doc: &FoundDoc,
+        bytes: &[u8],
+    ) -> Result<(Option<ChainId>, (ChainId, Vec<u8>)), RecordError> {
         let state = state_of(record, doc).clone();
         let shelf = Shelf::new(&self.context.vault, &record.journals, &doc.name);
         let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {

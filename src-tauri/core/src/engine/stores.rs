@@ -22,7 +22,12 @@ impl Engine {
 
     pub(super) fn on_tools(&self) -> Vec<(ToolId, Arc<dyn Tool>)> {
         let off = self.context.shared().tools_off.clone();
-        self.context.tools.iter().filter(|(id, _)| !off.contains(*id)).map(|(id, tool)| (id.clone(), tool.clone())).collect()
+        self.context
+            .tools
+            .iter()
+            .filter(|(id, _)| !off.contains(*id))
+            .map(|(id, tool)| (id.clone(), tool.clone()))
+            .collect()
     }
 
     pub(super) fn touched(&mut self, paths: Vec<PathBuf>) -> Result<(), StateError> {
@@ -58,7 +63,8 @@ impl Engine {
         let listing = adapter.sessions(&self.context.machine, Which::All);
         self.trouble(&format!("store {tool}"), listing.problems.into_iter().next());
         let import = self.state.note::<bool>(&format!("imported {tool}"))?.is_none();
-        let found: HashMap<SessionKey, &Found> = listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
+        let found: HashMap<SessionKey, &Found> =
+            listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
         self.guard_vanished(tool, adapter.as_ref(), &found);
         for (key, found) in &found {
             self.note_live(key, found.live.clone());
@@ -75,16 +81,19 @@ impl Engine {
         if import && start && found.is_empty() {
             self.state.put_note(&format!("imported {tool}"), &true)?;
         }
-        let gone: Vec<SessionKey> = self.live.keys().filter(|key| key.tool == *tool && !found.contains_key(key)).cloned().collect();
+        let gone: Vec<SessionKey> =
+            self.live.keys().filter(|key| key.tool == *tool && !found.contains_key(key)).cloned().collect();
         gone.iter().for_each(|key| self.note_live(key, None));
         Ok(())
     }
 
     /// Many sessions gone at once is no decision of a person: hold, ask, spread nothing.
     fn guard_vanished(&mut self, tool: &ToolId, adapter: &dyn Tool, found: &HashMap<SessionKey, &Found>) {
-        let here: Vec<SessionKey> = self.context.shared().here.iter().filter(|key| key.tool == *tool).cloned().collect();
+        let here: Vec<SessionKey> =
+            self.context.shared().here.iter().filter(|key| key.tool == *tool).cloned().collect();
         let vanished: BTreeSet<SessionKey> = here.iter().filter(|key| !found.contains_key(*key)).cloned().collect();
-        let store_gone = !here.is_empty() && adapter.roots(&self.context.machine).iter().filter(|root| root.store).all(|root| !root.path.exists());
+        let store_gone = !here.is_empty()
+            && adapter.roots(&self.context.machine).iter().filter(|root| root.store).all(|root| !root.path.exists());
         let too_many = vanished.len() > self.settings.guard.max_vanished || (store_gone && !vanished.is_empty());
         let what = format!("tool:{tool}");
         if too_many {
@@ -159,7 +168,9 @@ impl Engine {
                 continue;
             }
             let record: Option<super::SessionRecord> = self.state.record(&key)?;
-            let rest = record.is_some_and(|record| record.docs.values().any(|doc| doc.local.as_ref().is_some_and(|local| local.there && !local.compared)));
+            let rest = record.is_some_and(|record| {
+                record.docs.values().any(|doc| doc.local.as_ref().is_some_and(|local| local.there && !local.compared))
+            });
             if rest {
                 self.want(key, Want { deep: true, ..Want::default() });
             }
@@ -229,7 +240,9 @@ impl Engine {
     fn place_found(&mut self, wanted: &[Project]) -> Result<(), StateError> {
         let found: BTreeSet<String> = {
             let shared = self.context.shared();
-            let at = |project: &&Project| shared.places.find(&self.context.machine.home, &self.context.device, project).is_some();
+            let at = |project: &&Project| {
+                shared.places.find(&self.context.machine.home, &self.context.device, project).is_some()
+            };
             wanted.iter().filter(at).map(|project| project.key.to_string()).collect()
         };
         for (key, row) in self.state.rows(None)? {
@@ -263,7 +276,10 @@ impl Engine {
         let root = self.context.vault.lane_dir(device, lane);
         let mut dirs = vec![PathBuf::new()];
         for _ in 0..3 {
-            dirs = dirs.iter().flat_map(|dir| names_in(&root.join(dir)).into_iter().map(move |name| dir.join(name))).collect();
+            dirs = dirs
+                .iter()
+                .flat_map(|dir| names_in(&root.join(dir)).into_iter().map(move |name| dir.join(name)))
+                .collect();
         }
         for dir in dirs {
             for name in names_in(&root.join(&dir)) {
@@ -295,7 +311,9 @@ impl Engine {
                     dirs.push(path);
                     continue;
                 }
-                let relative = path.strip_prefix(self.context.vault.kept.root()).map(|path| path.to_string_lossy().replace('\\', "/"));
+                let relative = path
+                    .strip_prefix(self.context.vault.kept.root())
+                    .map(|path| path.to_string_lossy().replace('\\', "/"));
                 let Ok(relative) = relative else { continue };
                 let there = self.context.vault.file(&relative);
                 if name.ends_with(".jsonl.zst") && !there.exists() {
@@ -305,8 +323,13 @@ impl Engine {
             }
         }
         if lost > 0 {
-            let message = format!("{lost} files of this device's vault folder were gone; {restored} were put back from the safety copy.");
-            self.trouble("vault", Some(Problem::new("vault_restored", message, "Nothing to do. Leave the vault folder to session-roam.")));
+            let message = format!(
+                "{lost} files of this device's vault folder were gone; {restored} were put back from the safety copy."
+            );
+            self.trouble(
+                "vault",
+                Some(Problem::new("vault_restored", message, "Nothing to do. Leave the vault folder to session-roam.")),
+            );
         }
     }
 }
@@ -319,7 +342,8 @@ fn names_in(dir: &Path) -> Vec<String> {
 fn fingerprint(found: &Found) -> u64 {
     let mut hasher = DefaultHasher::new();
     for doc in &found.docs {
-        (doc.name.as_str(), &doc.path, doc.stamp.len, doc.stamp.mtime_ns, doc.stamp.ctime_ns, doc.stamp.inode).hash(&mut hasher);
+        (doc.name.as_str(), &doc.path, doc.stamp.len, doc.stamp.mtime_ns, doc.stamp.ctime_ns, doc.stamp.inode)
+            .hash(&mut hasher);
     }
     hasher.finish()
 }

@@ -9,7 +9,10 @@ pub fn messages(bytes: &[u8]) -> Vec<Message> {
     if let Ok(Value::Array(items)) = serde_json::from_slice::<Value>(bytes) {
         return items.iter().filter_map(message).collect();
     }
-    bytes.split(|byte| *byte == b'\n').filter_map(|line| message(&serde_json::from_slice::<Value>(line).ok()?)).collect()
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| message(&serde_json::from_slice::<Value>(line).ok()?))
+        .collect()
 }
 
 fn message(record: &Value) -> Option<Message> {
@@ -24,14 +27,19 @@ fn message(record: &Value) -> Option<Message> {
         _ => "system",
     };
     let text = text_of(inner.get("content")?);
-    let is_result = inner.get("content").and_then(Value::as_array).is_some_and(|parts| parts.iter().any(|part| part.get("type").and_then(Value::as_str) == Some("tool_result")));
+    let is_result = inner
+        .get("content")
+        .and_then(Value::as_array)
+        .is_some_and(|parts| parts.iter().any(|part| part.get("type").and_then(Value::as_str) == Some("tool_result")));
     (!text.is_empty()).then(|| Message { role: if is_result { "tool" } else { role }.into(), text, at, device: None })
 }
 
 fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(part_text).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n"),
+        Value::Array(parts) => {
+            parts.iter().map(part_text).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+        }
         _ => String::new(),
     }
 }

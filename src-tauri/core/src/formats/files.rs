@@ -442,7 +442,9 @@ mod tests {
 
     #[test]
     fn names_of_halves_and_copies() {
-        for name in ["a.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "1.json.tmp.77.1", ".lock", "a.conflict"] {
+        for name in
+            ["a.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "1.json.tmp.77.1", ".lock", "a.conflict"]
+        {
             assert!(is_foreign_name(name), "{name}");
         }
         for name in ["a.tmpl.txt", "0a1b@v1", "conflicts.md", "a.jsonl", "build", "dist", "worktrees"] {

@@ -70,13 +70,29 @@ pub enum Verdict {
     /// The store holds what the journals say.
     Here,
     /// Nothing of it is in the store, and nothing shall be: it was deleted here.
-    Elsewhere { why: String },
+    Elsewhere {
+        why: String,
+    },
     Checkout(Vec<Step>),
     /// `steps` are ready as soon as the reason is gone.
-    Waiting { code: &'static str, why: String, hint: String, steps: Vec<Step> },
+    Waiting {
+        code: &'static str,
+        why: String,
+        hint: String,
+        steps: Vec<Step>,
+    },
     /// It went two ways in `doc`; nothing is written until that is decided.
-    Split { doc: DocName, tips: Vec<ChainId>, reason: String },
-    Held { code: &'static str, why: String, hint: String, steps: Vec<Step> },
+    Split {
+        doc: DocName,
+        tips: Vec<ChainId>,
+        reason: String,
+    },
+    Held {
+        code: &'static str,
+        why: String,
+        hint: String,
+        steps: Vec<Step>,
+    },
     /// Parts of it are still on their way.
     Arriving,
 }
@@ -89,12 +105,17 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     if let Some(split) = view.docs.iter().find_map(split) {
         return split;
     }
-    let targets: Vec<(&DocView<'_>, ChainId)> = view.docs.iter().filter_map(|doc| Some((doc, *doc.trie.live_tips().first()?))).collect();
+    let targets: Vec<(&DocView<'_>, ChainId)> =
+        view.docs.iter().filter_map(|doc| Some((doc, *doc.trie.live_tips().first()?))).collect();
     let revived = targets.iter().any(|(doc, to)| doc.main && doc.local.is_none() && doc.base != Some(*to));
     let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to, revived)).collect();
     if steps.is_empty() {
         let main_gone = targets.iter().any(|(doc, _)| doc.main && doc.local.is_none());
-        return if main_gone { Verdict::Elsewhere { why: "It was deleted from this device's store; the vault keeps it.".into() } } else { Verdict::Here };
+        return if main_gone {
+            Verdict::Elsewhere { why: "It was deleted from this device's store; the vault keeps it.".into() }
+        } else {
+            Verdict::Here
+        };
     }
     guard(view, steps)
 }
@@ -117,7 +138,9 @@ fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
     let name = doc.name.clone();
     match doc.local {
         Some(LocalTip { tip }) if tip == to => None,
-        Some(LocalTip { tip }) if doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => Some(Step::Append { doc: name, from: tip, to }),
+        Some(LocalTip { tip }) if doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => {
+            Some(Step::Append { doc: name, from: tip, to })
+        }
         Some(LocalTip { tip }) => Some(Step::Replace { doc: name, from: tip, to }),
         // Deleted here since we last looked: not ours to undo, unless another device went on with it.
         None if doc.base == Some(to) && !revived => None,
@@ -131,10 +154,20 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     let rewrites = view.docs.iter().any(|doc| steps.iter().any(|step| step.doc() == doc.name && rewrites(doc, step)));
     let main_here = view.docs.iter().any(|doc| doc.main && doc.local.is_some());
     if !guards.tool_on {
-        return wait("tool_off", "This tool is switched off on this device.".into(), "Switch it on with `roam tools on`.", steps);
+        return wait(
+            "tool_off",
+            "This tool is switched off on this device.".into(),
+            "Switch it on with `roam tools on`.",
+            steps,
+        );
     }
     if guards.excluded {
-        return wait("excluded", format!("The project {} is excluded on this device.", guards.project), "Include it with `roam projects exclude KEY --off`.", steps);
+        return wait(
+            "excluded",
+            format!("The project {} is excluded on this device.", guards.project),
+            "Include it with `roam projects exclude KEY --off`.",
+            steps,
+        );
     }
     if guards.tool_held {
         return Verdict::Held {
@@ -154,10 +187,20 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if guards.place.is_none() && !main_here {
         let hint = "Check the project out on this device, or say where it is with `roam projects map`.";
-        return wait("no_place", format!("There is no checkout of {} on this device yet.", guards.project), hint, steps);
+        return wait(
+            "no_place",
+            format!("There is no checkout of {} on this device yet.", guards.project),
+            hint,
+            steps,
+        );
     }
     if let Some(parent) = guards.missing_parents.first() {
-        return wait("parent", format!("It continues “{parent}”, which is not here yet."), "It arrives by itself.", steps);
+        return wait(
+            "parent",
+            format!("It continues “{parent}”, which is not here yet."),
+            "It arrives by itself.",
+            steps,
+        );
     }
     if let Some(live) = &guards.live {
         return wait("live", live.clone(), "It goes on by itself when the session is closed.", steps);

@@ -30,7 +30,8 @@ pub fn around(dir: &Path) -> Option<(Checkout, String)> {
 
 /// Windows' `\\?\C:\…` as `C:\…`: tools are started in it.
 fn without_verbatim(path: PathBuf) -> PathBuf {
-    let plain = path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+    let plain =
+        path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
     plain.map(PathBuf::from).unwrap_or(path)
 }
 
@@ -62,7 +63,10 @@ pub fn root_commit(checkout: &Checkout) -> Option<String> {
     let mut git = quiet_git(&checkout.work_tree);
     git.args(["rev-list", "--max-parents=0", "HEAD"]);
     let text = output_within(git, Duration::from_secs(5))?;
-    text.lines().filter(|line| line.len() >= 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit())).min().map(str::to_owned)
+    text.lines()
+        .filter(|line| line.len() >= 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .min()
+        .map(str::to_owned)
 }
 
 fn around_as_written(dir: &Path) -> Option<(Checkout, String)> {
@@ -159,7 +163,9 @@ fn quiet_git(work_tree: &Path) -> Command {
         }
     }
     git.arg("--no-optional-locks").arg("-C").arg(work_tree);
-    for (name, value) in [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_NO_REPLACE_OBJECTS", "1")] {
+    for (name, value) in
+        [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_NO_REPLACE_OBJECTS", "1")]
+    {
         git.env(name, OsStr::new(value));
     }
     without_window(&mut git);
@@ -238,7 +244,10 @@ mod tests {
             [Remote \"origin\"] URL = \"git@github.com:me/api.git\" ; mine\n\tfetch = +refs/*\n\turl = https://second.example/x/y\n\
             [remote \"backup\"]\n\turl = /mnt/disk/api\n[branch \"a]b\"]\n\tremote = origin\n[broken\n=\n[url \"x\"]\n\tinsteadOf = y\n";
         assert_eq!(parse_remotes(config), ["github.com/me/api", "github.com/acme/api"]);
-        assert_eq!(parse_remotes("[remote \"origin\"]\nurl = ../x\n[remote \"z\"]\nurl = h.example:o/r"), ["h.example/o/r"]);
+        assert_eq!(
+            parse_remotes("[remote \"origin\"]\nurl = ../x\n[remote \"z\"]\nurl = h.example:o/r"),
+            ["h.example/o/r"]
+        );
         assert!(parse_remotes("\u{feff}[remote \"\\\"]\n\0url").is_empty());
     }
 

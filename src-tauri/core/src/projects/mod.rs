@@ -17,7 +17,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-
 /// Says which project a directory belongs to: `git:<host/owner/repo>[#sub/dir]`, else `root:<commit>[#sub/dir]`, else
 /// `home:<path below home>`, else `device:<short id>:<path>`.
 ///

@@ -119,7 +119,8 @@ impl Places {
     /// Looks for checkouts below `roots` and beside places that vanished; says how many of `wanted` have a place now
     /// and had none before. Remembers every checkout it meets. May take seconds: not for the engine's loop.
     pub fn search(&mut self, home: &Path, device: &DeviceId, roots: &[PathBuf], wanted: &[Project]) -> usize {
-        let missing: Vec<&Project> = wanted.iter().filter(|project| self.find(home, device, project).is_none()).collect();
+        let missing: Vec<&Project> =
+            wanted.iter().filter(|project| self.find(home, device, project).is_none()).collect();
         if !missing.iter().any(|project| is_repository(&project.key)) {
             return 0;
         }
@@ -131,7 +132,8 @@ impl Places {
                 self.remember(format!("git:{remote}"), checkout, 0, None);
             }
         }
-        let still: Vec<&Project> = missing.iter().copied().filter(|project| self.find(home, device, project).is_none()).collect();
+        let still: Vec<&Project> =
+            missing.iter().copied().filter(|project| self.find(home, device, project).is_none()).collect();
         self.search_roots(&found, &still);
         missing.iter().filter(|project| self.find(home, device, project).is_some()).count()
     }
@@ -143,7 +145,10 @@ impl Places {
             return;
         }
         for checkout in found.iter().take(MAX_ROOTS) {
-            let Some(commit) = checkout::root_commit(checkout).filter(|commit| commits.contains(commit.as_str())) else { continue };
+            let Some(commit) = checkout::root_commit(checkout).filter(|commit| commits.contains(commit.as_str()))
+            else {
+                continue;
+            };
             self.remember(format!("root:{commit}"), checkout, 0, Some(commit));
         }
     }
@@ -153,11 +158,15 @@ impl Places {
     fn beside_vanished(&self, missing: &[&Project]) -> BTreeSet<PathBuf> {
         let is_missing = |repository: &str, place: &Place| {
             let root = place.root_commit.as_deref();
-            missing.iter().any(|project| split_sub(&project.key).0 == repository || root.is_some() && root_of(project) == root)
+            missing
+                .iter()
+                .any(|project| split_sub(&project.key).0 == repository || root.is_some() && root_of(project) == root)
         };
-        let places = self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
+        let places =
+            self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
         let gone = places.filter(|(repository, place)| !place.work_tree.is_dir() && is_missing(repository, place));
-        gone.map(|(_, place)| place).filter_map(|place| place.work_tree.ancestors().skip(1).find(|dir| dir.is_dir()))
+        gone.map(|(_, place)| place)
+            .filter_map(|place| place.work_tree.ancestors().skip(1).find(|dir| dir.is_dir()))
             .filter(|dir| dir.parent().is_some())
             .map(Path::to_owned)
             .collect()
@@ -187,14 +196,17 @@ impl Places {
     }
 
     fn same_root(&self, commit: &str, sub: &str) -> Option<PathBuf> {
-        let places = self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
+        let places =
+            self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
         let related = places.filter(|(repository, place)| {
             place.root_commit.as_deref() == Some(commit) || repository.strip_prefix("root:") == Some(commit)
         });
         let live = related.filter_map(|(repository, place)| {
             let checkout = checkout::at(&place.work_tree)?;
             // A place learnt by its remote whose remote changed is another repository now.
-            let is_it = repository.strip_prefix("git:").is_none_or(|remote| checkout.remotes.iter().any(|known| known == remote));
+            let is_it = repository
+                .strip_prefix("git:")
+                .is_none_or(|remote| checkout.remotes.iter().any(|known| known == remote));
             let dir = inside(&place.work_tree, sub)?;
             is_it.then(|| (Place { linked: checkout.linked, ..place.clone() }.rank(), dir))
         });
@@ -209,7 +221,9 @@ impl Places {
                 place.seen = place.seen.max(seen);
                 place.root_commit = root_commit.or(place.root_commit.take());
             }
-            None => places.push(Place { work_tree: checkout.work_tree.clone(), linked: checkout.linked, seen, root_commit }),
+            None => {
+                places.push(Place { work_tree: checkout.work_tree.clone(), linked: checkout.linked, seen, root_commit })
+            }
         }
         if MAX_PLACES < places.len() {
             places.sort_by_key(|place| (!place.work_tree.is_dir(), Reverse(place.seen)));
@@ -234,7 +248,8 @@ fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
     if !paths::stays_below(rest) {
         return None;
     }
-    let dir = if rest.is_empty() { dir.to_owned() } else { rest.split('/').fold(dir.to_owned(), |dir, part| dir.join(part)) };
+    let dir =
+        if rest.is_empty() { dir.to_owned() } else { rest.split('/').fold(dir.to_owned(), |dir, part| dir.join(part)) };
     dir.is_dir().then_some(dir)
 }
 
@@ -250,7 +265,8 @@ pub fn expand(home: &Path, dir: &Path) -> PathBuf {
 
 /// All checkouts below the starts, nearest first, names in order. Follows no link.
 fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
-    let mut queue: VecDeque<(PathBuf, usize, bool)> = starts.into_iter().map(|(dir, depth)| (dir, depth, false)).collect();
+    let mut queue: VecDeque<(PathBuf, usize, bool)> =
+        starts.into_iter().map(|(dir, depth)| (dir, depth, false)).collect();
     let mut visited: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut found: Vec<Checkout> = Vec::new();
     let mut n_entries = 0;
@@ -431,7 +447,10 @@ mod tests {
         desk.learn(&fork);
         assert_eq!(desk.find(&wanted), Some(fork.clone()));
         let mut searched = Places::default();
-        assert_eq!(searched.search(desk.home(), &device(), &[desk.home().to_owned()], std::slice::from_ref(&wanted)), 1);
+        assert_eq!(
+            searched.search(desk.home(), &device(), &[desk.home().to_owned()], std::slice::from_ref(&wanted)),
+            1
+        );
         assert_eq!(searched.find(desk.home(), &device(), &wanted), Some(fork));
     }
 

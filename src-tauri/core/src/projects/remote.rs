@@ -156,10 +156,29 @@ mod tests {
     #[test]
     fn what_means_another_thing_elsewhere_is_no_key() {
         for url in [
-            "", "   ", "/srv/git/api.git", "../api", "./a:b", "~/api", "file:///srv/git/api.git", "C:/code/api", r"C:\code\api",
-            r"\\server\share\api", "api", "https://github.com", "https://github.com/", "https:///acme/api",
-            "git@localhost:acme/api", "http://127.0.0.1:3000/acme/api", "ssh://[::1]/api", "ext::sh -c x", "s3://bucket/api",
-            "codecommit::eu-west-1://profile@api", "https://github.com/../api", "https://github.com/.git", "git@:a/b",
+            "",
+            "   ",
+            "/srv/git/api.git",
+            "../api",
+            "./a:b",
+            "~/api",
+            "file:///srv/git/api.git",
+            "C:/code/api",
+            r"C:\code\api",
+            r"\\server\share\api",
+            "api",
+            "https://github.com",
+            "https://github.com/",
+            "https:///acme/api",
+            "git@localhost:acme/api",
+            "http://127.0.0.1:3000/acme/api",
+            "ssh://[::1]/api",
+            "ext::sh -c x",
+            "s3://bucket/api",
+            "codecommit::eu-west-1://profile@api",
+            "https://github.com/../api",
+            "https://github.com/.git",
+            "git@:a/b",
         ] {
             assert_eq!(normalise(url), None, "{url}");
         }

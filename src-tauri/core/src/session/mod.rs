@@ -9,12 +9,12 @@ pub mod project;
 pub mod time;
 pub mod trie;
 
-pub use chain::{ChainId, Chain};
+pub use chain::{Chain, ChainId};
 pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
 pub use problem::Problem;
 pub use project::Project;
-pub use trie::{Edge, Replaced, Source, Spot, Tips, Trie};
 pub use time::{Hlc, Millis};
+pub use trie::{Edge, Replaced, Source, Spot, Tips, Trie};
 
 use serde::{Deserialize, Serialize};
 

@@ -102,7 +102,13 @@ impl Trie {
     /// Adds a run. `tips` has an id and a running byte count for each of its lines. Lines that are there already are
     /// not added again; a run whose beginning is missing waits for it. `keep` is a node that must stay one (where
     /// this device's file ends), so that going on from there needs no reading.
-    pub fn insert<T: Tips>(&mut self, edge: Edge, tips: &[(ChainId, u64)], keep: Option<ChainId>, read: &T) -> Result<(), T::Error> {
+    pub fn insert<T: Tips>(
+        &mut self,
+        edge: Edge,
+        tips: &[(ChainId, u64)],
+        keep: Option<ChainId>,
+        read: &T,
+    ) -> Result<(), T::Error> {
         if tips.is_empty() {
             return Ok(());
         }
@@ -154,12 +160,20 @@ impl Trie {
     }
 
     /// Follows `tips` from node `from`; says how many lines are there already and the id where that ends.
-    pub fn walk<T: Tips>(&self, from: ChainId, tips: &[(ChainId, u64)], read: &T) -> Result<(usize, ChainId), T::Error> {
+    pub fn walk<T: Tips>(
+        &self,
+        from: ChainId,
+        tips: &[(ChainId, u64)],
+        read: &T,
+    ) -> Result<(usize, ChainId), T::Error> {
         let (mut matched, mut node) = (0usize, from);
         'edges: loop {
             for edge in self.edges.iter().filter(|edge| edge.after == node) {
                 let there = usize::try_from(edge.lines).unwrap_or(usize::MAX);
-                let whole = matched.checked_add(there).and_then(|end| tips.get(end - 1)).is_some_and(|(tip, _)| *tip == edge.tip);
+                let whole = matched
+                    .checked_add(there)
+                    .and_then(|end| tips.get(end - 1))
+                    .is_some_and(|(tip, _)| *tip == edge.tip);
                 if whole {
                     matched += there;
                     node = edge.tip;
@@ -172,7 +186,8 @@ impl Trie {
             return Ok((matched, node));
         }
         for edge in self.edges.iter().filter(|edge| edge.after == node) {
-            let common = read.tips(edge)?.iter().zip(&tips[matched..]).take_while(|(ours, theirs)| ours.0 == theirs.0).count();
+            let common =
+                read.tips(edge)?.iter().zip(&tips[matched..]).take_while(|(ours, theirs)| ours.0 == theirs.0).count();
             if common > 0 {
                 return Ok((matched + common, tips[matched + common - 1].0));
             }
@@ -213,7 +228,8 @@ impl Trie {
         loop {
             let pair = self.edges.iter().enumerate().find_map(|(lower_at, lower)| {
                 let node = lower.after;
-                let needed = Some(node) == keep || self.replaced.iter().any(|replaced| replaced.old == node || replaced.new == node);
+                let needed = Some(node) == keep
+                    || self.replaced.iter().any(|replaced| replaced.old == node || replaced.new == node);
                 if needed || self.edges.iter().filter(|edge| edge.after == node).count() != 1 {
                     return None;
                 }
@@ -315,7 +331,9 @@ impl Trie {
 
     /// Lines and bytes from the start to node `tip`.
     pub fn size(&self, tip: ChainId) -> (u64, u64) {
-        self.path(tip).map_or((0, 0), |path| path.iter().fold((0, 0), |(lines, bytes), edge| (lines + edge.lines, bytes + edge.bytes)))
+        self.path(tip).map_or((0, 0), |path| {
+            path.iter().fold((0, 0), |(lines, bytes), edge| (lines + edge.lines, bytes + edge.bytes))
+        })
     }
 }
 
@@ -336,7 +354,12 @@ pub(crate) mod tests {
         fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, Infallible> {
             let mut lines: Vec<Vec<u8>> = Vec::new();
             for entry in edge.source.first..edge.source.end {
-                lines.extend(self.0[&(edge.source.device.clone(), entry)].1.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+                lines.extend(
+                    self.0[&(edge.source.device.clone(), entry)]
+                        .1
+                        .split_inclusive(|byte| *byte == b'\n')
+                        .map(<[u8]>::to_vec),
+                );
             }
             let mut chain = Chain::from(edge.after);
             let mut tips = Vec::new();
@@ -392,7 +415,9 @@ pub(crate) mod tests {
         let mut numbers = vec![0u64; 3];
         for (device, act, what) in script {
             match act {
-                0 | 1 => (0..=*what).for_each(|line| held[*device].extend_from_slice(format!("{{\"n\":{}}}\n", line * 3 + what).as_bytes())),
+                0 | 1 => (0..=*what).for_each(|line| {
+                    held[*device].extend_from_slice(format!("{{\"n\":{}}}\n", line * 3 + what).as_bytes())
+                }),
                 2 => {
                     let other = held[(*device + 1) % 3].clone();
                     if other.starts_with(&held[*device]) {

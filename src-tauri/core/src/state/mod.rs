@@ -13,9 +13,17 @@ const SCHEMA: i64 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     #[error("could not use {}", .path.display())]
-    Sqlite { path: PathBuf, #[source] source: rusqlite::Error },
+    Sqlite {
+        path: PathBuf,
+        #[source]
+        source: rusqlite::Error,
+    },
     #[error("could not set aside {}", .path.display())]
-    SetAside { path: PathBuf, #[source] source: std::io::Error },
+    SetAside {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 pub struct State {
@@ -205,7 +213,17 @@ impl State {
             .prepare_cached("INSERT INTO history VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")
             .and_then(|mut query| {
                 let h = happening;
-                query.execute(params![h.at.0, h.device, h.what, h.key, h.session, h.tool, h.doc, h.bytes as i64, h.lines as i64])
+                query.execute(params![
+                    h.at.0,
+                    h.device,
+                    h.what,
+                    h.key,
+                    h.session,
+                    h.tool,
+                    h.doc,
+                    h.bytes as i64,
+                    h.lines as i64
+                ])
             })
             .map(|_| ())
             .map_err(|source| self.error(source))
@@ -282,7 +300,8 @@ mod tests {
     #[test]
     fn a_broken_file_is_set_aside_and_said_so() {
         let home = tempfile::tempdir().expect("tempdir");
-        std::fs::write(home.path().join("state.sqlite"), b"this is no database, it only looks long enough to be one").expect("write");
+        std::fs::write(home.path().join("state.sqlite"), b"this is no database, it only looks long enough to be one")
+            .expect("write");
         let (state, fresh) = State::open(home.path()).expect("open");
         assert!(fresh && home.path().join("state.sqlite.broken").exists());
         let key = SessionKey::new(&ToolId::new("t"), &SessionId::new("abc"));

@@ -47,7 +47,11 @@ pub enum ArrangeError {
     #[error(transparent)]
     Home(#[from] ChildError),
     #[error("could not make {}", .path.display())]
-    Folder { path: PathBuf, #[source] source: std::io::Error },
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// What arranging changed.
@@ -88,7 +92,13 @@ pub fn apply(up: &Up, wanted: &Wanted, place: &Place) -> Result<Arranged, Arrang
     Ok(arranged)
 }
 
-fn arrange_devices(up: &Up, wanted: &Wanted, place: &Place, made: &mut Made, arranged: &mut Arranged) -> Result<(), ArrangeError> {
+fn arrange_devices(
+    up: &Up,
+    wanted: &Wanted,
+    place: &Place,
+    made: &mut Made,
+    arranged: &mut Arranged,
+) -> Result<(), ArrangeError> {
     let have = by_id(up.rest.get("/rest/config/devices")?, "deviceID");
     for device in wanted.devices.iter().filter(|device| device.id != up.own) {
         let body = device_body(device, wanted.paused && !place.external, place.discovery);
@@ -120,7 +130,13 @@ fn arrange_devices(up: &Up, wanted: &Wanted, place: &Place, made: &mut Made, arr
 }
 
 fn arrange_folder(
-    up: &Up, wanted: &Wanted, folder: &WantedFolder, place: &Place, have: Option<&Value>, made: &mut Made, arranged: &mut Arranged,
+    up: &Up,
+    wanted: &Wanted,
+    folder: &WantedFolder,
+    place: &Place,
+    have: Option<&Value>,
+    made: &mut Made,
+    arranged: &mut Arranged,
 ) -> Result<(), ArrangeError> {
     let known = made.folders.get(&folder.id) == Some(&folder.path);
     match missing(&folder.path) {
@@ -257,21 +273,31 @@ mod tests {
     #[test]
     fn a_folder_is_shared_with_known_devices_only() {
         let (own, known, unknown) = (from_cert_der(b"own"), from_cert_der(b"known"), from_cert_der(b"unknown"));
-        let wanted = Wanted { devices: vec![WantedDevice { id: known.clone(), name: String::new(), addresses: vec![] }], ..Default::default() };
+        let wanted = Wanted {
+            devices: vec![WantedDevice { id: known.clone(), name: String::new(), addresses: vec![] }],
+            ..Default::default()
+        };
         let body = folder_body(&wanted_folder(false, vec![known.clone(), unknown]), &wanted, &own, false);
-        assert_eq!(members(body["devices"].as_array().expect("devices")), BTreeSet::from([own.as_str(), known.as_str()]));
+        assert_eq!(
+            members(body["devices"].as_array().expect("devices")),
+            BTreeSet::from([own.as_str(), known.as_str()])
+        );
         assert_eq!(body["type"], "receiveonly");
     }
 
     #[test]
     fn without_discovery_only_the_given_addresses_are_dialled() {
-        let device = WantedDevice { id: from_cert_der(b"x"), name: "lap".into(), addresses: vec!["tcp://127.0.0.1:1".into()] };
+        let device =
+            WantedDevice { id: from_cert_der(b"x"), name: "lap".into(), addresses: vec!["tcp://127.0.0.1:1".into()] };
         assert_eq!(device_body(&device, false, false)["addresses"], json!(["tcp://127.0.0.1:1"]));
         assert_eq!(device_body(&device, false, true)["addresses"], json!(["tcp://127.0.0.1:1", "dynamic"]));
     }
 
     #[test]
     fn our_own_ignores_come_first() {
-        assert_eq!(ignore_lines(&["!/cursor".into()]), ["*.sr-tmp", "!/cursor", "(?d).DS_Store", "(?d)desktop.ini", "(?d)Thumbs.db"]);
+        assert_eq!(
+            ignore_lines(&["!/cursor".into()]),
+            ["*.sr-tmp", "!/cursor", "(?d).DS_Store", "(?d)desktop.ini", "(?d)Thumbs.db"]
+        );
     }
 }

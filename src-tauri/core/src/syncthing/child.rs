@@ -43,7 +43,12 @@ pub enum Cause {
 
 /// Starts Syncthing on a free loopback port. `ended` is called once, when its output ends: the process is gone then.
 /// The calling thread must live as long as the run: on Linux the child dies with it.
-pub fn spawn(binary: &Binary, home: &Path, key: &str, ended: impl FnOnce() + Send + 'static) -> Result<Running, ChildError> {
+pub fn spawn(
+    binary: &Binary,
+    home: &Path,
+    key: &str,
+    ended: impl FnOnce() + Send + 'static,
+) -> Result<Running, ChildError> {
     let failed = |source| ChildError::Run { path: binary.path.clone(), source };
     let address = free_address().map_err(failed)?;
     let (output, writer) = io::pipe().map_err(failed)?;
@@ -108,7 +113,8 @@ impl Running {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
-        let lines: Vec<String> = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        let lines: Vec<String> =
+            self.last_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         let code = status.as_ref().ok().and_then(ExitStatus::code);
         let words = telling_line(&lines).unwrap_or_else(|| match &status {
             Ok(status) => status.to_string(),
@@ -161,15 +167,25 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
     if code == Some(3) {
         return Cause::Restart;
     }
-    let said = |words: &[&str]| lines.iter().any(|line| {
-        let line = line.to_lowercase();
-        words.iter().all(|word| line.contains(word))
-    });
-    if said(&["acquire lock"]) || said(&["resource temporarily unavailable"]) || said(&["is another instance"]) || said(&["is another copy"]) {
+    let said = |words: &[&str]| {
+        lines.iter().any(|line| {
+            let line = line.to_lowercase();
+            words.iter().all(|word| line.contains(word))
+        })
+    };
+    if said(&["acquire lock"])
+        || said(&["resource temporarily unavailable"])
+        || said(&["is another instance"])
+        || said(&["is another copy"])
+    {
         Cause::Locked
     } else if said(&["config", "newer than supported"]) || said(&["config", "cannot load", "newer"]) {
         Cause::ConfigTooNew
-    } else if said(&["database", "malformed"]) || said(&["not a database"]) || said(&["opening database"]) || said(&["leveldb", "corrupt"]) {
+    } else if said(&["database", "malformed"])
+        || said(&["not a database"])
+        || said(&["opening database"])
+        || said(&["leveldb", "corrupt"])
+    {
         Cause::Database
     } else if said(&["load", "config"]) || said(&["config.xml"]) || said(&["xml syntax error"]) {
         Cause::Config
@@ -192,7 +208,10 @@ fn keep_output(output: impl io::Read, path: &Path, lines: &Mutex<VecDeque<String
     let mut size = log.as_ref().and_then(|log| log.metadata().ok()).map_or(0, |found| found.len());
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
-    while { line.clear(); matches!(io::Read::take(&mut reader, 16 * 1024).read_until(b'\n', &mut line), Ok(n_bytes) if 0 < n_bytes) } {
+    while {
+        line.clear();
+        matches!(io::Read::take(&mut reader, 16 * 1024).read_until(b'\n', &mut line), Ok(n_bytes) if 0 < n_bytes)
+    } {
         if MAX_LOG < size {
             log = turn_over(path);
             size = 0;
@@ -283,8 +302,8 @@ impl Tether {
     fn bind(child: &Child) -> Self {
         use std::os::windows::io::AsRawHandle;
         use windows_sys::Win32::System::JobObjects::{
-            AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
-            JobObjectExtendedLimitInformation, SetInformationJobObject,
+            AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+            JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
         };
         // SAFETY: null arguments are allowed; the structure is plain data for which all zero is valid, and its size is
         // given; the child's handle is open. Where a call fails the child merely may outlive us.
@@ -326,13 +345,21 @@ mod tests {
     fn the_end_of_a_run_tells_its_reason() {
         let table = [
             (Some(3), "INFO: Exiting", Cause::Restart),
-            (Some(1), "WARNING: Starting API/GUI: listen tcp 127.0.0.1:8384: bind: address already in use", Cause::RestPortTaken),
+            (
+                Some(1),
+                "WARNING: Starting API/GUI: listen tcp 127.0.0.1:8384: bind: address already in use",
+                Cause::RestPortTaken,
+            ),
             (Some(1), "ERR Error opening database (error=\"database disk image is malformed\")", Cause::Database),
             (Some(1), "ERR failed (error=\"file is not a database\")", Cause::Database),
             (Some(1), "WARNING: Failed to load config: EOF", Cause::Config),
             (Some(1), "config version (52) is newer than supported (37)", Cause::ConfigTooNew),
             (Some(1), "ERR Failed to acquire lock (is another Syncthing instance already running?)", Cause::Locked),
-            (Some(1), "WARNING: Error opening database: resource temporarily unavailable (is another instance of Syncthing running?)", Cause::Locked),
+            (
+                Some(1),
+                "WARNING: Error opening database: resource temporarily unavailable (is another instance of Syncthing running?)",
+                Cause::Locked,
+            ),
             (None, "INFO: all was well", Cause::Crash),
             (Some(2), "panic: runtime error", Cause::Crash),
         ];
@@ -348,7 +375,10 @@ mod tests {
         let text = "one line of forty bytes, give or take\n".repeat(150_000);
         let lines = Mutex::new(VecDeque::new());
         keep_output(text.as_bytes(), &path, &lines);
-        let total: u64 = fs::read_dir(dir.path()).expect("dir").map(|entry| entry.expect("entry").metadata().expect("metadata").len()).sum();
+        let total: u64 = fs::read_dir(dir.path())
+            .expect("dir")
+            .map(|entry| entry.expect("entry").metadata().expect("metadata").len())
+            .sum();
         assert!(total <= 2 * MAX_LOG + 1024, "{total}");
         assert_eq!(lines.lock().expect("lines").len(), LAST_LINES);
     }

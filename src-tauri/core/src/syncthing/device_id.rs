@@ -74,7 +74,9 @@ fn unchecked(plain: &str) -> Result<String, DeviceIdError> {
     for start in (0..56).step_by(GROUP + 1) {
         let group = &plain[start..start + GROUP];
         if plain.as_bytes()[start + GROUP] != check_character(group) {
-            return Err(DeviceIdError::CheckDigit { near: format!("{}-{}", &plain[start..start + 7], &plain[start + 7..start + 14]) });
+            return Err(DeviceIdError::CheckDigit {
+                near: format!("{}-{}", &plain[start..start + 7], &plain[start + 7..start + 14]),
+            });
         }
         digest.push_str(group);
     }
@@ -124,7 +126,8 @@ mod tests {
         ] {
             assert_eq!(parse(&written).expect(&written).as_str(), known);
         }
-        let without_checks: String = known.replace('-', "").chars().enumerate().filter(|(at, _)| at % 14 != 13).map(|(_, c)| c).collect();
+        let without_checks: String =
+            known.replace('-', "").chars().enumerate().filter(|(at, _)| at % 14 != 13).map(|(_, c)| c).collect();
         assert_eq!(parse(&without_checks).expect("52").as_str(), known);
     }
 
@@ -138,7 +141,11 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_has_no_id() {
-        for pem in ["", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----"] {
+        for pem in [
+            "",
+            "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----",
+        ] {
             assert_eq!(from_cert_pem(pem), Err(DeviceIdError::Certificate));
         }
     }

@@ -21,15 +21,32 @@ const OPEN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A file of a folder arrived, changed or went.
-    Finished { folder: String, path: String },
-    State { folder: String, to: String, error: String },
+    Finished {
+        folder: String,
+        path: String,
+    },
+    State {
+        folder: String,
+        to: String,
+        error: String,
+    },
     /// A device came or went.
     Peers,
     Asking,
-    Completion { folder: String, device: DeviceId, global_bytes: u64, need_bytes: u64 },
-    FolderErrors { folder: String, errors: Vec<String> },
+    Completion {
+        folder: String,
+        device: DeviceId,
+        global_bytes: u64,
+        need_bytes: u64,
+    },
+    FolderErrors {
+        folder: String,
+        errors: Vec<String>,
+    },
     /// A file was changed on this device.
-    LocalChange { folder: String },
+    LocalChange {
+        folder: String,
+    },
     Listen,
 }
 
@@ -39,7 +56,9 @@ pub fn parse(event: &Value) -> Option<Event> {
     let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
     let ours = |name: &str| data[name].as_str().filter(|id| parse_folder_id(id).is_some()).map(str::to_owned);
     Some(match event["type"].as_str()? {
-        "ItemFinished" if data["error"].is_null() && data["type"] != "dir" => Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") },
+        "ItemFinished" if data["error"].is_null() && data["type"] != "dir" => {
+            Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") }
+        }
         "StateChanged" => Event::State { folder: ours("folder")?, to: text("to"), error: text("error") },
         "DeviceConnected" | "DeviceDisconnected" => Event::Peers,
         "PendingDevicesChanged" | "DeviceRejected" => Event::Asking,
@@ -59,7 +78,12 @@ pub fn parse(event: &Value) -> Option<Event> {
 
 fn error_texts(errors: &Value) -> Vec<String> {
     let errors = errors.as_array().map(Vec::as_slice).unwrap_or_default();
-    errors.iter().map(|error| format!("{}: {}", error["path"].as_str().unwrap_or_default(), error["error"].as_str().unwrap_or_default())).collect()
+    errors
+        .iter()
+        .map(|error| {
+            format!("{}: {}", error["path"].as_str().unwrap_or_default(), error["error"].as_str().unwrap_or_default())
+        })
+        .collect()
 }
 
 /// Lives as long as the transport.
@@ -143,8 +167,15 @@ mod tests {
             Some(Event::Finished { folder: "roam-live-A".into(), path: "a/b".into() })
         );
         assert_eq!(event("ItemFinished", json!({"folder": "roam-live-A", "item": "a", "error": "no space"})), None);
-        assert_eq!(event("ItemFinished", json!({"folder": "photos", "item": "a", "error": null})), None, "not our folder");
-        assert_eq!(event("LocalChangeDetected", json!({"folderID": "roam-bulk-B", "path": "x"})), Some(Event::LocalChange { folder: "roam-bulk-B".into() }));
+        assert_eq!(
+            event("ItemFinished", json!({"folder": "photos", "item": "a", "error": null})),
+            None,
+            "not our folder"
+        );
+        assert_eq!(
+            event("LocalChangeDetected", json!({"folderID": "roam-bulk-B", "path": "x"})),
+            Some(Event::LocalChange { folder: "roam-bulk-B".into() })
+        );
         assert_eq!(
             event("FolderErrors", json!({"folder": "roam-live-A", "errors": [{"path": "a", "error": "no space"}]})),
             Some(Event::FolderErrors { folder: "roam-live-A".into(), errors: vec!["a: no space".into()] })

@@ -53,7 +53,11 @@ pub enum ChildError {
     #[error("Syncthing is not installed")]
     Missing,
     #[error("{} could not be run", .path.display())]
-    Run { path: PathBuf, #[source] source: io::Error },
+    Run {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{} does not say which Syncthing it is: {text}", .path.display())]
     NotSyncthing { path: PathBuf, text: String },
     #[error("{} is Syncthing {version}, too old to be used", .path.display())]
@@ -61,7 +65,11 @@ pub enum ChildError {
     #[error("Syncthing could not make its keys in {}: {text}", .home.display())]
     Generate { home: PathBuf, text: String },
     #[error("could not use {}", .path.display())]
-    Io { path: PathBuf, #[source] source: io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("this device was {was} and would now be {is}")]
     DeviceIdChanged { was: DeviceId, is: String, home: PathBuf },
     #[error("{} was copied from another machine", .home.display())]
@@ -69,7 +77,11 @@ pub enum ChildError {
     #[error("another session-roam uses {}", .home.display())]
     InUse { home: PathBuf },
     #[error("the Syncthing at {address} cannot be used")]
-    External { address: String, #[source] source: RestError },
+    External {
+        address: String,
+        #[source]
+        source: RestError,
+    },
     #[error("the keys of the Syncthing at {address} cannot be read")]
     ExternalKeys { address: String },
     #[error("{} holds no config that Syncthing understands", .0.display())]
@@ -169,6 +181,7 @@ fn beside_us() -> Option<PathBuf> {
     Some(us.with_file_name(format!("{SIDECAR}{}", std::env::consts::EXE_SUFFIX))).filter(|path| path.is_file())
 }
 
+#[allow(clippy::disallowed_methods)] // a program is looked for where the shell would
 fn on_path() -> Option<PathBuf> {
     let name = format!("syncthing{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH")?;
@@ -222,7 +235,10 @@ fn run_briefly(path: &Path, arguments: &[OsString]) -> Result<(bool, String), Ch
 /// Syncthing takes most settings from the environment too; those of the user's own Syncthing must not reach ours.
 pub fn without_syncthing_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("ST") && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("ST") && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        {
             command.env_remove(name);
         }
     }
@@ -272,6 +288,7 @@ fn external_identity(address: &str, key: &str) -> Result<Identity, ChildError> {
         .ok_or_else(|| ChildError::ExternalKeys { address: address.to_owned() })
 }
 
+#[allow(clippy::disallowed_methods)] // where another program keeps its home
 fn usual_homes() -> Vec<PathBuf> {
     let below = |variable: &str, rest: &str| std::env::var_os(variable).map(|dir| PathBuf::from(dir).join(rest));
     [
@@ -292,10 +309,13 @@ fn read_identity(home: &Path) -> Result<Identity, ChildError> {
 }
 
 fn identity_of(cert: &Path, key: &Path) -> Result<Identity, ChildError> {
-    let read = |path: &Path| fs::read_to_string(path).map_err(|source| ChildError::Io { path: path.to_owned(), source });
+    let read =
+        |path: &Path| fs::read_to_string(path).map_err(|source| ChildError::Io { path: path.to_owned(), source });
     let (cert_pem, key_pem) = (read(cert)?, read(key)?);
-    let device_id = device_id::from_cert_pem(&cert_pem)
-        .map_err(|error| ChildError::Io { path: cert.to_owned(), source: io::Error::new(io::ErrorKind::InvalidData, error) })?;
+    let device_id = device_id::from_cert_pem(&cert_pem).map_err(|error| ChildError::Io {
+        path: cert.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, error),
+    })?;
     Ok(Identity { device_id, cert_pem, key_pem })
 }
 
@@ -322,7 +342,8 @@ fn restore_keys(home: &Path, known: &DeviceId) -> Result<(), ChildError> {
     let good = home.join("last-good");
     let Ok(kept) = read_identity(&good) else { return Ok(()) };
     let here = fs::read_to_string(home.join("cert.pem")).ok().and_then(|pem| device_id::from_cert_pem(&pem).ok());
-    let whole = here.as_ref() == Some(known) && fs::read_to_string(home.join("key.pem")).is_ok_and(|key| key == kept.key_pem);
+    let whole =
+        here.as_ref() == Some(known) && fs::read_to_string(home.join("key.pem")).is_ok_and(|key| key == kept.key_pem);
     let foreign = here.is_some_and(|here| here != *known);
     if whole || foreign || kept.device_id != *known {
         return Ok(());
@@ -403,7 +424,15 @@ fn machine_id() -> Option<String> {
     let mut n_bytes = std::mem::size_of_val(&buffer) as u32;
     // SAFETY: both names end in zero; `n_bytes` is the buffer's size and is updated to what was written.
     let answer = unsafe {
-        RegGetValueW(HKEY_LOCAL_MACHINE, key.as_ptr(), value.as_ptr(), RRF_RT_REG_SZ, std::ptr::null_mut(), buffer.as_mut_ptr().cast(), &mut n_bytes)
+        RegGetValueW(
+            HKEY_LOCAL_MACHINE,
+            key.as_ptr(),
+            value.as_ptr(),
+            RRF_RT_REG_SZ,
+            std::ptr::null_mut(),
+            buffer.as_mut_ptr().cast(),
+            &mut n_bytes,
+        )
     };
     (answer == 0).then(|| String::from_utf16_lossy(&buffer[..n_bytes as usize / 2]).trim_end_matches('\0').to_owned())
 }
@@ -557,10 +586,11 @@ fn options(network: &settings::Network, listen: &[String]) -> Vec<(&'static str,
 
 /// Syncthing writes its config one element a line (1.19 to 2.1), so lines are enough; what looks otherwise is `None`.
 fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, key: &str, listen: &[String]) -> Option<String> {
-    let ours: BTreeMap<&str, Vec<String>> = options(&config.network, listen).into_iter().fold(BTreeMap::new(), |mut map, (tag, value)| {
-        map.entry(tag).or_insert_with(Vec::new).push(value);
-        map
-    });
+    let ours: BTreeMap<&str, Vec<String>> =
+        options(&config.network, listen).into_iter().fold(BTreeMap::new(), |mut map, (tag, value)| {
+            map.entry(tag).or_insert_with(Vec::new).push(value);
+            map
+        });
     let (mut patched, mut inside, mut seen_options, mut seen_gui) = (String::new(), "", false, false);
     for line in text.lines() {
         let trimmed = line.trim();
@@ -573,8 +603,13 @@ fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, key: &str, lis
         }
         if tag == "gui" && trimmed.ends_with('>') && !trimmed.starts_with("</") {
             (inside, seen_gui) = ("gui", true);
-            patched.push_str(&line.replace("enabled=\"false\"", "enabled=\"true\"").replace("tls=\"true\"", "tls=\"false\""));
-            patched.push_str(&format!("\n        <address>127.0.0.1:0</address>\n        <apikey>{}</apikey>\n", escape(key)));
+            patched.push_str(
+                &line.replace("enabled=\"false\"", "enabled=\"true\"").replace("tls=\"true\"", "tls=\"false\""),
+            );
+            patched.push_str(&format!(
+                "\n        <address>127.0.0.1:0</address>\n        <apikey>{}</apikey>\n",
+                escape(key)
+            ));
             continue;
         }
         if tag == "device" && trimmed.starts_with(&format!("<device id=\"{own}\" name=\"")) {
@@ -642,7 +677,11 @@ mod tests {
         ChildConfig {
             home: home.to_owned(),
             binary: None,
-            network: settings::Network { local_discovery: false, listen: vec!["tcp://127.0.0.1:22101".into()], ..Default::default() },
+            network: settings::Network {
+                local_discovery: false,
+                listen: vec!["tcp://127.0.0.1:22101".into()],
+                ..Default::default()
+            },
             device_name: "Tom & \"Jerry\"".into(),
             external: None,
         }
@@ -660,8 +699,15 @@ mod tests {
     fn a_config_talks_to_nobody_but_as_allowed() {
         let own = device_id::from_cert_der(b"x");
         let listen = vec!["tcp://127.0.0.1:22101".into()];
-        let patched = patch_config(&blank_config(&own), &config(Path::new("/nowhere")), &own, "key", &listen).expect("patched");
-        for line in ["<listenAddress>tcp://127.0.0.1:22101</listenAddress>", "<relaysEnabled>false</relaysEnabled>", "<apikey>key</apikey>", "<urAccepted>-1</urAccepted>", "name=\"Tom &amp; &#34;Jerry&#34;\""] {
+        let patched =
+            patch_config(&blank_config(&own), &config(Path::new("/nowhere")), &own, "key", &listen).expect("patched");
+        for line in [
+            "<listenAddress>tcp://127.0.0.1:22101</listenAddress>",
+            "<relaysEnabled>false</relaysEnabled>",
+            "<apikey>key</apikey>",
+            "<urAccepted>-1</urAccepted>",
+            "name=\"Tom &amp; &#34;Jerry&#34;\"",
+        ] {
             assert_eq!(patched.matches(line).count(), 1, "{line} in {patched}");
         }
         let again = patch_config(&patched, &config(Path::new("/nowhere")), &own, "key", &listen);
@@ -710,7 +756,10 @@ mod tests {
         let parent = tempfile::tempdir().expect("tempdir");
         let home = parent.path().join("syncthing");
         make_home(&home).expect("home");
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", data_encoding::BASE64.encode(b"a certificate"));
+        let pem = format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            data_encoding::BASE64.encode(b"a certificate")
+        );
         fs::write(home.join("cert.pem"), &pem).expect("cert");
         fs::write(home.join("key.pem"), "the key").expect("key");
         let first = ensure_identity(&config(&home)).expect("first");
@@ -718,7 +767,8 @@ mod tests {
         assert_eq!(ensure_identity(&config(&home)).expect("restored"), first);
         fs::remove_file(home.join("cert.pem")).expect("lose the certificate");
         assert_eq!(ensure_identity(&config(&home)).expect("restored"), first);
-        let other = pem.replace(&data_encoding::BASE64.encode(b"a certificate"), &data_encoding::BASE64.encode(b"another"));
+        let other =
+            pem.replace(&data_encoding::BASE64.encode(b"a certificate"), &data_encoding::BASE64.encode(b"another"));
         fs::write(home.join("cert.pem"), other).expect("another device");
         assert_eq!(ensure_identity(&config(&home)).expect_err("changed").problem().code, "device_id_changed");
         fs::remove_dir_all(&home).expect("lose the home");

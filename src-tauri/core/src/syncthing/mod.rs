@@ -79,22 +79,46 @@ pub trait Transport: Send {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
-    Up { version: String, pid: u32, addresses: Vec<String> },
+    Up {
+        version: String,
+        pid: u32,
+        addresses: Vec<String>,
+    },
     /// Not running: `state` is `starting`, `restarting`, `missing`, `failed` or `stopped`.
-    Down { state: &'static str, problem: Option<Problem> },
+    Down {
+        state: &'static str,
+        problem: Option<Problem>,
+    },
     /// Files of a device's folder arrived or vanished (relative to the folder); an empty list means "look at all".
-    Arrived { owner: String, lane: Lane, paths: Vec<String> },
+    Arrived {
+        owner: String,
+        lane: Lane,
+        paths: Vec<String>,
+    },
     Peers(Vec<Peer>),
     Asking(Vec<Asking>),
     /// Bytes we still need in all folders.
-    Incoming { bytes: u64 },
+    Incoming {
+        bytes: u64,
+    },
     /// Somebody other than its owner changed a folder here; it wants `revert`.
-    Tampered { folder: String, paths: Vec<String> },
+    Tampered {
+        folder: String,
+        paths: Vec<String>,
+    },
     /// A folder's path or marker is gone.
-    FolderLost { folder: String, message: String },
+    FolderLost {
+        folder: String,
+        message: String,
+    },
     /// A trouble began or, with `None`, ended. One per `topic`.
-    Trouble { topic: String, problem: Option<Problem> },
-    Parted { device: DeviceId },
+    Trouble {
+        topic: String,
+        problem: Option<Problem>,
+    },
+    Parted {
+        device: DeviceId,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]

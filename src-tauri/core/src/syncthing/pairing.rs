@@ -87,7 +87,9 @@ fn checked_address(address: String) -> Result<String, CodeError> {
     let host_port = address.strip_prefix("tcp://").or_else(|| address.strip_prefix("quic://"));
     let good = host_port.is_some_and(|rest| {
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "22000"));
-        !host.is_empty() && port.parse::<u16>().is_ok() && rest.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]%".contains(c))
+        !host.is_empty()
+            && port.parse::<u16>().is_ok()
+            && rest.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]%".contains(c))
     });
     if good { Ok(address) } else { Err(CodeError::Address(address)) }
 }
@@ -136,7 +138,10 @@ mod tests {
     #[test]
     fn a_code_is_written_as_documented() {
         let code = Code { id: device(1), name: "my desk".into(), addresses: vec!["tcp://192.168.1.4:22000".into()] };
-        assert_eq!(render(&code), format!("session-roam:1?id={}&name=my%20desk&addr=tcp://192.168.1.4:22000", device(1)));
+        assert_eq!(
+            render(&code),
+            format!("session-roam:1?id={}&name=my%20desk&addr=tcp://192.168.1.4:22000", device(1))
+        );
     }
 
     #[test]

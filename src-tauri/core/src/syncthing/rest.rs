@@ -23,12 +23,20 @@ pub struct Rest {
 pub enum RestError {
     /// Nobody there, or the connection broke: worth another try.
     #[error("Syncthing did not answer {path}")]
-    Unreachable { path: String, #[source] source: ureq::Error },
+    Unreachable {
+        path: String,
+        #[source]
+        source: ureq::Error,
+    },
     /// Syncthing said no, in its own words.
     #[error("Syncthing answered {path} with {status}: {text}")]
     Refused { path: String, status: u16, text: String },
     #[error("Syncthing's answer to {path} is not what was expected")]
-    Answer { path: String, #[source] source: serde_json::Error },
+    Answer {
+        path: String,
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 impl RestError {
@@ -115,7 +123,13 @@ impl Rest {
         Err(RestError::Refused { path: without_query(path), status, text: text.trim().to_owned() })
     }
 
-    fn send(&self, method: Method, path: &str, body: Option<&Value>, patience: Duration) -> Result<(u16, String), ureq::Error> {
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<(u16, String), ureq::Error> {
         let url = format!("{}{path}", self.base);
         let mut answer = match method {
             Method::Get => self.ready(self.agent.get(url), patience).call(),
@@ -194,14 +208,18 @@ mod tests {
         let (address, server) = answer_with(vec!["HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"]);
         Rest::new(&address, "secret").scan("roam-live-X", &["a/b c", "ü"]).expect("scan");
         let asked = server.join().expect("server").remove(0);
-        assert!(asked.starts_with("POST /rest/db/scan?folder=roam-live-X&sub=a%2Fb%20c&sub=%C3%BC HTTP/1.1"), "{asked}");
+        assert!(
+            asked.starts_with("POST /rest/db/scan?folder=roam-live-X&sub=a%2Fb%20c&sub=%C3%BC HTTP/1.1"),
+            "{asked}"
+        );
         assert!(asked.to_lowercase().contains("x-api-key: secret"), "{asked}");
     }
 
     #[test]
     fn a_refusal_keeps_its_status_and_syncthings_own_words() {
-        let (address, _server) =
-            answer_with(vec!["HTTP/1.1 500 Internal Server Error\r\ncontent-length: 22\r\nconnection: close\r\n\r\nfolder marker missing\n"]);
+        let (address, _server) = answer_with(vec![
+            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 22\r\nconnection: close\r\n\r\nfolder marker missing\n",
+        ]);
         let error = Rest::new(&address, "k").scan("f", &[]).expect_err("500");
         assert_eq!(error.status(), Some(500));
         assert_eq!(error.to_string(), "Syncthing answered /rest/db/scan with 500: folder marker missing");

@@ -2,12 +2,12 @@
 //! the supervisor is the child's parent in the eyes of Linux, so it lives until the child has ended.
 //! Asks the daemon only what tells whether it is the right one.
 
+use super::Notice;
 use super::child::{self, Cause, Running};
 use super::home::{self, Binary, ChildConfig, ChildError, Identity, Reach};
 use super::link::Link;
 use super::rest::Rest;
 use super::worker::Order;
-use super::Notice;
 use crate::session::{DeviceId, Problem};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -55,8 +55,24 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    pub fn new(config: ChildConfig, link: Arc<Link>, inbox: Receiver<Signal>, signals: Sender<Signal>, orders: Sender<Order>) -> Self {
-        Self { config, link, inbox, signals, orders, lock: None, run: 0, crashes: VecDeque::new(), at_once: VecDeque::new() }
+    pub fn new(
+        config: ChildConfig,
+        link: Arc<Link>,
+        inbox: Receiver<Signal>,
+        signals: Sender<Signal>,
+        orders: Sender<Order>,
+    ) -> Self {
+        Self {
+            config,
+            link,
+            inbox,
+            signals,
+            orders,
+            lock: None,
+            run: 0,
+            crashes: VecDeque::new(),
+            at_once: VecDeque::new(),
+        }
     }
 
     /// Lives as long as the transport.
@@ -117,11 +133,17 @@ impl Supervisor {
             return Some(Duration::from_secs(1 << (recent - 1)).min(Duration::from_secs(60)));
         }
         let log = self.config.home.join("syncthing.log");
-        self.down("failed", Some(Problem::new(
-            "syncthing_crashes",
-            format!("Syncthing ended {recent} times within ten minutes, last with: {words}."),
-            format!("Its log is {}. It is started again in ten minutes, or when session-roam starts anew.", log.display()),
-        )));
+        self.down(
+            "failed",
+            Some(Problem::new(
+                "syncthing_crashes",
+                format!("Syncthing ended {recent} times within ten minutes, last with: {words}."),
+                format!(
+                    "Its log is {}. It is started again in ten minutes, or when session-roam starts anew.",
+                    log.display()
+                ),
+            )),
+        );
         Some(CRASH_WINDOW)
     }
 
@@ -158,7 +180,11 @@ impl Supervisor {
         let is = status["myID"].as_str().unwrap_or_default().to_owned();
         if is != identity.device_id.as_str() {
             running.kill();
-            return Outcome::Failed(ChildError::DeviceIdChanged { was: identity.device_id, is, home: self.config.home.clone() });
+            return Outcome::Failed(ChildError::DeviceIdChanged {
+                was: identity.device_id,
+                is,
+                home: self.config.home.clone(),
+            });
         }
         let _ = home::keep_good(&self.config.home, "config.xml");
         self.up(running.rest.clone(), identity.device_id, binary.version.text, running.pid());
@@ -242,11 +268,14 @@ impl Supervisor {
             Cause::Restart | Cause::RestPortTaken => Outcome::Again,
             Cause::Database if tried() < 3 => match home::set_database_aside(&self.config.home) {
                 Ok(()) => {
-                    self.link.tell(Notice::Trouble { topic: "database".into(), problem: Some(Problem::new(
-                        "database_rebuilt",
-                        format!("Syncthing could not open its database and starts with a new one: {words}."),
-                        "Nothing needs to be done: it is rebuilt from the files and the other devices.",
-                    ))});
+                    self.link.tell(Notice::Trouble {
+                        topic: "database".into(),
+                        problem: Some(Problem::new(
+                            "database_rebuilt",
+                            format!("Syncthing could not open its database and starts with a new one: {words}."),
+                            "Nothing needs to be done: it is rebuilt from the files and the other devices.",
+                        )),
+                    });
                     Outcome::Again
                 }
                 Err(error) => Outcome::Failed(error),
@@ -319,7 +348,8 @@ fn remember(times: &mut VecDeque<Instant>) -> usize {
 }
 
 fn is_stuck(running: &mut Running) -> bool {
-    running.exited().is_none() && (0..3).all(|_| running.rest.ping(Duration::from_secs(10)).is_err() && running.exited().is_none())
+    running.exited().is_none()
+        && (0..3).all(|_| running.rest.ping(Duration::from_secs(10)).is_err() && running.exited().is_none())
 }
 
 /// A daemon that outlived an engine that crashed. We hold the home's lock, so it belongs to nobody; it is ended by its
@@ -327,7 +357,8 @@ fn is_stuck(running: &mut Running) -> bool {
 fn end_orphan(config: &ChildConfig, own: &DeviceId) {
     let Some(reach) = Reach::load(&config.home) else { return };
     let rest = Rest::new(&reach.address, &reach.key);
-    let is_ours = rest.ping(Duration::from_secs(2)).is_ok() && rest.get("/rest/system/status").is_ok_and(|status| status["myID"] == own.as_str());
+    let is_ours = rest.ping(Duration::from_secs(2)).is_ok()
+        && rest.get("/rest/system/status").is_ok_and(|status| status["myID"] == own.as_str());
     if is_ours && rest.post("/rest/system/shutdown", None).is_ok() {
         let end = Instant::now() + Duration::from_secs(10);
         while Instant::now() < end && rest.ping(Duration::from_secs(1)).is_ok() {
@@ -339,7 +370,10 @@ fn end_orphan(config: &ChildConfig, own: &DeviceId) {
 
 fn random_key() -> Result<String, ChildError> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| ChildError::Io { path: "the system's random numbers".into(), source: std::io::Error::other(error) })?;
+    getrandom::fill(&mut bytes).map_err(|error| ChildError::Io {
+        path: "the system's random numbers".into(),
+        source: std::io::Error::other(error),
+    })?;
     Ok(data_encoding::HEXLOWER.encode(&bytes))
 }
 
@@ -349,7 +383,9 @@ fn reachable_addresses(rest: &Rest) -> Vec<String> {
     loop {
         let status = rest.get("/rest/system/status").unwrap_or_default();
         let addresses = addresses_of(&status, local_host().as_deref());
-        let failed = status["connectionServiceStatus"].as_object().is_some_and(|all| all.values().any(|listener| listener["error"].is_string()));
+        let failed = status["connectionServiceStatus"]
+            .as_object()
+            .is_some_and(|all| all.values().any(|listener| listener["error"].is_string()));
         if !addresses.is_empty() || failed || end <= Instant::now() {
             return addresses;
         }
@@ -365,9 +401,15 @@ fn addresses_of(status: &Value, local: Option<&str>) -> Vec<String> {
         }
         let lan = said["lanAddresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for address in lan.filter(|address| address.starts_with("tcp")) {
-            let named = local.map(|host| address.replace("://0.0.0.0:", &format!("://{host}:")).replace("://[::]:", &format!("://{host}:")));
+            let named = local.map(|host| {
+                address.replace("://0.0.0.0:", &format!("://{host}:")).replace("://[::]:", &format!("://{host}:"))
+            });
             let address = named.unwrap_or_else(|| address.to_owned());
-            if !address.contains("://0.0.0.0:") && !address.contains("://[::]:") && !address.contains("://:") && !addresses.contains(&address) {
+            if !address.contains("://0.0.0.0:")
+                && !address.contains("://[::]:")
+                && !address.contains("://:")
+                && !addresses.contains(&address)
+            {
                 addresses.push(address);
             }
         }
@@ -392,14 +434,24 @@ mod tests {
         let (told, notices) = std::sync::mpsc::channel();
         let link = Arc::new(Link::new(move |notice| told.send(notice).expect("test listens")));
         let ((signals, inbox), (orders, _orders)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
-        let config = ChildConfig { home: "/h".into(), binary: None, network: Default::default(), device_name: String::new(), external: None };
+        let config = ChildConfig {
+            home: "/h".into(),
+            binary: None,
+            network: Default::default(),
+            device_name: String::new(),
+            external: None,
+        };
         let mut supervisor = Supervisor::new(config, link, inbox, signals, orders);
-        let pauses: Vec<u64> = (0..5).filter_map(|_| supervisor.pause_after_crash("boom")).map(|pause| pause.as_secs()).collect();
+        let pauses: Vec<u64> =
+            (0..5).filter_map(|_| supervisor.pause_after_crash("boom")).map(|pause| pause.as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 600]);
-        let codes: Vec<String> = notices.try_iter().filter_map(|notice| match notice {
-            Notice::Down { state: "failed", problem } => problem.map(|problem| problem.code),
-            _ => None,
-        }).collect();
+        let codes: Vec<String> = notices
+            .try_iter()
+            .filter_map(|notice| match notice {
+                Notice::Down { state: "failed", problem } => problem.map(|problem| problem.code),
+                _ => None,
+            })
+            .collect();
         assert_eq!(codes, ["syncthing_crashes"]);
     }
 

@@ -35,7 +35,10 @@ pub enum Order {
     Arrange(Wanted),
     Dismiss(DeviceId),
     Revert(String),
-    Part { device: DeviceId, grace: Duration },
+    Part {
+        device: DeviceId,
+        grace: Duration,
+    },
     Woke,
 }
 
@@ -199,7 +202,12 @@ impl Worker {
             self.check_ports(&up);
         }
         let now = Instant::now();
-        let due: Vec<String> = self.folders.iter().filter(|(_, folder)| folder.due.is_some_and(|due| due <= now)).map(|(id, _)| id.clone()).collect();
+        let due: Vec<String> = self
+            .folders
+            .iter()
+            .filter(|(_, folder)| folder.due.is_some_and(|due| due <= now))
+            .map(|(id, _)| id.clone())
+            .collect();
         for folder in due {
             self.look_at(&up, &folder);
         }
@@ -291,7 +299,11 @@ impl Worker {
         let asking: Vec<Asking> = pending
             .iter()
             .filter(|(id, _)| !known.contains(id.as_str()))
-            .map(|(id, data)| Asking { id: DeviceId::new(id.as_str()), name: text(&data["name"]), address: text(&data["address"]) })
+            .map(|(id, data)| Asking {
+                id: DeviceId::new(id.as_str()),
+                name: text(&data["name"]),
+                address: text(&data["address"]),
+            })
             .collect();
         if asking != self.asking {
             self.asking.clone_from(&asking);
@@ -304,10 +316,12 @@ impl Worker {
         let Some(wanted) = self.wanted.clone() else { return };
         for device in &wanted.devices {
             for folder in wanted.folders.iter().filter(|folder| folder.own && folder.shared_with.contains(&device.id)) {
-                let path = with_query("/rest/db/completion", [("device", device.id.as_str()), ("folder", folder.id.as_str())]);
+                let path =
+                    with_query("/rest/db/completion", [("device", device.id.as_str()), ("folder", folder.id.as_str())]);
                 if let Ok(said) = up.rest.get(&path) {
                     let number = |name: &str| said[name].as_u64().unwrap_or_default();
-                    self.completion.insert((device.id.clone(), folder.id.clone()), (number("globalBytes"), number("needBytes")));
+                    self.completion
+                        .insert((device.id.clone(), folder.id.clone()), (number("globalBytes"), number("needBytes")));
                 }
             }
         }
@@ -315,7 +329,10 @@ impl Worker {
 
     fn ask_peers(&mut self, up: &Up) {
         let Some(wanted) = self.wanted.clone() else { return };
-        let (Ok(connections), Ok(stats)) = (up.rest.get("/rest/system/connections"), up.rest.get("/rest/stats/device")) else { return };
+        let (Ok(connections), Ok(stats)) = (up.rest.get("/rest/system/connections"), up.rest.get("/rest/stats/device"))
+        else {
+            return;
+        };
         let own = up.own.short();
         let peers: Vec<Peer> = wanted
             .devices
@@ -324,14 +341,20 @@ impl Worker {
             .map(|device| {
                 let connection = &connections["connections"][device.id.as_str()];
                 let seen = stats[device.id.as_str()]["lastSeen"].as_str().filter(|seen| !is_never(seen));
-                let ours = Lane::BOTH.map(|lane| self.completion.get(&(device.id.clone(), folder_id(lane, &own))).copied().unwrap_or_default());
+                let ours = Lane::BOTH.map(|lane| {
+                    self.completion.get(&(device.id.clone(), folder_id(lane, &own))).copied().unwrap_or_default()
+                });
                 let (global, need_bytes) = ours.iter().fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
                 Peer {
                     id: device.id.clone(),
                     connected: is_connected(connection),
                     last_seen: seen.map(str::to_owned),
                     address: connection["address"].as_str().filter(|address| !address.is_empty()).map(str::to_owned),
-                    in_step: if global == 0 { 100.0 } else { 100.0 * (1.0 - need_bytes.min(global) as f64 / global as f64) },
+                    in_step: if global == 0 {
+                        100.0
+                    } else {
+                        100.0 * (1.0 - need_bytes.min(global) as f64 / global as f64)
+                    },
                     need_bytes,
                 }
             })
@@ -348,7 +371,8 @@ impl Worker {
     fn redial_newcomers(&mut self, up: &Up) {
         let now = Instant::now();
         self.newcomers.retain(|_, newcomer| now < newcomer.added + NEWCOMER_PATIENCE);
-        let due: Vec<DeviceId> = self.newcomers.iter().filter(|(_, newcomer)| newcomer.next <= now).map(|(id, _)| id.clone()).collect();
+        let due: Vec<DeviceId> =
+            self.newcomers.iter().filter(|(_, newcomer)| newcomer.next <= now).map(|(id, _)| id.clone()).collect();
         if due.is_empty() {
             return;
         }
@@ -440,7 +464,8 @@ impl Worker {
         let state = status["state"].as_str().unwrap_or_default().to_owned();
         let idle = state == "idle";
         folder.need_bytes = if own { 0 } else { number(&status, "needBytes") };
-        let needs = !own && 0 < number(&status, "needTotalItems").max(number(&status, "needFiles") + number(&status, "needDeletes"));
+        let needs = !own
+            && 0 < number(&status, "needTotalItems").max(number(&status, "needFiles") + number(&status, "needDeletes"));
         let n_errors = number(&status, "errors").max(number(&status, "pullErrors"));
         // Without a peer nobody can tell what the owner has; a database being rebuilt would look changed.
         let changed = !own && idle && connected && 0 < n_changed_here(&status);
@@ -508,7 +533,8 @@ impl Worker {
             folder.changed_since = None;
         }
         self.look_soon(&id);
-        let aside = self.config.home.join("set-aside").join(format!("{id}-{}", Millis::from_system(SystemTime::now()).0));
+        let aside =
+            self.config.home.join("set-aside").join(format!("{id}-{}", Millis::from_system(SystemTime::now()).0));
         std::thread::spawn(move || {
             for changed in changed_here(&up, &id).unwrap_or_default() {
                 set_aside(&path, &aside, &changed);
@@ -526,10 +552,11 @@ impl Worker {
 
     fn check_ports(&mut self, up: &Up) {
         let Ok(status) = up.rest.get("/rest/system/status") else { return };
-        let failed = status["connectionServiceStatus"].as_object().into_iter().flatten().find_map(|(address, listener)| {
-            let error = listener["error"].as_str().filter(|error| !error.is_empty())?;
-            address.starts_with("tcp").then(|| (address.clone(), error.to_owned()))
-        });
+        let failed =
+            status["connectionServiceStatus"].as_object().into_iter().flatten().find_map(|(address, listener)| {
+                let error = listener["error"].as_str().filter(|error| !error.is_empty())?;
+                address.starts_with("tcp").then(|| (address.clone(), error.to_owned()))
+            });
         if failed.is_some() {
             self.ports_due = Some(Instant::now() + STALLED);
         }
@@ -570,12 +597,15 @@ fn has_all(up: &Up, device: &DeviceId) -> bool {
     let path = with_query("/rest/db/completion", [("device", device.as_str()), ("folder", folder.as_str())]);
     let connected = |connections: Value| is_connected(&connections["connections"][device.as_str()]);
     up.rest.get("/rest/system/connections").is_ok_and(connected)
-        && up.rest.get(&path).is_ok_and(|said| 0 == number(&said, "needItems") + number(&said, "needDeletes") && said["completion"].as_f64() == Some(100.0))
+        && up.rest.get(&path).is_ok_and(|said| {
+            0 == number(&said, "needItems") + number(&said, "needDeletes") && said["completion"].as_f64() == Some(100.0)
+        })
 }
 
 /// For a moment a peer that has not accepted us counts as connected, since the year 1 (1.29 and 2.x).
 fn is_connected(connection: &Value) -> bool {
-    connection["connected"].as_bool() == Some(true) && !connection["startedAt"].as_str().is_some_and(|started| started.starts_with("0001"))
+    connection["connected"].as_bool() == Some(true)
+        && !connection["startedAt"].as_str().is_some_and(|started| started.starts_with("0001"))
 }
 
 fn is_never(seen: &str) -> bool {
@@ -604,7 +634,8 @@ fn number(status: &Value, name: &str) -> u64 {
 }
 
 fn n_changed_here(status: &Value) -> u64 {
-    let parts = ["Files", "Deletes", "Directories", "Symlinks"].map(|kind| number(status, &format!("receiveOnlyChanged{kind}")));
+    let parts = ["Files", "Deletes", "Directories", "Symlinks"]
+        .map(|kind| number(status, &format!("receiveOnlyChanged{kind}")));
     number(status, "receiveOnlyTotalItems").max(parts.iter().sum())
 }
 

@@ -12,8 +12,8 @@
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable, Root,
-    Stamp, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
+    Root, Stamp, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::{jsonl, process};
@@ -138,7 +138,9 @@ impl Tool for ClaudeCode {
             [] => Touched::Everything,
             ["sessions", ..] => Touched::Liveness,
             ["projects" | "file-history" | "todos" | "tasks"] => Touched::Everything,
-            ["projects" | "file-history" | "todos" | "tasks", .., last] if files::is_foreign_name(last) => Touched::Nothing,
+            ["projects" | "file-history" | "todos" | "tasks", .., last] if files::is_foreign_name(last) => {
+                Touched::Nothing
+            }
             ["projects", _] => Touched::Everything,
             ["projects", _, name] if is_old_agent(name) => agent_owner(path).map_or(Touched::Nothing, Touched::Session),
             ["projects", _, name] => session_of(name.strip_suffix(".jsonl").unwrap_or(name)),
@@ -384,7 +386,11 @@ fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> 
         };
         problems.push(Problem::new(
             "duplicate_session",
-            format!("{NAME} has session {session} twice: {} and {}. The longer one counts.", other.display(), path.display()),
+            format!(
+                "{NAME} has session {session} twice: {} and {}. The longer one counts.",
+                other.display(),
+                path.display()
+            ),
             format!("Move one of them out of {}: with two of them {NAME} may find neither.", store.projects.display()),
         ));
         let longer = |path: &Path| files::stamp(path).map(|stamp| (stamp.len, stamp.mtime_ns)).unwrap_or_default();
@@ -636,7 +642,12 @@ struct Home {
 }
 
 /// Where a doc of that name lies, and the directory it must not leave. The name may come from another device.
-fn place<'s>(store: &'s Store, home: &Home, session: &SessionId, name: &str) -> Result<(&'s Path, PathBuf), WriteError> {
+fn place<'s>(
+    store: &'s Store,
+    home: &Home,
+    session: &SessionId,
+    name: &str,
+) -> Result<(&'s Path, PathBuf), WriteError> {
     let id = session.as_str();
     if name == MAIN {
         return Ok((&store.projects, home.slug_dir.join(format!("{id}.jsonl"))));
@@ -722,7 +733,9 @@ mod tests {
         let store = Store::of(&machine);
         let home = Home { slug_dir: store.projects.join("-x"), existing: None };
         let session = SessionId::new("11111111-2222-4333-8444-555555555555");
-        for name in ["../x", "a/../../x", "/etc/passwd", "beside/todos/../x.json", "beside/x", "a//b", "", "C:/x", "x/nul.txt"] {
+        for name in
+            ["../x", "a/../../x", "/etc/passwd", "beside/todos/../x.json", "beside/x", "a//b", "", "C:/x", "x/nul.txt"]
+        {
             assert!(matches!(place(&store, &home, &session, name), Err(WriteError::Refused(_))), "{name}");
         }
         for name in DENIED {

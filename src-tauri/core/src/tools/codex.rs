@@ -13,8 +13,8 @@
 //! under `.coordination.lock` when released (0.169.0). We take it while we write, as Codex does.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable, Root,
-    Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
+    Root, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
@@ -94,7 +94,9 @@ impl Tool for Codex {
                 Some(rollout) => Touched::Session(rollout.session),
                 None => Touched::Nothing,
             },
-            ["sessions", ..] if names.len() <= 4 && names.iter().skip(1).all(|name| is_number(name)) => Touched::Everything,
+            ["sessions", ..] if names.len() <= 4 && names.iter().skip(1).all(|name| is_number(name)) => {
+                Touched::Everything
+            }
             _ => Touched::Nothing,
         }
     }
@@ -181,9 +183,8 @@ impl Rollout {
         let (time, id) = rest.split_at_checked(19)?;
         let id = id.strip_prefix('-').filter(|id| is_uuid(id))?;
         let (year, month, day) = (&time[0..4], time.get(5..7)?, time.get(8..10)?);
-        let fits = has_shape(time, "dddd-dd-ddTdd-dd-dd")
-            && ("01"..="12").contains(&month)
-            && ("01"..="31").contains(&day);
+        let fits =
+            has_shape(time, "dddd-dd-ddTdd-dd-dd") && ("01"..="12").contains(&month) && ("01"..="31").contains(&day);
         fits.then(|| Self {
             session: SessionId::new(id),
             year: year.into(),
@@ -353,7 +354,9 @@ impl WriterLock {
         }
         // The holder before us may have removed the file between our opening and our locking it: then the lock is on
         // nothing, and the next look takes a new one.
-        let same = file.metadata().is_ok_and(|ours| files::stamp(&path).is_ok_and(|now| now.inode == files::stamp_of(&ours).inode));
+        let same = file
+            .metadata()
+            .is_ok_and(|ours| files::stamp(&path).is_ok_and(|now| now.inode == files::stamp_of(&ours).inode));
         if !same {
             return Err(live());
         }
@@ -438,7 +441,9 @@ fn write_rollout(
             write_at(base, files::below(base, &at)?, name, change, checkout.updated)
         }
         (Change::Create(_), Some(existing)) => Err(WriteError::Changed(existing)),
-        (Change::Append { path, .. } | Change::Replace { path, .. }, existing) if existing.as_deref() != Some(*path) => {
+        (Change::Append { path, .. } | Change::Replace { path, .. }, existing)
+            if existing.as_deref() != Some(*path) =>
+        {
             Err(WriteError::Changed(path.to_path_buf()))
         }
         (Change::Append { path, was, from, bytes }, _) if is_packed(path) => {
@@ -464,7 +469,13 @@ fn check_stamp(path: &Path, was: super::Stamp) -> Result<(), WriteError> {
     }
 }
 
-fn write_at(base: &Path, path: PathBuf, name: &DocName, change: &Change<'_>, updated: Millis) -> Result<Written, WriteError> {
+fn write_at(
+    base: &Path,
+    path: PathBuf,
+    name: &DocName,
+    change: &Change<'_>,
+    updated: Millis,
+) -> Result<Written, WriteError> {
     // `sessions` or `archived_sessions`: what is written never leaves it.
     let top = path.strip_prefix(base).ok().and_then(|relative| relative.components().next());
     let root = match top {
@@ -512,9 +523,9 @@ fn place(checkout: &Checkout<'_>, author_at: &str, bytes: &dyn super::Bytes) -> 
     let mut start = Start { bytes: Vec::new() };
     // Ends early with an error of its own making once enough is known.
     drop(bytes.write_to(&mut start));
-    let first = jsonl::parse_lines(&start.bytes).into_iter().find_map(|record| {
-        Millis::parse(session_meta(&record)?.get("timestamp")?.as_str()?)
-    });
+    let first = jsonl::parse_lines(&start.bytes)
+        .into_iter()
+        .find_map(|record| Millis::parse(session_meta(&record)?.get("timestamp")?.as_str()?));
     let time = first.unwrap_or(checkout.updated).rfc3339();
     let name = format!("rollout-{}-{}.jsonl", time[..19].replace(':', "-"), checkout.session);
     let fallback = || format!("archived_sessions/{name}");
@@ -560,7 +571,10 @@ mod tests {
     #[test]
     fn only_rollouts_are_rollouts() {
         let name = format!("rollout-2026-11-23T11-16-34-{ID}.jsonl");
-        assert_eq!(Rollout::parse(&name).map(|rollout| rollout.in_sessions()), Some(format!("sessions/2026/11/23/{name}")));
+        assert_eq!(
+            Rollout::parse(&name).map(|rollout| rollout.in_sessions()),
+            Some(format!("sessions/2026/11/23/{name}"))
+        );
         assert!(Rollout::parse(&format!("{name}.zst")).is_some());
         let odd = [
             format!("rollout-2026-11-23T11-16-34-{ID}.sync-conflict-20261123-111111-ABCDEFG.jsonl"),
@@ -580,7 +594,15 @@ mod tests {
         for dir in ["sessions/2026/11/23", "sessions/2026/11/24", "archived_sessions"] {
             assert_eq!(checked_place(&format!("{dir}/{name}"), &session), Some(format!("{dir}/{name}")));
         }
-        for dir in ["..", "sessions/../../11", "sessions", "/sessions/2026/11/23", "sessions/2026/11/23/x", "sessions/2026/99/23", "skills"] {
+        for dir in [
+            "..",
+            "sessions/../../11",
+            "sessions",
+            "/sessions/2026/11/23",
+            "sessions/2026/11/23/x",
+            "sessions/2026/99/23",
+            "skills",
+        ] {
             assert_eq!(checked_place(&format!("{dir}/{name}"), &session), None, "{dir}");
         }
         assert_eq!(checked_place(&format!("archived_sessions/{name}"), &SessionId::new("other")), None);

@@ -16,8 +16,8 @@
 //! alone keep us from writing over it.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable, Root,
-    Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
+    Root, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
@@ -113,7 +113,8 @@ pub struct CustomTool {
 impl CustomTool {
     pub fn new(definition: Definition) -> Result<Self, DefinitionError> {
         let id = definition.id.clone();
-        let id_fits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let id_fits =
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         if !id_fits {
             return Err(DefinitionError::Id(id));
         }
@@ -164,14 +165,21 @@ impl CustomTool {
         let mut found: BTreeMap<SessionId, FoundDoc> = BTreeMap::new();
         for names in paths {
             let path = root.join(names.iter().collect::<PathBuf>());
-            let (Some(matched), Ok(stamp)) = (match_names(&self.pattern, &names), files::stamp(&path)) else { continue };
+            let (Some(matched), Ok(stamp)) = (match_names(&self.pattern, &names), files::stamp(&path)) else {
+                continue;
+            };
             let session = SessionId::new(matched.session);
             let doc = FoundDoc { name: self.main(), kind: self.kind(), at: names.join("/"), path, stamp };
             match found.get(&session) {
                 None => drop(found.insert(session, doc)),
                 Some(first) => problems.push(Problem::new(
                     "duplicate_session",
-                    format!("{} has session {session} twice: {} and {}.", self.name(), first.path.display(), doc.path.display()),
+                    format!(
+                        "{} has session {session} twice: {} and {}.",
+                        self.name(),
+                        first.path.display(),
+                        doc.path.display()
+                    ),
                     "Make the pattern \"sessions\" in config.toml name one of them only.",
                 )),
             }
@@ -181,7 +189,9 @@ impl CustomTool {
 
     /// Where a session goes that is not here yet.
     fn place(&self, checkout: &Checkout<'_>, author_at: &str) -> Result<String, WriteError> {
-        let refused = || WriteError::Refused(format!("\"{author_at}\" is not where \"{}\" puts sessions", self.definition.sessions));
+        let refused = || {
+            WriteError::Refused(format!("\"{author_at}\" is not where \"{}\" puts sessions", self.definition.sessions))
+        };
         let names: Vec<String> = author_at.split('/').map(str::to_owned).collect();
         let matched = match_names(&self.pattern, &names).ok_or_else(refused)?;
         if matched.session != checkout.session.as_str() || names.iter().any(|name| is_denied(name)) {
@@ -242,7 +252,9 @@ impl Tool for CustomTool {
             tool: ToolId::new(&self.definition.id),
             name: self.name().into(),
             level,
-            reason: format!("{without}Whether it has a session open is not known: close it before you go on elsewhere."),
+            reason: format!(
+                "{without}Whether it has a session open is not known: close it before you go on elsewhere."
+            ),
             versions: "described in config.toml".into(),
         }
     }
@@ -299,7 +311,9 @@ impl Tool for CustomTool {
             let path = match (&doc.change, &existing) {
                 (Change::Create(_), None) => files::below(&root, &self.place(checkout, doc.at)?)?,
                 (Change::Create(_), Some(existing)) => return Err(WriteError::Changed(existing.path.clone())),
-                (Change::Append { path, .. } | Change::Replace { path, .. }, Some(existing)) if existing.path == **path => {
+                (Change::Append { path, .. } | Change::Replace { path, .. }, Some(existing))
+                    if existing.path == **path =>
+                {
                     path.to_path_buf()
                 }
                 (Change::Append { path, .. } | Change::Replace { path, .. }, _) => {

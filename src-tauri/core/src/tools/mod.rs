@@ -220,7 +220,11 @@ pub enum WriteError {
     #[error("{0}")]
     Refused(String),
     #[error("could not write {}", .path.display())]
-    Io { path: PathBuf, #[source] source: io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// What `resume` needs to know.

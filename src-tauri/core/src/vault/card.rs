@@ -159,9 +159,8 @@ impl SyncthingPublic {
 
     fn vouches(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::P384(key) => {
-                p384::ecdsa::Signature::from_der(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
-            }
+            Self::P384(key) => p384::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             Self::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
         }
@@ -184,7 +183,11 @@ mod tests {
             include_str!("testdata/syncthing-1.19-key.pem"),
         ),
         ("P-384, PKCS 8 key", include_str!("testdata/p384-cert.pem"), include_str!("testdata/p384-pkcs8-key.pem")),
-        ("Ed25519 as of Syncthing 2.x", include_str!("testdata/ed25519-cert.pem"), include_str!("testdata/ed25519-key.pem")),
+        (
+            "Ed25519 as of Syncthing 2.x",
+            include_str!("testdata/ed25519-cert.pem"),
+            include_str!("testdata/ed25519-key.pem"),
+        ),
     ];
 
     fn card(kind: usize) -> Card {
@@ -263,7 +266,8 @@ mod tests {
         // 2.x has no --skip-port-probing and is covered by the committed vectors; without Syncthing there is nothing to run.
         let Some(output) = made.ok().filter(|output| output.status.success()) else { return };
         let read = |name| std::fs::read_to_string(home.path().join(name)).unwrap();
-        let card = Card::make(&read("cert.pem"), &read("key.pem"), &DeviceKey::from_secret(&[7; 32]), Millis(0)).unwrap();
+        let card =
+            Card::make(&read("cert.pem"), &read("key.pem"), &DeviceKey::from_secret(&[7; 32]), Millis(0)).unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(card.device.as_str()), "{said}");
     }

@@ -1,7 +1,6 @@
 //! One write to a journal: a zstd frame of JSON lines, chained to the frame before it and signed.
 //! docs/journal-format.md describes it for readers; this file is its only writer and parser.
 
-
 use crate::session::{ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -53,9 +52,24 @@ pub struct SessionCard {
 pub enum Entry {
     About(SessionCard),
     /// Whole lines of a log.
-    Lines { doc: DocName, at: String, after: ChainId, tip: ChainId, replaces: Option<ChainId>, bytes: Vec<u8> },
+    Lines {
+        doc: DocName,
+        at: String,
+        after: ChainId,
+        tip: ChainId,
+        replaces: Option<ChainId>,
+        bytes: Vec<u8>,
+    },
     /// A generation of a snapshot: `head` bytes of the one before, then `bytes`, then `tail` bytes of the one before.
-    Whole { doc: DocName, at: String, after: ChainId, tip: ChainId, head: u64, tail: u64, bytes: Vec<u8> },
+    Whole {
+        doc: DocName,
+        at: String,
+        after: ChainId,
+        tip: ChainId,
+        head: u64,
+        tail: u64,
+        bytes: Vec<u8>,
+    },
     /// Of a later version; kept in the journal, ignored here.
     Unknown(String),
 }
@@ -91,7 +105,10 @@ enum Line<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         base64: Option<String>,
     },
-    Seal { hash: FrameHash, sig: String },
+    Seal {
+        hash: FrameHash,
+        sig: String,
+    },
 }
 
 /// A frame read and found whole; its signature is checked by [`Frame::is_signed_by`].
@@ -118,7 +135,9 @@ pub enum FrameError {
 /// Where a journal's chain of frames starts: bound to its place, so that a journal cannot be passed off as another.
 pub fn genesis(device: &DeviceId, lane: Lane, tool: &ToolId, session: &SessionId) -> FrameHash {
     let text = format!("{device}\n{}\n{tool}\n{session}", lane.as_str());
-    FrameHash(blake3::Hash::from_bytes(blake3::derive_key("session-roam v1 journal", text.as_bytes())).to_hex().to_string())
+    FrameHash(
+        blake3::Hash::from_bytes(blake3::derive_key("session-roam v1 journal", text.as_bytes())).to_hex().to_string(),
+    )
 }
 
 fn signed_message(hash: &FrameHash) -> Vec<u8> {
@@ -151,12 +170,18 @@ pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8
             Entry::Lines { doc, at, after, tip, replaces, bytes } => {
                 let (text, base64) = pack(bytes);
                 let (doc, at) = (doc.clone(), at.clone());
-                push_line(&mut lines, &Line::Lines { doc, at, after: *after, tip: *tip, replaces: *replaces, text, base64 });
+                push_line(
+                    &mut lines,
+                    &Line::Lines { doc, at, after: *after, tip: *tip, replaces: *replaces, text, base64 },
+                );
             }
             Entry::Whole { doc, at, after, tip, head, tail, bytes } => {
                 let (text, base64) = pack(bytes);
                 let (doc, at) = (doc.clone(), at.clone());
-                push_line(&mut lines, &Line::Whole { doc, at, after: *after, tip: *tip, head: *head, tail: *tail, text, base64 });
+                push_line(
+                    &mut lines,
+                    &Line::Whole { doc, at, after: *after, tip: *tip, head: *head, tail: *tail, text, base64 },
+                );
             }
             Entry::Unknown(line) => {
                 lines.extend_from_slice(line.as_bytes());
@@ -204,7 +229,8 @@ pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
 /// Unpacks and parses one whole frame.
 pub fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
     let lines = unzip(bytes)?;
-    let seal_at = lines[..lines.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n').ok_or(FrameError::Shape)? + 1;
+    let seal_at =
+        lines[..lines.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n').ok_or(FrameError::Shape)? + 1;
     let (body, seal) = lines.split_at(seal_at);
     let Ok(Line::Seal { hash, sig }) = serde_json::from_slice::<Line<'_>>(seal) else { return Err(FrameError::Shape) };
     if blake3::hash(body).to_hex().as_str() != hash.0 {

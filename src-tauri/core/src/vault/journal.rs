@@ -3,7 +3,7 @@
 
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
 use super::{Vault, segment_name};
-use crate::session::{ChainId, Chain, DeviceId, DocName, Edge, Hlc, Lane, SessionId, Spot, Tips, ToolId};
+use crate::session::{Chain, ChainId, DeviceId, DocName, Edge, Hlc, Lane, SessionId, Spot, Tips, ToolId};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -63,14 +63,22 @@ pub struct Owner {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     #[error("could not read or write {}", .path.display())]
-    Io { path: PathBuf, #[source] source: io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// The own journal on disk is not what we wrote.
     #[error("{} is not what this device wrote", .path.display())]
     NotOurs { path: PathBuf },
     #[error("an entry of {dir} is not where it was")]
     Lost { dir: String },
     #[error("a frame of {dir} cannot be read: {source}")]
-    Frame { dir: String, #[source] source: FrameError },
+    Frame {
+        dir: String,
+        #[source]
+        source: FrameError,
+    },
 }
 
 /// Why a frame is not accepted.
@@ -135,7 +143,10 @@ impl Journal {
         let path = vault.file(&self.relative(number));
         let offset = self.segments.iter().find(|segment| segment.number == number).map_or(0, |segment| segment.bytes);
         self.write(&path, offset, bytes)?;
-        vault.kept.keep(&path, &self.relative(number)).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        vault
+            .kept
+            .keep(&path, &self.relative(number))
+            .map_err(|source| JournalError::Io { path: path.clone(), source })?;
         let all = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
         self.accept(number, &all[..(offset as usize + bytes.len()).min(all.len())], frame);
         Ok((number, offset))
@@ -181,7 +192,8 @@ impl Journal {
     }
 
     fn accept(&mut self, number: u32, accepted: &[u8], frame: &Frame) {
-        let segment = Segment { number, bytes: accepted.len() as u64, check: blake3::hash(accepted).to_hex().to_string() };
+        let segment =
+            Segment { number, bytes: accepted.len() as u64, check: blake3::hash(accepted).to_hex().to_string() };
         match self.segments.iter_mut().find(|known| known.number == number) {
             Some(known) => *known = segment,
             None => self.segments.push(segment),
@@ -209,7 +221,13 @@ impl Journal {
 
     /// Reads what is new, frame by frame. `each` sees accepted frames only. Stops at a torn frame, at a missing
     /// segment, and at a fault, which is kept in `self.fault`.
-    pub fn read_new(&mut self, vault: &Vault, owner: &Owner, session: &mut Option<(ToolId, SessionId)>, mut each: impl FnMut(&mut Self, &Frame, u32, u64)) -> Result<(), JournalError> {
+    pub fn read_new(
+        &mut self,
+        vault: &Vault,
+        owner: &Owner,
+        session: &mut Option<(ToolId, SessionId)>,
+        mut each: impl FnMut(&mut Self, &Frame, u32, u64),
+    ) -> Result<(), JournalError> {
         self.fault = None;
         let mut numbers = self.numbers(vault)?;
         numbers.sort_unstable();
@@ -240,7 +258,14 @@ impl Journal {
     }
 
     /// Says whether to go on with the next segment.
-    fn read_segment(&mut self, vault: &Vault, number: u32, owner: &Owner, session: &mut Option<(ToolId, SessionId)>, each: &mut impl FnMut(&mut Self, &Frame, u32, u64)) -> Result<bool, JournalError> {
+    fn read_segment(
+        &mut self,
+        vault: &Vault,
+        number: u32,
+        owner: &Owner,
+        session: &mut Option<(ToolId, SessionId)>,
+        each: &mut impl FnMut(&mut Self, &Frame, u32, u64),
+    ) -> Result<bool, JournalError> {
         let path = vault.file(&self.relative(number));
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -347,7 +372,11 @@ impl<'a> Shelf<'a> {
     }
 
     /// Calls `each` with every entry of the edge, in order.
-    fn entries(&self, edge: &Edge, mut each: impl FnMut(Entry) -> Result<(), JournalError>) -> Result<(), JournalError> {
+    fn entries(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Entry) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
         let source = &edge.source;
         let lost = || JournalError::Lost { dir: journal_key(&source.device, source.lane) };
         let journal = self.journals.get(&journal_key(&source.device, source.lane)).ok_or_else(lost)?;
@@ -358,8 +387,10 @@ impl<'a> Shelf<'a> {
             let mut offset = if segment.number == at.segment { at.offset as usize } else { 0 };
             while offset < bytes.len() && wanted > 0 {
                 let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) else { return Err(lost()) };
-                let frame = frame::parse(&bytes[offset..offset + len]).map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
-                let skip = if (segment.number, offset as u64) == (at.segment, at.offset) { at.line as usize } else { 0 };
+                let frame = frame::parse(&bytes[offset..offset + len])
+                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+                let skip =
+                    if (segment.number, offset as u64) == (at.segment, at.offset) { at.line as usize } else { 0 };
                 for entry in frame.entries.into_iter().skip(skip) {
                     let ours = matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
                     if ours && wanted > 0 {
@@ -399,7 +430,9 @@ impl<'a> Shelf<'a> {
     pub fn write_lines(&self, edge: &Edge, out: &mut dyn Write) -> Result<(), JournalError> {
         let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
         self.entries(edge, |entry| {
-            let Entry::Lines { bytes, .. } = entry else { return Err(JournalError::Lost { dir: edge.source.device.clone() }) };
+            let Entry::Lines { bytes, .. } = entry else {
+                return Err(JournalError::Lost { dir: edge.source.device.clone() });
+            };
             let (mut start, mut end) = (0, 0);
             for line in bytes.split_inclusive(|byte| *byte == b'\n') {
                 if skip > 0 {
@@ -411,7 +444,8 @@ impl<'a> Shelf<'a> {
                     end += line.len();
                 }
             }
-            out.write_all(&bytes[start..end]).map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
+            out.write_all(&bytes[start..end])
+                .map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
         })?;
         if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
     }
@@ -424,7 +458,9 @@ impl<'a> Shelf<'a> {
             // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
             // unless lines before it are skipped: those are applied too, from the same entries.
             self.entries(edge, |entry| {
-                let Entry::Whole { after, tip, head, tail, bytes, .. } = entry else { return Err(JournalError::Lost { dir: edge.source.device.clone() }) };
+                let Entry::Whole { after, tip, head, tail, bytes, .. } = entry else {
+                    return Err(JournalError::Lost { dir: edge.source.device.clone() });
+                };
                 if skip > 0 {
                     skip -= 1;
                     return Ok(());
@@ -433,9 +469,14 @@ impl<'a> Shelf<'a> {
                     return Ok(());
                 }
                 wanted -= 1;
-                content = rebuild(&content, head, tail, bytes).ok_or_else(|| JournalError::Lost { dir: edge.source.device.clone() })?;
+                content = rebuild(&content, head, tail, bytes)
+                    .ok_or_else(|| JournalError::Lost { dir: edge.source.device.clone() })?;
                 // The id vouches for the content: a middle that was applied to something else is noticed here.
-                if after.then(&content) == tip { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
+                if after.then(&content) == tip {
+                    Ok(())
+                } else {
+                    Err(JournalError::Lost { dir: edge.source.device.clone() })
+                }
             })?;
         }
         Ok(content)

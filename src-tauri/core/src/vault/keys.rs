@@ -14,9 +14,17 @@ pub struct DeviceKey(SigningKey);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     #[error("could not read the device key {}", .path.display())]
-    Read { path: PathBuf, #[source] source: io::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("could not write the device key {}", .path.display())]
-    Write { path: PathBuf, #[source] source: io::Error },
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// Never replaced silently: what this device signed would no longer be its own.
     #[error("the device key {} is damaged: {reason}", .path.display())]
     Damaged { path: PathBuf, reason: String },
@@ -129,7 +137,8 @@ mod tests {
         let first = DeviceKey::load_or_create(home.path()).unwrap();
         let second = DeviceKey::load_or_create(home.path()).unwrap();
         assert_eq!(first.public(), second.public());
-        let names: Vec<_> = std::fs::read_dir(home.path().join("keys")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            std::fs::read_dir(home.path().join("keys")).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["device.key"]);
     }
 
@@ -137,7 +146,8 @@ mod tests {
     fn two_that_create_at_once_agree() {
         let home = tempfile::tempdir().unwrap();
         let publics: Vec<_> = std::thread::scope(|scope| {
-            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| DeviceKey::load_or_create(home.path()).unwrap().public())).collect();
+            let starts: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| DeviceKey::load_or_create(home.path()).unwrap().public())).collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert!(publics.iter().all(|public| *public == publics[0]));

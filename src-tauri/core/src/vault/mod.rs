@@ -5,8 +5,8 @@ pub mod card;
 pub mod frame;
 pub mod hello;
 pub mod journal;
-pub mod keys;
 pub mod kept;
+pub mod keys;
 
 pub use frame::{Entry, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
@@ -62,8 +62,13 @@ impl VaultPath {
         let parts: Vec<&str> = in_lane.split(['/', '\\']).collect();
         let [tool, project, session, file] = parts[..] else { return None };
         let number = file.strip_suffix(".jsonl.zst")?;
-        let plain = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        if number.len() < 4 || !number.bytes().all(|byte| byte.is_ascii_digit()) || ![device, tool, project, session].into_iter().all(plain) {
+        let plain = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        if number.len() < 4
+            || !number.bytes().all(|byte| byte.is_ascii_digit())
+            || ![device, tool, project, session].into_iter().all(plain)
+        {
             return None;
         }
         Some(Self {

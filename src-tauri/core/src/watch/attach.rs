@@ -69,8 +69,12 @@ impl Attachments {
 
     /// Notices what events did not tell: directories that were exchanged for others of the same name.
     pub fn check(&mut self) {
-        let exchanged: Vec<PathBuf> =
-            self.watched.iter().filter(|(path, watched)| FileId::of(path) != watched.file).map(|(path, _)| path.clone()).collect();
+        let exchanged: Vec<PathBuf> = self
+            .watched
+            .iter()
+            .filter(|(path, watched)| FileId::of(path) != watched.file)
+            .map(|(path, _)| path.clone())
+            .collect();
         exchanged.iter().for_each(|path| self.unwatch(path));
     }
 
@@ -90,7 +94,11 @@ impl Attachments {
             true => path.starts_with(real),
             false => path == real || path.parent() == Some(real),
         };
-        let nearest = self.present.iter().filter(|(root, real)| holds(root, real)).max_by_key(|(_, real)| real.as_os_str().len())?;
+        let nearest = self
+            .present
+            .iter()
+            .filter(|(root, real)| holds(root, real))
+            .max_by_key(|(_, real)| real.as_os_str().len())?;
         let below = path.strip_prefix(&nearest.1).ok()?;
         Some(if below.as_os_str().is_empty() { nearest.0.path.clone() } else { nearest.0.path.join(below) })
     }
@@ -125,8 +133,12 @@ impl Attachments {
     }
 
     fn unwatch_others(&mut self, wanted: &BTreeMap<PathBuf, bool>) -> bool {
-        let others: Vec<PathBuf> =
-            self.watched.iter().filter(|(path, watched)| wanted.get(*path) != Some(&watched.deep)).map(|(path, _)| path.clone()).collect();
+        let others: Vec<PathBuf> = self
+            .watched
+            .iter()
+            .filter(|(path, watched)| wanted.get(*path) != Some(&watched.deep))
+            .map(|(path, _)| path.clone())
+            .collect();
         others.iter().for_each(|path| self.unwatch(path));
         !others.is_empty()
     }
@@ -141,7 +153,8 @@ impl Attachments {
             let file = FileId::of(path);
             let failed = self.watch(path, *deep).map(|problem| (now + RETRY, problem));
             self.watched.insert(path.clone(), Watched { deep: *deep, file, failed });
-            let roots = self.present.iter().filter(|(_, real)| if *deep { real.starts_with(path) } else { real == path });
+            let roots =
+                self.present.iter().filter(|(_, real)| if *deep { real.starts_with(path) } else { real == path });
             attached.extend(roots.map(|(root, _)| root.path.clone()));
             changed = true;
         }
@@ -205,7 +218,9 @@ fn problem_of(error: &notify::Error, path: Option<&Path>) -> Option<Problem> {
     if is_limit(error) {
         return Some(Problem::new(
             LIMIT,
-            format!("The system's limit of file watches is reached, so not everything below{place} can be watched; it is looked at every few seconds instead."),
+            format!(
+                "The system's limit of file watches is reached, so not everything below{place} can be watched; it is looked at every few seconds instead."
+            ),
             "Raise it: `sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024`, and write the same into /etc/sysctl.d/ to keep it.",
         ));
     }

@@ -80,7 +80,9 @@ impl Batch {
         for (dir, before) in dirs {
             match (before, list(&dir)) {
                 (Some(before), Some(after)) => {
-                    self.paths.extend(after.into_iter().filter(|(path, stat)| before.get(path) != Some(stat)).map(|(path, _)| path));
+                    self.paths.extend(
+                        after.into_iter().filter(|(path, stat)| before.get(path) != Some(stat)).map(|(path, _)| path),
+                    );
                 }
                 _ => self.all = true,
             }
@@ -149,7 +151,10 @@ mod tests {
         std::fs::write(path("deep/early"), "1").unwrap();
         let mut batch = Batch::default();
         batch.touch(dir.path().to_owned(), true, now);
-        assert_eq!(batch.take(now), Some(WatchEvent::Touched(vec![dir.path().to_owned(), path("deep"), path("deep/early")])));
+        assert_eq!(
+            batch.take(now),
+            Some(WatchEvent::Touched(vec![dir.path().to_owned(), path("deep"), path("deep/early")]))
+        );
         std::fs::write(path("deep/late"), "1").unwrap();
         assert_eq!(batch.take(now), None);
         let due = batch.due(&Pace::default()).expect("a second look is due");

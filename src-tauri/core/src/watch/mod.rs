@@ -113,7 +113,8 @@ impl Drop for Watch {
 fn system_watcher(tx: Sender<Signal>) -> notify::Result<Watcher> {
     let handler = move |event: notify::Result<notify::Event>| {
         // Opening and closing is what reading does too, ours included.
-        let is_reading = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan());
+        let is_reading =
+            matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan());
         if !is_reading {
             let _ = tx.send(Signal::Disk(event));
         }
@@ -220,7 +221,8 @@ impl Loop {
 fn vanishes(kind: EventKind) -> bool {
     matches!(
         kind,
-        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From | RenameMode::Any | RenameMode::Both))
+        EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(RenameMode::From | RenameMode::Any | RenameMode::Both))
     )
 }
 

@@ -247,16 +247,25 @@ impl notify::Watcher for Refusing {
     }
 }
 
-fn refusing(root: &Path, refusals: usize, kind: fn() -> notify::ErrorKind) -> (Watch, mpsc::Receiver<WatchEvent>, Sender<Signal>) {
+fn refusing(
+    root: &Path,
+    refusals: usize,
+    kind: fn() -> notify::ErrorKind,
+) -> (Watch, mpsc::Receiver<WatchEvent>, Sender<Signal>) {
     let (tx, events) = mpsc::channel();
     let pace = Pace { poll: Duration::from_secs(3600), poll_blind: Duration::from_millis(30), ..Pace::default() };
     let inbox = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&inbox);
     let watcher = Refusing { refusals: Arc::new(AtomicUsize::new(refusals)), kind };
-    let watch = Watch::start_with(vec![deep(root)], move |event| drop(tx.send(event)), pace, move |signals| {
-        *keep.lock().unwrap() = Some(signals);
-        Ok(Box::new(watcher))
-    });
+    let watch = Watch::start_with(
+        vec![deep(root)],
+        move |event| drop(tx.send(event)),
+        pace,
+        move |signals| {
+            *keep.lock().unwrap() = Some(signals);
+            Ok(Box::new(watcher))
+        },
+    );
     let signals = loop {
         match inbox.lock().unwrap().take() {
             Some(signals) => break signals,
@@ -301,7 +310,8 @@ fn watches_that_run_out_later_are_told_too() {
     let dir = tempfile::tempdir().unwrap();
     let (_watch, events, signals) = refusing(dir.path(), 0, || notify::ErrorKind::MaxFilesWatch);
     assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::Touched(vec![dir.path().to_owned()])));
-    let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch).add_path(dir.path().canonicalize().unwrap().join("new"));
+    let error =
+        notify::Error::new(notify::ErrorKind::MaxFilesWatch).add_path(dir.path().canonicalize().unwrap().join("new"));
     signals.send(Signal::Disk(Err(error))).unwrap();
     assert_eq!(problem(&events).code, "watch_limit");
     let rest = [next_but_touched(&events), next_but_touched(&events)];
