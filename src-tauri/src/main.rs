@@ -2,7 +2,7 @@
 //! sessions of its own.
 
 use session_roam_core::api::home;
-use session_roam_core::engine::host;
+use session_roam_core::api::host;
 
 fn main() -> anyhow::Result<()> {
     #[allow(clippy::disallowed_methods)] // a shell is where the environment is looked at

@@ -1,6 +1,7 @@
 //! Commands and their answers, and the socket they travel over.
 
 pub mod home;
+pub mod host;
 pub mod socket;
 pub mod types;
 

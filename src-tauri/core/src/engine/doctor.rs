@@ -1,7 +1,7 @@
 //! Checks that explain every session that is not carried, in words.
 
 use super::context::Context;
-use crate::api::{Check, Doctor, Status, ToolRow, Waiting};
+use crate::api::types::{Check, Doctor, Status, ToolRow, Waiting};
 use std::collections::BTreeSet;
 
 fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<String>) -> Check {

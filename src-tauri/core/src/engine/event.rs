@@ -2,7 +2,7 @@
 
 use super::look::Job;
 use super::look::Outcome;
-use crate::api::{ApiError, Request};
+use crate::api::types::{ApiError, Request};
 use crate::projects::Places;
 use crate::session::Problem;
 use crate::syncthing::Notice;

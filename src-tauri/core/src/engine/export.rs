@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::transcript::messages;
-use crate::api::{ApiError, ExportFormat, Exported, Message, SessionRow, Shown, ShownDoc};
+use crate::api::types::{ApiError, ExportFormat, Exported, Message, SessionRow, Shown, ShownDoc};
 use crate::session::{DocKind, DocName};
 use crate::vault::journal::Shelf;
 use std::collections::BTreeMap;

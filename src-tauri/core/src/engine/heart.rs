@@ -6,7 +6,7 @@ use super::event::{Event, Jobs};
 use super::look::{Job, Outcome};
 use super::queue::{Queue, Want};
 use super::record::SessionRecord;
-use crate::api::{Held, SyncthingStatus};
+use crate::api::types::{Held, SyncthingStatus};
 use crate::session::{Lane, Problem, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};

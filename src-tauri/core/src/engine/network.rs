@@ -2,7 +2,7 @@
 
 use super::devices::wanted;
 use super::heart::Engine;
-use crate::api::Held;
+use crate::api::types::Held;
 use crate::session::{DeviceId, Lane, Problem};
 use crate::state::StateError;
 use crate::syncthing::{Notice, parse_folder_id};

@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::heart::Engine;
 use super::queue::Want;
-use crate::api::Held;
+use crate::api::types::Held;
 use crate::projects::Places;
 use crate::session::{Lane, Problem, Project, SessionKey, ToolId};
 use crate::state::StateError;

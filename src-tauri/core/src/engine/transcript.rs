@@ -1,7 +1,7 @@
 //! A session's messages as a person reads them, from the raw lines of any tool that writes JSON: tolerant, and never
 //! used for merging.
 
-use crate::api::Message;
+use crate::api::types::Message;
 use serde_json::Value;
 
 /// The messages among the lines of a log or in a snapshot.

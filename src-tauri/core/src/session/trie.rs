@@ -411,8 +411,8 @@ pub(crate) mod tests {
     fn play(script: &[(usize, u8, u8)]) -> (Vec<Write>, Journals, BTreeSet<Vec<u8>>) {
         let (mut writes, mut journals, mut files) = (Vec::new(), Journals::default(), BTreeSet::new());
         let mut held = vec![Vec::<u8>::new(); 3];
-        let mut recorded = vec![0usize; 3];
-        let mut numbers = vec![0u64; 3];
+        let mut recorded = [0usize; 3];
+        let mut numbers = [0u64; 3];
         for (device, act, what) in script {
             match act {
                 0 | 1 => (0..=*what).for_each(|line| {

@@ -1,12 +1,12 @@
 //! The engine on its threads: one loop, a few workers, the watches, the child, the socket. One per home.
 
-use super::context::{Context, Shared, SystemClock};
-use super::devices::Book;
-use super::event::{Event, Jobs};
-use super::heart::{Engine, Parts};
-use super::look::{Job, look, with_causes};
 use crate::api::socket::{self, Handler, Server};
 use crate::api::{ApiError, Request};
+use crate::engine::context::{Context, Shared, SystemClock};
+use crate::engine::devices::Book;
+use crate::engine::event::{Event, Jobs};
+use crate::engine::heart::{Engine, Parts};
+use crate::engine::look::{Job, look, with_causes};
 use crate::session::{ProjectKey, ToolId};
 use crate::settings::{self, Settings};
 use crate::state::State;
@@ -182,7 +182,7 @@ fn parts(
     let (state, _) = State::open(home).map_err(|error| broken("The state", &error))?;
     let key = DeviceKey::load_or_create(home).map_err(|error| broken("This device's key", &error))?;
     let clock = Arc::new(SystemClock);
-    let now = super::context::Clock::now(clock.as_ref());
+    let now = crate::engine::Clock::now(clock.as_ref());
     let card = Card::make(&identity.cert_pem, &identity.key_pem, &key, now)
         .map_err(|error| broken("This device's card", &error))?;
     let book = Book::load(home).map_err(|error| broken("devices.json", &error))?;

@@ -1,0 +1,171 @@
+//! Pairing and parting, as the user asks for it: both sides say yes, and nobody is added alone.
+
+use super::answers::{Answer, done, settings_error, value};
+use super::devices::{Paired, starts};
+use super::heart::Engine;
+use crate::api::types::*;
+use crate::session::DeviceId;
+use crate::syncthing::{device_id, pairing};
+use std::time::Duration;
+
+impl Engine {
+    pub(super) fn devices(&self) -> Devices {
+        let own = &self.context.device;
+        let paired = self.book.paired.iter().map(|paired| {
+            let peer = self.neighbours.peers.iter().find(|peer| peer.id == paired.id);
+            PairedDevice {
+                id: paired.id.to_string(),
+                name: self.shown_name(paired),
+                connected: peer.is_some_and(|peer| peer.connected),
+                last_seen: peer.and_then(|peer| peer.last_seen.clone()),
+                addresses: paired.addresses.clone(),
+                digits: pairing::digits(own, &paired.id),
+                confirmed: paired.confirmed,
+                in_step: peer.map_or(0.0, |peer| peer.in_step),
+            }
+        });
+        let asking = self.neighbours.asking.iter().filter(|asking| !self.book.is_paired(&asking.id)).map(|asking| {
+            AskingDevice {
+                id: asking.id.to_string(),
+                name: asking.name.clone(),
+                digits: pairing::digits(own, &asking.id),
+                address: asking.address.clone(),
+            }
+        });
+        let proposed = self.neighbours.strangers(&self.book, own).map(|(known, by)| ProposedDevice {
+            id: known.id.to_string(),
+            name: known.name.clone(),
+            by: self.shown_name(by),
+            digits: pairing::digits(own, &known.id),
+        });
+        Devices { paired: paired.collect(), asking: asking.collect(), proposed: proposed.collect() }
+    }
+
+    pub(super) fn shown_name(&self, paired: &Paired) -> String {
+        self.book.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()
+    }
+
+    pub(super) fn pair(&mut self, code: &str) -> Answer {
+        let code = pairing::parse(code).map_err(|error| {
+            ApiError::new(
+                "bad_code",
+                super::look::with_causes(&error),
+                "Copy the whole code that `roam device` shows on the other device.",
+            )
+        })?;
+        if code.id == self.context.device {
+            return Err(ApiError::new(
+                "own_code",
+                "This is this device's own code.",
+                "Run `roam device` on the other device and use its code here.",
+            ));
+        }
+        let name = if code.name.is_empty() { code.id.as_str().chars().take(7).collect() } else { code.name };
+        self.join(code.id, name, code.addresses)
+    }
+
+    pub(super) fn accept(&mut self, text: &str) -> Answer {
+        let asking = self.neighbours.asking.iter().map(|asking| (asking.id.clone(), asking.name.clone()));
+        let proposed = self
+            .neighbours
+            .strangers(&self.book, &self.context.device)
+            .map(|(known, _)| (known.id.clone(), known.name.clone()));
+        let found = asking.chain(proposed).find(|(id, name)| name.eq_ignore_ascii_case(text) || starts(id, text));
+        match found {
+            Some((id, name)) => self.join(id, name, Vec::new()),
+            None => match device_id::parse(text) {
+                Ok(id) if self.book.is_paired(&id) => self.join(id, String::new(), Vec::new()),
+                _ => Err(ApiError::new(
+                    "not_asking",
+                    format!("No device “{text}” asks to pair."),
+                    "See who asks with `roam devices`.",
+                )),
+            },
+        }
+    }
+
+    pub(super) fn join(&mut self, id: DeviceId, name: String, addresses: Vec<String>) -> Answer {
+        let asked = self.neighbours.asking.iter().any(|asking| asking.id == id);
+        let digits = pairing::digits(&self.context.device, &id);
+        let known = self.book.paired.iter_mut().find(|paired| paired.id == id);
+        let (name, state) = match known {
+            Some(paired) => {
+                if !addresses.is_empty() {
+                    paired.addresses = addresses;
+                }
+                (paired.name.clone(), if paired.confirmed { "already_paired" } else { "asked" })
+            }
+            None => {
+                self.book.paired.push(Paired { id: id.clone(), name: name.clone(), addresses, confirmed: asked });
+                (name, if asked { "paired" } else { "asked" })
+            }
+        };
+        self.book.parted.retain(|parted| *parted != id);
+        self.neighbours.asking.retain(|asking| asking.id != id);
+        let short = id.short();
+        self.trouble(&format!("left {short}"), None);
+        self.context.change().names.entry(short).or_insert_with(|| name.clone());
+        self.save_book();
+        self.greet();
+        self.arrange();
+        value(Pairing { id: id.to_string(), name, digits, state: state.into() })
+    }
+
+    pub(super) fn dismiss(&mut self, text: &str) -> Answer {
+        let found = self
+            .neighbours
+            .asking
+            .iter()
+            .find(|asking| asking.name.eq_ignore_ascii_case(text) || starts(&asking.id, text))
+            .cloned();
+        let Some(asking) = found else {
+            return Err(ApiError::new(
+                "not_asking",
+                format!("No device “{text}” asks to pair."),
+                "See who asks with `roam devices`.",
+            ));
+        };
+        self.transport.dismiss(asking.id.clone());
+        self.neighbours.asking.retain(|other| other.id != asking.id);
+        done(format!("{} was turned away.", asking.name))
+    }
+
+    pub(super) fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+            return Err(ApiError::new(
+                "bad_name",
+                "A name has 1 to 64 characters and no control characters.",
+                "Choose another name.",
+            ));
+        }
+        let Some(id) = id else {
+            self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name))
+                .map_err(settings_error)?;
+            self.name = name.to_owned();
+            let short = self.context.short.clone();
+            self.context.change().names.insert(short, name.to_owned());
+            self.greet();
+            return done(format!("This device is called {name} now."));
+        };
+        let paired = self.book.find(id).cloned().ok_or_else(|| unknown_device(id))?;
+        self.book.names.insert(paired.id.to_string(), name.to_owned());
+        self.context.change().names.insert(paired.id.short(), name.to_owned());
+        self.save_book();
+        done(format!("{} is shown as {name} here.", paired.name))
+    }
+
+    /// Says goodbye first: the other device learns of it before the way to it is cut.
+    pub(super) fn unpair(&mut self, text: &str) -> Answer {
+        const GRACE: Duration = Duration::from_secs(10);
+        let paired = self.book.find(text).cloned().ok_or_else(|| unknown_device(text))?;
+        self.goodbye.insert(paired.id.clone());
+        self.greet();
+        self.transport.part(paired.id.clone(), GRACE);
+        done(format!("{} is told, then the two devices part. The sessions on both stay.", self.shown_name(&paired)))
+    }
+}
+
+fn unknown_device(text: &str) -> ApiError {
+    ApiError::new("unknown_device", format!("No paired device is called “{text}”."), "List them with `roam devices`.")
+}

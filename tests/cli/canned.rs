@@ -1,0 +1,409 @@
+//! What a fake engine answers: one of everything, with long names and odd states.
+
+use crate::value;
+use serde_json::{Value, json};
+use session_roam_core::api::*;
+use session_roam_core::session::{Millis, Problem};
+use std::path::PathBuf;
+
+pub const DESK: &str = "DESKAAA-BBBBBBB-CCCCCCC-DDDDDDD-EEEEEEE-FFFFFFF-GGGGGGG-HHHHHHH";
+pub const LAPTOP: &str = "LAPTOPA-BBBBBBB-CCCCCCC-DDDDDDD-EEEEEEE-FFFFFFF-GGGGGGG-HHHHHHH";
+pub const FIRST: &str = "4f2a91c0-7c1e-4f9b-9a55-0d6c1c2f7a10";
+pub const SECOND: &str = "0199a1b2-33c4-7d5e-8f60-718293a4b5c6";
+pub const THIRD: &str = "c9d8e7f6-1234-4abc-8def-0123456789ab";
+
+/// RFC 3339 of so many seconds ago; far from the next unit, so that a slow or stepping clock changes no word.
+pub fn ago(seconds: i64) -> String {
+    Millis(Millis::from_system(std::time::SystemTime::now()).0 - seconds * 1000).rfc3339()
+}
+
+// The canned answers. Every field has a value, so that walking them finds every name.
+
+pub fn canned(request: &Request) -> Result<Value, ApiError> {
+    Ok(match request {
+        Request::Status => value(status()),
+        Request::Doctor => value(doctor()),
+        Request::Device => value(device()),
+        Request::Devices => value(devices()),
+        Request::Pair { .. } => value(pairing("asked")),
+        Request::Accept { .. } => value(pairing("paired")),
+        Request::Tools => value(tools()),
+        Request::Projects => value(projects()),
+        Request::Sessions { filter } if filter.tool.as_deref() == Some("none") => json!([]),
+        Request::Sessions { .. } => value(sessions()),
+        Request::Show { session } if session == "nope" => {
+            return Err(ApiError::new("unknown_session", "No session is called nope.", "`roam sessions` lists them."));
+        }
+        Request::Show { .. } => value(shown()),
+        Request::Resume { .. } => value(resume()),
+        Request::Splits => value(splits()),
+        Request::Plan => value(plan()),
+        Request::History { .. } => value(history()),
+        Request::Export { dir: Some(dir), .. } => {
+            value(Exported { files: vec![dir.join("fix-login-race.md")], text: None })
+        }
+        Request::Export { .. } => {
+            value(Exported { files: Vec::new(), text: Some("# Fix login race\r\n\u{1b}[1m\n".into()) })
+        }
+        Request::Journal { .. } => value(journal()),
+        Request::ToolSwitch { tool, on } => {
+            value(Done { done: true, message: format!("{tool} is {} on this device.", if *on { "on" } else { "off" }) })
+        }
+        other => value(Done { done: true, message: format!("Done: {}.", value(other)["cmd"].as_str().expect("cmd")) }),
+    })
+}
+
+pub fn status() -> Status {
+    Status {
+        engine: "running".into(),
+        syncthing: SyncthingStatus {
+            state: "running".into(),
+            version: Some("v1.29.2".into()),
+            pid: Some(4711),
+            addresses: vec!["tcp://192.168.1.4:22000".into()],
+            message: Some("".into()),
+        },
+        moving: Moving::default(),
+        cycle_ms: 12,
+        waiting: vec![
+            waiting(
+                "Fix login race",
+                "git:github.com/acme/api",
+                "live",
+                "Claude Code has this session open here.",
+                "It is brought up to date when you leave it.",
+            ),
+            waiting(
+                "Trim the bundle",
+                "git:github.com/acme/web",
+                "no_place",
+                "acme/web has no place on this device.",
+                "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR",
+            ),
+            waiting(
+                "Dark mode",
+                "git:github.com/acme/web",
+                "no_place",
+                "acme/web has no place on this device.",
+                "Check it out, or say where it is: roam projects map git:github.com/acme/web DIR",
+            ),
+        ],
+        held: vec![Held {
+            what: "tool:codex".into(),
+            code: "tool_emptied".into(),
+            message: "412 sessions of Codex are gone from its store at once. Nothing was deleted elsewhere.".into(),
+            hint: "If that was you, let it go on; if not, `roam plan` shows what would be brought back.".into(),
+        }],
+        splits: 1,
+        live: vec![LiveSession {
+            session: FIRST.into(),
+            tool: "claude-code".into(),
+            title: "Fix login race".into(),
+            project: "git:github.com/acme/api".into(),
+            device: "laptop".into(),
+            here: false,
+            seen: ago(200),
+        }],
+        problems: vec![Problem::new(
+            "watch_limit",
+            "The system's limit of watched directories is reached, so changes are found more slowly.",
+            "Raise fs.inotify.max_user_watches.",
+        )],
+        sessions: 1065,
+        device: "desk".into(),
+        paired: 2,
+        connected: 1,
+    }
+}
+
+pub fn in_step() -> Status {
+    Status {
+        waiting: Vec::new(),
+        held: Vec::new(),
+        splits: 0,
+        live: Vec::new(),
+        problems: Vec::new(),
+        paired: 1,
+        ..status()
+    }
+}
+
+pub fn waiting(title: &str, project: &str, code: &str, why: &str, hint: &str) -> Waiting {
+    Waiting {
+        session: FIRST.into(),
+        tool: "claude-code".into(),
+        title: title.into(),
+        project: project.into(),
+        code: code.into(),
+        why: why.into(),
+        hint: hint.into(),
+    }
+}
+
+pub fn doctor() -> Doctor {
+    let check = |name: &str, state: &str, message: &str, hint: &str| Check {
+        name: name.into(),
+        state: state.into(),
+        message: message.into(),
+        hint: hint.into(),
+    };
+    Doctor {
+        checks: vec![
+            check("engine", "ok", "Runs since this morning.", ""),
+            check("syncthing", "ok", "1.29.2, listening on tcp://192.168.1.4:22000.", ""),
+            check(
+                "watching",
+                "problem",
+                "The system's limit of watched directories is reached, so changes are found only every ten seconds.",
+                "Raise fs.inotify.max_user_watches.",
+            ),
+            check(
+                "clock",
+                "note",
+                "laptop's clock is 3 minutes ahead of this one.",
+                "Nothing is decided by clocks; times may look odd.",
+            ),
+        ],
+        not_carried: status().waiting[1..].to_vec(),
+        tools: tools(),
+    }
+}
+
+pub fn device() -> Device {
+    Device {
+        id: DESK.into(),
+        name: "desk".into(),
+        code: format!("session-roam:1?id={DESK}&name=desk&addr=tcp%3A%2F%2F192.168.1.4%3A22000"),
+        addresses: vec!["tcp://192.168.1.4:22000".into(), "tcp://10.0.0.4:22000".into()],
+    }
+}
+
+pub fn devices() -> Devices {
+    let paired = |name: &str, connected: bool, seen: i64, confirmed: bool| PairedDevice {
+        id: LAPTOP.into(),
+        name: name.into(),
+        connected,
+        last_seen: Some(ago(seen)),
+        addresses: vec!["tcp://192.168.1.7:22000".into()],
+        digits: "120 456".into(),
+        confirmed,
+        in_step: if connected { 100.0 } else { 87.2 },
+    };
+    Devices {
+        paired: vec![
+            paired("laptop", true, 0, true),
+            paired("build box", false, 11_000, true),
+            paired("pi", false, 0, false),
+        ],
+        asking: vec![AskingDevice {
+            id: LAPTOP.replace("LAPTOPA", "TABLETX"),
+            name: "tablet".into(),
+            digits: "483917".into(),
+            address: "192.168.1.9:22000".into(),
+        }],
+        proposed: vec![ProposedDevice {
+            id: LAPTOP.replace("LAPTOPA", "SERVERX"),
+            name: "server".into(),
+            by: "laptop".into(),
+            digits: "771203".into(),
+        }],
+    }
+}
+
+pub fn only_paired() -> Devices {
+    let mut devices = devices();
+    devices.paired.truncate(1);
+    Devices { paired: devices.paired, ..Devices::default() }
+}
+
+pub fn pairing(state: &str) -> Pairing {
+    Pairing { id: LAPTOP.into(), name: "laptop".into(), digits: "483917".into(), state: state.into() }
+}
+
+pub fn tools() -> Vec<ToolRow> {
+    let row =
+        |tool: &str, name: &str, level: &str, reason: &str, found: bool, on: bool, root: &str, sessions: u64| ToolRow {
+            tool: tool.into(),
+            name: name.into(),
+            level: level.into(),
+            reason: reason.into(),
+            found,
+            on,
+            roots: vec![root.into()],
+            sessions,
+            bytes: sessions * 510_000,
+        };
+    vec![
+        row("claude-code", "Claude Code", "merge", "", true, true, "/home/mia/.claude/projects", 1024),
+        row(
+            "codex",
+            "Codex",
+            "merge",
+            "Sessions of versions before 0.150 are carried, not resumed.",
+            true,
+            true,
+            "/home/mia/.codex/sessions",
+            41,
+        ),
+        row("aider", "Aider", "see", "", false, false, "/home/mia/.aider", 0),
+    ]
+}
+
+pub fn projects() -> Vec<ProjectRow> {
+    let row = |key: &str, name: &str, place: Option<&str>, sessions: u64, excluded: bool| ProjectRow {
+        key: key.into(),
+        names: vec![name.into()],
+        places: place.map(PathBuf::from).into_iter().collect(),
+        sessions,
+        excluded,
+        tools: vec!["claude-code".into(), "codex".into()],
+    };
+    vec![
+        row("git:github.com/acme/api", "api", Some("/home/mia/code/api"), 212, false),
+        row("git:github.com/acme/web", "web", None, 31, false),
+        row("home:notes/diary", "diary", Some("/home/mia/notes/diary"), 4, true),
+    ]
+}
+
+pub fn sessions() -> Vec<SessionRow> {
+    let row = |session: &str, tool: &str, project: &str, title: &str, seconds: i64, state: &str| SessionRow {
+        session: session.into(),
+        tool: tool.into(),
+        project: project.into(),
+        title: title.into(),
+        updated: ago(seconds),
+        bytes: 3_140_000,
+        devices: vec!["desk".into(), "laptop".into()],
+        state: state.into(),
+        path: Some("/home/mia/.claude/projects/api/4f2a91c0.jsonl".into()),
+        why: (state != "here").then(|| "acme/web has no place on this device.".to_owned()),
+    };
+    vec![
+        row(
+            SECOND,
+            "codex",
+            "git:github.com/acme/web",
+            "Trim the bundle until the start page loads in a second even on a slow phone",
+            7_400,
+            "waiting",
+        ),
+        row(FIRST, "claude-code", "git:github.com/acme/api", "Fix login race", 200, "here"),
+        row(THIRD, "claude-code", "home:notes/設計", "設計を見直す\nand a second line", 260_000, "split"),
+    ]
+}
+
+pub fn shown() -> Shown {
+    let message = |role: &str, text: &str, device: &str| Message {
+        role: role.into(),
+        text: text.into(),
+        at: Some(ago(330)),
+        device: Some(device.into()),
+    };
+    Shown {
+        row: SessionRow {
+            state: "waiting".into(),
+            why: Some("Claude Code has it open here".into()),
+            ..sessions()[1].clone()
+        },
+        cwd: Some("/home/mia/code/api".into()),
+        docs: vec![ShownDoc {
+            doc: "transcript.jsonl".into(),
+            kind: "log".into(),
+            bytes: 3_140_000,
+            lines: 412,
+            tip: "ab".repeat(32),
+            path: Some("/x".into()),
+        }],
+        messages: vec![
+            message("user", "Two logins at once leave a stale session behind.\nTry the mutex first.", "desk"),
+            message(
+                "assistant",
+                "I changed `session.rs`: the lock now covers both reads.\n\n    let guard = lock();\n",
+                "desk",
+            ),
+            message("tool", "line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n", "desk"),
+            message("user", "Now the queue. \u{1b}[31mred\u{7}", "laptop"),
+        ],
+    }
+}
+
+pub fn resume() -> Resume {
+    Resume {
+        argv: vec!["claude".into(), "--resume".into(), FIRST.into()],
+        cwd: "/home/mia/my code/api".into(),
+        env: [("CLAUDE_CONFIG_DIR".to_owned(), "/home/mia/.claude".to_owned())].into(),
+        unset: vec!["CLAUDECODE".into()],
+        notes: vec!["It is live on laptop, 12 s ago.".into()],
+    }
+}
+
+pub fn splits() -> Vec<SplitRow> {
+    let branch = |device: &str, records: u64, here: bool| BranchRow {
+        branch: "cd".repeat(32),
+        device: device.into(),
+        updated: ago(700),
+        records,
+        here,
+    };
+    vec![SplitRow {
+        session: FIRST.into(),
+        tool: "claude-code".into(),
+        title: "Fix login race".into(),
+        project: "git:github.com/acme/api".into(),
+        tier: "B".into(),
+        reason: "It was continued on desk and on laptop before they met.".into(),
+        branches: vec![branch("desk", 9, true), branch("laptop", 1204, false)],
+        choices: vec![
+            Choice {
+                id: "keep-both".into(),
+                enabled: true,
+                consequence: "desk's stays “Fix login race”; laptop's becomes a session of its own.".into(),
+            },
+            Choice { id: "stitch".into(), enabled: false, consequence: "not offered".into() },
+        ],
+    }]
+}
+
+pub fn plan() -> Vec<StepRow> {
+    let row = |step: &str, what: &str, bytes: u64| StepRow {
+        session: FIRST.into(),
+        tool: "claude-code".into(),
+        title: "Fix login race".into(),
+        step: step.into(),
+        what: what.into(),
+        bytes,
+    };
+    vec![
+        row("record", "12 lines of transcript.jsonl", 14_200),
+        row("checkout", "4 lines from laptop", 900),
+        row("wait", "until Claude Code leaves it", 0),
+    ]
+}
+
+pub fn history() -> Vec<HistoryRow> {
+    let row = |what: &str, device: &str, seconds: i64, lines: u64| HistoryRow {
+        at: ago(seconds),
+        device: device.into(),
+        what: what.into(),
+        session: FIRST.into(),
+        tool: "claude-code".into(),
+        doc: "transcript.jsonl".into(),
+        bytes: 14_200,
+        lines,
+    };
+    vec![row("recorded", "desk", 200, 12), row("checked_out", "desk", 4_000, 4), row("arrived", "laptop", 4_000, 4)]
+}
+
+pub fn journal() -> Vec<SegmentRow> {
+    vec![SegmentRow {
+        device: "desk".into(),
+        lane: "live".into(),
+        path: "/home/mia/.local/share/session-roam/vault/DESKAAABBBBBBB/live/claude-code/k5x/q7m/0001.jsonl.zst".into(),
+        bytes: 84_000,
+        frames: 31,
+        lines: 412,
+        state: "whole".into(),
+    }]
+}
+
+// What people read.
