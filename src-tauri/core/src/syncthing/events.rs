@@ -23,8 +23,8 @@ pub enum Event {
     /// A file of a folder arrived, changed or went.
     Finished { folder: String, path: String },
     State { folder: String, to: String, error: String },
-    /// A device came or went.
-    Peers,
+    Connected(DeviceId),
+    Disconnected(DeviceId),
     Asking,
     Completion { folder: String, device: DeviceId, global_bytes: u64, need_bytes: u64 },
     FolderErrors { folder: String, errors: Vec<String> },
@@ -41,7 +41,8 @@ pub fn parse(event: &Value) -> Option<Event> {
     Some(match event["type"].as_str()? {
         "ItemFinished" if data["error"].is_null() && data["type"] != "dir" => Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") },
         "StateChanged" => Event::State { folder: ours("folder")?, to: text("to"), error: text("error") },
-        "DeviceConnected" | "DeviceDisconnected" => Event::Peers,
+        "DeviceConnected" => Event::Connected(DeviceId::new(data["id"].as_str()?)),
+        "DeviceDisconnected" => Event::Disconnected(DeviceId::new(data["id"].as_str()?)),
         "PendingDevicesChanged" | "DeviceRejected" => Event::Asking,
         "FolderCompletion" => Event::Completion {
             folder: ours("folder")?,
