@@ -21,17 +21,10 @@ const OPEN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A file of a folder arrived, changed or went.
-    Finished {
-        folder: String,
-        path: String,
-    },
-    State {
-        folder: String,
-        to: String,
-        error: String,
-    },
-    /// A device came or went.
-    Peers,
+    Finished { folder: String, path: String },
+    State { folder: String, to: String, error: String },
+    Connected(DeviceId),
+    Disconnected(DeviceId),
     Asking,
     Completion {
         folder: String,
@@ -60,7 +53,8 @@ pub fn parse(event: &Value) -> Option<Event> {
             Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") }
         }
         "StateChanged" => Event::State { folder: ours("folder")?, to: text("to"), error: text("error") },
-        "DeviceConnected" | "DeviceDisconnected" => Event::Peers,
+        "DeviceConnected" => Event::Connected(DeviceId::new(data["id"].as_str()?)),
+        "DeviceDisconnected" => Event::Disconnected(DeviceId::new(data["id"].as_str()?)),
         "PendingDevicesChanged" | "DeviceRejected" => Event::Asking,
         "FolderCompletion" => Event::Completion {
             folder: ours("folder")?,

@@ -54,6 +54,8 @@ pub struct Worker {
     ports_due: Option<Instant>,
     folders: BTreeMap<String, Folder>,
     newcomers: BTreeMap<DeviceId, Newcomer>,
+    /// Devices whose coming was told by an event, and their going not yet.
+    online: BTreeSet<DeviceId>,
     completion: BTreeMap<(DeviceId, String), (u64, u64)>,
     peers: Vec<Peer>,
     asking: Vec<Asking>,
@@ -93,6 +95,7 @@ impl Worker {
             ports_due: None,
             folders: BTreeMap::new(),
             newcomers: BTreeMap::new(),
+            online: BTreeSet::new(),
             completion: BTreeMap::new(),
             peers: Vec::new(),
             asking: Vec::new(),
@@ -141,6 +144,7 @@ impl Worker {
             Order::Up => {
                 self.arrange_due = Some(now);
                 self.ports_due = Some(now);
+                self.online.clear();
                 self.scan_all(None);
                 self.look_at_all_again();
             }
@@ -167,10 +171,13 @@ impl Worker {
         match event {
             // Arrivals went to the engine straight from the stream.
             Event::Finished { .. } => {}
-            Event::Peers => {
-                self.peers_due = Some(now);
-                self.completion_due = true;
-                self.look_at_foreign_soon();
+            Event::Connected(device) => {
+                self.online.insert(device);
+                self.peers_came_or_went();
+            }
+            Event::Disconnected(device) => {
+                self.online.remove(&device);
+                self.peers_came_or_went();
             }
             Event::Asking => self.asking_due = true,
             Event::Completion { folder, device, global_bytes, need_bytes } => {
@@ -182,6 +189,12 @@ impl Worker {
             Event::LocalChange { folder } => self.look_soon(&folder),
             Event::Listen => self.ports_due = Some(now + Duration::from_millis(500)),
         }
+    }
+
+    fn peers_came_or_went(&mut self) {
+        self.peers_due = Some(Instant::now());
+        self.completion_due = true;
+        self.look_at_foreign_soon();
     }
 
     fn do_due(&mut self) {
@@ -347,7 +360,7 @@ impl Worker {
                 let (global, need_bytes) = ours.iter().fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
                 Peer {
                     id: device.id.clone(),
-                    connected: is_connected(connection),
+                    connected: is_connected(connection, self.online.contains(&device.id)),
                     last_seen: seen.map(str::to_owned),
                     address: connection["address"].as_str().filter(|address| !address.is_empty()).map(str::to_owned),
                     in_step: if global == 0 {
@@ -359,6 +372,10 @@ impl Worker {
                 }
             })
             .collect();
+        let unclear = |peer: &Peer| !peer.connected && connections["connections"][peer.id.as_str()]["connected"] == true;
+        if peers.iter().any(unclear) {
+            self.peers_due = Some(Instant::now() + LOOK_PAUSE);
+        }
         self.newcomers.retain(|id, _| !peers.iter().any(|peer| peer.id == *id && peer.connected));
         if peers != self.peers {
             self.peers.clone_from(&peers);
@@ -595,17 +612,18 @@ fn redial(up: &Up, device: &DeviceId) -> Result<(), RestError> {
 fn has_all(up: &Up, device: &DeviceId) -> bool {
     let folder = folder_id(Lane::Live, &up.own.short());
     let path = with_query("/rest/db/completion", [("device", device.as_str()), ("folder", folder.as_str())]);
-    let connected = |connections: Value| is_connected(&connections["connections"][device.as_str()]);
+    let connected = |connections: Value| is_connected(&connections["connections"][device.as_str()], false);
     up.rest.get("/rest/system/connections").is_ok_and(connected)
         && up.rest.get(&path).is_ok_and(|said| {
             0 == number(&said, "needItems") + number(&said, "needDeletes") && said["completion"].as_f64() == Some(100.0)
         })
 }
 
-/// For a moment a peer that has not accepted us counts as connected, since the year 1 (1.29 and 2.x).
-fn is_connected(connection: &Value) -> bool {
-    connection["connected"].as_bool() == Some(true)
-        && !connection["startedAt"].as_str().is_some_and(|started| started.starts_with("0001"))
+/// For a moment a peer that has not accepted us counts as connected, since the year 1 (1.29 and 2.x); but so does one
+/// that has, right after the event that says so.
+fn is_connected(connection: &Value, came: bool) -> bool {
+    let since_year_one = connection["startedAt"].as_str().is_some_and(|started| started.starts_with("0001"));
+    connection["connected"].as_bool() == Some(true) && (came || !since_year_one)
 }
 
 fn is_never(seen: &str) -> bool {
@@ -677,10 +695,10 @@ mod tests {
 
     #[test]
     fn a_connection_since_the_year_one_is_none() {
-        assert!(!is_connected(&json!({"connected": true, "startedAt": "0001-01-01T00:00:00Z"})));
-        assert!(is_connected(&json!({"connected": true, "startedAt": "2026-11-23T10:00:00Z"})));
-        assert!(is_connected(&json!({"connected": true})), "1.19 does not say since when");
-        assert!(!is_connected(&Value::Null));
+        assert!(!is_connected(&json!({"connected": true, "startedAt": "0001-01-01T00:00:00Z"}), false));
+        assert!(is_connected(&json!({"connected": true, "startedAt": "2026-11-23T10:00:00Z"}), false));
+        assert!(is_connected(&json!({"connected": true}), false), "1.19 does not say since when");
+        assert!(!is_connected(&Value::Null, true));
     }
 
     #[test]
