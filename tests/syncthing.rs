@@ -224,7 +224,12 @@ fn kill_9(pid: u32) {
 }
 
 fn is_running(pid: u32) -> bool {
-    Command::new("kill").args(["-0", &pid.to_string()]).stderr(std::process::Stdio::null()).status().expect("kill").success()
+    Command::new("kill")
+        .args(["-0", &pid.to_string()])
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("kill")
+        .success()
 }
 
 fn report(what: &str, mut times: Vec<Duration>) {

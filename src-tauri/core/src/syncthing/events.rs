@@ -21,8 +21,15 @@ const OPEN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A file of a folder arrived, changed or went.
-    Finished { folder: String, path: String },
-    State { folder: String, to: String, error: String },
+    Finished {
+        folder: String,
+        path: String,
+    },
+    State {
+        folder: String,
+        to: String,
+        error: String,
+    },
     Connected(DeviceId),
     Disconnected(DeviceId),
     Asking,

@@ -372,7 +372,8 @@ impl Worker {
                 }
             })
             .collect();
-        let unclear = |peer: &Peer| !peer.connected && connections["connections"][peer.id.as_str()]["connected"] == true;
+        let unclear =
+            |peer: &Peer| !peer.connected && connections["connections"][peer.id.as_str()]["connected"] == true;
         if peers.iter().any(unclear) {
             self.peers_due = Some(Instant::now() + LOOK_PAUSE);
         }
