@@ -8,7 +8,7 @@ use super::queue::Want;
 use super::record::SessionRecord;
 use super::{doctor, export};
 use crate::api::types::*;
-use crate::merge::{Step, Verdict};
+use crate::merge::{Step, Verdict, branches};
 use crate::session::{Millis, Problem, ProjectKey, SessionKey, ToolId};
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
@@ -454,10 +454,10 @@ impl Engine {
         let doc = record
             .docs
             .iter()
-            .filter(|(_, state)| state.trie.live_tips().len() > 1)
+            .filter(|(_, state)| branches(&state.trie).len() > 1)
             .max_by_key(|(name, _)| Some(*name) == main.as_ref());
         let branches = doc.map(|(_, state)| {
-            let tips = state.trie.live_tips();
+            let tips = branches(&state.trie);
             let paths: Vec<_> = tips.iter().filter_map(|tip| state.trie.path(*tip)).collect();
             let common = (0..)
                 .take_while(|at| paths.iter().all(|path| path.get(*at).is_some() && path.get(*at) == paths[0].get(*at)))

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::observe::tail_hash;
 use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
-use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey};
+use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, WriteError};
 use crate::vault::journal::Shelf;
 use std::io::{self, Write};
@@ -44,7 +44,8 @@ pub fn apply(
     let main = record.main().cloned();
     let mut ordered: Vec<&Step> = steps.iter().filter(|step| Some(step.doc()) != main.as_ref()).collect();
     ordered.extend(steps.iter().filter(|step| Some(step.doc()) == main.as_ref()));
-    let sources: Vec<Box<dyn Bytes + '_>> = ordered.iter().map(|step| source(context, record, step)).collect();
+    let sources: Vec<Box<dyn Bytes + '_>> =
+        ordered.iter().map(|step| source(context, &key.tool, record, step)).collect();
     let docs =
         ordered.iter().zip(&sources).filter_map(|(step, bytes)| write_of(record, step, bytes.as_ref())).collect();
     let updated = record.latest().map(|card| card.updated).unwrap_or_default();
@@ -59,15 +60,14 @@ pub fn apply(
     Ok(done)
 }
 
-fn source<'a>(context: &'a Context, record: &'a SessionRecord, step: &'a Step) -> Box<dyn Bytes + 'a> {
+fn source<'a>(context: &'a Context, tool: &ToolId, record: &'a SessionRecord, step: &'a Step) -> Box<dyn Bytes + 'a> {
     let state = &record.docs[step.doc()];
     let (from, to) = ends(step, state.trie.start());
     let edges = match state.kind {
         DocKind::Log => state.trie.path_between(from, to),
         DocKind::Snapshot => state.trie.path(to),
     };
-    let lines =
-        Lines { shelf: Shelf::new(&context.vault, &record.journals, step.doc()), edges: edges.unwrap_or_default() };
+    let lines = Lines { shelf: context.shelf(tool, &record.journals, step.doc()), edges: edges.unwrap_or_default() };
     match state.kind {
         DocKind::Log => Box::new(lines),
         DocKind::Snapshot => Box::new(Whole(lines)),

@@ -1,10 +1,11 @@
 //! What looking at a session needs besides the session: shared by the loop and its workers, changed by the loop only.
 
 use crate::projects::{Identifier, Places};
-use crate::session::{DeviceId, Hlc, Millis, ProjectKey, SessionKey, ToolId};
+use crate::session::{DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::{Machine, Tool};
+use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
-use crate::vault::{Owner, Vault};
+use crate::vault::{Journal, Owner, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -92,6 +93,16 @@ impl Context {
 
     pub fn identifier(&self) -> MutexGuard<'_, Identifier> {
         unpoisoned(self.identifier.lock())
+    }
+
+    /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.
+    pub fn says(&self, tool: &ToolId) -> fn(&[u8]) -> bool {
+        self.tools.get(tool).map_or(|_| true, |tool| tool.about().says)
+    }
+
+    /// A doc's lines, read back from a session's journals.
+    pub fn shelf<'a>(&'a self, tool: &ToolId, journals: &'a BTreeMap<String, Journal>, doc: &'a DocName) -> Shelf<'a> {
+        Shelf::new(&self.vault, journals, doc, self.says(tool))
     }
 
     /// The next stamp of this device.

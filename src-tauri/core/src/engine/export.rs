@@ -4,6 +4,7 @@ use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::transcript::messages;
 use crate::api::types::{ApiError, ExportFormat, Exported, Message, SessionRow, Shown, ShownDoc};
+use crate::merge::branches;
 use crate::session::{DocKind, DocName};
 use crate::vault::journal::Shelf;
 use std::collections::BTreeMap;
@@ -24,11 +25,12 @@ pub fn bytes_of(
     name: &DocName,
     state: &DocState,
 ) -> Result<Vec<u8>, ApiError> {
-    let tips = state.trie.live_tips();
+    let tips = branches(&state.trie);
     let here = state.local.as_ref().map(|local| local.tip).filter(|tip| tips.contains(tip));
     let newest = tips.iter().max_by_key(|tip| state.trie.path(**tip).and_then(|path| path.last().map(|edge| edge.at)));
     let Some(path) = here.or(newest.copied()).and_then(|tip| state.trie.path(tip)) else { return Ok(Vec::new()) };
-    let shelf = Shelf::new(&context.vault, &record.journals, name);
+    // What a line says matters to a plan, not to a reader.
+    let shelf = Shelf::new(&context.vault, &record.journals, name, |_| true);
     match state.kind {
         DocKind::Snapshot => shelf.snapshot(&path).map_err(|error| failed(&error)),
         DocKind::Log => {

@@ -2,7 +2,9 @@
 
 use super::context::Context;
 use super::record::{DocState, Said, SessionRecord};
-use crate::session::{Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Problem, Replaced, Source, Spot};
+use crate::session::{
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, ToolId,
+};
 use crate::vault::journal::{Shelf, journal_key};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, SessionCard};
 
@@ -12,8 +14,17 @@ pub struct Arrival {
     kind: DocKind,
     at: String,
     edge: Edge,
-    tips: Vec<(ChainId, u64)>,
+    tips: Vec<Line>,
     replaces: Option<ChainId>,
+}
+
+/// What a journal says, not in the tries yet.
+#[derive(Default)]
+pub struct Taken {
+    arrivals: Vec<Arrival>,
+    cards: Vec<(Hlc, SessionCard)>,
+    /// Entries that do not say what their ids claim.
+    bad: u64,
 }
 
 /// What reading the journals brought.
@@ -55,12 +66,13 @@ fn read_journal(
         record.journals.insert(key.to_owned(), journal);
         return Ok(());
     };
-    let tool = journal.dir.split('/').nth(2).unwrap_or_default().to_owned();
-    let mut about = record.session.clone().map(|session| (crate::session::ToolId::new(tool), session));
-    let (mut arrivals, mut cards, mut bad) = (Vec::new(), Vec::new(), 0u64);
+    let tool = ToolId::new(journal.dir.split('/').nth(2).unwrap_or_default());
+    let says = context.says(&tool);
+    let mut about = record.session.clone().map(|session| (tool, session));
+    let mut taken = Taken::default();
     let read = journal.read_new(&context.vault, &owner, &mut about, |journal, frame, segment, offset| {
         context.saw(frame.head.at);
-        bad += take(journal, frame, segment, offset, None, &mut arrivals, &mut cards);
+        take(journal, frame, (segment, offset), says, None, &mut taken);
     });
     record.session = about.map(|(_, session)| session).or(record.session.take());
     let (device, lane, fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
@@ -68,12 +80,14 @@ fn read_journal(
     read?;
     if device != context.short {
         done.arrived.extend(
-            arrivals
+            taken
+                .arrivals
                 .iter()
                 .map(|arrival| (device.clone(), arrival.doc.clone(), arrival.edge.bytes, arrival.edge.lines)),
         );
     }
-    absorb(context, record, &device, cards, arrivals)?;
+    let bad = taken.bad;
+    absorb(context, record, &device, says, taken)?;
     let name = context.shared().name_of(&device);
     if bad > 0 {
         done.problems.push(Problem::new(
@@ -114,39 +128,38 @@ pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
 }
 
 /// Chains the entries of a frame. `known` gives the line ids where the author has them already (the own journal).
-/// Says how many entries do not say what their ids claim.
 pub fn take(
     journal: &mut Journal,
     frame: &Frame,
-    segment: u32,
-    offset: u64,
-    known: Option<Vec<Vec<(ChainId, u64)>>>,
-    arrivals: &mut Vec<Arrival>,
-    cards: &mut Vec<(Hlc, SessionCard)>,
-) -> u64 {
+    (segment, offset): (u32, u64),
+    says: fn(&[u8]) -> bool,
+    known: Option<Vec<Vec<Line>>>,
+    taken: &mut Taken,
+) {
     let (device, lane, at) = (journal.device.clone(), journal.lane, frame.head.at);
-    let (mut bad, mut known) = (0, known.map(Vec::into_iter));
+    let mut known = known.map(Vec::into_iter);
     journal.enumerate(frame, segment, offset, |entry, spot, number| {
         let source =
             |spot: Spot| Source { device: device.clone(), lane, spot, first: number, end: number + 1, skip: 0 };
         match entry {
-            Entry::About(card) => cards.push((at, card.clone())),
+            Entry::About(card) => taken.cards.push((at, card.clone())),
             Entry::Lines { doc, at: place, after, tip, replaces, bytes } => {
-                let tips = known.as_mut().and_then(Iterator::next).unwrap_or_else(|| chain(*after, bytes));
-                if tips.last().map_or(*after, |(tip, _)| *tip) != *tip || !(bytes.is_empty() || bytes.ends_with(b"\n"))
+                let tips = known.as_mut().and_then(Iterator::next).unwrap_or_else(|| chain(*after, bytes, says));
+                if tips.last().map_or(*after, |line| line.tip) != *tip || !(bytes.is_empty() || bytes.ends_with(b"\n"))
                 {
-                    bad += 1;
+                    taken.bad += 1;
                     return;
                 }
                 let edge = Edge {
                     after: *after,
                     tip: *tip,
                     lines: tips.len() as u64,
+                    said: tips.iter().filter(|line| line.says).count() as u64,
                     bytes: bytes.len() as u64,
                     source: source(spot),
                     at,
                 };
-                arrivals.push(Arrival {
+                taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Log,
                     at: place.clone(),
@@ -156,10 +169,17 @@ pub fn take(
                 });
             }
             Entry::Whole { doc, at: place, after, tip, bytes, .. } => {
-                let edge =
-                    Edge { after: *after, tip: *tip, lines: 1, bytes: bytes.len() as u64, source: source(spot), at };
-                let tips = vec![(*tip, bytes.len() as u64)];
-                arrivals.push(Arrival {
+                let edge = Edge {
+                    after: *after,
+                    tip: *tip,
+                    lines: 1,
+                    said: 1,
+                    bytes: bytes.len() as u64,
+                    source: source(spot),
+                    at,
+                };
+                let tips = vec![Line { tip: *tip, end: bytes.len() as u64, says: true }];
+                taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Snapshot,
                     at: place.clone(),
@@ -171,13 +191,18 @@ pub fn take(
             Entry::Unknown(_) => {}
         }
     });
-    bad
 }
 
-fn chain(after: ChainId, bytes: &[u8]) -> Vec<(ChainId, u64)> {
-    let (mut chain, mut tips) = (Chain::from(after), Vec::new());
-    chain.feed_each(bytes, |chain| tips.push((chain.tip, chain.bytes)));
-    tips
+/// The lines of a run that begins after `after`.
+pub fn chain(after: ChainId, bytes: &[u8], says: fn(&[u8]) -> bool) -> Vec<Line> {
+    let mut chain = Chain::from(after);
+    let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    whole
+        .map(|line| {
+            chain.feed(line);
+            Line { tip: chain.tip, end: chain.bytes, says: says(line) }
+        })
+        .collect()
 }
 
 /// Puts entries into their tries, whose journals are all in the record again.
@@ -185,13 +210,13 @@ pub fn absorb(
     context: &Context,
     record: &mut SessionRecord,
     device: &str,
-    cards: Vec<(Hlc, SessionCard)>,
-    arrivals: Vec<Arrival>,
+    says: fn(&[u8]) -> bool,
+    taken: Taken,
 ) -> Result<(), JournalError> {
-    for (at, card) in cards {
+    for (at, card) in taken.cards {
         record.cards.insert(device.to_owned(), Said { at, card });
     }
-    for arrival in arrivals {
+    for arrival in taken.arrivals {
         let state =
             record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
         if state.kind != arrival.kind {
@@ -201,7 +226,7 @@ pub fn absorb(
             state.said = arrival.edge.at;
             state.at = arrival.at;
         }
-        let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc);
+        let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
         let keep = state.local.as_ref().map(|local| local.tip);
         let tip = arrival.edge.tip;
         state.trie.insert(arrival.edge, &arrival.tips, keep, &shelf)?;

@@ -2,7 +2,7 @@
 //! log is read from where it ended, unless something says that it was rewritten.
 
 use super::record::LocalDoc;
-use crate::session::{Chain, ChainId};
+use crate::session::{Chain, ChainId, Line};
 use crate::tools::{Content, ReadSeek, Stamp};
 use std::io::{self, Read, SeekFrom};
 
@@ -17,8 +17,8 @@ pub struct LogSeen {
     pub start: ChainId,
     pub start_bytes: u64,
     pub start_lines: u64,
-    /// Each line's chain id and the bytes from `start_bytes` to its end.
-    pub tips: Vec<(ChainId, u64)>,
+    /// Each line with the bytes from `start_bytes` to its end. What a line says is not looked at here.
+    pub tips: Vec<Line>,
     /// What we knew is not a prefix of it any more.
     pub rewritten: bool,
     pub compared: bool,
@@ -26,11 +26,11 @@ pub struct LogSeen {
 
 impl LogSeen {
     pub fn tip(&self) -> ChainId {
-        self.tips.last().map_or(self.start, |(tip, _)| *tip)
+        self.tips.last().map_or(self.start, |line| line.tip)
     }
 
     pub fn bytes(&self) -> u64 {
-        self.start_bytes + self.tips.last().map_or(0, |(_, bytes)| *bytes)
+        self.start_bytes + self.tips.last().map_or(0, |line| line.end)
     }
 
     pub fn lines(&self) -> u64 {
@@ -74,16 +74,16 @@ fn since(whole: LogSeen, base: &LocalDoc) -> LogSeen {
     }
     let lines = usize::try_from(base.lines).unwrap_or(usize::MAX);
     match whole.tips.get(lines - 1) {
-        Some((tip, bytes)) if *tip == base.tip => {
-            let known = *bytes;
-            let tips = whole.tips[lines..].iter().map(|(tip, bytes)| (*tip, bytes - known)).collect();
+        Some(line) if line.tip == base.tip => {
+            let known = line.end;
+            let tips = whole.tips[lines..].iter().map(|line| Line { end: line.end - known, ..*line }).collect();
             LogSeen { start: base.tip, start_bytes: known, start_lines: base.lines, tips, ..whole }
         }
         _ => LogSeen { rewritten: true, ..whole },
     }
 }
 
-fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId) -> io::Result<Vec<(ChainId, u64)>> {
+fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId) -> io::Result<Vec<Line>> {
     file.seek(SeekFrom::Start(from))?;
     let mut reader = file.take(to.saturating_sub(from));
     let (mut chain, mut tips) = (Chain::from(tip), Vec::new());
@@ -93,7 +93,7 @@ fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId) -> io:
         if read == 0 {
             return Ok(tips);
         }
-        chain.feed_each(&chunk[..read], |chain| tips.push((chain.tip, chain.bytes)));
+        chain.feed_each(&chunk[..read], |chain| tips.push(Line { tip: chain.tip, end: chain.bytes, says: true }));
     }
 }
 

@@ -1,12 +1,12 @@
 //! What is new in the tool's store here goes into this device's journal: raw, in order, signed.
 
 use super::context::Context;
-use super::ingest::{absorb, take};
+use super::ingest::{Taken, absorb, chain, take};
 use super::observe::{LogSeen, observe_log, read_range, read_whole, tail_hash};
 use super::record::{DocState, LocalDoc, SessionRecord};
-use crate::session::{ChainId, DocKind, DocName, Lane, Project, ProjectKey, SessionId, SessionKey};
+use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::tools::{Content, Facts, Found, FoundDoc, Reading};
-use crate::vault::journal::{Shelf, journal_key, middle};
+use crate::vault::journal::{journal_key, middle};
 use crate::vault::{Entry, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ struct Recorder<'a> {
     key: &'a SessionKey,
     lane: Lane,
     batch: Vec<Entry>,
-    tips: Vec<Vec<(ChainId, u64)>>,
+    tips: Vec<Vec<Line>>,
     size: usize,
     card: Option<SessionCard>,
     dir: String,
@@ -126,7 +126,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn push(&mut self, record: &mut SessionRecord, entry: Entry, tips: Vec<(ChainId, u64)>) -> Result<(), RecordError> {
+    fn push(&mut self, record: &mut SessionRecord, entry: Entry, tips: Vec<Line>) -> Result<(), RecordError> {
         if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64)
         {
             self.size += bytes.len();
@@ -154,23 +154,15 @@ impl<'a> Recorder<'a> {
         let (bytes, hash) = frame::render(&head, &self.batch, |message| context.key.sign(message).to_vec());
         let written = Frame::own(head, std::mem::take(&mut self.batch), hash);
         let appended = journal.append(&context.vault, &bytes, &written);
-        let (mut arrivals, mut cards) = (Vec::new(), Vec::new());
+        let (mut taken, says) = (Taken::default(), context.says(&self.key.tool));
         if let Ok((segment, offset)) = &appended {
-            take(
-                &mut journal,
-                &written,
-                *segment,
-                *offset,
-                Some(std::mem::take(&mut self.tips)),
-                &mut arrivals,
-                &mut cards,
-            );
+            take(&mut journal, &written, (*segment, *offset), says, Some(std::mem::take(&mut self.tips)), &mut taken);
             self.done.announce.push((self.lane, journal.in_lane(*segment)));
         }
         record.journals.insert(journal_key, journal);
         appended?;
         self.size = 0;
-        absorb(context, record, &context.short, cards, arrivals)?;
+        absorb(context, record, &context.short, says, taken)?;
         Ok(())
     }
 
@@ -191,7 +183,8 @@ impl<'a> Recorder<'a> {
         let state = state_of(record, doc);
         let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
         let replaces = known.filter(|known| {
-            seen.rewritten || (base.is_none() && !seen.tips.iter().any(|(tip, _)| tip == known) && seen.tip() != *known)
+            seen.rewritten
+                || (base.is_none() && !seen.tips.iter().any(|line| line.tip == *known) && seen.tip() != *known)
         });
         self.lines(record, doc, content, &seen, matched, node, replaces)?;
         let mut file = content.open().map_err(read)?;
@@ -207,7 +200,7 @@ impl<'a> Recorder<'a> {
             compared: seen.compared,
         };
         self.flush(record)?;
-        settle(self.context, record, doc, local)
+        settle(self.context, &self.key.tool, record, doc, local)
     }
 
     /// How many of the seen lines the journals have already, and the chain id where those end.
@@ -218,7 +211,7 @@ impl<'a> Recorder<'a> {
         seen: &LogSeen,
     ) -> Result<(usize, ChainId), RecordError> {
         let mut state = record.docs.remove(&doc.name).unwrap_or_else(|| DocState::new(doc.kind, doc.at.clone()));
-        let shelf = Shelf::new(&self.context.vault, &record.journals, &doc.name);
+        let shelf = self.context.shelf(&self.key.tool, &record.journals, &doc.name);
         let located =
             state.trie.settle_node(seen.start, &shelf).and_then(|_| state.trie.walk(seen.start, &seen.tips, &shelf));
         record.docs.insert(doc.name.clone(), state);
@@ -245,18 +238,17 @@ impl<'a> Recorder<'a> {
             replaces,
             bytes,
         };
-        let offset = |at: usize| if at == 0 { 0 } else { seen.tips[at - 1].1 };
+        let offset = |at: usize| if at == 0 { 0 } else { seen.tips[at - 1].end };
         let mut file = content.open().map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
         while at < seen.tips.len() {
             let from = offset(at);
             let room = FRAME_BYTES.saturating_sub(self.size) as u64;
-            let fit = seen.tips[at..].iter().take_while(|(_, end)| end - from <= room).count().max(1);
-            let (tip, to) = seen.tips[at + fit - 1];
+            let fit = seen.tips[at..].iter().take_while(|line| line.end - from <= room).count().max(1);
+            let Line { tip, end: to, .. } = seen.tips[at + fit - 1];
             let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
-            let tips: Vec<(ChainId, u64)> =
-                seen.tips[at..at + fit].iter().map(|(tip, end)| (*tip, end - from)).collect();
-            if !chains_to(after, &bytes, tip) {
+            let tips = chain(after, &bytes, self.context.says(&self.key.tool));
+            if tips.len() != fit || tips.last().map(|line| line.tip) != Some(tip) {
                 return Err(RecordError::Moving(doc.path.clone()));
             }
             self.push(record, entry(after, tip, replaces.take(), bytes), tips)?;
@@ -289,7 +281,7 @@ impl<'a> Recorder<'a> {
             compared: true,
         };
         if let Some(base) = base.filter(|base| base.tail == tail) {
-            return settle(self.context, record, doc, local(base.tip));
+            return settle(self.context, &self.key.tool, record, doc, local(base.tip));
         }
         let (known, before) = self.generation(record, doc, &bytes)?;
         let tip = match known {
@@ -307,13 +299,13 @@ impl<'a> Recorder<'a> {
                     tail,
                     bytes: changed.to_vec(),
                 };
-                let tips = vec![(tip, changed.len() as u64)];
+                let tips = vec![Line { tip, end: changed.len() as u64, says: true }];
                 self.push(record, entry, tips)?;
                 tip
             }
         };
         self.flush(record)?;
-        settle(self.context, record, doc, local(tip))
+        settle(self.context, &self.key.tool, record, doc, local(tip))
     }
 
     /// The generation that has just this content, if the journals know it where it may be meant; else the one it
@@ -326,7 +318,7 @@ impl<'a> Recorder<'a> {
         bytes: &[u8],
     ) -> Result<(Option<ChainId>, (ChainId, Vec<u8>)), RecordError> {
         let state = state_of(record, doc).clone();
-        let shelf = Shelf::new(&self.context.vault, &record.journals, &doc.name);
+        let shelf = self.context.shelf(&self.key.tool, &record.journals, &doc.name);
         let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {
             Ok(state.trie.path(tip).map_or_else(|| Ok(Vec::new()), |path| shelf.snapshot(&path))?)
         };
@@ -348,17 +340,17 @@ fn state_of<'r>(record: &'r mut SessionRecord, doc: &FoundDoc) -> &'r mut DocSta
     record.docs.entry(doc.name.clone()).or_insert_with(|| DocState::new(doc.kind, doc.at.clone()))
 }
 
-fn settle(context: &Context, record: &mut SessionRecord, doc: &FoundDoc, local: LocalDoc) -> Result<(), RecordError> {
+fn settle(
+    context: &Context,
+    tool: &ToolId,
+    record: &mut SessionRecord,
+    doc: &FoundDoc,
+    local: LocalDoc,
+) -> Result<(), RecordError> {
     let Some(mut state) = record.docs.remove(&doc.name) else { return Ok(()) };
-    let settled = state.trie.settle_node(local.tip, &Shelf::new(&context.vault, &record.journals, &doc.name));
+    let settled = state.trie.settle_node(local.tip, &context.shelf(tool, &record.journals, &doc.name));
     state.local = Some(local);
     record.docs.insert(doc.name.clone(), state);
     settled?;
     Ok(())
-}
-
-fn chains_to(after: ChainId, bytes: &[u8], tip: ChainId) -> bool {
-    let mut chain = crate::session::Chain::from(after);
-    chain.feed(bytes);
-    chain.tip == tip && chain.partial().is_empty()
 }

@@ -3,4 +3,4 @@
 
 pub mod plan;
 
-pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
+pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};

@@ -106,7 +106,7 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
         return split;
     }
     let targets: Vec<(&DocView<'_>, ChainId)> =
-        view.docs.iter().filter_map(|doc| Some((doc, *doc.trie.live_tips().first()?))).collect();
+        view.docs.iter().filter_map(|doc| Some((doc, *branches(doc.trie).first()?))).collect();
     let revived = targets.iter().any(|(doc, to)| doc.main && doc.local.is_none() && doc.base != Some(*to));
     let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to, revived)).collect();
     if steps.is_empty() {
@@ -121,7 +121,7 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
 }
 
 fn split(doc: &DocView<'_>) -> Option<Verdict> {
-    let tips = doc.trie.live_tips();
+    let tips = branches(doc.trie);
     if tips.len() < 2 {
         return None;
     }
@@ -130,6 +130,21 @@ fn split(doc: &DocView<'_>) -> Option<Verdict> {
         DocKind::Snapshot => "Two devices changed the same file of this session.",
     };
     Some(Verdict::Split { doc: doc.name.clone(), tips, reason: reason.into() })
+}
+
+/// The live tips that differ in what was said. A tail without any conversation, left by merely opening the session,
+/// is no branch beside one that goes on (it stays in the journals); among several such tails the one with the
+/// greatest chain id counts, on every device.
+pub fn branches(trie: &Trie) -> Vec<ChainId> {
+    let tips = trie.live_tips();
+    let outdone = |tip: ChainId| {
+        tips.iter().any(|other| {
+            let meet = trie.meet(tip, *other);
+            let (own, theirs) = (trie.said_between(meet, tip), trie.said_between(meet, *other));
+            tip != *other && own == 0 && (theirs > 0 || tip < *other)
+        })
+    };
+    tips.iter().copied().filter(|tip| !outdone(*tip)).collect()
 }
 
 /// What brings the doc to `to`; `None` when nothing is needed or the doc was deleted here and nobody went on.
@@ -208,10 +223,14 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     Verdict::Checkout(steps)
 }
 
-/// A log's known lines would be taken away or changed by another device. (A snapshot's next generation is no rewrite.)
+/// Words of a log's conversation would be taken away or changed by another device. (A snapshot's next generation is no
+/// rewrite, and neither is the loss of what a tool noted by being opened.)
 fn rewrites(doc: &DocView<'_>, step: &Step) -> bool {
     match step {
-        Step::Replace { from, to, .. } => doc.kind == DocKind::Log || !doc.trie.is_ancestor(*from, *to),
+        Step::Replace { from, to, .. } => match doc.kind {
+            DocKind::Log => doc.trie.said_between(doc.trie.meet(*from, *to), *from) > 0,
+            DocKind::Snapshot => !doc.trie.is_ancestor(*from, *to),
+        },
         Step::Create { .. } | Step::Append { .. } => false,
     }
 }

@@ -14,7 +14,7 @@ pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
 pub use problem::Problem;
 pub use project::Project;
 pub use time::{Hlc, Millis};
-pub use trie::{Edge, Replaced, Source, Spot, Tips, Trie};
+pub use trie::{Edge, Line, Replaced, Source, Spot, Tips, Trie};
 
 use serde::{Deserialize, Serialize};
 

@@ -38,16 +38,28 @@ pub struct Edge {
     pub tip: ChainId,
     pub lines: u64,
     pub bytes: u64,
+    /// How many of its lines are part of the conversation; the rest is what a tool notes by merely being opened.
+    pub said: u64,
     pub source: Source,
     /// When its last line was recorded.
     pub at: Hlc,
 }
 
-/// The chain ids of an edge's lines, read from the journal when they are needed.
+/// What the trie must know of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub tip: ChainId,
+    /// Bytes of the run up to the end of this line.
+    pub end: u64,
+    /// It is part of the conversation.
+    pub says: bool,
+}
+
+/// The lines of an edge, read from the journal when they are needed.
 pub trait Tips {
     type Error;
-    /// One id and the running byte count for each line of the edge, the last being `edge.tip`.
-    fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, Self::Error>;
+    /// Each line of the edge, the last one ending in `edge.tip`.
+    fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error>;
 }
 
 /// A doc's trie with what its authors said of it.
@@ -64,7 +76,7 @@ pub struct Trie {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Orphan {
     edge: Edge,
-    tips: Vec<(ChainId, u64)>,
+    tips: Vec<Line>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +117,7 @@ impl Trie {
     pub fn insert<T: Tips>(
         &mut self,
         edge: Edge,
-        tips: &[(ChainId, u64)],
+        tips: &[Line],
         keep: Option<ChainId>,
         read: &T,
     ) -> Result<(), T::Error> {
@@ -139,7 +151,7 @@ impl Trie {
     }
 
     /// Says whether the run could be attached.
-    fn place<T: Tips>(&mut self, edge: Edge, tips: &[(ChainId, u64)], read: &T) -> Result<bool, T::Error> {
+    fn place<T: Tips>(&mut self, edge: Edge, tips: &[Line], read: &T) -> Result<bool, T::Error> {
         if !self.make_node(edge.after, read)? {
             return Ok(false);
         }
@@ -149,23 +161,19 @@ impl Trie {
             return Ok(true);
         }
         self.make_node(node, read)?;
-        let skipped_bytes = if matched == 0 { 0 } else { tips[matched - 1].1 };
+        let skipped_bytes = if matched == 0 { 0 } else { tips[matched - 1].end };
         let mut rest = edge;
         rest.after = node;
         rest.lines = (tips.len() - matched) as u64;
         rest.bytes -= skipped_bytes;
+        rest.said = said(&tips[matched..]);
         rest.source.skip += matched as u64;
         self.edges.push(rest);
         Ok(true)
     }
 
     /// Follows `tips` from node `from`; says how many lines are there already and the id where that ends.
-    pub fn walk<T: Tips>(
-        &self,
-        from: ChainId,
-        tips: &[(ChainId, u64)],
-        read: &T,
-    ) -> Result<(usize, ChainId), T::Error> {
+    pub fn walk<T: Tips>(&self, from: ChainId, tips: &[Line], read: &T) -> Result<(usize, ChainId), T::Error> {
         let (mut matched, mut node) = (0usize, from);
         'edges: loop {
             for edge in self.edges.iter().filter(|edge| edge.after == node) {
@@ -173,7 +181,7 @@ impl Trie {
                 let whole = matched
                     .checked_add(there)
                     .and_then(|end| tips.get(end - 1))
-                    .is_some_and(|(tip, _)| *tip == edge.tip);
+                    .is_some_and(|line| line.tip == edge.tip);
                 if whole {
                     matched += there;
                     node = edge.tip;
@@ -186,10 +194,14 @@ impl Trie {
             return Ok((matched, node));
         }
         for edge in self.edges.iter().filter(|edge| edge.after == node) {
-            let common =
-                read.tips(edge)?.iter().zip(&tips[matched..]).take_while(|(ours, theirs)| ours.0 == theirs.0).count();
+            let common = read
+                .tips(edge)?
+                .iter()
+                .zip(&tips[matched..])
+                .take_while(|(ours, theirs)| ours.tip == theirs.tip)
+                .count();
             if common > 0 {
-                return Ok((matched + common, tips[matched + common - 1].0));
+                return Ok((matched + common, tips[matched + common - 1].tip));
             }
         }
         Ok((matched, node))
@@ -205,17 +217,19 @@ impl Trie {
                 continue;
             }
             let tips = read.tips(&self.edges[at])?;
-            if let Some(position) = tips.iter().position(|(tip, _)| *tip == id) {
-                let (lines, bytes) = (position as u64 + 1, tips[position].1);
+            if let Some(position) = tips.iter().position(|line| line.tip == id) {
+                let (lines, bytes, above) = (position as u64 + 1, tips[position].end, said(&tips[..=position]));
                 let mut lower = self.edges[at].clone();
                 lower.after = id;
                 lower.lines -= lines;
                 lower.bytes -= bytes;
+                lower.said -= above;
                 lower.source.skip += lines;
                 let upper = &mut self.edges[at];
                 upper.tip = id;
                 upper.lines = lines;
                 upper.bytes = bytes;
+                upper.said = above;
                 self.edges.push(lower);
                 return Ok(true);
             }
@@ -247,6 +261,7 @@ impl Trie {
             upper.tip = lower.tip;
             upper.lines += lower.lines;
             upper.bytes += lower.bytes;
+            upper.said += lower.said;
             upper.source.end = lower.source.end;
             upper.at = upper.at.max(lower.at);
             self.edges.swap_remove(lower_at);
@@ -329,12 +344,28 @@ impl Trie {
         self.make_node(id, read)
     }
 
+    /// The lowest node that lies above both, or is one of them.
+    pub fn meet(&self, one: ChainId, other: ChainId) -> ChainId {
+        let nodes = |tip| self.path(tip).unwrap_or_default().into_iter().map(|edge| edge.tip).collect::<Vec<_>>();
+        let common = nodes(one).into_iter().zip(nodes(other)).take_while(|(one, other)| one == other).last();
+        common.map_or(self.start, |(node, _)| node)
+    }
+
+    /// Lines of the conversation between node `from` and node `tip` below it.
+    pub fn said_between(&self, from: ChainId, tip: ChainId) -> u64 {
+        self.path_between(from, tip).unwrap_or_default().into_iter().map(|edge| edge.said).sum()
+    }
+
     /// Lines and bytes from the start to node `tip`.
     pub fn size(&self, tip: ChainId) -> (u64, u64) {
         self.path(tip).map_or((0, 0), |path| {
             path.iter().fold((0, 0), |(lines, bytes), edge| (lines + edge.lines, bytes + edge.bytes))
         })
     }
+}
+
+fn said(lines: &[Line]) -> u64 {
+    lines.iter().filter(|line| line.says).count() as u64
 }
 
 #[cfg(test)]
@@ -351,7 +382,7 @@ pub(crate) mod tests {
 
     impl Tips for Journals {
         type Error = Infallible;
-        fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, Infallible> {
+        fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Infallible> {
             let mut lines: Vec<Vec<u8>> = Vec::new();
             for entry in edge.source.first..edge.source.end {
                 lines.extend(
@@ -365,11 +396,16 @@ pub(crate) mod tests {
             let mut tips = Vec::new();
             for line in lines.iter().skip(edge.source.skip as usize).take(edge.lines as usize) {
                 chain.feed(line);
-                tips.push((chain.tip, chain.bytes));
+                tips.push(Line { tip: chain.tip, end: chain.bytes, says: says(line) });
             }
             assert_eq!(chain.tip, edge.tip, "an edge's source says something else than the edge");
             Ok(tips)
         }
+    }
+
+    /// Lines with an odd number are only noted.
+    fn says(line: &[u8]) -> bool {
+        line.len() > 2 && line[line.len() - 3].is_multiple_of(2)
     }
 
     #[derive(Clone, Debug)]
@@ -383,12 +419,16 @@ pub(crate) mod tests {
     fn insert(trie: &mut Trie, journals: &Journals, write: &Write) {
         let mut chain = Chain::from(write.after);
         let mut tips = Vec::new();
-        chain.feed_each(&write.text, |chain| tips.push((chain.tip, chain.bytes)));
+        for line in write.text.split_inclusive(|byte| *byte == b'\n') {
+            chain.feed(line);
+            tips.push(Line { tip: chain.tip, end: chain.bytes, says: says(line) });
+        }
         let edge = Edge {
             after: write.after,
             tip: chain.tip,
             lines: chain.lines,
             bytes: chain.bytes,
+            said: said(&tips),
             source: Source {
                 device: write.device.clone(),
                 lane: Lane::Live,
@@ -450,7 +490,7 @@ pub(crate) mod tests {
     }
 
     fn lines_of(trie: &Trie, journals: &Journals) -> BTreeSet<ChainId> {
-        trie.edges().iter().flat_map(|edge| journals.tips(edge).into_iter().flatten().map(|(tip, _)| tip)).collect()
+        trie.edges().iter().flat_map(|edge| journals.tips(edge).into_iter().flatten().map(|line| line.tip)).collect()
     }
 
     proptest! {
@@ -487,6 +527,9 @@ pub(crate) mod tests {
             let mut trie = Trie::new(ChainId::log_start());
             writes.iter().for_each(|write| insert(&mut trie, &journals, write));
             let total: u64 = trie.edges().iter().map(|edge| edge.lines).sum();
+            for edge in trie.edges() {
+                prop_assert_eq!(edge.said, said(&journals.tips(edge).unwrap_or_default()));
+            }
             prop_assert_eq!(total as usize, lines_of(&trie, &journals).len());
         }
     }

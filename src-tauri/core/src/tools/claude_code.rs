@@ -114,6 +114,7 @@ impl Tool for ClaudeCode {
             name: NAME.into(),
             level: Level::Merge,
             reason: String::new(),
+            says,
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }
@@ -693,6 +694,47 @@ fn planned<'a>(
 fn safe_from_sweep(updated: Millis, now: Millis) -> Millis {
     const TWENTY_DAYS: i64 = 20 * 24 * 60 * 60 * 1000;
     if updated.0 < now.0 - TWENTY_DAYS { now } else { updated }
+}
+
+/// Records without an id of their own that describe the state of the window: opening or closing a session writes
+/// them, and the last one wins (seen with 1.0.128 to 2.1.330, 2026-11-23).
+const NOTED: &[&str] = &[
+    "agent-color",
+    "agent-name",
+    "agent-setting",
+    "ai-title",
+    "api-request",
+    "api-request-blob",
+    "api-request-shape",
+    "atis-latch",
+    "cost-state",
+    "custom-title",
+    "file-history-snapshot",
+    "last-prompt",
+    "mode",
+    "permission-mode",
+    "pr-link",
+    "queue-operation",
+    "tag",
+    "worktree-state",
+];
+
+/// Whether a line is part of the conversation; one that cannot be read may be.
+fn says(line: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Record<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Option<std::borrow::Cow<'a, str>>,
+        uuid: Option<serde::de::IgnoredAny>,
+    }
+    // Nearly all lines: records of the chain begin so, and parsing them all would cost more than reading them.
+    if line.starts_with(b"{\"parentUuid\"") {
+        return true;
+    }
+    match serde_json::from_slice::<Record<'_>>(line) {
+        Ok(Record { kind: Some(kind), uuid: None }) => !NOTED.contains(&kind.as_ref()),
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ impl Tool for Codex {
             reason: "After a split was settled by rewriting a thread, Codex's window may show its old turns; the model sees \
                      the new ones."
                 .into(),
+            says,
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
         }
     }
@@ -559,6 +560,31 @@ impl Write for Start {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Whether a line is part of the conversation; one that cannot be read may be. Settings, limits and the surroundings
+/// are written by opening a thread (kinds seen with 0.169.0, 2026-11-23).
+fn says(line: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Payload<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Option<std::borrow::Cow<'a, str>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Record<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        payload: Payload<'a>,
+    }
+    match serde_json::from_slice::<Record<'_>>(line) {
+        Ok(record) => !matches!(
+            (record.kind.as_ref(), record.payload.kind.as_deref()),
+            ("session_meta" | "turn_context" | "world_state" | "token_usage_record", _)
+                | ("event_msg", Some("thread_settings_applied" | "token_count"))
+        ),
+        Err(_) => true,
     }
 }
 

@@ -255,6 +255,8 @@ impl Tool for CustomTool {
             reason: format!(
                 "{without}Whether it has a session open is not known: close it before you go on elsewhere."
             ),
+            // Nothing is known of its lines, so each may be a word of the conversation.
+            says: |_| true,
             versions: "described in config.toml".into(),
         }
     }

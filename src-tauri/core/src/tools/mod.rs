@@ -52,6 +52,10 @@ pub struct About {
     pub reason: String,
     /// Versions the shapes were seen with, in words.
     pub versions: String,
+    /// Whether a line of a log is part of the conversation. Lines that are not are what the tool notes by merely
+    /// being opened or closed; when in doubt a line is.
+    #[serde(skip)]
+    pub says: fn(&[u8]) -> bool,
 }
 
 /// A directory to watch. `deep` watches everything below it.

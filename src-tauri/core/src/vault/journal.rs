@@ -3,7 +3,7 @@
 
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
 use super::{Vault, segment_name};
-use crate::session::{Chain, ChainId, DeviceId, DocName, Edge, Hlc, Lane, SessionId, Spot, Tips, ToolId};
+use crate::session::{Chain, DeviceId, DocName, Edge, Hlc, Lane, Line, SessionId, Spot, Tips, ToolId};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -358,6 +358,8 @@ pub struct Shelf<'a> {
     vault: &'a Vault,
     journals: &'a BTreeMap<String, Journal>,
     doc: &'a DocName,
+    /// Which lines are part of the conversation.
+    says: fn(&[u8]) -> bool,
     last: RefCell<Option<(String, Vec<u8>)>>,
 }
 
@@ -367,8 +369,13 @@ pub fn journal_key(device: &str, lane: Lane) -> String {
 }
 
 impl<'a> Shelf<'a> {
-    pub fn new(vault: &'a Vault, journals: &'a BTreeMap<String, Journal>, doc: &'a DocName) -> Self {
-        Self { vault, journals, doc, last: RefCell::new(None) }
+    pub fn new(
+        vault: &'a Vault,
+        journals: &'a BTreeMap<String, Journal>,
+        doc: &'a DocName,
+        says: fn(&[u8]) -> bool,
+    ) -> Self {
+        Self { vault, journals, doc, says, last: RefCell::new(None) }
     }
 
     /// Calls `each` with every entry of the edge, in order.
@@ -507,7 +514,7 @@ pub fn middle<'n>(before: &[u8], next: &'n [u8]) -> (u64, u64, &'n [u8]) {
 impl Tips for Shelf<'_> {
     type Error = JournalError;
 
-    fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, JournalError> {
+    fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
         let (mut skip, mut tips) = (edge.source.skip, Vec::new());
         let mut chain = Chain::from(edge.after);
         let (mut tip, mut total) = (edge.after, 0u64);
@@ -519,7 +526,7 @@ impl Tips for Shelf<'_> {
                             skip -= 1;
                         } else if (tips.len() as u64) < edge.lines {
                             chain.feed(line);
-                            tips.push((chain.tip, chain.bytes));
+                            tips.push(Line { tip: chain.tip, end: chain.bytes, says: (self.says)(line) });
                         }
                     }
                 }
@@ -529,7 +536,7 @@ impl Tips for Shelf<'_> {
                     } else if (tips.len() as u64) < edge.lines {
                         tip = next;
                         total += bytes.len() as u64;
-                        tips.push((tip, total));
+                        tips.push(Line { tip, end: total, says: true });
                     }
                 }
                 Entry::About(_) | Entry::Unknown(_) => {}
