@@ -111,6 +111,7 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("show", &["show", "4f2a91c0"]),
         ("resume-print", &["resume", "4f2a91c0", "--print"]),
         ("splits", &["splits"]),
+        ("diff", &["diff", "4f2a"]),
         ("plan", &["plan"]),
         ("history", &["history"]),
         ("journal", &["journal", "4f2a91c0"]),
@@ -437,7 +438,7 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 15] = [
+    let answers: [(&str, Value); 16] = [
         ("roam status", value(status())),
         ("roam doctor", value(Doctor { tools: Vec::new(), not_carried: Vec::new(), ..doctor() })),
         ("roam device", value(device())),
@@ -449,6 +450,7 @@ fn the_document_names_every_field_of_every_answer() {
         ("roam show", value(shown())),
         ("roam resume", value(resume())),
         ("roam splits", value(splits())),
+        ("roam diff", value(diff())),
         ("roam plan", value(plan())),
         ("roam history", value(history())),
         ("roam export", value(Exported { files: vec!["x".into()], text: Some("x".into()) })),

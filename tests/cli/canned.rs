@@ -37,6 +37,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Show { .. } => value(shown()),
         Request::Resume { .. } => value(resume()),
         Request::Splits => value(splits()),
+        Request::Diff { .. } => value(diff()),
         Request::Plan => value(plan()),
         Request::History { .. } => value(history()),
         Request::Export { dir: Some(dir), .. } => {
@@ -334,6 +335,72 @@ pub fn resume() -> Resume {
         env: [("CLAUDE_CONFIG_DIR".to_owned(), "/home/mia/.claude".to_owned())].into(),
         unset: vec!["CLAUDECODE".into()],
         notes: vec!["It is live on laptop, 12 s ago.".into()],
+    }
+}
+
+pub fn diff() -> Diff {
+    let side = |device: &str, records: u64, messages: u64| DiffSide {
+        device: device.into(),
+        branch: "ab".repeat(32),
+        records,
+        bytes: 4_200,
+        messages,
+        first: Some(ago(3_000)),
+        last: Some(ago(630)),
+    };
+    let message = |role: &str, text: &str| {
+        Some(Msg {
+            key: text.into(),
+            line: 1,
+            off: 0,
+            len: 400,
+            role: role.into(),
+            at: Some(ago(630)),
+            preview: text.into(),
+            parts: vec![("text".into(), text.len() as u64)],
+        })
+    };
+    let row = |i, kind, left, right, alike| DiffRow { i, kind, left, right, alike };
+    Diff {
+        session: FIRST.into(),
+        tool: "claude-code".into(),
+        title: "Fix login race".into(),
+        doc: "transcript.jsonl".into(),
+        class: "B".into(),
+        reason: "Two devices went on from the same point, each with records of its own.".into(),
+        left: side("desk", 9, 3),
+        right: side("laptop", 4, 2),
+        prefix: DiffPrefix { records: 1_012, messages: 412 },
+        stats: DiffStats { same: 0, changed: 1, left: 2, right: 1 },
+        total: 4,
+        rows: vec![
+            row(
+                0,
+                Kind::Changed,
+                message("user", "try the mutex first"),
+                message("user", "try the mutex first, then the queue"),
+                0.6,
+            ),
+            row(
+                1,
+                Kind::Left,
+                message(
+                    "assistant",
+                    "I changed `session.rs` so that the lock is taken before the file is opened, and the test that failed passes now.",
+                ),
+                None,
+                0.0,
+            ),
+            row(
+                2,
+                Kind::Right,
+                None,
+                message("assistant", "Ich würde lieber mit der Warteschlange anfangen … 日本語 too"),
+                0.0,
+            ),
+            row(3, Kind::Left, message("user", "run the tests"), None, 0.0),
+        ],
+        choices: Vec::new(),
     }
 }
 

@@ -83,6 +83,16 @@ pub enum Command {
     },
     /// List the sessions that went two ways
     Splits,
+    /// Show the two ways a session went side by side
+    Diff {
+        session: String,
+        /// The first row to show
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// How many rows
+        #[arg(long, default_value_t = 200)]
+        rows: u64,
+    },
     /// Say what would be written, before it is
     Plan,
     /// Say what happened, to all sessions or to one

@@ -88,6 +88,9 @@ fn dispatch(args: Args) -> Outcome {
         }
         Command::Resume { session, print } => resume::resume(&mut engine, session, print || args.json),
         Command::Splits => engine.ask(&Request::Splits)?.show(|rows: Vec<_>| render::session::splits(&rows, &view)),
+        Command::Diff { session, from, rows } => {
+            engine.ask(&Request::Diff { session, from, rows })?.show(|diff| render::diff::diff(&diff, &view))
+        }
         Command::Plan => engine.ask(&Request::Plan)?.show(|rows: Vec<_>| render::tables::plan(&rows, &view)),
         Command::History { session } => {
             engine.ask(&Request::History { session })?.show(|rows: Vec<_>| render::tables::history(&rows, &view))

@@ -1,6 +1,7 @@
 //! Answers in words. Pure: values, a width and a time in, text out.
 
 pub mod devices;
+pub mod diff;
 pub mod session;
 pub mod status;
 pub mod table;

@@ -1,6 +1,7 @@
 //! The answers of every command: plain types of their own, so that the engine can change and scripts need not.
 //! Field names are a promise (docs/cli.md); fields are added, never taken away.
 
+pub use crate::merge::diff::{Kind, Msg, Span};
 use crate::session::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,6 +76,19 @@ pub enum Request {
         session: String,
     },
     Splits,
+    /// The two branches of a split side by side: rows `from` to `from + rows`.
+    Diff {
+        session: String,
+        #[serde(default)]
+        from: u64,
+        #[serde(default = "a_page")]
+        rows: u64,
+    },
+    /// Which words differ in a row of it.
+    DiffWords {
+        session: String,
+        row: u64,
+    },
     Plan,
     History {
         session: Option<String>,
@@ -370,6 +384,77 @@ pub struct Choice {
     pub id: String,
     pub enabled: bool,
     pub consequence: String,
+}
+
+fn a_page() -> u64 {
+    200
+}
+
+/// The two branches of a split, aligned. `rows` is one page of `total`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Diff {
+    pub session: String,
+    pub tool: String,
+    pub title: String,
+    /// The doc that went two ways.
+    pub doc: String,
+    /// The tier: `A`, `B`, `C`.
+    pub class: String,
+    pub reason: String,
+    pub left: DiffSide,
+    pub right: DiffSide,
+    pub prefix: DiffPrefix,
+    pub stats: DiffStats,
+    pub total: u64,
+    pub rows: Vec<DiffRow>,
+    pub choices: Vec<Choice>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffSide {
+    pub device: String,
+    /// The chain id of its tip.
+    pub branch: String,
+    /// After the common part.
+    pub records: u64,
+    pub bytes: u64,
+    pub messages: u64,
+    pub first: Option<String>,
+    pub last: Option<String>,
+}
+
+/// What both sides have in common before they part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffPrefix {
+    pub records: u64,
+    pub messages: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffStats {
+    pub same: u64,
+    pub changed: u64,
+    pub left: u64,
+    pub right: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffRow {
+    pub i: u64,
+    /// `same`, `changed`, `left`, `right`.
+    pub kind: Kind,
+    pub left: Option<Msg>,
+    pub right: Option<Msg>,
+    /// How much the two have in common, 0 to 1.
+    pub alike: f32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffWords {
+    pub left: String,
+    pub right: String,
+    /// Empty where the texts are too long to compare.
+    pub spans: Vec<Span>,
 }
 
 /// One thing the engine would do, or waits to do.

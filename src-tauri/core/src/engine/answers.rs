@@ -6,7 +6,7 @@ use super::look::{Job, look};
 use super::network::PRESENCE_STALE;
 use super::queue::Want;
 use super::record::SessionRecord;
-use super::{doctor, export};
+use super::{compare, doctor, export};
 use crate::api::types::*;
 use crate::merge::{Step, Verdict, branches};
 use crate::session::{Millis, Problem, ProjectKey, SessionKey, ToolId};
@@ -66,6 +66,8 @@ impl Engine {
             Request::Show { session } => return self.show(&session).map(Later::Aside),
             Request::Resume { session } => self.resume(&session),
             Request::Splits => value(self.splits()?),
+            Request::Diff { session, from, rows } => return self.diff(&session, from, rows).map(Later::Aside),
+            Request::DiffWords { session, row } => return self.diff_words(&session, row).map(Later::Aside),
             Request::Plan => return self.plan().map(Later::Aside),
             Request::History { session } => self.history(session.as_deref()),
             Request::Export { session, format, dir } => return self.export(&session, format, dir).map(Later::Aside),
@@ -450,12 +452,7 @@ impl Engine {
     }
 
     fn split_row(&self, key: &SessionKey, row: &Row, record: &SessionRecord) -> SplitRow {
-        let main = record.main().cloned();
-        let doc = record
-            .docs
-            .iter()
-            .filter(|(_, state)| branches(&state.trie).len() > 1)
-            .max_by_key(|(name, _)| Some(*name) == main.as_ref());
+        let doc = compare::split_doc(record);
         let branches = doc.map(|(_, state)| {
             let tips = branches(&state.trie);
             let paths: Vec<_> = tips.iter().filter_map(|tip| state.trie.path(*tip)).collect();
@@ -493,6 +490,18 @@ impl Engine {
                 consequence: "Both branches are safe in the vault; each device goes on with its own. Deciding comes with the next version.".into(),
             }],
         }
+    }
+
+    fn diff(&self, text: &str, from: u64, rows: u64) -> Result<Work, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        let (context, split) = (self.context.clone(), self.split_row(&key, &row, &record));
+        Ok(Box::new(move || value(compare::diff(&context, &key, &record, split, from, rows)?)))
+    }
+
+    fn diff_words(&self, text: &str, row: u64) -> Result<Work, ApiError> {
+        let (key, _, record) = self.find(text)?;
+        let context = self.context.clone();
+        Ok(Box::new(move || value(compare::diff_words(&context, &key, &record, row)?)))
     }
 
     /// What would be written, session by session: looks without writing.

@@ -1,5 +1,6 @@
 //! What looking at a session needs besides the session: shared by the loop and its workers, changed by the loop only.
 
+use super::compare::Compared;
 use crate::projects::{Identifier, Places};
 use crate::session::{DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::{Machine, Tool};
@@ -34,6 +35,7 @@ pub struct Context {
     hlc: Mutex<Hlc>,
     identifier: Mutex<Identifier>,
     shared: RwLock<Shared>,
+    compared: Mutex<Option<Arc<Compared>>>,
 }
 
 /// What the user's decisions and the other devices' cards say at the moment.
@@ -80,6 +82,7 @@ impl Context {
             hlc: Mutex::default(),
             identifier: Mutex::default(),
             shared: RwLock::new(shared),
+            compared: Mutex::default(),
         }
     }
 
@@ -93,6 +96,11 @@ impl Context {
 
     pub fn identifier(&self) -> MutexGuard<'_, Identifier> {
         unpoisoned(self.identifier.lock())
+    }
+
+    /// The comparison that was shown last.
+    pub fn compared(&self) -> MutexGuard<'_, Option<Arc<Compared>>> {
+        unpoisoned(self.compared.lock())
     }
 
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.

@@ -2,9 +2,9 @@
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
-use super::transcript::messages;
 use crate::api::types::{ApiError, ExportFormat, Exported, Message, SessionRow, Shown, ShownDoc};
 use crate::merge::branches;
+use crate::merge::transcript::messages;
 use crate::session::{DocKind, DocName};
 use crate::vault::journal::Shelf;
 use std::collections::BTreeMap;
@@ -85,12 +85,12 @@ fn read_messages(
     let Some((name, state)) = record.main().and_then(|main| record.docs.get_key_value(main)) else {
         return Ok(Vec::new());
     };
-    let mut found = messages(&bytes_of(context, record, name, state)?);
     // Where one device is the only author, it is the author of every message.
-    if let (1, Some(only)) = (names.len(), names.values().next()) {
-        found.iter_mut().for_each(|message| message.device = Some(only.clone()));
-    }
-    Ok(found)
+    let only = if names.len() == 1 { names.values().next().cloned() } else { None };
+    let found = messages(&bytes_of(context, record, name, state)?).into_iter();
+    Ok(found
+        .map(|said| Message { role: said.role.into(), text: said.text, at: said.at, device: only.clone() })
+        .collect())
 }
 
 pub fn export(

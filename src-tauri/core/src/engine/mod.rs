@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod apply;
+pub mod compare;
 pub mod context;
 pub mod devices;
 pub mod doctor;
@@ -17,7 +18,6 @@ pub mod queue;
 pub mod record;
 pub mod recorder;
 pub mod stores;
-pub mod transcript;
 
 pub use context::{Clock, Context, Shared, SystemClock};
 pub use look::{Job, Outcome, look};

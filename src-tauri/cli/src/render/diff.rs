@@ -1,0 +1,91 @@
+//! The two ways a session went, side by side: rows that belong together on one line, what is common folded.
+
+use super::{View, cut, number, one_line, plural};
+use crate::when::ago;
+use session_roam_core::api::{Diff, DiffRow, DiffSide, Kind, Msg};
+use unicode_width::UnicodeWidthStr;
+
+/// Where nobody looks, or the terminal does not say.
+const WIDTH: usize = 120;
+/// Lines of a message that are shown.
+const LINES: usize = 6;
+
+pub fn diff(diff: &Diff, view: &View) -> String {
+    let column = (view.width.unwrap_or(WIDTH).max(40) - 3) / 2;
+    let mut out = format!("“{}” went two ways\n{}\n\n", one_line(&diff.title), one_line(&diff.reason));
+    out.push_str(&pair(&head(&diff.left, view), &head(&diff.right, view), " │ ", column));
+    out.push_str(&format!("{}─┼─{}\n", "─".repeat(column), "─".repeat(column)));
+    out.push_str(&format!("▸ {} in common\n", plural(diff.prefix.messages, "message")));
+    for row in &diff.rows {
+        out.push_str(&lines(row, column));
+    }
+    out.push_str(&foot(diff));
+    out
+}
+
+fn head(side: &DiffSide, view: &View) -> String {
+    let last = side.last.as_deref().map(|at| format!(" · {}", ago(at, view.now))).unwrap_or_default();
+    format!("{}{last} · {}", one_line(&side.device), plural(side.messages, "message"))
+}
+
+/// A row: both sides wrapped in their columns, the sign between them.
+fn lines(row: &DiffRow, column: usize) -> String {
+    let side = |message: &Option<Msg>| message.as_ref().map(|message| text(message, column)).unwrap_or_default();
+    let (left, right) = (side(&row.left), side(&row.right));
+    let sign = match row.kind {
+        Kind::Same => " = ",
+        Kind::Changed => " ~ ",
+        Kind::Left => " < ",
+        Kind::Right => " > ",
+    };
+    let empty = String::new();
+    (0..left.len().max(right.len()))
+        .map(|at| {
+            let sign = if at == 0 { sign } else { " │ " };
+            pair(left.get(at).unwrap_or(&empty), right.get(at).unwrap_or(&empty), sign, column)
+        })
+        .collect()
+}
+
+fn text(message: &Msg, column: usize) -> Vec<String> {
+    let who = match message.role.as_str() {
+        "user" => "You",
+        "assistant" => "Assistant",
+        "tool" => "Tool",
+        _ => "System",
+    };
+    let mut lines = vec![who.to_owned()];
+    let (mut line, words) = (String::from(" "), one_line(&message.preview));
+    for word in words.split_whitespace() {
+        if line.width() + 1 + word.width() > column && !line.trim().is_empty() {
+            lines.push(std::mem::replace(&mut line, " ".into()));
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines.push(line);
+    if LINES < lines.len() {
+        lines.truncate(LINES);
+        lines.push("  …".into());
+    }
+    lines
+}
+
+fn pair(left: &str, right: &str, sign: &str, column: usize) -> String {
+    let left = cut(left, column);
+    let gap = " ".repeat(column.saturating_sub(left.width()));
+    format!("{left}{gap}{sign}{}", cut(right, column)).trim_end().to_owned() + "\n"
+}
+
+fn foot(diff: &Diff) -> String {
+    let stats = &diff.stats;
+    let mut out = format!(
+        "\n{} same, {} changed, {} only left, {} only right\n",
+        stats.same, stats.changed, stats.left, stats.right
+    );
+    let shown = diff.rows.last().map_or(0, |row| row.i + 1);
+    if shown < diff.total {
+        out.push_str(&format!("{} of {} rows; go on with --from {shown}\n", number(shown), number(diff.total)));
+    }
+    out
+}

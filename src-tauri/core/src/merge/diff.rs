@@ -1,0 +1,251 @@
+//! Two branches side by side: messages aligned by what they are, then turn by turn, then word by word. Pure, and
+//! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
+
+use super::transcript::said;
+use serde::{Deserialize, Serialize};
+use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices_deadline};
+use std::time::{Duration, Instant};
+
+/// Pairs of messages within one gap are compared only up to this many.
+const MOST_PAIRS: usize = 250_000;
+/// Messages that share less than this are two, not one that changed.
+const ALIKE: f32 = 0.5;
+const PREVIEW: usize = 200;
+/// Longer texts are not compared word by word.
+const MOST_WORDS: usize = 64 << 10;
+
+/// A message of a branch. Its body stays where it is: `line` says where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Msg {
+    /// Equal keys mean equal messages.
+    pub key: String,
+    /// Which line of the branch after the common part, from 0; `off` and `len` in bytes of that part.
+    pub line: u64,
+    pub off: u64,
+    pub len: u64,
+    pub role: String,
+    pub at: Option<String>,
+    /// The first 200 characters.
+    pub preview: String,
+    /// What it is made of, with sizes in bytes.
+    pub parts: Vec<(String, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Same,
+    Changed,
+    Left,
+    Right,
+}
+
+/// One row of the two columns: indices into the messages of each side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub kind: Kind,
+    pub left: Option<usize>,
+    pub right: Option<usize>,
+    /// How much the two have in common, 0 to 1.
+    pub alike: f32,
+}
+
+/// A stretch of a text that is on this side only, or on both; in UTF-16 units, as a web page counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    pub left: bool,
+    pub from: u64,
+    pub to: u64,
+    pub changed: bool,
+}
+
+/// The messages in the lines after the common part.
+pub fn read(tail: &[u8]) -> Vec<Msg> {
+    let (mut off, mut found) = (0u64, Vec::new());
+    for (line, bytes) in tail.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let len = bytes.len() as u64;
+        if let Some(message) = serde_json::from_slice(bytes).ok().as_ref().and_then(said) {
+            let key = message.id.clone().unwrap_or_else(|| hash(message.role, &message.text));
+            found.push(Msg {
+                key,
+                line: line as u64,
+                off,
+                len,
+                role: message.role.into(),
+                at: message.at,
+                preview: message.text.chars().take(PREVIEW).collect(),
+                parts: message.parts,
+            });
+        }
+        off += len;
+    }
+    found
+}
+
+fn hash(role: &str, text: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(role.as_bytes()).update(b"\n").update(text.as_bytes());
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Aligns two branches.
+pub fn align(left: &[Msg], right: &[Msg], time: Duration) -> Vec<Row> {
+    let keys = |side: &[Msg]| side.iter().map(|message| message.key.clone()).collect::<Vec<_>>();
+    let (left_keys, right_keys) = (keys(left), keys(right));
+    let deadline = Instant::now() + time;
+    let mut rows = Vec::with_capacity(left.len().max(right.len()));
+    for op in capture_diff_slices_deadline(Algorithm::Myers, &left_keys, &right_keys, Some(deadline)) {
+        let (ours, theirs) = (op.old_range(), op.new_range());
+        match op.tag() {
+            DiffTag::Equal => rows.extend(ours.zip(theirs).map(|(left, right)| Row {
+                kind: Kind::Same,
+                left: Some(left),
+                right: Some(right),
+                alike: 1.0,
+            })),
+            DiffTag::Delete | DiffTag::Insert | DiffTag::Replace => gap(left, right, ours, theirs, &mut rows),
+        }
+    }
+    rows
+}
+
+type Range = std::ops::Range<usize>;
+
+/// Pairs the messages of a gap that are the same one, changed: the pairing with the most in common, in order.
+fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<Row>) {
+    let (n, m) = (ours.len(), theirs.len());
+    if n == 0 || m == 0 || n.saturating_mul(m) > MOST_PAIRS {
+        rows.extend(ours.map(|at| Row { kind: Kind::Left, left: Some(at), right: None, alike: 0.0 }));
+        rows.extend(theirs.map(|at| Row { kind: Kind::Right, left: None, right: Some(at), alike: 0.0 }));
+        return;
+    }
+    let alike: Vec<f32> = ours
+        .clone()
+        .flat_map(|l| theirs.clone().map(move |r| (l, r)))
+        .map(|(l, r)| similarity(&left[l], &right[r]))
+        .collect();
+    let mut best = vec![0.0f32; (n + 1) * (m + 1)];
+    let at = |l: usize, r: usize| l * (m + 1) + r;
+    for l in (0..n).rev() {
+        for r in (0..m).rev() {
+            let pair = alike[l * m + r];
+            let paired = if pair >= ALIKE { pair + best[at(l + 1, r + 1)] } else { 0.0 };
+            best[at(l, r)] = paired.max(best[at(l + 1, r)]).max(best[at(l, r + 1)]);
+        }
+    }
+    let (mut l, mut r) = (0, 0);
+    while l < n || r < m {
+        let pair = if l < n && r < m { alike[l * m + r] } else { 0.0 };
+        if pair >= ALIKE && best[at(l, r)] <= pair + best[at(l + 1, r + 1)] {
+            rows.push(Row {
+                kind: Kind::Changed,
+                left: Some(ours.start + l),
+                right: Some(theirs.start + r),
+                alike: pair,
+            });
+            (l, r) = (l + 1, r + 1);
+        } else if l < n && (r == m || best[at(l, r)] <= best[at(l + 1, r)]) {
+            rows.push(Row { kind: Kind::Left, left: Some(ours.start + l), right: None, alike: 0.0 });
+            l += 1;
+        } else {
+            rows.push(Row { kind: Kind::Right, left: None, right: Some(theirs.start + r), alike: 0.0 });
+            r += 1;
+        }
+    }
+}
+
+/// The share of words two messages have in common; nothing if another spoke.
+fn similarity(one: &Msg, other: &Msg) -> f32 {
+    if one.role != other.role {
+        return 0.0;
+    }
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    let (ours, theirs) = (words(&one.preview), words(&other.preview));
+    let all = ours.union(&theirs).count();
+    if all == 0 { 0.0 } else { ours.intersection(&theirs).count() as f32 / all as f32 }
+}
+
+/// Which words differ; `None` where the texts are too long for it.
+pub fn words(left: &str, right: &str, time: Duration) -> Option<Vec<Span>> {
+    if left.len().max(right.len()) > MOST_WORDS {
+        return None;
+    }
+    let diff = TextDiff::configure().timeout(time).diff_words(left, right);
+    let (mut spans, mut at) = (Vec::new(), (0u64, 0u64));
+    for change in diff.iter_all_changes() {
+        let len = change.value().encode_utf16().count() as u64;
+        let changed = change.tag() != ChangeTag::Equal;
+        if change.tag() != ChangeTag::Insert {
+            push(&mut spans, Span { left: true, from: at.0, to: at.0 + len, changed });
+            at.0 += len;
+        }
+        if change.tag() != ChangeTag::Delete {
+            push(&mut spans, Span { left: false, from: at.1, to: at.1 + len, changed });
+            at.1 += len;
+        }
+    }
+    Some(spans)
+}
+
+/// Joins a span to the one before it on the same side, if both say the same.
+fn push(spans: &mut Vec<Span>, span: Span) {
+    match spans.iter_mut().rev().find(|before| before.left == span.left) {
+        Some(before) if before.changed == span.changed && before.to == span.from => before.to = span.to,
+        _ => spans.push(span),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(5);
+
+    fn log(lines: &[(&str, &str)]) -> Vec<u8> {
+        let record = |(role, text): &(&str, &str)| serde_json::json!({ "type": role, "message": { "role": role, "content": text } });
+        lines.iter().flat_map(|line| format!("{}\n", record(line)).into_bytes()).collect()
+    }
+
+    fn kinds(left: &[(&str, &str)], right: &[(&str, &str)]) -> Vec<Kind> {
+        align(&read(&log(left)), &read(&log(right)), TIME).iter().map(|row| row.kind).collect()
+    }
+
+    #[test]
+    fn a_changed_turn_stands_beside_its_other_self() {
+        let left = [("user", "try the mutex first"), ("assistant", "I changed session.rs"), ("user", "run the tests")];
+        let right =
+            [("user", "try the mutex first then the queue"), ("assistant", "Let us look at something else entirely")];
+        assert_eq!(kinds(&left, &right), [Kind::Changed, Kind::Left, Kind::Left, Kind::Right]);
+    }
+
+    #[test]
+    fn the_same_message_on_both_sides_is_one_row() {
+        let common = [("user", "go on")];
+        assert_eq!(kinds(&common, &common), [Kind::Same]);
+        assert_eq!(kinds(&[], &common), [Kind::Right]);
+    }
+
+    #[test]
+    fn every_message_is_in_exactly_one_row_and_in_order() {
+        let left: Vec<(String, String)> =
+            (0..40).map(|n| ("user".into(), format!("left {} words {}", n % 7, n))).collect();
+        let right: Vec<(String, String)> =
+            (0..37).map(|n| ("user".into(), format!("left {} words {}", n % 5, n * 2))).collect();
+        let borrow = |side: &[(String, String)]| {
+            log(&side.iter().map(|(role, text)| (role.as_str(), text.as_str())).collect::<Vec<_>>())
+        };
+        let (left, right) = (read(&borrow(&left)), read(&borrow(&right)));
+        let rows = align(&left, &right, TIME);
+        assert_eq!(rows.iter().filter_map(|row| row.left).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
+        assert_eq!(rows.iter().filter_map(|row| row.right).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn words_are_counted_as_a_web_page_counts() {
+        let spans = words("one 🦀 two", "one 🦀 three", TIME).expect("short");
+        let changed: Vec<_> =
+            spans.into_iter().filter(|span| span.changed).map(|span| (span.left, span.from, span.to)).collect();
+        assert_eq!(changed, [(true, 7, 10), (false, 7, 12)]);
+        assert_eq!(words(&"x ".repeat(40_000), "y", TIME), None);
+    }
+}
