@@ -147,3 +147,31 @@ fn a_directory_named_far_inside_a_long_transcript_is_found() {
     device.look("claude-code", CLAUDE);
     assert_eq!(device.record.origin().expect("a card").project.key.as_str(), "git:github.com/acme/api");
 }
+
+fn rollout(device: &Device) -> String {
+    let cwd = serde_json::to_string(&device.checkout().to_string_lossy()).expect("text");
+    let meta = format!(
+        "{{\"type\":\"session_meta\",\"payload\":{{\"id\":\"{CODEX}\",\"timestamp\":\"2026-11-23T11:16:34.000Z\",\"cwd\":{cwd}}}}}\n"
+    );
+    let line = "{\"type\":\"response_item\",\"payload\":{\"type\":\"message\",\"role\":\"user\",\"content\":[]}}\n";
+    meta + &line.repeat(100)
+}
+
+#[test]
+fn a_thread_that_the_tool_compressed_is_the_same_thread() {
+    let mut device = Device::new();
+    let name = format!(".codex/sessions/2026/11/23/rollout-2026-11-23T11-16-34-{CODEX}.jsonl");
+    let (plain, text) = (device.store(&name), rollout(&device));
+    append(&plain, &text);
+    device.look("codex", CODEX);
+    let before = device.record.docs.clone();
+    std::fs::write(device.store(&format!("{name}.zst")), zstd::encode_all(text.as_bytes(), 3).expect("zstd"))
+        .expect("write");
+    std::fs::remove_file(&plain).expect("remove");
+    let outcome = device.look("codex", CODEX);
+    for (doc, state) in &device.record.docs {
+        assert_eq!(state.trie, before[doc].trie);
+    }
+    assert_eq!(outcome.row.state, "here");
+    assert_eq!(device.record.bytes(), text.len() as u64);
+}
