@@ -175,3 +175,27 @@ fn a_thread_that_the_tool_compressed_is_the_same_thread() {
     assert_eq!(outcome.row.state, "here");
     assert_eq!(device.record.bytes(), text.len() as u64);
 }
+
+#[test]
+fn what_was_read_when_the_safety_copy_failed_is_read_again() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    append(&transcript, &said(&device.checkout(), "one"));
+    device.look("claude-code", CLAUDE);
+    append(&transcript, &said(&device.checkout(), "two"));
+    let before = device.record.clone();
+    device.look("claude-code", CLAUDE);
+    let whole = device.record.clone();
+    // The state was lost after the journal was written, and the safety copy cannot be made at first.
+    let (kept, aside) = (device.dir.path().join("roam/kept"), device.dir.path().join("aside"));
+    std::fs::rename(&kept, &aside).expect("rename");
+    std::fs::write(&kept, "a file where a directory should be").expect("write");
+    device.record = before;
+    let outcome = device.look("claude-code", CLAUDE);
+    assert!(outcome.problems.iter().any(|problem| problem.code == "journal_unreadable"), "{:?}", outcome.problems);
+    std::fs::remove_file(&kept).expect("remove");
+    std::fs::rename(&aside, &kept).expect("rename");
+    device.look("claude-code", CLAUDE);
+    assert_eq!(device.record.bytes(), whole.bytes());
+    assert_eq!(device.record.journals.values().map(|journal| journal.frames).sum::<u64>(), 2);
+}
