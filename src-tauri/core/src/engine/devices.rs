@@ -1,12 +1,12 @@
 //! The user's other devices: whom we are paired with, whom they know, and what follows for the folders.
 
 use crate::session::{DeviceId, Lane};
-use crate::syncthing::{Asking, Peer, Wanted, WantedDevice, WantedFolder, folder_id};
+use crate::syncthing::{Asking, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
 use crate::vault::Vault;
 use crate::vault::hello::{Hello, Known};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// `devices.json`: what only the user knows. Everything else about devices comes from their own cards.
@@ -40,7 +40,11 @@ impl Book {
 
     pub fn save(&self, home: &Path) -> io::Result<()> {
         let next = home.join("devices.json.next");
-        std::fs::write(&next, serde_json::to_vec_pretty(self).map_err(io::Error::other)?)?;
+        let mut file = std::fs::File::create(&next)?;
+        file.write_all(&serde_json::to_vec_pretty(self).map_err(io::Error::other)?)?;
+        // Without this a power cut may leave the new name on an empty file: all pairings would be gone.
+        file.sync_all()?;
+        drop(file);
         std::fs::rename(next, home.join("devices.json"))
     }
 
@@ -65,6 +69,9 @@ pub fn starts(id: &DeviceId, text: &str) -> bool {
     start.len() >= 4 && plain(id.as_str()).starts_with(&start)
 }
 
+/// So many devices are believed to be known to one.
+const MAX_KNOWN: usize = 64;
+
 /// What the network says at the moment.
 #[derive(Debug, Default)]
 pub struct Neighbours {
@@ -76,15 +83,24 @@ pub struct Neighbours {
 
 impl Neighbours {
     /// Devices that paired ones know and we are not paired with, with the one that knows each.
+    ///
+    /// What another device says becomes directories and folders here: only real device IDs are taken, none that shares
+    /// its short name with this device or a paired one, and no more of each device than a person owns.
     pub fn strangers<'a>(&'a self, book: &'a Book, own: &'a DeviceId) -> impl Iterator<Item = (&'a Known, &'a Paired)> {
         let known = book.paired.iter().filter_map(|paired| Some((paired, self.hellos.get(&paired.id.short())?)));
         let mut seen = std::collections::BTreeSet::new();
         known
-            .flat_map(|(paired, hello)| hello.paired.iter().chain(&hello.carried).map(move |known| (known, paired)))
-            .filter(move |(known, _)| {
-                known.id != *own && !book.is_paired(&known.id) && !book.parted.contains(&known.id)
+            .flat_map(|(paired, hello)| {
+                let known = hello.paired.iter().chain(&hello.carried).take(MAX_KNOWN);
+                known.map(move |known| (known, paired))
             })
-            .filter(move |(known, _)| seen.insert(known.id.clone()))
+            .filter(|(known, _)| device_id::parse(known.id.as_str()).is_ok_and(|id| id == known.id))
+            .filter(move |(known, _)| {
+                let short = known.id.short();
+                let taken = own.short() == short || book.paired.iter().any(|paired| paired.id.short() == short);
+                !taken && !book.parted.contains(&known.id)
+            })
+            .filter(move |(known, _)| seen.insert(known.id.short()))
     }
 }
 
@@ -119,4 +135,73 @@ pub fn wanted(
         }
     }
     Wanted { devices: devices.collect(), folders, paused }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Hlc;
+    use crate::syncthing::device_id::from_cert_der;
+    use crate::vault::card::Card;
+
+    /// What we would make of a paired device that says it knows these.
+    fn folders(own: &DeviceId, known: Vec<DeviceId>) -> Vec<WantedFolder> {
+        let friend = from_cert_der(b"friend");
+        let card = Card {
+            v: 1,
+            device: friend.clone(),
+            cert_der: String::new(),
+            key: String::new(),
+            made: crate::session::Millis(0),
+            signature: String::new(),
+        };
+        let paired = known.into_iter().map(|id| Known { id, name: "x".into() }).collect();
+        let hello = Hello {
+            v: 1,
+            card,
+            name: "friend".into(),
+            at: Hlc::default(),
+            paired,
+            carried: vec![],
+            live: vec![],
+            goodbye: vec![],
+        };
+        let neighbours = Neighbours { hellos: [(friend.short(), hello)].into(), ..Neighbours::default() };
+        let paired = Paired { id: friend, name: "friend".into(), addresses: vec![], confirmed: true };
+        let book = Book { paired: vec![paired], ..Book::default() };
+        wanted(&Vault::at(Path::new("/roam")), own, &book, &neighbours, &[], false).folders
+    }
+
+    #[test]
+    fn a_stranger_gets_folders_in_the_vault() {
+        let own = from_cert_der(b"own");
+        assert_eq!(folders(&own, vec![from_cert_der(b"stranger")]).len(), 6);
+    }
+
+    #[test]
+    fn names_that_are_no_device_ids_make_no_folders() {
+        let own = from_cert_der(b"own");
+        let hostile = ["../../../../x", "/home/ada/.ssh", "", "a/b", "..", "AAAAAAA"].map(DeviceId::new).to_vec();
+        assert_eq!(folders(&own, hostile), folders(&own, vec![]));
+    }
+
+    #[test]
+    fn nobody_takes_over_the_folders_of_this_device_or_of_a_paired_one() {
+        let own = from_cert_der(b"own");
+        for id in [&own, &from_cert_der(b"friend")] {
+            let digest: String = id.as_str().chars().filter(|c| *c != '-').collect();
+            // The first group with its check character stays, the others are somebody else's.
+            let other: String = from_cert_der(b"other").as_str().chars().filter(|c| *c != '-').collect();
+            let forged = device_id::parse(&format!("{}{}", &digest[..14], &other[14..])).expect("a valid id");
+            assert_eq!((forged.short(), forged != *id), (id.short(), true));
+            assert_eq!(folders(&own, vec![forged]), folders(&own, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_roster_without_end_makes_folders_with_one() {
+        let own = from_cert_der(b"own");
+        let many = (0..1000u32).map(|n| from_cert_der(&n.to_le_bytes())).collect();
+        assert!(folders(&own, many).len() <= 4 + 2 * MAX_KNOWN);
+    }
 }

@@ -37,7 +37,8 @@ pub struct Ingested {
     pub tampered: Vec<(String, Lane)>,
 }
 
-/// Reads what is new in all journals of the session; `dirs` are journal directories that may be new.
+/// Reads what is new in all journals of the session; `dirs` are journal directories that may be new. On an error the
+/// record is as before: a journal that is read to its end while its entries are in no trie would never be read again.
 pub fn ingest(
     context: &Context,
     record: &mut SessionRecord,
@@ -46,6 +47,15 @@ pub fn ingest(
     for (device, lane, dir) in dirs {
         record.journals.entry(journal_key(device, *lane)).or_insert_with(|| Journal::new(device, *lane, dir.clone()));
     }
+    let before = record.clone();
+    let ingested = read_journals(context, record);
+    if ingested.is_err() {
+        *record = before;
+    }
+    ingested
+}
+
+fn read_journals(context: &Context, record: &mut SessionRecord) -> Result<Ingested, JournalError> {
     let mut done = Ingested::default();
     let keys: Vec<String> = record.journals.keys().cloned().collect();
     for key in keys {

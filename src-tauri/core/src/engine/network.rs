@@ -3,8 +3,8 @@
 use super::devices::wanted;
 use super::heart::Engine;
 use crate::api::types::Held;
-use crate::session::{DeviceId, Lane, Problem};
-use crate::state::StateError;
+use crate::session::{DeviceId, Lane, Problem, ProjectKey};
+use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
 use crate::vault::hello::{self, Hello, Known, Open};
 use crate::vault::{Owner, VaultPath};
@@ -290,9 +290,17 @@ impl Engine {
 
     fn hello(&self) -> Hello {
         let known = |id: &DeviceId, name: &str| Known { id: id.clone(), name: name.to_owned() };
-        let open = self.live.keys().map(|key| {
-            let row = self.state.row(key).ok().flatten().unwrap_or_default();
-            Open { tool: key.tool.to_string(), session: row.session, title: row.title, project: row.project }
+        // Only what has left this device anyway: not a session that was never recorded, none of an excluded project.
+        let excluded = |row: &Row| self.context.shared().is_excluded(&ProjectKey::new(row.project.clone()));
+        let open = self.live.keys().filter_map(|key| {
+            let row = self.state.row(key).ok().flatten()?;
+            let may_be_told = !row.project.is_empty() && !excluded(&row);
+            may_be_told.then(|| Open {
+                tool: key.tool.to_string(),
+                session: row.session,
+                title: row.title,
+                project: row.project,
+            })
         });
         Hello {
             v: 1,
@@ -311,7 +319,7 @@ impl Engine {
                 .strangers(&self.book, &self.context.device)
                 .map(|(stranger, _)| stranger.clone())
                 .collect(),
-            live: open.filter(|open| !open.session.is_empty()).collect(),
+            live: open.collect(),
             goodbye: self.goodbye.iter().cloned().collect(),
         }
     }

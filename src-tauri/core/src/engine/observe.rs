@@ -38,17 +38,26 @@ impl LogSeen {
     }
 }
 
-/// Reads what is new in a log; never beyond `stamp.len`, so that the answer belongs to the stamp.
+/// Where a doc ends: a file never beyond `stamp.len`, so that the answer belongs to the stamp; bytes made on the spot
+/// (a compressed file unpacked) have an end of their own.
+fn end_of(content: &Content, stamp: Stamp) -> u64 {
+    match content {
+        Content::File(_) => stamp.len,
+        Content::Bytes(bytes) => bytes.len() as u64,
+    }
+}
+
+/// Reads what is new in a log.
 pub fn observe_log(content: &Content, stamp: Stamp, base: Option<&LocalDoc>, deep: bool) -> io::Result<LogSeen> {
-    let mut file = content.open()?;
+    let (mut file, end) = (content.open()?, end_of(content, stamp));
     if let Some(base) = base
         && !deep
         && base.bytes > SMALL
-        && stamp.len > base.bytes
+        && end > base.bytes
         && base.stamp.inode == stamp.inode
         && tail_hash(file.as_mut(), base.bytes)? == base.tail
     {
-        let tips = chain_lines(file.as_mut(), base.bytes, stamp.len, base.tip)?;
+        let tips = chain_lines(file.as_mut(), base.bytes, end, base.tip)?;
         return Ok(LogSeen {
             start: base.tip,
             start_bytes: base.bytes,
@@ -58,7 +67,7 @@ pub fn observe_log(content: &Content, stamp: Stamp, base: Option<&LocalDoc>, dee
             compared: false,
         });
     }
-    let tips = chain_lines(file.as_mut(), 0, stamp.len, ChainId::log_start())?;
+    let tips = chain_lines(file.as_mut(), 0, end, ChainId::log_start())?;
     let whole =
         LogSeen { start: ChainId::log_start(), start_bytes: 0, start_lines: 0, tips, rewritten: false, compared: true };
     Ok(match base {
@@ -114,9 +123,9 @@ pub fn read_range(file: &mut dyn ReadSeek, from: u64, to: u64) -> io::Result<Vec
     Ok(bytes)
 }
 
-/// All of a snapshot, at most `stamp.len`.
+/// All of a snapshot.
 pub fn read_whole(content: &Content, stamp: Stamp) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    content.open()?.take(stamp.len).read_to_end(&mut bytes)?;
+    content.open()?.take(end_of(content, stamp)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

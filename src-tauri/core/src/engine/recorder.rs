@@ -47,6 +47,9 @@ pub fn record_session(
     lane: Lane,
     deep: bool,
 ) -> Result<Recorded, RecordError> {
+    if reading.facts.early && record.origin().is_none() {
+        return Ok(Recorded::default());
+    }
     record.session.get_or_insert_with(|| found.session.clone());
     let Some(main) = found.docs.first() else { return Ok(Recorded::default()) };
     let card = card(context, record, &reading.facts, main);

@@ -164,7 +164,7 @@ impl Engine {
         const QUIET_MS: i64 = 60_000;
         let now = self.context.clock.now();
         for (key, row) in self.state.rows(None)?.into_iter().take(50) {
-            if row.state != "here" || now.0 - row.updated.0 < QUIET_MS {
+            if row.state != "here" || now.0.saturating_sub(row.updated.0) < QUIET_MS {
                 continue;
             }
             let record: Option<super::SessionRecord> = self.state.record(&key)?;

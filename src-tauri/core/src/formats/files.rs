@@ -433,7 +433,9 @@ fn later(mtime: Millis, was: Stamp) -> Millis {
 }
 
 fn system_time(time: Millis) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(time.0).unwrap_or(0))
+    // The time may be another device's; one that this system cannot say is as good as none.
+    let since = Duration::from_millis(u64::try_from(time.0).unwrap_or(0));
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -39,14 +39,21 @@ pub struct Hlc {
 impl Hlc {
     /// The next stamp after `self`, given the wall clock.
     pub fn tick(self, now: Millis) -> Self {
-        if self.wall < now { Self { wall: now, count: 0 } } else { Self { wall: self.wall, count: self.count + 1 } }
+        if self.wall < now {
+            return Self { wall: now, count: 0 };
+        }
+        // Another device may have used up the count; the next millisecond has one of its own.
+        match self.count.checked_add(1) {
+            Some(count) => Self { wall: self.wall, count },
+            None => Self { wall: Millis(self.wall.0.saturating_add(1)), count: 0 },
+        }
     }
 
     /// Takes another device's stamp into account, unless it lies more than a day ahead of our own clock (a device
     /// whose clock is years off must not drag all others along).
     pub fn saw(self, other: Self, now: Millis) -> Self {
         const DAY: i64 = 24 * 60 * 60 * 1000;
-        if other.wall.0 <= now.0 + DAY { self.max(other) } else { self }
+        if other.wall.0 <= now.0.saturating_add(DAY) { self.max(other) } else { self }
     }
 }
 
@@ -58,6 +65,12 @@ mod tests {
     fn a_clock_set_back_does_not_turn_the_order_round() {
         let first = Hlc::default().tick(Millis(5_000));
         assert!(first < first.tick(Millis(1_000)));
+    }
+
+    #[test]
+    fn a_used_up_count_does_not_turn_the_order_round() {
+        let last = Hlc { wall: Millis(5_000), count: u32::MAX };
+        assert!(last < last.tick(Millis(1_000)));
     }
 
     #[test]

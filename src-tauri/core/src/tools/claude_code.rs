@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "Claude Code";
@@ -179,8 +179,13 @@ impl Tool for ClaudeCode {
         let mut file = fs::File::open(&main.path)?;
         let ends = jsonl::read_ends(&mut file, HEAD, TAIL)?;
         let slug = main.path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let beyond_ends = || (main.stamp.len > HEAD).then(|| named_inside(&main.path)).flatten();
+        let cwd = home_of(&ends, slug.as_deref().unwrap_or("")).or_else(beyond_ends);
         let facts = Facts {
-            cwd: home_of(&ends, slug.as_deref().unwrap_or("")),
+            // The first records may be a queued prompt, a snapshot or a title, which name no directory (`claude -p`,
+            // 2.1.330, 2026-11-23); every record of the conversation does.
+            early: cwd.is_none(),
+            cwd,
             title: title(&ends),
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends.backwards().find_map(|record| text(record, "version")),
@@ -590,8 +595,18 @@ fn text(record: &Value, key: &str) -> Option<String> {
 /// The directory the session belongs to: the first one it names, unless it has since moved (a worktree, `/cd`) or was
 /// continued here: then the one whose slug is the directory it lies in.
 fn home_of(ends: &jsonl::Ends, slug_name: &str) -> Option<String> {
-    let named = || ends.forwards().filter_map(|record| text(record, "cwd").or_else(|| text(record, "relocatedCwd")));
+    let named = || ends.forwards().filter_map(named_directory);
     named().find(|cwd| slug(cwd).eq_ignore_ascii_case(slug_name)).or_else(|| named().next())
+}
+
+/// The first directory that is named anywhere in a transcript which names none at its ends.
+fn named_inside(path: &Path) -> Option<String> {
+    let lines = io::BufReader::new(fs::File::open(path).ok()?).split(b'\n').map_while(Result::ok);
+    lines.flat_map(|line| jsonl::parse_lines(&line)).find_map(|record| named_directory(&record))
+}
+
+fn named_directory(record: &Value) -> Option<String> {
+    text(record, "cwd").or_else(|| text(record, "relocatedCwd"))
 }
 
 fn title(ends: &jsonl::Ends) -> Option<String> {

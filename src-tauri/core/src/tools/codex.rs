@@ -130,6 +130,7 @@ impl Tool for Codex {
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends.backwards().find_map(session_meta).and_then(|meta| text(meta, "cli_version")),
             requires: meta.and_then(parent).into_iter().filter(|parent| *parent != found.session).collect(),
+            early: meta.is_none() && main.stamp.len <= HEAD,
         };
         Ok(Reading { facts, docs: vec![content], problems: Vec::new() })
     }

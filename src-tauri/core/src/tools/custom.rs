@@ -292,8 +292,10 @@ impl Tool for CustomTool {
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
         let records = self.records(&main.path)?;
+        let cwd = self.field(&records, self.definition.cwd_field.as_ref());
         let facts = Facts {
-            cwd: self.field(&records, self.definition.cwd_field.as_ref()),
+            early: self.definition.cwd_field.is_some() && cwd.is_none() && main.stamp.len <= HEAD,
+            cwd,
             title: self.field(&records, self.definition.title_field.as_ref()).and_then(|title| jsonl::title_of(&title)),
             updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
             version: None,

@@ -135,6 +135,10 @@ pub struct Facts {
     pub version: Option<String>,
     /// Sessions that must be in the store for this one to open (a fork's parent).
     pub requires: Vec<SessionId>,
+    /// The records do not name the directory yet and soon will. Until then nobody knows which project this is, and so
+    /// not whether it may leave the device.
+    #[serde(default)]
+    pub early: bool,
 }
 
 /// A doc's bytes, read in ranges.

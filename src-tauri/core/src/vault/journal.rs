@@ -71,6 +71,9 @@ pub enum JournalError {
     /// The own journal on disk is not what we wrote.
     #[error("{} is not what this device wrote", .path.display())]
     NotOurs { path: PathBuf },
+    /// What this version cannot read it cannot go on from either.
+    #[error("{dir} was continued by a newer session-roam (format {version})")]
+    Newer { dir: String, version: u32 },
     #[error("an entry of {dir} is not where it was")]
     Lost { dir: String },
     #[error("a frame of {dir} cannot be read: {source}")]
@@ -135,10 +138,12 @@ impl Journal {
     /// Appends a frame to the own journal and syncs it to disk; gives the segment's number. On an error the journal
     /// is as before (what was half written is a torn frame, which nobody reads, and the next one starts a new segment).
     pub fn append(&mut self, vault: &Vault, bytes: &[u8], frame: &Frame) -> Result<(u32, u64), JournalError> {
+        if let Some(Fault::Newer { version }) = self.fault {
+            return Err(JournalError::Newer { dir: self.dir.clone(), version });
+        }
         let number = match self.segments.last() {
             Some(last) if last.bytes < SEGMENT_BYTES && self.is_whole(vault, last)? => last.number,
-            Some(last) => last.number + 1,
-            None => self.first_free(vault),
+            last => self.first_free(vault, last.map_or(1, |last| last.number + 1)),
         };
         let path = vault.file(&self.relative(number));
         let offset = self.segments.iter().find(|segment| segment.number == number).map_or(0, |segment| segment.bytes);
@@ -171,9 +176,9 @@ impl Journal {
         }
     }
 
-    /// A journal we know nothing of may still have segments (a torn first write): never write into those.
-    fn first_free(&self, vault: &Vault) -> u32 {
-        (1..u32::MAX).find(|number| !vault.file(&self.relative(*number)).exists()).unwrap_or(u32::MAX)
+    /// There may be segments that we know nothing of (a torn first write, a state that was lost): never write into those.
+    fn first_free(&self, vault: &Vault, from: u32) -> u32 {
+        (from..u32::MAX).find(|number| !vault.file(&self.relative(*number)).exists()).unwrap_or(u32::MAX)
     }
 
     fn write(&self, path: &std::path::Path, offset: u64, bytes: &[u8]) -> Result<(), JournalError> {
@@ -219,8 +224,9 @@ impl Journal {
         }
     }
 
-    /// Reads what is new, frame by frame. `each` sees accepted frames only. Stops at a torn frame, at a missing
-    /// segment, and at a fault, which is kept in `self.fault`.
+    /// Reads what is new, frame by frame. `each` sees accepted frames only. Stops at a missing segment and at a fault,
+    /// which is kept in `self.fault`. What is torn or refused at the end of a segment is passed over if the next one
+    /// goes on from the frame before it: the chain says that nothing was lost, its writer gave that piece up in a crash.
     pub fn read_new(
         &mut self,
         vault: &Vault,
@@ -238,11 +244,24 @@ impl Journal {
             }
         }
         let last = self.segments.last().map_or(0, |segment| segment.number);
+        let mut refused = None;
         for number in numbers.into_iter().filter(|number| *number >= last) {
-            if !self.read_segment(vault, number, owner, session, &mut each)? {
-                return Ok(());
+            let before = self.frames;
+            let go_on = self.read_segment(vault, number, owner, session, &mut each)?;
+            if before < self.frames {
+                refused = None;
+            }
+            match self.fault.take() {
+                Some(fault @ Fault::Forged { .. }) => refused = refused.or(Some(fault)),
+                fault => {
+                    self.fault = fault;
+                    if !go_on {
+                        break;
+                    }
+                }
             }
         }
+        self.fault = self.fault.take().or(refused);
         Ok(())
     }
 
@@ -544,5 +563,113 @@ impl Tips for Shelf<'_> {
             Ok(())
         })?;
         Ok(tips)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{ProjectKey, SessionKey};
+    use crate::vault::VaultPath;
+    use crate::vault::keys::DeviceKey;
+
+    struct Desk {
+        _dir: tempfile::TempDir,
+        vault: Vault,
+        key: DeviceKey,
+        owner: Owner,
+        tool: ToolId,
+        session: SessionId,
+        dir: String,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("tempdir");
+            let key = DeviceKey::from_secret(&[7; 32]);
+            let device = crate::session::device_id::device_id_of_cert(b"desk");
+            let (tool, session) = (ToolId::new("x"), SessionId::new("s"));
+            let session_key = SessionKey::new(&tool, &session);
+            let dir_name = VaultPath::journal_dir(&device.short(), Lane::Live, &session_key, &ProjectKey::new("p"));
+            let owner = Owner { device, key: key.public() };
+            Self { vault: Vault::at(dir.path()), _dir: dir, key, owner, tool, session, dir: dir_name }
+        }
+
+        fn journal(&self) -> Journal {
+            Journal::new(&self.owner.device.short(), Lane::Live, self.dir.clone())
+        }
+
+        fn append(&self, journal: &mut Journal) -> Result<(u32, u64), JournalError> {
+            let head = journal.next_head(&self.owner.device, &self.tool, &self.session, Hlc::default());
+            let entries = vec![Entry::Unknown(r#"{"k":"x"}"#.into())];
+            let (bytes, hash) = frame::render(&head, &entries, |message| self.key.sign(message).to_vec());
+            journal.append(&self.vault, &bytes, &Frame::own(head, entries, hash))
+        }
+
+        fn read(&self) -> Journal {
+            let mut journal = self.journal();
+            journal.read_new(&self.vault, &self.owner, &mut None, |_, _, _, _| ()).expect("read");
+            journal
+        }
+
+        fn segment(&self, number: u32) -> PathBuf {
+            self.vault.file(&format!("{}/{}", self.dir, segment_name(number)))
+        }
+
+        fn damage(&self, number: u32, garbage: &[u8]) {
+            let mut file = std::fs::OpenOptions::new().append(true).open(self.segment(number)).expect("open");
+            file.write_all(garbage).expect("write");
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_at_the_end_of_a_segment_stops_nobody() {
+        let mut torn = zstd::bulk::compress(&[b'x'; 5000], 3).expect("compress");
+        torn.truncate(torn.len() / 2);
+        // Half a frame, and what some file systems make of one: zeros.
+        for garbage in [&torn[..], &[0; 512]] {
+            let desk = Desk::new();
+            let mut journal = desk.journal();
+            desk.append(&mut journal).expect("first");
+            desk.damage(1, garbage);
+            assert_eq!(desk.append(&mut journal).expect("second"), (2, 0));
+            let read = desk.read();
+            assert_eq!((read.frames, read.fault), (2, None));
+        }
+    }
+
+    #[test]
+    fn a_refused_piece_is_told_as_long_as_nothing_goes_on_behind_it() {
+        let desk = Desk::new();
+        let mut journal = desk.journal();
+        desk.append(&mut journal).expect("first");
+        desk.damage(1, &[0; 512]);
+        assert!(matches!(desk.read().fault, Some(Fault::Forged { segment: 1, .. })));
+        // A segment that does not follow changes nothing about it.
+        std::fs::write(desk.segment(2), b"garbage").expect("write");
+        let read = desk.read();
+        assert_eq!(read.frames, 1);
+        assert!(matches!(read.fault, Some(Fault::Forged { segment: 1, .. })));
+    }
+
+    #[test]
+    fn a_segment_that_is_there_is_never_written_into() {
+        let desk = Desk::new();
+        let mut journal = desk.journal();
+        desk.append(&mut journal).expect("first");
+        desk.damage(1, &[0; 512]);
+        std::fs::write(desk.segment(2), b"not known to the journal").expect("write");
+        assert_eq!(desk.append(&mut journal).expect("second"), (3, 0));
+        assert_eq!(std::fs::read(desk.segment(2)).expect("read"), b"not known to the journal");
+        assert_eq!(desk.read().frames, 2);
+    }
+
+    #[test]
+    fn a_journal_that_a_newer_version_continued_is_left_alone() {
+        let desk = Desk::new();
+        let mut journal = desk.journal();
+        desk.append(&mut journal).expect("first");
+        journal.fault = Some(Fault::Newer { version: 2 });
+        assert!(matches!(desk.append(&mut journal), Err(JournalError::Newer { version: 2, .. })));
     }
 }

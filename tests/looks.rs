@@ -1,0 +1,201 @@
+//! Whole looks at sessions in real stores and a real vault, on one device and without a network.
+
+use session_roam_core::engine::{Clock, Context, Job, Outcome, SessionRecord, Shared, look};
+use session_roam_core::session::{Lane, Millis, ProjectKey, SessionId, SessionKey, ToolId};
+use session_roam_core::syncthing::device_id::from_cert_der;
+use session_roam_core::tools::{self, Machine};
+use session_roam_core::vault::keys::DeviceKey;
+use session_roam_core::vault::{Owner, Vault};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const CLAUDE: &str = "11111111-2222-4333-8444-555555555555";
+const CODEX: &str = "01999999-2222-7333-8444-555555555555";
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Millis {
+        Millis(1_795_000_000_000)
+    }
+}
+
+/// A device with one checkout of `acme/api`.
+struct Device {
+    dir: tempfile::TempDir,
+    context: Context,
+    record: SessionRecord,
+}
+
+impl Device {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let home = dir.path().join("home");
+        let git = home.join("api/.git");
+        std::fs::create_dir_all(&git).expect("dirs");
+        std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("head");
+        std::fs::write(git.join("config"), "[remote \"origin\"]\n\turl = git@github.com:acme/api.git\n")
+            .expect("config");
+        let (id, key) = (from_cert_der(b"here"), DeviceKey::from_secret(&[7; 32]));
+        let owner = Owner { device: id.clone(), key: key.public() };
+        let shared = Shared { owners: [(id.short(), owner)].into(), ..Shared::default() };
+        let machine = Machine { home, vars: BTreeMap::new() };
+        let vault = Vault::at(&dir.path().join("roam"));
+        let context = Context::new(vault, id, key, machine, tools::all(&[]), Arc::new(Noon), shared);
+        Self { dir, context, record: SessionRecord::default() }
+    }
+
+    fn checkout(&self) -> PathBuf {
+        self.context.machine.home.join("api")
+    }
+
+    fn store(&self, relative: &str) -> PathBuf {
+        let path = self.context.machine.home.join(relative);
+        std::fs::create_dir_all(path.parent().expect("parent")).expect("dirs");
+        path
+    }
+
+    fn look(&mut self, tool: &str, session: &str) -> Outcome {
+        let (tool, session) = (ToolId::new(tool), SessionId::new(session));
+        let job = Job {
+            key: SessionKey::new(&tool, &session),
+            session: Some(session),
+            record: self.record.clone(),
+            dirs: Vec::new(),
+            lane: Lane::Live,
+            deep: false,
+            dry: false,
+        };
+        let outcome = look(&self.context, job);
+        self.record = outcome.record.clone();
+        outcome
+    }
+
+    /// All that the vault holds, unpacked.
+    fn vault(&self) -> String {
+        let (mut dirs, mut text) = (vec![self.context.vault.root().to_path_buf()], String::new());
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                match entry.path() {
+                    path if path.is_dir() => dirs.push(path),
+                    path => text += &unpacked(&path),
+                }
+            }
+        }
+        text
+    }
+}
+
+fn unpacked(path: &Path) -> String {
+    let bytes = zstd::stream::decode_all(std::fs::File::open(path).expect("open")).expect("zstd");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn append(path: &Path, text: &str) {
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).expect("open");
+    file.write_all(text.as_bytes()).expect("write");
+}
+
+fn queued(words: &str) -> String {
+    format!(
+        "{{\"type\":\"queue-operation\",\"operation\":\"enqueue\",\"sessionId\":\"{CLAUDE}\",\"content\":\"{words}\"}}\n"
+    )
+}
+
+fn said(cwd: &Path, words: &str) -> String {
+    let cwd = serde_json::to_string(&cwd.to_string_lossy()).expect("text");
+    format!(
+        "{{\"type\":\"user\",\"message\":{{\"role\":\"user\",\"content\":\"{words}\"}},\"cwd\":{cwd},\"sessionId\":\"{CLAUDE}\"}}\n"
+    )
+}
+
+#[test]
+fn what_the_tool_writes_before_it_names_the_directory_waits_for_it() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    append(&transcript, &queued("a prompt"));
+    device.look("claude-code", CLAUDE);
+    assert_eq!(device.vault(), "");
+    append(&transcript, &said(&device.checkout(), "an answer"));
+    device.look("claude-code", CLAUDE);
+    let origin = device.record.origin().expect("a card").clone();
+    assert_eq!(origin.project.key.as_str(), "git:github.com/acme/api");
+    assert!(device.vault().contains("a prompt") && device.vault().contains("an answer"));
+}
+
+#[test]
+fn nothing_of_an_excluded_project_is_recorded_before_the_directory_is_known() {
+    let mut device = Device::new();
+    device.context.change().excluded.insert(ProjectKey::new("git:github.com/acme/api"));
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    append(&transcript, &queued("secret prompt"));
+    device.look("claude-code", CLAUDE);
+    append(&transcript, &said(&device.checkout(), "secret answer"));
+    device.look("claude-code", CLAUDE);
+    assert_eq!(device.vault(), "");
+}
+
+#[test]
+fn a_directory_named_far_inside_a_long_transcript_is_found() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    append(&transcript, &queued(&"x".repeat(300 << 10)));
+    append(&transcript, &said(&device.checkout(), "here"));
+    append(&transcript, &queued(&"y".repeat(300 << 10)));
+    device.look("claude-code", CLAUDE);
+    assert_eq!(device.record.origin().expect("a card").project.key.as_str(), "git:github.com/acme/api");
+}
+
+fn rollout(device: &Device) -> String {
+    let cwd = serde_json::to_string(&device.checkout().to_string_lossy()).expect("text");
+    let meta = format!(
+        "{{\"type\":\"session_meta\",\"payload\":{{\"id\":\"{CODEX}\",\"timestamp\":\"2026-11-23T11:16:34.000Z\",\"cwd\":{cwd}}}}}\n"
+    );
+    let line = "{\"type\":\"response_item\",\"payload\":{\"type\":\"message\",\"role\":\"user\",\"content\":[]}}\n";
+    meta + &line.repeat(100)
+}
+
+#[test]
+fn a_thread_that_the_tool_compressed_is_the_same_thread() {
+    let mut device = Device::new();
+    let name = format!(".codex/sessions/2026/11/23/rollout-2026-11-23T11-16-34-{CODEX}.jsonl");
+    let (plain, text) = (device.store(&name), rollout(&device));
+    append(&plain, &text);
+    device.look("codex", CODEX);
+    let before = device.record.docs.clone();
+    std::fs::write(device.store(&format!("{name}.zst")), zstd::encode_all(text.as_bytes(), 3).expect("zstd"))
+        .expect("write");
+    std::fs::remove_file(&plain).expect("remove");
+    let outcome = device.look("codex", CODEX);
+    for (doc, state) in &device.record.docs {
+        assert_eq!(state.trie, before[doc].trie);
+    }
+    assert_eq!(outcome.row.state, "here");
+    assert_eq!(device.record.bytes(), text.len() as u64);
+}
+
+#[test]
+fn what_was_read_when_the_safety_copy_failed_is_read_again() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    append(&transcript, &said(&device.checkout(), "one"));
+    device.look("claude-code", CLAUDE);
+    append(&transcript, &said(&device.checkout(), "two"));
+    let before = device.record.clone();
+    device.look("claude-code", CLAUDE);
+    let whole = device.record.clone();
+    // The state was lost after the journal was written, and the safety copy cannot be made at first.
+    let (kept, aside) = (device.dir.path().join("roam/kept"), device.dir.path().join("aside"));
+    std::fs::rename(&kept, &aside).expect("rename");
+    std::fs::write(&kept, "a file where a directory should be").expect("write");
+    device.record = before;
+    let outcome = device.look("claude-code", CLAUDE);
+    assert!(outcome.problems.iter().any(|problem| problem.code == "journal_unreadable"), "{:?}", outcome.problems);
+    std::fs::remove_file(&kept).expect("remove");
+    std::fs::rename(&aside, &kept).expect("rename");
+    device.look("claude-code", CLAUDE);
+    assert_eq!(device.record.bytes(), whole.bytes());
+    assert_eq!(device.record.journals.values().map(|journal| journal.frames).sum::<u64>(), 2);
+}
