@@ -1,6 +1,7 @@
 //! The user's other devices: whom we are paired with, whom they know, and what follows for the folders.
 
 use crate::session::{DeviceId, Lane};
+use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
 use crate::syncthing::{Asking, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
 use crate::vault::Vault;
 use crate::vault::hello::{Hello, Known};
@@ -117,7 +118,7 @@ pub fn wanted(
     let devices = book.paired.iter().map(|paired| WantedDevice {
         id: paired.id.clone(),
         name: paired.name.clone(),
-        addresses: paired.addresses.clone(),
+        addresses: addresses(paired, neighbours),
     });
     let everybody: Vec<DeviceId> = book.paired.iter().map(|paired| paired.id.clone()).collect();
     let others = everybody.iter().cloned().chain(neighbours.strangers(book, own).map(|(known, _)| known.id.clone()));
@@ -136,6 +137,13 @@ pub fn wanted(
     }
     Wanted { devices: devices.collect(), folders, paused }
 }
+
+/// What the user gave, and what the device says of itself: it may have moved since, or was met through another one.
+fn addresses(paired: &Paired, neighbours: &Neighbours) -> Vec<String> {
+    let said = neighbours.hellos.get(&paired.id.short()).map_or(&[][..], |hello| &hello.addresses);
+    let known = paired.addresses.iter().chain(said.iter().filter(|address| is_address(address)).take(MAX_ADDRESSES));
+    let mut seen = std::collections::BTreeSet::new();
+    known.filter(|address| seen.insert(*address)).cloned().collect()
 
 #[cfg(test)]
 mod tests {

@@ -138,15 +138,26 @@ impl Engine {
         !self.stopping
     }
 
-    /// The state file failing is a problem that is told; what was not remembered is found again.
+    /// The state file failing is a problem that is told; what was not remembered is found again. It is over when
+    /// something could be written, not when something did not need to write.
     fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<(), StateError>) {
-        let problem = work(self).err().map(|error| {
-            let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
-            Problem::new("state_unwritable", super::look::with_causes(&error), hint)
-        });
-        if problem.is_some() || self.problems.contains_key("state") {
-            self.trouble("state", problem);
+        if let Err(error) = work(self) {
+            self.unwritable(&error);
         }
+    }
+
+    fn unwritable(&mut self, error: &StateError) {
+        let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
+        self.trouble("state", Some(Problem::new("state_unwritable", super::look::with_causes(error), hint)));
+    }
+
+    /// Tries whether the state can be written again.
+    pub(super) fn probe_state(&mut self) -> Result<(), StateError> {
+        if self.problems.contains_key("state") {
+            self.state.put_note("probed", &self.context.clock.now())?;
+            self.trouble("state", None);
+        }
+        Ok(())
     }
 
     pub(super) fn trouble(&mut self, topic: &str, problem: Option<Problem>) {
@@ -187,11 +198,7 @@ impl Engine {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
                     self.queue.done(&key);
-                    let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
-                    self.trouble(
-                        "state",
-                        Some(Problem::new("state_unwritable", super::look::with_causes(&error), hint)),
-                    );
+                    self.unwritable(&error);
                 }
             }
         }
@@ -216,7 +223,18 @@ impl Engine {
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
         let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
         let imported = self.queue.done(&key);
-        self.state.together(|state| {
+        for lane in Lane::BOTH {
+            let paths: BTreeSet<String> =
+                announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
+            if !paths.is_empty() {
+                self.transport.announce(lane, paths.into_iter().collect());
+            }
+        }
+        if problems.iter().any(|problem| is_tried_again(&problem.code)) {
+            self.seen.remove(&key);
+        }
+        self.trouble(&format!("session {key}"), problems.into_iter().next());
+        let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {
@@ -227,18 +245,16 @@ impl Engine {
                     )
                 })
             })
-        })?;
-        for lane in Lane::BOTH {
-            let paths: BTreeSet<String> =
-                announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
-            if !paths.is_empty() {
-                self.transport.announce(lane, paths.into_iter().collect());
-            }
+        });
+        if let Err(error) = remembered {
+            // What is in the journals already is read from there when the session is looked at again.
+            self.seen.remove(&key);
+            return Err(error);
         }
+        self.trouble("state", None);
         for (device, lane) in tampered {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
         }
-        self.trouble(&format!("session {key}"), problems.into_iter().next());
         self.note_here(&key, record.is_here());
         self.note_live(&key, live);
         if row.code == "no_place" {
@@ -307,4 +323,9 @@ impl Engine {
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
+}
+
+/// Problems of a session that pass without its files changing: it is looked at again with the next poll.
+fn is_tried_again(code: &str) -> bool {
+    matches!(code, "not_recorded" | "session_unreadable" | "journal_unreadable")
 }

@@ -24,6 +24,7 @@ impl Engine {
                 self.syncthing.addresses = addresses;
                 self.syncthing.message = None;
                 self.trouble("syncthing", None);
+                self.greet();
             }
             Notice::Down { state, problem } => {
                 self.syncthing.state = state.into();
@@ -307,6 +308,7 @@ impl Engine {
             card: self.card.clone(),
             name: self.name.clone(),
             at: self.context.hlc(),
+            addresses: self.syncthing.addresses.clone(),
             paired: self
                 .book
                 .paired

@@ -173,18 +173,30 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
             words.iter().all(|word| line.contains(word))
         })
     };
+    // 1.x asks "is another instance of Syncthing running?" whatever kept it from opening its database.
+    let opening = said(&["opening database"]);
     if said(&["acquire lock"])
         || said(&["resource temporarily unavailable"])
-        || said(&["is another instance"])
-        || said(&["is another copy"])
+        || said(&["used by another process"])
+        || !opening && (said(&["is another instance"]) || said(&["is another copy"]))
     {
         Cause::Locked
+    } else if [
+        "no space left",
+        "not enough space",
+        "too many open files",
+        "permission denied",
+        "access is denied",
+        "read-only file system",
+    ]
+    .iter()
+    .any(|passing| said(&[passing]))
+    {
+        // Nothing is wrong with the files; a new database would fare no better.
+        Cause::Crash
     } else if said(&["config", "newer than supported"]) || said(&["config", "cannot load", "newer"]) {
         Cause::ConfigTooNew
-    } else if said(&["database", "malformed"])
-        || said(&["not a database"])
-        || said(&["opening database"])
-        || said(&["leveldb", "corrupt"])
+    } else if said(&["database", "malformed"]) || said(&["not a database"]) || opening || said(&["leveldb", "corrupt"])
     {
         Cause::Database
     } else if said(&["load", "config"]) || said(&["config.xml"]) || said(&["xml syntax error"]) {
@@ -359,6 +371,16 @@ mod tests {
                 Some(1),
                 "WARNING: Error opening database: resource temporarily unavailable (is another instance of Syncthing running?)",
                 Cause::Locked,
+            ),
+            (
+                Some(1),
+                "WARNING: Error opening database: leveldb/storage: open /h/index-v0.14.0.db: not a directory (is another instance of Syncthing running?)",
+                Cause::Database,
+            ),
+            (
+                Some(1),
+                "WARNING: Error opening database: write /h/index-v0.14.0.db/LOG: no space left on device (is another instance of Syncthing running?)",
+                Cause::Crash,
             ),
             (None, "INFO: all was well", Cause::Crash),
             (Some(2), "panic: runtime error", Cause::Crash),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 const CODE: &str = "session-roam:1?";
 const LINK: &str = "session-roam://pair?";
 /// A code comes from a stranger's screen: more addresses or longer names than this are cut off.
-const MAX_ADDRESSES: usize = 16;
+pub const MAX_ADDRESSES: usize = 16;
 const MAX_NAME: usize = 64;
 
 /// What a code says about a device.
@@ -84,14 +84,18 @@ fn parse_query(query: &str) -> Result<Code, CodeError> {
 }
 
 fn checked_address(address: String) -> Result<String, CodeError> {
+    if is_address(&address) { Ok(address) } else { Err(CodeError::Address(address)) }
+}
+
+/// Whether it is an address of a device: `tcp://host:port` or `quic://host:port`.
+pub fn is_address(address: &str) -> bool {
     let host_port = address.strip_prefix("tcp://").or_else(|| address.strip_prefix("quic://"));
-    let good = host_port.is_some_and(|rest| {
+    host_port.is_some_and(|rest| {
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "22000"));
         !host.is_empty()
             && port.parse::<u16>().is_ok()
             && rest.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]%".contains(c))
-    });
-    if good { Ok(address) } else { Err(CodeError::Address(address)) }
+    })
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters and `:` and `/`, which a query may hold as they are.

@@ -575,8 +575,11 @@ impl Worker {
                 let error = listener["error"].as_str().filter(|error| !error.is_empty())?;
                 address.starts_with("tcp").then(|| (address.clone(), error.to_owned()))
             });
-        if failed.is_some() {
+        if let Some((address, _)) = &failed {
             self.ports_due = Some(Instant::now() + STALLED);
+            if is_free(address) {
+                listen_again(up);
+            }
         }
         self.trouble("port", failed.map(|(address, error)| {
             let code = if is_taken(&error) { "port_in_use" } else { "listen_failed" };
@@ -592,6 +595,27 @@ impl Worker {
         if before != problem {
             self.link.tell(Notice::Trouble { topic: topic.to_owned(), problem });
         }
+    }
+}
+
+/// Whether we could listen on this address ourselves, which names a number and not "the default".
+fn is_free(address: &str) -> bool {
+    let host_port = address.split_once("://").map_or("", |(_, rest)| rest);
+    let bind = match host_port.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}"),
+        None => host_port.to_owned(),
+    };
+    std::net::TcpListener::bind(bind).is_ok()
+}
+
+/// Syncthing tries a listener that failed again after ten minutes only (1.19.2, 2026-11-23); taking its addresses away
+/// and giving them back makes it try at once.
+fn listen_again(up: &Up) {
+    const OPTIONS: &str = "/rest/config/options";
+    let Ok(options) = up.rest.get(OPTIONS) else { return };
+    // An empty list would mean the default addresses.
+    for addresses in [json!(["tcp://127.0.0.1:0"]), options["listenAddresses"].clone()] {
+        let _ = up.rest.patch(OPTIONS, &json!({ "listenAddresses": addresses }));
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Hello {
     pub card: Card,
     pub name: String,
     pub at: Hlc,
+    /// Where its Syncthing can be reached: devices it was only proposed to have no other way to know.
+    #[serde(default)]
+    pub addresses: Vec<String>,
     /// Devices it is paired with.
     pub paired: Vec<Known>,
     /// Devices whose folders it passes on without being paired with them.
