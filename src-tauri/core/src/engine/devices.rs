@@ -1,6 +1,6 @@
 //! The user's other devices: whom we are paired with, whom they know, and what follows for the folders.
 
-use crate::session::{DeviceId, Lane};
+use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::{Asking, Peer, Wanted, WantedDevice, WantedFolder, folder_id};
 use crate::vault::Vault;
 use crate::vault::hello::{Hello, Known};
@@ -27,6 +27,9 @@ pub struct Paired {
     pub addresses: Vec<String>,
     /// It answered: it was connected at least once.
     pub confirmed: bool,
+    /// The last it had said of itself when the user paired it: a goodbye up to then belongs to an earlier pairing.
+    #[serde(default)]
+    pub since: Hlc,
 }
 
 impl Book {
@@ -72,9 +75,17 @@ pub struct Neighbours {
     pub asking: Vec<Asking>,
     /// What each device says of itself, by short id.
     pub hellos: BTreeMap<String, Hello>,
+    /// When that came, by this device's clock: theirs may be wrong.
+    pub heard: BTreeMap<String, Millis>,
 }
 
 impl Neighbours {
+    /// Whether what the device `short` says is of any concern: we are paired, or somebody we are paired with knows it.
+    pub fn concerns(&self, book: &Book, own: &DeviceId, short: &str) -> bool {
+        book.paired.iter().any(|paired| paired.id.short() == short)
+            || self.strangers(book, own).any(|(known, _)| known.id.short() == short)
+    }
+
     /// Devices that paired ones know and we are not paired with, with the one that knows each.
     pub fn strangers<'a>(&'a self, book: &'a Book, own: &'a DeviceId) -> impl Iterator<Item = (&'a Known, &'a Paired)> {
         let known = book.paired.iter().filter_map(|paired| Some((paired, self.hellos.get(&paired.id.short())?)));

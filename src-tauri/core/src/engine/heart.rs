@@ -112,6 +112,7 @@ impl Engine {
 
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
+        self.remember_hello();
         self.read_hellos();
         self.restore_own();
         self.greet();
