@@ -31,6 +31,8 @@ pub struct Engine {
     pub(super) queue: Queue,
     /// What each session's files looked like when they were last looked at to the end.
     pub(super) seen: HashMap<SessionKey, u64>,
+    /// Journals of sessions whose record could not be saved: they are read again at the next look.
+    unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
     /// Sessions open on this device.
     pub(super) live: BTreeMap<SessionKey, String>,
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
@@ -50,6 +52,9 @@ pub struct Engine {
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
     pub(super) stopping: bool,
 }
+
+/// Problems after which a session counts as not looked at: the next poll tries again.
+const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
 
 /// The first import, as far as it got.
 #[derive(Debug, Default)]
@@ -87,6 +92,7 @@ impl Engine {
             neighbours: Neighbours::default(),
             queue: Queue::default(),
             seen: HashMap::new(),
+            unsaved: HashMap::new(),
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
@@ -170,7 +176,8 @@ impl Engine {
         );
     }
 
-    pub(super) fn want(&mut self, key: SessionKey, want: Want) {
+    pub(super) fn want(&mut self, key: SessionKey, mut want: Want) {
+        want.dirs.extend(self.unsaved.remove(&key).unwrap_or_default());
         self.queue.add(key, want);
     }
 
@@ -217,7 +224,15 @@ impl Engine {
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
         let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
         let imported = self.queue.done(&key);
-        self.state.together(|state| {
+        // What is in the journal goes out, whether or not we can remember it.
+        for lane in Lane::BOTH {
+            let paths: BTreeSet<String> =
+                announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
+            if !paths.is_empty() {
+                self.transport.announce(lane, paths.into_iter().collect());
+            }
+        }
+        let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {
@@ -228,13 +243,16 @@ impl Engine {
                     )
                 })
             })
-        })?;
-        for lane in Lane::BOTH {
-            let paths: BTreeSet<String> =
-                announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
-            if !paths.is_empty() {
-                self.transport.announce(lane, paths.into_iter().collect());
-            }
+        });
+        let unfinished = problems.iter().any(|problem| UNFINISHED.contains(&problem.code.as_str()));
+        if unfinished || remembered.is_err() {
+            self.seen.remove(&key);
+        }
+        if let Err(error) = remembered {
+            let dirs =
+                record.journals.values().map(|journal| (journal.device.clone(), journal.lane, journal.dir.clone()));
+            self.unsaved.insert(key, dirs.collect());
+            return Err(error);
         }
         for (device, lane) in tampered {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
@@ -258,6 +276,11 @@ impl Engine {
             self.want(key, Want { session: record.session, import: imported, ..Want::default() });
         }
         Ok(())
+    }
+
+    pub(super) fn retry_unsaved(&mut self) {
+        let keys: Vec<SessionKey> = self.unsaved.keys().cloned().collect();
+        keys.into_iter().for_each(|key| self.want(key, Want::default()));
     }
 
     fn end_import(&mut self) {

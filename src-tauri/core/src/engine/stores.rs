@@ -152,6 +152,7 @@ impl Engine {
     }
 
     pub(super) fn poll(&mut self) -> Result<(), StateError> {
+        self.retry_unsaved();
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;
