@@ -149,24 +149,25 @@ impl Engine {
                 seen: now.rfc3339(),
             })
         });
-        let elsewhere =
-            self.neighbours.hellos.values().filter(|hello| self.is_fresh(hello.at.wall)).flat_map(|hello| {
-                hello.live.iter().map(|open| LiveSession {
-                    session: open.session.clone(),
-                    tool: open.tool.clone(),
-                    title: open.title.clone(),
-                    project: open.project.clone(),
-                    device: self.context.shared().name_of(&hello.card.device.short()),
-                    here: false,
-                    seen: hello.at.wall.rfc3339(),
-                })
-            });
+        let heard = |short: &String| self.neighbours.heard.get(short).copied().unwrap_or_default();
+        let hellos = self.neighbours.hellos.iter().map(|(short, hello)| (hello, heard(short)));
+        let elsewhere = hellos.filter(|(_, heard)| self.is_fresh(*heard)).flat_map(|(hello, heard)| {
+            hello.live.iter().map(move |open| LiveSession {
+                session: open.session.clone(),
+                tool: open.tool.clone(),
+                title: open.title.clone(),
+                project: open.project.clone(),
+                device: self.context.shared().name_of(&hello.card.device.short()),
+                here: false,
+                seen: heard.rfc3339(),
+            })
+        });
         here.chain(elsewhere).collect()
     }
 
-    /// Presence is believed for a while only; a device whose clock is ahead is not believed for longer.
-    fn is_fresh(&self, said: Millis) -> bool {
-        (self.context.clock.now().0 - said.0).unsigned_abs() <= PRESENCE_STALE.as_millis() as u64
+    /// Presence is believed for a while only, counted by this device's clock.
+    fn is_fresh(&self, heard: Millis) -> bool {
+        (self.context.clock.now().0 - heard.0).unsigned_abs() <= PRESENCE_STALE.as_millis() as u64
     }
 
     fn device(&self) -> Device {

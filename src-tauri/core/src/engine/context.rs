@@ -125,6 +125,12 @@ impl Context {
         *hlc = hlc.saw(other, self.clock.now());
     }
 
+    /// Takes this device's own earlier stamp, however far it lies from what the clock says now.
+    pub fn go_on_from(&self, own: Hlc) {
+        let mut hlc = unpoisoned(self.hlc.lock());
+        *hlc = own.max(*hlc);
+    }
+
     pub fn hlc(&self) -> Hlc {
         *unpoisoned(self.hlc.lock())
     }

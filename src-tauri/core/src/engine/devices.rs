@@ -1,6 +1,6 @@
 //! The user's other devices: whom we are paired with, whom they know, and what follows for the folders.
 
-use crate::session::{DeviceId, Lane};
+use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
 use crate::syncthing::{Asking, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
 use crate::vault::Vault;
@@ -28,6 +28,9 @@ pub struct Paired {
     pub addresses: Vec<String>,
     /// It answered: it was connected at least once.
     pub confirmed: bool,
+    /// The last it had said of itself when the user paired it: a goodbye up to then belongs to an earlier pairing.
+    #[serde(default)]
+    pub since: Hlc,
 }
 
 impl Book {
@@ -80,9 +83,17 @@ pub struct Neighbours {
     pub asking: Vec<Asking>,
     /// What each device says of itself, by short id.
     pub hellos: BTreeMap<String, Hello>,
+    /// When that came, by this device's clock: theirs may be wrong.
+    pub heard: BTreeMap<String, Millis>,
 }
 
 impl Neighbours {
+    /// Whether what the device `short` says is of any concern: we are paired, or somebody we are paired with knows it.
+    pub fn concerns(&self, book: &Book, own: &DeviceId, short: &str) -> bool {
+        book.paired.iter().any(|paired| paired.id.short() == short)
+            || self.strangers(book, own).any(|(known, _)| known.id.short() == short)
+    }
+
     /// Devices that paired ones know and we are not paired with, with the one that knows each.
     ///
     /// What another device says becomes directories and folders here: only real device IDs are taken, none that shares
@@ -144,6 +155,7 @@ fn addresses(paired: &Paired, neighbours: &Neighbours) -> Vec<String> {
     let known = paired.addresses.iter().chain(said.iter().filter(|address| is_address(address)).take(MAX_ADDRESSES));
     let mut seen = std::collections::BTreeSet::new();
     known.filter(|address| seen.insert(*address)).cloned().collect()
+}
 
 #[cfg(test)]
 mod tests {
@@ -172,10 +184,11 @@ mod tests {
             paired,
             carried: vec![],
             live: vec![],
+            addresses: vec![],
             goodbye: vec![],
         };
         let neighbours = Neighbours { hellos: [(friend.short(), hello)].into(), ..Neighbours::default() };
-        let paired = Paired { id: friend, name: "friend".into(), addresses: vec![], confirmed: true };
+        let paired = Paired { id: friend, name: "friend".into(), addresses: vec![], confirmed: true, since: Hlc::default() };
         let book = Book { paired: vec![paired], ..Book::default() };
         wanted(&Vault::at(Path::new("/roam")), own, &book, &neighbours, &[], false).folders
     }

@@ -31,6 +31,8 @@ pub struct Engine {
     pub(super) queue: Queue,
     /// What each session's files looked like when they were last looked at to the end.
     pub(super) seen: HashMap<SessionKey, u64>,
+    /// Journals of sessions whose record could not be saved: they are read again at the next look.
+    unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
     /// Sessions open on this device.
     pub(super) live: BTreeMap<SessionKey, String>,
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
@@ -50,6 +52,9 @@ pub struct Engine {
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
     pub(super) stopping: bool,
 }
+
+/// Problems after which a session counts as not looked at: the next poll tries again.
+const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
 
 /// The first import, as far as it got.
 #[derive(Debug, Default)]
@@ -87,6 +92,7 @@ impl Engine {
             neighbours: Neighbours::default(),
             queue: Queue::default(),
             seen: HashMap::new(),
+            unsaved: HashMap::new(),
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
@@ -112,6 +118,7 @@ impl Engine {
 
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
+        self.remember_hello();
         self.read_hellos();
         self.restore_own();
         self.greet();
@@ -180,7 +187,8 @@ impl Engine {
         );
     }
 
-    pub(super) fn want(&mut self, key: SessionKey, want: Want) {
+    pub(super) fn want(&mut self, key: SessionKey, mut want: Want) {
+        want.dirs.extend(self.unsaved.remove(&key).unwrap_or_default());
         self.queue.add(key, want);
     }
 
@@ -223,6 +231,7 @@ impl Engine {
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
         let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
         let imported = self.queue.done(&key);
+        // What is in the journal goes out, whether or not we can remember it.
         for lane in Lane::BOTH {
             let paths: BTreeSet<String> =
                 announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
@@ -230,9 +239,7 @@ impl Engine {
                 self.transport.announce(lane, paths.into_iter().collect());
             }
         }
-        if problems.iter().any(|problem| is_tried_again(&problem.code)) {
-            self.seen.remove(&key);
-        }
+        let unfinished = problems.iter().any(|problem| UNFINISHED.contains(&problem.code.as_str()));
         self.trouble(&format!("session {key}"), problems.into_iter().next());
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
@@ -246,9 +253,13 @@ impl Engine {
                 })
             })
         });
-        if let Err(error) = remembered {
-            // What is in the journals already is read from there when the session is looked at again.
+        if unfinished || remembered.is_err() {
             self.seen.remove(&key);
+        }
+        if let Err(error) = remembered {
+            let dirs =
+                record.journals.values().map(|journal| (journal.device.clone(), journal.lane, journal.dir.clone()));
+            self.unsaved.insert(key, dirs.collect());
             return Err(error);
         }
         self.trouble("state", None);
@@ -273,6 +284,11 @@ impl Engine {
             self.want(key, Want { session: record.session, import: imported, ..Want::default() });
         }
         Ok(())
+    }
+
+    pub(super) fn retry_unsaved(&mut self) {
+        let keys: Vec<SessionKey> = self.unsaved.keys().cloned().collect();
+        keys.into_iter().for_each(|key| self.want(key, Want::default()));
     }
 
     fn end_import(&mut self) {
@@ -323,9 +339,4 @@ impl Engine {
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
-}
-
-/// Problems of a session that pass without its files changing: it is looked at again with the next poll.
-fn is_tried_again(code: &str) -> bool {
-    matches!(code, "not_recorded" | "session_unreadable" | "journal_unreadable")
 }

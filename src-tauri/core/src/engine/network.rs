@@ -3,7 +3,7 @@
 use super::devices::wanted;
 use super::heart::Engine;
 use crate::api::types::Held;
-use crate::session::{DeviceId, Lane, Problem, ProjectKey};
+use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey};
 use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
 use crate::vault::hello::{self, Hello, Known, Open};
@@ -45,18 +45,19 @@ impl Engine {
     }
 
     fn arrived(&mut self, owner: &str, lane: Lane, paths: &[String]) -> Result<(), StateError> {
-        if owner == self.context.short {
+        // Nothing of a device that we have nothing to do with is believed, even if its folder should be here.
+        if owner == self.context.short || !self.neighbours.concerns(&self.book, &self.context.device, owner) {
             return Ok(());
         }
         if paths.is_empty() {
-            self.read_hello(owner);
+            self.read_hello(owner, Some(self.context.clock.now()));
             let known = self.state.segments()?;
             self.walk_lane(owner, lane, &known);
             return Ok(());
         }
         for path in paths {
             if lane == Lane::Live && path == hello::FILE {
-                self.read_hello(owner);
+                self.read_hello(owner, Some(self.context.clock.now()));
             } else if let Some(path) = VaultPath::parse(owner, lane, path) {
                 self.want_journal(path);
             } else if path.contains(".sync-conflict-") {
@@ -106,10 +107,19 @@ impl Engine {
             .cloned()
             .collect::<Vec<_>>()
             .iter()
-            .for_each(|short| self.read_hello(short));
+            .for_each(|short| self.read_hello(short, None));
     }
 
-    fn read_hello(&mut self, short: &str) {
+    /// Takes the stamp of this device's last word, so that the next one is later even if the clock was set back.
+    pub(super) fn remember_hello(&mut self) {
+        let dir = self.context.vault.lane_dir(&self.context.short, Lane::Live);
+        if let Ok((hello, _)) = hello::read(&dir, &self.context.short) {
+            self.context.go_on_from(hello.at);
+        }
+    }
+
+    /// `arrived`: when it came, if it has just come.
+    fn read_hello(&mut self, short: &str, arrived: Option<Millis>) {
         let dir = self.context.vault.lane_dir(short, Lane::Live);
         if !dir.join(hello::FILE).exists() {
             return;
@@ -118,7 +128,7 @@ impl Engine {
         match hello::read(&dir, short) {
             Ok((hello, key)) => {
                 self.trouble(&topic, None);
-                self.met(short, hello, key);
+                self.met(short, hello, key, arrived);
             }
             Err(error) => {
                 let message = format!(
@@ -133,12 +143,18 @@ impl Engine {
         }
     }
 
-    fn met(&mut self, short: &str, hello: Hello, key: [u8; 32]) {
-        if self.neighbours.hellos.get(short).is_some_and(|known| hello.at < known.at) {
+    fn met(&mut self, short: &str, hello: Hello, key: [u8; 32], arrived: Option<Millis>) {
+        let known = self.neighbours.hellos.get(short).map(|known| known.at);
+        if known.is_some_and(|known| hello.at < known) {
             return;
         }
+        if known != Some(hello.at) {
+            let heard = arrived.unwrap_or(hello.at.wall.min(self.context.clock.now()));
+            self.neighbours.heard.insert(short.to_owned(), heard);
+        }
         self.context.saw(hello.at);
-        let leaves = hello.goodbye.contains(&self.context.device) && self.book.is_paired(&hello.card.device);
+        let leaves = hello.goodbye.contains(&self.context.device)
+            && self.book.paired.iter().any(|paired| paired.id == hello.card.device && paired.since < hello.at);
         let device = hello.card.device.clone();
         let own_name = self.book.names.get(device.as_str()).cloned().unwrap_or_else(|| hello.name.clone());
         let new = {

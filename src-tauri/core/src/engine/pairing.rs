@@ -96,7 +96,14 @@ impl Engine {
                 (paired.name.clone(), if paired.confirmed { "already_paired" } else { "asked" })
             }
             None => {
-                self.book.paired.push(Paired { id: id.clone(), name: name.clone(), addresses, confirmed: asked });
+                let since = self.neighbours.hellos.get(&id.short()).map(|hello| hello.at).unwrap_or_default();
+                self.book.paired.push(Paired {
+                    id: id.clone(),
+                    name: name.clone(),
+                    addresses,
+                    confirmed: asked,
+                    since,
+                });
                 (name, if asked { "paired" } else { "asked" })
             }
         };
