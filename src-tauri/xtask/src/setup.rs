@@ -24,13 +24,15 @@ const TO_RUN: &[Need] = &[Need {
     elsewhere: "Syncthing 1.19 or newer on PATH (macOS: brew install syncthing; Windows: winget install Syncthing.Syncthing)",
 }];
 
+const GIT: Need = Need {
+    package: "git",
+    there: || proc::find("git").is_some(),
+    why: "makes the projects of the tests",
+    elsewhere: "git",
+};
+
 const TO_TEST: &[Need] = &[
-    Need {
-        package: "git",
-        there: || proc::find("git").is_some(),
-        why: "makes the projects of the tests",
-        elsewhere: "git",
-    },
+    GIT,
     Need {
         package: "iproute2",
         there: || proc::find("ip").is_some(),
@@ -71,6 +73,11 @@ pub struct ForTests {
 
 pub fn to_run() -> Result<()> {
     install(TO_RUN)
+}
+
+/// What the tests need that run no programs of others: Git, whose repositories they make.
+pub fn to_test_quickly() -> Result<()> {
+    install(&[GIT])
 }
 
 /// Everything for `cargo xtask test`. What only adds coverage may be missing; it is said in the answer.

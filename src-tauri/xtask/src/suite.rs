@@ -4,6 +4,7 @@
 use crate::setup::{self, ForTests};
 use crate::{proc, tidy};
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,11 @@ pub enum Extent {
 
 pub fn run(extent: Extent) -> Result<()> {
     let mut report = Report::default();
-    let mut ready = ForTests::default();
-    if extent == Extent::Everything {
-        heading("Setup");
-        ready = setup::to_test()?;
-    }
+    heading("Setup");
+    let ready = match extent {
+        Extent::Everything => setup::to_test()?,
+        Extent::Quick => setup::to_test_quickly().map(|()| ForTests::default())?,
+    };
     report.section("Formatting", || proc::run(proc::cargo().args(["fmt", "--all", "--", "--check"])));
     report.section("Lints", || {
         let words = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "--deny", "warnings"];
@@ -29,12 +30,17 @@ pub fn run(extent: Extent) -> Result<()> {
     report.section("Rules of the repository", tidy::run);
     // Programs and tests at once, as the tests themselves ask for them: nothing is built twice for other features.
     report.section("Build", || proc::run(proc::cargo().args(["build", "--locked", "--workspace", "--all-targets"])));
-    report.section("Tests", || proc::run(real(&mut tests(), extent)));
+    report.section("Tests", || match extent {
+        // Elsewhere than on Linux nothing installs what the real ones need.
+        Extent::Everything if cfg!(target_os = "linux") => proc::run(&mut tests()),
+        Extent::Everything | Extent::Quick => {
+            proc::run(tests().args(["--lib", "--bins"]).args(targets(|it| !it.real)?))
+        }
+    });
     if let Some(binary) = &ready.newer_syncthing {
         report.section("Tests that drive Syncthing, again with 1.29", || {
-            let mut command = tests();
-            command.args(syncthing_targets()?).env("SESSION_ROAM_TEST_SYNCTHING", binary);
-            proc::run(real(&mut command, extent))
+            let names = targets(|it| it.name.starts_with("syncthing"))?;
+            proc::run(tests().args(names).env("SESSION_ROAM_TEST_SYNCTHING", binary))
         });
     }
     report.close(&ready.missing)
@@ -46,29 +52,34 @@ fn tests() -> Command {
     command
 }
 
-/// With the tests switched on that use real Syncthings and real tools.
-fn real(command: &mut Command, extent: Extent) -> &mut Command {
-    if extent == Extent::Everything && cfg!(target_os = "linux") {
-        command.env("SESSION_ROAM_REAL", "1");
-    }
-    command
+/// A file below tests/.
+struct Target {
+    name: String,
+    /// It runs programs of others: `[package.metadata.real]` of its package names it.
+    real: bool,
 }
 
-/// `--test NAME` for every test target whose name begins with `syncthing`.
-fn syncthing_targets() -> Result<Vec<String>> {
+/// `--test NAME` for each test target that `wanted` says yes to.
+fn targets(wanted: impl Fn(&Target) -> bool) -> Result<Vec<String>> {
     let metadata = proc::metadata()?;
     let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
-    let targets = packages.iter().filter_map(|package| package["targets"].as_array()).flatten();
-    let names: Vec<String> = targets
-        .filter(|target| target["kind"][0] == "test")
-        .filter_map(|target| target["name"].as_str())
-        .filter(|name| name.starts_with("syncthing"))
-        .flat_map(|name| ["--test".to_owned(), name.to_owned()])
-        .collect();
+    let all = packages.iter().map(targets_of).collect::<Result<Vec<_>>>()?.into_iter().flatten();
+    let names: Vec<String> = all.filter(wanted).flat_map(|target| ["--test".to_owned(), target.name]).collect();
     match names.is_empty() {
-        true => bail!("no test target's name begins with `syncthing`: nothing drives a real one"),
+        true => bail!("none of the test targets is meant"),
         false => Ok(names),
     }
+}
+
+fn targets_of(package: &Value) -> Result<Vec<Target>> {
+    let tests = package["targets"].as_array().into_iter().flatten().filter(|target| target["kind"][0] == "test");
+    let names: Vec<&str> = tests.filter_map(|target| target["name"].as_str()).collect();
+    let real: Vec<&str> =
+        package["metadata"]["real"]["tests"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if let Some(stranger) = real.iter().find(|name| !names.contains(name)) {
+        bail!("[package.metadata.real] of {} names `{stranger}`, which is no test target", package["name"]);
+    }
+    Ok(names.into_iter().map(|name| Target { name: name.to_owned(), real: real.contains(&name) }).collect())
 }
 
 fn heading(name: &str) {

@@ -18,20 +18,12 @@ impl ChainId {
         Self(blake3::derive_key("session-roam v1 chain snapshot", b""))
     }
 
-    /// The id after one more line; `line` is raw and includes its `\n`.
+    /// The id after one more line (raw, with its `\n`), or after one more generation of a snapshot (its whole content).
     pub fn then(self, line: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
         hasher.update(&(line.len() as u64).to_le_bytes());
         hasher.update(line);
-        Self(*hasher.finalize().as_bytes())
-    }
-
-    /// The id of a snapshot's whole content. Generations are named by content, so that two devices that saw the
-    /// same bytes name them alike.
-    pub fn of_snapshot(content: &[u8]) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 snapshot");
-        hasher.update(content);
         Self(*hasher.finalize().as_bytes())
     }
 
