@@ -28,6 +28,8 @@ impl Default for Size {
 pub struct Made {
     pub sessions: usize,
     pub bytes: u64,
+    /// The checkouts the sessions belong to.
+    pub projects: Vec<PathBuf>,
 }
 
 const PROJECTS: usize = 20;
@@ -79,7 +81,22 @@ pub fn write(home: &Path, size: &Size) -> Result<Made> {
         made.bytes += session.write(home, bytes, &vocabulary)?;
         made.sessions += 1;
     }
-    Ok(made)
+    Ok(Made { projects, ..made })
+}
+
+/// The same projects' checkouts on another device, below `dir`.
+pub fn make_other_checkouts(projects: &[PathBuf], dir: &Path) -> Result<Vec<PathBuf>> {
+    let make = |project: &PathBuf| {
+        let name = project.file_name().context("a checkout has a name")?;
+        let other = dir.join(name);
+        make_checkout(&other, &remote(&name.to_string_lossy()))?;
+        Ok(other)
+    };
+    projects.iter().map(make).collect()
+}
+
+fn remote(name: &str) -> String {
+    format!("https://git.example/acme/{name}.git")
 }
 
 /// A checkout of its own with a remote, so that it is recognised anywhere.
@@ -95,7 +112,7 @@ pub fn make_checkout(dir: &Path, remote: &str) -> Result<()> {
 fn make_project(home: &Path, idx: usize, vocabulary: &Vocabulary) -> Result<PathBuf> {
     let name = format!("{}-{}", vocabulary.base(idx * 3 + 1), vocabulary.base(idx * 5 + 40));
     let dir = home.join("code").join(&name);
-    make_checkout(&dir, &format!("https://git.example/acme/{name}.git"))?;
+    make_checkout(&dir, &remote(&name))?;
     Ok(dir)
 }
 

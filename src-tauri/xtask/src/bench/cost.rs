@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::time::{Duration, Instant};
 
-const SETTLE: Duration = Duration::from_secs(10);
+/// Longer than anything the engine does some time after the last change.
+const SETTLE: Duration = Duration::from_secs(60);
 const WATCH: Duration = Duration::from_secs(30);
 
 /// `None` where the system has no /proc to read it from.
@@ -20,22 +21,28 @@ struct Measured {
     child_pss: u64,
 }
 
-pub fn measure(device: &Device, interrupt: &Interrupt) -> Result<Cost> {
+/// All devices at the same time: they would be idle together.
+pub fn measure(devices: &[&Device], interrupt: &Interrupt) -> Result<Vec<Cost>> {
     if !cfg!(target_os = "linux") {
-        return Ok(Cost(None));
+        return Ok(devices.iter().map(|_| Cost(None)).collect());
     }
     println!("idle: {} s of quiet, then {} s watched", SETTLE.as_secs(), WATCH.as_secs());
-    let (engine, child) = device.pids()?;
+    let pids = devices.iter().map(|device| device.pids()).collect::<Result<Vec<_>>>()?;
     rest(SETTLE, interrupt)?;
-    let before = (ticks(engine)?, ticks(child)?);
+    let both = |(engine, child): &(u32, u32)| Ok((ticks(*engine)?, ticks(*child)?));
+    let before = pids.iter().map(both).collect::<Result<Vec<_>>>()?;
     rest(WATCH, interrupt)?;
     let share = |from: u64, to: u64| 100.0 * (to - from) as f64 / ticks_per_second() / WATCH.as_secs_f64();
-    Ok(Cost(Some(Measured {
-        engine_cpu: share(before.0, ticks(engine)?),
-        child_cpu: share(before.1, ticks(child)?),
-        engine_pss: pss(engine)?,
-        child_pss: pss(child)?,
-    })))
+    let cost = |(pids, before): (&(u32, u32), &(u64, u64))| {
+        let after = both(pids)?;
+        Ok(Cost(Some(Measured {
+            engine_cpu: share(before.0, after.0),
+            child_cpu: share(before.1, after.1),
+            engine_pss: pss(pids.0)?,
+            child_pss: pss(pids.1)?,
+        })))
+    };
+    pids.iter().zip(&before).map(cost).collect()
 }
 
 impl Cost {

@@ -1,6 +1,5 @@
 //! How long an append on one device takes to be in the other's tool store.
 
-use super::cost::{self, Cost};
 use crate::corpus::{self, Dice, Session, Vocabulary};
 use crate::device::{self, Device, Interrupt};
 use anyhow::{Context, Result, bail};
@@ -35,8 +34,8 @@ impl Times {
     }
 }
 
-/// One series a size, and what the pair costs when nothing happens.
-pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<(Vec<Times>, Cost)> {
+/// One series a size.
+pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
     let mut desk = Device::prepare(roam, place.join("a"), "desk", "work", interrupt)?;
     let mut laptop = Device::prepare(roam, place.join("b"), "laptop", "src", interrupt)?;
     let (here, there) = (desk.home.join("work/parser"), laptop.home.join("src/mine/parser"));
@@ -60,17 +59,31 @@ pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<(Vec<
         let pair = (session.path(&desk.home), session.path_for(&laptop.home, &there));
         wait_equal(&pair, interrupt).with_context(|| format!("the {name} session"))?;
         std::thread::sleep(Duration::from_secs(2));
-        let times = (0..N).map(|_| one(session, &pair, &mut dice, interrupt)).collect::<Result<Vec<_>>>()?;
-        same_bytes(&pair)?;
-        let times = Times::new(times);
+        let times = appends(session, &pair, &mut dice, interrupt)?;
         println!("{name}: p50 {} ms, p95 {} ms", times.percentile(50).as_millis(), times.percentile(95).as_millis());
         series.push(times);
     }
-    Ok((series, cost::measure(&desk, interrupt)?))
+    Ok(series)
+}
+
+pub fn appends(
+    session: &mut Session,
+    pair: &(PathBuf, PathBuf),
+    dice: &mut Dice,
+    interrupt: &Interrupt,
+) -> Result<Times> {
+    let times = (0..N).map(|_| one(session, pair, dice, interrupt)).collect::<Result<Vec<_>>>()?;
+    same_bytes(pair)?;
+    Ok(Times::new(times))
 }
 
 /// Waits for a random moment, appends one record of about 1 KB on A, and waits for it on B.
-fn one(session: &mut Session, pair: &(PathBuf, PathBuf), dice: &mut Dice, interrupt: &Interrupt) -> Result<Duration> {
+pub fn one(
+    session: &mut Session,
+    pair: &(PathBuf, PathBuf),
+    dice: &mut Dice,
+    interrupt: &Interrupt,
+) -> Result<Duration> {
     std::thread::sleep(Duration::from_millis(200 + dice.below(500)));
     append_and_wait(&session.said("user", &"a line of talk ".repeat(40)), std::slice::from_ref(pair), interrupt)
         .map(|times| times[0])

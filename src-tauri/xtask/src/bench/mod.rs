@@ -3,17 +3,17 @@
 
 mod baseline;
 mod cost;
+mod history;
 mod latency;
 mod machine;
 
-use crate::corpus::{self, Size};
-use crate::device::{Device, Interrupt};
+use crate::device::Interrupt;
 use crate::{proc, run, setup};
 use anyhow::{Context, Result, bail};
 use latency::{SIZES, Times};
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A line of the table.
 struct Row {
@@ -49,7 +49,7 @@ pub fn run(args: &[&str]) -> Result<()> {
         rows.extend(latency_rows(&roam, place.path(), &interrupt)?);
     }
     if !options.no_corpus {
-        rows.extend(corpus_rows(&roam, place.path(), &interrupt)?);
+        rows.extend(history::measure(&roam, place.path(), &interrupt)?);
     }
     let page = page(&rows, place.path());
     println!("\n{page}");
@@ -98,14 +98,9 @@ fn latency_rows(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<
     println!("\n== Plain Syncthing with its default watcher");
     let plain = baseline::measure(&place.join("plain"), interrupt)?;
     println!("\n== session-roam");
-    let (ours, cost) = latency::measure(roam, &place.join("pair"), interrupt)?;
-    let mut rows: Vec<Row> = SIZES
-        .iter()
-        .zip(ours.iter().zip(&plain))
-        .map(|(size, (ours, plain))| latency_row(size.0, ours, plain))
-        .collect();
-    rows.extend(cost.rows("paired and connected"));
-    Ok(rows)
+    let ours = latency::measure(roam, &place.join("pair"), interrupt)?;
+    let both = SIZES.iter().zip(ours.iter().zip(&plain));
+    Ok(both.map(|(size, (ours, plain))| latency_row(size.0, ours, plain)).collect())
 }
 
 fn latency_row(size: &str, ours: &Times, plain: &Times) -> Row {
@@ -122,101 +117,6 @@ fn latency_row(size: &str, ours: &Times, plain: &Times) -> Row {
         ),
         verdict: Verdict::of(p50 < Duration::from_millis(100) && p95 < Duration::from_millis(300)),
     }
-}
-
-fn corpus_rows(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Row>> {
-    println!("\n== First import");
-    let mut device = Device::prepare(roam, place.join("corpus"), "desk", "code", interrupt)?;
-    let made = corpus::write(&device.home, &Size::default())?;
-    println!("{} sessions, {:.1} MB", made.sessions, made.bytes as f64 / 1e6);
-    let start = Instant::now();
-    device.spawn()?;
-    let wanted = made.sessions as u64;
-    let done = |status: &serde_json::Value| {
-        let moving = &status["moving"];
-        let all = status["sessions"].as_u64().is_some_and(|sessions| wanted <= sessions);
-        (all && moving["import_done"] == moving["import_total"]
-            && moving["queued"] == 0
-            && status["engine"] == "running")
-            .then(Instant::now)
-    };
-    let patience = Duration::from_secs(900);
-    let end =
-        device.wait_as_long_as(patience, Duration::from_millis(50), "the first import is done", &["status"], done)?;
-    let import = end - start;
-    let vault = settled_vault(&device.roam_home().join("vault"))?;
-    println!("imported in {:.1} s, vault {:.1} MB", import.as_secs_f64(), vault as f64 / 1e6);
-    let share = 100.0 * vault as f64 / made.bytes as f64;
-    let corpus_name = format!("{} sessions, {:.0} MB (generated)", made.sessions, made.bytes as f64 / 1e6);
-    let mut rows = vec![
-        Row {
-            promise: format!("first import of {corpus_name}, from the start of `roam run`"),
-            budget: "< 10 s".into(),
-            measured: format!(
-                "{:.1} s ({:.0} MB/s)",
-                import.as_secs_f64(),
-                made.bytes as f64 / 1e6 / import.as_secs_f64()
-            ),
-            beside: String::new(),
-            verdict: Verdict::of(import < Duration::from_secs(10)),
-        },
-        Row {
-            promise: "vault against the sessions in it".into(),
-            budget: "≤ 25 %".into(),
-            measured: format!("{share:.1} % ({:.1} MB)", vault as f64 / 1e6),
-            beside: String::new(),
-            verdict: Verdict::of(share <= 25.0),
-        },
-    ];
-    rows.push(cycle_row(&mut device)?);
-    rows.extend(cost::measure(&device, interrupt)?.rows("with that corpus"));
-    Ok(rows)
-}
-
-/// The vault's size after an import; an error if there is none or if it goes on growing, for then the time measured is
-/// not the import's.
-fn settled_vault(vault: &Path) -> Result<u64> {
-    let at_once = size_of(vault)?;
-    std::thread::sleep(Duration::from_secs(3));
-    let later = size_of(vault)?;
-    if at_once == 0 || at_once + at_once / 100 < later {
-        bail!(
-            "the engine said that the import was done, yet its vault went from {at_once} to {later} bytes afterwards"
-        );
-    }
-    Ok(later)
-}
-
-/// The engine says how long its last look at everything took when nothing had changed.
-fn cycle_row(device: &mut Device) -> Result<Row> {
-    let asked = device.wait_as_long_as(
-        Duration::from_secs(180),
-        Duration::from_secs(1),
-        "a look at everything",
-        &["status"],
-        |status| status["cycle_ms"].as_u64().filter(|ms| 0 < *ms),
-    );
-    let (measured, verdict) = match asked {
-        Ok(ms) => (format!("{ms} ms"), Verdict::of(ms < 300)),
-        Err(error) => (format!("not measured: {error}"), Verdict::None),
-    };
-    Ok(Row {
-        promise: "a look at all of it when nothing changed".into(),
-        budget: "< 300 ms".into(),
-        measured,
-        beside: String::new(),
-        verdict,
-    })
-}
-
-fn size_of(dir: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir).with_context(|| format!("could not read {}", dir.display()))? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { size_of(&entry.path())? } else { metadata.len() };
-    }
-    Ok(bytes)
 }
 
 impl Verdict {
