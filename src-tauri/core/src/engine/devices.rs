@@ -188,7 +188,8 @@ mod tests {
             goodbye: vec![],
         };
         let neighbours = Neighbours { hellos: [(friend.short(), hello)].into(), ..Neighbours::default() };
-        let paired = Paired { id: friend, name: "friend".into(), addresses: vec![], confirmed: true, since: Hlc::default() };
+        let paired =
+            Paired { id: friend, name: "friend".into(), addresses: vec![], confirmed: true, since: Hlc::default() };
         let book = Book { paired: vec![paired], ..Book::default() };
         wanted(&Vault::at(Path::new("/roam")), own, &book, &neighbours, &[], false).folders
     }
