@@ -74,7 +74,11 @@ impl Engine {
         match found {
             Some((id, name)) => self.join(id, name, Vec::new()),
             None => match device_id::parse(text) {
-                Ok(id) if self.book.is_paired(&id) => self.join(id, String::new(), Vec::new()),
+                // Its whole id was given, so it is the one that is meant, even if its question is still on its way.
+                Ok(id) if id != self.context.device => {
+                    let name = id.as_str().chars().take(7).collect();
+                    self.join(id, name, Vec::new())
+                }
                 _ => Err(ApiError::new(
                     "not_asking",
                     format!("No device “{text}” asks to pair."),
