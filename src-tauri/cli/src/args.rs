@@ -108,6 +108,8 @@ pub enum Command {
     },
     /// List the journal files that hold a session
     Journal { session: String },
+    /// Bring a session back that was deleted from this device's store
+    Restore { session: String },
     /// Let go on what was held until you have seen it
     Release {
         /// What `roam status` names

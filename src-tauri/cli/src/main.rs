@@ -99,6 +99,7 @@ fn dispatch(args: Args) -> Outcome {
         Command::Journal { session } => {
             engine.ask(&Request::Journal { session })?.show(|rows: Vec<_>| render::tables::journal(&rows, &view))
         }
+        Command::Restore { session } => engine.done(&Request::Restore { session }),
         Command::Release { what } => engine.done(&Request::Release { what }),
         Command::Pause => engine.done(&Request::Pause),
         Command::Continue => engine.done(&Request::Continue),

@@ -101,6 +101,10 @@ pub enum Request {
     Journal {
         session: String,
     },
+    /// Brings a session back that was deleted from this device's store.
+    Restore {
+        session: String,
+    },
     /// Lets what a guard held go through: the user has seen it.
     Release {
         what: String,

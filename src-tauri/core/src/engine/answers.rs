@@ -72,6 +72,7 @@ impl Engine {
             Request::History { session } => self.history(session.as_deref()),
             Request::Export { session, format, dir } => return self.export(&session, format, dir).map(Later::Aside),
             Request::Journal { session } => self.journal(&session),
+            Request::Restore { session } => self.restore(&session),
             Request::Release { what } => self.release(&what),
             Request::Pause => self.pause(true),
             Request::Continue => self.pause(false),
@@ -587,19 +588,30 @@ impl Engine {
         if chosen.is_empty() {
             return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
         }
-        for (key, row) in &chosen {
-            let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
-            record.released = true;
-            self.state.put(key, row, &record)?;
-            self.want(key.clone(), Want::default());
+        for (key, _) in &chosen {
+            self.want(key.clone(), Want { released: true, ..Want::default() });
         }
         done(format!("{} sessions take the other device's version. What was here stays in the vault.", chosen.len()))
+    }
+
+    /// Brings a session back that was deleted from this device's store.
+    fn restore(&mut self, text: &str) -> Answer {
+        let (key, row, record) = self.find(text)?;
+        if record.is_here() {
+            return Err(ApiError::new(
+                "is_here",
+                format!("“{}” is in this device's store.", row.title),
+                "Go on with it: `roam resume`.",
+            ));
+        }
+        self.want(key, Want { restored: true, ..Want::default() });
+        done(format!("“{}” is put back into this device's store.", row.title))
     }
 
     fn pause(&mut self, pause: bool) -> Answer {
         self.context.change().paused = pause;
         self.arrange();
-        done(if pause { "Paused. Nothing is sent, received or written." } else { "Going on." })
+        done(if pause { "Paused. Nothing is sent or received; what you do is still recorded." } else { "Going on." })
     }
 
     fn doctor(&self) -> Result<Work, ApiError> {

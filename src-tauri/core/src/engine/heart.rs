@@ -198,9 +198,6 @@ impl Engine {
 
     /// Hands sessions to free workers.
     fn pump(&mut self) {
-        if self.context.shared().paused {
-            return;
-        }
         while let Some((key, want)) = self.queue.take() {
             match self.job(&key, want, false) {
                 Ok(job) => self.jobs.start(job),
@@ -213,7 +210,11 @@ impl Engine {
     }
 
     pub(super) fn job(&self, key: &SessionKey, want: Want, dry: bool) -> Result<Job, StateError> {
-        let record: SessionRecord = self.state.record(key)?.unwrap_or_default();
+        let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
+        record.released |= want.released;
+        if want.restored {
+            record.forget_deletion();
+        }
         let lane = if want.import { Lane::Bulk } else { Lane::Live };
         let dirs = want.dirs.into_iter().collect();
         Ok(Job {

@@ -11,6 +11,10 @@ pub struct Want {
     pub deep: bool,
     /// Part of the first import: recorded in `bulk`, after everything urgent.
     pub import: bool,
+    /// The user has seen that another device rewrote it, and takes that.
+    pub released: bool,
+    /// The user wants it back in the tool's store, though it was deleted there.
+    pub restored: bool,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ impl Queue {
                 known.session = want.session.or(known.session.take());
                 known.dirs.extend(want.dirs);
                 known.deep |= want.deep;
+                known.released |= want.released;
+                known.restored |= want.restored;
                 known.import &= want.import;
             }
             None => {

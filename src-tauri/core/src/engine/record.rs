@@ -90,6 +90,13 @@ impl SessionRecord {
         self.main_doc().and_then(|doc| doc.local.as_ref()).is_some_and(|local| local.there)
     }
 
+    /// What was deleted from the store counts as never having been there: it may be put there again.
+    pub fn forget_deletion(&mut self) {
+        for state in self.docs.values_mut() {
+            state.local = state.local.take().filter(|local| local.there);
+        }
+    }
+
     /// Short ids of the devices that added to it.
     pub fn devices(&self) -> BTreeSet<&str> {
         self.journals.values().filter(|journal| journal.frames > 0).map(|journal| journal.device.as_str()).collect()
@@ -146,7 +153,9 @@ fn words(verdict: &Verdict, here: bool) -> (&'static str, &'static str, String, 
         Verdict::Here | Verdict::Checkout(_) => {
             (if here { "here" } else { "elsewhere" }, "", String::new(), String::new())
         }
-        Verdict::Elsewhere { why } => ("elsewhere", "deleted_here", why.clone(), String::new()),
+        Verdict::Elsewhere { why } => {
+            ("elsewhere", "deleted_here", why.clone(), "Bring it back with `roam restore`.".into())
+        }
         Verdict::Arriving => ("elsewhere", "arriving", "Parts of it are still on their way.".into(), String::new()),
         Verdict::Waiting { code, why, hint, .. } => ("waiting", code, why.clone(), hint.clone()),
         Verdict::Split { reason, .. } => ("split", "split", reason.clone(), "See both with `roam splits`.".into()),
