@@ -107,12 +107,26 @@ fn read_journal(
         ));
     }
     if let Some(fault) = fault {
-        if device != context.short {
+        let own = device == context.short;
+        done.problems.push(match fault {
+            Fault::Changed { .. } if own => own_fault(),
+            fault => fault_problem(&fault, &name),
+        });
+        if !own {
             done.tampered.push((device, lane));
         }
-        done.problems.push(fault_problem(&fault, &name));
     }
     Ok(())
+}
+
+/// Nobody but this device has what was lost of its own journal, unless the others fetched it in time.
+fn own_fault() -> Problem {
+    Problem::new(
+        "own_journal_changed",
+        "A journal of this device in the vault was shortened, changed or deleted. New work goes on in a new file; devices \
+         paired before have what was there, those paired from now on may miss the start.",
+        "Leave the vault folder to session-roam, and check the disk.",
+    )
 }
 
 pub fn fault_problem(fault: &Fault, name: &str) -> Problem {

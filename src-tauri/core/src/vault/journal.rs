@@ -157,20 +157,15 @@ impl Journal {
         Ok((number, offset))
     }
 
-    /// Says whether the last segment ends where we stopped; a torn tail of a crash is left behind by starting a new
-    /// segment, a shorter file is an alarm.
+    /// Says whether the last segment ends where we stopped. A torn tail of a crash is left behind by starting a new
+    /// segment; so is a file that was shortened or lost, which reading tells of: what is new must not wait for it.
     fn is_whole(&self, vault: &Vault, last: &Segment) -> Result<bool, JournalError> {
         let path = vault.file(&self.relative(last.number));
         match std::fs::metadata(&path) {
-            Ok(meta) if meta.len() < last.bytes => Err(JournalError::NotOurs { path }),
             Ok(meta) => Ok(meta.len() == last.bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let restored = vault.kept.restore(&self.relative(last.number), &path);
-                match restored {
-                    Ok(true) => Ok(true),
-                    Ok(false) => Err(JournalError::NotOurs { path }),
-                    Err(source) => Err(JournalError::Io { path, source }),
-                }
+                restored.map_err(|source| JournalError::Io { path, source })
             }
             Err(source) => Err(JournalError::Io { path, source }),
         }
@@ -227,6 +222,7 @@ impl Journal {
     /// Reads what is new, frame by frame. `each` sees accepted frames only. Stops at a missing segment and at a fault,
     /// which is kept in `self.fault`. What is torn or refused at the end of a segment is passed over if the next one
     /// goes on from the frame before it: the chain says that nothing was lost, its writer gave that piece up in a crash.
+    /// Accepted bytes that changed stay a fault, but what goes on behind them is read all the same.
     pub fn read_new(
         &mut self,
         vault: &Vault,
@@ -237,14 +233,10 @@ impl Journal {
         self.fault = None;
         let mut numbers = self.numbers(vault)?;
         numbers.sort_unstable();
-        for known in self.segments.clone() {
-            if !numbers.contains(&known.number) {
-                self.fault = Some(Fault::Changed { segment: known.number });
-                return Ok(());
-            }
-        }
         let last = self.segments.last().map_or(0, |segment| segment.number);
-        let mut refused = None;
+        let missing = self.segments.iter().find(|known| !numbers.contains(&known.number));
+        let changed = missing.map(|known| Fault::Changed { segment: known.number });
+        let (mut changed, mut refused) = (changed, None);
         for number in numbers.into_iter().filter(|number| *number >= last) {
             let before = self.frames;
             let go_on = self.read_segment(vault, number, owner, session, &mut each)?;
@@ -253,6 +245,7 @@ impl Journal {
             }
             match self.fault.take() {
                 Some(fault @ Fault::Forged { .. }) => refused = refused.or(Some(fault)),
+                Some(fault @ Fault::Changed { .. }) => changed = changed.or(Some(fault)),
                 fault => {
                     self.fault = fault;
                     if !go_on {
@@ -261,7 +254,7 @@ impl Journal {
                 }
             }
         }
-        self.fault = self.fault.take().or(refused);
+        self.fault = changed.or(self.fault.take()).or(refused);
         Ok(())
     }
 
@@ -662,6 +655,29 @@ mod tests {
         assert_eq!(desk.append(&mut journal).expect("second"), (3, 0));
         assert_eq!(std::fs::read(desk.segment(2)).expect("read"), b"not known to the journal");
         assert_eq!(desk.read().frames, 2);
+    }
+
+    #[test]
+    fn a_damaged_segment_does_not_stop_what_comes_after_it() {
+        type Damage = fn(&Desk);
+        let cut: Damage = |desk| {
+            let file = std::fs::OpenOptions::new().write(true).open(desk.segment(1)).expect("open");
+            file.set_len(10).expect("cut");
+        };
+        let lost: Damage = |desk| {
+            std::fs::remove_file(desk.segment(1)).expect("remove");
+            std::fs::remove_dir_all(desk.vault.kept.root()).expect("remove");
+        };
+        for damage in [cut, lost] {
+            let desk = Desk::new();
+            let mut journal = desk.journal();
+            desk.append(&mut journal).expect("first");
+            let mut reader = desk.read();
+            damage(&desk);
+            assert_eq!(desk.append(&mut journal).expect("second"), (2, 0));
+            reader.read_new(&desk.vault, &desk.owner, &mut None, |_, _, _, _| ()).expect("read");
+            assert_eq!((reader.frames, reader.fault), (2, Some(Fault::Changed { segment: 1 })));
+        }
     }
 
     #[test]
