@@ -3,6 +3,8 @@
 
 #[path = "stories/bytes.rs"]
 mod bytes;
+#[path = "stories/chance.rs"]
+mod chance;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/hops.rs"]

@@ -2,7 +2,7 @@
 
 use crate::journals::segments;
 use crate::talk::{ONE, TWO, assert_carried, item, meta, turn};
-use crate::world::{Device, World};
+use crate::world::{Device, World, cases};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use session_roam_core::syncthing::Notice;
@@ -167,7 +167,7 @@ impl Bench {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn r1_r16_whatever_is_written_arrives_as_it_was_in_any_order(moves in moves()) {
@@ -252,7 +252,7 @@ fn a_snapshot_that_returns_to_an_old_content_arrives_as_that() {
 
 #[test]
 fn r6_a_session_of_a_hundred_megabytes_has_no_cap() {
-    let (mut world, here, _) = World::pair_of_devices();
+    let (mut world, here, _) = World::roomy_pair_of_devices();
     let path = world.devices[0].rollout(TWO);
     world.devices[0].append(&path, meta(&here, TWO).as_bytes());
     // A few lines of many megabytes, as a pasted file makes them, and many small ones.

@@ -42,12 +42,13 @@ fn arrived(world: &mut World, owner: usize, file: &Path) {
 
 #[test]
 fn a_changed_journal_of_a_peer_is_refused_told_and_fetched_again() {
-    let edits: [(&str, &dyn Fn(Vec<u8>) -> Vec<u8>); 5] = [
-        ("cut", &|bytes| bytes[..bytes.len() / 2].to_vec()),
-        ("emptied", &|_| Vec::new()),
-        ("other bytes", &|bytes| vec![b'x'; bytes.len()]),
-        ("longer other bytes", &|bytes| vec![b'x'; bytes.len() * 2]),
-        ("one bit", &|mut bytes| {
+    type Edit = fn(Vec<u8>) -> Vec<u8>;
+    let edits: [(&str, Edit); 5] = [
+        ("cut", |bytes| bytes[..bytes.len() / 2].to_vec()),
+        ("emptied", |_| Vec::new()),
+        ("other bytes", |bytes| vec![b'x'; bytes.len()]),
+        ("longer other bytes", |bytes| vec![b'x'; bytes.len() * 2]),
+        ("one bit", |mut bytes| {
             bytes[40] ^= 1;
             bytes
         }),
@@ -327,7 +328,7 @@ fn a_doc_name_from_elsewhere_never_leaves_its_session() {
                 .filter(|path| !path.starts_with(&own) && **path != own.with_extension("jsonl"))
                 .cloned()
                 .collect();
-            assert_eq!(new, [PathBuf::new(); 0], "{name:?} as doc {half}");
+            assert_eq!(new, Vec::<PathBuf>::new(), "{name:?} as doc {half}");
         }
     }
     assert!(!Path::new("/tmp/session-roam-owned").exists());
@@ -358,7 +359,7 @@ fn a_place_from_elsewhere_never_leaves_the_tools_directory() {
             .filter(|path| !(0..number).any(|earlier| path.to_string_lossy().contains(&id(earlier))))
             .cloned()
             .collect();
-        assert_eq!(new, [PathBuf::new(); 0], "{at:?}");
+        assert_eq!(new, Vec::<PathBuf>::new(), "{at:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::journals::{journals, own_frames, recorded_lines};
 use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, item, meta, turn};
 use crate::wire::locked;
-use crate::world::{DAY, START, World, tree};
+use crate::world::{DAY, Device, START, World, tree};
 use session_roam_core::api::{Devices, Done, Request};
 use session_roam_core::session::Lane;
 use session_roam_core::syncthing::Notice;
@@ -11,6 +11,115 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
+
+// ---- R3, R4, R8: one is the beginning of the other ----
+
+#[test]
+fn r3_of_two_copies_made_by_hand_before_the_longer_one_is_taken_without_a_word() {
+    let mut world = World::asleep(["desk", "lap"]);
+    let places = [0, 1].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
+    let lines: Vec<String> = (0..5).map(|number| turn(&places[0], ONE, &format!("{number}"))).collect();
+    for (at, count) in [(0, 5), (1, 3)] {
+        let path = world.devices[at].transcript(&places[at], ONE);
+        world.devices[at].append(&path, lines[..count].concat().as_bytes());
+        let todos = world.devices[at].claude().join(format!("todos/{ONE}-agent-{ONE}.json"));
+        world.devices[at].put(&todos, "[]");
+    }
+    world.devices.iter_mut().for_each(Device::start);
+    world.pair(0, 1);
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_quiet(&mut world, ONE);
+    assert_eq!(world.devices[1].status().splits, 0);
+}
+
+#[test]
+fn r4_a_shortened_copy_never_replaces_a_fuller_one_unseen() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let paths: Vec<_> = (0..8).map(|number| world.devices[0].transcript(&here, &id(number))).collect();
+    for (number, path) in paths.iter().enumerate() {
+        world.devices[0].say(path, turn(&here, &id(number), "one") + &turn(&here, &id(number), "two"));
+    }
+    world.deliver();
+    let full = world.devices[1].stores();
+    for (number, path) in paths.iter().enumerate() {
+        world.devices[0].put(path, turn(&here, &id(number), "one"));
+    }
+    world.deliver();
+    assert_eq!(world.devices[1].stores(), full);
+    assert!(world.devices[1].status().held.iter().any(|held| held.code == "mass_change"));
+    // The fuller one goes on: what was cut off is still a part of it.
+    let there = world.devices[1].place_of(&id(0)).expect("placed");
+    world.devices[1].say(&there, turn(&here, &id(0), "three"));
+    world.deliver();
+    assert!(fs::read(&there).expect("doc").starts_with(&full[&there]), "nothing is taken away");
+}
+
+#[test]
+fn r8_one_broken_session_keeps_nothing_else_from_travelling() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let slug = world.devices[0].slug_dir(&here);
+    fs::create_dir_all(slug.join(format!("{TWO}.jsonl"))).expect("a directory by a transcript's name");
+    let broken = world.devices[0].transcript(&here, THREE);
+    world.devices[0].say(&broken, b"\xff\xfe no json\n{\"torn\":");
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "hello"));
+    world.devices[0].poll();
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+}
+
+#[test]
+fn lines_that_were_written_while_others_arrived_are_not_overwritten() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "common"));
+    world.deliver();
+    let there = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&there, turn(&here, ONE, "from lap"));
+    // Not a word of this has reached the engine when the other's arrives.
+    world.devices[0].append(&path, turn(&here, ONE, "from desk").as_bytes());
+    let before = fs::read(&path).expect("doc");
+    world.deliver();
+    let stores: Vec<Vec<u8>> = world.devices[0].stores().into_values().collect();
+    assert!(stores.iter().any(|doc| doc.starts_with(&before)));
+    for device in &world.devices {
+        let recorded = recorded_lines(device, ONE);
+        for text in ["common", "from lap", "from desk"] {
+            assert!(recorded.contains_key(turn(&here, ONE, text).as_bytes()), "{text} on {}", device.name);
+        }
+    }
+}
+
+#[test]
+fn what_was_excluded_paused_or_without_a_place_comes_when_it_may() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let here = world.devices[0].project("api", "git@github.com:acme/api.git");
+    let key = || "git:github.com/acme/api".to_owned();
+    let path = world.devices[0].transcript(&here, ONE);
+    let _: Done = world.devices[0].ask(Request::ProjectExclude { key: key(), excluded: true });
+    world.devices[0].say(&path, turn(&here, ONE, "one"));
+    world.devices[0].poll();
+    world.deliver();
+    assert_eq!(world.devices[1].state_of(ONE), "none");
+
+    let _: Done = world.devices[0].ask(Request::ProjectExclude { key: key(), excluded: false });
+    world.deliver();
+    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+
+    let _: Done = world.devices[1].ask(Request::Pause);
+    let there = world.devices[1].project("elsewhere/api", "git@github.com:acme/api.git");
+    let _: Done = world.devices[1].ask(Request::ProjectMap { key: key(), dir: there.clone() });
+    world.devices[0].say(&path, turn(&here, ONE, "two"));
+    world.deliver();
+    assert_eq!(world.devices[1].stores().len(), 0, "paused is paused");
+
+    let _: Done = world.devices[1].ask(Request::Continue);
+    world.deliver();
+    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_quiet(&mut world, ONE);
+}
 
 // ---- R9: never under the hands of a running tool ----
 

@@ -394,6 +394,19 @@ fn identity(number: u8) -> Identity {
     }
 }
 
+/// In memory where the system offers it: a thousand small files are synced to disk in each story.
+fn quick_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("tempdir")
+}
+
+/// Random stories a run has: `few`, or what PROPTEST_CASES says.
+pub fn cases(few: u32) -> proptest::test_runner::Config {
+    use proptest::test_runner::Config;
+    const DEFAULT: u32 = 256;
+    let said = Config::default().cases;
+    Config { cases: if said == DEFAULT { few } else { said }, failure_persistence: None, ..Config::default() }
+}
+
 pub struct World {
     pub devices: Vec<Device>,
     pub ledger: Ledger,
@@ -412,7 +425,10 @@ impl World {
 
     /// The same before session-roam was ever started on them.
     pub fn asleep<const N: usize>(names: [&str; N]) -> Self {
-        let dir = tempfile::tempdir().expect("tempdir");
+        Self::asleep_in(quick_dir(), names)
+    }
+
+    fn asleep_in<const N: usize>(dir: tempfile::TempDir, names: [&str; N]) -> Self {
         let root = dir.path().canonicalize().expect("tempdir");
         let devices = names.iter().enumerate().map(|(at, name)| Device::new(&root, at as u8, name)).collect();
         let all = (0..N).flat_map(|one| (one + 1..N).map(move |other| (one, other)));
@@ -421,7 +437,17 @@ impl World {
 
     /// Two paired devices with a checkout of one project each, at different paths: world and both paths.
     pub fn pair_of_devices() -> (Self, PathBuf, PathBuf) {
-        let mut world = Self::devices(["desk", "lap"]);
+        Self::pair_in(quick_dir())
+    }
+
+    /// The same with room for big sessions.
+    pub fn roomy_pair_of_devices() -> (Self, PathBuf, PathBuf) {
+        Self::pair_in(tempfile::tempdir().expect("tempdir"))
+    }
+
+    fn pair_in(dir: tempfile::TempDir) -> (Self, PathBuf, PathBuf) {
+        let mut world = Self::asleep_in(dir, ["desk", "lap"]);
+        world.devices.iter_mut().for_each(Device::start);
         world.pair(0, 1);
         let here = world.devices[0].project("api", "git@github.com:acme/api.git");
         let there = world.devices[1].project("work/acme api", "https://github.com/acme/api");

@@ -4,3 +4,6 @@
 pub mod plan;
 
 pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
+
+#[cfg(test)]
+mod plan_rules;
