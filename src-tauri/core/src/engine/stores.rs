@@ -5,6 +5,7 @@ use super::heart::Engine;
 use super::queue::Want;
 use crate::api::types::Held;
 use crate::projects::Places;
+use crate::projects::places::is_repository;
 use crate::session::{Lane, Problem, Project, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::{Found, Root, Tool, Touched, Which};
@@ -195,7 +196,8 @@ impl Engine {
         const AGAIN: Duration = Duration::from_secs(5);
         let wanted = self.homeless()?;
         self.place_found(&wanted)?;
-        if wanted.is_empty() || self.searching || self.searched_at.is_some_and(|at| at.elapsed() < AGAIN) {
+        let in_vain = !wanted.iter().any(|project| is_repository(&project.key));
+        if in_vain || self.searching || self.searched_at.is_some_and(|at| at.elapsed() < AGAIN) {
             return Ok(());
         }
         self.searching = true;

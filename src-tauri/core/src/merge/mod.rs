@@ -6,3 +6,6 @@ pub mod plan;
 pub mod transcript;
 
 pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
+
+#[cfg(test)]
+mod plan_rules;

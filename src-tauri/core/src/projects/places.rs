@@ -239,7 +239,8 @@ impl Place {
     }
 }
 
-fn is_repository(key: &ProjectKey) -> bool {
+/// Whether looking through the disk may find the project: one known by its path is there or is not.
+pub fn is_repository(key: &ProjectKey) -> bool {
     key.as_str().starts_with("git:") || key.as_str().starts_with("root:")
 }
 

@@ -1,0 +1,23 @@
+//! Stories of two and three devices, in milliseconds and in one process: real engines and real adapters over a transport
+//! that delivers when the story says. What a real Syncthing and the real tools do is tested elsewhere.
+
+#[path = "stories/bytes.rs"]
+mod bytes;
+#[path = "stories/chance.rs"]
+mod chance;
+#[path = "stories/faults.rs"]
+mod faults;
+#[path = "stories/hops.rs"]
+mod hops;
+#[path = "stories/hostile.rs"]
+mod hostile;
+#[path = "stories/journals.rs"]
+mod journals;
+#[path = "stories/promises.rs"]
+mod promises;
+#[path = "stories/talk.rs"]
+mod talk;
+#[path = "stories/wire.rs"]
+mod wire;
+#[path = "stories/world.rs"]
+mod world;

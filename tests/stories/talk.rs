@@ -1,0 +1,73 @@
+//! What tools write, invented: ids, turns, and the checks that nearly every story ends with.
+
+use crate::world::{Device, World};
+use std::path::Path;
+
+pub const ONE: &str = "11111111-1111-4111-8111-111111111111";
+pub const TWO: &str = "22222222-2222-4222-8222-222222222222";
+pub const THREE: &str = "33333333-3333-4333-8333-333333333333";
+
+/// The `number`th id of a long row.
+pub fn id(number: usize) -> String {
+    format!("{number:08x}-0000-4000-8000-000000000000")
+}
+
+/// A turn in a Claude Code transcript.
+pub fn turn(cwd: &Path, session: &str, text: &str) -> String {
+    let cwd = serde_json::to_string(&cwd.to_string_lossy()).expect("text");
+    let text = serde_json::to_string(text).expect("text");
+    format!(
+        "{{\"type\":\"user\",\"cwd\":{cwd},\"sessionId\":\"{session}\",\"timestamp\":\"2026-11-23T09:00:00.000Z\",\
+         \"message\":{{\"role\":\"user\",\"content\":{text}}}}}\n"
+    )
+}
+
+/// The first line of a Codex rollout.
+pub fn meta(cwd: &Path, session: &str) -> String {
+    let cwd = serde_json::to_string(&cwd.to_string_lossy()).expect("text");
+    format!(
+        "{{\"timestamp\":\"2026-11-23T09:00:00.000Z\",\"type\":\"session_meta\",\"payload\":{{\"id\":\"{session}\",\
+         \"timestamp\":\"2026-11-23T09:00:00.000Z\",\"cwd\":{cwd},\"cli_version\":\"0.169.0\"}}}}\n"
+    )
+}
+
+/// A turn in a Codex rollout.
+pub fn item(text: &str) -> String {
+    let text = serde_json::to_string(text).expect("text");
+    format!(
+        "{{\"timestamp\":\"2026-11-23T09:00:01.000Z\",\"type\":\"response_item\",\"payload\":{{\"type\":\"message\",\
+         \"role\":\"user\",\"content\":[{{\"type\":\"input_text\",\"text\":{text}}}]}}}}\n"
+    )
+}
+
+/// A doc as far as it may travel: of a log the whole lines, of a snapshot everything.
+fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    if name.ends_with(".jsonl") { bytes[..end].to_vec() } else { bytes.to_vec() }
+}
+
+/// Every doc of the session is on `to` what it is on `from`, byte for byte. A log without a whole line is not yet there.
+pub fn assert_carried(from: &Device, to: &Device, session: &str) {
+    let there = to.docs(session);
+    let wanted: Vec<(String, Vec<u8>)> = from
+        .docs(session)
+        .into_iter()
+        .map(|(name, bytes)| (name.clone(), whole(&name, &bytes)))
+        .filter(|(name, bytes)| !(name.ends_with(".jsonl") && bytes.is_empty()))
+        .collect();
+    assert!(!wanted.is_empty(), "{} has the session", from.name);
+    for (name, bytes) in &wanted {
+        let found = there.get(name).unwrap_or_else(|| panic!("{} lacks {name}", to.name));
+        let (found, bytes) = (found.escape_ascii().to_string(), bytes.escape_ascii().to_string());
+        assert!(found == bytes, "{name} on {}:\n{found}\nis not what {} has:\n{bytes}", to.name, from.name);
+    }
+    assert_eq!(there.len(), wanted.len(), "{} has the docs of {} and no others", to.name, from.name);
+}
+
+/// All devices list the session as being here, without problems.
+pub fn assert_quiet(world: &mut World, session: &str) {
+    for device in &mut world.devices {
+        assert_eq!(device.state_of(session), "here", "on {}", device.name);
+        assert_eq!(device.status().problems, [], "on {}", device.name);
+    }
+}

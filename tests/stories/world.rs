@@ -1,0 +1,500 @@
+//! Whole devices in one process: real engines, real adapters, real vaults on disk; a clock that stands still, jobs that
+//! run when the story says, and a transport that delivers when the story says. Knows no assertions.
+
+use crate::wire::{Fake, Ledger, Wire};
+use data_encoding::BASE64;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use serde::de::DeserializeOwned;
+use session_roam_core::api::host::shared;
+use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow, Status};
+use session_roam_core::engine::devices::Book;
+use session_roam_core::engine::event::{Event, Jobs};
+use session_roam_core::engine::heart::{Engine, Parts};
+use session_roam_core::engine::{Clock, Context, Job, look};
+use session_roam_core::session::device_id::device_id_of_cert;
+use session_roam_core::session::{DeviceId, Millis, SessionId};
+use session_roam_core::settings;
+use session_roam_core::state::State;
+use session_roam_core::syncthing::{Identity, Notice};
+use session_roam_core::tools::{self, Machine, Tool, Which, claude_code};
+use session_roam_core::vault::Vault;
+use session_roam_core::vault::card::Card;
+use session_roam_core::vault::keys::DeviceKey;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Where every story begins: 2026-11-23T10:00:00Z.
+pub const START: i64 = 1_795_428_000_000;
+pub const DAY: i64 = 24 * 60 * 60 * 1000;
+/// A session that is quiet by itself comes to rest in a few turns; one that echoes never does.
+const MOST_TURNS: usize = 200;
+
+pub struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+enum Work {
+    Look(Box<Job>),
+    Beside(Box<dyn FnOnce() -> Event + Send>),
+    Aside(Box<dyn FnOnce() + Send>),
+}
+
+#[derive(Clone, Default)]
+struct Inline(Arc<Mutex<VecDeque<Work>>>);
+
+impl Inline {
+    fn push(&self, work: Work) {
+        self.0.lock().expect("one thread").push_back(work);
+    }
+}
+
+impl Jobs for Inline {
+    fn start(&self, job: Job) {
+        self.push(Work::Look(Box::new(job)));
+    }
+
+    fn aside(&self, work: Box<dyn FnOnce() + Send>) {
+        self.push(Work::Aside(work));
+    }
+
+    fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>) {
+        self.push(Work::Beside(work));
+    }
+}
+
+pub struct Device {
+    pub name: String,
+    pub id: DeviceId,
+    identity: Identity,
+    /// The user's home directory.
+    pub home: PathBuf,
+    /// SESSION_ROAM_HOME.
+    pub roam: PathBuf,
+    pub clock: Arc<SetClock>,
+    pub wire: Arc<Mutex<Wire>>,
+    jobs: Inline,
+    running: Option<(Engine, Arc<Context>)>,
+}
+
+impl Device {
+    fn new(root: &Path, number: u8, name: &str) -> Self {
+        let dir = root.join(format!("{number}"));
+        // Other user names on other machines.
+        let home = dir.join(format!("home/user-{name}"));
+        let roam = dir.join("roam");
+        fs::create_dir_all(home.join("code")).expect("home");
+        fs::create_dir_all(&roam).expect("roam");
+        let identity = identity(number);
+        let search = home.join("code").to_string_lossy().into_owned();
+        settings::change(&roam, |document| {
+            document["projects"]["search"] = toml_edit::value(toml_edit::Array::from_iter([search]));
+        })
+        .expect("settings");
+        Self {
+            name: name.into(),
+            id: identity.device_id.clone(),
+            identity,
+            home,
+            roam,
+            clock: Arc::new(SetClock(AtomicI64::new(START))),
+            wire: Arc::default(),
+            jobs: Inline::default(),
+            running: None,
+        }
+    }
+
+    pub fn short(&self) -> String {
+        self.id.short()
+    }
+
+    pub fn machine(&self) -> Machine {
+        Machine { home: self.home.clone(), vars: BTreeMap::new() }
+    }
+
+    pub fn vault(&self) -> Vault {
+        Vault::at(&self.roam)
+    }
+
+    // ---- life ----
+
+    /// Starts the engine with what is on disk, as after a reboot.
+    pub fn start(&mut self) {
+        self.stop();
+        let settings = settings::load(&self.roam).expect("settings");
+        let (state, _) = State::open(&self.roam).expect("state");
+        let key = DeviceKey::load_or_create(&self.roam).expect("key");
+        let card = Card::make(&self.identity.cert_pem, &self.identity.key_pem, &key, self.clock.now()).expect("card");
+        let book = Book::load(&self.roam).expect("book");
+        let (vault, machine) = (self.vault(), self.machine());
+        let shared = shared(&settings, &state, &book, &self.identity, &key, &self.name, &machine);
+        let tools = tools::all(&settings.custom);
+        let context = Arc::new(Context::new(vault, self.id.clone(), key, machine, tools, self.clock.clone(), shared));
+        self.wire.lock().expect("one thread").started();
+        self.jobs = Inline::default();
+        let mut engine = Engine::new(Parts {
+            home: self.roam.clone(),
+            settings,
+            name: self.name.clone(),
+            context: context.clone(),
+            card,
+            state,
+            transport: Box::new(Fake(self.wire.clone())),
+            jobs: Box::new(self.jobs.clone()),
+            book,
+        });
+        engine.wake();
+        self.running = Some((engine, context));
+        self.settle();
+    }
+
+    /// The process is gone, between two of its steps: nothing is said or written any more.
+    pub fn stop(&mut self) {
+        self.running = None;
+        self.jobs.0.lock().expect("one thread").clear();
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub fn set_clock(&self, millis: i64) {
+        self.clock.0.store(millis, Ordering::Relaxed);
+    }
+
+    // ---- events ----
+
+    /// One event, without what follows from it.
+    pub fn tell(&mut self, event: Event) {
+        if let Some((engine, _)) = &mut self.running {
+            engine.handle(event);
+        }
+    }
+
+    /// Does one piece of the work that waits; says whether there was any.
+    pub fn work(&mut self) -> bool {
+        let Some((_, context)) = &self.running else { return false };
+        let work = self.jobs.0.lock().expect("one thread").pop_front();
+        match work {
+            None => return false,
+            Some(Work::Aside(work)) => work(),
+            Some(Work::Beside(work)) => {
+                let event = work();
+                self.tell(event);
+            }
+            Some(Work::Look(job)) => {
+                let outcome = look(context, *job);
+                self.tell(Event::Looked(Box::new(outcome)));
+            }
+        }
+        true
+    }
+
+    /// Looks at a session as a worker does, and dies before the loop hears of it.
+    pub fn look_and_die(&mut self) {
+        let work = self.jobs.0.lock().expect("one thread").pop_front();
+        if let (Some(Work::Look(job)), Some((_, context))) = (work, &self.running) {
+            drop(look(context, *job));
+        }
+        self.stop();
+    }
+
+    pub fn settle(&mut self) {
+        for _ in 0..100_000 {
+            if !self.work() {
+                return;
+            }
+        }
+        panic!("{} does not come to rest", self.name);
+    }
+
+    pub fn handle(&mut self, event: Event) {
+        self.tell(event);
+        self.settle();
+    }
+
+    pub fn notice(&mut self, notice: Notice) {
+        self.handle(Event::Transport(notice));
+    }
+
+    pub fn touch(&mut self, path: &Path) {
+        self.handle(Event::Touched(vec![path.to_path_buf()]));
+    }
+
+    pub fn poll(&mut self) {
+        self.handle(Event::Poll);
+    }
+
+    // ---- questions ----
+
+    pub fn try_ask(&mut self, request: Request) -> Result<serde_json::Value, api::ApiError> {
+        let (answer, answered) = std::sync::mpsc::channel();
+        self.handle(Event::Request(request, Box::new(move |result| drop(answer.send(result)))));
+        answered.try_recv().expect("an answer")
+    }
+
+    pub fn ask<T: DeserializeOwned>(&mut self, request: Request) -> T {
+        let value = self.try_ask(request).unwrap_or_else(|error| panic!("{error:?}"));
+        serde_json::from_value(value).expect("the answer's type")
+    }
+
+    pub fn status(&mut self) -> Status {
+        self.ask(Request::Status)
+    }
+
+    pub fn sessions(&mut self) -> Vec<SessionRow> {
+        self.ask(Request::Sessions { filter: SessionFilter::default() })
+    }
+
+    pub fn row(&mut self, session: &str) -> Option<SessionRow> {
+        self.sessions().into_iter().find(|row| row.session == session)
+    }
+
+    /// A session's state, or `none`.
+    pub fn state_of(&mut self, session: &str) -> String {
+        self.row(session).map_or_else(|| "none".into(), |row| row.state)
+    }
+
+    /// Why a session waits, as a code.
+    pub fn waits_for(&mut self, session: &str) -> Option<String> {
+        self.status().waiting.into_iter().find(|waiting| waiting.session == session).map(|waiting| waiting.code)
+    }
+
+    pub fn splits(&mut self) -> Vec<SplitRow> {
+        self.ask(Request::Splits)
+    }
+
+    pub fn problems(&mut self) -> Vec<String> {
+        self.status().problems.into_iter().map(|problem| problem.code).collect()
+    }
+
+    pub fn has_problem(&mut self, code: &str) -> bool {
+        self.problems().iter().any(|known| known == code)
+    }
+
+    // ---- projects and stores ----
+
+    /// A checkout below `~/code`, as git leaves it, with its remote.
+    pub fn project(&self, dir: &str, remote: &str) -> PathBuf {
+        let work_tree = self.home.join("code").join(dir);
+        let git = work_tree.join(".git");
+        for part in ["objects", "refs/heads"] {
+            fs::create_dir_all(git.join(part)).expect("git");
+        }
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("HEAD");
+        let config = format!("[core]\n\tbare = false\n[remote \"origin\"]\n\turl = {remote}\n");
+        fs::write(git.join("config"), config).expect("config");
+        work_tree
+    }
+
+    pub fn claude(&self) -> PathBuf {
+        self.home.join(".claude")
+    }
+
+    pub fn slug_dir(&self, cwd: &Path) -> PathBuf {
+        self.claude().join("projects").join(claude_code::slug(&cwd.to_string_lossy()))
+    }
+
+    pub fn transcript(&self, cwd: &Path, session: &str) -> PathBuf {
+        self.slug_dir(cwd).join(format!("{session}.jsonl"))
+    }
+
+    pub fn rollout(&self, session: &str) -> PathBuf {
+        self.home.join(format!(".codex/sessions/2026/11/23/rollout-2026-11-23T09-00-00-{session}.jsonl"))
+    }
+
+    /// The tool appends; nobody looks yet.
+    pub fn append(&self, path: &Path, bytes: &[u8]) {
+        fs::create_dir_all(path.parent().expect("parent")).expect("dir");
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(path).expect("open");
+        file.write_all(bytes).expect("append");
+    }
+
+    /// The tool appends, and the engine hears of it.
+    pub fn say(&mut self, path: &Path, bytes: impl AsRef<[u8]>) {
+        self.append(path, bytes.as_ref());
+        self.touch(path);
+    }
+
+    /// The tool writes a file anew, and the engine hears of it.
+    pub fn put(&mut self, path: &Path, bytes: impl AsRef<[u8]>) {
+        fs::create_dir_all(path.parent().expect("parent")).expect("dir");
+        fs::write(path, bytes).expect("write");
+        self.touch(path);
+    }
+
+    /// The docs of a session in this device's store, wherever they lie.
+    pub fn docs(&self, session: &str) -> BTreeMap<String, Vec<u8>> {
+        let session = SessionId::new(session);
+        let mut docs = BTreeMap::new();
+        for tool in tools::all(&[]) {
+            let listing = tool.sessions(&self.machine(), Which::One(&session));
+            for doc in listing.found.into_iter().flat_map(|found| found.docs) {
+                docs.insert(doc.name.to_string(), fs::read(&doc.path).expect("doc"));
+            }
+        }
+        docs
+    }
+
+    /// Where a session's main doc lies in this device's store.
+    pub fn place_of(&self, session: &str) -> Option<PathBuf> {
+        let id = SessionId::new(session);
+        let found = |tool: Arc<dyn Tool>| tool.sessions(&self.machine(), Which::One(&id)).found.into_iter().next();
+        tools::all(&[]).into_iter().find_map(found).map(|found| found.docs[0].path.clone())
+    }
+
+    /// All files below the tools' stores, with their bytes.
+    pub fn stores(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = tree(&self.claude());
+        files.extend(tree(&self.home.join(".codex")));
+        files
+    }
+}
+
+/// All files below a directory.
+pub fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(tree(&path));
+        } else {
+            files.insert(path.clone(), fs::read(&path).expect("read"));
+        }
+    }
+    files
+}
+
+/// A device's Syncthing certificate: a committed one with a key of the device's own. Its signature by itself is not
+/// looked at, neither by Syncthing nor by the card; the device ID is the hash of it all.
+fn identity(number: u8) -> Identity {
+    let pem = include_str!("../../src-tauri/core/src/vault/testdata/ed25519-cert.pem");
+    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let mut der = BASE64.decode(base64.as_bytes()).expect("base64");
+    // AlgorithmIdentifier id-Ed25519, then a bit string of 32 bytes (RFC 8410).
+    const ED25519: [u8; 8] = [0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    let at = der.windows(8).position(|window| window == ED25519).expect("an Ed25519 key") + 8;
+    let key = SigningKey::from_bytes(&[number + 1; 32]);
+    der[at..at + 32].copy_from_slice(key.verifying_key().as_bytes());
+    let body = BASE64.encode(&der);
+    let lines: Vec<&str> = (0..body.len()).step_by(64).map(|at| &body[at..(at + 64).min(body.len())]).collect();
+    Identity {
+        device_id: device_id_of_cert(&der),
+        cert_pem: format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n")),
+        key_pem: key.to_pkcs8_pem(LineEnding::LF).expect("pem").to_string(),
+    }
+}
+
+/// In memory where the system offers it: a thousand small files are synced to disk in each story.
+fn quick_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("tempdir")
+}
+
+/// Random stories a run has: `few`, or what PROPTEST_CASES says.
+pub fn cases(few: u32) -> proptest::test_runner::Config {
+    use proptest::test_runner::Config;
+    const DEFAULT: u32 = 256;
+    let said = Config::default().cases;
+    Config { cases: if said == DEFAULT { few } else { said }, failure_persistence: None, ..Config::default() }
+}
+
+pub struct World {
+    pub devices: Vec<Device>,
+    pub ledger: Ledger,
+    /// Pairs of devices that can reach each other, the lesser first.
+    pub reach: BTreeSet<(usize, usize)>,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    /// Devices of these names, started, strangers to each other, each within reach of all others.
+    pub fn devices<const N: usize>(names: [&str; N]) -> Self {
+        let mut world = Self::asleep(names);
+        world.devices.iter_mut().for_each(Device::start);
+        world
+    }
+
+    /// The same before session-roam was ever started on them.
+    pub fn asleep<const N: usize>(names: [&str; N]) -> Self {
+        Self::asleep_in(quick_dir(), names)
+    }
+
+    fn asleep_in<const N: usize>(dir: tempfile::TempDir, names: [&str; N]) -> Self {
+        let root = dir.path().canonicalize().expect("tempdir");
+        let devices = names.iter().enumerate().map(|(at, name)| Device::new(&root, at as u8, name)).collect();
+        let all = (0..N).flat_map(|one| (one + 1..N).map(move |other| (one, other)));
+        Self { devices, ledger: Ledger::default(), reach: all.collect(), _dir: dir }
+    }
+
+    /// Two paired devices with a checkout of one project each, at different paths: world and both paths.
+    pub fn pair_of_devices() -> (Self, PathBuf, PathBuf) {
+        Self::pair_in(quick_dir())
+    }
+
+    /// The same with room for big sessions.
+    pub fn roomy_pair_of_devices() -> (Self, PathBuf, PathBuf) {
+        Self::pair_in(tempfile::tempdir().expect("tempdir"))
+    }
+
+    fn pair_in(dir: tempfile::TempDir) -> (Self, PathBuf, PathBuf) {
+        let mut world = Self::asleep_in(dir, ["desk", "lap"]);
+        world.devices.iter_mut().for_each(Device::start);
+        world.pair(0, 1);
+        let here = world.devices[0].project("api", "git@github.com:acme/api.git");
+        let there = world.devices[1].project("work/acme api", "https://github.com/acme/api");
+        (world, here, there)
+    }
+
+    /// Both sides say yes.
+    pub fn pair(&mut self, one: usize, other: usize) {
+        let code = self.devices[other].id.to_string();
+        let _: api::Pairing = self.devices[one].ask(Request::Pair { code });
+        self.deliver();
+        let id = self.devices[one].id.to_string();
+        let _: api::Pairing = self.devices[other].ask(Request::Accept { id });
+        self.deliver();
+    }
+
+    pub fn part(&mut self, one: usize, other: usize) {
+        self.reach.remove(&(one.min(other), one.max(other)));
+    }
+
+    pub fn meet(&mut self, one: usize, other: usize) {
+        self.reach.insert((one.min(other), one.max(other)));
+        self.deliver();
+    }
+
+    /// Everything reaches everybody within reach, until nothing moves any more.
+    pub fn deliver(&mut self) {
+        for _ in 0..MOST_TURNS {
+            if !self.turn() {
+                return;
+            }
+        }
+        panic!("the devices never come to rest: somebody echoes");
+    }
+
+    fn turn(&mut self) -> bool {
+        let mut moved = self.ledger.knock(&mut self.devices, &self.reach);
+        for (from, to) in self.ways() {
+            let notices = self.ledger.carry(&self.devices, from, to, |_| true);
+            moved |= !notices.is_empty();
+            notices.into_iter().for_each(|notice| self.devices[to].notice(notice));
+        }
+        moved | self.ledger.farewell(&mut self.devices, &self.reach)
+    }
+
+    /// Every direction in which something can travel now.
+    pub fn ways(&self) -> Vec<(usize, usize)> {
+        self.reach.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]).collect()
+    }
+}
