@@ -480,6 +480,32 @@ fn a_store_that_cannot_be_written_makes_a_session_wait() {
 }
 
 #[test]
+fn a_safety_copy_that_cannot_be_made_delays_a_session_and_loses_nothing() {
+    alone(|| {
+        let place = Place::new();
+        let (mut desk, mut laptop) = place.pair();
+        let (mine, yours) = (Session::begin(&desk, 1, 4), Session::begin(&laptop, 2, 4));
+        is_safe(&mine, [&desk, &laptop]);
+        is_safe(&yours, [&laptop, &desk]);
+        let kept = laptop.roam_home.join("kept");
+        let aside = laptop.roam_home.join("kept-aside");
+        fs::rename(&kept, &aside).expect("it is there");
+        write(&kept, "in the way");
+        (0..5).for_each(|at| mine.say(&format!("Said by the desk while the laptop cannot keep it, {at}")));
+        is_told(&laptop, "journal_unreadable");
+        (0..5).for_each(|at| yours.say(&format!("Said by the laptop meanwhile, {at}")));
+        is_told(&laptop, "not_recorded");
+        fs::remove_file(&kept).and_then(|()| fs::rename(&aside, &kept)).expect("it goes back");
+        is_safe(&mine, [&desk, &laptop]);
+        is_safe(&yours, [&laptop, &desk]);
+        is_over(&laptop, "journal_unreadable");
+        is_over(&laptop, "not_recorded");
+        desk.stop();
+        laptop.stop();
+    });
+}
+
+#[test]
 fn a_clock_an_hour_off_changes_nothing() {
     alone(|| {
         let place = Place::new();

@@ -16,8 +16,11 @@
 // Network namespaces are Linux's; what is tested here is the same code everywhere.
 #![cfg(target_os = "linux")]
 
+#[allow(dead_code)] // tests/faults.rs uses the rest
 #[path = "real/device.rs"]
 mod device;
+#[path = "real/files.rs"]
+mod files;
 #[path = "real/isolation.rs"]
 mod isolation;
 #[path = "real/mock.rs"]
@@ -26,15 +29,22 @@ mod mock;
 mod terminal;
 #[path = "real/tools.rs"]
 mod tools;
+#[allow(dead_code)] // tests/faults.rs uses the rest
+#[path = "real/transcripts.rs"]
+mod transcripts;
+#[path = "real/world.rs"]
+mod world;
 
-use device::{Device, PATIENCE, Resume, World};
+use device::{Device, PATIENCE, Resume};
+use files::files_below;
 use isolation::{alone, wait_for};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 use terminal::Terminal;
-use tools::{Tool, files_below, listed_by_codex};
+use tools::{Tool, listed_by_codex};
+use world::World;
 
 #[test]
 fn claude_code_goes_on_where_the_other_device_stopped() {
@@ -194,7 +204,8 @@ fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) -> Res
     });
     println!("{tool:?}: seen on {} {} ms after the tool ended on {}", to.name, start.elapsed().as_millis(), from.name);
     let row = wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
-        to.session(tool, session).and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
+        to.session(tool.id(), session)
+            .and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
     });
     let file = tool.file(to, session).expect("read above");
     assert_eq!(row["path"].as_str().map(Path::new), Some(file.as_path()), "roam says where the file is");

@@ -1,20 +1,18 @@
-//! Two devices on one machine: each a HOME, a checkout of the same project at a path of its own, the tools' settings, and
-//! a `SESSION_ROAM_HOME` with the real `roam run` on it.
+//! A device of the user's on this machine: a HOME, a checkout of the project at a path of its own, and a
+//! `SESSION_ROAM_HOME` with the real `roam run` on it. Knows nothing of tools.
 
-use crate::isolation::{run_within, wait_for};
-use crate::mock::Mock;
-use crate::tools::{Tool, link_binaries, write};
+use crate::files::write;
+use crate::isolation::{Ended, run_within, wait_for};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// How long anything between two running engines may take before the test calls it lost. Far above what it does take:
 /// this finds what never happens, the benchmarks say how fast it is.
@@ -30,41 +28,8 @@ pub struct Resume {
     pub unset: Vec<String>,
 }
 
-/// A desk and a laptop, the mock both talk to, and the directory all of it is in.
-pub struct World {
-    // Dropped in this order: the engines before the mock, the directory last.
-    pub desk: Device,
-    pub laptop: Device,
-    pub mock: Mock,
-    _root: TempDir,
-}
-
-impl World {
-    /// Two devices whose tools are ready, with nothing of session-roam running.
-    pub fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("roam-real-").tempdir().expect("a directory");
-        let dir = root.path().canonicalize().expect("a directory");
-        link_binaries(&dir.join("bin"));
-        let mock = Mock::start(&dir);
-        let desk = Device::new(&dir, "desk", "home-a", "code/api", mock.port);
-        let laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout", mock.port);
-        desk.init_repository("https://git.example.com/acme/api.git");
-        laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
-        Self { desk, laptop, mock, _root: root }
-    }
-
-    /// Two devices whose engines run and are paired.
-    pub fn paired() -> Self {
-        let mut world = Self::new();
-        world.desk.start();
-        world.laptop.start();
-        pair(&world.desk, &world.laptop);
-        world
-    }
-}
-
 /// Pairs as two people with two screens would: the code goes over, both look at the digits, the other side says yes.
-fn pair(one: &Device, other: &Device) {
+pub fn pair(one: &Device, other: &Device) {
     let (me, you) = (one.roam(&["device"]), other.roam(&["device"]));
     let code = you["code"].as_str().expect("a device has a code");
     let asked = one.roam(&["pair", code, "--yes"]);
@@ -95,8 +60,11 @@ pub struct Device {
     pub roam_home: PathBuf,
     /// The project's directory here.
     pub checkout: PathBuf,
+    /// What its programs find in their environment besides the usual.
+    pub variables: BTreeMap<String, String>,
+    /// Where its Syncthing listens for others.
+    pub port: u16,
     root: PathBuf,
-    mock_port: u16,
     engine: Option<Engine>,
 }
 
@@ -105,22 +73,26 @@ struct Engine {
     syncthing_pid: Option<u64>,
 }
 
+/// Ports below those the system gives to whoever asks for any. In a network namespace of one's own they are free.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(22101);
+
 impl Device {
-    fn new(root: &Path, name: &str, home: &str, checkout: &str, mock_port: u16) -> Self {
+    pub fn new(root: &Path, name: &str, home: &str, checkout: &str) -> Self {
         let home = root.join(home);
         let device = Self {
             name: name.to_owned(),
             checkout: home.join(checkout),
             roam_home: root.join(format!("roam-{name}")),
             home,
+            variables: BTreeMap::new(),
+            port: NEXT_PORT.fetch_add(1, Ordering::Relaxed),
             root: root.to_owned(),
-            mock_port,
             engine: None,
         };
         fs::create_dir_all(&device.home).expect("a home");
         fs::create_dir_all(&device.roam_home).expect("a home for session-roam");
         fs::create_dir_all(device.temp_dir()).expect("a directory for temporary files");
-        Tool::ALL.iter().for_each(|tool| tool.settle(&device, mock_port));
+        device.write_config();
         device
     }
 
@@ -151,22 +123,28 @@ impl Device {
             // namespace is somebody else (seen with 2.1.330, 2026-11-23).
             .env("TMPDIR", self.temp_dir())
             .env("SESSION_ROAM_HOME", &self.roam_home)
-            .env("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{}", self.mock_port))
-            .env("ANTHROPIC_API_KEY", self.secret())
-            .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
-            .env("MOCK_KEY", self.secret())
+            .envs(&self.variables)
             .stdin(Stdio::null());
         command
     }
 
     /// Starts `roam run` and waits until it and its Syncthing are up.
     pub fn start(&mut self) {
-        self.write_config();
-        let log = fs::File::create(self.log()).expect("a log");
+        self.launch();
+        self.wait_ready();
+    }
+
+    /// Starts `roam run` and does not wait for anything.
+    pub fn launch(&mut self) {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log");
         let mut command = self.command("roam", &["run"]);
         command.stdout(log.try_clone().expect("a log")).stderr(log);
         let child = command.spawn().expect("roam starts");
         self.engine = Some(Engine { child, syncthing_pid: None });
+    }
+
+    /// Waits until the engine and its Syncthing are up.
+    pub fn wait_ready(&mut self) {
         let status = wait_for(&format!("the engine of {} to run", self.name), PATIENCE, || {
             self.must_be_alive();
             let status = self.try_roam(&["status"])?;
@@ -186,6 +164,27 @@ impl Device {
         assert!(well, "roam run on {} ended with {ended:?}. Its log:\n{}", self.name, self.log_text());
     }
 
+    /// Kills the engine, leaving it no moment to put anything in order.
+    pub fn kill(&mut self) {
+        let mut engine = self.engine.take().expect("the engine was started");
+        engine.child.kill().and_then(|()| engine.child.wait()).expect("a child can be killed");
+    }
+
+    /// The process of the running `roam run`.
+    pub fn pid(&self) -> u64 {
+        self.engine.as_ref().expect("the engine was started").child.id().into()
+    }
+
+    /// Waits for the engine to end by itself.
+    pub fn wait_end(&mut self, limit: Duration) -> std::process::ExitStatus {
+        let mut engine = self.engine.take().expect("the engine was started");
+        let told = format!("roam run on {} to end", self.name);
+        wait_for(&told, limit, || match engine.child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            other => Err(format!("{other:?}")),
+        })
+    }
+
     fn must_be_alive(&mut self) {
         let engine = self.engine.as_mut().expect("the engine was started");
         if let Some(status) = engine.child.try_wait().expect("a child can be waited for") {
@@ -198,20 +197,25 @@ impl Device {
         self.try_roam(arguments).unwrap_or_else(|told| panic!("roam {} on {}: {told}", arguments.join(" "), self.name))
     }
 
-    fn try_roam(&self, arguments: &[&str]) -> Result<Value, String> {
-        let arguments = [arguments, &["--json"]].concat();
-        let ended = run_within(Duration::from_secs(30), self.command("roam", &arguments), &self.root);
+    pub fn try_roam(&self, arguments: &[&str]) -> Result<Value, String> {
+        let ended = self.end_of_roam(arguments);
         if !ended.status.success() {
             return Err(ended.told());
         }
         serde_json::from_str(&ended.stdout).map_err(|error| format!("not JSON ({error}): {}", ended.told()))
     }
 
+    /// Runs a `roam` command with `--json` to its end.
+    pub fn end_of_roam(&self, arguments: &[&str]) -> Ended {
+        let arguments = [arguments, &["--json"]].concat();
+        run_within(Duration::from_secs(30), self.command("roam", &arguments), &self.root)
+    }
+
     /// The row of `roam sessions` for a session, by the tool's id.
-    pub fn session(&self, tool: Tool, session: &str) -> Result<Value, String> {
+    pub fn session(&self, tool: &str, session: &str) -> Result<Value, String> {
         let sessions = self.roam(&["sessions"]);
         let mut rows = rows(&sessions);
-        let row = rows.find(|row| row["tool"] == tool.id() && row["session"] == session);
+        let row = rows.find(|row| row["tool"] == tool && row["session"] == session);
         row.cloned().ok_or_else(|| format!("{} does not list {session}: {sessions}", self.name))
     }
 
@@ -221,14 +225,14 @@ impl Device {
             "name = {:?}\n\n[network]\nglobal_discovery = false\nlocal_discovery = false\nrelays = false\n\
              listen = [\"tcp://127.0.0.1:{}\"]\n\n[syncthing]\n{}\n[projects]\nsearch = [{:?}]\n",
             self.name,
-            free_port(),
+            self.port,
             syncthing.unwrap_or_default(),
             self.checkout.parent().expect("a checkout is in a directory"),
         );
         write(&self.roam_home.join("config.toml"), &config);
     }
 
-    fn init_repository(&self, remote: &str) {
+    pub fn init_repository(&self, remote: &str) {
         fs::create_dir_all(&self.checkout).expect("a checkout");
         write(&self.checkout.join("parser.rs"), "fn parse() {}\n");
         self.git(&["init", "--quiet", "--initial-branch=main"]);
@@ -237,7 +241,7 @@ impl Device {
         self.git(&["remote", "add", "origin", remote]);
     }
 
-    fn clone_repository(&self, from: &Device, remote: &str) {
+    pub fn clone_repository(&self, from: &Device, remote: &str) {
         fs::create_dir_all(self.checkout.parent().expect("a checkout is in a directory")).expect("a directory");
         let (source, target) = (from.checkout.to_str(), self.checkout.to_str());
         self.git(&["clone", "--quiet", source.expect("UTF-8"), target.expect("UTF-8")]);
@@ -267,7 +271,7 @@ impl Device {
         self.root.join(format!("{}.log", self.name))
     }
 
-    fn log_text(&self) -> String {
+    pub fn log_text(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
 }
@@ -323,16 +327,16 @@ impl Engine {
     }
 }
 
-fn signal(signal: &str, pid: u64) {
+pub fn signal(signal: &str, pid: u64) {
     let _ = Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
-/// A port nothing listens on. In a network namespace of one's own nobody else takes it meanwhile.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is up");
-    listener.local_addr().expect("a bound listener has an address").port()
+pub fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
-fn rows(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
+/// Puts the `roam` under test into a directory for PATH.
+pub fn link_roam(bin: &Path) {
+    fs::create_dir_all(bin).expect("a directory for PATH");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_roam"), bin.join("roam")).expect("a link");
 }

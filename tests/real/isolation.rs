@@ -1,7 +1,8 @@
 //! Runs a test where nothing but this machine's loopback can be reached, and waits for things with a deadline.
 //!
 //! The real tools phone home when they can. In a network namespace of its own with nothing but `lo` a test shows that
-//! everything it needs is on this machine, and no request of a test run ever leaves it.
+//! everything it needs is on this machine, and no request of a test run ever leaves it. What a test mounts, nobody else
+//! sees: it has its mounts to itself as well.
 
 use std::any::type_name_of_val;
 use std::fs;
@@ -11,33 +12,37 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Runs `test` if this process can reach nothing but loopback, else runs this same test again in a namespace where that
-/// is so, and takes over its outcome.
+/// Says to the process inside that it is there.
+const ALONE: &str = "SESSION_ROAM_TEST_ALONE";
+
+/// Runs this same test again in namespaces where it has loopback and its mounts to itself, and takes over its outcome.
 ///
 /// `test` is a closure written inside the test function: the function's name is read off its type.
 pub fn alone(test: impl FnOnce()) {
-    if only_loopback() {
+    if std::env::var_os(ALONE).is_some() {
+        assert!(only_loopback(), "this process reaches more than loopback");
         return test();
     }
     let path = type_name_of_val(&test).trim_end_matches("::{{closure}}");
     let name = path.split_once("::").map_or(path, |(_crate, name)| name);
-    let namespace = if is_root() { "-n" } else { "-rn" };
+    let namespace = if is_root() { "-nm" } else { "-rnm" };
     let output = Command::new("unshare")
         .args([namespace, "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
         .arg(std::env::current_exe().expect("a running test has a binary"))
         .args(["--exact", name, "--nocapture"])
+        .env(ALONE, "1")
         .output()
         .expect("unshare (util-linux) starts");
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(
         output.status.success(),
-        "{name} failed in its network namespace ({}). If `unshare` was not permitted: on Ubuntu 24.04 and newer \
+        "{name} failed in its namespaces ({}). If `unshare` was not permitted: on Ubuntu 24.04 and newer \
          `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0` permits it.",
         output.status
     );
     // `--exact` with a name no test has runs nothing and calls that a success.
-    assert!(said.contains("1 passed"), "{name} was not run in its network namespace.");
+    assert!(said.contains("1 passed"), "{name} was not run in its namespaces.");
 }
 
 /// Whether there is no route but those over `lo`. Kernels may put unused tunnel devices into every namespace, so the

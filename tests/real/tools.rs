@@ -2,7 +2,9 @@
 //! their own switches for scripts.
 
 use crate::device::{Device, Resume};
+use crate::files::{files_below, write};
 use crate::isolation::run_within;
+use crate::transcripts::{projects, slug};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -88,7 +90,7 @@ impl Tool {
 
     fn files(self, device: &Device) -> Vec<PathBuf> {
         let store = match self {
-            Self::ClaudeCode => device.home.join(".claude/projects"),
+            Self::ClaudeCode => projects(device),
             Self::Codex => device.home.join(".codex/sessions"),
         };
         let mut files = files_below(&store);
@@ -97,15 +99,11 @@ impl Tool {
     }
 
     /// Where a session's file belongs on `to`, given where it is on `from`: what an adapter knows, said once more by
-    /// hand. Claude Code looks in a directory named after the cwd, every UTF-16 unit that is no ASCII letter or digit a
-    /// dash (seen with 2.1.330, 2026-11-23); Codex looks everywhere below `sessions`.
+    /// hand. Claude Code looks in a directory named after the cwd; Codex looks everywhere below `sessions`.
     pub fn place(self, file: &Path, from: &Device, to: &Device) -> PathBuf {
         match self {
             Self::ClaudeCode => {
-                let cwd = to.checkout.to_str().expect("checkouts are UTF-8").encode_utf16();
-                let letter = |unit| u8::try_from(unit).ok().map(char::from).filter(char::is_ascii_alphanumeric);
-                let slug: String = cwd.map(|unit| letter(unit).unwrap_or('-')).collect();
-                to.home.join(".claude/projects").join(slug).join(file.file_name().expect("a file has a name"))
+                projects(to).join(slug(&to.checkout)).join(file.file_name().expect("a file has a name"))
             }
             Self::Codex => to.home.join(file.strip_prefix(&from.home).expect("the file is in the home")),
         }
@@ -204,12 +202,13 @@ pub fn listed_by_codex(device: &Device) -> Vec<(String, PathBuf)> {
 /// Puts the installed tools under their usual names into a directory for PATH.
 pub fn link_binaries(bin: &Path) {
     fs::create_dir_all(bin).expect("a directory for PATH");
-    let roam = Path::new(env!("CARGO_BIN_EXE_roam"));
-    let modules = roam.ancestors().map(|dir| dir.join("real-clients/node_modules")).find(|dir| dir.is_dir());
+    let modules = Path::new(env!("CARGO_BIN_EXE_roam"))
+        .ancestors()
+        .map(|dir| dir.join("real-clients/node_modules"))
+        .find(|dir| dir.is_dir());
     let modules = modules.expect(
         "The real clients are not installed. Run `cargo xtask test`, which installs them into target/real-clients.",
     );
-    std::os::unix::fs::symlink(roam, bin.join("roam")).expect("a link");
     for (name, tool) in [("claude", Tool::ClaudeCode), ("codex", Tool::Codex)] {
         let binary = tool.binary(&modules);
         assert!(
@@ -226,17 +225,6 @@ fn exec_form(resume: &[String], prompt: &str) -> Vec<String> {
     let [verb, session, options @ ..] = resume else { panic!("not a `codex resume ID`: {resume:?}") };
     assert_eq!(verb, "resume", "not a `codex resume ID`: {resume:?}");
     [words(&["exec"]), options.to_vec(), words(&["resume", session, prompt])].concat()
-}
-
-pub fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let below = |path: PathBuf| if path.is_dir() && !path.is_symlink() { files_below(&path) } else { vec![path] };
-    entries.flat_map(|entry| below(entry.path())).collect()
-}
-
-pub fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory");
-    fs::write(path, text).expect("a file");
 }
 
 fn words(words: &[&str]) -> Vec<String> {

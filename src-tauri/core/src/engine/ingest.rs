@@ -35,6 +35,9 @@ pub struct Ingested {
     pub problems: Vec<Problem>,
     /// Folders that somebody other than their owner changed here.
     pub tampered: Vec<(String, Lane)>,
+    /// Segments of our own in which frames were found that were written and then forgotten, in a crash or on a full
+    /// disk: nobody was told of them yet.
+    pub found_again: Vec<(Lane, String)>,
 }
 
 /// Reads what is new in all journals of the session; `dirs` are journal directories that may be new. On an error the
@@ -47,19 +50,15 @@ pub fn ingest(
     for (device, lane, dir) in dirs {
         record.journals.entry(journal_key(device, *lane)).or_insert_with(|| Journal::new(device, *lane, dir.clone()));
     }
-    let before = record.clone();
-    let ingested = read_journals(context, record);
-    if ingested.is_err() {
-        *record = before;
-    }
-    ingested
-}
-
-fn read_journals(context: &Context, record: &mut SessionRecord) -> Result<Ingested, JournalError> {
     let mut done = Ingested::default();
-    let keys: Vec<String> = record.journals.keys().cloned().collect();
-    for key in keys {
-        read_journal(context, record, &key, &mut done)?;
+    // A journal says how far it was read. If not all of that came into the tries, it must be read again, and may: what
+    // is in a trie already does not come twice.
+    let before = record.journals.clone();
+    for key in before.keys() {
+        if let Err(error) = read_journal(context, record, key, &mut done) {
+            record.journals = before;
+            return Err(error);
+        }
     }
     Ok(done)
 }
@@ -80,8 +79,12 @@ fn read_journal(
     let says = context.says(&tool);
     let mut about = record.session.clone().map(|session| (tool, session));
     let mut taken = Taken::default();
+    let own = journal.device == context.short;
     let read = journal.read_new(&context.vault, &owner, &mut about, |journal, frame, segment, offset| {
         context.saw(frame.head.at);
+        if own {
+            done.found_again.push((journal.lane, journal.in_lane(segment)));
+        }
         take(journal, frame, (segment, offset), says, None, &mut taken);
     });
     record.session = about.map(|(_, session)| session).or(record.session.take());

@@ -110,6 +110,7 @@ impl<'a> Look<'a> {
         }
         self.problems.extend(ingested.problems);
         self.tampered = ingested.tampered;
+        self.announce.extend(ingested.found_again);
         Ok(())
     }
 
