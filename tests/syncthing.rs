@@ -245,6 +245,19 @@ fn report(what: &str, mut times: Vec<Duration>) {
 }
 
 #[test]
+fn a_device_that_was_renamed_asks_by_its_new_name() {
+    let (a, b) = (Device::start("desk"), Device::start("lap"));
+    a.wait_up(0);
+    b.wait_up(0);
+    a.transport.called("study".into());
+    a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
+    b.told.wait("study asking", 0, |notice| {
+        matches!(notice, Notice::Asking(asking) if asking.iter().any(|asking| asking.id == a.id && asking.name == "study"))
+            .then_some(())
+    });
+}
+
+#[test]
 fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
     let (a, b) = (Device::start("desk"), Device::start("lap"));
     a.wait_up(0);

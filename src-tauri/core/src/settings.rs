@@ -64,7 +64,7 @@ impl Default for ToolSettings {
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Projects {
-    /// Folders below which checkouts are looked for.
+    /// Folders below which checkouts are looked for; the template names the usual ones.
     pub search: Vec<PathBuf>,
     /// Keys whose sessions never leave this device.
     pub exclude: Vec<String>,
@@ -130,8 +130,9 @@ listen = ["default"]
 # on = false
 
 [projects]
-# Folders below which your checkouts are. A session whose project is found there is placed by itself.
-# search = ["~/code"]
+# Folders below which your checkouts are. A session whose project is found there is placed by itself. Those that do not
+# exist do no harm.
+search = ["~/code", "~/src", "~/work", "~/dev", "~/projects", "~/git", "~/repos", "~/Developer", "~/Documents/GitHub", "~/source/repos"]
 # Projects whose sessions never leave this device: keys as `roam projects` shows them.
 exclude = []
 
@@ -177,7 +178,11 @@ mod tests {
 
     #[test]
     fn the_template_is_complete_and_says_the_defaults() {
-        assert_eq!(toml::from_str::<Settings>(TEMPLATE).expect("template"), Settings::default());
+        let mut template = toml::from_str::<Settings>(TEMPLATE).expect("template");
+        // A new home begins with the folders people keep code in; a config.toml that names none has none.
+        assert!(template.projects.search.contains(&"~/src".into()));
+        template.projects.search.clear();
+        assert_eq!(template, Settings::default());
     }
 
     #[test]

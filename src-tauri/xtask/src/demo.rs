@@ -24,18 +24,16 @@ pub fn run() -> Result<()> {
 }
 
 fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
-    say("Two devices on this machine, each with a home directory of its own");
     let mut desk = Device::prepare(roam, place.join("desk").join("ada"), "desk", "work", interrupt)?;
     let mut laptop = Device::prepare(roam, place.join("laptop").join("lovelace"), "laptop", "src", interrupt)?;
     let (desk_project, laptop_project) = (desk.home.join("work/parser"), laptop.home.join("src/mine/parser"));
     for project in [&desk_project, &laptop_project] {
         corpus::make_checkout(project, "git@git.example:acme/parser.git")?;
     }
-    println!(
-        "the same project is {} on desk\n                and {} on laptop",
-        desk_project.display(),
-        laptop_project.display()
-    );
+    say("Two devices on this machine, each with a home directory and a checkout of the same project");
+    for (device, project) in [(&desk, &desk_project), (&laptop, &laptop_project)] {
+        row(device.name, &format!("~ is {}, the project is {}", device.home.display(), below_home(device, project)));
+    }
 
     say("Both start `roam run`");
     let start = Instant::now();
@@ -43,13 +41,14 @@ fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
     laptop.spawn()?;
     desk.wait_ready()?;
     laptop.wait_ready()?;
-    println!("ready after {:.1} s", start.elapsed().as_secs_f64());
+    row("", &format!("ready after {:.1} s", start.elapsed().as_secs_f64()));
 
-    say("Pair them: `roam pair CODE` on desk, `roam pair --accept ID` on laptop");
+    say("They are paired: `roam pair CODE` on desk, `roam pair --accept desk` on laptop");
     let digits = device::pair(&mut desk, &mut laptop)?;
-    println!("both show {digits}; connected");
+    let (left, right) = digits.split_at(digits.len() / 2);
+    row("", &format!("both screens show {left} {right}; connected"));
 
-    say("A session of Claude Code is written on desk");
+    say("A session of Claude Code begins on desk");
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let now_ms = u64::try_from(now.as_millis())?;
     let mut session = Session::new(&desk_project, now_ms, now_ms);
@@ -61,20 +60,26 @@ fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
     ];
     let text: String = turns.iter().map(|(role, text)| session.said(role, text)).collect();
     let took = arrives(&here, &there, &text, interrupt)?;
-    println!("{}\n  arrived as\n{}\n  after {} (a new session)", here.display(), there.display(), shown(took));
+    turns.iter().for_each(|(role, text)| row("", &format!("{role}: {text}")));
+    row(desk.name, &below_home(&desk, &here));
+    row(laptop.name, &below_home(&laptop, &there));
+    row("", &format!("there after {}", shown(took)));
 
-    say("Desk goes on: one turn more");
-    let took = arrives(&here, &there, &session.said("user", "Good. Add a test for it, please."), interrupt)?;
-    println!("on laptop after {}; both files have {} bytes, the same ones", shown(took), fs::metadata(&there)?.len());
+    say("It goes on: one turn more");
+    let question = "Good. Add a test for it, please.";
+    let took = arrives(&here, &there, &session.said("user", question), interrupt)?;
+    row("", &format!("user: {question}"));
+    row("", &format!("there after {}; both files hold the same {} bytes", shown(took), fs::metadata(&there)?.len()));
 
-    say("Go on with it on laptop: `roam resume SESSION --print`");
+    say("And on laptop it is resumed: `roam resume SESSION`");
     let id = session.id.clone();
     let resume = laptop.wait("the session can be resumed", &["resume", &id, "--print"], |answer| {
         answer["argv"].is_array().then(|| answer.clone())
     })?;
     let words: Vec<_> =
         resume["argv"].as_array().context("argv is a list")?.iter().filter_map(|word| word.as_str()).collect();
-    println!("cd {} && {}", resume["cwd"].as_str().unwrap_or_default(), words.join(" "));
+    let cwd = Path::new(resume["cwd"].as_str().context("cwd is a directory")?);
+    row(laptop.name, &format!("cd {} && {}", below_home(&laptop, cwd), words.join(" ")));
     Ok(())
 }
 
@@ -105,4 +110,16 @@ fn shown(took: Duration) -> String {
 
 fn say(text: &str) {
     println!("\n-- {text}");
+}
+
+fn row(device: &str, text: &str) {
+    println!("   {device:8}{text}");
+}
+
+/// A path as the user of that device would say it.
+fn below_home(device: &Device, path: &Path) -> String {
+    match path.strip_prefix(&device.home) {
+        Ok(inside) => format!("~/{}", inside.display()),
+        Err(_) => path.display().to_string(),
+    }
 }

@@ -1,4 +1,4 @@
-//! The repository's own commands: `cargo xtask run|test|demo|bench|corpus|tidy|setup`. Knows the product only from
+//! The repository's own commands: `cargo xtask run|test|demo|bench|corpus|tidy|docs|setup`. Knows the product only from
 //! outside, as the binary `roam` with its documented answers.
 
 mod bench;
@@ -26,6 +26,7 @@ The repository's own commands.
   cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]
                              a made-up store of sessions below DIR as the home directory
   cargo xtask tidy           the rules of the repository
+  cargo xtask docs           write the pages that are made from the code (docs/tools.md)
   cargo xtask setup [test]   install what is missing to run (or to test), or say what to install
 ";
 
@@ -51,6 +52,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),
         ["corpus", rest @ ..] => corpus::run(rest),
         ["tidy"] => tidy::run(),
+        ["docs"] => suite::write_docs(),
         ["setup"] => setup::to_run(),
         ["setup", "test"] => setup::to_test().map(drop),
         [] | ["help" | "--help" | "-h", ..] => {

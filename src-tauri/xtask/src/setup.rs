@@ -46,6 +46,12 @@ const TO_TEST: &[Need] = &[
         elsewhere: "util-linux (Linux only)",
     },
     Need {
+        package: "procps",
+        there: || proc::find("kill").is_some(),
+        why: "ends programs in the tests, gently and as a crash would",
+        elsewhere: "procps (Linux only)",
+    },
+    Need {
         package: "ca-certificates",
         there: || Path::new("/etc/ssl/certs/ca-certificates.crt").exists(),
         why: "npm checks whom it talks to",

@@ -46,6 +46,12 @@ pub fn run(extent: Extent) -> Result<()> {
     report.close(&ready.missing)
 }
 
+/// Pages made from the code are written by the tests that check them.
+pub fn write_docs() -> Result<()> {
+    let words = ["test", "--locked", "--quiet", "--package", "session-roam-core", "--test", "tools_page"];
+    proc::run(proc::cargo().args(words).env("UPDATE_DOCS", "1"))
+}
+
 fn tests() -> Command {
     let mut command = proc::cargo();
     command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);

@@ -47,6 +47,7 @@ pub fn run() -> Result<()> {
         broken.extend(shell_names(source));
         broken.extend(tool_names(source, &tool_names_known(&sources)));
     }
+    broken.extend(named_in_page(&root, &sources));
     broken.extend(licences(&root));
     broken.extend(addresses(&root));
     broken.extend(generated(&root));
@@ -219,6 +220,32 @@ fn tool_names(source: &Source, names: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// docs/architecture.md names files and tests; both exist.
+fn named_in_page(root: &Path, sources: &[Source]) -> Vec<String> {
+    const PAGE: &str = "docs/architecture.md";
+    let text = fs::read_to_string(root.join(PAGE)).unwrap_or_default();
+    let missing = missing_names(&text, sources);
+    let nothing = text.is_empty().then(|| format!("{PAGE}: missing"));
+    missing.into_iter().map(|name| format!("{PAGE}: names `{name}`, which is not there")).chain(nothing).collect()
+}
+
+/// Words in backticks that look like a file of ours or, being a sentence, like a test, and are neither.
+fn missing_names(text: &str, sources: &[Source]) -> Vec<String> {
+    let words = text.split('`').skip(1).step_by(2);
+    let is_file = |word: &&str| word.ends_with(".rs") && !word.contains([' ', '{']);
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    };
+    let file_exists = |name: &str| {
+        sources.iter().any(|source| [name, &format!("src-tauri/core/src/{name}")].contains(&&*source.path))
+    };
+    let test_exists = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
+    words
+        .filter(|word| (is_file(word) && !file_exists(word)) || (is_test(word) && !test_exists(word)))
+        .map(str::to_owned)
+        .collect()
+}
+
 fn licences(root: &Path) -> Vec<String> {
     let missing =
         ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "README.md"].into_iter().filter(|name| !root.join(name).is_file());
@@ -303,6 +330,20 @@ mod tests {
         assert!(
             tool_names(&source("src-tauri/core/src/tools/codex.rs", "//! x\nlet store = \".codex\";\n"), &names)
                 .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_the_architecture_page_names_exists() {
+        let sources = [
+            source("src-tauri/core/src/vault/frame.rs", "//! x\nfn a_torn_frame_waits() {}\n"),
+            source("tests/cli.rs", "//! x\n"),
+        ];
+        let fine = "`vault/frame.rs` `tests/cli.rs` `a_torn_frame_waits` `live_tips` `LAYERS`";
+        assert_eq!(missing_names(fine, &sources), [""; 0]);
+        assert_eq!(
+            missing_names("`vault/card.rs` and `a_torn_frame_is_read`", &sources),
+            ["vault/card.rs", "a_torn_frame_is_read"]
         );
     }
 

@@ -154,6 +154,7 @@ impl Engine {
             self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name))
                 .map_err(settings_error)?;
             self.name = name.to_owned();
+            self.transport.called(name.to_owned());
             let short = self.context.short.clone();
             self.context.change().names.insert(short, name.to_owned());
             self.greet();

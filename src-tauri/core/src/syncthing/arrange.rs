@@ -66,6 +66,8 @@ pub struct Arranged {
 /// Where and for whom it is arranged.
 pub struct Place<'a> {
     pub home: &'a Path,
+    /// What this device is called.
+    pub name: &'a str,
     /// Discovery is on: devices may be found where their addresses do not say.
     pub discovery: bool,
     /// The Syncthing is the user's own: only what we made may be removed or paused.
@@ -100,6 +102,10 @@ fn arrange_devices(
     arranged: &mut Arranged,
 ) -> Result<(), ArrangeError> {
     let have = by_id(up.rest.get("/rest/config/devices")?, "deviceID");
+    let called = have.get(up.own.as_str()).map(|own| own["name"].as_str().unwrap_or_default());
+    if !place.external && called.is_some_and(|called| called != place.name) {
+        up.rest.patch(&format!("/rest/config/devices/{}", up.own), &json!({ "name": place.name }))?;
+    }
     for device in wanted.devices.iter().filter(|device| device.id != up.own) {
         let body = device_body(device, wanted.paused && !place.external, place.discovery);
         match have.get(device.id.as_str()) {

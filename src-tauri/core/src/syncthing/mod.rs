@@ -65,6 +65,8 @@ pub trait Transport: Send {
     fn announce(&self, lane: Lane, paths: Vec<String>);
     /// Makes the devices and folders as wanted.
     fn arrange(&self, wanted: Wanted);
+    /// From now on this device introduces itself by `name`. A transport that tells nobody names has nothing to do.
+    fn called(&self, _name: String) {}
     /// Forgets that a device asked.
     fn dismiss(&self, device: DeviceId);
     /// Brings back what its owner has, in a folder that was changed here.

@@ -74,6 +74,10 @@ impl Transport for SyncthingTransport {
         self.order(Order::Arrange(wanted));
     }
 
+    fn called(&self, name: String) {
+        self.order(Order::Called(name));
+    }
+
     fn dismiss(&self, device: DeviceId) {
         self.order(Order::Dismiss(device));
     }

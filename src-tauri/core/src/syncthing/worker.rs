@@ -33,6 +33,8 @@ pub enum Order {
     Resync,
     Event(Event),
     Arrange(Wanted),
+    /// This device has a new name.
+    Called(String),
     Dismiss(DeviceId),
     Revert(String),
     Part {
@@ -154,6 +156,10 @@ impl Worker {
                 self.wanted = Some(wanted);
                 self.arrange_due = Some(now);
             }
+            Order::Called(name) => {
+                self.config.device_name = name;
+                self.arrange_due = Some(now);
+            }
             Order::Dismiss(device) => {
                 if let Some(up) = self.link.up() {
                     let _ = up.rest.delete(&with_query("/rest/cluster/pending/devices", [("device", device.as_str())]));
@@ -238,6 +244,7 @@ impl Worker {
         let Some(wanted) = self.wanted.clone() else { return };
         let place = Place {
             home: &self.config.home,
+            name: &self.config.device_name,
             discovery: self.config.network.global_discovery || self.config.network.local_discovery,
             external: self.config.external.is_some(),
         };

@@ -1,0 +1,109 @@
+//! docs/tools.md is what the adapters say of themselves: `cargo xtask docs` writes it, and this test holds it against
+//! the code. `UPDATE_DOCS=1` makes the test write.
+
+use session_roam_core::session::SessionId;
+use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, claude_code, codex, custom};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What the trait does not say: the text an adapter's file opens with, and its deny-list.
+struct Source {
+    text: &'static str,
+    denied: &'static [&'static str],
+}
+
+fn source(tool: &str) -> Source {
+    match tool {
+        "claude-code" => {
+            Source { text: include_str!("../src-tauri/core/src/tools/claude_code.rs"), denied: &claude_code::DENIED }
+        }
+        "codex" => Source { text: include_str!("../src-tauri/core/src/tools/codex.rs"), denied: &codex::DENIED },
+        other => panic!("say here where the adapter of {other} is"),
+    }
+}
+
+/// The opening comment of a file, as Markdown.
+fn opening(text: &str) -> String {
+    let lines = text.lines().take_while(|line| line.starts_with("//!"));
+    lines
+        .map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::See => "*see*: listed, read, searched",
+        Level::Carry => "*carry*: travels, readable elsewhere",
+        Level::Resume => "*resume*: opens and goes on in the tool",
+        Level::Merge => "*merge*: opens and goes on in the tool, and splits are handled",
+    }
+}
+
+fn watched(root: &Root) -> String {
+    let depth = if root.deep { " and all below" } else { "" };
+    let use_ = if root.store { "sessions" } else { "only to see what is open" };
+    format!("`{}`{depth} ({use_})", shown(&root.path))
+}
+
+fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
+    let about = tool.about();
+    let source = source(about.tool.as_str());
+    let launch = tool.resume(machine, &Resumable { session: &SessionId::new("SESSION"), cwd: Path::new("DIRECTORY") });
+    let roots: Vec<String> = tool.roots(machine).iter().map(watched).collect();
+    writeln!(page, "## {} (`{}`)\n\n| | |\n|---|---|", about.name, about.tool).expect("text");
+    writeln!(page, "| level | {} |", level(about.level)).expect("text");
+    if !about.reason.is_empty() {
+        writeln!(page, "| to know | {} |", about.reason).expect("text");
+    }
+    writeln!(page, "| versions | {} |", about.versions).expect("text");
+    writeln!(page, "| read from | {} |", roots.join("<br>")).expect("text");
+    writeln!(page, "| resumed by | `{}` |", launch.argv.join(" ")).expect("text");
+    if !launch.unset.is_empty() {
+        let unset: Vec<&str> = launch.unset.iter().map(String::as_str).collect();
+        writeln!(page, "| without the variables | {} |", list(&unset)).expect("text");
+    }
+    writeln!(page, "| never, at any depth | {} |", list(source.denied)).expect("text");
+    writeln!(page, "\n{}\n", opening(source.text)).expect("text");
+}
+
+fn page() -> String {
+    let machine = Machine { home: PathBuf::from("~"), vars: BTreeMap::new() };
+    let mut page = String::from(
+        "# The tools\n\n\
+         <!-- Written by `cargo xtask docs` from the adapters in src-tauri/core/src/tools. Change them, not this page. -->\n\n\
+         Which tools' sessions roam, where they are read from and what is never touched. `roam tools` says what is found on\n\
+         a device and how much it is, `roam tools off TOOL` keeps one off it.\n\
+         Levels: *see* (listed, read, searched) < *carry* (travels, readable elsewhere) < *resume* (opens and goes on in the\n\
+         tool) < *merge* (splits are handled).\n\
+         Only what belongs to a session is ever listed; names that must never roam stand above that, whatever a session's\n\
+         directory holds or another device says.\n\n",
+    );
+    for tool in all(&[]) {
+        section(&mut page, tool.as_ref(), &machine);
+    }
+    writeln!(page, "## A tool of your own\n\n{}\n", opening(include_str!("../src-tauri/core/src/tools/custom.rs")))
+        .expect("text");
+    writeln!(page, "Never, whatever the pattern says: {}.", list(&custom::DENIED)).expect("text");
+    page
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)] // a test is a shell of its own
+fn the_page_is_what_the_adapters_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tools.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, page()).expect("docs/tools.md can be written");
+    }
+    let held = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+    assert!(held == page(), "docs/tools.md is not what the adapters say; `cargo xtask docs` writes it anew");
+}
