@@ -273,7 +273,9 @@ fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &S
     let watch = Watch::start(engine.roots(), watched(inbox), Pace { poll: Duration::from_secs(30), ..Pace::default() });
     let mut roots = engine.roots();
     while let Ok(event) = events.recv() {
-        if !engine.handle(event) {
+        // A fault in handling one event must not end the engine: what it would have done is found again by looking.
+        let handled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
+        if !handled.unwrap_or(true) {
             break;
         }
         let now = engine.roots();

@@ -168,7 +168,7 @@ impl Engine {
 
     /// Presence is believed for a while only, counted by this device's clock.
     fn is_fresh(&self, heard: Millis) -> bool {
-        (self.context.clock.now().0 - heard.0).unsigned_abs() <= PRESENCE_STALE.as_millis() as u64
+        self.context.clock.now().0.saturating_sub(heard.0).unsigned_abs() <= PRESENCE_STALE.as_millis() as u64
     }
 
     fn device(&self) -> Device {
@@ -304,6 +304,7 @@ impl Engine {
                 .map_err(settings_error)?;
         self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
         self.seen.clear();
+        self.greet();
         self.list_all(false)?;
         self.retry_everywhere(&["excluded"]);
         done(if excluded {
@@ -415,7 +416,8 @@ impl Engine {
             .and_then(|card| card.cwd.clone())
             .map(PathBuf::from)
             .filter(|cwd| cwd.is_dir());
-        let Some(cwd) = own.or(place) else {
+        let bound = record.bound.clone().filter(|bound| bound.is_dir());
+        let Some(cwd) = own.or(bound).or(place) else {
             return Err(ApiError::new(
                 "no_place",
                 format!("There is no checkout of {} on this device.", row.project),
@@ -434,7 +436,7 @@ impl Engine {
                 seen => format!(
                     "It is live on {}, {} s ago.",
                     open.device,
-                    seen.map_or(0, |seen| (now.0 - seen.0).max(0) / 1000)
+                    seen.map_or(0, |seen| now.0.saturating_sub(seen.0).max(0) / 1000)
                 ),
             })
             .collect();
@@ -591,7 +593,11 @@ impl Engine {
         for (key, _) in &chosen {
             self.want(key.clone(), Want { released: true, ..Want::default() });
         }
-        done(format!("{} sessions take the other device's version. What was here stays in the vault.", chosen.len()))
+        let which = match chosen.as_slice() {
+            [(_, row)] => format!("“{}” takes", row.title),
+            _ => format!("{} sessions take", chosen.len()),
+        };
+        done(format!("{which} the other device's version. What was here stays in the vault."))
     }
 
     /// Brings a session back that was deleted from this device's store.

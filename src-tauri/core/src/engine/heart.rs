@@ -33,6 +33,8 @@ pub struct Engine {
     pub(super) seen: HashMap<SessionKey, u64>,
     /// Journals of sessions whose record could not be saved: they are read again at the next look.
     unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
+    /// How often in a row a session moved while it was looked at.
+    restless: HashMap<SessionKey, u8>,
     /// Sessions open on this device.
     pub(super) live: BTreeMap<SessionKey, String>,
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
@@ -93,6 +95,7 @@ impl Engine {
             queue: Queue::default(),
             seen: HashMap::new(),
             unsaved: HashMap::new(),
+            restless: HashMap::new(),
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
@@ -241,7 +244,7 @@ impl Engine {
             }
         }
         let unfinished = problems.iter().any(|problem| UNFINISHED.contains(&problem.code.as_str()));
-        self.trouble(&format!("session {key}"), problems.into_iter().next());
+        self.session_troubles(&key, problems);
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
@@ -280,11 +283,44 @@ impl Engine {
             self.import.bytes += row.bytes;
             self.end_import();
         }
-        if again {
-            self.seen.remove(&key);
-            self.want(key, Want { session: record.session, import: imported, ..Want::default() });
-        }
+        self.look_again(key, record.session, again, imported);
         Ok(())
+    }
+
+    /// Something moved while it was looked at. A file that never comes to rest waits for the next event or poll.
+    fn look_again(&mut self, key: SessionKey, session: Option<SessionId>, again: bool, import: bool) {
+        const AT_ONCE: u8 = 3;
+        if !again {
+            self.restless.remove(&key);
+            return;
+        }
+        self.seen.remove(&key);
+        let times = self.restless.entry(key.clone()).or_default();
+        *times = times.saturating_add(1);
+        if *times <= AT_ONCE {
+            self.want(key, Want { session, import, ..Want::default() });
+        }
+    }
+
+    /// All that is wrong with a session, and nothing that was.
+    fn session_troubles(&mut self, key: &SessionKey, problems: Vec<Problem>) {
+        let topic = format!("session {key} ");
+        self.problems.retain(|known, _| !known.starts_with(&topic));
+        for problem in problems {
+            self.trouble(&format!("{topic}{}", problem.code), Some(problem));
+        }
+    }
+
+    /// Sessions that could not be read or recorded, wherever they are from.
+    pub(super) fn retry_unfinished(&mut self) {
+        let unfinished = self.problems.iter().filter(|(_, problem)| UNFINISHED.contains(&problem.code.as_str()));
+        let keys: Vec<SessionKey> = unfinished
+            .filter_map(|(topic, _)| {
+                let (tool, hash) = topic.strip_prefix("session ")?.split(' ').next()?.split_once('/')?;
+                Some(SessionKey { tool: ToolId::new(tool), hash: hash.to_owned() })
+            })
+            .collect();
+        keys.into_iter().for_each(|key| self.want(key, Want::default()));
     }
 
     pub(super) fn retry_unsaved(&mut self) {

@@ -241,7 +241,12 @@ pub fn absorb(
     taken: Taken,
 ) -> Result<(), JournalError> {
     for (at, card) in taken.cards {
-        record.cards.insert(device.to_owned(), Said { at, card });
+        let said = record.cards.entry(device.to_owned()).or_insert_with(|| Said { first: at, at, card: card.clone() });
+        said.first = said.first.min(at);
+        // The two lanes of a device are read one after the other, whatever was written first.
+        if said.at <= at {
+            (said.at, said.card) = (at, card);
+        }
     }
     for arrival in taken.arrivals {
         let state =
@@ -255,10 +260,10 @@ pub fn absorb(
         }
         let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
         let keep = state.local.as_ref().map(|local| local.tip);
-        let tip = arrival.edge.tip;
+        let (tip, at) = (arrival.edge.tip, arrival.edge.at);
         state.trie.insert(arrival.edge, &arrival.tips, keep, &shelf)?;
         if let Some(old) = arrival.replaces {
-            state.trie.replace(Replaced { device: device.to_owned(), old, new: tip }, &shelf)?;
+            state.trie.replace(Replaced { device: device.to_owned(), old, new: tip, at }, &shelf)?;
         }
         state.trie.settle_replaced(&shelf)?;
         if device == context.short {

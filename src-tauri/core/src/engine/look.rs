@@ -6,7 +6,7 @@ use super::context::Context;
 use super::ingest::ingest;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, record_session};
-use crate::merge::{DocView, Guards, LocalTip, SessionView, Verdict, plan};
+use crate::merge::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Tool, Which, WriteError};
@@ -120,6 +120,10 @@ impl<'a> Look<'a> {
         self.found = listing.found.into_iter().find(|found| found.session == *session);
         self.note_missing();
         let Some(found) = self.found.clone() else { return };
+        // A plan only says what would be done: it writes no journal either.
+        if self.job.dry {
+            return;
+        }
         if !self.changed(&found) && !self.job.deep {
             return;
         }
@@ -191,16 +195,14 @@ impl<'a> Look<'a> {
     }
 
     fn is_excluded(&self, cwd: Option<&str>) -> bool {
-        let known = self.job.record.origin().map(|card| card.project.clone());
-        let project = known.or_else(|| {
-            let cwd = cwd?;
-            Some(self.context.identifier().identify(
-                &self.context.machine.home,
-                &self.context.device,
-                std::path::Path::new(cwd),
-            ))
-        });
-        project.is_some_and(|project| self.context.shared().is_excluded(&project.key))
+        // Whatever another device calls the project, what this one excluded stays out.
+        let said = [self.job.record.origin(), self.job.record.cards.get(&self.context.short).map(|said| &said.card)];
+        let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
+        if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
+            let (home, device) = (&self.context.machine.home, &self.context.device);
+            keys.push(self.context.identifier().identify(home, device, std::path::Path::new(cwd)).key);
+        }
+        keys.iter().any(|key| self.context.shared().is_excluded(key))
     }
 
     fn decide(&mut self, on: bool) {
@@ -243,8 +245,11 @@ impl<'a> Look<'a> {
     fn write(&mut self) {
         let Verdict::Checkout(steps) = self.verdict.clone() else { return };
         let Some(session) = self.job.record.session.clone() else { return };
-        // A session whose main doc is here already is written beside it, wherever that is.
-        let place = self.guards(true).place.unwrap_or_else(|| self.context.machine.home.clone());
+        // A session stays where it was put; one whose main doc is here already is written beside it, wherever that is.
+        let bound = self.job.record.bound.clone().filter(|bound| bound.is_dir());
+        let place = bound.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone());
+        let main = self.job.record.main().cloned();
+        let placed = steps.iter().any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
         match apply(self.context, &self.job.key, &session, &mut self.job.record, &place, &steps) {
             Ok(done) => {
                 for (doc, bytes, lines) in done {
@@ -252,6 +257,9 @@ impl<'a> Look<'a> {
                     self.happened("checked_out", &device, &doc, bytes, lines);
                 }
                 self.job.record.released = false;
+                if placed {
+                    self.job.record.bound = Some(place);
+                }
                 self.verdict = Verdict::Here;
             }
             Err(WriteError::Changed(_)) => self.again = true,

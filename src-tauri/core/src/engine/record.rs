@@ -20,10 +20,15 @@ pub struct SessionRecord {
     /// The user let another device's rewrite through.
     #[serde(default)]
     pub released: bool,
+    /// The directory it was bound to when it was put into this device's store.
+    #[serde(default)]
+    pub bound: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Said {
+    /// When it spoke first, and last.
+    pub first: Hlc,
     pub at: Hlc,
     pub card: SessionCard,
 }
@@ -67,12 +72,12 @@ impl SessionRecord {
 
     /// The card of the device that had the session first: where it belongs.
     pub fn origin(&self) -> Option<&SessionCard> {
-        self.cards.values().min_by_key(|said| said.at).map(|said| &said.card)
+        self.cards.values().min_by_key(|said| said.first).map(|said| &said.card)
     }
 
     /// Whether the device `short` had the session first.
     pub fn began_on(&self, short: &str) -> bool {
-        self.cards.iter().min_by_key(|(_, said)| said.at).is_some_and(|(device, _)| device == short)
+        self.cards.iter().min_by_key(|(_, said)| said.first).is_some_and(|(device, _)| device == short)
     }
 
     pub fn main(&self) -> Option<&DocName> {

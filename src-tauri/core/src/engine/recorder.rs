@@ -81,7 +81,8 @@ fn card(context: &Context, record: &SessionRecord, facts: &Facts, main: &FoundDo
     SessionCard {
         project,
         cwd: facts.cwd.clone(),
-        title: facts.title.clone(),
+        // A title does not go away because a file is being written.
+        title: facts.title.clone().or_else(|| record.latest().and_then(|card| card.title.clone())),
         updated: facts.updated.unwrap_or(crate::session::Millis(main.stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
@@ -182,11 +183,22 @@ impl<'a> Recorder<'a> {
         }
         let read = |source| RecordError::Read { path: doc.path.clone(), source };
         let seen = observe_log(content, doc.stamp, base.as_ref(), deep).map_err(read)?;
+        if let (0, Some(known)) = (seen.lines(), state_of(record, doc).local.as_mut())
+            && 0 < known.lines
+        {
+            // Emptied: as good as deleted, which is nothing to tell others. A tool that writes its file anew passes
+            // through here, too.
+            known.there = false;
+            return Ok(());
+        }
         let (matched, node) = self.locate(record, doc, &seen)?;
+        let own = self.context.short.clone();
         let state = state_of(record, doc);
+        let came_back = matched == seen.tips.len() && state.trie.has_withdrawn(&own, seen.tip());
         let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
         let replaces = known.filter(|known| {
             seen.rewritten
+                || (came_back && *known != seen.tip())
                 || (base.is_none() && !seen.tips.iter().any(|line| line.tip == *known) && seen.tip() != *known)
         });
         self.lines(record, doc, content, &seen, matched, node, replaces)?;

@@ -155,6 +155,7 @@ impl Engine {
     pub(super) fn poll(&mut self) -> Result<(), StateError> {
         self.probe_state()?;
         self.retry_unsaved();
+        self.retry_unfinished();
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;

@@ -107,6 +107,14 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     }
     let targets: Vec<(&DocView<'_>, ChainId)> =
         view.docs.iter().filter_map(|doc| Some((doc, *branches(doc.trie).first()?))).collect();
+    if targets.len() < view.docs.iter().filter(|doc| !doc.trie.is_empty()).count() {
+        return Verdict::Held {
+            code: "rewritten",
+            why: "Devices rewrote this session back and forth; which state counts cannot be told.".into(),
+            hint: "Look at the journals with `roam journal`.".into(),
+            steps: Vec::new(),
+        };
+    }
     let revived = targets.iter().any(|(doc, to)| doc.main && doc.local.is_none() && doc.base != Some(*to));
     let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to, revived)).collect();
     if steps.is_empty() {

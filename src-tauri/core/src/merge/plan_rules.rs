@@ -1,7 +1,9 @@
 //! The rules of the plan as a table: one row a rule, the row's name is the rule.
 
 use super::plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
-use crate::session::{Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Replaced, Source, Spot, Tips, Trie};
+use crate::session::{
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Millis, Replaced, Source, Spot, Tips, Trie,
+};
 use std::path::PathBuf;
 
 /// Edges are never split in these tries: each run is told from one node to another.
@@ -10,8 +12,8 @@ struct Whole;
 impl Tips for Whole {
     type Error = std::convert::Infallible;
 
-    fn tips(&self, edge: &Edge) -> Result<Vec<(ChainId, u64)>, Self::Error> {
-        Ok(vec![(edge.tip, edge.bytes)])
+    fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error> {
+        Ok(vec![Line { tip: edge.tip, end: edge.bytes, says: 0 < edge.said }])
     }
 }
 
@@ -42,7 +44,7 @@ impl Doc {
         words.split_whitespace().fold(self.trie.start(), |tip, word| tip.then(format!("{word}\n").as_bytes()))
     }
 
-    /// Some device has gone this way.
+    /// Some device has gone this way. A word that begins with `_` is only noted, not said.
     fn went(mut self, words: &str) -> Self {
         let mut after = self.trie.start();
         for word in words.split_whitespace() {
@@ -58,8 +60,10 @@ impl Doc {
                 skip: 0,
             };
             let bytes = line.len() as u64;
-            let edge = Edge { after, tip: chain.tip, lines: 1, bytes, source, at: Hlc::default() };
-            let Ok(()) = self.trie.insert(edge, &[(chain.tip, bytes)], None, &Whole);
+            let says = !word.starts_with('_');
+            let edge =
+                Edge { after, tip: chain.tip, lines: 1, bytes, said: u64::from(says), source, at: Hlc::default() };
+            let Ok(()) = self.trie.insert(edge, &[Line { tip: chain.tip, end: bytes, says }], None, &Whole);
             after = chain.tip;
         }
         self
@@ -68,7 +72,8 @@ impl Doc {
     /// Its author took it from one state to another that is no continuation.
     fn rewrote(mut self, from: &str, to: &str) -> Self {
         let (old, new) = (self.node(from), self.node(to));
-        let Ok(()) = self.trie.replace(Replaced { device: "DESK".into(), old, new }, &Whole);
+        let at = Hlc { wall: Millis(0), count: self.trie.replaced().len() as u32 };
+        let Ok(()) = self.trie.replace(Replaced { device: "DESK".into(), old, new, at }, &Whole);
         self
     }
 
@@ -137,6 +142,18 @@ fn what_the_docs_say() {
     let rows: Vec<(&str, Vec<Doc>, &str)> = vec![
         ("nothing_known_is_arriving", vec![log()], "arriving"),
         ("equal_is_here", vec![log().went("a b").here("a b")], "here"),
+        ("opening_it_elsewhere_is_no_split", vec![log().went("a b").went("a _open").here("a b")], "here"),
+        (
+            "what_opening_noted_gives_way_to_words",
+            vec![log().went("a b").went("a _open").here("a _open")],
+            "replace main",
+        ),
+        ("words_on_both_sides_are_a_split", vec![log().went("a b").went("a _open c").here("a b")], "split main in 2"),
+        (
+            "taken_back_and_restored_is_here",
+            vec![log().went("a b").rewrote("a b", "a").rewrote("a", "a b").here("a b")],
+            "here",
+        ),
         ("new_elsewhere_is_created", vec![log().went("a b")], "create main"),
         ("longer_elsewhere_is_appended", vec![log().went("a b c").here("a")], "append main"),
         ("nothing_but_the_start_here_is_appended", vec![log().went("a").here("")], "append main"),

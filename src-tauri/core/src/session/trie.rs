@@ -5,6 +5,7 @@
 
 use super::{ChainId, Hlc, Lane};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where an entry lies in a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,6 +85,8 @@ pub struct Replaced {
     pub device: String,
     pub old: ChainId,
     pub new: ChainId,
+    /// When it was recorded.
+    pub at: Hlc,
 }
 
 impl Trie {
@@ -291,9 +294,32 @@ impl Trie {
         &self.replaced
     }
 
+    /// What an author went away from and did not come back to.
+    fn withdrawn(&self) -> BTreeSet<ChainId> {
+        let mut in_order: Vec<&Replaced> = self.replaced.iter().collect();
+        in_order.sort_by_key(|replaced| (replaced.at, replaced.old, replaced.new));
+        let mut by_device: BTreeMap<&str, BTreeSet<ChainId>> = BTreeMap::new();
+        for replaced in in_order {
+            let withdrawn = by_device.entry(&replaced.device).or_default();
+            withdrawn.insert(replaced.old);
+            withdrawn.remove(&replaced.new);
+        }
+        by_device.into_values().flatten().collect()
+    }
+
+    /// Whether `device` went away from `id` and did not come back to it.
+    pub fn has_withdrawn(&self, device: &str, id: ChainId) -> bool {
+        let last = self
+            .replaced
+            .iter()
+            .filter(|replaced| replaced.device == device && (replaced.old == id || replaced.new == id));
+        last.max_by_key(|replaced| replaced.at).is_some_and(|replaced| replaced.old == id)
+    }
+
     /// The ends that count: leaves nobody replaced, and what a shortened doc was shortened to.
     pub fn live_tips(&self) -> Vec<ChainId> {
-        let dead = |id: ChainId| self.replaced.iter().any(|replaced| replaced.old == id);
+        let withdrawn = self.withdrawn();
+        let dead = |id: ChainId| withdrawn.contains(&id);
         let mut tips: Vec<ChainId> = self
             .edges
             .iter()
