@@ -115,7 +115,7 @@ pub enum Command {
         /// What `roam status` names
         what: String,
     },
-    /// Send and receive nothing for a while; what you do is recorded afterwards
+    /// Send and receive nothing for a while; what you do is still recorded
     Pause,
     /// Go on after a pause
     Continue,

@@ -7,6 +7,7 @@ use crate::engine::devices::Book;
 use crate::engine::event::{Event, Jobs};
 use crate::engine::heart::{Engine, Parts};
 use crate::engine::look::{Job, look, with_causes};
+use crate::engine::queue::Queue;
 use crate::session::{ProjectKey, ToolId};
 use crate::settings::{self, Settings};
 use crate::state::State;
@@ -22,8 +23,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-const WORKERS: usize = 3;
 
 /// The running engine. Dropping it leaves it running; `wait` ends with it.
 pub struct Host {
@@ -314,7 +313,7 @@ impl Workers {
     fn start(context: &Arc<Context>, inbox: &Sender<Event>) -> Self {
         let (jobs, work) = channel::<Box<dyn FnOnce() + Send>>();
         let work = Arc::new(Mutex::new(work));
-        for number in 0..WORKERS {
+        for number in 0..Queue::WORKERS {
             let work = work.clone();
             let run = move || {
                 loop {

@@ -182,7 +182,7 @@ pub struct Waiting {
     pub tool: String,
     pub title: String,
     pub project: String,
-    /// `live`, `no_place`, `parent`, `unwritable`, `tool_off`, `excluded`.
+    /// `live`, `no_place`, `parent`, `unwritable`, `tool_off`, `excluded`, `paused`.
     pub code: String,
     pub why: String,
     pub hint: String,

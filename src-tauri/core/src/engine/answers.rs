@@ -85,7 +85,8 @@ impl Engine {
     }
 
     fn status(&self) -> Result<Status, ApiError> {
-        let rows = self.state.rows(None)?;
+        let waits = self.state.with_state("waiting")?;
+        let stopped = self.state.with_state("held")?;
         let importing = self.queue.importing();
         let engine = match (self.stopping, self.context.shared().paused, importing) {
             (true, _, _) => "stopping",
@@ -94,15 +95,13 @@ impl Engine {
             _ => "running",
         };
         let mut held: Vec<Held> = self.held.values().cloned().collect();
-        held.extend(rows.iter().filter(|(_, row)| row.state == "held" && row.code == "rewritten").map(|(_, row)| {
-            Held {
-                what: format!("session:{}", row.session),
-                code: row.code.clone(),
-                message: format!("“{}”: {}", row.title, row.why),
-                hint: row.hint.clone(),
-            }
+        held.extend(stopped.iter().filter(|(_, row)| row.code == "rewritten").map(|(_, row)| Held {
+            what: format!("session:{}", row.session),
+            code: row.code.clone(),
+            message: format!("“{}”: {}", row.title, row.why),
+            hint: row.hint.clone(),
         }));
-        let rewritten = rows.iter().filter(|(_, row)| row.code == "rewritten").count();
+        let rewritten = stopped.iter().filter(|(_, row)| row.code == "rewritten").count();
         if rewritten > self.settings.guard.max_rewritten {
             held.push(Held {
                 what: "rewritten".into(),
@@ -122,12 +121,12 @@ impl Engine {
                 out_bytes: self.neighbours.peers.iter().filter(|peer| peer.connected).map(|peer| peer.need_bytes).sum(),
                 in_bytes: self.incoming,
             },
-            waiting: rows.iter().filter(|(_, row)| row.state == "waiting").map(waiting).collect(),
+            waiting: waits.iter().map(waiting).collect(),
             held,
-            splits: rows.iter().filter(|(_, row)| row.state == "split").count() as u64,
+            splits: self.state.with_state("split")?.len() as u64,
             live: self.live_sessions(),
             problems: self.problems.values().cloned().collect(),
-            sessions: rows.len() as u64,
+            sessions: self.state.count()?,
             device: self.name.clone(),
             paired: self.book.paired.len() as u64,
             connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
@@ -617,7 +616,14 @@ impl Engine {
     fn pause(&mut self, pause: bool) -> Answer {
         self.context.change().paused = pause;
         self.arrange();
-        done(if pause { "Paused. Nothing is sent or received; what you do is still recorded." } else { "Going on." })
+        if !pause {
+            self.retry_everywhere(&["paused"]);
+        }
+        done(if pause {
+            "Paused. Nothing is sent, received or written; what you do is still recorded."
+        } else {
+            "Going on."
+        })
     }
 
     fn doctor(&self) -> Result<Work, ApiError> {

@@ -44,6 +44,8 @@ pub struct Engine {
     pub(super) problems: BTreeMap<String, Problem>,
     pub(super) held: BTreeMap<String, Held>,
     pub(super) import: Import,
+    /// Sessions with logs that were only compared at their end since they last changed.
+    pub(super) uncompared: BTreeSet<SessionKey>,
     /// Milliseconds of the last full look that found nothing changed.
     pub(super) cycle_ms: f64,
     /// A search for checkouts is under way, and when the last one began.
@@ -103,6 +105,7 @@ impl Engine {
             problems: BTreeMap::new(),
             held: BTreeMap::new(),
             import: Import::default(),
+            uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
             searching: false,
             searched_at: None,
@@ -271,6 +274,11 @@ impl Engine {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
         }
         self.note_here(&key, record.is_here());
+        if record.is_compared() {
+            self.uncompared.remove(&key)
+        } else {
+            self.uncompared.insert(key.clone())
+        };
         self.note_live(&key, live);
         if row.code == "no_place" {
             self.find_places()?;
@@ -351,16 +359,16 @@ impl Engine {
 
     /// Looks again at the sessions of a tool that wait for something.
     pub(super) fn retry(&mut self, tool: &ToolId, code: &str) {
-        for (key, row) in self.state.rows(Some(tool.as_str())).unwrap_or_default() {
-            if row.code == code {
+        for (key, _) in self.state.with_code(code).unwrap_or_default() {
+            if key.tool == *tool {
                 self.want(key, Want::default());
             }
         }
     }
 
     pub(super) fn retry_everywhere(&mut self, codes: &[&str]) {
-        for (key, row) in self.state.rows(None).unwrap_or_default() {
-            if codes.contains(&row.code.as_str()) {
+        for code in codes {
+            for (key, _) in self.state.with_code(code).unwrap_or_default() {
                 self.want(key, Want::default());
             }
         }

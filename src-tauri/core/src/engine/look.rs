@@ -236,6 +236,7 @@ impl<'a> Look<'a> {
                 .unwrap_or_default(),
             excluded: origin.is_some_and(|card| shared.is_excluded(&card.project.key)),
             tool_on: on,
+            paused: shared.paused,
             tool_held: shared.tools_held.contains(&self.job.key.tool),
             rewrite_released: record.released,
             missing_parents: missing.map(|parent| parent.to_string()).collect(),

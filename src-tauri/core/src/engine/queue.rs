@@ -27,9 +27,10 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// At the same time, of these at most [`Queue::IMPORTS`] of the first import.
-    const WORKERS: usize = 3;
-    const IMPORTS: usize = 2;
+    /// At the same time, of these at most [`Queue::IMPORTS`] of the first import: some wait for the disk while others
+    /// pack, and one place is always free for what happens now.
+    pub const WORKERS: usize = 4;
+    const IMPORTS: usize = 3;
 
     pub fn add(&mut self, key: SessionKey, want: Want) {
         match self.wants.get_mut(&key) {

@@ -102,6 +102,11 @@ impl SessionRecord {
         }
     }
 
+    /// Whether all of each log in the store here was compared since it last changed.
+    pub fn is_compared(&self) -> bool {
+        self.docs.values().all(|doc| doc.local.as_ref().is_none_or(|local| !local.there || local.compared))
+    }
+
     /// Short ids of the devices that added to it.
     pub fn devices(&self) -> BTreeSet<&str> {
         self.journals.values().filter(|journal| journal.frames > 0).map(|journal| journal.device.as_str()).collect()

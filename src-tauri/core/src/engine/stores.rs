@@ -167,15 +167,9 @@ impl Engine {
     fn compare_quiet(&mut self) -> Result<(), StateError> {
         const QUIET_MS: i64 = 60_000;
         let now = self.context.clock.now();
-        for (key, row) in self.state.rows(None)?.into_iter().take(50) {
-            if row.state != "here" || now.0.saturating_sub(row.updated.0) < QUIET_MS {
-                continue;
-            }
-            let record: Option<super::SessionRecord> = self.state.record(&key)?;
-            let rest = record.is_some_and(|record| {
-                record.docs.values().any(|doc| doc.local.as_ref().is_some_and(|local| local.there && !local.compared))
-            });
-            if rest {
+        for key in self.uncompared.clone() {
+            let row = self.state.row(&key)?;
+            if row.is_some_and(|row| row.state == "here" && QUIET_MS <= now.0.saturating_sub(row.updated.0)) {
                 self.want(key, Want { deep: true, ..Want::default() });
             }
         }
@@ -232,10 +226,7 @@ impl Engine {
     /// Projects whose sessions wait for a checkout.
     fn homeless(&self) -> Result<Vec<Project>, StateError> {
         let mut wanted: Vec<Project> = Vec::new();
-        for (key, row) in self.state.rows(None)? {
-            if row.code != "no_place" || wanted.iter().any(|project| project.key.as_str() == row.project) {
-                continue;
-            }
+        for (key, _) in self.state.one_of_each_project("no_place")? {
             let record: Option<super::SessionRecord> = self.state.record(&key)?;
             wanted.extend(record.as_ref().and_then(|record| record.origin()).map(|card| card.project.clone()));
         }
@@ -250,8 +241,11 @@ impl Engine {
             };
             wanted.iter().filter(at).map(|project| project.key.to_string()).collect()
         };
-        for (key, row) in self.state.rows(None)? {
-            if row.code == "no_place" && found.contains(&row.project) {
+        if found.is_empty() {
+            return Ok(());
+        }
+        for (key, row) in self.state.with_code("no_place")? {
+            if found.contains(&row.project) {
                 self.want(key, Want::default());
             }
         }

@@ -20,6 +20,8 @@ pub struct Guards {
     pub project: String,
     pub excluded: bool,
     pub tool_on: bool,
+    /// The user wants nothing written for a while.
+    pub paused: bool,
     /// The tool's store lost many sessions at once.
     pub tool_held: bool,
     /// The user has seen that another device rewrote this session, and agreed.
@@ -191,6 +193,9 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
             "Include it with `roam projects exclude KEY --off`.",
             steps,
         );
+    }
+    if guards.paused {
+        return wait("paused", "Everything is paused.".into(), "Go on with `roam continue`.", steps);
     }
     if guards.tool_held {
         return Verdict::Held {

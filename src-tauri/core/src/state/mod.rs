@@ -93,6 +93,8 @@ impl State {
                  updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
                  hint TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
              CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
+             CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
+             CREATE INDEX IF NOT EXISTS by_state ON sessions (state);
              CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS history (
@@ -148,30 +150,57 @@ impl State {
 
     /// All sessions, newest first, of one tool or of all.
     pub fn rows(&self, tool: Option<&str>) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        let sql = "SELECT key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path FROM sessions
-                   WHERE ?1 IS NULL OR tool = ?1 ORDER BY updated DESC, key";
-        self.db
-            .prepare_cached(sql)
-            .and_then(|mut query| query.query_map([tool], read_row)?.collect())
-            .map_err(|source| self.error(source))
+        self.select("WHERE ?1 IS NULL OR tool = ?1 ORDER BY updated DESC, key", [tool])
     }
 
     /// The sessions whose id starts with `prefix`.
     pub fn find(&self, prefix: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        let sql = "SELECT key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path FROM sessions
-                   WHERE substr(session, 1, length(?1)) = ?1 ORDER BY updated DESC, key";
-        self.db
-            .prepare_cached(sql)
-            .and_then(|mut query| query.query_map([prefix], read_row)?.collect())
-            .map_err(|source| self.error(source))
+        self.select("WHERE substr(session, 1, length(?1)) = ?1 ORDER BY updated DESC, key", [prefix])
+    }
+
+    /// The sessions in this state, newest first. Costs what it finds, however many sessions there are.
+    pub fn with_state(&self, state: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select("WHERE state = ?1 ORDER BY updated DESC, key", [state])
+    }
+
+    /// The sessions that wait with this code. Costs what it finds, however many sessions there are.
+    pub fn with_code(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select("WHERE code = ?1 ORDER BY updated DESC, key", [code])
+    }
+
+    /// One session of each project that has some with this code.
+    pub fn one_of_each_project(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        // Straight from the index; all of the sessions themselves would be read again at each of a thousand arrivals.
+        let projects: Vec<String> = self
+            .db
+            .prepare_cached("SELECT DISTINCT project FROM sessions WHERE code = ?1")
+            .and_then(|mut query| query.query_map([code], |row| row.get(0))?.collect())
+            .map_err(|source| self.error(source))?;
+        let mut found = Vec::new();
+        for project in projects {
+            found.extend(self.select("WHERE code = ?1 AND project = ?2 LIMIT 1", [code, project.as_str()])?);
+        }
+        Ok(found)
     }
 
     pub fn row(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
-        let sql = "SELECT key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path FROM sessions WHERE key = ?1";
+        Ok(self.select("WHERE key = ?1", [key.to_string()])?.pop().map(|(_, row)| row))
+    }
+
+    /// How many sessions are known.
+    pub fn count(&self) -> Result<u64, StateError> {
         self.db
-            .prepare_cached(sql)
-            .and_then(|mut query| query.query_row([key.to_string()], read_row).optional())
-            .map(|found| found.map(|(_, row)| row))
+            .query_row("SELECT count(*) FROM sessions", [], |row| row.get::<_, i64>(0))
+            .map(|count| count as u64)
+            .map_err(|source| self.error(source))
+    }
+
+    fn select(&self, rest: &str, params: impl rusqlite::Params) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        const COLUMNS: &str =
+            "key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path";
+        self.db
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM sessions {rest}"))
+            .and_then(|mut query| query.query_map(params, read_row)?.collect())
             .map_err(|source| self.error(source))
     }
 
@@ -308,5 +337,35 @@ mod tests {
         state.put(&key, &Row { session: "abc".into(), ..Row::default() }, &1).expect("put");
         assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
         assert_eq!(state.find("ab").expect("find").len(), 1);
+    }
+
+    #[test]
+    fn sessions_that_wait_are_found_by_code_state_and_project() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let (state, _) = State::open(home.path()).expect("open");
+        let put = |session: &str, project: &str, code: &str| {
+            let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(session));
+            let stands = if code.is_empty() { "here" } else { "waiting" };
+            let row = Row {
+                session: session.into(),
+                project: project.into(),
+                state: stands.into(),
+                code: code.into(),
+                ..Row::default()
+            };
+            state.put(&key, &row, &1).expect("put");
+        };
+        put("a", "api", "no_place");
+        put("b", "api", "no_place");
+        put("c", "web", "no_place");
+        put("d", "web", "");
+        let projects =
+            |found: Vec<(SessionKey, Row)>| found.into_iter().map(|(_, row)| row.project).collect::<Vec<_>>();
+        assert_eq!(projects(state.one_of_each_project("no_place").expect("one of each")), ["api", "web"]);
+        assert_eq!(state.with_code("no_place").expect("with code").len(), 3);
+        assert_eq!(state.with_state("here").expect("with state").len(), 1);
+        put("c", "web", "");
+        assert_eq!(projects(state.one_of_each_project("no_place").expect("one of each")), ["api"]);
+        assert_eq!(state.count().expect("count"), 4);
     }
 }
