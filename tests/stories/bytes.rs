@@ -256,9 +256,9 @@ fn r6_a_session_of_a_hundred_megabytes_has_no_cap() {
     let path = world.devices[0].rollout(TWO);
     world.devices[0].append(&path, meta(&here, TWO).as_bytes());
     // A few lines of many megabytes, as a pasted file makes them, and many small ones.
-    let block = noise(4 << 20);
+    let big = item(&format!("NUMBER {}", noise(1 << 20).repeat(4)));
     for number in 0..24 {
-        world.devices[0].append(&path, item(&format!("{number} {block}")).as_bytes());
+        world.devices[0].append(&path, big.replacen("NUMBER", &number.to_string(), 1).as_bytes());
         let small: String = (0..250).map(|line| item(&format!("{number}.{line}"))).collect();
         world.devices[0].append(&path, small.as_bytes());
     }
