@@ -195,6 +195,33 @@ fn a_full_disk_under_session_roam_is_told_and_survived() {
 }
 
 #[test]
+fn a_full_disk_at_the_receiver_is_told_and_survived() {
+    alone(|| {
+        let place = Place::new();
+        let disk = place.small_disk(&place.path().join("roam-laptop"), 48);
+        let (mut desk, mut laptop) = place.pair();
+        let session = Session::begin(&desk, 1, 10);
+        is_safe(&session, [&desk, &laptop]);
+        disk.fill();
+        (0..10).for_each(|at| session.say(&format!("Sent where no room is left, {at}: {}", noise(40_000, at))));
+        let other = Session::begin(&desk, 2, 5);
+        is_told(&laptop, "disk_full");
+        is_in_journals(&session.bytes(), &session, &desk);
+        assert!(desk.roam(&["status"])["problems"] == serde_json::json!([]), "the sender has no problem");
+
+        disk.empty();
+        is_safe(&session, [&desk, &laptop]);
+        is_safe(&other, [&desk, &laptop]);
+        is_over(&laptop, "disk_full");
+        session.say("Room again");
+        is_safe(&session, [&desk, &laptop]);
+        desk.stop();
+        laptop.stop();
+        drop((desk, laptop));
+    });
+}
+
+#[test]
 fn a_full_disk_under_the_tools_store_makes_a_session_wait() {
     alone(|| {
         let place = Place::new();

@@ -29,6 +29,7 @@ pub struct Running {
 /// Why a run ended, as far as somebody can react to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    DiskFull,
     /// It wants to be started again.
     Restart,
     RestPortTaken,
@@ -181,16 +182,12 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
         || !opening && (said(&["is another instance"]) || said(&["is another copy"]))
     {
         Cause::Locked
-    } else if [
-        "no space left",
-        "not enough space",
-        "too many open files",
-        "permission denied",
-        "access is denied",
-        "read-only file system",
-    ]
-    .iter()
-    .any(|passing| said(&[passing]))
+    } else if said(&["no space left"]) || said(&["not enough space"]) {
+        Cause::DiskFull
+    } else if opening
+        && ["too many open files", "permission denied", "access is denied", "read-only file system"]
+            .iter()
+            .any(|passing| said(&[passing]))
     {
         // Nothing is wrong with the files; a new database would fare no better.
         Cause::Crash
@@ -380,7 +377,7 @@ mod tests {
             (
                 Some(1),
                 "WARNING: Error opening database: write /h/index-v0.14.0.db/LOG: no space left on device (is another instance of Syncthing running?)",
-                Cause::Crash,
+                Cause::DiskFull,
             ),
             (None, "INFO: all was well", Cause::Crash),
             (Some(2), "panic: runtime error", Cause::Crash),

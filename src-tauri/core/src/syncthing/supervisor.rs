@@ -284,6 +284,10 @@ impl Supervisor {
                 Ok(()) => Outcome::Again,
                 Err(error) => Outcome::Failed(error),
             },
+            Cause::DiskFull => Outcome::Failed(ChildError::Io {
+                path: self.config.home.clone(),
+                source: std::io::ErrorKind::StorageFull.into(),
+            }),
             Cause::ConfigTooNew => Outcome::Told(Problem::new(
                 "syncthing_downgraded",
                 format!("This Syncthing is older than the one that ran before: {words}."),
