@@ -40,9 +40,11 @@ pub struct Engine {
     pub(super) problems: BTreeMap<String, Problem>,
     pub(super) held: BTreeMap<String, Held>,
     pub(super) import: Import,
+    /// Looks since memory was last given back to the system.
+    pub(super) looks: usize,
     /// Sessions with logs that were only compared at their end since they last changed.
     pub(super) uncompared: BTreeSet<SessionKey>,
-    /// Milliseconds of the last full look that found nothing changed.
+    /// Milliseconds of the last full look that found nothing changed, with everything that belongs to one.
     pub(super) cycle_ms: f64,
     /// A search for checkouts is under way, and when the last one began.
     pub(super) searching: bool,
@@ -96,6 +98,7 @@ impl Engine {
             problems: BTreeMap::new(),
             held: BTreeMap::new(),
             import: Import::default(),
+            looks: 0,
             uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
             searching: false,
@@ -138,7 +141,22 @@ impl Engine {
             Event::Stop => self.stopping = true,
         }
         self.pump();
+        self.give_back_memory();
         !self.stopping
+    }
+
+    /// After much work the allocator keeps what the work needed; an engine at rest shall be small.
+    fn give_back_memory(&mut self) {
+        const MUCH: usize = 100;
+        if self.looks < MUCH || !self.queue.is_empty() {
+            return;
+        }
+        self.looks = 0;
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        // SAFETY: malloc_trim(3) may be called at any time from any thread; it frees only what nobody uses.
+        unsafe {
+            libc::malloc_trim(0);
+        }
     }
 
     /// The state file failing is a problem that is told; what was not remembered is found again.
@@ -219,6 +237,7 @@ impl Engine {
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
         let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
         let imported = self.queue.done(&key);
+        self.looks += 1;
         self.state.together(|state| {
             state.put(&key, &row, &record)?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
