@@ -67,6 +67,9 @@ impl Jobs for Inline {
         self.push(Work::Aside(work));
     }
 
+    /// In a story, time passes when the story says so: with the next poll.
+    fn later(&self, _after: std::time::Duration, _event: Event) {}
+
     fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>) {
         self.push(Work::Beside(work));
     }

@@ -346,6 +346,13 @@ impl Jobs for Workers {
         let _ = self.jobs.send(Box::new(work));
     }
 
+    fn later(&self, after: Duration, event: Event) {
+        self.beside(Box::new(move || {
+            std::thread::sleep(after);
+            event
+        }));
+    }
+
     fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>) {
         let inbox = self.inbox.clone();
         self.aside(Box::new(move || {

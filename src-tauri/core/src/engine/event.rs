@@ -16,6 +16,8 @@ pub enum Event {
     LookAtAll,
     /// Time has passed.
     Poll,
+    /// What could not be read or written a moment ago may be possible now.
+    Retry,
     /// Watching has a problem, or is over it.
     Watch(Option<Problem>),
     Transport(Notice),
@@ -37,6 +39,8 @@ pub trait Jobs: Send {
     fn start(&self, job: Job);
     /// Work that only reads and answers by itself.
     fn aside(&self, work: Box<dyn FnOnce() + Send>);
+    /// An event after a while.
+    fn later(&self, after: std::time::Duration, event: Event);
     /// Work whose result is an event.
     fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>);
 }

@@ -35,6 +35,8 @@ pub struct Engine {
     unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
     /// How often in a row a session moved while it was looked at.
     restless: HashMap<SessionKey, u8>,
+    /// A retry is on its way.
+    retrying: bool,
     /// Sessions open on this device.
     pub(super) live: BTreeMap<SessionKey, String>,
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
@@ -44,9 +46,11 @@ pub struct Engine {
     pub(super) problems: BTreeMap<String, Problem>,
     pub(super) held: BTreeMap<String, Held>,
     pub(super) import: Import,
+    /// Looks since memory was last given back to the system.
+    pub(super) looks: usize,
     /// Sessions with logs that were only compared at their end since they last changed.
     pub(super) uncompared: BTreeSet<SessionKey>,
-    /// Milliseconds of the last full look that found nothing changed.
+    /// Milliseconds of the last full look that found nothing changed, with everything that belongs to one.
     pub(super) cycle_ms: f64,
     /// A search for checkouts is under way, and when the last one began.
     pub(super) searching: bool,
@@ -98,6 +102,7 @@ impl Engine {
             seen: HashMap::new(),
             unsaved: HashMap::new(),
             restless: HashMap::new(),
+            retrying: false,
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
@@ -105,6 +110,7 @@ impl Engine {
             problems: BTreeMap::new(),
             held: BTreeMap::new(),
             import: Import::default(),
+            looks: 0,
             uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
             searching: false,
@@ -139,6 +145,7 @@ impl Engine {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
             Event::LookAtAll => self.guarded(|engine| engine.list_all(false)),
             Event::Poll => self.guarded(Self::poll),
+            Event::Retry => self.retry_soon_again(),
             Event::Watch(problem) => self.trouble("watch", problem),
             Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
             Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
@@ -148,7 +155,22 @@ impl Engine {
             Event::Stop => self.stopping = true,
         }
         self.pump();
+        self.give_back_memory();
         !self.stopping
+    }
+
+    /// After much work the allocator keeps what the work needed; an engine at rest shall be small.
+    fn give_back_memory(&mut self) {
+        const MUCH: usize = 100;
+        if self.looks < MUCH || !self.queue.is_empty() {
+            return;
+        }
+        self.looks = 0;
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        // SAFETY: malloc_trim(3) may be called at any time from any thread; it frees only what nobody uses.
+        unsafe {
+            libc::malloc_trim(0);
+        }
     }
 
     /// The state file failing is a problem that is told; what was not remembered is found again. It is over when
@@ -247,7 +269,11 @@ impl Engine {
             }
         }
         let unfinished = problems.iter().any(|problem| UNFINISHED.contains(&problem.code.as_str()));
+        if unfinished || row.code == "unwritable" {
+            self.retry_later();
+        }
         self.session_troubles(&key, problems);
+        self.looks += 1;
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
@@ -329,6 +355,22 @@ impl Engine {
             })
             .collect();
         keys.into_iter().for_each(|key| self.want(key, Want::default()));
+    }
+
+    /// A full disk or a locked file may be over in seconds: tried again well before the next poll.
+    fn retry_later(&mut self) {
+        const SOON: std::time::Duration = std::time::Duration::from_secs(4);
+        if !self.retrying {
+            self.retrying = true;
+            self.jobs.later(SOON, Event::Retry);
+        }
+    }
+
+    fn retry_soon_again(&mut self) {
+        self.retrying = false;
+        self.retry_unsaved();
+        self.retry_unfinished();
+        self.retry_everywhere(&["unwritable"]);
     }
 
     pub(super) fn retry_unsaved(&mut self) {

@@ -153,6 +153,7 @@ impl Engine {
     }
 
     pub(super) fn poll(&mut self) -> Result<(), StateError> {
+        let (begun, before) = (Instant::now(), self.queue.len());
         self.probe_state()?;
         self.retry_unsaved();
         self.retry_unfinished();
@@ -160,7 +161,11 @@ impl Engine {
         self.refresh_presence();
         self.find_places()?;
         self.retry_everywhere(&["unwritable", "live"]);
-        self.compare_quiet()
+        self.compare_quiet()?;
+        if self.queue.len() == before {
+            self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        }
+        Ok(())
     }
 
     /// Compares all of the logs that were only compared at their end, once they are quiet.

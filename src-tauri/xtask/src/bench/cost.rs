@@ -78,6 +78,11 @@ fn rest(time: Duration, interrupt: &Interrupt) -> Result<()> {
     Ok(())
 }
 
+/// User and system time of a process so far, in seconds; `None` where the system has no /proc to read it from.
+pub fn cpu_seconds(pid: u32) -> Option<f64> {
+    ticks(pid).ok().map(|ticks| ticks as f64 / ticks_per_second())
+}
+
 /// User and system time of a process, in clock ticks.
 fn ticks(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/stat");

@@ -36,6 +36,9 @@ fn import_rows(desk: &mut Device, made: &Made) -> Result<Vec<Row>> {
     desk.spawn()?;
     let import =
         desk.wait_as_long_as(PATIENCE, EVERY, "the first import is done", &["status"], is_settled(made))? - start;
+    let (engine, child) = desk.pids()?;
+    let cpu = |pid| cost::cpu_seconds(pid).map_or_else(|| "?".into(), |seconds| format!("{seconds:.1}"));
+    let beside = format!("CPU time until then: engine {} s, Syncthing {} s", cpu(engine), cpu(child));
     let vault = settled_vault(&desk.roam_home().join("vault"))?;
     println!("imported in {:.1} s, vault {:.1} MB", import.as_secs_f64(), megabytes(vault));
     let share = 100.0 * vault as f64 / made.bytes as f64;
@@ -52,7 +55,7 @@ fn import_rows(desk: &mut Device, made: &Made) -> Result<Vec<Row>> {
                 import.as_secs_f64(),
                 megabytes(made.bytes) / import.as_secs_f64()
             ),
-            beside: String::new(),
+            beside,
             verdict: Verdict::of(import < Duration::from_secs(10)),
         },
         Row {

@@ -60,3 +60,8 @@ fn said(command: &mut Command, n_words: usize) -> String {
     let text = proc::output(command).unwrap_or_default();
     text.split_whitespace().take(n_words).collect::<Vec<_>>().join(" ")
 }
+
+/// How many programs wanted a core during the last minute; `None` where the system does not say.
+pub fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}

@@ -44,6 +44,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     let roam = run::build_roam()?;
     let interrupt = Interrupt::watch()?;
     let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let load = machine::load();
     let mut rows = Vec::new();
     if !options.no_latency {
         rows.extend(latency_rows(&roam, place.path(), &interrupt)?);
@@ -51,7 +52,7 @@ pub fn run(args: &[&str]) -> Result<()> {
     if !options.no_corpus {
         rows.extend(history::measure(&roam, place.path(), &interrupt)?);
     }
-    let page = page(&rows, place.path());
+    let page = page(&rows, place.path(), load);
     println!("\n{page}");
     if options.write {
         let path = proc::root().join("docs/benchmarks.md");
@@ -133,9 +134,16 @@ impl Verdict {
     }
 }
 
-fn page(rows: &[Row], place: &Path) -> String {
+fn page(rows: &[Row], place: &Path, load: Option<f64>) -> String {
     let mut page = String::from("# Benchmarks\n\nMade by `cargo xtask bench roam --write`; do not edit by hand.\n\n");
     page += &format!("{}\n\n", machine::describe(place));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if let Some(load) = load.filter(|load| cores as f64 / 2.0 < *load) {
+        page += &format!(
+            "**The machine was busy with other work** (load {load:.1} on {cores} cores when this began): times by the clock, \
+             budgets missed below among them, are longer than on a quiet one; CPU times, shares and sizes are not.\n\n"
+        );
+    }
     page += "| what | budget | measured | beside it, in the same run | |\n|---|---|---|---|---|\n";
     for Row { promise, budget, measured, beside, verdict } in rows {
         page += &format!("| {promise} | {budget} | {measured} | {beside} | {} |\n", verdict.words());
