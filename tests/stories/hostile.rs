@@ -2,7 +2,9 @@
 //! refused and told, and everything else goes on.
 
 use crate::journals::{recorded_lines, segments};
-use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, meta, turn};
+#[cfg(unix)]
+use crate::talk::meta;
+use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, turn};
 use crate::world::{Device, World, tree};
 use session_roam_core::api::{ExportFormat, Exported, Request};
 use session_roam_core::session::{

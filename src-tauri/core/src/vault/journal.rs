@@ -181,7 +181,11 @@ impl Journal {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(io)?;
         }
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
+        // The folder may be deleted at this very moment: a segment that was there must not begin anew, half of it gone.
+        let mut file = std::fs::OpenOptions::new().append(true).create_new(offset == 0).open(path).map_err(io)?;
+        if file.metadata().map_err(io)?.len() != offset {
+            return Err(JournalError::NotOurs { path: path.to_path_buf() });
+        }
         let written = file.write_all(bytes).and_then(|()| file.sync_data());
         if let Err(source) = written {
             // A full disk must not leave half a frame for the peers; if even this fails, readers skip torn frames.

@@ -28,6 +28,11 @@ impl Kept {
         if same_file(accepted, &kept) {
             return Ok(());
         }
+        // Accepted bytes only ever grow; whatever comes, the safety copy does not get shorter.
+        let len = |path: &Path| std::fs::metadata(path).map(|meta| meta.len());
+        if len(&kept).is_ok_and(|known| len(accepted).is_ok_and(|new| new < known)) {
+            return Err(io::Error::other("it is shorter than the copy that was accepted before"));
+        }
         if let Some(parent) = kept.parent() {
             std::fs::create_dir_all(parent)?;
         }
@@ -72,4 +77,23 @@ fn same_file(one: &Path, other: &Path) -> bool {
 #[cfg(not(unix))]
 fn same_file(_one: &Path, _other: &Path) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_safety_copy_outlives_a_deletion_and_never_gets_shorter() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let (kept, file) = (Kept::at(home.path().join("kept")), home.path().join("0001"));
+        std::fs::write(&file, b"all of it").expect("write");
+        kept.keep(&file, "a/0001").expect("keep");
+        std::fs::remove_file(&file).expect("remove");
+        std::fs::write(&file, b"less").expect("write");
+        assert!(kept.keep(&file, "a/0001").is_err());
+        std::fs::remove_file(&file).expect("remove");
+        assert!(kept.restore("a/0001", &file).expect("restore"));
+        assert_eq!(std::fs::read(&file).expect("read"), b"all of it");
+    }
 }
