@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// How long anything between two running engines may take before the test calls it lost. Far above what it does take:
 /// this finds what never happens, the benchmarks say how fast it is.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Where and how to go on with a session: the answer of `roam resume --print --json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -208,7 +208,7 @@ impl Device {
     /// Runs a `roam` command with `--json` to its end.
     pub fn end_of_roam(&self, arguments: &[&str]) -> Ended {
         let arguments = [arguments, &["--json"]].concat();
-        run_within(Duration::from_secs(30), self.command("roam", &arguments), &self.root)
+        run_within(Duration::from_secs(90), self.command("roam", &arguments), &self.root)
     }
 
     /// The row of `roam sessions` for a session, by the tool's id.
@@ -298,7 +298,7 @@ impl Engine {
     /// Asks the engine to end and sees to it that nothing of it is left; the error says what had to be killed.
     fn stop(&mut self) -> Result<Option<i32>, String> {
         signal("-TERM", self.child.id().into());
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(60);
         let start = Instant::now();
         while start.elapsed() < limit {
             if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {

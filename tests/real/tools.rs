@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// How long one prompt may take. They take about a second.
-const PROMPT_LIMIT: Duration = Duration::from_secs(90);
+const PROMPT_LIMIT: Duration = Duration::from_secs(180);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
