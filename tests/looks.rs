@@ -57,6 +57,13 @@ impl Device {
     }
 
     fn look(&mut self, tool: &str, session: &str) -> Outcome {
+        let outcome = self.try_look(tool, session, false);
+        self.record = outcome.record.clone();
+        outcome
+    }
+
+    /// A look whose outcome nobody takes over; a dry one decides only.
+    fn try_look(&self, tool: &str, session: &str, dry: bool) -> Outcome {
         let (tool, session) = (ToolId::new(tool), SessionId::new(session));
         let job = Job {
             key: SessionKey::new(&tool, &session),
@@ -65,11 +72,9 @@ impl Device {
             dirs: Vec::new(),
             lane: Lane::Live,
             deep: false,
-            dry: false,
+            dry,
         };
-        let outcome = look(&self.context, job);
-        self.record = outcome.record.clone();
-        outcome
+        look(&self.context, job)
     }
 
     /// All that the vault holds, unpacked.
@@ -198,4 +203,61 @@ fn what_was_read_when_the_safety_copy_failed_is_read_again() {
     device.look("claude-code", CLAUDE);
     assert_eq!(device.record.bytes(), whole.bytes());
     assert_eq!(device.record.journals.values().map(|journal| journal.frames).sum::<u64>(), 2);
+}
+
+#[test]
+fn a_plan_writes_nothing_not_even_a_journal() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    append(&transcript, &said(&device.checkout(), "one"));
+    device.look("claude-code", CLAUDE);
+    let before = device.vault();
+    append(&transcript, &said(&device.checkout(), "two"));
+    device.try_look("claude-code", CLAUDE, true);
+    assert_eq!(device.vault(), before);
+    device.look("claude-code", CLAUDE);
+    assert!(device.vault().contains("two"));
+}
+
+#[test]
+fn what_is_too_large_for_one_piece_is_told_and_the_rest_is_recorded() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    append(&transcript, &said(&device.checkout(), "one"));
+    let huge = device.store(&format!(".claude/projects/-x/{CLAUDE}/tool-results/huge.txt"));
+    std::fs::File::create(huge).expect("create").set_len((128 << 20) + 1).expect("a sparse file");
+    let outcome = device.look("claude-code", CLAUDE);
+    assert_eq!(outcome.problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["too_large"]);
+    assert!(device.vault().contains("one"));
+}
+
+#[test]
+fn a_file_that_is_emptied_and_comes_back_is_what_it_was() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    let whole = [said(&device.checkout(), "one"), said(&device.checkout(), "two")].concat();
+    append(&transcript, &whole);
+    device.look("claude-code", CLAUDE);
+    let vault = device.vault();
+    std::fs::write(&transcript, "").expect("emptied");
+    device.look("claude-code", CLAUDE);
+    std::fs::write(&transcript, &whole).expect("back");
+    let outcome = device.look("claude-code", CLAUDE);
+    assert_eq!((outcome.row.state.as_str(), device.vault()), ("here", vault));
+}
+
+#[test]
+fn a_log_that_goes_back_to_an_earlier_state_counts_as_that_state() {
+    let mut device = Device::new();
+    let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
+    let (one, two) = (said(&device.checkout(), "one"), said(&device.checkout(), "two"));
+    let three = said(&device.checkout(), "three");
+    let states = [[one.clone(), two.clone()].concat(), [one.clone(), three].concat(), [one.clone(), two].concat(), one];
+    for state in states.iter().chain([&states[0]]) {
+        std::fs::write(&transcript, state).expect("rewritten");
+        let outcome = device.look("claude-code", CLAUDE);
+        let main = device.record.main_doc().expect("a doc");
+        let (tips, local) = (main.trie.live_tips(), main.local.as_ref().expect("a file"));
+        assert_eq!((outcome.row.state.as_str(), tips), ("here", vec![local.tip]), "at {state}");
+    }
 }

@@ -158,6 +158,13 @@ impl<'a> Look<'a> {
                     let device = self.context.short.clone();
                     self.happened("recorded", &device, &doc, bytes, lines);
                 }
+                for error in &recorded.left_out {
+                    self.problem(
+                        "too_large",
+                        error,
+                        "This part stays on this device; everything else of the session roams.",
+                    );
+                }
                 self.announce.extend(recorded.announce);
                 // The directory in a session of another device says nothing about this one.
                 if let (true, Some(card), Some(cwd)) =

@@ -14,6 +14,10 @@ use std::path::{Path, PathBuf};
 /// Lines of a log are cut into frames of about this many bytes.
 const FRAME_BYTES: usize = 1 << 20;
 
+/// One line, or one snapshot, has at most this many bytes: escaped it may grow sixfold, and a frame must stay below
+/// `frame::MAX_FRAME`.
+const MOST_BYTES: u64 = 128 << 20;
+
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error(transparent)]
@@ -24,6 +28,9 @@ pub enum RecordError {
         #[source]
         source: io::Error,
     },
+    /// It would not fit into a frame that every device may unpack.
+    #[error("{} is too large: {bytes} bytes in one piece", .path.display())]
+    TooLarge { path: PathBuf, bytes: u64 },
     /// The doc changed between two looks; the next event looks again.
     #[error("{} changed while it was read", .0.display())]
     Moving(PathBuf),
@@ -32,6 +39,8 @@ pub enum RecordError {
 /// What recording achieved.
 #[derive(Debug, Default)]
 pub struct Recorded {
+    /// Docs that were left out; the others are recorded.
+    pub left_out: Vec<RecordError>,
     pub docs: Vec<(DocName, u64, u64)>,
     /// Segments written, as the lane's folder names them.
     pub announce: Vec<(Lane, String)>,
@@ -58,9 +67,13 @@ pub fn record_session(
     let order = (1..found.docs.len()).chain([0]);
     for at in order {
         let (doc, content) = (&found.docs[at], &reading.docs[at]);
-        match doc.kind {
-            DocKind::Log => recorder.log(record, doc, content, deep)?,
-            DocKind::Snapshot => recorder.snapshot(record, doc, content)?,
+        let recorded = match doc.kind {
+            DocKind::Log => recorder.log(record, doc, content, deep),
+            DocKind::Snapshot => recorder.snapshot(record, doc, content),
+        };
+        match recorded {
+            Err(error @ RecordError::TooLarge { .. }) => recorder.done.left_out.push(error),
+            recorded => recorded?,
         }
     }
     recorder.flush(record)?;
@@ -260,6 +273,9 @@ impl<'a> Recorder<'a> {
             let room = FRAME_BYTES.saturating_sub(self.size) as u64;
             let fit = seen.tips[at..].iter().take_while(|line| line.end - from <= room).count().max(1);
             let Line { tip, end: to, .. } = seen.tips[at + fit - 1];
+            if MOST_BYTES < to - from {
+                return Err(RecordError::TooLarge { path: doc.path.clone(), bytes: to - from });
+            }
             let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
             let tips = chain(after, &bytes, self.context.says(&self.key.tool));
@@ -280,6 +296,9 @@ impl<'a> Recorder<'a> {
         let base = record.docs.get(&doc.name).and_then(|state| state.local.clone());
         if base.as_ref().is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path) {
             return Ok(());
+        }
+        if MOST_BYTES < doc.stamp.len {
+            return Err(RecordError::TooLarge { path: doc.path.clone(), bytes: doc.stamp.len });
         }
         let bytes =
             read_whole(content, doc.stamp).map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;

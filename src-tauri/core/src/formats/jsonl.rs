@@ -97,6 +97,20 @@ pub fn text_of(content: &Value) -> Option<&str> {
     }
 }
 
+/// Whether a name is a UUID as tools write it: lower case, with dashes.
+pub fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        })
+}
+
+/// A field that is a text and not empty.
+pub fn text(record: &Value, key: &str) -> Option<String> {
+    record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,8 @@ use super::{
     Root, Stamp, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
-use crate::formats::{jsonl, process};
+use crate::formats::jsonl::{self, is_uuid, text};
+use crate::formats::process;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -229,14 +230,6 @@ impl Tool for ClaudeCode {
 }
 
 // ---- names ----
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-        })
-}
 
 fn session_of(id: &str) -> Touched {
     if is_uuid(id) { Touched::Session(SessionId::new(id)) } else { Touched::Nothing }
@@ -590,10 +583,6 @@ fn is_running(running: &Running) -> bool {
 }
 
 // ---- what the records say ----
-
-fn text(record: &Value, key: &str) -> Option<String> {
-    record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-}
 
 /// The directory the session belongs to: the first one it names, unless it has since moved (a worktree, `/cd`) or was
 /// continued here: then the one whose slug is the directory it lies in.

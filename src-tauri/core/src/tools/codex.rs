@@ -17,7 +17,7 @@ use super::{
     Root, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
-use crate::formats::jsonl;
+use crate::formats::jsonl::{self, is_uuid, text};
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -214,14 +214,6 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-        })
-}
-
 fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "zst")
 }
@@ -379,10 +371,6 @@ impl Drop for WriterLock {
 }
 
 // ---- what the records say ----
-
-fn text(record: &Value, key: &str) -> Option<String> {
-    record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-}
 
 /// The payload of a `session_meta` record; the oldest rollouts have a bare one as their first line.
 fn session_meta(record: &Value) -> Option<&Value> {
