@@ -2,7 +2,7 @@
 //! are not.
 
 use super::context::Context;
-use super::look::with_causes;
+use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow};
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
@@ -30,10 +30,6 @@ pub fn split_doc(record: &SessionRecord) -> Option<(&DocName, &DocState)> {
     let main = record.main().cloned();
     let split = record.docs.iter().filter(|(_, state)| branches(&state.trie).len() > 1);
     split.max_by_key(|(name, _)| Some(*name) == main.as_ref())
-}
-
-fn unreadable(error: &dyn std::error::Error) -> ApiError {
-    ApiError::new("unreadable", with_causes(error), "Check the disk and the permissions of the vault folder.")
 }
 
 /// Aligns, or finds what was aligned before.
@@ -66,17 +62,11 @@ fn tail(
     tip: ChainId,
 ) -> Result<Vec<u8>, ApiError> {
     let shelf = context.shelf(tool, &record.journals, doc);
-    match state.kind {
-        DocKind::Snapshot => {
-            shelf.snapshot(&state.trie.path(tip).unwrap_or_default()).map_err(|error| unreadable(&error))
-        }
-        DocKind::Log => {
-            let mut bytes = Vec::new();
-            let path = state.trie.path_between(meet, tip).unwrap_or_default();
-            path.iter().try_for_each(|edge| shelf.write_lines(edge, &mut bytes)).map_err(|error| unreadable(&error))?;
-            Ok(bytes)
-        }
-    }
+    let path = match state.kind {
+        DocKind::Snapshot => state.trie.path(tip),
+        DocKind::Log => state.trie.path_between(meet, tip),
+    };
+    shelf.content(state.kind, &path.unwrap_or_default()).map_err(|error| unreadable(&error))
 }
 
 /// Rows `from` to `from + n` of the comparison.

@@ -10,7 +10,7 @@ use crate::vault::journal::Shelf;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-fn failed(error: &dyn std::error::Error) -> ApiError {
+pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
     ApiError::new(
         "unreadable",
         super::look::with_causes(error),
@@ -31,14 +31,7 @@ pub fn bytes_of(
     let Some(path) = here.or(newest.copied()).and_then(|tip| state.trie.path(tip)) else { return Ok(Vec::new()) };
     // What a line says matters to a plan, not to a reader.
     let shelf = Shelf::new(&context.vault, &record.journals, name, |_| true);
-    match state.kind {
-        DocKind::Snapshot => shelf.snapshot(&path).map_err(|error| failed(&error)),
-        DocKind::Log => {
-            let mut bytes = Vec::new();
-            path.iter().try_for_each(|edge| shelf.write_lines(edge, &mut bytes)).map_err(|error| failed(&error))?;
-            Ok(bytes)
-        }
-    }
+    shelf.content(state.kind, &path).map_err(|error| unreadable(&error))
 }
 
 pub fn show(
@@ -104,7 +97,7 @@ pub fn export(
         ExportFormat::Native => native(context, record, &row, dir),
         ExportFormat::Json => {
             let shown = show(context, record, row.clone(), &BTreeMap::new())?;
-            let text = serde_json::to_string_pretty(&shown).map_err(|error| failed(&error))?;
+            let text = serde_json::to_string_pretty(&shown).map_err(|error| unreadable(&error))?;
             text_or_file(text, &format!("{}.json", row.session), dir)
         }
         ExportFormat::Markdown => {

@@ -35,6 +35,8 @@ pub struct Engine {
     unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
     /// How often in a row a session moved while it was looked at.
     restless: HashMap<SessionKey, u8>,
+    /// Sessions that could not be read or recorded when they were last looked at.
+    unfinished: BTreeSet<SessionKey>,
     /// A retry is on its way.
     retrying: bool,
     /// Sessions open on this device.
@@ -102,6 +104,7 @@ impl Engine {
             seen: HashMap::new(),
             unsaved: HashMap::new(),
             restless: HashMap::new(),
+            unfinished: BTreeSet::new(),
             retrying: false,
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
@@ -269,6 +272,11 @@ impl Engine {
             }
         }
         let unfinished = problems.iter().any(|problem| UNFINISHED.contains(&problem.code.as_str()));
+        if unfinished {
+            self.unfinished.insert(key.clone());
+        } else {
+            self.unfinished.remove(&key);
+        }
         if unfinished || row.code == "unwritable" {
             self.retry_later();
         }
@@ -347,14 +355,7 @@ impl Engine {
 
     /// Sessions that could not be read or recorded, wherever they are from.
     pub(super) fn retry_unfinished(&mut self) {
-        let unfinished = self.problems.iter().filter(|(_, problem)| UNFINISHED.contains(&problem.code.as_str()));
-        let keys: Vec<SessionKey> = unfinished
-            .filter_map(|(topic, _)| {
-                let (tool, hash) = topic.strip_prefix("session ")?.split(' ').next()?.split_once('/')?;
-                Some(SessionKey { tool: ToolId::new(tool), hash: hash.to_owned() })
-            })
-            .collect();
-        keys.into_iter().for_each(|key| self.want(key, Want::default()));
+        self.unfinished.clone().into_iter().for_each(|key| self.want(key, Want::default()));
     }
 
     /// A full disk or a locked file may be over in seconds: tried again well before the next poll.
@@ -395,7 +396,7 @@ impl Engine {
             if here { shared.here.insert(key.clone()) } else { shared.here.remove(key) }
         };
         if changed && here {
-            self.retry(&key.tool.clone(), "parent");
+            self.retry(&key.tool, "parent");
         }
     }
 

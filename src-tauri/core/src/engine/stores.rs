@@ -49,13 +49,7 @@ impl Engine {
     }
 
     pub(super) fn list_all(&mut self, start: bool) -> Result<(), StateError> {
-        let begun = Instant::now();
-        let before = self.queue.len();
-        self.on_tools().into_iter().try_for_each(|(tool, _)| self.list(&tool, start))?;
-        if self.queue.len() == before {
-            self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;
-        }
-        Ok(())
+        self.on_tools().into_iter().try_for_each(|(tool, _)| self.list(&tool, start))
     }
 
     /// Lists a tool's store by stat and looks at what is not as it was.

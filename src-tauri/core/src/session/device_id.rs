@@ -4,12 +4,19 @@
 use super::DeviceId;
 use sha2::{Digest, Sha256};
 
+/// The digits of a device ID, by value.
+pub const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
 /// Names the device whose Syncthing certificate has these DER bytes, in canonical form.
 ///
 /// SHA-256, base32, four groups of thirteen with a check character each, shown as eight groups of seven. The same as
 /// what Syncthing 1.19.2 prints for its own `cert.pem` (seen 2026-11-23; a test compares them).
 pub fn device_id_of_cert(der: &[u8]) -> DeviceId {
-    let digits = data_encoding::BASE32_NOPAD.encode(&Sha256::digest(der));
+    canonical(&data_encoding::BASE32_NOPAD.encode(&Sha256::digest(der)))
+}
+
+/// The canonical form of 52 digits of the alphabet `A–Z2–7`: check characters added, shown as eight groups of seven.
+pub fn canonical(digits: &str) -> DeviceId {
     let mut checked = String::with_capacity(56);
     for group in digits.as_bytes().chunks(13) {
         checked.extend(group.iter().map(|byte| char::from(*byte)));
@@ -21,7 +28,6 @@ pub fn device_id_of_cert(der: &[u8]) -> DeviceId {
 
 /// Syncthing's variant of Luhn's check over the alphabet `A–Z2–7`: the factor alternates 1, 2 from the left.
 pub fn check_character(group: &[u8]) -> char {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut sum = 0;
     for (at, byte) in group.iter().enumerate() {
         let value = ALPHABET.iter().position(|known| known == byte).unwrap_or(0);

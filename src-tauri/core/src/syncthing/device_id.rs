@@ -6,10 +6,9 @@
 //! 2026-11-23.
 
 use crate::session::DeviceId;
-use data_encoding::{BASE32_NOPAD, BASE64};
-use sha2::{Digest, Sha256};
+use crate::session::device_id::{ALPHABET, canonical, check_character, device_id_of_cert};
+use data_encoding::BASE64;
 
-const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const GROUP: usize = 13;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +37,7 @@ pub fn from_cert_pem(pem: &str) -> Result<DeviceId, DeviceIdError> {
 }
 
 pub fn from_cert_der(der: &[u8]) -> DeviceId {
-    canonical(&BASE32_NOPAD.encode(&Sha256::digest(der)))
+    device_id_of_cert(der)
 }
 
 /// Reads a device ID as people write it: any case, with or without dashes, spaces and check characters, `0`, `1` and
@@ -73,7 +72,7 @@ fn unchecked(plain: &str) -> Result<String, DeviceIdError> {
     let mut digest = String::with_capacity(52);
     for start in (0..56).step_by(GROUP + 1) {
         let group = &plain[start..start + GROUP];
-        if plain.as_bytes()[start + GROUP] != check_character(group) {
+        if char::from(plain.as_bytes()[start + GROUP]) != check_character(group.as_bytes()) {
             return Err(DeviceIdError::CheckDigit {
                 near: format!("{}-{}", &plain[start..start + 7], &plain[start + 7..start + 14]),
             });
@@ -81,31 +80,6 @@ fn unchecked(plain: &str) -> Result<String, DeviceIdError> {
         digest.push_str(group);
     }
     Ok(digest)
-}
-
-fn canonical(digest: &str) -> DeviceId {
-    let mut with_checks = String::with_capacity(56);
-    for start in (0..52).step_by(GROUP) {
-        let group = &digest[start..start + GROUP];
-        with_checks.push_str(group);
-        with_checks.push(char::from(check_character(group)));
-    }
-    let groups: Vec<&str> = (0..56).step_by(7).map(|start| &with_checks[start..start + 7]).collect();
-    DeviceId::new(groups.join("-"))
-}
-
-/// Luhn's check in base 32 as Syncthing does it: the factor runs 1, 2, 1, 2 from the left.
-fn check_character(group: &str) -> u8 {
-    let sum: usize = group
-        .bytes()
-        .enumerate()
-        .map(|(position, byte)| {
-            let value = ALPHABET.iter().position(|known| *known == byte).unwrap_or(0);
-            let addend = value * (1 + position % 2);
-            addend / 32 + addend % 32
-        })
-        .sum();
-    ALPHABET[(32 - sum % 32) % 32]
 }
 
 #[cfg(test)]

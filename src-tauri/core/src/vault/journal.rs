@@ -3,7 +3,7 @@
 
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
 use super::{Vault, segment_name};
-use crate::session::{Chain, DeviceId, DocName, Edge, Hlc, Lane, Line, SessionId, Spot, Tips, ToolId};
+use crate::session::{Chain, DeviceId, DocKind, DocName, Edge, Hlc, Lane, Line, SessionId, Spot, Tips, ToolId};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -471,6 +471,18 @@ impl<'a> Shelf<'a> {
                 .map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
         })?;
         if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
+    }
+
+    /// What a path of edges holds: a log's lines, or the snapshot at its end.
+    pub fn content(&self, kind: DocKind, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
+        match kind {
+            DocKind::Snapshot => self.snapshot(path),
+            DocKind::Log => {
+                let mut bytes = Vec::new();
+                path.iter().try_for_each(|edge| self.write_lines(edge, &mut bytes))?;
+                Ok(bytes)
+            }
+        }
     }
 
     /// The content of a snapshot at the end of `path`.
