@@ -116,6 +116,7 @@ impl Tool for ClaudeCode {
             level: Level::Merge,
             reason: String::new(),
             says,
+            joins: super::Joins::default(),
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }

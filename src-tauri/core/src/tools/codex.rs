@@ -76,6 +76,7 @@ impl Tool for Codex {
                      the new ones."
                 .into(),
             says,
+            joins: super::Joins::default(),
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
         }
     }

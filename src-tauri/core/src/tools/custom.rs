@@ -257,6 +257,7 @@ impl Tool for CustomTool {
             ),
             // Nothing is known of its lines, so each may be a word of the conversation.
             says: |_| true,
+            joins: super::Joins::default(),
             versions: "described in config.toml".into(),
         }
     }

@@ -56,6 +56,35 @@ pub struct About {
     /// being opened or closed; when in doubt a line is.
     #[serde(skip)]
     pub says: fn(&[u8]) -> bool,
+    /// What may be made of two branches of a log, beyond keeping both as sessions of their own.
+    #[serde(skip)]
+    pub joins: Joins,
+}
+
+/// What a tool's format allows on a split: pure functions over raw lines. Each gives lines to be added, never lines
+/// that replace others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Joins {
+    /// A line that names a session, for the tool's own list; the session's id and the title. `None`: the tool knows
+    /// no such line.
+    pub title: Option<fn(&SessionId, &str) -> Vec<u8>>,
+    /// What to add behind `common` and `first` so that the model sees the turns of both, `second` after `first`.
+    pub stitch: Option<Join>,
+    /// What to add behind `common` and `first` so that one session holds both branches and goes on at the end of
+    /// `second`.
+    pub branches: Option<Join>,
+}
+
+/// Joins two branches, or says in words why it would not be sound.
+pub type Join = fn(&Sides<'_>) -> Result<Vec<u8>, String>;
+
+/// Two branches of a log, as whole raw lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a> {
+    /// What both begin with.
+    pub common: &'a [u8],
+    pub first: &'a [u8],
+    pub second: &'a [u8],
 }
 
 /// A directory to watch. `deep` watches everything below it.
