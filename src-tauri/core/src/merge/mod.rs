@@ -3,6 +3,7 @@
 
 pub mod diff;
 pub mod plan;
+pub mod snapshots;
 pub mod transcript;
 
 pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
