@@ -63,7 +63,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Line<'_>>, String> {
 impl<'a> Line<'a> {
     fn read(raw: &'a [u8]) -> Result<Self, String> {
         let raw = std::str::from_utf8(raw).map_err(|_| UNREADABLE)?;
-        match serde_json::from_str(raw.trim_start_matches('\u{feff}')) {
+        match serde_json::from_str(raw.trim_start_matches('\u{feff}').trim_end()) {
             Ok(record) => Ok(Self { raw, record: Some(record) }),
             Err(error) if error.is_eof() => Ok(Self { raw, record: None }),
             Err(_) => Err(UNREADABLE.into()),
@@ -199,4 +199,250 @@ fn renumbered(lines: &[Line<'_>], last: Option<u64>, on_own_line: bool) -> Resul
         }
     }
     Ok(added.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// A log as the newer versions write it, or without numbers as the older ones do.
+    #[derive(Clone)]
+    struct Writer {
+        device: &'static str,
+        next: Option<u64>,
+        n_ids: usize,
+        lines: Vec<String>,
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Turn(String),
+        ToolTurn,
+        Crash,
+        Resumed,
+        Torn,
+    }
+
+    impl Writer {
+        fn new(numbered: bool) -> Self {
+            let mut writer = Self { device: "common", next: numbered.then_some(0), n_ids: 0, lines: vec![] };
+            writer.act(&Act::Resumed);
+            writer.act(&Act::Turn("begin".into()));
+            writer
+        }
+
+        fn on(&self, device: &'static str) -> Self {
+            Self { device, lines: vec![], ..self.clone() }
+        }
+
+        fn wrote(mut self, acts: &[Act]) -> Self {
+            acts.iter().for_each(|act| self.act(act));
+            self
+        }
+
+        fn act(&mut self, act: &Act) {
+            match act {
+                Act::Turn(said) => {
+                    let turn = self.begin();
+                    self.item(
+                        json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": said}]}),
+                    );
+                    self.line("event_msg", json!({"type": "task_complete", "turn_id": turn}));
+                }
+                Act::ToolTurn => {
+                    let (turn, call) = (self.begin(), self.id());
+                    self.item(json!({"type": "message", "role": "user", "content": []}));
+                    self.item(json!({"type": "function_call", "call_id": call, "name": "exec_command"}));
+                    self.item(json!({"type": "function_call_output", "call_id": call, "output": "done"}));
+                    self.line("event_msg", json!({"type": "task_complete", "turn_id": turn}));
+                }
+                Act::Crash => {
+                    self.begin();
+                    let call = self.id();
+                    self.item(json!({"type": "function_call", "call_id": call}));
+                }
+                // A resumed session says what it is once more.
+                Act::Resumed => self.line("session_meta", json!({"id": "thread", "cwd": "/code"})),
+                Act::Torn => self.lines.push("{\"ordinal\":7,\"type\":\"resp\n".into()),
+            }
+        }
+
+        fn begin(&mut self) -> String {
+            let turn = self.id();
+            self.line("event_msg", json!({"type": "task_started", "turn_id": turn}));
+            self.line("turn_context", json!({"turn_id": turn, "cwd": "/code"}));
+            turn
+        }
+
+        fn item(&mut self, item: Value) {
+            self.line("response_item", item);
+        }
+
+        fn line(&mut self, kind: &str, payload: Value) {
+            let ordinal = self.next.map(|ordinal| format!("\"ordinal\": {ordinal} ,")).unwrap_or_default();
+            self.next = self.next.map(|ordinal| ordinal + 1);
+            // Numbers and an inner field of that name that must stay as they are.
+            let odd = "\"metadata\":{\"ordinal\":5,\"n\":1.50e+1}";
+            self.lines.push(format!("{{{ordinal}{odd},\"type\":\"{kind}\",\"payload\":{payload}}}\n"));
+        }
+
+        fn id(&mut self) -> String {
+            self.n_ids += 1;
+            format!("{}-{}", self.device, self.n_ids)
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            self.lines.concat().into_bytes()
+        }
+    }
+
+    fn joined(common: &Writer, first: &Writer, second: &Writer) -> Result<String, String> {
+        let (common, first, second) = (common.bytes(), first.bytes(), second.bytes());
+        let added = stitch(&Sides { common: &common, first: &first, second: &second })?;
+        Ok(String::from_utf8(added).expect("UTF-8"))
+    }
+
+    fn ordinals(log: &str) -> Vec<u64> {
+        let numbered = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        numbered.filter_map(|record| record["ordinal"].as_u64()).collect()
+    }
+
+    /// A line without its number.
+    fn unnumbered(line: &str) -> &str {
+        line.strip_prefix("{\"ordinal\": ").and_then(|rest| rest.split_once(" ,")).map_or(line, |(_, rest)| rest)
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            3 => ".{0,20}".prop_map(Act::Turn),
+            2 => Just(Act::ToolTurn),
+            1 => Just(Act::Crash),
+            1 => Just(Act::Resumed),
+            1 => Just(Act::Torn),
+        ]
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        // Whatever happened before, the last turn is a whole one.
+        prop::collection::vec(act(), 0..6).prop_map(|acts| [acts, vec![Act::ToolTurn]].concat())
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_go_on_and_all_else_stays(numbered in any::<bool>(), common in acts(), first in acts(), second in acts()) {
+            let common = Writer::new(numbered).wrote(&common);
+            let (first, second) = (common.on("first").wrote(&first), common.on("second").wrote(&second));
+            let added = joined(&common, &first, &second).expect("whole turns");
+            let whole = [common.lines.concat(), first.lines.concat(), added.clone()].concat();
+            let ordinals = ordinals(&whole);
+            prop_assert!(ordinals.iter().copied().eq(0..ordinals.len() as u64), "{:?}", ordinals);
+            prop_assert_eq!(ordinals.is_empty(), !numbered);
+            let kept: Vec<&str> = added.split_inclusive('\n').map(unnumbered).collect();
+            let wanted: Vec<&str> = second.lines.iter().map(|line| unnumbered(line)).collect();
+            prop_assert_eq!(kept, wanted);
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(common in any::<Vec<u8>>(), first in any::<Vec<u8>>(), second in any::<Vec<u8>>()) {
+            let sides = Sides { common: &common, first: &first, second: &second };
+            prop_assert!(stitch(&sides).is_err());
+        }
+    }
+
+    #[test]
+    fn a_big_line_is_kept_byte_for_byte() {
+        let common = Writer::new(true);
+        let big = "\\u00e4 \\/ ä ".repeat(200_000);
+        let mut second = common.on("second").wrote(&[Act::Turn("big".into())]);
+        second.lines[2] = second.lines[2].replace("big", &big);
+        let added = joined(&common, &common.on("first").wrote(&[Act::ToolTurn]), &second).expect("whole turns");
+        let line = added.lines().nth(2).expect("a line");
+        assert_eq!(unnumbered(line), unnumbered(second.lines[2].trim_end()));
+        assert!(line.contains(&big));
+    }
+
+    #[test]
+    fn a_half_written_end_gets_a_line_of_its_own() {
+        let common = Writer::new(true);
+        let mut first = common.on("first").wrote(&[Act::ToolTurn]);
+        first.lines.push("{\"ordinal\":12,\"ty".into());
+        let mut second = common.on("second").wrote(&[Act::ToolTurn]);
+        let cut = second.lines.last().expect("a line").trim_end().to_owned();
+        *second.lines.last_mut().expect("a line") = cut;
+        let added = joined(&common, &first, &second).expect("whole turns");
+        assert!(added.starts_with("\n{") && added.ends_with("}\n"));
+        assert_eq!(ordinals(&added)[0], *ordinals(&first.lines.concat()).last().expect("numbered") + 1);
+    }
+
+    #[test]
+    fn what_is_not_stitched() {
+        type Change = fn(&mut Writer, &mut Writer, &mut Writer);
+        let rows: &[(&str, &str, Change)] = &[
+            ("a_call_without_its_output_in_the_first", "middle of a turn", |_, first, _| {
+                first.item(json!({"type": "function_call", "call_id": "open"}));
+            }),
+            ("a_call_without_its_output_in_the_second", "middle of a turn", |_, _, second| {
+                second.item(json!({"type": "custom_tool_call", "call_id": "open"}));
+            }),
+            ("a_turn_that_has_not_ended", "middle of a turn", |_, first, _| drop(first.begin())),
+            ("a_split_inside_a_turn", "middle of a turn", |common, first, second| {
+                let turn = common.begin();
+                for tail in [first, second] {
+                    tail.lines.insert(0, format!("{{\"ordinal\":1,\"type\":\"event_msg\",\"payload\":{{\"type\":\"task_complete\",\"turn_id\":\"{turn}\"}}}}\n"));
+                }
+            }),
+            ("an_output_to_a_call_before_the_split", "middle of a turn", |_, _, second| {
+                second.item(json!({"type": "function_call_output", "call_id": "elsewhere"}));
+            }),
+            ("what_was_stitched_already", "middle of a turn", |_, first, second| {
+                first.lines.extend(second.lines.clone());
+            }),
+            ("the_second_was_compacted", "compacted or rolled back", |_, _, second| {
+                second.line("compacted", json!({"message": "so far"}));
+            }),
+            ("the_second_took_turns_back", "compacted or rolled back", |_, _, second| {
+                second.line("event_msg", json!({"type": "thread_rolled_back", "num_turns": 1}));
+            }),
+            ("only_the_second_is_numbered", "numbers its lines", |common, first, _| {
+                common.next = None;
+                for writer in [common, first] {
+                    writer.lines = writer
+                        .lines
+                        .iter()
+                        .map(|line| format!("{{{}", unnumbered(line).trim_start_matches('{')))
+                        .collect();
+                }
+            }),
+            ("only_some_lines_are_numbered", "numbers its lines", |_, _, second| {
+                second.next = None;
+                second.act(&Act::Turn("unnumbered".into()));
+            }),
+            ("no_turns", "no turns", |_, first, _| first.lines.clear()),
+            ("nothing_in_common", "no common", |common, _, _| common.lines.clear()),
+            ("a_line_that_is_no_record", "cannot be read", |_, _, second| second.lines.push("{]\n".into())),
+        ];
+        for (row, why, change) in rows {
+            let mut common = Writer::new(true);
+            let (mut first, mut second) = (common.on("first"), common.on("second"));
+            [&mut first, &mut second].into_iter().for_each(|tail| tail.act(&Act::ToolTurn));
+            assert!(joined(&common, &first, &second).is_ok());
+            change(&mut common, &mut first, &mut second);
+            let told = joined(&common, &first, &second).expect_err(row);
+            assert!(told.contains(why), "{row}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_logs_have_bare_items() {
+        let line = |kind: &str, id: &str| format!("{{\"type\":\"{kind}\",\"{id}\":\"x\",\"role\":\"user\"}}\n");
+        let (common, tail) = (line("message", "id"), line("message", "id"));
+        let open = [tail.clone(), line("function_call", "call_id")].concat();
+        let add = |second: &str| {
+            stitch(&Sides { common: common.as_bytes(), first: tail.as_bytes(), second: second.as_bytes() })
+        };
+        assert_eq!(add(&tail), Ok(tail.clone().into_bytes()));
+        assert!(add(&open).is_err());
+    }
 }
