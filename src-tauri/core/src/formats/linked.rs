@@ -26,8 +26,8 @@ pub enum Loader {
     Newest,
     /// 2.1.108: the last record in the file that belongs to no side chain.
     LastInFile,
-    /// 2.1.197 and 2.1.330: the same, but the last `last-prompt` line that names a record of the file wins, unless it
-    /// names an ancestor of that last record.
+    /// 2.1.197 and 2.1.330: the same, but the record that the last `last-prompt` line names wins, unless it is an
+    /// ancestor of that last record or not in the file. If it is of a side chain they find no conversation at all.
     Pinned,
 }
 
@@ -272,9 +272,12 @@ impl<'l, 'a> Log<'l, 'a> {
             Loader::LastInFile => candidates.next_back(),
             Loader::Pinned => {
                 let last = candidates.next_back()?;
-                let pin = self.pins.iter().rev().find_map(|leaf| self.position(leaf));
-                let is_dead = |pin: usize| self.walk(last, loader).contains(&pin);
-                Some(pin.filter(|pin| !is_dead(*pin)).unwrap_or(last))
+                let Some(pin) = self.pins.last().and_then(|leaf| self.position(leaf)) else { return Some(last) };
+                match self.records[pin].sidechain {
+                    true => None,
+                    false if self.walk(last, loader).contains(&pin) => Some(last),
+                    false => Some(pin),
+                }
             }
         }
     }
@@ -502,7 +505,10 @@ impl Added {
             let pin = after.leaf(Loader::Pinned).map(|leaf| pin(leaf, after)).ok_or(NO_TURNS)?;
             self.push(&pin);
         }
-        let is_wrong = |loader: &Loader| !is_right(*loader, &self.resumed(pieces, *loader));
+        let is_wrong = |loader: &Loader| {
+            let resumed = self.resumed(pieces, *loader);
+            resumed.is_empty() || !is_right(*loader, &resumed)
+        };
         match Loader::ALL.into_iter().rev().find(is_wrong) {
             None => Ok(self.bytes),
             Some(Loader::Newest) => {

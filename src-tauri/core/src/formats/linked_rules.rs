@@ -483,6 +483,12 @@ fn what_is_not_joined() {
             let text = split.common.lines[0].replace("after a loss", "something else");
             split.second.lines.push(text);
         }),
+        ("an_id_twice_in_one_branch", both, "two contents", |split| {
+            let twice = json!({"uuid": "same", "type": "user", "message": message("user", "once")});
+            split.second.aside(None, twice.clone());
+            split.second.aside(None, twice);
+        }),
+        ("a_parent_that_is_missing_in_the_first", both, "missing", |split| split.first.dangling()),
         ("a_parent_that_is_missing", both, "missing", |split| split.second.dangling()),
         ("a_child_before_its_parent", both, "missing", |split| {
             let n = split.second.lines.len();
@@ -513,6 +519,21 @@ fn what_is_not_joined() {
             }
         }
     }
+}
+
+#[test]
+fn a_pin_to_a_side_chain_is_not_what_one_goes_on_from() {
+    let pin_aside = |tail: &mut Writer| {
+        let aside = tail.aside(None, json!({"isSidechain": true, "type": "user"}));
+        tail.line(&json!({"type": "last-prompt", "leafUuid": aside}));
+    };
+    let mut split = plain();
+    pin_aside(&mut split.second);
+    assert!(split.join(branches).is_err() && split.join(stitch).is_err(), "the tool finds nothing in the second");
+    let mut split = Split::of(&[], &[], &[], HOUR);
+    pin_aside(&mut split.first);
+    let joined = split.join(branches).expect("a pin mends it");
+    assert_eq!(joined.resumed(Loader::Pinned), split.second.chain);
 }
 
 #[test]
@@ -576,6 +597,18 @@ fn the_rules_where_they_differ() {
         (
             "a_pin_to_nothing",
             vec![record("a", "", 1, false), record("b", "a", 2, false), pin("b"), record("c", "a", 3, false), pin("x")],
+            ["a c"; 3],
+        ),
+        ("a_pin_to_a_side_chain", vec![record("a", "", 1, false), record("s", "a", 2, true), pin("s")], ["a", "a", ""]),
+        (
+            "a_pin_that_names_none",
+            vec![
+                record("a", "", 1, false),
+                record("b", "a", 2, false),
+                pin("b"),
+                record("c", "a", 3, false),
+                json!({"type": "last-prompt"}).to_string(),
+            ],
             ["a c", "a c", "a b"],
         ),
         ("a_missing_parent", vec![record("a", "", 1, false), record("b", "x", 2, false)], ["b", "a b", "a b"]),
