@@ -203,7 +203,7 @@ impl Split {
     fn after(common: Writer, first: &[Act], second: &[Act], later: i64) -> Self {
         let turn = Act::Turn { said: "go on".into(), pinned: false };
         // Each tail has a turn at least.
-        let tail = |acts: &[Act]| [acts, &[turn.clone()]].concat();
+        let tail = |acts: &[Act]| [acts, std::slice::from_ref(&turn)].concat();
         let (one, other) = (common.on("first", HOUR), common.on("second", HOUR + later));
         Self { first: one.wrote(&tail(first)), second: other.wrote(&tail(second)), common }
     }
