@@ -76,6 +76,9 @@ impl Device {
             parent: None,
             decisions: Vec::new(),
             family: Default::default(),
+            base: None,
+            children: Vec::new(),
+            needed: false,
         };
         look(&self.context, job)
     }

@@ -48,7 +48,7 @@ impl<'a> Compare<'a> {
         mut record: SessionRecord,
         family: BTreeMap<SessionId, SessionRecord>,
     ) -> Result<Option<Self>, ApiError> {
-        let mut stand = stand(context, &key, &mut record).map_err(|error| unreadable(&error))?;
+        let mut stand = stand(context, &key, &mut record, &[]).map_err(|error| unreadable(&error))?;
         let Some(split) = stand.settled.split.take() else { return Ok(None) };
         Ok(Some(Self { context, key, row, record, family, stand, split }))
     }

@@ -30,6 +30,8 @@ pub struct Guards {
     pub rewrite_released: bool,
     /// Titles of sessions that must be here first and are not.
     pub missing_parents: Vec<String>,
+    /// Another session here keeps its beginning in this one's file.
+    pub needed: bool,
 }
 
 pub struct DocView<'a> {
@@ -42,6 +44,8 @@ pub struct DocView<'a> {
     pub local: Option<LocalTip>,
     /// The tip that was in the store when we last looked, even if the file is gone now.
     pub base: Option<ChainId>,
+    /// What is in the store is to be written anew, though its lines are the same.
+    pub stale: bool,
     /// Ends that are kept whatever is written under the session's own id: branches, and what the user put away.
     pub kept: Vec<ChainId>,
 }
@@ -65,6 +69,11 @@ pub enum Step {
 }
 
 impl Step {
+    /// It writes all of the doc.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Replace { .. })
+    }
+
     pub fn doc(&self) -> &DocName {
         match self {
             Self::Create { doc, .. }
@@ -143,6 +152,9 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
 fn put_away(view: &SessionView<'_>) -> Verdict {
     let there = |doc: &DocView<'_>| doc.local.map(|local| Step::Remove { doc: doc.name.clone(), from: local.tip });
     let steps: Vec<Step> = view.docs.iter().filter_map(there).collect();
+    if view.guards.needed {
+        return Verdict::Here;
+    }
     if steps.is_empty() { Verdict::Away } else { guard(view, steps) }
 }
 
@@ -166,8 +178,8 @@ pub fn branches(trie: &Trie) -> Vec<ChainId> {
 fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
     let name = doc.name.clone();
     match doc.local {
-        Some(LocalTip { tip }) if tip == to => None,
-        Some(LocalTip { tip }) if doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => {
+        Some(LocalTip { tip }) if tip == to && !doc.stale => None,
+        Some(LocalTip { tip }) if !doc.stale && doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => {
             Some(Step::Append { doc: name, from: tip, to })
         }
         Some(LocalTip { tip }) => Some(Step::Replace { doc: name, from: tip, to }),
