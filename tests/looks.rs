@@ -77,8 +77,7 @@ impl Device {
             decisions: Vec::new(),
             family: Default::default(),
             base: None,
-            children: Vec::new(),
-            needed: false,
+            kin: Default::default(),
         };
         look(&self.context, job)
     }

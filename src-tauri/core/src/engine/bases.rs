@@ -44,6 +44,15 @@ pub struct Child {
     pub device: String,
 }
 
+/// The sessions that keep their beginning in one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kin {
+    /// Those that were begun on it, on whatever branch.
+    pub children: Vec<Child>,
+    /// One in the store here refers to its file: it stays, whatever was decided.
+    pub needed: bool,
+}
+
 impl Child {
     pub fn of(record: &SessionRecord) -> Option<Self> {
         let (device, said) = record.cards.iter().min_by_key(|(_, said)| said.first)?;
@@ -71,21 +80,23 @@ impl Child {
     }
 }
 
-/// The session that holds the child's beginning on this device: the parent, or a fork of it.
+/// The session that holds the child's beginning on this device: the parent, or a fork of it. `None` while the parent
+/// is not known well enough to tell.
 pub fn holder(
     context: &Context,
     key: &SessionKey,
     parent: &SessionRecord,
     child: &Child,
-) -> Result<SessionId, JournalError> {
+) -> Result<Option<SessionId>, JournalError> {
     let mut parent = parent.clone();
-    let stood = stand(context, key, &mut parent, &[])?;
+    let stood = stand(context, key, &mut parent, &Kin::default())?;
     let main: Option<DocName> = parent.main().cloned();
     let target = main.as_ref().and_then(|main| stood.settled.targets.get(main)).copied();
-    let (Some(main), Some(target), false) = (main, target, stood.settled.split.is_some_and(|split| split.ask)) else {
-        return Ok(child.base.session.clone());
+    let asked = stood.settled.split.is_some_and(|split| split.ask);
+    let (Some(main), Some(target), false) = (main, target, asked) else { return Ok(None) };
+    let Some((meet, tip)) = child.leaves(&parent.docs[&main], target) else {
+        return Ok(Some(child.base.session.clone()));
     };
-    let Some((meet, tip)) = child.leaves(&parent.docs[&main], target) else { return Ok(child.base.session.clone()) };
     let head = first_line(context, key, &parent, &main, meet, tip)?;
-    Ok(head.map_or_else(|| child.base.session.clone(), |head| fork_id(&child.base.session, head)))
+    Ok(head.map(|head| fork_id(&child.base.session, head)))
 }

@@ -1,7 +1,7 @@
 //! The loop's state and its one entrance: `handle(event)`. Everything slow runs beside it and comes back as an event.
 
 use super::answers::value;
-use super::bases::Child;
+use super::bases::{Child, Kin};
 use super::context::Context;
 use super::devices::{Book, Neighbours};
 use super::event::{Event, Jobs, Reply};
@@ -296,9 +296,9 @@ impl Engine {
             Some(base) => Some((base.clone(), self.state.record(&base)?.unwrap_or_default())),
             None => None,
         };
-        let (children, needed) = match want.session.as_ref().or(record.session.as_ref()) {
-            Some(session) => self.children(&key.tool, session)?,
-            None => (Vec::new(), false),
+        let kin = match want.session.as_ref().or(record.session.as_ref()) {
+            Some(session) => self.kin(&key.tool, session)?,
+            None => Kin::default(),
         };
         let lane = if want.import { Lane::Bulk } else { Lane::Live };
         let dirs = want.dirs.into_iter().collect();
@@ -314,20 +314,18 @@ impl Engine {
             decisions: want.decisions,
             family,
             base,
-            children,
-            needed,
+            kin,
         })
     }
 
-    /// Sessions that keep their beginning in this one: those that were begun on it, and whether any here refers to it.
-    fn children(&self, tool: &ToolId, session: &SessionId) -> Result<(Vec<Child>, bool), StateError> {
-        let (mut children, mut needed) = (Vec::new(), false);
+    fn kin(&self, tool: &ToolId, session: &SessionId) -> Result<Kin, StateError> {
+        let mut kin = Kin::default();
         for (key, row) in self.state.needing(session.as_str())?.into_iter().filter(|(key, _)| key.tool == *tool) {
-            needed |= row.path.is_some() && row.needs.lines().last() == Some(session.as_str());
+            kin.needed |= row.path.is_some() && row.needs.lines().last() == Some(session.as_str());
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            children.extend(Child::of(&record).filter(|child| child.base.session == *session));
+            kin.children.extend(Child::of(&record).filter(|child| child.base.session == *session));
         }
-        Ok((children, needed))
+        Ok(kin)
     }
 
     /// A session's beginning may lie elsewhere now: it looks at its base, and its base at it, until both agree.

@@ -2,7 +2,7 @@
 //! on a copy of the session's record and gives back what it really achieved.
 
 use super::apply::apply;
-use super::bases::{Child, Rebound, holder, rebound_in};
+use super::bases::{Child, Kin, Rebound, holder, rebound_in};
 use super::context::Context;
 use super::forks::{self, Parent};
 use super::ingest::ingest;
@@ -43,9 +43,8 @@ pub struct Job {
     pub family: BTreeMap<SessionId, SessionRecord>,
     /// The session it keeps its beginning in, as far as that is known here.
     pub base: Option<(SessionKey, SessionRecord)>,
-    /// Sessions that keep their beginning in this one, and whether one of them is in the store here.
-    pub children: Vec<Child>,
-    pub needed: bool,
+    /// Sessions that keep their beginning in this one.
+    pub kin: Kin,
 }
 
 /// What came of it.
@@ -239,7 +238,7 @@ impl<'a> Look<'a> {
     /// Finds out who holds the beginning of this session here.
     fn find_holder(&mut self) -> Result<(), JournalError> {
         if let (Some((key, parent)), Some(child)) = (&self.job.base, Child::of(&self.job.record)) {
-            self.holder = Some(holder(self.context, key, parent, &child)?);
+            self.holder = holder(self.context, key, parent, &child)?;
         }
         Ok(())
     }
@@ -307,7 +306,7 @@ impl<'a> Look<'a> {
     /// Finds out how the session stands; what the user decided just now counts already.
     fn stand_and_decide(&mut self) -> Result<(), JournalError> {
         self.find_holder()?;
-        self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.children)?;
+        self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
             let Job { key, record, family, .. } = &mut self.job;
             match resolve::decide(self.context, key, record, &self.stand, family, &decision) {
@@ -317,7 +316,7 @@ impl<'a> Look<'a> {
                 }
                 Err(error) => self.answers.push((number, Err(error))),
             }
-            self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.children)?;
+            self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
         }
         Ok(())
     }
@@ -367,7 +366,6 @@ impl<'a> Look<'a> {
             tool_held: shared.tools_held.contains(&self.job.key.tool),
             rewrite_released: record.released,
             missing_parents: missing.map(|parent| parent.to_string()).collect(),
-            needed: self.job.needed,
         }
     }
 

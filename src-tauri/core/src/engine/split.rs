@@ -1,6 +1,6 @@
 //! How a session that went two ways stands: the questions of `merge::settle` answered from the journals.
 
-use super::bases::Child;
+use super::bases::{Child, Kin};
 use super::context::Context;
 use super::ingest::chain;
 use super::record::{DocState, SessionRecord};
@@ -45,12 +45,11 @@ struct Found {
 }
 
 /// Works out how the session stands. Reads journals only where a doc has several branches for the first time.
-/// `children` are sessions that keep their beginning in this one's file: their branch stays, whatever was decided.
 pub fn stand(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
-    children: &[Child],
+    kin: &Kin,
 ) -> Result<Stand, JournalError> {
     let names: Vec<DocName> = record.docs.keys().cloned().collect();
     let mut found = BTreeMap::new();
@@ -59,7 +58,7 @@ pub fn stand(
         found.insert(name, tips);
     }
     let main = record.main().cloned();
-    let docs: Vec<DocEnds<'_>> = record
+    let mut docs: Vec<DocEnds<'_>> = record
         .docs
         .iter()
         .filter_map(|(name, state)| {
@@ -69,7 +68,11 @@ pub fn stand(
             Some(DocEnds { name, kind, main: Some(name) == main.as_ref(), trie, tips, firsts, decided, opaque })
         })
         .collect();
-    let settled = settle(&docs);
+    let mut settled = settle(&docs);
+    if settled.away && kin.needed {
+        docs.iter_mut().for_each(|doc| doc.decided = Decided::default());
+        settled = settle(&docs);
+    }
     let decided = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now).map(|now| now.id.clone());
     let ask = settled.split.as_ref().is_some_and(|split| split.ask);
     let mut wanted: Vec<(DocName, Fork)> = Vec::new();
@@ -77,7 +80,7 @@ pub fn stand(
         wanted.extend(split.divided.forks.iter().map(|fork| (split.doc.clone(), fork.clone())));
     }
     if let (Some(main), false) = (&main, ask) {
-        wanted.extend(needed(context, key, record, main, &settled, children)?.map(|fork| (main.clone(), fork)));
+        wanted.extend(needed(context, key, record, main, &settled, &kin.children)?.map(|fork| (main.clone(), fork)));
     }
     let mut forks: Vec<ForkPlan> = Vec::new();
     for (doc, fork) in wanted {

@@ -30,8 +30,6 @@ pub struct Guards {
     pub rewrite_released: bool,
     /// Titles of sessions that must be here first and are not.
     pub missing_parents: Vec<String>,
-    /// Another session here keeps its beginning in this one's file.
-    pub needed: bool,
 }
 
 pub struct DocView<'a> {
@@ -152,9 +150,6 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
 fn put_away(view: &SessionView<'_>) -> Verdict {
     let there = |doc: &DocView<'_>| doc.local.map(|local| Step::Remove { doc: doc.name.clone(), from: local.tip });
     let steps: Vec<Step> = view.docs.iter().filter_map(there).collect();
-    if view.guards.needed {
-        return Verdict::Here;
-    }
     if steps.is_empty() { Verdict::Away } else { guard(view, steps) }
 }
 
