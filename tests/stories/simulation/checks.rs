@@ -1,0 +1,149 @@
+//! What must be true of a world that has come to rest, whatever happened before.
+
+use super::play::{Play, nameless};
+use crate::journals::journals;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// A branch that is not the session's own is written as a session of its own, so a split is no reason for a line to be in
+/// the vault alone.
+const BRANCHES_ARE_WRITTEN: bool = false;
+
+/// Words for everything that is not as it must be.
+pub fn wrongs(play: &mut Play) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    wrongs.extend(lines_missing_in_vaults(play));
+    let standings = standings(play);
+    wrongs.extend(disagreements(play, &standings));
+    wrongs.extend(unlike_docs(play, &standings));
+    wrongs.extend(unreadable_lines(play, &standings));
+    for device in &mut play.world.devices {
+        let problems = device.status().problems;
+        wrongs.extend(problems.iter().map(|problem| format!("{} has a problem: {}", device.name, problem.message)));
+    }
+    wrongs
+}
+
+/// How each session stands on a device.
+type Standings = Vec<BTreeMap<String, String>>;
+
+fn standings(play: &mut Play) -> Standings {
+    let rows = play.world.devices.iter_mut().map(|device| device.sessions());
+    rows.map(|rows| rows.into_iter().map(|row| (row.session, row.state)).collect()).collect()
+}
+
+fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    for device in &play.world.devices {
+        let mut known = BTreeSet::new();
+        for journal in journals(device) {
+            for (_, bytes) in journal.additions() {
+                let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+                known.extend(lines.map(|line| nameless(line, journal.session())));
+            }
+        }
+        let lost = play.said.iter().filter(|(line, _)| !known.contains(*line));
+        wrongs.extend(lost.map(|(line, said)| {
+            format!("the vault of {} lacks a line of {}: {}", device.name, said.session, line.escape_ascii())
+        }));
+    }
+    wrongs
+}
+
+fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    let splits: Vec<_> = play
+        .world
+        .devices
+        .iter_mut()
+        .map(|device| {
+            let splits = device.splits().into_iter();
+            splits
+                .map(|split| {
+                    let mut branches: Vec<_> =
+                        split.branches.into_iter().map(|branch| (branch.branch, branch.records)).collect();
+                    branches.sort();
+                    (split.session, branches)
+                })
+                .collect::<BTreeMap<_, _>>()
+        })
+        .collect();
+    for (at, device) in play.world.devices.iter().enumerate().skip(1) {
+        let first = &play.world.devices[0].name;
+        if splits[at] != splits[0] {
+            wrongs
+                .push(format!("{} lists other splits than {first}: {:?} and {:?}", device.name, splits[at], splits[0]));
+        }
+        let own_way = |session: &str| {
+            play.cut.contains(session) || [0, at].iter().any(|on| play.deleted.contains(&(*on, session.to_owned())))
+        };
+        let all: BTreeSet<&String> = standings[0].keys().chain(standings[at].keys()).collect();
+        for session in all {
+            let (one, other) = (standings[0].get(session), standings[at].get(session));
+            if one != other && !own_way(session) {
+                wrongs.push(format!("{session} is {one:?} on {first} and {other:?} on {}", device.name));
+            }
+        }
+    }
+    wrongs
+}
+
+/// Sessions that are here on two devices and do not hold the same.
+fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    let mut seen: BTreeMap<String, (usize, BTreeMap<String, Vec<u8>>)> = BTreeMap::new();
+    for (at, standing) in standings.iter().enumerate() {
+        for session in standing.iter().filter(|(_, state)| *state == "here").map(|(session, _)| session) {
+            let docs = play.world.devices[at].docs(session);
+            if docs.is_empty() {
+                wrongs.push(format!("{session} is said to be here on {} and is not", play.world.devices[at].name));
+            }
+            match seen.get(session) {
+                Some((first, known)) if *known != docs => {
+                    let names = [*first, at].map(|at| play.world.devices[at].name.clone());
+                    wrongs.push(format!("{session} differs: {names:?}\n{}", compared(known, &docs)));
+                }
+                Some(_) => {}
+                None => drop(seen.insert(session.clone(), (at, docs))),
+            }
+        }
+    }
+    wrongs
+}
+
+fn compared(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>) -> String {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let unlike = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
+    let shown = |docs: &BTreeMap<String, Vec<u8>>, name: &String| {
+        docs.get(name).map_or_else(|| "nothing".into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    unlike.map(|name| format!("  {name}:\n{}\n  and\n{}\n", shown(one, name), shown(other, name))).collect()
+}
+
+/// Words that are in no session of a device's store, though nothing says why.
+fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    for (at, device) in play.world.devices.iter().enumerate() {
+        let mut readable = BTreeSet::new();
+        for (_, found) in play.present(at) {
+            for doc in &found.docs {
+                let bytes = fs::read(&doc.path).expect("doc");
+                let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+                readable.extend(lines.map(|line| nameless(line, found.session.as_str())));
+            }
+        }
+        for (line, said) in play.said.iter().filter(|(line, said)| said.says && !readable.contains(*line)) {
+            if !is_excused(play, standings, at, &said.session) {
+                let (name, line) = (&device.name, line.escape_ascii());
+                wrongs.push(format!("a line of {} can be read in no session on {name}: {line}", said.session));
+            }
+        }
+    }
+    wrongs
+}
+
+fn is_excused(play: &Play, standings: &Standings, device: usize, session: &str) -> bool {
+    let state = standings[device].get(session).map_or("none", String::as_str);
+    let undecided = state == "held" || (state == "split" && !BRANCHES_ARE_WRITTEN);
+    undecided || play.cut.contains(session) || play.deleted.iter().any(|(on, _)| *on == device)
+}
