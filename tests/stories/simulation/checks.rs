@@ -1,7 +1,8 @@
 //! What must be true of a world that has come to rest, whatever happened before.
 
-use super::play::{Play, nameless};
+use super::play::{Play, is_torn, nameless};
 use crate::journals::journals;
+use crate::talk::whole;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -27,9 +28,33 @@ pub fn wrongs(play: &mut Play) -> Vec<String> {
 /// How each session stands on a device.
 type Standings = Vec<BTreeMap<String, String>>;
 
+/// A half line of a dead process that is not the beginning of what came from elsewhere: the engine leaves the file alone
+/// until a tool has been there.
+const TORN: &str = "torn";
+
 fn standings(play: &mut Play) -> Standings {
-    let rows = play.world.devices.iter_mut().map(|device| device.sessions());
-    rows.map(|rows| rows.into_iter().map(|row| (row.session, row.state)).collect()).collect()
+    let mut standings = Standings::new();
+    for at in 0..play.world.devices.len() {
+        let rows = play.world.devices[at].sessions();
+        let torn: Vec<String> = play
+            .present(at)
+            .iter()
+            .filter(|(_, found)| is_torn(found))
+            .map(|(_, found)| found.session.to_string())
+            .collect();
+        let state = |session: &str, state: String| {
+            let waits = state == "waiting" && torn.iter().any(|torn| torn == session);
+            if waits { TORN.to_owned() } else { state }
+        };
+        standings.push(rows.into_iter().map(|row| (row.session.clone(), state(&row.session, row.state))).collect());
+    }
+    standings
+}
+
+/// A session's docs as far as they may travel: of a log its whole lines.
+fn docs(play: &Play, device: usize, session: &str) -> BTreeMap<String, Vec<u8>> {
+    let docs = play.world.devices[device].docs(session).into_iter();
+    docs.map(|(name, bytes)| (name.clone(), whole(&name, &bytes))).collect()
 }
 
 fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
@@ -75,7 +100,9 @@ fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
                 .push(format!("{} lists other splits than {first}: {:?} and {:?}", device.name, splits[at], splits[0]));
         }
         let own_way = |session: &str| {
-            play.cut.contains(session) || [0, at].iter().any(|on| play.deleted.contains(&(*on, session.to_owned())))
+            let torn = |on: &usize| standings[*on].get(session).is_some_and(|state| state == TORN);
+            let deleted = |on: &usize| play.deleted.contains(&(*on, session.to_owned()));
+            play.cut.contains(session) || [0, at].iter().any(|on| torn(on) || deleted(on))
         };
         let all: BTreeSet<&String> = standings[0].keys().chain(standings[at].keys()).collect();
         for session in all {
@@ -94,7 +121,7 @@ fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
     let mut seen: BTreeMap<String, (usize, BTreeMap<String, Vec<u8>>)> = BTreeMap::new();
     for (at, standing) in standings.iter().enumerate() {
         for session in standing.iter().filter(|(_, state)| *state == "here").map(|(session, _)| session) {
-            let docs = play.world.devices[at].docs(session);
+            let docs = docs(play, at, session);
             if docs.is_empty() {
                 wrongs.push(format!("{session} is said to be here on {} and is not", play.world.devices[at].name));
             }
@@ -144,6 +171,6 @@ fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
 
 fn is_excused(play: &Play, standings: &Standings, device: usize, session: &str) -> bool {
     let state = standings[device].get(session).map_or("none", String::as_str);
-    let undecided = state == "held" || (state == "split" && !BRANCHES_ARE_WRITTEN);
+    let undecided = state == "held" || state == TORN || (state == "split" && !BRANCHES_ARE_WRITTEN);
     undecided || play.cut.contains(session) || play.deleted.iter().any(|(on, _)| *on == device)
 }

@@ -140,6 +140,8 @@ pub enum Happening {
 /// How many devices there are, and what happens to them.
 pub struct Course {
     pub devices: usize,
+    /// In the end the tools come back to the sessions in which a process died in the middle of a line.
+    pub tools_come_back: bool,
     pub happenings: Vec<Happening>,
 }
 
@@ -149,8 +151,9 @@ impl Course {
         let devices = dice.weighted(&[(6, 3), (2, 4), (1, 5)]);
         let length = 8 + dice.below(56);
         let mood = Mood::roll(&mut dice);
+        let tools_come_back = dice.below(2) == 0;
         let happenings = (0..length).map(|_| one(&mut dice, &mood, devices)).collect();
-        Self { devices, happenings }
+        Self { devices, tools_come_back, happenings }
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -37,7 +37,7 @@ struct Ran {
 
 /// Lets happenings take place in a world of their own. Its path depends on the seed alone, because the paths of projects
 /// are in the sessions' lines, and so in the chain ids.
-fn run(seed: u64, devices: usize, happenings: &[Happening]) -> Ran {
+fn run(seed: u64, course: &Course) -> Ran {
     let base = base();
     fs::create_dir_all(&base).expect("a directory for worlds");
     // Another run of the same seed waits for its turn.
@@ -46,17 +46,16 @@ fn run(seed: u64, devices: usize, happenings: &[Happening]) -> Ran {
     let root = base.join(seed.to_string());
     drop(fs::remove_dir_all(&root));
     fs::create_dir(&root).expect("a world's directory");
-    let ran =
-        panic::catch_unwind(AssertUnwindSafe(|| played(&root.canonicalize().expect("root"), devices, happenings)));
+    let ran = panic::catch_unwind(AssertUnwindSafe(|| played(&root.canonicalize().expect("root"), course)));
     drop(fs::remove_dir_all(&root));
     ran.unwrap_or_else(|cause| Ran { visited: Vec::new(), wrong: Some(words(cause.as_ref())) })
 }
 
-fn played(root: &std::path::Path, devices: usize, happenings: &[Happening]) -> Ran {
-    let mut play = Play::begin(root, devices);
+fn played(root: &Path, course: &Course) -> Ran {
+    let mut play = Play::begin(root, course.devices);
     let mut end = || -> Result<(), String> {
-        happenings.iter().try_for_each(|happening| play.happen(*happening))?;
-        play.come_to_rest()?;
+        course.happenings.iter().try_for_each(|happening| play.happen(*happening))?;
+        play.come_to_rest(course.tools_come_back)?;
         match checks::wrongs(&mut play) {
             wrongs if wrongs.is_empty() => Ok(()),
             wrongs => Err(wrongs.join("\n")),
@@ -78,17 +77,17 @@ fn words(cause: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".into())
 }
 
-/// Leaves out what is not needed for the failure: halves first, single happenings last.
-fn shortened(seed: u64, devices: usize, happenings: &[Happening]) -> (Vec<Happening>, String) {
-    let mut course = happenings.to_vec();
-    let mut wrong = run(seed, devices, &course).wrong.unwrap_or_else(|| "it does not fail again".into());
-    let mut piece = course.len().div_ceil(2);
+/// Leaves out what is not needed for the failure: halves first, single happenings last. Gives the rest, and how it fails.
+fn shortened(seed: u64, mut course: Course) -> (Course, String) {
+    let mut wrong = run(seed, &course).wrong.unwrap_or_else(|| "it does not fail again".into());
+    let mut piece = course.happenings.len().div_ceil(2);
     while 0 < piece {
         let mut at = 0;
-        while at < course.len() {
-            let without: Vec<Happening> =
-                course[..at].iter().chain(&course[(at + piece).min(course.len())..]).copied().collect();
-            match run(seed, devices, &without).wrong {
+        while at < course.happenings.len() {
+            let (before, rest) = course.happenings.split_at(at);
+            let happenings: Vec<Happening> = before.iter().chain(rest.iter().skip(piece)).copied().collect();
+            let without = Course { happenings, ..course };
+            match run(seed, &without).wrong {
                 Some(still) => (course, wrong) = (without, still),
                 None => at += piece,
             }
@@ -137,7 +136,7 @@ fn simulate(from: u64, count: u64) -> Report {
 
 fn one_seed(seed: u64, report: &Mutex<Report>) {
     let course = Course::of(seed);
-    let ran = run(seed, course.devices, &course.happenings);
+    let ran = run(seed, &course);
     let first_few = {
         let mut report = report.lock().expect("no thread died holding it");
         report.done += 1;
@@ -154,9 +153,10 @@ fn one_seed(seed: u64, report: &Mutex<Report>) {
     };
     match ran.wrong {
         Some(_) if first_few => {
-            let (least, wrong) = shortened(seed, course.devices, &course.happenings);
-            let steps: String = least.iter().map(|happening| format!("  {happening:?}\n")).collect();
-            say(&format!("seed {seed} failed with {} devices:\n{steps}{wrong}\n", course.devices));
+            let (least, wrong) = shortened(seed, course);
+            let steps: String = least.happenings.iter().map(|happening| format!("  {happening:?}\n")).collect();
+            let (devices, back) = (least.devices, least.tools_come_back);
+            say(&format!("seed {seed} failed; {devices} devices, tools come back: {back}\n{steps}{wrong}\n"));
         }
         Some(wrong) => say(&format!("seed {seed} failed:\n{wrong}\n")),
         None => {}
@@ -187,7 +187,7 @@ fn r1_r2_r15_whatever_happens_no_line_is_lost_and_all_agree() {
 fn a_seed_tells_the_same_story_every_time() {
     for seed in [1, 2, 3] {
         let course = Course::of(seed);
-        let [one, other] = [(); 2].map(|()| run(seed, course.devices, &course.happenings));
+        let [one, other] = [(); 2].map(|()| run(seed, &course));
         assert_eq!((one.visited, one.wrong), (other.visited, other.wrong));
     }
 }

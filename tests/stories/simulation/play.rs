@@ -462,9 +462,15 @@ impl Play {
     // ---- the end ----
 
     /// Every window is closed, all devices are on and meet, everything is told. An error if they do not come to rest.
-    pub fn come_to_rest(&mut self) -> Result<(), String> {
+    pub fn come_to_rest(&mut self, tools_come_back: bool) -> Result<(), String> {
         while !self.windows.is_empty() {
             self.close_window(0, false, Heard::Not);
+        }
+        for device in 0..self.world.devices.len() {
+            let torn = self.present(device).into_iter().filter(|(_, found)| tools_come_back && is_torn(found));
+            for (kind, found) in torn.collect::<Vec<_>>() {
+                self.note_down(device, kind, &found, What::Turn);
+            }
         }
         self.world.devices.iter_mut().filter(|device| !device.is_running()).for_each(Device::start);
         let n = self.world.devices.len();
@@ -489,6 +495,11 @@ impl Play {
         }
         Ok(())
     }
+}
+
+/// A process died in the middle of a line, and no tool was there since.
+pub fn is_torn(found: &Found) -> bool {
+    fs::read(&found.docs[0].path).is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'))
 }
 
 /// All pairs at once.
