@@ -89,10 +89,11 @@ pub enum Happening {
         session: usize,
         lines: usize,
     },
-    /// The session is deleted from this device's store.
+    /// The session is deleted from this device's store: all of it, or what the tool's own list shows.
     Delete {
         device: usize,
         session: usize,
+        all: bool,
     },
     Restore {
         device: usize,
@@ -226,7 +227,7 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         Face::Write => Happening::Write { device, session, what: what(dice, mood), heard: heard(dice) },
         Face::Close => Happening::Close { device, window: session, dies: dice.below(4) == 0, heard: heard(dice) },
         Face::Cut => Happening::Cut { device, session, lines: 1 + dice.below(3) },
-        Face::Delete => Happening::Delete { device, session },
+        Face::Delete => Happening::Delete { device, session, all: dice.below(2) == 0 },
         Face::Restore => Happening::Restore { device, session },
         Face::Work => Happening::Work { device, pieces: 1 + dice.below(3) },
         Face::Poll => Happening::Poll { device },

@@ -106,7 +106,7 @@ impl Play {
             Happening::Write { device, session, what, heard } => self.write(device % n, session, what, heard),
             Happening::Close { device, window, dies, heard } => self.close(device % n, window, dies, heard),
             Happening::Cut { device, session, lines } => self.cut_lines(device % n, session, lines),
-            Happening::Delete { device, session } => self.delete(device % n, session),
+            Happening::Delete { device, session, all } => self.delete(device % n, session, all),
             Happening::Restore { device, session } => self.restore(device % n, session),
             Happening::Work { device, pieces } => {
                 let device = &mut self.world.devices[device % n];
@@ -407,12 +407,13 @@ impl Play {
         self.world.devices[device].touch(&path);
     }
 
-    fn delete(&mut self, device: usize, session: usize) {
+    fn delete(&mut self, device: usize, session: usize, all: bool) {
         let Some((_, found)) = self.pick(device, session) else { return };
         if !self.is_recorded(device, &found) {
             return;
         }
-        found.docs.iter().for_each(|doc| fs::remove_file(&doc.path).expect("a doc"));
+        let gone = if all { &found.docs[..] } else { &found.docs[..1] };
+        gone.iter().for_each(|doc| fs::remove_file(&doc.path).expect("a doc"));
         self.deleted.insert((device, found.session.to_string()));
         self.world.devices[device].touch(&found.docs[0].path);
     }
