@@ -8,4 +8,6 @@ pub mod transcript;
 pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod plan_rules;
