@@ -3,8 +3,6 @@
 
 #[path = "stories/bytes.rs"]
 mod bytes;
-#[path = "stories/chance.rs"]
-mod chance;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/hops.rs"]
@@ -17,6 +15,8 @@ mod journals;
 mod promises;
 #[path = "stories/simulation/mod.rs"]
 mod simulation;
+#[path = "stories/splits.rs"]
+mod splits;
 #[path = "stories/talk.rs"]
 mod talk;
 #[path = "stories/wire.rs"]

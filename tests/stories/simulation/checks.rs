@@ -3,12 +3,9 @@
 use super::play::{Play, is_torn, nameless};
 use crate::journals::journals;
 use crate::talk::whole;
+use session_roam_core::api::SplitRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-
-/// A branch that is not the session's own is written as a session of its own, so a split is no reason for a line to be in
-/// the vault alone.
-const BRANCHES_ARE_WRITTEN: bool = false;
 
 /// Words for everything that is not as it must be.
 pub fn wrongs(play: &mut Play) -> Vec<String> {
@@ -77,32 +74,19 @@ fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
 
 fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
     let mut wrongs = Vec::new();
-    let splits: Vec<_> = play
-        .world
-        .devices
-        .iter_mut()
-        .map(|device| {
-            let splits = device.splits().into_iter();
-            splits
-                .map(|split| {
-                    let mut branches: Vec<_> =
-                        split.branches.into_iter().map(|branch| (branch.branch, branch.records)).collect();
-                    branches.sort();
-                    (split.session, branches)
-                })
-                .collect::<BTreeMap<_, _>>()
-        })
-        .collect();
+    let splits: Vec<Vec<SplitRow>> = play.world.devices.iter_mut().map(|device| device.splits()).collect();
+    splits.iter().for_each(|splits| play.note_forks(splits));
+    let listed: Vec<_> = splits.iter().map(|splits| listed(play, splits)).collect();
     for (at, device) in play.world.devices.iter().enumerate().skip(1) {
         let first = &play.world.devices[0].name;
-        if splits[at] != splits[0] {
+        if listed[at] != listed[0] {
             wrongs
-                .push(format!("{} lists other splits than {first}: {:?} and {:?}", device.name, splits[at], splits[0]));
+                .push(format!("{} lists other splits than {first}: {:?} and {:?}", device.name, listed[at], listed[0]));
         }
         let own_way = |session: &str| {
             let torn = |on: &usize| standings[*on].get(session).is_some_and(|state| state == TORN);
-            let deleted = |on: &usize| play.deleted.contains(&(*on, session.to_owned()));
-            play.cut.contains(session) || [0, at].iter().any(|on| torn(on) || deleted(on))
+            let deleted = |on: &usize| play.has_deleted(*on, session);
+            play.is_cut(session) || [0, at].iter().any(|on| torn(on) || deleted(on))
         };
         let all: BTreeSet<&String> = standings[0].keys().chain(standings[at].keys()).collect();
         for session in all {
@@ -115,15 +99,30 @@ fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
     wrongs
 }
 
+/// Splits with their tiers and branches. Of a session whose own tool took lines out each device may say its own.
+fn listed(play: &Play, splits: &[SplitRow]) -> BTreeMap<String, (String, Vec<(String, String, u64)>)> {
+    let splits = splits.iter().filter(|split| !play.is_cut(&split.session));
+    let branches = |split: &SplitRow| {
+        let branches = split.branches.iter();
+        branches.map(|branch| (branch.session.clone(), branch.branch.clone(), branch.records)).collect()
+    };
+    splits.map(|split| (split.session.clone(), (split.tier.clone(), branches(split)))).collect()
+}
+
 /// Sessions that are here on two devices and do not hold the same.
 fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
     let mut wrongs = Vec::new();
     let mut seen: BTreeMap<String, (usize, BTreeMap<String, Vec<u8>>)> = BTreeMap::new();
     for (at, standing) in standings.iter().enumerate() {
-        for session in standing.iter().filter(|(_, state)| *state == "here").map(|(session, _)| session) {
+        for (session, state) in standing {
+            // Where a tool took lines out, nothing is written until the user decides: each has its own.
+            let comparable = state == "here" || (state == "split" && !play.is_cut(session));
             let docs = docs(play, at, session);
-            if docs.is_empty() {
+            if state == "here" && docs.is_empty() {
                 wrongs.push(format!("{session} is said to be here on {} and is not", play.world.devices[at].name));
+            }
+            if !comparable || docs.is_empty() {
+                continue;
             }
             match seen.get(session) {
                 Some((first, known)) if *known != docs => {
@@ -171,6 +170,6 @@ fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
 
 fn is_excused(play: &Play, standings: &Standings, device: usize, session: &str) -> bool {
     let state = standings[device].get(session).map_or("none", String::as_str);
-    let undecided = state == "held" || state == TORN || (state == "split" && !BRANCHES_ARE_WRITTEN);
-    undecided || play.cut.contains(session) || play.deleted.iter().any(|(on, _)| *on == device)
+    let waits = state == TORN || standings[device].values().any(|state| state == TORN);
+    waits || play.is_cut(session) || play.decided.contains(&play.root(session)) || play.has_deleted_any(device)
 }

@@ -99,6 +99,17 @@ pub enum Happening {
         device: usize,
         session: usize,
     },
+    /// The user decides about a split that is listed here.
+    Resolve {
+        device: usize,
+        split: usize,
+        choice: usize,
+        branch: usize,
+    },
+    /// The user takes the last decision back.
+    Undo {
+        device: usize,
+    },
     /// So many pieces of the engine's work.
     Work {
         device: usize,
@@ -165,6 +176,7 @@ struct Mood {
     crashes: usize,
     clocks: usize,
     side_docs: usize,
+    choices: usize,
 }
 
 impl Mood {
@@ -175,6 +187,7 @@ impl Mood {
             crashes: dice.weighted(&[(1, 0), (2, 3), (1, 8)]),
             clocks: dice.weighted(&[(1, 0), (1, 3)]),
             side_docs: dice.weighted(&[(2, 0), (1, 4)]),
+            choices: dice.weighted(&[(1, 0), (1, 3)]),
         }
     }
 }
@@ -188,6 +201,8 @@ enum Face {
     Cut,
     Delete,
     Restore,
+    Resolve,
+    Undo,
     Work,
     Poll,
     Crash,
@@ -211,6 +226,8 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         (mood.cuts, Face::Cut),
         (mood.deletes, Face::Delete),
         (mood.deletes, Face::Restore),
+        (2 * mood.choices, Face::Resolve),
+        (mood.choices, Face::Undo),
         (4, Face::Work),
         (3, Face::Poll),
         (mood.crashes, Face::Crash),
@@ -229,6 +246,8 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         Face::Cut => Happening::Cut { device, session, lines: 1 + dice.below(3) },
         Face::Delete => Happening::Delete { device, session, all: dice.below(2) == 0 },
         Face::Restore => Happening::Restore { device, session },
+        Face::Resolve => Happening::Resolve { device, split: session, choice: dice.below(5), branch: way },
+        Face::Undo => Happening::Undo { device },
         Face::Work => Happening::Work { device, pieces: 1 + dice.below(3) },
         Face::Poll => Happening::Poll { device },
         Face::Crash => Happening::Crash { device, how: crash(dice) },

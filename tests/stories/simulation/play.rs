@@ -5,7 +5,7 @@ use super::clients::{Scene, Window};
 use super::happening::{Crash, Happening, Heard, Kind, What};
 use super::shape::Shapes;
 use crate::world::{Device, START, World};
-use session_roam_core::api::{self, Request};
+use session_roam_core::api::{self, Request, Side, SplitRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{Millis, SessionId};
 use session_roam_core::syncthing::Notice;
@@ -43,9 +43,13 @@ pub struct Play {
     /// Every whole line ever written, the session's own id left out.
     pub said: BTreeMap<Vec<u8>, Said>,
     /// Sessions whose own tool took lines out.
-    pub cut: BTreeSet<String>,
+    cut: BTreeSet<String>,
     /// Devices and the sessions that the user deleted there.
-    pub deleted: BTreeSet<(usize, String)>,
+    deleted: BTreeSet<(usize, String)>,
+    /// Forks, and the sessions they came from.
+    parents: BTreeMap<String, String>,
+    /// Sessions of which the user put a branch away, or joined two.
+    pub decided: BTreeSet<String>,
     /// Arrivals that were not told yet.
     bag: Vec<(usize, Notice)>,
     skew: Vec<i64>,
@@ -74,6 +78,8 @@ impl Play {
             said: BTreeMap::new(),
             cut: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            parents: BTreeMap::new(),
+            decided: BTreeSet::new(),
             bag: Vec::new(),
             skew: vec![0; n_devices],
             ticks: 0,
@@ -108,6 +114,12 @@ impl Play {
             Happening::Cut { device, session, lines } => self.cut_lines(device % n, session, lines),
             Happening::Delete { device, session, all } => self.delete(device % n, session, all),
             Happening::Restore { device, session } => self.restore(device % n, session),
+            Happening::Resolve { device, split, choice, branch } => self.resolve(device % n, split, choice, branch),
+            Happening::Undo { device } => {
+                if self.world.devices[device % n].is_running() {
+                    drop(self.world.devices[device % n].try_ask(Request::Undo { session: None }));
+                }
+            }
             Happening::Work { device, pieces } => {
                 let device = &mut self.world.devices[device % n];
                 for _ in 0..pieces {
@@ -427,6 +439,60 @@ impl Play {
         if let Some(session) = gone.get(session % gone.len().max(1)).cloned() {
             drop(self.world.devices[device].try_ask(Request::Restore { session }));
         }
+    }
+
+    // ---- the user's decisions ----
+
+    /// Whatever is not offered is refused, which changes nothing.
+    fn resolve(&mut self, device: usize, split: usize, choice: usize, branch: usize) {
+        const CHOICES: [&str; 5] = ["keep-both", "keep-left", "keep-right", "stitch", "branches"];
+        if !self.world.devices[device].is_running() {
+            return;
+        }
+        let splits = self.world.devices[device].splits();
+        let Some(split) = splits.get(split % splits.len().max(1)) else { return };
+        let others = &split.branches[1..];
+        let branch = others.get(branch % others.len().max(1)).map(|branch| branch.branch.clone());
+        let active = Some([Side::Left, Side::Right][choice % 2]);
+        let choice = CHOICES[choice % CHOICES.len()];
+        self.note_forks(&splits);
+        let request = Request::Resolve { session: split.session.clone(), choice: choice.into(), branch, active };
+        if self.world.devices[device].try_ask(request).is_ok() && choice != "keep-both" {
+            let root = self.root(&split.session);
+            self.decided.insert(root);
+        }
+    }
+
+    pub fn note_forks(&mut self, splits: &[SplitRow]) {
+        for split in splits {
+            for fork in split.branches.iter().filter(|branch| !["", &split.session].contains(&branch.session.as_str()))
+            {
+                self.parents.insert(fork.session.clone(), split.session.clone());
+            }
+        }
+    }
+
+    /// The own tool of the session, or of one that it shares lines with, took lines out.
+    pub fn is_cut(&self, session: &str) -> bool {
+        self.cut.iter().any(|cut| self.root(cut) == self.root(session))
+    }
+
+    /// The user deleted it here, or one that it shares lines with.
+    pub fn has_deleted(&self, device: usize, session: &str) -> bool {
+        self.deleted.iter().any(|(on, deleted)| *on == device && self.root(deleted) == self.root(session))
+    }
+
+    pub fn has_deleted_any(&self, device: usize) -> bool {
+        self.deleted.iter().any(|(on, _)| *on == device)
+    }
+
+    /// The session that a fork, or a fork of a fork, came from.
+    pub fn root(&self, session: &str) -> String {
+        let mut root = session;
+        while let Some(parent) = self.parents.get(root) {
+            root = parent;
+        }
+        root.to_owned()
     }
 
     // ---- what an engine must leave alone ----
