@@ -287,7 +287,11 @@ impl Play {
     fn note_down(&mut self, device: usize, kind: Kind, found: &Found, what: What) -> PathBuf {
         let session = found.session.to_string();
         let main = found.docs[0].path.clone();
-        let beside = main.with_extension("").join("subagents/agent-1.jsonl");
+        // A subagent's log has a random name; who resumes it goes on with it.
+        let logs = found.docs.iter().filter(|doc| doc.path.to_string_lossy().contains("agent-log"));
+        let known = logs.map(|doc| doc.path.clone()).next().filter(|_| self.writes[device].is_multiple_of(2));
+        let new = format!("subagents/agent-log{device}.jsonl");
+        let beside = known.unwrap_or_else(|| main.with_extension("").join(new));
         let todos = self.world.devices[device].claude().join(format!("todos/{session}-agent-{session}.json"));
         match (kind, what) {
             (Kind::Claude, What::Subagent) => {

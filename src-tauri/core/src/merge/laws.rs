@@ -4,15 +4,21 @@
 //! What a device knows is the set of entries it has seen; its state is the set of lines (a trie) that follows from
 //! them. Merging is union. Files are what a set is projected to.
 
-use super::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
+use super::{
+    Decided, DocEnds, DocView, First, Firsts, Fork, Guards, LocalTip, SessionView, Settled, Step, Verdict, branches,
+    fork_id, plan, settle, substitute, ways,
+};
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Millis, Replaced, Source, Spot, Tips, Trie,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Millis, Replaced, SessionId, Source, Spot, Tips, Trie,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
+
+/// The session, whose id is in many of its lines.
+const SESSION: &str = "11111111-1111-4111-8111-111111111111";
 
 // ---- what devices do ----
 
@@ -136,7 +142,8 @@ impl History {
         let word = self.words;
         match act {
             Act::Append { lines, common: false } => {
-                (0..*lines).for_each(|line| self.write(device, &format!("{{\"said\":\"{word}.{line}\"}}\n")));
+                let said = |line| format!("{{\"said\":\"{word}.{line}\",\"session\":\"{SESSION}\"}}\n");
+                (0..*lines).for_each(|line| self.write(device, &said(line)));
             }
             Act::Append { lines, common: true } => (0..*lines).for_each(|_| self.write(device, "{\"said\":\"ok\"}\n")),
             Act::Open { note } => self.write(device, &format!("_mode {note}\n")),
@@ -277,6 +284,40 @@ impl History {
         path.into_iter().flat_map(|edge| self.lines(edge)).flat_map(|(_, line)| line).collect()
     }
 
+    /// Which end the session's own file has, and which branches become files of their own.
+    fn project(&self, trie: &mut Trie) -> Settled {
+        let tips = branches(trie);
+        for (node, tip) in ways(trie, &tips) {
+            let edge = trie.first_edge(node, tip).expect("a branch has a beginning").clone();
+            let first = self.lines(&edge)[0].0.tip;
+            let Ok(_) = trie.pin(first, self);
+        }
+        let (name, firsts) = (DocName::new("log"), self.firsts());
+        let kind = DocKind::Log;
+        let decided = Decided::default();
+        settle(&[DocEnds { name: &name, kind, main: true, trie, tips, firsts: &firsts, decided, opaque: false }])
+    }
+
+    fn firsts(&self) -> Firsts {
+        let mut firsts = Firsts::new();
+        for entry in &self.entries {
+            let first = First { at: entry.at, device: name(entry.author), name: String::new() };
+            for line in lines_from(entry.after, &entry.text) {
+                let known = firsts.entry(line.tip).or_insert_with(|| first.clone());
+                *known = first.clone().min(known.clone());
+            }
+        }
+        firsts
+    }
+
+    /// The file that a branch becomes, under an id of its own.
+    fn fork(&self, trie: &Trie, fork: &Fork) -> (SessionId, Vec<u8>) {
+        let (of, mut bytes) = (SessionId::new(SESSION), self.bytes(trie, fork.tip));
+        let id = fork_id(&of, fork.head);
+        substitute(&mut bytes, &of, &id);
+        (id, bytes)
+    }
+
     /// Every way from the start to an end, whoever went away from it since.
     fn ways(&self, trie: &Trie) -> Vec<Vec<u8>> {
         let tips = trie.edges().iter().map(|edge| edge.tip);
@@ -350,12 +391,20 @@ fn shuffled(mut entries: Vec<usize>, mut seed: u64) -> Vec<usize> {
     entries
 }
 
-fn decided(trie: &Trie, local: Option<ChainId>) -> Verdict {
+/// Without what was only noted at the end of it.
+fn said_part(file: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = file.split_inclusive(|byte| *byte == b'\n').collect();
+    let end = lines.iter().rposition(|line| !line.starts_with(b"_")).map_or(0, |at| at + 1);
+    lines[..end].concat()
+}
+
+fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
     let name = DocName::new("log");
     let guards = Guards { place: Some("/x".into()), tool_on: true, ..Guards::default() };
-    let local = local.map(|tip| LocalTip { tip });
-    let doc = DocView { name: &name, kind: DocKind::Log, main: true, trie, local, base: local.map(|local| local.tip) };
-    plan(&SessionView { docs: vec![doc], guards })
+    let (kind, kept, base) = (DocKind::Log, trie.live_tips(), Some(local));
+    let local = Some(LocalTip { tip: local });
+    let doc = DocView { name: &name, kind, main: true, trie, local, base, kept };
+    plan(&SessionView { docs: vec![doc], settled, guards })
 }
 
 proptest! {
@@ -423,7 +472,8 @@ proptest! {
             prop_assert_eq!([&bytes[..end], &missing].concat(), bytes);
             if branches(&trie).len() == 1 && local != tip {
                 let step = Step::Append { doc: DocName::new("log"), from: local, to: tip };
-                prop_assert_eq!(decided(&trie, Some(local)), Verdict::Checkout(vec![step]));
+                let settled = history.project(&mut trie);
+                prop_assert_eq!(plan_for(&trie, &settled, local), Verdict::Checkout(vec![step]));
             }
         }
     }
@@ -443,12 +493,26 @@ proptest! {
         }
     }
 
-    /// Every file ever held is the beginning of a way through the union: its lines in its order, none between them.
+    /// Every file ever held is the beginning of a way through the union, its lines in its order and none between them;
+    /// and what was said in it, the beginning of the session's own file or of a fork's with the id put back.
     #[test]
     fn l7_every_file_is_the_beginning_of_a_way(history in story(), seed in any::<u64>()) {
-        let ways = history.ways(&history.union(shuffled(history.all(), seed)));
+        let mut trie = history.union(shuffled(history.all(), seed));
+        let ways = history.ways(&trie);
         for file in &history.held {
             prop_assert!(ways.iter().any(|way| way.starts_with(file)), "{}", file.escape_ascii());
+        }
+        prop_assume!(history.entries.iter().all(|entry| entry.replaces.is_none()));
+        let settled = history.project(&mut trie);
+        let mut files: Vec<Vec<u8>> = settled.targets.values().map(|tip| history.bytes(&trie, *tip)).collect();
+        for fork in settled.split.iter().flat_map(|split| &split.divided.forks) {
+            let (id, mut bytes) = history.fork(&trie, fork);
+            substitute(&mut bytes, &id, &SessionId::new(SESSION));
+            files.push(bytes);
+        }
+        for file in &history.held {
+            let said = said_part(file);
+            prop_assert!(files.iter().any(|file| file.starts_with(&said)), "{}", said.escape_ascii());
         }
     }
 
@@ -473,20 +537,24 @@ proptest! {
         prop_assert_eq!(is.branches.into_iter().collect::<BTreeSet<_>>(), others);
     }
 
-    /// The names of devices and their clocks have no say in what is known and which branches there are.
+    /// The names of devices and their clocks have no say in what is known and which branches there are, and their names
+    /// none in what becomes of the branches.
     #[test]
     fn l10_no_name_and_no_clock_enters(history in story(), seed in any::<u64>(), skew in prop::array::uniform5(-100_000..100_000i64)) {
         let names = shuffled((0..history.devices.len()).collect(), seed);
         let mut other = history.clone();
-        for entry in &mut other.entries {
-            entry.at.wall.0 += skew[entry.author];
-            entry.author = names[entry.author];
+        other.entries.iter_mut().for_each(|entry| entry.author = names[entry.author]);
+        let projected = |history: &History| history.project(&mut history.union(history.all()));
+        prop_assert_eq!(projected(&history), projected(&other));
+        for (entry, author) in other.entries.iter_mut().zip(history.entries.iter().map(|entry| entry.author)) {
+            entry.at.wall.0 += skew[author];
         }
         let one = history.set(&history.union(history.all()));
         prop_assert_eq!(one, other.set(&other.union(shuffled(other.all(), seed))));
     }
 
-    /// What cannot be merged without doubt is not merged: no step takes a word out of a file that is here.
+    /// What cannot be merged without doubt is not merged: a step takes words out of a file that is here only if another
+    /// file has them, and what the user must decide is not written at all.
     #[test]
     fn l11_a_refusal_leaves_both_as_they_are(history in story(), device in any::<Index>()) {
         let device = &history.devices[device.index(history.devices.len())];
@@ -495,21 +563,53 @@ proptest! {
         let Ok(found) = trie.settle_node(local, &history);
         prop_assert!(found, "what is recorded lies in the trie");
         let before = history.set(&trie);
-        let verdict = decided(&trie, Some(local));
+        let settled = history.project(&mut trie);
+        let verdict = plan_for(&trie, &settled, local);
         prop_assert_eq!(history.set(&trie), before);
+        let asks = settled.split.as_ref().is_some_and(|split| split.ask);
+        prop_assert_eq!(asks, matches!(verdict, Verdict::Ask(_)));
         if let Verdict::Checkout(steps) = &verdict {
-            for step in steps {
-                let (Step::Create { to, .. } | Step::Append { to, .. } | Step::Replace { to, .. }) = step;
-                let lost = trie.said_between(trie.meet(local, *to), local);
-                prop_assert_eq!(lost, 0, "{:?} takes words out", step);
-            }
+            let forks = settled.split.iter().flat_map(|split| &split.divided.forks).map(|fork| fork.tip);
+            let ends: Vec<ChainId> = settled.targets.values().copied().chain(forks).collect();
+            let removes = steps.iter().any(|step| matches!(step, Step::Remove { .. }));
+            prop_assert!(!removes, "nobody put anything away");
+            let lost = ends.iter().map(|end| trie.said_between(trie.meet(local, *end), local)).min();
+            prop_assert_eq!(lost, Some(0), "{:?} takes words out", steps);
         }
-        if let Verdict::Split { tips, .. } = verdict {
-            let ways = history.ways(&trie);
-            for tip in tips {
-                let bytes = history.bytes(&trie, tip);
-                prop_assert!(ways.iter().any(|way| way.starts_with(&bytes)), "each side is there, byte for byte");
-            }
+        let ways = history.ways(&trie);
+        let ends = settled.split.iter().flat_map(|split| split.divided.forks.iter().map(|fork| fork.tip));
+        for end in ends {
+            let bytes = history.bytes(&trie, end);
+            prop_assert!(ways.iter().any(|way| way.starts_with(&bytes)), "each side is there, byte for byte");
+        }
+    }
+
+    /// A fork is its branch with another id: put back, it is the branch, byte for byte. Every device makes the same
+    /// forks, and a fork keeps its id while its branch grows.
+    #[test]
+    fn l12_a_fork_is_undone_by_putting_the_old_id_back(mut history in story(), seed in any::<u64>()) {
+        let mut trie = history.union(history.all());
+        let settled = history.project(&mut trie);
+        let forks: Vec<Fork> = settled.split.iter().flat_map(|split| split.divided.forks.clone()).collect();
+        let made: Vec<(SessionId, Vec<u8>)> = forks.iter().map(|fork| history.fork(&trie, fork)).collect();
+        let ids: BTreeSet<&SessionId> = made.iter().map(|(id, _)| id).collect();
+        prop_assert_eq!(ids.len(), forks.len(), "each branch has an id of its own");
+        for (fork, (id, bytes)) in forks.iter().zip(&made) {
+            prop_assert_eq!((id.as_str().len(), &id.as_str()[14..15]), (SESSION.len(), "4"));
+            let mut back = bytes.clone();
+            substitute(&mut back, id, &SessionId::new(SESSION));
+            prop_assert_eq!(back, history.bytes(&trie, fork.tip));
+        }
+        let mut other = history.union(shuffled(history.all(), seed));
+        prop_assert_eq!(&history.project(&mut other), &settled);
+        if let (Some(fork), Some((id, _))) = (forks.first(), made.first()) {
+            let (bytes, last) = (history.bytes(&trie, fork.tip), history.devices.len() - 1);
+            (history.devices[last].file, history.devices[last].recorded) = (bytes.clone(), bytes);
+            history.write(last, "{\"said\":\"goes on\"}\n");
+            let mut grown = history.union(history.all());
+            let settled = history.project(&mut grown);
+            let forks = settled.split.iter().flat_map(|split| &split.divided.forks);
+            prop_assert!(forks.map(|fork| history.fork(&grown, fork).0).any(|grown| grown == *id));
         }
     }
 }
