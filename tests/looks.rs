@@ -75,7 +75,7 @@ impl Device {
             dry,
             parent: None,
             decisions: Vec::new(),
-            family: BTreeMap::new(),
+            family: Default::default(),
         };
         look(&self.context, job)
     }

@@ -47,7 +47,7 @@ impl Parted {
     }
 
     fn say(&mut self, device: usize, session: &str, text: &str) {
-        let line = if session == TWO { item(text) } else { turn(&[&self.here, &self.there][device], session, text) };
+        let line = if session == TWO { item(text) } else { turn([&self.here, &self.there][device], session, text) };
         // One second after the other, so that the order is the story's.
         let now = self.world.devices.iter().map(Device::clock_now).max().unwrap_or_default();
         let device = &mut self.world.devices[device];
@@ -243,10 +243,10 @@ fn three_devices_give_three_sessions() {
     world.devices[0].say(&path, turn(&places[0], ONE, "common"));
     world.deliver();
     [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.part(one, other));
-    for at in 0..3 {
+    for (at, place) in places.iter().enumerate() {
         world.devices[at].set_clock(crate::world::START + 1000 * at as i64);
         let path = world.devices[at].place_of(ONE).expect("there");
-        world.devices[at].say(&path, turn(&places[at], ONE, &format!("from {at}")));
+        world.devices[at].say(&path, turn(place, ONE, &format!("from {at}")));
     }
     world.meet(1, 2);
     world.meet(0, 1);
