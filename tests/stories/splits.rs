@@ -1,6 +1,6 @@
 //! Both went on while apart: what every device makes of it, and what the user may make of it.
 
-use crate::journals::recorded_lines;
+use crate::journals::{own_frames, recorded_lines};
 use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{ApiError, Done, Request, Side, SplitRow};
@@ -517,6 +517,22 @@ fn what_was_begun_from_the_branch_that_lost_its_id_finds_it_elsewhere() {
 fn fork_beside(parted: &mut Parted, session: &str) -> String {
     let [sessions, _] = parted.sessions();
     sessions.into_iter().find(|id| id != session).expect("a fork")
+}
+
+#[test]
+fn a_refused_choice_records_nothing_of_what_the_fork_said_since() {
+    // One thread with two branches is nothing that Codex knows.
+    let mut parted = Parted::codex().met();
+    let fork = parted.fork();
+    let path = parted.world.devices[1].place_of(&fork).expect("the fork is there");
+    parted.world.devices[1].say(&path, item("more on lap"));
+    parted.world.deliver();
+    let before: Vec<usize> = parted.world.devices.iter().map(own_frames).collect();
+    let refused = parted.resolve(0, TWO, "branches").expect_err("refused");
+    assert_eq!(refused.code, "choice_refused");
+    parted.world.deliver();
+    assert_eq!(parted.world.devices.iter().map(own_frames).collect::<Vec<_>>(), before);
+    assert_eq!(parted.split(0), parted.split(1));
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub fn item(text: &str) -> String {
 }
 
 /// A doc as far as it may travel: of a log the whole lines, of a snapshot everything.
-fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
+pub fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     if name.ends_with(".jsonl") { bytes[..end].to_vec() } else { bytes.to_vec() }
 }

@@ -108,11 +108,12 @@ impl SessionRecord {
         self.cards.iter().min_by_key(|(_, said)| said.first).is_some_and(|(device, _)| device == short)
     }
 
+    /// The doc that makes the session; `None` as long as it has not arrived.
     pub fn main(&self) -> Option<&DocName> {
-        self.origin()
-            .map(|card| &card.main)
-            .filter(|main| self.docs.contains_key(main))
-            .or_else(|| self.docs.keys().next())
+        match self.origin() {
+            Some(card) => Some(&card.main).filter(|main| self.docs.contains_key(main)),
+            None => self.docs.keys().next(),
+        }
     }
 
     pub fn main_doc(&self) -> Option<&DocState> {

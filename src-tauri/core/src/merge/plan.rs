@@ -115,7 +115,8 @@ pub enum Verdict {
 
 /// Decides. The docs' local tips are recorded already, so each lies in its trie.
 pub fn plan(view: &SessionView<'_>) -> Verdict {
-    if view.docs.iter().all(|doc| doc.trie.is_empty()) {
+    // Side docs of a session whose main doc is still on its way are nothing that a tool would find.
+    if !view.docs.iter().any(|doc| doc.main && !doc.trie.is_empty()) {
         return Verdict::Arriving;
     }
     if view.settled.away {
