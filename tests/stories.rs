@@ -5,6 +5,8 @@
 mod bytes;
 #[path = "stories/chance.rs"]
 mod chance;
+#[path = "stories/clones.rs"]
+mod clones;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/hops.rs"]

@@ -134,6 +134,7 @@ impl Engine {
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
         self.remember_hello();
+        self.remember_clones()?;
         self.read_hellos();
         self.restore_own();
         self.greet();
@@ -261,7 +262,9 @@ impl Engine {
 
     /// Takes over what a worker really achieved.
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
-        let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
+        let Outcome {
+            key, record, row, announce, happenings, problems, tampered, cloned, learned, live, again, ..
+        } = outcome;
         let imported = self.queue.done(&key);
         // What is in the journal goes out, whether or not we can remember it.
         for lane in Lane::BOTH {
@@ -307,6 +310,7 @@ impl Engine {
         for (device, lane) in tampered {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
         }
+        cloned.iter().for_each(|device| self.noticed_clone(device));
         self.note_here(&key, record.is_here());
         if record.is_compared() {
             self.uncompared.remove(&key)

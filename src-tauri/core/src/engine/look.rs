@@ -3,13 +3,16 @@
 
 use super::apply::apply;
 use super::context::Context;
+use super::foreign::pass_on;
 use super::ingest::ingest;
 use super::record::SessionRecord;
-use super::recorder::{RecordError, record_session};
+use super::recorder::{RecordError, Recorded, record_session};
 use crate::merge::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Tool, Which, WriteError};
+use crate::vault::Strands;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A session to look at.
@@ -40,6 +43,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// Folders that want to be restored from their owner.
     pub tampered: Vec<(String, Lane)>,
+    /// Devices whose key a second machine uses.
+    pub cloned: BTreeSet<String>,
     /// A place of a project, seen in the tool's own records.
     pub learned: Option<(Project, PathBuf)>,
     pub live: Option<String>,
@@ -62,6 +67,7 @@ struct Look<'a> {
     happenings: Vec<Happening>,
     problems: Vec<Problem>,
     tampered: Vec<(String, Lane)>,
+    cloned: BTreeSet<String>,
     learned: Option<(Project, PathBuf)>,
     again: bool,
 }
@@ -77,6 +83,7 @@ impl<'a> Look<'a> {
             happenings: Vec::new(),
             problems: Vec::new(),
             tampered: Vec::new(),
+            cloned: BTreeSet::new(),
             learned: None,
             again: false,
         }
@@ -111,7 +118,39 @@ impl<'a> Look<'a> {
         self.problems.extend(ingested.problems);
         self.tampered = ingested.tampered;
         self.announce.extend(ingested.found_again);
+        if !self.job.dry && !self.is_excluded(None) {
+            for (device, strands) in ingested.strands {
+                self.pass_on(device, &strands);
+            }
+        }
         Ok(())
+    }
+
+    /// What was signed beside a journal goes into the own one, where every device reads it.
+    fn pass_on(&mut self, device: String, strands: &Strands) {
+        let known = self.job.record.passed_on.len();
+        let own = device == self.context.short;
+        match pass_on(self.context, &self.job.key, &mut self.job.record, strands, own, self.job.lane) {
+            Ok(recorded) => {
+                self.took(recorded);
+                if known < self.job.record.passed_on.len() {
+                    self.cloned.insert(device);
+                }
+            }
+            Err(error) => self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again."),
+        }
+    }
+
+    /// What was recorded goes out and into the history.
+    fn took(&mut self, recorded: Recorded) {
+        for (doc, bytes, lines) in recorded.docs {
+            let device = self.context.short.clone();
+            self.happened("recorded", &device, &doc, bytes, lines);
+        }
+        for error in &recorded.left_out {
+            self.problem("too_large", error, "This part stays on this device; everything else of the session roams.");
+        }
+        self.announce.extend(recorded.announce);
     }
 
     fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
@@ -154,18 +193,7 @@ impl<'a> Look<'a> {
         );
         match recorded {
             Ok(recorded) => {
-                for (doc, bytes, lines) in recorded.docs {
-                    let device = self.context.short.clone();
-                    self.happened("recorded", &device, &doc, bytes, lines);
-                }
-                for error in &recorded.left_out {
-                    self.problem(
-                        "too_large",
-                        error,
-                        "This part stays on this device; everything else of the session roams.",
-                    );
-                }
-                self.announce.extend(recorded.announce);
+                self.took(recorded);
                 // The directory in a session of another device says nothing about this one.
                 if let (true, Some(card), Some(cwd)) =
                     (self.job.record.began_on(&self.context.short), self.job.record.origin(), &reading.facts.cwd)
@@ -320,6 +348,7 @@ impl<'a> Look<'a> {
             happenings: self.happenings,
             problems: self.problems,
             tampered: self.tampered,
+            cloned: self.cloned,
             learned: self.learned,
             again: self.again,
         }

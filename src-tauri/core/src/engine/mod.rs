@@ -8,6 +8,7 @@ pub mod devices;
 pub mod doctor;
 pub mod event;
 pub mod export;
+pub mod foreign;
 pub mod heart;
 pub mod ingest;
 pub mod look;

@@ -23,6 +23,9 @@ pub struct SessionRecord {
     /// The directory it was bound to when it was put into this device's store.
     #[serde(default)]
     pub bound: Option<PathBuf>,
+    /// Frames that other devices signed beside their journals, whose lines this device passed on in its own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub passed_on: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -76,8 +76,7 @@ pub fn record_session(
             recorded => recorded?,
         }
     }
-    recorder.flush(record)?;
-    Ok(recorder.done)
+    recorder.finish(record)
 }
 
 /// What this device says of the session. A session keeps the project it was first seen in.
@@ -103,7 +102,7 @@ fn card(context: &Context, record: &SessionRecord, facts: &Facts, main: &FoundDo
     }
 }
 
-struct Recorder<'a> {
+pub(super) struct Recorder<'a> {
     context: &'a Context,
     session: SessionId,
     key: &'a SessionKey,
@@ -117,7 +116,7 @@ struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    fn new(
+    pub(super) fn new(
         context: &'a Context,
         key: &'a SessionKey,
         session: &SessionId,
@@ -143,7 +142,18 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn push(&mut self, record: &mut SessionRecord, entry: Entry, tips: Vec<Line>) -> Result<(), RecordError> {
+    /// Writes what is left, and says what was recorded.
+    pub(super) fn finish(mut self, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
+        self.flush(record)?;
+        Ok(self.done)
+    }
+
+    pub(super) fn push(
+        &mut self,
+        record: &mut SessionRecord,
+        entry: Entry,
+        tips: Vec<Line>,
+    ) -> Result<(), RecordError> {
         if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64)
         {
             self.size += bytes.len();
