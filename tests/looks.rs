@@ -73,6 +73,7 @@ impl Device {
             lane: Lane::Live,
             deep: false,
             dry,
+            take_in: None,
         };
         look(&self.context, job)
     }

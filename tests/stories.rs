@@ -17,6 +17,8 @@ mod hostile;
 mod journals;
 #[path = "stories/promises.rs"]
 mod promises;
+#[path = "stories/takein.rs"]
+mod takein;
 #[path = "stories/talk.rs"]
 mod talk;
 #[path = "stories/wire.rs"]

@@ -31,7 +31,11 @@ pub enum Command {
     /// Say what is going on, what waits and why
     Status,
     /// Check everything, and explain each session that is not carried
-    Doctor,
+    Doctor {
+        /// Take in the conflict copies that another way of syncing left in the tools' stores
+        #[arg(long)]
+        take_in: bool,
+    },
     /// Show this device: name, id, code and QR
     Device,
     /// List the devices that are paired, ask or are proposed

@@ -52,7 +52,10 @@ fn dispatch(args: Args) -> Outcome {
     match args.command {
         Command::Run | Command::Completions { .. } => unreachable!("dispatched above"),
         Command::Status => status(&mut engine, &view),
-        Command::Doctor => doctor(&mut engine, &view),
+        Command::Doctor { take_in: true } => {
+            engine.ask(&Request::TakeIn)?.show(|taken| render::copies::taken_in(&taken, &view))
+        }
+        Command::Doctor { take_in: false } => doctor(&mut engine, &view),
         Command::Device => engine.ask(&Request::Device)?.show(|device: Device| render::devices::this_device(&device)),
         Command::Devices => engine.ask(&Request::Devices)?.show(|devices| render::devices::devices(&devices, &view)),
         Command::Pair(what) => pair::pair(&mut engine, what),

@@ -39,6 +39,9 @@ impl From<StateError> for ApiError {
 
 impl Engine {
     pub(super) fn answer(&mut self, request: Request, reply: Reply) {
+        if request == Request::TakeIn {
+            return self.take_in(reply);
+        }
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
             Ok(Later::Aside(work)) => self.jobs.aside(Box::new(move || reply(work()))),
@@ -50,6 +53,7 @@ impl Engine {
         let answer = match request {
             Request::Status => value(self.status()?),
             Request::Doctor => return self.doctor().map(Later::Aside),
+            Request::TakeIn => unreachable!("answered when all of it is done"),
             Request::Device => value(self.device()),
             Request::Devices => value(self.devices()),
             Request::Pair { code } => self.pair(&code),

@@ -6,7 +6,7 @@ use super::event::{Event, Jobs};
 use super::look::{Job, Outcome};
 use super::queue::{Queue, Want};
 use super::record::SessionRecord;
-use crate::api::types::{Held, SyncthingStatus};
+use crate::api::types::{Held, SyncthingStatus, TakenIn};
 use crate::session::{Lane, Problem, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
@@ -59,12 +59,21 @@ pub struct Engine {
     pub(super) searched_at: Option<Instant>,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
+    /// Conflict copies are being taken in; the answer waits for all of their sessions.
+    pub(super) taking_in: Option<TakingIn>,
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
     pub(super) stopping: bool,
 }
 
 /// Problems after which a session counts as not looked at: the next poll tries again.
 const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
+
+/// Copies that are being taken in.
+pub struct TakingIn {
+    pub waiting: BTreeSet<SessionKey>,
+    pub done: TakenIn,
+    pub reply: super::event::Reply,
+}
 
 /// The first import, as far as it got.
 #[derive(Debug, Default)]
@@ -120,6 +129,7 @@ impl Engine {
             searched_at: None,
             greeted: None,
             greeted_at: None,
+            taking_in: None,
             goodbye: BTreeSet::new(),
             stopping: false,
         }
@@ -212,6 +222,7 @@ impl Engine {
 
     fn stumbled(&mut self, key: &SessionKey) {
         self.queue.done(key);
+        self.took_in(key, TakenIn::default());
         let message = format!("Looking at session {key} failed in a way that should not happen; it is left as it was.");
         self.trouble(
             &format!("stumbled {key}"),
@@ -235,6 +246,7 @@ impl Engine {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
                     self.queue.done(&key);
+                    self.took_in(&key, TakenIn::default());
                     self.unwritable(&error);
                 }
             }
@@ -257,15 +269,31 @@ impl Engine {
             lane,
             deep: want.deep,
             dry,
+            take_in: want.take_in,
         })
     }
 
     /// Takes over what a worker really achieved.
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
         let Outcome {
-            key, record, row, announce, happenings, problems, tampered, cloned, learned, live, again, ..
+            key,
+            record,
+            row,
+            announce,
+            happenings,
+            problems,
+            tampered,
+            cloned,
+            learned,
+            live,
+            again,
+            taken,
+            ..
         } = outcome;
         let imported = self.queue.done(&key);
+        if let Some(taken) = taken {
+            self.took_in(&key, taken);
+        }
         // What is in the journal goes out, whether or not we can remember it.
         for lane in Lane::BOTH {
             let paths: BTreeSet<String> =

@@ -7,10 +7,12 @@ use super::foreign::pass_on;
 use super::ingest::ingest;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_session};
+use super::takein::{TakeInError, take_in};
+use crate::api::types::TakenIn;
 use crate::merge::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
-use crate::tools::{Found, Tool, Which, WriteError};
+use crate::tools::{Found, Stray, Tool, Which, WriteError};
 use crate::vault::Strands;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -29,6 +31,8 @@ pub struct Job {
     pub deep: bool,
     /// Decide only; write nothing into the tool's store.
     pub dry: bool,
+    /// Conflict copies to take in.
+    pub take_in: Option<Vec<Stray>>,
 }
 
 /// What came of it.
@@ -50,6 +54,8 @@ pub struct Outcome {
     pub live: Option<String>,
     /// Something moved meanwhile; look again soon.
     pub again: bool,
+    /// What became of the conflict copies.
+    pub taken: Option<TakenIn>,
 }
 
 pub fn look(context: &Context, job: Job) -> Outcome {
@@ -70,6 +76,7 @@ struct Look<'a> {
     cloned: BTreeSet<String>,
     learned: Option<(Project, PathBuf)>,
     again: bool,
+    taken: Option<TakenIn>,
 }
 
 impl<'a> Look<'a> {
@@ -86,6 +93,7 @@ impl<'a> Look<'a> {
             cloned: BTreeSet::new(),
             learned: None,
             again: false,
+            taken: None,
         }
     }
 
@@ -100,6 +108,9 @@ impl<'a> Look<'a> {
             (&tool, on, self.job.session.clone().or_else(|| self.job.record.session.clone()))
         {
             self.read_store(tool.as_ref(), &session);
+        }
+        if let (Some(tool), Some(strays)) = (&tool, self.job.take_in.take()) {
+            self.take_in(tool.as_ref(), &strays);
         }
         self.decide(on);
         if self.job.dry || self.again {
@@ -139,6 +150,24 @@ impl<'a> Look<'a> {
             }
             Err(error) => self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again."),
         }
+    }
+
+    fn take_in(&mut self, tool: &dyn Tool, strays: &[Stray]) {
+        let mut done = TakenIn::default();
+        for stray in strays {
+            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(stray.live.clone());
+            let stray = Stray { live, ..stray.clone() };
+            let excluded = |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
+            let session = (&self.job.key, &mut self.job.record);
+            match take_in(self.context, tool, session, &stray, excluded, self.job.lane) {
+                Ok((recorded, row)) => {
+                    self.took(recorded);
+                    done.taken.push(row);
+                }
+                Err(error) => done.left.push(error.row(&self.job.key.tool, &stray)),
+            }
+        }
+        self.taken = Some(done);
     }
 
     /// What was recorded goes out and into the history.
@@ -230,14 +259,7 @@ impl<'a> Look<'a> {
     }
 
     fn is_excluded(&self, cwd: Option<&str>) -> bool {
-        // Whatever another device calls the project, what this one excluded stays out.
-        let said = [self.job.record.origin(), self.job.record.cards.get(&self.context.short).map(|said| &said.card)];
-        let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
-        if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
-            let (home, device) = (&self.context.machine.home, &self.context.device);
-            keys.push(self.context.identifier().identify(home, device, std::path::Path::new(cwd)).key);
-        }
-        keys.iter().any(|key| self.context.shared().is_excluded(key))
+        is_excluded(self.context, &self.job.record, cwd)
     }
 
     fn decide(&mut self, on: bool) {
@@ -338,6 +360,11 @@ impl<'a> Look<'a> {
 
     fn finish(self) -> Outcome {
         let row = self.job.record.row(&self.job.key, &self.verdict);
+        // Who asked waits for an answer, also if the look ended before it came to the copies.
+        let untouched = self.job.take_in.map(|strays| {
+            let left = strays.iter().map(|stray| TakeInError::NoJournals.row(&self.job.key.tool, stray));
+            TakenIn { left: left.collect(), ..TakenIn::default() }
+        });
         Outcome {
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
@@ -351,8 +378,19 @@ impl<'a> Look<'a> {
             cloned: self.cloned,
             learned: self.learned,
             again: self.again,
+            taken: self.taken.or(untouched),
         }
     }
+}
+
+fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> bool {
+    // Whatever another device calls the project, what this one excluded stays out.
+    let said = [record.origin(), record.cards.get(&context.short).map(|said| &said.card)];
+    let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
+    if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
+        keys.push(context.identifier().identify(&context.machine.home, &context.device, std::path::Path::new(cwd)).key);
+    }
+    keys.iter().any(|key| context.shared().is_excluded(key))
 }
 
 /// An error with everything that caused it, in one sentence.

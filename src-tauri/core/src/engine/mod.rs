@@ -19,6 +19,7 @@ pub mod queue;
 pub mod record;
 pub mod recorder;
 pub mod stores;
+pub mod takein;
 
 pub use context::{Clock, Context, Shared, SystemClock};
 pub use look::{Job, Outcome, look};

@@ -1,6 +1,7 @@
 //! Which sessions want a look: what happens now before history, each session once at a time.
 
 use crate::session::{Lane, SessionId, SessionKey};
+use crate::tools::Stray;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// Why and how a session is to be looked at.
@@ -15,6 +16,8 @@ pub struct Want {
     pub released: bool,
     /// The user wants it back in the tool's store, though it was deleted there.
     pub restored: bool,
+    /// Conflict copies that the user wants to be taken in; `None` if it is not about that.
+    pub take_in: Option<Vec<Stray>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +47,7 @@ impl Queue {
                 known.deep |= want.deep;
                 known.released |= want.released;
                 known.restored |= want.restored;
+                known.take_in = want.take_in.or(known.take_in.take());
                 known.import &= want.import;
             }
             None => {
