@@ -4,6 +4,7 @@
 use crate::journals::{recorded_lines, segments};
 use crate::talk::{ONE, TWO, assert_carried, turn};
 use crate::world::{Device, World, copy_tree, tree};
+use session_roam_core::api::Request;
 use session_roam_core::session::Lane;
 use session_roam_core::syncthing::Notice;
 use session_roam_core::vault::Entry;
@@ -189,4 +190,74 @@ fn a_conflict_copy_that_its_owner_did_not_sign_adds_nothing() {
     world.deliver();
     assert_eq!(missing(&world.devices[1], &here, &["forged"]), ["forged"]);
     assert_eq!(world.devices[1].stores(), before);
+}
+
+#[test]
+fn a_new_identity_carries_on_all_that_was_written_under_the_old_one() {
+    let mut world = World::devices(["desk", "lap"]);
+    let remote = "git@github.com:acme/api.git";
+    let (here, _) = (world.devices[0].project("api", remote), world.devices[1].project("api", remote));
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "first") + &turn(&here, ONE, "withdrawn"));
+    // What the tool took back stays taken back.
+    world.devices[0].put(&path, turn(&here, ONE, "first") + &turn(&here, ONE, "instead"));
+    let old = world.devices[0].id.clone();
+    let before = recorded_lines(&world.devices[0], ONE);
+    world.renew(0, 70);
+    assert_ne!(world.devices[0].id, old);
+    assert_eq!(world.devices[0].state_of(ONE), "here");
+    world.devices[0].say(&path, turn(&here, ONE, "and on"));
+    world.pair(0, 1);
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_eq!(world.devices[1].state_of(ONE), "here", "nothing that was taken back is a split now");
+    let there = recorded_lines(&world.devices[1], ONE);
+    assert!(before.keys().all(|line| there.contains_key(line)), "no line is lost");
+    assert!(there.values().all(|count| *count == 1), "and none is said twice");
+
+    // It goes both ways from there on, and another start does nothing over again.
+    let place = world.devices[1].place_of(ONE).expect("here");
+    world.devices[1].say(&place, turn(&here, ONE, "from the lap"));
+    world.deliver();
+    let all = recorded_lines(&world.devices[0], ONE);
+    for _ in 0..2 {
+        world.devices[0].start();
+        world.deliver();
+    }
+    assert_eq!(recorded_lines(&world.devices[0], ONE), all);
+    assert_carried(&world.devices[1], &world.devices[0], ONE);
+    let resume: session_roam_core::api::Resume = world.devices[0].ask(Request::Resume { session: ONE.into() });
+    assert_eq!(resume.cwd, here);
+}
+
+#[test]
+fn a_new_identity_for_the_copy_heals_a_cloned_device() {
+    let (mut world, here, at_copy) = copied_desk();
+    let at_desk = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&at_desk, turn(&here, ONE, "at the desk"));
+    world.deliver();
+    world.devices[2].say(&at_copy, turn(&here, ONE, "at the copy"));
+    world.renew(2, 71);
+    world.reach.extend([(1, 2), (0, 2)]);
+    world.pair(2, 1);
+    world.pair(2, 0);
+    let all = ["before", "at the desk", "at the copy"];
+    for device in &world.devices {
+        assert_eq!(missing(device, &here, &all), [""; 0], "{}", device.name);
+    }
+    // From now on they are three devices like any others.
+    let other = world.devices[2].slug_dir(&here).join(format!("{TWO}.jsonl"));
+    world.devices[2].say(&other, turn(&here, TWO, "a session of the copy"));
+    world.deliver();
+    for at in [0, 1] {
+        assert_eq!(world.devices[at].state_of(TWO), "here");
+        assert!(!world.devices[at].has_problem("journal_changed"), "{:?}", world.devices[at].problems());
+    }
+    let frames = recorded_lines(&world.devices[1], ONE);
+    world.devices[0].say(&at_desk, turn(&here, ONE, "the desk goes on"));
+    world.deliver();
+    for device in &world.devices {
+        assert_eq!(missing(device, &here, &["the desk goes on"]), [""; 0], "{}", device.name);
+    }
+    let after = recorded_lines(&world.devices[1], ONE);
+    assert!(frames.iter().all(|(line, count)| after[line] == *count), "nothing is passed on any more");
 }

@@ -104,6 +104,11 @@ impl Ledger {
         known.into_iter().for_each(|(folder, index)| drop(self.indices.insert((to, folder), index)));
     }
 
+    /// A new Syncthing knows nothing.
+    pub fn forget(&mut self, of: usize) {
+        self.indices.retain(|(at, _), _| *at != of);
+    }
+
     /// Tells everybody who is connected and who asks; says whether that was news.
     pub fn knock(&mut self, devices: &mut [Device], reach: &BTreeSet<(usize, usize)>) -> bool {
         let mut news = false;

@@ -9,7 +9,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use serde::de::DeserializeOwned;
 use session_roam_core::api::host::shared;
 use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow, Status};
-use session_roam_core::engine::devices::Book;
+use session_roam_core::engine::devices::{Book, Former};
 use session_roam_core::engine::event::{Event, Jobs};
 use session_roam_core::engine::heart::{Engine, Parts};
 use session_roam_core::engine::{Clock, Context, Job, look};
@@ -495,6 +495,20 @@ impl World {
         self.devices.push(copy);
         self.devices[at].start();
         at
+    }
+
+    /// Gives a device a new identity, as `roam device --new-identity` does it, with certificate `number`; then starts it.
+    pub fn renew(&mut self, at: usize, number: u8) {
+        let device = &mut self.devices[at];
+        device.stop();
+        let mut book = Book::load(&device.roam).expect("book");
+        book.leave_identity(Former { id: device.id.clone(), until: device.clock.now() }, &device.name);
+        book.save(&device.roam).expect("book");
+        fs::remove_file(device.roam.join("keys/device.key")).expect("key");
+        device.identity = identity(number);
+        device.id = device.identity.device_id.clone();
+        self.ledger.forget(at);
+        device.start();
     }
 
     pub fn part(&mut self, one: usize, other: usize) {

@@ -37,7 +37,11 @@ pub enum Command {
         take_in: bool,
     },
     /// Show this device: name, id, code and QR
-    Device,
+    Device {
+        /// Make this device another one, with new keys: for one that was copied or put back from a backup. Stop the engine first
+        #[arg(long)]
+        new_identity: bool,
+    },
     /// List the devices that are paired, ask or are proposed
     Devices,
     /// Pair with another device of yours

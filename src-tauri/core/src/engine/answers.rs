@@ -412,7 +412,7 @@ impl Engine {
         let place = record.origin().and_then(|card| {
             self.context.shared().places.find(&self.context.machine.home, &self.context.device, &card.project)
         });
-        let began_here = record.began_on(&self.context.short);
+        let began_here = self.context.began(&record);
         let own = record
             .origin()
             .filter(|_| began_here)

@@ -38,6 +38,30 @@ pub fn pass_on(
     Ok(recorded)
 }
 
+/// What this device wrote under a former identity, said again under the present one, once for each of its journals: no
+/// Syncthing sends on a folder that is another device's and lies here alone. It is as if it had been written so at once.
+pub fn pass_on_own(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
+    let former = context.shared().former.clone();
+    let mut all = Recorded::default();
+    for (name, journal) in record.journals.clone() {
+        let Some(until) = former.get(&journal.device).filter(|_| !record.passed_on.contains(&name)) else { continue };
+        let mut frames = journal.accepted(&context.vault)?;
+        frames.retain(|frame| frame.head.at.wall <= *until);
+        let entries = frames.into_iter().flat_map(|frame| frame.entries);
+        let entries = entries.filter(|entry| matches!(entry, Entry::Lines { .. } | Entry::Whole { .. })).collect();
+        let tips: Vec<_> = record.docs.iter().map(|(doc, state)| (doc.clone(), state.own_tip)).collect();
+        let card = record.cards.get(&journal.device).map(|said| said.card.clone());
+        let recorded = record_entries(context, key, record, entries, card, journal.lane)?;
+        for (doc, tip) in tips {
+            record.docs.get_mut(&doc).expect("no doc goes away").own_tip = tip;
+        }
+        record.passed_on.insert(name);
+        all.docs.extend(recorded.docs);
+        all.announce.extend(recorded.announce);
+    }
+    Ok(all)
+}
+
 /// Another device was faster.
 fn is_passed_on(record: &SessionRecord, device: &str, entry: &Entry) -> bool {
     let (Entry::Lines { doc, tip, .. } | Entry::Whole { doc, tip, .. }) = entry else { return false };
@@ -57,8 +81,9 @@ fn foreign(entry: &Entry) -> Option<Entry> {
     Some(entry)
 }
 
-/// Appends entries to the own journal and takes them into the tries; nothing about this device's store changes. The card
-/// is `card` if nobody has said anything of the session yet; without any there is no place for a journal.
+/// Appends entries to the own journal and takes them into the tries; nothing about this device's store changes. If
+/// this device has said nothing of the session yet it says `card`, or what was said last; without any there is no place
+/// for a journal.
 pub fn record_entries(
     context: &Context,
     key: &SessionKey,
@@ -68,7 +93,7 @@ pub fn record_entries(
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
     let own = record.cards.get(&context.short).map(|said| said.card.clone());
-    let (Some(card), Some(session)) = (own.or_else(|| record.latest().cloned()).or(card), record.session.clone())
+    let (Some(card), Some(session)) = (own.or(card).or_else(|| record.latest().cloned()), record.session.clone())
     else {
         return Ok(Recorded::default());
     };

@@ -150,6 +150,7 @@ impl Engine {
         self.greet();
         self.arrange();
         self.walk_vault()?;
+        self.want_former()?;
         self.list_all(true)
     }
 

@@ -3,7 +3,7 @@
 
 use super::apply::apply;
 use super::context::Context;
-use super::foreign::pass_on;
+use super::foreign::{pass_on, pass_on_own};
 use super::ingest::ingest;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_session};
@@ -130,6 +130,12 @@ impl<'a> Look<'a> {
         self.tampered = ingested.tampered;
         self.announce.extend(ingested.found_again);
         if !self.job.dry && !self.is_excluded(None) {
+            match pass_on_own(self.context, &self.job.key, &mut self.job.record) {
+                Ok(recorded) => self.took(recorded),
+                Err(error) => {
+                    self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.")
+                }
+            }
             for (device, strands) in ingested.strands {
                 self.pass_on(device, &strands);
             }
@@ -225,7 +231,7 @@ impl<'a> Look<'a> {
                 self.took(recorded);
                 // The directory in a session of another device says nothing about this one.
                 if let (true, Some(card), Some(cwd)) =
-                    (self.job.record.began_on(&self.context.short), self.job.record.origin(), &reading.facts.cwd)
+                    (self.context.began(&self.job.record), self.job.record.origin(), &reading.facts.cwd)
                 {
                     self.learned = Some((card.project.clone(), PathBuf::from(cwd)));
                 }

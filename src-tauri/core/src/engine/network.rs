@@ -2,6 +2,8 @@
 
 use super::devices::wanted;
 use super::heart::Engine;
+use super::queue::Want;
+use super::record::SessionRecord;
 use crate::api::types::Held;
 use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey};
 use crate::state::{Row, StateError};
@@ -89,6 +91,29 @@ impl Engine {
         let known: BTreeMap<String, Millis> = self.state.note(CLONED)?.unwrap_or_default();
         let fresh = known.into_iter().filter(|(_, at)| now.0.saturating_sub(at.0) < A_WEEK);
         fresh.for_each(|(short, _)| self.tell_of_clone(&short));
+        Ok(())
+    }
+
+    /// Looks at all that was written under a former identity, until nothing of it is left to be passed on.
+    pub(super) fn want_former(&mut self) -> Result<(), StateError> {
+        let former: Vec<String> = self.context.shared().former.keys().cloned().collect();
+        for short in former {
+            let (note, mut left) = (format!("passed on {short}"), false);
+            if self.state.note::<bool>(&note)?.is_some() {
+                continue;
+            }
+            for (key, _) in self.state.rows(None)? {
+                let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+                let mut journals = record.journals.iter().filter(|(_, journal)| journal.device == short);
+                if journals.any(|(name, _)| !record.passed_on.contains(name)) {
+                    left = true;
+                    self.want(key, Want::default());
+                }
+            }
+            if !left {
+                self.state.put_note(&note, &true)?;
+            }
+        }
         Ok(())
     }
 

@@ -207,7 +207,7 @@ impl Journal {
     }
 
     /// The accepted frames, read back.
-    pub(super) fn accepted(&self, vault: &Vault) -> Result<Vec<Frame>, JournalError> {
+    pub fn accepted(&self, vault: &Vault) -> Result<Vec<Frame>, JournalError> {
         let mut frames = Vec::new();
         for segment in &self.segments {
             let bytes = self.accepted_bytes(vault, segment)?;
