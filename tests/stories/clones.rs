@@ -1,7 +1,7 @@
 //! Two machines with one identity: a copied virtual machine, a home put back from a backup, a conflict copy in the vault.
 //! Whatever both wrote is taken in, on every device; it is told, and a new identity heals it.
 
-use crate::journals::{recorded_lines, segments};
+use crate::journals::{own_journals, recorded_lines, segments};
 use crate::talk::{ONE, TWO, assert_carried, turn};
 use crate::world::{Device, World, copy_tree, tree};
 use session_roam_core::api::Request;
@@ -259,5 +259,9 @@ fn a_new_identity_for_the_copy_heals_a_cloned_device() {
         assert_eq!(missing(device, &here, &["the desk goes on"]), [""; 0], "{}", device.name);
     }
     let after = recorded_lines(&world.devices[1], ONE);
-    assert!(frames.iter().all(|(line, count)| after[line] == *count), "nothing is passed on any more");
+    assert!(frames.iter().all(|(line, count)| after[line] == *count));
+    let own = own_journals(&world.devices[1]);
+    let mut said = own.iter().flat_map(|journal| journal.additions());
+    let line = turn(&here, ONE, "the desk goes on");
+    assert!(said.all(|(_, bytes)| bytes != line.as_bytes()), "the third device passes on nothing any more");
 }

@@ -20,12 +20,13 @@ pub fn pass_on(
     own: bool,
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
-    let rivals = strands.rivals.iter().filter(|_| !own);
-    let frames: Vec<&Frame> =
-        rivals.chain(&strands.frames).filter(|frame| !record.passed_on.contains(&frame.hash.0)).collect();
-    if frames.is_empty() {
+    let is_new = |frame: &&Frame| !record.passed_on.contains(&frame.hash.0);
+    if !strands.frames.iter().any(|frame| is_new(&frame)) {
+        // Nobody writes beside the journal any more: whoever did is a device of its own now and gets the journal itself.
         return Ok(Recorded::default());
     }
+    let rivals = strands.rivals.iter().filter(|_| !own);
+    let frames: Vec<&Frame> = rivals.chain(&strands.frames).filter(is_new).collect();
     let said = frames.iter().flat_map(|frame| &frame.entries).find_map(|entry| match entry {
         Entry::About(card) => Some(card.clone()),
         _ => None,

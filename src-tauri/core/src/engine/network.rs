@@ -256,10 +256,12 @@ impl Engine {
             "The folder of {} was changed on this device ({what}); it is restored from its owner.",
             self.context.shared().name_of(short)
         );
-        self.trouble(
-            &format!("tampered {folder}"),
-            Some(Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.")),
-        );
+        // A new identity has a new Syncthing, which takes the replicas that it finds for changes made here.
+        const SETTLING: i64 = 60 * 60 * 1000;
+        let now = self.context.clock.now();
+        let settling = self.context.shared().former.values().any(|until| now.0.saturating_sub(until.0) < SETTLING);
+        let problem = Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.");
+        self.trouble(&format!("tampered {folder}"), Some(problem).filter(|_| !settling));
         self.transport.revert(folder.to_owned());
     }
 
