@@ -7,6 +7,8 @@ pub mod claude_code;
 pub mod codex;
 pub mod custom;
 
+pub use crate::formats::patched::PatchedBytes;
+
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
