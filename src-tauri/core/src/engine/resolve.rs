@@ -1,6 +1,7 @@
 //! What the user decides about a split, written into this device's journal: an entry that every device folds alike, and
 //! the lines that some decisions add. Nothing is taken away anywhere but by the plan that follows.
 
+use super::bases::Kin;
 use super::context::Context;
 use super::record::SessionRecord;
 use super::recorder::{Recorded, Recorder};
@@ -194,7 +195,7 @@ pub fn continued(
     plan: &ForkPlan,
     tip: ChainId,
 ) -> Result<Option<Vec<u8>>, JournalError> {
-    let stood = stand(context, key, fork)?;
+    let stood = stand(context, key, fork, &Kin::default())?;
     let name = DocName::new(crate::merge::substituted(plan.doc.as_str(), &plan.of, &plan.session));
     let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
     let (Some(state), Some(end)) = (fork.docs.get(&name), stood.settled.targets.get(&name)) else { return Ok(None) };
