@@ -99,8 +99,11 @@ fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
     wrongs
 }
 
+/// A branch's session, its end, and how many records it has.
+type Branch = (String, String, u64);
+
 /// Splits with their tiers and branches. Of a session whose own tool took lines out each device may say its own.
-fn listed(play: &Play, splits: &[SplitRow]) -> BTreeMap<String, (String, Vec<(String, String, u64)>)> {
+fn listed(play: &Play, splits: &[SplitRow]) -> BTreeMap<String, (String, Vec<Branch>)> {
     let splits = splits.iter().filter(|split| !play.is_cut(&split.session));
     let branches = |split: &SplitRow| {
         let branches = split.branches.iter();
