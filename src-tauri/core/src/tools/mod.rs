@@ -113,11 +113,13 @@ pub enum Touched {
     Nothing,
 }
 
-/// Which sessions to list.
+/// What to list.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
     All,
     One(&'a SessionId),
+    /// No sessions, but the copies that another way of syncing left among them.
+    Strays,
 }
 
 /// The sessions found in a store, by stat alone.
@@ -125,6 +127,24 @@ pub enum Which<'a> {
 pub struct Listing {
     pub found: Vec<Found>,
     pub problems: Vec<Problem>,
+    pub strays: Vec<Stray>,
+}
+
+/// A conflict copy of a session's doc. It is no doc: nothing reads it but a person, or `roam doctor --take-in`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    pub session: SessionId,
+    /// The doc it is a copy of.
+    pub doc: DocName,
+    pub kind: DocKind,
+    /// It is a copy of the doc that makes the session.
+    pub main: bool,
+    /// Where that doc lies below the tool's root, whether it is there or not.
+    pub at: String,
+    pub path: PathBuf,
+    pub stamp: Stamp,
+    /// The session is open here, said as in [`Found::live`].
+    pub live: Option<String>,
 }
 
 #[derive(Clone, Debug)]
