@@ -6,7 +6,6 @@
 pub mod claude_code;
 pub mod codex;
 pub mod custom;
-pub mod patched;
 
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
@@ -228,7 +227,7 @@ impl Content {
         match self {
             Self::File(path) => Ok(Box::new(std::fs::File::open(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
-            Self::Patched(path, patch) => Ok(Box::new(patched::Patched::open(path, patch.clone())?)),
+            Self::Patched(path, patch) => Ok(Box::new(crate::formats::patched::Patched::open(path, patch.clone())?)),
         }
     }
 }
