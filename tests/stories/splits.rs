@@ -4,6 +4,7 @@ use crate::journals::{own_frames, recorded_lines};
 use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{ApiError, Done, Request, Side, SplitRow};
+use session_roam_core::engine::event::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -213,6 +214,27 @@ fn an_open_session_keeps_its_file_until_it_is_closed() {
     parted.world.deliver();
     assert_eq!(parted.on_both(TWO), "common, from desk");
     assert_eq!(parted.on_both(&fork), "common, from lap, still from lap");
+}
+
+#[test]
+fn dying_between_writing_the_trunk_and_remembering_it_is_no_rewrite() {
+    let mut parted = Parted::claude();
+    let path = parted.world.devices[1].place_of(ONE).expect("placed");
+    // The lap's engine knows of the desk's branch, but the session is open, so it waits.
+    let open = parted.world.devices[1].claude().join("sessions/1.json");
+    parted.world.devices[1].put(&open, format!("{{\"pid\":{},\"sessionId\":\"{ONE}\"}}", std::process::id()));
+    parted.world.meet(0, 1);
+    let line = turn(&parted.there, ONE, "more from lap");
+    parted.world.devices[1].append(&path, line.as_bytes());
+    std::fs::remove_file(&open).expect("closed");
+    parted.world.devices[1].tell(Event::LookAtAll);
+    parted.world.devices[1].look_and_die();
+    parted.world.devices[1].start();
+    parted.world.deliver();
+    let fork = parted.fork();
+    assert_eq!(parted.on_both(ONE), "common, from desk");
+    assert!(parted.on_both(&fork).ends_with("from lap, more from lap"), "{}", parted.on_both(&fork));
+    assert_eq!(parted.split(0).tier, "B");
 }
 
 #[test]

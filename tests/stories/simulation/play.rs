@@ -48,8 +48,10 @@ pub struct Play {
     deleted: BTreeSet<(usize, String)>,
     /// Forks, and the sessions they came from.
     parents: BTreeMap<String, String>,
-    /// Sessions of which the user put a branch away, or joined two.
-    pub decided: BTreeSet<String>,
+    /// Sessions of which the user put a branch away.
+    pub put_away: BTreeSet<String>,
+    /// Sessions of which the user joined two branches into one.
+    pub joined: BTreeSet<String>,
     /// Arrivals that were not told yet.
     bag: Vec<(usize, Notice)>,
     skew: Vec<i64>,
@@ -79,7 +81,8 @@ impl Play {
             cut: BTreeSet::new(),
             deleted: BTreeSet::new(),
             parents: BTreeMap::new(),
-            decided: BTreeSet::new(),
+            put_away: BTreeSet::new(),
+            joined: BTreeSet::new(),
             bag: Vec::new(),
             skew: vec![0; n_devices],
             ticks: 0,
@@ -290,7 +293,7 @@ impl Play {
         // A subagent's log has a random name; who resumes it goes on with it.
         let logs = found.docs.iter().filter(|doc| doc.path.to_string_lossy().contains("agent-log"));
         let known = logs.map(|doc| doc.path.clone()).next().filter(|_| self.writes[device].is_multiple_of(2));
-        let new = format!("subagents/agent-log{device}.jsonl");
+        let new = format!("subagents/agent-log{device}-{}.jsonl", self.writes[device]);
         let beside = known.unwrap_or_else(|| main.with_extension("").join(new));
         let todos = self.world.devices[device].claude().join(format!("todos/{session}-agent-{session}.json"));
         match (kind, what) {
@@ -461,9 +464,13 @@ impl Play {
         let choice = CHOICES[choice % CHOICES.len()];
         self.note_forks(&splits);
         let request = Request::Resolve { session: split.session.clone(), choice: choice.into(), branch, active };
-        if self.world.devices[device].try_ask(request).is_ok() && choice != "keep-both" {
+        if self.world.devices[device].try_ask(request).is_ok() {
             let root = self.root(&split.session);
-            self.decided.insert(root);
+            match choice {
+                "keep-both" => {}
+                "keep-left" | "keep-right" => drop(self.put_away.insert(root)),
+                _ => drop(self.joined.insert(root)),
+            }
         }
     }
 
@@ -484,10 +491,6 @@ impl Play {
     /// The user deleted it here, or one that it shares lines with.
     pub fn has_deleted(&self, device: usize, session: &str) -> bool {
         self.deleted.iter().any(|(on, deleted)| *on == device && self.root(deleted) == self.root(session))
-    }
-
-    pub fn has_deleted_any(&self, device: usize) -> bool {
-        self.deleted.iter().any(|(on, _)| *on == device)
     }
 
     /// The session that a fork, or a fork of a fork, came from.

@@ -296,10 +296,14 @@ impl<'a> Recorder<'a> {
         let (matched, node) = self.locate(record, doc, &seen)?;
         let own = self.context.short.clone();
         let state = state_of(record, doc);
-        let came_back = matched == seen.tips.len() && state.trie.has_withdrawn(&own, seen.tip());
+        let all_known = matched == seen.tips.len();
+        let came_back = all_known && state.trie.has_withdrawn(&own, seen.tip());
         let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
         let replaces = known.filter(|known| {
-            seen.rewritten
+            // What the journals know and what is no shorter form of what was here is what was checked out here, by an
+            // engine that died before it could remember that.
+            let is_checkout = all_known && !came_back && !state.trie.is_ancestor(seen.tip(), *known);
+            (seen.rewritten && !is_checkout)
                 || (came_back && *known != seen.tip())
                 // Not if all of it is known: then it may be what was checked out here before the state was lost.
                 || (base.is_none() && matched < seen.tips.len() && !seen.tips.iter().any(|line| line.tip == *known))
@@ -330,8 +334,11 @@ impl<'a> Recorder<'a> {
     ) -> Result<(usize, ChainId), RecordError> {
         let mut state = record.docs.remove(&doc.name).unwrap_or_else(|| DocState::new(doc.kind, doc.at.clone()));
         let shelf = self.context.shelf(&self.key.tool, &record.journals, &doc.name);
-        let located =
-            state.trie.settle_node(seen.start, &shelf).and_then(|_| state.trie.walk(seen.start, &seen.tips, &shelf));
+        let located = state.trie.settle_node(seen.start, &shelf).and_then(|_| {
+            let (matched, node) = state.trie.walk(seen.start, &seen.tips, &shelf)?;
+            state.trie.settle_node(node, &shelf)?;
+            Ok((matched, node))
+        });
         record.docs.insert(doc.name.clone(), state);
         Ok(located?)
     }

@@ -116,12 +116,11 @@ fn choose(
 ) -> Result<(Done, Recorded), ApiError> {
     let doc = split.doc.clone();
     let before = Decided::of(&record.choices, &doc).choice().cloned();
-    let mut choice = Choice {
-        action,
-        made: None,
-        forks: Vec::new(),
-        ..before.unwrap_or_else(|| Choice::about(doc.clone(), action))
-    };
+    // Where the trunk stays, so does what an earlier decision wrote behind it: the branch it took in is put away still.
+    let stays = matches!(action, Action::KeepBoth | Action::KeepLeft);
+    let made = before.as_ref().and_then(|before| before.made).filter(|_| stays);
+    let mut choice =
+        Choice { action, made, forks: Vec::new(), ..before.unwrap_or_else(|| Choice::about(doc.clone(), action)) };
     (choice.undoes, choice.follows) = (None, None);
     let left = split.divided.trunk;
     let mut recorder = recorder(context, key, record)?;
