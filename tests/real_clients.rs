@@ -47,7 +47,7 @@ use isolation::{alone, wait_for};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use story::{bytes, carried_by_roam, context};
+use story::{bytes, carried_by_roam, context, copied_by_hand};
 use terminal::Terminal;
 use tools::{Tool, listed_by_codex};
 use world::World;
@@ -190,15 +190,6 @@ fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &D
     assert_eq!(knows, context(&["run-tool: echo seen-on-the-desk", &typed]), "what {tool:?} on the laptop knows");
     hop(tool, &session, laptop, desk);
     assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
-}
-
-/// Does what an adapter does, without one.
-fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
-    let file = tool.file(from, session).expect("the session is where it was written");
-    let place = tool.place(&file, from, to);
-    fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
-    fs::copy(&file, place).expect("a copy");
-    tool.resume_by_hand(session, &to.checkout)
 }
 
 /// The files below `dir` that contain `word`, looking inside zstd files.

@@ -32,10 +32,10 @@ mod world;
 use device::{Device, PATIENCE, rows};
 use files::{files_below, write};
 use isolation::{alone, wait_for};
-use parting::{LEFT, RIGHT, Split, left_turns, listed, part, right_turns, stitched_turns, told};
+use parting::{BEFORE, LEFT, RIGHT, Split, left_turns, listed, part, right_turns, stitched_turns, told};
 use std::fs;
 use std::path::PathBuf;
-use story::{bytes, resumed};
+use story::{bytes, copied_by_hand, resumed};
 use terminal::Terminal;
 use tools::{Client, Tool};
 use transcripts::{projects, slug};
@@ -158,6 +158,40 @@ fn a_fork_has_the_files_beside_its_session() {
             });
         }
     });
+}
+
+#[test]
+fn every_version_takes_a_fork_made_by_hand() {
+    alone(|| {
+        let clients = [Client::ClaudeCode, Client::ClaudeCode2_1_108, Client::ClaudeCode2_0_76, Client::Codex];
+        clients.into_iter().chain(cfg!(target_arch = "x86_64").then_some(Client::Codex0_120_0)).for_each(by_hand);
+    });
+}
+
+/// Does what session-roam does with a split, without it: keeps "the tool no longer takes such a file" apart from
+/// "session-roam did not make it".
+fn by_hand(client: Client) {
+    const FORK: &str = "f0f0f0f0-1111-4222-8333-444444444444";
+    let world = World::with(&[client]);
+    let (World { desk, laptop, .. }, tool) = (&world, client.tool());
+    let session = tool.begin(desk, BEFORE[0]);
+    let at = |device: &Device, session: &str| tool.resume_by_hand(session, &device.checkout);
+    tool.go_on(desk, &at(desk, &session), BEFORE[1]).expect("it goes on");
+    copied_by_hand(tool, &session, desk, laptop);
+    let file = tool.file(laptop, &session).expect("it was just copied");
+    tool.go_on(laptop, &at(laptop, &session), RIGHT).expect("it goes on");
+    let right = fs::read_to_string(&file).expect("transcripts are UTF-8");
+    tool.go_on(desk, &at(desk, &session), LEFT).expect("it goes on");
+    copied_by_hand(tool, &session, desk, laptop);
+    let fork = file.with_file_name(file.file_name().unwrap_or_default().to_string_lossy().replace(&session, FORK));
+    write(&fork, &right.replace(&session, FORK));
+    copied_by_hand(tool, FORK, laptop, desk);
+    // Each where the tool knows the other way under that id, or no such session.
+    for (session, device, turns) in [(session.as_str(), laptop, left_turns()), (FORK, desk, right_turns())] {
+        let prompt = format!("Go on with {session} on the {}", device.name);
+        tool.go_on(device, &at(device, session), &prompt).unwrap_or_else(|told| panic!("{client:?}: {told}"));
+        assert_eq!(world.mock.context_of(&prompt), told(&turns, &prompt), "{client:?} on {}", device.name);
+    }
 }
 
 /// Both ways are in both stores byte for byte, and go on with the tool's own resume on either device, each knowing what

@@ -36,6 +36,15 @@ pub fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) ->
     serde_json::from_value(resume.clone()).unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
 }
 
+/// Does what an adapter does, without one.
+pub fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
+    let file = tool.file(from, session).expect("the session is where it was written");
+    let place = tool.place(&file, from, to);
+    fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
+    fs::copy(&file, place).expect("a copy");
+    tool.resume_by_hand(session, &to.checkout)
+}
+
 pub fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
     let file = tool.file(device, session)?;
     fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
