@@ -32,12 +32,12 @@ mod world;
 use device::{Device, PATIENCE, rows};
 use files::{files_below, write};
 use isolation::{alone, wait_for};
-use parting::{BEFORE, LEFT, RIGHT, Split, left_turns, listed, part, right_turns, stitched_turns, told};
+use parting::{BEFORE, LEFT, RIGHT, Split, left_turns, listed, part, recorded, right_turns, stitched_turns, told};
 use std::fs;
 use std::path::PathBuf;
 use story::{bytes, copied_by_hand, resumed};
 use terminal::Terminal;
-use tools::{Client, Tool};
+use tools::{Client, Tool, child_of};
 use transcripts::{projects, slug};
 use world::World;
 
@@ -161,6 +161,57 @@ fn a_fork_has_the_files_beside_its_session() {
 }
 
 #[test]
+fn what_was_begun_from_a_way_of_codex_keeps_that_way() {
+    alone(|| {
+        let world = World::paired_with(&[Client::Codex]);
+        let (World { desk, laptop, .. }, tool) = (&world, Tool::Codex);
+        let mut early = String::new();
+        let parted = part(&world, tool, |session| early = child_of(desk, session, "Begun before parting"));
+        // It has nothing of its parent's words, but the place in the parent's file up to which it shares them.
+        let late = child_of(laptop, &parted.session, "Begun on the train");
+        recorded(laptop, tool, &late);
+        let split = parted.meet(&world, tool);
+
+        let early_turns = [&left_turns()[..2], &[(3, "Begun before parting")]].concat();
+        let late_turns = [right_turns(), vec![(4, "Begun on the train")]].concat();
+        for (session, mut turns) in [(&late, late_turns), (&early, early_turns), (&split.fork, right_turns())] {
+            for device in [laptop, desk] {
+                world.same(tool, session);
+                let prompt: &str = format!("Go on with {session} on the {}", device.name).leak();
+                assert_eq!(resumed(&world, tool, device, session, prompt), told(&turns, prompt), "on {}", device.name);
+                turns.push((turns.len() + 1, prompt));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_begun_from_a_way_of_codex_outlives_that_way() {
+    alone(|| {
+        let world = World::paired_with(&[Client::Codex]);
+        let (World { desk, laptop, .. }, tool) = (&world, Tool::Codex);
+        let parted = part(&world, tool, |_| ());
+        let child = child_of(laptop, &parted.session, "Begun on the train");
+        recorded(laptop, tool, &child);
+        let split = parted.meet(&world, tool);
+        desk.roam(&["resolve", &split.session, "keep-left"]);
+        for device in world.both() {
+            wait_for(&format!("{} to list no split", device.name), PATIENCE, || {
+                let splits = device.roam(&["splits"]);
+                if rows(&splits).count() == 0 { Ok(()) } else { Err(splits.to_string()) }
+            });
+        }
+        let mut turns = [right_turns(), vec![(4, "Begun on the train")]].concat();
+        for device in [laptop, desk] {
+            world.same(tool, &child);
+            let prompt: &str = format!("After the choice, on the {}", device.name).leak();
+            assert_eq!(resumed(&world, tool, device, &child, prompt), told(&turns, prompt), "on {}", device.name);
+            turns.push((turns.len() + 1, prompt));
+        }
+    });
+}
+
+#[test]
 fn every_version_takes_a_fork_made_by_hand() {
     alone(|| {
         let clients = [Client::ClaudeCode, Client::ClaudeCode2_1_108, Client::ClaudeCode2_0_76, Client::Codex];
@@ -277,7 +328,7 @@ fn open_while_they_meet(client: Client) {
     let session = parting::begin(&world, tool, |_| ());
     laptop.roam(&["pause"]);
     tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), LEFT).expect("it goes on alone");
-    parting::recorded(desk, tool, &session);
+    recorded(desk, tool, &session);
     let left = bytes(tool, &session, desk).expect("it is in the store");
 
     let mut terminal = Terminal::open(laptop, &tool.resume_by_hand(&session, &laptop.checkout));

@@ -229,6 +229,12 @@ trust_level = "trusted"
     )
 }
 
+/// A thread of Codex that begins as another: it stores where in the other's file it left that, and what came after
+/// (seen with 0.169.0, 2026-11-23).
+pub fn child_of(device: &Device, parent: &str, prompt: &str) -> String {
+    Tool::Codex.new_session(device, &["codex", "exec", "fork", parent, prompt])
+}
+
 /// Codex' own list, as its picker shows it under "All": ids and paths, asked of `codex app-server`.
 pub fn listed_by_codex(device: &Device) -> Vec<(String, PathBuf)> {
     let mut command = device.command("codex", &["app-server"]);
