@@ -15,6 +15,8 @@ mod hostile;
 mod journals;
 #[path = "stories/promises.rs"]
 mod promises;
+#[path = "stories/splits.rs"]
+mod splits;
 #[path = "stories/talk.rs"]
 mod talk;
 #[path = "stories/wire.rs"]

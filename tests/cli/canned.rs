@@ -407,6 +407,7 @@ pub fn diff() -> Diff {
 pub fn splits() -> Vec<SplitRow> {
     let branch = |device: &str, records: u64, here: bool| BranchRow {
         branch: "cd".repeat(32),
+        session: FIRST.into(),
         device: device.into(),
         updated: ago(700),
         records,

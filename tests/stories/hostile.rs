@@ -253,12 +253,23 @@ impl Forgery<'_> {
             version: None,
             requires: Vec::new(),
             main: DocName::new(self.main),
+            fork: None,
         };
         let mut entries = vec![Entry::About(card)];
         entries.extend(self.docs.iter().map(|(doc, at)| line_entry(doc, at)));
         let at = Hlc { wall: Millis(crate::world::START), count: 7 };
         let prev = frame::genesis(&desk.id, Lane::Live, &tool, &session);
-        let head = Head { v: frame::VERSION, device: desk.id.clone(), lane: Lane::Live, tool, session, n: 0, prev, at };
+        let head = Head {
+            v: frame::VERSION,
+            device: desk.id.clone(),
+            lane: Lane::Live,
+            tool,
+            session,
+            n: 0,
+            prev,
+            at,
+            by: String::new(),
+        };
         let (bytes, _) = frame::render(&head, &entries, |message| key.sign(message).to_vec());
         let file = world.devices[1].vault().file(&dir).join("0001.jsonl.zst");
         fs::create_dir_all(file.parent().expect("parent")).expect("dir");

@@ -174,6 +174,10 @@ impl Device {
         self.clock.0.store(millis, Ordering::Relaxed);
     }
 
+    pub fn clock_now(&self) -> i64 {
+        self.clock.now().0
+    }
+
     // ---- events ----
 
     /// One event, without what follows from it.

@@ -83,9 +83,25 @@ pub enum Command {
     },
     /// List the sessions that went two ways
     Splits,
+    /// Decide about a session that went two ways
+    Resolve {
+        session: String,
+        choice: Resolution,
+        /// The branch that is meant, where there are several: the start of its id, its session or its device
+        #[arg(long)]
+        branch: Option<String>,
+        /// Where one session of both branches goes on
+        #[arg(long)]
+        active: Option<Active>,
+    },
+    /// Take a decision about a split back: a session's last one, or the last one of all
+    Undo { session: Option<String> },
     /// Show the two ways a session went side by side
     Diff {
         session: String,
+        /// The branch to show beside the first one, where there are several
+        #[arg(long)]
+        branch: Option<String>,
         /// The first row to show
         #[arg(long, default_value_t = 0)]
         from: u64,
@@ -123,6 +139,39 @@ pub enum Command {
     Stop,
     /// Print the completion script of a shell
     Completions { shell: Shell },
+}
+
+/// What can be done about a split; left is the branch that keeps the session's id.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Resolution {
+    /// Each branch is a session of its own
+    KeepBoth,
+    /// The left branch goes on; the other one stays in the vault
+    KeepLeft,
+    /// The right branch goes on; the other one stays in the vault
+    KeepRight,
+    /// The right branch's turns after those of the left one: the model sees both
+    Stitch,
+    /// One session that holds both, of which one is active
+    Branches,
+}
+
+impl Resolution {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KeepBoth => "keep-both",
+            Self::KeepLeft => "keep-left",
+            Self::KeepRight => "keep-right",
+            Self::Stitch => "stitch",
+            Self::Branches => "branches",
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Active {
+    Left,
+    Right,
 }
 
 #[derive(ClapArgs)]

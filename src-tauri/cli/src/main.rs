@@ -12,12 +12,14 @@ mod resume;
 mod run;
 mod when;
 
-use args::{Args, Command, ProjectAction, ToolAction};
+use args::{Active, Args, Command, ProjectAction, ToolAction};
 use ask::Engine;
 use clap::{CommandFactory, Parser};
 use out::Output;
 use render::View;
-use session_roam_core::api::{self, ApiError, Check, Device, Doctor, ExportFormat, Request, SessionFilter, Status};
+use session_roam_core::api::{
+    self, ApiError, Check, Device, Doctor, ExportFormat, Request, SessionFilter, Side, Status,
+};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -88,8 +90,16 @@ fn dispatch(args: Args) -> Outcome {
         }
         Command::Resume { session, print } => resume::resume(&mut engine, session, print || args.json),
         Command::Splits => engine.ask(&Request::Splits)?.show(|rows: Vec<_>| render::session::splits(&rows, &view)),
-        Command::Diff { session, from, rows } => {
-            engine.ask(&Request::Diff { session, from, rows })?.show(|diff| render::diff::diff(&diff, &view))
+        Command::Resolve { session, choice, branch, active } => {
+            let active = active.map(|side| match side {
+                Active::Left => Side::Left,
+                Active::Right => Side::Right,
+            });
+            engine.done(&Request::Resolve { session, choice: choice.as_str().into(), branch, active })
+        }
+        Command::Undo { session } => engine.done(&Request::Undo { session }),
+        Command::Diff { session, branch, from, rows } => {
+            engine.ask(&Request::Diff { session, branch, from, rows })?.show(|diff| render::diff::diff(&diff, &view))
         }
         Command::Plan => engine.ask(&Request::Plan)?.show(|rows: Vec<_>| render::tables::plan(&rows, &view)),
         Command::History { session } => {

@@ -76,9 +76,26 @@ pub enum Request {
         session: String,
     },
     Splits,
-    /// The two branches of a split side by side: rows `from` to `from + rows`.
+    /// Decides about a split.
+    Resolve {
+        session: String,
+        /// `keep-both`, `keep-left`, `keep-right`, `stitch`, `branches`.
+        choice: String,
+        /// Which branch beside the first one, where there are several: the start of its id, its session or its device.
+        branch: Option<String>,
+        /// Where one session of both branches goes on.
+        active: Option<Side>,
+    },
+    /// Takes a decision back: the session's last one, or the last one of all.
+    Undo {
+        session: Option<String>,
+    },
+    /// Two branches of a split side by side: rows `from` to `from + rows`.
     Diff {
         session: String,
+        /// As in `Resolve`.
+        #[serde(default)]
+        branch: Option<String>,
         #[serde(default)]
         from: u64,
         #[serde(default = "a_page")]
@@ -87,6 +104,8 @@ pub enum Request {
     /// Which words differ in a row of it.
     DiffWords {
         session: String,
+        #[serde(default)]
+        branch: Option<String>,
         row: u64,
     },
     Plan,
@@ -119,6 +138,14 @@ pub struct SessionFilter {
     pub tool: Option<String>,
     pub project: Option<String>,
     pub device: Option<String>,
+}
+
+/// A side of a split: left is the branch that keeps the session's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Left,
+    Right,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -365,7 +392,7 @@ pub struct SplitRow {
     pub tool: String,
     pub title: String,
     pub project: String,
-    /// `A`, `B`, `C` of the merge rules.
+    /// `B`: the branches are sessions of their own already. `C`: nothing is written until the user chooses.
     pub tier: String,
     pub reason: String,
     pub branches: Vec<BranchRow>,
@@ -374,8 +401,10 @@ pub struct SplitRow {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BranchRow {
-    /// The chain id of its tip, in the main doc.
+    /// The chain id of its tip, in the doc that went two ways.
     pub branch: String,
+    /// The session that holds it in the tool: the session itself, or a fork. Empty until the user has chosen (tier C).
+    pub session: String,
     pub device: String,
     pub updated: String,
     /// Records after the common part.

@@ -5,11 +5,13 @@ use super::heart::Engine;
 use super::look::{Job, look};
 use super::network::PRESENCE_STALE;
 use super::queue::Want;
+use super::record::DECIDED;
 use super::record::SessionRecord;
+use super::resolve::{Decision, no_split};
 use super::{compare, doctor, export};
 use crate::api::types::*;
-use crate::merge::{Step, Verdict, branches};
-use crate::session::{Millis, Problem, ProjectKey, SessionKey, ToolId};
+use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
+use crate::session::{Millis, Problem, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
 use crate::tools::{Level, Resumable, Which};
@@ -42,6 +44,7 @@ impl Engine {
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
             Ok(Later::Aside(work)) => self.jobs.aside(Box::new(move || reply(work()))),
+            Ok(Later::Decide(key, decision)) => self.decide(key, decision, reply),
             Err(error) => reply(Err(error)),
         }
     }
@@ -65,9 +68,19 @@ impl Engine {
             Request::Sessions { filter } => value(self.sessions(&filter)?),
             Request::Show { session } => return self.show(&session).map(Later::Aside),
             Request::Resume { session } => self.resume(&session),
-            Request::Splits => value(self.splits()?),
-            Request::Diff { session, from, rows } => return self.diff(&session, from, rows).map(Later::Aside),
-            Request::DiffWords { session, row } => return self.diff_words(&session, row).map(Later::Aside),
+            Request::Splits => return self.splits().map(Later::Aside),
+            Request::Resolve { session, choice, branch, active } => {
+                return self.resolve(&session, &choice, branch, active).map(|(key, what)| Later::Decide(key, what));
+            }
+            Request::Undo { session } => {
+                return self.undo(session.as_deref()).map(|key| Later::Decide(key, Decision::Undo));
+            }
+            Request::Diff { session, branch, from, rows } => {
+                return self.diff(&session, branch, from, rows).map(Later::Aside);
+            }
+            Request::DiffWords { session, branch, row } => {
+                return self.diff_words(&session, branch, row).map(Later::Aside);
+            }
             Request::Plan => return self.plan().map(Later::Aside),
             Request::History { session } => self.history(session.as_deref()),
             Request::Export { session, format, dir } => return self.export(&session, format, dir).map(Later::Aside),
@@ -123,7 +136,7 @@ impl Engine {
             },
             waiting: waits.iter().map(waiting).collect(),
             held,
-            splits: self.state.with_state("split")?.len() as u64,
+            splits: self.state.with_split()?.iter().filter(|(_, row)| row.split != DECIDED).count() as u64,
             live: self.live_sessions(),
             problems: self.problems.values().cloned().collect(),
             sessions: self.state.count()?,
@@ -445,66 +458,84 @@ impl Engine {
         value(Resume { argv: launch.argv, cwd: launch.cwd, env: launch.env, unset: launch.unset, notes })
     }
 
-    fn splits(&self) -> Result<Vec<SplitRow>, ApiError> {
-        let mut splits = Vec::new();
-        for (key, row) in self.state.rows(None)?.into_iter().filter(|(_, row)| row.state == "split") {
-            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            splits.push(self.split_row(&key, &row, &record));
-        }
-        Ok(splits)
-    }
-
-    fn split_row(&self, key: &SessionKey, row: &Row, record: &SessionRecord) -> SplitRow {
-        let doc = compare::split_doc(record);
-        let branches = doc.map(|(_, state)| {
-            let tips = branches(&state.trie);
-            let paths: Vec<_> = tips.iter().filter_map(|tip| state.trie.path(*tip)).collect();
-            let common = (0..)
-                .take_while(|at| paths.iter().all(|path| path.get(*at).is_some() && path.get(*at) == paths[0].get(*at)))
-                .count();
-            tips.iter()
-                .zip(&paths)
-                .map(|(tip, path)| BranchRow {
-                    branch: tip.to_hex(),
-                    device: path
-                        .last()
-                        .map(|edge| self.context.shared().name_of(&edge.source.device))
-                        .unwrap_or_default(),
-                    updated: path.last().map(|edge| edge.at.wall.rfc3339()).unwrap_or_default(),
-                    records: path.iter().skip(common).map(|edge| edge.lines).sum(),
-                    here: state
-                        .local
-                        .as_ref()
-                        .is_some_and(|local| local.there && state.trie.is_ancestor(*tip, local.tip)),
-                })
-                .collect()
-        });
-        SplitRow {
-            session: row.session.clone(),
-            tool: key.tool.to_string(),
-            title: row.title.clone(),
-            project: row.project.clone(),
-            tier: "B".into(),
-            reason: row.why.clone(),
-            branches: branches.unwrap_or_default(),
-            choices: vec![Choice {
-                id: "keep-both".into(),
-                enabled: false,
-                consequence: "Both branches are safe in the vault; each device goes on with its own. Deciding comes with the next version.".into(),
-            }],
-        }
-    }
-
-    fn diff(&self, text: &str, from: u64, rows: u64) -> Result<Work, ApiError> {
-        let (key, row, record) = self.find(text)?;
-        let (context, split) = (self.context.clone(), self.split_row(&key, &row, &record));
-        Ok(Box::new(move || value(compare::diff(&context, &key, &record, split, from, rows)?)))
-    }
-
-    fn diff_words(&self, text: &str, row: u64) -> Result<Work, ApiError> {
-        let (key, _, record) = self.find(text)?;
+    fn splits(&self) -> Result<Work, ApiError> {
+        let open = self.state.with_split()?.into_iter().filter(|(_, row)| row.split != DECIDED);
+        let sessions: Vec<_> = open
+            .map(|(key, row)| {
+                let record = self.state.record(&key)?.unwrap_or_default();
+                let family = self.family(&key.tool, &record)?;
+                Ok((key, row, record, family))
+            })
+            .collect::<Result<_, StateError>>()?;
         let context = self.context.clone();
-        Ok(Box::new(move || value(compare::diff_words(&context, &key, &record, row)?)))
+        Ok(Box::new(move || {
+            let rows = sessions.into_iter().filter_map(|(key, row, record, family)| {
+                let compare = compare::Compare::new(&context, key, row, record, family).transpose()?;
+                Some(compare.and_then(|compare| compare.row()))
+            });
+            value(rows.collect::<Result<Vec<SplitRow>, ApiError>>()?)
+        }))
+    }
+
+    fn resolve(
+        &self,
+        text: &str,
+        choice: &str,
+        branch: Option<String>,
+        active: Option<Side>,
+    ) -> Result<(SessionKey, Decision), ApiError> {
+        let (key, ..) = self.find(text)?;
+        let Some(action) = Action::CHOICES.into_iter().find(|action| action.as_str() == choice) else {
+            let known = Action::CHOICES.map(Action::as_str).join(", ");
+            return Err(ApiError::new(
+                "unknown_choice",
+                format!("There is no choice “{choice}”."),
+                format!("One of: {known}."),
+            ));
+        };
+        Ok((key, Decision::Choose { action, branch, active: active.unwrap_or(Side::Right) }))
+    }
+
+    /// The session whose decision is to be taken back.
+    fn undo(&self, text: Option<&str>) -> Result<SessionKey, ApiError> {
+        if let Some(text) = text {
+            return Ok(self.find(text)?.0);
+        }
+        let mut last: Option<(ChoiceId, SessionKey)> = None;
+        for (key, _) in self.state.with_split()? {
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            let own = record.docs.keys().filter_map(|doc| Decided::of(&record.choices, doc).now);
+            let own = own.filter(|chosen| chosen.choice.follows.is_none()).map(|chosen| chosen.id.clone()).max();
+            last = last.max(own.map(|id| (id, key)));
+        }
+        let none =
+            || ApiError::new("nothing_to_undo", "Nothing was decided yet.", "`roam resolve` decides about a split.");
+        Ok(last.ok_or_else(none)?.1)
+    }
+
+    fn compare(
+        &self,
+        text: &str,
+    ) -> Result<(SessionKey, Row, SessionRecord, BTreeMap<SessionId, SessionRecord>), ApiError> {
+        let (key, row, record) = self.find(text)?;
+        let family = self.family(&key.tool, &record)?;
+        Ok((key, row, record, family))
+    }
+
+    fn diff(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
+        let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
+        Ok(Box::new(move || {
+            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or_else(no_split)?;
+            value(compare.diff(branch.as_deref(), from, rows)?)
+        }))
+    }
+
+    fn diff_words(&self, text: &str, branch: Option<String>, at: u64) -> Result<Work, ApiError> {
+        let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
+        Ok(Box::new(move || {
+            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or_else(no_split)?;
+            value(compare.words(branch.as_deref(), at)?)
+        }))
     }
 
     /// What would be written, session by session: looks without writing.
@@ -643,6 +674,8 @@ impl Engine {
 enum Later {
     Now(Value),
     Aside(Work),
+    /// The session's next look answers.
+    Decide(SessionKey, Decision),
 }
 
 type Work = Box<dyn FnOnce() -> Answer + Send>;
@@ -677,6 +710,7 @@ fn steps_of(outcome: &super::look::Outcome) -> Vec<StepRow> {
                     Step::Create { to, .. } => ("write", size(*to)),
                     Step::Append { from, to, .. } => ("add to", size(*to) - size(*from)),
                     Step::Replace { to, .. } => ("write anew", size(*to)),
+                    Step::Remove { from, .. } => ("take out", size(*from)),
                 };
                 row(kind, format!("{verb} {}{why}", step.doc()), bytes)
             })
@@ -686,8 +720,8 @@ fn steps_of(outcome: &super::look::Outcome) -> Vec<StepRow> {
         Verdict::Checkout(steps) => describe("checkout", steps, ""),
         Verdict::Waiting { why, steps, .. } => describe("wait", steps, &format!(": {why}")),
         Verdict::Held { why, steps, .. } => describe("hold", steps, &format!(": {why}")),
-        Verdict::Split { doc, reason, .. } => vec![row("split", format!("{doc}: {reason}"), 0)],
-        Verdict::Here | Verdict::Elsewhere { .. } | Verdict::Arriving => Vec::new(),
+        Verdict::Ask(split) => vec![row("split", format!("{}: {}", split.doc, split.reason), 0)],
+        Verdict::Here | Verdict::Away | Verdict::Elsewhere { .. } | Verdict::Arriving => Vec::new(),
     }
 }
 

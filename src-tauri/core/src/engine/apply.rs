@@ -1,7 +1,7 @@
 //! Steps into the tool's store. Each is re-checked by the adapter; only what was really written moves the base.
 
 use super::context::Context;
-use super::observe::tail_hash;
+use super::observe::{read_range, tail_hash};
 use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
@@ -50,6 +50,7 @@ pub fn apply(
         ordered.iter().zip(&sources).filter_map(|(step, bytes)| write_of(record, step, bytes.as_ref())).collect();
     let updated = record.latest().map(|card| card.updated).unwrap_or_default();
     let checkout = Checkout { session, cwd: place, updated, now: context.clock.now(), docs };
+    keep_remains(context, key, record, steps)?;
     let written = tool.write(&context.machine, &checkout)?;
     drop(sources);
     let mut done = Vec::new();
@@ -58,6 +59,29 @@ pub fn apply(
         done.extend(wrote(record, step, &path, stamp));
     }
     Ok(done)
+}
+
+/// A last line that was never finished is in no journal: before its file is written anew or leaves the store, it is put
+/// beside the vault.
+fn keep_remains(context: &Context, key: &SessionKey, record: &SessionRecord, steps: &[Step]) -> Result<(), WriteError> {
+    for step in steps.iter().filter(|step| matches!(step, Step::Replace { .. } | Step::Remove { .. })) {
+        let state = &record.docs[step.doc()];
+        let Some(local) =
+            state.local.as_ref().filter(|local| state.kind == DocKind::Log && local.bytes < local.stamp.len)
+        else {
+            continue;
+        };
+        let name = step.doc().as_str().replace('/', "_");
+        let to = context.vault.remains().join(format!("{}/{}.{}.{name}", key.tool, key.hash, context.clock.now().0));
+        let io_error = |source| WriteError::Io { path: to.clone(), source };
+        let mut file = Content::File(local.path.clone()).open().map_err(io_error)?;
+        let rest = read_range(file.as_mut(), local.bytes, local.stamp.len)
+            .map_err(|_| WriteError::Changed(local.path.clone()))?;
+        std::fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(io_error)?;
+        let mut out = std::fs::File::create(&to).map_err(io_error)?;
+        out.write_all(&rest).and_then(|()| out.sync_data()).map_err(io_error)?;
+    }
+    Ok(())
 }
 
 fn source<'a>(context: &'a Context, tool: &ToolId, record: &'a SessionRecord, step: &'a Step) -> Box<dyn Bytes + 'a> {
@@ -78,6 +102,7 @@ fn ends(step: &Step, start: ChainId) -> (ChainId, ChainId) {
     match step {
         Step::Create { to, .. } | Step::Replace { to, .. } => (start, *to),
         Step::Append { from, to, .. } => (*from, *to),
+        Step::Remove { .. } => (start, start),
     }
 }
 
@@ -89,6 +114,7 @@ fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes)
             Change::Append { path: &local.path, was: local.stamp, from: local.bytes, bytes }
         }
         (Step::Replace { .. }, Some(local)) => Change::Replace { path: &local.path, was: local.stamp, bytes },
+        (Step::Remove { .. }, Some(local)) => Change::Remove { path: &local.path, was: local.stamp },
         _ => return None,
     };
     Some(DocWrite { name: step.doc(), at: &state.at, change })
@@ -102,6 +128,11 @@ fn wrote(
     stamp: crate::tools::Stamp,
 ) -> Option<(DocName, u64, u64)> {
     let state = record.docs.get_mut(step.doc())?;
+    if let Step::Remove { .. } = step {
+        // As if it had never been there: it comes back when the decision is taken back.
+        state.local = None;
+        return Some((step.doc().clone(), 0, 0));
+    }
     let (from, to) = ends(step, state.trie.start());
     let (mut lines, mut bytes) = state.trie.size(to);
     let (lines_before, bytes_before) = state.trie.size(from);

@@ -1,13 +1,17 @@
-//! The two branches of a split side by side, page by page. What was aligned is remembered for the next page; bodies
-//! are not.
+//! The branches of a split: listed, and two of them side by side, page by page. What was aligned is remembered for the
+//! next page; bodies are not.
 
 use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
-use crate::api::types::{ApiError, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow};
+use super::resolve::{choices, continued, pick, trunk_author};
+use super::split::{Stand, author, stand};
+use crate::api::types::{ApiError, BranchRow, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow};
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
-use crate::merge::{branches, transcript};
-use crate::session::{ChainId, DocKind, DocName, SessionKey, ToolId};
+use crate::merge::{Action, Fork, Split, transcript};
+use crate::session::{ChainId, DocKind, SessionId, SessionKey};
+use crate::state;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,139 +22,202 @@ const WORDS: Duration = Duration::from_millis(50);
 /// What was aligned last.
 pub struct Compared {
     key: SessionKey,
-    tips: [ChainId; 2],
-    meet: ChainId,
-    doc: DocName,
+    /// The trunk's end, the branch's, and that of the session it became.
+    ends: [ChainId; 3],
     sides: [Vec<Msg>; 2],
     rows: Vec<Row>,
 }
 
-/// The doc of a session that went two ways: the main one, if that did.
-pub fn split_doc(record: &SessionRecord) -> Option<(&DocName, &DocState)> {
-    let main = record.main().cloned();
-    let split = record.docs.iter().filter(|(_, state)| branches(&state.trie).len() > 1);
-    split.max_by_key(|(name, _)| Some(*name) == main.as_ref())
+/// A session that went two ways, ready to be compared.
+pub struct Compare<'a> {
+    context: &'a Context,
+    key: SessionKey,
+    row: state::Row,
+    record: SessionRecord,
+    family: BTreeMap<SessionId, SessionRecord>,
+    stand: Stand,
+    split: Split,
 }
 
-/// Aligns, or finds what was aligned before.
-fn compared(context: &Context, key: &SessionKey, record: &SessionRecord) -> Result<Arc<Compared>, ApiError> {
-    let none =
-        || ApiError::new("no_split", "This session did not go two ways.", "List those that did with `roam splits`.");
-    let (doc, state) = split_doc(record).ok_or_else(none)?;
-    let tips: [ChainId; 2] = branches(&state.trie)[..2].try_into().map_err(|_| none())?;
-    let mut last = context.compared();
-    if let Some(known) = last.as_ref().filter(|known| known.key == *key && known.tips == tips) {
-        return Ok(known.clone());
+impl<'a> Compare<'a> {
+    /// `None` when it did not go two ways.
+    pub fn new(
+        context: &'a Context,
+        key: SessionKey,
+        row: state::Row,
+        mut record: SessionRecord,
+        family: BTreeMap<SessionId, SessionRecord>,
+    ) -> Result<Option<Self>, ApiError> {
+        let mut stand = stand(context, &key, &mut record).map_err(|error| unreadable(&error))?;
+        let Some(split) = stand.settled.split.take() else { return Ok(None) };
+        Ok(Some(Self { context, key, row, record, family, stand, split }))
     }
-    let meet = state.trie.meet(tips[0], tips[1]);
-    let side = |tip| Ok::<_, ApiError>(read(&tail(context, &key.tool, record, doc, state, meet, tip)?));
-    let sides = [side(tips[0])?, side(tips[1])?];
-    let rows = align(&sides[0], &sides[1], ALIGN);
-    let new = Arc::new(Compared { key: key.clone(), tips, meet, doc: doc.clone(), sides, rows });
-    *last = Some(new.clone());
-    Ok(new)
-}
 
-/// What a branch has after the common part.
-fn tail(
-    context: &Context,
-    tool: &ToolId,
-    record: &SessionRecord,
-    doc: &DocName,
-    state: &DocState,
-    meet: ChainId,
-    tip: ChainId,
-) -> Result<Vec<u8>, ApiError> {
-    let shelf = context.shelf(tool, &record.journals, doc);
-    let path = match state.kind {
-        DocKind::Snapshot => state.trie.path(tip),
-        DocKind::Log => state.trie.path_between(meet, tip),
-    };
-    shelf.content(state.kind, &path.unwrap_or_default()).map_err(|error| unreadable(&error))
-}
+    fn state(&self) -> &DocState {
+        &self.record.docs[&self.split.doc]
+    }
 
-/// Rows `from` to `from + n` of the comparison.
-pub fn diff(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    split: SplitRow,
-    from: u64,
-    n: u64,
-) -> Result<Diff, ApiError> {
-    let found = compared(context, key, record)?;
-    let state = &record.docs[&found.doc];
-    let side = |at: usize| {
-        let (tip, messages) = (found.tips[at], &found.sides[at]);
-        let path = state.trie.path_between(found.meet, tip).unwrap_or_default();
-        DiffSide {
-            device: path.last().map(|edge| context.shared().name_of(&edge.source.device)).unwrap_or_default(),
-            branch: tip.to_hex(),
-            records: path.iter().map(|edge| edge.lines).sum(),
-            bytes: path.iter().map(|edge| edge.bytes).sum(),
-            messages: messages.len() as u64,
-            first: messages.first().and_then(|message| message.at.clone()),
-            last: messages.last().and_then(|message| message.at.clone()),
+    fn session(&self) -> String {
+        self.record.session.as_ref().map(SessionId::to_string).unwrap_or_default()
+    }
+
+    pub fn row(&self) -> Result<SplitRow, ApiError> {
+        let (state, divided) = (self.state(), &self.split.divided);
+        let branch = |tip: ChainId, from: ChainId, device: String, session: String| {
+            let path = state.trie.path_between(from, tip).unwrap_or_default();
+            let here = state.local.as_ref().is_some_and(|local| local.there && state.trie.is_ancestor(tip, local.tip));
+            BranchRow {
+                branch: tip.to_hex(),
+                session,
+                device,
+                updated: path.last().map(|edge| edge.at.wall.rfc3339()).unwrap_or_default(),
+                records: path.iter().map(|edge| edge.lines).sum(),
+                here,
+            }
+        };
+        let trunk = trunk_author(&self.record, &self.split);
+        let own = if self.split.ask { String::new() } else { self.session() };
+        let mut branches = vec![branch(divided.trunk, divided.leaves, trunk, own)];
+        for fork in &divided.forks {
+            let session = self.stand.forks.iter().find(|plan| plan.head == fork.head);
+            let session = session.map(|plan| plan.session.to_string()).unwrap_or_default();
+            branches.push(branch(fork.tip, fork.leaves, author(state, fork.head), session));
         }
-    };
-    let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
-    let whole: Vec<u64> = state.trie.path(found.meet).unwrap_or_default().iter().map(|edge| edge.said).collect();
-    let page = found
-        .rows
-        .iter()
-        .enumerate()
-        .skip(usize::try_from(from).unwrap_or(usize::MAX))
-        .take(usize::try_from(n).unwrap_or(usize::MAX));
-    let message = |side: usize, at: Option<usize>| at.map(|at| found.sides[side][at].clone());
-    let rows = page.map(|(i, row)| DiffRow {
-        i: i as u64,
-        kind: row.kind,
-        left: message(0, row.left),
-        right: message(1, row.right),
-        alike: row.alike,
-    });
-    Ok(Diff {
-        session: split.session,
-        tool: split.tool,
-        title: split.title,
-        doc: found.doc.to_string(),
-        class: split.tier,
-        reason: split.reason,
-        left: side(0),
-        right: side(1),
-        prefix: DiffPrefix { records: state.trie.size(found.meet).0, messages: whole.iter().sum() },
-        stats: DiffStats {
-            same: count(Kind::Same),
-            changed: count(Kind::Changed),
-            left: count(Kind::Left),
-            right: count(Kind::Right),
-        },
-        total: found.rows.len() as u64,
-        rows: rows.collect(),
-        choices: split.choices,
-    })
-}
+        let offered =
+            divided.forks.first().map(|fork| choices(self.context, &self.key, &self.record, &self.split, fork));
+        Ok(SplitRow {
+            session: self.row.session.clone(),
+            tool: self.key.tool.to_string(),
+            title: self.row.title.clone(),
+            project: self.row.project.clone(),
+            tier: self.split.tier().into(),
+            reason: self.split.reason.clone(),
+            branches,
+            choices: offered.unwrap_or_default(),
+        })
+    }
 
-/// Which words differ in a row; the texts come with it.
-pub fn diff_words(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    row: u64,
-) -> Result<DiffWords, ApiError> {
-    let found = compared(context, key, record)?;
-    let state = &record.docs[&found.doc];
-    let wanted = usize::try_from(row).ok().and_then(|row| found.rows.get(row));
-    let wanted = wanted.ok_or_else(|| {
-        ApiError::new("no_row", format!("There are {} rows.", found.rows.len()), "Rows count from 0.")
-    })?;
-    let text = |side: usize, at: Option<usize>| -> Result<String, ApiError> {
-        let Some(message) = at.map(|at| &found.sides[side][at]) else { return Ok(String::new()) };
-        let bytes = tail(context, &key.tool, record, &found.doc, state, found.meet, found.tips[side])?;
-        let range = message.off as usize..(message.off + message.len) as usize;
-        let said = bytes.get(range).map(transcript::messages).unwrap_or_default();
-        Ok(said.into_iter().next().map(|said| said.text).unwrap_or_default())
-    };
-    let (left, right) = (text(0, wanted.left)?, text(1, wanted.right)?);
-    Ok(DiffWords { spans: words(&left, &right, WORDS).unwrap_or_default(), left, right })
+    /// The branch beside the trunk that is meant: the first one, unless the user says which.
+    fn right(&self, wanted: Option<&str>) -> Result<Fork, ApiError> {
+        let found = pick(&self.stand, &self.split, wanted, Action::KeepBoth)?;
+        found.into_iter().next().map(|right| right.fork).ok_or_else(super::resolve::no_split)
+    }
+
+    /// What both sides have after the point where they part; the right one with what its own session added since.
+    fn tails(&self, right: &Fork) -> Result<[Vec<u8>; 2], ApiError> {
+        let meet = self.state().trie.meet(self.split.divided.trunk, right.tip);
+        let mut second = self.tail(meet, right.tip)?;
+        second.extend(self.continued(right)?.1);
+        Ok([self.tail(meet, self.split.divided.trunk)?, second])
+    }
+
+    fn tail(&self, meet: ChainId, tip: ChainId) -> Result<Vec<u8>, ApiError> {
+        let state = self.state();
+        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
+        let path = match state.kind {
+            DocKind::Snapshot => state.trie.path(tip),
+            DocKind::Log => state.trie.path_between(meet, tip),
+        };
+        shelf.content(state.kind, &path.unwrap_or_default()).map_err(|error| unreadable(&error))
+    }
+
+    /// Where the session that the branch became ends, and what it added.
+    fn continued(&self, right: &Fork) -> Result<(ChainId, Vec<u8>), ApiError> {
+        let plan = self.stand.forks.iter().find(|plan| plan.head == right.head);
+        let known = plan.and_then(|plan| Some((plan, self.family.get(&plan.session)?)));
+        let Some((plan, fork)) = known else { return Ok((right.tip, Vec::new())) };
+        let more = continued(self.context, &self.key, &mut fork.clone(), plan, right.tip);
+        let more = more.map_err(|error| unreadable(&error))?.unwrap_or_default();
+        let end = if more.is_empty() { right.tip } else { right.tip.then(&more) };
+        Ok((end, more))
+    }
+
+    /// Aligns, or finds what was aligned before.
+    fn compared(&self, right: &Fork) -> Result<Arc<Compared>, ApiError> {
+        let ends = [self.split.divided.trunk, right.tip, self.continued(right)?.0];
+        let mut last = self.context.compared();
+        if let Some(known) = last.as_ref().filter(|known| known.key == self.key && known.ends == ends) {
+            return Ok(known.clone());
+        }
+        let sides = self.tails(right)?.map(|tail| read(&tail));
+        let rows = align(&sides[0], &sides[1], ALIGN);
+        let new = Arc::new(Compared { key: self.key.clone(), ends, sides, rows });
+        *last = Some(new.clone());
+        Ok(new)
+    }
+
+    /// Rows `from` to `from + n` of the comparison.
+    pub fn diff(&self, wanted: Option<&str>, from: u64, n: u64) -> Result<Diff, ApiError> {
+        let right = self.right(wanted)?;
+        let found = self.compared(&right)?;
+        let state = self.state();
+        let meet = state.trie.meet(self.split.divided.trunk, right.tip);
+        let side = |at: usize, tip: ChainId, device: String| {
+            let path = state.trie.path_between(meet, tip).unwrap_or_default();
+            let messages = &found.sides[at];
+            DiffSide {
+                device,
+                branch: tip.to_hex(),
+                records: path.iter().map(|edge| edge.lines).sum(),
+                bytes: path.iter().map(|edge| edge.bytes).sum(),
+                messages: messages.len() as u64,
+                first: messages.first().and_then(|message| message.at.clone()),
+                last: messages.last().and_then(|message| message.at.clone()),
+            }
+        };
+        let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
+        let common: u64 = state.trie.path(meet).unwrap_or_default().iter().map(|edge| edge.said).sum();
+        let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
+        let message = |side: usize, at: Option<usize>| at.map(|at| found.sides[side][at].clone());
+        let rows = found.rows.iter().enumerate().skip(from).take(n).map(|(i, row)| DiffRow {
+            i: i as u64,
+            kind: row.kind,
+            left: message(0, row.left),
+            right: message(1, row.right),
+            alike: row.alike,
+        });
+        Ok(Diff {
+            session: self.row.session.clone(),
+            tool: self.key.tool.to_string(),
+            title: self.row.title.clone(),
+            doc: self.split.doc.to_string(),
+            class: self.split.tier().into(),
+            reason: self.split.reason.clone(),
+            left: side(0, self.split.divided.trunk, trunk_author(&self.record, &self.split)),
+            right: side(1, right.tip, author(state, right.head)),
+            prefix: DiffPrefix { records: state.trie.size(meet).0, messages: common },
+            stats: DiffStats {
+                same: count(Kind::Same),
+                changed: count(Kind::Changed),
+                left: count(Kind::Left),
+                right: count(Kind::Right),
+            },
+            total: found.rows.len() as u64,
+            rows: rows.collect(),
+            choices: if from == 0 {
+                choices(self.context, &self.key, &self.record, &self.split, &right)
+            } else {
+                Vec::new()
+            },
+        })
+    }
+
+    /// Which words differ in a row; the texts come with it.
+    pub fn words(&self, wanted: Option<&str>, row: u64) -> Result<DiffWords, ApiError> {
+        let right = self.right(wanted)?;
+        let found = self.compared(&right)?;
+        let chosen = usize::try_from(row).ok().and_then(|row| found.rows.get(row));
+        let chosen = chosen.ok_or_else(|| {
+            ApiError::new("no_row", format!("There are {} rows.", found.rows.len()), "Rows count from 0.")
+        })?;
+        let tails = self.tails(&right)?;
+        let text = |side: usize, at: Option<usize>| {
+            let Some(message) = at.map(|at| &found.sides[side][at]) else { return String::new() };
+            let range = message.off as usize..(message.off + message.len) as usize;
+            let said = tails[side].get(range).map(transcript::messages).unwrap_or_default();
+            said.into_iter().next().map(|said| said.text).unwrap_or_default()
+        };
+        let (left, right) = (text(0, chosen.left), text(1, chosen.right));
+        Ok(DiffWords { spans: words(&left, &right, WORDS).unwrap_or_default(), left, right })
+    }
 }

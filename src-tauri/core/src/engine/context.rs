@@ -3,7 +3,7 @@
 use super::compare::Compared;
 use crate::projects::{Identifier, Places};
 use crate::session::{DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
-use crate::tools::{Machine, Tool};
+use crate::tools::{Joins, Machine, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
 use crate::vault::{Journal, Owner, Vault};
@@ -106,6 +106,11 @@ impl Context {
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.
     pub fn says(&self, tool: &ToolId) -> fn(&[u8]) -> bool {
         self.tools.get(tool).map_or(|_| true, |tool| tool.about().says)
+    }
+
+    /// What may be made of two branches of a tool's logs.
+    pub fn joins(&self, tool: &ToolId) -> Joins {
+        self.tools.get(tool).map_or_else(Joins::default, |tool| tool.about().joins)
     }
 
     /// A doc's lines, read back from a session's journals.

@@ -1,12 +1,17 @@
 //! The loop's state and its one entrance: `handle(event)`. Everything slow runs beside it and comes back as an event.
 
+use super::answers::value;
 use super::context::Context;
 use super::devices::{Book, Neighbours};
-use super::event::{Event, Jobs};
+use super::event::{Event, Jobs, Reply};
+use super::forks::{Parent, is_taken_over};
 use super::look::{Job, Outcome};
 use super::queue::{Queue, Want};
 use super::record::SessionRecord;
-use crate::api::types::{Held, SyncthingStatus};
+use super::resolve::{Decision, has_to_follow};
+use super::split::Stand;
+use crate::api::types::{ApiError, Held, SyncthingStatus};
+use crate::merge::fork_id;
 use crate::session::{Lane, Problem, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
@@ -60,6 +65,9 @@ pub struct Engine {
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
+    /// Who waits for a decision to be carried out, by number.
+    pub(super) replies: HashMap<u64, (SessionKey, Reply)>,
+    pub(super) asked: u64,
     pub(super) stopping: bool,
 }
 
@@ -121,6 +129,8 @@ impl Engine {
             greeted: None,
             greeted_at: None,
             goodbye: BTreeSet::new(),
+            replies: HashMap::new(),
+            asked: 0,
             stopping: false,
         }
     }
@@ -139,6 +149,10 @@ impl Engine {
         self.greet();
         self.arrange();
         self.walk_vault()?;
+        // A branch that was to be taken over, or a decision to be followed, when the engine ended.
+        for (key, _) in self.state.with_split()? {
+            self.want(key, Want::default());
+        }
         self.list_all(true)
     }
 
@@ -209,8 +223,28 @@ impl Engine {
         }
     }
 
+    /// Has a decision carried out by the session's next look; whoever asked is answered then.
+    pub(super) fn decide(&mut self, key: SessionKey, decision: Decision, reply: Reply) {
+        self.asked += 1;
+        self.replies.insert(self.asked, (key.clone(), reply));
+        self.want(key, Want { decisions: vec![(self.asked, decision)], ..Want::default() });
+    }
+
+    /// Whoever waits for a decision about this session is told that it was not carried out.
+    fn refuse_waiting(&mut self, key: &SessionKey, error: &ApiError) {
+        let waiting: Vec<u64> =
+            self.replies.iter().filter(|(_, (about, _))| about == key).map(|(number, _)| *number).collect();
+        for number in waiting {
+            if let Some((_, reply)) = self.replies.remove(&number) {
+                reply(Err(error.clone()));
+            }
+        }
+    }
+
     fn stumbled(&mut self, key: &SessionKey) {
         self.queue.done(key);
+        let hint = "Nothing was changed. Please report it with the log file.";
+        self.refuse_waiting(key, &ApiError::new("internal", "The session could not be looked at.", hint));
         let message = format!("Looking at session {key} failed in a way that should not happen; it is left as it was.");
         self.trouble(
             &format!("stumbled {key}"),
@@ -235,6 +269,7 @@ impl Engine {
                 Err(error) => {
                     self.queue.done(&key);
                     self.unwritable(&error);
+                    self.refuse_waiting(&key, &error.into());
                 }
             }
         }
@@ -246,6 +281,11 @@ impl Engine {
         if want.restored {
             record.forget_deletion();
         }
+        let parent = match want.parent {
+            Some((parent, plan)) => self.state.record(&parent)?.map(|record| Parent { key: parent, record, plan }),
+            None => None,
+        };
+        let family = if want.decisions.is_empty() { BTreeMap::new() } else { self.family(&key.tool, &record)? };
         let lane = if want.import { Lane::Bulk } else { Lane::Live };
         let dirs = want.dirs.into_iter().collect();
         Ok(Job {
@@ -256,13 +296,65 @@ impl Engine {
             lane,
             deep: want.deep,
             dry,
+            parent,
+            decisions: want.decisions,
+            family,
         })
+    }
+
+    /// The sessions that branches of this one became.
+    pub(super) fn family(
+        &self,
+        tool: &ToolId,
+        record: &SessionRecord,
+    ) -> Result<BTreeMap<SessionId, SessionRecord>, StateError> {
+        let mut family = BTreeMap::new();
+        let Some(session) = &record.session else { return Ok(family) };
+        for head in record.docs.values().flat_map(|doc| doc.firsts.keys()) {
+            let fork = fork_id(session, *head);
+            if let Some(found) = self.state.record(&SessionKey::new(tool, &fork))? {
+                family.insert(fork, found);
+            }
+        }
+        Ok(family)
+    }
+
+    /// What a session that went two ways means for the sessions beside it: branches are taken over, decisions followed.
+    fn look_at_forks(&mut self, key: &SessionKey, record: &SessionRecord, stand: &Stand) -> Result<(), StateError> {
+        for plan in &stand.forks {
+            let fork = SessionKey::new(&key.tool, &plan.session);
+            let known: SessionRecord = self.state.record(&fork)?.unwrap_or_default();
+            if !is_taken_over(&known, plan) {
+                let parent = Some((key.clone(), plan.clone()));
+                self.want(fork, Want { session: Some(plan.session.clone()), parent, ..Want::default() });
+            }
+        }
+        // Whoever decided carries it out, so that nobody puts away what the user has not seen.
+        let own = self.context.short.clone();
+        for chosen in record.choices.iter().filter(|chosen| chosen.id.device == own) {
+            let away = stand.decided.as_ref() == Some(&chosen.id);
+            for session in &chosen.choice.forks {
+                let fork = SessionKey::new(&key.tool, session);
+                let Some(known) = self.state.record::<SessionRecord>(&fork)? else { continue };
+                if has_to_follow(&known, &chosen.id, away) {
+                    let (id, action) = (chosen.id.clone(), chosen.choice.action);
+                    let decisions = vec![(0, Decision::Follow { id, action, away })];
+                    self.want(fork, Want { decisions, ..Want::default() });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes over what a worker really achieved.
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
         let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
-        let imported = self.queue.done(&key);
+        let (stand, imported) = (outcome.stand, self.queue.done(&key));
+        for (number, answer) in outcome.answers {
+            if let Some((_, reply)) = self.replies.remove(&number) {
+                reply(answer.and_then(value));
+            }
+        }
         // What is in the journal goes out, whether or not we can remember it.
         for lane in Lane::BOTH {
             let paths: BTreeSet<String> =
@@ -307,6 +399,7 @@ impl Engine {
         for (device, lane) in tampered {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
         }
+        self.look_at_forks(&key, &record, &stand)?;
         self.note_here(&key, record.is_here());
         if record.is_compared() {
             self.uncompared.remove(&key)

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::record::{DocState, Said, SessionRecord};
+use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, ToolId,
 };
@@ -16,6 +17,8 @@ pub struct Arrival {
     edge: Edge,
     tips: Vec<Line>,
     replaces: Option<ChainId>,
+    /// The author's name when it wrote this.
+    by: String,
 }
 
 /// What a journal says, not in the tries yet.
@@ -23,6 +26,7 @@ pub struct Arrival {
 pub struct Taken {
     arrivals: Vec<Arrival>,
     cards: Vec<(Hlc, SessionCard)>,
+    choices: Vec<Chosen>,
     /// Entries that do not say what their ids claim.
     bad: u64,
 }
@@ -170,6 +174,10 @@ pub fn take(
             |spot: Spot| Source { device: device.clone(), lane, spot, first: number, end: number + 1, skip: 0 };
         match entry {
             Entry::About(card) => taken.cards.push((at, card.clone())),
+            Entry::Choice(choice) => {
+                let id = ChoiceId { at, device: device.clone() };
+                taken.choices.push(Chosen { id, choice: choice.clone() });
+            }
             Entry::Lines { doc, at: place, after, tip, replaces, bytes } => {
                 let tips = known.as_mut().and_then(Iterator::next).unwrap_or_else(|| chain(*after, bytes, says));
                 if tips.last().map_or(*after, |line| line.tip) != *tip || !(bytes.is_empty() || bytes.ends_with(b"\n"))
@@ -193,6 +201,7 @@ pub fn take(
                     edge,
                     tips,
                     replaces: *replaces,
+                    by: frame.head.by.clone(),
                 });
             }
             Entry::Whole { doc, at: place, after, tip, bytes, .. } => {
@@ -213,6 +222,7 @@ pub fn take(
                     edge,
                     tips,
                     replaces: None,
+                    by: frame.head.by.clone(),
                 });
             }
             Entry::Unknown(_) => {}
@@ -248,6 +258,11 @@ pub fn absorb(
             (said.at, said.card) = (at, card);
         }
     }
+    for chosen in taken.choices {
+        if !record.choices.iter().any(|known| known.id == chosen.id) {
+            record.choices.push(chosen);
+        }
+    }
     for arrival in taken.arrivals {
         let state =
             record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
@@ -257,6 +272,10 @@ pub fn absorb(
         if state.said <= arrival.edge.at {
             state.said = arrival.edge.at;
             state.at = arrival.at;
+        }
+        let first = || First { at: arrival.edge.at, device: device.to_owned(), name: arrival.by.clone() };
+        for line in &arrival.tips {
+            state.firsts.entry(line.tip).and_modify(|known| *known = first().min(known.clone()));
         }
         let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
         let keep = state.local.as_ref().map(|local| local.tip);

@@ -3,14 +3,22 @@
 
 use super::apply::apply;
 use super::context::Context;
+use super::forks::{self, Parent};
 use super::ingest::ingest;
 use super::record::SessionRecord;
-use super::recorder::{RecordError, record_session};
-use crate::merge::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
+use super::recorder::{RecordError, Recorded, record_session};
+use super::resolve::{self, Decision};
+use super::split::{Stand, stand};
+use crate::api::types::{ApiError, Done};
+use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Tool, Which, WriteError};
+use crate::vault::JournalError;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
 
 /// A session to look at.
 #[derive(Clone, Debug)]
@@ -26,6 +34,12 @@ pub struct Job {
     pub deep: bool,
     /// Decide only; write nothing into the tool's store.
     pub dry: bool,
+    /// The session it is a branch of, if there is something to take over.
+    pub parent: Option<Parent>,
+    /// What the user said, with the numbers of those who wait for an answer.
+    pub decisions: Vec<(u64, Decision)>,
+    /// The sessions that branches of it became.
+    pub family: BTreeMap<SessionId, SessionRecord>,
 }
 
 /// What came of it.
@@ -35,6 +49,9 @@ pub struct Outcome {
     pub record: SessionRecord,
     pub row: Row,
     pub verdict: Verdict,
+    pub stand: Stand,
+    /// Answers to decisions.
+    pub answers: Vec<(u64, Result<Done, ApiError>)>,
     pub announce: Vec<(Lane, String)>,
     pub happenings: Vec<Happening>,
     pub problems: Vec<Problem>,
@@ -58,6 +75,8 @@ struct Look<'a> {
     job: Job,
     found: Option<Found>,
     verdict: Verdict,
+    stand: Stand,
+    answers: Vec<(u64, Result<Done, ApiError>)>,
     announce: Vec<(Lane, String)>,
     happenings: Vec<Happening>,
     problems: Vec<Problem>,
@@ -73,6 +92,8 @@ impl<'a> Look<'a> {
             job,
             found: None,
             verdict: Verdict::Arriving,
+            stand: Stand::default(),
+            answers: Vec::new(),
             announce: Vec::new(),
             happenings: Vec::new(),
             problems: Vec::new(),
@@ -84,9 +105,10 @@ impl<'a> Look<'a> {
 
     fn run(&mut self) {
         if let Err(error) = self.read_journals() {
-            self.problem("journal_unreadable", &error, "Check the disk and the permissions of the vault folder.");
+            self.problem("journal_unreadable", &error, JOURNAL_HINT);
             return;
         }
+        self.take_over();
         let tool = self.context.tools.get(&self.job.key.tool).cloned();
         let on = !self.context.shared().tools_off.contains(&self.job.key.tool);
         if let (Some(tool), true, Some(session)) =
@@ -94,7 +116,11 @@ impl<'a> Look<'a> {
         {
             self.read_store(tool.as_ref(), &session);
         }
-        self.decide(on);
+        if let Err(error) = self.stand_and_decide() {
+            self.problem("journal_unreadable", &error, JOURNAL_HINT);
+            return;
+        }
+        self.plan(on);
         if self.job.dry || self.again {
             return;
         }
@@ -103,7 +129,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn read_journals(&mut self) -> Result<(), crate::vault::JournalError> {
+    fn read_journals(&mut self) -> Result<(), JournalError> {
         let ingested = ingest(self.context, &mut self.job.record, &self.job.dirs)?;
         for (device, doc, bytes, lines) in ingested.arrived {
             self.happened("arrived", &device, &doc, bytes, lines);
@@ -153,22 +179,19 @@ impl<'a> Look<'a> {
             self.job.deep,
         );
         match recorded {
-            Ok(recorded) => {
-                for (doc, bytes, lines) in recorded.docs {
-                    let device = self.context.short.clone();
-                    self.happened("recorded", &device, &doc, bytes, lines);
-                }
-                for error in &recorded.left_out {
+            Ok(mut recorded) => {
+                for error in &std::mem::take(&mut recorded.left_out) {
                     self.problem(
                         "too_large",
                         error,
                         "This part stays on this device; everything else of the session roams.",
                     );
                 }
-                self.announce.extend(recorded.announce);
+                self.recorded("recorded", recorded);
                 // The directory in a session of another device says nothing about this one.
-                if let (true, Some(card), Some(cwd)) =
-                    (self.job.record.began_on(&self.context.short), self.job.record.origin(), &reading.facts.cwd)
+                let began_here = self.job.record.began_on(&self.context.short);
+                if let (true, Some(card), Some(cwd)) = (began_here, self.job.record.origin(), &reading.facts.cwd)
+                    && card.fork.is_none()
                 {
                     self.learned = Some((card.project.clone(), PathBuf::from(cwd)));
                 }
@@ -212,9 +235,52 @@ impl<'a> Look<'a> {
         keys.iter().any(|key| self.context.shared().is_excluded(key))
     }
 
-    fn decide(&mut self, on: bool) {
+    /// Takes over what the parent has for this session.
+    fn take_over(&mut self) {
+        let Some(parent) = self.job.parent.take().filter(|_| !self.job.dry) else { return };
+        let off = {
+            let shared = self.context.shared();
+            let excluded = parent.record.origin().is_some_and(|card| shared.is_excluded(&card.project.key));
+            excluded || shared.tools_off.contains(&self.job.key.tool)
+        };
+        if off {
+            return;
+        }
+        match forks::take_over(self.context, &self.job.key, &mut self.job.record, &parent) {
+            Ok(recorded) => self.recorded("forked", recorded),
+            Err(error) => self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again."),
+        }
+    }
+
+    fn recorded(&mut self, what: &str, recorded: Recorded) {
+        for (doc, bytes, lines) in recorded.docs {
+            let device = self.context.short.clone();
+            self.happened(what, &device, &doc, bytes, lines);
+        }
+        self.announce.extend(recorded.announce);
+    }
+
+    /// Finds out how the session stands; what the user decided just now counts already.
+    fn stand_and_decide(&mut self) -> Result<(), JournalError> {
+        self.stand = stand(self.context, &self.job.key, &mut self.job.record)?;
+        for (number, decision) in std::mem::take(&mut self.job.decisions) {
+            let Job { key, record, family, .. } = &mut self.job;
+            match resolve::decide(self.context, key, record, &self.stand, family, &decision) {
+                Ok((done, recorded)) => {
+                    self.recorded(decision.as_str(), recorded);
+                    self.answers.push((number, Ok(done)));
+                }
+                Err(error) => self.answers.push((number, Err(error))),
+            }
+            self.stand = stand(self.context, &self.job.key, &mut self.job.record)?;
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, on: bool) {
         let guards = self.guards(on);
         let main = self.job.record.main().cloned();
+        let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).taken_back;
         let docs = self.job.record.docs.iter().map(|(name, state)| DocView {
             name,
             kind: state.kind,
@@ -222,8 +288,9 @@ impl<'a> Look<'a> {
             trie: &state.trie,
             local: state.local.as_ref().filter(|local| local.there).map(|local| LocalTip { tip: local.tip }),
             base: state.local.as_ref().map(|local| local.tip),
+            kept: state.trie.live_tips().into_iter().chain(taken_back(name).iter().map(|made| made.tip)).collect(),
         });
-        self.verdict = plan(&SessionView { docs: docs.collect(), guards });
+        self.verdict = plan(&SessionView { docs: docs.collect(), settled: &self.stand.settled, guards });
     }
 
     fn guards(&self, on: bool) -> Guards {
@@ -268,7 +335,8 @@ impl<'a> Look<'a> {
                 if placed {
                     self.job.record.bound = Some(place);
                 }
-                self.verdict = Verdict::Here;
+                let away = matches!(steps.first(), Some(Step::Remove { .. }));
+                self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }
             Err(WriteError::Changed(_)) => self.again = true,
             Err(WriteError::Live(why)) => {
@@ -308,14 +376,19 @@ impl<'a> Look<'a> {
         });
     }
 
-    fn finish(self) -> Outcome {
-        let row = self.job.record.row(&self.job.key, &self.verdict);
+    fn finish(mut self) -> Outcome {
+        let hint = "Nothing was changed; `roam status` says what is wrong.";
+        let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
+        self.answers.extend(self.job.decisions.iter().map(|(number, _)| (*number, failed())));
+        let row = self.job.record.row(&self.job.key, &self.verdict, &self.stand);
         Outcome {
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
             record: self.job.record,
             row,
             verdict: self.verdict,
+            stand: self.stand,
+            answers: self.answers,
             announce: self.announce,
             happenings: self.happenings,
             problems: self.problems,

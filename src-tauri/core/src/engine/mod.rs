@@ -8,6 +8,7 @@ pub mod devices;
 pub mod doctor;
 pub mod event;
 pub mod export;
+pub mod forks;
 pub mod heart;
 pub mod ingest;
 pub mod look;
@@ -17,6 +18,8 @@ pub mod pairing;
 pub mod queue;
 pub mod record;
 pub mod recorder;
+pub mod resolve;
+pub mod split;
 pub mod stores;
 
 pub use context::{Clock, Context, Shared, SystemClock};

@@ -1,5 +1,7 @@
 //! Which sessions want a look: what happens now before history, each session once at a time.
 
+use super::resolve::Decision;
+use super::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -15,6 +17,10 @@ pub struct Want {
     pub released: bool,
     /// The user wants it back in the tool's store, though it was deleted there.
     pub restored: bool,
+    /// The session it is a branch of, and which branch.
+    pub parent: Option<(SessionKey, ForkPlan)>,
+    /// What the user decided, with the numbers of those who wait for an answer.
+    pub decisions: Vec<(u64, Decision)>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +50,8 @@ impl Queue {
                 known.deep |= want.deep;
                 known.released |= want.released;
                 known.restored |= want.restored;
+                known.parent = want.parent.or(known.parent.take());
+                known.decisions.extend(want.decisions);
                 known.import &= want.import;
             }
             None => {

@@ -1,6 +1,7 @@
 //! All that is known of one session: its journals, its docs' tries, and what the tool's store here held last.
 
-use crate::merge::Verdict;
+use super::split::Stand;
+use crate::merge::{Chosen, Firsts, Verdict};
 use crate::session::{ChainId, DocKind, DocName, Hlc, SessionId, SessionKey, Trie};
 use crate::state::Row;
 use crate::tools::Stamp;
@@ -8,6 +9,11 @@ use crate::vault::{Journal, SessionCard};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+const SEE_SPLITS: &str = "See both with `roam splits`.";
+const PUT_AWAY: &str = "You kept another branch of this conversation; this one is in the vault.";
+/// In `Row::split`: it went two ways, and the user has nothing more to decide.
+pub const DECIDED: &str = "-";
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionRecord {
@@ -23,6 +29,21 @@ pub struct SessionRecord {
     /// The directory it was bound to when it was put into this device's store.
     #[serde(default)]
     pub bound: Option<PathBuf>,
+    /// What the user decided, on any device.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Chosen>,
+    /// How far this device took over the branch of another session that this one is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub image: BTreeMap<DocName, Imaged>,
+}
+
+/// A doc of a fork, as far as it was taken over from its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imaged {
+    /// The end in the parent's trie.
+    pub of: ChainId,
+    /// The same in the fork's.
+    pub tip: ChainId,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +65,9 @@ pub struct DocState {
     pub local: Option<LocalDoc>,
     /// The end of what this device recorded last.
     pub own_tip: Option<ChainId>,
+    /// Who recorded first the lines with which branches begin.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub firsts: Firsts,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,9 +140,13 @@ impl SessionRecord {
         self.docs.values().map(DocState::bytes).sum()
     }
 
-    pub fn row(&self, key: &SessionKey, verdict: &Verdict) -> Row {
+    pub fn row(&self, key: &SessionKey, verdict: &Verdict, stand: &Stand) -> Row {
         let latest = self.latest();
-        let (state, code, why, hint) = words(verdict, self.is_here());
+        let (mut state, mut code, mut why, mut hint) = words(verdict, self.is_here());
+        let open = stand.settled.split.as_ref().filter(|split| split.is_open());
+        if let (Some(split), "here" | "elsewhere") = (open, state) {
+            (state, code, why, hint) = ("split", "split", split.reason.clone(), SEE_SPLITS.into());
+        }
         let last = self.docs.values().map(|doc| doc.said.wall).max().unwrap_or_default();
         Row {
             session: self.session.as_ref().map_or_else(|| key.hash.clone(), |session| session.to_string()),
@@ -130,6 +158,11 @@ impl SessionRecord {
             code: code.into(),
             why,
             hint,
+            split: match open {
+                Some(split) => split.tier().into(),
+                None if stand.settled.split.is_some() || !self.choices.is_empty() => DECIDED.into(),
+                None => String::new(),
+            },
             devices: self.devices().into_iter().collect::<Vec<_>>().join(","),
             path: self
                 .main_doc()
@@ -146,7 +179,15 @@ impl DocState {
             DocKind::Log => ChainId::log_start(),
             DocKind::Snapshot => ChainId::snapshot_start(),
         };
-        Self { kind, at, said: Hlc::default(), trie: Trie::new(start), local: None, own_tip: None }
+        Self {
+            kind,
+            at,
+            said: Hlc::default(),
+            trie: Trie::new(start),
+            local: None,
+            own_tip: None,
+            firsts: Firsts::new(),
+        }
     }
 
     /// Bytes of the longest live branch; of a snapshot here, its size.
@@ -168,7 +209,8 @@ fn words(verdict: &Verdict, here: bool) -> (&'static str, &'static str, String, 
         }
         Verdict::Arriving => ("elsewhere", "arriving", "Parts of it are still on their way.".into(), String::new()),
         Verdict::Waiting { code, why, hint, .. } => ("waiting", code, why.clone(), hint.clone()),
-        Verdict::Split { reason, .. } => ("split", "split", reason.clone(), "See both with `roam splits`.".into()),
+        Verdict::Ask(split) => ("split", "split", split.reason.clone(), SEE_SPLITS.into()),
+        Verdict::Away => ("elsewhere", "put_away", PUT_AWAY.into(), "Take that back with `roam undo`.".into()),
         Verdict::Held { code, why, hint, .. } => ("held", code, why.clone(), hint.clone()),
     }
 }

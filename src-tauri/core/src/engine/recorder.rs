@@ -4,10 +4,11 @@ use super::context::Context;
 use super::ingest::{Taken, absorb, chain, take};
 use super::observe::{LogSeen, observe_log, read_range, read_whole, tail_hash};
 use super::record::{DocState, LocalDoc, SessionRecord};
+use crate::merge::fork_title;
 use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::tools::{Content, Facts, Found, FoundDoc, Reading};
 use crate::vault::journal::{journal_key, middle};
-use crate::vault::{Entry, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
+use crate::vault::{Entry, ForkOf, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -61,7 +62,7 @@ pub fn record_session(
     }
     record.session.get_or_insert_with(|| found.session.clone());
     let Some(main) = found.docs.first() else { return Ok(Recorded::default()) };
-    let card = card(context, record, &reading.facts, main);
+    let card = card(context, key, record, &reading.facts, main);
     let mut recorder = Recorder::new(context, key, &found.session, lane, record, card);
     // Side docs first: whoever sees the main doc's new lines finds what they speak of.
     let order = (1..found.docs.len()).chain([0]);
@@ -81,7 +82,8 @@ pub fn record_session(
 }
 
 /// What this device says of the session. A session keeps the project it was first seen in.
-fn card(context: &Context, record: &SessionRecord, facts: &Facts, main: &FoundDoc) -> SessionCard {
+fn card(context: &Context, key: &SessionKey, record: &SessionRecord, facts: &Facts, main: &FoundDoc) -> SessionCard {
+    let fork = record.origin().and_then(|origin| origin.fork.clone());
     let project = match (record.origin(), &facts.cwd) {
         (Some(origin), _) => origin.project.clone(),
         (None, Some(cwd)) => context.identifier().identify(&context.machine.home, &context.device, Path::new(cwd)),
@@ -95,15 +97,26 @@ fn card(context: &Context, record: &SessionRecord, facts: &Facts, main: &FoundDo
         project,
         cwd: facts.cwd.clone(),
         // A title does not go away because a file is being written.
-        title: facts.title.clone().or_else(|| record.latest().and_then(|card| card.title.clone())),
+        title: title(context, key, fork.as_ref(), facts)
+            .or_else(|| record.latest().and_then(|card| card.title.clone())),
         updated: facts.updated.unwrap_or(crate::session::Millis(main.stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
         main: main.name.clone(),
+        fork,
     }
 }
 
-struct Recorder<'a> {
+/// Where the tool knows no line for it, a fork's title is said by its card alone.
+fn title(context: &Context, key: &SessionKey, fork: Option<&ForkOf>, facts: &Facts) -> Option<String> {
+    let title = facts.title.clone()?;
+    match fork {
+        Some(fork) if context.joins(&key.tool).title.is_none() => Some(fork_title(&title, &fork.from)),
+        _ => Some(title),
+    }
+}
+
+pub(super) struct Recorder<'a> {
     context: &'a Context,
     session: SessionId,
     key: &'a SessionKey,
@@ -113,11 +126,11 @@ struct Recorder<'a> {
     size: usize,
     card: Option<SessionCard>,
     dir: String,
-    done: Recorded,
+    pub(super) done: Recorded,
 }
 
 impl<'a> Recorder<'a> {
-    fn new(
+    pub(super) fn new(
         context: &'a Context,
         key: &'a SessionKey,
         session: &SessionId,
@@ -143,19 +156,26 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn push(&mut self, record: &mut SessionRecord, entry: Entry, tips: Vec<Line>) -> Result<(), RecordError> {
+    pub(super) fn push(
+        &mut self,
+        record: &mut SessionRecord,
+        entry: Entry,
+        tips: Vec<Line>,
+    ) -> Result<(), RecordError> {
         if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64)
         {
             self.size += bytes.len();
             self.done.docs.push((doc.clone(), bytes.len() as u64, lines));
         }
+        if matches!(entry, Entry::Lines { .. }) {
+            self.tips.push(tips);
+        }
         self.batch.push(entry);
-        self.tips.push(tips);
         if self.size >= FRAME_BYTES { self.flush(record) } else { Ok(()) }
     }
 
     /// Writes the batch as one frame and takes it into the tries.
-    fn flush(&mut self, record: &mut SessionRecord) -> Result<(), RecordError> {
+    pub(super) fn flush(&mut self, record: &mut SessionRecord) -> Result<(), RecordError> {
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -167,7 +187,8 @@ impl<'a> Recorder<'a> {
             .journals
             .remove(&journal_key)
             .unwrap_or_else(|| Journal::new(&context.short, self.lane, self.dir.clone()));
-        let head = journal.next_head(&context.device, &self.key.tool, &self.session, context.tick());
+        let name = context.shared().name_of(&context.short);
+        let head = journal.next_head(&context.device, &name, &self.key.tool, &self.session, context.tick());
         let (bytes, hash) = frame::render(&head, &self.batch, |message| context.key.sign(message).to_vec());
         let written = Frame::own(head, std::mem::take(&mut self.batch), hash);
         let appended = journal.append(&context.vault, &bytes, &written);
@@ -181,6 +202,62 @@ impl<'a> Recorder<'a> {
         self.size = 0;
         absorb(context, record, &context.short, says, taken)?;
         Ok(())
+    }
+
+    /// Records lines that are in no store here: they follow `after`, and those that the journals have already are left
+    /// out. Gives the chain id where they end.
+    pub(super) fn text(
+        &mut self,
+        record: &mut SessionRecord,
+        (doc, at): (&DocName, &str),
+        mut after: ChainId,
+        text: &[u8],
+    ) -> Result<ChainId, RecordError> {
+        self.flush(record)?;
+        let says = self.context.says(&self.key.tool);
+        let lines = chain(after, text, says);
+        let end = lines.last().map_or(after, |line| line.tip);
+        let mut state = record.docs.remove(doc).unwrap_or_else(|| DocState::new(DocKind::Log, at.to_owned()));
+        let shelf = self.context.shelf(&self.key.tool, &record.journals, doc);
+        let located = state.trie.settle_node(after, &shelf).and_then(|_| state.trie.walk(after, &lines, &shelf));
+        record.docs.insert(doc.clone(), state);
+        let (mut next, node) = located?;
+        after = node;
+        while next < lines.len() {
+            let from = next.checked_sub(1).map_or(0, |before| lines[before].end);
+            let fit = lines[next..].iter().take_while(|line| line.end - from <= FRAME_BYTES as u64).count().max(1);
+            let Line { tip, end: to, .. } = lines[next + fit - 1];
+            let bytes = text[from as usize..to as usize].to_vec();
+            let tips = lines[next..next + fit].iter().map(|line| Line { end: line.end - from, ..*line }).collect();
+            let (doc, at) = (doc.clone(), at.to_owned());
+            self.push(record, Entry::Lines { doc, at, after, tip, replaces: None, bytes }, tips)?;
+            (after, next) = (tip, next + fit);
+        }
+        self.flush(record)?;
+        Ok(end)
+    }
+
+    /// Records a generation of a snapshot that is in no store here, if it is new. Gives its chain id.
+    pub(super) fn generation_of(
+        &mut self,
+        record: &mut SessionRecord,
+        (doc, at): (&DocName, &str),
+        after: ChainId,
+        content: &[u8],
+    ) -> Result<ChainId, RecordError> {
+        let tip = after.then(content);
+        let state = record.docs.entry(doc.clone()).or_insert_with(|| DocState::new(DocKind::Snapshot, at.to_owned()));
+        let Some(path) = state.trie.path(after) else { return Ok(after) };
+        if state.trie.path(tip).is_some() {
+            return Ok(tip);
+        }
+        let old = self.context.shelf(&self.key.tool, &record.journals, doc).snapshot(&path)?;
+        let (head, tail, changed) = middle(&old, content);
+        let (doc, at) = (doc.clone(), at.to_owned());
+        let entry = Entry::Whole { doc, at, after, tip, head, tail, bytes: changed.to_vec() };
+        self.push(record, entry, vec![Line { tip, end: changed.len() as u64, says: true }])?;
+        self.flush(record)?;
+        Ok(tip)
     }
 
     fn log(

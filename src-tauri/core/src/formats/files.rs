@@ -138,6 +138,7 @@ fn write_with_undo(root: &Path, path: &Path, change: &Change<'_>, mtime: Millis)
         Change::Create(bytes) => create(root, path, *bytes, mtime),
         Change::Append { was, from, bytes, .. } => append(path, *was, *from, *bytes, mtime),
         Change::Replace { was, bytes, .. } => replace(path, *was, *bytes, mtime),
+        Change::Remove { was, .. } => remove(path, *was),
     }
 }
 
@@ -146,6 +147,7 @@ enum Undo {
     Remove { path: PathBuf, now: Stamp },
     CutBack { path: PathBuf, now: Stamp, was: Stamp },
     MoveBack { path: PathBuf, now: Stamp, kept: Option<PathBuf> },
+    Return { path: PathBuf, kept: PathBuf },
 }
 
 impl Undo {
@@ -155,12 +157,13 @@ impl Undo {
             Self::Remove { path, now } if is_still(&path, now) => drop(fs::remove_file(path)),
             Self::CutBack { path, now, was } if is_still(&path, now) => drop(cut_back(&path, was)),
             Self::MoveBack { path, now, kept: Some(kept) } if is_still(&path, now) => drop(fs::rename(kept, path)),
+            Self::Return { path, kept } => drop(link_new(&kept, &path).and_then(|()| fs::remove_file(&kept))),
             other => other.forget(),
         }
     }
 
     fn forget(self) {
-        if let Self::MoveBack { kept: Some(kept), .. } = self {
+        if let Self::MoveBack { kept: Some(kept), .. } | Self::Return { kept, .. } = self {
             drop(fs::remove_file(kept));
         }
     }
@@ -178,7 +181,9 @@ fn check_before(root: &Path, path: &Path, change: &Change<'_>) -> Result<(), Wri
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(WriteError::Io { path: path.to_path_buf(), source }),
         },
-        Change::Append { was, .. } | Change::Replace { was, .. } => check_unchanged(path, *was),
+        Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => {
+            check_unchanged(path, *was)
+        }
     }
 }
 
@@ -263,6 +268,15 @@ fn replace(path: &Path, was: Stamp, bytes: &dyn Bytes, mtime: Millis) -> Result<
     }
     let now = stamp_after(path, temp.len).map_err(io_error)?;
     Ok((now, Undo::MoveBack { path: path.to_path_buf(), now, kept }))
+}
+
+fn remove(path: &Path, was: Stamp) -> Result<(Stamp, Undo), WriteError> {
+    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    check_unchanged(path, was)?;
+    // Out of the tool's sight at once, and gone when all of the session is.
+    let kept = temp_path(path.parent().unwrap_or(path));
+    fs::rename(path, &kept).map_err(io_error)?;
+    Ok((Stamp::default(), Undo::Return { path: path.to_path_buf(), kept }))
 }
 
 fn append(path: &Path, was: Stamp, from: u64, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {

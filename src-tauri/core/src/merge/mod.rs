@@ -1,11 +1,19 @@
 //! What to do about a session, given what is in the tool's store here and what the journals say. Pure: values in,
 //! values out, and it cannot fail.
 
+pub mod choice;
 pub mod diff;
+pub mod divide;
+pub mod fork;
 pub mod plan;
+pub mod settle;
 pub mod transcript;
 
+pub use choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};
+pub use divide::{Divided, First, Firsts, Fork, head, ways};
+pub use fork::{fork_id, fork_title, substitute, substituted};
 pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
+pub use settle::{DocEnds, Settled, Split, fork_targets, settle};
 
 #[cfg(test)]
 mod plan_rules;

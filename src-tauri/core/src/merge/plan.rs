@@ -1,11 +1,13 @@
 //! `plan` decides; `engine::look` does. A plan can be printed, counted, tested and shown (`roam plan`).
 
+use super::settle::{Settled, Split};
 use crate::session::{ChainId, DocKind, DocName, Trie};
 use std::path::PathBuf;
 
 /// A session as the plan sees it.
 pub struct SessionView<'a> {
     pub docs: Vec<DocView<'a>>,
+    pub settled: &'a Settled,
     pub guards: Guards,
 }
 
@@ -40,6 +42,8 @@ pub struct DocView<'a> {
     pub local: Option<LocalTip>,
     /// The tip that was in the store when we last looked, even if the file is gone now.
     pub base: Option<ChainId>,
+    /// Ends that are kept whatever is written under the session's own id: branches, and what the user put away.
+    pub kept: Vec<ChainId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +60,17 @@ pub enum Step {
     Append { doc: DocName, from: ChainId, to: ChainId },
     /// Write the doc anew.
     Replace { doc: DocName, from: ChainId, to: ChainId },
+    /// Take the doc out of the store: the user put the session away, and the vault has all of it.
+    Remove { doc: DocName, from: ChainId },
 }
 
 impl Step {
     pub fn doc(&self) -> &DocName {
         match self {
-            Self::Create { doc, .. } | Self::Append { doc, .. } | Self::Replace { doc, .. } => doc,
+            Self::Create { doc, .. }
+            | Self::Append { doc, .. }
+            | Self::Replace { doc, .. }
+            | Self::Remove { doc, .. } => doc,
         }
     }
 }
@@ -83,12 +92,10 @@ pub enum Verdict {
         hint: String,
         steps: Vec<Step>,
     },
-    /// It went two ways in `doc`; nothing is written until that is decided.
-    Split {
-        doc: DocName,
-        tips: Vec<ChainId>,
-        reason: String,
-    },
+    /// It went two ways in a manner that only the user can decide; nothing is written until then.
+    Ask(Split),
+    /// The user put it away: it is in the vault and in no store.
+    Away,
     Held {
         code: &'static str,
         why: String,
@@ -104,11 +111,14 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     if view.docs.iter().all(|doc| doc.trie.is_empty()) {
         return Verdict::Arriving;
     }
-    if let Some(split) = view.docs.iter().find_map(split) {
-        return split;
+    if view.settled.away {
+        return put_away(view);
+    }
+    if let Some(split) = view.settled.split.as_ref().filter(|split| split.ask) {
+        return Verdict::Ask(split.clone());
     }
     let targets: Vec<(&DocView<'_>, ChainId)> =
-        view.docs.iter().filter_map(|doc| Some((doc, *branches(doc.trie).first()?))).collect();
+        view.docs.iter().filter_map(|doc| Some((doc, *view.settled.targets.get(doc.name)?))).collect();
     if targets.len() < view.docs.iter().filter(|doc| !doc.trie.is_empty()).count() {
         return Verdict::Held {
             code: "rewritten",
@@ -130,16 +140,10 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     guard(view, steps)
 }
 
-fn split(doc: &DocView<'_>) -> Option<Verdict> {
-    let tips = branches(doc.trie);
-    if tips.len() < 2 {
-        return None;
-    }
-    let reason = match doc.kind {
-        DocKind::Log => "Two devices went on from the same point, each with records of its own.",
-        DocKind::Snapshot => "Two devices changed the same file of this session.",
-    };
-    Some(Verdict::Split { doc: doc.name.clone(), tips, reason: reason.into() })
+fn put_away(view: &SessionView<'_>) -> Verdict {
+    let there = |doc: &DocView<'_>| doc.local.map(|local| Step::Remove { doc: doc.name.clone(), from: local.tip });
+    let steps: Vec<Step> = view.docs.iter().filter_map(there).collect();
+    if steps.is_empty() { Verdict::Away } else { guard(view, steps) }
 }
 
 /// The live tips that differ in what was said. A tail without any conversation, left by merely opening the session,
@@ -239,11 +243,13 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
 /// Words of a log's conversation would be taken away or changed by another device. (A snapshot's next generation is no
 /// rewrite, and neither is the loss of what a tool noted by being opened.)
 fn rewrites(doc: &DocView<'_>, step: &Step) -> bool {
+    let loses = |from: ChainId, to: ChainId| match doc.kind {
+        DocKind::Log => doc.trie.said_between(doc.trie.meet(from, to), from) > 0,
+        DocKind::Snapshot => !doc.trie.is_ancestor(from, to),
+    };
     match step {
-        Step::Replace { from, to, .. } => match doc.kind {
-            DocKind::Log => doc.trie.said_between(doc.trie.meet(*from, *to), *from) > 0,
-            DocKind::Snapshot => !doc.trie.is_ancestor(*from, *to),
-        },
-        Step::Create { .. } | Step::Append { .. } => false,
+        // A branch of its own loses nothing by leaving the session's id to another one.
+        Step::Replace { from, to, .. } => loses(*from, *to) && doc.kept.iter().all(|end| loses(*from, *end)),
+        Step::Create { .. } | Step::Append { .. } | Step::Remove { .. } => false,
     }
 }

@@ -1,6 +1,9 @@
 //! The rules of the plan as a table: one row a rule, the row's name is the rule.
 
-use super::plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
+use super::choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};
+use super::divide::{First, Firsts};
+use super::plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
+use super::settle::{DocEnds, Settled, settle};
 use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Millis, Replaced, Source, Spot, Tips, Trie,
 };
@@ -24,6 +27,9 @@ struct Doc {
     trie: Trie,
     local: Option<ChainId>,
     base: Option<ChainId>,
+    /// Lines are recorded in the order in which they are told.
+    firsts: Firsts,
+    choices: Vec<Chosen>,
 }
 
 impl Doc {
@@ -36,7 +42,15 @@ impl Doc {
     }
 
     fn of(name: &str, kind: DocKind, start: ChainId) -> Self {
-        Self { name: DocName::new(name), kind, trie: Trie::new(start), local: None, base: None }
+        Self {
+            name: DocName::new(name),
+            kind,
+            trie: Trie::new(start),
+            local: None,
+            base: None,
+            firsts: Firsts::new(),
+            choices: Vec::new(),
+        }
     }
 
     /// The node after these words, one word a line, from the start.
@@ -64,8 +78,38 @@ impl Doc {
             let edge =
                 Edge { after, tip: chain.tip, lines: 1, bytes, said: u64::from(says), source, at: Hlc::default() };
             let Ok(()) = self.trie.insert(edge, &[Line { tip: chain.tip, end: bytes, says }], None, &Whole);
+            let at = Hlc { wall: Millis(0), count: self.firsts.len() as u32 };
+            let first = First { at, device: words.into(), name: String::new() };
+            self.firsts.entry(chain.tip).or_insert(first);
             after = chain.tip;
         }
+        self
+    }
+
+    /// The user decided: which way goes on, which ones are put away, which first lines are kept.
+    fn decided(mut self, trunk: &str, away: &[&str], seen: &[&str]) -> Self {
+        let choice = Choice {
+            trunk: (!trunk.is_empty()).then(|| self.node(trunk)),
+            away: away.iter().map(|words| self.node(words)).collect(),
+            seen: seen.iter().map(|words| self.node(words)).collect(),
+            ..Choice::about(self.name.clone(), Action::KeepBoth)
+        };
+        self.choices.push(Chosen { id: self.next_id(), choice });
+        self
+    }
+
+    fn next_id(&self) -> ChoiceId {
+        ChoiceId { at: Hlc { wall: Millis(1), count: self.choices.len() as u32 }, device: "DESK".into() }
+    }
+
+    /// A decision that added lines, taken back.
+    fn made_and_taken_back(mut self, from: &str, to: &str) -> Self {
+        let made = Some(Made { from: self.node(from), tip: self.node(to) });
+        let about = |action| Choice::about(self.name.clone(), action);
+        let (stitched, undone) = (Choice { made, ..about(Action::Stitch) }, about(Action::Undo));
+        let id = self.next_id();
+        self.choices.push(Chosen { id: id.clone(), choice: stitched });
+        self.choices.push(Chosen { id: self.next_id(), choice: Choice { undoes: Some(id), ..undone } });
         self
     }
 
@@ -97,6 +141,7 @@ fn free() -> Guards {
 
 /// The first doc is the main one.
 fn decide(docs: &[Doc], guards: Guards) -> Verdict {
+    let settled = settled(docs);
     let views = docs.iter().enumerate().map(|(at, doc)| DocView {
         name: &doc.name,
         kind: doc.kind,
@@ -104,8 +149,95 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
         trie: &doc.trie,
         local: doc.local.map(|tip| LocalTip { tip }),
         base: doc.base,
+        kept: {
+            let taken_back = Decided::of(&doc.choices, &doc.name).taken_back;
+            doc.trie.live_tips().into_iter().chain(taken_back.iter().map(|made| made.tip)).collect()
+        },
     });
-    plan(&SessionView { docs: views.collect(), guards })
+    plan(&SessionView { docs: views.collect(), settled: &settled, guards })
+}
+
+fn settled(docs: &[Doc]) -> Settled {
+    let ends = docs.iter().enumerate().map(|(at, doc)| DocEnds {
+        name: &doc.name,
+        kind: doc.kind,
+        main: at == 0,
+        trie: &doc.trie,
+        tips: branches(&doc.trie),
+        firsts: &doc.firsts,
+        decided: Decided::of(&doc.choices, &doc.name),
+        opaque: false,
+    });
+    settle(&ends.collect::<Vec<_>>())
+}
+
+/// How the docs' branches stand in short: the trunk, then each fork with its first line; `?` after one that is open.
+fn stands(docs: &[Doc]) -> String {
+    let Settled { targets, split, away } = settled(docs);
+    let main = &docs[0];
+    let words = |id: ChainId| {
+        let mut way: Vec<String> = Vec::new();
+        for edge in main.trie.path(id).unwrap_or_default() {
+            let word = ('a'..='z').find(|word| edge.after.then(format!("{word}\n").as_bytes()) == edge.tip);
+            way.extend(word.map(String::from));
+        }
+        way.join("")
+    };
+    if away {
+        return "away".into();
+    }
+    let trunk = targets.get(&main.name).map(|trunk| words(*trunk)).unwrap_or_default();
+    let forks = split.iter().flat_map(|split| &split.divided.forks).map(|fork| {
+        let open = if fork.open { "?" } else { "" };
+        format!(" {}({}){open}", words(fork.tip), words(fork.head))
+    });
+    trunk + &forks.collect::<String>()
+}
+
+#[test]
+fn which_branch_keeps_the_id() {
+    let rows: Vec<(&str, Doc, &str)> = vec![
+        ("one_way_has_no_forks", log().went("a b"), "ab"),
+        ("what_was_recorded_first_keeps_the_id", log().went("a b").went("a c"), "ab ac(ac)?"),
+        ("whatever_the_order_of_the_ids", log().went("a c").went("a b"), "ac ab(ab)?"),
+        ("however_long_it_grows", log().went("a b").went("a c d e"), "ab acde(ac)?"),
+        ("three_ways_give_two_forks", log().went("a b").went("a c").went("a d"), "ab ac(ac)? ad(ad)?"),
+        (
+            "a_branch_of_a_branch_is_a_fork_of_its_own",
+            log().went("a b").went("a c d").went("a c e"),
+            "ab acd(ac)? ace(ace)?",
+        ),
+        ("a_branch_of_the_trunk_too", log().went("a b c").went("a b d").went("a e"), "abc abd(abd)? ae(ae)?"),
+        ("kept_both_is_decided", log().went("a b").went("a c").decided("a b", &[], &["a c"]), "ab ac(ac)"),
+        ("and_stays_so_when_it_grows", log().went("a b").went("a c d").decided("a b", &[], &["a c"]), "ab acd(ac)"),
+        (
+            "a_new_one_is_open",
+            log().went("a b").went("a c").went("a d").decided("", &[], &["a c"]),
+            "ab ac(ac) ad(ad)?",
+        ),
+        ("the_chosen_one_goes_on", log().went("a b").went("a c").decided("a c", &["a b"], &[]), "ac"),
+        ("also_when_it_grew", log().went("a b").went("a c d").decided("a c", &["a b"], &[]), "acd"),
+        (
+            "one_put_away_that_grows_is_there_again",
+            log().went("a b c").went("a d").decided("a d", &["a b"], &[]),
+            "ad abc(ab)?",
+        ),
+        ("opening_it_is_not_growing", log().went("a b _o").went("a d").decided("a d", &["a b"], &[]), "ad"),
+        ("all_put_away_is_away", log().went("a b").decided("", &["a b"], &[]), "away"),
+        (
+            "what_was_stitched_and_undone_is_apart_again",
+            log().went("a b").went("a c").went("a b d").made_and_taken_back("a b", "a b d"),
+            "ab ac(ac)?",
+        ),
+        (
+            "unless_somebody_went_on_from_it",
+            log().went("a b").went("a c").went("a b d e").made_and_taken_back("a b", "a b d"),
+            "abde ac(ac)?",
+        ),
+    ];
+    for (rule, doc, wanted) in rows {
+        assert_eq!(stands(&[doc]), wanted, "{rule}");
+    }
 }
 
 /// A verdict in short: what is to be done, and with which docs.
@@ -115,6 +247,7 @@ fn short(verdict: &Verdict) -> String {
             Step::Create { doc, .. } => format!("create {doc}"),
             Step::Append { doc, .. } => format!("append {doc}"),
             Step::Replace { doc, .. } => format!("replace {doc}"),
+            Step::Remove { doc, .. } => format!("remove {doc}"),
         });
         each.collect::<Vec<_>>().join(", ")
     };
@@ -123,7 +256,8 @@ fn short(verdict: &Verdict) -> String {
         Verdict::Elsewhere { .. } => "elsewhere".into(),
         Verdict::Checkout(list) => steps(list),
         Verdict::Waiting { code, steps: list, .. } => format!("wait {code}: {}", steps(list)),
-        Verdict::Split { doc, tips, .. } => format!("split {doc} in {}", tips.len()),
+        Verdict::Ask(split) => format!("ask about {} in {}", split.doc, split.divided.forks.len() + 1),
+        Verdict::Away => "away".into(),
         Verdict::Held { code, steps: list, .. } => format!("hold {code}: {}", steps(list)),
         Verdict::Arriving => "arriving".into(),
     }
@@ -148,7 +282,8 @@ fn what_the_docs_say() {
             vec![log().went("a b").went("a _open").here("a _open")],
             "replace main",
         ),
-        ("words_on_both_sides_are_a_split", vec![log().went("a b").went("a _open c").here("a b")], "split main in 2"),
+        ("the_branch_recorded_first_stays", vec![log().went("a b").went("a _open c").here("a b")], "here"),
+        ("the_other_gives_way_to_it", vec![log().went("a b").went("a _open c").here("a _open c")], "replace main"),
         (
             "taken_back_and_restored_is_here",
             vec![log().went("a b").rewrote("a b", "a").rewrote("a", "a b").here("a b")],
@@ -157,12 +292,24 @@ fn what_the_docs_say() {
         ("new_elsewhere_is_created", vec![log().went("a b")], "create main"),
         ("longer_elsewhere_is_appended", vec![log().went("a b c").here("a")], "append main"),
         ("nothing_but_the_start_here_is_appended", vec![log().went("a").here("")], "append main"),
-        ("both_went_on_is_a_split", vec![log().went("a b").went("a c").here("a b")], "split main in 2"),
-        ("three_ways_are_three", vec![log().went("a b").went("a c").went("d")], "split main in 3"),
+        ("nothing_in_common_is_asked", vec![log().went("a b").went("d")], "ask about main in 2"),
+        ("and_done_when_decided", vec![log().went("a b").went("d").decided("d", &["a b"], &[])], "create main"),
         (
-            "a_split_in_a_side_doc_is_one",
-            vec![log().went("a").here("a"), side().went("x y").went("x z")],
-            "split side in 2",
+            "a_rewrite_that_somebody_went_on_from_is_asked",
+            vec![log().went("a b").went("a c").rewrote("a b", "a c").went("a b d").here("a b d")],
+            "ask about main in 2",
+        ),
+        (
+            "of_a_side_doc_the_last_one_counts",
+            vec![log().went("a").here("a"), side().went("x y").went("x z").here("x y")],
+            "replace side",
+        ),
+        ("what_was_put_away_leaves_the_store", vec![log().went("a").here("a").decided("", &["a"], &[])], "remove main"),
+        ("and_is_away_then", vec![log().went("a").decided("", &["a"], &[])], "away"),
+        (
+            "what_was_made_and_taken_back_leaves_without_a_question",
+            vec![log().went("a b").went("a b d").made_and_taken_back("a b", "a b d").here("a b d")],
+            "replace main",
         ),
         (
             "rewritten_by_its_author_here_is_no_split",

@@ -72,6 +72,9 @@ pub struct Trie {
     orphans: Vec<Orphan>,
     /// Tips that their author rewrote or shortened: (device, old tip, new tip).
     replaced: Vec<Replaced>,
+    /// Lines that must stay nodes: where branches begin and end.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pins: BTreeSet<ChainId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +94,7 @@ pub struct Replaced {
 
 impl Trie {
     pub fn new(start: ChainId) -> Self {
-        Self { start, edges: Vec::new(), orphans: Vec::new(), replaced: Vec::new() }
+        Self { start, edges: Vec::new(), orphans: Vec::new(), replaced: Vec::new(), pins: BTreeSet::new() }
     }
 
     pub fn start(&self) -> ChainId {
@@ -246,6 +249,7 @@ impl Trie {
             let pair = self.edges.iter().enumerate().find_map(|(lower_at, lower)| {
                 let node = lower.after;
                 let needed = Some(node) == keep
+                    || self.pins.contains(&node)
                     || self.replaced.iter().any(|replaced| replaced.old == node || replaced.new == node);
                 if needed || self.edges.iter().filter(|edge| edge.after == node).count() != 1 {
                     return None;
@@ -363,6 +367,25 @@ impl Trie {
     /// Whether node `upper` is `lower` or lies above it.
     pub fn is_ancestor(&self, upper: ChainId, lower: ChainId) -> bool {
         upper == lower || self.path_between(upper, lower).is_some()
+    }
+
+    /// Makes `id` a node that stays one; says whether it lies in the trie.
+    pub fn pin<T: Tips>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
+        let there = self.make_node(id, read)?;
+        if there && id != self.start {
+            self.pins.insert(id);
+        }
+        Ok(there)
+    }
+
+    /// Lets all nodes go that are not wanted any more; they are joined when something is inserted.
+    pub fn unpin_all_but(&mut self, wanted: &BTreeSet<ChainId>) {
+        self.pins.retain(|pin| wanted.contains(pin));
+    }
+
+    /// The first edge on the way from node `from` to node `tip`.
+    pub fn first_edge(&self, from: ChainId, tip: ChainId) -> Option<&Edge> {
+        self.path_between(from, tip)?.first().copied()
     }
 
     /// Makes `id` a node if it lies anywhere in the trie.

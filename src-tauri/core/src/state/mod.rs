@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
 /// Raised when the tables change; an older file is set aside and rebuilt.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -44,6 +44,8 @@ pub struct Row {
     pub code: String,
     pub why: String,
     pub hint: String,
+    /// The tier of an open split, `-` after the user decided; empty when it never went two ways.
+    pub split: String,
     /// Names in the journals: short device ids, comma-separated.
     pub devices: String,
     pub path: Option<PathBuf>,
@@ -91,10 +93,11 @@ impl State {
             "CREATE TABLE IF NOT EXISTS sessions (
                  key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
                  updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
-                 hint TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
+                 hint TEXT NOT NULL, split TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
              CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
              CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
              CREATE INDEX IF NOT EXISTS by_state ON sessions (state);
+             CREATE INDEX IF NOT EXISTS by_split ON sessions (split) WHERE split <> '';
              CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS history (
@@ -125,7 +128,9 @@ impl State {
     pub fn put<T: Serialize>(&self, key: &SessionKey, row: &Row, record: &T) -> Result<(), StateError> {
         let record = serde_json::to_string(record).expect("a record is plain data");
         self.db
-            .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)")
+            .prepare_cached(
+                "INSERT OR REPLACE INTO sessions VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+            )
             .and_then(|mut query| {
                 query.execute(params![
                     key.to_string(),
@@ -139,6 +144,7 @@ impl State {
                     row.code,
                     row.why,
                     row.hint,
+                    row.split,
                     row.devices,
                     row.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
                     record
@@ -161,6 +167,11 @@ impl State {
     /// The sessions in this state, newest first. Costs what it finds, however many sessions there are.
     pub fn with_state(&self, state: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select("WHERE state = ?1 ORDER BY updated DESC, key", [state])
+    }
+
+    /// The sessions that went two ways, decided or not.
+    pub fn with_split(&self) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select("WHERE split <> '' ORDER BY updated DESC, key", [])
     }
 
     /// The sessions that wait with this code. Costs what it finds, however many sessions there are.
@@ -197,7 +208,7 @@ impl State {
 
     fn select(&self, rest: &str, params: impl rusqlite::Params) -> Result<Vec<(SessionKey, Row)>, StateError> {
         const COLUMNS: &str =
-            "key, tool, session, project, title, updated, bytes, state, code, why, hint, devices, path";
+            "key, tool, session, project, title, updated, bytes, state, code, why, hint, split, devices, path";
         self.db
             .prepare_cached(&format!("SELECT {COLUMNS} FROM sessions {rest}"))
             .and_then(|mut query| query.query_map(params, read_row)?.collect())
@@ -304,8 +315,9 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
         code: row.get(8)?,
         why: row.get(9)?,
         hint: row.get(10)?,
-        devices: row.get(11)?,
-        path: row.get::<_, Option<String>>(12)?.map(PathBuf::from),
+        split: row.get(11)?,
+        devices: row.get(12)?,
+        path: row.get::<_, Option<String>>(13)?.map(PathBuf::from),
     };
     Ok((key, found))
 }

@@ -116,7 +116,7 @@ impl Tool for ClaudeCode {
             level: Level::Merge,
             reason: String::new(),
             says,
-            joins: super::Joins::default(),
+            joins: super::Joins { named: Some(named), ..super::Joins::default() },
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }
@@ -602,6 +602,10 @@ fn named_directory(record: &Value) -> Option<String> {
     text(record, "cwd").or_else(|| text(record, "relocatedCwd"))
 }
 
+fn named(transcript: &[u8]) -> Option<String> {
+    title(&jsonl::read_ends(&mut io::Cursor::new(transcript), HEAD, TAIL).ok()?)
+}
+
 fn title(ends: &jsonl::Ends) -> Option<String> {
     let newest = |kind: &str, key: &str| {
         let is_kind = |record: &&Value| record.get("type").and_then(Value::as_str) == Some(kind);
@@ -691,8 +695,8 @@ fn planned<'a>(
     match (change, &home.existing) {
         // It may lie in another slug directory: a second copy would make the tool find neither.
         (Change::Create(_), Some(existing)) if name.as_str() == MAIN => Err(WriteError::Changed(existing.clone())),
-        (Change::Append { path: planned, .. } | Change::Replace { path: planned, .. }, _) if **planned != path => {
-            Err(WriteError::Changed(planned.to_path_buf()))
+        (change, _) if change.path().is_some_and(|planned| planned != path) => {
+            Err(WriteError::Changed(change.path().unwrap_or(&path).to_path_buf()))
         }
         _ => Ok(GuestWrite { name, root, path, change }),
     }

@@ -76,7 +76,7 @@ impl Tool for Codex {
                      the new ones."
                 .into(),
             says,
-            joins: super::Joins::default(),
+            joins: super::Joins { named: Some(named), ..super::Joins::default() },
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
         }
     }
@@ -127,7 +127,7 @@ impl Tool for Codex {
         let meta = ends.head.iter().find_map(session_meta);
         let facts = Facts {
             cwd: meta.and_then(|meta| text(meta, "cwd")),
-            title: ends.head.iter().find_map(prompt).and_then(jsonl::title_of),
+            title: title(&ends),
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends.backwards().find_map(session_meta).and_then(|meta| text(meta, "cli_version")),
             requires: meta.and_then(parent).into_iter().filter(|parent| *parent != found.session).collect(),
@@ -399,6 +399,14 @@ fn prompt(record: &Value) -> Option<&str> {
     (!words.is_empty() && !wrapper).then_some(words)
 }
 
+fn title(ends: &jsonl::Ends) -> Option<String> {
+    ends.head.iter().find_map(prompt).and_then(jsonl::title_of)
+}
+
+fn named(rollout: &[u8]) -> Option<String> {
+    title(&jsonl::read_ends(&mut io::Cursor::new(rollout), HEAD, TAIL).ok()?)
+}
+
 fn updated(ends: &jsonl::Ends) -> Option<Millis> {
     ends.backwards().find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
 }
@@ -432,10 +440,8 @@ fn write_rollout(
             write_at(base, files::below(base, &at)?, name, change, checkout.updated)
         }
         (Change::Create(_), Some(existing)) => Err(WriteError::Changed(existing)),
-        (Change::Append { path, .. } | Change::Replace { path, .. }, existing)
-            if existing.as_deref() != Some(*path) =>
-        {
-            Err(WriteError::Changed(path.to_path_buf()))
+        (change, existing) if change.path().is_some() && existing.as_deref() != change.path() => {
+            Err(WriteError::Changed(change.path().map(Path::to_path_buf).unwrap_or_default()))
         }
         (Change::Append { path, was, from, bytes }, _) if is_packed(path) => {
             check_stamp(path, *was)?;
@@ -447,7 +453,7 @@ fn write_rollout(
             check_stamp(path, *was)?;
             write_at(base, path.with_extension(""), name, &Change::Create(*bytes), checkout.updated)
         }
-        (Change::Append { path, .. } | Change::Replace { path, .. }, _) => {
+        (Change::Append { path, .. } | Change::Replace { path, .. } | Change::Remove { path, .. }, _) => {
             write_at(base, path.to_path_buf(), name, change, checkout.updated)
         }
     }

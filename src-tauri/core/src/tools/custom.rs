@@ -316,13 +316,12 @@ impl Tool for CustomTool {
             let path = match (&doc.change, &existing) {
                 (Change::Create(_), None) => files::below(&root, &self.place(checkout, doc.at)?)?,
                 (Change::Create(_), Some(existing)) => return Err(WriteError::Changed(existing.path.clone())),
-                (Change::Append { path, .. } | Change::Replace { path, .. }, Some(existing))
-                    if existing.path == **path =>
-                {
-                    path.to_path_buf()
-                }
-                (Change::Append { path, .. } | Change::Replace { path, .. }, _) => {
-                    return Err(WriteError::Changed(path.to_path_buf()));
+                (change, existing) => {
+                    let planned = change.path().map(Path::to_path_buf).unwrap_or_default();
+                    if existing.as_ref().map(|existing| &existing.path) != Some(&planned) {
+                        return Err(WriteError::Changed(planned));
+                    }
+                    planned
                 }
             };
             writes.push(GuestWrite { name: doc.name, root: &root, path, change: &doc.change });

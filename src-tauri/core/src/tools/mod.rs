@@ -68,6 +68,8 @@ pub struct Joins {
     /// A line that names a session, for the tool's own list; the session's id and the title. `None`: the tool knows
     /// no such line.
     pub title: Option<fn(&SessionId, &str) -> Vec<u8>>,
+    /// The title that the main doc's lines give the session.
+    pub named: Option<fn(&[u8]) -> Option<String>>,
     /// What to add behind `common` and `first` so that the model sees the turns of both, `second` after `first`.
     pub stitch: Option<Join>,
     /// What to add behind `common` and `first` so that one session holds both branches and goes on at the end of
@@ -237,11 +239,24 @@ pub enum Change<'a> {
     Append { path: &'a Path, was: Stamp, from: u64, bytes: &'a dyn Bytes },
     /// The doc is at `path` and still what `was` says; all of it becomes `bytes`.
     Replace { path: &'a Path, was: Stamp, bytes: &'a dyn Bytes },
+    /// The doc is at `path` and still what `was` says; it leaves the store. The user put the session away.
+    Remove { path: &'a Path, was: Stamp },
+}
+
+impl Change<'_> {
+    /// Where the doc is now; `None` for one that is still to be made.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Create(_) => None,
+            Self::Append { path, .. } | Self::Replace { path, .. } | Self::Remove { path, .. } => Some(path),
+        }
+    }
 }
 
 /// What was really written.
 #[derive(Clone, Debug)]
 pub struct Written {
+    /// The stamp of a doc that was taken out is that of no file.
     pub docs: Vec<(DocName, PathBuf, Stamp)>,
 }
 

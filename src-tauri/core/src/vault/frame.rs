@@ -1,6 +1,7 @@
 //! One write to a journal: a zstd frame of JSON lines, chained to the frame before it and signed.
 //! docs/journal-format.md describes it for readers; this file is its only writer and parser.
 
+use crate::merge::Choice;
 use crate::session::{ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Head {
     /// The hash of the frame before it; of the first one, [`genesis`].
     pub prev: FrameHash,
     pub at: Hlc,
+    /// The device's name when it wrote this; a fork's title says it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
 }
 
 /// BLAKE3 of a frame's lines without the seal, as hexadecimal digits.
@@ -46,11 +50,26 @@ pub struct SessionCard {
     pub requires: Vec<SessionId>,
     /// The doc that makes the session; the others belong to it.
     pub main: DocName,
+    /// It began as a branch of another session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<ForkOf>,
+}
+
+/// What a fork was before it was a session of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkOf {
+    pub session: SessionId,
+    /// The first line that is the fork's alone, in the parent.
+    pub head: ChainId,
+    /// The device that wrote it, by its name then.
+    pub from: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     About(SessionCard),
+    /// What the user decided about a split.
+    Choice(Choice),
     /// Whole lines of a log.
     Lines {
         doc: DocName,
@@ -79,6 +98,7 @@ pub enum Entry {
 enum Line<'a> {
     Head(Head),
     About(SessionCard),
+    Choice(Choice),
     Lines {
         doc: DocName,
         at: String,
@@ -167,6 +187,7 @@ pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8
     for entry in entries {
         match entry {
             Entry::About(about) => push_line(&mut lines, &Line::About(about.clone())),
+            Entry::Choice(choice) => push_line(&mut lines, &Line::Choice(choice.clone())),
             Entry::Lines { doc, at, after, tip, replaces, bytes } => {
                 let (text, base64) = pack(bytes);
                 let (doc, at) = (doc.clone(), at.clone());
@@ -208,7 +229,7 @@ impl Entry {
     fn size(&self) -> usize {
         match self {
             Self::Lines { bytes, .. } | Self::Whole { bytes, .. } => bytes.len() + 256,
-            Self::About(_) => 1024,
+            Self::About(_) | Self::Choice(_) => 1024,
             Self::Unknown(line) => line.len(),
         }
     }
@@ -261,6 +282,7 @@ fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
 fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
     match serde_json::from_slice::<Line<'_>>(line) {
         Ok(Line::About(about)) => Ok(Entry::About(about)),
+        Ok(Line::Choice(choice)) => Ok(Entry::Choice(choice)),
         Ok(Line::Lines { doc, at, after, tip, replaces, text, base64 }) => {
             let bytes = unpack(text, base64).ok_or(FrameError::Shape)?;
             Ok(Entry::Lines { doc, at, after, tip, replaces, bytes })
@@ -276,7 +298,7 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
                 k: String,
             }
             let kind: Kind = serde_json::from_slice(line).map_err(|_| FrameError::Shape)?;
-            let known = ["about", "lines", "whole", "head", "seal"].contains(&kind.k.as_str());
+            let known = ["about", "choice", "lines", "whole", "head", "seal"].contains(&kind.k.as_str());
             let text = String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;
             if known { Err(FrameError::Shape) } else { Ok(Entry::Unknown(text)) }
         }

@@ -121,7 +121,7 @@ impl Journal {
     }
 
     /// The head of the frame that comes next.
-    pub fn next_head(&self, device: &DeviceId, tool: &ToolId, session: &SessionId, at: Hlc) -> Head {
+    pub fn next_head(&self, device: &DeviceId, by: &str, tool: &ToolId, session: &SessionId, at: Hlc) -> Head {
         let prev = self.last.clone().unwrap_or_else(|| frame::genesis(device, self.lane, tool, session));
         Head {
             v: frame::VERSION,
@@ -132,6 +132,7 @@ impl Journal {
             n: self.frames,
             prev,
             at,
+            by: by.to_owned(),
         }
     }
 
@@ -217,7 +218,7 @@ impl Journal {
                     *count += 1;
                     *count - 1
                 }
-                Entry::About(_) | Entry::Unknown(_) => 0,
+                Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => 0,
             };
             each(entry, spot, number);
         }
@@ -361,7 +362,7 @@ impl Journal {
         if !ours || !self.dir.ends_with(&key.hash) || !self.dir.contains(&format!("/{}/", head.tool)) {
             return forged("it belongs to another session");
         }
-        let expected = self.next_head(&owner.device, tool, id, head.at).prev;
+        let expected = self.next_head(&owner.device, "", tool, id, head.at).prev;
         if head.n != self.frames || head.prev != expected {
             return forged("it does not follow the frame before it");
         }
@@ -429,6 +430,21 @@ impl<'a> Shelf<'a> {
             }
         }
         Err(lost())
+    }
+
+    /// Calls `each` with every entry of a journal that was accepted, in order.
+    pub fn scan(&self, journal: &Journal, mut each: impl FnMut(&Head, &Entry)) -> Result<(), JournalError> {
+        for segment in &journal.segments {
+            let bytes = self.segment(journal, segment)?;
+            let mut offset = 0;
+            while let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) {
+                let frame = frame::parse(&bytes[offset..offset + len])
+                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+                frame.entries.iter().for_each(|entry| each(&frame.head, entry));
+                offset += len;
+            }
+        }
+        Ok(())
     }
 
     fn segment(&self, journal: &Journal, segment: &Segment) -> Result<Vec<u8>, JournalError> {
@@ -567,7 +583,7 @@ impl Tips for Shelf<'_> {
                         tips.push(Line { tip, end: total, says: true });
                     }
                 }
-                Entry::About(_) | Entry::Unknown(_) => {}
+                Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => {}
             }
             Ok(())
         })?;
@@ -609,7 +625,7 @@ mod tests {
         }
 
         fn append(&self, journal: &mut Journal) -> Result<(u32, u64), JournalError> {
-            let head = journal.next_head(&self.owner.device, &self.tool, &self.session, Hlc::default());
+            let head = journal.next_head(&self.owner.device, "desk", &self.tool, &self.session, Hlc::default());
             let entries = vec![Entry::Unknown(r#"{"k":"x"}"#.into())];
             let (bytes, hash) = frame::render(&head, &entries, |message| self.key.sign(message).to_vec());
             journal.append(&self.vault, &bytes, &Frame::own(head, entries, hash))

@@ -8,7 +8,7 @@ pub mod journal;
 pub mod kept;
 pub mod keys;
 
-pub use frame::{Entry, Frame, FrameHash, Head, SessionCard};
+pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
 pub use kept::Kept;
 
@@ -29,16 +29,22 @@ pub struct VaultPath {
 #[derive(Clone, Debug)]
 pub struct Vault {
     root: PathBuf,
+    remains: PathBuf,
     pub kept: Kept,
 }
 
 impl Vault {
     pub fn at(home: &Path) -> Self {
-        Self { root: home.join("vault"), kept: Kept::at(home.join("kept")) }
+        Self { root: home.join("vault"), remains: home.join("remains"), kept: Kept::at(home.join("kept")) }
     }
 
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Unfinished last lines of files that were written anew: beside the vault, since they belong to no journal.
+    pub fn remains(&self) -> &Path {
+        &self.remains
     }
 
     /// The folder Syncthing replicates for a device and lane.

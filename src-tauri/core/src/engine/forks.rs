@@ -1,0 +1,126 @@
+//! A branch of another session, taken over as a session of its own: the parent's docs with the id substituted, recorded
+//! like anything else. Every device makes the same bytes of it, so it does not matter who does so first.
+
+use super::context::Context;
+use super::record::{Imaged, SessionRecord};
+use super::recorder::{RecordError, Recorded, Recorder};
+use super::split::ForkPlan;
+use crate::merge::{fork_title, substitute, substituted};
+use crate::session::{ChainId, DocKind, DocName, Lane, SessionKey, Trie};
+use crate::vault::{ForkOf, SessionCard};
+
+/// What a fork's look needs of its parent.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    pub key: SessionKey,
+    pub record: SessionRecord,
+    pub plan: ForkPlan,
+}
+
+/// Whether a fork has everything already that its parent has for it.
+pub fn is_taken_over(fork: &SessionRecord, plan: &ForkPlan) -> bool {
+    plan.targets.iter().all(|(doc, to)| {
+        let name = DocName::new(substituted(doc.as_str(), &plan.of, &plan.session));
+        fork.image.get(&name).is_some_and(|imaged| imaged.of == *to)
+    })
+}
+
+/// Records what is new of the branch.
+pub fn take_over(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    parent: &Parent,
+) -> Result<Recorded, RecordError> {
+    let plan = &parent.plan;
+    record.session.get_or_insert_with(|| plan.session.clone());
+    let Some(origin) = parent.record.origin() else { return Ok(Recorded::default()) };
+    let common = common(context, parent)?;
+    let joins = context.joins(&key.tool);
+    let named = joins.named.and_then(|named| named(&common)).or_else(|| origin.title.clone());
+    let title = fork_title(named.as_deref().unwrap_or("Untitled"), &plan.from);
+    let own = parent.record.cards.get(&context.short).map(|said| &said.card);
+    let card = SessionCard {
+        project: origin.project.clone(),
+        // The directory of another device says nothing about this one.
+        cwd: own.and_then(|card| card.cwd.clone()),
+        title: Some(title.clone()),
+        updated: parent.record.latest().map(|card| card.updated).unwrap_or_default(),
+        version: origin.version.clone(),
+        requires: origin.requires.clone(),
+        main: DocName::new(substituted(origin.main.as_str(), &plan.of, &plan.session)),
+        fork: Some(ForkOf { session: plan.of.clone(), head: plan.head, from: plan.from.clone() }),
+    };
+    let main = origin.main.clone();
+    let title_line = joins.title.filter(|_| plan.doc == main).map(|line| line(&plan.session, &title));
+    let mut recorder = Recorder::new(context, key, &plan.session, Lane::Live, record, card);
+    let beside = plan.targets.iter().filter(|(doc, _)| **doc != main);
+    for (doc, to) in beside.chain(plan.targets.get_key_value(&main)) {
+        let title = title_line.as_deref().filter(|_| *doc == main);
+        take_doc(context, &mut recorder, record, parent, doc, *to, title)?;
+    }
+    Ok(recorder.done)
+}
+
+/// What the branch has in common with the trunk.
+fn common(context: &Context, parent: &Parent) -> Result<Vec<u8>, RecordError> {
+    let Some(state) = parent.record.docs.get(&parent.plan.doc) else { return Ok(Vec::new()) };
+    let shelf = context.shelf(&parent.key.tool, &parent.record.journals, &parent.plan.doc);
+    Ok(shelf.content(state.kind, &state.trie.path(parent.plan.leaves).unwrap_or_default())?)
+}
+
+fn take_doc(
+    context: &Context,
+    recorder: &mut Recorder<'_>,
+    record: &mut SessionRecord,
+    parent: &Parent,
+    doc: &DocName,
+    to: ChainId,
+    title: Option<&[u8]>,
+) -> Result<(), RecordError> {
+    let Some(state) = parent.record.docs.get(doc) else { return Ok(()) };
+    let plan = &parent.plan;
+    let name = DocName::new(substituted(doc.as_str(), &plan.of, &plan.session));
+    let at = substituted(&state.at, &plan.of, &plan.session);
+    let known = record.image.get(&name).copied();
+    // The parent may have gone on since the plan was made; its next look says where to.
+    let is_gone = state.trie.path(to).is_none() || state.trie.path(plan.leaves).is_none() && *doc == plan.doc;
+    if is_gone || known.is_some_and(|known| known.of == to) {
+        return Ok(());
+    }
+    let shelf = context.shelf(&parent.key.tool, &parent.record.journals, doc);
+    let read = |from: ChainId, to: ChainId| -> Result<Vec<u8>, RecordError> {
+        let mut bytes = shelf.content(state.kind, &way(&state.trie, state.kind, from, to))?;
+        substitute(&mut bytes, &plan.of, &plan.session);
+        Ok(bytes)
+    };
+    let start = state.trie.start();
+    let tip = match (state.kind, known) {
+        (DocKind::Snapshot, known) => {
+            let after = known.map_or(start, |known| known.tip);
+            recorder.generation_of(record, (&name, &at), after, &read(start, to)?)?
+        }
+        (DocKind::Log, Some(known)) if known.of != to && state.trie.is_ancestor(known.of, to) => {
+            recorder.text(record, (&name, &at), known.tip, &read(known.of, to)?)?
+        }
+        (DocKind::Log, _) => {
+            let mut text = match title {
+                Some(title) => [&read(start, plan.leaves)?[..], title].concat(),
+                None => Vec::new(),
+            };
+            let from = if title.is_some() { plan.leaves } else { start };
+            text.extend(read(from, to)?);
+            recorder.text(record, (&name, &at), start, &text)?
+        }
+    };
+    record.image.insert(name, Imaged { of: to, tip });
+    Ok(())
+}
+
+/// The edges that hold what is wanted: of a snapshot always all of them.
+fn way(trie: &Trie, kind: DocKind, from: ChainId, to: ChainId) -> Vec<&crate::session::Edge> {
+    match kind {
+        DocKind::Snapshot => trie.path(to).unwrap_or_default(),
+        DocKind::Log => trie.path_between(from, to).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,363 @@
+//! What the user decides about a split, written into this device's journal: an entry that every device folds alike, and
+//! the lines that some decisions add. Nothing is taken away anywhere but by the plan that follows.
+
+use super::context::Context;
+use super::record::SessionRecord;
+use super::recorder::{Recorded, Recorder};
+use super::split::{ForkPlan, Stand, author, stand};
+use crate::api::types::{ApiError, Choice as Offered, Done, Side};
+use crate::merge::{Action, Choice, ChoiceId, Decided, Fork, Made, Split, substitute};
+use crate::session::{ChainId, DocKind, DocName, Lane, SessionId, SessionKey};
+use crate::tools::Sides;
+use crate::vault::{Entry, JournalError, SessionCard};
+use std::collections::BTreeMap;
+
+/// Something to be decided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    Choose {
+        action: Action,
+        /// Which of several branches: the start of its id, its session or its device.
+        branch: Option<String>,
+        /// The side where one session of both goes on.
+        active: Side,
+    },
+    /// Takes the decision that counts back.
+    Undo,
+    /// Carries out, in a fork, what was decided about its parent.
+    Follow { id: ChoiceId, action: Action, away: bool },
+}
+
+impl Decision {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Choose { action, .. } | Self::Follow { action, .. } => action.as_str(),
+            Self::Undo => Action::Undo.as_str(),
+        }
+    }
+}
+
+type Family = BTreeMap<SessionId, SessionRecord>;
+
+/// Carries a decision out as far as this device's journal goes.
+pub fn decide(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    stand: &Stand,
+    family: &mut Family,
+    decision: &Decision,
+) -> Result<(Done, Recorded), ApiError> {
+    match decision {
+        Decision::Choose { action, branch, active } => {
+            let split = stand.settled.split.clone().ok_or_else(no_split)?;
+            let chosen = pick(stand, &split, branch.as_deref(), *action)?;
+            choose(context, key, record, &split, &chosen, family, *action, *active)
+        }
+        Decision::Undo => undo(context, key, record),
+        Decision::Follow { id, action, away } => follow(context, key, record, id, *action, *away),
+    }
+}
+
+pub fn no_split() -> ApiError {
+    ApiError::new(
+        "no_split",
+        "There is nothing to decide about this session.",
+        "List what there is with `roam splits`; take a decision back with `roam undo`.",
+    )
+}
+
+/// A branch beside the trunk, and the session it is if it is one.
+pub struct Right {
+    pub fork: Fork,
+    pub plan: Option<ForkPlan>,
+}
+
+/// The branches that are meant.
+pub fn pick(stand: &Stand, split: &Split, wanted: Option<&str>, action: Action) -> Result<Vec<Right>, ApiError> {
+    let all = split.divided.forks.iter().map(|fork| Right {
+        fork: fork.clone(),
+        plan: stand.forks.iter().find(|plan| plan.head == fork.head).cloned(),
+    });
+    let fits = |right: &Right| {
+        let Some(wanted) = wanted else { return true };
+        let named =
+            |plan: &ForkPlan| plan.session.as_str().starts_with(wanted) || plan.from.eq_ignore_ascii_case(wanted);
+        right.fork.tip.to_hex().starts_with(wanted) || right.plan.as_ref().is_some_and(named)
+    };
+    let found: Vec<Right> = all.filter(fits).collect();
+    match found.len() {
+        0 => Err(ApiError::new(
+            "unknown_branch",
+            format!("No branch of this session is “{}”.", wanted.unwrap_or_default()),
+            "`roam splits` lists the branches; give the start of one's id.",
+        )),
+        1 => Ok(found),
+        _ if action == Action::KeepBoth => Ok(found),
+        many => Err(ApiError::new(
+            "ambiguous_branch",
+            format!("{many} branches stand beside the first one."),
+            "Say which with `--branch`; `roam splits` lists them.",
+        )),
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // each says a thing of its own
+fn choose(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    split: &Split,
+    chosen: &[Right],
+    family: &mut Family,
+    action: Action,
+    active: Side,
+) -> Result<(Done, Recorded), ApiError> {
+    let doc = split.doc.clone();
+    let before = Decided::of(&record.choices, &doc).choice().cloned();
+    let mut choice = Choice {
+        action,
+        made: None,
+        forks: Vec::new(),
+        ..before.unwrap_or_else(|| Choice::about(doc.clone(), action))
+    };
+    (choice.undoes, choice.follows) = (None, None);
+    let left = split.divided.trunk;
+    let mut recorder = recorder(context, key, record)?;
+    if action == Action::KeepBoth {
+        choice.trunk = Some(left);
+        choice.seen.extend(chosen.iter().map(|right| right.fork.head));
+    } else {
+        let right = &chosen[0];
+        let tip = pull_back(context, key, record, &mut recorder, right, family)?;
+        choice.forks.extend(right.plan.iter().map(|plan| plan.session.clone()));
+        let (first, second) =
+            if active == Side::Left && action == Action::Branches { (tip, left) } else { (left, tip) };
+        match action {
+            Action::KeepLeft => (choice.trunk, choice.away) = (Some(left), with(choice.away, tip)),
+            Action::KeepRight => (choice.trunk, choice.away) = (Some(tip), with(choice.away, left)),
+            _ => {
+                let lines =
+                    join(context, key, record, &doc, action, first, second).map_err(|why| refused(action, &why))?;
+                let at = record.docs[&doc].at.clone();
+                let end = recorder.text(record, (&doc, &at), first, &lines).map_err(|error| unwritten(&error))?;
+                choice.made = (end != first).then_some(Made { from: first, tip: end });
+                (choice.trunk, choice.away) = (Some(end), with(choice.away, second));
+            }
+        }
+    }
+    write(record, &mut recorder, choice)?;
+    let message = match action {
+        Action::KeepBoth => "Both branches stay, each as a session of its own.",
+        Action::KeepLeft => {
+            "The left branch is the session now. The right one is in the vault; `roam undo` brings it back."
+        }
+        Action::KeepRight => {
+            "The right branch is the session now. The left one is in the vault; `roam undo` brings it back."
+        }
+        Action::Stitch => "The session goes on with the turns of both. `roam undo` takes them apart again.",
+        _ => "The session holds both branches. `roam undo` takes them apart again.",
+    };
+    Ok((Done { done: true, message: message.into() }, recorder.done))
+}
+
+fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {
+    ends.push(end);
+    ends
+}
+
+/// If the branch was continued as a session of its own, those lines come back into the parent first.
+fn pull_back(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    recorder: &mut Recorder<'_>,
+    right: &Right,
+    family: &mut Family,
+) -> Result<ChainId, ApiError> {
+    let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
+        return Ok(right.fork.tip);
+    };
+    let Some(more) = continued(context, key, fork, plan, right.fork.tip).map_err(|error| unwritten(&error))? else {
+        return Ok(right.fork.tip);
+    };
+    let at = record.docs.get(&plan.doc).map(|state| state.at.clone()).unwrap_or_default();
+    recorder.text(record, (&plan.doc, &at), right.fork.tip, &more).map_err(|error| unwritten(&error))
+}
+
+/// What was said in a fork since it left its parent, as the parent would have it.
+pub fn continued(
+    context: &Context,
+    key: &SessionKey,
+    fork: &mut SessionRecord,
+    plan: &ForkPlan,
+    tip: ChainId,
+) -> Result<Option<Vec<u8>>, JournalError> {
+    let stood = stand(context, key, fork)?;
+    let name = DocName::new(crate::merge::substituted(plan.doc.as_str(), &plan.of, &plan.session));
+    let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
+    let (Some(state), Some(end)) = (fork.docs.get(&name), stood.settled.targets.get(&name)) else { return Ok(None) };
+    let Some(path) = state.trie.path_between(imaged.tip, *end).filter(|path| !path.is_empty()) else { return Ok(None) };
+    if state.kind != DocKind::Log {
+        return Ok(None);
+    }
+    let mut bytes = context.shelf(&key.tool, &fork.journals, &name).content(state.kind, &path)?;
+    substitute(&mut bytes, &plan.session, &plan.of);
+    Ok(Some(bytes))
+}
+
+/// The lines that join two branches, or why that is not sound.
+fn join(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    action: Action,
+    first: ChainId,
+    second: ChainId,
+) -> Result<Vec<u8>, String> {
+    let joins = context.joins(&key.tool);
+    let join = if action == Action::Stitch { joins.stitch } else { joins.branches };
+    let Some(join) = join else { return Err("the tool's format does not allow it".into()) };
+    let state = &record.docs[doc];
+    if Some(doc) != record.main() || state.kind != DocKind::Log {
+        return Err("only the conversation itself can be joined".into());
+    }
+    let meet = state.trie.meet(first, second);
+    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let content = |from: ChainId, to: ChainId| {
+        let path = state.trie.path_between(from, to).unwrap_or_default();
+        shelf.content(DocKind::Log, &path).map_err(|error| super::look::with_causes(&error))
+    };
+    let common = content(state.trie.start(), meet)?;
+    join(&Sides { common: &common, first: &content(meet, first)?, second: &content(meet, second)? })
+}
+
+/// What may be done about the trunk and a branch beside it, each with what follows from it.
+pub fn choices(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    split: &Split,
+    right: &Fork,
+) -> Vec<Offered> {
+    let (left_at, right_at) = (trunk_author(record, split), author(&record.docs[&split.doc], right.head));
+    let joined = |action| match join(context, key, record, &split.doc, action, split.divided.trunk, right.tip) {
+        Ok(_) => None,
+        Err(why) => Some(why),
+    };
+    Action::CHOICES
+        .map(|action| {
+            let consequence = match action {
+                Action::KeepBoth if split.ask => format!("{left_at}'s version keeps the session; {right_at}'s becomes a session of its own."),
+                Action::KeepBoth => format!("Both stay: the session as {left_at} went on with it, and {right_at}'s as a session of its own."),
+                Action::KeepLeft => format!("The session goes on as on {left_at}. What {right_at} added leaves the tool and stays in the vault."),
+                Action::KeepRight => format!("The session goes on as on {right_at}. What {left_at} added leaves the tool and stays in the vault."),
+                Action::Stitch => format!("{right_at}'s turns come after {left_at}'s in one session: the model sees both; neither knew of the other."),
+                _ => format!("One session holds both and goes on after {right_at}'s turns (or {left_at}'s, with --active left). The tool shows one branch at a time."),
+            };
+            let against = matches!(action, Action::Stitch | Action::Branches).then(|| joined(action)).flatten();
+            Offered {
+                id: action.as_str().into(),
+                enabled: against.is_none(),
+                consequence: match against {
+                    Some(why) => format!("Not possible here: {why}."),
+                    None => consequence,
+                },
+            }
+        })
+        .into()
+}
+
+/// The name of the device whose branch keeps the session's id.
+pub fn trunk_author(record: &SessionRecord, split: &Split) -> String {
+    let state = &record.docs[&split.doc];
+    let head = crate::merge::head(&state.trie, split.divided.leaves, split.divided.trunk);
+    head.map_or_else(|| "this session".into(), |head| author(state, head))
+}
+
+fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<(Done, Recorded), ApiError> {
+    let docs: Vec<DocName> = record.docs.keys().cloned().collect();
+    let last =
+        docs.iter().filter_map(|doc| Decided::of(&record.choices, doc).now).max_by(|one, other| one.id.cmp(&other.id));
+    let Some(last) = last.cloned() else {
+        return Err(ApiError::new(
+            "nothing_to_undo",
+            "Nothing was decided about this session.",
+            "Decisions are listed by `roam history SESSION`.",
+        ));
+    };
+    let mut recorder = recorder(context, key, record)?;
+    let undoes = Some(last.id.clone());
+    write(record, &mut recorder, Choice { undoes, ..Choice::about(last.choice.doc.clone(), Action::Undo) })?;
+    let message = format!("“{}” was taken back; both branches are there again.", last.choice.action.as_str());
+    Ok((Done { done: true, message }, recorder.done))
+}
+
+/// Whether a fork still has to carry out a decision about its parent.
+pub fn has_to_follow(fork: &SessionRecord, id: &ChoiceId, away: bool) -> bool {
+    let followed = fork.choices.iter().filter(|chosen| chosen.choice.follows.as_ref() == Some(id));
+    let undone = |id: &ChoiceId| fork.choices.iter().any(|chosen| chosen.choice.undoes.as_ref() == Some(id));
+    let mut standing = followed.clone().filter(|chosen| !undone(&chosen.id));
+    match away {
+        true => followed.count() == 0,
+        false => standing.next().is_some(),
+    }
+}
+
+fn follow(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    id: &ChoiceId,
+    action: Action,
+    away: bool,
+) -> Result<(Done, Recorded), ApiError> {
+    let done = Done { done: true, message: String::new() };
+    let Some(main) = record.main().cloned().filter(|_| has_to_follow(record, id, away)) else {
+        return Ok((done, Recorded::default()));
+    };
+    let mut recorder = recorder(context, key, record)?;
+    if away {
+        let ends = crate::merge::branches(&record.docs[&main].trie);
+        write(record, &mut recorder, Choice { away: ends, follows: Some(id.clone()), ..Choice::about(main, action) })?;
+    } else {
+        let standing: Vec<ChoiceId> = record
+            .choices
+            .iter()
+            .filter(|chosen| chosen.choice.follows.as_ref() == Some(id))
+            .map(|chosen| chosen.id.clone())
+            .collect();
+        for undoes in standing {
+            let undo = Choice { undoes: Some(undoes), ..Choice::about(main.clone(), Action::Undo) };
+            write(record, &mut recorder, undo)?;
+        }
+    }
+    Ok((done, recorder.done))
+}
+
+fn recorder<'a>(context: &'a Context, key: &'a SessionKey, record: &SessionRecord) -> Result<Recorder<'a>, ApiError> {
+    let own = record.cards.get(&context.short).map(|said| said.card.clone());
+    let of_others = || record.latest().map(|card| SessionCard { cwd: None, ..card.clone() });
+    let (Some(session), Some(card)) = (&record.session, own.or_else(of_others)) else { return Err(no_split()) };
+    Ok(Recorder::new(context, key, session, Lane::Live, record, card))
+}
+
+/// A decision is a frame of its own: its stamp is its name.
+fn write(record: &mut SessionRecord, recorder: &mut Recorder<'_>, choice: Choice) -> Result<(), ApiError> {
+    recorder
+        .flush(record)
+        .and_then(|()| recorder.push(record, Entry::Choice(choice), Vec::new()))
+        .and_then(|()| recorder.flush(record))
+        .map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &dyn std::error::Error) -> ApiError {
+    let message = super::look::with_causes(error);
+    ApiError::new("not_recorded", message, "Make room on the disk or mend its permissions, then try again.")
+}
+
+fn refused(action: Action, why: &str) -> ApiError {
+    let message = format!("“{}” is not possible here: {why}.", action.as_str());
+    ApiError::new("choice_refused", message, "Nothing was changed. `roam splits` lists what is possible.")
+}

@@ -1,0 +1,179 @@
+//! What the user decided about a split: entries of a journal, which every device folds into the same answer.
+
+use crate::session::{ChainId, DocName, Hlc, SessionId};
+use serde::{Deserialize, Serialize};
+
+/// A decision as the user said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Both branches, each a session of its own.
+    KeepBoth,
+    KeepLeft,
+    KeepRight,
+    /// The turns of the one after those of the other.
+    Stitch,
+    /// Both in one session, of which one is active.
+    Branches,
+    /// Takes an earlier decision back.
+    Undo,
+}
+
+impl Action {
+    pub const CHOICES: [Self; 5] = [Self::KeepBoth, Self::KeepLeft, Self::KeepRight, Self::Stitch, Self::Branches];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KeepBoth => "keep-both",
+            Self::KeepLeft => "keep-left",
+            Self::KeepRight => "keep-right",
+            Self::Stitch => "stitch",
+            Self::Branches => "branches",
+            Self::Undo => "undo",
+        }
+    }
+}
+
+/// Which decision: when it was written, and by which device (short id). No two are the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChoiceId {
+    pub at: Hlc,
+    pub device: String,
+}
+
+/// How the branches of a doc are to stand from now on. It says all of it, not only what is new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub action: Action,
+    /// The doc that went two ways.
+    pub doc: DocName,
+    /// The branch that keeps the session's id: an end, as it was seen; it may have grown since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<ChainId>,
+    /// Ends that stay in the vault and are in no tool's store. One that grows by further words is a branch again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub away: Vec<ChainId>,
+    /// First lines of branches that the user knows of and keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<ChainId>,
+    /// What was written for this decision alone, and goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+    /// Forks that this decision takes out of the stores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forks: Vec<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<ChoiceId>,
+    /// In the journal of a fork: the decision about its parent that this carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<ChoiceId>,
+}
+
+impl Choice {
+    /// About `doc`, with nothing decided yet.
+    pub fn about(doc: DocName, action: Action) -> Self {
+        Self {
+            action,
+            doc,
+            trunk: None,
+            away: Vec::new(),
+            seen: Vec::new(),
+            made: None,
+            forks: Vec::new(),
+            undoes: None,
+            follows: None,
+        }
+    }
+}
+
+/// Lines that a decision added behind `from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    pub from: ChainId,
+    pub tip: ChainId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    pub id: ChoiceId,
+    pub choice: Choice,
+}
+
+/// What all decisions about a doc come to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decided<'a> {
+    /// The one that counts.
+    pub now: Option<&'a Chosen>,
+    /// What was written for decisions that do not count any more.
+    pub taken_back: Vec<Made>,
+}
+
+impl<'a> Decided<'a> {
+    /// Folds decisions, in whatever order they arrived: the last one counts, until it is undone; then the one before it.
+    pub fn of(all: &'a [Chosen], doc: &DocName) -> Self {
+        let mut ordered: Vec<&Chosen> = all.iter().filter(|chosen| chosen.choice.doc == *doc).collect();
+        ordered.sort_by(|one, other| one.id.cmp(&other.id));
+        ordered.dedup_by(|one, other| one.id == other.id);
+        let mut stack: Vec<&Chosen> = Vec::new();
+        for chosen in &ordered {
+            match &chosen.choice.undoes {
+                None => stack.push(chosen),
+                // Undone on two devices at once it is undone once.
+                Some(id) => stack.retain(|known| known.id != *id),
+            }
+        }
+        let now = stack.last().copied();
+        let standing = |made: &Made| now.is_some_and(|now| now.choice.made == Some(*made));
+        let taken_back = ordered.iter().filter_map(|chosen| chosen.choice.made).filter(|made| !standing(made));
+        Self { now, taken_back: taken_back.collect() }
+    }
+
+    pub fn choice(&self) -> Option<&'a Choice> {
+        self.now.map(|chosen| &chosen.choice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Millis;
+
+    fn chosen(at: i64, device: &str, action: Action, undoes: Option<ChoiceId>) -> Chosen {
+        let made =
+            (action == Action::Stitch).then(|| Made { from: ChainId::log_start(), tip: ChainId::snapshot_start() });
+        let id = ChoiceId { at: Hlc { wall: Millis(at), count: 0 }, device: device.into() };
+        let doc = DocName::new("doc");
+        Chosen {
+            id,
+            choice: Choice {
+                action,
+                doc,
+                trunk: None,
+                away: vec![],
+                seen: vec![],
+                made,
+                forks: vec![],
+                undoes,
+                follows: None,
+            },
+        }
+    }
+
+    fn now(all: &[Chosen]) -> Option<Action> {
+        Decided::of(all, &DocName::new("doc")).choice().map(|choice| choice.action)
+    }
+
+    #[test]
+    fn the_last_decision_counts_until_it_is_undone_and_order_of_arrival_does_not_matter() {
+        let first = chosen(1, "A", Action::KeepLeft, None);
+        let second = chosen(2, "B", Action::Stitch, None);
+        let undone = chosen(3, "A", Action::Undo, Some(second.id.clone()));
+        let again = chosen(4, "B", Action::Undo, Some(second.id.clone()));
+        assert_eq!(now(&[second.clone(), first.clone()]), Some(Action::Stitch));
+        let all = [again, undone, second, first.clone()];
+        assert_eq!(now(&all), Some(Action::KeepLeft));
+        assert_eq!(Decided::of(&all, &DocName::new("doc")).taken_back.len(), 1);
+        let none = chosen(5, "C", Action::Undo, Some(first.id.clone()));
+        assert_eq!(now(&[first, none]), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! Which branch of a doc that went two ways keeps the session's id, and which become sessions of their own.
+//!
+//! The trunk is the branch that was recorded first, unless the user said otherwise; at every point where branches part,
+//! the one whose first line was recorded first goes on. So the answer depends on the set of lines and stamps alone.
+
+use super::choice::Decided;
+use crate::session::{ChainId, Hlc, Trie};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Who recorded a line before all others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct First {
+    pub at: Hlc,
+    /// The short id.
+    pub device: String,
+    /// The device's name when it wrote that.
+    pub name: String,
+}
+
+pub type Firsts = BTreeMap<ChainId, First>;
+
+/// The ends that count once the user's decisions are taken into account.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ends {
+    pub live: Vec<ChainId>,
+    pub away: Vec<ChainId>,
+}
+
+/// A branch beside the trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Its first line.
+    pub head: ChainId,
+    /// The node where it leaves the others.
+    pub leaves: ChainId,
+    pub tip: ChainId,
+    /// The user has not decided about it.
+    pub open: bool,
+}
+
+/// What becomes of a doc's branches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Divided {
+    pub trunk: ChainId,
+    /// Where the trunk leaves the first of the others.
+    pub leaves: ChainId,
+    /// The first of them first.
+    pub forks: Vec<Fork>,
+}
+
+/// Takes out what the user put away and what was written for decisions that were taken back. `tips` are the branches
+/// that tell a story of their own ([`super::branches`]).
+pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
+    // Opening a session to look at it is no word.
+    let is_still =
+        |tip: ChainId, end: ChainId| tip == end || (trie.is_ancestor(end, tip) && trie.said_between(end, tip) == 0);
+    let mut live: Vec<ChainId> = tips.to_vec();
+    loop {
+        let back = live.iter().enumerate().find_map(|(at, tip)| {
+            let made = decided.taken_back.iter().find(|made| is_still(*tip, made.tip) && made.from != *tip)?;
+            Some((at, made.from))
+        });
+        let Some((at, from)) = back else { break };
+        live.remove(at);
+        if !live.iter().any(|other| trie.is_ancestor(from, *other)) {
+            live.push(from);
+        }
+    }
+    let put_away = decided.choice().map(|choice| choice.away.as_slice()).unwrap_or_default();
+    let (away, mut live): (Vec<_>, Vec<_>) =
+        live.into_iter().partition(|tip| put_away.iter().any(|end| is_still(*tip, *end)));
+    live.sort();
+    Ends { live, away }
+}
+
+/// The ways in which ends part: each with the node above it and one of its ends. Their first lines are what
+/// [`divide`] asks for.
+pub fn ways(trie: &Trie, live: &[ChainId]) -> Vec<(ChainId, ChainId)> {
+    let mut found = Vec::new();
+    let mut groups = vec![live.to_vec()];
+    while let Some(group) = groups.pop() {
+        let Some((node, parts)) = part(trie, &group) else { continue };
+        found.extend(parts.iter().map(|part| (node, part[0])));
+        groups.extend(parts);
+    }
+    found
+}
+
+/// Where several ends part, and which of them go on together; `None` for one alone.
+fn part(trie: &Trie, group: &[ChainId]) -> Option<(ChainId, Vec<Vec<ChainId>>)> {
+    if group.len() < 2 {
+        return None;
+    }
+    let node = group[1..].iter().fold(group[0], |node, tip| trie.meet(node, *tip));
+    let mut parts: Vec<Vec<ChainId>> = Vec::new();
+    for tip in group {
+        match parts.iter_mut().find(|part| trie.meet(part[0], *tip) != node) {
+            Some(part) => part.push(*tip),
+            None => parts.push(vec![*tip]),
+        }
+    }
+    Some((node, parts))
+}
+
+/// The first line of the way from `node` towards `tip`, if it is a node of its own.
+pub fn head(trie: &Trie, node: ChainId, tip: ChainId) -> Option<ChainId> {
+    trie.first_edge(node, tip).filter(|edge| edge.lines == 1).map(|edge| edge.tip)
+}
+
+/// Divides the ends among the session and its forks; `None` where there are none. An unknown first line counts as the
+/// last recorded.
+pub fn divide(trie: &Trie, live: &[ChainId], firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
+    let mut divided = Divided { trunk: *live.first()?, leaves: trie.start(), forks: Vec::new() };
+    let choice = decided.choice();
+    let wanted = choice.and_then(|choice| choice.trunk);
+    let seen = choice.map(|choice| choice.seen.as_slice()).unwrap_or_default();
+    // Groups of ends still together: with the first line and the parting of the fork they belong to.
+    let mut groups: Vec<(Vec<ChainId>, Option<(ChainId, ChainId)>)> = vec![(live.to_vec(), None)];
+    let mut first_parting = None;
+    while let Some((group, fork)) = groups.pop() {
+        let Some((node, mut parts)) = part(trie, &group) else {
+            match fork {
+                None => divided.trunk = group[0],
+                Some((head, leaves)) => {
+                    divided.forks.push(Fork { head, leaves, tip: group[0], open: !seen.contains(&head) })
+                }
+            }
+            continue;
+        };
+        if fork.is_none() {
+            first_parting.get_or_insert(node);
+        }
+        let rank = |part: &Vec<ChainId>| {
+            let head = head(trie, node, part[0]);
+            let holds_wanted = wanted.is_some_and(|wanted| part.iter().any(|tip| trie.is_ancestor(wanted, *tip)));
+            let first = head.and_then(|head| firsts.get(&head)).map(|first| first.at);
+            (fork.is_some() || !holds_wanted, first.is_none(), first, head)
+        };
+        parts.sort_by_key(rank);
+        for (at, part) in parts.into_iter().enumerate().rev() {
+            match at {
+                0 => groups.push((part, fork)),
+                _ => {
+                    let head = head(trie, node, part[0]).unwrap_or(part[0]);
+                    groups.push((part, Some((head, node))));
+                }
+            }
+        }
+    }
+    divided.leaves = first_parting.unwrap_or(divided.trunk);
+    let first = |fork: &Fork| (firsts.get(&fork.head).map(|first| first.at), fork.head);
+    divided.forks.sort_by_key(first);
+    Some(divided)
+}

@@ -1,0 +1,109 @@
+//! A branch as a session of its own: an id that every device derives alike, and bytes that differ from the parent's in
+//! that id alone.
+
+use crate::session::{ChainId, SessionId};
+use memchr::memmem;
+
+/// The id of the session that holds the branch of `parent` which begins with the line `head`. It has the parent's
+/// length and shape; of a UUID, that of a random one (version 4).
+pub fn fork_id(parent: &SessionId, head: ChainId) -> SessionId {
+    let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 fork");
+    hasher.update(parent.as_str().as_bytes());
+    hasher.update(b"\n");
+    hasher.update(head.as_bytes());
+    let mut stream = hasher.finalize_xof();
+    let mut next = || {
+        let mut byte = [0];
+        stream.fill(&mut byte);
+        byte[0]
+    };
+    let uuid = is_uuid_shaped(parent.as_str());
+    let id = parent.as_str().chars().enumerate().map(|(at, old)| match (uuid, at) {
+        (true, 14) => '4',
+        (true, 19) => ['8', '9', 'a', 'b'][usize::from(next() % 4)],
+        (true, _) if old != '-' => char::from(b"0123456789abcdef"[usize::from(next() % 16)]),
+        _ => like(old, at, next()),
+    });
+    SessionId::new(id.collect::<String>())
+}
+
+fn is_uuid_shaped(text: &str) -> bool {
+    let fits =
+        |(at, byte): (usize, u8)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
+}
+
+/// A letter for a letter, a digit for a digit; a number does not come to begin with 0.
+fn like(old: char, at: usize, byte: u8) -> char {
+    let (digit, letter) = (char::from(b'0' + byte % 10), char::from(b'a' + byte % 26));
+    match old {
+        '1'..='9' if at == 0 => char::from(b'1' + byte % 9),
+        '0'..='9' => digit,
+        'a'..='z' => letter,
+        'A'..='Z' => letter.to_ascii_uppercase(),
+        other => other,
+    }
+}
+
+/// Puts `to` in the place of every `from`, which has the same length: offsets stay what they are.
+pub fn substitute(bytes: &mut [u8], from: &SessionId, to: &SessionId) {
+    let (from, to) = (from.as_str().as_bytes(), to.as_str().as_bytes());
+    if from.is_empty() || from.len() != to.len() {
+        return;
+    }
+    let finder = memmem::Finder::new(from);
+    let mut at = 0;
+    while let Some(found) = finder.find(&bytes[at..]) {
+        at += found;
+        bytes[at..at + to.len()].copy_from_slice(to);
+        at += to.len();
+    }
+}
+
+/// The same in a name or a path.
+pub fn substituted(text: &str, from: &SessionId, to: &SessionId) -> String {
+    text.replace(from.as_str(), to.as_str())
+}
+
+/// The title of a fork, from its parent's and the name of the device that went its own way.
+pub fn fork_title(parent: &str, device: &str) -> String {
+    format!("{parent} (from {device})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PARENT: &str = "01a2081f-3cf6-7ca3-8ffb-7affa0609d47";
+
+    #[test]
+    fn the_id_depends_on_where_the_branch_begins_and_on_nothing_else() {
+        let parent = SessionId::new(PARENT);
+        let (one, other) = (ChainId::log_start().then(b"a\n"), ChainId::log_start().then(b"b\n"));
+        let id = fork_id(&parent, one);
+        assert_eq!(id, fork_id(&parent, one));
+        assert_ne!(id, fork_id(&parent, other));
+        assert!(is_uuid_shaped(id.as_str()) && &id.as_str()[14..15] == "4", "{id}");
+        assert!(matches!(&id.as_str()[19..20], "8" | "9" | "a" | "b"), "{id}");
+        let task = fork_id(&SessionId::new("1795428000000"), one);
+        assert!(task.as_str().len() == 13 && task.as_str().bytes().all(|byte| byte.is_ascii_digit()), "{task}");
+        let odd = fork_id(&SessionId::new("ses_7fA9"), one);
+        assert!(odd.as_str().len() == 8 && odd.as_str().as_bytes()[3] == b'_', "{odd}");
+    }
+
+    proptest! {
+        #[test]
+        fn l12_a_fork_is_undone_by_putting_the_old_id_back(pieces in prop::collection::vec(any::<Option<Vec<u8>>>(), 0..20)) {
+            let parent = SessionId::new(PARENT);
+            let fork = fork_id(&parent, ChainId::log_start());
+            let bytes: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.unwrap_or_else(|| PARENT.into())).collect();
+            let mut there = bytes.clone();
+            substitute(&mut there, &parent, &fork);
+            prop_assert!(memmem::find(&there, PARENT.as_bytes()).is_none());
+            prop_assert_eq!(there.len(), bytes.len());
+            substitute(&mut there, &fork, &parent);
+            prop_assert_eq!(there, bytes);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which end of each doc belongs into the tool's store under the session's own id, and which branches become sessions
+//! beside it. Pure: from tries, stamps and decisions to names of ends, with the reason in words.
+
+use super::choice::Decided;
+use super::divide::{Divided, Ends, Firsts, Fork, divide, ends};
+use crate::session::{ChainId, DocKind, DocName, Trie};
+use std::collections::BTreeMap;
+
+/// A doc with its branches.
+pub struct DocEnds<'a> {
+    pub name: &'a DocName,
+    pub kind: DocKind,
+    pub main: bool,
+    pub trie: &'a Trie,
+    /// The ends that tell a story of their own.
+    pub tips: Vec<ChainId>,
+    pub firsts: &'a Firsts,
+    pub decided: Decided<'a>,
+    /// A snapshot whose content cannot be compared part by part.
+    pub opaque: bool,
+}
+
+/// How a session that went two ways stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    pub doc: DocName,
+    /// Nothing is written until the user chooses.
+    pub ask: bool,
+    pub reason: String,
+    pub divided: Divided,
+}
+
+impl Split {
+    /// The user has something to decide.
+    pub fn is_open(&self) -> bool {
+        self.ask || self.divided.forks.iter().any(|fork| fork.open)
+    }
+
+    /// The letter of the rule that applies.
+    pub fn tier(&self) -> &'static str {
+        if self.ask { "C" } else { "B" }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settled {
+    /// The end of each doc that belongs to the session; a doc whose devices went back and forth has none.
+    pub targets: BTreeMap<DocName, ChainId>,
+    pub split: Option<Split>,
+    /// The user put all of it away.
+    pub away: bool,
+}
+
+pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
+    let found: Vec<(&DocEnds<'_>, Ends)> =
+        docs.iter().map(|doc| (doc, ends(doc.trie, &doc.tips, &doc.decided))).collect();
+    let put_away = |(doc, ends): &(&DocEnds<'_>, Ends)| doc.main && ends.live.is_empty() && !ends.away.is_empty();
+    if found.iter().any(put_away) {
+        return Settled { away: true, ..Settled::default() };
+    }
+    let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.live.len() && (doc.main || doc.kind == DocKind::Log);
+    let split = found.iter().filter(parted).max_by_key(|(doc, _)| doc.main);
+    let split = split.and_then(|(doc, ends)| split_of(doc, ends));
+    let trunk = split.as_ref().map(|split| (&split.doc, split.divided.trunk));
+    let author = split.as_ref().and_then(|split| author_of_trunk(docs, split));
+    let targets = found.iter().filter_map(|(doc, ends)| {
+        let to = match trunk {
+            Some((name, trunk)) if name == doc.name => Some(trunk),
+            _ => beside(doc, &ends.live, author),
+        };
+        Some((doc.name.clone(), to?))
+    });
+    Settled { targets: targets.collect(), split, away: false }
+}
+
+/// The ends of all docs that belong to a fork.
+pub fn fork_targets(docs: &[DocEnds<'_>], split: &Split, fork: &Fork) -> BTreeMap<DocName, ChainId> {
+    let firsts = docs.iter().find(|doc| *doc.name == split.doc).map(|doc| doc.firsts);
+    let author = firsts.and_then(|firsts| firsts.get(&fork.head)).map(|first| first.device.as_str());
+    let target = |doc: &DocEnds<'_>| {
+        let live = ends(doc.trie, &doc.tips, &doc.decided).live;
+        let to = if *doc.name == split.doc { Some(fork.tip) } else { beside(doc, &live, author) };
+        Some((doc.name.clone(), to?))
+    };
+    docs.iter().filter_map(target).collect()
+}
+
+fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
+    let divided = divide(doc.trie, &ends.live, doc.firsts, &doc.decided)?;
+    let doubt = if doc.opaque {
+        Some("Two devices changed the same file of this session, and it cannot be compared part by part.")
+    } else if divided.leaves == doc.trie.start() {
+        Some("Two devices have sessions of the same id that have nothing in common.")
+    } else if is_rewritten(doc.trie, &ends.live) {
+        Some("One device rewrote this session while another one went on with it.")
+    } else {
+        None
+    };
+    let chosen = doc.decided.choice().is_some_and(|choice| choice.trunk.is_some())
+        || divided.forks.iter().all(|fork| !fork.open);
+    let reason = doubt.unwrap_or(match doc.kind {
+        DocKind::Log => "Two devices went on from the same point, each with words of its own.",
+        DocKind::Snapshot => "Two devices changed the same session, each in its own way.",
+    });
+    Some(Split { doc: doc.name.clone(), ask: doubt.is_some() && !chosen, reason: reason.into(), divided })
+}
+
+/// Somebody went on from what its author took back.
+fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
+    trie.replaced().iter().any(|replaced| {
+        let went_on = live.iter().filter(|tip| trie.is_ancestor(replaced.old, **tip));
+        let took_back = |tip: ChainId| {
+            trie.is_ancestor(replaced.new, tip) && !trie.is_ancestor(replaced.new, replaced.old) && tip != replaced.old
+        };
+        went_on.count() > 0 && live.iter().any(|tip| took_back(*tip) && !trie.is_ancestor(replaced.old, *tip))
+    })
+}
+
+fn author_of_trunk<'a>(docs: &[DocEnds<'a>], split: &Split) -> Option<&'a str> {
+    let doc = docs.iter().find(|doc| *doc.name == split.doc)?;
+    let head = super::divide::head(doc.trie, split.divided.leaves, split.divided.trunk)?;
+    doc.firsts.get(&head).map(|first| first.device.as_str())
+}
+
+/// The end of a doc beside the one that parted: what the same device wrote, else what was written last.
+fn beside(doc: &DocEnds<'_>, live: &[ChainId], author: Option<&str>) -> Option<ChainId> {
+    live.iter().copied().max_by_key(|tip| {
+        let first = doc.firsts.get(tip);
+        (first.is_some_and(|first| Some(first.device.as_str()) == author), first.map(|first| first.at), *tip)
+    })
+}

@@ -1,0 +1,429 @@
+//! Both went on while apart: what every device makes of it, and what the user may make of it.
+
+use crate::talk::{ONE, TWO, assert_quiet, item, meta, turn};
+use crate::world::{Device, World};
+use session_roam_core::api::{ApiError, Done, Request, Side, SplitRow};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+type Docs = BTreeMap<String, Vec<u8>>;
+
+/// Desk and lap went on with one session while apart and met again.
+struct Parted {
+    world: World,
+    here: PathBuf,
+    there: PathBuf,
+}
+
+impl Parted {
+    /// A Claude Code session: "common", then "from desk" on the one and "from lap" on the other, in that order.
+    fn claude() -> Self {
+        let (mut world, here, there) = World::pair_of_devices();
+        let path = world.devices[0].transcript(&here, ONE);
+        world.devices[0].say(&path, turn(&here, ONE, "common"));
+        world.deliver();
+        world.part(0, 1);
+        let mut parted = Self { world, here, there };
+        parted.say(0, ONE, "from desk");
+        parted.say(1, ONE, "from lap");
+        parted
+    }
+
+    fn codex() -> Self {
+        let (mut world, here, there) = World::pair_of_devices();
+        let path = world.devices[0].rollout(TWO);
+        world.devices[0].say(&path, meta(&here, TWO) + &item("common"));
+        world.deliver();
+        world.part(0, 1);
+        let mut parted = Self { world, here, there };
+        parted.say(0, TWO, "from desk");
+        parted.say(1, TWO, "from lap");
+        parted
+    }
+
+    fn met(mut self) -> Self {
+        self.world.meet(0, 1);
+        self
+    }
+
+    fn say(&mut self, device: usize, session: &str, text: &str) {
+        let line = if session == TWO { item(text) } else { turn(&[&self.here, &self.there][device], session, text) };
+        // One second after the other, so that the order is the story's.
+        let now = self.world.devices.iter().map(Device::clock_now).max().unwrap_or_default();
+        let device = &mut self.world.devices[device];
+        device.set_clock(now + 1000);
+        let path = device.place_of(session).expect("the session is there");
+        device.say(&path, line);
+    }
+
+    fn split(&mut self, device: usize) -> SplitRow {
+        self.world.devices[device].splits().into_iter().next().expect("a split is listed")
+    }
+
+    fn fork(&mut self) -> String {
+        self.split(0).branches[1].session.clone()
+    }
+
+    fn resolve(&mut self, device: usize, session: &str, choice: &str) -> Result<Done, ApiError> {
+        self.resolve_with(device, session, choice, None)
+    }
+
+    fn resolve_with(
+        &mut self,
+        device: usize,
+        session: &str,
+        choice: &str,
+        active: Option<Side>,
+    ) -> Result<Done, ApiError> {
+        let request = Request::Resolve { session: session.into(), choice: choice.into(), branch: None, active };
+        let answer = self.world.devices[device].try_ask(request)?;
+        self.world.devices[device].settle();
+        self.world.deliver();
+        Ok(serde_json::from_value(answer).expect("done"))
+    }
+
+    fn undo(&mut self, device: usize) {
+        let _: Done = self.world.devices[device].ask(Request::Undo { session: None });
+        self.world.devices[device].settle();
+        self.world.deliver();
+    }
+
+    /// What a session says, on each device.
+    fn said(&self, session: &str) -> [String; 2] {
+        [0, 1].map(|at| {
+            let docs = self.world.devices[at].docs(session);
+            docs.values().map(|doc| words(doc)).collect::<Vec<_>>().join(" | ")
+        })
+    }
+
+    fn on_both(&self, session: &str) -> String {
+        let [one, other] = self.said(session);
+        assert_eq!(one, other, "both devices say the same of {session}");
+        assert_eq!(self.world.devices[0].docs(session), self.world.devices[1].docs(session), "byte for byte");
+        one
+    }
+
+    fn sessions(&mut self) -> [BTreeSet<String>; 2] {
+        [0, 1].map(|at| {
+            let here = self.world.devices[at].sessions().into_iter().filter(|row| row.path.is_some());
+            here.map(|row| row.session).collect()
+        })
+    }
+}
+
+/// The texts of a doc's turns.
+fn words(doc: &[u8]) -> String {
+    let lines =
+        doc.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let text = |line: serde_json::Value| {
+        let claude = line.pointer("/message/content").and_then(|text| text.as_str()).map(str::to_owned);
+        claude.or_else(|| line.pointer("/payload/content/0/text").and_then(|text| text.as_str()).map(str::to_owned))
+    };
+    lines.filter_map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// The thread's writer lock, held as Codex holds it.
+fn open_in_codex(device: &Device, thread: &str) -> std::fs::File {
+    let locks = device.home.join(".codex/thread-writer-locks");
+    std::fs::create_dir_all(&locks).expect("locks");
+    let file = std::fs::File::create(locks.join(format!("{thread}.lock"))).expect("lock");
+    file.lock().expect("lock");
+    file
+}
+
+fn titles(device: &mut Device) -> Vec<String> {
+    let mut titles: Vec<String> = device.sessions().into_iter().map(|row| row.title).collect();
+    titles.sort();
+    titles
+}
+
+#[test]
+fn the_first_keeps_the_id_and_the_other_is_a_session_of_its_own_on_both() {
+    let mut parted = Parted::claude().met();
+    let (split, other) = (parted.split(0), parted.split(1));
+    assert_eq!((split.tier.as_str(), split.branches.len()), ("B", 2));
+    assert_eq!(split.branches[0].session, ONE);
+    let names: Vec<&str> = split.branches.iter().map(|branch| branch.device.as_str()).collect();
+    assert_eq!(names, ["desk", "lap"]);
+    let ids = |split: &SplitRow| -> Vec<(String, String)> {
+        split.branches.iter().map(|branch| (branch.branch.clone(), branch.session.clone())).collect()
+    };
+    assert_eq!(ids(&split), ids(&other), "R15: the same ledger on all devices");
+    let fork = parted.fork();
+    assert_eq!(parted.on_both(ONE), "common, from desk");
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    for device in &mut parted.world.devices {
+        assert_eq!(titles(device), ["common", "common (from lap)"], "on {}", device.name);
+        assert_eq!(device.status().problems, []);
+        assert_eq!(device.status().splits, 1);
+    }
+    let bytes = parted.world.devices[0].docs(&fork);
+    let text = String::from_utf8_lossy(&bytes["transcript.jsonl"]).into_owned();
+    assert!(!text.contains(ONE) && text.contains(&fork), "the id is another one everywhere");
+}
+
+#[test]
+fn a_codex_thread_that_parted_is_two() {
+    let mut parted = Parted::codex().met();
+    let fork = parted.fork();
+    assert_eq!(parted.on_both(TWO), "common, from desk");
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    let place = parted.world.devices[0].place_of(&fork).expect("there");
+    assert!(
+        place.to_string_lossy().ends_with(&format!("sessions/2026/11/23/rollout-2026-11-23T09-00-00-{fork}.jsonl"))
+    );
+    assert_eq!(titles(&mut parted.world.devices[1]), ["common", "common (from lap)"]);
+}
+
+#[test]
+fn both_sessions_go_on_like_any_other() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.say(0, &fork, "more for the fork");
+    parted.world.deliver();
+    parted.say(1, ONE, "more for the first");
+    parted.world.deliver();
+    assert_eq!(parted.on_both(ONE), "common, from desk, more for the first");
+    assert_eq!(parted.on_both(&fork), "common, from lap, more for the fork");
+}
+
+#[test]
+fn an_open_session_keeps_its_file_until_it_is_closed() {
+    let mut parted = Parted::codex();
+    let (file, before) = {
+        let lap = &parted.world.devices[1];
+        let file = lap.place_of(TWO).expect("there");
+        let bytes = std::fs::read(&file).expect("doc");
+        (file, bytes)
+    };
+    let lock = open_in_codex(&parted.world.devices[1], TWO);
+    parted.world.devices[1].poll();
+    let mut parted = parted.met();
+    let fork = parted.fork();
+    assert_eq!(std::fs::read(&file).expect("doc"), before, "nothing is written under an open session");
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    assert_eq!(parted.world.devices[1].waits_for(TWO).as_deref(), Some("live"));
+    // What is said meanwhile goes on in the fork.
+    parted.say(1, TWO, "still from lap");
+    parted.world.deliver();
+    drop(lock);
+    parted.world.devices[1].poll();
+    parted.world.deliver();
+    assert_eq!(parted.on_both(TWO), "common, from desk");
+    assert_eq!(parted.on_both(&fork), "common, from lap, still from lap");
+}
+
+#[test]
+fn side_docs_come_along_each_with_its_branch() {
+    let mut parted = Parted::claude();
+    for (at, text) in [(0, "desk's agent"), (1, "lap's agent")] {
+        let place = parted.world.devices[at].place_of(ONE).expect("there").with_extension("");
+        let cwd = [&parted.here, &parted.there][at].clone();
+        parted.world.devices[at].say(&place.join("subagents/agent-1.jsonl"), turn(&cwd, ONE, text));
+        parted.world.devices[at].put(&place.join("tool-results/long.txt"), format!("{text} in {ONE}"));
+    }
+    let mut parted = parted.met();
+    let fork = parted.fork();
+    let docs = |session: &str| -> Docs { parted.world.devices[0].docs(session) };
+    let has = |docs: &Docs, name: &str, text: &str| String::from_utf8_lossy(&docs[name]).contains(text);
+    assert!(has(&docs(ONE), "subagents/agent-1.jsonl", "desk's agent"));
+    assert!(has(&docs(&fork), "subagents/agent-1.jsonl", "lap's agent"));
+    assert!(has(&docs(&fork), "tool-results/long.txt", &format!("lap's agent in {fork}")));
+    parted.on_both(ONE);
+    parted.on_both(&fork);
+}
+
+#[test]
+fn three_devices_give_three_sessions() {
+    let mut world = World::devices(["desk", "lap", "box"]);
+    [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.pair(one, other));
+    let places = [0, 1, 2].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
+    let path = world.devices[0].transcript(&places[0], ONE);
+    world.devices[0].say(&path, turn(&places[0], ONE, "common"));
+    world.deliver();
+    [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.part(one, other));
+    for at in 0..3 {
+        world.devices[at].set_clock(crate::world::START + 1000 * at as i64);
+        let path = world.devices[at].place_of(ONE).expect("there");
+        world.devices[at].say(&path, turn(&places[at], ONE, &format!("from {at}")));
+    }
+    world.meet(1, 2);
+    world.meet(0, 1);
+    world.meet(0, 2);
+    let all: BTreeSet<BTreeMap<String, Vec<String>>> = world
+        .devices
+        .iter_mut()
+        .map(|device| {
+            let ids: Vec<String> = device.sessions().into_iter().map(|row| row.session).collect();
+            ids.into_iter().map(|id| (id.clone(), device.docs(&id).values().map(|doc| words(doc)).collect())).collect()
+        })
+        .collect();
+    assert_eq!(all.len(), 1, "all have the same: {all:#?}");
+    let texts: BTreeSet<String> = all.into_iter().next().expect("one").into_values().flatten().collect();
+    let wanted = ["common, from 0", "common, from 1", "common, from 2"].map(String::from);
+    assert_eq!(texts, BTreeSet::from(wanted));
+}
+
+#[test]
+fn keeping_both_closes_the_split_everywhere() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.resolve(1, ONE, "keep-both").expect("possible");
+    for device in &mut parted.world.devices {
+        assert_eq!(device.status().splits, 0, "on {}", device.name);
+        assert_eq!(device.splits(), []);
+    }
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    assert_quiet(&mut parted.world, ONE);
+    parted.undo(0);
+    assert_eq!(parted.world.devices[1].status().splits, 1);
+}
+
+#[test]
+fn keeping_left_takes_the_other_out_of_the_stores_and_undo_brings_it_back() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.resolve(1, ONE, "keep-left").expect("possible");
+    let only = BTreeSet::from([ONE.to_owned()]);
+    assert_eq!(parted.sessions(), [only.clone(), only]);
+    assert_eq!(parted.on_both(ONE), "common, from desk");
+    for device in &mut parted.world.devices {
+        assert_eq!(device.place_of(&fork), None);
+        assert_eq!(device.status().splits, 0);
+        assert_eq!(device.status().problems, []);
+    }
+    parted.undo(1);
+    assert_eq!(parted.on_both(ONE), "common, from desk");
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    assert_eq!(parted.world.devices[0].status().splits, 1);
+}
+
+#[test]
+fn keeping_right_gives_the_id_to_the_other_branch() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.resolve(0, ONE, "keep-right").expect("possible");
+    assert_eq!(parted.on_both(ONE), "common, from lap");
+    assert_eq!(parted.world.devices[1].place_of(&fork), None);
+    parted.undo(0);
+    assert_eq!(parted.on_both(ONE), "common, from desk");
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+}
+
+#[test]
+fn what_was_said_in_the_fork_comes_along_when_it_gets_the_id() {
+    let mut parted = Parted::codex().met();
+    let fork = parted.fork();
+    parted.say(0, &fork, "said in the fork");
+    parted.world.deliver();
+    parted.resolve(1, TWO, "keep-right").expect("possible");
+    assert_eq!(parted.on_both(TWO), "common, from lap, said in the fork");
+    assert_eq!(parted.world.devices[0].place_of(&fork), None);
+    parted.undo(1);
+    assert_eq!(parted.on_both(TWO), "common, from desk");
+    assert_eq!(parted.on_both(&fork), "common, from lap, said in the fork");
+}
+
+#[test]
+fn a_branch_that_was_put_away_and_goes_on_elsewhere_is_there_again() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.world.part(0, 1);
+    parted.say(1, &fork, "not seen by desk");
+    parted.resolve(0, ONE, "keep-left").expect("possible");
+    assert_eq!(parted.world.devices[0].place_of(&fork), None);
+    parted.world.meet(0, 1);
+    assert_eq!(parted.on_both(&fork), "common, from lap, not seen by desk");
+}
+
+#[test]
+fn decisions_on_both_devices_at_once_come_to_the_same() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.world.part(0, 1);
+    parted.resolve(0, ONE, "keep-left").expect("possible");
+    let lap = &mut parted.world.devices[1];
+    lap.set_clock(lap.clock_now() + 5000);
+    parted.resolve(1, ONE, "keep-right").expect("possible");
+    parted.world.meet(0, 1);
+    assert_eq!(parted.on_both(ONE), "common, from lap", "the later one counts");
+    for device in &mut parted.world.devices {
+        assert_eq!(device.status().problems, []);
+        assert_eq!(device.place_of(&fork), None, "on {}", device.name);
+    }
+}
+
+#[test]
+fn without_a_common_start_the_user_is_asked_and_nothing_is_written() {
+    let mut world = World::asleep(["desk", "lap"]);
+    let places = [0, 1].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
+    for at in [0, 1] {
+        let path = world.devices[at].transcript(&places[at], ONE);
+        world.devices[at].append(&path, turn(&places[at], ONE, &format!("only {at}")).as_bytes());
+    }
+    world.devices.iter_mut().for_each(Device::start);
+    world.pair(0, 1);
+    let mut parted = Parted { world, here: places[0].clone(), there: places[1].clone() };
+    assert_eq!(parted.said(ONE), ["only 0", "only 1"]);
+    let split = parted.split(0);
+    assert_eq!(split.tier, "C");
+    assert!(split.branches.iter().all(|branch| branch.session.is_empty()));
+    parted.resolve(1, ONE, "keep-both").expect("possible");
+    let fork = fork_beside(&mut parted, ONE);
+    let texts = BTreeSet::from([parted.on_both(ONE), parted.on_both(&fork)]);
+    assert_eq!(texts, BTreeSet::from(["only 0".to_owned(), "only 1".to_owned()]));
+}
+
+fn fork_beside(parted: &mut Parted, session: &str) -> String {
+    let [sessions, _] = parted.sessions();
+    sessions.into_iter().find(|id| id != session).expect("a fork")
+}
+
+#[test]
+fn an_unknown_choice_or_branch_is_told_and_changes_nothing() {
+    let mut parted = Parted::claude().met();
+    let before = parted.world.devices[0].stores();
+    for (choice, code) in [("keep-all", "unknown_choice"), ("branches", "choice_refused")] {
+        let error = parted.resolve(0, ONE, choice).map(|_| ()).expect_err("refused");
+        if choice == "keep-all" || error.code == code {
+            assert_eq!(error.code, code);
+        }
+    }
+    let request = Request::Resolve {
+        session: ONE.into(),
+        choice: "keep-left".into(),
+        branch: Some("nobody".into()),
+        active: None,
+    };
+    let error = parted.world.devices[0].try_ask(request).expect_err("refused");
+    assert_eq!(error.code, "unknown_branch");
+    let error = parted.world.devices[0].try_ask(Request::Undo { session: Some(ONE.into()) }).expect_err("refused");
+    assert_eq!(error.code, "nothing_to_undo");
+    assert_eq!(parted.world.devices[0].stores(), before);
+}
+
+#[test]
+fn a_line_that_was_never_finished_is_kept_beside_the_vault() {
+    let mut parted = Parted::codex();
+    let lap = &mut parted.world.devices[1];
+    let file = lap.place_of(TWO).expect("there");
+    lap.say(&file, "{\"half\":");
+    let parted = parted.met();
+    let remains = crate::world::tree(&parted.world.devices[1].roam.join("remains"));
+    let kept: Vec<&[u8]> = remains.values().map(Vec::as_slice).collect();
+    assert_eq!(kept, [b"{\"half\":"]);
+    assert_eq!(parted.on_both(TWO), "common, from desk");
+}
+
+#[test]
+fn nothing_is_written_twice_when_nothing_happens() {
+    let mut parted = Parted::claude().met();
+    let frames = |parted: &Parted| parted.world.devices.iter().map(crate::journals::own_frames).collect::<Vec<_>>();
+    let before = frames(&parted);
+    for _ in 0..3 {
+        parted.world.devices.iter_mut().for_each(Device::poll);
+        parted.world.devices.iter_mut().for_each(Device::start);
+        parted.world.deliver();
+    }
+    assert_eq!(frames(&parted), before);
+}
