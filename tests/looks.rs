@@ -73,6 +73,9 @@ impl Device {
             lane: Lane::Live,
             deep: false,
             dry,
+            parent: None,
+            decisions: Vec::new(),
+            family: Default::default(),
         };
         look(&self.context, job)
     }

@@ -1,8 +1,8 @@
 //! Random stories of three devices that talk, part, meet, forget and die. Whatever happens, no line is lost, none is
-//! overwritten, and all know the same in the end. How a split is shown is decided elsewhere and not asked here.
+//! overwritten, and all know the same in the end.
 
 use crate::journals::journals;
-use crate::talk::{ONE, TWO, item, meta, turn};
+use crate::talk::{ONE, TWO, is_held, item, meta, turn};
 use crate::world::{World, cases};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -71,8 +71,8 @@ struct Chance {
     world: World,
     places: [PathBuf; 3],
     said: BTreeSet<Vec<u8>>,
-    /// What each file was when its tool had last written it.
-    written: BTreeMap<PathBuf, Vec<u8>>,
+    /// What each session's file was on each device when its tool had last written it.
+    written: BTreeMap<(usize, &'static str), Vec<u8>>,
 }
 
 const WAYS: [(usize, usize); 3] = [(0, 1), (1, 2), (0, 2)];
@@ -85,17 +85,17 @@ impl Chance {
         let mut chance = Self { world, places, said: BTreeSet::new(), written: BTreeMap::new() };
         let paths = [chance.world.devices[0].transcript(&chance.places[0], ONE), chance.world.devices[0].rollout(TWO)];
         let lines = [turn(&chance.places[0], ONE, "begin"), meta(&chance.places[0], TWO)];
-        for (path, line) in paths.iter().zip(lines) {
-            chance.say(0, path.clone(), &line, true);
+        for ((path, line), session) in paths.iter().zip(lines).zip([ONE, TWO]) {
+            chance.say(0, session, path.clone(), &line, true);
         }
         chance.world.deliver();
         chance
     }
 
-    fn say(&mut self, device: usize, path: PathBuf, line: &str, heard: bool) {
+    fn say(&mut self, device: usize, session: &'static str, path: PathBuf, line: &str, heard: bool) {
         self.world.devices[device].append(&path, line.as_bytes());
         self.said.insert(line.as_bytes().to_vec());
-        self.written.insert(path.clone(), fs::read(&path).expect("doc"));
+        self.written.insert((device, session), fs::read(&path).expect("doc"));
         if heard {
             self.world.devices[device].touch(&path);
         }
@@ -108,7 +108,7 @@ impl Chance {
                 let Some(path) = self.world.devices[device].place_of(id) else { return };
                 let text = format!("{number} on {device}");
                 let line = if session == 0 { turn(&self.places[device], ONE, &text) } else { item(&text) };
-                self.say(device, path, &line, heard);
+                self.say(device, id, path, &line, heard);
             }
             Happening::Travel { way, pick } => {
                 let (one, other) = WAYS[way % 3];
@@ -152,9 +152,9 @@ impl Chance {
     }
 
     fn check(&mut self) {
-        for (path, bytes) in &self.written {
-            let now = fs::read(path).expect("no file vanishes");
-            assert!(now.starts_with(bytes), "{} was overwritten", path.display());
+        for ((device, session), bytes) in &self.written {
+            let device = &mut self.world.devices[*device];
+            assert!(is_held(device, session, bytes), "{session} on {} was overwritten", device.name);
         }
         let mut tips = BTreeSet::new();
         for device in &mut self.world.devices {

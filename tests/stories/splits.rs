@@ -47,7 +47,7 @@ impl Parted {
     }
 
     fn say(&mut self, device: usize, session: &str, text: &str) {
-        let line = if session == TWO { item(text) } else { turn(&[&self.here, &self.there][device], session, text) };
+        let line = if session == TWO { item(text) } else { turn([&self.here, &self.there][device], session, text) };
         // One second after the other, so that the order is the story's.
         let now = self.world.devices.iter().map(Device::clock_now).max().unwrap_or_default();
         let device = &mut self.world.devices[device];
@@ -206,7 +206,8 @@ fn an_open_session_keeps_its_file_until_it_is_closed() {
     // What is said meanwhile goes on in the fork.
     parted.say(1, TWO, "still from lap");
     parted.world.deliver();
-    drop(lock);
+    // A child process of another test may have inherited the handle: closing it alone would not let go.
+    lock.unlock().expect("unlock");
     parted.world.devices[1].poll();
     parted.world.deliver();
     assert_eq!(parted.on_both(TWO), "common, from desk");
@@ -242,10 +243,10 @@ fn three_devices_give_three_sessions() {
     world.devices[0].say(&path, turn(&places[0], ONE, "common"));
     world.deliver();
     [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.part(one, other));
-    for at in 0..3 {
+    for (at, place) in places.iter().enumerate() {
         world.devices[at].set_clock(crate::world::START + 1000 * at as i64);
         let path = world.devices[at].place_of(ONE).expect("there");
-        world.devices[at].say(&path, turn(&places[at], ONE, &format!("from {at}")));
+        world.devices[at].say(&path, turn(place, ONE, &format!("from {at}")));
     }
     world.meet(1, 2);
     world.meet(0, 1);

@@ -46,6 +46,21 @@ fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
     if name.ends_with(".jsonl") { bytes[..end].to_vec() } else { bytes.to_vec() }
 }
 
+/// Whether some file of the stores holds all lines of `doc` in their order: the session's own, or that of a branch of
+/// it, where the session's id is another one.
+pub fn is_held(device: &mut Device, session: &str, doc: &[u8]) -> bool {
+    let branches = device.splits().into_iter().flat_map(|split| split.branches);
+    let ids: Vec<String> = branches.map(|branch| branch.session).chain([session.to_owned()]).collect();
+    ids.iter().any(|id| {
+        let wanted = String::from_utf8_lossy(doc).replace(session, id);
+        device.docs(id).values().any(|held| {
+            let held = String::from_utf8_lossy(held).into_owned();
+            let mut lines = held.lines();
+            wanted.lines().all(|line| lines.any(|other| other == line))
+        })
+    })
+}
+
 /// Every doc of the session is on `to` what it is on `from`, byte for byte. A log without a whole line is not yet there.
 pub fn assert_carried(from: &Device, to: &Device, session: &str) {
     let there = to.docs(session);

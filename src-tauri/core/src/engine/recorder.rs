@@ -289,7 +289,8 @@ impl<'a> Recorder<'a> {
         let replaces = known.filter(|known| {
             seen.rewritten
                 || (came_back && *known != seen.tip())
-                || (base.is_none() && !seen.tips.iter().any(|line| line.tip == *known) && seen.tip() != *known)
+                // Not if all of it is known: then it may be what was checked out here before the state was lost.
+                || (base.is_none() && matched < seen.tips.len() && !seen.tips.iter().any(|line| line.tip == *known))
         });
         self.lines(record, doc, content, &seen, matched, node, replaces)?;
         let mut file = content.open().map_err(read)?;

@@ -242,10 +242,7 @@ pub fn choices(
     right: &Fork,
 ) -> Vec<Offered> {
     let (left_at, right_at) = (trunk_author(record, split), author(&record.docs[&split.doc], right.head));
-    let joined = |action| match join(context, key, record, &split.doc, action, split.divided.trunk, right.tip) {
-        Ok(_) => None,
-        Err(why) => Some(why),
-    };
+    let joined = |action| join(context, key, record, &split.doc, action, split.divided.trunk, right.tip).err();
     Action::CHOICES
         .map(|action| {
             let consequence = match action {

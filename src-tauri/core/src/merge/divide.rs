@@ -108,6 +108,13 @@ pub fn head(trie: &Trie, node: ChainId, tip: ChainId) -> Option<ChainId> {
     trie.first_edge(node, tip).filter(|edge| edge.lines == 1).map(|edge| edge.tip)
 }
 
+/// Ends that are still together while dividing goes on.
+struct Group {
+    ends: Vec<ChainId>,
+    /// The first line and the parting of the fork they belong to; none for the trunk's.
+    fork: Option<(ChainId, ChainId)>,
+}
+
 /// Divides the ends among the session and its forks; `None` where there are none. An unknown first line counts as the
 /// last recorded.
 pub fn divide(trie: &Trie, live: &[ChainId], firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
@@ -115,15 +122,14 @@ pub fn divide(trie: &Trie, live: &[ChainId], firsts: &Firsts, decided: &Decided<
     let choice = decided.choice();
     let wanted = choice.and_then(|choice| choice.trunk);
     let seen = choice.map(|choice| choice.seen.as_slice()).unwrap_or_default();
-    // Groups of ends still together: with the first line and the parting of the fork they belong to.
-    let mut groups: Vec<(Vec<ChainId>, Option<(ChainId, ChainId)>)> = vec![(live.to_vec(), None)];
+    let mut groups = vec![Group { ends: live.to_vec(), fork: None }];
     let mut first_parting = None;
-    while let Some((group, fork)) = groups.pop() {
-        let Some((node, mut parts)) = part(trie, &group) else {
+    while let Some(Group { ends, fork }) = groups.pop() {
+        let Some((node, mut parts)) = part(trie, &ends) else {
             match fork {
-                None => divided.trunk = group[0],
+                None => divided.trunk = ends[0],
                 Some((head, leaves)) => {
-                    divided.forks.push(Fork { head, leaves, tip: group[0], open: !seen.contains(&head) })
+                    divided.forks.push(Fork { head, leaves, tip: ends[0], open: !seen.contains(&head) })
                 }
             }
             continue;
@@ -131,22 +137,16 @@ pub fn divide(trie: &Trie, live: &[ChainId], firsts: &Firsts, decided: &Decided<
         if fork.is_none() {
             first_parting.get_or_insert(node);
         }
-        let rank = |part: &Vec<ChainId>| {
-            let head = head(trie, node, part[0]);
+        let head = |part: &[ChainId]| head(trie, node, part[0]);
+        parts.sort_by_key(|part| {
             let holds_wanted = wanted.is_some_and(|wanted| part.iter().any(|tip| trie.is_ancestor(wanted, *tip)));
-            let first = head.and_then(|head| firsts.get(&head)).map(|first| first.at);
-            (fork.is_some() || !holds_wanted, first.is_none(), first, head)
-        };
-        parts.sort_by_key(rank);
-        for (at, part) in parts.into_iter().enumerate().rev() {
-            match at {
-                0 => groups.push((part, fork)),
-                _ => {
-                    let head = head(trie, node, part[0]).unwrap_or(part[0]);
-                    groups.push((part, Some((head, node))));
-                }
-            }
-        }
+            let first = head(part).and_then(|head| firsts.get(&head)).map(|first| first.at);
+            (fork.is_some() || !holds_wanted, first.is_none(), first, head(part))
+        });
+        groups.extend(parts.into_iter().enumerate().map(|(at, ends)| {
+            let fork = if at == 0 { fork } else { Some((head(&ends).unwrap_or(ends[0]), node)) };
+            Group { ends, fork }
+        }));
     }
     divided.leaves = first_parting.unwrap_or(divided.trunk);
     let first = |fork: &Fork| (firsts.get(&fork.head).map(|first| first.at), fork.head);

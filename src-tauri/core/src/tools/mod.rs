@@ -69,13 +69,16 @@ pub struct Joins {
     /// no such line.
     pub title: Option<fn(&SessionId, &str) -> Vec<u8>>,
     /// The title that the main doc's lines give the session.
-    pub named: Option<fn(&[u8]) -> Option<String>>,
+    pub named: Option<Named>,
     /// What to add behind `common` and `first` so that the model sees the turns of both, `second` after `first`.
     pub stitch: Option<Join>,
     /// What to add behind `common` and `first` so that one session holds both branches and goes on at the end of
     /// `second`.
     pub branches: Option<Join>,
 }
+
+/// The title in the lines of a main doc.
+pub type Named = fn(&[u8]) -> Option<String>;
 
 /// Joins two branches, or says in words why it would not be sound.
 pub type Join = fn(&Sides<'_>) -> Result<Vec<u8>, String>;
