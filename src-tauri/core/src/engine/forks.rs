@@ -20,7 +20,7 @@ pub struct Parent {
 /// Whether a fork has everything already that its parent has for it.
 pub fn is_taken_over(fork: &SessionRecord, plan: &ForkPlan) -> bool {
     plan.targets.iter().all(|(doc, to)| {
-        let name = DocName::new(substituted(doc.as_str(), &plan.of, &plan.session));
+        let name = plan.name(doc);
         fork.image.get(&name).is_some_and(|imaged| imaged.of == *to)
     })
 }
@@ -48,7 +48,7 @@ pub fn take_over(
         updated: parent.record.latest().map(|card| card.updated).unwrap_or_default(),
         version: origin.version.clone(),
         requires: origin.requires.clone(),
-        main: DocName::new(substituted(origin.main.as_str(), &plan.of, &plan.session)),
+        main: plan.name(&origin.main),
         fork: Some(ForkOf { session: plan.of.clone(), head: plan.head, from: plan.from.clone() }),
     };
     let main = origin.main.clone();
@@ -80,7 +80,7 @@ fn take_doc(
 ) -> Result<(), RecordError> {
     let Some(state) = parent.record.docs.get(doc) else { return Ok(()) };
     let plan = &parent.plan;
-    let name = DocName::new(substituted(doc.as_str(), &plan.of, &plan.session));
+    let name = plan.name(doc);
     let at = substituted(&state.at, &plan.of, &plan.session);
     let known = record.image.get(&name).copied();
     // The parent may have gone on since the plan was made; its next look says where to.

@@ -194,7 +194,7 @@ pub fn continued(
     tip: ChainId,
 ) -> Result<Option<Vec<u8>>, JournalError> {
     let stood = stand(context, key, fork)?;
-    let name = DocName::new(crate::merge::substituted(plan.doc.as_str(), &plan.of, &plan.session));
+    let name = plan.name(&plan.doc);
     let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
     let (Some(state), Some(end)) = (fork.docs.get(&name), stood.settled.targets.get(&name)) else { return Ok(None) };
     let Some(path) = state.trie.path_between(imaged.tip, *end).filter(|path| !path.is_empty()) else { return Ok(None) };

@@ -4,7 +4,8 @@ use super::context::Context;
 use super::ingest::chain;
 use super::record::{DocState, SessionRecord};
 use crate::merge::{
-    ChoiceId, Decided, DocEnds, First, Firsts, Settled, branches, divide, fork_id, fork_targets, head, settle, ways,
+    ChoiceId, Decided, DocEnds, First, Firsts, Settled, branches, divide, fork_id, fork_targets, head, settle,
+    substituted, ways,
 };
 use crate::session::{ChainId, DocKind, DocName, SessionId, SessionKey, Tips};
 use crate::vault::{Entry, JournalError};
@@ -32,6 +33,16 @@ pub struct ForkPlan {
     /// The device it is from, by name.
     pub from: String,
     pub targets: BTreeMap<DocName, ChainId>,
+    /// What the fork calls docs that two sessions cannot have under one name.
+    pub names: BTreeMap<DocName, DocName>,
+}
+
+impl ForkPlan {
+    /// What a doc of the parent is called in the fork.
+    pub fn name(&self, doc: &DocName) -> DocName {
+        let named = self.names.get(doc).cloned();
+        named.unwrap_or_else(|| DocName::new(substituted(doc.as_str(), &self.of, &self.session)))
+    }
 }
 
 /// What was found out about a doc's branches.
@@ -61,6 +72,8 @@ pub fn stand(context: &Context, key: &SessionKey, record: &mut SessionRecord) ->
         .collect();
     let settled = settle(&docs);
     let decided = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now).map(|now| now.id.clone());
+    let in_fork = context.joins(&key.tool).in_fork;
+    let renamed = |name: &DocName| Some((name.clone(), DocName::new(in_fork?(name.as_str())?)));
     let forks = match (&settled.split, &record.session) {
         (Some(split), Some(session)) if !split.ask => split
             .divided
@@ -74,6 +87,7 @@ pub fn stand(context: &Context, key: &SessionKey, record: &mut SessionRecord) ->
                 leaves: fork.leaves,
                 from: author(&record.docs[&split.doc], fork.head),
                 targets: fork_targets(&docs, split, fork),
+                names: record.docs.keys().filter_map(renamed).collect(),
             })
             .collect(),
         _ => Vec::new(),
