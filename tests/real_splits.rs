@@ -174,6 +174,7 @@ fn what_was_begun_from_a_way_of_codex_keeps_that_way() {
 
         let early_turns = [&left_turns()[..2], &[(3, "Begun before parting")]].concat();
         let late_turns = [right_turns(), vec![(4, "Begun on the train")]].concat();
+        let late = one_that_says(&world, tool, "Begun on the train");
         for (session, mut turns) in [(&late, late_turns), (&early, early_turns), (&split.fork, right_turns())] {
             for device in [laptop, desk] {
                 world.same(tool, session);
@@ -201,6 +202,7 @@ fn what_was_begun_from_a_way_of_codex_outlives_that_way() {
                 if rows(&splits).count() == 0 { Ok(()) } else { Err(splits.to_string()) }
             });
         }
+        let child = one_that_says(&world, tool, "Begun on the train");
         let mut turns = [right_turns(), vec![(4, "Begun on the train")]].concat();
         for device in [laptop, desk] {
             world.same(tool, &child);
@@ -365,6 +367,16 @@ fn open_while_they_meet(client: Client) {
         resumed(&world, tool, laptop, &session, "On the train again"),
         told(&left_turns(), "On the train again")
     );
+}
+
+/// The session that has these words, once both devices have that one and no other.
+fn one_that_says(world: &World, tool: Tool, words: &str) -> String {
+    wait_for(&format!("both devices to have one session that says {words:?}"), PATIENCE, || {
+        match world.both().map(|device| tool.saying(device, words)) {
+            [desk, laptop] if desk == laptop && desk.len() == 1 => Ok(desk[0].clone()),
+            found => Err(format!("{found:?}")),
+        }
+    })
 }
 
 /// Waits until the answer to a prompt is in the open session's file.

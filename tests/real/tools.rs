@@ -106,8 +106,7 @@ impl Tool {
         let mut new = self.files(device);
         new.retain(|file| !before.contains(file) && is_session(file));
         assert_eq!(new.len(), 1, "{argv:?} should have written one session on {}: {new:?}", device.name);
-        let stem = new[0].file_stem().and_then(|stem| stem.to_str()).expect("session files have plain names");
-        stem[stem.len() - 36..].to_owned()
+        id_of(&new[0])
     }
 
     /// Goes on with a session by the tool's own resume: what the user would run, turned into its form for scripts.
@@ -137,6 +136,13 @@ impl Tool {
             1 => Ok(found.remove(0)),
             n => Err(format!("{n} files of session {session} in {}'s store: {found:?}", device.name)),
         }
+    }
+
+    /// The sessions of the device's store whose own file has these words.
+    pub fn saying(self, device: &Device, words: &str) -> Vec<String> {
+        let mut files = self.files(device);
+        files.retain(|file| is_session(file) && fs::read_to_string(file).is_ok_and(|text| text.contains(words)));
+        files.iter().map(|file| id_of(file)).collect()
     }
 
     fn files(self, device: &Device) -> Vec<PathBuf> {
@@ -276,6 +282,11 @@ pub fn link_binaries(bin: &Path, clients: &[Client]) {
         );
         client.link(&file, &bin.join(client.tool().program()));
     }
+}
+
+fn id_of(file: &Path) -> String {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("session files have plain names");
+    stem[stem.len() - 36..].to_owned()
 }
 
 /// Whether a file of a store is a session's main file. Claude Code 2.0.76 writes an empty file of another id at each
