@@ -321,7 +321,7 @@ fn a_newer_version_waits_and_unknown_fields_and_entries_do_not_matter() {
     assert_eq!(newer.journal.fault, Some(Fault::Newer { version: 2 }));
 
     let more = resealed(|_, text| {
-        text.replacen("\"v\":1", "\"v\":1,\"mood\":\"calm\"", 1) + "{\"k\":\"choice\",\"of\":[1,2]}\n"
+        text.replacen("\"v\":1", "\"v\":1,\"mood\":\"calm\"", 1) + "{\"k\":\"poem\",\"of\":[1,2]}\n"
     });
     let mut reader = Reader::new(&more, test_author());
     let seen = reader.read();

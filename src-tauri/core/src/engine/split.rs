@@ -3,11 +3,13 @@
 use super::context::Context;
 use super::ingest::chain;
 use super::record::{DocState, SessionRecord};
+use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Settled, branches, divide, fork_id, fork_targets, head, settle,
     substituted, ways,
 };
 use crate::session::{ChainId, DocKind, DocName, SessionId, SessionKey, Tips};
+use crate::vault::journal::Shelf;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,18 +193,25 @@ fn find_firsts(
     Ok(firsts)
 }
 
-/// Branches of a snapshot whose contents say the same are one.
+/// Branches of a snapshot that tell different things: one that another goes on from, part by part, is none. Says
+/// whether some cannot be compared so.
 fn compare_snapshots(
     state: &DocState,
-    shelf: &crate::vault::journal::Shelf<'_>,
+    shelf: &Shelf<'_>,
     tips: Vec<ChainId>,
 ) -> Result<(Vec<ChainId>, bool), JournalError> {
     let mut told: Vec<(ChainId, Vec<u8>)> = Vec::new();
     for tip in tips {
-        let content = shelf.snapshot(&state.trie.path(tip).unwrap_or_default())?;
-        if !told.iter().any(|(_, other)| *other == content) {
-            told.push((tip, content));
-        }
+        told.push((tip, shelf.snapshot(&state.trie.path(tip).unwrap_or_default())?));
     }
-    Ok((told.into_iter().map(|(tip, _)| tip).collect(), false))
+    let outdone = |(tip, content): &(ChainId, Vec<u8>)| {
+        told.iter().any(|(other, theirs)| match judge(content, theirs) {
+            Judged::Same => tip > other,
+            Judged::Second => true,
+            Judged::First | Judged::Both => false,
+        })
+    };
+    let left: Vec<_> = told.iter().filter(|told| !outdone(told)).collect();
+    let opaque = 1 < left.len() && left.iter().any(|(_, content)| !is_json(content));
+    Ok((left.into_iter().map(|(tip, _)| *tip).collect(), opaque))
 }

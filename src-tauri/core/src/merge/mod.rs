@@ -7,6 +7,7 @@ pub mod divide;
 pub mod fork;
 pub mod plan;
 pub mod settle;
+pub mod snapshots;
 pub mod transcript;
 
 pub use choice::{Action, Choice, ChoiceId, Chosen, Decided, Made};

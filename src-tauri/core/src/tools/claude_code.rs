@@ -12,12 +12,12 @@
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
-    Root, Stamp, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, Reading,
+    Resumable, Root, Stamp, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
-use crate::formats::process;
+use crate::formats::{linked, process};
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -116,7 +116,13 @@ impl Tool for ClaudeCode {
             level: Level::Merge,
             reason: String::new(),
             says,
-            joins: super::Joins { named: Some(named), in_fork: Some(in_fork), ..super::Joins::default() },
+            joins: Joins {
+                title: Some(linked::title),
+                named: Some(named),
+                stitch: Some(linked::stitch),
+                branches: Some(linked::branches),
+                in_fork: Some(in_fork),
+            },
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }

@@ -13,11 +13,12 @@
 //! under `.coordination.lock` when released (0.169.0). We take it while we write, as Codex does.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
-    Root, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, Reading,
+    Resumable, Root, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
+use crate::formats::numbered;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -76,7 +77,8 @@ impl Tool for Codex {
                      the new ones."
                 .into(),
             says,
-            joins: super::Joins { named: Some(named), ..super::Joins::default() },
+            // Names of threads are in a database and an index beside the rollouts, not in a record (0.169.0).
+            joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
         }
     }
