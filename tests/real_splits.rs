@@ -309,17 +309,20 @@ fn every_choice(client: Client) {
     }
 }
 
-/// Claude Code's files are trees: one may hold both ways, and what is added last says which it goes on with.
+/// Claude Code's files are trees: one may hold both ways. The versions differ in which one they go on with, so that is
+/// offered where all of them choose the one that is wanted: the one that was written to last.
 fn one_session_with_both_ways(client: Client) {
     let world = World::paired_with(&[client]);
     let World { desk, laptop, .. } = &world;
     let split = part(&world, Tool::ClaudeCode, |_| ()).meet(&world, Tool::ClaudeCode);
-    for (device, active, turns) in [(desk, "left", left_turns()), (laptop, "right", right_turns())] {
-        device.roam(&["resolve", &split.session, "branches", "--active", active]);
-        has_both(&world, &split);
-        split.knows(&world, &turns);
-        split.undo(&world, device);
-    }
+    let refused = desk.try_roam(&["resolve", &split.session, "branches", "--active", "left"]);
+    assert!(refused.is_err_and(|told| told.contains("choice_refused")), "the laptop wrote to it last");
+    assert_eq!(listed(desk, &split.session), split.fork, "nothing was decided");
+
+    laptop.roam(&["resolve", &split.session, "branches", "--active", "right"]);
+    has_both(&world, &split);
+    split.knows(&world, &right_turns());
+    split.undo(&world, desk);
 }
 
 /// A session that is open keeps its file: the devices meet while the laptop's user types. What is typed then goes to

@@ -355,6 +355,6 @@ fn unwritten(error: &dyn std::error::Error) -> ApiError {
 }
 
 fn refused(action: Action, why: &str) -> ApiError {
-    let message = format!("“{}” is not possible here: {why}.", action.as_str());
+    let message = format!("“{}” is not possible here: {}.", action.as_str(), why.trim_end_matches('.'));
     ApiError::new("choice_refused", message, "Nothing was changed. `roam splits` lists what is possible.")
 }
