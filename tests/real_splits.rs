@@ -29,13 +29,13 @@ mod transcripts;
 #[path = "real/world.rs"]
 mod world;
 
-use device::{Device, PATIENCE, rows};
+use device::{Device, PATIENCE, Resume, rows};
 use files::{files_below, write};
 use isolation::{alone, wait_for};
 use parting::{BEFORE, LEFT, RIGHT, Split, left_turns, listed, part, recorded, right_turns, stitched_turns, told};
 use std::fs;
 use std::path::PathBuf;
-use story::{bytes, copied_by_hand, resumed};
+use story::{bytes, carried_by_roam, copied_by_hand, resumed};
 use terminal::Terminal;
 use tools::{Client, Tool, child_of};
 use transcripts::{projects, slug};
@@ -117,6 +117,16 @@ fn the_way_that_is_active_is_the_one_claude_code_2_1_108_goes_on_with() {
 #[test]
 fn the_way_that_is_active_is_the_one_claude_code_2_0_76_goes_on_with() {
     alone(|| one_session_with_both_ways(Client::ClaudeCode2_0_76));
+}
+
+#[test]
+fn claude_code_lists_a_fork_under_its_name() {
+    alone(|| in_the_picker("Said on the train"));
+}
+
+#[test]
+fn claude_code_lists_a_fork_with_a_long_way_of_its_own_under_its_name() {
+    alone(|| in_the_picker(&format!("Said on the train {}", "at length ".repeat(10_000))));
 }
 
 #[test]
@@ -323,6 +333,37 @@ fn one_session_with_both_ways(client: Client) {
     has_both(&world, &split);
     split.knows(&world, &right_turns());
     split.undo(&world, desk);
+}
+
+/// What the laptop went on with is in the tool's own list, on both devices. The tool lists what was begun in a terminal.
+fn in_the_picker(said: &str) {
+    let world = World::paired_with(&[Client::ClaudeCode]);
+    let (World { desk, laptop, .. }, tool) = (&world, Tool::ClaudeCode);
+    let typed = |words: &[&str], device: &Device| {
+        let argv = words.iter().map(|word| (*word).to_owned()).collect();
+        Terminal::open(device, &Resume { argv, ..tool.resume_by_hand("", &device.checkout) })
+    };
+    let mut terminal = typed(&["claude"], desk);
+    terminal.wait_for("❯");
+    terminal.enter("Hello");
+    let session = wait_for("the session to be written", PATIENCE, || {
+        tool.saying(desk, "reply 1 to: Hello").first().cloned().ok_or_else(|| "nothing is there".to_owned())
+    });
+    terminal.leave();
+    carried_by_roam(tool, &session, desk, laptop);
+    laptop.roam(&["pause"]);
+    for (device, prompt) in [(desk, LEFT), (laptop, said)] {
+        tool.go_on(device, &tool.resume_by_hand(&session, &device.checkout), prompt).expect("it goes on alone");
+        recorded(device, tool, &session);
+    }
+    laptop.roam(&["continue"]);
+    let fork = listed(laptop, &session);
+    world.same(tool, &fork);
+    for device in world.both() {
+        let row = device.session(tool.id(), &fork).expect("it is listed");
+        assert!(row["title"].as_str().is_some_and(|title| title.ends_with("(from laptop)")), "{row}");
+        typed(&["claude", "--resume"], device).wait_for("laptop)");
+    }
 }
 
 /// A session that is open keeps its file: the devices meet while the laptop's user types. What is typed then goes to
