@@ -76,6 +76,8 @@ impl Device {
             parent: None,
             decisions: Vec::new(),
             family: Default::default(),
+            base: None,
+            kin: Default::default(),
         };
         look(&self.context, job)
     }

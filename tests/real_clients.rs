@@ -44,6 +44,7 @@ mod world;
 use device::{Device, PATIENCE, Resume};
 use files::files_below;
 use isolation::{alone, wait_for};
+use session_roam_core::tools::{Joins, Sides};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -145,6 +146,46 @@ fn a_session_that_was_not_carried_is_missed() {
             assert_ne!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
         }
     });
+}
+
+#[test]
+fn two_branches_put_together_are_one_conversation_to_the_tool() {
+    alone(|| {
+        let World { desk, laptop, mock, .. } = &World::new();
+        for tool in Tool::ALL {
+            let [before, on_desk, on_laptop] = ["Before we part", "run-tool: echo desk", "run-tool: echo laptop"];
+            let session = tool.begin(desk, before);
+            let (here, there) =
+                (tool.resume_by_hand(&session, &desk.checkout), copied_by_hand(tool, &session, desk, laptop));
+            let common = bytes(tool, &session, desk).expect("it was begun");
+            tool.go_on(desk, &here, on_desk).expect("it goes on");
+            tool.go_on(laptop, &there, on_laptop).expect("it goes on");
+            let [first, second] = [desk, laptop].map(|device| bytes(tool, &session, device).expect("it went on"));
+            let sides = Sides { common: &common, first: &first[common.len()..], second: &second[common.len()..] };
+            let knows_after = |added: Vec<u8>, prompt: String| {
+                let file = tool.file(desk, &session).expect("it was begun");
+                fs::write(file, [first.as_slice(), &added].concat()).expect("the store can be written");
+                tool.go_on(desk, &here, &prompt).expect("it goes on");
+                let mut knows = mock.context_of(&prompt);
+                assert_eq!(knows.pop(), Some(format!("user: {prompt}")));
+                knows
+            };
+            let joins = joins(tool);
+            let added = joins.stitch.expect("offered")(&sides).expect("sound");
+            let both = [mock::turn(1, before), mock::turn(2, on_desk), mock::turn(2, on_laptop)].concat();
+            assert_eq!(knows_after(added, format!("{tool:?}, stitched")), both);
+            if let Some(branches) = joins.branches {
+                let second = [mock::turn(1, before), mock::turn(2, on_laptop)].concat();
+                assert_eq!(knows_after(branches(&sides).expect("sound"), format!("{tool:?}, two branches")), second);
+            }
+        }
+    });
+}
+
+/// What the product makes of a split of this tool's sessions.
+fn joins(tool: Tool) -> Joins {
+    let adapters = session_roam_core::tools::all(&[]).into_iter().map(|adapter| adapter.about());
+    { adapters }.find(|about| about.tool.as_str() == tool.id()).expect("there is an adapter").joins
 }
 
 /// A session begun on the desk and gone on with on laptop, desk and laptop: each time the model is told everything that

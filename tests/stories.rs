@@ -3,8 +3,6 @@
 
 #[path = "stories/bytes.rs"]
 mod bytes;
-#[path = "stories/chance.rs"]
-mod chance;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/hops.rs"]
@@ -15,6 +13,8 @@ mod hostile;
 mod journals;
 #[path = "stories/promises.rs"]
 mod promises;
+#[path = "stories/simulation/mod.rs"]
+mod simulation;
 #[path = "stories/splits.rs"]
 mod splits;
 #[path = "stories/talk.rs"]

@@ -4,7 +4,8 @@ use crate::journals::{journals, own_frames, recorded_lines};
 use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, is_held, item, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{Devices, Done, Request};
-use std::collections::BTreeSet;
+use session_roam_core::syncthing::Notice;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 #[test]
@@ -111,6 +112,32 @@ fn the_first_device_may_be_off_while_its_session_goes_on_to_the_third() {
     world.devices[0].start();
     world.meet(0, 1);
     assert_carried(&world.devices[2], &world.devices[0], ONE);
+}
+
+#[test]
+fn side_docs_that_arrive_before_the_session_itself_wait_for_it() {
+    let (mut world, places) = chain();
+    let path = world.devices[0].transcript(&places[0], ONE);
+    world.part(1, 2);
+    world.devices[0].say(&path, turn(&places[0], ONE, "begin"));
+    world.deliver();
+    let log = world.devices[1].slug_dir(&places[1]).join(ONE).join("subagents/agent-1.jsonl");
+    world.devices[1].say(&log, turn(&places[1], ONE, "of a subagent"));
+    // Of both journals the one that knows the side doc alone is told first.
+    world.reach.insert((1, 2));
+    let second = world.devices[1].short();
+    let mut notices = world.ledger.carry(&world.devices, 1, 2, |_| true);
+    notices.sort_by_key(|notice| !matches!(notice, Notice::Arrived { owner, .. } if *owner == second));
+    for notice in notices {
+        let is_second = matches!(&notice, Notice::Arrived { owner, .. } if *owner == second);
+        world.devices[2].notice(notice);
+        if is_second {
+            assert_eq!(world.devices[2].stores(), BTreeMap::new(), "nothing is written without the transcript");
+        }
+    }
+    world.deliver();
+    assert_carried(&world.devices[1], &world.devices[2], ONE);
+    assert_quiet(&mut world, ONE);
 }
 
 #[test]

@@ -253,6 +253,7 @@ impl Forgery<'_> {
             version: None,
             requires: Vec::new(),
             main: DocName::new(self.main),
+            base: None,
             fork: None,
         };
         let mut entries = vec![Entry::About(card)];

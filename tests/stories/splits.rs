@@ -1,6 +1,7 @@
 //! Both went on while apart: what every device makes of it, and what the user may make of it.
 
-use crate::talk::{ONE, TWO, assert_quiet, item, meta, turn};
+use crate::journals::{own_frames, recorded_lines};
+use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{ApiError, Done, Request, Side, SplitRow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -389,9 +390,163 @@ fn without_a_common_start_the_user_is_asked_and_nothing_is_written() {
     assert_eq!(texts, BTreeSet::from(["only 0".to_owned(), "only 1".to_owned()]));
 }
 
+/// Desk and lap each went on with a session whose records are linked as Claude Code links them.
+fn linked_parting() -> Parted {
+    let (mut world, here, there) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, linked(&here, ONE, "", "a", "common"));
+    world.deliver();
+    world.part(0, 1);
+    let mut parted = Parted { world, here, there };
+    for (at, name, text) in [(0, "b", "from desk"), (1, "c", "from lap")] {
+        let line = linked([&parted.here, &parted.there][at], ONE, "a", name, text);
+        let device = &mut parted.world.devices[at];
+        device.set_clock(crate::world::START + 1000 * (at as i64 + 1));
+        let path = device.place_of(ONE).expect("there");
+        device.say(&path, line);
+    }
+    parted.met()
+}
+
+#[test]
+fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
+    let mut parted = linked_parting();
+    let fork = parted.fork();
+    let offered = parted.split(0).choices;
+    assert!(offered.iter().any(|choice| choice.id == "stitch" && choice.enabled), "{offered:#?}");
+    parted.resolve(0, ONE, "stitch").expect("possible");
+    let both = "common, from desk, from lap";
+    assert_eq!(parted.on_both(ONE), both);
+    let stitched = parted.world.devices[1].docs(ONE)["transcript.jsonl"].clone();
+    let text = String::from_utf8_lossy(&stitched).into_owned();
+    let parent = format!("{{\"parentUuid\":\"{}\",\"isSidechain\":false,\"type\":\"user\"", linked_id("b", "2"));
+    assert!(text.contains(&parent), "lap's first turn follows desk's last: {text}");
+    assert_eq!(parted.world.devices[1].place_of(&fork), None);
+    assert_eq!(parted.world.devices[1].status().splits, 0);
+    parted.undo(0);
+    assert_eq!(parted.on_both(ONE), "common, from desk");
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    // Once more, and somebody goes on from it: that is not taken back any more.
+    parted.resolve(1, ONE, "stitch").expect("possible");
+    assert_eq!(parted.on_both(ONE), both);
+    parted.say(1, ONE, "went on");
+    parted.world.deliver();
+    parted.undo(1);
+    assert_eq!(parted.on_both(ONE), format!("{both}, went on"));
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+}
+
+#[test]
+fn a_stitched_codex_thread_holds_the_turns_of_both() {
+    let mut parted = Parted::codex().met();
+    let fork = parted.fork();
+    parted.say(1, &fork, "said in the fork");
+    parted.world.deliver();
+    parted.resolve(0, TWO, "stitch").expect("possible");
+    assert_eq!(parted.on_both(TWO), "common, from desk, from lap, said in the fork");
+    parted.undo(0);
+    assert_eq!(parted.on_both(TWO), "common, from desk");
+}
+
+#[test]
+fn one_session_may_hold_both_branches() {
+    let mut parted = linked_parting();
+    parted.resolve_with(1, ONE, "branches", Some(Side::Right)).expect("possible");
+    assert_eq!(parted.on_both(ONE), "common, from desk, from lap");
+    parted.undo(1);
+    assert_eq!(parted.on_both(ONE), "common, from desk");
+}
+
+/// A thread that Codex itself forked: it has an offset into its parent's file instead of a history.
+fn begun_from(parted: &mut Parted, device: usize, child: &str) -> PathBuf {
+    let parent = parted.world.devices[device].place_of(TWO).expect("there");
+    let (end, cwd) = (std::fs::metadata(&parent).expect("doc").len(), [&parted.here, &parted.there][device].clone());
+    let base = format!(
+        "\"history_base\":{{\"thread_id\":\"{TWO}\",\"end_ordinal_exclusive\":9,\"end_byte_offset\":{end}}},\"cwd\""
+    );
+    let path = parted.world.devices[device].rollout(child);
+    let lines = meta(&cwd, child).replace("\"cwd\"", &base) + &item("begun there");
+    parted.world.devices[device].say(&path, lines);
+    path
+}
+
+#[test]
+fn what_was_begun_from_a_branch_of_codex_keeps_that_branch() {
+    let mut parted = Parted::codex();
+    let child = "55555555-5555-4555-8555-555555555555";
+    let path = begun_from(&mut parted, 1, child);
+    let recorded = std::fs::read(&path).expect("doc");
+    let mut parted = parted.met();
+    let fork = parted.fork();
+    let refers_to = |parted: &Parted, id: &str| {
+        for device in &parted.world.devices {
+            let text = String::from_utf8_lossy(&device.docs(child)["rollout.jsonl"]).into_owned();
+            assert!(text.contains(&format!("\"thread_id\":\"{id}\"")), "on {}: {text}", device.name);
+        }
+    };
+    refers_to(&parted, &fork);
+    // It goes on, and what is recorded is what its author wrote.
+    parted.say(0, child, "on desk");
+    parted.world.deliver();
+    assert_eq!(parted.on_both(child), "begun there, on desk");
+    refers_to(&parted, &fork);
+    let lines = recorded_lines(&parted.world.devices[0], child);
+    assert!(
+        recorded.split_inclusive(|byte| *byte == b'\n').all(|line| lines.get(line) == Some(&1)),
+        "as it was written"
+    );
+    // Its branch stays in the store, whatever is decided, also with nothing remembered.
+    parted.resolve(0, TWO, "keep-left").expect("possible");
+    for device in &mut parted.world.devices {
+        device.stop();
+        std::fs::remove_file(device.roam.join("state.sqlite")).expect("state");
+        device.start();
+    }
+    parted.world.deliver();
+    parted.world.devices.iter_mut().for_each(Device::poll);
+    refers_to(&parted, &fork);
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    assert_eq!(parted.world.devices[0].problems(), Vec::<String>::new());
+    parted.undo(0);
+    parted.resolve(0, TWO, "keep-right").expect("possible");
+    refers_to(&parted, TWO);
+    parted.undo(0);
+    refers_to(&parted, &fork);
+}
+
+#[test]
+fn what_was_begun_from_the_branch_that_lost_its_id_finds_it_elsewhere() {
+    let mut parted = Parted::codex();
+    let child = "66666666-6666-4666-8666-666666666666";
+    begun_from(&mut parted, 0, child);
+    let mut parted = parted.met();
+    parted.resolve(1, TWO, "keep-right").expect("possible");
+    assert_eq!(parted.on_both(TWO), "common, from lap");
+    let text = String::from_utf8_lossy(&parted.world.devices[1].docs(child)["rollout.jsonl"]).into_owned();
+    let base = text.split("\"thread_id\":\"").nth(1).and_then(|rest| rest.get(..36)).expect("a base").to_owned();
+    assert_ne!(base, TWO);
+    assert_eq!(parted.on_both(&base), "common, from desk");
+}
+
 fn fork_beside(parted: &mut Parted, session: &str) -> String {
     let [sessions, _] = parted.sessions();
     sessions.into_iter().find(|id| id != session).expect("a fork")
+}
+
+#[test]
+fn a_refused_choice_records_nothing_of_what_the_fork_said_since() {
+    // One thread with two branches is nothing that Codex knows.
+    let mut parted = Parted::codex().met();
+    let fork = parted.fork();
+    let path = parted.world.devices[1].place_of(&fork).expect("the fork is there");
+    parted.world.devices[1].say(&path, item("more on lap"));
+    parted.world.deliver();
+    let before: Vec<usize> = parted.world.devices.iter().map(own_frames).collect();
+    let refused = parted.resolve(0, TWO, "branches").expect_err("refused");
+    assert_eq!(refused.code, "choice_refused");
+    parted.world.deliver();
+    assert_eq!(parted.world.devices.iter().map(own_frames).collect::<Vec<_>>(), before);
+    assert_eq!(parted.split(0), parted.split(1));
 }
 
 #[test]

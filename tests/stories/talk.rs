@@ -22,6 +22,26 @@ pub fn turn(cwd: &Path, session: &str, text: &str) -> String {
     )
 }
 
+/// A user's turn and its answer as Claude Code links them, after the record `parent` (empty at the start).
+pub fn linked(cwd: &Path, session: &str, parent: &str, name: &str, text: &str) -> String {
+    let parent = if parent.is_empty() { "null".into() } else { format!("\"{}\"", linked_id(parent, "2")) };
+    let cwd = serde_json::to_string(&cwd.to_string_lossy()).expect("text");
+    let (asked, answered) = (linked_id(name, "1"), linked_id(name, "2"));
+    format!(
+        "{{\"parentUuid\":{parent},\"isSidechain\":false,\"type\":\"user\",\"cwd\":{cwd},\"sessionId\":\"{session}\",\
+         \"uuid\":\"{asked}\",\"timestamp\":\"2026-11-23T09:00:00.000Z\",\"message\":{{\"role\":\"user\",\"content\":\"{text}\"}}}}\n\
+         {{\"parentUuid\":\"{asked}\",\"isSidechain\":false,\"type\":\"assistant\",\"cwd\":{cwd},\"sessionId\":\"{session}\",\
+         \"uuid\":\"{answered}\",\"timestamp\":\"2026-11-23T09:00:01.000Z\",\"message\":{{\"id\":\"msg_{name}\",\"role\":\"assistant\",\
+         \"content\":[{{\"type\":\"text\",\"text\":\"answer to {text}\"}}]}}}}\n"
+    )
+}
+
+/// A record's id, made of a name.
+pub fn linked_id(name: &str, part: &str) -> String {
+    let hash = blake3::hash(format!("{name} {part}").as_bytes()).to_hex();
+    format!("{}-{}-4{}-8{}-{}", &hash[..8], &hash[8..12], &hash[12..15], &hash[15..18], &hash[18..30])
+}
+
 /// The first line of a Codex rollout.
 pub fn meta(cwd: &Path, session: &str) -> String {
     let cwd = serde_json::to_string(&cwd.to_string_lossy()).expect("text");
@@ -41,7 +61,7 @@ pub fn item(text: &str) -> String {
 }
 
 /// A doc as far as it may travel: of a log the whole lines, of a snapshot everything.
-fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
+pub fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     if name.ends_with(".jsonl") { bytes[..end].to_vec() } else { bytes.to_vec() }
 }

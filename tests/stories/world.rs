@@ -419,7 +419,7 @@ pub struct World {
     pub ledger: Ledger,
     /// Pairs of devices that can reach each other, the lesser first.
     pub reach: BTreeSet<(usize, usize)>,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl World {
@@ -438,9 +438,16 @@ impl World {
     fn asleep_in<const N: usize>(dir: tempfile::TempDir, names: [&str; N]) -> Self {
         // Links resolved, as the tools name directories; on Windows that would be the verbatim form, which they do not.
         let root = if cfg!(windows) { dir.path().into() } else { dir.path().canonicalize().expect("tempdir") };
-        let devices = names.iter().enumerate().map(|(at, name)| Device::new(&root, at as u8, name)).collect();
-        let all = (0..N).flat_map(|one| (one + 1..N).map(move |other| (one, other)));
-        Self { devices, ledger: Ledger::default(), reach: all.collect(), _dir: dir }
+        Self { _dir: Some(dir), ..Self::asleep_at(&root, &names) }
+    }
+
+    /// The same in a directory that somebody else makes and removes.
+    pub fn asleep_at(root: &Path, names: &[&str]) -> Self {
+        let devices: Vec<Device> =
+            names.iter().enumerate().map(|(at, name)| Device::new(root, at as u8, name)).collect();
+        let n = devices.len();
+        let all = (0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other)));
+        Self { devices, ledger: Ledger::default(), reach: all.collect(), _dir: None }
     }
 
     /// Two paired devices with a checkout of one project each, at different paths: world and both paths.

@@ -1,4 +1,4 @@
-//! The repository's own commands: `cargo xtask run|test|demo|bench|corpus|tidy|docs|setup`. Knows the product only from
+//! The repository's own commands: `cargo xtask run|test|simulate|demo|bench|corpus|tidy|docs|setup`. Knows the product only from
 //! outside, as the binary `roam` with its documented answers.
 
 mod bench;
@@ -8,6 +8,7 @@ mod device;
 mod proc;
 mod run;
 mod setup;
+mod simulate;
 mod suite;
 mod tidy;
 
@@ -19,6 +20,8 @@ The repository's own commands.
 
   cargo xtask run [ARGS]     install what is missing, build, start the product (ARGS go to `roam run`)
   cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
+  cargo xtask simulate [--seeds 10000] [--from N]
+                             whole worlds of devices with everything that can happen to them, one for each seed
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
                              measure what was promised; --write puts the table into docs/benchmarks.md
@@ -47,6 +50,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["run", rest @ ..] => run::run(rest),
         ["test"] => suite::run(suite::Extent::Everything),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
+        ["simulate", rest @ ..] => simulate::run(rest),
         ["demo"] => demo::run(),
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),

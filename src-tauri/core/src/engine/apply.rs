@@ -1,10 +1,12 @@
 //! Steps into the tool's store. Each is re-checked by the adapter; only what was really written moves the base.
 
+use super::bases::Rebound;
 use super::context::Context;
 use super::observe::{read_range, tail_hash};
 use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
+use crate::tools::patched::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, WriteError};
 use crate::vault::journal::Shelf;
 use std::io::{self, Write};
@@ -39,6 +41,7 @@ pub fn apply(
     record: &mut SessionRecord,
     place: &Path,
     steps: &[Step],
+    rebound: Option<Rebound>,
 ) -> Result<Vec<(DocName, u64, u64)>, WriteError> {
     let Some(tool) = context.tools.get(&key.tool) else { return Ok(Vec::new()) };
     let main = record.main().cloned();
@@ -46,14 +49,30 @@ pub fn apply(
     ordered.extend(steps.iter().filter(|step| Some(step.doc()) == main.as_ref()));
     let sources: Vec<Box<dyn Bytes + '_>> =
         ordered.iter().map(|step| source(context, &key.tool, record, step)).collect();
-    let docs =
-        ordered.iter().zip(&sources).filter_map(|(step, bytes)| write_of(record, step, bytes.as_ref())).collect();
+    let patched: Vec<Option<PatchedBytes<'_>>> = ordered
+        .iter()
+        .zip(&sources)
+        .map(|(step, bytes)| {
+            let rebound = rebound.as_ref().filter(|_| Some(step.doc()) == main.as_ref() && step.is_whole())?;
+            let shown = rebound.now.as_str().as_bytes();
+            Some(PatchedBytes { bytes: bytes.as_ref(), at: rebound.base.at, shown })
+        })
+        .collect();
+    let docs = ordered.iter().zip(&sources).zip(&patched).filter_map(|((step, bytes), patched)| {
+        let bytes = patched.as_ref().map_or(bytes.as_ref(), |patched| patched as &dyn Bytes);
+        write_of(record, step, bytes)
+    });
+    let docs = docs.collect();
     let updated = record.latest().map(|card| card.updated).unwrap_or_default();
     let checkout = Checkout { session, cwd: place, updated, now: context.clock.now(), docs };
     keep_remains(context, key, record, steps)?;
     let written = tool.write(&context.machine, &checkout)?;
+    drop(patched);
     drop(sources);
     let mut done = Vec::new();
+    if ordered.iter().any(|step| Some(step.doc()) == main.as_ref() && step.is_whole()) {
+        record.rebound = rebound;
+    }
     for (name, path, stamp) in written.docs {
         let Some(step) = steps.iter().find(|step| *step.doc() == name) else { continue };
         done.extend(wrote(record, step, &path, stamp));
@@ -127,6 +146,10 @@ fn wrote(
     path: &Path,
     stamp: crate::tools::Stamp,
 ) -> Option<(DocName, u64, u64)> {
+    let content = match record.rebound.as_ref().filter(|_| record.main() == Some(step.doc())) {
+        Some(rebound) => rebound.recorded(path),
+        None => Content::File(path.to_path_buf()),
+    };
     let state = record.docs.get_mut(step.doc())?;
     if let Step::Remove { .. } = step {
         // As if it had never been there: it comes back when the decision is taken back.
@@ -137,9 +160,7 @@ fn wrote(
     let (mut lines, mut bytes) = state.trie.size(to);
     let (lines_before, bytes_before) = state.trie.size(from);
     let tail = match state.kind {
-        DocKind::Log => {
-            Content::File(path.to_path_buf()).open().and_then(|mut file| tail_hash(file.as_mut(), bytes)).ok()?
-        }
+        DocKind::Log => content.open().and_then(|mut file| tail_hash(file.as_mut(), bytes)).ok()?,
         DocKind::Snapshot => {
             let content = std::fs::read(path).ok()?;
             (lines, bytes) = (1, content.len() as u64);

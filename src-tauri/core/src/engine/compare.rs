@@ -1,6 +1,7 @@
 //! The branches of a split: listed, and two of them side by side, page by page. What was aligned is remembered for the
 //! next page; bodies are not.
 
+use super::bases::Kin;
 use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
@@ -48,7 +49,7 @@ impl<'a> Compare<'a> {
         mut record: SessionRecord,
         family: BTreeMap<SessionId, SessionRecord>,
     ) -> Result<Option<Self>, ApiError> {
-        let mut stand = stand(context, &key, &mut record).map_err(|error| unreadable(&error))?;
+        let mut stand = stand(context, &key, &mut record, &Kin::default()).map_err(|error| unreadable(&error))?;
         let Some(split) = stand.settled.split.take() else { return Ok(None) };
         Ok(Some(Self { context, key, row, record, family, stand, split }))
     }

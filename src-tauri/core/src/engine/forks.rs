@@ -49,6 +49,7 @@ pub fn take_over(
         version: origin.version.clone(),
         requires: origin.requires.clone(),
         main: plan.name(&origin.main),
+        base: origin.base.clone(),
         fork: Some(ForkOf { session: plan.of.clone(), head: plan.head, from: plan.from.clone() }),
     };
     let main = origin.main.clone();
@@ -95,21 +96,23 @@ fn take_doc(
         Ok(bytes)
     };
     let start = state.trie.start();
+    let weave = |tail: &[u8], begins: u64| match title {
+        Some(title) => weave(tail, begins, title, context.says(&parent.key.tool)),
+        None => tail.to_vec(),
+    };
     let tip = match (state.kind, known) {
         (DocKind::Snapshot, known) => {
             let after = known.map_or(start, |known| known.tip);
             recorder.generation_of(record, (&name, &at), after, &read(start, to)?)?
         }
-        (DocKind::Log, Some(known)) if known.of != to && state.trie.is_ancestor(known.of, to) => {
-            recorder.text(record, (&name, &at), known.tip, &read(known.of, to)?)?
+        (DocKind::Log, Some(known)) if state.trie.is_ancestor(known.of, to) => {
+            let begins = state.trie.size(known.of).1.saturating_sub(state.trie.size(plan.leaves).1);
+            recorder.text(record, (&name, &at), known.tip, &weave(&read(known.of, to)?, begins))?
         }
         (DocKind::Log, _) => {
-            let mut text = match title {
-                Some(title) => [&read(start, plan.leaves)?[..], title].concat(),
-                None => Vec::new(),
-            };
-            let from = if title.is_some() { plan.leaves } else { start };
-            text.extend(read(from, to)?);
+            let leaves = if *doc == plan.doc { plan.leaves } else { start };
+            let mut text = read(start, leaves)?;
+            text.extend(weave(&read(leaves, to)?, 0));
             recorder.text(record, (&name, &at), start, &text)?
         }
     };
@@ -117,10 +120,67 @@ fn take_doc(
     Ok(())
 }
 
+/// Puts the title into a branch: before its first words, and again every so often, because a tool may look for it near
+/// the end only (Claude Code 2.1.330 within 64 KB, 2026-11-23). `begins` is where `tail` begins in the branch: the
+/// places depend on nothing else, so that the branch may grow in whatever steps.
+fn weave(tail: &[u8], begins: u64, title: &[u8], says: fn(&[u8]) -> bool) -> Vec<u8> {
+    const AGAIN: u64 = 48 << 10;
+    let (mut woven, mut at, mut spoken) = (Vec::with_capacity(tail.len() + title.len()), begins, 0 < begins);
+    for line in tail.split_inclusive(|byte| *byte == b'\n') {
+        let next = at + line.len() as u64;
+        if (!spoken && says(line)) || (spoken && at / AGAIN != next / AGAIN) {
+            woven.extend_from_slice(title);
+            spoken = true;
+        }
+        woven.extend_from_slice(line);
+        at = next;
+    }
+    woven
+}
+
 /// The edges that hold what is wanted: of a snapshot always all of them.
 fn way(trie: &Trie, kind: DocKind, from: ChainId, to: ChainId) -> Vec<&crate::session::Edge> {
     match kind {
         DocKind::Snapshot => trie.path(to).unwrap_or_default(),
         DocKind::Log => trie.path_between(from, to).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn says(line: &[u8]) -> bool {
+        !line.starts_with(b"_")
+    }
+
+    proptest! {
+        #[test]
+        fn the_title_stands_in_the_same_places_however_the_branch_grew(
+            lines in prop::collection::vec((any::<bool>(), 1..40_000usize), 1..12),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let line = |(noted, len): &(bool, usize)| format!("{}{}\n", if *noted { "_" } else { "x" }, "y".repeat(*len)).into_bytes();
+            let mut lines: Vec<Vec<u8>> = lines.iter().map(line).collect();
+            // A fork begins as soon as there are words.
+            lines.insert(0, b"x\n".to_vec());
+            let cut = 1 + cut.index(lines.len());
+            let (first, second) = (lines[..cut].concat(), lines[cut..].concat());
+            let whole = weave(&lines.concat(), 0, b"title\n", says);
+            let mut grown = weave(&first, 0, b"title\n", says);
+            grown.extend(weave(&second, first.len() as u64, b"title\n", says));
+            prop_assert_eq!(&whole, &grown);
+            let text = String::from_utf8_lossy(&whole).replace("title\n", "");
+            prop_assert_eq!(text.into_bytes(), lines.concat(), "nothing else is changed");
+        }
+    }
+
+    #[test]
+    fn the_title_comes_before_the_first_words_and_again() {
+        let long = format!("x{}\n", "y".repeat(50_000));
+        let tail = format!("_noted\nx\n{long}x\n");
+        let woven = String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", says)).expect("text");
+        assert_eq!(woven, format!("_noted\ntitle\nx\ntitle\n{long}x\n"));
     }
 }

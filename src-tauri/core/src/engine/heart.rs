@@ -1,6 +1,7 @@
 //! The loop's state and its one entrance: `handle(event)`. Everything slow runs beside it and comes back as an event.
 
 use super::answers::value;
+use super::bases::{Child, Kin};
 use super::context::Context;
 use super::devices::{Book, Neighbours};
 use super::event::{Event, Jobs, Reply};
@@ -68,6 +69,8 @@ pub struct Engine {
     /// Who waits for a decision to be carried out, by number.
     pub(super) replies: HashMap<u64, (SessionKey, Reply)>,
     pub(super) asked: u64,
+    /// The sessions that others keep their beginning in, as last seen.
+    needs: HashMap<SessionKey, String>,
     pub(super) stopping: bool,
 }
 
@@ -131,6 +134,7 @@ impl Engine {
             goodbye: BTreeSet::new(),
             replies: HashMap::new(),
             asked: 0,
+            needs: HashMap::new(),
             stopping: false,
         }
     }
@@ -286,6 +290,16 @@ impl Engine {
             None => None,
         };
         let family = if want.decisions.is_empty() { BTreeMap::new() } else { self.family(&key.tool, &record)? };
+        let base = record.origin().and_then(|card| card.base.as_ref());
+        let base = base.map(|base| SessionKey::new(&key.tool, &base.session));
+        let base = match base {
+            Some(base) => Some((base.clone(), self.state.record(&base)?.unwrap_or_default())),
+            None => None,
+        };
+        let kin = match want.session.as_ref().or(record.session.as_ref()) {
+            Some(session) => self.kin(&key.tool, session)?,
+            None => Kin::default(),
+        };
         let lane = if want.import { Lane::Bulk } else { Lane::Live };
         let dirs = want.dirs.into_iter().collect();
         Ok(Job {
@@ -299,7 +313,37 @@ impl Engine {
             parent,
             decisions: want.decisions,
             family,
+            base,
+            kin,
         })
+    }
+
+    fn kin(&self, tool: &ToolId, session: &SessionId) -> Result<Kin, StateError> {
+        let mut kin = Kin::default();
+        for (key, row) in self.state.needing(session.as_str())?.into_iter().filter(|(key, _)| key.tool == *tool) {
+            kin.needed |= row.path.is_some() && row.needs.lines().last() == Some(session.as_str());
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            kin.children.extend(Child::of(&record).filter(|child| child.base.session == *session));
+        }
+        Ok(kin)
+    }
+
+    /// A session's beginning may lie elsewhere now: it looks at its base, and its base at it, until both agree.
+    fn look_at_kin(&mut self, key: &SessionKey, record: &SessionRecord, needs: &str) -> Result<(), StateError> {
+        let before = self.needs.insert(key.clone(), needs.to_owned()).unwrap_or_default();
+        if before != needs {
+            for session in before.lines().chain(needs.lines()) {
+                self.want_session(&key.tool, &SessionId::new(session));
+            }
+            self.want(key.clone(), Want::default());
+        }
+        let went_two_ways = !record.choices.is_empty() || record.docs.values().any(|doc| !doc.firsts.is_empty());
+        if let Some(session) = record.session.as_ref().filter(|_| went_two_ways) {
+            for (child, _) in self.state.needing(session.as_str())? {
+                self.want(child, Want::default());
+            }
+        }
+        Ok(())
     }
 
     /// The sessions that branches of this one became.
@@ -400,6 +444,7 @@ impl Engine {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
         }
         self.look_at_forks(&key, &record, &stand)?;
+        self.look_at_kin(&key, &record, &row.needs)?;
         self.note_here(&key, record.is_here());
         if record.is_compared() {
             self.uncompared.remove(&key)

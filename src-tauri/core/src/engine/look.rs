@@ -2,6 +2,7 @@
 //! on a copy of the session's record and gives back what it really achieved.
 
 use super::apply::apply;
+use super::bases::{Child, Kin, Rebound, holder, rebound_in};
 use super::context::Context;
 use super::forks::{self, Parent};
 use super::ingest::ingest;
@@ -13,7 +14,7 @@ use crate::api::types::{ApiError, Done};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
-use crate::tools::{Found, Tool, Which, WriteError};
+use crate::tools::{Found, Reading, Tool, Which, WriteError};
 use crate::vault::JournalError;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,6 +41,10 @@ pub struct Job {
     pub decisions: Vec<(u64, Decision)>,
     /// The sessions that branches of it became.
     pub family: BTreeMap<SessionId, SessionRecord>,
+    /// The session it keeps its beginning in, as far as that is known here.
+    pub base: Option<(SessionKey, SessionRecord)>,
+    /// Sessions that keep their beginning in this one.
+    pub kin: Kin,
 }
 
 /// What came of it.
@@ -76,6 +81,8 @@ struct Look<'a> {
     found: Option<Found>,
     verdict: Verdict,
     stand: Stand,
+    /// Who holds the beginning of this session here.
+    holder: Option<SessionId>,
     answers: Vec<(u64, Result<Done, ApiError>)>,
     announce: Vec<(Lane, String)>,
     happenings: Vec<Happening>,
@@ -93,6 +100,7 @@ impl<'a> Look<'a> {
             found: None,
             verdict: Verdict::Arriving,
             stand: Stand::default(),
+            holder: None,
             answers: Vec::new(),
             announce: Vec::new(),
             happenings: Vec::new(),
@@ -154,7 +162,7 @@ impl<'a> Look<'a> {
             return;
         }
         let reading = match tool.read(&self.context.machine, &found) {
-            Ok(reading) => reading,
+            Ok(reading) => self.as_recorded(&found, reading),
             Err(error) => {
                 self.problem(
                     "session_unreadable",
@@ -205,6 +213,41 @@ impl<'a> Look<'a> {
                 );
             }
         }
+    }
+
+    /// Puts back what this device changed in the file so that the tool finds the session's beginning.
+    fn as_recorded(&mut self, found: &Found, mut reading: Reading) -> Reading {
+        let Some(base) = self.job.record.origin().and_then(|card| card.base.clone()) else { return reading };
+        let Some(main) = found.docs.first() else { return reading };
+        let file = std::fs::File::open(&main.path);
+        let rebound = file.ok().and_then(|mut file| rebound_in(&base, &mut file));
+        if let (Some(rebound), Some(content)) = (&rebound, reading.docs.first_mut()) {
+            *content = rebound.recorded(&main.path);
+            reading
+                .facts
+                .requires
+                .iter_mut()
+                .filter(|id| **id == rebound.now)
+                .for_each(|id| *id = base.session.clone());
+            reading.facts.base = Some(base);
+        }
+        self.job.record.rebound = rebound;
+        reading
+    }
+
+    /// Finds out who holds the beginning of this session here.
+    fn find_holder(&mut self) -> Result<(), JournalError> {
+        if let (Some((key, parent)), Some(child)) = (&self.job.base, Child::of(&self.job.record)) {
+            self.holder = holder(self.context, key, parent, &child)?;
+        }
+        Ok(())
+    }
+
+    /// Its file refers to another session than the one that holds its beginning.
+    fn is_stale(&self) -> bool {
+        let Some(base) = self.job.record.origin().and_then(|card| card.base.as_ref()) else { return false };
+        let now = self.job.record.rebound.as_ref().map_or(&base.session, |rebound| &rebound.now);
+        self.holder.as_ref().is_some_and(|holder| holder != now)
     }
 
     /// A doc that is not found is not deleted: it is only not there.
@@ -262,7 +305,8 @@ impl<'a> Look<'a> {
 
     /// Finds out how the session stands; what the user decided just now counts already.
     fn stand_and_decide(&mut self) -> Result<(), JournalError> {
-        self.stand = stand(self.context, &self.job.key, &mut self.job.record)?;
+        self.find_holder()?;
+        self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
             let Job { key, record, family, .. } = &mut self.job;
             match resolve::decide(self.context, key, record, &self.stand, family, &decision) {
@@ -272,7 +316,7 @@ impl<'a> Look<'a> {
                 }
                 Err(error) => self.answers.push((number, Err(error))),
             }
-            self.stand = stand(self.context, &self.job.key, &mut self.job.record)?;
+            self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
         }
         Ok(())
     }
@@ -288,6 +332,7 @@ impl<'a> Look<'a> {
             trie: &state.trie,
             local: state.local.as_ref().filter(|local| local.there).map(|local| LocalTip { tip: local.tip }),
             base: state.local.as_ref().map(|local| local.tip),
+            stale: Some(name) == main.as_ref() && self.is_stale(),
             kept: state.trie.live_tips().into_iter().chain(taken_back(name).iter().map(|made| made.tip)).collect(),
         });
         self.verdict = plan(&SessionView { docs: docs.collect(), settled: &self.stand.settled, guards });
@@ -300,8 +345,15 @@ impl<'a> Look<'a> {
         let place =
             origin.and_then(|card| shared.places.find(&self.context.machine.home, &self.context.device, &card.project));
         let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
-        let missing =
-            parents.into_iter().filter(|parent| !shared.here.contains(&SessionKey::new(&self.job.key.tool, parent)));
+        let base = origin.and_then(|card| card.base.as_ref()).map(|base| &base.session);
+        let held_by = |parent: SessionId| match &self.holder {
+            Some(holder) if Some(&parent) == base => holder.clone(),
+            _ => parent,
+        };
+        let missing = parents
+            .into_iter()
+            .map(held_by)
+            .filter(|parent| !shared.here.contains(&SessionKey::new(&self.job.key.tool, parent)));
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
             place,
@@ -325,7 +377,10 @@ impl<'a> Look<'a> {
         let place = bound.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone());
         let main = self.job.record.main().cloned();
         let placed = steps.iter().any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
-        match apply(self.context, &self.job.key, &session, &mut self.job.record, &place, &steps) {
+        let base = self.job.record.origin().and_then(|card| card.base.clone());
+        let held_elsewhere = self.holder.clone().zip(base).filter(|(holder, base)| *holder != base.session);
+        let rebound = held_elsewhere.map(|(now, base)| Rebound { base, now });
+        match apply(self.context, &self.job.key, &session, &mut self.job.record, &place, &steps, rebound) {
             Ok(done) => {
                 for (doc, bytes, lines) in done {
                     let device = self.context.short.clone();

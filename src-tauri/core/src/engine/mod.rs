@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod apply;
+pub mod bases;
 pub mod compare;
 pub mod context;
 pub mod devices;

@@ -42,7 +42,7 @@ impl LogSeen {
 /// (a compressed file unpacked) have an end of their own.
 fn end_of(content: &Content, stamp: Stamp) -> u64 {
     match content {
-        Content::File(_) => stamp.len,
+        Content::File(_) | Content::Patched(..) => stamp.len,
         Content::Bytes(bytes) => bytes.len() as u64,
     }
 }

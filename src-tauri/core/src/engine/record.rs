@@ -1,5 +1,6 @@
 //! All that is known of one session: its journals, its docs' tries, and what the tool's store here held last.
 
+use super::bases::Rebound;
 use super::split::Stand;
 use crate::merge::{Chosen, Firsts, Verdict};
 use crate::session::{ChainId, DocKind, DocName, Hlc, SessionId, SessionKey, Trie};
@@ -32,6 +33,9 @@ pub struct SessionRecord {
     /// What the user decided, on any device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Chosen>,
+    /// What its file in the store refers to instead of what is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebound: Option<Rebound>,
     /// How far this device took over the branch of another session that this one is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub image: BTreeMap<DocName, Imaged>,
@@ -104,11 +108,12 @@ impl SessionRecord {
         self.cards.iter().min_by_key(|(_, said)| said.first).is_some_and(|(device, _)| device == short)
     }
 
+    /// The doc that makes the session; `None` as long as it has not arrived.
     pub fn main(&self) -> Option<&DocName> {
-        self.origin()
-            .map(|card| &card.main)
-            .filter(|main| self.docs.contains_key(main))
-            .or_else(|| self.docs.keys().next())
+        match self.origin() {
+            Some(card) => Some(&card.main).filter(|main| self.docs.contains_key(main)),
+            None => self.docs.keys().next(),
+        }
     }
 
     pub fn main_doc(&self) -> Option<&DocState> {
@@ -163,6 +168,10 @@ impl SessionRecord {
                 None if stand.settled.split.is_some() || !self.choices.is_empty() => DECIDED.into(),
                 None => String::new(),
             },
+            needs: self.origin().and_then(|card| card.base.as_ref()).map_or_else(String::new, |base| {
+                let now = self.rebound.as_ref().map_or(&base.session, |rebound| &rebound.now);
+                format!("{}\n{now}", base.session)
+            }),
             devices: self.devices().into_iter().collect::<Vec<_>>().join(","),
             path: self
                 .main_doc()

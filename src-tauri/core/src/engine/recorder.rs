@@ -102,6 +102,7 @@ fn card(context: &Context, key: &SessionKey, record: &SessionRecord, facts: &Fac
         updated: facts.updated.unwrap_or(crate::session::Millis(main.stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
+        base: facts.base.clone(),
         main: main.name.clone(),
         fork,
     }

@@ -1,6 +1,7 @@
 //! What the user decides about a split, written into this device's journal: an entry that every device folds alike, and
 //! the lines that some decisions add. Nothing is taken away anywhere but by the plan that follows.
 
+use super::bases::Kin;
 use super::context::Context;
 use super::record::SessionRecord;
 use super::recorder::{Recorded, Recorder};
@@ -129,17 +130,28 @@ fn choose(
         choice.seen.extend(chosen.iter().map(|right| right.fork.head));
     } else {
         let right = &chosen[0];
-        let tip = pull_back(context, key, record, &mut recorder, right, family)?;
-        choice.forks.extend(right.plan.iter().map(|plan| plan.session.clone()));
-        let (first, second) =
-            if active == Side::Left && action == Action::Branches { (tip, left) } else { (left, tip) };
-        match action {
-            Action::KeepLeft => (choice.trunk, choice.away) = (Some(left), with(choice.away, tip)),
-            Action::KeepRight => (choice.trunk, choice.away) = (Some(tip), with(choice.away, left)),
+        let more = said_since(context, key, right, family)?;
+        let active_left = active == Side::Left && action == Action::Branches;
+        // Asked before anything is recorded: a refusal changes nothing.
+        let lines = match action {
+            Action::KeepLeft | Action::KeepRight => None,
             _ => {
-                let lines =
-                    join(context, key, record, &doc, action, first, second).map_err(|why| refused(action, &why))?;
-                let at = record.docs[&doc].at.clone();
+                let (left, right) = ((left, &[][..]), (right.fork.tip, &more[..]));
+                let (first, second) = if active_left { (right, left) } else { (left, right) };
+                Some(join(context, key, record, &doc, action, first, second).map_err(|why| refused(action, &why))?)
+            }
+        };
+        let at = record.docs[&doc].at.clone();
+        let tip = match more.is_empty() {
+            true => right.fork.tip,
+            false => recorder.text(record, (&doc, &at), right.fork.tip, &more).map_err(|error| unwritten(&error))?,
+        };
+        choice.forks.extend(right.plan.iter().map(|plan| plan.session.clone()));
+        let (first, second) = if active_left { (tip, left) } else { (left, tip) };
+        match lines {
+            None if action == Action::KeepLeft => (choice.trunk, choice.away) = (Some(left), with(choice.away, tip)),
+            None => (choice.trunk, choice.away) = (Some(tip), with(choice.away, left)),
+            Some(lines) => {
                 let end = recorder.text(record, (&doc, &at), first, &lines).map_err(|error| unwritten(&error))?;
                 choice.made = (end != first).then_some(Made { from: first, tip: end });
                 (choice.trunk, choice.away) = (Some(end), with(choice.away, second));
@@ -166,23 +178,13 @@ fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {
     ends
 }
 
-/// If the branch was continued as a session of its own, those lines come back into the parent first.
-fn pull_back(
-    context: &Context,
-    key: &SessionKey,
-    record: &mut SessionRecord,
-    recorder: &mut Recorder<'_>,
-    right: &Right,
-    family: &mut Family,
-) -> Result<ChainId, ApiError> {
+/// If the branch was continued as a session of its own: those lines, which come back into the parent with the decision.
+fn said_since(context: &Context, key: &SessionKey, right: &Right, family: &mut Family) -> Result<Vec<u8>, ApiError> {
     let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
-        return Ok(right.fork.tip);
+        return Ok(Vec::new());
     };
-    let Some(more) = continued(context, key, fork, plan, right.fork.tip).map_err(|error| unwritten(&error))? else {
-        return Ok(right.fork.tip);
-    };
-    let at = record.docs.get(&plan.doc).map(|state| state.at.clone()).unwrap_or_default();
-    recorder.text(record, (&plan.doc, &at), right.fork.tip, &more).map_err(|error| unwritten(&error))
+    let more = continued(context, key, fork, plan, right.fork.tip).map_err(|error| unwritten(&error))?;
+    Ok(more.unwrap_or_default())
 }
 
 /// What was said in a fork since it left its parent, as the parent would have it.
@@ -193,7 +195,7 @@ pub fn continued(
     plan: &ForkPlan,
     tip: ChainId,
 ) -> Result<Option<Vec<u8>>, JournalError> {
-    let stood = stand(context, key, fork)?;
+    let stood = stand(context, key, fork, &Kin::default())?;
     let name = plan.name(&plan.doc);
     let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
     let (Some(state), Some(end)) = (fork.docs.get(&name), stood.settled.targets.get(&name)) else { return Ok(None) };
@@ -206,6 +208,9 @@ pub fn continued(
     Ok(Some(bytes))
 }
 
+/// An end, and what is to come behind it.
+type Grown<'a> = (ChainId, &'a [u8]);
+
 /// The lines that join two branches, or why that is not sound.
 fn join(
     context: &Context,
@@ -213,8 +218,8 @@ fn join(
     record: &SessionRecord,
     doc: &DocName,
     action: Action,
-    first: ChainId,
-    second: ChainId,
+    (first, after_first): Grown<'_>,
+    (second, after_second): Grown<'_>,
 ) -> Result<Vec<u8>, String> {
     let joins = context.joins(&key.tool);
     let join = if action == Action::Stitch { joins.stitch } else { joins.branches };
@@ -230,7 +235,9 @@ fn join(
         shelf.content(DocKind::Log, &path).map_err(|error| super::look::with_causes(&error))
     };
     let common = content(state.trie.start(), meet)?;
-    join(&Sides { common: &common, first: &content(meet, first)?, second: &content(meet, second)? })
+    let first = [&content(meet, first)?, after_first].concat();
+    let second = [&content(meet, second)?, after_second].concat();
+    join(&Sides { common: &common, first: &first, second: &second })
 }
 
 /// What may be done about the trunk and a branch beside it, each with what follows from it.
@@ -242,7 +249,8 @@ pub fn choices(
     right: &Fork,
 ) -> Vec<Offered> {
     let (left_at, right_at) = (trunk_author(record, split), author(&record.docs[&split.doc], right.head));
-    let joined = |action| join(context, key, record, &split.doc, action, split.divided.trunk, right.tip).err();
+    let (left_end, right_end) = ((split.divided.trunk, &[][..]), (right.tip, &[][..]));
+    let joined = |action| join(context, key, record, &split.doc, action, left_end, right_end).err();
     Action::CHOICES
         .map(|action| {
             let consequence = match action {

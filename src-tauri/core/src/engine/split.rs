@@ -1,11 +1,12 @@
 //! How a session that went two ways stands: the questions of `merge::settle` answered from the journals.
 
+use super::bases::{Child, Kin};
 use super::context::Context;
 use super::ingest::chain;
 use super::record::{DocState, SessionRecord};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
-    ChoiceId, Decided, DocEnds, First, Firsts, Settled, branches, divide, fork_id, fork_targets, head, settle,
+    ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, fork_id, fork_targets, head, settle,
     substituted, ways,
 };
 use crate::session::{ChainId, DocKind, DocName, SessionId, SessionKey, Tips};
@@ -54,7 +55,12 @@ struct Found {
 }
 
 /// Works out how the session stands. Reads journals only where a doc has several branches for the first time.
-pub fn stand(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<Stand, JournalError> {
+pub fn stand(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    kin: &Kin,
+) -> Result<Stand, JournalError> {
     let names: Vec<DocName> = record.docs.keys().cloned().collect();
     let mut found = BTreeMap::new();
     for name in names {
@@ -62,7 +68,7 @@ pub fn stand(context: &Context, key: &SessionKey, record: &mut SessionRecord) ->
         found.insert(name, tips);
     }
     let main = record.main().cloned();
-    let docs: Vec<DocEnds<'_>> = record
+    let mut docs: Vec<DocEnds<'_>> = record
         .docs
         .iter()
         .filter_map(|(name, state)| {
@@ -72,29 +78,72 @@ pub fn stand(context: &Context, key: &SessionKey, record: &mut SessionRecord) ->
             Some(DocEnds { name, kind, main: Some(name) == main.as_ref(), trie, tips, firsts, decided, opaque })
         })
         .collect();
-    let settled = settle(&docs);
+    let mut settled = settle(&docs);
+    if settled.away && kin.needed {
+        docs.iter_mut().for_each(|doc| doc.decided = Decided::default());
+        settled = settle(&docs);
+    }
     let decided = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now).map(|now| now.id.clone());
     let in_fork = context.joins(&key.tool).in_fork;
     let renamed = |name: &DocName| Some((name.clone(), DocName::new(in_fork?(name.as_str())?)));
-    let forks = match (&settled.split, &record.session) {
-        (Some(split), Some(session)) if !split.ask => split
-            .divided
-            .forks
-            .iter()
-            .map(|fork| ForkPlan {
-                of: session.clone(),
-                session: fork_id(session, fork.head),
-                doc: split.doc.clone(),
-                head: fork.head,
-                leaves: fork.leaves,
-                from: author(&record.docs[&split.doc], fork.head),
-                targets: fork_targets(&docs, split, fork),
-                names: record.docs.keys().filter_map(renamed).collect(),
-            })
-            .collect(),
-        _ => Vec::new(),
-    };
+    let ask = settled.split.as_ref().is_some_and(|split| split.ask);
+    let mut wanted: Vec<(DocName, Fork)> = Vec::new();
+    if let Some(split) = settled.split.as_ref().filter(|split| !split.ask) {
+        wanted.extend(split.divided.forks.iter().map(|fork| (split.doc.clone(), fork.clone())));
+    }
+    if let (Some(main), false) = (&main, ask) {
+        wanted.extend(needed(context, key, record, main, &settled, &kin.children)?.map(|fork| (main.clone(), fork)));
+    }
+    let mut forks: Vec<ForkPlan> = Vec::new();
+    for (doc, fork) in wanted {
+        let Some(of) = record.session.clone().filter(|_| forks.iter().all(|known| known.head != fork.head)) else {
+            continue;
+        };
+        forks.push(ForkPlan {
+            session: fork_id(&of, fork.head),
+            of,
+            head: fork.head,
+            leaves: fork.leaves,
+            from: author(&record.docs[&doc], fork.head),
+            targets: fork_targets(&docs, &doc, &fork),
+            names: record.docs.keys().filter_map(renamed).collect(),
+            doc,
+        });
+    }
     Ok(Stand { settled, forks, decided })
+}
+
+/// Branches that sessions keep their beginning in.
+fn needed(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    main: &DocName,
+    settled: &Settled,
+    children: &[Child],
+) -> Result<impl Iterator<Item = Fork>, JournalError> {
+    let mut found = Vec::new();
+    if let Some(target) = settled.targets.get(main) {
+        for (leaves, tip) in children.iter().filter_map(|child| child.leaves(&record.docs[main], *target)) {
+            let head = first_line(context, key, record, main, leaves, tip)?;
+            found.extend(head.map(|head| Fork { head, leaves, tip, open: false }));
+        }
+    }
+    Ok(found.into_iter())
+}
+
+/// The first line on the way from `node` to `tip`.
+pub fn first_line(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    node: ChainId,
+    tip: ChainId,
+) -> Result<Option<ChainId>, JournalError> {
+    let Some(edge) = record.docs[doc].trie.first_edge(node, tip) else { return Ok(None) };
+    let lines = context.shelf(&key.tool, &record.journals, doc).tips(edge)?;
+    Ok(lines.first().map(|line| line.tip))
 }
 
 /// The name of the device that recorded a line first.

@@ -61,17 +61,19 @@ impl Engine {
         let found: HashMap<SessionKey, &Found> =
             listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
         self.guard_vanished(tool, adapter.as_ref(), &found);
-        for (key, found) in &found {
-            self.note_live(key, found.live.clone());
+        // In the order of the listing: the same store is always looked at in the same order.
+        for found in &listing.found {
+            let key = SessionKey::new(tool, &found.session);
+            self.note_live(&key, found.live.clone());
             let print = fingerprint(found);
-            if self.seen.get(key) == Some(&print) {
+            if self.seen.get(&key) == Some(&print) {
                 continue;
             }
             self.seen.insert(key.clone(), print);
             if import && start {
                 self.import.total += 1;
             }
-            self.want(key.clone(), Want { session: Some(found.session.clone()), import, ..Want::default() });
+            self.want(key, Want { session: Some(found.session.clone()), import, ..Want::default() });
         }
         if import && start && found.is_empty() {
             self.state.put_note(&format!("imported {tool}"), &true)?;

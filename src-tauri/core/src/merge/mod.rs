@@ -17,4 +17,6 @@ pub use plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, 
 pub use settle::{DocEnds, Settled, Split, fork_targets, settle};
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod plan_rules;

@@ -42,6 +42,8 @@ pub struct DocView<'a> {
     pub local: Option<LocalTip>,
     /// The tip that was in the store when we last looked, even if the file is gone now.
     pub base: Option<ChainId>,
+    /// What is in the store is to be written anew, though its lines are the same.
+    pub stale: bool,
     /// Ends that are kept whatever is written under the session's own id: branches, and what the user put away.
     pub kept: Vec<ChainId>,
 }
@@ -65,6 +67,11 @@ pub enum Step {
 }
 
 impl Step {
+    /// It writes all of the doc.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Replace { .. })
+    }
+
     pub fn doc(&self) -> &DocName {
         match self {
             Self::Create { doc, .. }
@@ -108,7 +115,8 @@ pub enum Verdict {
 
 /// Decides. The docs' local tips are recorded already, so each lies in its trie.
 pub fn plan(view: &SessionView<'_>) -> Verdict {
-    if view.docs.iter().all(|doc| doc.trie.is_empty()) {
+    // Side docs of a session whose main doc is still on its way are nothing that a tool would find.
+    if !view.docs.iter().any(|doc| doc.main && !doc.trie.is_empty()) {
         return Verdict::Arriving;
     }
     if view.settled.away {
@@ -166,8 +174,8 @@ pub fn branches(trie: &Trie) -> Vec<ChainId> {
 fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
     let name = doc.name.clone();
     match doc.local {
-        Some(LocalTip { tip }) if tip == to => None,
-        Some(LocalTip { tip }) if doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => {
+        Some(LocalTip { tip }) if tip == to && !doc.stale => None,
+        Some(LocalTip { tip }) if !doc.stale && doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => {
             Some(Step::Append { doc: name, from: tip, to })
         }
         Some(LocalTip { tip }) => Some(Step::Replace { doc: name, from: tip, to }),

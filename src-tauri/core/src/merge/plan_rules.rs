@@ -149,6 +149,7 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
         trie: &doc.trie,
         local: doc.local.map(|tip| LocalTip { tip }),
         base: doc.base,
+        stale: false,
         kept: {
             let taken_back = Decided::of(&doc.choices, &doc.name).taken_back;
             doc.trie.live_tips().into_iter().chain(taken_back.iter().map(|made| made.tip)).collect()

@@ -74,12 +74,12 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
 }
 
 /// The ends of all docs that belong to a fork.
-pub fn fork_targets(docs: &[DocEnds<'_>], split: &Split, fork: &Fork) -> BTreeMap<DocName, ChainId> {
-    let firsts = docs.iter().find(|doc| *doc.name == split.doc).map(|doc| doc.firsts);
+pub fn fork_targets(docs: &[DocEnds<'_>], parted: &DocName, fork: &Fork) -> BTreeMap<DocName, ChainId> {
+    let firsts = docs.iter().find(|doc| doc.name == parted).map(|doc| doc.firsts);
     let author = firsts.and_then(|firsts| firsts.get(&fork.head)).map(|first| first.device.as_str());
     let target = |doc: &DocEnds<'_>| {
         let live = ends(doc.trie, &doc.tips, &doc.decided).live;
-        let to = if *doc.name == split.doc { Some(fork.tip) } else { beside(doc, &live, author) };
+        let to = if doc.name == parted { Some(fork.tip) } else { beside(doc, &live, author) };
         Some((doc.name.clone(), to?))
     };
     docs.iter().filter_map(target).collect()

@@ -18,6 +18,16 @@ pub use trie::{Edge, Line, Replaced, Source, Spot, Tips, Trie};
 
 use serde::{Deserialize, Serialize};
 
+/// A session that holds no history of its own up to a point, but refers to another one's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    pub session: SessionId,
+    /// Where in the main doc that session's id stands: a byte offset.
+    pub at: u64,
+    /// How many bytes of the other's main doc belong to it.
+    pub end: u64,
+}
+
 /// How a doc changes in its tool's hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -324,18 +324,13 @@ impl Trie {
     pub fn live_tips(&self) -> Vec<ChainId> {
         let withdrawn = self.withdrawn();
         let dead = |id: ChainId| withdrawn.contains(&id);
-        let mut tips: Vec<ChainId> = self
-            .edges
-            .iter()
-            .map(|edge| edge.tip)
-            .filter(|tip| !self.edges.iter().any(|edge| edge.after == *tip) && !dead(*tip))
-            .collect();
-        for replaced in &self.replaced {
-            let goes_on = tips.iter().any(|tip| self.is_ancestor(replaced.new, *tip));
-            if !goes_on && !dead(replaced.new) && (self.is_node(replaced.new)) {
-                tips.push(replaced.new);
-            }
-        }
+        let leaves = self.edges.iter().map(|edge| edge.tip);
+        let leaves = leaves.filter(|tip| !self.edges.iter().any(|edge| edge.after == *tip));
+        let shortened = self.replaced.iter().map(|replaced| replaced.new).filter(|new| self.is_node(*new));
+        let ends: Vec<ChainId> = leaves.chain(shortened).filter(|tip| !dead(*tip)).collect();
+        // What a doc was shortened to is no end once something goes on from there, in whatever order that was heard.
+        let goes_on = |tip: ChainId| ends.iter().any(|end| *end != tip && self.is_ancestor(tip, *end));
+        let mut tips: Vec<ChainId> = ends.iter().copied().filter(|tip| !goes_on(*tip)).collect();
         tips.sort();
         tips.dedup();
         tips

@@ -46,6 +46,8 @@ pub struct Row {
     pub hint: String,
     /// The tier of an open split, `-` after the user decided; empty when it never went two ways.
     pub split: String,
+    /// The session it keeps its beginning in, as recorded and as its file here says; empty when it stands alone.
+    pub needs: String,
     /// Names in the journals: short device ids, comma-separated.
     pub devices: String,
     pub path: Option<PathBuf>,
@@ -93,11 +95,12 @@ impl State {
             "CREATE TABLE IF NOT EXISTS sessions (
                  key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
                  updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
-                 hint TEXT NOT NULL, split TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
+                 hint TEXT NOT NULL, split TEXT NOT NULL, needs TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
              CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
              CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
              CREATE INDEX IF NOT EXISTS by_state ON sessions (state);
              CREATE INDEX IF NOT EXISTS by_split ON sessions (split) WHERE split <> '';
+             CREATE INDEX IF NOT EXISTS by_needs ON sessions (needs) WHERE needs <> '';
              CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS history (
@@ -129,7 +132,7 @@ impl State {
         let record = serde_json::to_string(record).expect("a record is plain data");
         self.db
             .prepare_cached(
-                "INSERT OR REPLACE INTO sessions VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+                "INSERT OR REPLACE INTO sessions VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
             )
             .and_then(|mut query| {
                 query.execute(params![
@@ -145,6 +148,7 @@ impl State {
                     row.why,
                     row.hint,
                     row.split,
+                    row.needs,
                     row.devices,
                     row.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
                     record
@@ -172,6 +176,11 @@ impl State {
     /// The sessions that went two ways, decided or not.
     pub fn with_split(&self) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select("WHERE split <> '' ORDER BY updated DESC, key", [])
+    }
+
+    /// The sessions that keep their beginning in this one.
+    pub fn needing(&self, session: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select("WHERE needs <> '' AND instr(needs, ?1) > 0 ORDER BY key", [session])
     }
 
     /// The sessions that wait with this code. Costs what it finds, however many sessions there are.
@@ -208,7 +217,7 @@ impl State {
 
     fn select(&self, rest: &str, params: impl rusqlite::Params) -> Result<Vec<(SessionKey, Row)>, StateError> {
         const COLUMNS: &str =
-            "key, tool, session, project, title, updated, bytes, state, code, why, hint, split, devices, path";
+            "key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs, devices, path";
         self.db
             .prepare_cached(&format!("SELECT {COLUMNS} FROM sessions {rest}"))
             .and_then(|mut query| query.query_map(params, read_row)?.collect())
@@ -316,8 +325,9 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
         why: row.get(9)?,
         hint: row.get(10)?,
         split: row.get(11)?,
-        devices: row.get(12)?,
-        path: row.get::<_, Option<String>>(13)?.map(PathBuf::from),
+        needs: row.get(12)?,
+        devices: row.get(13)?,
+        path: row.get::<_, Option<String>>(14)?.map(PathBuf::from),
     };
     Ok((key, found))
 }

@@ -198,6 +198,7 @@ impl Tool for ClaudeCode {
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends.backwards().find_map(|record| text(record, "version")),
             requires: Vec::new(),
+            base: None,
         };
         let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
         Ok(Reading { facts, docs, problems: Vec::new() })

@@ -13,13 +13,14 @@
 //! under `.coordination.lock` when released (0.169.0). We take it while we write, as Codex does.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, Reading,
-    Resumable, Root, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, ReadSeek,
+    Reading, Resumable, Root, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::numbered;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use memchr::memmem;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -133,6 +134,7 @@ impl Tool for Codex {
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends.backwards().find_map(session_meta).and_then(|meta| text(meta, "cli_version")),
             requires: meta.and_then(parent).into_iter().filter(|parent| *parent != found.session).collect(),
+            base: meta.and_then(|meta| base_of(meta, &mut *content.open().ok()?)),
             early: meta.is_none() && main.stamp.len <= HEAD,
         };
         Ok(Reading { facts, docs: vec![content], problems: Vec::new() })
@@ -387,6 +389,19 @@ fn session_meta(record: &Value) -> Option<&Value> {
 /// A fork holds no history but an offset into its parent's file, without which it does not open.
 fn parent(meta: &Value) -> Option<SessionId> {
     text(meta.get("history_base")?, "thread_id").filter(|id| is_uuid(id)).map(SessionId::new)
+}
+
+/// Where a fork's first record refers to its parent: the id's place in the file, and how much of the parent's file
+/// belongs to the fork.
+fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<Base> {
+    let session = parent(meta)?;
+    let end = meta.get("history_base")?.get("end_byte_offset")?.as_u64()?;
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head).ok()?;
+    let line = &head[..memmem::find(&head, b"\n").unwrap_or(head.len())];
+    let base = memmem::find(line, b"\"history_base\"")?;
+    let at = base + memmem::find(&line[base..], format!("\"{session}\"").as_bytes())? + 1;
+    Some(Base { session, at: at as u64, end })
 }
 
 /// What the user typed; not the instructions and surroundings that Codex puts among the user's words.

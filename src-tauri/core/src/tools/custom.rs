@@ -301,6 +301,7 @@ impl Tool for CustomTool {
             updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
             version: None,
             requires: Vec::new(),
+            base: None,
         };
         Ok(Reading { facts, docs: vec![Content::File(main.path.clone())], problems: Vec::new() })
     }

@@ -6,8 +6,9 @@
 pub mod claude_code;
 pub mod codex;
 pub mod custom;
+pub mod patched;
 
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, Write};
@@ -171,6 +172,9 @@ pub struct Facts {
     pub version: Option<String>,
     /// Sessions that must be in the store for this one to open (a fork's parent).
     pub requires: Vec<SessionId>,
+    /// What it is based on, where its file says so by id and offset.
+    #[serde(default)]
+    pub base: Option<Base>,
     /// The records do not name the directory yet and soon will. Until then nobody knows which project this is, and so
     /// not whether it may leave the device.
     #[serde(default)]
@@ -187,6 +191,18 @@ pub enum Content {
     File(PathBuf),
     /// Made on the spot, by an export for instance.
     Bytes(Arc<[u8]>),
+    /// A file in which some bytes stand in the place of others of the same length.
+    Patched(PathBuf, Patch),
+}
+
+/// Bytes at a fixed place that differ between what the tool has and what is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    pub at: u64,
+    /// What is read there.
+    pub shown: Vec<u8>,
+    /// What is there in the file; if it is something else, nothing is changed.
+    pub there: Vec<u8>,
 }
 
 impl Content {
@@ -194,6 +210,7 @@ impl Content {
         match self {
             Self::File(path) => Ok(Box::new(std::fs::File::open(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
+            Self::Patched(path, patch) => Ok(Box::new(patched::Patched::open(path, patch.clone())?)),
         }
     }
 }

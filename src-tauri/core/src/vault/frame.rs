@@ -2,7 +2,7 @@
 //! docs/journal-format.md describes it for readers; this file is its only writer and parser.
 
 use crate::merge::Choice;
-use crate::session::{ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
+use crate::session::{Base, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -50,6 +50,9 @@ pub struct SessionCard {
     pub requires: Vec<SessionId>,
     /// The doc that makes the session; the others belong to it.
     pub main: DocName,
+    /// What its file refers to, where the tool keeps the beginning in another session's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
     /// It began as a branch of another session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<ForkOf>,

@@ -1,0 +1,102 @@
+//! Sessions that keep their beginning in another session's file (forks that a tool made itself): which session holds
+//! that beginning here, after the other one went two ways.
+
+use super::context::Context;
+use super::record::{DocState, SessionRecord};
+use super::split::{first_line, stand};
+use crate::merge::{branches, fork_id};
+use crate::session::{Base, ChainId, DocName, SessionId, SessionKey};
+use crate::tools::{Content, Patch, ReadSeek};
+use crate::vault::JournalError;
+use serde::{Deserialize, Serialize};
+use std::io::{Read, SeekFrom};
+use std::path::Path;
+
+/// What the file in the store refers to instead of what is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebound {
+    pub base: Base,
+    pub now: SessionId,
+}
+
+impl Rebound {
+    /// The file as it is recorded.
+    pub fn recorded(&self, path: &Path) -> Content {
+        let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
+        Content::Patched(path.to_path_buf(), Patch { at: self.base.at, shown, there })
+    }
+}
+
+/// What the file refers to now, if that is not what is recorded.
+pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
+    let mut id = Vec::new();
+    file.seek(SeekFrom::Start(base.at)).ok()?;
+    file.take(base.session.as_str().len() as u64).read_to_end(&mut id).ok()?;
+    let now = String::from_utf8(id).ok().filter(|id| id.len() == base.session.as_str().len())?;
+    let shaped = now.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    (shaped && now != base.session.as_str()).then(|| Rebound { base: base.clone(), now: SessionId::new(now) })
+}
+
+/// A session that is based on another one: how much of it, and the device where it was begun.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    pub base: Base,
+    pub device: String,
+}
+
+/// The sessions that keep their beginning in one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kin {
+    /// Those that were begun on it, on whatever branch.
+    pub children: Vec<Child>,
+    /// One in the store here refers to its file: it stays, whatever was decided.
+    pub needed: bool,
+}
+
+impl Child {
+    pub fn of(record: &SessionRecord) -> Option<Self> {
+        let (device, said) = record.cards.iter().min_by_key(|(_, said)| said.first)?;
+        Some(Self { base: said.card.base.clone()?, device: device.clone() })
+    }
+
+    /// The end of the branch that it was begun on: the one which that device wrote at that place.
+    pub fn begun_on(&self, state: &DocState) -> Option<ChainId> {
+        let wrote = |tip: ChainId| {
+            let mut end = 0;
+            state.trie.path(tip).into_iter().flatten().find_map(|edge| {
+                end += edge.bytes;
+                (self.base.end <= end).then(|| edge.source.device == self.device)
+            })
+        };
+        let reaching = branches(&state.trie).into_iter().filter_map(|tip| Some((wrote(tip)?, tip)));
+        reaching.max_by_key(|(wrote, tip)| (*wrote, std::cmp::Reverse(*tip))).map(|(_, tip)| tip)
+    }
+
+    /// Where its branch leaves the way to `target`; `None` when its beginning lies on that way.
+    pub fn leaves(&self, state: &DocState, target: ChainId) -> Option<(ChainId, ChainId)> {
+        let tip = self.begun_on(state)?;
+        let meet = state.trie.meet(target, tip);
+        (state.trie.size(meet).1 < self.base.end).then_some((meet, tip))
+    }
+}
+
+/// The session that holds the child's beginning on this device: the parent, or a fork of it. `None` while the parent
+/// is not known well enough to tell.
+pub fn holder(
+    context: &Context,
+    key: &SessionKey,
+    parent: &SessionRecord,
+    child: &Child,
+) -> Result<Option<SessionId>, JournalError> {
+    let mut parent = parent.clone();
+    let stood = stand(context, key, &mut parent, &Kin::default())?;
+    let main: Option<DocName> = parent.main().cloned();
+    let target = main.as_ref().and_then(|main| stood.settled.targets.get(main)).copied();
+    let asked = stood.settled.split.is_some_and(|split| split.ask);
+    let (Some(main), Some(target), false) = (main, target, asked) else { return Ok(None) };
+    let Some((meet, tip)) = child.leaves(&parent.docs[&main], target) else {
+        return Ok(Some(child.base.session.clone()));
+    };
+    let head = first_line(context, key, &parent, &main, meet, tip)?;
+    Ok(head.map(|head| fork_id(&child.base.session, head)))
+}

@@ -1,0 +1,124 @@
+//! A file seen with some of its bytes put back: a session whose tool refers to another one by id, where that has another
+//! id here.
+
+use super::{Bytes, Patch};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+pub struct Patched {
+    file: File,
+    pos: u64,
+    patch: Option<Patch>,
+}
+
+impl Patched {
+    pub fn open(path: &Path, patch: Patch) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(patch.at))?;
+        let mut there = Vec::new();
+        (&file).take(patch.there.len() as u64).read_to_end(&mut there)?;
+        file.rewind()?;
+        let fits = there == patch.there && patch.shown.len() == there.len();
+        Ok(Self { file, pos: 0, patch: Some(patch).filter(|_| fits) })
+    }
+}
+
+impl Read for Patched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        if let Some(patch) = &self.patch {
+            overlay(&mut buffer[..read], self.pos, patch.at, &patch.shown);
+        }
+        self.pos += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Patched {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.pos = self.file.seek(to)?;
+        Ok(self.pos)
+    }
+}
+
+/// Puts `bytes` over the part of `window` they lie in; the window begins at `from`, they at `at`.
+fn overlay(window: &mut [u8], from: u64, at: u64, bytes: &[u8]) {
+    for (offset, byte) in bytes.iter().enumerate() {
+        let place = (at + offset as u64).checked_sub(from).and_then(|place| usize::try_from(place).ok());
+        if let Some(place) = place.filter(|place| *place < window.len()) {
+            window[place] = *byte;
+        }
+    }
+}
+
+/// Bytes to be written, with some of them others.
+pub struct PatchedBytes<'a> {
+    pub bytes: &'a dyn Bytes,
+    pub at: u64,
+    pub shown: &'a [u8],
+}
+
+impl Bytes for PatchedBytes<'_> {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.bytes.write_to(&mut Patching { out, pos: 0, at: self.at, shown: self.shown })
+    }
+}
+
+struct Patching<'a> {
+    out: &'a mut dyn Write,
+    pos: u64,
+    at: u64,
+    shown: &'a [u8],
+}
+
+impl Write for Patching<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let end = self.at + self.shown.len() as u64;
+        if end <= self.pos || self.pos + bytes.len() as u64 <= self.at {
+            self.out.write_all(bytes)?;
+        } else {
+            let mut copy = bytes.to_vec();
+            overlay(&mut copy, self.pos, self.at, self.shown);
+            self.out.write_all(&copy)?;
+        }
+        self.pos += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_with_other_bytes_is_read_back_as_it_was() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("file");
+        let whole = b"0123456789 parent-a 0123456789 parent-a";
+        struct Slowly(&'static [u8]);
+        impl Bytes for Slowly {
+            fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+                self.0.chunks(3).try_for_each(|chunk| out.write_all(chunk))
+            }
+        }
+        let mut file = File::create(&path).expect("create");
+        PatchedBytes { bytes: &Slowly(whole), at: 11, shown: b"parent-b" }.write_to(&mut file).expect("write");
+        assert_eq!(std::fs::read(&path).expect("read"), b"0123456789 parent-b 0123456789 parent-a");
+        let patch = Patch { at: 11, shown: b"parent-a".to_vec(), there: b"parent-b".to_vec() };
+        let mut back = Vec::new();
+        let mut patched = Patched::open(&path, patch.clone()).expect("open");
+        patched.seek(SeekFrom::Start(13)).expect("seek");
+        patched.read_to_end(&mut back).expect("read");
+        assert_eq!(back, &whole[13..]);
+        // A file that has something else there is shown as it is.
+        std::fs::write(&path, b"0123456789 parent-c").expect("write");
+        back.clear();
+        Patched::open(&path, patch).expect("open").read_to_end(&mut back).expect("read");
+        assert_eq!(back, b"0123456789 parent-c");
+    }
+}

@@ -1,0 +1,175 @@
+//! What must be true of a world that has come to rest, whatever happened before.
+
+use super::play::{Play, is_torn, nameless};
+use crate::journals::journals;
+use crate::talk::whole;
+use session_roam_core::api::SplitRow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// Words for everything that is not as it must be.
+pub fn wrongs(play: &mut Play) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    wrongs.extend(lines_missing_in_vaults(play));
+    let standings = standings(play);
+    wrongs.extend(disagreements(play, &standings));
+    wrongs.extend(unlike_docs(play, &standings));
+    wrongs.extend(unreadable_lines(play, &standings));
+    for device in &mut play.world.devices {
+        let problems = device.status().problems;
+        wrongs.extend(problems.iter().map(|problem| format!("{} has a problem: {}", device.name, problem.message)));
+    }
+    wrongs
+}
+
+/// How each session stands on a device.
+type Standings = Vec<BTreeMap<String, String>>;
+
+/// A half line of a dead process that is not the beginning of what came from elsewhere: the engine leaves the file alone
+/// until a tool has been there.
+const TORN: &str = "torn";
+
+fn standings(play: &mut Play) -> Standings {
+    let mut standings = Standings::new();
+    for at in 0..play.world.devices.len() {
+        let rows = play.world.devices[at].sessions();
+        let torn: Vec<String> = play
+            .present(at)
+            .iter()
+            .filter(|(_, found)| is_torn(found))
+            .map(|(_, found)| found.session.to_string())
+            .collect();
+        let state = |session: &str, state: String| {
+            let waits = state == "waiting" && torn.iter().any(|torn| torn == session);
+            if waits { TORN.to_owned() } else { state }
+        };
+        standings.push(rows.into_iter().map(|row| (row.session.clone(), state(&row.session, row.state))).collect());
+    }
+    standings
+}
+
+/// A session's docs as far as they may travel: of a log its whole lines.
+fn docs(play: &Play, device: usize, session: &str) -> BTreeMap<String, Vec<u8>> {
+    let docs = play.world.devices[device].docs(session).into_iter();
+    docs.map(|(name, bytes)| (name.clone(), whole(&name, &bytes))).collect()
+}
+
+fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    for device in &play.world.devices {
+        let mut known = BTreeSet::new();
+        for journal in journals(device) {
+            for (_, bytes) in journal.additions() {
+                let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+                known.extend(lines.map(|line| nameless(line, journal.session())));
+            }
+        }
+        let lost = play.said.iter().filter(|(line, _)| !known.contains(*line));
+        wrongs.extend(lost.map(|(line, said)| {
+            format!("the vault of {} lacks a line of {}: {}", device.name, said.session, line.escape_ascii())
+        }));
+    }
+    wrongs
+}
+
+fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    let splits: Vec<Vec<SplitRow>> = play.world.devices.iter_mut().map(|device| device.splits()).collect();
+    splits.iter().for_each(|splits| play.note_forks(splits));
+    let listed: Vec<_> = splits.iter().map(|splits| listed(play, splits)).collect();
+    for (at, device) in play.world.devices.iter().enumerate().skip(1) {
+        let first = &play.world.devices[0].name;
+        if listed[at] != listed[0] {
+            wrongs
+                .push(format!("{} lists other splits than {first}: {:?} and {:?}", device.name, listed[at], listed[0]));
+        }
+        let own_way = |session: &str| {
+            let torn = |on: &usize| standings[*on].get(session).is_some_and(|state| state == TORN);
+            let deleted = |on: &usize| play.has_deleted(*on, session);
+            play.is_cut(session) || [0, at].iter().any(|on| torn(on) || deleted(on))
+        };
+        let all: BTreeSet<&String> = standings[0].keys().chain(standings[at].keys()).collect();
+        for session in all {
+            let (one, other) = (standings[0].get(session), standings[at].get(session));
+            if one != other && !own_way(session) {
+                wrongs.push(format!("{session} is {one:?} on {first} and {other:?} on {}", device.name));
+            }
+        }
+    }
+    wrongs
+}
+
+/// Splits with their tiers and branches. Of a session whose own tool took lines out each device may say its own.
+fn listed(play: &Play, splits: &[SplitRow]) -> BTreeMap<String, (String, Vec<(String, String, u64)>)> {
+    let splits = splits.iter().filter(|split| !play.is_cut(&split.session));
+    let branches = |split: &SplitRow| {
+        let branches = split.branches.iter();
+        branches.map(|branch| (branch.session.clone(), branch.branch.clone(), branch.records)).collect()
+    };
+    splits.map(|split| (split.session.clone(), (split.tier.clone(), branches(split)))).collect()
+}
+
+/// Sessions that are here on two devices and do not hold the same.
+fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    let mut seen: BTreeMap<String, (usize, BTreeMap<String, Vec<u8>>)> = BTreeMap::new();
+    for (at, standing) in standings.iter().enumerate() {
+        for (session, state) in standing {
+            // Where a tool took lines out, nothing is written until the user decides: each has its own.
+            let comparable = state == "here" || (state == "split" && !play.is_cut(session));
+            let docs = docs(play, at, session);
+            if state == "here" && docs.is_empty() {
+                wrongs.push(format!("{session} is said to be here on {} and is not", play.world.devices[at].name));
+            }
+            if !comparable || docs.is_empty() {
+                continue;
+            }
+            match seen.get(session) {
+                Some((first, known)) if *known != docs => {
+                    let names = [*first, at].map(|at| play.world.devices[at].name.clone());
+                    wrongs.push(format!("{session} differs: {names:?}\n{}", compared(known, &docs)));
+                }
+                Some(_) => {}
+                None => drop(seen.insert(session.clone(), (at, docs))),
+            }
+        }
+    }
+    wrongs
+}
+
+fn compared(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>) -> String {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let unlike = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
+    let shown = |docs: &BTreeMap<String, Vec<u8>>, name: &String| {
+        docs.get(name).map_or_else(|| "nothing".into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    unlike.map(|name| format!("  {name}:\n{}\n  and\n{}\n", shown(one, name), shown(other, name))).collect()
+}
+
+/// Words that are in no session of a device's store, though nothing says why.
+fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    for (at, device) in play.world.devices.iter().enumerate() {
+        let mut readable = BTreeSet::new();
+        for (_, found) in play.present(at) {
+            for doc in &found.docs {
+                let bytes = fs::read(&doc.path).expect("doc");
+                let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+                readable.extend(lines.map(|line| nameless(line, found.session.as_str())));
+            }
+        }
+        for (line, said) in play.said.iter().filter(|(line, said)| said.says && !readable.contains(*line)) {
+            if !is_excused(play, standings, at, &said.session) {
+                let (name, line) = (&device.name, line.escape_ascii());
+                wrongs.push(format!("a line of {} can be read in no session on {name}: {line}", said.session));
+            }
+        }
+    }
+    wrongs
+}
+
+fn is_excused(play: &Play, standings: &Standings, device: usize, session: &str) -> bool {
+    let state = standings[device].get(session).map_or("none", String::as_str);
+    let waits = state == TORN || standings[device].values().any(|state| state == TORN);
+    waits || play.is_cut(session) || play.decided.contains(&play.root(session)) || play.has_deleted_any(device)
+}
