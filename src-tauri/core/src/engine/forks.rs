@@ -128,11 +128,15 @@ fn weave(tail: &[u8], begins: u64, title: &[u8], says: fn(&[u8]) -> bool) -> Vec
     let (mut woven, mut at, mut spoken) = (Vec::with_capacity(tail.len() + title.len()), begins, 0 < begins);
     for line in tail.split_inclusive(|byte| *byte == b'\n') {
         let next = at + line.len() as u64;
-        if (!spoken && says(line)) || (spoken && at / AGAIN != next / AGAIN) {
+        if !spoken && says(line) {
             woven.extend_from_slice(title);
             spoken = true;
         }
         woven.extend_from_slice(line);
+        // Behind the line that goes over the mark: before a line longer than what a tool reads it would not be seen.
+        if spoken && at / AGAIN != next / AGAIN {
+            woven.extend_from_slice(title);
+        }
         at = next;
     }
     woven
@@ -181,6 +185,6 @@ mod tests {
         let long = format!("x{}\n", "y".repeat(50_000));
         let tail = format!("_noted\nx\n{long}x\n");
         let woven = String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", says)).expect("text");
-        assert_eq!(woven, format!("_noted\ntitle\nx\ntitle\n{long}x\n"));
+        assert_eq!(woven, format!("_noted\ntitle\nx\n{long}title\nx\n"));
     }
 }
