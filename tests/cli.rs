@@ -99,6 +99,7 @@ fn every_answer_reads_as_the_snapshot_says() {
     for (name, args) in [
         ("status", &["status"][..]),
         ("doctor", &["doctor"]),
+        ("doctor-take-in", &["doctor", "--take-in"]),
         ("device", &["device"]),
         ("devices", &["devices"]),
         ("pair", &["pair", "session-roam:1?id=X"]),
@@ -438,9 +439,10 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 16] = [
+    let answers: [(&str, Value); 17] = [
         ("roam status", value(status())),
         ("roam doctor", value(Doctor { tools: Vec::new(), not_carried: Vec::new(), ..doctor() })),
+        ("roam doctor", value(taken_in())),
         ("roam device", value(device())),
         ("roam devices", value(devices())),
         ("roam pair", value(pairing("asked"))),

@@ -532,6 +532,35 @@ fn what_must_not_roam_is_not_listed() {
 }
 
 #[test]
+fn a_conflict_copy_is_told_from_a_session_and_says_whose_it_is() {
+    for case in cases() {
+        let device = Device::of(&case);
+        let found = only_session(&case, &device.machine);
+        let strays = || case.tool.sessions(&device.machine, Which::Strays);
+        assert_eq!(strays().strays, [], "{}", case.name);
+        for doc in found.docs.iter().filter(|doc| doc.kind == DocKind::Log) {
+            // As Syncthing names it: what is behind the last dot stays behind.
+            let (stem, ending) = (doc.path.file_stem().expect("stem"), doc.path.extension().expect("ending"));
+            let name = format!(
+                "{}.sync-conflict-20261123-101112-ABCDEFG.{}",
+                stem.to_string_lossy(),
+                ending.to_string_lossy()
+            );
+            let copy = doc.path.with_file_name(name);
+            fs::copy(&doc.path, &copy).expect("copy");
+            let listing = strays();
+            let [stray] = &listing.strays[..] else { panic!("{}: {:?} of {:?}", case.name, listing.strays, doc) };
+            assert_eq!((&stray.session, &stray.doc, &stray.path), (&found.session, &doc.name, &copy), "{}", case.name);
+            assert_eq!((&stray.at, stray.kind), (&doc.at, doc.kind), "{}", case.name);
+            assert_eq!(stray.main, doc.name == found.docs[0].name, "{}", case.name);
+            assert!(listing.found.is_empty(), "{}", case.name);
+            assert_eq!(only_session(&case, &device.machine).docs, found.docs, "{}", case.name);
+            fs::remove_file(&copy).expect("remove");
+        }
+    }
+}
+
+#[test]
 fn a_name_from_elsewhere_leads_nowhere() {
     for case in cases() {
         let (here, there) = (Device::of(&case), Device::other());

@@ -78,6 +78,7 @@ impl Device {
             family: Default::default(),
             base: None,
             kin: Default::default(),
+            take_in: None,
         };
         look(&self.context, job)
     }

@@ -3,6 +3,8 @@
 
 #[path = "stories/bytes.rs"]
 mod bytes;
+#[path = "stories/clones.rs"]
+mod clones;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/hops.rs"]
@@ -17,6 +19,8 @@ mod promises;
 mod simulation;
 #[path = "stories/splits.rs"]
 mod splits;
+#[path = "stories/takein.rs"]
+mod takein;
 #[path = "stories/talk.rs"]
 mod talk;
 #[path = "stories/wire.rs"]

@@ -23,6 +23,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
     Ok(match request {
         Request::Status => value(status()),
         Request::Doctor => value(doctor()),
+        Request::TakeIn => value(taken_in()),
         Request::Device => value(device()),
         Request::Devices => value(devices()),
         Request::Pair { .. } => value(pairing("asked")),
@@ -167,6 +168,43 @@ pub fn doctor() -> Doctor {
         ],
         not_carried: status().waiting[1..].to_vec(),
         tools: tools(),
+        copies: vec![
+            CopyRow {
+                tool: "claude-code".into(),
+                session: "4f2a91c0-1111-4111-8111-111111111111".into(),
+                path: "/home/ada/.claude/projects/-home-ada-api/4f2a91c0-1111-4111-8111-111111111111.sync-conflict-20261120-091500-LAPTOPA.jsonl".into(),
+                lines: 1204,
+                new: 17,
+                open: None,
+            },
+            CopyRow {
+                tool: "codex".into(),
+                session: "01a2081f-3cf6-7ca3-8ffb-7affa0609d47".into(),
+                path: "/home/ada/.codex/sessions/2026/11/20/rollout-2026-11-20T09-00-00-01a2081f-3cf6-7ca3-8ffb-7affa0609d47.sync-conflict-20261120-091500-LAPTOPA.jsonl".into(),
+                lines: 40,
+                new: 0,
+                open: Some("Codex has it open".into()),
+            },
+        ],
+    }
+}
+
+pub fn taken_in() -> TakenIn {
+    let copies = doctor().copies;
+    TakenIn {
+        taken: vec![TakenRow {
+            tool: copies[0].tool.clone(),
+            session: copies[0].session.clone(),
+            path: copies[0].path.clone(),
+            to: "/home/ada/.local/share/session-roam/taken-in/claude-code/projects/-home-ada-api/4f2a91c0-1111-4111-8111-111111111111.sync-conflict-20261120-091500-LAPTOPA.jsonl".into(),
+            lines: 17,
+        }],
+        left: vec![LeftRow {
+            tool: copies[1].tool.clone(),
+            session: copies[1].session.clone(),
+            path: copies[1].path.clone(),
+            why: "Codex has it open.".into(),
+        }],
     }
 }
 

@@ -99,7 +99,7 @@ fn read(dir: &Path, key: &[u8; 32]) -> Vec<Frame> {
 }
 
 fn segment_files(dir: &Path) -> Vec<PathBuf> {
-    let names = names(dir).into_iter().filter(|name| name.ends_with(".jsonl.zst"));
+    let names = names(dir).into_iter().filter(|name| name.ends_with(".jsonl.zst") && !name.contains(".sync-conflict-"));
     names.map(|name| dir.join(name)).collect()
 }
 

@@ -120,6 +120,62 @@ fn what_was_excluded_paused_or_without_a_place_comes_when_it_may() {
     assert_quiet(&mut world, ONE);
 }
 
+// ---- R5: gone is not deleted ----
+
+#[test]
+fn r5_a_session_that_disappears_from_a_store_is_never_a_deletion() {
+    let mut world = World::devices(["desk", "lap", "late"]);
+    let remote = "git@github.com:acme/api.git";
+    let [here, _, _] = [0, 1, 2].map(|at| world.devices[at].project("api", remote));
+    world.part(0, 2);
+    world.part(1, 2);
+    world.pair(0, 1);
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "worth keeping"));
+    world.deliver();
+    let there = world.devices[1].place_of(ONE).expect("placed");
+    let bytes = fs::read(&there).expect("doc");
+
+    // The tool sweeps it on one device, then on the other, while the engines run and while they do not.
+    fs::remove_file(&path).expect("sweep");
+    world.devices[0].touch(&path);
+    world.deliver();
+    assert_eq!(fs::read(&there).expect("doc"), bytes, "no sweep spreads");
+    world.devices[1].stop();
+    fs::remove_file(&there).expect("sweep");
+    world.devices[1].start();
+    world.deliver();
+    for at in [0, 1] {
+        assert_eq!(world.devices[at].state_of(ONE), "elsewhere");
+        assert_eq!(world.devices[at].docs(ONE).len(), 0, "and it does not come back by itself");
+        assert!(recorded_lines(&world.devices[at], ONE).contains_key(&bytes), "the vault has it");
+    }
+    // A device that comes later gets it from the vault, and who wants it back gets it back, byte for byte.
+    world.reach.insert((0, 2));
+    world.pair(0, 2);
+    assert_eq!(world.devices[2].docs(ONE)["transcript.jsonl"], bytes);
+    let _: Done = world.devices[0].ask(Request::Restore { session: ONE.into() });
+    assert_eq!(fs::read(&path).expect("back"), bytes);
+    assert_eq!(world.devices[1].docs(ONE).len(), 0, "only where it was asked for");
+}
+
+#[test]
+fn r5_a_part_of_a_session_that_disappears_stays_elsewhere_and_the_session_goes_on() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    let agent = path.with_extension("").join("subagents/agent-1.jsonl");
+    world.devices[0].say(&agent, turn(&here, ONE, "agent"));
+    world.devices[0].say(&path, turn(&here, ONE, "one"));
+    world.deliver();
+    fs::remove_file(&agent).expect("sweep");
+    world.devices[0].say(&path, turn(&here, ONE, "two"));
+    world.devices[0].poll();
+    world.deliver();
+    let there = world.devices[1].docs(ONE);
+    assert_eq!(there["subagents/agent-1.jsonl"], turn(&here, ONE, "agent").as_bytes());
+    assert!(there["transcript.jsonl"].ends_with(turn(&here, ONE, "two").as_bytes()));
+}
+
 // ---- R9: never under the hands of a running tool ----
 
 #[test]
@@ -284,6 +340,52 @@ fn r13_a_conflict_copy_in_the_vault_is_an_alarm_and_no_session() {
     assert!(world.devices[1].has_problem("device_cloned"));
     assert_eq!(world.devices[1].stores(), before);
     assert_eq!(world.devices[1].sessions().len(), 1);
+}
+
+// ---- R11: a session is more than one file ----
+
+#[test]
+fn r11_subagents_and_everything_else_a_session_has_go_with_it_both_ways() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "hello"));
+    world.deliver();
+    for (at, name) in [(0, "desk"), (1, "lap")] {
+        let device = &mut world.devices[at];
+        let (store, main) = (device.claude(), device.place_of(ONE).expect("here"));
+        let dir = main.with_extension("");
+        device.say(&dir.join(format!("subagents/agent-{name}.jsonl")), turn(&here, ONE, "agent"));
+        device.say(&dir.join(format!("subagents/workflows/w1/agent-{name}.jsonl")), turn(&here, ONE, "deep"));
+        device.put(&dir.join(format!("tool-results/{name}.txt")), "a long result");
+        device.put(&store.join(format!("file-history/{ONE}/{name}@v1")), "a file as it was");
+        device.put(&store.join(format!("todos/{ONE}-agent-{name}.json")), "[]");
+        device.say(&main, turn(&here, ONE, name));
+        world.deliver();
+        let (from, to) = (&world.devices[at], &world.devices[1 - at]);
+        assert_carried(from, to, ONE);
+        assert_eq!(to.docs(ONE).len(), 1 + 5 * (at + 1), "{:?}", to.docs(ONE).keys());
+    }
+    // A subagent that began on one device goes on at the other.
+    let dir = world.devices[1].place_of(ONE).expect("here").with_extension("");
+    world.devices[1].say(&dir.join("subagents/agent-desk.jsonl"), turn(&here, ONE, "more"));
+    world.deliver();
+    assert_carried(&world.devices[1], &world.devices[0], ONE);
+    assert_quiet(&mut world, ONE);
+}
+
+#[test]
+fn r11_a_session_that_is_a_directory_before_it_is_a_file_comes_whole() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    // A subagent may write before the session itself has a line.
+    world.devices[0].say(&path.with_extension("").join("subagents/agent-1.jsonl"), turn(&here, ONE, "agent"));
+    world.deliver();
+    assert_eq!(world.devices[1].stores().len(), 0, "a part of nothing is not carried");
+    world.devices[0].say(&path, turn(&here, ONE, "hello"));
+    world.deliver();
+    assert_eq!(world.devices[1].docs(ONE).len(), 2);
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_quiet(&mut world, ONE);
 }
 
 // ---- R14: nothing comes from those we did not ask ----

@@ -93,6 +93,22 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// A machine was copied with all that its Syncthing knew.
+    pub fn copied(&mut self, from: usize, to: usize) {
+        let known: Vec<(String, Index)> = self
+            .indices
+            .iter()
+            .filter(|((at, _), _)| *at == from)
+            .map(|((_, folder), index)| (folder.clone(), index.clone()))
+            .collect();
+        known.into_iter().for_each(|(folder, index)| drop(self.indices.insert((to, folder), index)));
+    }
+
+    /// A new Syncthing knows nothing.
+    pub fn forget(&mut self, of: usize) {
+        self.indices.retain(|(at, _), _| *at != of);
+    }
+
     /// Tells everybody who is connected and who asks; says whether that was news.
     pub fn knock(&mut self, devices: &mut [Device], reach: &BTreeSet<(usize, usize)>) -> bool {
         let mut news = false;

@@ -9,7 +9,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use serde::de::DeserializeOwned;
 use session_roam_core::api::host::shared;
 use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow, Status};
-use session_roam_core::engine::devices::Book;
+use session_roam_core::engine::devices::{Book, Former};
 use session_roam_core::engine::event::{Event, Jobs};
 use session_roam_core::engine::heart::{Engine, Parts};
 use session_roam_core::engine::{Clock, Context, Job, look};
@@ -367,6 +367,18 @@ impl Device {
     }
 }
 
+/// Files with their times, directories with all they hold.
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("dir");
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        match path.is_dir() {
+            true => copy_tree(&path, &target),
+            false => drop(fs::copy(&path, &target).expect("copy")),
+        }
+    }
+}
+
 /// All files below a directory.
 pub fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -477,6 +489,38 @@ impl World {
         let id = self.devices[one].id.to_string();
         let _: api::Pairing = self.devices[other].ask(Request::Accept { id });
         self.deliver();
+    }
+
+    /// Copies a device with all its disk holds, as a virtual machine is copied; gives the copy's number. Nobody is within
+    /// its reach yet.
+    pub fn copy_device(&mut self, of: usize, name: &str) -> usize {
+        let (at, root) =
+            (self.devices.len(), self._dir.as_ref().expect("a directory").path().canonicalize().expect("root"));
+        let mut copy = Device::new(&root, at as u8, name);
+        copy.identity = self.devices[of].identity.clone();
+        copy.id = self.devices[of].id.clone();
+        fs::remove_dir_all(&copy.home).expect("empty");
+        copy_tree(&self.devices[of].home, &copy.home);
+        copy_tree(&self.devices[of].roam, &copy.roam);
+        copy.set_clock(self.devices[of].clock.now().0);
+        self.ledger.copied(of, at);
+        self.devices.push(copy);
+        self.devices[at].start();
+        at
+    }
+
+    /// Gives a device a new identity, as `roam device --new-identity` does it, with certificate `number`; then starts it.
+    pub fn renew(&mut self, at: usize, number: u8) {
+        let device = &mut self.devices[at];
+        device.stop();
+        let mut book = Book::load(&device.roam).expect("book");
+        book.leave_identity(Former { id: device.id.clone(), until: device.clock.now() }, &device.name);
+        book.save(&device.roam).expect("book");
+        fs::remove_file(device.roam.join("keys/device.key")).expect("key");
+        device.identity = identity(number);
+        device.id = device.identity.device_id.clone();
+        self.ledger.forget(at);
+        device.start();
     }
 
     pub fn part(&mut self, one: usize, other: usize) {

@@ -31,9 +31,17 @@ pub enum Command {
     /// Say what is going on, what waits and why
     Status,
     /// Check everything, and explain each session that is not carried
-    Doctor,
+    Doctor {
+        /// Take in the conflict copies that another way of syncing left in the tools' stores
+        #[arg(long)]
+        take_in: bool,
+    },
     /// Show this device: name, id, code and QR
-    Device,
+    Device {
+        /// Make this device another one, with new keys: for one that was copied or put back from a backup. Stop the engine first
+        #[arg(long)]
+        new_identity: bool,
+    },
     /// List the devices that are paired, ask or are proposed
     Devices,
     /// Pair with another device of yours

@@ -49,13 +49,22 @@ fn dispatch(args: Args) -> Outcome {
     if let Command::Run = args.command {
         return run::run(&home, args.json);
     }
+    if let Command::Device { new_identity: true } = args.command {
+        let done = api::identity::new_identity(&home)?;
+        return ask::Answer::of(&done).show(|done: api::Done| format!("{}\n", done.message));
+    }
     let mut engine = Engine::at(&home);
     let view = View::here();
     match args.command {
         Command::Run | Command::Completions { .. } => unreachable!("dispatched above"),
         Command::Status => status(&mut engine, &view),
-        Command::Doctor => doctor(&mut engine, &view),
-        Command::Device => engine.ask(&Request::Device)?.show(|device: Device| render::devices::this_device(&device)),
+        Command::Doctor { take_in: true } => {
+            engine.ask(&Request::TakeIn)?.show(|taken| render::copies::taken_in(&taken, &view))
+        }
+        Command::Doctor { take_in: false } => doctor(&mut engine, &view),
+        Command::Device { .. } => {
+            engine.ask(&Request::Device)?.show(|device: Device| render::devices::this_device(&device))
+        }
         Command::Devices => engine.ask(&Request::Devices)?.show(|devices| render::devices::devices(&devices, &view)),
         Command::Pair(what) => pair::pair(&mut engine, what),
         Command::Rename { names } => rename(&mut engine, names),

@@ -100,7 +100,10 @@ fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
 }
 
 /// Splits with their tiers and branches. Of a session whose own tool took lines out each device may say its own.
-fn listed(play: &Play, splits: &[SplitRow]) -> BTreeMap<String, (String, Vec<(String, String, u64)>)> {
+/// Of each split its tier and its branches: id, session, records.
+type Ledger = BTreeMap<String, (String, Vec<(String, String, u64)>)>;
+
+fn listed(play: &Play, splits: &[SplitRow]) -> Ledger {
     let splits = splits.iter().filter(|split| !play.is_cut(&split.session));
     let branches = |split: &SplitRow| {
         let branches = split.branches.iter();

@@ -1,5 +1,6 @@
 //! Answers in words. Pure: values, a width and a time in, text out.
 
+pub mod copies;
 pub mod devices;
 pub mod diff;
 pub mod session;

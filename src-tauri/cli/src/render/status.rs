@@ -203,6 +203,7 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
             out.push_str(&wrap(&check.hint, line.len(), view));
         }
     }
+    section(&mut out, "Conflict copies", &super::copies::copies(&doctor.copies, view));
     section(&mut out, "Not carried", &waiting(&doctor.not_carried, view));
     if !doctor.tools.is_empty() {
         let rows: Vec<_> = doctor

@@ -86,13 +86,7 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
         ApiError::new("settings", with_causes(&error), "Mend config.toml, or move it away to start with a new one.")
     })?;
     let name = device_name(&settings);
-    let child = ChildConfig {
-        home: home.join("syncthing"),
-        binary: settings.syncthing.binary.clone(),
-        network: settings.network.clone(),
-        device_name: name.clone(),
-        external: settings.syncthing.address.clone().zip(settings.syncthing.api_key.clone()),
-    };
+    let child = child_config(home, &settings);
     let identity = ensure_identity(&child).map_err(|error| {
         let problem = error.problem();
         ApiError::new(&problem.code, problem.message, problem.hint)
@@ -110,6 +104,16 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
     Ok(Host { inbox, thread, _lock: lock })
 }
 
+pub(super) fn child_config(home: &Path, settings: &Settings) -> ChildConfig {
+    ChildConfig {
+        home: home.join("syncthing"),
+        binary: settings.syncthing.binary.clone(),
+        network: settings.network.clone(),
+        device_name: device_name(settings),
+        external: settings.syncthing.address.clone().zip(settings.syncthing.api_key.clone()),
+    }
+}
+
 fn make_private(dir: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     #[cfg(unix)]
@@ -121,7 +125,7 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
 }
 
 /// Two engines would write one journal; the second one is told so.
-fn lock(home: &Path) -> Result<File, ApiError> {
+pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
     let path = home.join("engine.lock");
     let unusable = |error: &dyn std::fmt::Display| {
         ApiError::new(
@@ -237,6 +241,7 @@ pub fn shared(
         names,
         places,
         excluded: settings.projects.exclude.iter().map(ProjectKey::new).collect(),
+        former: book.former_of(&identity.device_id),
         tools_off: settings.tools.iter().filter(|(_, tool)| !tool.on).map(|(id, _)| ToolId::new(id)).collect(),
         ..Shared::default()
     }

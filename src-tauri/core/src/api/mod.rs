@@ -2,6 +2,7 @@
 
 pub mod home;
 pub mod host;
+pub mod identity;
 pub mod socket;
 pub mod types;
 

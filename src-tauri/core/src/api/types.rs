@@ -28,6 +28,8 @@ impl ApiError {
 pub enum Request {
     Status,
     Doctor,
+    /// Takes in the conflict copies that another way of syncing left in the tools' stores.
+    TakeIn,
     Device,
     Devices,
     /// Adds the device of a pairing code or a plain Syncthing device ID.
@@ -552,6 +554,50 @@ pub struct Doctor {
     pub not_carried: Vec<Waiting>,
     /// Tool, level and the versions known.
     pub tools: Vec<ToolRow>,
+    /// Conflict copies of sessions in the tools' stores.
+    #[serde(default)]
+    pub copies: Vec<CopyRow>,
+}
+
+/// A conflict copy in a tool's store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CopyRow {
+    pub tool: String,
+    pub session: String,
+    pub path: PathBuf,
+    pub lines: u64,
+    /// Lines that the session's own file does not have.
+    pub new: u64,
+    /// The session is open, by whom; the copy is not taken in meanwhile.
+    pub open: Option<String>,
+}
+
+/// What became of the conflict copies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TakenIn {
+    pub taken: Vec<TakenRow>,
+    pub left: Vec<LeftRow>,
+}
+
+/// A copy whose lines are in the vault; it was moved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TakenRow {
+    pub tool: String,
+    pub session: String,
+    /// Where it lay, and where it is now.
+    pub path: PathBuf,
+    pub to: PathBuf,
+    /// Lines that were in no journal before.
+    pub lines: u64,
+}
+
+/// A copy that stays where it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeftRow {
+    pub tool: String,
+    pub session: String,
+    pub path: PathBuf,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -41,6 +41,9 @@ impl From<StateError> for ApiError {
 
 impl Engine {
     pub(super) fn answer(&mut self, request: Request, reply: Reply) {
+        if request == Request::TakeIn {
+            return self.take_in(reply);
+        }
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
             Ok(Later::Aside(work)) => self.jobs.aside(Box::new(move || reply(work()))),
@@ -53,6 +56,7 @@ impl Engine {
         let answer = match request {
             Request::Status => value(self.status()?),
             Request::Doctor => return self.doctor().map(Later::Aside),
+            Request::TakeIn => unreachable!("answered when all of it is done"),
             Request::Device => value(self.device()),
             Request::Devices => value(self.devices()),
             Request::Pair { code } => self.pair(&code),
@@ -421,7 +425,7 @@ impl Engine {
         let place = record.origin().and_then(|card| {
             self.context.shared().places.find(&self.context.machine.home, &self.context.device, &card.project)
         });
-        let began_here = record.began_on(&self.context.short);
+        let began_here = self.context.began(&record);
         let own = record
             .origin()
             .filter(|_| began_here)

@@ -6,7 +6,7 @@ use super::observe::{read_range, tail_hash};
 use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
-use crate::tools::patched::PatchedBytes;
+use crate::tools::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, WriteError};
 use crate::vault::journal::Shelf;
 use std::io::{self, Write};

@@ -1,6 +1,7 @@
 //! What looking at a session needs besides the session: shared by the loop and its workers, changed by the loop only.
 
 use super::compare::Compared;
+use super::record::SessionRecord;
 use crate::projects::{Identifier, Places};
 use crate::session::{DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::{Joins, Machine, Tool};
@@ -44,6 +45,8 @@ pub struct Shared {
     /// Devices whose card was verified, this one included, by short id.
     pub owners: BTreeMap<String, Owner>,
     pub names: BTreeMap<String, String>,
+    /// Who this device was before, by short id, and until when what it wrote is its own.
+    pub former: BTreeMap<String, Millis>,
     pub places: Places,
     pub excluded: BTreeSet<ProjectKey>,
     pub tools_off: BTreeSet<ToolId>,
@@ -134,6 +137,11 @@ impl Context {
     pub fn go_on_from(&self, own: Hlc) {
         let mut hlc = unpoisoned(self.hlc.lock());
         *hlc = own.max(*hlc);
+    }
+
+    /// Whether the session began here, under whichever identity.
+    pub fn began(&self, record: &SessionRecord) -> bool {
+        record.began_on(&self.short) || self.shared().former.keys().any(|short| record.began_on(short))
     }
 
     pub fn hlc(&self) -> Hlc {

@@ -19,6 +19,16 @@ pub struct Book {
     pub parted: Vec<DeviceId>,
     /// Names the user gave to devices, by id.
     pub names: BTreeMap<String, String>,
+    /// Who this device was before it got a new identity.
+    pub former: Vec<Former>,
+}
+
+/// An identity that this device had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Former {
+    pub id: DeviceId,
+    /// What was written under it later is another machine's.
+    pub until: Millis,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +60,25 @@ impl Book {
         file.sync_all()?;
         drop(file);
         std::fs::rename(next, home.join("devices.json"))
+    }
+
+    /// This device stops being `former`. The others stay known to it; they must say yes to the new one.
+    pub fn leave_identity(&mut self, former: Former, name: &str) {
+        self.names.insert(former.id.to_string(), format!("{name} (formerly)"));
+        self.former.retain(|known| known.id != former.id);
+        self.former.push(former);
+        for paired in &mut self.paired {
+            paired.confirmed = false;
+        }
+    }
+
+    /// Former identities by short id; the present one is none, even if leaving it was begun and did not come about.
+    pub fn former_of(&self, present: &DeviceId) -> BTreeMap<String, Millis> {
+        self.former
+            .iter()
+            .filter(|former| former.id != *present)
+            .map(|former| (former.id.short(), former.until))
+            .collect()
     }
 
     pub fn is_paired(&self, id: &DeviceId) -> bool {

@@ -1,8 +1,10 @@
 //! Checks that explain every session that is not carried, in words.
 
 use super::context::Context;
-use crate::api::types::{Check, Doctor, Status, ToolRow, Waiting};
+use super::takein;
+use crate::api::types::{Check, CopyRow, Doctor, Status, ToolRow, Waiting};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<String>) -> Check {
     Check { name: name.into(), state: state.into(), message: message.into(), hint: hint.into() }
@@ -17,7 +19,8 @@ pub fn doctor(
 ) -> Doctor {
     let mut checks = vec![syncthing(status), vault(context), pairing(status, devices)];
     checks.extend(tools.iter().map(store));
-    checks.push(debris(context));
+    let copies = copies(context);
+    checks.push(conflict_copies(context, &copies));
     checks.extend(
         status
             .problems
@@ -25,7 +28,7 @@ pub fn doctor(
             .map(|problem| check(&problem.code, "problem", problem.message.clone(), problem.hint.clone())),
     );
     checks.extend(status.held.iter().map(|held| check(&held.code, "problem", held.message.clone(), held.hint.clone())));
-    Doctor { checks, not_carried, tools }
+    Doctor { checks, not_carried, tools, copies }
 }
 
 fn syncthing(status: &Status) -> Check {
@@ -95,7 +98,35 @@ fn store(tool: &ToolRow) -> Check {
 }
 
 /// Conflict copies that another way of syncing left in a tool's store: some tools take them for sessions.
-fn debris(context: &Context) -> Check {
+fn copies(context: &Context) -> Vec<CopyRow> {
+    let strays = takein::strays(context, context.tools.values().map(|tool| tool.as_ref()));
+    strays.iter().map(|(tool, stray)| takein::describe(context, context.tools[tool].as_ref(), stray)).collect()
+}
+
+fn conflict_copies(context: &Context, copies: &[CopyRow]) -> Check {
+    let new: u64 = copies.iter().map(|copy| copy.new).sum();
+    let others = debris(context).into_iter().filter(|path| !copies.iter().any(|copy| copy.path == *path));
+    match (copies.len(), others.count()) {
+        (0, 0) => check("conflict copies", "ok", "No conflict copies lie in the tools' stores.", ""),
+        (0, others) => check(
+            "conflict copies",
+            "note",
+            format!("{others} conflict copies of files that belong to no session lie in the tools' stores."),
+            "Stop syncing the tools' own folders, and move these files away once you have looked at them.",
+        ),
+        (n, _) => check(
+            "conflict copies",
+            "problem",
+            format!(
+                "{n} conflict copies of another way of syncing lie in the tools' stores, with {new} lines that the \
+                 sessions' own files lack."
+            ),
+            "Stop syncing the tools' own folders, then run `roam doctor --take-in`.",
+        ),
+    }
+}
+
+fn debris(context: &Context) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for tool in context.tools.values() {
         for root in tool.roots(&context.machine).into_iter().filter(|root| root.store) {
@@ -115,17 +146,5 @@ fn debris(context: &Context) -> Check {
             }
         }
     }
-    match found.first() {
-        None => check("conflict copies", "ok", "No conflict copies lie in the tools' stores.", ""),
-        Some(first) => check(
-            "conflict copies",
-            "problem",
-            format!(
-                "{} conflict copies of another way of syncing lie in the tools' stores, the first: {}",
-                found.len(),
-                first.display()
-            ),
-            "Stop syncing the tools' own folders, and move these files away once you have looked at them.",
-        ),
-    }
+    found
 }

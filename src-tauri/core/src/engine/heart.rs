@@ -11,7 +11,7 @@ use super::queue::{Queue, Want};
 use super::record::SessionRecord;
 use super::resolve::{Decision, has_to_follow};
 use super::split::Stand;
-use crate::api::types::{ApiError, Held, SyncthingStatus};
+use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::fork_id;
 use crate::session::{Lane, Problem, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
@@ -65,6 +65,8 @@ pub struct Engine {
     pub(super) searched_at: Option<Instant>,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
+    /// Conflict copies are being taken in; the answer waits for all of their sessions.
+    pub(super) taking_in: Option<TakingIn>,
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
     /// Who waits for a decision to be carried out, by number.
     pub(super) replies: HashMap<u64, (SessionKey, Reply)>,
@@ -76,6 +78,13 @@ pub struct Engine {
 
 /// Problems after which a session counts as not looked at: the next poll tries again.
 const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
+
+/// Copies that are being taken in.
+pub struct TakingIn {
+    pub waiting: BTreeSet<SessionKey>,
+    pub done: TakenIn,
+    pub reply: super::event::Reply,
+}
 
 /// The first import, as far as it got.
 #[derive(Debug, Default)]
@@ -131,6 +140,7 @@ impl Engine {
             searched_at: None,
             greeted: None,
             greeted_at: None,
+            taking_in: None,
             goodbye: BTreeSet::new(),
             replies: HashMap::new(),
             asked: 0,
@@ -148,6 +158,7 @@ impl Engine {
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
         self.remember_hello();
+        self.remember_clones()?;
         self.read_hellos();
         self.restore_own();
         self.greet();
@@ -157,6 +168,7 @@ impl Engine {
         for (key, _) in self.state.with_split()? {
             self.want(key, Want::default());
         }
+        self.want_former()?;
         self.list_all(true)
     }
 
@@ -249,6 +261,7 @@ impl Engine {
         self.queue.done(key);
         let hint = "Nothing was changed. Please report it with the log file.";
         self.refuse_waiting(key, &ApiError::new("internal", "The session could not be looked at.", hint));
+        self.took_in(key, TakenIn::default());
         let message = format!("Looking at session {key} failed in a way that should not happen; it is left as it was.");
         self.trouble(
             &format!("stumbled {key}"),
@@ -272,6 +285,7 @@ impl Engine {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
                     self.queue.done(&key);
+                    self.took_in(&key, TakenIn::default());
                     self.unwritable(&error);
                     self.refuse_waiting(&key, &error.into());
                 }
@@ -315,6 +329,7 @@ impl Engine {
             family,
             base,
             kin,
+            take_in: want.take_in,
         })
     }
 
@@ -392,12 +407,31 @@ impl Engine {
 
     /// Takes over what a worker really achieved.
     fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
-        let Outcome { key, record, row, announce, happenings, problems, tampered, learned, live, again, .. } = outcome;
-        let (stand, imported) = (outcome.stand, self.queue.done(&key));
-        for (number, answer) in outcome.answers {
+        let Outcome {
+            key,
+            record,
+            row,
+            stand,
+            answers,
+            announce,
+            happenings,
+            problems,
+            tampered,
+            cloned,
+            learned,
+            live,
+            again,
+            taken,
+            ..
+        } = outcome;
+        let imported = self.queue.done(&key);
+        for (number, answer) in answers {
             if let Some((_, reply)) = self.replies.remove(&number) {
                 reply(answer.and_then(value));
             }
+        }
+        if let Some(taken) = taken {
+            self.took_in(&key, taken);
         }
         // What is in the journal goes out, whether or not we can remember it.
         for lane in Lane::BOTH {
@@ -445,6 +479,7 @@ impl Engine {
         }
         self.look_at_forks(&key, &record, &stand)?;
         self.look_at_kin(&key, &record, &row.needs)?;
+        cloned.iter().for_each(|device| self.noticed_clone(device));
         self.note_here(&key, record.is_here());
         if record.is_compared() {
             self.uncompared.remove(&key)

@@ -7,7 +7,8 @@ use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, ToolId,
 };
 use crate::vault::journal::{Shelf, journal_key};
-use crate::vault::{Entry, Fault, Frame, Journal, JournalError, SessionCard};
+use crate::vault::strand::{self, Strands};
+use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
 
 /// An entry taken from a frame, its lines chained, waiting to be put into its trie.
 pub struct Arrival {
@@ -42,6 +43,8 @@ pub struct Ingested {
     /// Segments of our own in which frames were found that were written and then forgotten, in a crash or on a full
     /// disk: nobody was told of them yet.
     pub found_again: Vec<(Lane, String)>,
+    /// What owners signed beside what was accepted of them, with the device.
+    pub strands: Vec<(String, Strands)>,
 }
 
 /// Reads what is new in all journals of the session; `dirs` are journal directories that may be new. On an error the
@@ -92,9 +95,14 @@ fn read_journal(
         take(journal, frame, (segment, offset), says, None, &mut taken);
     });
     record.session = about.map(|(_, session)| session).or(record.session.take());
-    let (device, lane, fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
+    let (device, lane, mut fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
+    let beside = read.and_then(|()| strands(context, &journal, &owner, record));
     record.journals.insert(key.to_owned(), journal);
-    read?;
+    if let Some(strands) = beside? {
+        // Nothing is forged and nothing gets lost: another machine wrote with the same key.
+        fault = fault.filter(|fault| own || !strands.explains(fault));
+        done.strands.push((device.clone(), strands));
+    }
     if device != context.short {
         done.arrived.extend(
             taken
@@ -124,6 +132,24 @@ fn read_journal(
         }
     }
     Ok(())
+}
+
+/// What lies beside the journal, where there is a reason to look: it changed, something in it does not follow, or a
+/// conflict copy or what was kept of one lies there.
+fn strands(
+    context: &Context,
+    journal: &Journal,
+    owner: &Owner,
+    record: &SessionRecord,
+) -> Result<Option<Strands>, JournalError> {
+    let suspect = matches!(journal.fault, Some(Fault::Changed { .. } | Fault::Forged { .. }));
+    let Some(session) = record.session.as_ref().filter(|_| suspect || strand::has_copies(&context.vault, journal))
+    else {
+        return Ok(None);
+    };
+    let tool = ToolId::new(journal.dir.split('/').nth(2).unwrap_or_default());
+    let strands = strand::gather(&context.vault, journal, owner, &(tool, session.clone()))?;
+    Ok(Some(strands).filter(|strands| !strands.frames.is_empty()))
 }
 
 /// Nobody but this device has what was lost of its own journal, unless the others fetched it in time.
@@ -269,9 +295,11 @@ pub fn absorb(
         if state.kind != arrival.kind {
             continue;
         }
-        if state.said <= arrival.edge.at {
-            state.said = arrival.edge.at;
-            state.at = arrival.at;
+        // Lines that were passed on lie in no store of the one who says them.
+        let passed_on = arrival.at.is_empty();
+        if state.said <= arrival.edge.at || state.at.is_empty() {
+            state.said = state.said.max(arrival.edge.at);
+            state.at = if passed_on { std::mem::take(&mut state.at) } else { arrival.at };
         }
         let first = || First { at: arrival.edge.at, device: device.to_owned(), name: arrival.by.clone() };
         for line in &arrival.tips {
@@ -285,7 +313,7 @@ pub fn absorb(
             state.trie.replace(Replaced { device: device.to_owned(), old, new: tip, at }, &shelf)?;
         }
         state.trie.settle_replaced(&shelf)?;
-        if device == context.short {
+        if device == context.short && !passed_on {
             state.own_tip = Some(tip);
         }
     }

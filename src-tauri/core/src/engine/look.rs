@@ -4,19 +4,21 @@
 use super::apply::apply;
 use super::bases::{Child, Kin, Rebound, holder, rebound_in};
 use super::context::Context;
+use super::foreign::{pass_on, pass_on_own};
 use super::forks::{self, Parent};
 use super::ingest::ingest;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_session};
 use super::resolve::{self, Decision};
 use super::split::{Stand, stand};
-use crate::api::types::{ApiError, Done};
+use super::takein::{TakeInError, take_in};
+use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
-use crate::tools::{Found, Reading, Tool, Which, WriteError};
-use crate::vault::JournalError;
-use std::collections::BTreeMap;
+use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
+use crate::vault::{JournalError, Strands};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
@@ -45,6 +47,8 @@ pub struct Job {
     pub base: Option<(SessionKey, SessionRecord)>,
     /// Sessions that keep their beginning in this one.
     pub kin: Kin,
+    /// Conflict copies to take in.
+    pub take_in: Option<Vec<Stray>>,
 }
 
 /// What came of it.
@@ -62,11 +66,15 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// Folders that want to be restored from their owner.
     pub tampered: Vec<(String, Lane)>,
+    /// Devices whose key a second machine uses.
+    pub cloned: BTreeSet<String>,
     /// A place of a project, seen in the tool's own records.
     pub learned: Option<(Project, PathBuf)>,
     pub live: Option<String>,
     /// Something moved meanwhile; look again soon.
     pub again: bool,
+    /// What became of the conflict copies.
+    pub taken: Option<TakenIn>,
 }
 
 pub fn look(context: &Context, job: Job) -> Outcome {
@@ -88,8 +96,10 @@ struct Look<'a> {
     happenings: Vec<Happening>,
     problems: Vec<Problem>,
     tampered: Vec<(String, Lane)>,
+    cloned: BTreeSet<String>,
     learned: Option<(Project, PathBuf)>,
     again: bool,
+    taken: Option<TakenIn>,
 }
 
 impl<'a> Look<'a> {
@@ -106,8 +116,10 @@ impl<'a> Look<'a> {
             happenings: Vec::new(),
             problems: Vec::new(),
             tampered: Vec::new(),
+            cloned: BTreeSet::new(),
             learned: None,
             again: false,
+            taken: None,
         }
     }
 
@@ -123,6 +135,9 @@ impl<'a> Look<'a> {
             (&tool, on, self.job.session.clone().or_else(|| self.job.record.session.clone()))
         {
             self.read_store(tool.as_ref(), &session);
+        }
+        if let (Some(tool), Some(strays)) = (&tool, self.job.take_in.take()) {
+            self.take_in(tool.as_ref(), &strays);
         }
         if let Err(error) = self.stand_and_decide() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
@@ -145,7 +160,63 @@ impl<'a> Look<'a> {
         self.problems.extend(ingested.problems);
         self.tampered = ingested.tampered;
         self.announce.extend(ingested.found_again);
+        if !self.job.dry && !self.is_excluded(None) {
+            match pass_on_own(self.context, &self.job.key, &mut self.job.record) {
+                Ok(recorded) => self.took(recorded),
+                Err(error) => {
+                    self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.")
+                }
+            }
+            for (device, strands) in ingested.strands {
+                self.pass_on(device, &strands);
+            }
+        }
         Ok(())
+    }
+
+    /// What was signed beside a journal goes into the own one, where every device reads it.
+    fn pass_on(&mut self, device: String, strands: &Strands) {
+        let known = self.job.record.passed_on.len();
+        let own = device == self.context.short;
+        match pass_on(self.context, &self.job.key, &mut self.job.record, strands, own, self.job.lane) {
+            Ok(recorded) => {
+                self.took(recorded);
+                if known < self.job.record.passed_on.len() {
+                    self.cloned.insert(device);
+                }
+            }
+            Err(error) => self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again."),
+        }
+    }
+
+    fn take_in(&mut self, tool: &dyn Tool, strays: &[Stray]) {
+        let mut done = TakenIn::default();
+        for stray in strays {
+            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(stray.live.clone());
+            let stray = Stray { live, ..stray.clone() };
+            let excluded = |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
+            let session = (&self.job.key, &mut self.job.record);
+            match take_in(self.context, tool, session, &stray, excluded, self.job.lane) {
+                Ok((recorded, row)) => {
+                    self.took(recorded);
+                    done.taken.push(row);
+                }
+                Err(error) => done.left.push(error.row(&self.job.key.tool, &stray)),
+            }
+        }
+        self.taken = Some(done);
+    }
+
+    /// What was recorded goes out and into the history.
+    fn took(&mut self, recorded: Recorded) {
+        for (doc, bytes, lines) in recorded.docs {
+            let device = self.context.short.clone();
+            self.happened("recorded", &device, &doc, bytes, lines);
+        }
+        for error in &recorded.left_out {
+            self.problem("too_large", error, "This part stays on this device; everything else of the session roams.");
+        }
+        self.announce.extend(recorded.announce);
     }
 
     fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
@@ -187,17 +258,10 @@ impl<'a> Look<'a> {
             self.job.deep,
         );
         match recorded {
-            Ok(mut recorded) => {
-                for error in &std::mem::take(&mut recorded.left_out) {
-                    self.problem(
-                        "too_large",
-                        error,
-                        "This part stays on this device; everything else of the session roams.",
-                    );
-                }
-                self.recorded("recorded", recorded);
+            Ok(recorded) => {
+                self.took(recorded);
                 // The directory in a session of another device says nothing about this one.
-                let began_here = self.job.record.began_on(&self.context.short);
+                let began_here = self.context.began(&self.job.record);
                 if let (true, Some(card), Some(cwd)) = (began_here, self.job.record.origin(), &reading.facts.cwd)
                     && card.fork.is_none()
                 {
@@ -268,14 +332,7 @@ impl<'a> Look<'a> {
     }
 
     fn is_excluded(&self, cwd: Option<&str>) -> bool {
-        // Whatever another device calls the project, what this one excluded stays out.
-        let said = [self.job.record.origin(), self.job.record.cards.get(&self.context.short).map(|said| &said.card)];
-        let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
-        if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
-            let (home, device) = (&self.context.machine.home, &self.context.device);
-            keys.push(self.context.identifier().identify(home, device, std::path::Path::new(cwd)).key);
-        }
-        keys.iter().any(|key| self.context.shared().is_excluded(key))
+        is_excluded(self.context, &self.job.record, cwd)
     }
 
     /// Takes over what the parent has for this session.
@@ -436,6 +493,11 @@ impl<'a> Look<'a> {
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
         self.answers.extend(self.job.decisions.iter().map(|(number, _)| (*number, failed())));
         let row = self.job.record.row(&self.job.key, &self.verdict, &self.stand);
+        // Who asked waits for an answer, also if the look ended before it came to the copies.
+        let untouched = self.job.take_in.map(|strays| {
+            let left = strays.iter().map(|stray| TakeInError::NoJournals.row(&self.job.key.tool, stray));
+            TakenIn { left: left.collect(), ..TakenIn::default() }
+        });
         Outcome {
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
@@ -448,10 +510,22 @@ impl<'a> Look<'a> {
             happenings: self.happenings,
             problems: self.problems,
             tampered: self.tampered,
+            cloned: self.cloned,
             learned: self.learned,
             again: self.again,
+            taken: self.taken.or(untouched),
         }
     }
+}
+
+fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> bool {
+    // Whatever another device calls the project, what this one excluded stays out.
+    let said = [record.origin(), record.cards.get(&context.short).map(|said| &said.card)];
+    let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
+    if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
+        keys.push(context.identifier().identify(&context.machine.home, &context.device, std::path::Path::new(cwd)).key);
+    }
+    keys.iter().any(|key| context.shared().is_excluded(key))
 }
 
 /// An error with everything that caused it, in one sentence.

@@ -9,6 +9,7 @@ pub mod devices;
 pub mod doctor;
 pub mod event;
 pub mod export;
+pub mod foreign;
 pub mod forks;
 pub mod heart;
 pub mod ingest;
@@ -22,6 +23,7 @@ pub mod recorder;
 pub mod resolve;
 pub mod split;
 pub mod stores;
+pub mod takein;
 
 pub use context::{Clock, Context, Shared, SystemClock};
 pub use look::{Job, Outcome, look};

@@ -2,17 +2,23 @@
 
 use super::devices::wanted;
 use super::heart::Engine;
+use super::queue::Want;
+use super::record::SessionRecord;
 use crate::api::types::Held;
 use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey};
 use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
 use crate::vault::hello::{self, Hello, Known, Open};
 use crate::vault::{Owner, VaultPath};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long presence is believed, and how often it is said again while something is open.
 pub const PRESENCE_STALE: Duration = Duration::from_secs(90);
 const PRESENCE_AGAIN: Duration = Duration::from_secs(25);
+
+/// Where the state remembers devices whose key a second machine used, and when that was seen last.
+const CLONED: &str = "cloned";
 
 impl Engine {
     pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), StateError> {
@@ -61,15 +67,72 @@ impl Engine {
             } else if let Some(path) = VaultPath::parse(owner, lane, path) {
                 self.want_journal(path);
             } else if path.contains(".sync-conflict-") {
-                let message = format!(
-                    "A conflict copy appeared in the folder of {}: {path}.",
-                    self.context.shared().name_of(owner)
-                );
-                let hint = "Two machines write as the same device: one was copied from the other. Reset session-roam on the copy.";
-                self.trouble("cloned", Some(Problem::new("device_cloned", message, hint)));
+                self.noticed_clone(owner);
+                if let Some(copy) = VaultPath::parse_copy(owner, lane, path) {
+                    self.want_journal(copy);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Two machines write with one key. It is told until it is a while ago: this device cannot know that it is mended.
+    pub(super) fn noticed_clone(&mut self, short: &str) {
+        let mut known: BTreeMap<String, Millis> = self.state.note(CLONED).ok().flatten().unwrap_or_default();
+        known.insert(short.to_owned(), self.context.clock.now());
+        // Not remembering it costs a warning after the next start.
+        let _ = self.state.put_note(CLONED, &known);
+        self.tell_of_clone(short);
+    }
+
+    pub(super) fn remember_clones(&mut self) -> Result<(), StateError> {
+        const A_WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
+        let now = self.context.clock.now();
+        let known: BTreeMap<String, Millis> = self.state.note(CLONED)?.unwrap_or_default();
+        let fresh = known.into_iter().filter(|(_, at)| now.0.saturating_sub(at.0) < A_WEEK);
+        fresh.for_each(|(short, _)| self.tell_of_clone(&short));
+        Ok(())
+    }
+
+    /// Looks at all that was written under a former identity, until nothing of it is left to be passed on.
+    pub(super) fn want_former(&mut self) -> Result<(), StateError> {
+        let former: Vec<String> = self.context.shared().former.keys().cloned().collect();
+        for short in former {
+            let (note, mut left) = (format!("passed on {short}"), false);
+            if self.state.note::<bool>(&note)?.is_some() {
+                continue;
+            }
+            for (key, _) in self.state.rows(None)? {
+                let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+                let mut journals = record.journals.iter().filter(|(_, journal)| journal.device == short);
+                if journals.any(|(name, _)| !record.passed_on.contains(name)) {
+                    left = true;
+                    self.want(key, Want::default());
+                }
+            }
+            if !left {
+                self.state.put_note(&note, &true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_of_clone(&mut self, short: &str) {
+        let (message, hint) = match short == self.context.short {
+            true => (
+                "Another machine writes as this device: one of the two was copied from the other, or put back from a backup."
+                    .to_owned(),
+                "Nothing is lost. Stop session-roam on one of them, run `roam device --new-identity` there, and pair it again.",
+            ),
+            false => (
+                format!(
+                    "Two machines write as {}: one was copied from the other, or put back from a backup. What both wrote is                      taken in.",
+                    self.context.shared().name_of(short)
+                ),
+                "Nothing is lost. On the copy stop session-roam, run `roam device --new-identity`, and pair it again.",
+            ),
+        };
+        self.trouble(&format!("cloned {short}"), Some(Problem::new("device_cloned", message, hint)));
     }
 
     fn peers_changed(&mut self, peers: Vec<crate::syncthing::Peer>) {
@@ -193,10 +256,12 @@ impl Engine {
             "The folder of {} was changed on this device ({what}); it is restored from its owner.",
             self.context.shared().name_of(short)
         );
-        self.trouble(
-            &format!("tampered {folder}"),
-            Some(Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.")),
-        );
+        // A new identity has a new Syncthing, which takes the replicas that it finds for changes made here.
+        const SETTLING: i64 = 60 * 60 * 1000;
+        let now = self.context.clock.now();
+        let settling = self.context.shared().former.values().any(|until| now.0.saturating_sub(until.0) < SETTLING);
+        let problem = Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.");
+        self.trouble(&format!("tampered {folder}"), Some(problem).filter(|_| !settling));
         self.transport.revert(folder.to_owned());
     }
 

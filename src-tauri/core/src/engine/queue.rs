@@ -3,6 +3,7 @@
 use super::resolve::Decision;
 use super::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey};
+use crate::tools::Stray;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// Why and how a session is to be looked at.
@@ -21,6 +22,8 @@ pub struct Want {
     pub parent: Option<(SessionKey, ForkPlan)>,
     /// What the user decided, with the numbers of those who wait for an answer.
     pub decisions: Vec<(u64, Decision)>,
+    /// Conflict copies that the user wants to be taken in; `None` if it is not about that.
+    pub take_in: Option<Vec<Stray>>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +55,7 @@ impl Queue {
                 known.restored |= want.restored;
                 known.parent = want.parent.or(known.parent.take());
                 known.decisions.extend(want.decisions);
+                known.take_in = want.take_in.or(known.take_in.take());
                 known.import &= want.import;
             }
             None => {

@@ -39,6 +39,9 @@ pub struct SessionRecord {
     /// How far this device took over the branch of another session that this one is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub image: BTreeMap<DocName, Imaged>,
+    /// Frames that other devices signed beside their journals, whose lines this device passed on in its own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub passed_on: BTreeSet<String>,
 }
 
 /// A doc of a fork, as far as it was taken over from its parent.

@@ -6,18 +6,18 @@ use super::observe::{LogSeen, observe_log, read_range, read_whole, tail_hash};
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
-use crate::tools::{Content, Facts, Found, FoundDoc, Reading};
+use crate::tools::{Content, Facts, Found, FoundDoc, Reading, Stamp};
 use crate::vault::journal::{journal_key, middle};
 use crate::vault::{Entry, ForkOf, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Lines of a log are cut into frames of about this many bytes.
-const FRAME_BYTES: usize = 1 << 20;
+pub(super) const FRAME_BYTES: usize = 1 << 20;
 
 /// One line, or one snapshot, has at most this many bytes: escaped it may grow sixfold, and a frame must stay below
 /// `frame::MAX_FRAME`.
-const MOST_BYTES: u64 = 128 << 20;
+pub(super) const MOST_BYTES: u64 = 128 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -62,7 +62,7 @@ pub fn record_session(
     }
     record.session.get_or_insert_with(|| found.session.clone());
     let Some(main) = found.docs.first() else { return Ok(Recorded::default()) };
-    let card = card(context, key, record, &reading.facts, main);
+    let card = card(context, key, record, &reading.facts, (&main.name, main.stamp));
     let mut recorder = Recorder::new(context, key, &found.session, lane, record, card);
     // Side docs first: whoever sees the main doc's new lines finds what they speak of.
     let order = (1..found.docs.len()).chain([0]);
@@ -77,12 +77,17 @@ pub fn record_session(
             recorded => recorded?,
         }
     }
-    recorder.flush(record)?;
-    Ok(recorder.done)
+    recorder.finish(record)
 }
 
 /// What this device says of the session. A session keeps the project it was first seen in.
-fn card(context: &Context, key: &SessionKey, record: &SessionRecord, facts: &Facts, main: &FoundDoc) -> SessionCard {
+pub(super) fn card(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    facts: &Facts,
+    (main, stamp): (&DocName, Stamp),
+) -> SessionCard {
     let fork = record.origin().and_then(|origin| origin.fork.clone());
     let project = match (record.origin(), &facts.cwd) {
         (Some(origin), _) => origin.project.clone(),
@@ -99,11 +104,11 @@ fn card(context: &Context, key: &SessionKey, record: &SessionRecord, facts: &Fac
         // A title does not go away because a file is being written.
         title: title(context, key, fork.as_ref(), facts)
             .or_else(|| record.latest().and_then(|card| card.title.clone())),
-        updated: facts.updated.unwrap_or(crate::session::Millis(main.stamp.mtime_ns / 1_000_000)),
+        updated: facts.updated.unwrap_or(crate::session::Millis(stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
         base: facts.base.clone(),
-        main: main.name.clone(),
+        main: main.clone(),
         fork,
     }
 }
@@ -155,6 +160,12 @@ impl<'a> Recorder<'a> {
             dir,
             done: Recorded::default(),
         }
+    }
+
+    /// Writes what is left, and says what was recorded.
+    pub(super) fn finish(mut self, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
+        self.flush(record)?;
+        Ok(self.done)
     }
 
     pub(super) fn push(

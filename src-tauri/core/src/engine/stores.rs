@@ -284,6 +284,10 @@ impl Engine {
         for dir in dirs {
             for name in names_in(&root.join(&dir)) {
                 let in_lane = format!("{}/{name}", dir.to_string_lossy().replace('\\', "/"));
+                if let Some(copy) = crate::vault::VaultPath::parse_copy(device, lane, &in_lane) {
+                    self.want_journal(copy);
+                    continue;
+                }
                 let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else { continue };
                 let size = std::fs::metadata(root.join(&dir).join(&name)).map(|meta| meta.len()).ok();
                 if size != known.get(&format!("{}/{name}", path.dir())).copied() {

@@ -5,6 +5,7 @@ pub mod files;
 pub mod jsonl;
 pub mod linked;
 pub mod numbered;
+pub mod patched;
 pub mod process;
 
 #[cfg(test)]

@@ -403,7 +403,7 @@ fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
     let guards = Guards { place: Some("/x".into()), tool_on: true, ..Guards::default() };
     let (kind, kept, base) = (DocKind::Log, trie.live_tips(), Some(local));
     let local = Some(LocalTip { tip: local });
-    let doc = DocView { name: &name, kind, main: true, trie, local, base, kept };
+    let doc = DocView { name: &name, kind, main: true, trie, local, base, stale: false, kept };
     plan(&SessionView { docs: vec![doc], settled, guards })
 }
 

@@ -2,6 +2,7 @@
 //! Touches no disk, clock, environment or network.
 
 pub mod chain;
+pub mod copies;
 pub mod device_id;
 pub mod ids;
 pub mod problem;
@@ -10,6 +11,7 @@ pub mod time;
 pub mod trie;
 
 pub use chain::{Chain, ChainId};
+pub use copies::copied_from;
 pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
 pub use problem::Problem;
 pub use project::Project;

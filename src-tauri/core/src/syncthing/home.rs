@@ -111,9 +111,9 @@ impl ChildError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ("disk_full", "Make room on the disk; it goes on by itself.".into()),
             Self::Generate { .. } | Self::Io { .. } => ("syncthing_home", "Check that the directory is yours and the disk is not full; it is tried again by itself.".into()),
             Self::DeviceIdChanged { home, .. } => ("device_id_changed", format!(
-                "Put the old cert.pem and key.pem back into {} from a backup. To go on as a new device, remove {} and pair again.", home.display(), record_path(home).display())),
-            Self::HomeCloned { home, record } => ("home_cloned", format!(
-                "Two devices must not share one identity. If the other machine is still in use, remove {} here and pair anew. If this machine replaces it, remove {}.", home.display(), record.display())),
+                "Put the old cert.pem and key.pem back into {} from a backup. To go on as a new device, run `roam device --new-identity` and pair again.", home.display())),
+            Self::HomeCloned { record, .. } => ("home_cloned", format!(
+                "Two devices must not share one identity. If the other machine is still in use, run `roam device --new-identity` here and pair anew. If this machine replaces it, remove {}.", record.display())),
             Self::InUse { .. } => ("home_in_use", "Stop the other one (`roam status` tells which), or set SESSION_ROAM_HOME to a home of its own.".into()),
             Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
             Self::ExternalKeys { .. } => ("external_syncthing", "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
@@ -305,7 +305,7 @@ fn usual_homes() -> Vec<PathBuf> {
     .collect()
 }
 
-fn read_identity(home: &Path) -> Result<Identity, ChildError> {
+pub(super) fn read_identity(home: &Path) -> Result<Identity, ChildError> {
     identity_of(&home.join("cert.pem"), &home.join("key.pem"))
 }
 
@@ -364,6 +364,11 @@ pub fn record_path(home: &Path) -> PathBuf {
     let mut name = home.file_name().unwrap_or_default().to_owned();
     name.push(".device");
     home.with_file_name(name)
+}
+
+/// The device that the note beside the home names.
+pub(super) fn known_device(home: &Path) -> Result<Option<DeviceId>, ChildError> {
+    Ok(Record::load(home)?.map(|record| record.device_id))
 }
 
 impl Record {

@@ -8,6 +8,7 @@ mod events;
 mod home;
 mod link;
 pub mod pairing;
+mod renew;
 mod rest;
 mod scan;
 mod supervisor;
@@ -15,6 +16,7 @@ mod transport;
 mod worker;
 
 pub use home::{Binary, ChildConfig, ChildError, Identity, Version, ensure_identity, find_binary};
+pub use renew::{present_identity, set_identity_aside};
 pub use transport::SyncthingTransport;
 
 use crate::session::{DeviceId, Lane, Problem};

@@ -358,7 +358,7 @@ fn is_stuck(running: &mut Running) -> bool {
 
 /// A daemon that outlived an engine that crashed. We hold the home's lock, so it belongs to nobody; it is ended by its
 /// own interface and with its own key, never by its process id, which may be another program's by now.
-fn end_orphan(config: &ChildConfig, own: &DeviceId) {
+pub(super) fn end_orphan(config: &ChildConfig, own: &DeviceId) {
     let Some(reach) = Reach::load(&config.home) else { return };
     let rest = Rest::new(&reach.address, &reach.key);
     let is_ours = rest.ping(Duration::from_secs(2)).is_ok()

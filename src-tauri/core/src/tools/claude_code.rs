@@ -13,12 +13,12 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, Reading,
-    Resumable, Root, Stamp, Tool, Touched, Which, WriteError, Written,
+    Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::{linked, process};
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,6 +164,10 @@ impl Tool for ClaudeCode {
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let store = Store::of(machine);
         let mut listing = Listing::default();
+        if let Which::Strays = which {
+            listing.strays = strays(&store);
+            return listing;
+        }
         let live = live_sessions(&store);
         let beside = Beside::read(&store);
         // Read once for each slug directory: a thousand sessions may lie in one.
@@ -392,6 +396,7 @@ fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> 
     let all = match which {
         Which::All => all_transcripts(store),
         Which::One(session) => copies_of(store, session).into_iter().map(|path| (session.clone(), path)).collect(),
+        Which::Strays => Vec::new(),
     };
     for (session, path) in all {
         let Some(other) = found.get(&session).cloned() else {
@@ -441,6 +446,50 @@ fn copies_of(store: &Store, session: &SessionId) -> Vec<PathBuf> {
 
 fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Conflict copies among the transcripts and in the sessions' own directories. 2.0.76 takes the records of a copy of a
+/// transcript for the session's own (seen 2026-11-23).
+fn strays(store: &Store) -> Vec<Stray> {
+    let (live, mut found) = (live_sessions(store), Vec::new());
+    for slug_dir in directories(&store.projects) {
+        for (path, name) in entries(&slug_dir) {
+            if let Some(original) = copied_from(&name) {
+                let session = original.strip_suffix(".jsonl").filter(|id| is_uuid(id)).map(SessionId::new);
+                let agent = || agent_owner(&path).filter(|_| is_old_agent(&original));
+                let doc = if session.is_some() { MAIN.to_owned() } else { format!("{BESIDE}agents/{original}") };
+                found.extend(session.or_else(agent).and_then(|session| stray(store, session, doc, &path, &original)));
+            } else if is_uuid(&name) {
+                strays_below(store, &SessionId::new(name), &path, "", 0, &mut found);
+            }
+        }
+    }
+    found.iter_mut().for_each(|stray| stray.live = live.get(stray.session.as_str()).cloned());
+    found
+}
+
+fn strays_below(store: &Store, session: &SessionId, dir: &Path, prefix: &str, depth: usize, found: &mut Vec<Stray>) {
+    for (path, name) in entries(dir) {
+        if let Some(original) = copied_from(&name).filter(|original| !is_denied(original)) {
+            found.extend(stray(store, session.clone(), format!("{prefix}{original}"), &path, &original));
+        } else if !is_denied(&name) && depth < DEEPEST && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+            strays_below(store, session, &path, &format!("{prefix}{name}/"), depth + 1, found);
+        }
+    }
+}
+
+fn stray(store: &Store, session: SessionId, doc: String, path: &Path, original: &str) -> Option<Stray> {
+    let at = path.with_file_name(original);
+    Some(Stray {
+        session,
+        kind: kind_of(&doc),
+        main: doc == MAIN,
+        doc: DocName::new(doc),
+        at: files::names_below(&store.base, &at)?.join("/"),
+        path: path.to_path_buf(),
+        stamp: files::stamp(path).ok()?,
+        live: None,
+    })
 }
 
 /// What lies beside the transcripts, by the names that say whose it is; read once for a whole listing.
@@ -542,11 +591,15 @@ impl Docs<'_> {
     }
 
     fn add(&mut self, name: &str, path: &Path, stamp: Stamp) {
-        let kind = if name.ends_with(".jsonl") { DocKind::Log } else { DocKind::Snapshot };
+        let kind = kind_of(name);
         let at = path.strip_prefix(self.base).unwrap_or(path);
         let at: Vec<_> = at.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         self.found.push(FoundDoc { name: DocName::new(name), kind, at: at.join("/"), path: path.to_path_buf(), stamp });
     }
+}
+
+fn kind_of(doc: &str) -> DocKind {
+    if doc.ends_with(".jsonl") { DocKind::Log } else { DocKind::Snapshot }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {

@@ -14,12 +14,12 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, ReadSeek,
-    Reading, Resumable, Root, Tool, Touched, Which, WriteError, Written,
+    Reading, Resumable, Root, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::numbered;
-use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use memchr::memmem;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -109,6 +109,10 @@ impl Tool for Codex {
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let base = base(machine);
         let mut listing = Listing::default();
+        if let Which::Strays = which {
+            listing.strays = all_rollouts(&base).into_iter().filter_map(|path| stray(&base, path)).collect();
+            return listing;
+        }
         for (session, path) in rollouts(&base, which, &mut listing.problems) {
             // Gone between the look at the directory and the look at the file: not there.
             let Ok(stamp) = files::stamp(&path) else { continue };
@@ -276,6 +280,23 @@ fn all_rollouts(base: &Path) -> Vec<PathBuf> {
         found.extend(entries(&dir, |kind, name| kind.is_file() && name.starts_with("rollout-")));
     }
     found
+}
+
+/// A copy beside a rollout keeps 0.169.0 from opening the rollout itself ("does not have a canonical rollout filename",
+/// 2026-11-23).
+fn stray(base: &Path, path: PathBuf) -> Option<Stray> {
+    let name = copied_from(path.file_name()?.to_str()?)?;
+    let rollout = Rollout::parse(&name)?;
+    Some(Stray {
+        live: is_locked(base, &rollout.session).then(|| format!("{NAME} has it open")),
+        doc: DocName::new(MAIN),
+        kind: DocKind::Log,
+        main: true,
+        at: at(base, &path.with_file_name(&rollout.plain_name)),
+        stamp: files::stamp(&path).ok()?,
+        session: rollout.session,
+        path,
+    })
 }
 
 fn entries(dir: &Path, wanted: impl Fn(&fs::FileType, &str) -> bool) -> Vec<PathBuf> {

@@ -17,11 +17,11 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
-    Root, Tool, Touched, Which, WriteError, Written,
+    Root, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -187,6 +187,34 @@ impl CustomTool {
         found
     }
 
+    /// Conflict copies of files that the pattern names.
+    fn strays(&self, dir: &Path, above: &mut Vec<String>, found: &mut Vec<Stray>) {
+        let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
+            if kind.is_dir() && above.len() < DEEPEST && !is_denied(&name) {
+                above.push(name);
+                self.strays(&entry.path(), above, found);
+                above.pop();
+            } else if let Some(original) = copied_from(&name).filter(|original| kind.is_file() && !is_denied(original))
+            {
+                let names: Vec<String> = above.iter().cloned().chain([original]).collect();
+                let matched = match_names(&self.pattern, &names).zip(files::stamp(&entry.path()).ok());
+                found.extend(matched.map(|(matched, stamp)| Stray {
+                    session: SessionId::new(matched.session),
+                    doc: self.main(),
+                    kind: self.kind(),
+                    main: true,
+                    at: names.join("/"),
+                    path: entry.path(),
+                    stamp,
+                    live: None,
+                }));
+            }
+        }
+    }
+
     /// Where a session goes that is not here yet.
     fn place(&self, checkout: &Checkout<'_>, author_at: &str) -> Result<String, WriteError> {
         let refused = || {
@@ -281,6 +309,10 @@ impl Tool for CustomTool {
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Listing::default();
+        if let Which::Strays = which {
+            self.strays(&self.root(machine), &mut Vec::new(), &mut listing.strays);
+            return listing;
+        }
         for (session, doc) in self.found(machine, &mut listing.problems) {
             if matches!(which, Which::One(wanted) if *wanted != session) {
                 continue;

@@ -6,7 +6,8 @@
 pub mod claude_code;
 pub mod codex;
 pub mod custom;
-pub mod patched;
+
+pub use crate::formats::patched::PatchedBytes;
 
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
@@ -115,11 +116,13 @@ pub enum Touched {
     Nothing,
 }
 
-/// Which sessions to list.
+/// What to list.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
     All,
     One(&'a SessionId),
+    /// No sessions, but the copies that another way of syncing left among them.
+    Strays,
 }
 
 /// The sessions found in a store, by stat alone.
@@ -127,6 +130,24 @@ pub enum Which<'a> {
 pub struct Listing {
     pub found: Vec<Found>,
     pub problems: Vec<Problem>,
+    pub strays: Vec<Stray>,
+}
+
+/// A conflict copy of a session's doc. It is no doc: nothing reads it but a person, or `roam doctor --take-in`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    pub session: SessionId,
+    /// The doc it is a copy of.
+    pub doc: DocName,
+    pub kind: DocKind,
+    /// It is a copy of the doc that makes the session.
+    pub main: bool,
+    /// Where that doc lies below the tool's root, whether it is there or not.
+    pub at: String,
+    pub path: PathBuf,
+    pub stamp: Stamp,
+    /// The session is open here, said as in [`Found::live`].
+    pub live: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -210,7 +231,7 @@ impl Content {
         match self {
             Self::File(path) => Ok(Box::new(std::fs::File::open(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
-            Self::Patched(path, patch) => Ok(Box::new(patched::Patched::open(path, patch.clone())?)),
+            Self::Patched(path, patch) => Ok(Box::new(crate::formats::patched::Patched::open(path, patch.clone())?)),
         }
     }
 }

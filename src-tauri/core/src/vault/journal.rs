@@ -207,6 +207,36 @@ impl Journal {
         self.last = Some(frame.hash.clone());
     }
 
+    /// The accepted frames, read back.
+    pub fn accepted(&self, vault: &Vault) -> Result<Vec<Frame>, JournalError> {
+        let mut frames = Vec::new();
+        for segment in &self.segments {
+            let bytes = self.accepted_bytes(vault, segment)?;
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let lost = || JournalError::Lost { dir: self.dir.clone() };
+                let Some(Ok(len)) = frame::frame_len(rest) else { return Err(lost()) };
+                let frame = frame::parse(&rest[..len]);
+                frames.push(frame.map_err(|source| JournalError::Frame { dir: self.dir.clone(), source })?);
+                rest = &rest[len..];
+            }
+        }
+        Ok(frames)
+    }
+
+    /// The accepted bytes of a segment: from the safety copy, which nobody but us changes.
+    fn accepted_bytes(&self, vault: &Vault, segment: &Segment) -> Result<Vec<u8>, JournalError> {
+        let relative = self.relative(segment.number);
+        let kept = vault.kept.file(&relative);
+        let path = if kept.exists() { kept } else { vault.file(&relative) };
+        let mut bytes = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        if (bytes.len() as u64) < segment.bytes {
+            return Err(JournalError::NotOurs { path });
+        }
+        bytes.truncate(segment.bytes as usize);
+        Ok(bytes)
+    }
+
     /// Numbers the entries of a frame for `absorb`ers: calls `each` with every entry, its spot and its number among
     /// the entries of its doc.
     pub fn enumerate(&mut self, frame: &Frame, segment: u32, offset: u64, mut each: impl FnMut(&Entry, Spot, u64)) {
@@ -455,14 +485,7 @@ impl<'a> Shelf<'a> {
         {
             return Ok(bytes);
         }
-        let kept = self.vault.kept.file(&relative);
-        let path = if kept.exists() { kept } else { self.vault.file(&relative) };
-        let mut bytes = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-        if (bytes.len() as u64) < segment.bytes {
-            return Err(JournalError::NotOurs { path });
-        }
-        bytes.truncate(segment.bytes as usize);
-        Ok(bytes)
+        journal.accepted_bytes(self.vault, segment)
     }
 
     /// Writes the lines of an edge of a log.

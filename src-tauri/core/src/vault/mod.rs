@@ -7,10 +7,12 @@ pub mod hello;
 pub mod journal;
 pub mod kept;
 pub mod keys;
+pub mod strand;
 
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
 pub use kept::Kept;
+pub use strand::Strands;
 
 use crate::session::{Lane, ProjectKey, SessionKey, ToolId};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A file seen with some of its bytes put back: a session whose tool refers to another one by id, where that has another
 //! id here.
 
-use super::{Bytes, Patch};
+use crate::tools::{Bytes, Patch};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;

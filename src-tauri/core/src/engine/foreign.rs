@@ -1,0 +1,115 @@
+//! Lines that are not of this device's store and shall be in its journal all the same, so that every device gets them:
+//! what another machine signed beside a journal, what a former self of this device wrote, what a conflict copy holds.
+//!
+//! Such an entry names no place (`at` is empty): it is this device's word that the lines exist, not where they lie.
+
+use super::context::Context;
+use super::ingest::chain;
+use super::record::SessionRecord;
+use super::recorder::{RecordError, Recorded, Recorder};
+use crate::session::{Lane, Line, SessionKey};
+use crate::vault::{Entry, Frame, SessionCard, Strands};
+
+/// Puts what was found beside a journal into the own one, each frame once. Both sides are passed on: the machine that
+/// wrote the one does not get the other, since it takes that folder for its own.
+pub fn pass_on(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    strands: &Strands,
+    own: bool,
+    lane: Lane,
+) -> Result<Recorded, RecordError> {
+    let is_new = |frame: &&Frame| !record.passed_on.contains(&frame.hash.0);
+    if !strands.frames.iter().any(|frame| is_new(&frame)) {
+        // Nobody writes beside the journal any more: whoever did is a device of its own now and gets the journal itself.
+        return Ok(Recorded::default());
+    }
+    let rivals = strands.rivals.iter().filter(|_| !own);
+    let frames: Vec<&Frame> = rivals.chain(&strands.frames).filter(is_new).collect();
+    let said = frames.iter().flat_map(|frame| &frame.entries).find_map(|entry| match entry {
+        Entry::About(card) => Some(card.clone()),
+        _ => None,
+    });
+    let device = frames[0].head.device.short();
+    let entries = frames.iter().flat_map(|frame| &frame.entries).filter_map(foreign);
+    let entries = entries.filter(|entry| !is_passed_on(record, &device, entry)).collect();
+    let recorded = record_entries(context, key, record, entries, said, lane)?;
+    record.passed_on.extend(frames.into_iter().map(|frame| frame.hash.0.clone()));
+    Ok(recorded)
+}
+
+/// What this device wrote under a former identity, said again under the present one, once for each of its journals: no
+/// Syncthing sends on a folder that is another device's and lies here alone. It is as if it had been written so at once.
+pub fn pass_on_own(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
+    let former = context.shared().former.clone();
+    let mut all = Recorded::default();
+    for (name, journal) in record.journals.clone() {
+        let Some(until) = former.get(&journal.device).filter(|_| !record.passed_on.contains(&name)) else { continue };
+        let mut frames = journal.accepted(&context.vault)?;
+        frames.retain(|frame| frame.head.at.wall <= *until);
+        let entries = frames.into_iter().flat_map(|frame| frame.entries);
+        let entries = entries.filter(|entry| matches!(entry, Entry::Lines { .. } | Entry::Whole { .. })).collect();
+        let tips: Vec<_> = record.docs.iter().map(|(doc, state)| (doc.clone(), state.own_tip)).collect();
+        let card = record.cards.get(&journal.device).map(|said| said.card.clone());
+        let recorded = record_entries(context, key, record, entries, card, journal.lane)?;
+        for (doc, tip) in tips {
+            record.docs.get_mut(&doc).expect("no doc goes away").own_tip = tip;
+        }
+        record.passed_on.insert(name);
+        all.docs.extend(recorded.docs);
+        all.announce.extend(recorded.announce);
+    }
+    Ok(all)
+}
+
+/// Another device was faster.
+fn is_passed_on(record: &SessionRecord, device: &str, entry: &Entry) -> bool {
+    let (Entry::Lines { doc, tip, .. } | Entry::Whole { doc, tip, .. }) = entry else { return false };
+    let path = record.docs.get(doc).and_then(|state| state.trie.path(*tip));
+    path.and_then(|path| path.last().map(|edge| edge.source.device != device)).unwrap_or(false)
+}
+
+/// The entry as this device says it. What the other one withdrew is not withdrawn by it: in doubt both are kept.
+fn foreign(entry: &Entry) -> Option<Entry> {
+    let mut entry = entry.clone();
+    match &mut entry {
+        Entry::Lines { bytes, .. } if bytes.is_empty() => return None,
+        Entry::Lines { at, replaces, .. } => (*at, *replaces) = (String::new(), None),
+        Entry::Whole { at, .. } => at.clear(),
+        // A decision is named by its frame: said again it would be another one.
+        Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => return None,
+    }
+    Some(entry)
+}
+
+/// Appends entries to the own journal and takes them into the tries; nothing about this device's store changes. If
+/// this device has said nothing of the session yet it says `card`, or what was said last; without any there is no place
+/// for a journal.
+pub fn record_entries(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    entries: Vec<Entry>,
+    card: Option<SessionCard>,
+    lane: Lane,
+) -> Result<Recorded, RecordError> {
+    let own = record.cards.get(&context.short).map(|said| said.card.clone());
+    let (Some(card), Some(session)) = (own.or(card).or_else(|| record.latest().cloned()), record.session.clone())
+    else {
+        return Ok(Recorded::default());
+    };
+    // A session stays in the project it began in, whoever goes on with it.
+    let project = record.origin().map_or_else(|| card.project.clone(), |origin| origin.project.clone());
+    let card = SessionCard { project, ..card };
+    let mut recorder = Recorder::new(context, key, &session, lane, record, card);
+    for entry in entries {
+        let tips = match &entry {
+            Entry::Lines { after, bytes, .. } => chain(*after, bytes, context.says(&key.tool)),
+            Entry::Whole { tip, bytes, .. } => vec![Line { tip: *tip, end: bytes.len() as u64, says: true }],
+            Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => Vec::new(),
+        };
+        recorder.push(record, entry, tips)?;
+    }
+    recorder.finish(record)
+}

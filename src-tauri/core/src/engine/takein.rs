@@ -1,0 +1,354 @@
+//! Conflict copies that another way of syncing left in a tool's store: what is in them, and taking them in. A copy's lines
+//! become a branch of its session, and only then it is moved, out of the store into a directory of the user's.
+
+use super::answers::value;
+use super::context::Context;
+use super::event::Reply;
+use super::foreign::record_entries;
+use super::heart::{Engine, TakingIn};
+use super::look::with_causes;
+use super::queue::Want;
+use super::record::{DocState, SessionRecord};
+use super::recorder::{FRAME_BYTES, MOST_BYTES, RecordError, Recorded, card};
+use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
+use crate::session::{ChainId, DocKind, Lane, Line, SessionKey, ToolId};
+use crate::tools::{Content, Facts, Found, FoundDoc, Stray, Tool, Which};
+use crate::vault::{Entry, JournalError, SessionCard};
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Why a copy stays where it is.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeInError {
+    #[error("{0}")]
+    Live(String),
+    #[error("its project is kept off the air on this device")]
+    Excluded,
+    #[error("its records do not say which directory it belongs to")]
+    NoDirectory,
+    #[error("the session it belongs to is not here")]
+    NoSession,
+    #[error("this kind of file is not made of lines; what is in it is in no version of the file that is known")]
+    OtherContent,
+    #[error("it changed while it was read")]
+    Moving,
+    #[error("the session's journals could not be read")]
+    NoJournals,
+    #[error("it holds one piece of more than 128 MB, or more than 1 GB")]
+    TooLarge,
+    #[error("what was recorded of it reads differently")]
+    ReadsDifferently,
+    #[error("it could not be read")]
+    Read(#[source] io::Error),
+    #[error("it could not be moved to {}", .to.display())]
+    Move {
+        to: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl From<JournalError> for TakeInError {
+    fn from(error: JournalError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
+impl TakeInError {
+    pub fn row(&self, tool: &ToolId, stray: &Stray) -> LeftRow {
+        LeftRow {
+            tool: tool.to_string(),
+            session: stray.session.to_string(),
+            path: stray.path.clone(),
+            why: with_causes(self),
+        }
+    }
+}
+
+impl Engine {
+    /// Looks at each session that has conflict copies; the answer comes when the last look is over.
+    pub(super) fn take_in(&mut self, reply: Reply) {
+        if self.taking_in.is_some() {
+            return reply(Err(ApiError::new(
+                "taking_in",
+                "Conflict copies are being taken in already.",
+                "Wait for it to end; `roam doctor` says what is left.",
+            )));
+        }
+        let mut by_session: BTreeMap<SessionKey, Vec<Stray>> = BTreeMap::new();
+        for (tool, stray) in strays(&self.context, self.on_tools().iter().map(|(_, tool)| tool.as_ref())) {
+            by_session.entry(SessionKey::new(&tool, &stray.session)).or_default().push(stray);
+        }
+        let waiting = by_session.keys().cloned().collect();
+        self.taking_in = Some(TakingIn { waiting, done: TakenIn::default(), reply });
+        for (key, strays) in by_session {
+            let session = strays.first().map(|stray| stray.session.clone());
+            self.want(key, Want { session, take_in: Some(strays), ..Want::default() });
+        }
+        self.end_taking_in();
+    }
+
+    /// What became of the copies of one session.
+    pub(super) fn took_in(&mut self, key: &SessionKey, taken: TakenIn) {
+        let Some(taking) = self.taking_in.as_mut().filter(|taking| taking.waiting.contains(key)) else { return };
+        taking.waiting.remove(key);
+        taking.done.taken.extend(taken.taken);
+        taking.done.left.extend(taken.left);
+        self.end_taking_in();
+    }
+
+    fn end_taking_in(&mut self) {
+        if let Some(taking) = self.taking_in.take_if(|taking| taking.waiting.is_empty()) {
+            (taking.reply)(value(taking.done));
+        }
+    }
+}
+
+/// All copies in the stores of these tools.
+pub fn strays<'t>(context: &Context, tools: impl IntoIterator<Item = &'t dyn Tool>) -> Vec<(ToolId, Stray)> {
+    let listed = |tool: &dyn Tool| {
+        let id = tool.about().tool;
+        tool.sessions(&context.machine, Which::Strays).strays.into_iter().map(move |stray| (id.clone(), stray))
+    };
+    tools.into_iter().flat_map(|tool| listed(tool).collect::<Vec<_>>()).collect()
+}
+
+/// What a copy is, and how much of it the doc it was made from lacks.
+pub fn describe(context: &Context, tool: &dyn Tool, stray: &Stray) -> CopyRow {
+    let lines = |content: io::Result<Vec<u8>>| {
+        let mut counts: HashMap<blake3::Hash, u64> = HashMap::new();
+        for line in content.unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+            *counts.entry(blake3::hash(line)).or_default() += 1;
+        }
+        counts
+    };
+    let copy = lines(read(context, tool, stray).map(|(_, bytes)| bytes));
+    let listing = tool.sessions(&context.machine, Which::One(&stray.session));
+    let original = listing.found.iter().find_map(|found| {
+        let at = found.docs.iter().position(|doc| doc.name == stray.doc)?;
+        let reading = tool.read(&context.machine, found).ok()?;
+        bytes_of(reading.docs.get(at)?).ok()
+    });
+    let original = lines(original.ok_or(io::ErrorKind::NotFound.into()));
+    let lacks = |(line, count): (&blake3::Hash, &u64)| count.saturating_sub(original.get(line).copied().unwrap_or(0));
+    CopyRow {
+        tool: tool.about().tool.to_string(),
+        session: stray.session.to_string(),
+        path: stray.path.clone(),
+        lines: copy.values().sum(),
+        new: copy.iter().map(lacks).sum(),
+        open: stray.live.clone(),
+    }
+}
+
+/// Records what the copy holds, reads it back, and moves the copy away. On an error the copy stays; what was recorded by
+/// then stays recorded, and does no harm: the same lines are never in the tries twice.
+pub fn take_in(
+    context: &Context,
+    tool: &dyn Tool,
+    (key, record): (&SessionKey, &mut SessionRecord),
+    stray: &Stray,
+    excluded: impl Fn(&SessionRecord, Option<&str>) -> bool,
+    lane: Lane,
+) -> Result<(Recorded, TakenRow), TakeInError> {
+    if let Some(live) = &stray.live {
+        return Err(TakeInError::Live(live.clone()));
+    }
+    let (facts, bytes) = read(context, tool, stray).map_err(TakeInError::Read)?;
+    let is_still = || {
+        let now = tool.sessions(&context.machine, Which::Strays).strays;
+        now.iter().any(|now| (&now.path, now.stamp) == (&stray.path, stray.stamp) && now.live.is_none())
+    };
+    if !is_still() {
+        return Err(TakeInError::Moving);
+    }
+    if excluded(record, facts.cwd.as_deref()) {
+        return Err(TakeInError::Excluded);
+    }
+    let recorded = match stray.kind {
+        DocKind::Log => {
+            let card = new_card(context, key, record, &facts, stray)?;
+            record_log(context, key, record, (stray, card), whole_lines(&bytes), lane)?
+        }
+        DocKind::Snapshot if is_generation(context, key, record, stray, &bytes)? => Recorded::default(),
+        DocKind::Snapshot => return Err(TakeInError::OtherContent),
+    };
+    if !is_still() {
+        return Err(TakeInError::Moving);
+    }
+    let to = move_away(context, &key.tool, stray)?;
+    let lines = recorded.docs.iter().map(|(_, _, lines)| lines).sum();
+    let (tool, session) = (key.tool.to_string(), stray.session.to_string());
+    Ok((recorded, TakenRow { tool, session, path: stray.path.clone(), to, lines }))
+}
+
+fn read(context: &Context, tool: &dyn Tool, stray: &Stray) -> io::Result<(Facts, Vec<u8>)> {
+    let doc = FoundDoc {
+        name: stray.doc.clone(),
+        kind: stray.kind,
+        at: stray.at.clone(),
+        path: stray.path.clone(),
+        stamp: stray.stamp,
+    };
+    let found = Found { session: stray.session.clone(), docs: vec![doc], live: None };
+    let reading = tool.read(&context.machine, &found)?;
+    let bytes = bytes_of(reading.docs.first().ok_or(io::ErrorKind::NotFound)?)?;
+    Ok((reading.facts, bytes))
+}
+
+fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 1 << 30;
+    let mut bytes = Vec::new();
+    content.open()?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+/// A half last line is nothing that a tool would read; it stays in the copy, which is moved and not deleted.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
+}
+
+/// What this device says of a session that nobody has said anything of; the copy of its main doc knows.
+fn new_card(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    facts: &Facts,
+    stray: &Stray,
+) -> Result<Option<SessionCard>, TakeInError> {
+    match (record.origin().is_some(), stray.main, facts.early) {
+        (true, ..) => Ok(None),
+        (_, false, _) => Err(TakeInError::NoSession),
+        (_, _, true) => Err(TakeInError::NoDirectory),
+        _ => Ok(Some(card(context, key, record, facts, (&stray.doc, stray.stamp)))),
+    }
+}
+
+/// Appends the lines that no journal has, where they leave the trie; then all of the copy is in the journals.
+fn record_log(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    (stray, card): (&Stray, Option<SessionCard>),
+    bytes: &[u8],
+    lane: Lane,
+) -> Result<Recorded, TakeInError> {
+    let says = context.says(&key.tool);
+    let tips = super::ingest::chain(ChainId::log_start(), bytes, says);
+    let Some(end) = tips.last().map(|line| line.tip) else { return Ok(Recorded::default()) };
+    let before = record.clone();
+    record.session.get_or_insert_with(|| stray.session.clone());
+    let state = record.docs.remove(&stray.doc).unwrap_or_else(|| DocState::new(DocKind::Log, stray.at.clone()));
+    let (start, known) = (state.trie.start(), !state.trie.is_empty());
+    let shelf = context.shelf(&key.tool, &record.journals, &stray.doc);
+    let walked = if state.kind == DocKind::Log { Some(state.trie.walk(start, &tips, &shelf)) } else { None };
+    record.docs.insert(stray.doc.clone(), state);
+    let Some(walked) = walked else { return Err(TakeInError::OtherContent) };
+    let (matched, node) = walked?;
+    let at = if known { String::new() } else { stray.at.clone() };
+    let entries = pieces(stray, at, (&tips, matched, node), bytes)?;
+    let recorded = record_entries(context, key, record, entries, card, lane).inspect_err(|_| *record = before)?;
+    match reads_the_same(context, key, record, stray, end, bytes)? {
+        true => Ok(recorded),
+        false => Err(TakeInError::ReadsDifferently),
+    }
+}
+
+/// The lines behind `matched`, in entries that fit into frames.
+fn pieces(
+    stray: &Stray,
+    place: String,
+    (tips, matched, node): (&[Line], usize, ChainId),
+    bytes: &[u8],
+) -> Result<Vec<Entry>, TakeInError> {
+    let (mut entries, mut at, mut after) = (Vec::new(), matched, node);
+    while at < tips.len() {
+        let from = if at == 0 { 0 } else { tips[at - 1].end };
+        let fit = tips[at..].iter().take_while(|line| line.end - from <= FRAME_BYTES as u64).count().max(1);
+        let Line { tip, end, .. } = tips[at + fit - 1];
+        if MOST_BYTES < end - from {
+            return Err(TakeInError::TooLarge);
+        }
+        entries.push(Entry::Lines {
+            doc: stray.doc.clone(),
+            at: place.clone(),
+            after,
+            tip,
+            replaces: None,
+            bytes: bytes[from as usize..end as usize].to_vec(),
+        });
+        (at, after) = (at + fit, tip);
+    }
+    Ok(entries)
+}
+
+/// Whether the journals, as they lie on the disk, give these bytes back.
+fn reads_the_same(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    stray: &Stray,
+    end: ChainId,
+    bytes: &[u8],
+) -> Result<bool, TakeInError> {
+    let Some(mut state) = record.docs.remove(&stray.doc) else { return Ok(false) };
+    let shelf = context.shelf(&key.tool, &record.journals, &stray.doc);
+    let read = state.trie.settle_node(end, &shelf).and_then(|_| match state.trie.path(end) {
+        Some(path) => shelf.content(DocKind::Log, &path),
+        None => Ok(Vec::new()),
+    });
+    record.docs.insert(stray.doc.clone(), state);
+    Ok(read? == bytes)
+}
+
+fn is_generation(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    stray: &Stray,
+    bytes: &[u8],
+) -> Result<bool, TakeInError> {
+    let Some(state) = record.docs.get(&stray.doc).filter(|state| state.kind == DocKind::Snapshot) else {
+        return Ok(false);
+    };
+    let shelf = context.shelf(&key.tool, &record.journals, &stray.doc);
+    for edge in state.trie.edges() {
+        if let Some(path) = state.trie.path(edge.tip)
+            && shelf.snapshot(&path)? == bytes
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Moves the copy to `taken-in/<tool>/<where it lay>`. What lies there already is left alone.
+fn move_away(context: &Context, tool: &ToolId, stray: &Stray) -> Result<PathBuf, TakeInError> {
+    let mut to = context.vault.root().with_file_name("taken-in").join(tool.as_str());
+    if let Some((dir, _)) = stray.at.rsplit_once('/') {
+        to.extend(dir.split('/'));
+    }
+    let name = stray.path.file_name().unwrap_or_default();
+    let moved = std::fs::create_dir_all(&to).and_then(|()| free_name(&to, Path::new(name)));
+    let to = moved.map_err(|source| TakeInError::Move { to: to.clone(), source })?;
+    let renamed = std::fs::rename(&stray.path, &to).or_else(|_| {
+        // Another file system: only a copy that is safely there lets the first one go.
+        std::fs::copy(&stray.path, &to)?;
+        std::fs::File::open(&to)?.sync_all()?;
+        std::fs::remove_file(&stray.path)
+    });
+    renamed.map_err(|source| TakeInError::Move { to: to.clone(), source })?;
+    Ok(to)
+}
+
+fn free_name(dir: &Path, name: &Path) -> io::Result<PathBuf> {
+    let numbered = |number: u32| match number {
+        0 => dir.join(name),
+        _ => dir.join(format!("{}.{number}", name.display())),
+    };
+    let free = (0..10_000).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
+    free.ok_or_else(|| io::ErrorKind::AlreadyExists.into())
+}

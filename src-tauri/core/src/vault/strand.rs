@@ -1,0 +1,213 @@
+//! What the owner of a journal signed beside what was accepted of it: conflict copies, and the continuation that a second
+//! machine with the same key (a clone, a home put back from a backup) wrote behind a frame that was accepted. It finds
+//! such frames and keeps them; what becomes of their lines is the engine's business.
+
+use super::frame::{self, Frame, FrameHash};
+use super::journal::{Fault, Owner};
+use super::{Journal, JournalError, Vault, VaultPath};
+use crate::session::{SessionId, ToolId, copied_from};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The ending of kept strands. Not that of a segment: what is kept of a strand is never put back into the vault.
+const ENDING: &str = "frames";
+
+/// What was found beside a journal.
+#[derive(Debug, Default)]
+pub struct Strands {
+    /// Frames that were never accepted and follow an accepted one, or one another; each behind the one it follows.
+    pub frames: Vec<Frame>,
+    /// Accepted frames from the first one on that another frame wants to replace.
+    pub rivals: Vec<Frame>,
+    /// Everything that lies in the journal's directory is accepted or was found: nothing of it is forged or damaged.
+    pub whole: bool,
+    /// Segments in whose place such frames lie in the vault now.
+    pub segments: BTreeSet<u32>,
+}
+
+impl Strands {
+    /// Whether what is wrong with the journal is just that another machine wrote with the same key, so that nothing is
+    /// to be fetched again.
+    pub fn explains(&self, fault: &Fault) -> bool {
+        match fault {
+            Fault::Changed { segment } | Fault::Forged { segment, .. } => self.whole && self.segments.contains(segment),
+            Fault::Newer { .. } => false,
+        }
+    }
+}
+
+impl VaultPath {
+    /// Reads the path of a conflict copy of a segment, as a lane folder reports it: whose segment it is a copy of.
+    pub fn parse_copy(device: &str, lane: crate::session::Lane, in_lane: &str) -> Option<Self> {
+        let (dir, name) = in_lane.rsplit_once(['/', '\\'])?;
+        Self::parse(device, lane, &format!("{dir}/{}", copied_from(name)?))
+    }
+}
+
+/// Whether conflict copies lie beside the journal, or strands of it were found before.
+pub fn has_copies(vault: &Vault, journal: &Journal) -> bool {
+    files(vault, journal).iter().any(|path| !is_segment(path))
+}
+
+/// Finds all frames beside what was accepted, and keeps them before it says so: the next version from elsewhere may
+/// take their file away.
+pub fn gather(
+    vault: &Vault,
+    journal: &Journal,
+    owner: &Owner,
+    session: &(ToolId, SessionId),
+) -> Result<Strands, JournalError> {
+    let accepted = journal.accepted(vault)?;
+    let genesis = frame::genesis(&owner.device, journal.lane, &session.0, &session.1);
+    let mut next: HashMap<FrameHash, u64> = [(genesis, 0)].into();
+    next.extend(accepted.iter().map(|frame| (frame.hash.clone(), frame.head.n + 1)));
+    let mut read = Read { whole: true, frames: Vec::new() };
+    let mut places: HashMap<FrameHash, BTreeSet<u32>> = HashMap::new();
+    for path in files(vault, journal) {
+        let before = read.frames.len();
+        read.file(&path, |frame| {
+            let head = &frame.head;
+            (&head.device, head.lane, &head.tool, &head.session)
+                == (&owner.device, journal.lane, &session.0, &session.1)
+                && frame.is_signed_by(&owner.key)
+        })?;
+        if let Some(number) = segment_number(&path) {
+            read.frames[before..].iter().for_each(|(frame, _)| {
+                places.entry(frame.hash.clone()).or_default().insert(number);
+            });
+        }
+    }
+    let mut waiting = read.frames;
+    waiting.retain(|(frame, _)| !next.contains_key(&frame.hash));
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    loop {
+        let before = waiting.len();
+        let mut later = Vec::new();
+        for (frame, bytes) in waiting {
+            if !seen.contains(&frame.hash) && next.get(&frame.head.prev) == Some(&frame.head.n) {
+                seen.insert(frame.hash.clone());
+                next.insert(frame.hash.clone(), frame.head.n + 1);
+                found.push((frame, bytes));
+            } else if !seen.contains(&frame.hash) {
+                later.push((frame, bytes));
+            }
+        }
+        waiting = later;
+        if waiting.len() == before || waiting.is_empty() {
+            break;
+        }
+    }
+    let whole = read.whole && waiting.is_empty();
+    keep(vault, journal, &found)?;
+    let frames: Vec<Frame> = found.into_iter().map(|(frame, _)| frame).collect();
+    let known: HashSet<&FrameHash> = accepted.iter().map(|frame| &frame.hash).collect();
+    let roots = frames.iter().filter(|frame| frame.head.n == 0 || known.contains(&frame.head.prev));
+    let first = roots.map(|frame| frame.head.n).min();
+    let rivals = accepted.into_iter().filter(|frame| first.is_some_and(|first| first <= frame.head.n)).collect();
+    let segments = frames.iter().filter_map(|frame| places.get(&frame.hash)).flatten().copied().collect();
+    Ok(Strands { frames, rivals, whole, segments })
+}
+
+struct Read {
+    whole: bool,
+    frames: Vec<(Frame, Vec<u8>)>,
+}
+
+impl Read {
+    fn file(&mut self, path: &Path, fits: impl Fn(&Frame) -> bool) -> Result<(), JournalError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            // Being replaced at this moment; the event of its arrival is still to come.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(JournalError::Io { path: path.to_path_buf(), source }),
+        };
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let len = match frame::frame_len(rest) {
+                // Torn: still on its way, or given up by its writer in a crash.
+                None => return Ok(()),
+                Some(Ok(len)) => len,
+                Some(Err(_)) => {
+                    self.whole = false;
+                    return Ok(());
+                }
+            };
+            match frame::parse(&rest[..len]) {
+                Ok(frame) if fits(&frame) => self.frames.push((frame, rest[..len].to_vec())),
+                _ => self.whole = false,
+            }
+            rest = &rest[len..];
+        }
+        Ok(())
+    }
+}
+
+/// Every file that may hold frames of this journal: segments, conflict copies, kept strands.
+fn files(vault: &Vault, journal: &Journal) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for (dir, kept) in [(vault.file(&journal.dir), false), (vault.kept.file(&journal.dir), true)] {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let (path, is_file) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_file()));
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let wanted = match kept {
+                true => path.extension().is_some_and(|ending| ending == ENDING),
+                false => is_segment(&path) || copied_from(&name).is_some_and(|name| is_segment(Path::new(&name))),
+            };
+            if is_file && wanted {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_segment(path: &Path) -> bool {
+    segment_number(path).is_some()
+}
+
+fn segment_number(path: &Path) -> Option<u32> {
+    let name = path.file_name()?.to_str()?;
+    let number = name.strip_suffix(".jsonl.zst").filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))?;
+    number.parse().ok()
+}
+
+/// Keeps frames that are not kept yet, in a file of their own that is named after the first of them.
+fn keep(vault: &Vault, journal: &Journal, frames: &[(Frame, Vec<u8>)]) -> Result<(), JournalError> {
+    let dir = vault.kept.file(&journal.dir);
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| JournalError::Io { path, source }
+    };
+    let mut kept = Read { whole: true, frames: Vec::new() };
+    for path in files(vault, journal).iter().filter(|path| path.extension().is_some_and(|ending| ending == ENDING)) {
+        kept.file(path, |_| true)?;
+    }
+    let known: HashSet<&FrameHash> = kept.frames.iter().map(|(frame, _)| &frame.hash).collect();
+    let new: Vec<&(Frame, Vec<u8>)> = frames.iter().filter(|(frame, _)| !known.contains(&frame.hash)).collect();
+    let Some((first, _)) = new.first() else { return Ok(()) };
+    let path = dir.join(format!("{}.{ENDING}", &first.hash.0[..16.min(first.hash.0.len())]));
+    let next = path.with_extension("next");
+    std::fs::create_dir_all(&dir).map_err(io(&dir))?;
+    let mut file = std::fs::File::create(&next).map_err(io(&next))?;
+    new.iter().try_for_each(|(_, bytes)| file.write_all(bytes)).map_err(io(&next))?;
+    file.sync_all().map_err(io(&next))?;
+    drop(file);
+    std::fs::rename(&next, &path).map_err(io(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Lane;
+
+    #[test]
+    fn a_conflict_copy_belongs_to_the_journal_it_lies_beside() {
+        let name = "0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst";
+        let parse = |dir: &str| VaultPath::parse_copy("ABCDEFG", Lane::Live, &format!("{dir}/{name}"));
+        let path = parse("tool/project/session").expect("a copy");
+        assert_eq!((path.segment, path.dir().as_str()), (1, "ABCDEFG/live/tool/project/session"));
+        assert_eq!((parse("a/../b"), parse("project/session"), parse(".")), (None, None, None));
+    }
+}
