@@ -302,6 +302,63 @@ fn three_devices_give_three_sessions() {
     assert_eq!(texts, BTreeSet::from(wanted));
 }
 
+/// Three devices that each went on with a Codex thread.
+fn three_ways() -> World {
+    let mut world = World::devices(["desk", "lap", "box"]);
+    let pairs = [(0, 1), (1, 2), (0, 2)];
+    pairs.into_iter().for_each(|(one, other)| world.pair(one, other));
+    let places = [0, 1, 2].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
+    let path = world.devices[0].rollout(TWO);
+    world.devices[0].say(&path, meta(&places[0], TWO) + &item("common"));
+    world.deliver();
+    pairs.into_iter().for_each(|(one, other)| world.part(one, other));
+    for at in 0..3 {
+        world.devices[at].set_clock(crate::world::START + 1000 * at as i64);
+        let path = world.devices[at].place_of(TWO).expect("there");
+        world.devices[at].say(&path, item(&format!("from {at}")));
+    }
+    world.meet(1, 2);
+    world.meet(0, 1);
+    world.meet(0, 2);
+    world
+}
+
+/// What the sessions in the store say, the same on every device.
+fn said_everywhere(world: &World) -> BTreeSet<String> {
+    let said = |device: &Device| -> BTreeSet<String> {
+        let docs = crate::world::tree(&device.home.join(".codex/sessions"));
+        docs.values().map(|doc| words(doc)).collect()
+    };
+    let all: BTreeSet<BTreeSet<String>> = world.devices.iter().map(said).collect();
+    assert_eq!(all.len(), 1, "all have the same: {all:#?}");
+    all.into_iter().next().expect("one")
+}
+
+#[test]
+fn decisions_about_three_branches_build_on_each_other() {
+    let mut world = three_ways();
+    let mut decide = |request: Request| -> BTreeSet<String> {
+        let _: Done = world.devices[1].ask(request);
+        world.devices[1].settle();
+        world.deliver();
+        said_everywhere(&world)
+    };
+    let resolve = |choice: &str, branch: &str| Request::Resolve {
+        session: TWO.into(),
+        choice: choice.into(),
+        branch: Some(branch.into()),
+        active: None,
+    };
+    let texts = |texts: &[&str]| texts.iter().map(|text| format!("common, {text}")).collect::<BTreeSet<String>>();
+    assert_eq!(decide(resolve("stitch", "lap")), texts(&["from 0, from 1", "from 2"]));
+    assert_eq!(decide(resolve("keep-both", "box")), texts(&["from 0, from 1", "from 2"]));
+    assert_eq!(decide(resolve("keep-right", "box")), texts(&["from 2"]));
+    let undo = || Request::Undo { session: Some(TWO.into()) };
+    assert_eq!(decide(undo()), texts(&["from 0, from 1", "from 2"]));
+    assert_eq!(decide(undo()), texts(&["from 0, from 1", "from 2"]));
+    assert_eq!(decide(undo()), texts(&["from 0", "from 1", "from 2"]));
+}
+
 #[test]
 fn keeping_both_closes_the_split_everywhere() {
     let mut parted = Parted::claude().met();
@@ -334,6 +391,21 @@ fn keeping_left_takes_the_other_out_of_the_stores_and_undo_brings_it_back() {
     assert_eq!(parted.on_both(ONE), "common, from desk");
     assert_eq!(parted.on_both(&fork), "common, from lap");
     assert_eq!(parted.world.devices[0].status().splits, 1);
+}
+
+#[test]
+fn a_decision_is_taken_back_on_the_other_device_while_this_one_is_off() {
+    let mut parted = Parted::claude().met();
+    let fork = parted.fork();
+    parted.resolve(0, ONE, "keep-left").expect("possible");
+    parted.world.part(0, 1);
+    // Also by the name of what was put away.
+    let _: Done = parted.world.devices[1].ask(Request::Undo { session: Some(fork.clone()) });
+    parted.world.devices[1].settle();
+    assert_eq!(parted.said(&fork)[1], "common, from lap");
+    parted.world.meet(0, 1);
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    assert_eq!(parted.on_both(ONE), "common, from desk");
 }
 
 #[test]

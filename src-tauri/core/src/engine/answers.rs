@@ -503,7 +503,11 @@ impl Engine {
     /// The session whose decision is to be taken back.
     fn undo(&self, text: Option<&str>) -> Result<SessionKey, ApiError> {
         if let Some(text) = text {
-            return Ok(self.find(text)?.0);
+            let (key, _, record) = self.find(text)?;
+            // A fork is put away by what was decided about its parent.
+            let follows = record.choices.iter().any(|chosen| chosen.choice.follows.is_some());
+            let parent = record.origin().and_then(|card| card.fork.as_ref()).filter(|_| follows);
+            return Ok(parent.map_or(key.clone(), |fork| SessionKey::new(&key.tool, &fork.session)));
         }
         let mut last: Option<(ChoiceId, SessionKey)> = None;
         for (key, _) in self.state.with_split()? {

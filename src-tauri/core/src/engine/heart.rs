@@ -12,7 +12,7 @@ use super::record::SessionRecord;
 use super::resolve::{Decision, has_to_follow};
 use super::split::Stand;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
-use crate::merge::fork_id;
+use crate::merge::{ChoiceId, fork_id};
 use crate::session::{Lane, Problem, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
@@ -388,10 +388,19 @@ impl Engine {
                 self.want(fork, Want { session: Some(plan.session.clone()), parent, ..Want::default() });
             }
         }
-        // Whoever decided carries it out, so that nobody puts away what the user has not seen.
+        // Whoever decided or took it back carries it out, so that nobody puts away what the user has not seen.
         let own = self.context.short.clone();
-        for chosen in record.choices.iter().filter(|chosen| chosen.id.device == own) {
+        let undone_here = |id: &ChoiceId| {
+            record.choices.iter().any(|undo| undo.choice.undoes.as_ref() == Some(id) && undo.id.device == own)
+        };
+        let undid = record.choices.iter().any(|chosen| chosen.choice.undoes.is_some() && chosen.id.device == own);
+        for chosen in &record.choices {
             let away = stand.decided.as_ref() == Some(&chosen.id);
+            let decided_here = stand.decided.as_ref().is_some_and(|decided| decided.device == own);
+            let ours = chosen.id.device == own || if away { undid } else { decided_here || undone_here(&chosen.id) };
+            if !ours {
+                continue;
+            }
             for session in &chosen.choice.forks {
                 let fork = SessionKey::new(&key.tool, session);
                 let Some(known) = self.state.record::<SessionRecord>(&fork)? else { continue };

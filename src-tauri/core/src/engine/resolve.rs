@@ -7,7 +7,7 @@ use super::record::SessionRecord;
 use super::recorder::{Recorded, Recorder};
 use super::split::{ForkPlan, Stand, author, stand};
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
-use crate::merge::{Action, Choice, ChoiceId, Decided, Fork, Made, Split, substitute};
+use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute};
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionId, SessionKey};
 use crate::tools::Sides;
 use crate::vault::{Entry, JournalError, SessionCard};
@@ -116,11 +116,8 @@ fn choose(
 ) -> Result<(Done, Recorded), ApiError> {
     let doc = split.doc.clone();
     let before = Decided::of(&record.choices, &doc).choice().cloned();
-    // Where the trunk stays, so does what an earlier decision wrote behind it: the branch it took in is put away still.
-    let stays = matches!(action, Action::KeepBoth | Action::KeepLeft);
-    let made = before.as_ref().and_then(|before| before.made).filter(|_| stays);
-    let mut choice =
-        Choice { action, made, forks: Vec::new(), ..before.unwrap_or_else(|| Choice::about(doc.clone(), action)) };
+    // It builds on the one before: what that wrote stays, and the branches it took in are put away still.
+    let mut choice = Choice { action, ..before.unwrap_or_else(|| Choice::about(doc.clone(), action)) };
     (choice.undoes, choice.follows) = (None, None);
     let left = split.divided.trunk;
     let mut recorder = recorder(context, key, record)?;
@@ -152,7 +149,7 @@ fn choose(
             None => (choice.trunk, choice.away) = (Some(tip), with(choice.away, left)),
             Some(lines) => {
                 let end = recorder.text(record, (&doc, &at), first, &lines).map_err(|error| unwritten(&error))?;
-                choice.made = (end != first).then_some(Made { from: first, tip: end });
+                choice.made.extend((end != first).then_some(Made { from: first, tip: end }));
                 (choice.trunk, choice.away) = (Some(end), with(choice.away, second));
             }
         }
@@ -282,8 +279,8 @@ pub fn trunk_author(record: &SessionRecord, split: &Split) -> String {
 
 fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<(Done, Recorded), ApiError> {
     let docs: Vec<DocName> = record.docs.keys().cloned().collect();
-    let last =
-        docs.iter().filter_map(|doc| Decided::of(&record.choices, doc).now).max_by(|one, other| one.id.cmp(&other.id));
+    let now = docs.iter().filter_map(|doc| Decided::of(&record.choices, doc).now);
+    let last = now.filter(|chosen| chosen.choice.follows.is_none()).max_by(|one, other| one.id.cmp(&other.id));
     let Some(last) = last.cloned() else {
         return Err(ApiError::new(
             "nothing_to_undo",
@@ -300,13 +297,9 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
 
 /// Whether a fork still has to carry out a decision about its parent.
 pub fn has_to_follow(fork: &SessionRecord, id: &ChoiceId, away: bool) -> bool {
-    let followed = fork.choices.iter().filter(|chosen| chosen.choice.follows.as_ref() == Some(id));
     let undone = |id: &ChoiceId| fork.choices.iter().any(|chosen| chosen.choice.undoes.as_ref() == Some(id));
-    let mut standing = followed.clone().filter(|chosen| !undone(&chosen.id));
-    match away {
-        true => followed.count() == 0,
-        false => standing.next().is_some(),
-    }
+    let follows = |chosen: &Chosen| chosen.choice.follows.as_ref() == Some(id) && !undone(&chosen.id);
+    fork.choices.iter().any(follows) != away
 }
 
 fn follow(

@@ -56,9 +56,9 @@ pub struct Choice {
     /// First lines of branches that the user knows of and keeps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<ChainId>,
-    /// What was written for this decision alone, and goes with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<Made>,
+    /// What was written for this decision and those that it builds on, and goes with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<Made>,
     /// Forks that this decision takes out of the stores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forks: Vec<SessionId>,
@@ -78,7 +78,7 @@ impl Choice {
             trunk: None,
             away: Vec::new(),
             seen: Vec::new(),
-            made: None,
+            made: Vec::new(),
             forks: Vec::new(),
             undoes: None,
             follows: None,
@@ -123,9 +123,9 @@ impl<'a> Decided<'a> {
             }
         }
         let now = stack.last().copied();
-        let standing = |made: &Made| now.is_some_and(|now| now.choice.made == Some(*made));
-        let taken_back = ordered.iter().filter_map(|chosen| chosen.choice.made).filter(|made| !standing(made));
-        Self { now, taken_back: taken_back.collect() }
+        let standing = |made: &Made| now.is_some_and(|now| now.choice.made.contains(made));
+        let made = ordered.iter().flat_map(|chosen| &chosen.choice.made).copied();
+        Self { now, taken_back: made.filter(|made| !standing(made)).collect() }
     }
 
     pub fn choice(&self) -> Option<&'a Choice> {
@@ -139,8 +139,8 @@ mod tests {
     use crate::session::Millis;
 
     fn chosen(at: i64, device: &str, action: Action, undoes: Option<ChoiceId>) -> Chosen {
-        let made =
-            (action == Action::Stitch).then(|| Made { from: ChainId::log_start(), tip: ChainId::snapshot_start() });
+        let stitched = Made { from: ChainId::log_start(), tip: ChainId::snapshot_start() };
+        let made = if action == Action::Stitch { vec![stitched] } else { Vec::new() };
         let id = ChoiceId { at: Hlc { wall: Millis(at), count: 0 }, device: device.into() };
         let doc = DocName::new("doc");
         Chosen {

@@ -104,7 +104,7 @@ impl Doc {
 
     /// A decision that added lines, taken back.
     fn made_and_taken_back(mut self, from: &str, to: &str) -> Self {
-        let made = Some(Made { from: self.node(from), tip: self.node(to) });
+        let made = vec![Made { from: self.node(from), tip: self.node(to) }];
         let about = |action| Choice::about(self.name.clone(), action);
         let (stitched, undone) = (Choice { made, ..about(Action::Stitch) }, about(Action::Undo));
         let id = self.next_id();
