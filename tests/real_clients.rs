@@ -23,15 +23,21 @@ mod device;
 mod files;
 #[path = "real/isolation.rs"]
 mod isolation;
+#[allow(dead_code)] // tests/real_splits.rs uses the rest
 #[path = "real/mock.rs"]
 mod mock;
+#[allow(dead_code)] // tests/real_splits.rs uses the rest
+#[path = "real/story.rs"]
+mod story;
 #[path = "real/terminal.rs"]
 mod terminal;
+#[allow(dead_code)] // tests/real_splits.rs uses the rest
 #[path = "real/tools.rs"]
 mod tools;
 #[allow(dead_code)] // tests/faults.rs uses the rest
 #[path = "real/transcripts.rs"]
 mod transcripts;
+#[allow(dead_code)] // tests/real_splits.rs uses the rest
 #[path = "real/world.rs"]
 mod world;
 
@@ -42,7 +48,7 @@ use session_roam_core::tools::{Joins, Sides};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::time::Instant;
+use story::{bytes, carried_by_roam, context, copied_by_hand};
 use terminal::Terminal;
 use tools::{Tool, listed_by_codex};
 use world::World;
@@ -225,47 +231,6 @@ fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &D
     assert_eq!(knows, context(&["run-tool: echo seen-on-the-desk", &typed]), "what {tool:?} on the laptop knows");
     hop(tool, &session, laptop, desk);
     assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
-}
-
-/// Everything said up to and including the last prompt.
-fn context(prompts: &[&str]) -> Vec<String> {
-    let (last, before) = prompts.split_last().expect("something was said");
-    let mut turns: Vec<String> = before.iter().enumerate().flat_map(|(i, prompt)| mock::turn(i + 1, prompt)).collect();
-    turns.push(format!("user: {last}"));
-    turns
-}
-
-/// Waits until `to` has in its tool's store what `from` has in its own, and asks `roam` there how to go on.
-fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
-    let start = Instant::now();
-    let what = format!("session {session} of {} to be in {}'s store byte for byte", from.name, to.name);
-    wait_for(&what, PATIENCE, || {
-        let (theirs, ours) = (bytes(tool, session, from)?, bytes(tool, session, to)?);
-        if theirs == ours { Ok(()) } else { Err(format!("{} bytes there, {} here", theirs.len(), ours.len())) }
-    });
-    println!("{tool:?}: seen on {} {} ms after the tool ended on {}", to.name, start.elapsed().as_millis(), from.name);
-    let row = wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
-        to.session(tool.id(), session)
-            .and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
-    });
-    let file = tool.file(to, session).expect("read above");
-    assert_eq!(row["path"].as_str().map(Path::new), Some(file.as_path()), "roam says where the file is");
-    let resume = to.roam(&["resume", session, "--print"]);
-    serde_json::from_value(resume.clone()).unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
-}
-
-/// Does what an adapter does, without one.
-fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
-    let file = tool.file(from, session).expect("the session is where it was written");
-    let place = tool.place(&file, from, to);
-    fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
-    fs::copy(&file, place).expect("a copy");
-    tool.resume_by_hand(session, &to.checkout)
-}
-
-fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
-    let file = tool.file(device, session)?;
-    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// The files below `dir` that contain `word`, looking inside zstd files.

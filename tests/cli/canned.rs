@@ -446,6 +446,7 @@ pub fn splits() -> Vec<SplitRow> {
     let branch = |device: &str, records: u64, here: bool| BranchRow {
         branch: "cd".repeat(32),
         session: FIRST.into(),
+        title: if here { "Fix login race".into() } else { "Fix login race (from laptop)".into() },
         device: device.into(),
         updated: ago(700),
         records,

@@ -39,20 +39,33 @@ impl Mock {
         self.heard(prompt).unwrap_or_else(|heard| panic!("no tool sent {prompt:?} to the mock. {heard}"))
     }
 
-    /// The same for a prompt that may be on its way; the error says what was heard so far.
+    /// Whether any request whose conversation ends in `prompt` has `word` in it, wherever.
+    pub fn mentioned(&self, prompt: &str, word: &str) -> bool {
+        let asked = format!("user: {prompt}");
+        let requests = self.requests();
+        let mut about = requests.iter().filter(|request| conversation(&request["body"]).last() == Some(&asked));
+        about.any(|request| request["body"].to_string().contains(word))
+    }
+
+    /// `context_of` for a prompt that may be on its way; the error says what was heard so far.
     ///
     /// Requests without tools are a client's own small questions (a title, a suggestion) and not the conversation.
     pub fn heard(&self, prompt: &str) -> Result<Vec<String>, String> {
         let asked = format!("user: {prompt}");
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let whole_lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        let conversations: Vec<Vec<String>> = whole_lines
-            .map(|line| serde_json::from_str::<Value>(line).expect("the mock logs JSON lines"))
+        let requests = self.requests();
+        let conversations: Vec<Vec<String>> = requests
+            .iter()
             .filter(|request| request["body"]["tools"].as_array().is_some_and(|tools| !tools.is_empty()))
             .map(|request| conversation(&request["body"]))
             .collect();
         let found = conversations.iter().rfind(|turns| turns.last() == Some(&asked));
         found.cloned().ok_or_else(|| format!("It heard: {conversations:#?}"))
+    }
+
+    fn requests(&self) -> Vec<Value> {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let whole_lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole_lines.map(|line| serde_json::from_str(line).expect("the mock logs JSON lines")).collect()
     }
 }
 

@@ -8,12 +8,61 @@ use crate::transcripts::{projects, slug};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 /// How long one prompt may take. They take about a second.
 const PROMPT_LIMIT: Duration = Duration::from_secs(180);
+
+/// A tool at one of the versions that tests/real/package.json names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    ClaudeCode,
+    /// Goes on at the last record of the file, whatever its time (facts seen with 2.1.108, 2026-11-23).
+    ClaudeCode2_1_108,
+    /// Goes on at the record with the newest time, wherever it is in the file (seen with 2.0.76, 2026-11-23).
+    ClaudeCode2_0_76,
+    Codex,
+    /// From before there were ordinals in a rollout (seen with 0.120.0, 2026-11-23).
+    Codex0_120_0,
+}
+
+impl Client {
+    pub const NEWEST: [Self; 2] = [Self::ClaudeCode, Self::Codex];
+
+    pub fn tool(self) -> Tool {
+        match self {
+            Self::ClaudeCode | Self::ClaudeCode2_1_108 | Self::ClaudeCode2_0_76 => Tool::ClaudeCode,
+            Self::Codex | Self::Codex0_120_0 => Tool::Codex,
+        }
+    }
+
+    /// What to start, below `node_modules`: not the newer packages' launchers, which need install scripts or node on the
+    /// way.
+    fn file(self) -> String {
+        let (cpu, triple) = match std::env::consts::ARCH {
+            "aarch64" => ("arm64", "aarch64-unknown-linux-musl"),
+            _ => ("x64", "x86_64-unknown-linux-musl"),
+        };
+        match self {
+            Self::ClaudeCode => format!("@anthropic-ai/claude-code-linux-{cpu}/claude"),
+            Self::ClaudeCode2_1_108 => "claude-code-2.1/cli.js".to_owned(),
+            Self::ClaudeCode2_0_76 => "claude-code-2.0/cli.js".to_owned(),
+            Self::Codex => format!("@openai/codex-linux-{cpu}/vendor/{triple}/bin/codex"),
+            Self::Codex0_120_0 => format!("codex-0.120/vendor/{triple}/codex/codex"),
+        }
+    }
+
+    fn link(self, file: &Path, program: &Path) {
+        if file.extension().is_none_or(|extension| extension != "js") {
+            return std::os::unix::fs::symlink(file, program).expect("a link");
+        }
+        write(program, &format!("#!/bin/sh\nexec node '{}' \"$@\"\n", file.display()));
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
@@ -31,32 +80,33 @@ impl Tool {
         }
     }
 
-    /// The native binary inside the installed npm packages; their launchers need install scripts or node on the way.
-    fn binary(self, modules: &Path) -> PathBuf {
-        let (cpu, triple) = match std::env::consts::ARCH {
-            "aarch64" => ("arm64", "aarch64-unknown-linux-musl"),
-            _ => ("x64", "x86_64-unknown-linux-musl"),
-        };
+    /// What it is called on PATH.
+    fn program(self) -> &'static str {
         match self {
-            Self::ClaudeCode => modules.join(format!("@anthropic-ai/claude-code-linux-{cpu}/claude")),
-            Self::Codex => modules.join(format!("@openai/codex-linux-{cpu}/vendor/{triple}/bin/codex")),
+            Self::ClaudeCode => "claude",
+            Self::Codex => "codex",
         }
     }
 
     /// Starts a session in the device's checkout and returns its id.
     pub fn begin(self, device: &Device, prompt: &str) -> String {
+        match self {
+            Self::ClaudeCode => {
+                self.new_session(device, &["claude", "-p", "--allowedTools", "Bash(echo:*)", "--", prompt])
+            }
+            Self::Codex => self.new_session(device, &["codex", "exec", prompt]),
+        }
+    }
+
+    /// Runs what starts a session and returns its id.
+    fn new_session(self, device: &Device, argv: &[&str]) -> String {
         let before = self.files(device);
-        let argv: Vec<&str> = match self {
-            Self::ClaudeCode => vec!["claude", "-p", "--allowedTools", "Bash(echo:*)", "--", prompt],
-            Self::Codex => vec!["codex", "exec", prompt],
-        };
         let ended = run_within(PROMPT_LIMIT, device.command(argv[0], &argv[1..]), device.scratch());
         assert!(ended.status.success(), "{argv:?} on {}: {}", device.name, ended.told());
         let mut new = self.files(device);
-        new.retain(|file| !before.contains(file));
+        new.retain(|file| !before.contains(file) && is_session(file));
         assert_eq!(new.len(), 1, "{argv:?} should have written one session on {}: {new:?}", device.name);
-        let stem = new[0].file_stem().and_then(|stem| stem.to_str()).expect("session files have plain names");
-        stem[stem.len() - 36..].to_owned()
+        id_of(&new[0])
     }
 
     /// Goes on with a session by the tool's own resume: what the user would run, turned into its form for scripts.
@@ -86,6 +136,13 @@ impl Tool {
             1 => Ok(found.remove(0)),
             n => Err(format!("{n} files of session {session} in {}'s store: {found:?}", device.name)),
         }
+    }
+
+    /// The sessions of the device's store whose own file has these words.
+    pub fn saying(self, device: &Device, words: &str) -> Vec<String> {
+        let mut files = self.files(device);
+        files.retain(|file| is_session(file) && fs::read_to_string(file).is_ok_and(|text| text.contains(words)));
+        files.iter().map(|file| id_of(file)).collect()
     }
 
     fn files(self, device: &Device) -> Vec<PathBuf> {
@@ -149,7 +206,7 @@ impl Tool {
 
 /// Codex' own sandbox needs namespaces of its own, which a container may not give. With analytics on, each run ends with
 /// 5 s of trying to send its figures; the daemon it starts for a terminal outlives that by a minute (both seen with
-/// 0.169.0, 2026-11-23).
+/// 0.169.0, 2026-11-23). With plugins on, 0.120.0 waits 5 s for a name server that is not there (seen 2026-11-23).
 fn codex_config(checkout: &Path, mock_port: u16, secret: &str) -> String {
     format!(
         r#"model = "mock-model"
@@ -163,6 +220,7 @@ enabled = false
 
 [features]
 daemon_auto_start = false
+plugins = false
 
 [model_providers.mock]
 name = "mock"
@@ -175,6 +233,12 @@ http_headers = {{ "X-Planted" = "{secret}" }}
 trust_level = "trusted"
 "#
     )
+}
+
+/// A thread of Codex that begins as another: it stores where in the other's file it left that, and what came after
+/// (seen with 0.169.0, 2026-11-23).
+pub fn child_of(device: &Device, parent: &str, prompt: &str) -> String {
+    Tool::Codex.new_session(device, &["codex", "exec", "fork", parent, prompt])
 }
 
 /// Codex' own list, as its picker shows it under "All": ids and paths, asked of `codex app-server`.
@@ -199,8 +263,8 @@ pub fn listed_by_codex(device: &Device) -> Vec<(String, PathBuf)> {
     threads.as_array().into_iter().flatten().map(|row| (text(&row["id"]), text(&row["path"]).into())).collect()
 }
 
-/// Puts the installed tools under their usual names into a directory for PATH.
-pub fn link_binaries(bin: &Path) {
+/// Puts installed tools under their usual names into a directory for PATH.
+pub fn link_binaries(bin: &Path, clients: &[Client]) {
     fs::create_dir_all(bin).expect("a directory for PATH");
     let modules = Path::new(env!("CARGO_BIN_EXE_roam"))
         .ancestors()
@@ -209,15 +273,27 @@ pub fn link_binaries(bin: &Path) {
     let modules = modules.expect(
         "The real clients are not installed. Run `cargo xtask test`, which installs them into target/real-clients.",
     );
-    for (name, tool) in [("claude", Tool::ClaudeCode), ("codex", Tool::Codex)] {
-        let binary = tool.binary(&modules);
+    for client in clients {
+        let file = modules.join(client.file());
         assert!(
-            binary.is_file(),
+            file.is_file(),
             "{} is missing. Run `cargo xtask test`, which installs the real clients.",
-            binary.display()
+            file.display()
         );
-        std::os::unix::fs::symlink(binary, bin.join(name)).expect("a link");
+        client.link(&file, &bin.join(client.tool().program()));
     }
+}
+
+fn id_of(file: &Path) -> String {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("session files have plain names");
+    stem[stem.len() - 36..].to_owned()
+}
+
+/// Whether a file of a store is a session's main file. Claude Code 2.0.76 writes an empty file of another id at each
+/// resume, and what its agents say beside the sessions (seen 2026-11-23).
+fn is_session(file: &Path) -> bool {
+    let is_agent = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("agent-"));
+    !is_agent && file.metadata().is_ok_and(|file| 0 < file.len())
 }
 
 /// `codex resume ID [options]` as `codex exec [options] resume ID PROMPT`.

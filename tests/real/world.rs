@@ -1,8 +1,11 @@
 //! The desk and the laptop of the tests with real tools: the tools settled on both, and the mock they talk to.
 
 use crate::device::{Device, link_roam, pair};
+use crate::files::files_below;
 use crate::mock::Mock;
-use crate::tools::{Tool, link_binaries};
+use crate::tools::{Client, Tool, link_binaries};
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 /// A desk and a laptop, the mock both talk to, and the directory all of it is in.
@@ -17,9 +20,14 @@ pub struct World {
 impl World {
     /// Two devices whose tools are ready, with nothing of session-roam running.
     pub fn new() -> Self {
+        Self::with(&Client::NEWEST)
+    }
+
+    /// The same with tools of these versions on both.
+    pub fn with(clients: &[Client]) -> Self {
         let root = tempfile::Builder::new().prefix("roam-real-").tempdir().expect("a directory");
         let dir = root.path().canonicalize().expect("a directory");
-        link_binaries(&dir.join("bin"));
+        link_binaries(&dir.join("bin"), clients);
         link_roam(&dir.join("bin"));
         let mock = Mock::start(&dir);
         let desk = settled(Device::new(&dir, "desk", "home-a", "code/api"), mock.port);
@@ -31,12 +39,39 @@ impl World {
 
     /// Two devices whose engines run and are paired.
     pub fn paired() -> Self {
-        let mut world = Self::new();
+        Self::paired_with(&Client::NEWEST)
+    }
+
+    pub fn paired_with(clients: &[Client]) -> Self {
+        let mut world = Self::with(clients);
         world.desk.start();
         world.laptop.start();
         pair(&world.desk, &world.laptop);
         world
     }
+}
+
+/// The same user in the same checkout with a copy of a tool's sessions and settings: what is resumed there leaves no mark
+/// on the device. Databases stay behind: Codex keeps absolute paths in them, and would write into the original
+/// (seen with 0.169.0, 2026-11-23).
+pub fn twin(device: &Device) -> Device {
+    static TWINS: AtomicU32 = AtomicU32::new(1);
+    let name = format!("{}-twin-{}", device.name, TWINS.fetch_add(1, Ordering::Relaxed));
+    let checkout = device.checkout.to_str().expect("checkouts are UTF-8");
+    let mut twin = Device::new(device.scratch(), &name, &name, checkout);
+    twin.variables = device.variables.clone();
+    let taken = [".claude.json", ".claude/settings.json", ".claude/projects", ".codex/config.toml", ".codex/auth.json"];
+    for part in taken.iter().chain(&[".codex/sessions"]) {
+        let (from, to) = (device.home.join(part), twin.home.join(part));
+        let files = if from.is_file() { vec![from.clone()] } else { files_below(&from) };
+        for file in files {
+            let below = file.strip_prefix(&from).expect("it was found there");
+            let place = if below.as_os_str().is_empty() { to.clone() } else { to.join(below) };
+            fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
+            fs::copy(&file, place).expect("a copy");
+        }
+    }
+    twin
 }
 
 /// A device whose user has used the tools before.

@@ -257,6 +257,20 @@ fn side_docs_come_along_each_with_its_branch() {
     parted.on_both(&fork);
 }
 
+#[test]
+fn an_agent_that_lies_beside_the_sessions_is_in_both() {
+    let mut parted = Parted::claude();
+    // Where Claude Code 2.0.76 keeps them (seen 2026-11-23): there a name can be taken but once.
+    let agent = parted.world.devices[0].place_of(ONE).expect("there").with_file_name("agent-a84ba3e.jsonl");
+    let line = turn(&parted.here, ONE, "an old agent");
+    parted.world.devices[0].say(&agent, line);
+    let mut parted = parted.met();
+    let fork = parted.fork();
+    assert!(parted.on_both(ONE).contains("an old agent"));
+    let forked = parted.on_both(&fork);
+    assert!(forked.contains("from lap") && forked.contains("an old agent"), "{forked}");
+}
+
 /// Desk, lap and box went on with one session, in that order, and met again.
 fn three_ways() -> World {
     let mut world = World::devices(["desk", "lap", "box"]);

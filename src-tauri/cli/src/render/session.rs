@@ -97,7 +97,8 @@ fn branch_line(branch: &BranchRow, widths: (usize, usize), view: &View) -> Strin
     let (device, records) = (&branch.device, records(branch));
     let here = if branch.here { " · in this device's tool" } else { "" };
     let gaps = (pad(device, widths.0), pad(&records, widths.1));
-    format!("    {device}{}  {}{records}, last {}{here}\n", gaps.0, gaps.1, ago(&branch.updated, view.now))
+    let called = if branch.title.is_empty() { String::new() } else { format!(" · {}", quoted(&branch.title)) };
+    format!("    {device}{}  {}{records}, last {}{called}{here}\n", gaps.0, gaps.1, ago(&branch.updated, view.now))
 }
 
 fn records(branch: &BranchRow) -> String {

@@ -407,6 +407,8 @@ pub struct BranchRow {
     pub branch: String,
     /// The session that holds it in the tool: the session itself, or a fork. Empty until the user has chosen (tier C).
     pub session: String,
+    /// That session's title.
+    pub title: String,
     pub device: String,
     pub updated: String,
     /// Records after the common part.
@@ -508,7 +510,7 @@ pub struct StepRow {
 pub struct HistoryRow {
     pub at: String,
     pub device: String,
-    /// `recorded`, `arrived`, `checked_out`, `rewritten`, `released`, …
+    /// `recorded`, `arrived`, `checked_out`, `forked`, `taken_out`, a decision by its name, …
     pub what: String,
     pub session: String,
     pub tool: String,

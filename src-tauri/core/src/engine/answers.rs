@@ -644,6 +644,9 @@ impl Engine {
                 "Go on with it: `roam resume`.",
             ));
         }
+        if row.code == "put_away" {
+            return Err(ApiError::new("put_away", format!("“{}”: {}", row.title, row.why), row.hint));
+        }
         self.want(key, Want { restored: true, ..Want::default() });
         done(format!("“{}” is put back into this device's store.", row.title))
     }

@@ -64,12 +64,13 @@ impl<'a> Compare<'a> {
 
     pub fn row(&self) -> Result<SplitRow, ApiError> {
         let (state, divided) = (self.state(), &self.split.divided);
-        let branch = |tip: ChainId, from: ChainId, device: String, session: String| {
+        let branch = |tip: ChainId, from: ChainId, device: String, session: String, title: String| {
             let path = state.trie.path_between(from, tip).unwrap_or_default();
             let here = state.local.as_ref().is_some_and(|local| local.there && state.trie.is_ancestor(tip, local.tip));
             BranchRow {
                 branch: tip.to_hex(),
                 session,
+                title,
                 device,
                 updated: path.last().map(|edge| edge.at.wall.rfc3339()).unwrap_or_default(),
                 records: path.iter().map(|edge| edge.lines).sum(),
@@ -78,11 +79,13 @@ impl<'a> Compare<'a> {
         };
         let trunk = trunk_author(&self.record, &self.split);
         let own = if self.split.ask { String::new() } else { self.session() };
-        let mut branches = vec![branch(divided.trunk, divided.leaves, trunk, own)];
+        let mut branches = vec![branch(divided.trunk, divided.leaves, trunk, own, self.row.title.clone())];
         for fork in &divided.forks {
-            let session = self.stand.forks.iter().find(|plan| plan.head == fork.head);
-            let session = session.map(|plan| plan.session.to_string()).unwrap_or_default();
-            branches.push(branch(fork.tip, fork.leaves, author(state, fork.head), session));
+            let session = self.stand.forks.iter().find(|plan| plan.head == fork.head).map(|plan| plan.session.clone());
+            let record = session.as_ref().and_then(|session| self.family.get(session));
+            let title = record.and_then(|record| record.latest()).and_then(|card| card.title.clone());
+            let session = session.map(|session| session.to_string()).unwrap_or_default();
+            branches.push(branch(fork.tip, fork.leaves, author(state, fork.head), session, title.unwrap_or_default()));
         }
         let offered =
             divided.forks.first().map(|fork| choices(self.context, &self.key, &self.record, &self.split, fork));

@@ -20,7 +20,7 @@ pub struct Parent {
 /// Whether a fork has everything already that its parent has for it.
 pub fn is_taken_over(fork: &SessionRecord, plan: &ForkPlan) -> bool {
     plan.targets.iter().all(|(doc, to)| {
-        let name = DocName::new(substituted(doc.as_str(), &plan.of, &plan.session));
+        let name = plan.name(doc);
         fork.image.get(&name).is_some_and(|imaged| imaged.of == *to)
     })
 }
@@ -48,7 +48,7 @@ pub fn take_over(
         updated: parent.record.latest().map(|card| card.updated).unwrap_or_default(),
         version: origin.version.clone(),
         requires: origin.requires.clone(),
-        main: DocName::new(substituted(origin.main.as_str(), &plan.of, &plan.session)),
+        main: plan.name(&origin.main),
         base: origin.base.clone(),
         fork: Some(ForkOf { session: plan.of.clone(), head: plan.head, from: plan.from.clone() }),
     };
@@ -81,7 +81,7 @@ fn take_doc(
 ) -> Result<(), RecordError> {
     let Some(state) = parent.record.docs.get(doc) else { return Ok(()) };
     let plan = &parent.plan;
-    let name = DocName::new(substituted(doc.as_str(), &plan.of, &plan.session));
+    let name = plan.name(doc);
     let at = substituted(&state.at, &plan.of, &plan.session);
     let known = record.image.get(&name).copied();
     // The parent may have gone on since the plan was made; its next look says where to.
@@ -128,11 +128,15 @@ fn weave(tail: &[u8], begins: u64, title: &[u8], says: fn(&[u8]) -> bool) -> Vec
     let (mut woven, mut at, mut spoken) = (Vec::with_capacity(tail.len() + title.len()), begins, 0 < begins);
     for line in tail.split_inclusive(|byte| *byte == b'\n') {
         let next = at + line.len() as u64;
-        if (!spoken && says(line)) || (spoken && at / AGAIN != next / AGAIN) {
+        if !spoken && says(line) {
             woven.extend_from_slice(title);
             spoken = true;
         }
         woven.extend_from_slice(line);
+        // Behind the line that goes over the mark: before a line longer than what a tool reads it would not be seen.
+        if spoken && at / AGAIN != next / AGAIN {
+            woven.extend_from_slice(title);
+        }
         at = next;
     }
     woven
@@ -181,6 +185,6 @@ mod tests {
         let long = format!("x{}\n", "y".repeat(50_000));
         let tail = format!("_noted\nx\n{long}x\n");
         let woven = String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", says)).expect("text");
-        assert_eq!(woven, format!("_noted\ntitle\nx\ntitle\n{long}x\n"));
+        assert_eq!(woven, format!("_noted\ntitle\nx\n{long}title\nx\n"));
     }
 }

@@ -124,6 +124,7 @@ impl<'a> Look<'a> {
     }
 
     fn run(&mut self) {
+        let decisions = self.job.record.choices.len();
         if let Err(error) = self.read_journals() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             return;
@@ -143,6 +144,7 @@ impl<'a> Look<'a> {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             return;
         }
+        self.note_decisions(decisions);
         self.plan(on);
         if self.job.dry || self.again {
             return;
@@ -360,6 +362,14 @@ impl<'a> Look<'a> {
         self.announce.extend(recorded.announce);
     }
 
+    /// Notes what was decided since the look began, on whatever device.
+    fn note_decisions(&mut self, known: usize) {
+        let new: Vec<_> = self.job.record.choices.iter().skip(known).cloned().collect();
+        for chosen in new.into_iter().filter(|chosen| chosen.choice.follows.is_none()) {
+            self.happened(chosen.choice.action.as_str(), &chosen.id.device, &chosen.choice.doc, 0, 0);
+        }
+    }
+
     /// Finds out how the session stands; what the user decided just now counts already.
     fn stand_and_decide(&mut self) -> Result<(), JournalError> {
         self.find_holder()?;
@@ -368,7 +378,7 @@ impl<'a> Look<'a> {
             let Job { key, record, family, .. } = &mut self.job;
             match resolve::decide(self.context, key, record, &self.stand, family, &decision) {
                 Ok((done, recorded)) => {
-                    self.recorded(decision.as_str(), recorded);
+                    self.recorded("recorded", recorded);
                     self.answers.push((number, Ok(done)));
                 }
                 Err(error) => self.answers.push((number, Err(error))),
@@ -439,15 +449,15 @@ impl<'a> Look<'a> {
         let rebound = held_elsewhere.map(|(now, base)| Rebound { base, now });
         match apply(self.context, &self.job.key, &session, &mut self.job.record, &place, &steps, rebound) {
             Ok(done) => {
+                let away = matches!(steps.first(), Some(Step::Remove { .. }));
                 for (doc, bytes, lines) in done {
                     let device = self.context.short.clone();
-                    self.happened("checked_out", &device, &doc, bytes, lines);
+                    self.happened(if away { "taken_out" } else { "checked_out" }, &device, &doc, bytes, lines);
                 }
                 self.job.record.released = false;
                 if placed {
                     self.job.record.bound = Some(place);
                 }
-                let away = matches!(steps.first(), Some(Step::Remove { .. }));
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }
             Err(WriteError::Changed(_)) => self.again = true,

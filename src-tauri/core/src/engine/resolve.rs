@@ -195,7 +195,7 @@ pub fn continued(
     tip: ChainId,
 ) -> Result<Option<Vec<u8>>, JournalError> {
     let stood = stand(context, key, fork, &Kin::default())?;
-    let name = DocName::new(crate::merge::substituted(plan.doc.as_str(), &plan.of, &plan.session));
+    let name = plan.name(&plan.doc);
     let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
     let (Some(state), Some(end)) = (fork.docs.get(&name), stood.settled.targets.get(&name)) else { return Ok(None) };
     let Some(path) = state.trie.path_between(imaged.tip, *end).filter(|path| !path.is_empty()) else { return Ok(None) };
@@ -362,6 +362,6 @@ fn unwritten(error: &dyn std::error::Error) -> ApiError {
 }
 
 fn refused(action: Action, why: &str) -> ApiError {
-    let message = format!("“{}” is not possible here: {why}.", action.as_str());
+    let message = format!("“{}” is not possible here: {}.", action.as_str(), why.trim_end_matches('.'));
     ApiError::new("choice_refused", message, "Nothing was changed. `roam splits` lists what is possible.")
 }

@@ -7,7 +7,7 @@ use super::record::{DocState, SessionRecord};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, fork_id, fork_targets, head, settle,
-    ways,
+    substituted, ways,
 };
 use crate::session::{ChainId, DocKind, DocName, SessionId, SessionKey, Tips};
 use crate::vault::journal::Shelf;
@@ -36,6 +36,16 @@ pub struct ForkPlan {
     /// The device it is from, by name.
     pub from: String,
     pub targets: BTreeMap<DocName, ChainId>,
+    /// What the fork calls docs that two sessions cannot have under one name.
+    pub names: BTreeMap<DocName, DocName>,
+}
+
+impl ForkPlan {
+    /// What a doc of the parent is called in the fork.
+    pub fn name(&self, doc: &DocName) -> DocName {
+        let named = self.names.get(doc).cloned();
+        named.unwrap_or_else(|| DocName::new(substituted(doc.as_str(), &self.of, &self.session)))
+    }
 }
 
 /// What was found out about a doc's branches.
@@ -74,6 +84,8 @@ pub fn stand(
         settled = settle(&docs);
     }
     let decided = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now).map(|now| now.id.clone());
+    let in_fork = context.joins(&key.tool).in_fork;
+    let renamed = |name: &DocName| Some((name.clone(), DocName::new(in_fork?(name.as_str())?)));
     let ask = settled.split.as_ref().is_some_and(|split| split.ask);
     let mut wanted: Vec<(DocName, Fork)> = Vec::new();
     if let Some(split) = settled.split.as_ref().filter(|split| !split.ask) {
@@ -94,6 +106,7 @@ pub fn stand(
             leaves: fork.leaves,
             from: author(&record.docs[&doc], fork.head),
             targets: fork_targets(&docs, &doc, &fork),
+            names: record.docs.keys().filter_map(renamed).collect(),
             doc,
         });
     }

@@ -121,6 +121,7 @@ impl Tool for ClaudeCode {
                 named: Some(named),
                 stitch: Some(linked::stitch),
                 branches: Some(linked::branches),
+                in_fork: Some(in_fork),
             },
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
@@ -259,6 +260,12 @@ fn session_starting(store: &Store, start: &str) -> Touched {
 /// Before subagents had a directory of their own they lay beside the transcripts.
 fn is_old_agent(name: &str) -> bool {
     name.starts_with("agent-") && name.ends_with(".jsonl") && !files::is_foreign_name(name)
+}
+
+/// Beside the transcripts an agent's name can be taken but once; the directory of subagents is the session's own.
+fn in_fork(name: &str) -> Option<String> {
+    let agent = name.strip_prefix(BESIDE)?.strip_prefix("agents/").filter(|agent| is_old_agent(agent))?;
+    Some(format!("subagents/{agent}"))
 }
 
 struct OldAgent {

@@ -7,6 +7,8 @@ pub mod claude_code;
 pub mod codex;
 pub mod custom;
 
+pub use crate::formats::patched::PatchedBytes;
+
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -70,6 +72,8 @@ pub struct Joins {
     pub title: Option<fn(&SessionId, &str) -> Vec<u8>>,
     /// The title that the main doc's lines give the session.
     pub named: Option<Named>,
+    /// What a fork calls a doc whose name, and so its place, is not of its session alone; `None` for all others.
+    pub in_fork: Option<fn(&str) -> Option<String>>,
     /// What to add behind `common` and `first` so that the model sees the turns of both, `second` after `first`.
     pub stitch: Option<Join>,
     /// What to add behind `common` and `first` so that one session holds both branches and goes on at the end of

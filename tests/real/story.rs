@@ -1,0 +1,59 @@
+//! What every story with real tools is told in: what the model was told, and a session carried from one device to another.
+
+use crate::device::{Device, PATIENCE, Resume};
+use crate::isolation::wait_for;
+use crate::mock;
+use crate::tools::Tool;
+use crate::world::World;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+/// Everything said up to and including the last prompt.
+pub fn context(prompts: &[&str]) -> Vec<String> {
+    let (last, before) = prompts.split_last().expect("something was said");
+    let mut turns: Vec<String> = before.iter().enumerate().flat_map(|(i, prompt)| mock::turn(i + 1, prompt)).collect();
+    turns.push(format!("user: {last}"));
+    turns
+}
+
+/// Waits until `to` has in its tool's store what `from` has in its own, and asks `roam` there how to go on.
+pub fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
+    let start = Instant::now();
+    let what = format!("session {session} of {} to be in {}'s store byte for byte", from.name, to.name);
+    wait_for(&what, PATIENCE, || {
+        let (theirs, ours) = (bytes(tool, session, from)?, bytes(tool, session, to)?);
+        if theirs == ours { Ok(()) } else { Err(format!("{} bytes there, {} here", theirs.len(), ours.len())) }
+    });
+    println!("{tool:?}: seen on {} {} ms after the tool ended on {}", to.name, start.elapsed().as_millis(), from.name);
+    let row = wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
+        to.session(tool.id(), session)
+            .and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
+    });
+    let file = tool.file(to, session).expect("read above");
+    assert_eq!(row["path"].as_str().map(Path::new), Some(file.as_path()), "roam says where the file is");
+    let resume = to.roam(&["resume", session, "--print"]);
+    serde_json::from_value(resume.clone()).unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
+}
+
+/// Does what an adapter does, without one.
+pub fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
+    let file = tool.file(from, session).expect("the session is where it was written");
+    let place = tool.place(&file, from, to);
+    fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
+    fs::copy(&file, place).expect("a copy");
+    tool.resume_by_hand(session, &to.checkout)
+}
+
+pub fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
+    let file = tool.file(device, session)?;
+    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Goes on with a session on a device by the command that `roam` gives there, and says what the model was told.
+pub fn resumed(world: &World, tool: Tool, device: &Device, session: &str, prompt: &str) -> Vec<String> {
+    let resume = device.roam(&["resume", session, "--print"]);
+    let resume = serde_json::from_value(resume).expect("the answer of `roam resume --print`");
+    tool.go_on(device, &resume, prompt).unwrap_or_else(|told| panic!("{tool:?} on {}: {told}", device.name));
+    world.mock.context_of(prompt)
+}
