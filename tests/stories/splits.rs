@@ -271,23 +271,29 @@ fn an_agent_that_lies_beside_the_sessions_is_in_both() {
     assert!(forked.contains("from lap") && forked.contains("an old agent"), "{forked}");
 }
 
-#[test]
-fn three_devices_give_three_sessions() {
+/// Desk, lap and box went on with one session, in that order, and met again.
+fn three_ways() -> World {
     let mut world = World::devices(["desk", "lap", "box"]);
     [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.pair(one, other));
     let places = [0, 1, 2].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
     let path = world.devices[0].transcript(&places[0], ONE);
-    world.devices[0].say(&path, turn(&places[0], ONE, "common"));
+    world.devices[0].say(&path, linked(&places[0], ONE, "", "a", "common"));
     world.deliver();
     [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.part(one, other));
     for (at, place) in places.iter().enumerate() {
         world.devices[at].set_clock(crate::world::START + 1000 * at as i64);
         let path = world.devices[at].place_of(ONE).expect("there");
-        world.devices[at].say(&path, turn(place, ONE, &format!("from {at}")));
+        world.devices[at].say(&path, linked(place, ONE, "a", &format!("b{at}"), &format!("from {at}")));
     }
     world.meet(1, 2);
     world.meet(0, 1);
     world.meet(0, 2);
+    world
+}
+
+#[test]
+fn three_devices_give_three_sessions() {
+    let mut world = three_ways();
     let all: BTreeSet<BTreeMap<String, Vec<String>>> = world
         .devices
         .iter_mut()
@@ -528,6 +534,20 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
     parted.undo(1);
     assert_eq!(parted.on_both(ONE), format!("{both}, went on"));
     assert_eq!(parted.on_both(&fork), "common, from lap");
+}
+
+#[test]
+fn keeping_the_third_branch_leaves_two_stitched_ones_together() {
+    let mut world = three_ways();
+    let mut resolve = |device: usize, choice: &str, branch: Option<String>| {
+        let request = Request::Resolve { session: ONE.into(), choice: choice.into(), branch, active: None };
+        let _: Done = world.devices[device].ask(request);
+        world.deliver();
+        world.devices[0].docs(ONE).values().map(|doc| words(doc)).collect::<String>()
+    };
+    let stitched = resolve(0, "stitch", Some("lap".into()));
+    assert!(stitched.contains("from 0") && stitched.contains("from 1"), "{stitched}");
+    assert_eq!(resolve(1, "keep-both", None), stitched);
 }
 
 #[test]
