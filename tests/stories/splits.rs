@@ -308,31 +308,10 @@ fn three_devices_give_three_sessions() {
     assert_eq!(texts, BTreeSet::from(wanted));
 }
 
-/// Three devices that each went on with a Codex thread.
-fn three_ways() -> World {
-    let mut world = World::devices(["desk", "lap", "box"]);
-    let pairs = [(0, 1), (1, 2), (0, 2)];
-    pairs.into_iter().for_each(|(one, other)| world.pair(one, other));
-    let places = [0, 1, 2].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
-    let path = world.devices[0].rollout(TWO);
-    world.devices[0].say(&path, meta(&places[0], TWO) + &item("common"));
-    world.deliver();
-    pairs.into_iter().for_each(|(one, other)| world.part(one, other));
-    for at in 0..3 {
-        world.devices[at].set_clock(crate::world::START + 1000 * at as i64);
-        let path = world.devices[at].place_of(TWO).expect("there");
-        world.devices[at].say(&path, item(&format!("from {at}")));
-    }
-    world.meet(1, 2);
-    world.meet(0, 1);
-    world.meet(0, 2);
-    world
-}
-
 /// What the sessions in the store say, the same on every device.
 fn said_everywhere(world: &World) -> BTreeSet<String> {
     let said = |device: &Device| -> BTreeSet<String> {
-        let docs = crate::world::tree(&device.home.join(".codex/sessions"));
+        let docs = crate::world::tree(&device.claude().join("projects"));
         docs.values().map(|doc| words(doc)).collect()
     };
     let all: BTreeSet<BTreeSet<String>> = world.devices.iter().map(said).collect();
@@ -350,7 +329,7 @@ fn decisions_about_three_branches_build_on_each_other() {
         said_everywhere(&world)
     };
     let resolve = |choice: &str, branch: &str| Request::Resolve {
-        session: TWO.into(),
+        session: ONE.into(),
         choice: choice.into(),
         branch: Some(branch.into()),
         active: None,
@@ -359,7 +338,7 @@ fn decisions_about_three_branches_build_on_each_other() {
     assert_eq!(decide(resolve("stitch", "lap")), texts(&["from 0, from 1", "from 2"]));
     assert_eq!(decide(resolve("keep-both", "box")), texts(&["from 0, from 1", "from 2"]));
     assert_eq!(decide(resolve("keep-right", "box")), texts(&["from 2"]));
-    let undo = || Request::Undo { session: Some(TWO.into()) };
+    let undo = || Request::Undo { session: Some(ONE.into()) };
     assert_eq!(decide(undo()), texts(&["from 0, from 1", "from 2"]));
     assert_eq!(decide(undo()), texts(&["from 0, from 1", "from 2"]));
     assert_eq!(decide(undo()), texts(&["from 0", "from 1", "from 2"]));
@@ -560,6 +539,47 @@ fn a_stitched_codex_thread_holds_the_turns_of_both() {
     assert_eq!(parted.on_both(TWO), "common, from desk, from lap, said in the fork");
     parted.undo(0);
     assert_eq!(parted.on_both(TWO), "common, from desk");
+}
+
+#[test]
+fn what_agents_wrote_goes_with_the_branch_that_is_kept() {
+    let mut parted = Parted::claude();
+    for (at, text) in [(0, "desk's agent"), (1, "lap's agent")] {
+        let place = parted.world.devices[at].place_of(ONE).expect("there").with_extension("");
+        let cwd = [&parted.here, &parted.there][at].clone();
+        parted.world.devices[at].say(&place.join("subagents/agent-1.jsonl"), turn(&cwd, ONE, text));
+    }
+    let mut parted = parted.met();
+    let fork = parted.fork();
+    let place = parted.world.devices[0].place_of(&fork).expect("there").with_extension("");
+    let later = turn(&parted.here, &fork, "said in the fork");
+    parted.world.devices[0].say(&place.join("subagents/agent-2.jsonl"), &later);
+    parted.say(0, &fork, "more");
+    parted.world.deliver();
+    let agents = |parted: &Parted| {
+        let docs = parted.world.devices[1].docs(ONE);
+        let agent =
+            |number| docs.get(&format!("subagents/agent-{number}.jsonl")).map(|doc| words(doc)).unwrap_or_default();
+        [agent(1), agent(2)]
+    };
+    parted.resolve(1, ONE, "keep-left").expect("possible");
+    assert_eq!(agents(&parted), ["desk's agent", ""]);
+    parted.undo(1);
+    parted.resolve(1, ONE, "keep-right").expect("possible");
+    assert_eq!(agents(&parted), ["lap's agent", "said in the fork"]);
+    parted.on_both(ONE);
+}
+
+#[test]
+fn a_half_line_of_a_dead_process_does_not_keep_out_what_another_device_says() {
+    let mut parted = Parted::codex().met();
+    let file = parted.world.devices[1].place_of(TWO).expect("there");
+    parted.world.devices[1].say(&file, "{\"half\":");
+    parted.say(0, TWO, "went on");
+    parted.world.deliver();
+    assert_eq!(parted.on_both(TWO), "common, from desk, went on");
+    let remains = crate::world::tree(&parted.world.devices[1].roam.join("remains"));
+    assert!(remains.values().any(|kept| kept == b"{\"half\":"));
 }
 
 #[test]

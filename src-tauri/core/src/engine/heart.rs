@@ -521,7 +521,14 @@ impl Engine {
         self.seen.remove(&key);
         let times = self.restless.entry(key.clone()).or_default();
         *times = times.saturating_add(1);
-        if *times <= AT_ONCE {
+        let times = *times;
+        if times > AT_ONCE {
+            let message =
+                format!("The files of session {key} change all the time, or something else is where they belong.");
+            let hint = "It is tried again. If this stays, look into the tool's store.";
+            self.trouble(&format!("session {key} restless"), Some(Problem::new("not_at_rest", message, hint)));
+        }
+        if times <= AT_ONCE {
             self.want(key, Want { session, import, ..Want::default() });
         }
     }

@@ -437,7 +437,7 @@ impl<'a> Look<'a> {
     }
 
     fn write(&mut self) {
-        let Verdict::Checkout(steps) = self.verdict.clone() else { return };
+        let Verdict::Checkout(mut steps) = self.verdict.clone() else { return };
         let Some(session) = self.job.record.session.clone() else { return };
         // A session stays where it was put; one whose main doc is here already is written beside it, wherever that is.
         let bound = self.job.record.bound.clone().filter(|bound| bound.is_dir());
@@ -447,7 +447,15 @@ impl<'a> Look<'a> {
         let base = self.job.record.origin().and_then(|card| card.base.clone());
         let held_elsewhere = self.holder.clone().zip(base).filter(|(holder, base)| *holder != base.session);
         let rebound = held_elsewhere.map(|(now, base)| Rebound { base, now });
-        match apply(self.context, &self.job.key, &session, &mut self.job.record, &place, &steps, rebound) {
+        let (key, record) = (self.job.key.clone(), &mut self.job.record);
+        let mut written = apply(self.context, &key, &session, record, &place, &steps, rebound.clone());
+        if let Err(WriteError::Torn(_)) = written
+            && self.is_quiet()
+        {
+            steps.iter_mut().for_each(Step::make_whole);
+            written = apply(self.context, &key, &session, &mut self.job.record, &place, &steps, rebound);
+        }
+        match written {
             Ok(done) => {
                 let away = matches!(steps.first(), Some(Step::Remove { .. }));
                 for (doc, bytes, lines) in done {
@@ -465,12 +473,25 @@ impl<'a> Look<'a> {
                 let hint = "It goes on by itself when the session is closed.".into();
                 self.verdict = Verdict::Waiting { code: "live", why, hint, steps };
             }
+            Err(WriteError::Torn(path)) => {
+                let why = format!("{} ends in an unfinished line.", path.display());
+                let hint = "It goes on by itself when nobody writes there any more.".into();
+                self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
+            }
             Err(error) => {
                 let why = with_causes(&error);
                 let hint = "Make room or mend the permissions of the tool's store; it is tried again.".into();
                 self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
             }
         }
+    }
+
+    /// Nobody has written into its files for a while: a half line will not be finished any more.
+    fn is_quiet(&self) -> bool {
+        const QUIET_MS: u64 = 10_000;
+        let now = self.context.clock.now().0;
+        let locals = self.job.record.docs.values().filter_map(|state| state.local.as_ref());
+        locals.map(|local| local.stamp.mtime_ns / 1_000_000).all(|at| QUIET_MS <= now.abs_diff(at))
     }
 
     fn problem(&mut self, code: &str, error: &dyn std::error::Error, hint: &str) {

@@ -4,10 +4,10 @@
 use super::bases::Kin;
 use super::context::Context;
 use super::record::SessionRecord;
-use super::recorder::{Recorded, Recorder};
+use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{ForkPlan, Stand, author, stand};
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
-use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute};
+use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted};
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionId, SessionKey};
 use crate::tools::Sides;
 use crate::vault::{Entry, JournalError, SessionCard};
@@ -142,6 +142,9 @@ fn choose(
             true => right.fork.tip,
             false => recorder.text(record, (&doc, &at), right.fork.tip, &more).map_err(|error| unwritten(&error))?,
         };
+        if action != Action::KeepLeft {
+            bring_back(context, key, record, &mut recorder, right, family).map_err(|error| unwritten(&error))?;
+        }
         choice.forks.extend(right.plan.iter().map(|plan| plan.session.clone()));
         let (first, second) = if active_left { (tip, left) } else { (left, tip) };
         match lines {
@@ -181,6 +184,43 @@ fn said_since(context: &Context, key: &SessionKey, right: &Right, family: &mut F
     };
     let more = continued(context, key, fork, plan, right.fork.tip).map_err(|error| unwritten(&error))?;
     Ok(more.unwrap_or_default())
+}
+
+/// What was written beside the conversation since, by agents for instance, goes with it.
+fn bring_back(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    recorder: &mut Recorder<'_>,
+    right: &Right,
+    family: &mut Family,
+) -> Result<(), RecordError> {
+    let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
+        return Ok(());
+    };
+    let stood = stand(context, key, fork, &Kin::default())?;
+    let back = |text: &str| substituted(text, &plan.session, &plan.of);
+    for (name, to) in stood.settled.targets.iter().filter(|(name, _)| **name != plan.name(&plan.doc)) {
+        let state = &fork.docs[name];
+        let known = record.docs.keys().find(|doc| plan.name(doc) == *name).cloned();
+        let (is_new, doc) = (known.is_none(), known.unwrap_or_else(|| DocName::new(back(name.as_str()))));
+        let start = state.trie.start();
+        let imaged = fork.image.get(name);
+        let (from, after) = imaged.map_or((start, start), |imaged| (imaged.tip, imaged.of));
+        let path = match state.kind {
+            DocKind::Log => state.trie.path_between(from, *to),
+            DocKind::Snapshot => state.trie.path(*to).filter(|_| is_new),
+        };
+        let Some(path) = path.filter(|path| !path.is_empty()) else { continue };
+        let mut bytes = context.shelf(&key.tool, &fork.journals, name).content(state.kind, &path)?;
+        substitute(&mut bytes, &plan.session, &plan.of);
+        let at = back(&state.at);
+        match state.kind {
+            DocKind::Log => drop(recorder.text(record, (&doc, &at), after, &bytes)?),
+            DocKind::Snapshot => drop(recorder.generation_of(record, (&doc, &at), start, &bytes)?),
+        }
+    }
+    Ok(())
 }
 
 /// What was said in a fork since it left its parent, as the parent would have it.

@@ -191,8 +191,12 @@ fn find_in(
     let decided = Decided::of(&record.choices, name);
     let live = divide::ends(&state.trie, &tips, &decided).live;
     let mut wanted: BTreeSet<ChainId> = BTreeSet::new();
-    if 1 < live.len() {
-        for (node, tip) in ways(&state.trie, &live) {
+    // Also ways that were put away: whose the others are follows from them.
+    let mut ends: Vec<ChainId> = tips.iter().chain(&live).copied().collect();
+    ends.sort();
+    ends.dedup();
+    if 1 < ends.len() {
+        for (node, tip) in ways(&state.trie, &ends) {
             let Some(edge) = state.trie.first_edge(node, tip).cloned() else { continue };
             let first = shelf.tips(&edge)?.first().map_or(edge.tip, |line| line.tip);
             state.trie.pin(first, &shelf)?;
@@ -200,7 +204,7 @@ fn find_in(
         }
         pins.extend(&wanted);
         wanted.extend(&live);
-        pins.extend(&live);
+        pins.extend(&ends);
     }
     state.trie.unpin_all_but(&pins);
     let unknown: BTreeSet<ChainId> = wanted.iter().filter(|line| !state.firsts.contains_key(line)).copied().collect();

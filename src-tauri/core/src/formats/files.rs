@@ -295,10 +295,7 @@ fn append(path: &Path, was: Stamp, from: u64, bytes: &dyn Bytes, mtime: Millis) 
         wrote
     };
     if out.differs || (wrote.is_ok() && out.matched < torn.len()) {
-        return Err(WriteError::Refused(format!(
-            "{} ends in an unfinished line that is not the beginning of what follows",
-            path.display()
-        )));
+        return Err(WriteError::Torn(path.to_path_buf()));
     }
     let written = out.written;
     let synced = wrote

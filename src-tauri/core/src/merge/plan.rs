@@ -67,6 +67,13 @@ pub enum Step {
 }
 
 impl Step {
+    /// All of the doc is to be written, where lines were to be added.
+    pub fn make_whole(&mut self) {
+        if let Self::Append { doc, from, to } = self {
+            *self = Self::Replace { doc: doc.clone(), from: *from, to: *to };
+        }
+    }
+
     /// It writes all of the doc.
     pub fn is_whole(&self) -> bool {
         matches!(self, Self::Create { .. } | Self::Replace { .. })

@@ -62,7 +62,11 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
     let split = found.iter().filter(parted).max_by_key(|(doc, _)| doc.main);
     let split = split.and_then(|(doc, ends)| split_of(doc, ends));
     let trunk = split.as_ref().map(|split| (&split.doc, split.divided.trunk));
-    let author = split.as_ref().and_then(|split| author_of_trunk(docs, split));
+    let parted = found.iter().find(|(doc, _)| split.as_ref().map_or(doc.main, |split| *doc.name == split.doc));
+    let author = parted.and_then(|(doc, ends)| {
+        let trunk = split.as_ref().map(|split| split.divided.trunk).or(ends.live.first().copied())?;
+        author_of(doc, trunk)
+    });
     let targets = found.iter().filter_map(|(doc, ends)| {
         let to = match trunk {
             Some((name, trunk)) if name == doc.name => Some(trunk),
@@ -87,7 +91,9 @@ pub fn fork_targets(docs: &[DocEnds<'_>], parted: &DocName, fork: &Fork) -> BTre
 
 fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
     let divided = divide(doc.trie, &ends.live, doc.firsts, &doc.decided)?;
-    let doubt = if doc.opaque {
+    let doubt = if !doc.main {
+        None
+    } else if doc.opaque {
         Some("Two devices changed the same file of this session, and it cannot be compared part by part.")
     } else if divided.leaves == doc.trie.start() {
         Some("Two devices have sessions of the same id that have nothing in common.")
@@ -116,9 +122,11 @@ fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
     })
 }
 
-fn author_of_trunk<'a>(docs: &[DocEnds<'a>], split: &Split) -> Option<&'a str> {
-    let doc = docs.iter().find(|doc| *doc.name == split.doc)?;
-    let head = super::divide::head(doc.trie, split.divided.leaves, split.divided.trunk)?;
+/// The device that went the way of `trunk` first, where others went another one, put away or not.
+fn author_of<'a>(doc: &DocEnds<'a>, trunk: ChainId) -> Option<&'a str> {
+    let others = doc.tips.iter().filter(|tip| !doc.trie.is_ancestor(trunk, **tip));
+    let leaves = others.map(|tip| doc.trie.meet(trunk, *tip)).min_by_key(|node| doc.trie.size(*node).0)?;
+    let head = super::divide::head(doc.trie, leaves, trunk)?;
     doc.firsts.get(&head).map(|first| first.device.as_str())
 }
 

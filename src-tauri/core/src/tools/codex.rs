@@ -534,10 +534,7 @@ impl<'a> Unpacked<'a> {
         after.write_to(&mut new).map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
         match new.starts_with(&old[from..]) {
             true => Ok(Self { before: &old[..from], after }),
-            false => Err(WriteError::Refused(format!(
-                "{} ends in an unfinished line that is not the beginning of what follows",
-                path.display()
-            ))),
+            false => Err(WriteError::Torn(path.to_path_buf())),
         }
     }
 }

@@ -311,6 +311,9 @@ pub enum WriteError {
     /// The store is no longer what the plan saw; look again.
     #[error("{} changed while it was being written", .0.display())]
     Changed(PathBuf),
+    /// The doc ends in a line that was never finished, and what follows is not the rest of it.
+    #[error("{} ends in an unfinished line that is not the beginning of what follows", .0.display())]
+    Torn(PathBuf),
     /// The store does not take it, and looking again will not help.
     #[error("{0}")]
     Refused(String),
