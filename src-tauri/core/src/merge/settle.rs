@@ -58,7 +58,10 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
     if found.iter().any(put_away) {
         return Settled { away: true, ..Settled::default() };
     }
-    let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.live.len() && (doc.main || doc.kind == DocKind::Log);
+    // Where the conversation itself parted, what lies beside it goes with its branches.
+    let beside_parts = docs.iter().all(|doc| !doc.main || doc.tips.len() < 2);
+    let may_part = |doc: &DocEnds<'_>| doc.main || (beside_parts && doc.kind == DocKind::Log);
+    let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.live.len() && may_part(doc);
     let split = found.iter().filter(parted).max_by_key(|(doc, _)| doc.main);
     let split = split.and_then(|(doc, ends)| split_of(doc, ends));
     let trunk = split.as_ref().map(|split| (&split.doc, split.divided.trunk));
