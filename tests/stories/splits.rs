@@ -238,6 +238,24 @@ fn dying_between_writing_the_trunk_and_remembering_it_is_no_rewrite() {
 }
 
 #[test]
+fn a_file_that_was_written_a_moment_ago_is_left_alone_for_a_while() {
+    let mut parted = Parted::codex();
+    let lap = &mut parted.world.devices[1];
+    let file = lap.place_of(TWO).expect("there");
+    let written = std::fs::metadata(&file).and_then(|file| file.modified()).expect("time");
+    let written = written.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    lap.set_clock(written + 1000);
+    let mut parted = parted.met();
+    let fork = parted.fork();
+    assert_eq!(parted.said(TWO)[1], "common, from lap");
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    assert_eq!(parted.world.devices[1].waits_for(TWO).as_deref(), Some("just_written"));
+    parted.world.devices[1].set_clock(written + 6000);
+    parted.world.devices[1].poll();
+    assert_eq!(parted.on_both(TWO), "common, from desk");
+}
+
+#[test]
 fn side_docs_come_along_each_with_its_branch() {
     let mut parted = Parted::claude();
     for (at, text) in [(0, "desk's agent"), (1, "lap's agent")] {

@@ -178,6 +178,7 @@ fn wrote(
         tail,
         there: true,
         compared: true,
+        ours: true,
     });
     Some((step.doc().clone(), bytes.saturating_sub(bytes_before), lines.saturating_sub(lines_before)))
 }

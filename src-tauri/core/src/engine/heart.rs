@@ -456,7 +456,7 @@ impl Engine {
         } else {
             self.unfinished.remove(&key);
         }
-        if unfinished || row.code == "unwritable" {
+        if unfinished || ["unwritable", "just_written"].contains(&row.code.as_str()) {
             self.retry_later();
         }
         self.session_troubles(&key, problems);
@@ -560,7 +560,7 @@ impl Engine {
         self.retrying = false;
         self.retry_unsaved();
         self.retry_unfinished();
-        self.retry_everywhere(&["unwritable"]);
+        self.retry_everywhere(&["unwritable", "just_written"]);
     }
 
     pub(super) fn retry_unsaved(&mut self) {

@@ -14,12 +14,13 @@ use super::split::{Stand, stand};
 use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
-use crate::session::{DocName, Lane, Problem, Project, SessionId, SessionKey};
+use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
 use crate::vault::{JournalError, Strands};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
 
@@ -146,6 +147,7 @@ impl<'a> Look<'a> {
         }
         self.note_decisions(decisions);
         self.plan(on);
+        self.let_it_settle();
         if self.job.dry || self.again {
             return;
         }
@@ -450,7 +452,8 @@ impl<'a> Look<'a> {
         let (key, record) = (self.job.key.clone(), &mut self.job.record);
         let mut written = apply(self.context, &key, &session, record, &place, &steps, rebound.clone());
         if let Err(WriteError::Torn(_)) = written
-            && self.is_quiet()
+            // A half line will not be finished any more.
+            && self.is_quiet_since(Duration::from_secs(10))
         {
             steps.iter_mut().for_each(Step::make_whole);
             written = apply(self.context, &key, &session, &mut self.job.record, &place, &steps, rebound);
@@ -486,12 +489,25 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Nobody has written into its files for a while: a half line will not be finished any more.
-    fn is_quiet(&self) -> bool {
-        const QUIET_MS: u64 = 10_000;
+    /// Not every version of a tool says that it has a session open: a file that was written a moment ago is not
+    /// taken away from under it.
+    fn let_it_settle(&mut self) {
+        const SETTLED: Duration = Duration::from_secs(5);
+        let Verdict::Checkout(steps) = &self.verdict else { return };
+        let takes_away = |step: &Step| matches!(step, Step::Replace { .. } | Step::Remove { .. });
+        if steps.iter().any(takes_away) && !self.is_quiet_since(SETTLED) {
+            let why = "It was written a moment ago.".into();
+            let hint = "It goes on by itself within seconds.".into();
+            self.verdict = Verdict::Waiting { code: "just_written", why, hint, steps: steps.clone() };
+        }
+    }
+
+    /// Nobody has written into its logs for so long.
+    fn is_quiet_since(&self, long: Duration) -> bool {
         let now = self.context.clock.now().0;
-        let locals = self.job.record.docs.values().filter_map(|state| state.local.as_ref());
-        locals.map(|local| local.stamp.mtime_ns / 1_000_000).all(|at| QUIET_MS <= now.abs_diff(at))
+        let logs = self.job.record.docs.values().filter(|state| state.kind == DocKind::Log);
+        let local = logs.filter_map(|state| state.local.as_ref()).filter(|local| local.there && !local.ours);
+        local.map(|local| local.stamp.mtime_ns / 1_000_000).all(|at| long.as_millis() as u64 <= now.abs_diff(at))
     }
 
     fn problem(&mut self, code: &str, error: &dyn std::error::Error, hint: &str) {

@@ -93,6 +93,9 @@ pub struct LocalDoc {
     /// All of it was compared since it last changed.
     #[serde(default)]
     pub compared: bool,
+    /// It is as this device wrote it.
+    #[serde(default)]
+    pub ours: bool,
 }
 
 impl SessionRecord {

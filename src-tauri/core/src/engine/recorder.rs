@@ -320,6 +320,7 @@ impl<'a> Recorder<'a> {
             tail: tail_hash(file.as_mut(), seen.bytes()).map_err(read)?,
             there: true,
             compared: seen.compared,
+            ours: false,
         };
         self.flush(record)?;
         settle(self.context, &self.key.tool, record, doc, local)
@@ -410,6 +411,7 @@ impl<'a> Recorder<'a> {
             tail: tail.clone(),
             there: true,
             compared: true,
+            ours: false,
         };
         if let Some(base) = base.filter(|base| base.tail == tail) {
             return settle(self.context, &self.key.tool, record, doc, local(base.tip));

@@ -156,7 +156,7 @@ impl Engine {
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;
-        self.retry_everywhere(&["unwritable", "live"]);
+        self.retry_everywhere(&["unwritable", "just_written", "live"]);
         self.compare_quiet()?;
         if self.queue.len() == before {
             self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;
