@@ -1,6 +1,8 @@
 //! Stories of two and three devices, in milliseconds and in one process: real engines and real adapters over a transport
 //! that delivers when the story says. What a real Syncthing and the real tools do is tested elsewhere.
 
+#[path = "stories/bases.rs"]
+mod bases;
 #[path = "stories/bytes.rs"]
 mod bytes;
 #[path = "stories/clones.rs"]
@@ -13,6 +15,8 @@ mod hops;
 mod hostile;
 #[path = "stories/journals.rs"]
 mod journals;
+#[path = "stories/lists.rs"]
+mod lists;
 #[path = "stories/promises.rs"]
 mod promises;
 #[path = "stories/simulation/mod.rs"]

@@ -1,6 +1,6 @@
 //! Both went on while apart: what every device makes of it, and what the user may make of it.
 
-use crate::journals::{own_frames, recorded_lines};
+use crate::journals::own_frames;
 use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{ApiError, Done, Request, Side, SplitRow};
@@ -11,15 +11,15 @@ use std::path::PathBuf;
 type Docs = BTreeMap<String, Vec<u8>>;
 
 /// Desk and lap went on with one session while apart and met again.
-struct Parted {
-    world: World,
-    here: PathBuf,
-    there: PathBuf,
+pub struct Parted {
+    pub world: World,
+    pub here: PathBuf,
+    pub there: PathBuf,
 }
 
 impl Parted {
     /// A Claude Code session: "common", then "from desk" on the one and "from lap" on the other, in that order.
-    fn claude() -> Self {
+    pub fn claude() -> Self {
         let (mut world, here, there) = World::pair_of_devices();
         let path = world.devices[0].transcript(&here, ONE);
         world.devices[0].say(&path, turn(&here, ONE, "common"));
@@ -31,7 +31,7 @@ impl Parted {
         parted
     }
 
-    fn codex() -> Self {
+    pub fn codex() -> Self {
         let (mut world, here, there) = World::pair_of_devices();
         let path = world.devices[0].rollout(TWO);
         world.devices[0].say(&path, meta(&here, TWO) + &item("common"));
@@ -43,12 +43,12 @@ impl Parted {
         parted
     }
 
-    fn met(mut self) -> Self {
+    pub fn met(mut self) -> Self {
         self.world.meet(0, 1);
         self
     }
 
-    fn say(&mut self, device: usize, session: &str, text: &str) {
+    pub fn say(&mut self, device: usize, session: &str, text: &str) {
         let line = if session == TWO { item(text) } else { turn([&self.here, &self.there][device], session, text) };
         // One second after the other, so that the order is the story's.
         let now = self.world.devices.iter().map(Device::clock_now).max().unwrap_or_default();
@@ -58,19 +58,19 @@ impl Parted {
         device.say(&path, line);
     }
 
-    fn split(&mut self, device: usize) -> SplitRow {
+    pub fn split(&mut self, device: usize) -> SplitRow {
         self.world.devices[device].splits().into_iter().next().expect("a split is listed")
     }
 
-    fn fork(&mut self) -> String {
+    pub fn fork(&mut self) -> String {
         self.split(0).branches[1].session.clone()
     }
 
-    fn resolve(&mut self, device: usize, session: &str, choice: &str) -> Result<Done, ApiError> {
+    pub fn resolve(&mut self, device: usize, session: &str, choice: &str) -> Result<Done, ApiError> {
         self.resolve_with(device, session, choice, None)
     }
 
-    fn resolve_with(
+    pub fn resolve_with(
         &mut self,
         device: usize,
         session: &str,
@@ -84,28 +84,28 @@ impl Parted {
         Ok(serde_json::from_value(answer).expect("done"))
     }
 
-    fn undo(&mut self, device: usize) {
+    pub fn undo(&mut self, device: usize) {
         let _: Done = self.world.devices[device].ask(Request::Undo { session: None });
         self.world.devices[device].settle();
         self.world.deliver();
     }
 
     /// What a session says, on each device.
-    fn said(&self, session: &str) -> [String; 2] {
+    pub fn said(&self, session: &str) -> [String; 2] {
         [0, 1].map(|at| {
             let docs = self.world.devices[at].docs(session);
             docs.values().map(|doc| words(doc)).collect::<Vec<_>>().join(" | ")
         })
     }
 
-    fn on_both(&self, session: &str) -> String {
+    pub fn on_both(&self, session: &str) -> String {
         let [one, other] = self.said(session);
         assert_eq!(one, other, "both devices say the same of {session}");
         assert_eq!(self.world.devices[0].docs(session), self.world.devices[1].docs(session), "byte for byte");
         one
     }
 
-    fn sessions(&mut self) -> [BTreeSet<String>; 2] {
+    pub fn sessions(&mut self) -> [BTreeSet<String>; 2] {
         [0, 1].map(|at| {
             let here = self.world.devices[at].sessions().into_iter().filter(|row| row.path.is_some());
             here.map(|row| row.session).collect()
@@ -607,77 +607,6 @@ fn one_session_may_hold_both_branches() {
     assert_eq!(parted.on_both(ONE), "common, from desk, from lap");
     parted.undo(1);
     assert_eq!(parted.on_both(ONE), "common, from desk");
-}
-
-/// A thread that Codex itself forked: it has an offset into its parent's file instead of a history.
-fn begun_from(parted: &mut Parted, device: usize, child: &str) -> PathBuf {
-    let parent = parted.world.devices[device].place_of(TWO).expect("there");
-    let (end, cwd) = (std::fs::metadata(&parent).expect("doc").len(), [&parted.here, &parted.there][device].clone());
-    let base = format!(
-        "\"history_base\":{{\"thread_id\":\"{TWO}\",\"end_ordinal_exclusive\":9,\"end_byte_offset\":{end}}},\"cwd\""
-    );
-    let path = parted.world.devices[device].rollout(child);
-    let lines = meta(&cwd, child).replace("\"cwd\"", &base) + &item("begun there");
-    parted.world.devices[device].say(&path, lines);
-    path
-}
-
-#[test]
-fn what_was_begun_from_a_branch_of_codex_keeps_that_branch() {
-    let mut parted = Parted::codex();
-    let child = "55555555-5555-4555-8555-555555555555";
-    let path = begun_from(&mut parted, 1, child);
-    let recorded = std::fs::read(&path).expect("doc");
-    let mut parted = parted.met();
-    let fork = parted.fork();
-    let refers_to = |parted: &Parted, id: &str| {
-        for device in &parted.world.devices {
-            let text = String::from_utf8_lossy(&device.docs(child)["rollout.jsonl"]).into_owned();
-            assert!(text.contains(&format!("\"thread_id\":\"{id}\"")), "on {}: {text}", device.name);
-        }
-    };
-    refers_to(&parted, &fork);
-    // It goes on, and what is recorded is what its author wrote.
-    parted.say(0, child, "on desk");
-    parted.world.deliver();
-    assert_eq!(parted.on_both(child), "begun there, on desk");
-    refers_to(&parted, &fork);
-    let lines = recorded_lines(&parted.world.devices[0], child);
-    assert!(
-        recorded.split_inclusive(|byte| *byte == b'\n').all(|line| lines.get(line) == Some(&1)),
-        "as it was written"
-    );
-    // Its branch stays in the store, whatever is decided, also with nothing remembered.
-    parted.resolve(0, TWO, "keep-left").expect("possible");
-    for device in &mut parted.world.devices {
-        device.stop();
-        std::fs::remove_file(device.roam.join("state.sqlite")).expect("state");
-        device.start();
-    }
-    parted.world.deliver();
-    parted.world.devices.iter_mut().for_each(Device::poll);
-    refers_to(&parted, &fork);
-    assert_eq!(parted.on_both(&fork), "common, from lap");
-    assert_eq!(parted.world.devices[0].problems(), Vec::<String>::new());
-    parted.undo(0);
-    parted.resolve(0, TWO, "keep-right").expect("possible");
-    refers_to(&parted, TWO);
-    parted.undo(0);
-    refers_to(&parted, &fork);
-}
-
-#[test]
-fn what_was_begun_from_the_branch_that_lost_its_id_finds_it_elsewhere() {
-    let mut parted = Parted::codex();
-    let child = "66666666-6666-4666-8666-666666666666";
-    begun_from(&mut parted, 0, child);
-    let mut parted = parted.met();
-    parted.resolve(1, TWO, "keep-right").expect("possible");
-    assert_eq!(parted.on_both(TWO), "common, from lap");
-    let text = String::from_utf8_lossy(&parted.world.devices[1].docs(child)["rollout.jsonl"]).into_owned();
-    let base = text.split("\"thread_id\":\"").nth(1).and_then(|rest| rest.get(..36)).expect("a base").to_owned();
-    assert_ne!(base, TWO);
-    assert_eq!(parted.on_both(&base), "common, from desk");
 }
 
 fn fork_beside(parted: &mut Parted, session: &str) -> String {
