@@ -6,7 +6,8 @@ use crate::journals::{recorded_lines, segments};
 use crate::talk::meta;
 use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, turn};
 use crate::world::{Device, World, tree};
-use session_roam_core::api::{ExportFormat, Exported, Request};
+use session_roam_core::api::{Done, ExportFormat, Exported, Request};
+use session_roam_core::merge::{Action, Choice, ChoiceId};
 use session_roam_core::session::{
     Chain, ChainId, DocName, Hlc, Lane, Millis, Project, ProjectKey, SessionId, SessionKey, ToolId,
 };
@@ -423,4 +424,60 @@ fn a_link_in_the_store_is_not_written_through() {
         assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("unwritable"));
         assert_carried(&world.devices[0], &world.devices[1], TWO);
     }
+}
+
+/// Puts decisions about session ONE behind the desk's journal in the lap's replica, signed by the desk.
+fn append_choices(world: &World, choices: impl FnOnce(DocName, ChainId) -> Vec<Choice>) -> PathBuf {
+    let file = replica(world);
+    let mut bytes = fs::read(&file).expect("segment");
+    let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
+    let frames = crate::journals::journals(&world.devices[1]);
+    let journal = frames.iter().find(|journal| journal.session() == ONE).expect("a journal");
+    let last = journal.frames.last().expect("a frame");
+    let Some(Entry::Lines { doc, tip, .. }) = last.entries.last().cloned() else { panic!("lines") };
+    let (mut head, mut hash) = (last.head.clone(), last.hash.clone());
+    for choice in choices(doc, tip) {
+        (head.n, head.prev, head.at.count) = (head.n + 1, hash, head.at.count + 1);
+        let (frame, next) = frame::render(&head, &[Entry::Choice(choice)], |message| key.sign(message).to_vec());
+        bytes.extend(frame);
+        hash = next;
+    }
+    let other = file.with_extension("new");
+    fs::write(&other, bytes).expect("write");
+    fs::rename(&other, &file).expect("rename");
+    file
+}
+
+#[test]
+fn a_decision_of_another_device_takes_no_session_out_that_is_no_branch() {
+    let (mut world, _) = stage();
+    let before = world.devices[1].stores();
+    let file = append_choices(&world, |doc, tip| {
+        let about = || Choice::about(doc.clone(), Action::KeepLeft);
+        let carried_out = ChoiceId { at: Hlc::default(), device: "ANY".into() };
+        vec![Choice { away: vec![tip], ..about() }, Choice { away: vec![tip], follows: Some(carried_out), ..about() }]
+    });
+    arrived(&mut world, 0, &file);
+    assert_eq!(world.devices[1].stores(), before);
+    assert_eq!(world.devices[1].state_of(ONE), "here");
+}
+
+#[test]
+fn a_list_of_forks_from_elsewhere_takes_no_other_session_out() {
+    let (mut world, here) = stage();
+    let other = world.devices[0].transcript(&here, TWO);
+    world.devices[0].say(&other, turn(&here, TWO, "of its own"));
+    world.deliver();
+    let before = world.devices[1].stores();
+    let file = append_choices(&world, |doc, tip| {
+        let forks = vec![SessionId::new(TWO)];
+        let all = Choice { forks, ends: vec![tip], ..Choice::about(doc.clone(), Action::KeepLeft) };
+        vec![all, Choice::about(doc, Action::KeepBoth)]
+    });
+    arrived(&mut world, 0, &file);
+    // What was decided before counts again, and this device carries it out.
+    let _: Done = world.devices[1].ask(Request::Undo { session: Some(ONE.into()) });
+    world.devices[1].settle();
+    assert_eq!(world.devices[1].stores(), before);
+    assert_eq!(world.devices[1].state_of(TWO), "here");
 }

@@ -678,3 +678,76 @@ fn nothing_is_written_twice_when_nothing_happens() {
     }
     assert_eq!(frames(&parted), before);
 }
+
+#[test]
+fn all_that_was_said_in_the_fork_comes_along_wherever_it_is_decided() {
+    for (speaks, decides) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let mut parted = Parted::codex().met();
+        let fork = parted.fork();
+        for number in 1..=3 {
+            parted.say(speaks, &fork, &format!("{number} in the fork"));
+            parted.world.deliver();
+        }
+        parted.resolve(decides, TWO, "keep-right").expect("possible");
+        let said = "common, from lap, 1 in the fork, 2 in the fork, 3 in the fork";
+        assert_eq!(parted.on_both(TWO), said, "said on {speaks}, decided on {decides}");
+        assert_eq!(parted.world.devices[0].place_of(&fork), None);
+        parted.undo(decides);
+        assert_eq!(parted.on_both(TWO), "common, from desk");
+        assert_eq!(parted.on_both(&fork), said);
+    }
+}
+
+#[test]
+fn what_is_said_in_the_fork_while_it_is_decided_stays_in_the_store() {
+    for choice in ["keep-left", "keep-right"] {
+        let mut parted = Parted::codex().met();
+        let fork = parted.fork();
+        let path = parted.world.devices[0].place_of(&fork).expect("there");
+        // The tool wrote this, and nothing has told the engine of it yet.
+        parted.world.devices[0].append(&path, item("at the last moment").as_bytes());
+        parted.resolve(0, TWO, choice).expect("possible");
+        assert_eq!(parted.on_both(&fork), "common, from lap, at the last moment", "{choice}");
+    }
+}
+
+#[test]
+fn a_branch_of_a_branch_keeps_its_session_when_the_other_is_put_away() {
+    let mut world = World::devices(["desk", "lap", "box"]);
+    [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.pair(one, other));
+    let places = [0, 1, 2].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
+    let path = world.devices[0].transcript(&places[0], ONE);
+    world.devices[0].say(&path, turn(&places[0], ONE, "common"));
+    world.deliver();
+    let say = |world: &mut World, at: usize, second: i64, text: &str| {
+        world.devices[at].set_clock(crate::world::START + 1000 * second);
+        let path = world.devices[at].place_of(ONE).expect("there");
+        world.devices[at].say(&path, turn(&places[at], ONE, text));
+    };
+    [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.part(one, other));
+    say(&mut world, 0, 1, "on desk");
+    world.meet(0, 2);
+    world.part(0, 2);
+    say(&mut world, 0, 2, "more on desk");
+    say(&mut world, 1, 3, "on lap");
+    say(&mut world, 2, 4, "on box");
+    [(0, 1), (1, 2), (0, 2)].into_iter().for_each(|(one, other)| world.meet(one, other));
+    let texts = |device: &Device| -> Vec<String> {
+        let mut said: Vec<String> =
+            crate::world::tree(&device.claude().join("projects")).values().map(|doc| words(doc)).collect();
+        said.sort();
+        said
+    };
+    let all = ["common, on desk, more on desk", "common, on desk, on box", "common, on lap"];
+    world.devices.iter().for_each(|device| assert_eq!(texts(device), all, "on {}", device.name));
+    let choice =
+        Request::Resolve { session: ONE.into(), choice: "keep-right".into(), branch: Some("lap".into()), active: None };
+    let _: Done = world.devices[1].ask(choice);
+    world.devices[1].settle();
+    world.deliver();
+    world.devices.iter().for_each(|device| assert_eq!(texts(device), all[1..], "on {}", device.name));
+    let _: Done = world.devices[2].ask(Request::Undo { session: Some(ONE.into()) });
+    world.devices[2].settle();
+    world.deliver();
+    world.devices.iter().for_each(|device| assert_eq!(texts(device), all, "on {}", device.name));
+}

@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
-use super::split::{first_line, stand};
+use super::split::{ForkPlan, first_line, stand};
 use crate::merge::{branches, fork_id};
 use crate::session::{Base, ChainId, DocName, SessionId, SessionKey};
 use crate::tools::{Content, Patch, ReadSeek};
@@ -78,6 +78,12 @@ impl Child {
         let meet = state.trie.meet(target, tip);
         (state.trie.size(meet).1 < self.base.end).then_some((meet, tip))
     }
+
+    /// Whether its beginning lies on the way to `end`, too.
+    pub fn lies_on(&self, state: &DocState, end: ChainId) -> bool {
+        let tip = self.begun_on(state);
+        tip.is_some_and(|tip| self.base.end <= state.trie.size(state.trie.meet(end, tip)).1)
+    }
 }
 
 /// The session that holds the child's beginning on this device: the parent, or a fork of it. `None` while the parent
@@ -97,6 +103,13 @@ pub fn holder(
     let Some((meet, tip)) = child.leaves(&parent.docs[&main], target) else {
         return Ok(Some(child.base.session.clone()));
     };
+    // Of branches that go on together for a while, the first one has the name of the line where they leave the trunk.
+    let on_it = |plan: &&ForkPlan| {
+        plan.doc == main && plan.targets.get(&main).is_some_and(|end| child.lies_on(&parent.docs[&main], *end))
+    };
+    if let Some(plan) = stood.forks.iter().find(on_it) {
+        return Ok(Some(plan.session.clone()));
+    }
     let head = first_line(context, key, &parent, &main, meet, tip)?;
     Ok(head.map(|head| fork_id(&child.base.session, head)))
 }

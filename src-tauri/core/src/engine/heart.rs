@@ -393,6 +393,7 @@ impl Engine {
         let undone_here = |id: &ChoiceId| {
             record.choices.iter().any(|undo| undo.choice.undoes.as_ref() == Some(id) && undo.id.device == own)
         };
+        let Some(parent) = &record.session else { return Ok(()) };
         let undid = record.choices.iter().any(|chosen| chosen.choice.undoes.is_some() && chosen.id.device == own);
         for chosen in &record.choices {
             let away = stand.decided.as_ref() == Some(&chosen.id);
@@ -403,10 +404,13 @@ impl Engine {
             }
             for session in &chosen.choice.forks {
                 let fork = SessionKey::new(&key.tool, session);
-                let Some(known) = self.state.record::<SessionRecord>(&fork)? else { continue };
+                // Only what is a branch of this session in truth: the list may be another device's.
+                let known = self.state.record::<SessionRecord>(&fork)?;
+                let Some(known) = known.filter(|known| known.is_branch(Some(parent))) else { continue };
                 if has_to_follow(&known, &chosen.id, away) {
-                    let (id, action) = (chosen.id.clone(), chosen.choice.action);
-                    let decisions = vec![(0, Decision::Follow { id, action, away })];
+                    let follow =
+                        Decision::Follow { id: chosen.id.clone(), choice: Box::new(chosen.choice.clone()), away };
+                    let decisions = vec![(0, follow)];
                     self.want(fork, Want { decisions, ..Want::default() });
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::bases::Rebound;
 use super::split::Stand;
-use crate::merge::{Chosen, Firsts, Verdict};
+use crate::merge::{Chosen, Firsts, Verdict, fork_id};
 use crate::session::{ChainId, DocKind, DocName, Hlc, SessionId, SessionKey, Trie};
 use crate::state::Row;
 use crate::tools::Stamp;
@@ -120,6 +120,14 @@ impl SessionRecord {
             Some(card) => Some(&card.main).filter(|main| self.docs.contains_key(main)),
             None => self.docs.keys().next(),
         }
+    }
+
+    /// Whether it began as a branch of another session: of `parent`, if one is named. Its own id proves that, whatever
+    /// a card says.
+    pub fn is_branch(&self, parent: Option<&SessionId>) -> bool {
+        let forks = self.cards.values().filter_map(|said| said.card.fork.as_ref());
+        let mut forks = forks.filter(|fork| parent.is_none_or(|parent| fork.session == *parent));
+        forks.any(|fork| self.session.as_ref() == Some(&fork_id(&fork.session, fork.head)))
     }
 
     pub fn main_doc(&self) -> Option<&DocState> {

@@ -26,13 +26,14 @@ pub enum Decision {
     /// Takes the decision that counts back.
     Undo,
     /// Carries out, in a fork, what was decided about its parent.
-    Follow { id: ChoiceId, action: Action, away: bool },
+    Follow { id: ChoiceId, choice: Box<Choice>, away: bool },
 }
 
 impl Decision {
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Choose { action, .. } | Self::Follow { action, .. } => action.as_str(),
+            Self::Choose { action, .. } => action.as_str(),
+            Self::Follow { choice, .. } => choice.action.as_str(),
             Self::Undo => Action::Undo.as_str(),
         }
     }
@@ -56,7 +57,7 @@ pub fn decide(
             choose(context, key, record, &split, &chosen, family, *action, *active)
         }
         Decision::Undo => undo(context, key, record),
-        Decision::Follow { id, action, away } => follow(context, key, record, id, *action, *away),
+        Decision::Follow { id, choice, away } => follow(context, key, record, id, choice, *away),
     }
 }
 
@@ -146,6 +147,7 @@ fn choose(
             bring_back(context, key, record, &mut recorder, right, family).map_err(|error| unwritten(&error))?;
         }
         choice.forks.extend(right.plan.iter().map(|plan| plan.session.clone()));
+        choice.ends.extend(seen_end(context, key, right, family).map_err(|error| unwritten(&error))?);
         let (first, second) = if active_left { (tip, left) } else { (left, tip) };
         match lines {
             None if action == Action::KeepLeft => (choice.trunk, choice.away) = (Some(left), with(choice.away, tip)),
@@ -156,6 +158,12 @@ fn choose(
                 (choice.trunk, choice.away) = (Some(end), with(choice.away, second));
             }
         }
+    }
+    // The last stamp counts, and that of a device whose clock is days ahead would count for days.
+    let ahead = Decided::of(&record.choices, &doc).now.filter(|now| context.hlc() < now.id.at);
+    if let Some(undoes) = ahead.map(|now| now.id.clone()) {
+        let undo = Choice { undoes: Some(undoes), ..Choice::about(doc, Action::Undo) };
+        write(record, &mut recorder, undo)?;
     }
     write(record, &mut recorder, choice)?;
     let message = match action {
@@ -184,6 +192,25 @@ fn said_since(context: &Context, key: &SessionKey, right: &Right, family: &mut F
     };
     let more = continued(context, key, fork, plan, right.fork.tip).map_err(|error| unwritten(&error))?;
     Ok(more.unwrap_or_default())
+}
+
+/// Where the branch's own session ends, as far as its words are in the parent once it is decided.
+fn seen_end(
+    context: &Context,
+    key: &SessionKey,
+    right: &Right,
+    family: &mut Family,
+) -> Result<Option<ChainId>, JournalError> {
+    let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
+        return Ok(None);
+    };
+    let stood = stand(context, key, fork, &Kin::default())?;
+    let Some((main, imaged)) = fork.main().and_then(|main| Some((main, fork.image.get(main)?))) else {
+        return Ok(None);
+    };
+    let is_level = *main != plan.name(&plan.doc) || imaged.of == right.fork.tip;
+    let end = stood.settled.targets.get(main).filter(|end| fork.docs[main].trie.is_ancestor(imaged.tip, **end));
+    Ok(Some(end.copied().filter(|_| is_level).unwrap_or(imaged.tip)))
 }
 
 /// What was written beside the conversation since, by agents for instance, goes with it.
@@ -347,7 +374,7 @@ fn follow(
     key: &SessionKey,
     record: &mut SessionRecord,
     id: &ChoiceId,
-    action: Action,
+    decided: &Choice,
     away: bool,
 ) -> Result<(Done, Recorded), ApiError> {
     let done = Done { done: true, message: String::new() };
@@ -356,8 +383,9 @@ fn follow(
     };
     let mut recorder = recorder(context, key, record)?;
     if away {
-        let ends = crate::merge::branches(&record.docs[&main].trie);
-        write(record, &mut recorder, Choice { away: ends, follows: Some(id.clone()), ..Choice::about(main, action) })?;
+        let away = known_ends(context, key, record, &main, &decided.ends).map_err(|error| unwritten(&error))?;
+        let follows = Some(id.clone());
+        write(record, &mut recorder, Choice { away, follows, ..Choice::about(main, decided.action) })?;
     } else {
         let standing: Vec<ChoiceId> = record
             .choices
@@ -371,6 +399,26 @@ fn follow(
         }
     }
     Ok((done, recorder.done))
+}
+
+/// Those of the ends that are this session's.
+fn known_ends(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    main: &DocName,
+    ends: &[ChainId],
+) -> Result<Vec<ChainId>, JournalError> {
+    let Some(mut state) = record.docs.remove(main) else { return Ok(Vec::new()) };
+    let shelf = context.shelf(&key.tool, &record.journals, main);
+    let known = ends.iter().filter_map(|end| match state.trie.settle_node(*end, &shelf) {
+        Ok(true) => Some(Ok(*end)),
+        Ok(false) => None,
+        Err(error) => Some(Err(error)),
+    });
+    let known = known.collect();
+    record.docs.insert(main.clone(), state);
+    known
 }
 
 fn recorder<'a>(context: &'a Context, key: &'a SessionKey, record: &SessionRecord) -> Result<Recorder<'a>, ApiError> {

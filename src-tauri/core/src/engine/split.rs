@@ -79,7 +79,10 @@ pub fn stand(
         })
         .collect();
     let mut settled = settle(&docs);
-    if settled.away && kin.needed {
+    // A session leaves the stores as a whole when a branch of another one does, by a decision about that one. All else
+    // that says so is a decision whose other branch has not arrived yet, or somebody's who means no good.
+    let follows = main.as_ref().and_then(|main| Decided::of(&record.choices, main).choice()?.follows.as_ref());
+    if settled.away && (kin.needed || follows.is_none() || !record.is_branch(None)) {
         docs.iter_mut().for_each(|doc| doc.decided = Decided::default());
         settled = settle(&docs);
     }
@@ -123,8 +126,15 @@ fn needed(
     children: &[Child],
 ) -> Result<impl Iterator<Item = Fork>, JournalError> {
     let mut found = Vec::new();
+    let forks = settled.split.iter().filter(|split| split.doc == *main).flat_map(|split| &split.divided.forks);
+    let forks: Vec<ChainId> = forks.map(|fork| fork.tip).collect();
+    let has_fork = |child: &&Child| forks.iter().any(|end| child.lies_on(&record.docs[main], *end));
     if let Some(target) = settled.targets.get(main) {
-        for (leaves, tip) in children.iter().filter_map(|child| child.leaves(&record.docs[main], *target)) {
+        for (leaves, tip) in children
+            .iter()
+            .filter(|child| !has_fork(child))
+            .filter_map(|child| child.leaves(&record.docs[main], *target))
+        {
             let head = first_line(context, key, record, main, leaves, tip)?;
             found.extend(head.map(|head| Fork { head, leaves, tip, open: false }));
         }
@@ -181,6 +191,8 @@ fn find_in(
         pins.extend(&choice.away);
         pins.extend(choice.made.iter().flat_map(|made| [made.from, made.tip]));
     }
+    // Where this device's image of its parent's branch ends, the fork's own words begin.
+    pins.extend(record.image.get(name).map(|imaged| imaged.tip));
     for pin in &pins {
         state.trie.pin(*pin, &shelf)?;
     }
@@ -203,7 +215,9 @@ fn find_in(
             wanted.extend(head(&state.trie, node, tip));
         }
         pins.extend(&wanted);
-        wanted.extend(&live);
+        // Who ended a doc counts for those beside the conversation only, and asking costs the reading of all journals.
+        let is_main = record.origin().is_some_and(|card| card.main == *name);
+        wanted.extend(live.iter().filter(|_| !is_main && 1 < live.len()));
         pins.extend(&ends);
     }
     state.trie.unpin_all_but(&pins);

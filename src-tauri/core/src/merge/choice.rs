@@ -2,6 +2,7 @@
 
 use crate::session::{ChainId, DocName, Hlc, SessionId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A decision as the user said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,6 +63,9 @@ pub struct Choice {
     /// Forks that this decision takes out of the stores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forks: Vec<SessionId>,
+    /// The ends of those forks' main docs, as far as the decision knows them: what was said behind them stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<ChainId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<ChoiceId>,
     /// In the journal of a fork: the decision about its parent that this carries out.
@@ -80,6 +84,7 @@ impl Choice {
             seen: Vec::new(),
             made: Vec::new(),
             forks: Vec::new(),
+            ends: Vec::new(),
             undoes: None,
             follows: None,
         }
@@ -114,15 +119,10 @@ impl<'a> Decided<'a> {
         let mut ordered: Vec<&Chosen> = all.iter().filter(|chosen| chosen.choice.doc == *doc).collect();
         ordered.sort_by(|one, other| one.id.cmp(&other.id));
         ordered.dedup_by(|one, other| one.id == other.id);
-        let mut stack: Vec<&Chosen> = Vec::new();
-        for chosen in &ordered {
-            match &chosen.choice.undoes {
-                None => stack.push(chosen),
-                // Undone on two devices at once it is undone once.
-                Some(id) => stack.retain(|known| known.id != *id),
-            }
-        }
-        let now = stack.last().copied();
+        // Undone on two devices at once it is undone once; whoever has a clock that is days ahead can be undone, too.
+        let undone: BTreeSet<&ChoiceId> = ordered.iter().filter_map(|chosen| chosen.choice.undoes.as_ref()).collect();
+        let stands = |chosen: &&&Chosen| chosen.choice.undoes.is_none() && !undone.contains(&chosen.id);
+        let now = ordered.iter().rfind(stands).copied();
         let standing = |made: &Made| now.is_some_and(|now| now.choice.made.contains(made));
         let made = ordered.iter().flat_map(|chosen| &chosen.choice.made).copied();
         Self { now, taken_back: made.filter(|made| !standing(made)).collect() }
@@ -153,6 +153,7 @@ mod tests {
                 seen: vec![],
                 made,
                 forks: vec![],
+                ends: vec![],
                 undoes,
                 follows: None,
             },
@@ -175,5 +176,12 @@ mod tests {
         assert_eq!(Decided::of(&all, &DocName::new("doc")).taken_back.len(), 1);
         let none = chosen(5, "C", Action::Undo, Some(first.id.clone()));
         assert_eq!(now(&[first, none]), None);
+    }
+
+    #[test]
+    fn a_decision_of_a_clock_that_is_days_ahead_can_be_taken_back() {
+        let ahead = chosen(1000, "A", Action::KeepLeft, None);
+        let undone = chosen(5, "B", Action::Undo, Some(ahead.id.clone()));
+        assert_eq!(now(&[ahead, undone]), None);
     }
 }

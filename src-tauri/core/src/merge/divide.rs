@@ -58,7 +58,9 @@ pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
     let mut live: Vec<ChainId> = tips.to_vec();
     loop {
         let back = live.iter().enumerate().find_map(|(at, tip)| {
-            let made = decided.taken_back.iter().find(|made| is_still(*tip, made.tip) && made.from != *tip)?;
+            // Only ever upwards: whatever another device claims to have made, this comes to an end, at a line that is there.
+            let goes_up = |from: ChainId| from != *tip && trie.is_ancestor(from, *tip);
+            let made = decided.taken_back.iter().find(|made| is_still(*tip, made.tip) && goes_up(made.from))?;
             Some((at, made.from))
         });
         let Some((at, from)) = back else { break };
@@ -116,13 +118,14 @@ struct Group {
 }
 
 /// Divides the ends among the session and its forks; `None` where there are none. An unknown first line counts as the
-/// last recorded.
-pub fn divide(trie: &Trie, live: &[ChainId], firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
-    let mut divided = Divided { trunk: *live.first()?, leaves: trie.start(), forks: Vec::new() };
+/// last recorded. What was put away has its part in it: another branch does not get its name.
+pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
+    let mut divided = Divided { trunk: *ends.live.first()?, leaves: trie.start(), forks: Vec::new() };
+    let lives = |part: &[ChainId]| part.iter().any(|end| ends.live.contains(end));
     let choice = decided.choice();
     let wanted = choice.and_then(|choice| choice.trunk);
     let seen = choice.map(|choice| choice.seen.as_slice()).unwrap_or_default();
-    let mut groups = vec![Group { ends: live.to_vec(), fork: None }];
+    let mut groups = vec![Group { ends: ends.live.iter().chain(&ends.away).copied().collect(), fork: None }];
     let mut first_parting = None;
     while let Some(Group { ends, fork }) = groups.pop() {
         let Some((node, mut parts)) = part(trie, &ends) else {
@@ -135,7 +138,10 @@ pub fn divide(trie: &Trie, live: &[ChainId], firsts: &Firsts, decided: &Decided<
             continue;
         };
         if fork.is_none() {
-            first_parting.get_or_insert(node);
+            parts.retain(|part| lives(part));
+            if 1 < parts.len() {
+                first_parting.get_or_insert(node);
+            }
         }
         let head = |part: &[ChainId]| head(trie, node, part[0]);
         parts.sort_by_key(|part| {
@@ -147,6 +153,7 @@ pub fn divide(trie: &Trie, live: &[ChainId], firsts: &Firsts, decided: &Decided<
             let fork = if at == 0 { fork } else { Some((head(&ends).unwrap_or(ends[0]), node)) };
             Group { ends, fork }
         }));
+        groups.retain(|group| lives(&group.ends));
     }
     divided.leaves = first_parting.unwrap_or(divided.trunk);
     let first = |fork: &Fork| (firsts.get(&fork.head).map(|first| first.at), fork.head);

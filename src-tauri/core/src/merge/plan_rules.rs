@@ -198,6 +198,12 @@ fn stands(docs: &[Doc]) -> String {
 #[test]
 fn which_branch_keeps_the_id() {
     let rows: Vec<(&str, Doc, &str)> = vec![
+        ("what_was_made_of_nothing_is_left_alone", log().went("a b").made_and_taken_back("x y", "a b"), "ab"),
+        (
+            "what_was_made_in_a_circle_comes_to_an_end",
+            log().went("a b").made_and_taken_back("a b", "a").made_and_taken_back("a", "a b"),
+            "a",
+        ),
         ("one_way_has_no_forks", log().went("a b"), "ab"),
         ("what_was_recorded_first_keeps_the_id", log().went("a b").went("a c"), "ab ac(ac)?"),
         ("whatever_the_order_of_the_ids", log().went("a c").went("a b"), "ac ab(ab)?"),
@@ -207,6 +213,16 @@ fn which_branch_keeps_the_id() {
             "a_branch_of_a_branch_is_a_fork_of_its_own",
             log().went("a b").went("a c d").went("a c e"),
             "ab acd(ac)? ace(ace)?",
+        ),
+        (
+            "and_stays_that_when_the_other_is_put_away",
+            log().went("a b").went("a c d").went("a c e").decided("a b", &["a c d"], &[]),
+            "ab ace(ace)?",
+        ),
+        (
+            "also_when_it_is_the_trunk_that_is_put_away",
+            log().went("a b c").went("a b d").went("a e").decided("a e", &["a b c"], &[]),
+            "ae abd(abd)?",
         ),
         ("a_branch_of_the_trunk_too", log().went("a b c").went("a b d").went("a e"), "abc abd(abd)? ae(ae)?"),
         ("kept_both_is_decided", log().went("a b").went("a c").decided("a b", &[], &["a c"]), "ab ac(ac)"),

@@ -93,7 +93,7 @@ pub fn fork_targets(docs: &[DocEnds<'_>], parted: &DocName, fork: &Fork) -> BTre
 }
 
 fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
-    let divided = divide(doc.trie, &ends.live, doc.firsts, &doc.decided)?;
+    let divided = divide(doc.trie, ends, doc.firsts, &doc.decided)?;
     let doubt = if !doc.main {
         None
     } else if doc.opaque {

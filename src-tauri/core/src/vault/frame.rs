@@ -301,7 +301,8 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
                 k: String,
             }
             let kind: Kind = serde_json::from_slice(line).map_err(|_| FrameError::Shape)?;
-            let known = ["about", "choice", "lines", "whole", "head", "seal"].contains(&kind.k.as_str());
+            // A decision of a kind that is not known here is for those who know it; what was said is read on.
+            let known = ["about", "lines", "whole", "head", "seal"].contains(&kind.k.as_str());
             let text = String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;
             if known { Err(FrameError::Shape) } else { Ok(Entry::Unknown(text)) }
         }
@@ -326,5 +327,18 @@ impl Frame {
             Ok(signature) => super::keys::verify(key, &signed_message(&self.hash), signature),
             Err(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_of_a_later_kind_is_no_damage() {
+        let later = parse_entry(br#"{"k":"choice","action":"interleave","doc":"main"}"#);
+        assert!(matches!(later, Ok(Entry::Unknown(_))));
+        let damaged = parse_entry(br#"{"k":"lines","doc":"main"}"#);
+        assert!(matches!(damaged, Err(FrameError::Shape)));
     }
 }
