@@ -76,3 +76,27 @@ fn what_was_begun_from_the_branch_that_lost_its_id_finds_it_elsewhere() {
     assert_ne!(base, TWO);
     assert_eq!(parted.on_both(&base), "common, from desk");
 }
+
+#[test]
+fn a_branch_that_is_put_away_before_the_thread_that_needs_it_arrives_comes_back() {
+    let mut parted = Parted::codex().met();
+    let fork = parted.fork();
+    parted.world.part(0, 1);
+    let child = "77777777-7777-4777-8777-777777777777";
+    let path = begun_from(&mut parted, 1, child);
+    // It was begun on lap's own way, before that lost its id there: so it says, and so it is for desk.
+    let parent = parted.world.devices[1].place_of(&fork).expect("there");
+    let end = std::fs::metadata(parent).expect("doc").len();
+    let text = std::fs::read_to_string(&path).expect("doc");
+    let at = text.find("\"end_byte_offset\":").expect("an offset") + "\"end_byte_offset\":".len();
+    let rest = text[at..].find('}').expect("the end") + at;
+    parted.world.devices[1].put(&path, format!("{}{end}{}", &text[..at], &text[rest..]));
+    parted.resolve(0, TWO, "keep-left").expect("possible");
+    assert_eq!(parted.world.devices[0].place_of(&fork), None);
+    parted.world.meet(0, 1);
+    parted.world.devices.iter_mut().for_each(Device::poll);
+    parted.world.deliver();
+    assert_eq!(parted.on_both(&fork), "common, from lap");
+    let text = String::from_utf8_lossy(&parted.world.devices[0].docs(child)["rollout.jsonl"]).into_owned();
+    assert!(text.contains(&format!("\"thread_id\":\"{fork}\"")), "{text}");
+}

@@ -336,7 +336,8 @@ impl Engine {
     fn kin(&self, tool: &ToolId, session: &SessionId) -> Result<Kin, StateError> {
         let mut kin = Kin::default();
         for (key, row) in self.state.needing(session.as_str())?.into_iter().filter(|(key, _)| key.tool == *tool) {
-            kin.needed |= row.path.is_some() && row.needs.lines().last() == Some(session.as_str());
+            let wanted_here = row.path.is_some() || row.state == "waiting";
+            kin.needed |= wanted_here && row.needs.lines().skip(1).any(|needed| needed == session.as_str());
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
             kin.children.extend(Child::of(&record).filter(|child| child.base.session == *session));
         }

@@ -539,7 +539,11 @@ impl<'a> Look<'a> {
         let hint = "Nothing was changed; `roam status` says what is wrong.";
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
         self.answers.extend(self.job.decisions.iter().map(|(number, _)| (*number, failed())));
-        let row = self.job.record.row(&self.job.key, &self.verdict, &self.stand);
+        let mut row = self.job.record.row(&self.job.key, &self.verdict, &self.stand);
+        if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
+            // Wanted before the file can say so: it must not leave the store meanwhile.
+            row.needs = format!("{}\n{holder}", row.needs);
+        }
         // Who asked waits for an answer, also if the look ended before it came to the copies.
         let untouched = self.job.take_in.map(|strays| {
             let left = strays.iter().map(|stray| TakeInError::NoJournals.row(&self.job.key.tool, stray));

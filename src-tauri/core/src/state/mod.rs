@@ -46,7 +46,8 @@ pub struct Row {
     pub hint: String,
     /// The tier of an open split, `-` after the user decided; empty when it never went two ways.
     pub split: String,
-    /// The session it keeps its beginning in, as recorded and as its file here says; empty when it stands alone.
+    /// The session it keeps its beginning in: as recorded, as its file here says, and as it should say; a line each,
+    /// empty when it stands alone.
     pub needs: String,
     /// Names in the journals: short device ids, comma-separated.
     pub devices: String,
