@@ -2,16 +2,17 @@
 //! answers: the record read from the state, compared, as JSON.
 
 use crate::made::{Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals};
-use crate::{middle, say};
+use crate::{Took, middle, say_time};
+use session_roam_core::engine::bases::Kin;
 use session_roam_core::engine::compare::Compare;
 use session_roam_core::engine::ingest::ingest;
+use session_roam_core::engine::split::stand;
 use session_roam_core::engine::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};
 use session_roam_core::state::Row;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 const LINES: usize = 20_000;
 /// Bytes of a line, so that both sides together have 50 MB.
@@ -45,6 +46,8 @@ pub fn measure(place: &Path) {
             let dirs = write_journals(&context.vault, &ids, &written);
             let mut record = SessionRecord::default();
             ingest(&context, &mut record, &dirs).expect("journals can be read");
+            // As the look that notices a split leaves it.
+            stand(&context, &ids.0, &mut record, &Kin::default()).expect("journals can be read");
             let record = serde_json::to_string(&record).expect("plain data");
             let megabytes = (left.len() + right.len()) as f64 / 1e6;
             of_pair(&format!("{shape:?}, {name}, {megabytes:.0} MB"), &context, &ids.0, &record);
@@ -66,7 +69,9 @@ fn lines(writer: &mut Writer, n: usize) -> Vec<u8> {
 /// Every fiftieth line is another one with nearly the same words, as after an edit.
 fn edited(left: &[u8]) -> Vec<u8> {
     let line = |(at, line): (usize, &[u8])| match at % 50 {
-        7 => String::from_utf8_lossy(line).replace(" the ", " this ").replace("\"uuid\":\"", "\"uuid\":\"e").into_bytes(),
+        7 => {
+            String::from_utf8_lossy(line).replace(" the ", " this ").replace("\"uuid\":\"", "\"uuid\":\"e").into_bytes()
+        }
         _ => line.to_vec(),
     };
     // The first line differs, so that the two part before all of them.
@@ -90,13 +95,14 @@ fn later(left: &[u8]) -> Vec<u8> {
 
 fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let ask = |work: &dyn Fn(&Compare<'_>)| {
-        let begun = Instant::now();
-        let record: SessionRecord = serde_json::from_str(record).expect("as it was written");
-        let row = Row { session: key.hash.clone(), ..Row::default() };
-        let compare = Compare::new(context, key.clone(), row, record, BTreeMap::new());
-        work(&compare.expect("journals can be read").expect("it went two ways"));
-        begun.elapsed()
+        Took::of(|| {
+            let record: SessionRecord = serde_json::from_str(record).expect("as it was written");
+            let row = Row { session: key.hash.clone(), ..Row::default() };
+            let compare = Compare::new(context, key.clone(), row, record, BTreeMap::new());
+            work(&compare.expect("journals can be read").expect("it went two ways"));
+        })
     };
+    let slowest = |times: &mut dyn Iterator<Item = Took>| times.max_by_key(|took| took.clock).expect("there are some");
     let page = |from: u64| {
         ask(&|compare| {
             let page = compare.diff(None, from, PAGE).expect("a page");
@@ -108,15 +114,10 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let first = middle(3, forget, |()| {
         page(0);
     });
-    say(&format!("diff, {name}: first page"), ms(first), "ms");
-    let again = (0..3).map(|_| page(0)).min().unwrap_or_default();
-    say(&format!("diff, {name}: the first page again"), ms(again), "ms");
-    let slowest = (1..20).map(|at| page(at * LINES as u64 / 21)).max().unwrap_or_default();
-    say(&format!("diff, {name}: slowest of 19 later pages"), ms(slowest), "ms");
-    let words = (1..20).map(|at| ask(&|compare| drop(black_box(compare.words(None, at * LINES as u64 / 21).expect("words")))));
-    say(&format!("diff, {name}: slowest words of 19 rows"), ms(words.max().unwrap_or_default()), "ms");
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+    say_time(&format!("diff, {name}: first page"), first);
+    say_time(&format!("diff, {name}: first page again"), page(0));
+    let later = slowest(&mut (1..20).map(|at| page(at * LINES as u64 / 21)));
+    say_time(&format!("diff, {name}: slowest of 19 later pages"), later);
+    let words = |at: u64| ask(&|compare| drop(black_box(compare.words(None, at * LINES as u64 / 21).expect("words"))));
+    say_time(&format!("diff, {name}: slowest words of 19 rows"), slowest(&mut (1..20).map(words)));
 }

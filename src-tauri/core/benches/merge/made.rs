@@ -109,13 +109,25 @@ impl Writer {
         let uuid = self.dice.uuid();
         let line = match self.shape {
             Shape::Claude if noted => {
-                format!("{{\"type\":\"last-prompt\",\"lastPrompt\":\"{:.60}\",\"sessionId\":\"{}\"}}\n", "go on", self.id)
+                format!(
+                    "{{\"type\":\"last-prompt\",\"lastPrompt\":\"{:.60}\",\"sessionId\":\"{}\"}}\n",
+                    "go on", self.id
+                )
             }
             Shape::Claude => {
                 let (role, content) = if user {
-                    ("user", format!("[{{\"tool_use_id\":\"toolu_{:.8}\",\"type\":\"tool_result\",\"content\":\"{text}\"}}]", uuid))
+                    (
+                        "user",
+                        format!(
+                            "[{{\"tool_use_id\":\"toolu_{:.8}\",\"type\":\"tool_result\",\"content\":\"{text}\"}}]",
+                            uuid
+                        ),
+                    )
                 } else {
-                    ("assistant", format!("[{{\"type\":\"text\",\"text\":\"{text}\"}}],\"usage\":{{\"input_tokens\":3}}"))
+                    (
+                        "assistant",
+                        format!("[{{\"type\":\"text\",\"text\":\"{text}\"}}],\"usage\":{{\"input_tokens\":3}}"),
+                    )
                 };
                 let parent = std::mem::replace(&mut self.parent, uuid.clone());
                 format!(
@@ -214,7 +226,9 @@ pub struct Made {
 pub fn reader(home: &Path, devices: &[Device]) -> Context {
     let (id, key) = (device_id_of_cert(b"reader"), DeviceKey::from_secret(&[9; 32]));
     let mut shared = Shared::default();
-    for (id, public, name) in devices.iter().map(|d| (&d.id, d.key.public(), d.name)).chain([(&id, key.public(), "reader")]) {
+    for (id, public, name) in
+        devices.iter().map(|d| (&d.id, d.key.public(), d.name)).chain([(&id, key.public(), "reader")])
+    {
         shared.owners.insert(id.short(), Owner { device: id.clone(), key: public });
         shared.names.insert(id.short(), name.into());
     }
@@ -244,7 +258,11 @@ pub fn key_of(shape: Shape, id: &str) -> (SessionKey, SessionId, DocName) {
 }
 
 /// Writes what the devices recorded of a session into a vault, as their engines would.
-pub fn write_journals(vault: &Vault, (key, id, doc): &(SessionKey, SessionId, DocName), written: &[Written<'_>]) -> Dirs {
+pub fn write_journals(
+    vault: &Vault,
+    (key, id, doc): &(SessionKey, SessionId, DocName),
+    written: &[Written<'_>],
+) -> Dirs {
     let mut journals: BTreeMap<String, (Journal, u32)> = BTreeMap::new();
     for run in written {
         let short = run.device.id.short();
@@ -296,7 +314,11 @@ fn append(
 
 fn card(doc: &DocName) -> SessionCard {
     SessionCard {
-        project: Project { key: ProjectKey::new("git:example/parser"), names: vec!["parser".into()], root_commit: None },
+        project: Project {
+            key: ProjectKey::new("git:example/parser"),
+            names: vec!["parser".into()],
+            root_commit: None,
+        },
         cwd: Some("/home/ada/code/parser".into()),
         title: Some("The parser".into()),
         updated: Millis(BEGIN_MS),
@@ -310,7 +332,14 @@ fn card(doc: &DocName) -> SessionCard {
 
 /// A session of about `bytes` that one device began and two others went on with, each in its own way; `frame` is what
 /// a frame holds.
-pub fn split_session(context: &Context, devices: &[Device; 3], shape: Shape, seed: u64, bytes: usize, frame: usize) -> Made {
+pub fn split_session(
+    context: &Context,
+    devices: &[Device; 3],
+    shape: Shape,
+    seed: u64,
+    bytes: usize,
+    frame: usize,
+) -> Made {
     let mut writer = Writer::new(shape, seed);
     let begun = writer.lines(bytes * 7 / 10);
     let (first, second) = (writer.lines(bytes * 15 / 100), writer.lines(bytes * 15 / 100));

@@ -2,7 +2,7 @@
 //! them, in the same run, what plainer work on the same bytes costs.
 
 use crate::made::{Device, IMPORT, Made, Shape, reader, split_session};
-use crate::{mb_per_s, middle, say};
+use crate::{middle, say_speed};
 use session_roam_core::engine::bases::Kin;
 use session_roam_core::engine::ingest::{chain, ingest};
 use session_roam_core::engine::split::{Stand, stand};
@@ -20,8 +20,8 @@ const LIVE: usize = 6_000;
 pub fn measure(place: &Path) {
     let devices = Device::three();
     let sets = [
-        ("60 sessions, imported", 60, 2_000_000, IMPORT),
-        ("60 sessions, written live", 60, 2_000_000, LIVE),
+        ("40 sessions, imported", 40, 2_500_000, IMPORT),
+        ("20 sessions, written live", 20, 1_500_000, LIVE),
         ("1 session, imported", 1, 100_000_000, IMPORT),
         ("1 session, written live", 1, 30_000_000, LIVE),
     ];
@@ -45,7 +45,7 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
     let afresh = || drop(std::fs::remove_dir_all(context.vault.kept.root()));
     let mut records = Vec::new();
     let took = middle(ROUNDS, afresh, |()| records = made.iter().map(|made| union(context, made)).collect());
-    say(&format!("union, {name}, {:.0} MB", total as f64 / 1e6), mb_per_s(total, took), "MB/s");
+    say_speed(&format!("union, {name}, {:.0} MB", total as f64 / 1e6), total, took);
     let stood: Vec<(SessionRecord, Stand)> = made
         .iter()
         .zip(records)
@@ -56,10 +56,14 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
         })
         .collect();
     let mut bytes = 0;
-    let took = middle(ROUNDS, || (), |()| {
-        bytes = made.iter().zip(&stood).map(|(made, (record, stand))| project(context, made, record, stand)).sum();
-    });
-    say(&format!("projection, {name}, {:.0} MB", bytes as f64 / 1e6), mb_per_s(bytes, took), "MB/s");
+    let took = middle(
+        ROUNDS,
+        || (),
+        |()| {
+            bytes = made.iter().zip(&stood).map(|(made, (record, stand))| project(context, made, record, stand)).sum();
+        },
+    );
+    say_speed(&format!("projection, {name}, {:.0} MB", bytes as f64 / 1e6), bytes, took);
 }
 
 /// A session read from all its journals, as the product does it when they arrived.
@@ -92,25 +96,33 @@ fn project(context: &Context, made: &Made, record: &SessionRecord, stand: &Stand
 /// What the union is made of, one after the other: chaining alone, inserting lines that are chained already.
 fn parts(context: &Context, made: &[Made]) {
     let total: u64 = made.iter().map(|made| made.bytes).sum();
-    let took = middle(ROUNDS, || (), |()| {
-        for made in made {
-            let says = context.says(&made.key.tool);
-            made.plain.iter().for_each(|bytes| drop(black_box(chain(ChainId::log_start(), bytes, says))));
-        }
-    });
-    say("of it: chaining lines and telling words from notes", mb_per_s(total, took), "MB/s");
-    let runs: Vec<(SessionRecord, Vec<(Edge, Vec<Line>)>)> = made.iter().map(|made| chained(context, made)).collect();
-    let took = middle(ROUNDS, || (), |()| {
-        for (made, (record, runs)) in made.iter().zip(&runs) {
-            let mut trie = Trie::new(ChainId::log_start());
-            let shelf = context.shelf(&made.key.tool, &record.journals, &made.doc);
-            for (edge, tips) in runs {
-                trie.insert(edge.clone(), tips, None, &shelf).expect("journals can be read");
+    let took = middle(
+        ROUNDS,
+        || (),
+        |()| {
+            for made in made {
+                let says = context.says(&made.key.tool);
+                made.plain.iter().for_each(|bytes| drop(black_box(chain(ChainId::log_start(), bytes, says))));
             }
-            black_box(trie);
-        }
-    });
-    say("of it: inserting lines that are chained", mb_per_s(total, took), "MB/s");
+        },
+    );
+    say_speed("of it: chaining lines and telling words from notes", total, took);
+    let runs: Vec<(SessionRecord, Vec<(Edge, Vec<Line>)>)> = made.iter().map(|made| chained(context, made)).collect();
+    let took = middle(
+        ROUNDS,
+        || (),
+        |()| {
+            for (made, (record, runs)) in made.iter().zip(&runs) {
+                let mut trie = Trie::new(ChainId::log_start());
+                let shelf = context.shelf(&made.key.tool, &record.journals, &made.doc);
+                for (edge, tips) in runs {
+                    trie.insert(edge.clone(), tips, None, &shelf).expect("journals can be read");
+                }
+                black_box(trie);
+            }
+        },
+    );
+    say_speed("of it: inserting lines that are chained", total, took);
 }
 
 /// The runs of a session's trie, chained: what an insertion is given.
@@ -136,27 +148,41 @@ fn plainer(place: &Path, made: &[Made]) {
     for (at, bytes) in &files {
         std::fs::write(path(*at), bytes).expect("a file");
     }
-    let took = middle(ROUNDS, || (), |()| {
-        for (at, _) in &files {
-            let mut bytes = Vec::new();
-            std::fs::File::open(path(*at)).and_then(|mut file| file.read_to_end(&mut bytes)).expect("a file");
-            let copy = std::fs::File::create(place.join("copy"));
-            copy.and_then(|mut file| file.write_all(&bytes)).expect("a copy");
-        }
-    });
-    say("beside: read and write the files", mb_per_s(total, took), "MB/s");
-    let took = middle(ROUNDS, || (), |()| files.iter().for_each(|(_, bytes)| {
-        black_box(blake3::hash(bytes));
-    }));
-    say("beside: BLAKE3 of the files", mb_per_s(total, took), "MB/s");
-    let took = middle(ROUNDS, || (), |()| {
-        for made in made {
-            let lines = made.plain.iter().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
-            let mut values: Vec<serde_json::Value> =
-                lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-            values.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
-            black_box(values);
-        }
-    });
-    say("beside: parse all lines and sort them by time", mb_per_s(total, took), "MB/s");
+    let took = middle(
+        ROUNDS,
+        || (),
+        |()| {
+            for (at, _) in &files {
+                let mut bytes = Vec::new();
+                std::fs::File::open(path(*at)).and_then(|mut file| file.read_to_end(&mut bytes)).expect("a file");
+                let copy = std::fs::File::create(place.join("copy"));
+                copy.and_then(|mut file| file.write_all(&bytes)).expect("a copy");
+            }
+        },
+    );
+    say_speed("beside: read and write the files", total, took);
+    let took = middle(
+        ROUNDS,
+        || (),
+        |()| {
+            files.iter().for_each(|(_, bytes)| {
+                black_box(blake3::hash(bytes));
+            })
+        },
+    );
+    say_speed("beside: BLAKE3 of the files", total, took);
+    let took = middle(
+        ROUNDS,
+        || (),
+        |()| {
+            for made in made {
+                let lines = made.plain.iter().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
+                let mut values: Vec<serde_json::Value> =
+                    lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+                values.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+                black_box(values);
+            }
+        },
+    );
+    say_speed("beside: parse all lines and sort them by time", total, took);
 }

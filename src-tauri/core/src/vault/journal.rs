@@ -3,6 +3,7 @@
 
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
 use super::{Vault, segment_name};
+use crate::session::chain::lines_of;
 use crate::session::{Chain, DeviceId, DocKind, DocName, Edge, Hlc, Lane, Line, SessionId, Spot, Tips, ToolId};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -84,6 +85,20 @@ pub enum JournalError {
     },
 }
 
+/// So many frames, or so many bytes in them, are read before a signature is checked.
+const BATCH_FRAMES: usize = 64;
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Why no further frames were read.
+enum Stop {
+    /// Enough at once.
+    More,
+    /// There are none, or the last one is torn.
+    End,
+    Shape(FrameError),
+    Refused(Refusal),
+}
+
 /// Why a frame is not accepted.
 enum Refusal {
     /// A frame before it has not arrived yet.
@@ -154,7 +169,8 @@ impl Journal {
             .keep(&path, &self.relative(number))
             .map_err(|source| JournalError::Io { path: path.clone(), source })?;
         let all = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-        self.accept(number, &all[..(offset as usize + bytes.len()).min(all.len())], frame);
+        let all = &all[..(offset as usize + bytes.len()).min(all.len())];
+        self.accept(number, all.len(), &blake3::hash(all), frame);
         Ok((number, offset))
     }
 
@@ -196,9 +212,9 @@ impl Journal {
         Ok(())
     }
 
-    fn accept(&mut self, number: u32, accepted: &[u8], frame: &Frame) {
-        let segment =
-            Segment { number, bytes: accepted.len() as u64, check: blake3::hash(accepted).to_hex().to_string() };
+    /// `bytes` of the segment are accepted now; `check` is their hash.
+    fn accept(&mut self, number: u32, bytes: usize, check: &blake3::Hash, frame: &Frame) {
+        let segment = Segment { number, bytes: bytes as u64, check: check.to_hex().to_string() };
         match self.segments.iter_mut().find(|known| known.number == number) {
             Some(known) => *known = segment,
             None => self.segments.push(segment),
@@ -320,44 +336,41 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(JournalError::Io { path, source }),
         };
-        let mut offset = 0;
+        // Goes on with each frame: a segment of many small ones is not hashed anew for each of them.
+        let (mut offset, mut check) = (0, blake3::Hasher::new());
         if let Some(known) = self.segments.iter().find(|segment| segment.number == number) {
             offset = known.bytes as usize;
-            if bytes.len() < offset || blake3::hash(&bytes[..offset]).to_hex().as_str() != known.check {
+            let accepted = bytes.get(..offset).map(|accepted| check.update(accepted).finalize().to_hex());
+            if accepted.is_none_or(|accepted| accepted.as_str() != known.check) {
                 self.fault = Some(Fault::Changed { segment: number });
                 return Ok(false);
             }
         }
-        let (before, mut early) = (offset, false);
-        while offset < bytes.len() {
-            let len = match frame::frame_len(&bytes[offset..]) {
-                // Torn: not yet there. A later segment says that its writer gave it up in a crash.
-                None => break,
-                Some(Ok(len)) => len,
-                Some(Err(error)) => {
-                    self.forged(number, offset, &error);
-                    return Ok(false);
-                }
-            };
-            match self.check(&bytes[offset..offset + len], owner, session) {
-                Ok(frame) => {
-                    self.accept(number, &bytes[..offset + len], &frame);
-                    each(self, &frame, number, offset as u64);
-                    offset += len;
-                }
-                Err(Refusal::Early) => {
-                    early = true;
-                    break;
-                }
-                Err(Refusal::Newer(version)) => {
-                    self.fault = Some(Fault::Newer { version });
-                    break;
-                }
-                Err(Refusal::Forged(why)) => {
-                    self.forged(number, offset, &why);
-                    break;
-                }
+        let before = offset;
+        let stop = loop {
+            let (batch, stop) = self.next_frames(&bytes[offset..], owner, session.as_ref());
+            let signed = batch.iter().rposition(|(frame, _)| frame.is_signed_by(&owner.key)).map_or(0, |at| at + 1);
+            let all = signed == batch.len();
+            for (frame, len) in batch.into_iter().take(signed) {
+                check.update(&bytes[offset..offset + len]);
+                self.accept(number, offset + len, &check.finalize(), &frame);
+                session.get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
+                each(self, &frame, number, offset as u64);
+                offset += len;
             }
+            match stop {
+                _ if !all => break Stop::Refused(Refusal::Forged("its signature is not the device's".into())),
+                Stop::More => {}
+                stop => break stop,
+            }
+        };
+        let mut early = false;
+        match stop {
+            Stop::More | Stop::End => {}
+            Stop::Shape(error) => self.forged(number, offset, &error),
+            Stop::Refused(Refusal::Early) => early = true,
+            Stop::Refused(Refusal::Newer(version)) => self.fault = Some(Fault::Newer { version }),
+            Stop::Refused(Refusal::Forged(why)) => self.forged(number, offset, &why),
         }
         if offset > before {
             vault.kept.keep(&path, &self.relative(number)).map_err(|source| JournalError::Io { path, source })?;
@@ -369,7 +382,46 @@ impl Journal {
         self.fault = Some(Fault::Forged { segment, offset: offset as u64, why: error.to_string() });
     }
 
-    fn check(&self, bytes: &[u8], owner: &Owner, session: &mut Option<(ToolId, SessionId)>) -> Result<Frame, Refusal> {
+    /// The frames that come next and follow each other, some of them, with their lengths; and why there are no more.
+    /// Whether the last of them is signed is for the caller to see: that signature vouches for those before it, too,
+    /// since each frame holds the hash of the one before.
+    fn next_frames(
+        &self,
+        mut rest: &[u8],
+        owner: &Owner,
+        session: Option<&(ToolId, SessionId)>,
+    ) -> (Vec<(Frame, usize)>, Stop) {
+        let (mut batch, mut unpacked): (Vec<(Frame, usize)>, usize) = (Vec::new(), 0);
+        while !rest.is_empty() {
+            if BATCH_FRAMES <= batch.len() || BATCH_BYTES <= unpacked {
+                return (batch, Stop::More);
+            }
+            let len = match frame::frame_len(rest) {
+                // Torn: not yet there. A later segment says that its writer gave it up in a crash.
+                None => break,
+                Some(Ok(len)) => len,
+                Some(Err(error)) => return (batch, Stop::Shape(error)),
+            };
+            match self.check(&rest[..len], owner, session, &batch) {
+                Ok(frame) => {
+                    unpacked += frame.size();
+                    batch.push((frame, len));
+                }
+                Err(refusal) => return (batch, Stop::Refused(refusal)),
+            }
+            rest = &rest[len..];
+        }
+        (batch, Stop::End)
+    }
+
+    /// Reads a frame and sees whether it belongs here, behind the accepted ones and `before`; not whether it is signed.
+    fn check(
+        &self,
+        bytes: &[u8],
+        owner: &Owner,
+        session: Option<&(ToolId, SessionId)>,
+        before: &[(Frame, usize)],
+    ) -> Result<Frame, Refusal> {
         let forged = |why: &str| Err(Refusal::Forged(why.into()));
         let frame = match frame::parse(bytes) {
             Ok(frame) => frame,
@@ -377,23 +429,28 @@ impl Journal {
             Err(error) => return Err(Refusal::Forged(error.to_string())),
         };
         let head = &frame.head;
-        if !frame.is_signed_by(&owner.key) {
-            return forged("its signature is not the device's");
-        }
         if head.device != owner.device || head.lane != self.lane {
-            return forged("it belongs to another journal");
+            // Whoever did not sign it did not write it, whatever it says.
+            let signed = frame.is_signed_by(&owner.key);
+            return forged(if signed { "it belongs to another journal" } else { "its signature is not the device's" });
         }
-        if head.n > self.frames {
-            return Err(Refusal::Early);
+        let next = self.frames + before.len() as u64;
+        if head.n > next {
+            let signed = frame.is_signed_by(&owner.key);
+            return if signed { Err(Refusal::Early) } else { forged("its signature is not the device's") };
         }
-        let (tool, id) = session.get_or_insert_with(|| (head.tool.clone(), head.session.clone()));
-        let ours = (&head.tool, &head.session) == (tool, id);
+        let first = before.first().map(|(frame, _)| (&frame.head.tool, &frame.head.session));
+        let known = session.map(|(tool, id)| (tool, id)).or(first).unwrap_or((&head.tool, &head.session));
         let key = crate::session::SessionKey::new(&head.tool, &head.session);
+        let ours = (&head.tool, &head.session) == known;
         if !ours || !self.dir.ends_with(&key.hash) || !self.dir.contains(&format!("/{}/", head.tool)) {
             return forged("it belongs to another session");
         }
-        let expected = self.next_head(&owner.device, "", tool, id, head.at).prev;
-        if head.n != self.frames || head.prev != expected {
+        let expected = match before.last() {
+            Some((last, _)) => last.hash.clone(),
+            None => self.next_head(&owner.device, "", known.0, known.1, head.at).prev,
+        };
+        if head.n != next || head.prev != expected {
             return forged("it does not follow the frame before it");
         }
         Ok(frame)
@@ -408,6 +465,16 @@ pub struct Shelf<'a> {
     /// Which lines are part of the conversation.
     says: fn(&[u8]) -> bool,
     last: RefCell<Option<(String, Vec<u8>)>>,
+}
+
+/// Lines of one entry of a log.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    journal: String,
+    spot: Spot,
+    /// Where they begin in the entry's bytes.
+    start: usize,
+    pub len: usize,
 }
 
 /// The key of a journal in a session's map.
@@ -429,7 +496,7 @@ impl<'a> Shelf<'a> {
     fn entries(
         &self,
         edge: &Edge,
-        mut each: impl FnMut(Entry) -> Result<(), JournalError>,
+        mut each: impl FnMut(Entry, Spot) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
         let source = &edge.source;
         let lost = || JournalError::Lost { dir: journal_key(&source.device, source.lane) };
@@ -445,11 +512,12 @@ impl<'a> Shelf<'a> {
                     .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
                 let skip =
                     if (segment.number, offset as u64) == (at.segment, at.offset) { at.line as usize } else { 0 };
-                for entry in frame.entries.into_iter().skip(skip) {
+                for (line, entry) in frame.entries.into_iter().enumerate().skip(skip) {
                     let ours = matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
                     if ours && wanted > 0 {
                         wanted -= 1;
-                        each(entry)?;
+                        let spot = Spot { segment: segment.number, offset: offset as u64, line: line as u32 };
+                        each(entry, spot)?;
                     }
                 }
                 offset += len;
@@ -490,13 +558,24 @@ impl<'a> Shelf<'a> {
 
     /// Writes the lines of an edge of a log.
     pub fn write_lines(&self, edge: &Edge, out: &mut dyn Write) -> Result<(), JournalError> {
+        self.pieces(edge, |_, bytes| {
+            out.write_all(bytes).map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
+        })
+    }
+
+    /// Calls `each` with the lines of an edge of a log, entry by entry, and with where they lie.
+    pub fn pieces(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Piece, &[u8]) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
         let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
-        self.entries(edge, |entry| {
+        self.entries(edge, |entry, spot| {
             let Entry::Lines { bytes, .. } = entry else {
                 return Err(JournalError::Lost { dir: edge.source.device.clone() });
             };
             let (mut start, mut end) = (0, 0);
-            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            for line in lines_of(&bytes) {
                 if skip > 0 {
                     skip -= 1;
                     start += line.len();
@@ -506,10 +585,28 @@ impl<'a> Shelf<'a> {
                     end += line.len();
                 }
             }
-            out.write_all(&bytes[start..end])
-                .map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
+            let (journal, len) = (journal_key(&edge.source.device, edge.source.lane), end - start);
+            each(Piece { journal, spot, start, len }, &bytes[start..end])
         })?;
         if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
+    }
+
+    /// Reads back what lies at one place.
+    pub fn piece(&self, piece: &Piece) -> Result<Vec<u8>, JournalError> {
+        let lost = || JournalError::Lost { dir: piece.journal.clone() };
+        let journal = self.journals.get(&piece.journal).ok_or_else(lost)?;
+        let segment = journal.segments.iter().find(|segment| segment.number == piece.spot.segment).ok_or_else(lost)?;
+        let bytes = journal.accepted_bytes(self.vault, segment)?;
+        let rest = bytes.get(piece.spot.offset as usize..).ok_or_else(lost)?;
+        let Some(Ok(len)) = frame::frame_len(rest) else { return Err(lost()) };
+        let frame =
+            frame::parse(&rest[..len]).map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+        match frame.entries.into_iter().nth(piece.spot.line as usize) {
+            Some(Entry::Lines { bytes, .. }) => {
+                bytes.get(piece.start..piece.start + piece.len).map(<[u8]>::to_vec).ok_or_else(lost)
+            }
+            _ => Err(lost()),
+        }
     }
 
     /// What a path of edges holds: a log's lines, or the snapshot at its end.
@@ -531,7 +628,7 @@ impl<'a> Shelf<'a> {
             let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
             // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
             // unless lines before it are skipped: those are applied too, from the same entries.
-            self.entries(edge, |entry| {
+            self.entries(edge, |entry, _| {
                 let Entry::Whole { after, tip, head, tail, bytes, .. } = entry else {
                     return Err(JournalError::Lost { dir: edge.source.device.clone() });
                 };
@@ -585,10 +682,10 @@ impl Tips for Shelf<'_> {
         let (mut skip, mut tips) = (edge.source.skip, Vec::new());
         let mut chain = Chain::from(edge.after);
         let (mut tip, mut total) = (edge.after, 0u64);
-        self.entries(edge, |entry| {
+        self.entries(edge, |entry, _| {
             match entry {
                 Entry::Lines { bytes, .. } => {
-                    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                    for line in lines_of(&bytes) {
                         if skip > 0 {
                             skip -= 1;
                         } else if (tips.len() as u64) < edge.lines {
