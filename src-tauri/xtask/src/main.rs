@@ -25,6 +25,8 @@ The repository's own commands.
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
                              measure what was promised; --write puts the table into docs/benchmarks.md
+  cargo xtask bench merge [--write]
+                             what merging and comparing cost
   cargo xtask bench baseline plain Syncthing alone
   cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]
                              a made-up store of sessions below DIR as the home directory
@@ -53,6 +55,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["simulate", rest @ ..] => simulate::run(rest),
         ["demo"] => demo::run(),
         ["bench", "baseline"] => bench::baseline_alone(),
+        ["bench", "merge", rest @ ..] => bench::merge::run(rest),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),
         ["corpus", rest @ ..] => corpus::run(rest),
         ["tidy"] => tidy::run(),

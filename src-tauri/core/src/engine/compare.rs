@@ -7,13 +7,16 @@ use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use super::resolve::{choices, continued, pick, trunk_author};
 use super::split::{Stand, author, stand};
-use crate::api::types::{ApiError, BranchRow, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow};
+use crate::api::types::{
+    ApiError, BranchRow, Choice, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow,
+};
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
 use crate::merge::{Action, Fork, Split, transcript};
 use crate::session::{ChainId, DocKind, SessionId, SessionKey};
 use crate::state;
+use crate::vault::journal::Piece;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Aligning may take this long before it gets coarser; comparing the words of one row, this long.
@@ -26,7 +29,23 @@ pub struct Compared {
     /// The trunk's end, the branch's, and that of the session it became.
     ends: [ChainId; 3],
     sides: [Vec<Msg>; 2],
+    /// Where the bodies lie.
+    places: [Vec<Place>; 2],
     rows: Vec<Row>,
+    /// What may be done, worked out when it is first asked for: a join takes as long as it takes.
+    offered: OnceLock<Vec<Choice>>,
+}
+
+/// Where bytes of a tail lie in the journals.
+struct Place {
+    off: u64,
+    piece: Piece,
+}
+
+/// What a side has after the point where the two part.
+struct Tail {
+    bytes: Vec<u8>,
+    places: Vec<Place>,
 }
 
 /// A session that went two ways, ready to be compared.
@@ -107,22 +126,39 @@ impl<'a> Compare<'a> {
         found.into_iter().next().map(|right| right.fork).ok_or_else(super::resolve::no_split)
     }
 
-    /// What both sides have after the point where they part; the right one with what its own session added since.
-    fn tails(&self, right: &Fork) -> Result<[Vec<u8>; 2], ApiError> {
-        let meet = self.state().trie.meet(self.split.divided.trunk, right.tip);
-        let mut second = self.tail(meet, right.tip)?;
-        second.extend(self.continued(right)?.1);
-        Ok([self.tail(meet, self.split.divided.trunk)?, second])
+    /// What one side, 0 or 1, has after the point where they part; the right one with what its own session added since.
+    fn tail(&self, side: usize, right: &Fork) -> Result<Tail, ApiError> {
+        let (state, trunk) = (self.state(), self.split.divided.trunk);
+        let (meet, tip) = (state.trie.meet(trunk, right.tip), [trunk, right.tip][side]);
+        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
+        let mut tail = Tail { bytes: Vec::new(), places: Vec::new() };
+        match state.kind {
+            DocKind::Snapshot => {
+                let path = state.trie.path(tip).unwrap_or_default();
+                tail.bytes = shelf.snapshot(&path).map_err(|error| unreadable(&error))?;
+            }
+            DocKind::Log => {
+                let path = state.trie.path_between(meet, tip).unwrap_or_default();
+                let read = path.into_iter().try_for_each(|edge| {
+                    shelf.pieces(edge, |piece, bytes| {
+                        tail.places.push(Place { off: tail.bytes.len() as u64, piece });
+                        tail.bytes.extend_from_slice(bytes);
+                        Ok(())
+                    })
+                });
+                read.map_err(|error| unreadable(&error))?;
+            }
+        }
+        if side == 1 {
+            tail.bytes.extend(self.continued(right)?.1);
+        }
+        Ok(tail)
     }
 
-    fn tail(&self, meet: ChainId, tip: ChainId) -> Result<Vec<u8>, ApiError> {
-        let state = self.state();
-        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
-        let path = match state.kind {
-            DocKind::Snapshot => state.trie.path(tip),
-            DocKind::Log => state.trie.path_between(meet, tip),
-        };
-        shelf.content(state.kind, &path.unwrap_or_default()).map_err(|error| unreadable(&error))
+    /// The messages of a side, and where they lie.
+    fn messages(&self, side: usize, right: &Fork) -> Result<(Vec<Msg>, Vec<Place>), ApiError> {
+        let tail = self.tail(side, right)?;
+        Ok((read(&tail.bytes), tail.places))
     }
 
     /// Where the session that the branch became ends, and what it added.
@@ -143,9 +179,16 @@ impl<'a> Compare<'a> {
         if let Some(known) = last.as_ref().filter(|known| known.key == self.key && known.ends == ends) {
             return Ok(known.clone());
         }
-        let sides = self.tails(right)?.map(|tail| read(&tail));
-        let rows = align(&sides[0], &sides[1], ALIGN);
-        let new = Arc::new(Compared { key: self.key.clone(), ends, sides, rows });
+        // Reading is nearly all of the work, and the sides have nothing to do with each other.
+        let (ours, theirs) = std::thread::scope(|scope| {
+            let theirs = scope.spawn(|| self.messages(1, right));
+            let ours = self.messages(0, right);
+            (ours, theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let ((left, left_places), (right, right_places)) = (ours?, theirs?);
+        let rows = align(&left, &right, ALIGN);
+        let (sides, places) = ([left, right], [left_places, right_places]);
+        let new = Arc::new(Compared { key: self.key.clone(), ends, sides, places, rows, offered: OnceLock::new() });
         *last = Some(new.clone());
         Ok(new)
     }
@@ -199,7 +242,8 @@ impl<'a> Compare<'a> {
             total: found.rows.len() as u64,
             rows: rows.collect(),
             choices: if from == 0 {
-                choices(self.context, &self.key, &self.record, &self.split, &right)
+                let offered = || choices(self.context, &self.key, &self.record, &self.split, &right);
+                found.offered.get_or_init(offered).clone()
             } else {
                 Vec::new()
             },
@@ -214,14 +258,25 @@ impl<'a> Compare<'a> {
         let chosen = chosen.ok_or_else(|| {
             ApiError::new("no_row", format!("There are {} rows.", found.rows.len()), "Rows count from 0.")
         })?;
-        let tails = self.tails(&right)?;
-        let text = |side: usize, at: Option<usize>| {
-            let Some(message) = at.map(|at| &found.sides[side][at]) else { return String::new() };
-            let range = message.off as usize..(message.off + message.len) as usize;
-            let said = tails[side].get(range).map(transcript::messages).unwrap_or_default();
-            said.into_iter().next().map(|said| said.text).unwrap_or_default()
+        let text = |side: usize, at: Option<usize>| -> Result<String, ApiError> {
+            let Some(message) = at.map(|at| &found.sides[side][at]) else { return Ok(String::new()) };
+            let said = transcript::messages(&self.body(side, &right, &found, message)?);
+            Ok(said.into_iter().next().map(|said| said.text).unwrap_or_default())
         };
-        let (left, right) = (text(0, chosen.left), text(1, chosen.right));
+        let (left, right) = (text(0, chosen.left)?, text(1, chosen.right)?);
         Ok(DiffWords { spans: words(&left, &right, WORDS).unwrap_or_default(), left, right })
+    }
+    /// A message's record: from its place in the journals, if it has one; else from all of its side.
+    fn body(&self, side: usize, right: &Fork, found: &Compared, message: &Msg) -> Result<Vec<u8>, ApiError> {
+        let cut = |bytes: &[u8], from: u64| {
+            bytes.get(from as usize..(from + message.len) as usize).map(<[u8]>::to_vec).unwrap_or_default()
+        };
+        let places = &found.places[side];
+        let place = places[..places.partition_point(|place| place.off <= message.off)].last();
+        let holds = |place: &&Place| message.off + message.len <= place.off + place.piece.len as u64;
+        let Some(place) = place.filter(holds) else { return Ok(cut(&self.tail(side, right)?.bytes, message.off)) };
+        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
+        let bytes = shelf.piece(&place.piece).map_err(|error| unreadable(&error))?;
+        Ok(cut(&bytes, message.off - place.off))
     }
 }

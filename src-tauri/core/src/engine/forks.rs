@@ -6,6 +6,7 @@ use super::record::{Imaged, SessionRecord};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::ForkPlan;
 use crate::merge::{fork_title, substitute, substituted};
+use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionKey, Trie};
 use crate::vault::{ForkOf, SessionCard};
 
@@ -126,7 +127,7 @@ fn take_doc(
 fn weave(tail: &[u8], begins: u64, title: &[u8], says: fn(&[u8]) -> bool) -> Vec<u8> {
     const AGAIN: u64 = 48 << 10;
     let (mut woven, mut at, mut spoken) = (Vec::with_capacity(tail.len() + title.len()), begins, 0 < begins);
-    for line in tail.split_inclusive(|byte| *byte == b'\n') {
+    for line in lines_of(tail) {
         let next = at + line.len() as u64;
         if !spoken && says(line) {
             woven.extend_from_slice(title);

@@ -3,12 +3,14 @@
 use super::context::Context;
 use super::record::{DocState, Said, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
+use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, ToolId,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, Tips, ToolId,
 };
 use crate::vault::journal::{Shelf, journal_key};
 use crate::vault::strand::{self, Strands};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
+use std::collections::HashMap;
 
 /// An entry taken from a frame, its lines chained, waiting to be put into its trie.
 pub struct Arrival {
@@ -26,7 +28,8 @@ pub struct Arrival {
 #[derive(Default)]
 pub struct Taken {
     arrivals: Vec<Arrival>,
-    cards: Vec<(Hlc, SessionCard)>,
+    /// With the short id of the device that says it.
+    cards: Vec<(Hlc, String, SessionCard)>,
     choices: Vec<Chosen>,
     /// Entries that do not say what their ids claim.
     bad: u64,
@@ -61,19 +64,29 @@ pub fn ingest(
     // A journal says how far it was read. If not all of that came into the tries, it must be read again, and may: what
     // is in a trie already does not come twice.
     let before = record.journals.clone();
-    for key in before.keys() {
-        if let Err(error) = read_journal(context, record, key, &mut done) {
+    let mut taken = Taken::default();
+    let mut read = before.keys().try_for_each(|key| read_journal(context, record, key, &mut taken, &mut done));
+    if let Some(journal) = before.values().next() {
+        read = read.and_then(|()| absorb(context, record, context.says(&tool_of(journal)), taken));
+    }
+    match read {
+        Ok(()) => Ok(done),
+        Err(error) => {
             record.journals = before;
-            return Err(error);
+            Err(error)
         }
     }
-    Ok(done)
+}
+
+fn tool_of(journal: &Journal) -> ToolId {
+    ToolId::new(journal.dir.split('/').nth(2).unwrap_or_default())
 }
 
 fn read_journal(
     context: &Context,
     record: &mut SessionRecord,
     key: &str,
+    all: &mut Taken,
     done: &mut Ingested,
 ) -> Result<(), JournalError> {
     let Some(mut journal) = record.journals.remove(key) else { return Ok(()) };
@@ -82,7 +95,7 @@ fn read_journal(
         record.journals.insert(key.to_owned(), journal);
         return Ok(());
     };
-    let tool = ToolId::new(journal.dir.split('/').nth(2).unwrap_or_default());
+    let tool = tool_of(&journal);
     let says = context.says(&tool);
     let mut about = record.session.clone().map(|session| (tool, session));
     let mut taken = Taken::default();
@@ -112,7 +125,9 @@ fn read_journal(
         );
     }
     let bad = taken.bad;
-    absorb(context, record, &device, says, taken)?;
+    all.arrivals.append(&mut taken.arrivals);
+    all.cards.append(&mut taken.cards);
+    all.choices.append(&mut taken.choices);
     let name = context.shared().name_of(&device);
     if bad > 0 {
         done.problems.push(Problem::new(
@@ -147,7 +162,7 @@ fn strands(
     else {
         return Ok(None);
     };
-    let tool = ToolId::new(journal.dir.split('/').nth(2).unwrap_or_default());
+    let tool = tool_of(journal);
     let strands = strand::gather(&context.vault, journal, owner, &(tool, session.clone()))?;
     Ok(Some(strands).filter(|strands| !strands.frames.is_empty()))
 }
@@ -199,7 +214,7 @@ pub fn take(
         let source =
             |spot: Spot| Source { device: device.clone(), lane, spot, first: number, end: number + 1, skip: 0 };
         match entry {
-            Entry::About(card) => taken.cards.push((at, card.clone())),
+            Entry::About(card) => taken.cards.push((at, device.clone(), card.clone())),
             Entry::Choice(choice) => {
                 let id = ChoiceId { at, device: device.clone() };
                 taken.choices.push(Chosen { id, choice: choice.clone() });
@@ -259,7 +274,7 @@ pub fn take(
 /// The lines of a run that begins after `after`.
 pub fn chain(after: ChainId, bytes: &[u8], says: fn(&[u8]) -> bool) -> Vec<Line> {
     let mut chain = Chain::from(after);
-    let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let whole = lines_of(bytes).filter(|line| line.ends_with(b"\n"));
     whole
         .map(|line| {
             chain.feed(line);
@@ -272,12 +287,11 @@ pub fn chain(after: ChainId, bytes: &[u8], says: fn(&[u8]) -> bool) -> Vec<Line>
 pub fn absorb(
     context: &Context,
     record: &mut SessionRecord,
-    device: &str,
     says: fn(&[u8]) -> bool,
-    taken: Taken,
+    mut taken: Taken,
 ) -> Result<(), JournalError> {
-    for (at, card) in taken.cards {
-        let said = record.cards.entry(device.to_owned()).or_insert_with(|| Said { first: at, at, card: card.clone() });
+    for (at, device, card) in taken.cards {
+        let said = record.cards.entry(device).or_insert_with(|| Said { first: at, at, card: card.clone() });
         said.first = said.first.min(at);
         // The two lanes of a device are read one after the other, whatever was written first.
         if said.at <= at {
@@ -289,33 +303,100 @@ pub fn absorb(
             record.choices.push(chosen);
         }
     }
-    for arrival in taken.arrivals {
-        let state =
-            record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
-        if state.kind != arrival.kind {
-            continue;
-        }
-        // Lines that were passed on lie in no store of the one who says them.
-        let passed_on = arrival.at.is_empty();
-        if state.said <= arrival.edge.at || state.at.is_empty() {
-            state.said = state.said.max(arrival.edge.at);
-            state.at = if passed_on { std::mem::take(&mut state.at) } else { arrival.at };
-        }
-        let first = || First { at: arrival.edge.at, device: device.to_owned(), name: arrival.by.clone() };
+    // Whoever goes on with a session stamps later than what it goes on from: in this order hardly a run has to wait for
+    // its beginning. What comes of it is the same in any order.
+    taken.arrivals.sort_by_key(|arrival| arrival.edge.at);
+    let fresh = Fresh::of(&taken.arrivals);
+    for arrival in &taken.arrivals {
+        absorb_one(context, record, says, arrival, &fresh)?;
+    }
+    Ok(())
+}
+
+fn absorb_one(
+    context: &Context,
+    record: &mut SessionRecord,
+    says: fn(&[u8]) -> bool,
+    arrival: &Arrival,
+    fresh: &Fresh<'_>,
+) -> Result<(), JournalError> {
+    let (edge, device) = (&arrival.edge, &arrival.edge.source.device);
+    let state =
+        record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
+    if state.kind != arrival.kind {
+        return Ok(());
+    }
+    // Lines that were passed on lie in no store of the one who says them.
+    let passed_on = arrival.at.is_empty();
+    if state.said <= edge.at || state.at.is_empty() {
+        state.said = state.said.max(edge.at);
+        state.at = if passed_on { std::mem::take(&mut state.at) } else { arrival.at.clone() };
+    }
+    if !state.firsts.is_empty() {
+        let first = || First { at: edge.at, device: device.clone(), name: arrival.by.clone() };
         for line in &arrival.tips {
             state.firsts.entry(line.tip).and_modify(|known| *known = first().min(known.clone()));
         }
-        let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
-        let keep = state.local.as_ref().map(|local| local.tip);
-        let (tip, at) = (arrival.edge.tip, arrival.edge.at);
-        state.trie.insert(arrival.edge, &arrival.tips, keep, &shelf)?;
-        if let Some(old) = arrival.replaces {
-            state.trie.replace(Replaced { device: device.to_owned(), old, new: tip, at }, &shelf)?;
-        }
-        state.trie.settle_replaced(&shelf)?;
-        if device == context.short && !passed_on {
-            state.own_tip = Some(tip);
-        }
+    }
+    let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
+    let lines = Lines { fresh, doc: &arrival.doc, shelf };
+    let keep = state.local.as_ref().map(|local| local.tip);
+    state.trie.insert(edge.clone(), &arrival.tips, keep, &lines)?;
+    if let Some(old) = arrival.replaces {
+        state.trie.replace(Replaced { device: device.clone(), old, new: edge.tip, at: edge.at }, &lines)?;
+    }
+    state.trie.settle_replaced(&lines)?;
+    if *device == context.short && !passed_on {
+        state.own_tip = Some(edge.tip);
     }
     Ok(())
+}
+
+/// The lines that were just chained, by doc, device, lane and the entry's number: nobody reads them a second time.
+struct Fresh<'a>(HashMap<(&'a DocName, &'a str, Lane, u64), &'a [Line]>);
+
+impl<'a> Fresh<'a> {
+    fn of(arrivals: &'a [Arrival]) -> Self {
+        let run = |arrival: &'a Arrival| {
+            let source = &arrival.edge.source;
+            ((&arrival.doc, source.device.as_str(), source.lane, source.first), arrival.tips.as_slice())
+        };
+        Self(arrivals.iter().map(run).collect())
+    }
+
+    /// The lines of an edge, if all of its entries are fresh.
+    fn tips(&self, doc: &DocName, edge: &Edge) -> Option<Vec<Line>> {
+        let (source, mut total) = (&edge.source, 0);
+        let mut skip = source.skip;
+        let mut found: Vec<Line> = Vec::new();
+        for number in source.first..source.end {
+            let mut before = 0;
+            for line in *self.0.get(&(doc, source.device.as_str(), source.lane, number))? {
+                let bytes = line.end - before;
+                before = line.end;
+                if skip > 0 {
+                    skip -= 1;
+                } else if (found.len() as u64) < edge.lines {
+                    total += bytes;
+                    found.push(Line { end: total, ..*line });
+                }
+            }
+        }
+        (found.last()?.tip == edge.tip && found.len() as u64 == edge.lines).then_some(found)
+    }
+}
+
+/// The lines of edges: those at hand, the others from the journals.
+struct Lines<'a> {
+    fresh: &'a Fresh<'a>,
+    doc: &'a DocName,
+    shelf: Shelf<'a>,
+}
+
+impl Tips for Lines<'_> {
+    type Error = JournalError;
+
+    fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
+        self.fresh.tips(self.doc, edge).map_or_else(|| self.shelf.tips(edge), Ok)
+    }
 }

@@ -212,7 +212,7 @@ impl<'a> Recorder<'a> {
         record.journals.insert(journal_key, journal);
         appended?;
         self.size = 0;
-        absorb(context, record, &context.short, says, taken)?;
+        absorb(context, record, says, taken)?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, fork_id, fork_targets, head, settle,
     substituted, ways,
 };
-use crate::session::{ChainId, DocKind, DocName, SessionId, SessionKey, Tips};
+use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, Tips};
 use crate::vault::journal::Shelf;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,8 +152,15 @@ pub fn first_line(
     tip: ChainId,
 ) -> Result<Option<ChainId>, JournalError> {
     let Some(edge) = record.docs[doc].trie.first_edge(node, tip) else { return Ok(None) };
-    let lines = context.shelf(&key.tool, &record.journals, doc).tips(edge)?;
-    Ok(lines.first().map(|line| line.tip))
+    first_of(edge, &context.shelf(&key.tool, &record.journals, doc)).map(Some)
+}
+
+/// The first line of an edge; one that is alone on it need not be read.
+fn first_of(edge: &Edge, shelf: &Shelf<'_>) -> Result<ChainId, JournalError> {
+    match edge.lines {
+        1 => Ok(edge.tip),
+        _ => Ok(shelf.tips(edge)?.first().map_or(edge.tip, |line| line.tip)),
+    }
 }
 
 /// The name of the device that recorded a line first.
@@ -210,7 +217,7 @@ fn find_in(
     if 1 < ends.len() {
         for (node, tip) in ways(&state.trie, &ends) {
             let Some(edge) = state.trie.first_edge(node, tip).cloned() else { continue };
-            let first = shelf.tips(&edge)?.first().map_or(edge.tip, |line| line.tip);
+            let first = first_of(&edge, &shelf)?;
             state.trie.pin(first, &shelf)?;
             wanted.extend(head(&state.trie, node, tip));
         }

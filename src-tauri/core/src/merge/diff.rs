@@ -2,8 +2,11 @@
 //! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
 
 use super::transcript::said;
+use crate::session::chain::lines_of;
 use serde::{Deserialize, Serialize};
 use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices_deadline};
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 /// Pairs of messages within one gap are compared only up to this many.
@@ -62,7 +65,7 @@ pub struct Span {
 /// The messages in the lines after the common part.
 pub fn read(tail: &[u8]) -> Vec<Msg> {
     let (mut off, mut found) = (0u64, Vec::new());
-    for (line, bytes) in tail.split_inclusive(|byte| *byte == b'\n').enumerate() {
+    for (line, bytes) in lines_of(tail).enumerate() {
         let len = bytes.len() as u64;
         if let Some(message) = serde_json::from_slice(bytes).ok().as_ref().and_then(said) {
             let key = message.id.clone().unwrap_or_else(|| hash(message.role, &message.text));
@@ -90,23 +93,46 @@ fn hash(role: &str, text: &str) -> String {
 
 /// Aligns two branches.
 pub fn align(left: &[Msg], right: &[Msg], time: Duration) -> Vec<Row> {
-    let keys = |side: &[Msg]| side.iter().map(|message| message.key.clone()).collect::<Vec<_>>();
-    let (left_keys, right_keys) = (keys(left), keys(right));
-    let deadline = Instant::now() + time;
     let mut rows = Vec::with_capacity(left.len().max(right.len()));
-    for op in capture_diff_slices_deadline(Algorithm::Myers, &left_keys, &right_keys, Some(deadline)) {
-        let (ours, theirs) = (op.old_range(), op.new_range());
-        match op.tag() {
-            DiffTag::Equal => rows.extend(ours.zip(theirs).map(|(left, right)| Row {
-                kind: Kind::Same,
-                left: Some(left),
-                right: Some(right),
-                alike: 1.0,
-            })),
-            DiffTag::Delete | DiffTag::Insert | DiffTag::Replace => gap(left, right, ours, theirs, &mut rows),
+    let (mut l, mut r) = (0, 0);
+    for (ours, theirs) in same(left, right, time) {
+        gap(left, right, l..ours, r..theirs, &mut rows);
+        rows.push(Row { kind: Kind::Same, left: Some(ours), right: Some(theirs), alike: 1.0 });
+        (l, r) = (ours + 1, theirs + 1);
+    }
+    gap(left, right, l..left.len(), r..right.len(), &mut rows);
+    rows
+}
+
+/// The messages that are the same on both sides, in order. What the other side does not have at all is left out first:
+/// it changes nothing about the answer, and two sides with little in common would take the longest.
+fn same(left: &[Msg], right: &[Msg], time: Duration) -> Vec<(usize, usize)> {
+    let mut numbers: HashMap<&str, (usize, bool)> = HashMap::new();
+    for message in left {
+        let next = numbers.len();
+        numbers.entry(&message.key).or_insert((next, false));
+    }
+    for message in right {
+        if let Some((_, both)) = numbers.get_mut(message.key.as_str()) {
+            *both = true;
         }
     }
-    rows
+    let shared = |side: &[Msg]| -> (Vec<usize>, Vec<usize>) {
+        let found = side.iter().enumerate().filter_map(|(at, message)| {
+            let (number, _) = numbers.get(message.key.as_str()).filter(|(_, both)| *both)?;
+            Some((at, *number))
+        });
+        found.unzip()
+    };
+    let ((left_at, left_keys), (right_at, right_keys)) = (shared(left), shared(right));
+    let deadline = Instant::now() + time;
+    let mut pairs = Vec::with_capacity(left_at.len());
+    for op in capture_diff_slices_deadline(Algorithm::Myers, &left_keys, &right_keys, Some(deadline)) {
+        if op.tag() == DiffTag::Equal {
+            pairs.extend(op.old_range().zip(op.new_range()).map(|(l, r)| (left_at[l], right_at[r])));
+        }
+    }
+    pairs
 }
 
 type Range = std::ops::Range<usize>;
@@ -119,11 +145,13 @@ fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<R
         rows.extend(theirs.map(|at| Row { kind: Kind::Right, left: None, right: Some(at), alike: 0.0 }));
         return;
     }
-    let alike: Vec<f32> = ours
-        .clone()
-        .flat_map(|l| theirs.clone().map(move |r| (l, r)))
-        .map(|(l, r)| similarity(&left[l], &right[r]))
-        .collect();
+    let words = |side: &[Msg]| side.iter().map(|message| words_of(&message.preview)).collect::<Vec<_>>();
+    let (our_words, their_words) = (words(&left[ours.clone()]), words(&right[theirs.clone()]));
+    let alike = |l: usize, r: usize| match left[ours.start + l].role == right[theirs.start + r].role {
+        true => in_common(&our_words[l], &their_words[r]),
+        false => 0.0,
+    };
+    let alike: Vec<f32> = (0..n).flat_map(|l| (0..m).map(move |r| (l, r))).map(|(l, r)| alike(l, r)).collect();
     let mut best = vec![0.0f32; (n + 1) * (m + 1)];
     let at = |l: usize, r: usize| l * (m + 1) + r;
     for l in (0..n).rev() {
@@ -154,15 +182,30 @@ fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<R
     }
 }
 
-/// The share of words two messages have in common; nothing if another spoke.
-fn similarity(one: &Msg, other: &Msg) -> f32 {
-    if one.role != other.role {
-        return 0.0;
+/// The words of a text, each once, as hashes in order: cheap to compare with many others.
+fn words_of(text: &str) -> Vec<u64> {
+    let hash = |word: &str| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        word.hash(&mut hasher);
+        hasher.finish()
+    };
+    let mut words: Vec<u64> = text.split_whitespace().map(hash).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// The share of words two messages have in common.
+fn in_common(ours: &[u64], theirs: &[u64]) -> f32 {
+    let (mut l, mut r, mut both) = (0, 0, 0usize);
+    while l < ours.len() && r < theirs.len() {
+        let (our, their) = (ours[l], theirs[r]);
+        both += usize::from(our == their);
+        l += usize::from(our <= their);
+        r += usize::from(their <= our);
     }
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
-    let (ours, theirs) = (words(&one.preview), words(&other.preview));
-    let all = ours.union(&theirs).count();
-    if all == 0 { 0.0 } else { ours.intersection(&theirs).count() as f32 / all as f32 }
+    let all = ours.len() + theirs.len() - both;
+    if all == 0 { 0.0 } else { both as f32 / all as f32 }
 }
 
 /// Which words differ; `None` where the texts are too long for it.

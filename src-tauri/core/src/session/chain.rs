@@ -65,6 +65,17 @@ impl<'de> Deserialize<'de> for ChainId {
     }
 }
 
+/// The lines of `bytes`, each with its line end; what follows the last one is the last piece.
+pub fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
 /// A walk along a log: feeds on bytes in any pieces, counts whole lines only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
@@ -87,7 +98,7 @@ impl Chain {
 
     /// Takes more bytes; calls `at_line` with each new tip.
     pub fn feed_each(&mut self, bytes: &[u8], mut at_line: impl FnMut(&Self)) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        for piece in lines_of(bytes) {
             if !piece.ends_with(b"\n") {
                 self.partial.extend_from_slice(piece);
                 return;

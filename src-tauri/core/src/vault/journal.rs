@@ -2,10 +2,10 @@
 //! where they stopped, accepts whole signed frames in order, and refuses a journal that changed behind their back.
 
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
+pub use super::shelf::{Piece, Shelf, middle, rebuild};
 use super::{Vault, segment_name};
-use crate::session::{Chain, DeviceId, DocKind, DocName, Edge, Hlc, Lane, Line, SessionId, Spot, Tips, ToolId};
+use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -84,6 +84,20 @@ pub enum JournalError {
     },
 }
 
+/// So many frames, or so many bytes in them, are read before a signature is checked.
+const BATCH_FRAMES: usize = 64;
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Why no further frames were read.
+enum Stop {
+    /// Enough at once.
+    More,
+    /// There are none, or the last one is torn.
+    End,
+    Shape(FrameError),
+    Refused(Refusal),
+}
+
 /// Why a frame is not accepted.
 enum Refusal {
     /// A frame before it has not arrived yet.
@@ -110,7 +124,7 @@ impl Journal {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    fn relative(&self, number: u32) -> String {
+    pub(super) fn relative(&self, number: u32) -> String {
         format!("{}/{}", self.dir, segment_name(number))
     }
 
@@ -154,7 +168,8 @@ impl Journal {
             .keep(&path, &self.relative(number))
             .map_err(|source| JournalError::Io { path: path.clone(), source })?;
         let all = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-        self.accept(number, &all[..(offset as usize + bytes.len()).min(all.len())], frame);
+        let all = &all[..(offset as usize + bytes.len()).min(all.len())];
+        self.accept(number, all.len(), &blake3::hash(all), frame);
         Ok((number, offset))
     }
 
@@ -196,9 +211,9 @@ impl Journal {
         Ok(())
     }
 
-    fn accept(&mut self, number: u32, accepted: &[u8], frame: &Frame) {
-        let segment =
-            Segment { number, bytes: accepted.len() as u64, check: blake3::hash(accepted).to_hex().to_string() };
+    /// `bytes` of the segment are accepted now; `check` is their hash.
+    fn accept(&mut self, number: u32, bytes: usize, check: &blake3::Hash, frame: &Frame) {
+        let segment = Segment { number, bytes: bytes as u64, check: check.to_hex().to_string() };
         match self.segments.iter_mut().find(|known| known.number == number) {
             Some(known) => *known = segment,
             None => self.segments.push(segment),
@@ -225,7 +240,7 @@ impl Journal {
     }
 
     /// The accepted bytes of a segment: from the safety copy, which nobody but us changes.
-    fn accepted_bytes(&self, vault: &Vault, segment: &Segment) -> Result<Vec<u8>, JournalError> {
+    pub(super) fn accepted_bytes(&self, vault: &Vault, segment: &Segment) -> Result<Vec<u8>, JournalError> {
         let relative = self.relative(segment.number);
         let kept = vault.kept.file(&relative);
         let path = if kept.exists() { kept } else { vault.file(&relative) };
@@ -320,44 +335,41 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(JournalError::Io { path, source }),
         };
-        let mut offset = 0;
+        // Goes on with each frame: a segment of many small ones is not hashed anew for each of them.
+        let (mut offset, mut check) = (0, blake3::Hasher::new());
         if let Some(known) = self.segments.iter().find(|segment| segment.number == number) {
             offset = known.bytes as usize;
-            if bytes.len() < offset || blake3::hash(&bytes[..offset]).to_hex().as_str() != known.check {
+            let accepted = bytes.get(..offset).map(|accepted| check.update(accepted).finalize().to_hex());
+            if accepted.is_none_or(|accepted| accepted.as_str() != known.check) {
                 self.fault = Some(Fault::Changed { segment: number });
                 return Ok(false);
             }
         }
-        let (before, mut early) = (offset, false);
-        while offset < bytes.len() {
-            let len = match frame::frame_len(&bytes[offset..]) {
-                // Torn: not yet there. A later segment says that its writer gave it up in a crash.
-                None => break,
-                Some(Ok(len)) => len,
-                Some(Err(error)) => {
-                    self.forged(number, offset, &error);
-                    return Ok(false);
-                }
-            };
-            match self.check(&bytes[offset..offset + len], owner, session) {
-                Ok(frame) => {
-                    self.accept(number, &bytes[..offset + len], &frame);
-                    each(self, &frame, number, offset as u64);
-                    offset += len;
-                }
-                Err(Refusal::Early) => {
-                    early = true;
-                    break;
-                }
-                Err(Refusal::Newer(version)) => {
-                    self.fault = Some(Fault::Newer { version });
-                    break;
-                }
-                Err(Refusal::Forged(why)) => {
-                    self.forged(number, offset, &why);
-                    break;
-                }
+        let before = offset;
+        let stop = loop {
+            let (batch, stop) = self.next_frames(&bytes[offset..], owner, session.as_ref());
+            let signed = batch.iter().rposition(|(frame, _)| frame.is_signed_by(&owner.key)).map_or(0, |at| at + 1);
+            let all = signed == batch.len();
+            for (frame, len) in batch.into_iter().take(signed) {
+                check.update(&bytes[offset..offset + len]);
+                self.accept(number, offset + len, &check.finalize(), &frame);
+                session.get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
+                each(self, &frame, number, offset as u64);
+                offset += len;
             }
+            match stop {
+                _ if !all => break Stop::Refused(Refusal::Forged("its signature is not the device's".into())),
+                Stop::More => {}
+                stop => break stop,
+            }
+        };
+        let mut early = false;
+        match stop {
+            Stop::More | Stop::End => {}
+            Stop::Shape(error) => self.forged(number, offset, &error),
+            Stop::Refused(Refusal::Early) => early = true,
+            Stop::Refused(Refusal::Newer(version)) => self.fault = Some(Fault::Newer { version }),
+            Stop::Refused(Refusal::Forged(why)) => self.forged(number, offset, &why),
         }
         if offset > before {
             vault.kept.keep(&path, &self.relative(number)).map_err(|source| JournalError::Io { path, source })?;
@@ -369,7 +381,46 @@ impl Journal {
         self.fault = Some(Fault::Forged { segment, offset: offset as u64, why: error.to_string() });
     }
 
-    fn check(&self, bytes: &[u8], owner: &Owner, session: &mut Option<(ToolId, SessionId)>) -> Result<Frame, Refusal> {
+    /// The frames that come next and follow each other, some of them, with their lengths; and why there are no more.
+    /// Whether the last of them is signed is for the caller to see: that signature vouches for those before it, too,
+    /// since each frame holds the hash of the one before.
+    fn next_frames(
+        &self,
+        mut rest: &[u8],
+        owner: &Owner,
+        session: Option<&(ToolId, SessionId)>,
+    ) -> (Vec<(Frame, usize)>, Stop) {
+        let (mut batch, mut unpacked): (Vec<(Frame, usize)>, usize) = (Vec::new(), 0);
+        while !rest.is_empty() {
+            if BATCH_FRAMES <= batch.len() || BATCH_BYTES <= unpacked {
+                return (batch, Stop::More);
+            }
+            let len = match frame::frame_len(rest) {
+                // Torn: not yet there. A later segment says that its writer gave it up in a crash.
+                None => break,
+                Some(Ok(len)) => len,
+                Some(Err(error)) => return (batch, Stop::Shape(error)),
+            };
+            match self.check(&rest[..len], owner, session, &batch) {
+                Ok(frame) => {
+                    unpacked += frame.size();
+                    batch.push((frame, len));
+                }
+                Err(refusal) => return (batch, Stop::Refused(refusal)),
+            }
+            rest = &rest[len..];
+        }
+        (batch, Stop::End)
+    }
+
+    /// Reads a frame and sees whether it belongs here, behind the accepted ones and `before`; not whether it is signed.
+    fn check(
+        &self,
+        bytes: &[u8],
+        owner: &Owner,
+        session: Option<&(ToolId, SessionId)>,
+        before: &[(Frame, usize)],
+    ) -> Result<Frame, Refusal> {
         let forged = |why: &str| Err(Refusal::Forged(why.into()));
         let frame = match frame::parse(bytes) {
             Ok(frame) => frame,
@@ -377,241 +428,37 @@ impl Journal {
             Err(error) => return Err(Refusal::Forged(error.to_string())),
         };
         let head = &frame.head;
-        if !frame.is_signed_by(&owner.key) {
-            return forged("its signature is not the device's");
-        }
         if head.device != owner.device || head.lane != self.lane {
-            return forged("it belongs to another journal");
+            // Whoever did not sign it did not write it, whatever it says.
+            let signed = frame.is_signed_by(&owner.key);
+            return forged(if signed { "it belongs to another journal" } else { "its signature is not the device's" });
         }
-        if head.n > self.frames {
-            return Err(Refusal::Early);
+        let next = self.frames + before.len() as u64;
+        if head.n > next {
+            let signed = frame.is_signed_by(&owner.key);
+            return if signed { Err(Refusal::Early) } else { forged("its signature is not the device's") };
         }
-        let (tool, id) = session.get_or_insert_with(|| (head.tool.clone(), head.session.clone()));
-        let ours = (&head.tool, &head.session) == (tool, id);
+        let first = before.first().map(|(frame, _)| (&frame.head.tool, &frame.head.session));
+        let known = session.map(|(tool, id)| (tool, id)).or(first).unwrap_or((&head.tool, &head.session));
         let key = crate::session::SessionKey::new(&head.tool, &head.session);
+        let ours = (&head.tool, &head.session) == known;
         if !ours || !self.dir.ends_with(&key.hash) || !self.dir.contains(&format!("/{}/", head.tool)) {
             return forged("it belongs to another session");
         }
-        let expected = self.next_head(&owner.device, "", tool, id, head.at).prev;
-        if head.n != self.frames || head.prev != expected {
+        let expected = match before.last() {
+            Some((last, _)) => last.hash.clone(),
+            None => self.next_head(&owner.device, "", known.0, known.1, head.at).prev,
+        };
+        if head.n != next || head.prev != expected {
             return forged("it does not follow the frame before it");
         }
         Ok(frame)
     }
 }
 
-/// Reads edges' lines back from the journals. Remembers the segment it read last, since edges follow each other.
-pub struct Shelf<'a> {
-    vault: &'a Vault,
-    journals: &'a BTreeMap<String, Journal>,
-    doc: &'a DocName,
-    /// Which lines are part of the conversation.
-    says: fn(&[u8]) -> bool,
-    last: RefCell<Option<(String, Vec<u8>)>>,
-}
-
 /// The key of a journal in a session's map.
 pub fn journal_key(device: &str, lane: Lane) -> String {
     format!("{device}/{}", lane.as_str())
-}
-
-impl<'a> Shelf<'a> {
-    pub fn new(
-        vault: &'a Vault,
-        journals: &'a BTreeMap<String, Journal>,
-        doc: &'a DocName,
-        says: fn(&[u8]) -> bool,
-    ) -> Self {
-        Self { vault, journals, doc, says, last: RefCell::new(None) }
-    }
-
-    /// Calls `each` with every entry of the edge, in order.
-    fn entries(
-        &self,
-        edge: &Edge,
-        mut each: impl FnMut(Entry) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError> {
-        let source = &edge.source;
-        let lost = || JournalError::Lost { dir: journal_key(&source.device, source.lane) };
-        let journal = self.journals.get(&journal_key(&source.device, source.lane)).ok_or_else(lost)?;
-        let mut wanted = source.end - source.first;
-        let at = source.spot;
-        for segment in journal.segments.iter().filter(|segment| segment.number >= at.segment) {
-            let bytes = self.segment(journal, segment)?;
-            let mut offset = if segment.number == at.segment { at.offset as usize } else { 0 };
-            while offset < bytes.len() && wanted > 0 {
-                let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) else { return Err(lost()) };
-                let frame = frame::parse(&bytes[offset..offset + len])
-                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
-                let skip =
-                    if (segment.number, offset as u64) == (at.segment, at.offset) { at.line as usize } else { 0 };
-                for entry in frame.entries.into_iter().skip(skip) {
-                    let ours = matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
-                    if ours && wanted > 0 {
-                        wanted -= 1;
-                        each(entry)?;
-                    }
-                }
-                offset += len;
-            }
-            self.last.replace(Some((journal.relative(segment.number), bytes)));
-            if wanted == 0 {
-                return Ok(());
-            }
-        }
-        Err(lost())
-    }
-
-    /// Calls `each` with every entry of a journal that was accepted, in order.
-    pub fn scan(&self, journal: &Journal, mut each: impl FnMut(&Head, &Entry)) -> Result<(), JournalError> {
-        for segment in &journal.segments {
-            let bytes = self.segment(journal, segment)?;
-            let mut offset = 0;
-            while let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) {
-                let frame = frame::parse(&bytes[offset..offset + len])
-                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
-                frame.entries.iter().for_each(|entry| each(&frame.head, entry));
-                offset += len;
-            }
-        }
-        Ok(())
-    }
-
-    fn segment(&self, journal: &Journal, segment: &Segment) -> Result<Vec<u8>, JournalError> {
-        let relative = journal.relative(segment.number);
-        if let Some((name, bytes)) = self.last.take()
-            && name == relative
-            && bytes.len() as u64 == segment.bytes
-        {
-            return Ok(bytes);
-        }
-        journal.accepted_bytes(self.vault, segment)
-    }
-
-    /// Writes the lines of an edge of a log.
-    pub fn write_lines(&self, edge: &Edge, out: &mut dyn Write) -> Result<(), JournalError> {
-        let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
-        self.entries(edge, |entry| {
-            let Entry::Lines { bytes, .. } = entry else {
-                return Err(JournalError::Lost { dir: edge.source.device.clone() });
-            };
-            let (mut start, mut end) = (0, 0);
-            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-                if skip > 0 {
-                    skip -= 1;
-                    start += line.len();
-                    end = start;
-                } else if wanted > 0 {
-                    wanted -= 1;
-                    end += line.len();
-                }
-            }
-            out.write_all(&bytes[start..end])
-                .map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
-        })?;
-        if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
-    }
-
-    /// What a path of edges holds: a log's lines, or the snapshot at its end.
-    pub fn content(&self, kind: DocKind, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
-        match kind {
-            DocKind::Snapshot => self.snapshot(path),
-            DocKind::Log => {
-                let mut bytes = Vec::new();
-                path.iter().try_for_each(|edge| self.write_lines(edge, &mut bytes))?;
-                Ok(bytes)
-            }
-        }
-    }
-
-    /// The content of a snapshot at the end of `path`.
-    pub fn snapshot(&self, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
-        let mut content = Vec::new();
-        for edge in path {
-            let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
-            // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
-            // unless lines before it are skipped: those are applied too, from the same entries.
-            self.entries(edge, |entry| {
-                let Entry::Whole { after, tip, head, tail, bytes, .. } = entry else {
-                    return Err(JournalError::Lost { dir: edge.source.device.clone() });
-                };
-                if skip > 0 {
-                    skip -= 1;
-                    return Ok(());
-                }
-                if wanted == 0 {
-                    return Ok(());
-                }
-                wanted -= 1;
-                content = rebuild(&content, head, tail, bytes)
-                    .ok_or_else(|| JournalError::Lost { dir: edge.source.device.clone() })?;
-                // The id vouches for the content: a middle that was applied to something else is noticed here.
-                if after.then(&content) == tip {
-                    Ok(())
-                } else {
-                    Err(JournalError::Lost { dir: edge.source.device.clone() })
-                }
-            })?;
-        }
-        Ok(content)
-    }
-}
-
-/// A snapshot's next generation from the one before.
-pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<Vec<u8>> {
-    if head == 0 && tail == 0 {
-        return Some(middle);
-    }
-    let (head, tail) = (usize::try_from(head).ok()?, usize::try_from(tail).ok()?);
-    let tail_at = before.len().checked_sub(tail)?;
-    let mut next = before.get(..head)?.to_vec();
-    next.extend_from_slice(&middle);
-    next.extend_from_slice(&before[tail_at..]);
-    Some(next)
-}
-
-/// The changed middle of a snapshot: what `rebuild` needs to make `next` from `before`.
-pub fn middle<'n>(before: &[u8], next: &'n [u8]) -> (u64, u64, &'n [u8]) {
-    let head = before.iter().zip(next).take_while(|(one, other)| one == other).count();
-    let most = before.len().min(next.len()) - head;
-    let tail = before.iter().rev().zip(next.iter().rev()).take(most).take_while(|(one, other)| one == other).count();
-    (head as u64, tail as u64, &next[head..next.len() - tail])
-}
-
-impl Tips for Shelf<'_> {
-    type Error = JournalError;
-
-    fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
-        let (mut skip, mut tips) = (edge.source.skip, Vec::new());
-        let mut chain = Chain::from(edge.after);
-        let (mut tip, mut total) = (edge.after, 0u64);
-        self.entries(edge, |entry| {
-            match entry {
-                Entry::Lines { bytes, .. } => {
-                    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-                        if skip > 0 {
-                            skip -= 1;
-                        } else if (tips.len() as u64) < edge.lines {
-                            chain.feed(line);
-                            tips.push(Line { tip: chain.tip, end: chain.bytes, says: (self.says)(line) });
-                        }
-                    }
-                }
-                Entry::Whole { tip: next, bytes, .. } => {
-                    if skip > 0 {
-                        skip -= 1;
-                    } else if (tips.len() as u64) < edge.lines {
-                        tip = next;
-                        total += bytes.len() as u64;
-                        tips.push(Line { tip, end: total, says: true });
-                    }
-                }
-                Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => {}
-            }
-            Ok(())
-        })?;
-        Ok(tips)
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod hello;
 pub mod journal;
 pub mod kept;
 pub mod keys;
+pub mod shelf;
 pub mod strand;
 
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};

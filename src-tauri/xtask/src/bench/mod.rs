@@ -6,6 +6,7 @@ mod cost;
 mod history;
 mod latency;
 mod machine;
+pub mod merge;
 
 use crate::device::Interrupt;
 use crate::{proc, run, setup};
@@ -52,15 +53,48 @@ pub fn run(args: &[&str]) -> Result<()> {
     if !options.no_corpus {
         rows.extend(history::measure(&roam, place.path(), &interrupt)?);
     }
-    let page = page(&rows, place.path(), load);
-    println!("\n{page}");
-    if options.write {
+    write_section("From device to device", "roam", &rows, place.path(), load, NOTES, options.write)
+}
+
+const NOTES: &str = "\
+Both devices run on this one machine and share its cores; files are in the page cache, as they are just after a tool
+wrote them. Latency is taken from just before the write on A until B's file has its length, looked at each
+millisecond; afterwards both files are compared byte by byte. Sessions are made up (`cargo xtask corpus`).
+";
+
+/// Prints a table; with `write` it takes the place of the section of that title in docs/benchmarks.md.
+fn write_section(
+    title: &str,
+    command: &str,
+    rows: &[Row],
+    place: &Path,
+    load: Option<f64>,
+    notes: &str,
+    write: bool,
+) -> Result<()> {
+    let section = section(title, command, rows, place, load, notes);
+    println!("\n{section}");
+    if write {
         let path = proc::root().join("docs/benchmarks.md");
-        fs::create_dir_all(path.parent().context("docs/ is a directory")?)?;
-        fs::write(&path, &page).with_context(|| format!("could not write {}", path.display()))?;
+        let page = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(&path, with_section(&page, title, &section))
+            .with_context(|| format!("could not write {}", path.display()))?;
         println!("Written to docs/benchmarks.md.");
     }
     Ok(())
+}
+
+/// The page with one section replaced, or added at its end.
+fn with_section(page: &str, title: &str, section: &str) -> String {
+    const TOP: &str = "# Benchmarks\n\nEach table is made by the command above it; do not edit by hand.\n";
+    let others = page.split("\n## ").skip(1).map(|rest| format!("## {}\n", rest.trim_end()));
+    let mut sections: Vec<String> = others.collect();
+    let own = format!("## {title}\n");
+    match sections.iter_mut().find(|known| known.starts_with(&own)) {
+        Some(known) => *known = section.to_owned(),
+        None => sections.push(section.to_owned()),
+    }
+    format!("{TOP}\n{}", sections.join("\n"))
 }
 
 /// Plain Syncthing alone: what the ratios are taken against.
@@ -134,8 +168,8 @@ impl Verdict {
     }
 }
 
-fn page(rows: &[Row], place: &Path, load: Option<f64>) -> String {
-    let mut page = String::from("# Benchmarks\n\nMade by `cargo xtask bench roam --write`; do not edit by hand.\n\n");
+fn section(title: &str, command: &str, rows: &[Row], place: &Path, load: Option<f64>, notes: &str) -> String {
+    let mut page = format!("## {title}\n\n`cargo xtask bench {command} --write`\n\n");
     page += &format!("{}\n\n", machine::describe(place));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if let Some(load) = load.filter(|load| cores as f64 / 2.0 < *load) {
@@ -148,8 +182,19 @@ fn page(rows: &[Row], place: &Path, load: Option<f64>) -> String {
     for Row { promise, budget, measured, beside, verdict } in rows {
         page += &format!("| {promise} | {budget} | {measured} | {beside} | {} |\n", verdict.words());
     }
-    page += "\nBoth devices run on this one machine and share its cores; files are in the page cache, as they are just after a tool\n\
-             wrote them. Latency is taken from just before the write on A until B's file has its length, looked at each\n\
-             millisecond; afterwards both files are compared byte by byte. Sessions are made up (`cargo xtask corpus`).\n";
-    page
+    page + "\n" + notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_section;
+
+    #[test]
+    fn a_table_takes_its_own_place_and_leaves_the_others() {
+        let page = with_section("", "One", "## One\n\n1\n");
+        let page = with_section(&page, "Two", "## Two\n\n2\n");
+        let again = with_section(&page, "One", "## One\n\n3\n");
+        assert_eq!(again, page.replace("1\n", "3\n"));
+        assert!(again.ends_with("## One\n\n3\n\n## Two\n\n2\n"), "{again}");
+    }
 }

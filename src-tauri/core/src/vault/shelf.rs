@@ -1,0 +1,261 @@
+//! Reading back what a session's journals hold: an edge's lines, one place's bytes, a snapshot's content. Only what was
+//! accepted is read; knows nothing of accepting.
+
+use super::Vault;
+use super::frame::{self, Entry, Head};
+use super::journal::{Journal, JournalError, Segment, journal_key};
+use crate::session::chain::lines_of;
+use crate::session::{Chain, DocKind, DocName, Edge, Line, Spot, Tips};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Reads edges' lines back from the journals. Remembers the segment it read last, since edges follow each other.
+pub struct Shelf<'a> {
+    vault: &'a Vault,
+    journals: &'a BTreeMap<String, Journal>,
+    doc: &'a DocName,
+    /// Which lines are part of the conversation.
+    says: fn(&[u8]) -> bool,
+    last: RefCell<Option<(String, Vec<u8>)>>,
+}
+
+/// Lines of one entry of a log.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    journal: String,
+    spot: Spot,
+    /// Where they begin in the entry's bytes.
+    start: usize,
+    pub len: usize,
+}
+
+impl<'a> Shelf<'a> {
+    pub fn new(
+        vault: &'a Vault,
+        journals: &'a BTreeMap<String, Journal>,
+        doc: &'a DocName,
+        says: fn(&[u8]) -> bool,
+    ) -> Self {
+        Self { vault, journals, doc, says, last: RefCell::new(None) }
+    }
+
+    /// Calls `each` with every entry of the edge, in order.
+    fn entries(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Entry, Spot) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        let source = &edge.source;
+        let lost = || JournalError::Lost { dir: journal_key(&source.device, source.lane) };
+        let journal = self.journals.get(&journal_key(&source.device, source.lane)).ok_or_else(lost)?;
+        let mut wanted = source.end - source.first;
+        let at = source.spot;
+        for segment in journal.segments.iter().filter(|segment| segment.number >= at.segment) {
+            let bytes = self.segment(journal, segment)?;
+            let mut offset = if segment.number == at.segment { at.offset as usize } else { 0 };
+            while offset < bytes.len() && wanted > 0 {
+                let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) else { return Err(lost()) };
+                let frame = frame::parse(&bytes[offset..offset + len])
+                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+                let skip =
+                    if (segment.number, offset as u64) == (at.segment, at.offset) { at.line as usize } else { 0 };
+                for (line, entry) in frame.entries.into_iter().enumerate().skip(skip) {
+                    let ours = matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
+                    if ours && wanted > 0 {
+                        wanted -= 1;
+                        let spot = Spot { segment: segment.number, offset: offset as u64, line: line as u32 };
+                        each(entry, spot)?;
+                    }
+                }
+                offset += len;
+            }
+            self.last.replace(Some((journal.relative(segment.number), bytes)));
+            if wanted == 0 {
+                return Ok(());
+            }
+        }
+        Err(lost())
+    }
+
+    /// Calls `each` with every entry of a journal that was accepted, in order.
+    pub fn scan(&self, journal: &Journal, mut each: impl FnMut(&Head, &Entry)) -> Result<(), JournalError> {
+        for segment in &journal.segments {
+            let bytes = self.segment(journal, segment)?;
+            let mut offset = 0;
+            while let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) {
+                let frame = frame::parse(&bytes[offset..offset + len])
+                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+                frame.entries.iter().for_each(|entry| each(&frame.head, entry));
+                offset += len;
+            }
+        }
+        Ok(())
+    }
+
+    fn segment(&self, journal: &Journal, segment: &Segment) -> Result<Vec<u8>, JournalError> {
+        let relative = journal.relative(segment.number);
+        if let Some((name, bytes)) = self.last.take()
+            && name == relative
+            && bytes.len() as u64 == segment.bytes
+        {
+            return Ok(bytes);
+        }
+        journal.accepted_bytes(self.vault, segment)
+    }
+
+    /// Writes the lines of an edge of a log.
+    pub fn write_lines(&self, edge: &Edge, out: &mut dyn Write) -> Result<(), JournalError> {
+        self.pieces(edge, |_, bytes| {
+            out.write_all(bytes).map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
+        })
+    }
+
+    /// Calls `each` with the lines of an edge of a log, entry by entry, and with where they lie.
+    pub fn pieces(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Piece, &[u8]) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
+        self.entries(edge, |entry, spot| {
+            let Entry::Lines { bytes, .. } = entry else {
+                return Err(JournalError::Lost { dir: edge.source.device.clone() });
+            };
+            let (mut start, mut end) = (0, 0);
+            for line in lines_of(&bytes) {
+                if skip > 0 {
+                    skip -= 1;
+                    start += line.len();
+                    end = start;
+                } else if wanted > 0 {
+                    wanted -= 1;
+                    end += line.len();
+                }
+            }
+            let (journal, len) = (journal_key(&edge.source.device, edge.source.lane), end - start);
+            each(Piece { journal, spot, start, len }, &bytes[start..end])
+        })?;
+        if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
+    }
+
+    /// Reads back what lies at one place.
+    pub fn piece(&self, piece: &Piece) -> Result<Vec<u8>, JournalError> {
+        let lost = || JournalError::Lost { dir: piece.journal.clone() };
+        let journal = self.journals.get(&piece.journal).ok_or_else(lost)?;
+        let segment = journal.segments.iter().find(|segment| segment.number == piece.spot.segment).ok_or_else(lost)?;
+        let bytes = journal.accepted_bytes(self.vault, segment)?;
+        let rest = bytes.get(piece.spot.offset as usize..).ok_or_else(lost)?;
+        let Some(Ok(len)) = frame::frame_len(rest) else { return Err(lost()) };
+        let frame =
+            frame::parse(&rest[..len]).map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+        match frame.entries.into_iter().nth(piece.spot.line as usize) {
+            Some(Entry::Lines { bytes, .. }) => {
+                bytes.get(piece.start..piece.start + piece.len).map(<[u8]>::to_vec).ok_or_else(lost)
+            }
+            _ => Err(lost()),
+        }
+    }
+
+    /// What a path of edges holds: a log's lines, or the snapshot at its end.
+    pub fn content(&self, kind: DocKind, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
+        match kind {
+            DocKind::Snapshot => self.snapshot(path),
+            DocKind::Log => {
+                let mut bytes = Vec::new();
+                path.iter().try_for_each(|edge| self.write_lines(edge, &mut bytes))?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// The content of a snapshot at the end of `path`.
+    pub fn snapshot(&self, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
+        let mut content = Vec::new();
+        for edge in path {
+            let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
+            // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
+            // unless lines before it are skipped: those are applied too, from the same entries.
+            self.entries(edge, |entry, _| {
+                let Entry::Whole { after, tip, head, tail, bytes, .. } = entry else {
+                    return Err(JournalError::Lost { dir: edge.source.device.clone() });
+                };
+                if skip > 0 {
+                    skip -= 1;
+                    return Ok(());
+                }
+                if wanted == 0 {
+                    return Ok(());
+                }
+                wanted -= 1;
+                content = rebuild(&content, head, tail, bytes)
+                    .ok_or_else(|| JournalError::Lost { dir: edge.source.device.clone() })?;
+                // The id vouches for the content: a middle that was applied to something else is noticed here.
+                if after.then(&content) == tip {
+                    Ok(())
+                } else {
+                    Err(JournalError::Lost { dir: edge.source.device.clone() })
+                }
+            })?;
+        }
+        Ok(content)
+    }
+}
+
+/// A snapshot's next generation from the one before.
+pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<Vec<u8>> {
+    if head == 0 && tail == 0 {
+        return Some(middle);
+    }
+    let (head, tail) = (usize::try_from(head).ok()?, usize::try_from(tail).ok()?);
+    let tail_at = before.len().checked_sub(tail)?;
+    let mut next = before.get(..head)?.to_vec();
+    next.extend_from_slice(&middle);
+    next.extend_from_slice(&before[tail_at..]);
+    Some(next)
+}
+
+/// The changed middle of a snapshot: what `rebuild` needs to make `next` from `before`.
+pub fn middle<'n>(before: &[u8], next: &'n [u8]) -> (u64, u64, &'n [u8]) {
+    let head = before.iter().zip(next).take_while(|(one, other)| one == other).count();
+    let most = before.len().min(next.len()) - head;
+    let tail = before.iter().rev().zip(next.iter().rev()).take(most).take_while(|(one, other)| one == other).count();
+    (head as u64, tail as u64, &next[head..next.len() - tail])
+}
+
+impl Tips for Shelf<'_> {
+    type Error = JournalError;
+
+    fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
+        let (mut skip, mut tips) = (edge.source.skip, Vec::new());
+        let mut chain = Chain::from(edge.after);
+        let (mut tip, mut total) = (edge.after, 0u64);
+        self.entries(edge, |entry, _| {
+            match entry {
+                Entry::Lines { bytes, .. } => {
+                    for line in lines_of(&bytes) {
+                        if skip > 0 {
+                            skip -= 1;
+                        } else if (tips.len() as u64) < edge.lines {
+                            chain.feed(line);
+                            tips.push(Line { tip: chain.tip, end: chain.bytes, says: (self.says)(line) });
+                        }
+                    }
+                }
+                Entry::Whole { tip: next, bytes, .. } => {
+                    if skip > 0 {
+                        skip -= 1;
+                    } else if (tips.len() as u64) < edge.lines {
+                        tip = next;
+                        total += bytes.len() as u64;
+                        tips.push(Line { tip, end: total, says: true });
+                    }
+                }
+                Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => {}
+            }
+            Ok(())
+        })?;
+        Ok(tips)
+    }
+}
