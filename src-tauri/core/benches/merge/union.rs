@@ -13,6 +13,9 @@ use std::hint::black_box;
 use std::io::{Read, Write};
 use std::path::Path;
 
+/// A session's runs of lines, chained.
+type Runs = Vec<(Edge, Vec<Line>)>;
+
 const ROUNDS: usize = 3;
 /// A frame of live work: what a tool writes at a time.
 const LIVE: usize = 6_000;
@@ -27,7 +30,7 @@ pub fn measure(place: &Path) {
     ];
     for (at, (name, sessions, bytes, frame)) in sets.into_iter().enumerate() {
         let context = reader(&place.join(at.to_string()), &devices);
-        let shape = |seed: usize| if seed % 2 == 0 { Shape::Claude } else { Shape::Codex };
+        let shape = |seed: usize| if seed.is_multiple_of(2) { Shape::Claude } else { Shape::Codex };
         let made: Vec<Made> = (0..sessions)
             .map(|seed| split_session(&context, &devices, shape(seed), seed as u64 + 1, bytes, frame))
             .collect();
@@ -107,7 +110,7 @@ fn parts(context: &Context, made: &[Made]) {
         },
     );
     say_speed("of it: chaining lines and telling words from notes", total, took);
-    let runs: Vec<(SessionRecord, Vec<(Edge, Vec<Line>)>)> = made.iter().map(|made| chained(context, made)).collect();
+    let runs: Vec<(SessionRecord, Runs)> = made.iter().map(|made| chained(context, made)).collect();
     let took = middle(
         ROUNDS,
         || (),
