@@ -147,7 +147,7 @@ enum Undo {
     Remove { path: PathBuf, now: Stamp },
     CutBack { path: PathBuf, now: Stamp, was: Stamp },
     MoveBack { path: PathBuf, now: Stamp, kept: Option<PathBuf> },
-    Return { path: PathBuf, kept: PathBuf },
+    Return { path: PathBuf, kept: PathBuf, was: Stamp },
 }
 
 impl Undo {
@@ -157,12 +157,18 @@ impl Undo {
             Self::Remove { path, now } if is_still(&path, now) => drop(fs::remove_file(path)),
             Self::CutBack { path, now, was } if is_still(&path, now) => drop(cut_back(&path, was)),
             Self::MoveBack { path, now, kept: Some(kept) } if is_still(&path, now) => drop(fs::rename(kept, path)),
-            Self::Return { path, kept } => drop(link_new(&kept, &path).and_then(|()| fs::remove_file(&kept))),
+            Self::Return { path, kept, .. } => drop(link_new(&kept, &path).and_then(|()| fs::remove_file(&kept))),
             other => other.forget(),
         }
     }
 
     fn forget(self) {
+        // Whoever still had it open has written into it meanwhile: those words are in no journal.
+        if let Self::Return { kept, was, .. } = &self
+            && stamp(kept).is_ok_and(|now| (now.len, now.mtime_ns) != (was.len, was.mtime_ns))
+        {
+            return self.put_back();
+        }
         if let Self::MoveBack { kept: Some(kept), .. } | Self::Return { kept, .. } = self {
             drop(fs::remove_file(kept));
         }
@@ -276,7 +282,7 @@ fn remove(path: &Path, was: Stamp) -> Result<(Stamp, Undo), WriteError> {
     // Out of the tool's sight at once, and gone when all of the session is.
     let kept = temp_path(path.parent().unwrap_or(path));
     fs::rename(path, &kept).map_err(io_error)?;
-    Ok((Stamp::default(), Undo::Return { path: path.to_path_buf(), kept }))
+    Ok((Stamp::default(), Undo::Return { path: path.to_path_buf(), kept, was }))
 }
 
 fn append(path: &Path, was: Stamp, from: u64, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
@@ -463,6 +469,36 @@ mod tests {
         for name in ["a.tmpl.txt", "0a1b@v1", "conflicts.md", "a.jsonl", "build", "dist", "worktrees"] {
             assert!(!is_foreign_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_written_into_a_file_while_it_is_taken_out_brings_it_back() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (beside, main) = (dir.path().join("beside"), dir.path().join("main"));
+        [&beside, &main].into_iter().for_each(|path| fs::write(path, "known\n").expect("write"));
+        let mut open = OpenOptions::new().append(true).open(&beside).expect("open");
+        let names = ["beside", "main"].map(DocName::new);
+        let stamps = [&beside, &main].map(|path| stamp(path).expect("stamp"));
+        let changes =
+            [Change::Remove { path: &beside, was: stamps[0] }, Change::Remove { path: &main, was: stamps[1] }];
+        let write = |at: usize| GuestWrite {
+            name: &names[at],
+            root: dir.path(),
+            path: [&beside, &main][at].clone(),
+            change: &changes[at],
+        };
+        let asked = std::cell::Cell::new(0);
+        let handle = std::cell::RefCell::new(&mut open);
+        let still_free = || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 2 {
+                handle.borrow_mut().write_all(b"more\n").expect("more");
+            }
+            Ok(())
+        };
+        write_docs(&[write(0), write(1)], Millis(0), &still_free).expect("written");
+        assert_eq!(fs::read(&beside).expect("back"), b"known\nmore\n");
+        assert!(!main.exists());
     }
 
     #[test]
