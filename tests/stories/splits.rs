@@ -3,7 +3,7 @@
 use crate::journals::{own_frames, recorded_lines};
 use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::api::{ApiError, Done, Request, Side, SplitRow};
+use session_roam_core::api::{ApiError, Doctor, Done, Request, Side, SplitRow};
 use session_roam_core::engine::event::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -158,6 +158,10 @@ fn the_first_keeps_the_id_and_the_other_is_a_session_of_its_own_on_both() {
         assert_eq!(titles(device), ["common", "common (from lap)"], "on {}", device.name);
         assert_eq!(device.status().problems, []);
         assert_eq!(device.status().splits, 1);
+        let doctor: Doctor = device.ask(Request::Doctor);
+        assert_eq!(doctor.not_carried, [], "both are sessions on {}", device.name);
+        let tool = doctor.checks.iter().find(|check| check.name == "tool claude-code").expect("a check");
+        assert!(tool.message.starts_with("Claude Code: 2 sessions, "), "{}", tool.message);
     }
     let bytes = parted.world.devices[0].docs(&fork);
     let text = String::from_utf8_lossy(&bytes["transcript.jsonl"]).into_owned();

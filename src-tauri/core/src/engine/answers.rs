@@ -671,7 +671,7 @@ impl Engine {
     fn doctor(&self) -> Result<Work, ApiError> {
         let (status, tools, context) = (self.status()?, self.tool_rows()?, self.context.clone());
         let not_carried: Vec<Waiting> =
-            self.state.rows(None)?.iter().filter(|(_, row)| row.state != "here").map(waiting).collect();
+            self.state.rows(None)?.iter().filter(|(_, row)| !is_carried(row)).map(waiting).collect();
         let devices: BTreeSet<String> = self.book.paired.iter().map(|paired| paired.name.clone()).collect();
         Ok(Box::new(move || value(doctor::doctor(&context, &status, tools, not_carried, &devices))))
     }
@@ -690,6 +690,11 @@ enum Later {
 }
 
 type Work = Box<dyn FnOnce() -> Answer + Send>;
+
+/// It is in the store here, all of it: also one that went two ways, if both are sessions there.
+fn is_carried(row: &Row) -> bool {
+    row.state == "here" || (row.state == "split" && row.split == "B")
+}
 
 fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
     Waiting {
