@@ -457,7 +457,7 @@ impl Engine {
             })
             .collect();
         if row.state == "split" || row.state == "waiting" || row.state == "held" {
-            notes.push(row.why.clone());
+            notes.push([row.why.as_str(), row.hint.as_str()].join(" ").trim_end().to_owned());
         }
         value(Resume { argv: launch.argv, cwd: launch.cwd, env: launch.env, unset: launch.unset, notes })
     }
@@ -516,8 +516,13 @@ impl Engine {
             let own = own.filter(|chosen| chosen.choice.follows.is_none()).map(|chosen| chosen.id.clone()).max();
             last = last.max(own.map(|id| (id, key)));
         }
-        let none =
-            || ApiError::new("nothing_to_undo", "Nothing was decided yet.", "`roam resolve` decides about a split.");
+        let none = || {
+            ApiError::new(
+                "nothing_to_undo",
+                "There is no decision to take back.",
+                "`roam resolve` decides about a split.",
+            )
+        };
         Ok(last.ok_or_else(none)?.1)
     }
 
@@ -532,16 +537,18 @@ impl Engine {
 
     fn diff(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
         let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
+        let no_split = no_split(&record);
         Ok(Box::new(move || {
-            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or_else(no_split)?;
+            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
             value(compare.diff(branch.as_deref(), from, rows)?)
         }))
     }
 
     fn diff_words(&self, text: &str, branch: Option<String>, at: u64) -> Result<Work, ApiError> {
         let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
+        let no_split = no_split(&record);
         Ok(Box::new(move || {
-            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or_else(no_split)?;
+            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
             value(compare.words(branch.as_deref(), at)?)
         }))
     }

@@ -204,7 +204,11 @@ fn find_in(
             wanted.extend(head(&state.trie, node, tip));
         }
         pins.extend(&wanted);
-        wanted.extend(&live);
+        // Of the docs beside the conversation, whose end it is says where it belongs. Where the conversation itself
+        // parted that follows from the heads; its ends move with each line, and each time all journals would be read.
+        if record.origin().is_none_or(|card| card.main != *name) {
+            wanted.extend(&live);
+        }
         pins.extend(&ends);
     }
     state.trie.unpin_all_but(&pins);
