@@ -301,7 +301,7 @@ fn an_append_keeps_the_file_and_what_was_in_it() {
         let wrong = Raw(wrong);
         if from < before.len() {
             let refused = write(&case, &there, &found.session, main_write(&found, append(&wrong)));
-            assert!(matches!(refused, Err(WriteError::Refused(_))), "{}", case.name);
+            assert!(matches!(refused, Err(WriteError::Torn(_))), "{}", case.name);
             assert_eq!(fs::read(&main.path).expect("read"), before, "{}", case.name);
         }
         write(&case, &there, &found.session, main_write(&found, append(&right))).expect("append");

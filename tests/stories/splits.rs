@@ -3,7 +3,7 @@
 use crate::journals::own_frames;
 use crate::talk::{ONE, TWO, assert_quiet, item, linked, linked_id, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::api::{ApiError, Done, Request, Side, SplitRow};
+use session_roam_core::api::{ApiError, Doctor, Done, Request, Shown, Side, SplitRow};
 use session_roam_core::engine::event::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -158,6 +158,10 @@ fn the_first_keeps_the_id_and_the_other_is_a_session_of_its_own_on_both() {
         assert_eq!(titles(device), ["common", "common (from lap)"], "on {}", device.name);
         assert_eq!(device.status().problems, []);
         assert_eq!(device.status().splits, 1);
+        let doctor: Doctor = device.ask(Request::Doctor);
+        assert_eq!(doctor.not_carried, [], "both are sessions on {}", device.name);
+        let tool = doctor.checks.iter().find(|check| check.name == "tool claude-code").expect("a check");
+        assert!(tool.message.starts_with("Claude Code: 2 sessions, "), "{}", tool.message);
     }
     let bytes = parted.world.devices[0].docs(&fork);
     let text = String::from_utf8_lossy(&bytes["transcript.jsonl"]).into_owned();
@@ -511,6 +515,8 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
     let fork = parted.fork();
     let offered = parted.split(0).choices;
     assert!(offered.iter().any(|choice| choice.id == "stitch" && choice.enabled), "{offered:#?}");
+    let error = parted.resolve(0, &fork, "stitch").expect_err("the split is not the fork's");
+    assert!(error.code == "no_split" && error.hint.contains(ONE), "{error:?}");
     parted.resolve(0, ONE, "stitch").expect("possible");
     let both = "common, from desk, from lap";
     assert_eq!(parted.on_both(ONE), both);
@@ -523,6 +529,12 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
     parted.undo(0);
     assert_eq!(parted.on_both(ONE), "common, from desk");
     assert_eq!(parted.on_both(&fork), "common, from lap");
+    for device in &mut parted.world.devices {
+        let shown: Shown = device.ask(Request::Show { session: ONE.into() });
+        let asked: Vec<&str> =
+            shown.messages.iter().filter(|said| said.role == "user").map(|said| said.text.as_str()).collect();
+        assert_eq!(asked, ["common", "from desk"], "what is read is what is in the store of {}", device.name);
+    }
     // Once more, and somebody goes on from it: that is not taken back any more.
     parted.resolve(1, ONE, "stitch").expect("possible");
     assert_eq!(parted.on_both(ONE), both);

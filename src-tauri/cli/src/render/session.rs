@@ -1,13 +1,15 @@
 //! One session: its messages, and the ways it went.
 
-use super::tables::{below_home, state, title};
-use super::{View, one_line, plural, project, quoted, size, wrap};
+use super::tables::{below_home, short, short_enough, state, title};
+use super::{View, cut, one_line, plural, project, quoted, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{BranchRow, Message, SessionRow, Shown, SplitRow};
 use unicode_width::UnicodeWidthStr;
 
 /// Lines of a tool's output that are shown; `--json` has them all.
 const TOOL_LINES: usize = 4;
+/// Columns of a device's name beside a branch.
+const DEVICE: usize = 24;
 
 pub fn shown(shown: &Shown, view: &View) -> String {
     let mut out = head(&shown.row, view);
@@ -82,8 +84,13 @@ fn split(row: &SplitRow, view: &View) -> String {
     }
     let widest =
         |text: fn(&BranchRow) -> String| row.branches.iter().map(|branch| text(branch).width()).max().unwrap_or(0);
-    let widths = (widest(|branch| branch.device.clone()), widest(records));
-    for branch in &row.branches {
+    let widths = (widest(device), widest(records));
+    // Where one says with `--branch` which one is meant.
+    let ids: Vec<&str> = row.branches.iter().map(id).collect();
+    let n_chars = short_enough(&ids);
+    for (at, branch) in row.branches.iter().enumerate() {
+        let side = if at == 0 { "left " } else { "right" };
+        out.push_str(&format!("  {side}  {}  ", short(id(branch), n_chars)));
         out.push_str(&branch_line(branch, widths, view));
     }
     for choice in row.choices.iter().filter(|choice| choice.enabled) {
@@ -94,11 +101,19 @@ fn split(row: &SplitRow, view: &View) -> String {
 
 fn branch_line(branch: &BranchRow, widths: (usize, usize), view: &View) -> String {
     let pad = |text: &str, width: usize| " ".repeat(width - text.width());
-    let (device, records) = (&branch.device, records(branch));
+    let (device, records) = (device(branch), records(branch));
     let here = if branch.here { " · in this device's tool" } else { "" };
-    let gaps = (pad(device, widths.0), pad(&records, widths.1));
+    let gaps = (pad(&device, widths.0), pad(&records, widths.1));
     let called = if branch.title.is_empty() { String::new() } else { format!(" · {}", quoted(&branch.title)) };
-    format!("    {device}{}  {}{records}, last {}{called}{here}\n", gaps.0, gaps.1, ago(&branch.updated, view.now))
+    format!("{device}{}  {}{records}, last {}{called}{here}\n", gaps.0, gaps.1, ago(&branch.updated, view.now))
+}
+
+fn id(branch: &BranchRow) -> &str {
+    if branch.session.is_empty() { &branch.branch } else { &branch.session }
+}
+
+fn device(branch: &BranchRow) -> String {
+    cut(&one_line(&branch.device), DEVICE)
 }
 
 fn records(branch: &BranchRow) -> String {

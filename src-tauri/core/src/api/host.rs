@@ -8,7 +8,7 @@ use crate::engine::event::{Event, Jobs};
 use crate::engine::heart::{Engine, Parts};
 use crate::engine::look::{Job, look, with_causes};
 use crate::engine::queue::Queue;
-use crate::session::{ProjectKey, ToolId};
+use crate::session::{ProjectKey, ToolId, decent_name};
 use crate::settings::{self, Settings};
 use crate::state::State;
 use crate::syncthing::{ChildConfig, Identity, SyncthingTransport, ensure_identity};
@@ -149,8 +149,9 @@ pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
 
 #[allow(clippy::disallowed_methods)] // the host's name, on Windows
 fn device_name(settings: &Settings) -> String {
-    if !settings.name.is_empty() {
-        return settings.name.clone();
+    let wanted = decent_name(&settings.name);
+    if !wanted.is_empty() {
+        return wanted;
     }
     let file = std::fs::read_to_string("/etc/hostname").ok();
     #[cfg(unix)]

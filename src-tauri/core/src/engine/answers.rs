@@ -457,7 +457,7 @@ impl Engine {
             })
             .collect();
         if row.state == "split" || row.state == "waiting" || row.state == "held" {
-            notes.push(row.why.clone());
+            notes.push([row.why.as_str(), row.hint.as_str()].join(" ").trim_end().to_owned());
         }
         value(Resume { argv: launch.argv, cwd: launch.cwd, env: launch.env, unset: launch.unset, notes })
     }
@@ -505,7 +505,8 @@ impl Engine {
         if let Some(text) = text {
             let (key, _, record) = self.find(text)?;
             // A fork is put away by what was decided about its parent.
-            let follows = record.choices.iter().any(|chosen| chosen.choice.follows.is_some());
+            let now = record.main().and_then(|main| Decided::of(&record.choices, main).choice());
+            let follows = now.is_some_and(|choice| choice.follows.is_some());
             let parent = record.origin().and_then(|card| card.fork.as_ref()).filter(|_| follows);
             return Ok(parent.map_or(key.clone(), |fork| SessionKey::new(&key.tool, &fork.session)));
         }
@@ -516,8 +517,13 @@ impl Engine {
             let own = own.filter(|chosen| chosen.choice.follows.is_none()).map(|chosen| chosen.id.clone()).max();
             last = last.max(own.map(|id| (id, key)));
         }
-        let none =
-            || ApiError::new("nothing_to_undo", "Nothing was decided yet.", "`roam resolve` decides about a split.");
+        let none = || {
+            ApiError::new(
+                "nothing_to_undo",
+                "There is no decision to take back.",
+                "`roam resolve` decides about a split.",
+            )
+        };
         Ok(last.ok_or_else(none)?.1)
     }
 
@@ -532,16 +538,18 @@ impl Engine {
 
     fn diff(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
         let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
+        let no_split = no_split(&record);
         Ok(Box::new(move || {
-            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or_else(no_split)?;
+            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
             value(compare.diff(branch.as_deref(), from, rows)?)
         }))
     }
 
     fn diff_words(&self, text: &str, branch: Option<String>, at: u64) -> Result<Work, ApiError> {
         let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
+        let no_split = no_split(&record);
         Ok(Box::new(move || {
-            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or_else(no_split)?;
+            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
             value(compare.words(branch.as_deref(), at)?)
         }))
     }
@@ -671,7 +679,7 @@ impl Engine {
     fn doctor(&self) -> Result<Work, ApiError> {
         let (status, tools, context) = (self.status()?, self.tool_rows()?, self.context.clone());
         let not_carried: Vec<Waiting> =
-            self.state.rows(None)?.iter().filter(|(_, row)| row.state != "here").map(waiting).collect();
+            self.state.rows(None)?.iter().filter(|(_, row)| !is_carried(row)).map(waiting).collect();
         let devices: BTreeSet<String> = self.book.paired.iter().map(|paired| paired.name.clone()).collect();
         Ok(Box::new(move || value(doctor::doctor(&context, &status, tools, not_carried, &devices))))
     }
@@ -690,6 +698,11 @@ enum Later {
 }
 
 type Work = Box<dyn FnOnce() -> Answer + Send>;
+
+/// It is in the store here, all of it: also one that went two ways, if both are sessions there.
+fn is_carried(row: &Row) -> bool {
+    row.state == "here" || (row.state == "split" && row.split == "B")
+}
 
 fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
     Waiting {

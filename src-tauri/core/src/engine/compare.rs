@@ -123,7 +123,7 @@ impl<'a> Compare<'a> {
     /// The branch beside the trunk that is meant: the first one, unless the user says which.
     fn right(&self, wanted: Option<&str>) -> Result<Fork, ApiError> {
         let found = pick(&self.stand, &self.split, wanted, Action::KeepBoth)?;
-        found.into_iter().next().map(|right| right.fork).ok_or_else(super::resolve::no_split)
+        found.into_iter().next().map(|right| right.fork).ok_or_else(|| super::resolve::no_split(&self.record))
     }
 
     /// What one side, 0 or 1, has after the point where they part; the right one with what its own session added since.

@@ -75,6 +75,10 @@ fn pairing(status: &Status, devices: &BTreeSet<String>) -> Check {
 
 fn store(tool: &ToolRow) -> Check {
     let name = format!("tool {}", tool.tool);
+    let sessions = match tool.sessions {
+        1 => "1 session".to_owned(),
+        many => format!("{many} sessions"),
+    };
     match (tool.found, tool.on) {
         (_, false) => check(
             &name,
@@ -91,7 +95,7 @@ fn store(tool: &ToolRow) -> Check {
         (true, true) => check(
             &name,
             "ok",
-            format!("{}: {} sessions, {} MB.", tool.name, tool.sessions, tool.bytes / 1_000_000),
+            format!("{}: {}, {} MB.", tool.name, sessions, tool.bytes / 1_000_000),
             tool.reason.clone(),
         ),
     }

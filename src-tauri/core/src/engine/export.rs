@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, ExportFormat, Exported, Message, SessionRow, Shown, ShownDoc};
-use crate::merge::branches;
 use crate::merge::transcript::messages;
+use crate::merge::{Decided, branches, divide};
 use crate::session::{DocKind, DocName};
 use crate::vault::journal::Shelf;
 use std::collections::BTreeMap;
@@ -25,7 +25,8 @@ pub fn bytes_of(
     name: &DocName,
     state: &DocState,
 ) -> Result<Vec<u8>, ApiError> {
-    let tips = branches(&state.trie);
+    let ends = divide::ends(&state.trie, &branches(&state.trie), &Decided::of(&record.choices, name));
+    let tips = if ends.live.is_empty() { ends.away } else { ends.live };
     let here = state.local.as_ref().map(|local| local.tip).filter(|tip| tips.contains(tip));
     let newest = tips.iter().max_by_key(|tip| state.trie.path(**tip).and_then(|path| path.last().map(|edge| edge.at)));
     let Some(path) = here.or(newest.copied()).and_then(|tip| state.trie.path(tip)) else { return Ok(Vec::new()) };

@@ -38,8 +38,10 @@ pub fn take_over(
     let Some(origin) = parent.record.origin() else { return Ok(Recorded::default()) };
     let common = common(context, parent)?;
     let joins = context.joins(&key.tool);
-    let named = joins.named.and_then(|named| named(&common)).or_else(|| origin.title.clone());
-    let title = fork_title(named.as_deref().unwrap_or("Untitled"), &plan.from);
+    // A title that changes with time would make every device write another line.
+    let named = joins.named.and_then(|named| named(&common));
+    let lasting = named.is_some();
+    let title = fork_title(named.or_else(|| origin.title.clone()).as_deref().unwrap_or("Untitled"), &plan.from);
     let own = parent.record.cards.get(&context.short).map(|said| &said.card);
     let card = SessionCard {
         project: origin.project.clone(),
@@ -54,7 +56,7 @@ pub fn take_over(
         fork: Some(ForkOf { session: plan.of.clone(), head: plan.head, from: plan.from.clone() }),
     };
     let main = origin.main.clone();
-    let title_line = joins.title.filter(|_| plan.doc == main).map(|line| line(&plan.session, &title));
+    let title_line = joins.title.filter(|_| lasting && plan.doc == main).map(|line| line(&plan.session, &title));
     let mut recorder = Recorder::new(context, key, &plan.session, Lane::Live, record, card);
     let beside = plan.targets.iter().filter(|(doc, _)| **doc != main);
     for (doc, to) in beside.chain(plan.targets.get_key_value(&main)) {

@@ -344,10 +344,9 @@ impl<'a> Look<'a> {
         let Some(parent) = self.job.parent.take().filter(|_| !self.job.dry) else { return };
         let off = {
             let shared = self.context.shared();
-            let excluded = parent.record.origin().is_some_and(|card| shared.is_excluded(&card.project.key));
-            excluded || shared.tools_off.contains(&self.job.key.tool)
+            shared.tools_off.contains(&self.job.key.tool)
         };
-        if off {
+        if off || is_excluded(self.context, &parent.record, None) {
             return;
         }
         match forks::take_over(self.context, &self.job.key, &mut self.job.record, &parent) {

@@ -5,7 +5,7 @@ use super::heart::Engine;
 use super::queue::Want;
 use super::record::SessionRecord;
 use crate::api::types::Held;
-use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey};
+use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey, decent_name};
 use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
 use crate::vault::hello::{self, Hello, Known, Open};
@@ -219,14 +219,14 @@ impl Engine {
         let leaves = hello.goodbye.contains(&self.context.device)
             && self.book.paired.iter().any(|paired| paired.id == hello.card.device && paired.since < hello.at);
         let device = hello.card.device.clone();
-        let own_name = self.book.names.get(device.as_str()).cloned().unwrap_or_else(|| hello.name.clone());
+        let own_name = self.book.names.get(device.as_str()).cloned().unwrap_or_else(|| decent_name(&hello.name));
         let new = {
             let mut shared = self.context.change();
             shared.names.insert(short.to_owned(), own_name);
             shared.owners.insert(short.to_owned(), Owner { device: device.clone(), key }).is_none()
         };
         for paired in self.book.paired.iter_mut().filter(|paired| paired.id == device) {
-            paired.name = hello.name.clone();
+            paired.name = decent_name(&hello.name);
         }
         self.neighbours.hellos.insert(short.to_owned(), hello);
         if leaves {

@@ -4,7 +4,7 @@ use super::answers::{Answer, done, settings_error, value};
 use super::devices::{Paired, starts};
 use super::heart::Engine;
 use crate::api::types::*;
-use crate::session::DeviceId;
+use crate::session::{DeviceId, NAME_LENGTH};
 use crate::syncthing::{device_id, pairing};
 use std::time::Duration;
 
@@ -143,7 +143,7 @@ impl Engine {
 
     pub(super) fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
         let name = name.trim();
-        if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+        if name.is_empty() || name.chars().count() > NAME_LENGTH || name.chars().any(char::is_control) {
             return Err(ApiError::new(
                 "bad_name",
                 "A name has 1 to 64 characters and no control characters.",

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 const SEE_SPLITS: &str = "See both with `roam splits`.";
-const PUT_AWAY: &str = "You kept another branch of this conversation; this one is in the vault.";
+const PUT_AWAY: &str = "It was put away when its split was decided; the vault keeps it.";
 /// In `Row::split`: it went two ways, and the user has nothing more to decide.
 pub const DECIDED: &str = "-";
 

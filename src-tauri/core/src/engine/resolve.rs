@@ -52,7 +52,7 @@ pub fn decide(
 ) -> Result<(Done, Recorded), ApiError> {
     match decision {
         Decision::Choose { action, branch, active } => {
-            let split = stand.settled.split.clone().ok_or_else(no_split)?;
+            let split = stand.settled.split.clone().ok_or_else(|| no_split(record))?;
             let chosen = pick(stand, &split, branch.as_deref(), *action)?;
             choose(context, key, record, &split, &chosen, family, *action, *active)
         }
@@ -61,7 +61,14 @@ pub fn decide(
     }
 }
 
-pub fn no_split() -> ApiError {
+pub fn no_split(record: &SessionRecord) -> ApiError {
+    if let Some(fork) = record.origin().and_then(|card| card.fork.as_ref()) {
+        return ApiError::new(
+            "no_split",
+            "This session is a branch of another one and has not gone two ways itself.",
+            format!("Say the id of the one it is from: {}.", fork.session),
+        );
+    }
     ApiError::new(
         "no_split",
         "There is nothing to decide about this session.",
@@ -358,7 +365,11 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
     let mut recorder = recorder(context, key, record)?;
     let undoes = Some(last.id.clone());
     write(record, &mut recorder, Choice { undoes, ..Choice::about(last.choice.doc.clone(), Action::Undo) })?;
-    let message = format!("“{}” was taken back; both branches are there again.", last.choice.action.as_str());
+    let after = match last.choice.action {
+        Action::KeepBoth => "the split is open again",
+        _ => "both branches are there again",
+    };
+    let message = format!("“{}” was taken back; {after}.", last.choice.action.as_str());
     Ok((Done { done: true, message }, recorder.done))
 }
 
@@ -424,7 +435,7 @@ fn known_ends(
 fn recorder<'a>(context: &'a Context, key: &'a SessionKey, record: &SessionRecord) -> Result<Recorder<'a>, ApiError> {
     let own = record.cards.get(&context.short).map(|said| said.card.clone());
     let of_others = || record.latest().map(|card| SessionCard { cwd: None, ..card.clone() });
-    let (Some(session), Some(card)) = (&record.session, own.or_else(of_others)) else { return Err(no_split()) };
+    let (Some(session), Some(card)) = (&record.session, own.or_else(of_others)) else { return Err(no_split(record)) };
     Ok(Recorder::new(context, key, session, Lane::Live, record, card))
 }
 

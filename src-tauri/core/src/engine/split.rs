@@ -9,7 +9,7 @@ use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, fork_id, fork_targets, head, settle,
     substituted, ways,
 };
-use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, Tips};
+use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, Tips, decent_name};
 use crate::vault::journal::Shelf;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,8 +166,9 @@ fn first_of(edge: &Edge, shelf: &Shelf<'_>) -> Result<ChainId, JournalError> {
 /// The name of the device that recorded a line first.
 pub fn author(state: &DocState, line: ChainId) -> String {
     let first = state.firsts.get(&line);
-    let name = first
-        .map(|first| if first.name.is_empty() { first.device.chars().take(7).collect() } else { first.name.clone() });
+    let name = first.map(|first| {
+        if first.name.is_empty() { first.device.chars().take(7).collect() } else { decent_name(&first.name) }
+    });
     name.unwrap_or_else(|| "another device".into())
 }
 

@@ -1,7 +1,7 @@
 //! A branch as a session of its own: an id that every device derives alike, and bytes that differ from the parent's in
 //! that id alone.
 
-use crate::session::{ChainId, SessionId};
+use crate::session::{ChainId, SessionId, decent_name};
 use memchr::memmem;
 
 /// The id of the session that holds the branch of `parent` which begins with the line `head`. It has the parent's
@@ -65,9 +65,10 @@ pub fn substituted(text: &str, from: &SessionId, to: &SessionId) -> String {
     text.replace(from.as_str(), to.as_str())
 }
 
-/// The title of a fork, from its parent's and the name of the device that went its own way.
+/// The title of a fork, from its parent's and the name of the device that went its own way: one line, whatever a
+/// config file or another device says the name is.
 pub fn fork_title(parent: &str, device: &str) -> String {
-    format!("{parent} (from {device})")
+    format!("{parent} (from {})", decent_name(device))
 }
 
 #[cfg(test)]
@@ -90,6 +91,13 @@ mod tests {
         assert!(task.as_str().len() == 13 && task.as_str().bytes().all(|byte| byte.is_ascii_digit()), "{task}");
         let odd = fork_id(&SessionId::new("ses_7fA9"), one);
         assert!(odd.as_str().len() == 8 && odd.as_str().as_bytes()[3] == b'_', "{odd}");
+    }
+
+    #[test]
+    fn a_title_is_one_line_whatever_the_device_is_called() {
+        assert_eq!(fork_title("Fix it", "desk"), "Fix it (from desk)");
+        assert_eq!(fork_title("Fix it", "de\"sk\n\u{7} 🦊"), "Fix it (from de\"sk 🦊)");
+        assert!(fork_title("", &"x".repeat(500)).chars().count() < 80);
     }
 
     proptest! {

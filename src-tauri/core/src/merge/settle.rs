@@ -105,8 +105,8 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
     } else {
         None
     };
-    let chosen = doc.decided.choice().is_some_and(|choice| choice.trunk.is_some())
-        || divided.forks.iter().all(|fork| !fork.open);
+    // A decision counts for the branches that the user knew of, and for no later ones.
+    let chosen = divided.forks.iter().all(|fork| !fork.open);
     let reason = doubt.unwrap_or(match doc.kind {
         DocKind::Log => "Two devices went on from the same point, each with words of its own.",
         DocKind::Snapshot => "Two devices changed the same session, each in its own way.",

@@ -20,6 +20,18 @@ pub use trie::{Edge, Line, Replaced, Source, Spot, Tips, Trie};
 
 use serde::{Deserialize, Serialize};
 
+/// Characters of a device's name.
+pub const NAME_LENGTH: usize = 64;
+
+/// A device's name as it may be shown and written into a title: one line without control characters, not too long.
+/// Names come from config files and from other devices, so that nothing else has looked at them.
+pub fn decent_name(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    let name: String = words.join(" ").chars().take(NAME_LENGTH).collect();
+    name.trim_end().to_owned()
+}
+
 /// A session that holds no history of its own up to a point, but refers to another one's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {

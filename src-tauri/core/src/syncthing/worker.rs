@@ -676,7 +676,11 @@ fn folder_problem(folder: &str, error: &str) -> Problem {
         true => ("disk_full", "Make room on the disk; it goes on by itself."),
         false => ("folder_errors", "It is tried again by itself; `roam doctor` tells more."),
     };
-    Problem::new(code, format!("Syncthing has trouble with {folder}: {}.", error.trim_end_matches('.')), hint)
+    Problem::new(
+        code,
+        format!("Syncthing has trouble with {folder}: {}.", error.trim_end_matches(['.', '\n', ' '])),
+        hint,
+    )
 }
 
 fn number(status: &Value, name: &str) -> u64 {
@@ -715,6 +719,12 @@ fn check_writable(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trouble_is_one_sentence() {
+        let problem = folder_problem("roam-live-X", "device.json: syncing: no connected device has it\n.");
+        assert!(problem.message.ends_with("no connected device has it."), "{:?}", problem.message);
+    }
 
     #[test]
     fn sleep_is_noticed_on_every_clock() {
