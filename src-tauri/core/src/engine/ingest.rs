@@ -288,7 +288,7 @@ pub fn absorb(
     context: &Context,
     record: &mut SessionRecord,
     says: fn(&[u8]) -> bool,
-    mut taken: Taken,
+    taken: Taken,
 ) -> Result<(), JournalError> {
     for (at, device, card) in taken.cards {
         let said = record.cards.entry(device).or_insert_with(|| Said { first: at, at, card: card.clone() });
@@ -303,24 +303,64 @@ pub fn absorb(
             record.choices.push(chosen);
         }
     }
+    let fresh = Fresh::of(&taken.arrivals);
+    let mut runs = runs(&taken.arrivals);
     // Whoever goes on with a session stamps later than what it goes on from: in this order hardly a run has to wait for
     // its beginning. What comes of it is the same in any order.
-    taken.arrivals.sort_by_key(|arrival| arrival.edge.at);
-    let fresh = Fresh::of(&taken.arrivals);
-    for arrival in &taken.arrivals {
-        absorb_one(context, record, says, arrival, &fresh)?;
-    }
-    Ok(())
+    runs.sort_by_key(|run| run[0].edge.at);
+    runs.iter().try_for_each(|run| absorb_run(context, record, says, run, &fresh))
 }
 
-fn absorb_one(
+/// Entries that follow each other in a journal and in their doc, together: where they are known already, that is read
+/// once and not for each of them.
+fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
+    let mut runs: Vec<Vec<&Arrival>> = Vec::new();
+    let mut last: HashMap<(&DocName, &str, Lane), usize> = HashMap::new();
+    for arrival in arrivals {
+        let (source, edge) = (&arrival.edge.source, &arrival.edge);
+        let key = (&arrival.doc, source.device.as_str(), source.lane);
+        let goes_on = |run: &Vec<&Arrival>| {
+            let before = run[run.len() - 1];
+            // What replaces something is told from its own end.
+            let plain = run[0].replaces.is_none() && arrival.replaces.is_none() && arrival.kind == DocKind::Log;
+            let follows = before.edge.tip == edge.after && before.edge.source.end == source.first;
+            plain && follows && before.at == arrival.at
+        };
+        match last.get(&key).copied().filter(|at| goes_on(&runs[*at])) {
+            Some(at) => runs[at].push(arrival),
+            None => {
+                last.insert(key, runs.len());
+                runs.push(vec![arrival]);
+            }
+        }
+    }
+    runs
+}
+
+/// A run as one edge, with its lines.
+fn joined(run: &[&Arrival]) -> (Edge, Vec<Line>) {
+    let mut edge = run[0].edge.clone();
+    let mut tips = run[0].tips.clone();
+    for arrival in &run[1..] {
+        let more = &arrival.edge;
+        tips.extend(arrival.tips.iter().map(|line| Line { end: line.end + edge.bytes, ..*line }));
+        (edge.tip, edge.at, edge.source.end) = (more.tip, edge.at.max(more.at), more.source.end);
+        edge.lines += more.lines;
+        edge.bytes += more.bytes;
+        edge.said += more.said;
+    }
+    (edge, tips)
+}
+
+fn absorb_run(
     context: &Context,
     record: &mut SessionRecord,
     says: fn(&[u8]) -> bool,
-    arrival: &Arrival,
+    run: &[&Arrival],
     fresh: &Fresh<'_>,
 ) -> Result<(), JournalError> {
-    let (edge, device) = (&arrival.edge, &arrival.edge.source.device);
+    let (arrival, (edge, tips)) = (run[0], joined(run));
+    let device = edge.source.device.clone();
     let state =
         record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
     if state.kind != arrival.kind {
@@ -333,21 +373,24 @@ fn absorb_one(
         state.at = if passed_on { std::mem::take(&mut state.at) } else { arrival.at.clone() };
     }
     if !state.firsts.is_empty() {
-        let first = || First { at: edge.at, device: device.clone(), name: arrival.by.clone() };
-        for line in &arrival.tips {
-            state.firsts.entry(line.tip).and_modify(|known| *known = first().min(known.clone()));
+        for arrival in run {
+            let first = || First { at: arrival.edge.at, device: device.clone(), name: arrival.by.clone() };
+            for line in &arrival.tips {
+                state.firsts.entry(line.tip).and_modify(|known| *known = first().min(known.clone()));
+            }
         }
     }
     let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
     let lines = Lines { fresh, doc: &arrival.doc, shelf };
     let keep = state.local.as_ref().map(|local| local.tip);
-    state.trie.insert(edge.clone(), &arrival.tips, keep, &lines)?;
+    let (tip, at) = (edge.tip, edge.at);
+    state.trie.insert(edge, &tips, keep, &lines)?;
     if let Some(old) = arrival.replaces {
-        state.trie.replace(Replaced { device: device.clone(), old, new: edge.tip, at: edge.at }, &lines)?;
+        state.trie.replace(Replaced { device: device.clone(), old, new: tip, at }, &lines)?;
     }
     state.trie.settle_replaced(&lines)?;
-    if *device == context.short && !passed_on {
-        state.own_tip = Some(edge.tip);
+    if device == context.short && !passed_on {
+        state.own_tip = Some(tip);
     }
     Ok(())
 }

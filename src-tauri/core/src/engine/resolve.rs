@@ -376,7 +376,10 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
 /// Whether a fork still has to carry out a decision about its parent.
 pub fn has_to_follow(fork: &SessionRecord, id: &ChoiceId, away: bool) -> bool {
     let undone = |id: &ChoiceId| fork.choices.iter().any(|chosen| chosen.choice.undoes.as_ref() == Some(id));
-    let follows = |chosen: &Chosen| chosen.choice.follows.as_ref() == Some(id) && !undone(&chosen.id);
+    let follows = |chosen: &Chosen| {
+        let stands = chosen.choice.undoes.is_none() && !undone(&chosen.id);
+        stands && chosen.choice.follows.as_ref() == Some(id)
+    };
     fork.choices.iter().any(follows) != away
 }
 
@@ -401,11 +404,12 @@ fn follow(
         let standing: Vec<ChoiceId> = record
             .choices
             .iter()
-            .filter(|chosen| chosen.choice.follows.as_ref() == Some(id))
+            .filter(|chosen| chosen.choice.undoes.is_none() && chosen.choice.follows.as_ref() == Some(id))
             .map(|chosen| chosen.id.clone())
             .collect();
         for undoes in standing {
-            let undo = Choice { undoes: Some(undoes), ..Choice::about(main.clone(), Action::Undo) };
+            let (undoes, follows) = (Some(undoes), Some(id.clone()));
+            let undo = Choice { undoes, follows, ..Choice::about(main.clone(), Action::Undo) };
             write(record, &mut recorder, undo)?;
         }
     }
