@@ -89,8 +89,14 @@ impl State {
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "cache_size", -4096)?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version != 0 && version != SCHEMA {
-            return Err(rusqlite::Error::InvalidQuery);
+        match version {
+            0 | SCHEMA => {}
+            // What cannot be rebuilt, like what was deleted here, is taken along.
+            1 => db.execute_batch(
+                "ALTER TABLE sessions ADD COLUMN split TEXT NOT NULL DEFAULT '';
+                 ALTER TABLE sessions ADD COLUMN needs TEXT NOT NULL DEFAULT '';",
+            )?,
+            _ => return Err(rusqlite::Error::InvalidQuery),
         }
         db.execute_batch(
             "CREATE TABLE IF NOT EXISTS sessions (
@@ -133,7 +139,9 @@ impl State {
         let record = serde_json::to_string(record).expect("a record is plain data");
         self.db
             .prepare_cached(
-                "INSERT OR REPLACE INTO sessions VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+                "INSERT OR REPLACE INTO sessions (key, tool, session, project, title, updated, bytes, state, code, why,
+                     hint, split, needs, devices, path, record)
+                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
             )
             .and_then(|mut query| {
                 query.execute(params![
@@ -348,6 +356,30 @@ fn set_aside(path: &Path) -> Result<(), StateError> {
 mod tests {
     use super::*;
     use crate::session::SessionId;
+
+    #[test]
+    fn the_state_of_the_version_before_is_taken_along() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let db = Connection::open(dir.path().join("state.sqlite")).expect("open");
+        db.execute_batch(
+            "CREATE TABLE sessions (
+                 key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
+                 updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
+                 hint TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
+             INSERT INTO sessions VALUES ('x/k','x','s','p','t',5,7,'elsewhere','deleted_here','w','h','A,B',NULL,'1');
+             PRAGMA user_version = 1;",
+        )
+        .expect("the tables of before");
+        drop(db);
+        let (state, fresh) = State::open(dir.path()).expect("open");
+        assert!(!fresh);
+        let rows = state.rows(None).expect("rows");
+        let [(key, row)] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.session.as_str(), row.code.as_str(), row.devices.as_str()), ("s", "deleted_here", "A,B"));
+        assert_eq!((row.split.as_str(), row.needs.as_str()), ("", ""));
+        state.put(key, row, &2).expect("put");
+        assert_eq!(state.record::<i32>(key).expect("record"), Some(2));
+    }
 
     #[test]
     fn a_broken_file_is_set_aside_and_said_so() {
