@@ -10,6 +10,7 @@ use session_roam_core::engine::split::stand;
 use session_roam_core::engine::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};
 use session_roam_core::state::Row;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
@@ -116,8 +117,11 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     });
     say_time(&format!("diff, {name}: first page"), first);
     say_time(&format!("diff, {name}: first page again"), page(0));
-    let later = slowest(&mut (1..20).map(|at| page(at * LINES as u64 / 21)));
+    let total = Cell::new(0);
+    ask(&|compare| total.set(compare.diff(None, 0, 1).expect("a page").total));
+    let total = total.get();
+    let later = slowest(&mut (1..20).map(|at| page(at * total / 21)));
     say_time(&format!("diff, {name}: slowest of 19 later pages"), later);
-    let words = |at: u64| ask(&|compare| drop(black_box(compare.words(None, at * LINES as u64 / 21).expect("words"))));
+    let words = |at: u64| ask(&|compare| drop(black_box(compare.words(None, at * total / 21).expect("words"))));
     say_time(&format!("diff, {name}: slowest words of 19 rows"), slowest(&mut (1..20).map(words)));
 }
