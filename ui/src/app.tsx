@@ -62,7 +62,7 @@ export function App({ backend }: { backend: Backend }) {
       </a>
       <div class={route.alone || firstRun ? "frame alone" : "frame"}>
         {!route.alone && !firstRun && <Sidebar route={route} status={status} devices={devices} />}
-        <main id="main" ref={main} tabIndex={-1} class={`main ${firstRun ? "first" : route.view}`}>
+        <main id="main" ref={main} tabIndex={-1} class={`stage view-${firstRun ? "first" : route.view}`}>
           {firstRun ? <FirstRun done={reload} /> : <Current route={route} devices={devices} />}
         </main>
         <div class="told" role="status" aria-live="polite">

@@ -52,6 +52,7 @@ export const words = {
     stopping: "Finishing what was begun, then stopping.",
     stopped: "The engine has stopped. Nothing is recorded or sent.",
     attention: (n: number) => plural(n, "thing needs you.", "things need you."),
+    attentionRest: (names: string[]) => `Everything else is in step with ${listed(names)}.`,
     waiting: (n: number) => `Everything else is in step. ${plural(n, "session waits", "sessions wait")}.`,
     loading: "Asking the engine what is going on …",
   },
@@ -219,7 +220,7 @@ export const words = {
       stitch: () => "Put one after the other",
       branches: () => "Put both in one session",
     } as Record<string, (left: string, right: string) => string>,
-    then: "What follows",
+    follows: "What follows",
     active: "It goes on after",
     stays: "The version not kept stays in the vault and can be brought back.",
     cancel: "Not yet",
@@ -227,6 +228,11 @@ export const words = {
     undone: "Taken back. Both versions are there again.",
     decided: "Decided.",
     help: "Keys",
+    hints: [
+      ["n", "next"],
+      ["p", "previous"],
+      [/Mac/.test(globalThis.navigator?.platform ?? "") ? "⌘Z" : "Ctrl Z", "undo"],
+    ] as [string, string][],
     keys: [
       ["n", "next difference"],
       ["p", "previous difference"],

@@ -30,7 +30,8 @@ export function headline(status: Status | null, devices: Devices | null): Headli
     return make("trouble", state.trouble, say.failed, syncthing.message ?? "");
   if (status.engine === "importing")
     return make("moving", state.importing, say.importing(moving.import_done, moving.import_total), say.importingWhy);
-  if (needs > 0) return make("attention", state.attention, say.attention(needs));
+  if (needs > 0)
+    return make("attention", state.attention, say.attention(needs), names.length > 0 ? say.attentionRest(names) : "");
   if (syncthing.state !== "running") return make("moving", state.starting, say.starting);
   if (status.paired === 0) return make("calm", state.alone, say.alone, say.aloneWhy);
   if (status.connected === 0)

@@ -26,3 +26,34 @@ export function pieces(text: string, spans: readonly Span[], left: boolean): Pie
   if (at < text.length) found.push({ text: text.slice(at), changed: false });
   return found;
 }
+
+/** So much of a changed text is shown before it is opened, and so much of it before the change. */
+const EXCERPT = 240;
+const BEFORE = 80;
+
+/** The neighbourhood of `change`, the same on both sides, so that they can be compared at a glance; begins at a word. */
+export function excerpt(
+  all: readonly Piece[],
+  change: number,
+): { pieces: Piece[]; cutBefore: boolean; cutAfter: boolean } {
+  const text = all.map((piece) => piece.text).join("");
+  let from = change <= EXCERPT / 2 ? 0 : change - BEFORE;
+  const word = from === 0 ? 0 : text.slice(from, from + 24).search(/\s\S/);
+  if (word >= 0 && from > 0) from += word + 1;
+  const to = from + EXCERPT;
+  const found: Piece[] = [];
+  let at = 0;
+  for (const piece of all) {
+    const part = piece.text.slice(Math.max(0, from - at), Math.max(0, to - at));
+    if (part) found.push({ text: part, changed: piece.changed });
+    at += piece.text.length;
+  }
+  return { pieces: found, cutBefore: from > 0, cutAfter: to < text.length };
+}
+
+/** How many letters two texts begin with alike. */
+export function commonStart(one: string, other: string): number {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  return at;
+}

@@ -6,7 +6,6 @@ import { useKeys } from "../state";
 import { words } from "../words";
 import { Button, FirstFocus, Refused } from "./common";
 import { Icon } from "./icon";
-import { Line } from "./rich";
 
 interface DecisionProps {
   choices: Choice[];
@@ -45,9 +44,9 @@ export function Decision({ choices, left, right, now, busy, refusal, take }: Dec
             }
           }}
         >
-          <h2>{say.then}</h2>
+          <h2>{say.follows}</h2>
           <p class="consequence-text" dir="auto">
-            <Line text={choice.consequence} />
+            {choice.consequence}
           </p>
           {choice.enabled && choice.id === "branches" && (
             <fieldset class="active-side">
@@ -75,9 +74,18 @@ export function Decision({ choices, left, right, now, busy, refusal, take }: Dec
         </div>
       ) : (
         <>
-          <p class="now" dir="auto">
-            {now}
-          </p>
+          <div class="now-line">
+            <p class="now" dir="auto">
+              {now}
+            </p>
+            <p class="key-hints" aria-hidden="true">
+              {say.hints.map(([key, what]) => (
+                <span key={key}>
+                  <kbd>{key}</kbd> {what}
+                </span>
+              ))}
+            </p>
+          </div>
           <Refused refusal={refusal} />
         </>
       )}
@@ -97,10 +105,6 @@ export function Decision({ choices, left, right, now, busy, refusal, take }: Dec
             {!one.enabled && <span class="visually-hidden">: {one.consequence}</span>}
           </button>
         ))}
-        <span class="spring" />
-        <span class="key-hints" aria-hidden="true">
-          <kbd>n</kbd> next <kbd>p</kbd> previous <kbd>⌘Z</kbd> undo
-        </span>
       </div>
     </footer>
   );

@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import type { DiffRow, DiffWords, Msg, Side } from "../backend/types";
 import { clock, exact, size } from "../lib/format";
-import { type Piece, pieces } from "../lib/spans";
+import { commonStart, excerpt, pieces } from "../lib/spans";
 import { words } from "../words";
 import { Icon } from "./icon";
 import { Body, firstLine } from "./message";
@@ -18,9 +18,6 @@ const KNOWN = new Set([
   "input_text",
   "output_text",
 ]);
-/** So much of a changed text is shown before it is opened, and so much of it before the change. */
-const EXCERPT = 240;
-const BEFORE = 70;
 
 interface RowProps {
   row: DiffRow;
@@ -45,8 +42,6 @@ export function DiffRowView({ row, devices, said, isOpen, isMarked, toggle, mark
     />
   );
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid hears the keys; its rows are its active descendants.
-    // biome-ignore lint/a11y/useFocusableInteractive: as above.
     <div
       id={`diff-${row.i}`}
       role="row"
@@ -77,7 +72,6 @@ function Cell({ row, side, device, other, said, isOpen, toggle }: CellProps) {
   const message = row[side];
   if (!message) {
     return (
-      // biome-ignore lint/a11y/useFocusableInteractive: the grid is focused, not its cells.
       <div role="gridcell" class="cell gap">
         <span class="visually-hidden">{words.split.notThere(device)}</span>
       </div>
@@ -87,7 +81,6 @@ function Cell({ row, side, device, other, said, isOpen, toggle }: CellProps) {
     row.kind === "same" ? "" : row.kind === "changed" ? words.split.kinds.changed : words.split.only(device);
   const isCut = message.preview.length >= 200 || (message.role === "tool" && total(message) > 120);
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: the grid is focused, not its cells.
     <div role="gridcell" class={`cell ${side} role-${message.role}`}>
       <p class="cell-head">
         <span class="speaker-name">{words.transcript.roles[message.role]}</span>
@@ -174,7 +167,8 @@ function Text({
 function Marked({ text, said, side, isOpen }: { text: string; said: DiffWords; side: Side; isOpen: boolean }) {
   const shown = useMemo(() => {
     const all = pieces(text, said.spans, side === "left");
-    return isOpen ? { pieces: all, cutBefore: false, cutAfter: false } : excerpt(all);
+    if (isOpen) return { pieces: all, cutBefore: false, cutAfter: false };
+    return excerpt(all, commonStart(said.left, said.right));
   }, [text, said, side, isOpen]);
   const Mark = side === "left" ? "del" : "ins";
   return (
@@ -186,23 +180,6 @@ function Marked({ text, said, side, isOpen }: { text: string; said: DiffWords; s
       {shown.cutAfter && " …"}
     </p>
   );
-}
-
-/** The neighbourhood of the first change. */
-export function excerpt(all: Piece[]): { pieces: Piece[]; cutBefore: boolean; cutAfter: boolean } {
-  const first = all.findIndex((piece) => piece.changed);
-  const before = all.slice(0, Math.max(first, 0)).reduce((sum, piece) => sum + piece.text.length, 0);
-  const length = all.reduce((sum, piece) => sum + piece.text.length, 0);
-  const from = length <= EXCERPT ? 0 : Math.max(0, before - BEFORE);
-  const to = from + EXCERPT;
-  const found: Piece[] = [];
-  let at = 0;
-  for (const piece of all) {
-    const text = piece.text.slice(Math.max(0, from - at), Math.max(0, to - at));
-    if (text) found.push({ text, changed: piece.changed });
-    at += piece.text.length;
-  }
-  return { pieces: found, cutBefore: from > 0, cutAfter: to < length };
 }
 
 function markers(message: Msg): string[] {

@@ -23,7 +23,6 @@ export function OwnCode() {
       <div class="own-code-text">
         <h3 dir="auto">{name}</h3>
         <p class="dim">{say.ownWhy}</p>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the code is scrolled and selected by keyboard. */}
         <p class="code-text" dir="ltr" tabIndex={0} role="group" aria-label={say.ownCode}>
           {code}
         </p>

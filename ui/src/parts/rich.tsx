@@ -72,7 +72,6 @@ function OneBlock({ block }: { block: Block }) {
     }
     case "table":
       return (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table is scrolled by keyboard too.
         <div class="table-scroll" tabIndex={0} role="group" aria-label={words.transcript.result}>
           <table>
             <thead>
@@ -150,7 +149,6 @@ export function Code({ text, language }: { text: string; language: string }) {
           {words.transcript.copy}
         </CopyButton>
       </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines are scrolled by keyboard too. */}
       <pre tabIndex={0} dir="ltr" role="group" aria-label={language || words.transcript.code}>
         <code>
           {coloured.map((token, at) =>
@@ -175,7 +173,6 @@ export function Output({ text }: { text: string }) {
   const { text: shown, rest } = clip(text, whole ? Number.POSITIVE_INFINITY : MOST_CODE);
   return (
     <div class="output">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines are scrolled by keyboard too. */}
       <pre tabIndex={0} dir="ltr" role="group" aria-label={words.transcript.result}>
         {shown}
       </pre>

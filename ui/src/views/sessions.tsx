@@ -251,8 +251,6 @@ function Row({
   const live = status?.live.find((one) => one.session === row.session);
   const icon = STATE_ICONS[row.state];
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the list hears the keys; its rows are its active descendants.
-    // biome-ignore lint/a11y/useFocusableInteractive: as above.
     <div
       id={`session-${row.session}`}
       role="option"

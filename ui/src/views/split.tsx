@@ -237,7 +237,6 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
   const column = (side: Side) => {
     const one = first[side];
     return (
-      // biome-ignore lint/a11y/useFocusableInteractive: a heading of the grid.
       <div role="columnheader" class={`column-head ${side}`}>
         <span class="strong" dir="auto">
           {one.device}
@@ -270,7 +269,6 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
           pages.want(Math.max(0, from - 1), to);
         }}
         bodyRole="rowgroup"
-        // biome-ignore lint/a11y/useFocusableInteractive: a heading of the grid.
         head={
           <div role="row" class="diff-head" aria-rowindex={1}>
             {column("left")}
@@ -319,9 +317,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
 
 function Common({ first }: { first: Diff }) {
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: the grid is focused, not its rows.
     <div role="row" class="diff-row common" aria-rowindex={2}>
-      {/* biome-ignore lint/a11y/useFocusableInteractive: as above. */}
       <div role="gridcell" aria-colspan={2} class="common-cell">
         <Icon name="right" size={12} />
         {words.split.common(first.prefix.messages)}
