@@ -50,16 +50,9 @@ export function App({ backend }: { backend: Backend }) {
   const firstRun = about?.first_run === true;
   return (
     <SharedContext.Provider value={shared}>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         {words.skip}
-      </a>
+      </button>
       <div class={route.alone || firstRun ? "frame alone" : "frame"}>
         {!route.alone && !firstRun && <Sidebar route={route} status={status} devices={devices} />}
         <main id="main" ref={main} tabIndex={-1} class={`stage view-${firstRun ? "first" : route.view}`}>

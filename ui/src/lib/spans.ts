@@ -38,7 +38,7 @@ export function excerpt(
 ): { pieces: Piece[]; cutBefore: boolean; cutAfter: boolean } {
   const text = all.map((piece) => piece.text).join("");
   let from = change <= EXCERPT / 2 ? 0 : change - BEFORE;
-  const word = from === 0 ? 0 : text.slice(from, from + 24).search(/\s\S/);
+  const word = from === 0 ? 0 : text.slice(from, Math.min(from + 70, change)).search(/\s\S/);
   if (word >= 0 && from > 0) from += word + 1;
   const to = from + EXCERPT;
   const found: Piece[] = [];

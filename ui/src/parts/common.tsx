@@ -48,6 +48,30 @@ export function Button({
   );
 }
 
+/** Sends its form; says why where it cannot. */
+export function Submit({ children, blocked, busy }: { children: string; blocked?: string | undefined; busy: boolean }) {
+  const id = useId();
+  return (
+    <>
+      <button
+        type="submit"
+        class="button main"
+        aria-disabled={blocked || busy ? "true" : undefined}
+        aria-describedby={blocked ? id : undefined}
+        title={blocked}
+        onClick={(event) => (blocked || busy) && event.preventDefault()}
+      >
+        {children}
+      </button>
+      {blocked && (
+        <span id={id} class="dim small">
+          {blocked}
+        </span>
+      )}
+    </>
+  );
+}
+
 export function IconButton({
   icon,
   name,

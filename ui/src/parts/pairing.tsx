@@ -5,7 +5,7 @@ import type { Pairing } from "../backend/types";
 import { readQr } from "../lib/picture";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
-import { Button, CopyButton, Failed, Refused, Skeleton } from "./common";
+import { Button, CopyButton, Failed, Refused, Skeleton, Submit } from "./common";
 import { Digits } from "./digits";
 import { Icon } from "./icon";
 import { Qr } from "./qr";
@@ -116,9 +116,9 @@ export function OtherCode({ asked }: { asked: (pairing: Pairing) => void }) {
         }}
       />
       <div class="row-of-buttons">
-        <button type="submit" class="button main" aria-disabled={busy || code.trim() === "" ? "true" : undefined}>
+        <Submit busy={busy} blocked={code.trim() === "" ? say.codeFirst : undefined}>
           {say.ask}
-        </button>
+        </Submit>
         <Button icon="qr" busy={busy} onClick={() => chooser.current?.click()}>
           {say.picture}
         </Button>

@@ -1,7 +1,7 @@
 // Your devices: who asks, who is paired and how far along, this one's code, another one's.
 import { useState } from "preact/hooks";
 import type { PairedDevice, Pairing } from "../backend/types";
-import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Time } from "../parts/common";
+import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
 import { Digits } from "../parts/digits";
 import { Icon } from "../parts/icon";
 import { DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
@@ -177,9 +177,9 @@ function Paired({ device, changed }: { device: PairedDevice; changed: () => void
                 onInput={(event) => setName(event.currentTarget.value)}
                 onKeyDown={(event) => event.key === "Escape" && setAsks(null)}
               />
-              <button type="submit" class="button main" aria-disabled={busy || name.trim() === "" ? "true" : undefined}>
+              <Submit busy={busy} blocked={name.trim() === "" ? say.nameFirst : undefined}>
                 {say.save}
-              </button>
+              </Submit>
               <Button kind="quiet" onClick={() => setAsks(null)}>
                 {say.cancel}
               </Button>

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import type { ProjectRow } from "../backend/types";
 import { plural, projectName } from "../lib/format";
-import { Button, Empty, Failed, FirstFocus, Refused, Skeleton, Switch } from "../parts/common";
+import { Button, Empty, Failed, FirstFocus, Refused, Skeleton, Submit, Switch } from "../parts/common";
 import { Icon } from "../parts/icon";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
@@ -145,9 +145,9 @@ function Place({ row, close, changed }: { row: ProjectRow; close: () => void; ch
         <Button icon="folder" busy={busy} onClick={() => void choose()}>
           {say.choose}
         </Button>
-        <button type="submit" class="button main" aria-disabled={dir.trim() === "" || busy ? "true" : undefined}>
+        <Submit busy={busy} blocked={dir.trim() === "" ? say.pathFirst : undefined}>
           {say.set}
-        </button>
+        </Submit>
         <Button kind="quiet" onClick={close}>
           {say.cancel}
         </Button>

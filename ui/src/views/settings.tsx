@@ -1,7 +1,7 @@
 // Network, start, transport, folders, about.
 import { useState } from "preact/hooks";
 import type { About, SwitchName } from "../backend/types";
-import { Button, Failed, Refused, Section, Skeleton, Switch } from "../parts/common";
+import { Button, Failed, Refused, Section, Skeleton, Submit, Switch } from "../parts/common";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
@@ -153,9 +153,9 @@ function OwnName() {
         </label>
         <input id="own-name" class="field" value={shown} onInput={(event) => setName(event.currentTarget.value)} />
         {name !== null && name !== asked.answer?.name && (
-          <button type="submit" class="button main" aria-disabled={busy ? "true" : undefined}>
+          <Submit busy={busy} blocked={shown.trim() === "" ? words.devices.nameFirst : undefined}>
             {say.saveName}
-          </button>
+          </Submit>
         )}
         <Refused refusal={refusal ?? asked.refusal ?? null} clear={clear} />
       </form>

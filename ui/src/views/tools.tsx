@@ -105,16 +105,18 @@ export function Ladder({ level }: { level: Level }) {
       role="img"
       aria-label={`${words.tools.level}: ${words.tools.levels[level]}. ${words.tools.levelWhy[level]}`}
     >
-      {LEVELS.map((step, at) => (
-        <span
-          key={step}
-          class={at <= reached ? "rung reached" : "rung"}
-          title={words.tools.levelWhy[step]}
-          aria-hidden="true"
-        >
-          {words.tools.levels[step]}
-        </span>
-      ))}
+      <span class="rungs">
+        {LEVELS.map((step, at) => (
+          <span
+            key={step}
+            class={at <= reached ? "rung reached" : "rung"}
+            title={words.tools.levelWhy[step]}
+            aria-hidden="true"
+          >
+            {words.tools.levels[step]}
+          </span>
+        ))}
+      </span>
       <span class="ladder-why" aria-hidden="true">
         {words.tools.levelWhy[level]}
       </span>
