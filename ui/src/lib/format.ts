@@ -72,11 +72,20 @@ export function stretch(first: string | null, last: string | null): string {
 }
 
 /** "desk", "desk and laptop", "desk, laptop and 2 more". */
-export function listed(names: readonly string[], most = 2): string {
+export function listed(all: readonly string[], most = 2): string {
+  const names = all.map((name) => shortened(name, 36));
   if (names.length <= 1) return names[0] ?? "";
   const shown = names.length > most + 1 ? names.slice(0, most) : names.slice(0, -1);
   const rest = names.length - shown.length;
   return `${shown.join(", ")} and ${rest === 1 ? names.at(-1) : `${rest} more`}`;
+}
+
+/** A long name in a sentence, cut in its middle: both ends tell names apart. */
+export function shortened(name: string, most: number): string {
+  const letters = [...name];
+  if (letters.length <= most) return name;
+  const half = Math.floor((most - 1) / 2);
+  return `${letters.slice(0, half).join("")}…${letters.slice(-half).join("")}`;
 }
 
 /** A project as people call it: its short name rather than its key. */
