@@ -10,9 +10,10 @@ export default defineConfig({
   testDir: "tests/e2e",
   // One browser at a time: the machines this runs on have two cores.
   workers: 1,
-  timeout: 60_000,
+  timeout: 45_000,
   reporter: [["list"]],
   use: {
+    actionTimeout: 5_000,
     baseURL: "http://127.0.0.1:4173",
     viewport: { width: 960, height: 640 },
     locale: "en-GB",

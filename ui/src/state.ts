@@ -90,13 +90,26 @@ export function useDoing(): {
   return { busy, refusal, clear, act };
 }
 
-/** The present, a new one every so often: ages on the screen grow by themselves. */
-export function useNow(every = 5_000): number {
+const TICK = 5_000;
+const clocks = new Set<(now: number) => void>();
+let ticking: ReturnType<typeof setInterval> | undefined;
+
+/** The present, a new one every few seconds: ages on the screen grow by themselves. One clock ticks for all. */
+export function useNow(): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), every);
-    return () => clearInterval(timer);
-  }, [every]);
+    clocks.add(setNow);
+    ticking ??= setInterval(() => {
+      const present = Date.now();
+      for (const hear of clocks) hear(present);
+    }, TICK);
+    return () => {
+      clocks.delete(setNow);
+      if (clocks.size > 0) return;
+      clearInterval(ticking);
+      ticking = undefined;
+    };
+  }, []);
   return now;
 }
 

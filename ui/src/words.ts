@@ -248,7 +248,7 @@ export const words = {
   },
   devices: {
     own: "This device",
-    ownCode: "Its code",
+    ownCode: "Code of this device",
     ownWhy:
       "Show this code to the other device, or copy it there. It holds no secret: pairing needs a yes on both sides.",
     qr: (name: string) => `QR code of ${name}`,

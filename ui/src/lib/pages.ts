@@ -15,7 +15,7 @@ export class Pages {
   constructor(
     first: Diff,
     private readonly ask: (from: number) => Promise<Diff>,
-    private readonly changed: () => void,
+    private readonly changed: (from: number) => void,
     private readonly failed: (thrown: unknown) => void,
   ) {
     this.kinds = new Array(first.total);
@@ -93,7 +93,7 @@ export class Pages {
         this.failed(thrown);
         break;
       }
-      if (!this.stopped) this.changed();
+      if (!this.stopped) this.changed(page * PAGE);
     }
     this.busy = false;
   }

@@ -1,6 +1,6 @@
 // The small things every view is made of: buttons, switches, what stands where there is nothing, waiting or a failure.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Refusal } from "../backend/backend";
 import { ago, exact } from "../lib/format";
 import { useNow } from "../state";
@@ -265,7 +265,7 @@ export function ToolSign({ name }: { name: string }) {
 /** Puts the focus on the first thing inside that can have it, once, when it appears. */
 export function FirstFocus({ children, ...rest }: { children: ComponentChildren; class?: string }) {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const first = box.current?.querySelector<HTMLElement>("input, button, a");
     first?.focus();
     if (first instanceof HTMLInputElement) first.select();

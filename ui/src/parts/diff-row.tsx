@@ -3,6 +3,7 @@ import { useMemo } from "preact/hooks";
 import type { DiffRow, DiffWords, Msg, Side } from "../backend/types";
 import { clock, exact, size } from "../lib/format";
 import { commonStart, excerpt, pieces } from "../lib/spans";
+import { still } from "../lib/still";
 import { words } from "../words";
 import { Icon } from "./icon";
 import { Body, firstLine } from "./message";
@@ -25,11 +26,13 @@ interface RowProps {
   said: DiffWords | undefined;
   isOpen: boolean;
   isMarked: boolean;
-  toggle: () => void;
-  mark: () => void;
+  toggle: (row: number) => void;
+  mark: (row: number) => void;
 }
 
-export function DiffRowView({ row, devices, said, isOpen, isMarked, toggle, mark }: RowProps) {
+export const DiffRowView = still(DrawnRow);
+
+function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark }: RowProps) {
   const cell = (side: Side) => (
     <Cell
       row={row}
@@ -38,7 +41,7 @@ export function DiffRowView({ row, devices, said, isOpen, isMarked, toggle, mark
       other={devices[side === "left" ? "right" : "left"]}
       said={said}
       isOpen={isOpen}
-      toggle={toggle}
+      toggle={() => toggle(row.i)}
     />
   );
   return (
@@ -49,7 +52,7 @@ export function DiffRowView({ row, devices, said, isOpen, isMarked, toggle, mark
       aria-selected={isMarked}
       class={`diff-row kind-${row.kind}${isMarked ? " marked" : ""}`}
       onClick={(event) => {
-        if (!(event.target as HTMLElement).closest("button, a, summary, pre")) mark();
+        if (!(event.target as HTMLElement).closest("button, a, summary, pre")) mark(row.i);
       }}
     >
       {cell("left")}

@@ -2,6 +2,7 @@
 import { useRef } from "preact/hooks";
 import type { Message, Shown } from "../backend/types";
 import { clock, exact } from "../lib/format";
+import { still } from "../lib/still";
 import { words } from "../words";
 import { Empty } from "./common";
 import { Icon } from "./icon";
@@ -32,7 +33,9 @@ export function estimate(message: Pick<Message, "role" | "text">): number {
   return 46 + Math.ceil(Math.min(message.text.length, 12_000) / 85) * 21;
 }
 
-function OneMessage({
+const OneMessage = still(DrawnMessage);
+
+function DrawnMessage({
   message,
   before,
   at,

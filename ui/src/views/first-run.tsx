@@ -77,8 +77,12 @@ function Found() {
   const { refusal, act, clear } = useDoing();
   const say = words.first;
   const found = asked.answer?.filter((row) => row.found) ?? [];
+  // What was ticked shows at once; the answer may take its time.
+  const [ticked, setTicked] = useState<Record<string, boolean>>({});
   const turn = async (tool: string, on: boolean) => {
-    await act(() => backend.roam({ cmd: "tool_switch", tool, on }));
+    setTicked((before) => ({ ...before, [tool]: on }));
+    const done = await act(() => backend.roam({ cmd: "tool_switch", tool, on }));
+    if (!done) setTicked((before) => ({ ...before, [tool]: !on }));
     asked.again();
   };
   if (asked.phase === "failed" && !asked.answer) return <Failed refusal={asked.refusal} again={asked.again} />;
@@ -92,7 +96,7 @@ function Found() {
             <label>
               <input
                 type="checkbox"
-                checked={row.on}
+                checked={ticked[row.tool] ?? row.on}
                 onChange={(event) => void turn(row.tool, event.currentTarget.checked)}
               />
               <ToolSign name={row.name} />

@@ -5,6 +5,7 @@ import type { SessionRow } from "../backend/types";
 import { useDeferred } from "../lib/deferred";
 import { projectName, size } from "../lib/format";
 import { EVERYTHING, type Filter, haystack, matching, values } from "../lib/search";
+import { still } from "../lib/still";
 import { Button, Empty, Failed, IconButton, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon, type IconName } from "../parts/icon";
 import { ResumeQuestion } from "../parts/resume-question";
@@ -232,7 +233,9 @@ function Select(props: {
   );
 }
 
-function Row({
+const Row = still(DrawnRow);
+
+function DrawnRow({
   row,
   n,
   of,

@@ -178,18 +178,34 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
   const { session } = first;
   const say = words.split;
 
+  const latestSight = useRef(sight);
+  latestSight.current = sight;
+  const later = useRef<ReturnType<typeof setTimeout>>();
+  const draw = useCallback(() => {
+    clearTimeout(later.current);
+    later.current = undefined;
+    setKnown((before) => before + 1);
+  }, []);
   const pages = useMemo(() => {
     const ask = (from: number) => backend.roam({ cmd: "diff", session, branch, from, rows: PAGE });
     return new Pages(
       first,
       ask,
-      () => setKnown((before) => before + 1),
+      (from) => {
+        const inSight = from < latestSight.current.to && from + PAGE > latestSight.current.from;
+        // What is not in sight only changes the overview: that may wait a little.
+        if (inSight) draw();
+        else later.current ??= setTimeout(draw, 250);
+      },
       (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
     );
   }, []);
   useEffect(() => {
     pages.want(0, PAGE);
-    return () => pages.stop();
+    return () => {
+      pages.stop();
+      clearTimeout(later.current);
+    };
   }, [pages]);
   const said = useWords(session, branch, pages, sight, open, known);
 
@@ -205,12 +221,15 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
     else tell(!pages.whole && by > 0 ? say.loadingRows : by > 0 ? say.noNext : say.noPrevious);
   };
   const move = (to: number) => reveal(Math.max(0, Math.min(to, pages.total - 1)));
-  const toggle = (row: number) =>
-    setOpen((before) => {
-      const next = new Set(before);
-      if (!next.delete(row)) next.add(row);
-      return next;
-    });
+  const toggle = useCallback(
+    (row: number) =>
+      setOpen((before) => {
+        const next = new Set(before);
+        if (!next.delete(row)) next.add(row);
+        return next;
+      }),
+    [],
+  );
   useKeys({ n: () => step(1), p: () => step(-1) });
   const onKey = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -233,7 +252,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
     }
   };
 
-  const devices = { left: first.left.device, right: first.right.device };
+  const devices = useMemo(() => ({ left: first.left.device, right: first.right.device }), [first]);
   const column = (side: Side) => {
     const one = first[side];
     return (
@@ -304,8 +323,8 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
               said={said.get(row.i)}
               isOpen={open.has(row.i)}
               isMarked={row.i === mark}
-              toggle={() => toggle(row.i)}
-              mark={() => setMark(row.i)}
+              toggle={toggle}
+              mark={setMark}
             />
           );
         }}

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ago, count, digitGroups, listed, plural, projectName, shortened, size, stretch } from "../../src/lib/format";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
-const before = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
+const past = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
 
 describe("format", () => {
   it("says sizes short", () => {
@@ -18,7 +18,7 @@ describe("format", () => {
   });
 
   it("says ages short, and nothing for what is no time", () => {
-    expect([1, 12, 340, 7300, 100_000, 260_000].map((seconds) => ago(before(seconds), NOW))).toEqual([
+    expect([1, 12, 340, 7300, 100_000, 260_000].map((seconds) => ago(past(seconds), NOW))).toEqual([
       "now",
       "12 s ago",
       "5 min ago",
@@ -26,9 +26,9 @@ describe("format", () => {
       "yesterday",
       "3 days ago",
     ]);
-    expect(ago(before(40 * 86_400), NOW)).toBe("14 Oct");
-    expect(ago(before(400 * 86_400), NOW)).toMatch(/2025/);
-    expect(ago(before(-90), NOW)).toBe("now"); // another device's clock goes ahead
+    expect(ago(past(40 * 86_400), NOW)).toBe("14 Oct");
+    expect(ago(past(400 * 86_400), NOW)).toMatch(/2025/);
+    expect(ago(past(-90), NOW)).toBe("now"); // another device's clock goes ahead
     expect([ago(null, NOW), ago("yesterday-ish", NOW)]).toEqual(["", ""]);
   });
 

@@ -62,7 +62,7 @@ describe("code", () => {
   const samples = [
     ["rust", "let a = \"x // no\"; // yes\n'a' 12_000u64 /* b"],
     ["py", "# c\nx = 'it''s' if not y else 3.5"],
-    ["", '`${a}` \\ " open'],
+    ["", '`$a` \\ " open'],
     ["diff", "+a\n-b\n c\n"],
   ] as const;
   it("is coloured without losing a letter", () => {
