@@ -21,7 +21,9 @@ export function OwnCode() {
     <div class="own-code">
       <Qr text={code} name={say.qr(name)} />
       <div class="own-code-text">
-        <h3 dir="auto">{name}</h3>
+        <p class="strong" dir="auto">
+          {name}
+        </p>
         <p class="dim">{say.ownWhy}</p>
         <p class="code-text" dir="ltr" tabIndex={0} role="group" aria-label={say.ownCode}>
           {code}

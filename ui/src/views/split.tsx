@@ -180,7 +180,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
 
   const latestSight = useRef(sight);
   latestSight.current = sight;
-  const later = useRef<ReturnType<typeof setTimeout>>();
+  const later = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const draw = useCallback(() => {
     clearTimeout(later.current);
     later.current = undefined;

@@ -18,6 +18,8 @@ export async function open(page: Page, route: string, { state = "busy", delay = 
   page.on("pageerror", (error) => wrong.push(error.message));
   page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
   Object.assign(page, { wrong });
+  // A page that is there already would only change its hash and keep its state.
+  await page.goto("about:blank");
   await page.goto(`/?state=${state}&delay=${delay}&now=${NOW}#/${route}`);
   await page.locator("#app > *").first().waitFor({ state: "attached" });
 }
