@@ -21,7 +21,7 @@ export default defineConfig({
     launchOptions: { ...(executablePath ? { executablePath } : {}), args: ["--no-sandbox"] },
   },
   webServer: {
-    command: "npm run build && npx vite preview",
+    command: "npm run build:fake && npx vite preview --outDir dist-fake",
     url: "http://127.0.0.1:4173",
     reuseExistingServer: !process.env.CI,
     timeout: 120_000,

@@ -1,6 +1,6 @@
 // The window's frame: the sidebar with the state in words, the view that is open, what is told at the bottom.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Backend } from "./backend/backend";
+import { asRefusal, type Backend, type Refusal } from "./backend/backend";
 import type { About, Devices, Status, ToolRow } from "./backend/types";
 import { headline } from "./lib/headline";
 import { Button, IconButton } from "./parts/common";
@@ -24,7 +24,7 @@ const REST = 1500;
 
 export function App({ backend }: { backend: Backend }) {
   const route = useRoute();
-  const { status, revision, devices, tools, about, reload } = useEngine(backend);
+  const { status, lost, revision, devices, tools, about, reload } = useEngine(backend);
   const [address, setAddress] = useState<string | null>(null);
   const [told, setTold] = useState<{ text: string; undo?: (() => void) | undefined } | null>(null);
   const tell = useCallback((text: string, undo?: () => void) => setTold({ text, undo }), []);
@@ -34,8 +34,8 @@ export function App({ backend }: { backend: Backend }) {
     return () => clearTimeout(timer);
   }, [told]);
   const shared = useMemo<Shared>(
-    () => ({ backend, status, revision, tools, openLink: setAddress, tell }),
-    [backend, status, revision, tools, tell],
+    () => ({ backend, status, lost, reload, revision, tools, openLink: setAddress, tell }),
+    [backend, status, lost, reload, revision, tools, tell],
   );
   const main = useRef<HTMLElement>(null);
   const place = `${route.view}/${route.view === "splits" ? (route.session ?? "") : ""}`;
@@ -54,7 +54,7 @@ export function App({ backend }: { backend: Backend }) {
         {words.skip}
       </button>
       <div class={route.alone || firstRun ? "frame alone" : "frame"}>
-        {!route.alone && !firstRun && <Sidebar route={route} status={status} devices={devices} />}
+        {!route.alone && !firstRun && <Sidebar route={route} status={status} lost={lost !== null} devices={devices} />}
         <main id="main" ref={main} tabIndex={-1} class={`stage view-${firstRun ? "first" : route.view}`}>
           {firstRun ? <FirstRun done={reload} /> : <Current route={route} devices={devices} />}
         </main>
@@ -117,8 +117,18 @@ const ICONS: Record<View, IconName> = {
   settings: "settings",
 };
 
-function Sidebar({ route, status, devices }: { route: Route; status: Status | null; devices: Devices | null }) {
-  const now = headline(status, devices);
+function Sidebar({
+  route,
+  status,
+  lost,
+  devices,
+}: {
+  route: Route;
+  status: Status | null;
+  lost: boolean;
+  devices: Devices | null;
+}) {
+  const now = headline(status, devices, lost);
   return (
     <nav class="sidebar" aria-label={words.navigation}>
       <p class={`state tone-${now.tone}`} title={now.what} role="status">
@@ -154,11 +164,18 @@ function Sidebar({ route, status, devices }: { route: Route; status: Status | nu
 /** Follows the engine: whole statuses, and what the frame itself needs to know. */
 function useEngine(backend: Backend) {
   const [status, setStatus] = useState<Status | null>(null);
+  const [lost, setLost] = useState<Refusal | null>(null);
   const [devices, setDevices] = useState<Devices | null>(null);
   const [tools, setTools] = useState<ReadonlyMap<string, ToolRow>>(new Map());
   const [about, setAbout] = useState<About | null>(null);
   const [revision, setRevision] = useState(0);
+  const latest = useRef<(next: Status) => void>(() => {});
   const reload = useCallback(() => {
+    setLost(null);
+    backend.roam({ cmd: "status" }).then(
+      (next) => latest.current(next),
+      (thrown) => setLost(asRefusal(thrown, words.failed.unknown)),
+    );
     backend.roam({ cmd: "about" }).then(setAbout, () => {});
     setRevision((one) => one + 1);
   }, [backend]);
@@ -178,8 +195,11 @@ function useEngine(backend: Backend) {
         setRevision((one) => one + 1);
       }, REST);
     };
-    const stop = backend.onStatus(hear);
-    backend.roam({ cmd: "status" }).then(hear, () => {});
+    const stop = backend.onStatus((next) => {
+      setLost(null);
+      hear(next);
+    });
+    latest.current = hear;
     reload();
     return () => {
       stop();
@@ -194,5 +214,5 @@ function useEngine(backend: Backend) {
       () => {},
     );
   }, [backend, revision]);
-  return { status, devices, tools, about, revision, reload };
+  return { status, lost, devices, tools, about, revision, reload };
 }

@@ -9,6 +9,10 @@ export interface Shared {
   backend: Backend;
   /** `null` until the first one came. */
   status: Status | null;
+  /** Why there is none, where the engine does not answer. */
+  lost: Refusal | null;
+  /** Asks for everything again. */
+  reload: () => void;
   /** Grows whenever something changed that lists may want to show. */
   revision: number;
   /** Tools by id: their names come from the engine. */

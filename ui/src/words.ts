@@ -27,6 +27,7 @@ export const words = {
     starting: "Starting",
     stopped: "Stopped",
     unknown: "Looking",
+    lost: "Out of reach",
   },
   headline: {
     inStep: (names: string[]) => `Everything is in step with ${listed(names)}.`,
@@ -50,6 +51,8 @@ export const words = {
     missing: "Syncthing is missing, so nothing can travel.",
     failed: "The transport between your devices does not run.",
     stopping: "Finishing what was begun, then stopping.",
+    lost: "The engine does not answer.",
+    lostWhy: "Nothing recorded is lost. What is shown elsewhere in this window may be old.",
     stopped: "The engine has stopped. Nothing is recorded or sent.",
     attention: (n: number) => plural(n, "thing needs you.", "things need you."),
     attentionRest: (names: string[]) => `Everything else is in step with ${listed(names)}.`,
@@ -410,6 +413,8 @@ export const words = {
   failed: {
     title: "That did not work",
     load: "This could not be loaded",
+    engine: "The engine was asked and did not answer",
+    outside: "This window belongs to session-roam. Start the app to see it.",
     retry: "Try again",
     unknown: "The engine did not answer as expected.",
     dismiss: "Put away",

@@ -12,10 +12,11 @@ export interface Headline {
   why: string;
 }
 
-export function headline(status: Status | null, devices: Devices | null): Headline {
+export function headline(status: Status | null, devices: Devices | null, lost = false): Headline {
   const say = words.headline;
   const state = words.state;
   const make = (tone: Tone, short: string, what: string, why = ""): Headline => ({ tone, short, what, why });
+  if (lost) return make("trouble", state.lost, say.lost, say.lostWhy);
   if (!status) return make("off", state.unknown, say.loading);
   const names = devices?.paired.filter((one) => one.connected).map((one) => one.name) ?? [];
   const away = devices?.paired.filter((one) => !one.connected && one.confirmed).map((one) => one.name) ?? [];

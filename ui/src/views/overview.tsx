@@ -14,10 +14,10 @@ const MOST = 5;
 const DAY = 24 * 3600 * 1000;
 
 export function Overview({ devices }: { devices: Devices | null }) {
-  const { backend, status } = useShared();
+  const { backend, status, lost, reload } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const say = words.overview;
-  const now = headline(status, devices);
+  const now = headline(status, devices, lost !== null);
   const isPaused = status?.engine === "paused";
   return (
     <div class="page">
@@ -45,7 +45,9 @@ export function Overview({ devices }: { devices: Devices | null }) {
       </header>
       <Refused refusal={refusal} clear={clear} />
       {status?.engine === "importing" && <ImportBar status={status} />}
-      {status ? <Blocks status={status} devices={devices} /> : <Skeleton rows={8} label={words.headline.loading} />}
+      {lost && <Failed refusal={lost} again={reload} title={words.failed.engine} />}
+      {status && <Blocks status={status} devices={devices} />}
+      {!status && !lost && <Skeleton rows={8} label={words.headline.loading} />}
     </div>
   );
 }

@@ -101,8 +101,8 @@ export function SessionsView({ open }: { open: string | null }) {
   const isFiltered = filter.text !== "" || filter.tool !== "" || filter.project !== "" || filter.device !== "";
   return (
     <div class={open ? "sessions open" : "sessions"}>
+      <h1 class="visually-hidden">{words.views.sessions}</h1>
       <section class="list-side" aria-label={say.list}>
-        <h1 class="visually-hidden">{words.views.sessions}</h1>
         <search class="filters">
           <label class="search-field">
             <Icon name="search" size={14} />

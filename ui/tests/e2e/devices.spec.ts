@@ -109,7 +109,7 @@ test("the first three steps, and leaving them out", async ({ page }) => {
   await page.getByRole("button", { name: "Start" }).click();
   await expect(page.getByRole("navigation")).toBeVisible();
   await open(page, "overview", { state: "first" });
-  await page.getByRole("button", { name: "Skip" }).click();
+  await page.getByRole("button", { name: "Skip", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("This device is on its own.");
 });
 
