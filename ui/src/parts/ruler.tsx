@@ -13,12 +13,12 @@ interface RulerProps {
 
 export function Ruler({ kinds, known, sight, jump }: RulerProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const draw = () => {
-    if (canvas.current) paint(canvas.current, kinds, sight);
-  };
+  const draw = () => canvas.current && paint(canvas.current, kinds);
   const latest = useRef(draw);
   latest.current = draw;
-  useEffect(draw, [kinds, known, sight.from, sight.to]);
+  useEffect(() => {
+    draw();
+  }, [kinds, known]);
   useEffect(() => {
     const again = () => latest.current();
     const observer = new ResizeObserver(again);
@@ -32,53 +32,53 @@ export function Ruler({ kinds, known, sight, jump }: RulerProps) {
   }, []);
   const at = (event: PointerEvent) => {
     const box = canvas.current!.getBoundingClientRect();
-    jump(Math.max(0, Math.min(kinds.length - 1, Math.floor(((event.clientY - box.top) / box.height) * kinds.length))));
+    const row = Math.floor(((event.clientY - box.top) / box.height) * kinds.length);
+    jump(Math.max(0, Math.min(kinds.length - 1, row)));
   };
+  const n = Math.max(1, kinds.length);
   return (
-    <canvas
-      ref={canvas}
+    <div
       class="ruler"
       aria-hidden="true"
       onPointerDown={(event) => {
-        canvas.current?.setPointerCapture(event.pointerId);
+        event.currentTarget.setPointerCapture(event.pointerId);
         at(event);
       }}
       onPointerMove={(event) => event.buttons === 1 && at(event)}
-    />
+    >
+      <canvas ref={canvas} />
+      {/* Only this moves while scrolling; the marks are painted when more of them are known. */}
+      <div
+        class="ruler-view"
+        style={{ top: `${(sight.from / n) * 100}%`, height: `${((sight.to - sight.from) / n) * 100}%` }}
+      />
+    </div>
   );
 }
 
-function paint(
-  canvas: HTMLCanvasElement,
-  kinds: readonly (RowKind | undefined)[],
-  sight: { from: number; to: number },
-): void {
-  const style = getComputedStyle(canvas);
+function paint(canvas: HTMLCanvasElement, kinds: readonly (RowKind | undefined)[]): void {
   const scale = globalThis.devicePixelRatio || 1;
   const width = Math.round(canvas.clientWidth * scale);
   const height = Math.round(canvas.clientHeight * scale);
-  if (width === 0 || height === 0) return;
+  const brush = canvas.getContext("2d");
+  if (width === 0 || height === 0 || !brush) return;
   canvas.width = width;
   canvas.height = height;
-  const brush = canvas.getContext("2d");
-  if (!brush) return;
+  const style = getComputedStyle(canvas);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const colours = { left: colour("--ruler-left"), right: colour("--ruler-right"), changed: colour("--ruler-changed") };
   const n = Math.max(1, kinds.length);
   const half = Math.floor(width / 2);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const left = colour("--ruler-left");
-  const right = colour("--ruler-right");
-  const changed = colour("--ruler-changed");
   const high = Math.max(Math.ceil(height / n) - (height / n > 4 ? scale : 0), scale);
-  for (let i = 0; i < n; i++) {
-    const kind = kinds[i];
-    if (kind === undefined || kind === "same") continue;
+  const painted = new Set<string>();
+  kinds.forEach((kind, i) => {
+    if (kind === undefined || kind === "same") return;
     const y = Math.floor((i / n) * height);
-    brush.fillStyle = kind === "changed" ? changed : kind === "left" ? left : right;
+    // Many rows fall on one line of the screen: each kind is painted there once.
+    const mark = `${kind}${y}`;
+    if (painted.has(mark)) return;
+    painted.add(mark);
+    brush.fillStyle = colours[kind];
     brush.fillRect(kind === "right" ? half : scale, y, kind === "changed" ? width - 2 * scale : half - scale, high);
-  }
-  brush.strokeStyle = colour("--ruler-view");
-  brush.lineWidth = scale;
-  const top = Math.floor((sight.from / n) * height);
-  const bottom = Math.max(top + 4 * scale, Math.ceil((sight.to / n) * height));
-  brush.strokeRect(scale / 2, top + scale / 2, width - scale, Math.min(bottom, height) - top - scale);
+  });
 }
