@@ -28,6 +28,7 @@ export function App({ backend }: { backend: Backend }) {
   const [address, setAddress] = useState<string | null>(null);
   const [told, setTold] = useState<{ text: string; undo?: (() => void) | undefined } | null>(null);
   const tell = useCallback((text: string, undo?: () => void) => setTold({ text, undo }), []);
+  useEffect(() => backend.onNotice(({ title, body }) => tell(body ? `${title}. ${body}` : title)), [backend, tell]);
   useEffect(() => {
     if (!told || told.undo) return;
     const timer = setTimeout(() => setTold(null), 8000);
@@ -97,7 +98,7 @@ function Current({ route, devices }: { route: Route; devices: Devices | null }) 
         <SplitsView />
       );
     case "devices":
-      return <DevicesView />;
+      return <DevicesView code={route.session ?? ""} />;
     case "tools":
       return <ToolsView />;
     case "projects":

@@ -94,6 +94,23 @@ export function useDoing(): {
   return { busy, refusal, clear, act };
 }
 
+/** The latest value, taken over at most every so often: for answers that are large. */
+export function useRested<T>(value: T, rest: number): T {
+  const [taken, setTaken] = useState(value);
+  const latest = useRef(value);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  latest.current = value;
+  useEffect(() => {
+    if (value === taken || timer.current) return;
+    timer.current = setTimeout(() => {
+      timer.current = undefined;
+      setTaken(() => latest.current);
+    }, rest);
+  }, [value, taken, rest]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return taken;
+}
+
 const TICK = 5_000;
 const clocks = new Set<(now: number) => void>();
 let ticking: ReturnType<typeof setInterval> | undefined;

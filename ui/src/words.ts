@@ -128,6 +128,7 @@ export const words = {
     chooseWhy: "Enter opens the one that is marked, r resumes it, / searches.",
     close: "Close the transcript",
     back: "Back to the list",
+    restore: "Bring it back",
   },
   resume: {
     resume: "Resume",

@@ -238,7 +238,13 @@ function answers(world: World, tell: () => void): Handlers {
     plan: () => [],
     history: () => world.history,
     export: () => ({ files: [], text: "" }),
-    restore: () => done(),
+    restore: ({ session }) => {
+      const row = sessionOf(session);
+      return after(() => {
+        row.state = "here";
+        delete row.why;
+      }, `“${row.title}” is back in this device's store.`);
+    },
     release: ({ what }) =>
       after(() => {
         world.status.held = world.status.held.filter((one) => one.what !== what);

@@ -36,10 +36,10 @@ export function OwnCode() {
   );
 }
 
-export function OtherCode({ asked }: { asked: (pairing: Pairing) => void }) {
+export function OtherCode({ asked, given = "" }: { asked: (pairing: Pairing) => void; given?: string }) {
   const { backend } = useShared();
   const { busy, refusal, act, clear } = useDoing();
-  const [code, setCode] = useState("");
+  const [code, setCode] = useState(given);
   const [isOver, setOver] = useState(false);
   const [isReading, setReading] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);

@@ -8,7 +8,8 @@ import { DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
-export function DevicesView() {
+/** `code` comes with a link that was opened: it is filled in, never sent by itself. */
+export function DevicesView({ code }: { code: string }) {
   const { backend, revision } = useShared();
   const asked = useAnswer({ cmd: "devices" }, revision);
   const { busy, refusal, act, clear } = useDoing();
@@ -74,6 +75,8 @@ export function DevicesView() {
         </Section>
         <Section title={say.add}>
           <OtherCode
+            key={code}
+            given={code}
             asked={(pairing) => {
               setSent(pairing);
               asked.again();

@@ -7,7 +7,7 @@ import { Button, Failed, Refused, Section, Skeleton, Time, ToolSign } from "../p
 import { Icon } from "../parts/icon";
 import { ResumeQuestion } from "../parts/resume-question";
 import { go, link } from "../route";
-import { useAnswer, useDoing, useShared } from "../state";
+import { useAnswer, useDoing, useRested, useShared } from "../state";
 import { words } from "../words";
 
 const MOST = 5;
@@ -204,7 +204,7 @@ function Recent() {
   const { revision, status, tools } = useShared();
   const [resuming, setResuming] = useState<Pick<SessionRow, "session" | "title"> | null>(null);
   const history = useAnswer({ cmd: "history", session: null }, revision);
-  const sessions = useAnswer({ cmd: "sessions", filter: {} }, revision);
+  const sessions = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, 20_000));
   const say = words.overview;
   if (history.phase === "failed" && !history.answer) return <Failed refusal={history.refusal} again={history.again} />;
   if (!history.answer) return <Skeleton rows={4} />;

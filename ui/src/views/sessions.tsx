@@ -6,15 +6,17 @@ import { useDeferred } from "../lib/deferred";
 import { projectName, size } from "../lib/format";
 import { EVERYTHING, type Filter, haystack, matching, values } from "../lib/search";
 import { still } from "../lib/still";
-import { Button, Empty, Failed, IconButton, Skeleton, Time, ToolSign } from "../parts/common";
+import { Button, Empty, Failed, IconButton, Refused, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon, type IconName } from "../parts/icon";
 import { ResumeQuestion } from "../parts/resume-question";
 import { Transcript } from "../parts/transcript";
 import { type Scroller, Virtual } from "../parts/virtual";
 import { go, link } from "../route";
-import { useAnswer, useKeys, useShared } from "../state";
+import { useAnswer, useDoing, useKeys, useRested, useShared } from "../state";
 import { words } from "../words";
 
+/** The list may be megabytes: it is asked for again at most this often. */
+const REST = 5_000;
 /** As high as base.css draws a row. */
 const ROW = 52;
 
@@ -28,7 +30,7 @@ const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {
 
 export function SessionsView({ open }: { open: string | null }) {
   const { revision, tools } = useShared();
-  const asked = useAnswer({ cmd: "sessions", filter: {} }, revision);
+  const asked = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, REST));
   const [filter, setFilter] = useState<Filter>(EVERYTHING);
   const [marked, setMarked] = useState<string | null>(open);
   const [resuming, setResuming] = useState<SessionRow | null>(null);
@@ -198,7 +200,7 @@ export function SessionsView({ open }: { open: string | null }) {
         {open ? (
           <Reading key={open} session={open} close={close} resume={setResuming} />
         ) : (
-          <Empty icon="sessions" title={say.choose} why={say.chooseWhy} />
+          all.length > 0 && <Empty icon="sessions" title={say.choose} why={say.chooseWhy} />
         )}
       </section>
       {resuming && <ResumeQuestion row={resuming} close={() => setResuming(null)} />}
@@ -300,9 +302,16 @@ function Reading({
   close: () => void;
   resume: (row: SessionRow) => void;
 }) {
-  const { tools } = useShared();
+  const { backend, tools, tell } = useShared();
   const asked = useAnswer({ cmd: "show", session });
+  const { busy, refusal, act, clear } = useDoing();
   const shown = asked.answer;
+  const restore = async () => {
+    const done = await act(() => backend.roam({ cmd: "restore", session }));
+    if (!done) return;
+    tell(done.message);
+    asked.again();
+  };
   return (
     <>
       <header class="reading-head">
@@ -326,6 +335,11 @@ function Reading({
             {words.splits.compare}
           </a>
         )}
+        {shown?.state === "elsewhere" && (
+          <Button icon="undo" busy={busy} onClick={() => void restore()}>
+            {words.sessions.restore}
+          </Button>
+        )}
         {shown && (
           <Button kind="main" icon="play" onClick={() => resume(shown)}>
             {words.resume.resume}
@@ -337,6 +351,7 @@ function Reading({
           <Icon name={STATE_ICONS[shown.state] ?? "info"} size={14} /> {words.session.states[shown.state]}: {shown.why}
         </p>
       )}
+      <Refused refusal={refusal} clear={clear} />
       {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {shown && <Transcript shown={shown} />}

@@ -173,3 +173,9 @@ test("the whole window is walked by Tab, every stop is seen, and none is a trap"
     expect(stops.filter((stop) => /UNSEEN|UNNAMED/.test(stop))).toEqual([]);
   }
 });
+
+test("a pairing link fills its code in and sends nothing by itself", async ({ page }) => {
+  await open(page, `devices/${encodeURIComponent(CODE)}`, { state: "alone" });
+  await expect(page.getByLabel("Its code")).toHaveValue(CODE);
+  expect(await asked(page, "pair")).toEqual([]);
+});

@@ -130,3 +130,10 @@ test("resuming says what must be known, and why it cannot be where it cannot", a
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await expect(page.getByRole("dialog")).toContainText("Its tool is not on this device.");
 });
+
+test("a session that is not here is brought back", async ({ page }) => {
+  await open(page, `sessions/${session(11)}`);
+  await page.getByRole("button", { name: "Bring it back" }).click();
+  await expect(page.getByText("is back in this device's store.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Bring it back" })).toHaveCount(0);
+});

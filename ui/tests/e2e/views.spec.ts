@@ -139,3 +139,14 @@ test("what a guard held goes on when it was seen", async ({ page }) => {
   await expect(page.getByText("All 31 sessions of Claude Code vanished")).toHaveCount(0);
   expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "claude-code" }]);
 });
+
+test("a notice is told, and put away", async ({ page }) => {
+  await open(page, "overview", { state: "quiet" });
+  await page.evaluate(() => {
+    const { fake } = globalThis as unknown as { fake: { notice(notice: { title: string; body: string }): void } };
+    fake.notice({ title: "A split needs you", body: "“Fix login race” went two ways." });
+  });
+  await expect(page.locator(".told")).toContainText("A split needs you. “Fix login race” went two ways.");
+  await page.getByRole("button", { name: "Put away" }).click();
+  await expect(page.locator(".told")).toBeEmpty();
+});

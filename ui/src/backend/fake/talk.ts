@@ -146,7 +146,7 @@ function message(
       ...joined([
         [
           "text",
-          `${rtl}${ASKS[(i * 3 + (side === "left" || kind === "same" || kind === "changed" ? 0 : 2)) % ASKS.length]!.replace(/\.$/, "")}${tail}.`,
+          `${rtl}${ASKS[(i * 3 + (side === "left" || kind === "same" || kind === "changed" ? 0 : 2)) % ASKS.length]!.replace(/[.?]$/, "")}${tail}.`,
         ],
       ]),
     };
