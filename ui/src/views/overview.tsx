@@ -67,8 +67,8 @@ function Blocks({ status, devices }: { status: Status; devices: Devices | null }
       {status.problems.length > 0 && (
         <Section title={say.problems}>
           <ul class="lines">
-            {status.problems.map((problem) => (
-              <li key={problem.code} class="line">
+            {status.problems.map((problem, at) => (
+              <li key={at} class="line">
                 <Icon name="info" />
                 <p class="line-text" dir="auto">
                   {problem.message} <span class="dim">{problem.hint}</span>

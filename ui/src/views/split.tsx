@@ -16,11 +16,11 @@ import { useAnswer, useDoing, useKeys, useShared } from "../state";
 import { words } from "../words";
 
 export function SplitView({ session, alone }: { session: string; alone: boolean }) {
-  const { backend, tools, tell } = useShared();
+  const { backend, revision, tools, tell } = useShared();
   const [branch, setBranch] = useState<string | null>(null);
   const [turn, setTurn] = useState(0);
   const first = useAnswer({ cmd: "diff", session, branch, from: 0, rows: PAGE }, turn);
-  const splits = useAnswer({ cmd: "splits" }, turn);
+  const splits = useAnswer({ cmd: "splits" }, turn * 100_000 + revision);
   const { busy, refusal, act, clear } = useDoing();
   const [decided, setDecided] = useState<string | null>(null);
   const [help, setHelp] = useState(false);
@@ -41,7 +41,11 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
 
   const diff = first.answer;
   const split = splits.answer?.find((one) => one.session === session);
-  const isGone = first.phase === "failed" && first.refusal.code === "no_split";
+  // Decided on another device meanwhile: it was listed, and is no more.
+  const listedIn = useRef(-1);
+  if (split) listedIn.current = turn;
+  const isSettled = listedIn.current === turn && splits.phase === "ready" && !split && decided === null;
+  const isGone = isSettled || (first.phase === "failed" && first.refusal.code === "no_split");
   return (
     <div class="split">
       <header class="split-head">

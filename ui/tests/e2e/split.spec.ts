@@ -171,3 +171,16 @@ test("the last decision of all can be taken back from the list", async ({ page }
   await page.getByRole("button", { name: "Take the last decision back" }).click();
   await expect(page.getByRole("link", { name: "Compare: Fix login race" })).toBeVisible();
 });
+
+test("decided on another device meanwhile, it says so", async ({ page }) => {
+  await open(page, SPLIT);
+  await expect(page.getByRole("grid")).toBeVisible();
+  await page.evaluate(() => {
+    const { fake } = globalThis as unknown as { fake: { world: { splits: unknown[] }; tell(): void } };
+    fake.world.splits = [];
+    fake.tell();
+  });
+  await expect(page.getByText("This session has no split any more")).toBeVisible();
+  await expect(page.getByRole("grid")).toHaveCount(0);
+  await expectAccessible(page);
+});
