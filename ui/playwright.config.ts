@@ -23,7 +23,8 @@ export default defineConfig({
   webServer: {
     command: "npm run build:fake && npx vite preview --outDir dist-fake",
     url: "http://127.0.0.1:4173",
-    reuseExistingServer: !process.env.CI,
+    // Always a build of its own: one that runs already may be of yesterday.
+    reuseExistingServer: false,
     timeout: 120_000,
   },
 });

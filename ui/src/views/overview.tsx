@@ -61,12 +61,22 @@ function ImportBar({ status }: { status: Status }) {
 
 function Blocks({ status, devices }: { status: Status; devices: Devices | null }) {
   const say = words.overview;
+  const about = useAnswer({ cmd: "about" });
+  const noTray = about.answer?.no_tray ?? null;
   return (
     <>
       <NeedsYou status={status} devices={devices} />
-      {status.problems.length > 0 && (
+      {(status.problems.length > 0 || noTray) && (
         <Section title={say.problems}>
           <ul class="lines">
+            {noTray && (
+              <li class="line">
+                <Icon name="info" />
+                <p class="line-text" dir="auto">
+                  {noTray}
+                </p>
+              </li>
+            )}
             {status.problems.map((problem, at) => (
               <li key={at} class="line">
                 <Icon name="info" />

@@ -1,4 +1,5 @@
 // The list of sessions, the transcript, going on with one: by keyboard, with 50,000 rows, with hostile text.
+import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "@playwright/test";
 import { asked, expectAccessible, expectCalm, open, session } from "./open";
 
@@ -136,4 +137,21 @@ test("a session that is not here is brought back", async ({ page }) => {
   await page.getByRole("button", { name: "Bring it back" }).click();
   await expect(page.getByText("is back in this device's store.")).toBeVisible();
   await expect(page.getByRole("button", { name: "Bring it back" })).toHaveCount(0);
+});
+
+test("what was said has the higher contrast, light and dark, here and in a split", async ({ page }) => {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const [route, text] of [
+      [`sessions/${session(0)}`, ".rich"],
+      [`splits/${session(2)}`, ".marked-text"],
+    ] as const) {
+      await open(page, route);
+      await page.locator(text).first().waitFor();
+      const axe = new AxeBuilder({ page }).include(text).withRules(["color-contrast-enhanced"]);
+      const { violations, passes } = await axe.analyze();
+      expect(violations.flatMap(({ nodes }) => nodes.map((node) => node.html))).toEqual([]);
+      expect(passes.length).toBeGreaterThan(0);
+    }
+  }
 });

@@ -39,6 +39,7 @@ const CASES: [state: string, route: string, words: string | RegExp][] = [
   ["waiting", "tools", "3 sessions wait on this device"],
   ["held", "overview", "All 31 sessions of Claude Code vanished from this device at once."],
   ["problems", "overview", "is over 128 MiB and stays on this device"],
+  ["problems", "overview", "This desktop shows no icons in its panel"],
   ["asking", "devices", "tablet asks to pair."],
   ["asking", "overview", "tablet asks to pair"],
   ["pairing", "devices", "Has not answered yet"],
@@ -94,13 +95,13 @@ test("dark is as readable as light", async ({ page }) => {
   }
 });
 
-test("200 % zoom and 720 × 480 fold the sidebar to icons and lose nothing", async ({ page }) => {
-  for (const [width, height] of [
-    [720, 480],
-    [480, 320],
-  ] as const) {
-    await page.setViewportSize({ width, height });
-    for (const state of ["busy", "long"]) {
+for (const [width, height, name] of [
+  [720, 480, "720 × 480"],
+  [480, 320, "200 % zoom"],
+] as const) {
+  for (const state of ["busy", "long"]) {
+    test(`${name}, ${state}: the sidebar folds to icons and nothing is lost`, async ({ page }) => {
+      await page.setViewportSize({ width, height });
       for (const route of LOOKS) {
         await open(page, route, { state });
         await expect(page.getByRole("link", { name: "Overview" })).toBeVisible();
@@ -108,9 +109,9 @@ test("200 % zoom and 720 × 480 fold the sidebar to icons and lose nothing", asy
         await expectNoSidewaysScroll(page);
         await expectAccessible(page);
       }
-    }
+    });
   }
-});
+}
 
 test("what arrives later does not move what stands there already", async ({ page }) => {
   await open(page, "overview", { state: "quiet", delay: 400 });

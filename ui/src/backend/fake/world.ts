@@ -299,6 +299,8 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     ];
   },
   problems(world) {
+    world.about.no_tray =
+      "This desktop shows no icons in its panel, so the window opens instead. Closing it does not end session-roam.";
     world.status.problems = [
       {
         code: "watch_limit",
