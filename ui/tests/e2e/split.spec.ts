@@ -175,6 +175,7 @@ test("the last decision of all can be taken back from the list", async ({ page }
 test("decided on another device meanwhile, it says so", async ({ page }) => {
   await open(page, SPLIT);
   await expect(page.getByRole("grid")).toBeVisible();
+  await expect(page.getByText("acme/api")).toBeVisible(); // which the list of splits says
   await page.evaluate(() => {
     const { fake } = globalThis as unknown as { fake: { world: { splits: unknown[] }; tell(): void } };
     fake.world.splits = [];

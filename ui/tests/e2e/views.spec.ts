@@ -84,6 +84,7 @@ for (const [state, route, words] of CASES) {
 const LOOKS = ["overview", `sessions/${session(0)}`, "sessions", SPLIT, "devices", "tools", "projects", "settings"];
 
 test("dark is as readable as light", async ({ page }) => {
+  test.setTimeout(180_000);
   await page.emulateMedia({ colorScheme: "dark" });
   for (const state of ["busy", "asking", "missing"]) {
     for (const route of LOOKS.filter((one) => one !== SPLIT || state === "busy")) {
@@ -100,6 +101,7 @@ for (const [width, height, name] of [
 ] as const) {
   for (const state of ["busy", "long"]) {
     test(`${name}, ${state}: the sidebar folds to icons and nothing is lost`, async ({ page }) => {
+      test.setTimeout(120_000);
       await page.setViewportSize({ width, height });
       for (const route of LOOKS) {
         await open(page, route, { state });
