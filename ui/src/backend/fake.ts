@@ -175,7 +175,7 @@ function answers(world: World, tell: () => void): Handlers {
       const row = sessionOf(session);
       return {
         ...row,
-        cwd: "/home/mara/work/api",
+        cwd: "/home/mara/code/api",
         docs: [
           {
             doc: "main",
@@ -209,7 +209,7 @@ function answers(world: World, tell: () => void): Handlers {
       ];
       return {
         argv: ["claude", "--resume", row.session],
-        cwd: "/home/mara/work/api",
+        cwd: "/home/mara/code/api",
         env: {},
         unset: ["CLAUDECODE"],
         notes,
@@ -264,7 +264,7 @@ function answers(world: World, tell: () => void): Handlers {
       }),
     open_link: () => done(),
     open_path: () => done(),
-    choose_directory: () => "/home/mara/work/flow",
+    choose_directory: () => "/home/mara/code/flow",
     start_tool: () => done("Started."),
   };
 }

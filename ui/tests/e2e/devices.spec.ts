@@ -128,7 +128,7 @@ test("tools are switched, projects found and kept back", async ({ page }) => {
   await expect(page.getByRole("alert")).toContainText("There is no folder nowhere");
   await expectAccessible(page);
   await page.getByRole("button", { name: "Choose a folder" }).click();
-  await expect(page.getByLabel("Folder on this device")).toHaveValue("/home/mara/work/flow");
+  await expect(page.getByLabel("Folder on this device")).toHaveValue("/home/mara/code/flow");
   await page.getByRole("button", { name: "Use this folder" }).click();
   await expect(page.getByText("9 sessions are being written there.")).toBeVisible();
   await page.getByRole("switch", { name: "Sessions of acme/web roam" }).click();

@@ -507,11 +507,11 @@ function baseTools(): ToolRow[] {
 }
 
 function baseProjects(long: boolean): ProjectRow[] {
-  const places = ["/home/mara/work/api", "/home/mara/work/web", "", "/home/mara/notes/ideas", "/home/mara/work/infra"];
+  const places = ["/home/mara/code/api", "/home/mara/code/web", "", "/home/mara/notes/ideas", "/home/mara/code/infra"];
   return PROJECTS.map((key, n) => ({
     key,
     names: [long && n === 0 ? LONG : (key.split("/").at(-1) ?? key)],
-    places: places[n] ? (n === 0 ? [places[n]!, "/home/mara/work/api-hotfix"] : [places[n]!]) : [],
+    places: places[n] ? (n === 0 ? [places[n]!, "/home/mara/code/api-hotfix"] : [places[n]!]) : [],
     sessions: [18, 12, 9, 5, 4][n]!,
     excluded: n === 3,
     tools: n % 2 ? ["codex"] : ["claude-code", "codex"],
@@ -537,7 +537,7 @@ function sessions(name: StateName, n: number, at: At): SessionRow[] {
       bytes: 4_000 + ((i * 7919) % 900_000) + (i % 9 === 0 ? 12_000_000 : 0),
       devices: i % 4 === 0 ? ["desk", "laptop"] : [DEVICES[i % 3]!],
       state,
-      ...(state === "here" ? { path: `/home/mara/.claude/projects/-work-api/${sessionId(i)}.jsonl` } : {}),
+      ...(state === "here" ? { path: `/home/mara/.claude/projects/-code-api/${sessionId(i)}.jsonl` } : {}),
       ...(state === "waiting" ? { why: "Codex has it open on this device." } : {}),
       ...(state === "elsewhere" ? { why: "Its tool is not on this device." } : {}),
       ...(state === "split" ? { why: "desk and laptop went on with it before they met." } : {}),
