@@ -1,0 +1,219 @@
+// The window's frame: the sidebar with the state in words, the view that is open, what is told at the bottom.
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { asRefusal, type Backend, type Refusal } from "./backend/backend";
+import type { About, Devices, Status, ToolRow } from "./backend/types";
+import { headline } from "./lib/headline";
+import { Button, IconButton } from "./parts/common";
+import { Icon, type IconName } from "./parts/icon";
+import { LinkQuestion } from "./parts/link-question";
+import { link, type Route, useRoute, VIEWS, type View } from "./route";
+import { type Shared, SharedContext } from "./state";
+import { DevicesView } from "./views/devices";
+import { FirstRun } from "./views/first-run";
+import { Overview } from "./views/overview";
+import { ProjectsView } from "./views/projects";
+import { SessionsView } from "./views/sessions";
+import { SettingsView } from "./views/settings";
+import { SplitView } from "./views/split";
+import { SplitsView } from "./views/splits";
+import { ToolsView } from "./views/tools";
+import { words } from "./words";
+
+/** Status events come in bursts; lists are asked again at most this often. */
+const REST = 1500;
+
+export function App({ backend }: { backend: Backend }) {
+  const route = useRoute();
+  const { status, lost, revision, devices, tools, about, reload } = useEngine(backend);
+  const [address, setAddress] = useState<string | null>(null);
+  const [told, setTold] = useState<{ text: string; undo?: (() => void) | undefined } | null>(null);
+  const tell = useCallback((text: string, undo?: () => void) => setTold({ text, undo }), []);
+  useEffect(() => backend.onNotice(({ title, body }) => tell(body ? `${title}. ${body}` : title)), [backend, tell]);
+  useEffect(() => {
+    if (!told || told.undo) return;
+    const timer = setTimeout(() => setTold(null), 8000);
+    return () => clearTimeout(timer);
+  }, [told]);
+  const shared = useMemo<Shared>(
+    () => ({ backend, status, lost, reload, revision, tools, openLink: setAddress, tell }),
+    [backend, status, lost, reload, revision, tools, tell],
+  );
+  const main = useRef<HTMLElement>(null);
+  const place = `${route.view}/${route.view === "splits" ? (route.session ?? "") : ""}`;
+  const before = useRef(place);
+  useEffect(() => {
+    // A new view begins at its start, for the keyboard and for screen readers too.
+    if (before.current !== place) main.current?.focus({ preventScroll: true });
+    before.current = place;
+    document.title = `${words.views[route.view]} · ${words.app}`;
+  }, [place]);
+
+  const firstRun = about?.first_run === true;
+  return (
+    <SharedContext.Provider value={shared}>
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        {words.skip}
+      </button>
+      <div class={route.alone || firstRun ? "frame alone" : "frame"}>
+        {!route.alone && !firstRun && <Sidebar route={route} status={status} lost={lost !== null} devices={devices} />}
+        <main id="main" ref={main} tabIndex={-1} class={`stage view-${firstRun ? "first" : route.view}`}>
+          {firstRun ? <FirstRun done={reload} /> : <Current route={route} devices={devices} />}
+        </main>
+        <div class="told" role="status" aria-live="polite">
+          {told && (
+            <div class="told-box">
+              <span dir="auto">{told.text}</span>
+              {told.undo && (
+                <Button
+                  kind="quiet"
+                  icon="undo"
+                  onClick={() => {
+                    told.undo?.();
+                    setTold(null);
+                  }}
+                >
+                  {words.split.undo}
+                </Button>
+              )}
+              <IconButton icon="close" name={words.failed.dismiss} onClick={() => setTold(null)} />
+            </div>
+          )}
+        </div>
+      </div>
+      {address !== null && <LinkQuestion address={address} close={() => setAddress(null)} />}
+    </SharedContext.Provider>
+  );
+}
+
+function Current({ route, devices }: { route: Route; devices: Devices | null }) {
+  switch (route.view) {
+    case "overview":
+      return <Overview devices={devices} />;
+    case "sessions":
+      return <SessionsView open={route.session} />;
+    case "splits":
+      return route.session ? (
+        <SplitView key={route.session} session={route.session} alone={route.alone} />
+      ) : (
+        <SplitsView />
+      );
+    case "devices":
+      return <DevicesView code={route.session ?? ""} />;
+    case "tools":
+      return <ToolsView />;
+    case "projects":
+      return <ProjectsView />;
+    case "settings":
+      return <SettingsView />;
+  }
+}
+
+const ICONS: Record<View, IconName> = {
+  overview: "overview",
+  sessions: "sessions",
+  splits: "splits",
+  devices: "devices",
+  tools: "tools",
+  projects: "projects",
+  settings: "settings",
+};
+
+function Sidebar({
+  route,
+  status,
+  lost,
+  devices,
+}: {
+  route: Route;
+  status: Status | null;
+  lost: boolean;
+  devices: Devices | null;
+}) {
+  const now = headline(status, devices, lost);
+  return (
+    <nav class="sidebar" aria-label={words.navigation}>
+      <p class={`state tone-${now.tone}`} title={now.what} role="status">
+        <span class="state-dot" aria-hidden="true" />
+        <span class="state-word">{now.short}</span>
+      </p>
+      <ul>
+        {VIEWS.map((view) => {
+          const n = view === "splits" ? (status?.splits ?? 0) : view === "devices" ? (devices?.asking.length ?? 0) : 0;
+          return (
+            <li key={view} class={view === "settings" ? "last" : undefined}>
+              <a href={link(view)} aria-current={route.view === view ? "page" : undefined} title={words.views[view]}>
+                <Icon name={ICONS[view]} />
+                <span class="nav-word">{words.views[view]}</span>
+                {n > 0 && (
+                  <span
+                    class="count"
+                    role="img"
+                    aria-label={view === "splits" ? words.splitsWaiting(n) : words.headline.attention(n)}
+                  >
+                    {n}
+                  </span>
+                )}
+              </a>
+            </li>
+          );
+        })}
+      </ul>
+    </nav>
+  );
+}
+
+/** Follows the engine: whole statuses, and what the frame itself needs to know. */
+function useEngine(backend: Backend) {
+  const [status, setStatus] = useState<Status | null>(null);
+  const [lost, setLost] = useState<Refusal | null>(null);
+  const [devices, setDevices] = useState<Devices | null>(null);
+  const [tools, setTools] = useState<ReadonlyMap<string, ToolRow>>(new Map());
+  const [about, setAbout] = useState<About | null>(null);
+  const [revision, setRevision] = useState(0);
+  const latest = useRef<(next: Status) => void>(() => {});
+  const reload = useCallback(() => {
+    setLost(null);
+    backend.roam({ cmd: "status" }).then(
+      (next) => latest.current(next),
+      (thrown) => setLost(asRefusal(thrown, words.failed.unknown)),
+    );
+    backend.roam({ cmd: "about" }).then(setAbout, () => {});
+    setRevision((one) => one + 1);
+  }, [backend]);
+
+  useEffect(() => {
+    let last = "";
+    let resting: ReturnType<typeof setTimeout> | undefined;
+    const hear = (next: Status) => {
+      const text = JSON.stringify({ ...next, cycle_ms: 0 });
+      if (text === last) return;
+      const isFirst = last === "";
+      last = text;
+      setStatus(next);
+      if (isFirst) return;
+      resting ??= setTimeout(() => {
+        resting = undefined;
+        setRevision((one) => one + 1);
+      }, REST);
+    };
+    const stop = backend.onStatus((next) => {
+      setLost(null);
+      hear(next);
+    });
+    latest.current = hear;
+    reload();
+    return () => {
+      stop();
+      clearTimeout(resting);
+    };
+  }, [backend, reload]);
+
+  useEffect(() => {
+    backend.roam({ cmd: "devices" }).then(setDevices, () => {});
+    backend.roam({ cmd: "tools" }).then(
+      (rows) => setTools(new Map(rows.map((row) => [row.tool, row]))),
+      () => {},
+    );
+  }, [backend, revision]);
+  return { status, lost, devices, tools, about, revision, reload };
+}

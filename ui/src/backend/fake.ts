@@ -1,0 +1,270 @@
+// The stand-in for a plain browser: `?state=…` chooses the world, `&delay=…` how many milliseconds an answer takes.
+// It decides, pairs and undoes within the page, so that every path can be walked; nothing outlives a reload.
+import { type Backend, type Notice, Refusal } from "./backend";
+import { diff, diffWords, transcript } from "./fake/talk";
+import { deviceId, makeWorld, STATES, type StateName, type World } from "./fake/world";
+import type { Answers, Command, Done, Request, Status } from "./types";
+
+type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
+
+export function fake(query: URLSearchParams): Backend {
+  const asked = query.get("state") ?? "busy";
+  const name: StateName = STATES.find((known) => known === asked) ?? "busy";
+  // A fixed present makes pictures and tests the same each time.
+  const world = makeWorld(name, Number(query.get("now")) || Date.now());
+  const delay = Number(query.get("delay") ?? 30);
+  const hearers = new Set<(status: Status) => void>();
+  const noticed = new Set<(notice: Notice) => void>();
+  const tell = () => {
+    world.status.splits = world.splits.length;
+    for (const hear of hearers) hear(structuredClone(world.status));
+  };
+  const handlers = answers(world, tell);
+  const log: Request[] = [];
+  Object.assign(globalThis, {
+    fake: {
+      world,
+      log,
+      tell,
+      notice: (notice: Notice) => {
+        for (const hear of noticed) hear(notice);
+      },
+    },
+  });
+  return {
+    async roam(request) {
+      log.push(request as Request);
+      const { cmd, ...rest } = request;
+      if (name === "loading" && cmd !== "about") await new Promise(() => {});
+      await new Promise((done) => setTimeout(done, delay));
+      if (name === "refused" && cmd !== "status" && cmd !== "about") {
+        throw new Refusal({
+          code: "state_unwritable",
+          message: "The engine's own files cannot be read: permission denied.",
+          hint: "Make ~/.local/share/session-roam yours again, then try again.",
+        });
+      }
+      if (name === "lost" && cmd !== "about") {
+        throw new Refusal({
+          code: "engine_gone",
+          message: "The engine ended before it answered.",
+          hint: "Start session-roam again; nothing recorded is lost.",
+        });
+      }
+      const answer = (handlers[cmd] as (request: unknown) => unknown)(rest);
+      return structuredClone(answer) as never;
+    },
+    onStatus(hear) {
+      hearers.add(hear);
+      return () => hearers.delete(hear);
+    },
+    onNotice(hear) {
+      noticed.add(hear);
+      return () => noticed.delete(hear);
+    },
+  };
+}
+
+function refuse(code: string, message: string, hint: string): never {
+  throw new Refusal({ code, message, hint });
+}
+
+const done = (message = "Done."): Done => ({ done: true, message });
+
+function answers(world: World, tell: () => void): Handlers {
+  const sessionOf = (id: string) =>
+    world.sessions.find((row) => row.session === id) ??
+    world.sessions.find((row) => row.session.startsWith(id)) ??
+    refuse("unknown_session", "There is no such session.", "See the list of sessions.");
+  const splitOf = (id: string) =>
+    world.splits.find((row) => row.session === id) ??
+    refuse("no_split", "This session did not go two ways.", "Splits are listed under Splits.");
+  const after = (change: () => void, message?: string): Done => {
+    change();
+    tell();
+    return done(message);
+  };
+  return {
+    status: () => world.status,
+    about: () => world.about,
+    device: () => ({
+      ...world.own,
+      code: `session-roam:1?id=${world.own.id}&name=${encodeURIComponent(world.own.name)}&addr=tcp%3A%2F%2F192.168.1.20%3A22000`,
+      addresses: world.status.syncthing.addresses,
+    }),
+    devices: () => world.devices,
+    pair: ({ code }) => {
+      if (!/^session-roam:1\?id=|^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/.test(code.trim()))
+        refuse("bad_code", "This is no pairing code.", "It begins with session-roam:1? or is a Syncthing device ID.");
+      if (code.includes(world.own.id))
+        refuse("own_code", "This is the code of this device.", "Paste the code of the other one.");
+      const id = deviceId(6);
+      if (!world.devices.paired.some((one) => one.id === id)) {
+        world.devices.paired.push({
+          id,
+          name: "tablet",
+          connected: false,
+          last_seen: null,
+          addresses: [],
+          digits: "483917",
+          confirmed: false,
+          in_step: 0,
+        });
+        world.status.paired += 1;
+      }
+      tell();
+      return { id, name: "tablet", digits: "483917", state: "asked" };
+    },
+    accept: ({ id }) => {
+      const found =
+        [...world.devices.asking, ...world.devices.proposed].find((one) => one.id === id) ??
+        refuse("not_asking", "This device does not ask.", "");
+      world.devices.asking = world.devices.asking.filter((one) => one !== found);
+      world.devices.proposed = world.devices.proposed.filter((one) => one !== found);
+      world.devices.paired.push({
+        id,
+        name: found.name,
+        connected: true,
+        last_seen: new Date(world.now).toISOString(),
+        addresses: [],
+        digits: found.digits,
+        confirmed: true,
+        in_step: 12,
+      });
+      Object.assign(world.status, { paired: world.status.paired + 1, connected: world.status.connected + 1 });
+      tell();
+      return { id, name: found.name, digits: found.digits, state: "paired" };
+    },
+    dismiss: ({ id }) =>
+      after(() => {
+        world.devices.asking = world.devices.asking.filter((one) => one.id !== id);
+      }),
+    rename: ({ id, name }) => {
+      if (!name.trim()) refuse("bad_name", "A name needs at least one letter.", "");
+      return after(() => {
+        const other = world.devices.paired.find((one) => one.id === id);
+        if (other) other.name = name;
+        else
+          Object.assign(world, { own: { ...world.own, name }, status: Object.assign(world.status, { device: name }) });
+      });
+    },
+    unpair: ({ id }) =>
+      after(() => {
+        world.devices.paired = world.devices.paired.filter((one) => one.id !== id);
+        world.status.paired = world.devices.paired.length;
+        world.status.connected = world.devices.paired.filter((one) => one.connected).length;
+      }),
+    tools: () => world.tools,
+    tool_switch: ({ tool, on }) =>
+      after(() => {
+        for (const row of world.tools) if (row.tool === tool) row.on = on;
+      }),
+    projects: () => world.projects,
+    project_map: ({ key, dir }) => {
+      if (!dir.startsWith("/")) refuse("no_such_directory", `There is no folder ${dir}`, "Give the whole path.");
+      return after(() => {
+        for (const row of world.projects) if (row.key === key) row.places = [dir];
+      }, "9 sessions are being written there.");
+    },
+    project_exclude: ({ key, excluded }) =>
+      after(() => {
+        for (const row of world.projects) if (row.key === key) row.excluded = excluded;
+      }),
+    sessions: () => world.sessions,
+    show: ({ session }) => {
+      const row = sessionOf(session);
+      return {
+        ...row,
+        cwd: "/home/mara/code/api",
+        docs: [
+          {
+            doc: "main",
+            kind: "log",
+            bytes: row.bytes,
+            lines: 84,
+            tip: "a1f0",
+            ...(row.path ? { path: row.path } : {}),
+          },
+        ],
+        messages: transcript(world),
+      };
+    },
+    resume: ({ session }) => {
+      const row = sessionOf(session);
+      if (row.state === "elsewhere")
+        refuse(
+          "not_here",
+          `“${row.title}” cannot be resumed here yet. Its tool is not on this device.`,
+          "Install the tool, or read it here.",
+        );
+      if (row.project.startsWith("git:gitlab"))
+        refuse("no_place", "There is no checkout of rivers/flow on this device.", "Say where it is under Projects.");
+      const live = world.status.live.some((one) => one.session === session);
+      const notes = [
+        ...(live ? ["It is live on laptop, 12 s ago."] : []),
+        ...(row.why ? [row.why] : []),
+        ...(row.devices.length > 1
+          ? ["laptop's last turn was on branch fix/login at 3f2c1aa; here it is main at 90d1e44, with 2 changed files."]
+          : []),
+      ];
+      return {
+        argv: ["claude", "--resume", row.session],
+        cwd: "/home/mara/code/api",
+        env: {},
+        unset: ["CLAUDECODE"],
+        notes,
+      };
+    },
+    splits: () => world.splits,
+    resolve: ({ session, choice }) => {
+      const split = splitOf(session);
+      const offered = split.choices.find((one) => one.id === choice);
+      if (!offered?.enabled) refuse("choice_refused", "That is not possible with this tool.", "Choose another way.");
+      return after(() => {
+        world.splits = world.splits.filter((one) => one !== split);
+        world.decided.push(split);
+      }, offered!.consequence);
+    },
+    undo: ({ session }) => {
+      const at = world.decided.findLastIndex((one) => session === null || one.session === session);
+      if (at < 0) refuse("nothing_to_undo", "Nothing was decided about this session.", "");
+      return after(
+        () => world.splits.push(...world.decided.splice(at, 1)),
+        "Taken back; both versions are there again.",
+      );
+    },
+    diff: ({ session, branch, from, rows }) => diff(world, splitOf(session), branch, from, rows),
+    diff_words: ({ row }) => diffWords(world, row),
+    plan: () => [],
+    history: () => world.history,
+    export: () => ({ files: [], text: "" }),
+    restore: ({ session }) => {
+      const row = sessionOf(session);
+      return after(() => {
+        row.state = "here";
+        delete row.why;
+      }, `“${row.title}” is back in this device's store.`);
+    },
+    release: ({ what }) =>
+      after(() => {
+        world.status.held = world.status.held.filter((one) => one.what !== what);
+      }),
+    pause: () =>
+      after(() => {
+        world.status.engine = "paused";
+      }),
+    continue: () =>
+      after(() => {
+        world.status.engine = "running";
+      }),
+    switch: ({ name, on }) => after(() => Object.assign(world.about, { [name]: on })),
+    first_run_done: () =>
+      after(() => {
+        world.about.first_run = false;
+      }),
+    open_link: () => done(),
+    open_path: () => done(),
+    choose_directory: () => "/home/mara/code/flow",
+    start_tool: () => done("Started."),
+  };
+}

@@ -1,0 +1,572 @@
+// Invented devices, sessions and states for a plain browser: one world for each value of `?state=`. All of it is made
+// from numbers, so that pictures and tests see the same each time.
+import type {
+  About,
+  Devices,
+  HistoryRow,
+  LiveSession,
+  ProjectRow,
+  SessionRow,
+  SplitRow,
+  Status,
+  ToolRow,
+} from "../types";
+
+export const STATES = [
+  "busy",
+  "quiet",
+  "alone",
+  "first",
+  "moving",
+  "importing",
+  "paused",
+  "offline",
+  "missing",
+  "failed",
+  "stopped",
+  "waiting",
+  "held",
+  "problems",
+  "asking",
+  "pairing",
+  "many",
+  "long",
+  "rtl",
+  "big-split",
+  "choose",
+  "several",
+  "transcript",
+  "loading",
+  "refused",
+  "lost",
+  "empty",
+] as const;
+export type StateName = (typeof STATES)[number];
+
+export interface World {
+  name: StateName;
+  now: number;
+  status: Status;
+  about: About;
+  own: { id: string; name: string };
+  devices: Devices;
+  tools: ToolRow[];
+  projects: ProjectRow[];
+  sessions: SessionRow[];
+  splits: SplitRow[];
+  decided: SplitRow[];
+  history: HistoryRow[];
+}
+
+const TITLES = [
+  "Fix login race",
+  "Make the importer resumable",
+  "Why is the cache cold after a deploy?",
+  "Types for the billing webhooks",
+  "Dark mode for the settings page",
+  "Flaky test in queue_spec",
+  "Explain the lexer to me",
+  "Split the monolith's user module",
+  "Upgrade to the new router",
+  "Rate limits per tenant",
+  "Notes on the storage format",
+  "Shrink the container image",
+  "A smaller bundle for the landing page",
+  "Rename Account to Workspace everywhere",
+  "Profile the slow report",
+  "Retry with jitter",
+];
+const RTL_TITLES = [
+  "תיקון מרוץ בכניסה למערכת",
+  "لماذا ذاكرة التخزين المؤقت باردة بعد النشر؟",
+  "הסבר על ה־lexer",
+  "تحديث إلى `router` الجديد",
+];
+const PROJECTS = [
+  "git:github.com/acme/api",
+  "git:github.com/acme/web",
+  "git:gitlab.com/rivers/flow",
+  "home:notes/ideas",
+  "git:github.com/acme/infra",
+];
+const DEVICES = ["desk", "laptop", "studio"];
+const LONG = "a-very-long-name-that-nobody-would-choose-but-somebody-has-because-a-script-made-it-".repeat(3);
+
+export function makeWorld(name: StateName, now: number): World {
+  const at = (seconds: number) => new Date(now - seconds * 1000).toISOString();
+  const long = name === "long";
+  const own = { id: deviceId(1), name: long ? `desk ${LONG}` : "desk" };
+  const world: World = {
+    name,
+    now,
+    own,
+    status: baseStatus(own.name, at),
+    about: {
+      version: "0.1.0",
+      home: "/home/mara/.local/share/session-roam",
+      logs: "/home/mara/.local/share/session-roam/logs",
+      settings: "/home/mara/.local/share/session-roam/config.toml",
+      syncthing: "/usr/bin/session-roam-syncthing (v1.29.5)",
+      autostart: true,
+      global_discovery: true,
+      local_discovery: true,
+      relays: false,
+      first_run: name === "first",
+      no_tray: null,
+    },
+    devices: baseDevices(at),
+    tools: baseTools(),
+    projects: baseProjects(long),
+    sessions: sessions(name, name === "many" ? 50_000 : 48, at),
+    splits: [],
+    decided: [],
+    history: history(at),
+  };
+  shape[name]?.(world, at);
+  world.status.splits = world.splits.length;
+  world.status.sessions = world.sessions.length;
+  return world;
+}
+
+type At = (seconds: number) => string;
+
+function baseStatus(device: string, _at: At): Status {
+  return {
+    engine: "running",
+    device,
+    sessions: 48,
+    paired: 2,
+    connected: 2,
+    cycle_ms: 14,
+    splits: 0,
+    syncthing: {
+      state: "running",
+      version: "v1.29.5",
+      pid: 4242,
+      addresses: ["tcp://192.168.1.20:22000"],
+      message: null,
+    },
+    moving: { import_done: 0, import_total: 0, import_bytes: 0, queued: 0, out_bytes: 0, in_bytes: 0 },
+    waiting: [],
+    held: [],
+    live: [],
+    problems: [],
+  };
+}
+
+const live = (at: At, device = "laptop", seconds = 12): LiveSession => ({
+  session: sessionId(0),
+  tool: "claude-code",
+  title: TITLES[0]!,
+  project: PROJECTS[0]!,
+  device,
+  here: false,
+  seen: at(seconds),
+});
+
+const waitingRow = (n: number, code: string, why: string, hint: string) => ({
+  session: sessionId(n),
+  tool: n % 2 ? "codex" : "claude-code",
+  title: TITLES[n % TITLES.length]!,
+  project: PROJECTS[n % PROJECTS.length]!,
+  code,
+  why,
+  hint,
+});
+
+/** What makes each state what it is; the rest is as in `quiet`. */
+const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
+  busy(world, at) {
+    world.status.live = [live(at)];
+    world.splits = [split(2, at)];
+    world.status.waiting = [
+      waitingRow(
+        3,
+        "live",
+        "Codex has it open on this device.",
+        "Close it there; what came from laptop follows at once.",
+      ),
+      waitingRow(
+        7,
+        "no_place",
+        "There is no checkout of rivers/flow on this device.",
+        "Say where it is under Projects.",
+      ),
+    ];
+  },
+  alone(world) {
+    world.devices = { paired: [], asking: [], proposed: [] };
+    Object.assign(world.status, { paired: 0, connected: 0 });
+    world.history = world.history.filter((row) => row.device === "desk");
+  },
+  first(world, at) {
+    shape.alone?.(world, at);
+  },
+  moving(world) {
+    Object.assign(world.status.moving, { queued: 3, out_bytes: 18_400_000, in_bytes: 2_300_000 });
+    world.devices.paired[0]!.in_step = 87.4;
+  },
+  importing(world) {
+    world.status.engine = "importing";
+    Object.assign(world.status.moving, {
+      import_done: 412,
+      import_total: 1065,
+      import_bytes: 210_000_000,
+      queued: 653,
+    });
+  },
+  paused(world) {
+    world.status.engine = "paused";
+  },
+  offline(world, at) {
+    world.status.connected = 0;
+    for (const [n, device] of world.devices.paired.entries()) {
+      device.connected = false;
+      device.last_seen = at(5400 + n * 90_000);
+      device.in_step = 96.2;
+    }
+  },
+  missing(world) {
+    Object.assign(world.status.syncthing, {
+      state: "missing",
+      version: null,
+      pid: null,
+      message: "No Syncthing was found beside roam or on PATH.",
+    });
+    Object.assign(world.status, { connected: 0 });
+    world.status.problems = [
+      {
+        code: "syncthing_missing",
+        message: "No Syncthing was found.",
+        hint: "Install Syncthing, or say where it is in config.toml.",
+      },
+    ];
+  },
+  failed(world) {
+    Object.assign(world.status.syncthing, {
+      state: "failed",
+      pid: null,
+      message: "It ended five times within a minute: the disk is full.",
+    });
+    Object.assign(world.status, { connected: 0 });
+    world.status.problems = [
+      { code: "disk_full", message: "The disk is full.", hint: "Free some space; it goes on by itself." },
+    ];
+  },
+  stopped(world) {
+    world.status.engine = "stopped";
+    Object.assign(world.status, { connected: 0 });
+    Object.assign(world.status.syncthing, { state: "stopped", pid: null });
+  },
+  waiting(world) {
+    world.status.waiting = [
+      waitingRow(
+        3,
+        "live",
+        "Codex has it open on this device.",
+        "Close it there; what came from laptop follows at once.",
+      ),
+      waitingRow(
+        7,
+        "no_place",
+        "There is no checkout of rivers/flow on this device.",
+        "Say where it is under Projects.",
+      ),
+      waitingRow(
+        8,
+        "unwritable",
+        "The tool's folder cannot be written: permission denied.",
+        "Make ~/.codex/sessions writable for you.",
+      ),
+      waitingRow(9, "tool_off", "Codex is switched off on this device.", "Switch it on under Tools."),
+      waitingRow(10, "parent", "The thread it was begun from is still on its way.", "It follows by itself."),
+    ];
+  },
+  held(world) {
+    world.status.held = [
+      {
+        what: "claude-code",
+        code: "tool_emptied",
+        message: "All 31 sessions of Claude Code vanished from this device at once.",
+        hint: "Nothing was passed on. If that was you, let it go on; else bring them back from the vault.",
+      },
+      {
+        what: "rewritten:laptop",
+        code: "rewritten",
+        message: "laptop rewrote 24 sessions at once.",
+        hint: "Look there first; nothing was written here.",
+      },
+    ];
+  },
+  problems(world) {
+    world.about.no_tray =
+      "This desktop shows no icons in its panel, so the window opens instead. Closing it does not end session-roam.";
+    world.status.problems = [
+      {
+        code: "watch_limit",
+        message: "The system does not let all folders be watched.",
+        hint: "A look every 30 s replaces it. To raise the limit: sysctl fs.inotify.max_user_watches=524288",
+      },
+      {
+        code: "too_large",
+        message: "One piece of “Profile the slow report” is over 128 MiB and stays on this device.",
+        hint: "The rest of the session roams.",
+      },
+      { code: "syncthing_old", message: "The Syncthing that is used is of 2022.", hint: "1.27 or newer sends faster." },
+    ];
+  },
+  asking(world) {
+    world.devices.asking = [{ id: deviceId(4), name: "tablet", digits: "483917", address: "192.168.1.31" }];
+    world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop", digits: "210044" }];
+  },
+  pairing(world) {
+    world.devices.paired.push({
+      id: deviceId(6),
+      name: "tablet",
+      connected: false,
+      last_seen: null,
+      addresses: [],
+      digits: "483917",
+      confirmed: false,
+      in_step: 0,
+    });
+    world.status.paired = 3;
+  },
+  long(world, at) {
+    for (const device of world.devices.paired) device.name = `${device.name} ${LONG}`;
+    world.devices.asking = [
+      { id: deviceId(4), name: `tablet ${LONG}`, digits: "483917", address: "fe80::1ff:fe23:4567:890a" },
+    ];
+    for (const tool of world.tools) tool.name = `${tool.name} ${LONG}`;
+    const one = split(2, at);
+    one.title = `Fix ${LONG}`;
+    one.branches[1]!.device = `laptop ${LONG}`;
+    world.splits = [one];
+    world.status.live = [{ ...live(at), device: `laptop ${LONG}`, title: `Fix ${LONG}` }];
+    world.status.waiting = [{ ...waitingRow(3, "live", `Codex has it open: ${LONG}`, LONG), title: `Fix ${LONG}` }];
+    world.status.held = [
+      { what: "x", code: "rewritten", message: `laptop ${LONG} rewrote 24 sessions at once.`, hint: LONG },
+    ];
+  },
+  rtl(world, at) {
+    const one = split(0, at);
+    one.title = RTL_TITLES[0]!;
+    world.splits = [one];
+    world.status.live = [{ ...live(at), title: RTL_TITLES[1]! }];
+  },
+  "big-split"(world, at) {
+    world.splits = [split(2, at, 11_400)];
+  },
+  choose(world, at) {
+    const one = split(2, at);
+    Object.assign(one, {
+      tier: "C",
+      reason:
+        "desk and laptop went on with it before they met; the file is rewritten whole, so nothing is written until you choose.",
+    });
+    one.branches[1]!.session = "";
+    one.choices = one.choices.map((choice) =>
+      choice.id === "stitch" || choice.id === "branches"
+        ? { ...choice, enabled: false, consequence: "Not possible here: the tool's format does not allow it." }
+        : choice,
+    );
+    world.splits = [one];
+  },
+  several(world, at) {
+    const one = split(2, at);
+    one.branches.push({
+      branch: "c9d1",
+      session: sessionId(902),
+      device: "studio",
+      updated: at(1000),
+      records: 3,
+      here: false,
+    });
+    world.splits = [one, { ...split(5, at), title: TITLES[5]!, tool: "codex" }];
+  },
+  empty(world, at) {
+    shape.alone?.(world, at);
+    Object.assign(world, { sessions: [], projects: [], history: [] });
+    for (const tool of world.tools) Object.assign(tool, { sessions: 0, bytes: 0, found: false });
+  },
+};
+
+export function split(n: number, at: At, records = 9): SplitRow {
+  const [left, right] = ["desk", "laptop"];
+  return {
+    session: sessionId(n),
+    tool: "claude-code",
+    title: n === 2 ? TITLES[0]! : TITLES[n % TITLES.length]!,
+    project: PROJECTS[0]!,
+    tier: "B",
+    reason: `${left} and ${right} went on with it before they met.`,
+    branches: [
+      { branch: "a1f0", session: sessionId(n), device: left, updated: at(3000), records, here: true },
+      {
+        branch: "b7e2",
+        session: sessionId(900 + n),
+        device: right,
+        updated: at(1900),
+        records: Math.max(4, Math.round(records * 0.8)),
+        here: true,
+      },
+    ],
+    choices: [
+      {
+        id: "keep-both",
+        enabled: true,
+        consequence: `Both stay: the session as ${left} went on with it, and ${right}'s as a session of its own.`,
+      },
+      {
+        id: "keep-left",
+        enabled: true,
+        consequence: `The session goes on as on ${left}. What ${right} added leaves the tool and stays in the vault.`,
+      },
+      {
+        id: "keep-right",
+        enabled: true,
+        consequence: `The session goes on as on ${right}. What ${left} added leaves the tool and stays in the vault.`,
+      },
+      {
+        id: "stitch",
+        enabled: true,
+        consequence: `${right}'s turns come after ${left}'s in one session: the model sees both; neither knew of the other.`,
+      },
+      {
+        id: "branches",
+        enabled: true,
+        consequence: `One session holds both and goes on after ${right}'s turns. The tool shows one branch at a time.`,
+      },
+    ],
+  };
+}
+
+function baseDevices(at: At): Devices {
+  return {
+    paired: [
+      {
+        id: deviceId(2),
+        name: "laptop",
+        connected: true,
+        last_seen: at(3),
+        addresses: ["tcp://192.168.1.24:22000"],
+        digits: "771204",
+        confirmed: true,
+        in_step: 100,
+      },
+      {
+        id: deviceId(3),
+        name: "studio",
+        connected: true,
+        last_seen: at(5),
+        addresses: ["quic://10.0.3.7:22000"],
+        digits: "102938",
+        confirmed: true,
+        in_step: 100,
+      },
+    ],
+    asking: [],
+    proposed: [],
+  };
+}
+
+function baseTools(): ToolRow[] {
+  const row = (
+    tool: string,
+    name: string,
+    level: ToolRow["level"],
+    sessions: number,
+    bytes: number,
+    more: Partial<ToolRow> = {},
+  ): ToolRow => ({
+    tool,
+    name,
+    level,
+    reason: "",
+    found: sessions > 0,
+    on: true,
+    roots: [`/home/mara/.${tool.split("-")[0]}`],
+    sessions,
+    bytes,
+    ...more,
+  });
+  return [
+    row("claude-code", "Claude Code", "merge", 31, 182_400_000),
+    row("codex", "Codex", "merge", 14, 64_100_000, {
+      reason:
+        "After a split was settled by rewriting a thread, Codex's window may show its old turns; the model sees the new ones.",
+    }),
+    row("notes-chat", "Notes Chat", "carry", 3, 410_000, {
+      reason: "A tool of your own, described in config.toml.",
+      on: false,
+    }),
+    row("other-cli", "Other CLI", "see", 0, 0, {
+      reason: "Its sessions are listed and read; nothing is written into it.",
+    }),
+  ];
+}
+
+function baseProjects(long: boolean): ProjectRow[] {
+  const places = ["/home/mara/code/api", "/home/mara/code/web", "", "/home/mara/notes/ideas", "/home/mara/code/infra"];
+  return PROJECTS.map((key, n) => ({
+    key,
+    names: [long && n === 0 ? LONG : (key.split("/").at(-1) ?? key)],
+    places: places[n] ? (n === 0 ? [places[n]!, "/home/mara/code/api-hotfix"] : [places[n]!]) : [],
+    sessions: [18, 12, 9, 5, 4][n]!,
+    excluded: n === 3,
+    tools: n % 2 ? ["codex"] : ["claude-code", "codex"],
+  }));
+}
+
+function sessions(name: StateName, n: number, at: At): SessionRow[] {
+  const ages = [12, 340, 3000, 4100, 9000, 16_000, 30_000, 61_000, 90_000, 130_000];
+  return Array.from({ length: n }, (_, i): SessionRow => {
+    const title =
+      name === "rtl"
+        ? RTL_TITLES[i % RTL_TITLES.length]!
+        : name === "long" && i % 2 === 0
+          ? `${TITLES[i % TITLES.length]} ${LONG}`
+          : TITLES[i % TITLES.length]!;
+    const state = i === 2 ? "split" : i === 3 || i === 7 ? "waiting" : i % 23 === 11 ? "elsewhere" : "here";
+    return {
+      session: sessionId(i),
+      tool: i % 3 === 1 ? "codex" : i % 17 === 5 ? "notes-chat" : "claude-code",
+      project: PROJECTS[(i * 7) % PROJECTS.length]!,
+      title: i === 14 ? "" : i >= TITLES.length ? `${title} (${1 + Math.floor(i / TITLES.length)})` : title,
+      updated: at(ages[i] ?? 130_000 + (i - 9) * 4000),
+      bytes: 4_000 + ((i * 7919) % 900_000) + (i % 9 === 0 ? 12_000_000 : 0),
+      devices: i % 4 === 0 ? ["desk", "laptop"] : [DEVICES[i % 3]!],
+      state,
+      ...(state === "here" ? { path: `/home/mara/.claude/projects/-code-api/${sessionId(i)}.jsonl` } : {}),
+      ...(state === "waiting" ? { why: "Codex has it open on this device." } : {}),
+      ...(state === "elsewhere" ? { why: "Its tool is not on this device." } : {}),
+      ...(state === "split" ? { why: "desk and laptop went on with it before they met." } : {}),
+    };
+  });
+}
+
+function history(at: At): HistoryRow[] {
+  const whats = ["recorded", "arrived", "checked_out", "recorded", "arrived", "recorded"];
+  return Array.from({ length: 24 }, (_, i) => ({
+    at: at(40 + i * i * 190),
+    device: whats[i % 6] === "recorded" ? "desk" : i % 5 === 4 ? "studio" : "laptop",
+    what: whats[i % 6]!,
+    session: sessionId(i % 12),
+    tool: (i % 12) % 3 === 1 ? "codex" : "claude-code",
+    doc: "main",
+    bytes: 900 + ((i * 6007) % 60_000),
+    lines: 1 + (i % 30),
+  }));
+}
+
+export function sessionId(n: number): string {
+  return `5e551000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+}
+
+/** Eight groups of seven, as Syncthing writes them. */
+export function deviceId(n: number): string {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  return Array.from({ length: 8 }, (_, group) =>
+    Array.from({ length: 7 }, (_, at) => letters[(n * 11 + group * 5 + at * at * 3) % 32]).join(""),
+  ).join("-");
+}

@@ -1,0 +1,102 @@
+// Numbers and times as people read them. Pure: the present is always an argument.
+
+const UNITS = ["B", "KB", "MB", "GB", "TB"];
+
+/** 14 KB, 1.2 MB. Whole numbers up to KB, one decimal above while it is short. */
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const text = unit < 2 || value >= 100 ? String(Math.round(value)) : value.toFixed(1);
+  return `${text} ${UNITS[unit]}`;
+}
+
+export function count(n: number): string {
+  return n.toLocaleString("en");
+}
+
+export function plural(n: number, one: string, many: string): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** "12 s ago", "5 min ago", "yesterday", "14 Mar". */
+export function ago(at: string | null, now: number): string {
+  const then = at === null ? Number.NaN : Date.parse(at);
+  if (Number.isNaN(then)) return "";
+  const gone = Math.max(0, now - then);
+  if (gone < 5_000) return "now";
+  if (gone < MINUTE) return `${Math.floor(gone / 1000)} s ago`;
+  if (gone < HOUR) return `${Math.floor(gone / MINUTE)} min ago`;
+  if (gone < DAY) return `${Math.floor(gone / HOUR)} h ago`;
+  if (gone < 2 * DAY) return "yesterday";
+  if (gone < 7 * DAY) return `${Math.floor(gone / DAY)} days ago`;
+  return date(then, now);
+}
+
+function date(then: number, now: number): string {
+  const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear();
+  return new Date(then).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "short",
+    ...(sameYear ? {} : { year: "numeric" }),
+  });
+}
+
+/** The exact time, for a hover text. */
+export function exact(at: string | null): string {
+  const then = at === null ? Number.NaN : Date.parse(at);
+  if (Number.isNaN(then)) return "";
+  return new Date(then).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "medium" });
+}
+
+/** 10:12 */
+export function clock(at: string | null): string {
+  const then = at === null ? Number.NaN : Date.parse(at);
+  if (Number.isNaN(then)) return "";
+  return new Date(then).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+}
+
+/** 10:12–10:31; with the day where it is not the same one. */
+export function stretch(first: string | null, last: string | null): string {
+  if (!first || !last) return clock(first ?? last);
+  const day = (at: string) => new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  if (day(first) !== day(last)) return `${day(first)}, ${clock(first)} – ${day(last)}, ${clock(last)}`;
+  return clock(first) === clock(last) ? clock(first) : `${clock(first)}–${clock(last)}`;
+}
+
+/** "desk", "desk and laptop", "desk, laptop and 2 more". */
+export function listed(all: readonly string[], most = 2): string {
+  const names = all.map((name) => shortened(name, 36));
+  if (names.length <= 1) return names[0] ?? "";
+  const shown = names.length > most + 1 ? names.slice(0, most) : names.slice(0, -1);
+  const rest = names.length - shown.length;
+  return `${shown.join(", ")} and ${rest === 1 ? names.at(-1) : `${rest} more`}`;
+}
+
+/** A long name in a sentence, cut in its middle: both ends tell names apart. */
+export function shortened(name: string, most: number): string {
+  const letters = [...name];
+  if (letters.length <= most) return name;
+  const half = Math.floor((most - 1) / 2);
+  return `${letters.slice(0, half).join("")}…${letters.slice(-half).join("")}`;
+}
+
+/** A project as people call it: its short name rather than its key. */
+export function projectName(key: string): string {
+  const bare = key.replace(/^[a-z]+:/, "");
+  const parts = bare.split("/").filter(Boolean);
+  return key.startsWith("git:") && parts.length > 2 ? parts.slice(1).join("/") : bare || key;
+}
+
+/** 483917 → "483 917". */
+export function digitGroups(digits: string): [string, string] {
+  const bare = digits.replace(/\D/g, "");
+  return [bare.slice(0, 3), bare.slice(3)];
+}

@@ -1,0 +1,323 @@
+// The small things every view is made of: buttons, switches, what stands where there is nothing, waiting or a failure.
+import type { ComponentChildren } from "preact";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Refusal } from "../backend/backend";
+import { ago, exact } from "../lib/format";
+import { useNow } from "../state";
+import { words } from "../words";
+import { Icon, type IconName } from "./icon";
+
+interface ButtonProps {
+  onClick: () => void;
+  children: ComponentChildren;
+  icon?: IconName;
+  kind?: "plain" | "main" | "quiet" | "danger";
+  busy?: boolean;
+  /** Why it cannot be pressed: said, never only shown as grey. */
+  blocked?: string | undefined;
+  name?: string;
+  pressed?: boolean;
+  expanded?: boolean;
+}
+
+export function Button({
+  onClick,
+  children,
+  icon,
+  kind = "plain",
+  busy,
+  blocked,
+  name,
+  pressed,
+  expanded,
+}: ButtonProps) {
+  return (
+    <button
+      type="button"
+      class={`button ${kind}`}
+      aria-disabled={busy || blocked ? "true" : undefined}
+      aria-label={name}
+      aria-pressed={pressed}
+      aria-expanded={expanded}
+      title={blocked}
+      onClick={() => !busy && !blocked && onClick()}
+    >
+      {icon && <Icon name={icon} size={14} />}
+      {children}
+    </button>
+  );
+}
+
+/** Sends its form; says why where it cannot. */
+export function Submit({ children, blocked, busy }: { children: string; blocked?: string | undefined; busy: boolean }) {
+  const id = useId();
+  return (
+    <>
+      <button
+        type="submit"
+        class="button main"
+        aria-disabled={blocked || busy ? "true" : undefined}
+        aria-describedby={blocked ? id : undefined}
+        title={blocked}
+        onClick={(event) => (blocked || busy) && event.preventDefault()}
+      >
+        {children}
+      </button>
+      {blocked && (
+        <span id={id} class="dim small">
+          {blocked}
+        </span>
+      )}
+    </>
+  );
+}
+
+export function IconButton({
+  icon,
+  name,
+  onClick,
+  ...rest
+}: {
+  icon: IconName;
+  name: string;
+  onClick: () => void;
+  expanded?: boolean;
+}) {
+  return (
+    <button
+      type="button"
+      class="icon-button"
+      aria-label={name}
+      title={name}
+      aria-expanded={rest.expanded}
+      onClick={onClick}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+interface SwitchProps {
+  on: boolean;
+  onChange: (on: boolean) => void;
+  name: string;
+  words: [on: string, off: string];
+  busy?: boolean;
+}
+
+/** On or off, said in words beside the knob. */
+export function Switch({ on, onChange, name, words: [whenOn, whenOff], busy }: SwitchProps) {
+  return (
+    <button
+      type="button"
+      class="switch"
+      role="switch"
+      aria-checked={on}
+      aria-label={name}
+      aria-busy={busy}
+      onClick={() => !busy && onChange(!on)}
+    >
+      <span class="knob" aria-hidden="true" />
+      <span class="switch-word" aria-hidden="true">
+        {on ? whenOn : whenOff}
+      </span>
+    </button>
+  );
+}
+
+export function Time({ at, prefix = "" }: { at: string | null; prefix?: string }) {
+  const now = useNow();
+  if (!at) return null;
+  return (
+    <time dateTime={at} title={exact(at)}>
+      {prefix}
+      {ago(at, now)}
+    </time>
+  );
+}
+
+export function Empty({
+  icon,
+  title,
+  why,
+  children,
+}: {
+  icon: IconName;
+  title: string;
+  why: string;
+  children?: ComponentChildren;
+}) {
+  return (
+    <div class="empty">
+      <Icon name={icon} size={28} />
+      <h2>{title}</h2>
+      <p>{why}</p>
+      {children && <div class="row-of-buttons">{children}</div>}
+    </div>
+  );
+}
+
+/** What failed, what to do, and trying again. Raw errors never stand alone. */
+export function Failed({
+  refusal,
+  again,
+  title = words.failed.load,
+}: {
+  refusal: Refusal;
+  again?: () => void;
+  title?: string;
+}) {
+  return (
+    <div class="failed" role="alert">
+      <Icon name="warning" size={20} />
+      <div>
+        <strong>{title}</strong>
+        <p>{refusal.message}</p>
+        {refusal.hint && <p class="dim">{refusal.hint}</p>}
+        {again && (
+          <div class="row-of-buttons">
+            <Button onClick={again}>{words.failed.retry}</Button>
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** A refusal beside what was tried. */
+export function Refused({ refusal, clear }: { refusal: Refusal | null; clear?: () => void }) {
+  if (!refusal) return null;
+  return (
+    <div class="refused" role="alert">
+      <Icon name="alert" size={14} />
+      <span>
+        {refusal.message} {refusal.hint && <span class="dim">{refusal.hint}</span>}
+      </span>
+      {clear && <IconButton icon="close" name={words.failed.dismiss} onClick={clear} />}
+    </div>
+  );
+}
+
+/** Rows of the height that is to come, with words for those who do not see them. */
+export function Skeleton({
+  rows,
+  label = words.loading,
+  tall = false,
+}: {
+  rows: number;
+  label?: string;
+  tall?: boolean;
+}) {
+  return (
+    <div class={tall ? "skeleton tall" : "skeleton"} role="status">
+      <p class="skeleton-words">{label}</p>
+      {Array.from({ length: rows }, (_, at) => (
+        <div key={at} class="skeleton-row" aria-hidden="true">
+          <span class={`bone w${(at * 7) % 4}`} />
+          <span class="bone short" />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+export function Section({
+  title,
+  count,
+  children,
+  aside,
+}: {
+  title: string;
+  count?: number;
+  children: ComponentChildren;
+  aside?: ComponentChildren;
+}) {
+  const id = useId();
+  return (
+    <section class="section" aria-labelledby={id}>
+      <header class="section-head">
+        <h2 id={id}>
+          {title}
+          {count !== undefined && count > 0 && <span class="count">{count}</span>}
+        </h2>
+        {aside}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** A tool as a small sign of two letters; its name comes from the engine and stands beside or in the hover text. */
+export function ToolSign({ name }: { name: string }) {
+  const letters = name
+    .split(/[\s-]+/)
+    .map((word) => word[0] ?? "")
+    .join("")
+    .slice(0, 2)
+    .toUpperCase();
+  return (
+    <span class="tool-sign" title={name} role="img" aria-label={name}>
+      {letters}
+    </span>
+  );
+}
+
+/** Puts the focus on the first thing inside that can have it, once, when it appears. */
+export function FirstFocus({ children, ...rest }: { children: ComponentChildren; class?: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const first = box.current?.querySelector<HTMLElement>("input, button, a");
+    first?.focus();
+    if (first instanceof HTMLInputElement) first.select();
+  }, []);
+  return (
+    <div ref={box} class={rest.class}>
+      {children}
+    </div>
+  );
+}
+
+/** Copies a text and says so for a moment. */
+export function CopyButton({
+  text,
+  children,
+  copied,
+  kind = "plain",
+}: {
+  text: string;
+  children: string;
+  copied: string;
+  kind?: "plain" | "quiet";
+}) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await copyText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 2500);
+  };
+  return (
+    <span class="copy">
+      <Button icon={isCopied ? "check" : "copy"} kind={kind} onClick={() => void copy()}>
+        {children}
+      </Button>
+      <span class="said" role="status">
+        {isCopied ? copied : ""}
+      </span>
+    </span>
+  );
+}
+
+async function copyText(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Webviews that refuse the clipboard to a page still copy what is selected.
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "off-screen";
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+}

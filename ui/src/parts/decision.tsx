@@ -1,0 +1,111 @@
+// What can be decided about a split: each choice says what follows before it is taken.
+import { useRef, useState } from "preact/hooks";
+import type { Refusal } from "../backend/backend";
+import type { Choice, ChoiceId, Side } from "../backend/types";
+import { useKeys } from "../state";
+import { words } from "../words";
+import { Button, FirstFocus, Refused } from "./common";
+import { Icon } from "./icon";
+
+interface DecisionProps {
+  choices: Choice[];
+  left: string;
+  right: string;
+  now: string;
+  busy: boolean;
+  refusal: Refusal | null;
+  take: (choice: ChoiceId, active: Side | null) => void;
+}
+
+export function Decision({ choices, left, right, now, busy, refusal, take }: DecisionProps) {
+  const [considered, setConsidered] = useState<ChoiceId | null>(null);
+  const [active, setActive] = useState<Side>("right");
+  const buttons = useRef<HTMLDivElement>(null);
+  const say = words.split;
+  const choice = choices.find((one) => one.id === considered);
+  const nameOf = (table: typeof say.choices, id: ChoiceId) => table[id]?.(left, right) ?? id;
+  const leave = () => {
+    setConsidered(null);
+    buttons.current?.querySelector<HTMLElement>(`[data-choice="${considered}"]`)?.focus();
+  };
+  useKeys({ Escape: () => considered && leave() });
+  return (
+    <footer class="decision">
+      {choice ? (
+        // Enter and Escape work wherever the focus is inside.
+        <div
+          class="considered"
+          role="group"
+          aria-label={nameOf(say.choices, choice.id)}
+          onKeyDown={(event) => {
+            if (event.key === "Escape") {
+              event.stopPropagation();
+              leave();
+            }
+          }}
+        >
+          <h2>{say.follows}</h2>
+          <p class="consequence-text" dir="auto">
+            {choice.consequence}
+          </p>
+          {choice.enabled && choice.id === "branches" && (
+            <fieldset class="active-side">
+              <legend>{say.active}</legend>
+              {(["left", "right"] as const).map((side) => (
+                <label key={side}>
+                  <input type="radio" name="active" checked={active === side} onChange={() => setActive(side)} />{" "}
+                  <span dir="auto">{side === "left" ? left : right}</span>
+                </label>
+              ))}
+            </fieldset>
+          )}
+          {choice.enabled && (choice.id === "keep-left" || choice.id === "keep-right") && (
+            <p class="dim">{say.stays}</p>
+          )}
+          <Refused refusal={refusal} />
+          <FirstFocus class="row-of-buttons" key={choice.id}>
+            {choice.enabled && (
+              <Button kind="main" busy={busy} onClick={() => take(choice.id, choice.id === "branches" ? active : null)}>
+                {nameOf(say.confirm, choice.id)}
+              </Button>
+            )}
+            <Button onClick={leave}>{say.cancel}</Button>
+          </FirstFocus>
+        </div>
+      ) : (
+        <>
+          <div class="now-line">
+            <p class="now" dir="auto">
+              {now}
+            </p>
+            <p class="key-hints" aria-hidden="true">
+              {say.hints.map(([key, what]) => (
+                <span key={key}>
+                  <kbd>{key}</kbd> {what}
+                </span>
+              ))}
+            </p>
+          </div>
+          <Refused refusal={refusal} />
+        </>
+      )}
+      <div class="row-of-buttons choices" ref={buttons}>
+        {choices.map((one) => (
+          <button
+            key={one.id}
+            type="button"
+            data-choice={one.id}
+            class={considered === one.id ? "button chosen" : "button"}
+            aria-expanded={considered === one.id}
+            title={one.consequence}
+            onClick={() => setConsidered(considered === one.id ? null : one.id)}
+          >
+            {!one.enabled && <Icon name="info" size={14} />}
+            <span dir="auto">{nameOf(say.choices, one.id)}</span>
+            {!one.enabled && <span class="visually-hidden">: {one.consequence}</span>}
+          </button>
+        ))}
+      </div>
+    </footer>
+  );
+}

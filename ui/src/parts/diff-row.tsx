@@ -1,0 +1,194 @@
+// A row of the comparison: what was said on the left and on the right, words that differ marked where both spoke.
+import { useMemo } from "preact/hooks";
+import type { DiffRow, DiffWords, Msg, Side } from "../backend/types";
+import { clock, exact, size } from "../lib/format";
+import { commonStart, excerpt, pieces } from "../lib/spans";
+import { still } from "../lib/still";
+import { words } from "../words";
+import { Icon } from "./icon";
+import { Body, firstLine } from "./message";
+
+/** Kinds of parts that are drawn as what they are; others are markers: a compaction, a fork, a torn end. */
+const KNOWN = new Set([
+  "text",
+  "thinking",
+  "reasoning",
+  "tool_use",
+  "tool_result",
+  "image",
+  "input_text",
+  "output_text",
+]);
+
+interface RowProps {
+  row: DiffRow;
+  devices: { left: string; right: string };
+  said: DiffWords | undefined;
+  isOpen: boolean;
+  isMarked: boolean;
+  toggle: (row: number) => void;
+  mark: (row: number) => void;
+}
+
+export const DiffRowView = still(DrawnRow);
+
+function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark }: RowProps) {
+  const cell = (side: Side) => (
+    <Cell
+      row={row}
+      side={side}
+      device={devices[side]}
+      other={devices[side === "left" ? "right" : "left"]}
+      said={said}
+      isOpen={isOpen}
+      toggle={() => toggle(row.i)}
+    />
+  );
+  return (
+    <div
+      id={`diff-${row.i}`}
+      role="row"
+      aria-rowindex={row.i + 3}
+      aria-selected={isMarked}
+      class={`diff-row kind-${row.kind}${isMarked ? " marked" : ""}`}
+      onClick={(event) => {
+        if (!(event.target as HTMLElement).closest("button, a, summary, pre")) mark(row.i);
+      }}
+    >
+      {cell("left")}
+      {cell("right")}
+    </div>
+  );
+}
+
+interface CellProps {
+  row: DiffRow;
+  side: Side;
+  device: string;
+  other: string;
+  said: DiffWords | undefined;
+  isOpen: boolean;
+  toggle: () => void;
+}
+
+function Cell({ row, side, device, other, said, isOpen, toggle }: CellProps) {
+  const message = row[side];
+  if (!message) {
+    return (
+      <div role="gridcell" class="cell gap">
+        <span class="visually-hidden">{words.split.notThere(device)}</span>
+      </div>
+    );
+  }
+  const label =
+    row.kind === "same" ? "" : row.kind === "changed" ? words.split.kinds.changed : words.split.only(device);
+  const isCut = message.preview.length >= 200 || (message.role === "tool" && total(message) > 120);
+  return (
+    <div role="gridcell" class={`cell ${side} role-${message.role}`}>
+      <p class="cell-head">
+        <span class="speaker-name">{words.transcript.roles[message.role]}</span>
+        {message.at && (
+          <time dateTime={message.at} title={exact(message.at)}>
+            {clock(message.at)}
+          </time>
+        )}
+        {markers(message).map((name) => (
+          <span key={name} class="marker">
+            {name.replaceAll("_", " ")}
+          </span>
+        ))}
+        {label && (
+          <span class="kind-word">
+            {label}
+            <span class="visually-hidden">, {words.split.notThere(other)}</span>
+          </span>
+        )}
+      </p>
+      <Text row={row} side={side} message={message} said={said} isOpen={isOpen} />
+      {isCut && (
+        <button type="button" class="more" aria-expanded={isOpen} onClick={toggle}>
+          {isOpen ? words.split.fold : words.split.open} · {size(total(message))}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Text({
+  row,
+  side,
+  message,
+  said,
+  isOpen,
+}: {
+  row: DiffRow;
+  side: Side;
+  message: Msg;
+  said: DiffWords | undefined;
+  isOpen: boolean;
+}) {
+  const whole = said?.[side];
+  if (row.kind === "changed" && said && said.spans.length > 0 && whole) {
+    return <Marked text={whole} said={said} side={side} isOpen={isOpen} />;
+  }
+  if (isOpen) {
+    if (whole === undefined) return <p class="dim">{words.split.loadingRows}</p>;
+    return (
+      <>
+        {row.kind === "changed" && said?.spans.length === 0 && <p class="dim small">{words.split.tooLong}</p>}
+        {message.role === "tool" ? (
+          <pre class="whole" dir="ltr">
+            {whole}
+          </pre>
+        ) : (
+          <Body role={message.role} text={whole} parts={message.parts} />
+        )}
+      </>
+    );
+  }
+  if (message.role === "tool") {
+    return (
+      <p class="call">
+        <Icon name="terminal" size={14} />
+        <span class="fold-note" dir="auto">
+          {firstLine(message.preview)}
+        </span>
+        <span class="fold-size">{size(total(message))}</span>
+      </p>
+    );
+  }
+  const isWhole = message.preview.length < 200;
+  return (
+    <Body
+      role={message.role}
+      text={isWhole ? message.preview : `${message.preview} …`}
+      parts={isWhole ? message.parts : undefined}
+    />
+  );
+}
+
+function Marked({ text, said, side, isOpen }: { text: string; said: DiffWords; side: Side; isOpen: boolean }) {
+  const shown = useMemo(() => {
+    const all = pieces(text, said.spans, side === "left");
+    if (isOpen) return { pieces: all, cutBefore: false, cutAfter: false };
+    return excerpt(all, commonStart(said.left, said.right));
+  }, [text, said, side, isOpen]);
+  const Mark = side === "left" ? "del" : "ins";
+  return (
+    <p class="marked-text" dir="auto">
+      {shown.cutBefore && "… "}
+      {shown.pieces.map((piece, at) =>
+        piece.changed ? <Mark key={at}>{piece.text}</Mark> : <span key={at}>{piece.text}</span>,
+      )}
+      {shown.cutAfter && " …"}
+    </p>
+  );
+}
+
+function markers(message: Msg): string[] {
+  return [...new Set(message.parts.map(([kind]) => kind).filter((kind) => !KNOWN.has(kind)))];
+}
+
+function total(message: Msg): number {
+  return message.parts.reduce((sum, [, bytes]) => sum + bytes, 0);
+}

@@ -1,0 +1,110 @@
+// Icons, all of Lucide. Each is decoration: the words beside it, or the name of its button, say what it means.
+import {
+  ArrowLeft,
+  ArrowRight,
+  Check,
+  ChevronDown,
+  ChevronRight,
+  ChevronUp,
+  CircleAlert,
+  CircleCheck,
+  CirclePause,
+  Clock,
+  Copy,
+  ExternalLink,
+  Folder,
+  FolderGit2,
+  GitFork,
+  House,
+  type IconNode,
+  Image,
+  Info,
+  Keyboard,
+  Laptop,
+  Lightbulb,
+  MessagesSquare,
+  Monitor,
+  MonitorSmartphone,
+  Pencil,
+  Play,
+  Plug,
+  QrCode,
+  Radio,
+  Search,
+  Settings,
+  ShieldAlert,
+  Terminal,
+  TriangleAlert,
+  Undo2,
+  Unplug,
+  WifiOff,
+  Wrench,
+  X,
+} from "lucide";
+
+const ICONS = {
+  back: ArrowLeft,
+  forth: ArrowRight,
+  check: Check,
+  down: ChevronDown,
+  right: ChevronRight,
+  up: ChevronUp,
+  alert: CircleAlert,
+  pause: CirclePause,
+  clock: Clock,
+  copy: Copy,
+  external: ExternalLink,
+  folder: Folder,
+  projects: FolderGit2,
+  splits: GitFork,
+  overview: House,
+  image: Image,
+  info: Info,
+  laptop: Laptop,
+  sessions: MessagesSquare,
+  monitor: Monitor,
+  devices: MonitorSmartphone,
+  play: Play,
+  plug: Plug,
+  qr: QrCode,
+  live: Radio,
+  search: Search,
+  settings: Settings,
+  held: ShieldAlert,
+  terminal: Terminal,
+  warning: TriangleAlert,
+  undo: Undo2,
+  tools: Wrench,
+  close: X,
+  thinking: Lightbulb,
+  keys: Keyboard,
+  pencil: Pencil,
+  unplug: Unplug,
+  offline: WifiOff,
+  done: CircleCheck,
+} satisfies Record<string, IconNode>;
+
+export type IconName = keyof typeof ICONS;
+
+export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
+  return (
+    <svg
+      class="icon"
+      width={size}
+      height={size}
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      stroke-width={size > 20 ? 1.5 : 1.75}
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {ICONS[name].map(([Tag, attributes], at) => {
+        const Shape = Tag as "path";
+        return <Shape key={at} {...(attributes as object)} />;
+      })}
+    </svg>
+  );
+}

@@ -1,0 +1,70 @@
+// Going on with a session: first what must be known, then the start. Notes come from the engine.
+import type { SessionRow } from "../backend/types";
+import { useAnswer, useDoing, useShared } from "../state";
+import { words } from "../words";
+import { Button, CopyButton, Failed, Refused, Skeleton } from "./common";
+import { Dialog } from "./dialog";
+import { Icon } from "./icon";
+
+export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session" | "title">; close: () => void }) {
+  const { backend, tell } = useShared();
+  const asked = useAnswer({ cmd: "resume", session: row.session });
+  const { busy, refusal, act } = useDoing();
+  const say = words.resume;
+  const start = async () => {
+    const started = await act(() => backend.roam({ cmd: "start_tool", session: row.session }));
+    if (!started) return;
+    tell(say.started);
+    close();
+  };
+  return (
+    <Dialog title={say.title(row.title || words.session.untitled)} close={close}>
+      {asked.phase === "loading" && <Skeleton rows={2} label={say.looking} />}
+      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} title={say.failed} />}
+      {asked.phase === "ready" && (
+        <>
+          {asked.answer.notes.length > 0 ? (
+            <div class="notes">
+              <h3>{say.before}</h3>
+              <ul>
+                {asked.answer.notes.map((note) => (
+                  <li key={note}>
+                    <Icon name="alert" size={14} /> <span dir="auto">{note}</span>
+                  </li>
+                ))}
+              </ul>
+            </div>
+          ) : (
+            <p class="dim">{say.nothing}</p>
+          )}
+          <p class="dim">{say.runs}</p>
+          <p class="command" dir="ltr">
+            <code>{asked.answer.argv.map(quoted).join(" ")}</code>
+            <span class="dim">
+              {" "}
+              {say.in} {asked.answer.cwd}
+            </span>
+          </p>
+          <Refused refusal={refusal} />
+          <div class="row-of-buttons end">
+            <CopyButton
+              text={`cd ${quoted(asked.answer.cwd)} && ${asked.answer.argv.map(quoted).join(" ")}`}
+              copied={say.copied}
+              kind="quiet"
+            >
+              {say.copy}
+            </CopyButton>
+            <Button onClick={close}>{say.cancel}</Button>
+            <Button kind="main" icon="play" busy={busy} onClick={() => void start()}>
+              {asked.answer.notes.length > 0 ? say.startAnyway : say.start}
+            </Button>
+          </div>
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

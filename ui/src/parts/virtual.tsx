@@ -1,0 +1,154 @@
+// A long list of which only the rows in sight are drawn. Rows may be as high as they like: they are measured when they
+// are drawn, and what is above the view changing its height does not move what is read.
+import type { ComponentChildren, Ref } from "preact";
+import { useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Heights, inSight, toReveal } from "../lib/heights";
+
+export interface Scroller {
+  reveal(row: number, margin?: number): void;
+  /** Puts a row at the top. */
+  top(row: number): void;
+  focus(): void;
+  /** How far down the list the view is, as shares of the whole. */
+  view(): { from: number; to: number };
+  heights: Heights;
+}
+
+interface VirtualProps {
+  n: number;
+  /** A new list begins at its top; the same one keeps its place. */
+  list: string;
+  estimate: (row: number) => number;
+  row: (row: number) => ComponentChildren;
+  /** Every row is exactly as high as estimated: nothing is measured. */
+  fixed?: boolean;
+  around?: number;
+  api?: Ref<Scroller>;
+  onSight?: (from: number, to: number) => void;
+  onScroll?: () => void;
+  head?: ComponentChildren;
+  class?: string;
+  attributes?: Record<string, unknown>;
+  bodyRole?: "presentation" | "rowgroup";
+}
+
+export function Virtual({
+  n,
+  list,
+  estimate,
+  row,
+  fixed = false,
+  around = 6,
+  api,
+  onSight,
+  onScroll,
+  head,
+  attributes,
+  bodyRole = "presentation",
+  ...rest
+}: VirtualProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const body = useRef<HTMLDivElement>(null);
+  const headBox = useRef<HTMLDivElement>(null);
+  const heights = useMemo(() => new Heights(n, estimate), [n, list]);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  const [, setMeasured] = useState(0);
+  const sight = inSight(heights, view.top, view.height, around);
+
+  const read = () => {
+    const element = box.current;
+    if (!element) return;
+    const headHeight = headBox.current?.offsetHeight ?? 0;
+    const next = { top: element.scrollTop, height: element.clientHeight - headHeight };
+    setView((before) => (before.top === next.top && before.height === next.height ? before : next));
+    onScroll?.();
+  };
+
+  useLayoutEffect(() => {
+    const element = box.current!;
+    element.scrollTop = 0;
+    read();
+    const observer = new ResizeObserver(read);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [list]);
+
+  // Measures what is drawn. Rows above the view that turned out higher or lower push the view along with them.
+  const measure = () => {
+    const element = box.current;
+    if (fixed || !body.current || !element) return;
+    const firstSeen = heights.rowAt(element.scrollTop);
+    let moved = 0;
+    let changed = false;
+    for (const child of body.current.children) {
+      const at = Number((child as HTMLElement).dataset.row);
+      const by = heights.set(at, (child as HTMLElement).getBoundingClientRect().height);
+      if (by !== 0) changed = true;
+      if (at < firstSeen) moved += by;
+    }
+    if (moved !== 0) element.scrollTop += moved;
+    if (changed) setMeasured((before) => before + 1);
+  };
+  const measureLatest = useRef(measure);
+  measureLatest.current = measure;
+  useLayoutEffect(() => measure());
+  useEffect(() => {
+    if (fixed) return;
+    const observer = new ResizeObserver(() => measureLatest.current());
+    for (const child of body.current?.children ?? []) observer.observe(child);
+    return () => observer.disconnect();
+  }, [sight.from, sight.to, heights, fixed]);
+
+  useEffect(() => onSight?.(sight.from, sight.to), [sight.from, sight.to, list]);
+
+  useImperativeHandle(
+    api ?? null,
+    () => ({
+      heights,
+      reveal(at, margin = 0) {
+        const element = box.current;
+        if (!element) return;
+        const height = element.clientHeight - (headBox.current?.offsetHeight ?? 0);
+        element.scrollTop = toReveal(heights, at, element.scrollTop, height, margin);
+      },
+      top(at) {
+        if (box.current) box.current.scrollTop = heights.offset(at);
+      },
+      focus: () => box.current?.focus({ preventScroll: true }),
+      view() {
+        const total = Math.max(1, heights.total);
+        const top = box.current?.scrollTop ?? 0;
+        return { from: top / total, to: Math.min(1, (top + (box.current?.clientHeight ?? 0)) / total) };
+      },
+    }),
+    [heights],
+  );
+
+  const rows = [];
+  for (let at = sight.from; at < sight.to; at++) {
+    rows.push(
+      <div key={at} data-row={at} role="presentation" class="virtual-row">
+        {row(at)}
+      </div>,
+    );
+  }
+  return (
+    <div ref={box} class={`virtual ${rest.class ?? ""}`} tabIndex={0} onScroll={read} {...attributes}>
+      {head && (
+        <div ref={headBox} class="virtual-head" role={bodyRole}>
+          {head}
+        </div>
+      )}
+      <div class="virtual-all" role="presentation" style={{ height: `${heights.total}px` }}>
+        <div
+          ref={body}
+          class="virtual-some"
+          role={bodyRole}
+          style={{ transform: `translateY(${heights.offset(sight.from)}px)` }}
+        >
+          {rows}
+        </div>
+      </div>
+    </div>
+  );
+}

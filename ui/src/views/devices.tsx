@@ -1,0 +1,217 @@
+// Your devices: who asks, who is paired and how far along, this one's code, another one's.
+import { useState } from "preact/hooks";
+import type { PairedDevice, Pairing } from "../backend/types";
+import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
+import { Digits } from "../parts/digits";
+import { Icon } from "../parts/icon";
+import { DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
+import { useAnswer, useDoing, useShared } from "../state";
+import { words } from "../words";
+
+/** `code` comes with a link that was opened: it is filled in, never sent by itself. */
+export function DevicesView({ code }: { code: string }) {
+  const { backend, revision } = useShared();
+  const asked = useAnswer({ cmd: "devices" }, revision);
+  const { busy, refusal, act, clear } = useDoing();
+  const [sent, setSent] = useState<Pairing | null>(null);
+  const say = words.devices;
+  const answer = asked.answer;
+  const pairWith = async (id: string) => {
+    const pairing = await act(() => backend.roam({ cmd: "accept", id }));
+    if (pairing) {
+      setSent(pairing);
+      asked.again();
+    }
+  };
+  return (
+    <div class="page wide">
+      <h1>{words.views.devices}</h1>
+      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
+      {answer && answer.asking.length > 0 && (
+        <ul class="asking-list">
+          {answer.asking.map((one) => (
+            <DigitsQuestion
+              key={one.id}
+              id={one.id}
+              name={one.name}
+              from={one.address}
+              digits={one.digits}
+              done={asked.again}
+            />
+          ))}
+        </ul>
+      )}
+      {sent && (
+        <div class="notice pairing-sent" role="status">
+          <Icon name={sent.state === "asked" ? "clock" : "check"} size={16} />
+          <p>
+            <strong dir="auto">
+              {sent.state === "asked"
+                ? say.asked(sent.name)
+                : sent.state === "paired"
+                  ? say.paired(sent.name)
+                  : say.already(sent.name)}
+            </strong>{" "}
+            {sent.state === "asked" && (
+              <>
+                {say.askedWhy} <Digits digits={sent.digits} />
+              </>
+            )}
+          </p>
+        </div>
+      )}
+      <Section title={say.title}>
+        {asked.phase === "loading" && <Skeleton rows={3} label={say.loading} tall />}
+        {answer?.paired.length === 0 && <Empty icon="devices" title={say.alone} why={say.aloneWhy} />}
+        <ul class="cards">
+          {answer?.paired.map((one) => (
+            <Paired key={one.id} device={one} changed={asked.again} />
+          ))}
+        </ul>
+      </Section>
+      <div class="two-columns">
+        <Section title={say.own}>
+          <OwnCode />
+        </Section>
+        <Section title={say.add}>
+          <OtherCode
+            key={code}
+            given={code}
+            asked={(pairing) => {
+              setSent(pairing);
+              asked.again();
+            }}
+          />
+          {answer && answer.proposed.length > 0 && (
+            <>
+              <h3>{say.proposed}</h3>
+              <ul class="lines">
+                {answer.proposed.map((one) => (
+                  <li key={one.id} class="line">
+                    <Icon name="laptop" />
+                    <p class="line-text" dir="auto">
+                      {one.name} <span class="dim">{say.knownBy(one.by)}</span>{" "}
+                      <span class="dim block">
+                        {say.digits} <Digits digits={one.digits} />
+                      </span>
+                    </p>
+                    <Button busy={busy} name={`${say.pick}: ${one.name}`} onClick={() => void pairWith(one.id)}>
+                      {say.pick}
+                    </Button>
+                  </li>
+                ))}
+              </ul>
+              <Refused refusal={refusal} clear={clear} />
+            </>
+          )}
+        </Section>
+      </div>
+    </div>
+  );
+}
+
+function Paired({ device, changed }: { device: PairedDevice; changed: () => void }) {
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const [asks, setAsks] = useState<"rename" | "unpair" | null>(null);
+  const [name, setName] = useState(device.name);
+  const say = words.devices;
+  const rename = async () => {
+    if (await act(() => backend.roam({ cmd: "rename", id: device.id, name: name.trim() }))) {
+      setAsks(null);
+      changed();
+    }
+  };
+  const unpair = async () => {
+    if (await act(() => backend.roam({ cmd: "unpair", id: device.id }))) changed();
+  };
+  const state = !device.confirmed ? "unconfirmed" : device.connected ? "connected" : "away";
+  return (
+    <li class="card">
+      <Icon name="laptop" size={20} />
+      <div class="card-body">
+        <h3 dir="auto">{device.name}</h3>
+        <p class={`device-state ${state}`}>
+          <Icon name={state === "connected" ? "done" : state === "away" ? "offline" : "clock"} size={14} />
+          {state === "connected" && say.connected}
+          {state === "unconfirmed" && say.unconfirmed}
+          {state === "away" &&
+            (device.last_seen ? (
+              <span>
+                {say.away("")}
+                <Time at={device.last_seen} />
+              </span>
+            ) : (
+              say.never
+            ))}
+          {device.confirmed && <span class="dim">· {say.inStep(device.in_step)}</span>}
+        </p>
+        {!device.confirmed && (
+          <p class="digits-line">
+            <span>{say.askedWhy}</span> <Digits digits={device.digits} />
+          </p>
+        )}
+        {device.confirmed && device.in_step < 100 && (
+          <progress class="bar" max={100} value={device.in_step} aria-label={say.inStepName(device.name)} />
+        )}
+        <p class="dim small">
+          {say.address}{" "}
+          {device.addresses.length > 0
+            ? device.addresses.map((one) => (
+                <code key={one} dir="ltr">
+                  {one}
+                </code>
+              ))
+            : say.noAddress}
+        </p>
+        {asks === "rename" && (
+          <FirstFocus>
+            <form
+              class="inline-form"
+              onSubmit={(event) => {
+                event.preventDefault();
+                void rename();
+              }}
+            >
+              <input
+                class="field"
+                aria-label={say.newName}
+                value={name}
+                onInput={(event) => setName(event.currentTarget.value)}
+                onKeyDown={(event) => event.key === "Escape" && setAsks(null)}
+              />
+              <Submit busy={busy} blocked={name.trim() === "" ? say.nameFirst : undefined}>
+                {say.save}
+              </Submit>
+              <Button kind="quiet" onClick={() => setAsks(null)}>
+                {say.cancel}
+              </Button>
+            </form>
+          </FirstFocus>
+        )}
+        {asks === "unpair" && (
+          <div class="consequence">
+            <p dir="auto">{say.unpairWhy(device.name)}</p>
+            <div class="row-of-buttons">
+              <Button kind="danger" icon="unplug" busy={busy} onClick={() => void unpair()}>
+                {say.unpairYes(device.name)}
+              </Button>
+              <Button onClick={() => setAsks(null)}>{say.cancel}</Button>
+            </div>
+          </div>
+        )}
+        <Refused refusal={refusal} clear={clear} />
+      </div>
+      {asks === null && (
+        <div class="row-of-buttons">
+          <Button kind="quiet" icon="pencil" name={say.renameName(device.name)} onClick={() => setAsks("rename")}>
+            {say.rename}
+          </Button>
+          <Button kind="quiet" icon="unplug" name={say.unpairName(device.name)} onClick={() => setAsks("unpair")}>
+            {say.unpair}
+          </Button>
+        </div>
+      )}
+    </li>
+  );
+}

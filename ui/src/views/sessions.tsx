@@ -1,0 +1,360 @@
+// All sessions: searched and filtered as one types, 50,000 rows without a pause, the transcript beside the list.
+
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { SessionRow } from "../backend/types";
+import { useDeferred } from "../lib/deferred";
+import { projectName, size } from "../lib/format";
+import { EVERYTHING, type Filter, haystack, matching, values } from "../lib/search";
+import { still } from "../lib/still";
+import { Button, Empty, Failed, IconButton, Refused, Skeleton, Time, ToolSign } from "../parts/common";
+import { Icon, type IconName } from "../parts/icon";
+import { ResumeQuestion } from "../parts/resume-question";
+import { Transcript } from "../parts/transcript";
+import { type Scroller, Virtual } from "../parts/virtual";
+import { go, link } from "../route";
+import { useAnswer, useDoing, useKeys, useRested, useShared } from "../state";
+import { words } from "../words";
+
+/** The list may be megabytes: it is asked for again at most this often. */
+const REST = 5_000;
+/** As high as base.css draws a row. */
+const ROW = 52;
+
+const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {
+  here: null,
+  waiting: "clock",
+  elsewhere: "laptop",
+  split: "splits",
+  held: "held",
+};
+
+export function SessionsView({ open }: { open: string | null }) {
+  const { revision, tools } = useShared();
+  const asked = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, REST));
+  const [filter, setFilter] = useState<Filter>(EVERYTHING);
+  const [marked, setMarked] = useState<string | null>(open);
+  const [resuming, setResuming] = useState<SessionRow | null>(null);
+  const field = useRef<HTMLInputElement>(null);
+  const list = useRef<Scroller>(null);
+  const say = words.sessions;
+  const all = asked.answer ?? NONE;
+  const hay = useMemo(() => all.map((row) => haystack(row, tools.get(row.tool)?.name ?? row.tool)), [all, tools]);
+  const wanted = useDeferred(filter);
+  const rows = useMemo(() => matching(all, hay, wanted), [all, hay, wanted]);
+  const at = useMemo(() => rows.findIndex((row) => row.session === marked), [rows, marked]);
+  const choices = useMemo(
+    () => ({
+      tool: values(all, (row) => [row.tool]),
+      project: values(all, (row) => [row.project]),
+      device: values(all, (row) => row.devices),
+    }),
+    [all],
+  );
+
+  useEffect(() => {
+    if (open) setMarked(open);
+  }, [open]);
+  const mark = useCallback(
+    (to: number) => {
+      const row = rows[Math.max(0, Math.min(to, rows.length - 1))];
+      if (!row) return;
+      setMarked(row.session);
+      list.current?.reveal(rows.indexOf(row));
+    },
+    [rows],
+  );
+  const close = () => {
+    go("sessions");
+    list.current?.focus();
+  };
+  useKeys({
+    "/": () => field.current?.focus(),
+    r: () => {
+      const row = rows[at];
+      if (row) setResuming(row);
+    },
+    Escape: () => {
+      if (open) close();
+    },
+  });
+
+  const onKey = (event: KeyboardEvent) => {
+    const page = 10;
+    const moves: Record<string, number> = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: rows.length - 1,
+      j: at + 1,
+      k: at - 1,
+    };
+    const to = moves[event.key];
+    if (to !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      mark(to);
+    } else if (event.key === "Enter" && rows[at]) {
+      event.preventDefault();
+      go("sessions", rows[at].session);
+    }
+  };
+
+  const isFiltered = filter.text !== "" || filter.tool !== "" || filter.project !== "" || filter.device !== "";
+  return (
+    <div class={open ? "sessions open" : "sessions"}>
+      <h1 class="visually-hidden">{words.views.sessions}</h1>
+      <section class="list-side" aria-label={say.list}>
+        <search class="filters">
+          <label class="search-field">
+            <Icon name="search" size={14} />
+            <input
+              ref={field}
+              type="search"
+              aria-label={say.search}
+              placeholder={say.searchHint}
+              value={filter.text}
+              onInput={(event) => setFilter({ ...filter, text: event.currentTarget.value })}
+              onKeyDown={(event) => {
+                if (event.key === "ArrowDown" || event.key === "Enter") {
+                  event.preventDefault();
+                  mark(Math.max(at, 0));
+                  list.current?.focus();
+                }
+                if (event.key === "Escape") {
+                  setFilter({ ...filter, text: "" });
+                  list.current?.focus();
+                }
+              }}
+            />
+            <kbd aria-hidden="true">/</kbd>
+          </label>
+          <div class="selects">
+            <Select
+              name={say.tool}
+              all={say.allTools}
+              value={filter.tool}
+              values={choices.tool}
+              label={(tool) => tools.get(tool)?.name ?? tool}
+              onChange={(tool) => setFilter({ ...filter, tool })}
+            />
+            <Select
+              name={say.project}
+              all={say.allProjects}
+              value={filter.project}
+              values={choices.project}
+              label={projectName}
+              onChange={(project) => setFilter({ ...filter, project })}
+            />
+            <Select
+              name={say.device}
+              all={say.allDevices}
+              value={filter.device}
+              values={choices.device}
+              label={(device) => device}
+              onChange={(device) => setFilter({ ...filter, device })}
+            />
+          </div>
+          <p class="shown" role="status">
+            {asked.answer ? say.shown(rows.length, all.length) : " "}
+            {isFiltered && (
+              <button type="button" class="link" onClick={() => setFilter(EVERYTHING)}>
+                {say.clear}
+              </button>
+            )}
+          </p>
+        </search>
+        {asked.phase === "failed" && !asked.answer && <Failed refusal={asked.refusal} again={asked.again} />}
+        {asked.phase === "loading" && <Skeleton rows={9} label={say.loading} />}
+        {asked.answer && all.length === 0 && <Empty icon="sessions" title={say.none} why={say.noneWhy} />}
+        {all.length > 0 && rows.length === 0 && <Empty icon="search" title={say.noneFound} why={say.noneFoundWhy} />}
+        {rows.length > 0 && (
+          <Virtual
+            class="session-list"
+            n={rows.length}
+            list={`${JSON.stringify(wanted)}`}
+            estimate={() => ROW}
+            fixed
+            api={list}
+            attributes={{
+              role: "listbox",
+              "aria-label": say.list,
+              "aria-activedescendant": at >= 0 ? `session-${rows[at]!.session}` : undefined,
+              onKeyDown: onKey,
+              onFocus: () => at < 0 && setMarked(rows[0]!.session),
+            }}
+            row={(n) => (
+              <Row
+                row={rows[n]!}
+                n={n}
+                of={rows.length}
+                isMarked={n === at}
+                isOpen={rows[n]!.session === open}
+                toolName={tools.get(rows[n]!.tool)?.name ?? rows[n]!.tool}
+              />
+            )}
+          />
+        )}
+      </section>
+      <section class="read-side" aria-label={words.transcript.label}>
+        {open ? (
+          <Reading key={open} session={open} close={close} resume={setResuming} />
+        ) : (
+          all.length > 0 && <Empty icon="sessions" title={say.choose} why={say.chooseWhy} />
+        )}
+      </section>
+      {resuming && <ResumeQuestion row={resuming} close={() => setResuming(null)} />}
+    </div>
+  );
+}
+
+const NONE: SessionRow[] = [];
+
+function Select(props: {
+  name: string;
+  all: string;
+  value: string;
+  values: string[];
+  label: (value: string) => string;
+  onChange: (value: string) => void;
+}) {
+  return (
+    <select
+      class={props.value ? "select set" : "select"}
+      aria-label={props.name}
+      value={props.value}
+      onChange={(event) => props.onChange(event.currentTarget.value)}
+    >
+      <option value="">{props.all}</option>
+      {props.values.map((value) => (
+        <option key={value} value={value}>
+          {props.label(value)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+const Row = still(DrawnRow);
+
+function DrawnRow({
+  row,
+  n,
+  of,
+  isMarked,
+  isOpen,
+  toolName,
+}: {
+  row: SessionRow;
+  n: number;
+  of: number;
+  isMarked: boolean;
+  isOpen: boolean;
+  toolName: string;
+}) {
+  const { status } = useShared();
+  const live = status?.live.find((one) => one.session === row.session);
+  const icon = STATE_ICONS[row.state];
+  return (
+    <div
+      id={`session-${row.session}`}
+      role="option"
+      aria-selected={isMarked}
+      aria-posinset={n + 1}
+      aria-setsize={of}
+      class={`session-row${isMarked ? " marked" : ""}${isOpen ? " opened" : ""}`}
+      onClick={() => go("sessions", row.session)}
+      title={row.why}
+    >
+      <ToolSign name={toolName} />
+      <span class="session-title" dir="auto">
+        {row.title || words.session.untitled}
+      </span>
+      <span class="session-age">
+        <Time at={row.updated} />
+      </span>
+      <span class="session-about" dir="auto">
+        {projectName(row.project)} · {row.devices.join(", ")}
+      </span>
+      <span class={`session-state state-${row.state}`}>
+        {live ? (
+          <>
+            <Icon name="live" size={12} /> {words.session.live(live.device)}
+          </>
+        ) : (
+          icon && (
+            <>
+              <Icon name={icon} size={12} /> {words.session.states[row.state]}
+            </>
+          )
+        )}
+      </span>
+    </div>
+  );
+}
+
+function Reading({
+  session,
+  close,
+  resume,
+}: {
+  session: string;
+  close: () => void;
+  resume: (row: SessionRow) => void;
+}) {
+  const { backend, tools, tell } = useShared();
+  const asked = useAnswer({ cmd: "show", session });
+  const { busy, refusal, act, clear } = useDoing();
+  const shown = asked.answer;
+  const restore = async () => {
+    const done = await act(() => backend.roam({ cmd: "restore", session }));
+    if (!done) return;
+    tell(done.message);
+    asked.again();
+  };
+  return (
+    <>
+      <header class="reading-head">
+        <IconButton icon="back" name={words.sessions.back} onClick={close} />
+        <div class="reading-title">
+          <h2 dir="auto">{shown ? shown.title || words.session.untitled : words.transcript.loading}</h2>
+          <p class="dim" dir="auto">
+            {shown ? (
+              <>
+                {tools.get(shown.tool)?.name ?? shown.tool} · {projectName(shown.project)} ·{" "}
+                {words.transcript.messages(shown.messages.length)} · {size(shown.bytes)}
+              </>
+            ) : (
+              " "
+            )}
+          </p>
+        </div>
+        {shown?.state === "split" && (
+          <a class="button" href={link("splits", session)}>
+            <Icon name="splits" size={14} />
+            {words.splits.compare}
+          </a>
+        )}
+        {shown?.state === "elsewhere" && (
+          <Button icon="undo" busy={busy} onClick={() => void restore()}>
+            {words.sessions.restore}
+          </Button>
+        )}
+        {shown && (
+          <Button kind="main" icon="play" onClick={() => resume(shown)}>
+            {words.resume.resume}
+          </Button>
+        )}
+      </header>
+      {shown?.why && shown.state !== "here" && (
+        <p class="notice" dir="auto">
+          <Icon name={STATE_ICONS[shown.state] ?? "info"} size={14} /> {words.session.states[shown.state]}: {shown.why}
+        </p>
+      )}
+      <Refused refusal={refusal} clear={clear} />
+      {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
+      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
+      {shown && <Transcript shown={shown} />}
+    </>
+  );
+}

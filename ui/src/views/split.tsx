@@ -1,0 +1,400 @@
+// The split window: two columns aligned by turn, what is common folded to one row, the decision below.
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { asRefusal, type Refusal } from "../backend/backend";
+import type { ChoiceId, Diff, DiffWords, Side } from "../backend/types";
+import { projectName, stretch } from "../lib/format";
+import { PAGE, Pages } from "../lib/pages";
+import { Button, Empty, Failed, FirstFocus, IconButton, Skeleton } from "../parts/common";
+import { Decision } from "../parts/decision";
+import { Dialog } from "../parts/dialog";
+import { DiffRowView } from "../parts/diff-row";
+import { Icon } from "../parts/icon";
+import { Ruler } from "../parts/ruler";
+import { type Scroller, Virtual } from "../parts/virtual";
+import { go, link } from "../route";
+import { useAnswer, useDoing, useKeys, useShared } from "../state";
+import { words } from "../words";
+
+export function SplitView({ session, alone }: { session: string; alone: boolean }) {
+  const { backend, revision, tools, tell } = useShared();
+  const [branch, setBranch] = useState<string | null>(null);
+  const [turn, setTurn] = useState(0);
+  const first = useAnswer({ cmd: "diff", session, branch, from: 0, rows: PAGE }, turn);
+  const splits = useAnswer({ cmd: "splits" }, turn * 100_000 + revision);
+  const { busy, refusal, act, clear } = useDoing();
+  const [decided, setDecided] = useState<string | null>(null);
+  const [help, setHelp] = useState(false);
+  const say = words.split;
+
+  const undo = async () => {
+    const done = await act(() => backend.roam({ cmd: "undo", session }));
+    if (!done) return;
+    setDecided(null);
+    setTurn((before) => before + 1);
+    tell(say.undone);
+  };
+  const take = async (choice: ChoiceId, active: Side | null) => {
+    const done = await act(() => backend.roam({ cmd: "resolve", session, choice, branch, active }));
+    if (done) setDecided(done.message || say.decided);
+  };
+  useKeys({ "Mod+z": () => void undo(), "?": () => setHelp(true) });
+
+  const diff = first.answer;
+  const split = splits.answer?.find((one) => one.session === session);
+  // Decided on another device meanwhile: it was listed, and is no more.
+  const listedIn = useRef(-1);
+  if (split) listedIn.current = turn;
+  const isSettled = listedIn.current === turn && splits.phase === "ready" && !split && decided === null;
+  const isGone = isSettled || (first.phase === "failed" && first.refusal.code === "no_split");
+  return (
+    <div class="split">
+      <header class="split-head">
+        {!alone && <IconButton icon="back" name={say.back} onClick={() => go("splits")} />}
+        <div class="split-title">
+          <h1 dir="auto">{diff ? diff.title || words.session.untitled : say.loading}</h1>
+          <p class="dim" dir="auto">
+            {diff ? (
+              <>
+                {tools.get(diff.tool)?.name ?? diff.tool}
+                {split ? ` · ${projectName(split.project)}` : ""} · {say.commonThen(diff.prefix.messages)}{" "}
+                {say.legend(diff.stats, diff.left.device, diff.right.device)}
+              </>
+            ) : (
+              " "
+            )}
+          </p>
+        </div>
+        {split && split.branches.length > 2 && (
+          <select
+            class="select"
+            aria-label={say.branch}
+            value={branch ?? split.branches[1]!.branch}
+            onChange={(event) => setBranch(event.currentTarget.value)}
+          >
+            {split.branches.slice(1).map((one) => (
+              <option key={one.branch} value={one.branch}>
+                {one.device}
+              </option>
+            ))}
+          </select>
+        )}
+        <IconButton icon="keys" name={say.help} onClick={() => setHelp(true)} />
+      </header>
+      {first.phase === "loading" && <Skeleton rows={6} label={say.loading} tall />}
+      {isGone && (
+        <Empty icon="done" title={say.gone} why={say.goneWhy}>
+          <Button icon="undo" busy={busy} onClick={() => void undo()}>
+            {words.splits.undoLast}
+          </Button>
+          <a class="button" href={link("sessions", session)}>
+            {say.toSession}
+          </a>
+        </Empty>
+      )}
+      {first.phase === "failed" && !isGone && <Failed refusal={first.refusal} again={first.again} />}
+      {diff && !isGone && <Comparison key={`${branch}/${turn}`} first={diff} branch={branch} />}
+      {diff &&
+        !isGone &&
+        (decided === null ? (
+          <Decision
+            choices={diff.choices}
+            left={diff.left.device}
+            right={diff.right.device}
+            now={
+              diff.class === "C"
+                ? say.nowAsk(diff.left.device, diff.right.device)
+                : say.nowBoth(diff.left.device, diff.right.device, diff.title || words.session.untitled)
+            }
+            busy={busy}
+            refusal={refusal}
+            take={(choice, active) => void take(choice, active)}
+          />
+        ) : (
+          <Decided
+            message={decided}
+            busy={busy}
+            refusal={refusal}
+            clear={clear}
+            undo={() => void undo()}
+            session={session}
+          />
+        ))}
+      {help && (
+        <Dialog title={say.help} close={() => setHelp(false)}>
+          <dl class="keys">
+            {say.keys.map(([key, what]) => (
+              <div key={key}>
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{what}</dd>
+              </div>
+            ))}
+          </dl>
+        </Dialog>
+      )}
+    </div>
+  );
+}
+
+function Decided({
+  message,
+  busy,
+  refusal,
+  clear,
+  undo,
+  session,
+}: {
+  message: string;
+  busy: boolean;
+  refusal: Refusal | null;
+  clear: () => void;
+  undo: () => void;
+  session: string;
+}) {
+  return (
+    <footer class="decision decided">
+      <p class="now" role="status" dir="auto">
+        <Icon name="check" size={16} /> {message}
+      </p>
+      {refusal && <Failed refusal={refusal} again={clear} />}
+      <FirstFocus class="row-of-buttons">
+        <Button icon="undo" busy={busy} onClick={undo}>
+          {words.split.undo}
+        </Button>
+        <a class="button" href={link("sessions", session)}>
+          {words.split.toSession}
+        </a>
+      </FirstFocus>
+    </footer>
+  );
+}
+
+/** Row 0 stands for what both have in common; the others follow. */
+function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
+  const { backend, tell } = useShared();
+  const [known, setKnown] = useState(0);
+  const [trouble, setTrouble] = useState<Refusal | null>(null);
+  const [mark, setMark] = useState(-1);
+  const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
+  const [sight, setSight] = useState({ from: 0, to: 1 });
+  const scroller = useRef<Scroller>(null);
+  const { session } = first;
+  const say = words.split;
+
+  const latestSight = useRef(sight);
+  latestSight.current = sight;
+  const later = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const draw = useCallback(() => {
+    clearTimeout(later.current);
+    later.current = undefined;
+    setKnown((before) => before + 1);
+  }, []);
+  const pages = useMemo(() => {
+    const ask = (from: number) => backend.roam({ cmd: "diff", session, branch, from, rows: PAGE });
+    return new Pages(
+      first,
+      ask,
+      (from) => {
+        const inSight = from < latestSight.current.to && from + PAGE > latestSight.current.from;
+        // What is not in sight only changes the overview: that may wait a little.
+        if (inSight) draw();
+        else later.current ??= setTimeout(draw, 250);
+      },
+      (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
+    );
+  }, []);
+  useEffect(() => {
+    pages.want(0, PAGE);
+    return () => {
+      pages.stop();
+      clearTimeout(later.current);
+    };
+  }, [pages]);
+  const said = useWords(session, branch, pages, sight, open, known);
+
+  const reveal = useCallback((row: number) => {
+    setMark(row);
+    scroller.current?.reveal(row + 1, 80);
+    scroller.current?.focus();
+  }, []);
+  const step = (by: 1 | -1) => {
+    const from = mark < 0 && by > 0 ? sight.from - 2 : mark;
+    const next = mark < 0 && by > 0 && pages.kinds[0] !== "same" ? 0 : pages.next(from, by);
+    if (next !== null) reveal(next);
+    else tell(!pages.whole && by > 0 ? say.loadingRows : by > 0 ? say.noNext : say.noPrevious);
+  };
+  const move = (to: number) => reveal(Math.max(0, Math.min(to, pages.total - 1)));
+  const toggle = useCallback(
+    (row: number) =>
+      setOpen((before) => {
+        const next = new Set(before);
+        if (!next.delete(row)) next.add(row);
+        return next;
+      }),
+    [],
+  );
+  useKeys({ n: () => step(1), p: () => step(-1) });
+  const onKey = (event: KeyboardEvent) => {
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+    const moves: Record<string, number> = {
+      ArrowDown: mark + 1,
+      ArrowUp: mark - 1,
+      Home: 0,
+      End: pages.total - 1,
+      PageDown: mark + 8,
+      PageUp: mark - 8,
+    };
+    const to = moves[event.key];
+    if (to !== undefined) {
+      event.preventDefault();
+      move(to);
+    }
+    if (event.key === "Enter" && mark >= 0) {
+      event.preventDefault();
+      toggle(mark);
+    }
+  };
+
+  const devices = useMemo(() => ({ left: first.left.device, right: first.right.device }), [first]);
+  const column = (side: Side) => {
+    const one = first[side];
+    return (
+      <div role="columnheader" class={`column-head ${side}`}>
+        <span class="strong" dir="auto">
+          {one.device}
+        </span>
+        <span class="dim">
+          {stretch(one.first, one.last)} · {say.turns(one.messages)}
+        </span>
+      </div>
+    );
+  };
+  return (
+    <div class="comparison">
+      {trouble && (
+        <Failed
+          refusal={trouble}
+          again={() => {
+            setTrouble(null);
+            pages.want(sight.from, sight.to);
+          }}
+        />
+      )}
+      <Virtual
+        class="diff"
+        n={pages.total + 1}
+        list={session}
+        api={scroller}
+        estimate={(at) => estimateRow(at, pages)}
+        onSight={(from, to) => {
+          setSight({ from: Math.max(0, from - 1), to: to - 1 });
+          pages.want(Math.max(0, from - 1), to);
+        }}
+        bodyRole="rowgroup"
+        head={
+          <div role="row" class="diff-head" aria-rowindex={1}>
+            {column("left")}
+            {column("right")}
+          </div>
+        }
+        attributes={{
+          role: "grid",
+          "aria-label": say.rows,
+          "aria-rowcount": pages.total + 2,
+          "aria-colcount": 2,
+          "aria-activedescendant": mark >= 0 ? `diff-${mark}` : undefined,
+          onKeyDown: onKey,
+        }}
+        row={(at) => {
+          if (at === 0) return <Common first={first} />;
+          const row = pages.row(at - 1);
+          if (!row)
+            return (
+              <div class="diff-row waiting" role="row">
+                <div role="gridcell" class="cell">
+                  <span class="bone" />
+                </div>
+                <div role="gridcell" class="cell">
+                  <span class="bone" />
+                </div>
+              </div>
+            );
+          return (
+            <DiffRowView
+              row={row}
+              devices={devices}
+              said={said.get(row.i)}
+              isOpen={open.has(row.i)}
+              isMarked={row.i === mark}
+              toggle={toggle}
+              mark={setMark}
+            />
+          );
+        }}
+      />
+      <Ruler kinds={pages.kinds} known={known} sight={sight} jump={(row) => scroller.current?.top(row + 1)} />
+    </div>
+  );
+}
+
+function Common({ first }: { first: Diff }) {
+  return (
+    <div role="row" class="diff-row common" aria-rowindex={2}>
+      <div role="gridcell" aria-colspan={2} class="common-cell">
+        <Icon name="right" size={12} />
+        {words.split.common(first.prefix.messages)}
+        <a href={link("sessions", first.session)}>{words.split.readCommon}</a>
+      </div>
+    </div>
+  );
+}
+
+function estimateRow(at: number, pages: Pages): number {
+  if (at === 0) return 36;
+  const row = pages.row(at - 1);
+  if (!row) return 96;
+  const longest = Math.max(row.left?.preview.length ?? 0, row.right?.preview.length ?? 0);
+  return 56 + Math.ceil(longest / 48) * 20;
+}
+
+/** Words of changed rows in sight and of opened rows; one request at a time, nearest first. */
+function useWords(
+  session: string,
+  branch: string | null,
+  pages: Pages,
+  sight: { from: number; to: number },
+  open: ReadonlySet<number>,
+  known: number,
+): ReadonlyMap<number, DiffWords> {
+  const { backend } = useShared();
+  const [said, setSaid] = useState<ReadonlyMap<number, DiffWords>>(new Map());
+  const asked = useRef(new Set<number>());
+  useEffect(() => {
+    let current = true;
+    const wanted: number[] = [...open].filter((row) => !asked.current.has(row));
+    for (let row = sight.from; row < sight.to; row++) {
+      if (pages.kinds[row] === "changed" && !asked.current.has(row)) wanted.push(row);
+    }
+    if (wanted.length === 0) return;
+    const timer = setTimeout(async () => {
+      for (const row of wanted) {
+        if (!current) return;
+        asked.current.add(row);
+        try {
+          const answer = await backend.roam({ cmd: "diff_words", session, branch, row });
+          setSaid((before) => new Map(before).set(row, answer));
+        } catch {
+          // The row stays with its first letters; opening it again asks again.
+          asked.current.delete(row);
+          return;
+        }
+      }
+    }, 60);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [session, branch, pages, sight.from, sight.to, open, known]);
+  return said;
+}

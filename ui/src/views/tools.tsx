@@ -1,0 +1,125 @@
+// Which tools roam, how far each can go, and why a step waits.
+import type { Level, ToolRow } from "../backend/types";
+import { size } from "../lib/format";
+import { Empty, Failed, Refused, Skeleton, Switch, ToolSign } from "../parts/common";
+import { Icon } from "../parts/icon";
+import { Line } from "../parts/rich";
+import { link } from "../route";
+import { useAnswer, useDoing, useShared } from "../state";
+import { words } from "../words";
+
+const LEVELS: Level[] = ["see", "carry", "resume", "merge"];
+
+export function ToolsView() {
+  const { revision } = useShared();
+  const asked = useAnswer({ cmd: "tools" }, revision);
+  const say = words.tools;
+  return (
+    <div class="page">
+      <h1>{words.views.tools}</h1>
+      <p class="intro">{say.intro}</p>
+      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
+      {asked.phase === "loading" && <Skeleton rows={4} label={say.loading} tall />}
+      {asked.answer?.length === 0 && <Empty icon="tools" title={say.none} why={say.noneWhy} />}
+      <ul class="cards">
+        {asked.answer?.map((row) => (
+          <Tool key={row.tool} row={row} changed={asked.again} />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
+  const { backend, status } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const say = words.tools;
+  const waiting = status?.waiting.filter((one) => one.tool === row.tool) ?? [];
+  const turn = async (on: boolean) => {
+    await act(() => backend.roam({ cmd: "tool_switch", tool: row.tool, on }));
+    changed();
+  };
+  return (
+    <li class="card tool">
+      <ToolSign name={row.name} />
+      <div class="card-body">
+        <h2 dir="auto">{row.name}</h2>
+        <p class="dim">
+          {row.found ? `${say.sessions(row.sessions)} · ${size(row.bytes)}` : `${say.notFound}. ${say.notFoundWhy}`}
+        </p>
+        <Ladder level={row.level} />
+        {row.reason && (
+          <p class="reason">
+            <Icon name="info" size={14} />{" "}
+            <span>
+              <Line text={row.reason} />
+            </span>
+          </p>
+        )}
+        {waiting.length > 0 && (
+          <details class="fold">
+            <summary>
+              <Icon name="right" size={12} />
+              <Icon name="clock" size={14} />
+              {say.waiting(waiting.length)}
+            </summary>
+            <ul class="plain-list">
+              {waiting.slice(0, 50).map((one) => (
+                <li key={one.session}>
+                  <a href={link("sessions", one.session)}>{one.title || words.session.untitled}</a>: {one.why}{" "}
+                  <span class="dim">{one.hint}</span>
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+        {row.roots.length > 0 && (
+          <p class="dim">
+            {say.where}{" "}
+            {row.roots.map((root) => (
+              <code key={root} dir="ltr">
+                {root}
+              </code>
+            ))}
+          </p>
+        )}
+        <Refused refusal={refusal} clear={clear} />
+      </div>
+      <Switch
+        on={row.on}
+        busy={busy}
+        name={say.switchName(row.name)}
+        words={[say.on, say.off]}
+        onChange={(on) => void turn(on)}
+      />
+    </li>
+  );
+}
+
+/** The four levels as a ladder with the reached ones filled; the words say the same. */
+export function Ladder({ level }: { level: Level }) {
+  const reached = LEVELS.indexOf(level);
+  return (
+    <p
+      class="ladder"
+      role="img"
+      aria-label={`${words.tools.level}: ${words.tools.levels[level]}. ${words.tools.levelWhy[level]}`}
+    >
+      <span class="rungs">
+        {LEVELS.map((step, at) => (
+          <span
+            key={step}
+            class={at <= reached ? "rung reached" : "rung"}
+            title={words.tools.levelWhy[step]}
+            aria-hidden="true"
+          >
+            {words.tools.levels[step]}
+          </span>
+        ))}
+      </span>
+      <span class="ladder-why" aria-hidden="true">
+        {words.tools.levelWhy[level]}
+      </span>
+    </p>
+  );
+}

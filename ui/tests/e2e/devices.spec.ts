@@ -1,0 +1,181 @@
+// Pairing in every way it can be done, renaming, parting; tools, projects, settings, the first three steps.
+import { expect, test } from "@playwright/test";
+import { asked, expectAccessible, expectCalm, open } from "./open";
+
+const CODE = "session-roam:1?id=ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG&name=tablet";
+
+test("a device that asks is paired after its digits were compared, by keyboard", async ({ page }) => {
+  await open(page, "devices", { state: "asking" });
+  await expect(page.getByRole("img", { name: "Six digits: 4 8 3 9 1 7" })).toBeVisible();
+  await page.getByRole("button", { name: "They match, pair" }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("tablet is paired.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Part with tablet" })).toBeVisible();
+  expectCalm(page);
+});
+
+test("a device that is not mine is refused", async ({ page }) => {
+  await open(page, "devices", { state: "asking" });
+  await page.getByRole("button", { name: "Not mine" }).click();
+  await expect(page.getByText("tablet asks to pair.")).toHaveCount(0);
+  expect(await asked(page, "accept")).toEqual([]);
+  expect(await asked(page, "dismiss")).toHaveLength(1);
+});
+
+test("a code is pasted; what is wrong with it is said where it was", async ({ page }) => {
+  await open(page, "devices", { state: "alone" });
+  const field = page.getByLabel("Its code");
+  await expect(page.getByRole("button", { name: "Ask it to pair" })).toHaveAccessibleDescription(
+    "Paste its code first.",
+  );
+  await field.press("Enter");
+  expect(await asked(page, "pair")).toEqual([]);
+  await field.fill("nonsense");
+  await field.press("Enter");
+  await expect(page.getByRole("alert")).toContainText("This is no pairing code.");
+  await expectAccessible(page);
+  await field.fill(CODE);
+  await page.getByRole("button", { name: "Ask it to pair" }).click();
+  await expect(page.getByText("tablet was asked.")).toBeVisible();
+  await expect(page.getByText("Has not answered yet")).toBeVisible();
+});
+
+test("the QR of this device is read back from a picture of it", async ({ page }) => {
+  await open(page, "devices", { state: "alone" });
+  const qr = page.getByRole("img", { name: "QR code of desk" });
+  await expect(qr).toBeVisible();
+  const picture = await qr.screenshot();
+  await page.locator("input[type=file]").setInputFiles({ name: "qr.png", mimeType: "image/png", buffer: picture });
+  const code = await page.getByRole("group", { name: "Code of this device" }).textContent();
+  await expect(page.getByLabel("Its code", { exact: true }).and(page.locator("textarea"))).toHaveValue(code ?? "");
+  await page.getByRole("button", { name: "Ask it to pair" }).click();
+  await expect(page.getByRole("alert")).toContainText("This is the code of this device.");
+});
+
+test("a screenshot of the whole window is dropped and its QR found; a picture without one says so", async ({
+  page,
+}) => {
+  await open(page, "devices", { state: "alone" });
+  await page.getByRole("img", { name: "QR code of desk" }).scrollIntoViewIfNeeded();
+  const picture = (await page.screenshot()).toString("base64");
+  const drop = (base64: string) =>
+    page.locator(".other-code").evaluate((form, data) => {
+      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], "shot.png", { type: "image/png" }));
+      form.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }, base64);
+  await drop(picture);
+  await expect(page.locator("textarea")).toHaveValue(/^session-roam:1\?id=/);
+  await open(page, "devices", { state: "busy" });
+  await page.evaluate(() => scrollTo(0, 0));
+  await drop((await page.locator(".sidebar").screenshot()).toString("base64"));
+  await expect(page.getByRole("alert")).toContainText("There is no QR code to be read in this picture.");
+});
+
+test("a device known to others is paired with its digits", async ({ page }) => {
+  await open(page, "devices", { state: "asking" });
+  await page.getByRole("button", { name: "Pair with it: studio-mini" }).click();
+  await expect(page.getByText("studio-mini is paired.").first()).toBeVisible();
+});
+
+test("renaming and parting, the consequence first", async ({ page }) => {
+  await open(page, "devices");
+  await page.getByRole("button", { name: "Rename laptop" }).click();
+  await expect(page.getByLabel("New name")).toBeFocused();
+  await page.keyboard.type("travel");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: "travel" })).toBeVisible();
+  await page.getByRole("button", { name: "Part with studio" }).click();
+  expect(await asked(page, "unpair")).toEqual([]);
+  await expect(page.getByText("studio keeps what it has and gets nothing more")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Part with studio" }).click();
+  await expect(page.getByRole("heading", { name: "studio" })).toHaveCount(0);
+});
+
+test("the first three steps, and leaving them out", async ({ page }) => {
+  await open(page, "overview", { state: "first" });
+  await expect(page.getByRole("navigation")).toHaveCount(0);
+  await page.getByRole("checkbox", { name: /Codex/ }).uncheck();
+  expect(await asked(page, "tool_switch")).toEqual([{ cmd: "tool_switch", tool: "codex", on: false }]);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.getByText("Only to devices you pair. Nothing is uploaded to a service.")).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.getByRole("img", { name: "QR code of desk" })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Start" }).click();
+  await expect(page.getByRole("navigation")).toBeVisible();
+  await open(page, "overview", { state: "first" });
+  await page.getByRole("button", { name: "Skip", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("This device is on its own.");
+});
+
+test("tools are switched, projects found and kept back", async ({ page }) => {
+  await open(page, "tools");
+  const roams = page.getByRole("switch", { name: "Codex roams" });
+  await expect(roams).toBeChecked();
+  await roams.focus();
+  await page.keyboard.press("Space");
+  await expect(roams).not.toBeChecked();
+  await open(page, "projects");
+  await page.getByRole("button", { name: "Where is rivers/flow here?" }).click();
+  await expect(page.getByLabel("Folder on this device")).toBeFocused();
+  await page.keyboard.type("nowhere");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("alert")).toContainText("There is no folder nowhere");
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Choose a folder" }).click();
+  await expect(page.getByLabel("Folder on this device")).toHaveValue("/home/mara/code/flow");
+  await page.getByRole("button", { name: "Use this folder" }).click();
+  await expect(page.getByText("9 sessions are being written there.")).toBeVisible();
+  await page.getByRole("switch", { name: "Sessions of acme/web roam" }).click();
+  await expect(page.getByRole("switch", { name: "Sessions of acme/web roam" })).not.toBeChecked();
+});
+
+test("settings are switched and this device renamed", async ({ page }) => {
+  await open(page, "settings");
+  const relays = page.getByRole("switch", { name: /Go through relays/ });
+  await relays.click();
+  await expect(relays).toBeChecked();
+  await page.getByLabel("Name of this device").fill("workbench");
+  await page.getByRole("button", { name: "Save name" }).click();
+  await expect(page.getByRole("button", { name: "Save name" })).toHaveCount(0);
+  await expect(page.getByLabel("Name of this device")).toHaveValue("workbench");
+  await page.getByRole("button", { name: "Open: Logs" }).click();
+  expect(await asked(page, "open_path")).toMatchObject([{ path: /logs$/ }].map(() => ({ cmd: "open_path" })));
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByRole("button", { name: "Continue" })).toBeVisible();
+});
+
+test("the whole window is walked by Tab, every stop is seen, and none is a trap", async ({ page }) => {
+  for (const route of ["overview", "devices", "tools", "projects", "settings"]) {
+    await open(page, route, { state: "busy" });
+    await page.waitForTimeout(200);
+    const stops: string[] = [];
+    for (let press = 0; press < 60; press++) {
+      await page.keyboard.press("Tab");
+      const stop = await page.evaluate(() => {
+        const element = document.activeElement as HTMLElement;
+        if (element === document.body) return "body";
+        const style = getComputedStyle(element);
+        const shown = style.outlineStyle !== "none" && Number.parseFloat(style.outlineWidth) > 0;
+        const wrapped = element.closest(".search-field") !== null;
+        const name = element.getAttribute("aria-label") ?? element.textContent?.trim() ?? "";
+        return `${shown || wrapped ? "" : "UNSEEN "}${name === "" && !element.id ? "UNNAMED " : ""}${element.tagName} ${name}`.trim();
+      });
+      if (stop === "body") break;
+      stops.push(stop);
+    }
+    expect(stops.length).toBeGreaterThan(8);
+    expect(stops.filter((stop) => /UNSEEN|UNNAMED/.test(stop))).toEqual([]);
+  }
+});
+
+test("a pairing link fills its code in and sends nothing by itself", async ({ page }) => {
+  await open(page, `devices/${encodeURIComponent(CODE)}`, { state: "alone" });
+  await expect(page.getByLabel("Its code")).toHaveValue(CODE);
+  expect(await asked(page, "pair")).toEqual([]);
+});

@@ -1,0 +1,57 @@
+// What the browser tests share: opening a view in a state, and what must hold wherever one is.
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page } from "@playwright/test";
+
+/** A fixed present: what is "12 s ago" stays so. */
+export const NOW = Date.parse("2026-11-23T10:45:00Z");
+
+export const session = (n: number) => `5e551000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+
+interface Opened {
+  state?: string;
+  delay?: number;
+}
+
+export async function open(page: Page, route: string, { state = "busy", delay = 0 }: Opened = {}): Promise<void> {
+  await page.clock.setFixedTime(NOW);
+  const wrong: string[] = [];
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
+  Object.assign(page, { wrong });
+  // A page that is there already would only change its hash and keep its state.
+  await page.goto("about:blank");
+  await page.goto(`/?state=${state}&delay=${delay}&now=${NOW}#/${route}`);
+  await page.locator("#app > *").first().waitFor({ state: "attached" });
+}
+
+/** No error was thrown or logged on the page. */
+export function expectCalm(page: Page): void {
+  expect((page as unknown as { wrong: string[] }).wrong).toEqual([]);
+}
+
+export async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+    .analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`),
+  ).toEqual([]);
+}
+
+/** Nothing is wider than the window: text wraps or is cut, whatever it is. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const wide = await page.evaluate(() => {
+    const stage = document.querySelector(".stage")!;
+    const found = [document.documentElement, stage].filter((one) => one.scrollWidth > one.clientWidth + 1);
+    return found.map((one) => `${one.className}: ${one.scrollWidth} in ${one.clientWidth}`);
+  });
+  expect(wide).toEqual([]);
+}
+
+/** The requests the page made, by command. */
+export async function asked(page: Page, command: string): Promise<Record<string, unknown>[]> {
+  return page.evaluate((name) => {
+    const { log } = (globalThis as unknown as { fake: { log: Record<string, unknown>[] } }).fake;
+    return log.filter((request) => request.cmd === name);
+  }, command);
+}

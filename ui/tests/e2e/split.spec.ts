@@ -1,0 +1,187 @@
+// The split window: decided by keyboard, undone, 20,000 messages scrolled, words that differ.
+import { expect, test } from "@playwright/test";
+import { asked, expectAccessible, expectCalm, open, session } from "./open";
+
+const SPLIT = `splits/${session(2)}`;
+
+test("by keyboard alone: from difference to difference, decide, undo", async ({ page }) => {
+  await open(page, SPLIT);
+  const grid = page.getByRole("grid");
+  await expect(grid).toContainText("412 messages in common");
+  await page.keyboard.press("n");
+  await expect(grid).toBeFocused();
+  await expect(page.locator(".diff-row.marked")).toHaveAttribute("id", "diff-0");
+  await page.keyboard.press("n");
+  await expect(page.locator(".diff-row.marked")).toHaveAttribute("id", "diff-5");
+  await expect(page.locator(".diff-row.marked")).toBeInViewport();
+  await page.keyboard.press("p");
+  await expect(page.locator(".diff-row.marked")).toHaveAttribute("id", "diff-0");
+  await page.keyboard.press("p");
+  await expect(page.getByText("No further difference above.")).toBeVisible();
+  // The choice says what follows before it is taken.
+  const only = page.getByRole("button", { name: "Only laptop's" });
+  await only.focus();
+  await page.keyboard.press("Enter");
+  await expect(
+    page.getByText("The session goes on as on laptop. What desk added leaves the tool and stays in the vault."),
+  ).toBeVisible();
+  expect(await asked(page, "resolve")).toEqual([]);
+  await expect(page.getByRole("button", { name: "Continue with laptop's version" })).toBeFocused();
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await expect(only).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("button", { name: "Continue with laptop's version" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("button", { name: "Undo" })).toBeFocused();
+  expect(await asked(page, "resolve")).toEqual([
+    { cmd: "resolve", session: session(2), choice: "keep-right", branch: null, active: null },
+  ]);
+  await expectAccessible(page);
+  await page.keyboard.press("Control+z");
+  await expect(page.getByText("Taken back. Both versions are there again.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Keep both" })).toBeVisible();
+  expect(await asked(page, "undo")).toEqual([{ cmd: "undo", session: session(2) }]);
+  expectCalm(page);
+});
+
+test("marks the words that differ, and shows all of a message when asked", async ({ page }) => {
+  await open(page, SPLIT);
+  await expect(page.locator("ins").first()).toHaveText(/then the queue, and say what each costs/);
+  await expect(page.locator("#diff-0 del")).toHaveCount(0);
+  const more = page
+    .locator("#diff-1")
+    .getByRole("button", { name: /Show all of it/ })
+    .first();
+  await more.click();
+  await expect(page.locator("#diff-1")).toContainText("it already orders writes");
+  await page
+    .locator("#diff-1")
+    .getByRole("button", { name: /Fold it/ })
+    .first()
+    .click();
+  await expect(page.locator("#diff-1")).not.toContainText("it already orders writes");
+});
+
+test("one session of both goes on where it is told to", async ({ page }) => {
+  await open(page, SPLIT);
+  await page.getByRole("button", { name: "Both in one session" }).click();
+  await page.getByRole("radio", { name: "desk" }).check();
+  await page.getByRole("button", { name: "Put both in one session" }).click();
+  await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+  expect(await asked(page, "resolve")).toMatchObject([{ choice: "branches", active: "left" }]);
+});
+
+test("a choice that is not possible says why and cannot be taken", async ({ page }) => {
+  await open(page, SPLIT, { state: "choose" });
+  await page.getByRole("button", { name: /One after the other/ }).click();
+  await expect(page.locator(".considered")).toContainText("Not possible here: the tool's format does not allow it.");
+  await expect(page.getByRole("button", { name: "Put one after the other" })).toHaveCount(0);
+});
+
+test("several branches are compared one by one", async ({ page }) => {
+  await open(page, SPLIT, { state: "several" });
+  await page.getByLabel("Compare with").selectOption("c9d1");
+  await expect(page.getByRole("columnheader").nth(1)).toContainText("studio");
+  await page.getByRole("button", { name: "Only studio's" }).click();
+  await page.getByRole("button", { name: "Continue with studio's version" }).click();
+  await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+  expect(await asked(page, "resolve")).toMatchObject([{ choice: "keep-right", branch: "c9d1" }]);
+});
+
+test("20,000 messages: pages as they come into sight, few rows drawn, no jump while scrolling", async ({ page }) => {
+  test.setTimeout(120_000);
+  await open(page, SPLIT, { state: "big-split" });
+  const grid = page.getByRole("grid");
+  await expect(page.locator("#diff-0")).toBeVisible();
+  const started = Date.now();
+  const result = await grid.evaluate(async (element) => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    const frames: number[] = [];
+    let most = 0;
+    let last = performance.now();
+    for (let step = 0; step < 120; step++) {
+      element.scrollTop += element.scrollHeight / 120;
+      await frame();
+      const now = performance.now();
+      frames.push(now - last);
+      last = now;
+      most = Math.max(most, element.querySelectorAll(".diff-row").length);
+    }
+    frames.sort((one, other) => one - other);
+    return { most, median: frames[60]!, worst: frames.at(-1)! };
+  });
+  console.log(
+    `20,000 rows scrolled through in ${Date.now() - started} ms; frames: median ${result.median.toFixed(1)} ms, worst ${result.worst.toFixed(1)} ms; at most ${result.most} rows drawn`,
+  );
+  expect(result.most).toBeLessThan(80);
+  await grid.focus();
+  await page.keyboard.press("End");
+  await expect(page.locator("#diff-19999")).toBeInViewport();
+  await expect(page.locator("#diff-19999")).not.toHaveClass(/waiting/);
+  await page.keyboard.press("p");
+  await expect(page.locator(".diff-row.marked")).toBeInViewport();
+  // Every page was asked for once, the one in sight before those that were not.
+  await expect.poll(async () => new Set((await asked(page, "diff")).map((request) => request.from)).size).toBe(100);
+  expect(await asked(page, "diff")).toHaveLength(100);
+  expectCalm(page);
+});
+
+test("scrolling upwards over rows never seen does not move what is read", async ({ page }) => {
+  await open(page, SPLIT, { state: "big-split" });
+  const grid = page.getByRole("grid");
+  await expect(page.locator("#diff-0")).toBeVisible();
+  await expect.poll(async () => (await asked(page, "diff")).length).toBe(100);
+  await grid.focus();
+  await page.keyboard.press("End");
+  await page.waitForTimeout(500);
+  const moved = await grid.evaluate(async (element) => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    const jumps: number[] = [];
+    for (let step = 0; step < 60; step++) {
+      const box = element.getBoundingClientRect();
+      const seen = [...element.querySelectorAll(".diff-row[id]")].find(
+        (one) => one.getBoundingClientRect().top > box.top + 80,
+      )!;
+      const top = seen.getBoundingClientRect().top;
+      element.scrollTop -= 40;
+      await frame();
+      await frame();
+      jumps.push(Math.abs(seen.getBoundingClientRect().top - top - 40));
+    }
+    return Math.max(...jumps);
+  });
+  expect(moved).toBeLessThan(3);
+});
+
+test("in a window of its own there is nothing but the split", async ({ page }) => {
+  await open(page, `split/${session(2)}`);
+  await expect(page.getByRole("grid")).toBeVisible();
+  await expect(page.getByRole("navigation")).toHaveCount(0);
+  await expectAccessible(page);
+});
+
+test("the last decision of all can be taken back from the list", async ({ page }) => {
+  await open(page, SPLIT);
+  await page.getByRole("button", { name: "Keep both" }).click();
+  await page.locator(".considered").getByRole("button", { name: "Keep both" }).click();
+  await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+  await page.getByRole("link", { name: "Splits" }).click();
+  await expect(page.getByText("No session went two ways")).toBeVisible();
+  await page.getByRole("button", { name: "Take the last decision back" }).click();
+  await expect(page.getByRole("link", { name: "Compare: Fix login race" })).toBeVisible();
+});
+
+test("decided on another device meanwhile, it says so", async ({ page }) => {
+  await open(page, SPLIT);
+  await expect(page.getByRole("grid")).toBeVisible();
+  await expect(page.getByText("acme/api")).toBeVisible(); // which the list of splits says
+  await page.evaluate(() => {
+    const { fake } = globalThis as unknown as { fake: { world: { splits: unknown[] }; tell(): void } };
+    fake.world.splits = [];
+    fake.tell();
+  });
+  await expect(page.getByText("This session has no split any more")).toBeVisible();
+  await expect(page.getByRole("grid")).toHaveCount(0);
+  await expectAccessible(page);
+});

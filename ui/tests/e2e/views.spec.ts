@@ -1,0 +1,154 @@
+// Every view in every state: it has words, no error, no accessibility violation, and fits its window.
+import { expect, test } from "@playwright/test";
+import { asked, expectAccessible, expectCalm, expectNoSidewaysScroll, open, session } from "./open";
+
+const SPLIT = `splits/${session(2)}`;
+
+/** State, view, words that must be there. */
+const CASES: [state: string, route: string, words: string | RegExp][] = [
+  ["busy", "overview", "“Fix login race” went two ways on desk and laptop"],
+  ["busy", "sessions", "48 sessions"],
+  ["busy", `sessions/${session(0)}`, "The login test fails every other run. Can you find out why?"],
+  ["busy", "splits", "1 session went two ways."],
+  ["busy", SPLIT, "412 messages in common"],
+  ["busy", "devices", "Connected"],
+  ["busy", "tools", "Goes on everywhere, and sessions that went two ways can be joined"],
+  ["busy", "projects", "Not on this device"],
+  ["busy", "settings", "session-roam 0.1.0"],
+  ["quiet", "overview", "Everything is in step with laptop and studio."],
+  ["quiet", "splits", "No session went two ways"],
+  ["quiet", SPLIT, "This session has no split any more"],
+  ["alone", "overview", "This device is on its own."],
+  ["alone", "devices", "No other device yet"],
+  ["empty", "overview", "Nothing has happened yet."],
+  ["empty", "sessions", "No sessions yet"],
+  ["empty", "projects", "No projects yet"],
+  ["empty", "tools", "Not on this device"],
+  ["first", "overview", "What was found"],
+  ["moving", "overview", "18.4 MB on the way out, 2.3 MB on the way here."],
+  ["moving", "devices", "has 87 %"],
+  ["importing", "overview", "Reading your sessions: 412 of 1,065."],
+  ["paused", "overview", "Paused. Nothing is sent, received or written."],
+  ["offline", "overview", "laptop and studio are out of reach."],
+  ["offline", "devices", "Last seen 1 h ago"],
+  ["missing", "overview", "Syncthing is missing, so nothing can travel."],
+  ["missing", "settings", "Not found"],
+  ["failed", "overview", "The disk is full."],
+  ["stopped", "overview", "The engine has stopped."],
+  ["waiting", "overview", "Everything else is in step. 5 sessions wait."],
+  ["waiting", "tools", "3 sessions wait on this device"],
+  ["held", "overview", "All 31 sessions of Claude Code vanished from this device at once."],
+  ["problems", "overview", /no icons in its panel.*over 128 MiB and stays on this device/s],
+  ["asking", "devices", "tablet asks to pair."],
+  ["asking", "overview", "tablet asks to pair"],
+  ["pairing", "devices", "Has not answered yet"],
+  ["many", "sessions", "50,000 sessions"],
+  ["long", "overview", "things need you."],
+  ["long", "sessions", "48 sessions"],
+  ["long", SPLIT, "412 messages in common"],
+  ["long", "devices", "Both screens must show"],
+  ["long", "projects", "acme/api"],
+  ["rtl", "sessions", "תיקון מרוץ בכניסה למערכת"],
+  ["rtl", `sessions/${session(0)}`, "בדיקת הכניסה נכשלת"],
+  ["rtl", `splits/${session(0)}`, "נסה קודם את"],
+  ["choose", SPLIT, "nothing is written into the tool until you choose"],
+  ["several", SPLIT, "studio"],
+  ["big-split", SPLIT, "412 messages in common"],
+  ["transcript", `sessions/${session(0)}`, "6,000 messages"],
+  ["loading", "overview", "Asking the engine what is going on …"],
+  ["loading", "sessions", "Loading sessions …"],
+  ["loading", SPLIT, "Comparing the two versions …"],
+  ["loading", "devices", "Loading devices …"],
+  ["loading", "tools", "Looking for tools …"],
+  ["loading", "projects", "Loading projects …"],
+  ["refused", "sessions", "The engine's own files cannot be read"],
+  ["refused", `sessions/${session(0)}`, "The engine's own files cannot be read"],
+  ["refused", "splits", "This could not be loaded"],
+  ["refused", SPLIT, "Try again"],
+  ["refused", "devices", "This could not be loaded"],
+  ["refused", "tools", "This could not be loaded"],
+  ["refused", "projects", "This could not be loaded"],
+  ["lost", "overview", "The engine ended before it answered."],
+];
+
+for (const [state, route, words] of CASES) {
+  test(`${state}: ${route.replace(/5e55[\d-]+/, "…")}`, async ({ page }) => {
+    await open(page, route, { state });
+    await expect(page.locator("body")).toContainText(words);
+    await expectAccessible(page);
+    await expectNoSidewaysScroll(page);
+    expectCalm(page);
+  });
+}
+
+const LOOKS = ["overview", `sessions/${session(0)}`, "sessions", SPLIT, "devices", "tools", "projects", "settings"];
+
+test("dark is as readable as light", async ({ page }) => {
+  test.setTimeout(180_000);
+  await page.emulateMedia({ colorScheme: "dark" });
+  for (const state of ["busy", "asking", "missing"]) {
+    for (const route of LOOKS.filter((one) => one !== SPLIT || state === "busy")) {
+      await open(page, route, { state });
+      await page.waitForTimeout(300);
+      await expectAccessible(page);
+    }
+  }
+});
+
+for (const [width, height, name] of [
+  [720, 480, "720 × 480"],
+  [480, 320, "200 % zoom"],
+] as const) {
+  for (const state of ["busy", "long"]) {
+    test(`${name}, ${state}: the sidebar folds to icons and nothing is lost`, async ({ page }) => {
+      test.setTimeout(120_000);
+      await page.setViewportSize({ width, height });
+      for (const route of LOOKS) {
+        await open(page, route, { state });
+        await expect(page.getByRole("link", { name: "Overview" })).toBeVisible();
+        await page.waitForTimeout(200);
+        await expectNoSidewaysScroll(page);
+        await expectAccessible(page);
+      }
+    });
+  }
+}
+
+test("what arrives later does not move what stands there already", async ({ page }) => {
+  await open(page, "overview", { state: "quiet", delay: 400 });
+  const place = () => page.getByRole("button", { name: "Pair a device" }).boundingBox();
+  const before = await place();
+  await expect(page.getByText("Everything is in step")).toBeVisible();
+  expect(await place()).toEqual(before);
+});
+
+test("a new status is drawn as it comes", async ({ page }) => {
+  await open(page, "overview", { state: "quiet" });
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/in step/);
+  await page.evaluate(() => {
+    const { fake } = globalThis as unknown as { fake: { world: { status: { engine: string } }; tell(): void } };
+    fake.world.status.engine = "paused";
+    fake.tell();
+  });
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Paused/);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/in step/);
+});
+
+test("what a guard held goes on when it was seen", async ({ page }) => {
+  await open(page, "overview", { state: "held" });
+  await page.getByRole("button", { name: /I have seen it, go on: All 31 sessions/ }).click();
+  await expect(page.getByText("All 31 sessions of Claude Code vanished")).toHaveCount(0);
+  expect(await asked(page, "release")).toEqual([{ cmd: "release", what: "claude-code" }]);
+});
+
+test("a notice is told, and put away", async ({ page }) => {
+  await open(page, "overview", { state: "quiet" });
+  await page.evaluate(() => {
+    const { fake } = globalThis as unknown as { fake: { notice(notice: { title: string; body: string }): void } };
+    fake.notice({ title: "A split needs you", body: "“Fix login race” went two ways." });
+  });
+  await expect(page.locator(".told")).toContainText("A split needs you. “Fix login race” went two ways.");
+  await page.getByRole("button", { name: "Put away" }).click();
+  await expect(page.locator(".told")).toBeEmpty();
+});

@@ -1,0 +1,55 @@
+// The one sentence about everything, routes, and finding sessions.
+import { expect, it } from "vitest";
+import { makeWorld, STATES } from "../../src/backend/fake/world";
+import { headline } from "../../src/lib/headline";
+import { EVERYTHING, haystack, matching, values } from "../../src/lib/search";
+import { link, parseRoute } from "../../src/route";
+
+const NOW = Date.parse("2026-11-23T12:00:00Z");
+
+it("every state has a sentence of its own kind", () => {
+  const said = Object.fromEntries(
+    STATES.map((name) => {
+      const world = makeWorld(name, NOW);
+      return [name, headline(world.status, world.devices).what];
+    }),
+  );
+  expect(said).toMatchObject({
+    quiet: "Everything is in step with laptop and studio.",
+    alone: "This device is on its own.",
+    moving: "18.4 MB on the way out, 2.3 MB on the way here.",
+    importing: "Reading your sessions: 412 of 1,065.",
+    paused: "Paused. Nothing is sent, received or written.",
+    offline: "laptop and studio are out of reach.",
+    missing: "Syncthing is missing, so nothing can travel.",
+    failed: "The transport between your devices does not run.",
+    stopped: "The engine has stopped. Nothing is recorded or sent.",
+    busy: "1 thing needs you.",
+    held: "2 things need you.",
+    waiting: "Everything else is in step. 5 sessions wait.",
+    asking: "1 thing needs you.",
+  });
+  expect(headline(null, null).what).not.toBe("");
+});
+
+it("routes survive being written and read, and odd ones lead to the overview", () => {
+  expect(parseRoute(link("sessions", "a/b c%"))).toEqual({ view: "sessions", session: "a/b c%", alone: false });
+  expect(parseRoute("#/split/x")).toEqual({ view: "splits", session: "x", alone: true });
+  expect(parseRoute("#/nowhere/%E0%A4%A")).toEqual({ view: "overview", session: "%E0%A4%A", alone: false });
+});
+
+it("finds sessions by all words, wherever they stand", () => {
+  const { sessions } = makeWorld("many", NOW);
+  const hay = sessions.map((row) => haystack(row, "Tool"));
+  const found = matching(sessions, hay, { ...EVERYTHING, text: "LOGIN desk  api" });
+  expect(found.length).toBeGreaterThan(0);
+  for (const row of found) {
+    expect(row.title.toLowerCase()).toContain("login");
+    expect(row.devices).toContain("desk");
+    expect(row.project).toContain("acme/api");
+  }
+  expect(matching(sessions, hay, { ...EVERYTHING, text: "no such word" })).toEqual([]);
+  expect(matching(sessions, hay, EVERYTHING)).toHaveLength(50_000);
+  const [most] = values(sessions, (row) => [row.tool]);
+  expect(most).toBe("claude-code");
+});
