@@ -733,3 +733,23 @@ fn r24_two_devices_of_one_name_with_the_same_project_are_two_devices() {
     let devices: Devices = world.devices[0].ask(Request::Devices);
     assert_eq!(devices.paired.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["laptop"]);
 }
+
+#[test]
+fn a_session_whose_transcript_alone_was_deleted_comes_back_when_another_device_goes_on() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "first"));
+    let todos = world.devices[0].claude().join(format!("todos/{ONE}-agent-{ONE}.json"));
+    world.devices[0].put(&todos, "[]");
+    let agent = path.with_extension("").join("subagents/agent-1.jsonl");
+    world.devices[0].say(&agent, turn(&here, ONE, "agent"));
+    world.deliver();
+    fs::remove_file(&path).expect("delete");
+    world.devices[0].poll();
+    let there = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&there.with_extension("").join("subagents/agent-1.jsonl"), turn(&here, ONE, "agent's more"));
+    world.devices[1].say(&there, turn(&here, ONE, "second"));
+    world.deliver();
+    assert_carried(&world.devices[1], &world.devices[0], ONE);
+    assert_quiet(&mut world, ONE);
+}

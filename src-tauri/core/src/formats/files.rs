@@ -183,6 +183,8 @@ fn check_before(root: &Path, path: &Path, change: &Change<'_>) -> Result<(), Wri
     check_inside(root, path)?;
     match change {
         Change::Create(_) => match fs::symlink_metadata(path) {
+            // It may be a beginning of what is to be written; creating it finds out.
+            Ok(metadata) if metadata.is_file() => Ok(()),
             Ok(_) => Err(WriteError::Changed(path.to_path_buf())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(WriteError::Io { path: path.to_path_buf(), source }),
@@ -231,14 +233,36 @@ fn create(root: &Path, path: &Path, bytes: &dyn Bytes, mtime: Millis) -> Result<
     let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
     make_private_dirs(parent).map_err(io_error)?;
     let temp = Temp::write(parent, bytes, mtime).map_err(io_error)?;
-    link_new(&temp.path, path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => WriteError::Changed(path.to_path_buf()),
-        _ => io_error(error),
-    })?;
+    match link_new(&temp.path, path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return go_on_from(path, temp),
+        Err(error) => return Err(io_error(error)),
+    }
     let len = temp.len;
     drop(temp);
     let now = stamp_after(path, len).map_err(io_error)?;
     Ok((now, Undo::Remove { path: path.to_path_buf(), now }))
+}
+
+/// A file that is there already gives way only if it is a beginning of what comes: somebody deleted a session, and not
+/// what lies beside it.
+fn go_on_from(path: &Path, temp: Temp) -> Result<(Stamp, Undo), WriteError> {
+    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    let was = stamp(path).map_err(io_error)?;
+    let there = fs::read(path).map_err(io_error)?;
+    let comes = fs::read(&temp.path).map_err(io_error)?;
+    if !comes.starts_with(&there) {
+        return Err(WriteError::Changed(path.to_path_buf()));
+    }
+    check_unchanged(path, was)?;
+    let kept = temp_path(path.parent().unwrap_or(path));
+    let kept = fs::hard_link(path, &kept).is_ok().then_some(kept);
+    if let Err(source) = fs::rename(&temp.path, path) {
+        kept.map(fs::remove_file);
+        return Err(io_error(source));
+    }
+    let now = stamp_after(path, temp.len).map_err(io_error)?;
+    Ok((now, Undo::MoveBack { path: path.to_path_buf(), now, kept }))
 }
 
 /// Gives the file at `temp` the name `path`, which must be free.
