@@ -165,14 +165,9 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::KeepBoth => "keep-both",
-            Self::KeepLeft => "keep-left",
-            Self::KeepRight => "keep-right",
-            Self::Stitch => "stitch",
-            Self::Branches => "branches",
-        }
+    /// Its name on the command line, which is the one the engine knows.
+    pub fn name(self) -> String {
+        self.to_possible_value().expect("no choice is hidden").get_name().to_owned()
     }
 }
 

@@ -104,7 +104,7 @@ fn dispatch(args: Args) -> Outcome {
                 Active::Left => Side::Left,
                 Active::Right => Side::Right,
             });
-            engine.done(&Request::Resolve { session, choice: choice.as_str().into(), branch, active })
+            engine.done(&Request::Resolve { session, choice: choice.name(), branch, active })
         }
         Command::Undo { session } => engine.done(&Request::Undo { session }),
         Command::Diff { session, branch, from, rows } => {

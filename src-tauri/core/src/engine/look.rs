@@ -342,10 +342,7 @@ impl<'a> Look<'a> {
     /// Takes over what the parent has for this session.
     fn take_over(&mut self) {
         let Some(parent) = self.job.parent.take().filter(|_| !self.job.dry) else { return };
-        let off = {
-            let shared = self.context.shared();
-            shared.tools_off.contains(&self.job.key.tool)
-        };
+        let off = self.context.shared().tools_off.contains(&self.job.key.tool);
         if off || is_excluded(self.context, &parent.record, None) {
             return;
         }

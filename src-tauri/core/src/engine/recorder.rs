@@ -122,6 +122,45 @@ fn title(context: &Context, key: &SessionKey, fork: Option<&ForkOf>, facts: &Fac
     }
 }
 
+/// How many lines the journals have already, and the chain id where those end.
+pub(super) type Known = (usize, ChainId);
+
+/// Lines that go into one entry.
+struct Piece {
+    lines: usize,
+    tip: ChainId,
+    /// Their bytes, counted as in the lines they are of.
+    from: u64,
+    to: u64,
+}
+
+/// The lines from number `at` on that fit into `room` bytes, at least one; the bytes of one that no frame may hold.
+fn next_piece(lines: &[Line], at: usize, room: u64) -> Result<Piece, u64> {
+    let from = at.checked_sub(1).map_or(0, |before| lines[before].end);
+    let fit = lines[at..].iter().take_while(|line| line.end - from <= room).count().max(1);
+    let Line { tip, end: to, .. } = lines[at + fit - 1];
+    if MOST_BYTES < to - from { Err(to - from) } else { Ok(Piece { lines: fit, tip, from, to }) }
+}
+
+/// What of `text` is new, in entries that fit into frames, each with its lines; `lines` are those of all of it.
+pub(super) fn entries<'t>(
+    (doc, at): (&'t DocName, &'t str),
+    lines: &'t [Line],
+    (mut next, mut after): Known,
+    text: &'t [u8],
+) -> impl Iterator<Item = Result<(Entry, Vec<Line>), u64>> + 't {
+    std::iter::from_fn(move || {
+        (next < lines.len()).then(|| {
+            let piece = next_piece(lines, next, FRAME_BYTES as u64)?;
+            let (doc, at, bytes) = (doc.clone(), at.to_owned(), text[piece.from as usize..piece.to as usize].to_vec());
+            let entry = Entry::Lines { doc, at, after, tip: piece.tip, replaces: None, bytes };
+            let own = &lines[next..next + piece.lines];
+            (next, after) = (next + piece.lines, piece.tip);
+            Ok((entry, own.iter().map(|line| Line { end: line.end - piece.from, ..*line }).collect()))
+        })
+    })
+}
+
 pub(super) struct Recorder<'a> {
     context: &'a Context,
     session: SessionId,
@@ -222,31 +261,18 @@ impl<'a> Recorder<'a> {
         &mut self,
         record: &mut SessionRecord,
         (doc, at): (&DocName, &str),
-        mut after: ChainId,
+        after: ChainId,
         text: &[u8],
     ) -> Result<ChainId, RecordError> {
         self.flush(record)?;
-        let says = self.context.says(&self.key.tool);
-        let lines = chain(after, text, says);
-        let end = lines.last().map_or(after, |line| line.tip);
-        let mut state = record.docs.remove(doc).unwrap_or_else(|| DocState::new(DocKind::Log, at.to_owned()));
-        let shelf = self.context.shelf(&self.key.tool, &record.journals, doc);
-        let located = state.trie.settle_node(after, &shelf).and_then(|_| state.trie.walk(after, &lines, &shelf));
-        record.docs.insert(doc.clone(), state);
-        let (mut next, node) = located?;
-        after = node;
-        while next < lines.len() {
-            let from = next.checked_sub(1).map_or(0, |before| lines[before].end);
-            let fit = lines[next..].iter().take_while(|line| line.end - from <= FRAME_BYTES as u64).count().max(1);
-            let Line { tip, end: to, .. } = lines[next + fit - 1];
-            let bytes = text[from as usize..to as usize].to_vec();
-            let tips = lines[next..next + fit].iter().map(|line| Line { end: line.end - from, ..*line }).collect();
-            let (doc, at) = (doc.clone(), at.to_owned());
-            self.push(record, Entry::Lines { doc, at, after, tip, replaces: None, bytes }, tips)?;
-            (after, next) = (tip, next + fit);
+        let lines = chain(after, text, self.context.says(&self.key.tool));
+        let known = self.locate(record, (doc, DocKind::Log, at), after, &lines)?;
+        for entry in entries((doc, at), &lines, known, text) {
+            let (entry, tips) = entry.map_err(|bytes| RecordError::TooLarge { path: doc.as_str().into(), bytes })?;
+            self.push(record, entry, tips)?;
         }
         self.flush(record)?;
-        Ok(end)
+        Ok(lines.last().map_or(after, |line| line.tip))
     }
 
     /// Records a generation of a snapshot that is in no store here, if it is new. Gives its chain id.
@@ -293,7 +319,7 @@ impl<'a> Recorder<'a> {
             known.there = false;
             return Ok(());
         }
-        let (matched, node) = self.locate(record, doc, &seen)?;
+        let (matched, node) = self.locate(record, (&doc.name, doc.kind, &doc.at), seen.start, &seen.tips)?;
         let own = self.context.short.clone();
         let state = state_of(record, doc);
         let all_known = matched == seen.tips.len();
@@ -330,18 +356,16 @@ impl<'a> Recorder<'a> {
     fn locate(
         &self,
         record: &mut SessionRecord,
-        doc: &FoundDoc,
-        seen: &LogSeen,
-    ) -> Result<(usize, ChainId), RecordError> {
-        let mut state = record.docs.remove(&doc.name).unwrap_or_else(|| DocState::new(doc.kind, doc.at.clone()));
-        let shelf = self.context.shelf(&self.key.tool, &record.journals, &doc.name);
-        let located = state.trie.settle_node(seen.start, &shelf).and_then(|_| {
-            let (matched, node) = state.trie.walk(seen.start, &seen.tips, &shelf)?;
-            state.trie.settle_node(node, &shelf)?;
-            Ok((matched, node))
-        });
-        record.docs.insert(doc.name.clone(), state);
-        Ok(located?)
+        (doc, kind, at): (&DocName, DocKind, &str),
+        start: ChainId,
+        lines: &[Line],
+    ) -> Result<Known, RecordError> {
+        let shelf = self.context.shelf(&self.key.tool, &record.journals, doc);
+        let state = record.docs.entry(doc.clone()).or_insert_with(|| DocState::new(kind, at.to_owned()));
+        state.trie.settle_node(start, &shelf)?;
+        let (matched, node) = state.trie.walk(start, lines, &shelf)?;
+        state.trie.settle_node(node, &shelf)?;
+        Ok((matched, node))
     }
 
     #[allow(clippy::too_many_arguments)] // one call, and every argument is a thing of its own
@@ -364,16 +388,11 @@ impl<'a> Recorder<'a> {
             replaces,
             bytes,
         };
-        let offset = |at: usize| if at == 0 { 0 } else { seen.tips[at - 1].end };
         let mut file = content.open().map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
         while at < seen.tips.len() {
-            let from = offset(at);
             let room = FRAME_BYTES.saturating_sub(self.size) as u64;
-            let fit = seen.tips[at..].iter().take_while(|line| line.end - from <= room).count().max(1);
-            let Line { tip, end: to, .. } = seen.tips[at + fit - 1];
-            if MOST_BYTES < to - from {
-                return Err(RecordError::TooLarge { path: doc.path.clone(), bytes: to - from });
-            }
+            let Piece { lines: fit, tip, from, to } = next_piece(&seen.tips, at, room)
+                .map_err(|bytes| RecordError::TooLarge { path: doc.path.clone(), bytes })?;
             let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
             let tips = chain(after, &bytes, self.context.says(&self.key.tool));
@@ -480,10 +499,10 @@ fn settle(
     doc: &FoundDoc,
     local: LocalDoc,
 ) -> Result<(), RecordError> {
-    let Some(mut state) = record.docs.remove(&doc.name) else { return Ok(()) };
-    let settled = state.trie.settle_node(local.tip, &context.shelf(tool, &record.journals, &doc.name));
+    let shelf = context.shelf(tool, &record.journals, &doc.name);
+    let Some(state) = record.docs.get_mut(&doc.name) else { return Ok(()) };
+    let settled = state.trie.settle_node(local.tip, &shelf);
     state.local = Some(local);
-    record.docs.insert(doc.name.clone(), state);
     settled?;
     Ok(())
 }

@@ -375,12 +375,14 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
 
 /// Whether a fork still has to carry out a decision about its parent.
 pub fn has_to_follow(fork: &SessionRecord, id: &ChoiceId, away: bool) -> bool {
+    following(fork, id).next().is_some() != away
+}
+
+/// The entries by which a fork carries that decision out, as far as they were not taken back.
+fn following<'r>(fork: &'r SessionRecord, id: &'r ChoiceId) -> impl Iterator<Item = &'r Chosen> {
     let undone = |id: &ChoiceId| fork.choices.iter().any(|chosen| chosen.choice.undoes.as_ref() == Some(id));
-    let follows = |chosen: &Chosen| {
-        let stands = chosen.choice.undoes.is_none() && !undone(&chosen.id);
-        stands && chosen.choice.follows.as_ref() == Some(id)
-    };
-    fork.choices.iter().any(follows) != away
+    let follows = |choice: &Choice| choice.undoes.is_none() && choice.follows.as_ref() == Some(id);
+    fork.choices.iter().filter(move |chosen| follows(&chosen.choice) && !undone(&chosen.id))
 }
 
 fn follow(
@@ -401,12 +403,7 @@ fn follow(
         let follows = Some(id.clone());
         write(record, &mut recorder, Choice { away, follows, ..Choice::about(main, decided.action) })?;
     } else {
-        let standing: Vec<ChoiceId> = record
-            .choices
-            .iter()
-            .filter(|chosen| chosen.choice.undoes.is_none() && chosen.choice.follows.as_ref() == Some(id))
-            .map(|chosen| chosen.id.clone())
-            .collect();
+        let standing: Vec<ChoiceId> = following(record, id).map(|chosen| chosen.id.clone()).collect();
         for undoes in standing {
             let (undoes, follows) = (Some(undoes), Some(id.clone()));
             let undo = Choice { undoes, follows, ..Choice::about(main.clone(), Action::Undo) };
@@ -424,16 +421,14 @@ fn known_ends(
     main: &DocName,
     ends: &[ChainId],
 ) -> Result<Vec<ChainId>, JournalError> {
-    let Some(mut state) = record.docs.remove(main) else { return Ok(Vec::new()) };
     let shelf = context.shelf(&key.tool, &record.journals, main);
+    let Some(state) = record.docs.get_mut(main) else { return Ok(Vec::new()) };
     let known = ends.iter().filter_map(|end| match state.trie.settle_node(*end, &shelf) {
         Ok(true) => Some(Ok(*end)),
         Ok(false) => None,
         Err(error) => Some(Err(error)),
     });
-    let known = known.collect();
-    record.docs.insert(main.clone(), state);
-    known
+    known.collect()
 }
 
 fn recorder<'a>(context: &'a Context, key: &'a SessionKey, record: &SessionRecord) -> Result<Recorder<'a>, ApiError> {

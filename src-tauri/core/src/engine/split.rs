@@ -81,12 +81,13 @@ pub fn stand(
     let mut settled = settle(&docs);
     // A session leaves the stores as a whole when a branch of another one does, by a decision about that one. All else
     // that says so is a decision whose other branch has not arrived yet, or somebody's who means no good.
-    let follows = main.as_ref().and_then(|main| Decided::of(&record.choices, main).choice()?.follows.as_ref());
-    if settled.away && (kin.needed || follows.is_none() || !record.is_branch(None)) {
+    let now = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now);
+    let follows = now.is_some_and(|now| now.choice.follows.is_some());
+    if settled.away && (kin.needed || !follows || !record.is_branch(None)) {
         docs.iter_mut().for_each(|doc| doc.decided = Decided::default());
         settled = settle(&docs);
     }
-    let decided = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now).map(|now| now.id.clone());
+    let decided = now.map(|now| now.id.clone());
     let in_fork = context.joins(&key.tool).in_fork;
     let renamed = |name: &DocName| Some((name.clone(), DocName::new(in_fork?(name.as_str())?)));
     let ask = settled.split.as_ref().is_some_and(|split| split.ask);

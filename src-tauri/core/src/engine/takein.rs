@@ -9,11 +9,11 @@ use super::heart::{Engine, TakingIn};
 use super::look::with_causes;
 use super::queue::Want;
 use super::record::{DocState, SessionRecord};
-use super::recorder::{FRAME_BYTES, MOST_BYTES, RecordError, Recorded, card};
+use super::recorder::{RecordError, Recorded, card, entries};
 use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
-use crate::session::{ChainId, DocKind, Lane, Line, SessionKey, ToolId};
+use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
 use crate::tools::{Content, Facts, Found, FoundDoc, Stray, Tool, Which};
-use crate::vault::{Entry, JournalError, SessionCard};
+use crate::vault::{JournalError, SessionCard};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -247,42 +247,14 @@ fn record_log(
     let walked = if state.kind == DocKind::Log { Some(state.trie.walk(start, &tips, &shelf)) } else { None };
     record.docs.insert(stray.doc.clone(), state);
     let Some(walked) = walked else { return Err(TakeInError::OtherContent) };
-    let (matched, node) = walked?;
     let at = if known { String::new() } else { stray.at.clone() };
-    let entries = pieces(stray, at, (&tips, matched, node), bytes)?;
+    let entries = entries((&stray.doc, &at), &tips, walked?, bytes).map(|entry| entry.map(|(entry, _)| entry));
+    let entries = entries.collect::<Result<_, _>>().map_err(|_| TakeInError::TooLarge)?;
     let recorded = record_entries(context, key, record, entries, card, lane).inspect_err(|_| *record = before)?;
     match reads_the_same(context, key, record, stray, end, bytes)? {
         true => Ok(recorded),
         false => Err(TakeInError::ReadsDifferently),
     }
-}
-
-/// The lines behind `matched`, in entries that fit into frames.
-fn pieces(
-    stray: &Stray,
-    place: String,
-    (tips, matched, node): (&[Line], usize, ChainId),
-    bytes: &[u8],
-) -> Result<Vec<Entry>, TakeInError> {
-    let (mut entries, mut at, mut after) = (Vec::new(), matched, node);
-    while at < tips.len() {
-        let from = if at == 0 { 0 } else { tips[at - 1].end };
-        let fit = tips[at..].iter().take_while(|line| line.end - from <= FRAME_BYTES as u64).count().max(1);
-        let Line { tip, end, .. } = tips[at + fit - 1];
-        if MOST_BYTES < end - from {
-            return Err(TakeInError::TooLarge);
-        }
-        entries.push(Entry::Lines {
-            doc: stray.doc.clone(),
-            at: place.clone(),
-            after,
-            tip,
-            replaces: None,
-            bytes: bytes[from as usize..end as usize].to_vec(),
-        });
-        (at, after) = (at + fit, tip);
-    }
-    Ok(entries)
 }
 
 /// Whether the journals, as they lie on the disk, give these bytes back.

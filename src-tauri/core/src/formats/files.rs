@@ -254,15 +254,7 @@ fn go_on_from(path: &Path, temp: Temp) -> Result<(Stamp, Undo), WriteError> {
     if !comes.starts_with(&there) {
         return Err(WriteError::Changed(path.to_path_buf()));
     }
-    check_unchanged(path, was)?;
-    let kept = temp_path(path.parent().unwrap_or(path));
-    let kept = fs::hard_link(path, &kept).is_ok().then_some(kept);
-    if let Err(source) = fs::rename(&temp.path, path) {
-        kept.map(fs::remove_file);
-        return Err(io_error(source));
-    }
-    let now = stamp_after(path, temp.len).map_err(io_error)?;
-    Ok((now, Undo::MoveBack { path: path.to_path_buf(), now, kept }))
+    put_over(path, was, &temp)
 }
 
 /// Gives the file at `temp` the name `path`, which must be free.
@@ -287,10 +279,16 @@ fn replace(path: &Path, was: Stamp, bytes: &dyn Bytes, mtime: Millis) -> Result<
     if let Ok(metadata) = fs::metadata(path) {
         drop(fs::set_permissions(&temp.path, metadata.permissions()));
     }
+    put_over(path, was, &temp)
+}
+
+/// The new file takes the place of the one at `path`, if that is still what `was` says.
+fn put_over(path: &Path, was: Stamp, temp: &Temp) -> Result<(Stamp, Undo), WriteError> {
+    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
     check_unchanged(path, was)?;
     // A second name keeps the old content until all of the session is written. It changes nothing but the change
     // time, and the stamp was checked before it.
-    let kept = temp_path(parent);
+    let kept = temp_path(path.parent().unwrap_or(path));
     let kept = fs::hard_link(path, &kept).is_ok().then_some(kept);
     if let Err(source) = fs::rename(&temp.path, path) {
         kept.map(fs::remove_file);
