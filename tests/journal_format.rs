@@ -107,7 +107,7 @@ impl Reader {
         let mut seen = Vec::new();
         let mut session = None;
         self.journal
-            .read_new(&self.vault, &self.owner, &mut session, |_, frame, _, _| seen.push(frame.clone()))
+            .read_new(&self.vault, &self.owner, &mut session, |_| (), |_, frame, (), _, _| seen.push(frame.clone()))
             .expect("readable");
         seen
     }

@@ -108,7 +108,8 @@ fn dispatch(args: Args) -> Outcome {
         }
         Command::Undo { session } => engine.done(&Request::Undo { session }),
         Command::Diff { session, branch, from, rows } => {
-            engine.ask(&Request::Diff { session, branch, from, rows })?.show(|diff| render::diff::diff(&diff, &view))
+            let request = Request::Diff { session, branch, from, rows, choices: args.json && from == 0 };
+            engine.ask(&request)?.show(|diff| render::diff::diff(&diff, &view))
         }
         Command::Plan => engine.ask(&Request::Plan)?.show(|rows: Vec<_>| render::tables::plan(&rows, &view)),
         Command::History { session } => {

@@ -106,7 +106,7 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let slowest = |times: &mut dyn Iterator<Item = Took>| times.max_by_key(|took| took.clock).expect("there are some");
     let page = |from: u64| {
         ask(&|compare| {
-            let page = compare.diff(None, from, PAGE).expect("a page");
+            let page = compare.diff(None, (from, PAGE), false).expect("a page");
             assert!(!page.rows.is_empty(), "there are rows at {from}");
             black_box(serde_json::to_string(&page).expect("plain data"));
         })
@@ -117,8 +117,12 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     });
     say_time(&format!("diff, {name}: first page"), first);
     say_time(&format!("diff, {name}: first page again"), page(0));
+    let offered = ask(&|compare| {
+        assert!(!compare.diff(None, (0, 0), true).expect("a page").choices.is_empty(), "there is something to decide");
+    });
+    say_time(&format!("diff, {name}: what may be decided"), offered);
     let total = Cell::new(0);
-    ask(&|compare| total.set(compare.diff(None, 0, 1).expect("a page").total));
+    ask(&|compare| total.set(compare.diff(None, (0, 1), false).expect("a page").total));
     let total = total.get();
     let later = slowest(&mut (1..20).map(|at| page(at * total / 21)));
     say_time(&format!("diff, {name}: slowest of 19 later pages"), later);

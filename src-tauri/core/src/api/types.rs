@@ -102,6 +102,10 @@ pub enum Request {
         from: u64,
         #[serde(default = "a_page")]
         rows: u64,
+        /// What may be decided comes with the first page. To know that, both branches are read whole: a window asks for
+        /// it once its rows are there.
+        #[serde(default = "yes")]
+        choices: bool,
     },
     /// Which words differ in a row of it.
     DiffWords {
@@ -427,6 +431,10 @@ fn a_page() -> u64 {
     200
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// The two branches of a split, aligned. `rows` is one page of `total`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diff {
@@ -444,6 +452,7 @@ pub struct Diff {
     pub stats: DiffStats,
     pub total: u64,
     pub rows: Vec<DiffRow>,
+    /// Where they were asked for.
     pub choices: Vec<Choice>,
 }
 

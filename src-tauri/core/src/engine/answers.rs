@@ -79,8 +79,8 @@ impl Engine {
             Request::Undo { session } => {
                 return self.undo(session.as_deref()).map(|key| Later::Decide(key, Decision::Undo));
             }
-            Request::Diff { session, branch, from, rows } => {
-                return self.diff(&session, branch, from, rows).map(Later::Aside);
+            Request::Diff { session, branch, from, rows, choices } => {
+                return self.diff(&session, branch, (from, rows), choices).map(Later::Aside);
             }
             Request::DiffWords { session, branch, row } => {
                 return self.diff_words(&session, branch, row).map(Later::Aside);
@@ -536,12 +536,12 @@ impl Engine {
         Ok((key, row, record, family))
     }
 
-    fn diff(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
+    fn diff(&self, text: &str, branch: Option<String>, page: (u64, u64), offer: bool) -> Result<Work, ApiError> {
         let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
         let no_split = no_split(&record);
         Ok(Box::new(move || {
             let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
-            value(compare.diff(branch.as_deref(), from, rows)?)
+            value(compare.diff(branch.as_deref(), page, offer)?)
         }))
     }
 

@@ -6,17 +6,15 @@ use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use super::resolve::{choices, continued, pick, trunk_author};
-use super::split::{Stand, author, stand};
-use crate::api::types::{
-    ApiError, BranchRow, Choice, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow,
-};
+use super::split::{ForkPlan, Stand, author, stand};
+use crate::api::types::{ApiError, BranchRow, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow};
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
 use crate::merge::{Action, Fork, Split, transcript};
 use crate::session::{ChainId, DocKind, SessionId, SessionKey};
 use crate::state;
 use crate::vault::journal::Piece;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Aligning may take this long before it gets coarser; comparing the words of one row, this long.
@@ -25,15 +23,21 @@ const WORDS: Duration = Duration::from_millis(50);
 
 /// What was aligned last.
 pub struct Compared {
-    key: SessionKey,
-    /// The trunk's end, the branch's, and that of the session it became.
-    ends: [ChainId; 3],
+    of: Of,
     sides: [Vec<Msg>; 2],
     /// Where the bodies lie.
     places: [Vec<Place>; 2],
     rows: Vec<Row>,
-    /// What may be done, worked out when it is first asked for: a join takes as long as it takes.
-    offered: OnceLock<Vec<Choice>>,
+}
+
+/// What was compared: while this is the same, so is what it holds.
+#[derive(PartialEq)]
+struct Of {
+    key: SessionKey,
+    /// The trunk's end, the branch's, and those of the session it became.
+    ends: Vec<ChainId>,
+    /// Decisions in the session it became.
+    choices: usize,
 }
 
 /// Where bytes of a tail lie in the journals.
@@ -150,7 +154,7 @@ impl<'a> Compare<'a> {
             }
         }
         if side == 1 {
-            tail.bytes.extend(self.continued(right)?.1);
+            tail.bytes.extend(self.continued(right)?);
         }
         Ok(tail)
     }
@@ -161,22 +165,33 @@ impl<'a> Compare<'a> {
         Ok((read(&tail.bytes), tail.places))
     }
 
-    /// Where the session that the branch became ends, and what it added.
-    fn continued(&self, right: &Fork) -> Result<(ChainId, Vec<u8>), ApiError> {
-        let plan = self.stand.forks.iter().find(|plan| plan.head == right.head);
-        let known = plan.and_then(|plan| Some((plan, self.family.get(&plan.session)?)));
-        let Some((plan, fork)) = known else { return Ok((right.tip, Vec::new())) };
+    /// The session that the branch became.
+    fn fork(&self, right: &Fork) -> Option<(&ForkPlan, &SessionRecord)> {
+        let plan = self.stand.forks.iter().find(|plan| plan.head == right.head)?;
+        Some((plan, self.family.get(&plan.session)?))
+    }
+
+    /// What the session that the branch became added.
+    fn continued(&self, right: &Fork) -> Result<Vec<u8>, ApiError> {
+        let Some((plan, fork)) = self.fork(right) else { return Ok(Vec::new()) };
         let more = continued(self.context, &self.key, &mut fork.clone(), plan, right.tip);
-        let more = more.map_err(|error| unreadable(&error))?.unwrap_or_default();
-        let end = if more.is_empty() { right.tip } else { right.tip.then(&more) };
-        Ok((end, more))
+        Ok(more.map_err(|error| unreadable(&error))?.unwrap_or_default())
+    }
+
+    fn of(&self, right: &Fork) -> Of {
+        let mut of = Of { key: self.key.clone(), ends: vec![self.split.divided.trunk, right.tip], choices: 0 };
+        if let Some((plan, fork)) = self.fork(right) {
+            of.ends.extend(fork.docs.get(&plan.name(&plan.doc)).into_iter().flat_map(|state| state.trie.live_tips()));
+            of.choices = fork.choices.len();
+        }
+        of
     }
 
     /// Aligns, or finds what was aligned before.
     fn compared(&self, right: &Fork) -> Result<Arc<Compared>, ApiError> {
-        let ends = [self.split.divided.trunk, right.tip, self.continued(right)?.0];
+        let of = self.of(right);
         let mut last = self.context.compared();
-        if let Some(known) = last.as_ref().filter(|known| known.key == self.key && known.ends == ends) {
+        if let Some(known) = last.as_ref().filter(|known| known.of == of) {
             return Ok(known.clone());
         }
         // Reading is nearly all of the work, and the sides have nothing to do with each other.
@@ -188,13 +203,13 @@ impl<'a> Compare<'a> {
         let ((left, left_places), (right, right_places)) = (ours?, theirs?);
         let rows = align(&left, &right, ALIGN);
         let (sides, places) = ([left, right], [left_places, right_places]);
-        let new = Arc::new(Compared { key: self.key.clone(), ends, sides, places, rows, offered: OnceLock::new() });
+        let new = Arc::new(Compared { of, sides, places, rows });
         *last = Some(new.clone());
         Ok(new)
     }
 
-    /// Rows `from` to `from + n` of the comparison.
-    pub fn diff(&self, wanted: Option<&str>, from: u64, n: u64) -> Result<Diff, ApiError> {
+    /// Rows `from` to `from + n` of the comparison; with the first ones, if asked, what may be decided.
+    pub fn diff(&self, wanted: Option<&str>, (from, n): (u64, u64), offer: bool) -> Result<Diff, ApiError> {
         let right = self.right(wanted)?;
         let found = self.compared(&right)?;
         let state = self.state();
@@ -241,11 +256,9 @@ impl<'a> Compare<'a> {
             },
             total: found.rows.len() as u64,
             rows: rows.collect(),
-            choices: if from == 0 {
-                let offered = || choices(self.context, &self.key, &self.record, &self.split, &right);
-                found.offered.get_or_init(offered).clone()
-            } else {
-                Vec::new()
+            choices: match offer && from == 0 {
+                true => choices(self.context, &self.key, &self.record, &self.split, &right),
+                false => Vec::new(),
             },
         })
     }
@@ -266,6 +279,7 @@ impl<'a> Compare<'a> {
         let (left, right) = (text(0, chosen.left)?, text(1, chosen.right)?);
         Ok(DiffWords { spans: words(&left, &right, WORDS).unwrap_or_default(), left, right })
     }
+
     /// A message's record: from its place in the journals, if it has one; else from all of its side.
     fn body(&self, side: usize, right: &Fork, found: &Compared, message: &Msg) -> Result<Vec<u8>, ApiError> {
         let cut = |bytes: &[u8], from: u64| {

@@ -3,12 +3,12 @@
 use super::compare::Compared;
 use super::record::SessionRecord;
 use crate::projects::{Identifier, Places};
-use crate::session::{DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
+use crate::session::{ChainId, DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::{Joins, Machine, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
 use crate::vault::{Journal, Owner, Vault};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The one place that reads the wall clock.
@@ -37,7 +37,14 @@ pub struct Context {
     identifier: Mutex<Identifier>,
     shared: RwLock<Shared>,
     compared: Mutex<Option<Arc<Compared>>>,
+    refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
 }
+
+/// Why two branches cannot be put one behind the other, and why one session cannot hold both; `None` where they can.
+pub type Refusals = [Option<String>; 2];
+
+/// More splits than anybody looks at in a day.
+const MOST_REFUSALS: usize = 256;
 
 /// What the user's decisions and the other devices' cards say at the moment.
 #[derive(Default)]
@@ -86,6 +93,7 @@ impl Context {
             identifier: Mutex::default(),
             shared: RwLock::new(shared),
             compared: Mutex::default(),
+            refusals: Mutex::default(),
         }
     }
 
@@ -104,6 +112,21 @@ impl Context {
     /// The comparison that was shown last.
     pub fn compared(&self) -> MutexGuard<'_, Option<Arc<Compared>>> {
         unpoisoned(self.compared.lock())
+    }
+
+    /// Why two branches, by their ends, cannot be joined. `work` reads both of them whole, once: their ends say what is
+    /// in them.
+    pub fn refusals<E>(&self, ends: [ChainId; 2], work: impl FnOnce() -> Result<Refusals, E>) -> Result<Refusals, E> {
+        if let Some(known) = unpoisoned(self.refusals.lock()).get(&ends) {
+            return Ok(known.clone());
+        }
+        let found = work()?;
+        let mut all = unpoisoned(self.refusals.lock());
+        if MOST_REFUSALS <= all.len() {
+            all.clear();
+        }
+        all.insert(ends, found.clone());
+        Ok(found)
     }
 
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.

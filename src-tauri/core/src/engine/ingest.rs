@@ -100,13 +100,15 @@ fn read_journal(
     let mut about = record.session.clone().map(|session| (tool, session));
     let mut taken = Taken::default();
     let own = journal.device == context.short;
-    let read = journal.read_new(&context.vault, &owner, &mut about, |journal, frame, segment, offset| {
-        context.saw(frame.head.at);
-        if own {
-            done.found_again.push((journal.lane, journal.in_lane(segment)));
-        }
-        take(journal, frame, (segment, offset), says, None, &mut taken);
-    });
+    let chained = |frame: &Frame| chained(frame, says);
+    let read =
+        journal.read_new(&context.vault, &owner, &mut about, chained, |journal, frame, lines, segment, offset| {
+            context.saw(frame.head.at);
+            if own {
+                done.found_again.push((journal.lane, journal.in_lane(segment)));
+            }
+            take(journal, frame, (segment, offset), lines, &mut taken);
+        });
     record.session = about.map(|(_, session)| session).or(record.session.take());
     let (device, lane, mut fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
     let beside = read.and_then(|()| strands(context, &journal, &owner, record));
@@ -199,17 +201,25 @@ pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
     }
 }
 
-/// Chains the entries of a frame. `known` gives the line ids where the author has them already (the own journal).
+/// The lines of each run in a frame.
+fn chained(frame: &Frame, says: fn(&[u8]) -> bool) -> Vec<Vec<Line>> {
+    let lines = frame.entries.iter().filter_map(|entry| match entry {
+        Entry::Lines { after, bytes, .. } => Some(chain(*after, bytes, says)),
+        _ => None,
+    });
+    lines.collect()
+}
+
+/// Takes the entries of a frame. `lines` are those of each run in it, chained.
 pub fn take(
     journal: &mut Journal,
     frame: &Frame,
     (segment, offset): (u32, u64),
-    says: fn(&[u8]) -> bool,
-    known: Option<Vec<Vec<Line>>>,
+    lines: Vec<Vec<Line>>,
     taken: &mut Taken,
 ) {
     let (device, lane, at) = (journal.device.clone(), journal.lane, frame.head.at);
-    let mut known = known.map(Vec::into_iter);
+    let mut lines = lines.into_iter();
     journal.enumerate(frame, segment, offset, |entry, spot, number| {
         let source =
             |spot: Spot| Source { device: device.clone(), lane, spot, first: number, end: number + 1, skip: 0 };
@@ -220,7 +230,7 @@ pub fn take(
                 taken.choices.push(Chosen { id, choice: choice.clone() });
             }
             Entry::Lines { doc, at: place, after, tip, replaces, bytes } => {
-                let tips = known.as_mut().and_then(Iterator::next).unwrap_or_else(|| chain(*after, bytes, says));
+                let tips = lines.next().unwrap_or_default();
                 if tips.last().map_or(*after, |line| line.tip) != *tip || !(bytes.is_empty() || bytes.ends_with(b"\n"))
                 {
                     taken.bad += 1;

@@ -245,7 +245,7 @@ impl<'a> Recorder<'a> {
         let appended = journal.append(&context.vault, &bytes, &written);
         let (mut taken, says) = (Taken::default(), context.says(&self.key.tool));
         if let Ok((segment, offset)) = &appended {
-            take(&mut journal, &written, (*segment, *offset), says, Some(std::mem::take(&mut self.tips)), &mut taken);
+            take(&mut journal, &written, (*segment, *offset), std::mem::take(&mut self.tips), &mut taken);
             self.done.announce.push((self.lane, journal.in_lane(*segment)));
         }
         record.journals.insert(journal_key, journal);

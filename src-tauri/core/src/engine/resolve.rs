@@ -2,14 +2,14 @@
 //! the lines that some decisions add. Nothing is taken away anywhere but by the plan that follows.
 
 use super::bases::Kin;
-use super::context::Context;
+use super::context::{Context, Refusals};
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{ForkPlan, Stand, author, stand};
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted};
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionId, SessionKey};
-use crate::tools::Sides;
+use crate::tools::{Join, Sides};
 use crate::vault::{Entry, JournalError, SessionCard};
 use std::collections::BTreeMap;
 
@@ -281,6 +281,41 @@ pub fn continued(
 /// An end, and what is to come behind it.
 type Grown<'a> = (ChainId, &'a [u8]);
 
+/// What two branches hold: the common part, and what each has after it.
+fn contents(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    [first, second]: [ChainId; 2],
+) -> Result<[Vec<u8>; 3], JournalError> {
+    let state = &record.docs[doc];
+    let meet = state.trie.meet(first, second);
+    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let content = |from: ChainId, to: ChainId| {
+        shelf.content(DocKind::Log, &state.trie.path_between(from, to).unwrap_or_default())
+    };
+    Ok([content(state.trie.start(), meet)?, content(meet, first)?, content(meet, second)?])
+}
+
+/// How the tool's format joins two branches, or why it does not.
+fn join_of(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    action: Action,
+) -> Result<Join, String> {
+    let joins = context.joins(&key.tool);
+    let join = if action == Action::Stitch { joins.stitch } else { joins.branches };
+    match join.ok_or("the tool's format does not allow it")? {
+        _ if Some(doc) != record.main() || record.docs[doc].kind != DocKind::Log => {
+            Err("only the conversation itself can be joined".into())
+        }
+        join => Ok(join),
+    }
+}
+
 /// The lines that join two branches, or why that is not sound.
 fn join(
     context: &Context,
@@ -291,23 +326,32 @@ fn join(
     (first, after_first): Grown<'_>,
     (second, after_second): Grown<'_>,
 ) -> Result<Vec<u8>, String> {
-    let joins = context.joins(&key.tool);
-    let join = if action == Action::Stitch { joins.stitch } else { joins.branches };
-    let Some(join) = join else { return Err("the tool's format does not allow it".into()) };
-    let state = &record.docs[doc];
-    if Some(doc) != record.main() || state.kind != DocKind::Log {
-        return Err("only the conversation itself can be joined".into());
+    let join = join_of(context, key, record, doc, action)?;
+    let [common, mut ours, mut theirs] =
+        contents(context, key, record, doc, [first, second]).map_err(|error| super::look::with_causes(&error))?;
+    ours.extend_from_slice(after_first);
+    theirs.extend_from_slice(after_second);
+    join(&Sides { common: &common, first: &ours, second: &theirs })
+}
+
+/// Why the trunk and a branch cannot be joined, in either way.
+fn refusals(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    ends: [ChainId; 2],
+) -> Refusals {
+    let joins = [Action::Stitch, Action::Branches].map(|action| join_of(context, key, record, doc, action));
+    if joins.iter().all(Result::is_err) {
+        return joins.map(Result::err);
     }
-    let meet = state.trie.meet(first, second);
-    let shelf = context.shelf(&key.tool, &record.journals, doc);
-    let content = |from: ChainId, to: ChainId| {
-        let path = state.trie.path_between(from, to).unwrap_or_default();
-        shelf.content(DocKind::Log, &path).map_err(|error| super::look::with_causes(&error))
-    };
-    let common = content(state.trie.start(), meet)?;
-    let first = [&content(meet, first)?, after_first].concat();
-    let second = [&content(meet, second)?, after_second].concat();
-    join(&Sides { common: &common, first: &first, second: &second })
+    let found = context.refusals(ends, || {
+        let [common, first, second] = contents(context, key, record, doc, ends)?;
+        let sides = Sides { common: &common, first: &first, second: &second };
+        Ok::<_, JournalError>(joins.map(|join| join.and_then(|join| join(&sides)).err()))
+    });
+    found.unwrap_or_else(|error| [0, 1].map(|_| Some(super::look::with_causes(&error))))
 }
 
 /// What may be done about the trunk and a branch beside it, each with what follows from it.
@@ -319,8 +363,7 @@ pub fn choices(
     right: &Fork,
 ) -> Vec<Offered> {
     let (left_at, right_at) = (trunk_author(record, split), author(&record.docs[&split.doc], right.head));
-    let (left_end, right_end) = ((split.divided.trunk, &[][..]), (right.tip, &[][..]));
-    let joined = |action| join(context, key, record, &split.doc, action, left_end, right_end).err();
+    let [no_stitch, no_branches] = refusals(context, key, record, &split.doc, [split.divided.trunk, right.tip]);
     Action::CHOICES
         .map(|action| {
             let consequence = match action {
@@ -331,7 +374,11 @@ pub fn choices(
                 Action::Stitch => format!("{right_at}'s turns come after {left_at}'s in one session: the model sees both; neither knew of the other."),
                 _ => format!("One session holds both and goes on after {right_at}'s turns (or {left_at}'s, with --active left). The tool shows one branch at a time."),
             };
-            let against = matches!(action, Action::Stitch | Action::Branches).then(|| joined(action)).flatten();
+            let against = match action {
+                Action::Stitch => no_stitch.clone(),
+                Action::Branches => no_branches.clone(),
+                _ => None,
+            };
             Offered {
                 id: action.as_str().into(),
                 enabled: against.is_none(),

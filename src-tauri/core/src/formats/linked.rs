@@ -8,6 +8,8 @@
 //! every one of these rules and is the one wanted; otherwise the answer says in words why not.
 
 use super::jsonl;
+use crate::parallel;
+use crate::session::chain::lines_of;
 use crate::session::{Millis, SessionId};
 use crate::tools::Sides;
 use serde_json::Value;
@@ -138,7 +140,8 @@ struct Record<'a> {
 }
 
 fn read(bytes: &[u8]) -> Vec<Line<'_>> {
-    bytes.split_inclusive(|byte| *byte == b'\n').map(Line::read).collect()
+    let lines: Vec<&[u8]> = lines_of(bytes).collect();
+    parallel::map(&lines, |line| line.len(), |line| Line::read(line))
 }
 
 impl<'a> Line<'a> {
@@ -501,26 +504,30 @@ impl Added {
         after: &Log<'_, '_>,
         is_right: impl Fn(Loader, &[String]) -> bool,
     ) -> Result<Vec<u8>, String> {
-        if !is_right(Loader::Pinned, &self.resumed(pieces, Loader::Pinned)) {
-            let pin = after.leaf(Loader::Pinned).map(|leaf| pin(leaf, after)).ok_or(NO_TURNS)?;
-            self.push(&pin);
-        }
+        let added = read(&self.bytes);
+        let resumed = |pinned: &[u8], loader| {
+            let pinned = read(pinned);
+            ids(Log::of([&pieces.common[..], &pieces.first[..], &added[..], &pinned[..]]).resumed(loader))
+        };
+        let pin = match is_right(Loader::Pinned, &resumed(b"", Loader::Pinned)) {
+            true => Vec::new(),
+            false => after.leaf(Loader::Pinned).map(|leaf| pin(leaf, after)).ok_or(NO_TURNS)?,
+        };
         let is_wrong = |loader: &Loader| {
-            let resumed = self.resumed(pieces, *loader);
+            let resumed = resumed(&pin, *loader);
             resumed.is_empty() || !is_right(*loader, &resumed)
         };
         match Loader::ALL.into_iter().rev().find(is_wrong) {
-            None => Ok(self.bytes),
+            None => {
+                drop(added);
+                self.bytes.extend(pin);
+                Ok(self.bytes)
+            }
             Some(Loader::Newest) => {
                 Err("The other branch was written to later; old versions of the tool would go on with it.".into())
             }
             Some(_) => Err("Versions of the tool would go on at different places.".into()),
         }
-    }
-
-    fn resumed(&self, pieces: &Pieces<'_>, loader: Loader) -> Vec<String> {
-        let added = read(&self.bytes);
-        ids(Log::of([&pieces.common[..], &pieces.first[..], &added[..]]).resumed(loader))
     }
 }
 
@@ -530,7 +537,7 @@ fn pin(leaf: &Record<'_>, log: &Log<'_, '_>) -> Vec<u8> {
     let prompt = chain.iter().rev().filter(|record| record.is_prompt()).find_map(|record| record.words.as_deref());
     let (prompt, leaf_id) = (Value::from(prompt.unwrap_or_default()), Value::from(leaf.uuid.as_str()));
     let session = Value::from(leaf.session.as_deref().unwrap_or_default());
-    format!("{{\"type\":\"last-prompt\",\"lastPrompt\":{prompt},\"leafUuid\":{leaf_id},\"sessionId\":{session}}}")
+    format!("{{\"type\":\"last-prompt\",\"lastPrompt\":{prompt},\"leafUuid\":{leaf_id},\"sessionId\":{session}}}\n")
         .into_bytes()
 }
 

@@ -8,6 +8,8 @@
 //! Seen 2026-11-23: 0.98.0, 0.120.0 and 0.169.0 read two tails one after the other and the model is told both; 0.169.0
 //! numbers its lines, the older ones do not.
 
+use crate::parallel;
+use crate::session::chain::lines_of;
 use crate::tools::Sides;
 use serde::Deserialize;
 use serde_json::Value;
@@ -57,7 +59,8 @@ struct Record<'a> {
 }
 
 fn read(bytes: &[u8]) -> Result<Vec<Line<'_>>, String> {
-    bytes.split_inclusive(|byte| *byte == b'\n').map(Line::read).collect()
+    let lines: Vec<&[u8]> = lines_of(bytes).collect();
+    parallel::map(&lines, |line| line.len(), |line| Line::read(line)).into_iter().collect()
 }
 
 impl<'a> Line<'a> {

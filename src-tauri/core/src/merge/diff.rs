@@ -2,6 +2,7 @@
 //! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
 
 use super::transcript::said;
+use crate::parallel;
 use crate::session::chain::lines_of;
 use serde::{Deserialize, Serialize};
 use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices_deadline};
@@ -64,25 +65,29 @@ pub struct Span {
 
 /// The messages in the lines after the common part.
 pub fn read(tail: &[u8]) -> Vec<Msg> {
+    let lines: Vec<&[u8]> = lines_of(tail).collect();
+    let read = parallel::map(&lines, |line| line.len(), |line| message(line));
     let (mut off, mut found) = (0u64, Vec::new());
-    for (line, bytes) in lines_of(tail).enumerate() {
-        let len = bytes.len() as u64;
-        if let Some(message) = serde_json::from_slice(bytes).ok().as_ref().and_then(said) {
-            let key = message.id.clone().unwrap_or_else(|| hash(message.role, &message.text));
-            found.push(Msg {
-                key,
-                line: line as u64,
-                off,
-                len,
-                role: message.role.into(),
-                at: message.at,
-                preview: message.text.chars().take(PREVIEW).collect(),
-                parts: message.parts,
-            });
-        }
-        off += len;
+    for (at, (line, message)) in lines.iter().zip(read).enumerate() {
+        found.extend(message.map(|message| Msg { line: at as u64, off, ..message }));
+        off += line.len() as u64;
     }
     found
+}
+
+/// The message in one line, wherever that lies.
+fn message(line: &[u8]) -> Option<Msg> {
+    let message = said(&serde_json::from_slice(line).ok()?)?;
+    Some(Msg {
+        key: message.id.clone().unwrap_or_else(|| hash(message.role, &message.text)),
+        line: 0,
+        off: 0,
+        len: line.len() as u64,
+        role: message.role.into(),
+        at: message.at,
+        preview: message.text.chars().take(PREVIEW).collect(),
+        parts: message.parts,
+    })
 }
 
 fn hash(role: &str, text: &str) -> String {

@@ -2,9 +2,14 @@
 //! docs/journal-format.md describes it for readers; this file is its only writer and parser.
 
 use crate::merge::Choice;
+use crate::parallel;
+use crate::session::chain::lines_of;
 use crate::session::{Base, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::Read;
 
 /// The format's version; a reader refuses what is newer and says so.
@@ -12,6 +17,10 @@ pub const VERSION: u32 = 1;
 
 /// A frame never unpacks to more than this: a small file must not fill the memory.
 pub const MAX_FRAME: u64 = 1 << 30;
+
+/// So many frames, or so many bytes in them, are read at once: on several cores, their signatures checked together.
+const BATCH_FRAMES: usize = 64;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// The first line of each frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,42 +105,75 @@ pub enum Entry {
     Unknown(String),
 }
 
-#[derive(Serialize, Deserialize)]
+/// A line as it is written.
+#[derive(Serialize)]
 #[serde(tag = "k", rename_all = "lowercase")]
 enum Line<'a> {
-    Head(Head),
-    About(SessionCard),
-    Choice(Choice),
+    Head(&'a Head),
+    About(&'a SessionCard),
+    Choice(&'a Choice),
     Lines {
-        doc: DocName,
-        at: String,
+        doc: &'a DocName,
+        at: &'a str,
         after: ChainId,
         tip: ChainId,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         replaces: Option<ChainId>,
-        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-        text: Option<std::borrow::Cow<'a, str>>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         base64: Option<String>,
     },
     Whole {
-        doc: DocName,
-        at: String,
+        doc: &'a DocName,
+        at: &'a str,
         after: ChainId,
         tip: ChainId,
-        #[serde(default)]
         head: u64,
-        #[serde(default)]
         tail: u64,
-        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-        text: Option<std::borrow::Cow<'a, str>>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         base64: Option<String>,
     },
     Seal {
-        hash: FrameHash,
+        hash: &'a FrameHash,
         sig: String,
     },
+}
+
+/// A line of lines or of a snapshot as it is read: its text stays as it stands in the journal.
+#[derive(Deserialize)]
+struct Run<'a> {
+    #[serde(borrow)]
+    k: Cow<'a, str>,
+    doc: DocName,
+    at: String,
+    after: ChainId,
+    tip: ChainId,
+    replaces: Option<ChainId>,
+    #[serde(default)]
+    head: u64,
+    #[serde(default)]
+    tail: u64,
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    base64: Option<String>,
+}
+
+/// What kind of line it is; of the first one, also its version.
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow)]
+    k: Cow<'a, str>,
+    #[serde(default)]
+    v: u32,
+}
+
+#[derive(Deserialize)]
+struct Seal {
+    hash: FrameHash,
+    sig: String,
 }
 
 /// A frame read and found whole; its signature is checked by [`Frame::is_signed_by`].
@@ -168,44 +210,62 @@ fn signed_message(hash: &FrameHash) -> Vec<u8> {
 }
 
 /// Text where the bytes are UTF-8, base64 where not: a journal stays readable with `zstdcat | jq`.
-fn pack(bytes: &[u8]) -> (Option<std::borrow::Cow<'_, str>>, Option<String>) {
+fn pack(bytes: &[u8]) -> (Option<&str>, Option<String>) {
     match std::str::from_utf8(bytes) {
-        Ok(text) => (Some(text.into()), None),
+        Ok(text) => (Some(text), None),
         Err(_) => (None, Some(BASE64.encode(bytes))),
     }
 }
 
-fn unpack(text: Option<std::borrow::Cow<'_, str>>, base64: Option<String>) -> Option<Vec<u8>> {
+/// The bytes of an entry: `text` as it stands in the journal, with its quotes and escapes, or base64.
+fn unpack(text: Option<&RawValue>, base64: Option<String>) -> Option<Vec<u8>> {
     match (text, base64) {
-        (Some(text), None) => Some(text.into_owned().into_bytes()),
+        (Some(text), None) => unescape(text.get()),
         (None, Some(base64)) => BASE64.decode(base64.as_bytes()).ok(),
         _ => None,
     }
 }
 
+/// What a JSON string says. A transcript in a journal is JSON within JSON, an escape every few bytes; this is most of
+/// what reading a journal costs, so the escapes that our writer writes are undone here, any other by the library.
+fn unescape(quoted: &str) -> Option<Vec<u8>> {
+    let mut rest = quoted.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
+    let mut out = Vec::with_capacity(rest.len());
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let plain = match rest.get(at + 1)? {
+            same @ (b'"' | b'\\' | b'/') => *same,
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'b' => 8,
+            b'f' => 12,
+            _ => return serde_json::from_str::<String>(quoted).ok().map(String::into_bytes),
+        };
+        out.push(plain);
+        rest = &rest[at + 2..];
+    }
+    out.extend_from_slice(rest);
+    Some(out)
+}
+
 /// Renders a frame; gives its bytes on disk and its hash.
 pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> (Vec<u8>, FrameHash) {
     let mut lines = Vec::with_capacity(1024 + entries.iter().map(Entry::size).sum::<usize>() * 9 / 8);
-    push_line(&mut lines, &Line::Head(head.clone()));
+    push_line(&mut lines, &Line::Head(head));
     for entry in entries {
         match entry {
-            Entry::About(about) => push_line(&mut lines, &Line::About(about.clone())),
-            Entry::Choice(choice) => push_line(&mut lines, &Line::Choice(choice.clone())),
+            Entry::About(about) => push_line(&mut lines, &Line::About(about)),
+            Entry::Choice(choice) => push_line(&mut lines, &Line::Choice(choice)),
             Entry::Lines { doc, at, after, tip, replaces, bytes } => {
                 let (text, base64) = pack(bytes);
-                let (doc, at) = (doc.clone(), at.clone());
-                push_line(
-                    &mut lines,
-                    &Line::Lines { doc, at, after: *after, tip: *tip, replaces: *replaces, text, base64 },
-                );
+                let (after, tip, replaces) = (*after, *tip, *replaces);
+                push_line(&mut lines, &Line::Lines { doc, at, after, tip, replaces, text, base64 });
             }
             Entry::Whole { doc, at, after, tip, head, tail, bytes } => {
                 let (text, base64) = pack(bytes);
-                let (doc, at) = (doc.clone(), at.clone());
-                push_line(
-                    &mut lines,
-                    &Line::Whole { doc, at, after: *after, tip: *tip, head: *head, tail: *tail, text, base64 },
-                );
+                let (after, tip, head, tail) = (*after, *tip, *head, *tail);
+                push_line(&mut lines, &Line::Whole { doc, at, after, tip, head, tail, text, base64 });
             }
             Entry::Unknown(line) => {
                 lines.extend_from_slice(line.as_bytes());
@@ -215,7 +275,7 @@ pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8
     }
     let hash = FrameHash(blake3::hash(&lines).to_hex().to_string());
     let sig = BASE64.encode(&sign(&signed_message(&hash)));
-    push_line(&mut lines, &Line::Seal { hash: hash.clone(), sig });
+    push_line(&mut lines, &Line::Seal { hash: &hash, sig });
     (compress(&lines), hash)
 }
 
@@ -256,67 +316,109 @@ pub fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
     let seal_at =
         lines[..lines.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n').ok_or(FrameError::Shape)? + 1;
     let (body, seal) = lines.split_at(seal_at);
-    let Ok(Line::Seal { hash, sig }) = serde_json::from_slice::<Line<'_>>(seal) else { return Err(FrameError::Shape) };
+    if kind(seal)?.k != "seal" {
+        return Err(FrameError::Shape);
+    }
+    let Seal { hash, sig } = serde_json::from_slice(seal).map_err(|_| FrameError::Shape)?;
     if blake3::hash(body).to_hex().as_str() != hash.0 {
         return Err(FrameError::Hash);
     }
-    let mut texts = body.split_inclusive(|byte| *byte == b'\n');
+    let mut texts = lines_of(body);
     let head = parse_head(texts.next().ok_or(FrameError::Shape)?)?;
     let entries = texts.map(parse_entry).collect::<Result<_, _>>()?;
     let signature = BASE64.decode(sig.as_bytes()).map_err(|_| FrameError::Shape)?;
     Ok(Frame { head, entries, hash, signature })
 }
 
+/// Parses whole frames on several cores, and does with each what `then` does.
+pub fn parse_all<T: Send>(frames: &[&[u8]], then: impl Fn(Frame) -> T + Sync) -> Vec<Result<T, FrameError>> {
+    parallel::map(frames, |bytes| bytes.len(), |bytes| parse(bytes).map(&then))
+}
+
+/// As much of `bytes` as it unpacks to, if it says so, and no more than can be believed.
+fn unpacked(bytes: &[u8]) -> Option<usize> {
+    // The claim of a small file is not believed beyond what zstd could make of it in earnest.
+    let most = (bytes.len() as u64).saturating_mul(64).min(MAX_FRAME);
+    zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().filter(|size| *size <= most).map(|size| size as usize)
+}
+
+/// The whole frames that `bytes` begins with, as many as are read at once: no more than `most`, nor than about
+/// `BATCH_BYTES` when unpacked. With them what follows, if they end at something that is no whole frame.
+pub fn next_batch(bytes: &[u8], most: usize) -> (Vec<&[u8]>, Option<Option<FrameError>>) {
+    let (mut frames, mut size, mut rest) = (Vec::new(), 0, bytes);
+    while !rest.is_empty() && frames.len() < most.min(BATCH_FRAMES) && size < BATCH_BYTES {
+        match frame_len(rest) {
+            None => return (frames, Some(None)),
+            Some(Err(error)) => return (frames, Some(Some(error))),
+            Some(Ok(len)) => {
+                let (frame, after) = rest.split_at(len);
+                size += unpacked(frame).unwrap_or(len);
+                frames.push(frame);
+                rest = after;
+            }
+        }
+    }
+    (frames, None)
+}
+
+fn kind(line: &[u8]) -> Result<Kind<'_>, FrameError> {
+    serde_json::from_slice(line).map_err(|_| FrameError::Shape)
+}
+
 fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u32,
+    let kind = kind(line)?;
+    if kind.v > VERSION {
+        return Err(FrameError::Newer(kind.v));
     }
-    let version: Version = serde_json::from_slice(line).map_err(|_| FrameError::Shape)?;
-    if version.v > VERSION {
-        return Err(FrameError::Newer(version.v));
-    }
-    match serde_json::from_slice(line) {
-        Ok(Line::Head(head)) => Ok(head),
-        _ => Err(FrameError::Shape),
-    }
+    let head = serde_json::from_slice(line).map_err(|_| FrameError::Shape);
+    if kind.k == "head" { head } else { Err(FrameError::Shape) }
 }
 
 fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
-    match serde_json::from_slice::<Line<'_>>(line) {
-        Ok(Line::About(about)) => Ok(Entry::About(about)),
-        Ok(Line::Choice(choice)) => Ok(Entry::Choice(choice)),
-        Ok(Line::Lines { doc, at, after, tip, replaces, text, base64 }) => {
-            let bytes = unpack(text, base64).ok_or(FrameError::Shape)?;
-            Ok(Entry::Lines { doc, at, after, tip, replaces, bytes })
-        }
-        Ok(Line::Whole { doc, at, after, tip, head, tail, text, base64 }) => {
-            let bytes = unpack(text, base64).ok_or(FrameError::Shape)?;
-            Ok(Entry::Whole { doc, at, after, tip, head, tail, bytes })
-        }
-        Ok(Line::Head(_) | Line::Seal { .. }) => Err(FrameError::Shape),
-        Err(_) => {
-            #[derive(Deserialize)]
-            struct Kind {
-                k: String,
-            }
-            let kind: Kind = serde_json::from_slice(line).map_err(|_| FrameError::Shape)?;
-            // A decision of a kind that is not known here is for those who know it; what was said is read on.
-            let known = ["about", "lines", "whole", "head", "seal"].contains(&kind.k.as_str());
+    // Nearly every line, and nearly all bytes, are of these two kinds.
+    if let Ok(run) = serde_json::from_slice::<Run<'_>>(line)
+        && let Some(entry) = run.entry()
+    {
+        return entry;
+    }
+    let parse_about = || serde_json::from_slice(line).map(Entry::About).map_err(|_| FrameError::Shape);
+    match &*kind(line)?.k {
+        "about" => parse_about(),
+        "lines" | "whole" | "head" | "seal" => Err(FrameError::Shape),
+        // A decision of a kind that is not known here is for those who know it; what was said is read on.
+        "choice" if let Ok(choice) = serde_json::from_slice(line) => Ok(Entry::Choice(choice)),
+        _ => {
             let text = String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;
-            if known { Err(FrameError::Shape) } else { Ok(Entry::Unknown(text)) }
+            Ok(Entry::Unknown(text))
+        }
+    }
+}
+
+impl Run<'_> {
+    /// `None` if it is of another kind.
+    fn entry(self) -> Option<Result<Entry, FrameError>> {
+        let Self { k, doc, at, after, tip, replaces, head, tail, text, base64 } = self;
+        let bytes = || unpack(text, base64).ok_or(FrameError::Shape);
+        match &*k {
+            "lines" => Some(bytes().map(|bytes| Entry::Lines { doc, at, after, tip, replaces, bytes })),
+            "whole" => Some(bytes().map(|bytes| Entry::Whole { doc, at, after, tip, head, tail, bytes })),
+            _ => None,
         }
     }
 }
 
 fn unzip(bytes: &[u8]) -> Result<Vec<u8>, FrameError> {
-    // What we write says how large it is, and unpacking it in one go is faster. The claim of a small file is not believed
-    // beyond what zstd could make of it in earnest.
-    let most = (bytes.len() as u64).saturating_mul(64).min(MAX_FRAME);
-    if let Ok(Some(size)) = zstd::zstd_safe::get_frame_content_size(bytes)
-        && size <= most
-    {
-        return zstd::bulk::decompress(bytes, size as usize).map_err(|_| FrameError::Shape);
+    // What we write says how large it is, and unpacking it in one go is faster.
+    if let Some(size) = unpacked(bytes) {
+        // Setting one up costs more than unpacking a small frame.
+        thread_local!(static UNZIP: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) });
+        return UNZIP.with_borrow_mut(|unzip| {
+            let unzip = match unzip {
+                Some(unzip) => unzip,
+                None => unzip.insert(zstd::bulk::Decompressor::new().map_err(|_| FrameError::Shape)?),
+            };
+            unzip.decompress(bytes, size).map_err(|_| FrameError::Shape)
+        });
     }
     let decoder = zstd::stream::Decoder::new(bytes).map_err(|_| FrameError::Shape)?.single_frame();
     let mut lines = Vec::new();
@@ -346,6 +448,28 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_read_as_the_library_reads_it(text in any::<String>(), lines in r#"[ab"\\\\/\n\t\r\u{8}\u{c}\u{1b}ü🦀]{0,40}"#) {
+            for text in [text, lines] {
+                let written = serde_json::to_string(&text).expect("text");
+                prop_assert_eq!(unescape(&written), Some(text.into_bytes()));
+            }
+        }
+
+        #[test]
+        fn what_is_no_text_is_not_read_as_one(inner in r#"[ab\\\\nu0d8c"]{0,12}"#) {
+            let quoted = format!("\"{inner}\"");
+            let known = serde_json::from_str::<String>(&quoted).ok().map(String::into_bytes);
+            if let Ok(raw) = serde_json::from_str::<&RawValue>(&quoted) {
+                prop_assert_eq!(unescape(raw.get()), known);
+            } else {
+                prop_assert_eq!(known, None);
+            }
+        }
+    }
 
     #[test]
     fn a_decision_of_a_later_kind_is_no_damage() {

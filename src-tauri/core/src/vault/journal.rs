@@ -2,6 +2,7 @@
 //! where they stopped, accepts whole signed frames in order, and refuses a journal that changed behind their back.
 
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
+use super::shelf::read_batch;
 pub use super::shelf::{Piece, Shelf, middle, rebuild};
 use super::{Vault, segment_name};
 use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};
@@ -84,10 +85,6 @@ pub enum JournalError {
     },
 }
 
-/// So many frames, or so many bytes in them, are read before a signature is checked.
-const BATCH_FRAMES: usize = 64;
-const BATCH_BYTES: usize = 8 << 20;
-
 /// Why no further frames were read.
 enum Stop {
     /// Enough at once.
@@ -98,12 +95,28 @@ enum Stop {
     Refused(Refusal),
 }
 
+/// A frame that belongs here, its length on disk, and what was prepared with it.
+struct Next<P> {
+    frame: Frame,
+    len: usize,
+    prepared: P,
+}
+
 /// Why a frame is not accepted.
 enum Refusal {
     /// A frame before it has not arrived yet.
     Early,
     Newer(u32),
     Forged(String),
+}
+
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Newer(version) => Self::Newer(version),
+            error => Self::Forged(error.to_string()),
+        }
+    }
 }
 
 impl Journal {
@@ -227,13 +240,12 @@ impl Journal {
         let mut frames = Vec::new();
         for segment in &self.segments {
             let bytes = self.accepted_bytes(vault, segment)?;
-            let mut rest = &bytes[..];
-            while !rest.is_empty() {
-                let lost = || JournalError::Lost { dir: self.dir.clone() };
-                let Some(Ok(len)) = frame::frame_len(rest) else { return Err(lost()) };
-                let frame = frame::parse(&rest[..len]);
-                frames.push(frame.map_err(|source| JournalError::Frame { dir: self.dir.clone(), source })?);
-                rest = &rest[len..];
+            let mut offset = 0;
+            while offset < bytes.len() {
+                for (frame, len) in read_batch(self, &bytes[offset..], usize::MAX)? {
+                    frames.push(frame);
+                    offset += len;
+                }
             }
         }
         Ok(frames)
@@ -269,16 +281,18 @@ impl Journal {
         }
     }
 
-    /// Reads what is new, frame by frame. `each` sees accepted frames only. Stops at a missing segment and at a fault,
+    /// Reads what is new, frame by frame. `prepare` is done on several cores with what may be accepted, `each` sees
+    /// accepted frames only, in order, with what was prepared. Stops at a missing segment and at a fault,
     /// which is kept in `self.fault`. What is torn or refused at the end of a segment is passed over if the next one
     /// goes on from the frame before it: the chain says that nothing was lost, its writer gave that piece up in a crash.
     /// Accepted bytes that changed stay a fault, but what goes on behind them is read all the same.
-    pub fn read_new(
+    pub fn read_new<P: Send>(
         &mut self,
         vault: &Vault,
         owner: &Owner,
         session: &mut Option<(ToolId, SessionId)>,
-        mut each: impl FnMut(&mut Self, &Frame, u32, u64),
+        prepare: impl Fn(&Frame) -> P + Sync,
+        mut each: impl FnMut(&mut Self, &Frame, P, u32, u64),
     ) -> Result<(), JournalError> {
         self.fault = None;
         let mut numbers = self.numbers(vault)?;
@@ -289,7 +303,7 @@ impl Journal {
         let (mut changed, mut refused) = (changed, None);
         for number in numbers.into_iter().filter(|number| *number >= last) {
             let before = self.frames;
-            let go_on = self.read_segment(vault, number, owner, session, &mut each)?;
+            let go_on = self.read_segment(vault, number, owner, session, &prepare, &mut each)?;
             if before < self.frames {
                 refused = None;
             }
@@ -320,13 +334,14 @@ impl Journal {
     }
 
     /// Says whether to go on with the next segment.
-    fn read_segment(
+    fn read_segment<P: Send>(
         &mut self,
         vault: &Vault,
         number: u32,
         owner: &Owner,
         session: &mut Option<(ToolId, SessionId)>,
-        each: &mut impl FnMut(&mut Self, &Frame, u32, u64),
+        prepare: &(impl Fn(&Frame) -> P + Sync),
+        each: &mut impl FnMut(&mut Self, &Frame, P, u32, u64),
     ) -> Result<bool, JournalError> {
         let path = vault.file(&self.relative(number));
         let bytes = match std::fs::read(&path) {
@@ -347,14 +362,14 @@ impl Journal {
         }
         let before = offset;
         let stop = loop {
-            let (batch, stop) = self.next_frames(&bytes[offset..], owner, session.as_ref());
-            let signed = batch.iter().rposition(|(frame, _)| frame.is_signed_by(&owner.key)).map_or(0, |at| at + 1);
+            let (batch, stop) = self.next_frames(&bytes[offset..], owner, session.as_ref(), prepare);
+            let signed = batch.iter().rposition(|next| next.frame.is_signed_by(&owner.key)).map_or(0, |at| at + 1);
             let all = signed == batch.len();
-            for (frame, len) in batch.into_iter().take(signed) {
+            for Next { frame, len, prepared } in batch.into_iter().take(signed) {
                 check.update(&bytes[offset..offset + len]);
                 self.accept(number, offset + len, &check.finalize(), &frame);
                 session.get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
-                each(self, &frame, number, offset as u64);
+                each(self, &frame, prepared, number, offset as u64);
                 offset += len;
             }
             match stop {
@@ -384,49 +399,45 @@ impl Journal {
     /// The frames that come next and follow each other, some of them, with their lengths; and why there are no more.
     /// Whether the last of them is signed is for the caller to see: that signature vouches for those before it, too,
     /// since each frame holds the hash of the one before.
-    fn next_frames(
-        &self,
-        mut rest: &[u8],
-        owner: &Owner,
-        session: Option<&(ToolId, SessionId)>,
-    ) -> (Vec<(Frame, usize)>, Stop) {
-        let (mut batch, mut unpacked): (Vec<(Frame, usize)>, usize) = (Vec::new(), 0);
-        while !rest.is_empty() {
-            if BATCH_FRAMES <= batch.len() || BATCH_BYTES <= unpacked {
-                return (batch, Stop::More);
-            }
-            let len = match frame::frame_len(rest) {
-                // Torn: not yet there. A later segment says that its writer gave it up in a crash.
-                None => break,
-                Some(Ok(len)) => len,
-                Some(Err(error)) => return (batch, Stop::Shape(error)),
-            };
-            match self.check(&rest[..len], owner, session, &batch) {
-                Ok(frame) => {
-                    unpacked += frame.size();
-                    batch.push((frame, len));
-                }
-                Err(refusal) => return (batch, Stop::Refused(refusal)),
-            }
-            rest = &rest[len..];
-        }
-        (batch, Stop::End)
-    }
-
-    /// Reads a frame and sees whether it belongs here, behind the accepted ones and `before`; not whether it is signed.
-    fn check(
+    fn next_frames<P: Send>(
         &self,
         bytes: &[u8],
         owner: &Owner,
         session: Option<&(ToolId, SessionId)>,
-        before: &[(Frame, usize)],
-    ) -> Result<Frame, Refusal> {
-        let forged = |why: &str| Err(Refusal::Forged(why.into()));
-        let frame = match frame::parse(bytes) {
-            Ok(frame) => frame,
-            Err(FrameError::Newer(version)) => return Err(Refusal::Newer(version)),
-            Err(error) => return Err(Refusal::Forged(error.to_string())),
+        prepare: &(impl Fn(&Frame) -> P + Sync),
+    ) -> (Vec<Next<P>>, Stop) {
+        let (pieces, end) = frame::next_batch(bytes, usize::MAX);
+        let parsed = frame::parse_all(&pieces, |frame| (prepare(&frame), frame));
+        let mut batch = Vec::with_capacity(pieces.len());
+        for (piece, parsed) in pieces.iter().zip(parsed) {
+            let checked = parsed.map_err(Refusal::from).and_then(|(prepared, frame)| {
+                self.check(&frame, owner, session, &batch)?;
+                Ok(Next { frame, len: piece.len(), prepared })
+            });
+            match checked {
+                Ok(next) => batch.push(next),
+                Err(refusal) => return (batch, Stop::Refused(refusal)),
+            }
+        }
+        let stop = match end {
+            None if pieces.is_empty() => Stop::End,
+            None => Stop::More,
+            // Torn: not yet there. A later segment says that its writer gave it up in a crash.
+            Some(None) => Stop::End,
+            Some(Some(error)) => Stop::Shape(error),
         };
+        (batch, stop)
+    }
+
+    /// Sees whether a frame belongs here, behind the accepted ones and `before`; not whether it is signed.
+    fn check<P>(
+        &self,
+        frame: &Frame,
+        owner: &Owner,
+        session: Option<&(ToolId, SessionId)>,
+        before: &[Next<P>],
+    ) -> Result<(), Refusal> {
+        let forged = |why: &str| Err(Refusal::Forged(why.into()));
         let head = &frame.head;
         if head.device != owner.device || head.lane != self.lane {
             // Whoever did not sign it did not write it, whatever it says.
@@ -438,7 +449,7 @@ impl Journal {
             let signed = frame.is_signed_by(&owner.key);
             return if signed { Err(Refusal::Early) } else { forged("its signature is not the device's") };
         }
-        let first = before.first().map(|(frame, _)| (&frame.head.tool, &frame.head.session));
+        let first = before.first().map(|first| (&first.frame.head.tool, &first.frame.head.session));
         let known = session.map(|(tool, id)| (tool, id)).or(first).unwrap_or((&head.tool, &head.session));
         let key = crate::session::SessionKey::new(&head.tool, &head.session);
         let ours = (&head.tool, &head.session) == known;
@@ -446,13 +457,13 @@ impl Journal {
             return forged("it belongs to another session");
         }
         let expected = match before.last() {
-            Some((last, _)) => last.hash.clone(),
+            Some(last) => last.frame.hash.clone(),
             None => self.next_head(&owner.device, "", known.0, known.1, head.at).prev,
         };
         if head.n != next || head.prev != expected {
             return forged("it does not follow the frame before it");
         }
-        Ok(frame)
+        Ok(())
     }
 }
 
@@ -503,7 +514,7 @@ mod tests {
 
         fn read(&self) -> Journal {
             let mut journal = self.journal();
-            journal.read_new(&self.vault, &self.owner, &mut None, |_, _, _, _| ()).expect("read");
+            journal.read_new(&self.vault, &self.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
             journal
         }
 
@@ -577,7 +588,7 @@ mod tests {
             let mut reader = desk.read();
             damage(&desk);
             assert_eq!(desk.append(&mut journal).expect("second"), (2, 0));
-            reader.read_new(&desk.vault, &desk.owner, &mut None, |_, _, _, _| ()).expect("read");
+            reader.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
             assert_eq!((reader.frames, reader.fault), (2, Some(Fault::Changed { segment: 1 })));
         }
     }

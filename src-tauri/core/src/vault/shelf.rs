@@ -2,7 +2,7 @@
 //! accepted is read; knows nothing of accepting.
 
 use super::Vault;
-use super::frame::{self, Entry, Head};
+use super::frame::{self, Entry, Frame, Head};
 use super::journal::{Journal, JournalError, Segment, journal_key};
 use crate::session::chain::lines_of;
 use crate::session::{Chain, DocKind, DocName, Edge, Line, Spot, Tips};
@@ -56,20 +56,21 @@ impl<'a> Shelf<'a> {
             let bytes = self.segment(journal, segment)?;
             let mut offset = if segment.number == at.segment { at.offset as usize } else { 0 };
             while offset < bytes.len() && wanted > 0 {
-                let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) else { return Err(lost()) };
-                let frame = frame::parse(&bytes[offset..offset + len])
-                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
-                let skip =
-                    if (segment.number, offset as u64) == (at.segment, at.offset) { at.line as usize } else { 0 };
-                for (line, entry) in frame.entries.into_iter().enumerate().skip(skip) {
-                    let ours = matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
-                    if ours && wanted > 0 {
-                        wanted -= 1;
-                        let spot = Spot { segment: segment.number, offset: offset as u64, line: line as u32 };
-                        each(entry, spot)?;
+                for (frame, len) in
+                    read_batch(journal, &bytes[offset..], usize::try_from(wanted).unwrap_or(usize::MAX))?
+                {
+                    let first = (segment.number, offset as u64) == (at.segment, at.offset);
+                    let skip = if first { at.line as usize } else { 0 };
+                    for (line, entry) in frame.entries.into_iter().enumerate().skip(skip) {
+                        let ours =
+                            matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
+                        if ours && wanted > 0 {
+                            wanted -= 1;
+                            each(entry, Spot { segment: segment.number, offset: offset as u64, line: line as u32 })?;
+                        }
                     }
+                    offset += len;
                 }
-                offset += len;
             }
             self.last.replace(Some((journal.relative(segment.number), bytes)));
             if wanted == 0 {
@@ -84,11 +85,11 @@ impl<'a> Shelf<'a> {
         for segment in &journal.segments {
             let bytes = self.segment(journal, segment)?;
             let mut offset = 0;
-            while let Some(Ok(len)) = frame::frame_len(&bytes[offset..]) {
-                let frame = frame::parse(&bytes[offset..offset + len])
-                    .map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
-                frame.entries.iter().for_each(|entry| each(&frame.head, entry));
-                offset += len;
+            while offset < bytes.len() {
+                for (frame, len) in read_batch(journal, &bytes[offset..], usize::MAX)? {
+                    frame.entries.iter().for_each(|entry| each(&frame.head, entry));
+                    offset += len;
+                }
             }
         }
         Ok(())
@@ -201,6 +202,19 @@ impl<'a> Shelf<'a> {
         }
         Ok(content)
     }
+}
+
+/// The accepted frames that `bytes` begins with, some of them, with their lengths.
+pub(super) fn read_batch(journal: &Journal, bytes: &[u8], most: usize) -> Result<Vec<(Frame, usize)>, JournalError> {
+    let (pieces, end) = frame::next_batch(bytes, most);
+    if end.is_some() {
+        return Err(JournalError::Lost { dir: journal.dir.clone() });
+    }
+    let frames = frame::parse_all(&pieces, |frame| frame).into_iter().zip(&pieces).map(|(frame, piece)| {
+        let frame = frame.map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+        Ok((frame, piece.len()))
+    });
+    frames.collect()
 }
 
 /// A snapshot's next generation from the one before.
