@@ -1,2 +1,4 @@
 //! x
-fn main() { tauri::Builder::default().run(tauri::generate_context!()).unwrap(); }
+fn main() {
+    tauri::Builder::default().run(tauri::generate_context!()).unwrap();
+}

@@ -9,12 +9,13 @@ use std::process::Command;
 
 /// Who may use whom in the core. A module may always use itself; what is not listed is not allowed.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("parallel", &[]),
     ("session", &[]),
-    ("merge", &["session"]),
-    ("formats", &["session", "tools"]), // of tools the contract's types: what a write is
+    ("merge", &["session", "parallel"]),
+    ("formats", &["session", "tools", "parallel"]), // of tools the contract's types: what a write is
     ("tools", &["session", "merge", "formats"]),
     ("projects", &["session", "merge"]),
-    ("vault", &["session", "merge"]),
+    ("vault", &["session", "merge", "parallel"]),
     ("state", &["session", "merge"]),
     ("watch", &["session", "tools"]), // what it watches is a tool's `Root`
     ("settings", &["tools"]),         // tools of the user's own are defined in config.toml
