@@ -747,6 +747,8 @@ fn a_session_whose_transcript_alone_was_deleted_comes_back_when_another_device_g
     fs::remove_file(&path).expect("delete");
     world.devices[0].poll();
     let there = world.devices[1].place_of(ONE).expect("placed");
+    let todos = world.devices[1].claude().join(format!("todos/{ONE}-agent-{ONE}.json"));
+    world.devices[1].put(&todos, r#"[{"content":"go on"}]"#);
     world.devices[1].say(&there.with_extension("").join("subagents/agent-1.jsonl"), turn(&here, ONE, "agent's more"));
     world.devices[1].say(&there, turn(&here, ONE, "second"));
     world.deliver();

@@ -7,7 +7,7 @@ use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
-use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, WriteError};
+use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, WriteError};
 use crate::vault::journal::Shelf;
 use std::io::{self, Write};
 use std::path::Path;
@@ -128,6 +128,9 @@ fn ends(step: &Step, start: ChainId) -> (ChainId, ChainId) {
 fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes) -> Option<DocWrite<'a>> {
     let state = &record.docs[step.doc()];
     let change = match (step, &state.local) {
+        (Step::Create { .. }, Some(local)) if was_left_behind(record, step.doc(), local) => {
+            Change::Replace { path: &local.path, was: local.stamp, bytes }
+        }
         (Step::Create { .. }, _) => Change::Create(bytes),
         (Step::Append { .. }, Some(local)) => {
             Change::Append { path: &local.path, was: local.stamp, from: local.bytes, bytes }
@@ -139,12 +142,18 @@ fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes)
     Some(DocWrite { name: step.doc(), at: &state.at, change })
 }
 
+/// Somebody deleted the session, and not this file beside it: what is in it is in the vault, to the last byte.
+fn was_left_behind(record: &SessionRecord, doc: &DocName, local: &LocalDoc) -> bool {
+    let whole = local.bytes == local.stamp.len;
+    record.main() != Some(doc) && whole && Stamp::of(&local.path).is_ok_and(|now| now == local.stamp)
+}
+
 /// Moves the base forward to what was written; a file that cannot be read back is looked at again by the next event.
 fn wrote(
     record: &mut SessionRecord,
     step: &Step,
     path: &Path,
-    stamp: crate::tools::Stamp,
+    stamp: Stamp,
 ) -> Option<(DocName, u64, u64)> {
     let content = match record.rebound.as_ref().filter(|_| record.main() == Some(step.doc())) {
         Some(rebound) => rebound.recorded(path),

@@ -181,6 +181,13 @@ pub struct Stamp {
     pub inode: u64,
 }
 
+impl Stamp {
+    /// That of the file itself; a symbolic link, a directory or a device is an error.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        crate::formats::files::stamp(path)
+    }
+}
+
 /// What the tool's own records say about a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
