@@ -744,6 +744,8 @@ fn a_session_whose_transcript_alone_was_deleted_comes_back_when_another_device_g
     let agent = path.with_extension("").join("subagents/agent-1.jsonl");
     world.devices[0].say(&agent, turn(&here, ONE, "agent"));
     world.deliver();
+    // Written when nobody looked, and never recorded: it is kept beside the vault.
+    fs::write(&todos, "[1]").expect("todos");
     fs::remove_file(&path).expect("delete");
     world.devices[0].poll();
     let there = world.devices[1].place_of(ONE).expect("placed");
@@ -754,4 +756,6 @@ fn a_session_whose_transcript_alone_was_deleted_comes_back_when_another_device_g
     world.deliver();
     assert_carried(&world.devices[1], &world.devices[0], ONE);
     assert_quiet(&mut world, ONE);
+    let kept = tree(&world.devices[0].roam.join("remains"));
+    assert_eq!(kept.into_values().collect::<Vec<_>>(), [b"[1]".to_vec()]);
 }

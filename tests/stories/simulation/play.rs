@@ -4,7 +4,7 @@
 use super::clients::{Scene, Window};
 use super::happening::{Crash, Happening, Heard, Kind, What};
 use super::shape::Shapes;
-use crate::world::{Device, START, World};
+use crate::world::{Device, START, World, tree};
 use session_roam_core::api::{self, Request, Side, SplitRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{Millis, SessionId};
@@ -205,10 +205,13 @@ impl Play {
                 device.look_and_die();
             }
             Crash::Torn(part) => {
-                let before = segments(device);
+                let (before, store) = (segments(device), tree(&device.machine().home));
                 device.tell(Event::LookAtAll);
                 device.look_and_die();
-                tear(&before, &segments(device), part);
+                // What is recorded is synced to the disk before anything in a store is written because of it.
+                if tree(&device.machine().home) == store {
+                    tear(&before, &segments(device), part);
+                }
             }
             Crash::StateLost => {
                 device.stop();

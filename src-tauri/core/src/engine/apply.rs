@@ -7,9 +7,10 @@ use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
-use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, WriteError};
+use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, Which, WriteError};
 use crate::vault::journal::Shelf;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::Path;
 
 /// Lines of a path of edges, streamed from the journals.
@@ -90,17 +91,53 @@ fn keep_remains(context: &Context, key: &SessionKey, record: &SessionRecord, ste
         else {
             continue;
         };
-        let name = step.doc().as_str().replace('/', "_");
-        let to = context.vault.remains().join(format!("{}/{}.{}.{name}", key.tool, key.hash, context.clock.now().0));
-        let io_error = |source| WriteError::Io { path: to.clone(), source };
-        let mut file = Content::File(local.path.clone()).open().map_err(io_error)?;
-        let rest = read_range(file.as_mut(), local.bytes, local.stamp.len)
-            .map_err(|_| WriteError::Changed(local.path.clone()))?;
-        std::fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(io_error)?;
-        let mut out = std::fs::File::create(&to).map_err(io_error)?;
-        out.write_all(&rest).and_then(|()| out.sync_data()).map_err(io_error)?;
+        keep(context, key, step.doc().as_str(), &local.path, local.bytes..local.stamp.len)?;
     }
     Ok(())
+}
+
+/// Puts some bytes of a file beside the vault.
+fn keep(context: &Context, key: &SessionKey, name: &str, path: &Path, bytes: Range<u64>) -> Result<(), WriteError> {
+    let (now, name) = (context.clock.now().0, name.replace('/', "_"));
+    let to = context.vault.remains().join(format!("{}/{}.{now}.{name}", key.tool, key.hash));
+    let io_error = |source| WriteError::Io { path: to.clone(), source };
+    let mut file = Content::File(path.to_path_buf()).open().map_err(io_error)?;
+    let kept = read_range(file.as_mut(), bytes.start, bytes.end).map_err(|_| WriteError::Changed(path.into()))?;
+    std::fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(io_error)?;
+    let mut out = std::fs::File::create(&to).map_err(io_error)?;
+    out.write_all(&kept).and_then(|()| out.sync_data()).map_err(io_error)
+}
+
+/// What was written before another doc failed was put back: it is the file that was there, with another change time.
+pub fn put_back(record: &mut SessionRecord, steps: &[Step]) {
+    for step in steps {
+        let Some(local) = record.docs.get_mut(step.doc()).and_then(|state| state.local.as_mut()) else { continue };
+        let same = |now: &Stamp| {
+            let was = local.stamp;
+            (now.len, now.mtime_ns, now.inode) == (was.len, was.mtime_ns, was.inode)
+        };
+        if let Some(now) = Stamp::of(&local.path).ok().filter(same) {
+            local.stamp = now;
+        }
+    }
+}
+
+/// Somebody deleted a session, but not what lies beside it; nobody looks at such a file, and what it holds may be in no
+/// journal. When the session comes back it must not be in the way: it goes beside the vault. `path` is where the adapter
+/// found something else than it expected. Says whether it was such a file.
+pub fn make_way(context: &Context, key: &SessionKey, session: &SessionId, path: &Path) -> Result<bool, WriteError> {
+    let Some(tool) = context.tools.get(&key.tool) else { return Ok(false) };
+    let Ok(was) = Stamp::of(path) else { return Ok(false) };
+    if !tool.sessions(&context.machine, Which::One(session)).found.is_empty() {
+        return Ok(false);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    keep(context, key, &name, path, 0..was.len)?;
+    let io_error = |source| WriteError::Io { path: path.into(), source };
+    match Stamp::of(path).map_err(io_error)? == was {
+        true => std::fs::remove_file(path).map(|()| true).map_err(io_error),
+        false => Ok(false),
+    }
 }
 
 fn source<'a>(context: &'a Context, tool: &ToolId, record: &'a SessionRecord, step: &'a Step) -> Box<dyn Bytes + 'a> {
@@ -128,9 +165,6 @@ fn ends(step: &Step, start: ChainId) -> (ChainId, ChainId) {
 fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes) -> Option<DocWrite<'a>> {
     let state = &record.docs[step.doc()];
     let change = match (step, &state.local) {
-        (Step::Create { .. }, Some(local)) if was_left_behind(record, step.doc(), local) => {
-            Change::Replace { path: &local.path, was: local.stamp, bytes }
-        }
         (Step::Create { .. }, _) => Change::Create(bytes),
         (Step::Append { .. }, Some(local)) => {
             Change::Append { path: &local.path, was: local.stamp, from: local.bytes, bytes }
@@ -142,19 +176,8 @@ fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes)
     Some(DocWrite { name: step.doc(), at: &state.at, change })
 }
 
-/// Somebody deleted the session, and not this file beside it: what is in it is in the vault, to the last byte.
-fn was_left_behind(record: &SessionRecord, doc: &DocName, local: &LocalDoc) -> bool {
-    let whole = local.bytes == local.stamp.len;
-    record.main() != Some(doc) && whole && Stamp::of(&local.path).is_ok_and(|now| now == local.stamp)
-}
-
 /// Moves the base forward to what was written; a file that cannot be read back is looked at again by the next event.
-fn wrote(
-    record: &mut SessionRecord,
-    step: &Step,
-    path: &Path,
-    stamp: Stamp,
-) -> Option<(DocName, u64, u64)> {
+fn wrote(record: &mut SessionRecord, step: &Step, path: &Path, stamp: Stamp) -> Option<(DocName, u64, u64)> {
     let content = match record.rebound.as_ref().filter(|_| record.main() == Some(step.doc())) {
         Some(rebound) => rebound.recorded(path),
         None => Content::File(path.to_path_buf()),

@@ -1,7 +1,7 @@
 //! One look at one session: read the journals, read the store, record, decide, write. It runs beside the loop, works
 //! on a copy of the session's record and gives back what it really achieved.
 
-use super::apply::apply;
+use super::apply::{apply, make_way, put_back};
 use super::bases::{Child, Kin, Rebound, holder, rebound_in};
 use super::context::Context;
 use super::foreign::{pass_on, pass_on_own};
@@ -452,6 +452,7 @@ impl<'a> Look<'a> {
             && self.is_quiet_since(Duration::from_secs(10))
         {
             steps.iter_mut().for_each(Step::make_whole);
+            put_back(&mut self.job.record, &steps);
             written = apply(self.context, &key, &session, &mut self.job.record, &place, &steps, rebound);
         }
         match written {
@@ -467,7 +468,13 @@ impl<'a> Look<'a> {
                 }
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }
-            Err(WriteError::Changed(_)) => self.again = true,
+            Err(WriteError::Changed(path)) => {
+                self.again = true;
+                let way = if placed { make_way(self.context, &key, &session, &path) } else { Ok(false) };
+                if let Err(error) = way {
+                    self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.");
+                }
+            }
             Err(WriteError::Live(why)) => {
                 let hint = "It goes on by itself when the session is closed.".into();
                 self.verdict = Verdict::Waiting { code: "live", why, hint, steps };

@@ -142,15 +142,15 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
             steps: Vec::new(),
         };
     }
-    let revived = targets.iter().any(|(doc, to)| doc.main && doc.local.is_none() && doc.base != Some(*to));
-    let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to, revived)).collect();
+    let gone = targets.iter().find(|(doc, _)| doc.main && doc.local.is_none());
+    // Deleted here since we last looked: not ours to undo, unless another device went on with the conversation. What
+    // changes beside it brings nothing back, for no tool would find it.
+    if gone.is_some_and(|(doc, to)| doc.base == Some(*to)) {
+        return Verdict::Elsewhere { why: "It was deleted from this device's store; the vault keeps it.".into() };
+    }
+    let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to, gone.is_some())).collect();
     if steps.is_empty() {
-        let main_gone = targets.iter().any(|(doc, _)| doc.main && doc.local.is_none());
-        return if main_gone {
-            Verdict::Elsewhere { why: "It was deleted from this device's store; the vault keeps it.".into() }
-        } else {
-            Verdict::Here
-        };
+        return Verdict::Here;
     }
     guard(view, steps)
 }
@@ -186,7 +186,7 @@ fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
             Some(Step::Append { doc: name, from: tip, to })
         }
         Some(LocalTip { tip }) => Some(Step::Replace { doc: name, from: tip, to }),
-        // Deleted here since we last looked: not ours to undo, unless another device went on with it.
+        // So was a part of it.
         None if doc.base == Some(to) && !revived => None,
         None => Some(Step::Create { doc: name, to }),
     }
