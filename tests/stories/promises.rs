@@ -735,6 +735,25 @@ fn r24_two_devices_of_one_name_with_the_same_project_are_two_devices() {
 }
 
 #[test]
+fn a_half_line_of_a_dead_process_keeps_out_nothing_that_lies_beside_it_either() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, "first"));
+    let todos = |device: &Device| device.claude().join(format!("todos/{ONE}-agent-{ONE}.json"));
+    let (ours, theirs) = (todos(&world.devices[0]), todos(&world.devices[1]));
+    world.devices[0].put(&ours, "[]");
+    world.deliver();
+    let there = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&there, "{\"half\":");
+    world.devices[0].put(&ours, r#"[{"content":"go on"}]"#);
+    world.devices[0].say(&path, turn(&here, ONE, "second"));
+    world.deliver();
+    assert_eq!(fs::read(&theirs).expect("todos"), fs::read(&ours).expect("todos"));
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert_quiet(&mut world, ONE);
+}
+
+#[test]
 fn a_session_whose_transcript_alone_was_deleted_comes_back_when_another_device_goes_on() {
     let (mut world, here, _) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
