@@ -2,6 +2,8 @@
 
 use super::compare::Compared;
 use super::record::SessionRecord;
+use super::transcript::Index;
+use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, Places};
 use crate::session::{DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::{Joins, Machine, Tool};
@@ -37,6 +39,7 @@ pub struct Context {
     identifier: Mutex<Identifier>,
     shared: RwLock<Shared>,
     compared: Mutex<Option<Arc<Compared>>>,
+    transcripts: Mutex<Vec<Arc<Index>>>,
 }
 
 /// What the user's decisions and the other devices' cards say at the moment.
@@ -86,6 +89,7 @@ impl Context {
             identifier: Mutex::default(),
             shared: RwLock::new(shared),
             compared: Mutex::default(),
+            transcripts: Mutex::default(),
         }
     }
 
@@ -104,6 +108,16 @@ impl Context {
     /// The comparison that was shown last.
     pub fn compared(&self) -> MutexGuard<'_, Option<Arc<Compared>>> {
         unpoisoned(self.compared.lock())
+    }
+
+    /// Where the messages of the sessions lie that were read last.
+    pub fn transcripts(&self) -> MutexGuard<'_, Vec<Arc<Index>>> {
+        unpoisoned(self.transcripts.lock())
+    }
+
+    /// Finds the message in a record of a tool's log.
+    pub fn said(&self, tool: &ToolId) -> Reader {
+        self.tools.get(tool).map_or(transcript::said, |tool| tool.about().said)
     }
 
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.

@@ -528,6 +528,7 @@ impl<'a> Look<'a> {
             doc: doc.to_string(),
             bytes,
             lines,
+            ..Happening::default()
         });
     }
 

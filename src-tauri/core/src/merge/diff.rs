@@ -1,7 +1,7 @@
 //! Two branches side by side: messages aligned by what they are, then turn by turn, then word by word. Pure, and
 //! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
 
-use super::transcript::said;
+use super::transcript::{Part, Reader, Said};
 use crate::session::chain::lines_of;
 use serde::{Deserialize, Serialize};
 use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices_deadline};
@@ -32,6 +32,9 @@ pub struct Msg {
     pub preview: String,
     /// What it is made of, with sizes in bytes.
     pub parts: Vec<(String, u64)>,
+    /// The same, with names and beginnings; empty where it is text alone, all of which begins in `preview`.
+    #[serde(default)]
+    pub pieces: Vec<Part>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,21 +66,23 @@ pub struct Span {
 }
 
 /// The messages in the lines after the common part.
-pub fn read(tail: &[u8]) -> Vec<Msg> {
+pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
     let (mut off, mut found) = (0u64, Vec::new());
     for (line, bytes) in lines_of(tail).enumerate() {
         let len = bytes.len() as u64;
-        if let Some(message) = serde_json::from_slice(bytes).ok().as_ref().and_then(said) {
-            let key = message.id.clone().unwrap_or_else(|| hash(message.role, &message.text));
+        if let Some(message) = serde_json::from_slice(bytes).ok().as_ref().and_then(reader) {
+            let is_text = message.pieces.iter().all(|piece| piece.kind == "text");
+            let pieces = if is_text { &[][..] } else { &message.pieces };
             found.push(Msg {
-                key,
+                key: message.id.map_or_else(|| hash(&message), str::to_owned),
                 line: line as u64,
                 off,
                 len,
                 role: message.role.into(),
-                at: message.at,
-                preview: message.text.chars().take(PREVIEW).collect(),
-                parts: message.parts,
+                at: message.at.map(str::to_owned),
+                preview: message.text().chars().take(PREVIEW).collect(),
+                parts: message.pieces.iter().map(|piece| (piece.kind.to_owned(), piece.bytes())).collect(),
+                pieces: pieces.iter().map(|piece| piece.part(PREVIEW)).collect(),
             });
         }
         off += len;
@@ -85,9 +90,14 @@ pub fn read(tail: &[u8]) -> Vec<Msg> {
     found
 }
 
-fn hash(role: &str, text: &str) -> String {
+fn hash(message: &Said<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(role.as_bytes()).update(b"\n").update(text.as_bytes());
+    hasher.update(message.role.as_bytes());
+    for piece in &message.pieces {
+        for word in [piece.kind, piece.name.unwrap_or_default(), &piece.body] {
+            hasher.update(&(word.len() as u64).to_le_bytes()).update(word.as_bytes());
+        }
+    }
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
@@ -241,6 +251,7 @@ fn push(spans: &mut Vec<Span>, span: Span) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::merge::transcript::said;
 
     const TIME: Duration = Duration::from_secs(5);
 
@@ -250,7 +261,7 @@ mod tests {
     }
 
     fn kinds(left: &[(&str, &str)], right: &[(&str, &str)]) -> Vec<Kind> {
-        align(&read(&log(left)), &read(&log(right)), TIME).iter().map(|row| row.kind).collect()
+        align(&read(&log(left), said), &read(&log(right), said), TIME).iter().map(|row| row.kind).collect()
     }
 
     #[test]
@@ -269,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_one_tool_with_other_inputs_are_not_the_same() {
+        let call = |command: &str| {
+            let content = serde_json::json!([{ "type": "tool_use", "name": "Bash", "input": { "command": command } }]);
+            format!("{}\n", serde_json::json!({ "role": "assistant", "content": content })).into_bytes()
+        };
+        let rows = align(&read(&call("ls\nfirst"), said), &read(&call("ls\nother"), said), TIME);
+        assert_eq!(rows.iter().map(|row| row.kind).collect::<Vec<_>>(), [Kind::Changed]);
+        let read = read(&call("ls -l"), said);
+        assert_eq!((read[0].preview.as_str(), read[0].pieces[0].target.as_deref()), ("[Bash] ls -l", Some("ls -l")));
+    }
+
+    #[test]
     fn every_message_is_in_exactly_one_row_and_in_order() {
         let left: Vec<(String, String)> =
             (0..40).map(|n| ("user".into(), format!("left {} words {}", n % 7, n))).collect();
@@ -277,7 +300,7 @@ mod tests {
         let borrow = |side: &[(String, String)]| {
             log(&side.iter().map(|(role, text)| (role.as_str(), text.as_str())).collect::<Vec<_>>())
         };
-        let (left, right) = (read(&borrow(&left)), read(&borrow(&right)));
+        let (left, right) = (read(&borrow(&left), said), read(&borrow(&right), said));
         let rows = align(&left, &right, TIME);
         assert_eq!(rows.iter().filter_map(|row| row.left).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
         assert_eq!(rows.iter().filter_map(|row| row.right).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
