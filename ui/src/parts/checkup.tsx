@@ -28,7 +28,7 @@ export function CheckUp() {
   return (
     <>
       <p class="dim">{say.intro}</p>
-      <div class="row-of-buttons">
+      <div class="row-of-buttons check-buttons">
         <Button icon="search" busy={busy} onClick={() => void check()}>
           {doctor ? say.again : say.check}
         </Button>

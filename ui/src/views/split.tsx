@@ -325,7 +325,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
           if (at === 0) return <Common first={first} isOpen={common.isOpen} toggle={common.toggle} />;
           if (at < before) {
             return (
-              <div role="row" class="diff-row common" aria-rowindex={at + 2}>
+              <div role="row" class="diff-row common said" aria-rowindex={at + 2}>
                 <div role="gridcell" aria-colspan={2} class="common-message">
                   <OneMessage
                     message={common.get(at - 1)}

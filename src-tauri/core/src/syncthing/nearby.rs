@@ -16,7 +16,8 @@ pub struct Nearby {
 }
 
 /// Reads the answer of `/rest/system/discovery`: `{"<device id>": {"addresses": ["tcp://192.168.1.4:22000"]}}`, the
-/// same with 1.19 and 1.29. It has what was looked up for known devices, too.
+/// same with 1.19.2 and
+/// 1.29.5 (2026-11-23). It has what was looked up for known devices, too.
 pub fn parse(said: &Value, known: impl Fn(&DeviceId) -> bool) -> Vec<Nearby> {
     let mut found: Vec<Nearby> = said
         .as_object()
@@ -26,7 +27,7 @@ pub fn parse(said: &Value, known: impl Fn(&DeviceId) -> bool) -> Vec<Nearby> {
             let id = device_id::parse(id).ok().filter(|id| !known(id))?;
             let addresses = entry["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let mut addresses: Vec<String> =
-                addresses.filter(|address| is_address(address)).map(str::to_owned).collect();
+                addresses.filter(|address| is_dialled(address)).map(str::to_owned).collect();
             addresses.sort();
             addresses.dedup();
             addresses.truncate(MAX_ADDRESSES);
@@ -38,6 +39,11 @@ pub fn parse(said: &Value, known: impl Fn(&DeviceId) -> bool) -> Vec<Nearby> {
     found
 }
 
+/// Announcements hold placeholders with the port 0 (1.19.2, 2026-11-23).
+fn is_dialled(address: &str) -> bool {
+    is_address(address) && !address.ends_with(":0")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,7 +53,7 @@ mod tests {
     fn known_devices_and_what_is_no_device_are_left_out() {
         let [one, other] = [b"one", b"two"].map(|seed| device_id::from_cert_der(seed));
         let said = json!({
-            one.as_str(): { "addresses": ["tcp://192.168.1.4:22000", "relay://x", "tcp://192.168.1.4:22000", 7] },
+            one.as_str(): { "addresses": ["tcp://192.168.1.4:22000", "tcp://192.168.1.4:0", "relay://x", "tcp://192.168.1.4:22000", 7] },
             other.as_str(): { "addresses": null },
             "../../x": { "addresses": [] },
         });
