@@ -110,6 +110,7 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("sessions", &["sessions"]),
         ("sessions-none", &["sessions", "--tool", "none"]),
         ("show", &["show", "4f2a91c0"]),
+        ("show-page", &["show", "4f2a91c0", "--from", "2", "--rows", "1"]),
         ("resume-print", &["resume", "4f2a91c0", "--print"]),
         ("splits", &["splits"]),
         ("diff", &["diff", "4f2a"]),
@@ -193,6 +194,18 @@ fn a_narrow_terminal_gets_narrow_tables_and_a_pipe_everything() {
 fn a_transcript_does_not_steer_the_terminal() {
     let text = stdout(&Stage::usual().roam(&["show", FIRST]));
     assert!(text.contains("red") && !text.contains('\u{1b}') && !text.contains('\u{7}'));
+}
+
+#[test]
+fn a_part_is_printed_as_it_is_and_a_picture_as_its_bytes() {
+    let stage = Stage::usual();
+    assert_eq!(stage.roam(&["show", FIRST, "--message", "3"]).stdout, b"a\r\nb\x1b");
+    assert_eq!(stage.roam(&["show", FIRST, "--message", "3", "--part", "1"]).stdout, [0, 1, 0xff, b'\n']);
+    let hidden = stage.roam(&["show", FIRST, "--message", "3", "--part", "2"]);
+    assert!(hidden.status.code() == Some(1) && stderr(&hidden).contains("image/png"), "{}", stderr(&hidden));
+    let asked = stage.asked();
+    assert_eq!(asked[1], Request::ShowPart { session: FIRST.into(), message: 3, part: 1 });
+    assert_eq!(stage.roam(&["show", FIRST, "--part", "1"]).status.code(), Some(2));
 }
 
 // What scripts read.
@@ -377,6 +390,7 @@ mod resuming {
 
     fn stage(cwd: &Path) -> Stage {
         let resume = Resume {
+            remarks: Vec::new(),
             argv: vec!["some-tool".into(), "--resume".into(), "it's".into()],
             cwd: cwd.into(),
             env: [("GIVEN".to_owned(), "a b".to_owned())].into(),
@@ -420,6 +434,7 @@ mod resuming {
     fn the_printed_command_does_the_same_in_a_shell() {
         let dir = tempfile::tempdir().expect("dir");
         let resume = Resume {
+            remarks: Vec::new(),
             argv: vec!["sh".into(), "-c".into(), "printf %s \"$PWD|$GIVEN|${INSIDE-gone}\"".into()],
             cwd: dir.path().into(),
             env: [("GIVEN".to_owned(), "it's $HOME".to_owned())].into(),
@@ -439,7 +454,7 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 17] = [
+    let answers: [(&str, Value); 18] = [
         ("roam status", value(status())),
         ("roam doctor", value(Doctor { tools: Vec::new(), not_carried: Vec::new(), ..doctor() })),
         ("roam doctor", value(taken_in())),
@@ -450,6 +465,7 @@ fn the_document_names_every_field_of_every_answer() {
         ("roam projects", value(projects())),
         ("roam sessions", value(sessions())),
         ("roam show", value(shown())),
+        ("roam show", value(part_body(1))),
         ("roam resume", value(resume())),
         ("roam splits", value(splits())),
         ("roam diff", value(diff())),

@@ -19,6 +19,8 @@ mod journals;
 mod lists;
 #[path = "stories/promises.rs"]
 mod promises;
+#[path = "stories/reading.rs"]
+mod reading;
 #[path = "stories/simulation/mod.rs"]
 mod simulation;
 #[path = "stories/splits.rs"]

@@ -32,10 +32,15 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Projects => value(projects()),
         Request::Sessions { filter } if filter.tool.as_deref() == Some("none") => json!([]),
         Request::Sessions { .. } => value(sessions()),
-        Request::Show { session } if session == "nope" => {
+        Request::Show { session, .. } if session == "nope" => {
             return Err(ApiError::new("unknown_session", "No session is called nope.", "`roam sessions` lists them."));
         }
+        Request::Show { from: 2, .. } => {
+            let all = shown();
+            value(Shown { from: 2, messages: all.messages[2..3].to_vec(), ..all })
+        }
         Request::Show { .. } => value(shown()),
+        Request::ShowPart { part, .. } => value(part_body(*part)),
         Request::Resume { .. } => value(resume()),
         Request::Splits => value(splits()),
         Request::Diff { .. } => value(diff()),
@@ -246,6 +251,13 @@ pub fn devices() -> Devices {
             by: "laptop".into(),
             digits: "771203".into(),
         }],
+        nearby: vec![NearbyDevice {
+            id: LAPTOP.replace("LAPTOPA", "NEARBYX"),
+            name: Some("studio".into()),
+            addresses: vec!["tcp://192.168.1.11:22000".into()],
+            digits: "004217".into(),
+        }],
+        nearby_off: None,
     }
 }
 
@@ -331,12 +343,44 @@ pub fn sessions() -> Vec<SessionRow> {
     ]
 }
 
+fn part(kind: &str, text: &str) -> Part {
+    Part {
+        kind: kind.into(),
+        bytes: text.len() as u64,
+        text: text.into(),
+        name: Some("Read".into()),
+        target: Some("src/session.rs".into()),
+        is_error: true,
+        media: Some("image/png".into()),
+    }
+}
+
+/// The first part is a text, the second a picture, the third none that is shown.
+pub fn part_body(part: u64) -> PartBody {
+    let picture = |data: Option<&str>| PartBody {
+        kind: "image".into(),
+        bytes: 4,
+        media: Some("image/png".into()),
+        whole: data.is_some(),
+        data: data.map(Into::into),
+        ..PartBody::default()
+    };
+    match part {
+        0 => {
+            PartBody { kind: "text".into(), bytes: 5, text: "a\r\nb\u{1b}".into(), whole: true, ..PartBody::default() }
+        }
+        1 => picture(Some("AAH/Cg==")),
+        _ => picture(None),
+    }
+}
+
 pub fn shown() -> Shown {
     let message = |role: &str, text: &str, device: &str| Message {
         role: role.into(),
         text: text.into(),
         at: Some(ago(330)),
         device: Some(device.into()),
+        parts: vec![part(if role == "tool" { "tool_result" } else { "text" }, text)],
     };
     Shown {
         row: SessionRow {
@@ -353,6 +397,8 @@ pub fn shown() -> Shown {
             tip: "ab".repeat(32),
             path: Some("/x".into()),
         }],
+        total: 4,
+        from: 0,
         messages: vec![
             message("user", "Two logins at once leave a stale session behind.\nTry the mutex first.", "desk"),
             message(
@@ -373,6 +419,7 @@ pub fn resume() -> Resume {
         env: [("CLAUDE_CONFIG_DIR".to_owned(), "/home/mia/.claude".to_owned())].into(),
         unset: vec!["CLAUDECODE".into()],
         notes: vec!["It is live on laptop, 12 s ago.".into()],
+        remarks: vec![Remark { code: "live".into(), message: "It is live on laptop, 12 s ago.".into() }],
     }
 }
 
@@ -396,6 +443,7 @@ pub fn diff() -> Diff {
             at: Some(ago(630)),
             preview: text.into(),
             parts: vec![("text".into(), text.len() as u64)],
+            pieces: vec![part("tool_use", text)],
         })
     };
     let row = |i, kind, left, right, alike| DiffRow { i, kind, left, right, alike };
@@ -467,6 +515,12 @@ pub fn splits() -> Vec<SplitRow> {
                 consequence: "desk's stays “Fix login race”; laptop's becomes a session of its own.".into(),
             },
             Choice { id: "stitch".into(), enabled: false, consequence: "not offered".into() },
+            Choice {
+                id: "branches".into(),
+                enabled: true,
+                consequence: "One session holds both and goes on after laptop's turns, or after desk's if you say so."
+                    .into(),
+            },
         ],
     }]
 }
@@ -493,6 +547,7 @@ pub fn history() -> Vec<HistoryRow> {
         device: device.into(),
         what: what.into(),
         session: FIRST.into(),
+        title: "Fix login race".into(),
         tool: "claude-code".into(),
         doc: "transcript.jsonl".into(),
         bytes: 14_200,

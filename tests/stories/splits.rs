@@ -530,7 +530,7 @@ fn stitched_the_session_holds_the_turns_of_both_and_undone_none_of_the_other() {
     assert_eq!(parted.on_both(ONE), "common, from desk");
     assert_eq!(parted.on_both(&fork), "common, from lap");
     for device in &mut parted.world.devices {
-        let shown: Shown = device.ask(Request::Show { session: ONE.into() });
+        let shown: Shown = device.ask(Request::show(ONE));
         let asked: Vec<&str> =
             shown.messages.iter().filter(|said| said.role == "user").map(|said| said.text.as_str()).collect();
         assert_eq!(asked, ["common", "from desk"], "what is read is what is in the store of {}", device.name);

@@ -81,7 +81,21 @@ pub enum Command {
         device: Option<String>,
     },
     /// Read a session
-    Show { session: String },
+    Show {
+        session: String,
+        /// The first message to show
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// How many messages, long ones cut; without it, all of them whole
+        #[arg(long)]
+        rows: Option<u64>,
+        /// Print one part of this message, whole: its text, or the bytes of a picture
+        #[arg(long, value_name = "N", conflicts_with_all = ["from", "rows"])]
+        message: Option<u64>,
+        /// Which part of it
+        #[arg(long, default_value_t = 0, requires = "message")]
+        part: u64,
+    },
     /// Go on with a session in its tool, in the right directory
     Resume {
         session: String,

@@ -94,8 +94,12 @@ fn dispatch(args: Args) -> Outcome {
             let answer = engine.ask(&Request::Sessions { filter })?;
             answer.show(|rows: Vec<_>| render::tables::sessions(&rows, filtered, &view))
         }
-        Command::Show { session } => {
-            engine.ask(&Request::Show { session })?.show(|shown| render::session::shown(&shown, &view))
+        Command::Show { session, message: Some(message), part, .. } => part_of(&mut engine, session, message, part),
+        Command::Show { session, from, rows, .. } => {
+            // A page begins somewhere even where nobody says how long it is.
+            let rows = rows.or((from > 0).then_some(u64::MAX));
+            let answer = engine.ask(&Request::Show { session, from, rows })?;
+            answer.show(|shown| render::session::shown(&shown, &view))
         }
         Command::Resume { session, print } => resume::resume(&mut engine, session, print || args.json),
         Command::Splits => engine.ask(&Request::Splits)?.show(|rows: Vec<_>| render::session::splits(&rows, &view)),
@@ -176,6 +180,33 @@ fn doctor(engine: &mut Engine, view: &View) -> Outcome {
 fn rename(engine: &mut Engine, mut names: Vec<String>) -> Outcome {
     let name = names.pop().unwrap_or_default();
     engine.done(&Request::Rename { id: names.pop(), name })
+}
+
+/// The text of a part as it is; a picture's bytes, so that they can go into a file.
+fn part_of(engine: &mut Engine, session: String, message: u64, part: u64) -> Outcome {
+    let answer = engine.ask(&Request::ShowPart { session, message, part })?;
+    let body: api::PartBody = answer.as_type()?;
+    let bytes = match (&body.media, &body.data) {
+        (Some(media), None) => {
+            let message = format!("A picture of type {media} and {} bytes is not shown.", body.bytes);
+            return Err(ApiError::new("no_part", message, "`roam export SESSION native --out DIR` has it."));
+        }
+        (_, Some(data)) => base64(data),
+        (None, None) => body.text.into_bytes(),
+    };
+    Ok(Output::Answer { json: answer.into_json(), bytes })
+}
+
+/// Standard base64; what is none of its letters is passed over.
+fn base64(text: &str) -> Vec<u8> {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let values: Vec<u8> =
+        text.bytes().filter_map(|byte| LETTERS.iter().position(|letter| *letter == byte)).map(|at| at as u8).collect();
+    let group = |four: &[u8]| {
+        let bits = four.iter().fold(0u32, |bits, value| bits << 6 | u32::from(*value)) << (6 * (4 - four.len()));
+        bits.to_be_bytes()[1..four.len()].to_vec()
+    };
+    values.chunks(4).flat_map(group).collect()
 }
 
 /// Without `--out` the text itself goes to the output, byte for byte, as a file would hold it.

@@ -54,6 +54,7 @@ mod tests {
             env: [("CONFIG".to_owned(), "a b".to_owned())].into(),
             unset: vec!["INSIDE".into()],
             notes: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 // The stand-in for a plain browser: `?state=…` chooses the world, `&delay=…` how many milliseconds an answer takes.
 // It decides, pairs and undoes within the page, so that every path can be walked; nothing outlives a reload.
 import { type Backend, type Notice, Refusal } from "./backend";
-import { diff, diffWords, transcript } from "./fake/talk";
+import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
 import { deviceId, makeWorld, STATES, type StateName, type World } from "./fake/world";
 import type { Answers, Command, Done, Request, Status } from "./types";
 
@@ -76,6 +76,19 @@ function answers(world: World, tell: () => void): Handlers {
     world.sessions.find((row) => row.session === id) ??
     world.sessions.find((row) => row.session.startsWith(id)) ??
     refuse("unknown_session", "There is no such session.", "See the list of sessions.");
+  const noPart = () => refuse("no_part", "There is no such part.", "Messages and their parts count from 0.");
+  const remember = (what: string, session: string, title: string) =>
+    world.history.unshift({
+      at: new Date(world.now).toISOString(),
+      device: world.own.name,
+      what,
+      title,
+      session,
+      tool: "claude-code",
+      doc: "main",
+      bytes: 0,
+      lines: 0,
+    });
   const splitOf = (id: string) =>
     world.splits.find((row) => row.session === id) ??
     refuse("no_split", "This session did not go two ways.", "Splits are listed under Splits.");
@@ -171,7 +184,7 @@ function answers(world: World, tell: () => void): Handlers {
         for (const row of world.projects) if (row.key === key) row.excluded = excluded;
       }),
     sessions: () => world.sessions,
-    show: ({ session }) => {
+    show: ({ session, from, rows }) => {
       const row = sessionOf(session);
       return {
         ...row,
@@ -186,9 +199,12 @@ function answers(world: World, tell: () => void): Handlers {
             ...(row.path ? { path: row.path } : {}),
           },
         ],
-        messages: transcript(world),
+        total: length(world),
+        from,
+        messages: transcript(world, from, rows),
       };
     },
+    show_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
     resume: ({ session }) => {
       const row = sessionOf(session);
       if (row.state === "elsewhere")
@@ -200,11 +216,21 @@ function answers(world: World, tell: () => void): Handlers {
       if (row.project.startsWith("git:gitlab"))
         refuse("no_place", "There is no checkout of rivers/flow on this device.", "Say where it is under Projects.");
       const live = world.status.live.some((one) => one.session === session);
-      const notes = [
-        ...(live ? ["It is live on laptop, 12 s ago."] : []),
-        ...(row.why ? [row.why] : []),
+      const remarks = [
+        ...(live ? [{ code: "live", message: "It is live on laptop, 12 s ago." }] : []),
+        ...(row.why ? [{ code: row.state, message: row.why }] : []),
         ...(row.devices.length > 1
-          ? ["laptop's last turn was on branch fix/login at 3f2c1aa; here it is main at 90d1e44, with 2 changed files."]
+          ? [
+              {
+                code: "branch",
+                message: "The session was on branch fix/login, this checkout is on main.",
+              },
+              {
+                code: "commit_missing",
+                message: "The session was at commit 3f2c1aa, which is not here yet: fetch first.",
+              },
+              { code: "changed", message: "This checkout has 3 changed files." },
+            ]
           : []),
       ];
       return {
@@ -212,7 +238,8 @@ function answers(world: World, tell: () => void): Handlers {
         cwd: "/home/mara/code/api",
         env: {},
         unset: ["CLAUDECODE"],
-        notes,
+        notes: remarks.map((one) => one.message),
+        remarks,
       };
     },
     splits: () => world.splits,
@@ -223,11 +250,13 @@ function answers(world: World, tell: () => void): Handlers {
       return after(() => {
         world.splits = world.splits.filter((one) => one !== split);
         world.decided.push(split);
+        remember(choice, split.session, split.title);
       }, offered!.consequence);
     },
     undo: ({ session }) => {
       const at = world.decided.findLastIndex((one) => session === null || one.session === session);
       if (at < 0) refuse("nothing_to_undo", "Nothing was decided about this session.", "");
+      remember("undo", world.decided[at]!.session, world.decided[at]!.title);
       return after(
         () => world.splits.push(...world.decided.splice(at, 1)),
         "Taken back; both versions are there again.",
@@ -235,9 +264,32 @@ function answers(world: World, tell: () => void): Handlers {
     },
     diff: ({ session, branch, from, rows }) => diff(world, splitOf(session), branch, from, rows),
     diff_words: ({ row }) => diffWords(world, row),
-    plan: () => [],
-    history: () => world.history,
-    export: () => ({ files: [], text: "" }),
+    diff_part: ({ row, side, part }) => diffPart(world, row, side, part) ?? noPart(),
+    diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412) }),
+    diff_common_part: ({ message, part }) => transcriptPart(world, message, part) ?? noPart(),
+    doctor: () => ({ ...world.doctor, not_carried: world.status.waiting, tools: world.tools }),
+    take_in: () => {
+      const open = world.doctor.copies.filter((copy) => copy.open);
+      const taken = world.doctor.copies.filter((copy) => !copy.open);
+      world.doctor.copies = open;
+      return {
+        taken: taken.map(({ tool, session, path, lines }) => ({ tool, session, path, to: `/roam/${path}`, lines })),
+        left: open.map(({ tool, session, path, open: by }) => ({ tool, session, path, why: by ?? "" })),
+      };
+    },
+    plan: () =>
+      world.status.waiting.map(({ session, tool, title, why }) => ({
+        session,
+        tool,
+        title,
+        step: "wait",
+        what: `add to transcript.jsonl: ${why}`,
+        bytes: 4_200,
+      })),
+    history: ({ session }) => world.history.filter((row) => session === null || row.session === session),
+    export: ({ session, format, dir }) => ({
+      files: dir ? [`${dir}/${session}.${format === "json" ? "json" : "md"}`] : [],
+    }),
     restore: ({ session }) => {
       const row = sessionOf(session);
       return after(() => {

@@ -80,6 +80,17 @@ export interface Devices {
   paired: PairedDevice[];
   asking: AskingDevice[];
   proposed: ProposedDevice[];
+  nearby: NearbyDevice[];
+  /** Why nobody is heard on this network, where that is so. */
+  nearby_off: string | null;
+}
+
+/** Heard on the same network. That proves nothing: its digits are compared before it is asked. */
+export interface NearbyDevice {
+  id: string;
+  name: string | null;
+  addresses: string[];
+  digits: string;
 }
 
 export interface PairedDevice {
@@ -155,6 +166,9 @@ export interface SessionRow {
 export interface Shown extends SessionRow {
   cwd: string | null;
   docs: ShownDoc[];
+  /** Messages in all; `messages` are a page of them that begins with number `from`. */
+  total: number;
+  from: number;
   messages: Message[];
 }
 
@@ -169,16 +183,35 @@ export interface ShownDoc {
 
 export type Role = "user" | "assistant" | "tool" | "system";
 
-/** What a message is made of: kind (`text`, `thinking`, `tool_use`, `tool_result`, `image`, …) and size in bytes. */
-export type Parts = [string, number][];
+/** What a message is made of: `text`, `thinking`, `tool_use`, `tool_result`, `image`, `compaction`, or a tool's own word. */
+export interface Part {
+  kind: string;
+  /** Of all of it; `text` is its beginning. */
+  bytes: number;
+  text: string;
+  name?: string;
+  target?: string;
+  is_error?: boolean;
+  media?: string;
+}
+
+/** One part, whole. */
+export interface PartBody {
+  kind: string;
+  bytes: number;
+  text: string;
+  media: string | null;
+  /** A picture in base64, where it can be shown. */
+  data: string | null;
+  whole: boolean;
+}
 
 export interface Message {
   role: Role;
   text: string;
   at: string | null;
   device: string | null;
-  /** Not sent yet by every engine: without it thinking cannot be told from text. */
-  parts?: Parts;
+  parts: Part[];
 }
 
 export interface Resume {
@@ -187,6 +220,8 @@ export interface Resume {
   env: Record<string, string>;
   unset: string[];
   notes: string[];
+  /** The same with codes. */
+  remarks: { code: string; message: string }[];
 }
 
 export interface SplitRow {
@@ -203,6 +238,7 @@ export interface SplitRow {
 export interface BranchRow {
   branch: string;
   session: string;
+  title: string;
   device: string;
   updated: string;
   records: number;
@@ -262,7 +298,17 @@ export interface Msg {
   role: Role;
   at: string | null;
   preview: string;
-  parts: Parts;
+  /** Kinds and sizes. */
+  parts: [string, number][];
+  /** The same with names and beginnings; empty where it is text alone. */
+  pieces: Part[];
+}
+
+/** What both have in common, a page of it. */
+export interface DiffCommon {
+  total: number;
+  from: number;
+  messages: Message[];
 }
 
 export interface DiffWords {
@@ -283,6 +329,7 @@ export interface HistoryRow {
   at: string;
   device: string;
   what: string;
+  title: string;
   session: string;
   tool: string;
   doc: string;
@@ -297,6 +344,29 @@ export interface StepRow {
   step: "record" | "checkout" | "wait" | "split" | "hold";
   what: string;
   bytes: number;
+}
+
+export interface Doctor {
+  checks: { name: string; state: "ok" | "note" | "problem"; message: string; hint: string }[];
+  not_carried: Waiting[];
+  tools: ToolRow[];
+  copies: CopyRow[];
+}
+
+/** A conflict copy that another way of syncing left in a tool's store. */
+export interface CopyRow {
+  tool: string;
+  session: string;
+  path: string;
+  lines: number;
+  new: number;
+  /** By whom the session is open: the copy is not taken in meanwhile. */
+  open: string | null;
+}
+
+export interface TakenIn {
+  taken: { tool: string; session: string; path: string; to: string; lines: number }[];
+  left: { tool: string; session: string; path: string; why: string }[];
 }
 
 export interface Exported {
@@ -347,13 +417,19 @@ export interface Answers {
   project_map: [{ key: string; dir: string }, Done];
   project_exclude: [{ key: string; excluded: boolean }, Done];
   sessions: [{ filter: { tool?: string; project?: string; device?: string } }, SessionRow[]];
-  show: [{ session: string }, Shown];
+  show: [{ session: string; from: number; rows: number }, Shown];
+  show_part: [{ session: string; message: number; part: number }, PartBody];
   resume: [{ session: string }, Resume];
   splits: [Record<never, never>, SplitRow[]];
   resolve: [{ session: string; choice: ChoiceId; branch: string | null; active: Side | null }, Done];
   undo: [{ session: string | null }, Done];
   diff: [{ session: string; branch: string | null; from: number; rows: number }, Diff];
   diff_words: [{ session: string; branch: string | null; row: number }, DiffWords];
+  diff_part: [{ session: string; branch: string | null; row: number; side: Side; part: number }, PartBody];
+  diff_common: [{ session: string; branch: string | null; from: number; rows: number }, DiffCommon];
+  diff_common_part: [{ session: string; branch: string | null; message: number; part: number }, PartBody];
+  doctor: [Record<never, never>, Doctor];
+  take_in: [Record<never, never>, TakenIn];
   plan: [Record<never, never>, StepRow[]];
   history: [{ session: string | null }, HistoryRow[]];
   export: [{ session: string; format: "markdown" | "json" | "native"; dir: string | null }, Exported];

@@ -1,4 +1,5 @@
-// Reads a QR code out of a picture the user chose, dropped or pasted. The reader is loaded only then.
+// Reads a QR code out of a picture the user chose, dropped or pasted, or out of what a camera sees. The reader is loaded
+// only then.
 
 /** The code's text; `null` where none can be read. Tried at several sizes: a screenshot of a large screen holds a small code. */
 export async function readQr(picture: Blob): Promise<string | null> {
@@ -16,15 +17,60 @@ export async function readQr(picture: Blob): Promise<string | null> {
   }
 }
 
-function pixels(bitmap: ImageBitmap, scale: number): ImageData {
+/** Looks for a code in what the camera sees until the returned function is called, which lets the camera go. */
+export function film(
+  video: HTMLVideoElement,
+  found: (text: string) => void,
+  failed: (why: "none" | "denied" | "missing") => void,
+): () => void {
+  let stopped = false;
+  let stream: MediaStream | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    stopped = true;
+    clearTimeout(timer);
+    for (const track of stream?.getTracks() ?? []) track.stop();
+  };
+  const start = async () => {
+    // Webviews without camera support have no such thing at all.
+    const devices = navigator.mediaDevices as MediaDevices | undefined;
+    if (!devices?.getUserMedia) return failed("none");
+    try {
+      stream = await devices.getUserMedia({ video: { facingMode: "environment" } });
+      if (stopped) return stop();
+      video.srcObject = stream;
+      await video.play();
+      const { default: jsQR } = await import("jsqr");
+      const look = () => {
+        if (stopped) return;
+        if (video.videoWidth > 0) {
+          const longest = Math.max(video.videoWidth, video.videoHeight);
+          const { data, width, height } = pixels(video, Math.min(1, 800 / longest));
+          const seen = jsQR(data, width, height, { inversionAttempts: "attemptBoth" });
+          if (seen?.data) found(seen.data);
+        }
+        if (!stopped) timer = setTimeout(look, 200);
+      };
+      look();
+    } catch (thrown) {
+      if (!stopped) failed((thrown as Error)?.name === "NotFoundError" ? "missing" : "denied");
+    }
+  };
+  void start();
+  return stop;
+}
+
+function pixels(picture: ImageBitmap | HTMLVideoElement, scale: number): ImageData {
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const [width, height] =
+    picture instanceof HTMLVideoElement ? [picture.videoWidth, picture.videoHeight] : [picture.width, picture.height];
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
   const brush = canvas.getContext("2d", { willReadFrequently: true });
   if (!brush) throw new Error("no canvas");
   // Transparent pictures are read as black on white.
   brush.fillStyle = "#fff";
   brush.fillRect(0, 0, canvas.width, canvas.height);
-  brush.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  brush.drawImage(picture, 0, 0, canvas.width, canvas.height);
   return brush.getImageData(0, 0, canvas.width, canvas.height);
 }

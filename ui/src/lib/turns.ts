@@ -1,79 +1,60 @@
-// A message cut into what it is made of. The engine joins the texts of a message's parts with line ends and says how
-// many bytes each has; where it does not say, tool calls and images are known by the line that stands for them.
-import type { Parts, Role } from "../backend/types";
+// What is shown of a part, and long texts cut.
+import type { Part } from "../backend/types";
 
 export type Section =
-  | { kind: "text" | "thinking"; text: string }
-  | { kind: "call"; name: string; target: string }
-  | { kind: "result"; text: string; bytes: number }
+  | { kind: "text" | "thinking" | "compaction"; text: string; rest: number }
+  | { kind: "call"; name: string; target: string; input: string; bytes: number; rest: number }
+  | { kind: "result"; text: string; bytes: number; isError: boolean; rest: number }
   | { kind: "image"; bytes: number };
 
-const CALL = /^\[([A-Za-z][\w.:-]{0,80})\](?:\s+(.{1,300}))?$/;
-
-export function sections(role: Role, text: string, parts: Parts | undefined): Section[] {
-  const cut = parts && parts.length > 0 ? byParts(text, parts) : null;
-  if (cut) return cut.flatMap(([kind, piece, bytes]) => section(role, kind, piece, bytes));
-  return role === "tool" ? [{ kind: "result", text, bytes: utf8(text) }] : byLines(text);
-}
-
-function section(role: Role, kind: string, text: string, bytes: number): Section[] {
-  switch (kind) {
+/** `rest`: bytes of it that have not come. */
+export function section(part: Part): Section {
+  const rest = Math.max(0, part.bytes - utf8(part.text));
+  switch (part.kind) {
     case "thinking":
     case "reasoning":
-      return text.trim() ? [{ kind: "thinking", text }] : [];
-    case "tool_use": {
-      const call = CALL.exec(text.trim());
-      return [{ kind: "call", name: call?.[1] ?? text, target: call?.[2] ?? "" }];
-    }
+      return { kind: "thinking", text: part.text, rest };
+    case "tool_use":
+      return {
+        kind: "call",
+        name: part.name ?? "tool",
+        target: part.target ?? "",
+        input: part.text,
+        bytes: part.bytes,
+        rest,
+      };
     case "tool_result":
-      return [{ kind: "result", text, bytes }];
+      return { kind: "result", text: part.text, bytes: part.bytes, isError: part.is_error === true, rest };
     case "image":
-      return [{ kind: "image", bytes }];
+      return { kind: "image", bytes: part.media ? part.bytes : 0 };
+    case "compaction":
+      return { kind: "compaction", text: part.text, rest };
     default:
-      if (!text.trim()) return [];
-      return role === "tool" ? [{ kind: "result", text, bytes }] : byLines(text);
+      return { kind: "text", text: part.text, rest };
   }
 }
 
-/** `null` where the sizes do not add up to the text: it was clipped, or is of another kind. */
-function byParts(text: string, parts: Parts): [string, string, number][] | null {
-  const bytes = new TextEncoder().encode(text);
-  const decoder = new TextDecoder();
-  const found: [string, string, number][] = [];
-  let at = 0;
-  for (const [kind, length] of parts) {
-    if (length === 0) continue;
-    if (at + length > bytes.length) return null;
-    found.push([kind, decoder.decode(bytes.subarray(at, at + length)), length]);
-    at += length + 1; // the line end between two parts
+/** What a tool was given, as one reads it: JSON with line ends, a patch as a patch, all else as it is. */
+export function readable(input: string): { text: string; language: string } {
+  if (/^\*\*\* Begin Patch|^diff --git |^--- /.test(input)) return { text: input, language: "diff" };
+  try {
+    const value: unknown = JSON.parse(input);
+    if (value && typeof value === "object") return { text: fields(value as Record<string, unknown>), language: "" };
+  } catch {
+    // Cut, or no JSON.
   }
-  return at - 1 === bytes.length ? found : null;
+  return { text: input, language: "" };
 }
 
-function byLines(text: string): Section[] {
-  const found: Section[] = [];
-  let plain: string[] = [];
-  let fenced = false;
-  const flush = () => {
-    if (plain.join("").trim()) found.push({ kind: "text", text: plain.join("\n") });
-    plain = [];
+function fields(value: Record<string, unknown>): string {
+  const one = ([name, field]: [string, unknown]) => {
+    const text = typeof field === "string" ? field : JSON.stringify(field, null, 2);
+    return text.includes("\n") ? `${name}:\n${text.replace(/^/gm, "  ")}` : `${name}: ${text}`;
   };
-  for (const line of text.split("\n")) {
-    if (/^\s*(```|~~~)/.test(line)) fenced = !fenced;
-    const call = fenced ? null : CALL.exec(line);
-    if (call?.[1] === "image") {
-      flush();
-      found.push({ kind: "image", bytes: 0 });
-    } else if (call) {
-      flush();
-      found.push({ kind: "call", name: call[1]!, target: call[2] ?? "" });
-    } else plain.push(line);
-  }
-  flush();
-  return found;
+  return Object.entries(value).map(one).join("\n");
 }
 
-function utf8(text: string): number {
+export function utf8(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 

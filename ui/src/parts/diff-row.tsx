@@ -1,24 +1,18 @@
 // A row of the comparison: what was said on the left and on the right, words that differ marked where both spoke.
 import { useMemo } from "preact/hooks";
-import type { DiffRow, DiffWords, Msg, Side } from "../backend/types";
+import type { DiffRow, DiffWords, Msg, Part, PartBody, Side } from "../backend/types";
 import { clock, exact, size } from "../lib/format";
 import { commonStart, excerpt, pieces } from "../lib/spans";
 import { still } from "../lib/still";
+import { utf8 } from "../lib/turns";
 import { words } from "../words";
-import { Icon } from "./icon";
-import { Body, firstLine } from "./message";
+import { Body } from "./message";
 
-/** Kinds of parts that are drawn as what they are; others are markers: a compaction, a fork, a torn end. */
-const KNOWN = new Set([
-  "text",
-  "thinking",
-  "reasoning",
-  "tool_use",
-  "tool_result",
-  "image",
-  "input_text",
-  "output_text",
-]);
+/** Kinds of parts that are drawn as what they are; others are markers: a fork, a torn end. */
+const KNOWN = new Set(["text", "thinking", "reasoning", "tool_use", "tool_result", "image", "compaction"]);
+
+/** Gets one part of a row's message whole. */
+export type RowPart = (row: number, side: Side, part: number) => Promise<PartBody>;
 
 interface RowProps {
   row: DiffRow;
@@ -28,11 +22,14 @@ interface RowProps {
   isMarked: boolean;
   toggle: (row: number) => void;
   mark: (row: number) => void;
+  part: RowPart;
+  /** Rows above the first one. */
+  before: number;
 }
 
 export const DiffRowView = still(DrawnRow);
 
-function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark }: RowProps) {
+function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark, part, before }: RowProps) {
   const cell = (side: Side) => (
     <Cell
       row={row}
@@ -42,13 +39,14 @@ function DrawnRow({ row, devices, said, isOpen, isMarked, toggle, mark }: RowPro
       said={said}
       isOpen={isOpen}
       toggle={() => toggle(row.i)}
+      part={part}
     />
   );
   return (
     <div
       id={`diff-${row.i}`}
       role="row"
-      aria-rowindex={row.i + 3}
+      aria-rowindex={row.i + before + 2}
       aria-selected={isMarked}
       class={`diff-row kind-${row.kind}${isMarked ? " marked" : ""}`}
       onClick={(event) => {
@@ -69,9 +67,10 @@ interface CellProps {
   said: DiffWords | undefined;
   isOpen: boolean;
   toggle: () => void;
+  part: RowPart;
 }
 
-function Cell({ row, side, device, other, said, isOpen, toggle }: CellProps) {
+function Cell({ row, side, device, other, said, isOpen, toggle, part }: CellProps) {
   const message = row[side];
   if (!message) {
     return (
@@ -82,7 +81,9 @@ function Cell({ row, side, device, other, said, isOpen, toggle }: CellProps) {
   }
   const label =
     row.kind === "same" ? "" : row.kind === "changed" ? words.split.kinds.changed : words.split.only(device);
-  const isCut = message.preview.length >= 200 || (message.role === "tool" && total(message) > 120);
+  // Calls, results and pictures unfold by themselves; what differs between two of them is shown when asked for.
+  const folds = message.pieces.length > 0;
+  const isCut = folds ? row.kind === "changed" : message.preview.length >= 200;
   return (
     <div role="gridcell" class={`cell ${side} role-${message.role}`}>
       <p class="cell-head">
@@ -104,10 +105,10 @@ function Cell({ row, side, device, other, said, isOpen, toggle }: CellProps) {
           </span>
         )}
       </p>
-      <Text row={row} side={side} message={message} said={said} isOpen={isOpen} />
+      <Text row={row} side={side} message={message} said={said} isOpen={isOpen} part={part} />
       {isCut && (
         <button type="button" class="more" aria-expanded={isOpen} onClick={toggle}>
-          {isOpen ? words.split.fold : words.split.open} · {size(total(message))}
+          {isOpen ? words.split.fold : folds ? words.split.marked : `${words.split.open} · ${size(total(message))}`}
         </button>
       )}
     </div>
@@ -120,14 +121,25 @@ function Text({
   message,
   said,
   isOpen,
+  part,
 }: {
   row: DiffRow;
   side: Side;
   message: Msg;
   said: DiffWords | undefined;
   isOpen: boolean;
+  part: RowPart;
 }) {
   const whole = said?.[side];
+  const ask = (number: number) => part(row.i, side, number);
+  if (message.pieces.length > 0 && !(isOpen && said && said.spans.length > 0)) {
+    return (
+      <>
+        {isOpen && said?.spans.length === 0 && <p class="dim small">{words.split.tooLong}</p>}
+        <Body parts={message.pieces} whole={ask} />
+      </>
+    );
+  }
   if (row.kind === "changed" && said && said.spans.length > 0 && whole) {
     return <Marked text={whole} said={said} side={side} isOpen={isOpen} />;
   }
@@ -136,35 +148,16 @@ function Text({
     return (
       <>
         {row.kind === "changed" && said?.spans.length === 0 && <p class="dim small">{words.split.tooLong}</p>}
-        {message.role === "tool" ? (
-          <pre class="whole" dir="ltr">
-            {whole}
-          </pre>
-        ) : (
-          <Body role={message.role} text={whole} parts={message.parts} />
-        )}
+        <Body parts={[plain(whole)]} whole={ask} />
       </>
     );
   }
-  if (message.role === "tool") {
-    return (
-      <p class="call">
-        <Icon name="terminal" size={14} />
-        <span class="fold-note" dir="auto">
-          {firstLine(message.preview)}
-        </span>
-        <span class="fold-size">{size(total(message))}</span>
-      </p>
-    );
-  }
   const isWhole = message.preview.length < 200;
-  return (
-    <Body
-      role={message.role}
-      text={isWhole ? message.preview : `${message.preview} …`}
-      parts={isWhole ? message.parts : undefined}
-    />
-  );
+  return <Body parts={[plain(isWhole ? message.preview : `${message.preview} …`)]} whole={ask} />;
+}
+
+function plain(text: string): Part {
+  return { kind: "text", bytes: utf8(text), text };
 }
 
 function Marked({ text, said, side, isOpen }: { text: string; said: DiffWords; side: Side; isOpen: boolean }) {

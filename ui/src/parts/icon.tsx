@@ -2,6 +2,7 @@
 import {
   ArrowLeft,
   ArrowRight,
+  Camera,
   Check,
   ChevronDown,
   ChevronRight,
@@ -11,10 +12,14 @@ import {
   CirclePause,
   Clock,
   Copy,
+  Download,
+  Ellipsis,
   ExternalLink,
   Folder,
   FolderGit2,
+  FoldVertical,
   GitFork,
+  History,
   House,
   type IconNode,
   Image,
@@ -82,6 +87,11 @@ const ICONS = {
   unplug: Unplug,
   offline: WifiOff,
   done: CircleCheck,
+  camera: Camera,
+  compaction: FoldVertical,
+  history: History,
+  more: Ellipsis,
+  save: Download,
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;

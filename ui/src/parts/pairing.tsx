@@ -1,8 +1,9 @@
 // Pairing: the own code as picture and text; another device's code as text or picture; the six digits.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refusal } from "../backend/backend";
-import type { Pairing } from "../backend/types";
-import { readQr } from "../lib/picture";
+import type { NearbyDevice, Pairing } from "../backend/types";
+import { film, readQr } from "../lib/picture";
+import { link } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 import { Button, CopyButton, Failed, Refused, Skeleton, Submit } from "./common";
@@ -36,15 +37,30 @@ export function OwnCode() {
   );
 }
 
-export function OtherCode({ asked, given = "" }: { asked: (pairing: Pairing) => void; given?: string }) {
+interface OtherCodeProps {
+  asked: (pairing: Pairing) => void;
+  given?: string;
+  nearby?: NearbyDevice[];
+  /** Why there are none; said only where the list itself is. */
+  nearbyOff?: string | null;
+}
+
+export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: OtherCodeProps) {
   const { backend } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const [code, setCode] = useState(given);
   const [isOver, setOver] = useState(false);
   const [isReading, setReading] = useState(false);
+  const [isFilming, setFilming] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
   const say = words.devices;
+  // Filled in from the list: nobody has shown this code, so the digits are compared before it is asked.
+  const picked = nearby?.find((one) => one.id === code.trim());
 
+  const pick = (id: string) => {
+    setCode(id);
+    clear();
+  };
   const ask = async (text: string) => {
     const pairing = await act(() => backend.roam({ cmd: "pair", code: text.trim() }));
     if (!pairing) return;
@@ -57,8 +73,7 @@ export function OtherCode({ asked, given = "" }: { asked: (pairing: Pairing) => 
     const text = await act(async () => {
       const read = await readQr(picture).catch(() => null);
       if (!read) throw new Refusal({ code: "no_qr", message: say.noQr, hint: "" });
-      if (!read.startsWith("session-roam:") && !/^([A-Z2-7]{7}-){7}/.test(read))
-        throw new Refusal({ code: "not_ours", message: say.notOurs, hint: "" });
+      if (!isCode(read)) throw new Refusal({ code: "not_ours", message: say.notOurs, hint: "" });
       return read;
     });
     setReading(false);
@@ -117,14 +132,31 @@ export function OtherCode({ asked, given = "" }: { asked: (pairing: Pairing) => 
           }
         }}
       />
+      {picked && (
+        <p class="digits-line" role="status">
+          <span>{say.nearCompare}</span> <Digits digits={picked.digits} />
+        </p>
+      )}
       <div class="row-of-buttons">
         <Submit busy={busy} blocked={code.trim() === "" ? say.codeFirst : undefined}>
-          {say.ask}
+          {picked ? say.nearAsk : say.ask}
         </Submit>
         <Button icon="qr" busy={busy} onClick={() => chooser.current?.click()}>
           {say.picture}
         </Button>
+        <Button icon="camera" busy={busy} pressed={isFilming} onClick={() => setFilming(!isFilming)}>
+          {isFilming ? say.cameraStop : say.camera}
+        </Button>
       </div>
+      {isFilming && (
+        <Camera
+          found={(text) => {
+            setFilming(false);
+            setCode(text);
+            clear();
+          }}
+        />
+      )}
       <p class="dim drop-hint" role="status">
         {isReading ? say.reading : say.drop}
       </p>
@@ -141,7 +173,76 @@ export function OtherCode({ asked, given = "" }: { asked: (pairing: Pairing) => 
         }}
       />
       <Refused refusal={refusal} clear={clear} />
+      {nearby && <Nearby devices={nearby} off={nearbyOff} picked={picked?.id ?? null} pick={pick} />}
     </form>
+  );
+}
+
+/** What a QR code must say to be taken. */
+function isCode(text: string): boolean {
+  return text.startsWith("session-roam:") || /^([A-Z2-7]{7}-){7}/.test(text);
+}
+
+interface NearbyProps {
+  devices: NearbyDevice[];
+  off: string | null;
+  picked: string | null;
+  pick: (id: string) => void;
+}
+
+function Nearby({ devices, off, picked, pick }: NearbyProps) {
+  const say = words.devices;
+  return (
+    <fieldset class="nearby">
+      <legend>{say.near}</legend>
+      {off !== null ? (
+        <p class="dim">
+          {say.nearOff(off)} <a href={link("settings")}>{say.nearSwitch}</a>
+        </p>
+      ) : devices.length === 0 ? (
+        <p class="dim">{say.nearNone}</p>
+      ) : (
+        <p class="dim">{say.nearWhy}</p>
+      )}
+      {devices.map((one) => (
+        <label key={one.id} class="nearby-device">
+          <input type="radio" name="nearby" checked={picked === one.id} onChange={() => pick(one.id)} />
+          <span class="nearby-name" dir="auto" title={one.addresses.join(", ")}>
+            {say.nearby(one.name ?? one.id.slice(0, 7))}
+          </span>
+          <Digits digits={one.digits} />
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** The camera, until it sees a code of ours. */
+function Camera({ found }: { found: (code: string) => void }) {
+  const video = useRef<HTMLVideoElement>(null);
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const say = words.devices;
+  const latest = useRef(found);
+  latest.current = found;
+  useEffect(
+    () =>
+      film(
+        video.current!,
+        (text) => {
+          if (isCode(text)) latest.current(text);
+          else setTrouble(say.notOurs);
+        },
+        (why) => setTrouble({ none: say.noCamera, denied: say.cameraDenied, missing: say.cameraMissing }[why]),
+      ),
+    [],
+  );
+  return (
+    <div class="camera">
+      <video ref={video} muted playsInline aria-label={say.cameraView} />
+      <p class="dim" role="status">
+        {trouble ?? say.cameraHint}
+      </p>
+    </div>
   );
 }
 

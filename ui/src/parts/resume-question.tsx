@@ -4,7 +4,17 @@ import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 import { Button, CopyButton, Failed, Refused, Skeleton } from "./common";
 import { Dialog } from "./dialog";
-import { Icon } from "./icon";
+import { Icon, type IconName } from "./icon";
+
+/** About the checkout rather than the session. */
+const ICONS: Record<string, IconName> = {
+  live: "live",
+  open_here: "live",
+  branch: "projects",
+  commit_missing: "projects",
+  commit_beside: "projects",
+  changed: "pencil",
+};
 
 export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session" | "title">; close: () => void }) {
   const { backend, tell } = useShared();
@@ -23,13 +33,13 @@ export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session"
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} title={say.failed} />}
       {asked.phase === "ready" && (
         <>
-          {asked.answer.notes.length > 0 ? (
+          {asked.answer.remarks.length > 0 ? (
             <div class="notes">
               <h3>{say.before}</h3>
               <ul>
-                {asked.answer.notes.map((note) => (
-                  <li key={note}>
-                    <Icon name="alert" size={14} /> <span dir="auto">{note}</span>
+                {asked.answer.remarks.map(({ code, message }) => (
+                  <li key={message}>
+                    <Icon name={ICONS[code] ?? "alert"} size={14} /> <span dir="auto">{message}</span>
                   </li>
                 ))}
               </ul>
@@ -56,7 +66,7 @@ export function ResumeQuestion({ row, close }: { row: Pick<SessionRow, "session"
             </CopyButton>
             <Button onClick={close}>{say.cancel}</Button>
             <Button kind="main" icon="play" busy={busy} onClick={() => void start()}>
-              {asked.answer.notes.length > 0 ? say.startAnyway : say.start}
+              {asked.answer.remarks.length > 0 ? say.startAnyway : say.start}
             </Button>
           </div>
         </>

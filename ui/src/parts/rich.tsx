@@ -13,9 +13,10 @@ import { CopyButton } from "./common";
 const MOST_TEXT = 12_000;
 const MOST_CODE = 6_000;
 
-export function Rich({ text }: { text: string }) {
+/** `whole`: all of it was asked for already. */
+export function Rich({ text, whole: asked = false }: { text: string; whole?: boolean }) {
   const [whole, setWhole] = useState(false);
-  const { text: shown, rest } = clip(text, whole ? Number.POSITIVE_INFINITY : MOST_TEXT);
+  const { text: shown, rest } = clip(text, whole || asked ? Number.POSITIVE_INFINITY : MOST_TEXT);
   const blocks = useMemo(() => markdown(shown), [shown]);
   return (
     <div class="rich" dir="auto">
@@ -25,7 +26,7 @@ export function Rich({ text }: { text: string }) {
   );
 }
 
-function More({ rest, onClick }: { rest: number; onClick: () => void }) {
+export function More({ rest, onClick }: { rest: number; onClick: () => void }) {
   return (
     <button type="button" class="more" onClick={onClick}>
       {words.transcript.showAll(size(rest))}
@@ -168,9 +169,9 @@ export function Code({ text, language }: { text: string; language: string }) {
 }
 
 /** Output as it is, clipped with its size. */
-export function Output({ text }: { text: string }) {
+export function Output({ text, whole: asked = false }: { text: string; whole?: boolean }) {
   const [whole, setWhole] = useState(false);
-  const { text: shown, rest } = clip(text, whole ? Number.POSITIVE_INFINITY : MOST_CODE);
+  const { text: shown, rest } = clip(text, whole || asked ? Number.POSITIVE_INFINITY : MOST_CODE);
   return (
     <div class="output">
       <pre tabIndex={0} dir="ltr" role="group" aria-label={words.transcript.result}>

@@ -1,51 +1,100 @@
-// A session read from beginning to end: only the messages in sight are drawn, however long it is.
-import { useRef } from "preact/hooks";
-import type { Message, Shown } from "../backend/types";
+// A session read from beginning to end: only the messages in sight are asked for and drawn, however long it is.
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { asRefusal, type Refusal } from "../backend/backend";
+import type { Message, PartBody, Shown } from "../backend/types";
 import { clock, exact } from "../lib/format";
+import { MESSAGES, Paged } from "../lib/paged";
 import { still } from "../lib/still";
+import { useShared } from "../state";
 import { words } from "../words";
-import { Empty } from "./common";
+import { Empty, Failed } from "./common";
 import { Icon } from "./icon";
 import { Body } from "./message";
 import { type Scroller, Virtual } from "./virtual";
 
 export function Transcript({ shown }: { shown: Shown }) {
+  const { backend } = useShared();
+  const { session } = shown;
+  const ask = useCallback(
+    async (from: number) => (await backend.roam({ cmd: "show", session, from, rows: MESSAGES })).messages,
+    [backend, session],
+  );
+  const part = useCallback(
+    (message: number, part: number) => backend.roam({ cmd: "show_part", session, message, part }),
+    [backend, session],
+  );
+  const { pages, trouble, again } = usePaged(shown.total, shown.messages, ask);
   const scroller = useRef<Scroller>(null);
-  const { messages } = shown;
-  if (messages.length === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
+  if (shown.total === 0) return <Empty icon="sessions" title={words.transcript.empty} why={shown.why ?? ""} />;
   return (
-    <Virtual
-      class="transcript"
-      n={messages.length}
-      list={shown.session}
-      api={scroller}
-      around={4}
-      estimate={(at) => estimate(messages[at]!)}
-      attributes={{ role: "feed", "aria-label": words.transcript.label, "aria-busy": "false" }}
-      row={(at) => <OneMessage message={messages[at]!} before={messages[at - 1]} at={at} of={messages.length} />}
-    />
+    <>
+      {trouble && <Failed refusal={trouble} again={again} />}
+      <Virtual
+        class="transcript"
+        n={shown.total}
+        list={session}
+        api={scroller}
+        around={4}
+        estimate={(at) => estimate(pages.get(at))}
+        onSight={(from, to) => pages.want(from, to)}
+        attributes={{ role: "feed", "aria-label": words.transcript.label, "aria-busy": "false" }}
+        row={(at) => (
+          <OneMessage message={pages.get(at)} before={pages.get(at - 1)} at={at} of={shown.total} part={part} />
+        )}
+      />
+    </>
   );
 }
 
-/** Close enough that the scroll bar does not jump: lines of about 80 letters, folded things as one line. */
-export function estimate(message: Pick<Message, "role" | "text">): number {
-  if (message.role === "tool") return 34;
-  return 46 + Math.ceil(Math.min(message.text.length, 12_000) / 85) * 21;
+/** Pages of messages, drawn again as they come. */
+export function usePaged(total: number, first: Message[], ask: (from: number) => Promise<Message[]>) {
+  const [, setDrawn] = useState(0);
+  const [trouble, setTrouble] = useState<Refusal | null>(null);
+  const pages = useMemo(
+    () =>
+      new Paged(
+        total,
+        first,
+        ask,
+        () => setDrawn((before) => before + 1),
+        (thrown) => setTrouble(asRefusal(thrown, words.failed.unknown)),
+      ),
+    [total, first, ask],
+  );
+  useEffect(() => () => pages.stop(), [pages]);
+  const again = () => {
+    setTrouble(null);
+    setDrawn((before) => before + 1);
+  };
+  return { pages, trouble, again };
 }
 
-const OneMessage = still(DrawnMessage);
+/** Close enough that the scroll bar does not jump: lines of about 80 letters, folded things as one line. */
+export function estimate(message: Message | undefined): number {
+  if (!message) return 72;
+  const lines = (part: Message["parts"][number]) =>
+    part.kind === "text" ? 8 + Math.ceil(part.text.length / 85) * 21 : 30;
+  return message.parts.reduce((sum, part) => sum + lines(part), message.role === "tool" ? 4 : 30);
+}
 
-function DrawnMessage({
-  message,
-  before,
-  at,
-  of,
-}: {
-  message: Message;
+interface MessageProps {
+  message: Message | undefined;
   before: Message | undefined;
   at: number;
   of: number;
-}) {
+  part: (message: number, part: number) => Promise<PartBody>;
+}
+
+export const OneMessage = still(DrawnMessage);
+
+function DrawnMessage({ message, before, at, of, part }: MessageProps) {
+  if (!message) {
+    return (
+      <article class="message waiting" aria-posinset={at + 1} aria-setsize={of} aria-label={words.loading}>
+        <span class="bone" aria-hidden="true" />
+      </article>
+    );
+  }
   const turn = !before || speaker(before) !== speaker(message) || before.device !== message.device;
   const moved = message.device && before?.device !== message.device;
   return (
@@ -74,7 +123,7 @@ function DrawnMessage({
             </>
           )}
         </p>
-        <Body role={message.role} text={message.text} parts={message.parts} />
+        <Body parts={message.parts} whole={(number) => part(at, number)} />
       </div>
     </article>
   );

@@ -5,13 +5,15 @@ import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Submit, 
 import { Digits } from "../parts/digits";
 import { Icon } from "../parts/icon";
 import { DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
-import { useAnswer, useDoing, useShared } from "../state";
+import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
 
 /** `code` comes with a link that was opened: it is filled in, never sent by itself. */
 export function DevicesView({ code }: { code: string }) {
   const { backend, revision } = useShared();
-  const asked = useAnswer({ cmd: "devices" }, revision);
+  // Who is on the same network comes and goes without a word: asked again with every tick of the clock.
+  const now = useNow();
+  const asked = useAnswer({ cmd: "devices" }, revision * 1e9 + (Math.floor(now / 5000) % 1e9));
   const { busy, refusal, act, clear } = useDoing();
   const [sent, setSent] = useState<Pairing | null>(null);
   const say = words.devices;
@@ -77,6 +79,8 @@ export function DevicesView({ code }: { code: string }) {
           <OtherCode
             key={code}
             given={code}
+            nearby={answer?.nearby ?? []}
+            nearbyOff={answer?.nearby_off ?? null}
             asked={(pairing) => {
               setSent(pairing);
               asked.again();

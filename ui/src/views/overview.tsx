@@ -7,7 +7,7 @@ import { Button, Failed, Refused, Section, Skeleton, Time, ToolSign } from "../p
 import { Icon } from "../parts/icon";
 import { ResumeQuestion } from "../parts/resume-question";
 import { go, link } from "../route";
-import { useAnswer, useDoing, useRested, useShared } from "../state";
+import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
 const MOST = 5;
@@ -214,12 +214,10 @@ function Recent() {
   const { revision, status, tools } = useShared();
   const [resuming, setResuming] = useState<Pick<SessionRow, "session" | "title"> | null>(null);
   const history = useAnswer({ cmd: "history", session: null }, revision);
-  const sessions = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, 20_000));
   const say = words.overview;
   if (history.phase === "failed" && !history.answer) return <Failed refusal={history.refusal} again={history.again} />;
   if (!history.answer) return <Skeleton rows={4} />;
   const rows = history.answer;
-  const title = new Map(sessions.answer?.map((row) => [row.session, row]));
   const arrived = rows.filter((row) => row.what === "arrived" && Date.now() - Date.parse(row.at) < DAY);
   const from = [...new Set(arrived.map((row) => row.device))];
   return (
@@ -228,13 +226,14 @@ function Recent() {
         {from.length === 0 && <p class="none">{say.nothingArrived}</p>}
         <ul class="lines">
           {from.map((device) => {
-            const mine = [...new Set(arrived.filter((row) => row.device === device).map((row) => row.session))];
-            const last = title.get(mine[0] ?? "");
+            const theirs = arrived.filter((row) => row.device === device);
+            const mine = new Set(theirs.map((row) => row.session));
+            const last = theirs[0];
             return (
               <li key={device} class="line">
                 <Icon name="forth" />
                 <p class="line-text" dir="auto">
-                  <span class="strong">{say.fromHere(device, mine.length)}</span>
+                  <span class="strong">{say.fromHere(device, mine.size)}</span>
                   {last && (
                     <>
                       {" "}
@@ -256,13 +255,7 @@ function Recent() {
         {rows.length === 0 && <p class="none">{say.nothingHappened}</p>}
         <ol class="activity">
           {rows.slice(0, 12).map((row, at) => (
-            <Happening
-              key={at}
-              row={row}
-              about={title.get(row.session)}
-              tool={tools.get(row.tool)?.name ?? row.tool}
-              own={status?.device ?? ""}
-            />
+            <Happening key={at} row={row} tool={tools.get(row.tool)?.name ?? row.tool} own={status?.device ?? ""} />
           ))}
         </ol>
       </Section>
@@ -271,17 +264,7 @@ function Recent() {
   );
 }
 
-function Happening({
-  row,
-  about,
-  tool,
-  own,
-}: {
-  row: HistoryRow;
-  about: SessionRow | undefined;
-  tool: string;
-  own: string;
-}) {
+function Happening({ row, tool, own }: { row: HistoryRow; tool: string; own: string }) {
   const what = words.overview.happenings[row.what] ?? row.what.replaceAll("_", " ");
   return (
     <li>
@@ -290,7 +273,7 @@ function Happening({
       </time>
       <ToolSign name={tool} />
       <span class="activity-title" dir="auto">
-        {about ? about.title || words.session.untitled : tool}
+        {row.title || words.session.untitled}
       </span>
       <span class="dim">
         {what}

@@ -4,10 +4,12 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import type { SessionRow } from "../backend/types";
 import { useDeferred } from "../lib/deferred";
 import { projectName, size } from "../lib/format";
+import { MESSAGES } from "../lib/paged";
 import { EVERYTHING, type Filter, haystack, matching, values } from "../lib/search";
 import { still } from "../lib/still";
 import { Button, Empty, Failed, IconButton, Refused, Skeleton, Time, ToolSign } from "../parts/common";
 import { Icon, type IconName } from "../parts/icon";
+import { More } from "../parts/more";
 import { ResumeQuestion } from "../parts/resume-question";
 import { Transcript } from "../parts/transcript";
 import { type Scroller, Virtual } from "../parts/virtual";
@@ -303,8 +305,9 @@ function Reading({
   resume: (row: SessionRow) => void;
 }) {
   const { backend, tools, tell } = useShared();
-  const asked = useAnswer({ cmd: "show", session });
+  const asked = useAnswer({ cmd: "show", session, from: 0, rows: MESSAGES });
   const { busy, refusal, act, clear } = useDoing();
+  const [more, setMore] = useState(false);
   const shown = asked.answer;
   const restore = async () => {
     const done = await act(() => backend.roam({ cmd: "restore", session }));
@@ -322,7 +325,7 @@ function Reading({
             {shown ? (
               <>
                 {tools.get(shown.tool)?.name ?? shown.tool} · {projectName(shown.project)} ·{" "}
-                {words.transcript.messages(shown.messages.length)} · {size(shown.bytes)}
+                {words.transcript.messages(shown.total)} · {size(shown.bytes)}
               </>
             ) : (
               " "
@@ -340,6 +343,7 @@ function Reading({
             {words.sessions.restore}
           </Button>
         )}
+        {shown && <IconButton icon="more" name={words.more.open} onClick={() => setMore(true)} />}
         {shown && (
           <Button kind="main" icon="play" onClick={() => resume(shown)}>
             {words.resume.resume}
@@ -355,6 +359,7 @@ function Reading({
       {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {shown && <Transcript shown={shown} />}
+      {shown && more && <More row={shown} changed={asked.again} close={() => setMore(false)} />}
     </>
   );
 }

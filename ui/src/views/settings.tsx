@@ -1,6 +1,7 @@
 // Network, start, transport, folders, about.
 import { useState } from "preact/hooks";
 import type { About, SwitchName } from "../backend/types";
+import { CheckUp } from "../parts/checkup";
 import { Button, Failed, Refused, Section, Skeleton, Submit, Switch } from "../parts/common";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
@@ -70,6 +71,9 @@ export function SettingsView() {
               {row(asked.answer, "global_discovery")}
               {row(asked.answer, "relays")}
             </ul>
+          </Section>
+          <Section title={words.checkup.title}>
+            <CheckUp />
           </Section>
           <Section title={say.transport}>
             <ul class="settings-list">

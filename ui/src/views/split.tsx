@@ -1,15 +1,17 @@
 // The split window: two columns aligned by turn, what is common folded to one row, the decision below.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "../backend/backend";
-import type { ChoiceId, Diff, DiffWords, Side } from "../backend/types";
+import type { ChoiceId, Diff, DiffCommon, DiffWords, Message, Side } from "../backend/types";
 import { projectName, stretch } from "../lib/format";
+import { MESSAGES } from "../lib/paged";
 import { PAGE, Pages } from "../lib/pages";
 import { Button, Empty, Failed, FirstFocus, IconButton, Skeleton } from "../parts/common";
 import { Decision } from "../parts/decision";
 import { Dialog } from "../parts/dialog";
-import { DiffRowView } from "../parts/diff-row";
+import { DiffRowView, type RowPart } from "../parts/diff-row";
 import { Icon } from "../parts/icon";
 import { Ruler } from "../parts/ruler";
+import { estimate, OneMessage, usePaged } from "../parts/transcript";
 import { type Scroller, Virtual } from "../parts/virtual";
 import { go, link } from "../route";
 import { useAnswer, useDoing, useKeys, useShared } from "../state";
@@ -170,7 +172,9 @@ function Decided({
   );
 }
 
-/** Row 0 stands for what both have in common; the others follow. */
+const NONE: Message[] = [];
+
+/** Row 0 stands for what both have in common, which unfolds below it; the others follow. */
 function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
   const { backend, tell } = useShared();
   const [known, setKnown] = useState(0);
@@ -212,10 +216,19 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
     };
   }, [pages]);
   const said = useWords(session, branch, pages, sight, open, known);
+  const common = useCommon(session, branch, (thrown) => setTrouble(thrown));
+  // So many rows stand above those of the comparison.
+  const before = 1 + common.n;
+  const part = useCallback<RowPart>(
+    (row, side, number) => backend.roam({ cmd: "diff_part", session, branch, row, side, part: number }),
+    [backend, session, branch],
+  );
 
+  const above = useRef(before);
+  above.current = before;
   const reveal = useCallback((row: number) => {
     setMark(row);
-    scroller.current?.reveal(row + 1, 80);
+    scroller.current?.reveal(row + above.current, 80);
     scroller.current?.focus();
   }, []);
   const step = (by: 1 | -1) => {
@@ -283,13 +296,15 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
       )}
       <Virtual
         class="diff"
-        n={pages.total + 1}
+        n={pages.total + before}
         list={session}
         api={scroller}
-        estimate={(at) => estimateRow(at, pages)}
+        estimate={(at) => (at > 0 && at < before ? estimate(common.get(at - 1)) : estimateRow(at - common.n, pages))}
         onSight={(from, to) => {
-          setSight({ from: Math.max(0, from - 1), to: to - 1 });
-          pages.want(Math.max(0, from - 1), to);
+          const rows = { from: Math.max(0, from - before), to: Math.max(0, to - before) };
+          setSight(rows);
+          if (from < before) common.want(from - 1, Math.min(to, before) - 1);
+          if (to > before) pages.want(rows.from, rows.to);
         }}
         bodyRole="rowgroup"
         head={
@@ -301,14 +316,29 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
         attributes={{
           role: "grid",
           "aria-label": say.rows,
-          "aria-rowcount": pages.total + 2,
+          "aria-rowcount": pages.total + before + 1,
           "aria-colcount": 2,
           "aria-activedescendant": mark >= 0 ? `diff-${mark}` : undefined,
           onKeyDown: onKey,
         }}
         row={(at) => {
-          if (at === 0) return <Common first={first} />;
-          const row = pages.row(at - 1);
+          if (at === 0) return <Common first={first} isOpen={common.isOpen} toggle={common.toggle} />;
+          if (at < before) {
+            return (
+              <div role="row" class="diff-row common said" aria-rowindex={at + 2}>
+                <div role="gridcell" aria-colspan={2} class="common-message">
+                  <OneMessage
+                    message={common.get(at - 1)}
+                    before={common.get(at - 2)}
+                    at={at - 1}
+                    of={common.n}
+                    part={common.part}
+                  />
+                </div>
+              </div>
+            );
+          }
+          const row = pages.row(at - before);
           if (!row)
             return (
               <div class="diff-row waiting" role="row">
@@ -329,22 +359,54 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
               isMarked={row.i === mark}
               toggle={toggle}
               mark={setMark}
+              part={part}
+              before={before}
             />
           );
         }}
       />
-      <Ruler kinds={pages.kinds} known={known} sight={sight} jump={(row) => scroller.current?.top(row + 1)} />
+      <Ruler kinds={pages.kinds} known={known} sight={sight} jump={(row) => scroller.current?.top(row + before)} />
     </div>
   );
 }
 
-function Common({ first }: { first: Diff }) {
+/** The messages of the common part, once they are unfolded. */
+function useCommon(session: string, branch: string | null, failed: (refusal: Refusal) => void) {
+  const { backend } = useShared();
+  const [first, setFirst] = useState<DiffCommon | null>(null);
+  const [isOpen, setOpen] = useState(false);
+  const ask = useCallback(
+    async (from: number) =>
+      (await backend.roam({ cmd: "diff_common", session, branch, from, rows: MESSAGES })).messages,
+    [backend, session, branch],
+  );
+  const part = useCallback(
+    (message: number, part: number) => backend.roam({ cmd: "diff_common_part", session, branch, message, part }),
+    [backend, session, branch],
+  );
+  const { pages, trouble } = usePaged(first?.total ?? 0, first?.messages ?? NONE, ask);
+  useEffect(() => {
+    if (trouble) failed(trouble);
+  }, [trouble]);
+  const toggle = () => {
+    setOpen(!isOpen);
+    if (isOpen || first) return;
+    const request = { cmd: "diff_common", session, branch, from: 0, rows: MESSAGES } as const;
+    backend.roam(request).then(setFirst, (thrown) => failed(asRefusal(thrown, words.failed.unknown)));
+  };
+  const n = isOpen ? (first?.total ?? 0) : 0;
+  return { n, isOpen, toggle, part, get: (at: number) => pages.get(at), want: pages.want.bind(pages) };
+}
+
+function Common({ first, isOpen, toggle }: { first: Diff; isOpen: boolean; toggle: () => void }) {
   return (
     <div role="row" class="diff-row common" aria-rowindex={2}>
       <div role="gridcell" aria-colspan={2} class="common-cell">
-        <Icon name="right" size={12} />
+        <Icon name={isOpen ? "down" : "right"} size={12} />
         {words.split.common(first.prefix.messages)}
-        <a href={link("sessions", first.session)}>{words.split.readCommon}</a>
+        <button type="button" class="link" aria-expanded={isOpen} onClick={toggle}>
+          {words.split.readCommon(isOpen)}
+        </button>
       </div>
     </div>
   );

@@ -79,6 +79,93 @@ test("a device known to others is paired with its digits", async ({ page }) => {
   await expect(page.getByText("studio-mini is paired.").first()).toBeVisible();
 });
 
+test("a device nearby is picked, and asked only after its digits were compared", async ({ page }) => {
+  await open(page, "devices", { state: "asking" });
+  const near = page.getByRole("group", { name: "On this network" });
+  await expect(near.getByRole("radio")).toHaveCount(2);
+  // Syncthing tells no names: one without is called by the beginning of its ID.
+  const nameless = near.getByRole("radio", { name: /^[A-Z2-7]{7} \(nearby\)/ });
+  await nameless.check();
+  await expect(page.locator("textarea")).toHaveValue(/^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/);
+  await expect(page.getByText("beside this device's entry it must show the same digits")).toBeVisible();
+  expect(await asked(page, "pair")).toEqual([]);
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "They match, ask it to pair" }).click();
+  await expect(page.getByText("tablet was asked.")).toBeVisible();
+});
+
+test("why nobody is nearby is said in words", async ({ page }) => {
+  await open(page, "devices", { state: "quiet" });
+  await expect(page.getByText("No other device is heard at the moment.")).toBeVisible();
+  await open(page, "devices", { state: "missing" });
+  const near = page.getByRole("group", { name: "On this network" });
+  await expect(near).toContainText("Syncthing, which finds them, does not run. Its code works all the same.");
+});
+
+test("the camera reads a code, and lets go of it", async ({ page }) => {
+  await open(page, "devices", { state: "alone" });
+  const picture = (await page.getByRole("img", { name: "QR code of desk" }).screenshot()).toString("base64");
+  await page.evaluate(async (data) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${data}`;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: 640, height: 480 });
+    const brush = canvas.getContext("2d")!;
+    const draw = () => {
+      brush.fillStyle = "#fff";
+      brush.fillRect(0, 0, 640, 480);
+      brush.drawImage(image, 120, 40, 400, 400);
+    };
+    setInterval(draw, 50);
+    draw();
+    const stream = canvas.captureStream(20);
+    Object.assign(globalThis, { stream });
+    navigator.mediaDevices.getUserMedia = async () => stream;
+  }, picture);
+  await page.getByRole("button", { name: "Use the camera" }).click();
+  await expect(page.locator("textarea")).toHaveValue(/^session-roam:1\?id=/, { timeout: 15_000 });
+  await expect(page.locator("video")).toHaveCount(0);
+  expect(
+    await page.evaluate(() =>
+      (globalThis as unknown as { stream: MediaStream }).stream.getTracks().map((track) => track.readyState),
+    ),
+  ).toEqual(["ended"]);
+  expectCalm(page);
+});
+
+test("without a camera it says what to do instead", async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(navigator, "mediaDevices", { value: undefined }));
+  await open(page, "devices", { state: "alone" });
+  await page.getByRole("button", { name: "Use the camera" }).click();
+  await expect(page.getByText("This window cannot use a camera.")).toBeVisible();
+  await page.getByRole("button", { name: "Stop the camera" }).click();
+  await expect(page.getByText("This window cannot use a camera.")).toHaveCount(0);
+  expectCalm(page);
+});
+
+test("the check-up says what was found, what would be written, and takes copies in", async ({ page }) => {
+  await open(page, "settings", { state: "problems" });
+  expect(await asked(page, "doctor")).toEqual([]);
+  await page.getByRole("button", { name: "Check now" }).click();
+  await expect(page.getByText("2 copies left by another way of syncing")).toBeVisible();
+  await expect(page.getByText("12 lines that the session does not have")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Take them in" }).click();
+  await expect(page.getByText("1 copy was taken in.")).toBeVisible();
+  await expect(page.getByText(/stays: Claude Code has it open/)).toBeVisible();
+  await page.getByRole("button", { name: "What would be written?" }).click();
+  await expect(page.getByText("Nothing: every session is as it should be.")).toBeVisible();
+  await open(page, "settings", { state: "waiting" });
+  await page.getByRole("button", { name: "What would be written?" }).click();
+  await expect(page.getByRole("region", { name: "What would be written" })).toContainText("waits · add to transcript");
+  await page.getByRole("button", { name: "Check now" }).click();
+  await page.getByText("5 sessions do not roam").click();
+  await expect(page.getByText("Switch it on under Tools.")).toBeVisible();
+  await expectAccessible(page);
+  expectCalm(page);
+});
+
 test("renaming and parting, the consequence first", async ({ page }) => {
   await open(page, "devices");
   await page.getByRole("button", { name: "Rename laptop" }).click();

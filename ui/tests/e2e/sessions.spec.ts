@@ -132,6 +132,85 @@ test("resuming says what must be known, and why it cannot be where it cannot", a
   await expect(page.getByRole("dialog")).toContainText("Its tool is not on this device.");
 });
 
+test("the checkout here is compared with what the session knew, before it goes on", async ({ page }) => {
+  await open(page, `sessions/${session(4)}`);
+  await page.getByRole("button", { name: "Resume", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("The session was on branch fix/login, this checkout is on main.");
+  await expect(dialog).toContainText("commit 3f2c1aa, which is not here yet: fetch first");
+  await expect(dialog).toContainText("This checkout has 3 changed files.");
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Start it all the same" }).click();
+  await expect(page.getByText("Started in a terminal.")).toBeVisible();
+});
+
+test("calls, long results and pictures are asked for when they are unfolded, and not before", async ({ page }) => {
+  await open(page, `sessions/${session(0)}`);
+  const feed = page.getByRole("feed");
+  const call = feed.locator("summary").filter({ hasText: "src/session.rs" }).first();
+  await expect(call).toContainText("Read");
+  await call.click();
+  await expect(feed.locator("details[open] pre")).toContainText("file_path: src/session.rs");
+  const long = feed.locator("details").filter({ hasText: "test auth::case_0" }).first();
+  await long.locator("summary").click();
+  expect(await asked(page, "show_part")).toEqual([]);
+  await expect(long).not.toContainText("test auth::case_899 ... ok");
+  await long.getByRole("button", { name: /Show the other/ }).click();
+  await expect(long).toContainText("test auth::case_899 ... ok");
+  await long.locator("summary").click();
+  await feed.focus();
+  const image = feed.locator("details").filter({ hasText: "image/png" });
+  await expect(async () => {
+    await page.keyboard.press("PageDown");
+    await expect(image).toBeVisible({ timeout: 400 });
+  }).toPass();
+  await image.locator("summary").click();
+  const picture = image.getByRole("img", { name: /^Picture of/ });
+  await expect(picture).toBeVisible();
+  expect(await picture.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(96);
+  // A drawing may hold programs: it is named, and not drawn.
+  const drawing = feed.locator("details").filter({ hasText: "image/svg+xml" });
+  await drawing.locator("summary").click();
+  await expect(drawing).toContainText("is not shown here; the tool has it");
+  expect(await asked(page, "show_part")).toHaveLength(3);
+  await expectAccessible(page);
+  expectCalm(page);
+});
+
+test("a transcript comes page by page", async ({ page }) => {
+  await open(page, `sessions/${session(0)}`, { state: "transcript" });
+  const feed = page.getByRole("feed");
+  await expect(feed.locator("article").first()).toBeVisible();
+  expect((await asked(page, "show")).map((request) => request.from)).toEqual([0]);
+  await feed.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await expect(feed.locator("article[aria-posinset='6000']")).toBeVisible();
+  await expect(feed.locator("article.waiting")).toHaveCount(0);
+  const pages = (await asked(page, "show")).map((request) => request.from);
+  expect(pages).toContain(5900);
+  expect(pages.length).toBeLessThan(6);
+});
+
+test("a session is saved, its history read, and its last decision taken back", async ({ page }) => {
+  await open(page, `splits/${session(2)}`);
+  await page.getByRole("button", { name: "Only desk's" }).click();
+  await page.getByRole("button", { name: "Continue with desk's version" }).click();
+  await page.getByRole("link", { name: "Open the session" }).click();
+  await page.getByRole("button", { name: "More about this session" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("decided: keep one, the other stays in the vault · desk");
+  await expectAccessible(page);
+  await dialog.getByRole("radio", { name: /Data/ }).check();
+  await dialog.getByRole("button", { name: "Choose a folder and save" }).click();
+  await expect(dialog).toContainText(`/home/mara/code/flow/${session(2)}.json`);
+  expect(await asked(page, "export")).toMatchObject([{ format: "json", dir: "/home/mara/code/flow" }]);
+  await dialog.getByRole("button", { name: "Take back" }).click();
+  await expect(dialog).toContainText("decision taken back");
+  await expect(dialog.getByRole("button", { name: "Take back" })).toHaveCount(0);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "More about this session" })).toBeFocused();
+  expectCalm(page);
+});
+
 test("a session that is not here is brought back", async ({ page }) => {
   await open(page, `sessions/${session(11)}`);
   await page.getByRole("button", { name: "Bring it back" }).click();

@@ -63,6 +63,41 @@ test("marks the words that differ, and shows all of a message when asked", async
   await expect(page.locator("#diff-1")).not.toContainText("it already orders writes");
 });
 
+test("what both have in common unfolds in place, page by page, and keys still go from difference to difference", async ({
+  page,
+}) => {
+  await open(page, SPLIT);
+  const grid = page.getByRole("grid");
+  const unfold = page.getByRole("button", { name: "Read them" });
+  await expect(unfold).toHaveAttribute("aria-expanded", "false");
+  await unfold.click();
+  await expect(grid).toContainText("The login test fails every other run.");
+  await expect(grid).toHaveAttribute("aria-rowcount", String(1 + 1 + 412 + 11));
+  expect((await asked(page, "diff_common")).map((request) => request.from)).toEqual([0]);
+  await page.keyboard.press("n");
+  await expect(page.locator("#diff-0")).toBeInViewport();
+  await expect.poll(async () => (await asked(page, "diff_common")).map((request) => request.from)).toContain(400);
+  await expectAccessible(page);
+  await grid.evaluate((element) => element.scrollTo(0, 0));
+  await page.getByRole("button", { name: "Fold them" }).click();
+  await expect(grid).toHaveAttribute("aria-rowcount", String(1 + 1 + 11));
+  expectCalm(page);
+});
+
+test("a call in a row unfolds like one in a transcript", async ({ page }) => {
+  await open(page, SPLIT);
+  const row = page.locator("#diff-2");
+  await expect(row.locator("summary")).toContainText("Edit");
+  await row.locator("summary").click();
+  await expect(row.locator("details pre")).toContainText("new_string: b");
+  const result = page.locator("#diff-3 details").first();
+  await result.locator("summary").click();
+  await result.getByRole("button", { name: /Show the other/ }).click();
+  await expect(result).toContainText("test auth::case_9 ... ok");
+  expect(await asked(page, "diff_part")).toMatchObject([{ row: 3, part: 0 }]);
+  expectCalm(page);
+});
+
 test("one session of both goes on where it is told to", async ({ page }) => {
   await open(page, SPLIT);
   await page.getByRole("button", { name: "Both in one session" }).click();

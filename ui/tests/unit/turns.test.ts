@@ -1,46 +1,36 @@
-// Messages cut into what they are made of.
+// What is shown of a message's parts.
 import { describe, expect, it } from "vitest";
 import { tokens } from "../../src/lib/code";
-import { clip, sections } from "../../src/lib/turns";
+import { clip, readable, section } from "../../src/lib/turns";
 
-const bytes = (text: string) => new TextEncoder().encode(text).length;
-
-describe("sections", () => {
-  it("follow the parts' sizes, in bytes", () => {
-    const pieces: [string, string][] = [
-      ["thinking", "Grüße 😀?"],
-      ["text", "Here."],
-      ["tool_use", "[Edit]"],
-    ];
-    const text = pieces.map(([, piece]) => piece).join("\n");
-    const found = sections(
-      "assistant",
-      text,
-      pieces.map(([kind, piece]) => [kind, bytes(piece)]),
-    );
-    expect(found).toEqual([
-      { kind: "thinking", text: "Grüße 😀?" },
-      { kind: "text", text: "Here." },
-      { kind: "call", name: "Edit", target: "" },
-    ]);
+describe("section", () => {
+  it("says how much of a part has not come", () => {
+    expect(section({ kind: "text", bytes: 9, text: "Grüße" })).toEqual({ kind: "text", text: "Grüße", rest: 2 });
+    expect(section({ kind: "thinking", bytes: 3, text: "Hm." })).toEqual({ kind: "thinking", text: "Hm.", rest: 0 });
   });
 
-  it("pass over empty parts", () => {
-    expect(
-      sections("assistant", "Hi", [
-        ["thinking", 0],
-        ["text", 2],
-      ]),
-    ).toEqual([{ kind: "text", text: "Hi" }]);
+  it("knows a call by its name and target, and a result that failed", () => {
+    const call = section({ kind: "tool_use", bytes: 2, text: "{}", name: "Edit", target: "src/a.rs" });
+    expect(call).toEqual({ kind: "call", name: "Edit", target: "src/a.rs", input: "{}", bytes: 2, rest: 0 });
+    const failed = section({ kind: "tool_result", bytes: 2, text: "no", is_error: true });
+    expect(failed).toMatchObject({ kind: "result", isError: true });
   });
 
-  it("fall back to lines where the sizes do not fit: a text that was clipped", () => {
-    const found = sections("assistant", "Look\n[Read]\n[image]\n```\n[Edit]\n```", [["text", 900]]);
-    expect(found.map((section) => section.kind)).toEqual(["text", "call", "image", "text"]);
+  it("takes what it does not know as text, and a picture elsewhere as one of no size", () => {
+    expect(section({ kind: "citation", bytes: 1, text: "x" }).kind).toBe("text");
+    expect(section({ kind: "image", bytes: 40, text: "" })).toEqual({ kind: "image", bytes: 0 });
+  });
+});
+
+describe("readable", () => {
+  it("shows fields by name, with their line ends", () => {
+    const input = JSON.stringify({ file_path: "a.rs", new_string: "one\ntwo", n: 3 });
+    expect(readable(input).text).toBe("file_path: a.rs\nnew_string:\n  one\n  two\nn: 3");
   });
 
-  it("fold all that a tool answered", () => {
-    expect(sections("tool", "ok\n[Read]", undefined)).toEqual([{ kind: "result", text: "ok\n[Read]", bytes: 9 }]);
+  it("leaves what was cut as it is, and knows a patch", () => {
+    expect(readable('{"a": "b').text).toBe('{"a": "b');
+    expect(readable("*** Begin Patch\n+x").language).toBe("diff");
   });
 });
 

@@ -48,6 +48,13 @@ pub fn devices(devices: &Devices, view: &View) -> String {
         out.push_str(&wrap(&sentence, 0, view));
         out.push_str(&format!("  Pair here too:  roam pair --accept {}\n\n", word(&device.name)));
     }
+    for device in &devices.nearby {
+        let name = device.name.clone().unwrap_or_else(|| device.id.chars().take(7).collect());
+        let digits = spaced(&device.digits);
+        let sentence = format!("{name} is on this network. Its `roam devices` must show {digits} for this device.");
+        out.push_str(&wrap(&sentence, 0, view));
+        out.push_str(&format!("  It does:  roam pair {}\n\n", device.id));
+    }
     if devices.paired.is_empty() {
         out.push_str("Not paired with any device yet.\n  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n");
         return out;

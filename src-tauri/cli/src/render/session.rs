@@ -1,7 +1,7 @@
 //! One session: its messages, and the ways it went.
 
 use super::tables::{below_home, short, short_enough, state, title};
-use super::{View, cut, one_line, plural, project, quoted, size, wrap};
+use super::{View, cut, number, one_line, plural, project, quoted, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{BranchRow, Message, SessionRow, Shown, SplitRow};
 use unicode_width::UnicodeWidthStr;
@@ -19,11 +19,18 @@ pub fn shown(shown: &Shown, view: &View) -> String {
     if shown.messages.is_empty() {
         out.push_str("\nNo messages to show.\n");
     }
+    if 0 < shown.from {
+        out.push_str(&format!("\n… {} before\n", plural(shown.from, "message")));
+    }
     let mut device = None;
     for message in &shown.messages {
         out.push_str(&format!("\n{}\n", speaker(message, device, view)));
         out.push_str(&body(message));
         device = message.device.as_deref().or(device);
+    }
+    let next = shown.from + shown.messages.len() as u64;
+    if next < shown.total {
+        out.push_str(&format!("\n{} of {}; go on with --from {next}\n", number(next), plural(shown.total, "message")));
     }
     out
 }
@@ -94,7 +101,8 @@ fn split(row: &SplitRow, view: &View) -> String {
         out.push_str(&branch_line(branch, widths, view));
     }
     for choice in row.choices.iter().filter(|choice| choice.enabled) {
-        out.push_str(&wrap(&format!("{}: {}", choice.id, choice.consequence), 2, view));
+        let how = if choice.id == "branches" { " Say so with --active left." } else { "" };
+        out.push_str(&wrap(&format!("{}: {}{how}", choice.id, choice.consequence), 2, view));
     }
     out
 }

@@ -1,8 +1,9 @@
-//! What merging and comparing cost, on made-up sessions: `cargo xtask bench merge` makes a table of it. Prints a JSON
+//! What merging, comparing and reading cost, on made-up sessions: `cargo xtask bench merge` makes a table of it. Prints a JSON
 //! line for each figure: `{"what", "value", "cpu", "unit"}`; fails because of none of them.
 
 mod diff;
 mod made;
+mod show;
 mod union;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ fn main() {
     let wanted = |name: &str| filter.as_deref().is_none_or(|filter| filter == name);
     if wanted("union") {
         union::measure(place.path());
+    }
+    if wanted("show") {
+        show::measure(place.path());
     }
     if wanted("diff") {
         diff::measure(place.path());

@@ -354,8 +354,8 @@ mod tests {
 
     fn echo() -> Handler {
         Arc::new(|request| match request {
-            Request::Show { session } if session == "panic" => panic!("asked to"),
-            Request::Show { session } => Err(ApiError::new("unknown_session", session, "Look at `roam sessions`.")),
+            Request::Show { session, .. } if session == "panic" => panic!("asked to"),
+            Request::Show { session, .. } => Err(ApiError::new("unknown_session", session, "Look at `roam sessions`.")),
             other => Ok(serde_json::to_value(other).expect("a request")),
         })
     }
@@ -366,7 +366,7 @@ mod tests {
         let server = serve(home.path(), echo()).expect("serve");
         let mut client = Client::connect(home.path()).expect("connect");
         assert_eq!(client.ask(&Request::Status).expect("answer"), json!({"cmd": "status"}));
-        let error = client.ask(&Request::Show { session: "x\ny".into() }).expect_err("an error");
+        let error = client.ask(&Request::show("x\ny")).expect_err("an error");
         assert_eq!((error.code.as_str(), error.message.as_str()), ("unknown_session", "x\ny"));
         assert_eq!(client.ask(&Request::Plan).expect("answer"), json!({"cmd": "plan"}));
         server.stop();
@@ -390,7 +390,7 @@ mod tests {
         let home = tempfile::tempdir().expect("home");
         let _server = serve(home.path(), echo()).expect("serve");
         let mut client = Client::connect(home.path()).expect("connect");
-        assert_eq!(client.ask(&Request::Show { session: "panic".into() }).expect_err("panic").code, "internal");
+        assert_eq!(client.ask(&Request::show("panic")).expect_err("panic").code, "internal");
         client.ask(&Request::Status).expect("answer");
     }
 

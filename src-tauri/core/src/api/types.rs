@@ -2,6 +2,7 @@
 //! Field names are a promise (docs/cli.md); fields are added, never taken away.
 
 pub use crate::merge::diff::{Kind, Msg, Span};
+pub use crate::merge::transcript::Part;
 use crate::session::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,6 +73,18 @@ pub enum Request {
     },
     Show {
         session: String,
+        /// The first message of the page.
+        #[serde(default)]
+        from: u64,
+        /// So many messages, long bodies cut; without it all of them, whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u64>,
+    },
+    /// One part of one message of it, whole.
+    ShowPart {
+        session: String,
+        message: u64,
+        part: u64,
     },
     /// Where and how to go on with a session.
     Resume {
@@ -114,6 +127,33 @@ pub enum Request {
         branch: Option<String>,
         row: u64,
     },
+    /// One part of a row's message, whole.
+    DiffPart {
+        session: String,
+        #[serde(default)]
+        branch: Option<String>,
+        row: u64,
+        side: Side,
+        part: u64,
+    },
+    /// What the two have in common: messages `from` to `from + rows`.
+    DiffCommon {
+        session: String,
+        #[serde(default)]
+        branch: Option<String>,
+        #[serde(default)]
+        from: u64,
+        #[serde(default = "a_page")]
+        rows: u64,
+    },
+    /// One part of a message of that, whole.
+    DiffCommonPart {
+        session: String,
+        #[serde(default)]
+        branch: Option<String>,
+        message: u64,
+        part: u64,
+    },
     Plan,
     History {
         session: Option<String>,
@@ -137,6 +177,13 @@ pub enum Request {
     Pause,
     Continue,
     Stop,
+}
+
+impl Request {
+    /// All of a session.
+    pub fn show(session: impl Into<String>) -> Self {
+        Self::Show { session: session.into(), from: 0, rows: None }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -258,6 +305,22 @@ pub struct Devices {
     pub paired: Vec<PairedDevice>,
     pub asking: Vec<AskingDevice>,
     pub proposed: Vec<ProposedDevice>,
+    /// Devices on the same network that run Syncthing and are in none of the other lists. What is heard there proves
+    /// nothing: the digits must be the same on both screens before one of them is paired.
+    #[serde(default)]
+    pub nearby: Vec<NearbyDevice>,
+    /// Why nobody can be heard there, where that is so.
+    #[serde(default)]
+    pub nearby_off: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NearbyDevice {
+    pub id: String,
+    /// A name that was given to it here before; Syncthing tells none.
+    pub name: Option<String>,
+    pub addresses: Vec<String>,
+    pub digits: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -357,6 +420,11 @@ pub struct Shown {
     pub row: SessionRow,
     pub cwd: Option<PathBuf>,
     pub docs: Vec<ShownDoc>,
+    /// All messages, of which `messages` may be a page that begins with the message `from`.
+    #[serde(default)]
+    pub total: u64,
+    #[serde(default)]
+    pub from: u64,
     pub messages: Vec<Message>,
 }
 
@@ -379,6 +447,23 @@ pub struct Message {
     pub text: String,
     pub at: Option<String>,
     pub device: Option<String>,
+    /// What it is made of.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+}
+
+/// One part of a message, whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartBody {
+    pub kind: String,
+    pub bytes: u64,
+    /// Empty for a picture.
+    pub text: String,
+    /// Of a picture: what it is, and its bytes in base64 where it can be shown.
+    pub media: Option<String>,
+    pub data: Option<String>,
+    /// False where it is too long to be handed out, or no picture that can be shown safely.
+    pub whole: bool,
 }
 
 /// `roam resume --print`.
@@ -390,6 +475,18 @@ pub struct Resume {
     pub unset: Vec<String>,
     /// What to know before going on: "live on desk, 12 s ago".
     pub notes: Vec<String>,
+    /// The same with codes.
+    #[serde(default)]
+    pub remarks: Vec<Remark>,
+}
+
+/// Something to know before going on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remark {
+    /// `open_here`, `live`, `split`, `waiting`, `held`; about the checkout: `branch`, `commit_missing`,
+    /// `commit_beside`, `changed`.
+    pub code: String,
+    pub message: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -503,6 +600,15 @@ pub struct DiffWords {
     pub spans: Vec<Span>,
 }
 
+/// What both sides have in common, a page of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffCommon {
+    /// All messages of it.
+    pub total: u64,
+    pub from: u64,
+    pub messages: Vec<Message>,
+}
+
 /// One thing the engine would do, or waits to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRow {
@@ -519,6 +625,9 @@ pub struct StepRow {
 pub struct HistoryRow {
     pub at: String,
     pub device: String,
+    /// The session's, as it is now.
+    #[serde(default)]
+    pub title: String,
     /// `recorded`, `arrived`, `checked_out`, `forked`, `taken_out`, a decision by its name, …
     pub what: String,
     pub session: String,

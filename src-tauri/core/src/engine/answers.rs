@@ -1,6 +1,7 @@
 //! Every command and its answer. Short answers come from the loop; those that read whole sessions are worked out aside.
 
 use super::event::Reply;
+use super::export::Wanted;
 use super::heart::Engine;
 use super::look::{Job, look};
 use super::network::PRESENCE_STALE;
@@ -8,13 +9,14 @@ use super::queue::Want;
 use super::record::DECIDED;
 use super::record::SessionRecord;
 use super::resolve::{Decision, no_split};
+use super::transcript::Names;
 use super::{compare, doctor, export};
 use crate::api::types::*;
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
 use crate::session::{Millis, Problem, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
-use crate::tools::{Level, Resumable, Which};
+use crate::tools::{Level, Which};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -70,8 +72,14 @@ impl Engine {
             Request::ProjectMap { key, dir } => self.map(&key, &dir),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
             Request::Sessions { filter } => value(self.sessions(&filter)?),
-            Request::Show { session } => return self.show(&session).map(Later::Aside),
-            Request::Resume { session } => self.resume(&session),
+            Request::Show { session, from, rows } => {
+                let wanted = rows.map_or(Wanted::All, |rows| Wanted::Page { from, rows });
+                return self.show(&session, wanted).map(Later::Aside);
+            }
+            Request::ShowPart { session, message, part } => {
+                return self.show_part(&session, message, part).map(Later::Aside);
+            }
+            Request::Resume { session } => return self.resume(&session).map(Later::Aside),
             Request::Splits => return self.splits().map(Later::Aside),
             Request::Resolve { session, choice, branch, active } => {
                 return self.resolve(&session, &choice, branch, active).map(|(key, what)| Later::Decide(key, what));
@@ -80,10 +88,24 @@ impl Engine {
                 return self.undo(session.as_deref()).map(|key| Later::Decide(key, Decision::Undo));
             }
             Request::Diff { session, branch, from, rows, choices } => {
-                return self.diff(&session, branch, (from, rows), choices).map(Later::Aside);
+                let page = (from, rows);
+                let work = self.compared(&session, move |compare| compare.diff(branch.as_deref(), page, choices));
+                return work.map(Later::Aside);
             }
             Request::DiffWords { session, branch, row } => {
-                return self.diff_words(&session, branch, row).map(Later::Aside);
+                let work = self.compared(&session, move |compare| compare.words(branch.as_deref(), row));
+                return work.map(Later::Aside);
+            }
+            Request::DiffPart { session, branch, row, side, part } => {
+                let work = self.compared(&session, move |compare| compare.part(branch.as_deref(), row, side, part));
+                return work.map(Later::Aside);
+            }
+            Request::DiffCommon { session, branch, from, rows } => {
+                return self.diff_common(&session, branch, from, rows).map(Later::Aside);
+            }
+            Request::DiffCommonPart { session, branch, message, part } => {
+                let ask = move |compare: &compare::Compare<'_>| compare.common_part(branch.as_deref(), message, part);
+                return self.compared(&session, ask).map(Later::Aside);
             }
             Request::Plan => return self.plan().map(Later::Aside),
             Request::History { session } => self.history(session.as_deref()),
@@ -151,7 +173,7 @@ impl Engine {
         })
     }
 
-    fn live_sessions(&self) -> Vec<LiveSession> {
+    pub(super) fn live_sessions(&self) -> Vec<LiveSession> {
         let now = self.context.clock.now();
         let here = self.live.keys().filter_map(|key| {
             let row = self.state.row(key).ok().flatten()?;
@@ -370,7 +392,7 @@ impl Engine {
     }
 
     /// The one session whose id starts so.
-    fn find(&self, text: &str) -> Result<(SessionKey, Row, SessionRecord), ApiError> {
+    pub(super) fn find(&self, text: &str) -> Result<(SessionKey, Row, SessionRecord), ApiError> {
         let found = if text.is_empty() { Vec::new() } else { self.state.find(text)? };
         let exact: Vec<_> = found.iter().filter(|(_, row)| row.session == text).cloned().collect();
         match (exact.as_slice(), found.as_slice()) {
@@ -391,75 +413,33 @@ impl Engine {
         }
     }
 
-    fn show(&self, text: &str) -> Result<Work, ApiError> {
+    fn show(&self, text: &str, wanted: Wanted) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
-        let names: BTreeMap<String, String> = record
-            .devices()
-            .into_iter()
-            .map(|short| (short.to_owned(), self.context.shared().name_of(short)))
-            .collect();
-        Ok(Box::new(move || value(export::show(&context, &record, shown, &names)?)))
+        let (names, told) = self.names(&record);
+        Ok(Box::new(move || {
+            let names = Names { names, told };
+            value(export::show(&context, &key, &record, shown, &names, wanted)?)
+        }))
+    }
+
+    /// The devices of a session by short id, and whether whoever recorded a line wrote it.
+    fn names(&self, record: &SessionRecord) -> (BTreeMap<String, String>, bool) {
+        let name = |short: &str| (short.to_owned(), self.context.shared().name_of(short));
+        let is_fork = record.origin().is_some_and(|card| card.fork.is_some());
+        (record.devices().into_iter().map(name).collect(), !is_fork)
+    }
+
+    fn show_part(&self, text: &str, message: u64, part: u64) -> Result<Work, ApiError> {
+        let (key, _, record) = self.find(text)?;
+        let context = self.context.clone();
+        Ok(Box::new(move || value(export::part(&context, &key, &record, message, part)?)))
     }
 
     fn export(&self, text: &str, format: ExportFormat, dir: Option<PathBuf>) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
-        Ok(Box::new(move || value(export::export(&context, &record, shown, format, dir.as_deref())?)))
-    }
-
-    fn resume(&self, text: &str) -> Answer {
-        let (key, row, record) = self.find(text)?;
-        let Some(tool) = self.context.tools.get(&key.tool) else {
-            return Err(ApiError::new(
-                "unknown_tool",
-                format!("This version does not know {}.", key.tool),
-                "Update session-roam.",
-            ));
-        };
-        if !record.is_here() {
-            let why = if row.why.is_empty() { "It is not in this device's store.".to_owned() } else { row.why.clone() };
-            let hint = if row.hint.is_empty() { "See `roam status`.".to_owned() } else { row.hint.clone() };
-            return Err(ApiError::new("not_here", format!("“{}” cannot be resumed here yet. {why}", row.title), hint));
-        }
-        let place = record.origin().and_then(|card| {
-            self.context.shared().places.find(&self.context.machine.home, &self.context.device, &card.project)
-        });
-        let began_here = self.context.began(&record);
-        let own = record
-            .origin()
-            .filter(|_| began_here)
-            .and_then(|card| card.cwd.clone())
-            .map(PathBuf::from)
-            .filter(|cwd| cwd.is_dir());
-        let bound = record.bound.clone().filter(|bound| bound.is_dir());
-        let Some(cwd) = own.or(bound).or(place) else {
-            return Err(ApiError::new(
-                "no_place",
-                format!("There is no checkout of {} on this device.", row.project),
-                "Say where it is with `roam projects map`.",
-            ));
-        };
-        let session = record.session.clone().unwrap_or_else(|| crate::session::SessionId::new(row.session.clone()));
-        let launch = tool.resume(&self.context.machine, &Resumable { session: &session, cwd: &cwd });
-        let now = self.context.clock.now();
-        let mut notes: Vec<String> = self
-            .live_sessions()
-            .into_iter()
-            .filter(|open| open.session == row.session && open.tool == key.tool.as_str())
-            .map(|open| match Millis::parse(&open.seen) {
-                _ if open.here => "It is open on this device already.".to_owned(),
-                seen => format!(
-                    "It is live on {}, {} s ago.",
-                    open.device,
-                    seen.map_or(0, |seen| now.0.saturating_sub(seen.0).max(0) / 1000)
-                ),
-            })
-            .collect();
-        if row.state == "split" || row.state == "waiting" || row.state == "held" {
-            notes.push([row.why.as_str(), row.hint.as_str()].join(" ").trim_end().to_owned());
-        }
-        value(Resume { argv: launch.argv, cwd: launch.cwd, env: launch.env, unset: launch.unset, notes })
+        Ok(Box::new(move || value(export::export(&context, &key, &record, shown, format, dir.as_deref())?)))
     }
 
     fn splits(&self) -> Result<Work, ApiError> {
@@ -536,22 +516,23 @@ impl Engine {
         Ok((key, row, record, family))
     }
 
-    fn diff(&self, text: &str, branch: Option<String>, page: (u64, u64), offer: bool) -> Result<Work, ApiError> {
+    /// Asks the comparison of a session's branches, aside.
+    fn compared<T: serde::Serialize>(
+        &self,
+        text: &str,
+        ask: impl FnOnce(&compare::Compare<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<Work, ApiError> {
         let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
         let no_split = no_split(&record);
         Ok(Box::new(move || {
             let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
-            value(compare.diff(branch.as_deref(), page, offer)?)
+            value(ask(&compare)?)
         }))
     }
 
-    fn diff_words(&self, text: &str, branch: Option<String>, at: u64) -> Result<Work, ApiError> {
-        let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
-        let no_split = no_split(&record);
-        Ok(Box::new(move || {
-            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
-            value(compare.words(branch.as_deref(), at)?)
-        }))
+    fn diff_common(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
+        let (names, told) = self.names(&self.find(text)?.2);
+        self.compared(text, move |compare| compare.common(branch.as_deref(), from, rows, &Names { names, told }))
     }
 
     /// What would be written, session by session: looks without writing.
@@ -576,6 +557,7 @@ impl Engine {
             at: happening.at.rfc3339(),
             device: shared.name_of(&happening.device),
             what: happening.what,
+            title: happening.title,
             session: happening.session,
             tool: happening.tool,
             doc: happening.doc,
@@ -697,7 +679,7 @@ enum Later {
     Decide(SessionKey, Decision),
 }
 
-type Work = Box<dyn FnOnce() -> Answer + Send>;
+pub(super) type Work = Box<dyn FnOnce() -> Answer + Send>;
 
 /// It is in the store here, all of it: also one that went two ways, if both are sessions there.
 fn is_carried(row: &Row) -> bool {

@@ -7,9 +7,14 @@ use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use super::resolve::{choices, continued, pick, trunk_author};
 use super::split::{ForkPlan, Stand, author, stand};
-use crate::api::types::{ApiError, BranchRow, Diff, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, SplitRow};
+use super::transcript::{self, Names, Reading};
+use crate::api::types::{
+    ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, PartBody, Side,
+    SplitRow,
+};
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
-use crate::merge::{Action, Fork, Split, transcript};
+use crate::merge::transcript::Said;
+use crate::merge::{Action, Fork, Split};
 use crate::session::{ChainId, DocKind, SessionId, SessionKey};
 use crate::state;
 use crate::vault::journal::Piece;
@@ -162,7 +167,7 @@ impl<'a> Compare<'a> {
     /// The messages of a side, and where they lie.
     fn messages(&self, side: usize, right: &Fork) -> Result<(Vec<Msg>, Vec<Place>), ApiError> {
         let tail = self.tail(side, right)?;
-        Ok((read(&tail.bytes), tail.places))
+        Ok((read(&tail.bytes, self.context.said(&self.key.tool)), tail.places))
     }
 
     /// The session that the branch became.
@@ -273,11 +278,57 @@ impl<'a> Compare<'a> {
         })?;
         let text = |side: usize, at: Option<usize>| -> Result<String, ApiError> {
             let Some(message) = at.map(|at| &found.sides[side][at]) else { return Ok(String::new()) };
-            let said = transcript::messages(&self.body(side, &right, &found, message)?);
-            Ok(said.into_iter().next().map(|said| said.text).unwrap_or_default())
+            self.said(side, &right, &found, message, |said| said.text()).map(Option::unwrap_or_default)
         };
         let (left, right) = (text(0, chosen.left)?, text(1, chosen.right)?);
         Ok(DiffWords { spans: words(&left, &right, WORDS).unwrap_or_default(), left, right })
+    }
+
+    /// One part of a row's message, whole.
+    pub fn part(&self, wanted: Option<&str>, row: u64, side: Side, part: u64) -> Result<PartBody, ApiError> {
+        let right = self.right(wanted)?;
+        let found = self.compared(&right)?;
+        let chosen = usize::try_from(row).ok().and_then(|row| found.rows.get(row));
+        let (side, at) = match side {
+            Side::Left => (0, chosen.and_then(|row| row.left)),
+            Side::Right => (1, chosen.and_then(|row| row.right)),
+        };
+        let message = at.map(|at| &found.sides[side][at]).ok_or_else(|| transcript::no_part(row, part))?;
+        let body = self.said(side, &right, &found, message, |said| transcript::body_of(said, part))?;
+        body.flatten().ok_or_else(|| transcript::no_part(row, part))
+    }
+
+    /// What both have in common, a page of its messages.
+    pub fn common(&self, wanted: Option<&str>, from: u64, n: u64, names: &Names) -> Result<DiffCommon, ApiError> {
+        let reading = self.before(&self.right(wanted)?);
+        let index = reading.index(from == 0)?;
+        Ok(DiffCommon { total: index.total(), from, messages: reading.page(&index, from, n, names)? })
+    }
+
+    /// One part of a message that both have, whole.
+    pub fn common_part(&self, wanted: Option<&str>, message: u64, part: u64) -> Result<PartBody, ApiError> {
+        let reading = self.before(&self.right(wanted)?);
+        reading.part(&*reading.index(false)?, message, part)
+    }
+
+    fn before(&self, right: &Fork) -> Reading<'_> {
+        let state = self.state();
+        let tip = state.trie.meet(self.split.divided.trunk, right.tip);
+        let path = state.trie.path(tip).unwrap_or_default();
+        Reading { context: self.context, key: &self.key, record: &self.record, doc: &self.split.doc, state, tip, path }
+    }
+
+    /// A message, read back.
+    fn said<T>(
+        &self,
+        side: usize,
+        right: &Fork,
+        found: &Compared,
+        message: &Msg,
+        read: impl FnOnce(&Said<'_>) -> T,
+    ) -> Result<Option<T>, ApiError> {
+        let record = serde_json::from_slice(&self.body(side, right, found, message)?).ok();
+        Ok(record.as_ref().and_then(self.context.said(&self.key.tool)).as_ref().map(read))
     }
 
     /// A message's record: from its place in the journals, if it has one; else from all of its side.

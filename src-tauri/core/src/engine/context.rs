@@ -2,6 +2,8 @@
 
 use super::compare::Compared;
 use super::record::SessionRecord;
+use super::transcript::Index;
+use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, Places};
 use crate::session::{ChainId, DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::{Joins, Machine, Tool};
@@ -38,6 +40,7 @@ pub struct Context {
     shared: RwLock<Shared>,
     compared: Mutex<Option<Arc<Compared>>>,
     refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
+    transcripts: Mutex<Vec<Arc<Index>>>,
 }
 
 /// Why two branches cannot be put one behind the other, and why one session cannot hold both; `None` where they can.
@@ -94,6 +97,7 @@ impl Context {
             shared: RwLock::new(shared),
             compared: Mutex::default(),
             refusals: Mutex::default(),
+            transcripts: Mutex::default(),
         }
     }
 
@@ -127,6 +131,16 @@ impl Context {
         }
         all.insert(ends, found.clone());
         Ok(found)
+    }
+
+    /// Where the messages of the sessions lie that were read last.
+    pub fn transcripts(&self) -> MutexGuard<'_, Vec<Arc<Index>>> {
+        unpoisoned(self.transcripts.lock())
+    }
+
+    /// Finds the message in a record of a tool's log.
+    pub fn said(&self, tool: &ToolId) -> Reader {
+        self.tools.get(tool).map_or(transcript::said, |tool| tool.about().said)
     }
 
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.

@@ -2,7 +2,7 @@
 
 use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
-use crate::syncthing::{Asking, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
+use crate::syncthing::{Asking, Nearby, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
 use crate::vault::Vault;
 use crate::vault::hello::{Hello, Known};
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,7 @@ const MAX_KNOWN: usize = 64;
 pub struct Neighbours {
     pub peers: Vec<Peer>,
     pub asking: Vec<Asking>,
+    pub nearby: Vec<Nearby>,
     /// What each device says of itself, by short id.
     pub hellos: BTreeMap<String, Hello>,
     /// When that came, by this device's clock: theirs may be wrong.

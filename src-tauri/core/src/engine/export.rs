@@ -2,12 +2,11 @@
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
-use crate::api::types::{ApiError, ExportFormat, Exported, Message, SessionRow, Shown, ShownDoc};
-use crate::merge::transcript::messages;
+use super::transcript::{Names, Reading, no_part};
+use crate::api::types::{ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc};
 use crate::merge::{Decided, branches, divide};
-use crate::session::{DocKind, DocName};
+use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey};
 use crate::vault::journal::Shelf;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
@@ -18,28 +17,43 @@ pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
     )
 }
 
-/// A doc's bytes at its newest live end; of a split doc, the end that is in this device's store.
+/// A doc's newest live end; of a split doc, the end that is in this device's store.
+fn end_of<'a>(record: &SessionRecord, name: &DocName, state: &'a DocState) -> Option<(ChainId, Vec<&'a Edge>)> {
+    let ends = divide::ends(&state.trie, &branches(&state.trie), &Decided::of(&record.choices, name));
+    let tips = if ends.live.is_empty() { ends.away } else { ends.live };
+    let here = state.local.as_ref().map(|local| local.tip).filter(|tip| tips.contains(tip));
+    let newest = tips.iter().max_by_key(|tip| state.trie.path(**tip).and_then(|path| path.last().map(|edge| edge.at)));
+    let tip = here.or(newest.copied())?;
+    Some((tip, state.trie.path(tip)?))
+}
+
+/// A doc's bytes at that end.
 pub fn bytes_of(
     context: &Context,
     record: &SessionRecord,
     name: &DocName,
     state: &DocState,
 ) -> Result<Vec<u8>, ApiError> {
-    let ends = divide::ends(&state.trie, &branches(&state.trie), &Decided::of(&record.choices, name));
-    let tips = if ends.live.is_empty() { ends.away } else { ends.live };
-    let here = state.local.as_ref().map(|local| local.tip).filter(|tip| tips.contains(tip));
-    let newest = tips.iter().max_by_key(|tip| state.trie.path(**tip).and_then(|path| path.last().map(|edge| edge.at)));
-    let Some(path) = here.or(newest.copied()).and_then(|tip| state.trie.path(tip)) else { return Ok(Vec::new()) };
+    let Some((_, path)) = end_of(record, name, state) else { return Ok(Vec::new()) };
     // What a line says matters to a plan, not to a reader.
     let shelf = Shelf::new(&context.vault, &record.journals, name, |_| true);
     shelf.content(state.kind, &path).map_err(|error| unreadable(&error))
 }
 
+/// Which messages are wanted: all of them whole, or a page with long bodies cut.
+#[derive(Clone, Copy)]
+pub enum Wanted {
+    All,
+    Page { from: u64, rows: u64 },
+}
+
 pub fn show(
     context: &Context,
+    key: &SessionKey,
     record: &SessionRecord,
     row: SessionRow,
-    names: &BTreeMap<String, String>,
+    names: &Names,
+    wanted: Wanted,
 ) -> Result<Shown, ApiError> {
     let docs = record.docs.iter().map(|(name, state)| {
         let tip = state
@@ -61,34 +75,54 @@ pub fn show(
             path: state.local.as_ref().filter(|local| local.there).map(|local| local.path.clone()),
         }
     });
-    let messages = read_messages(context, record, names)?;
+    let (total, messages) = match reading(context, key, record) {
+        Some(reading) => read_messages(&reading, names, wanted)?,
+        None => (0, Vec::new()),
+    };
     let cwd = record
         .cards
         .get(&context.short)
         .or_else(|| record.cards.values().next())
         .and_then(|said| said.card.cwd.clone())
         .map(PathBuf::from);
-    Ok(Shown { row, cwd, docs: docs.collect(), messages })
+    let from = if let Wanted::Page { from, .. } = wanted { from } else { 0 };
+    Ok(Shown { row, cwd, docs: docs.collect(), total, from, messages })
 }
 
-fn read_messages(
+fn reading<'a>(context: &'a Context, key: &'a SessionKey, record: &'a SessionRecord) -> Option<Reading<'a>> {
+    let (doc, state) = record.docs.get_key_value(record.main()?)?;
+    let (tip, path) = end_of(record, doc, state)?;
+    Some(Reading { context, key, record, doc, state, tip, path })
+}
+
+fn read_messages(reading: &Reading<'_>, names: &Names, wanted: Wanted) -> Result<(u64, Vec<Message>), ApiError> {
+    match wanted {
+        Wanted::Page { from, rows } => {
+            let index = reading.index(from == 0)?;
+            Ok((index.total(), reading.page(&index, from, rows, names)?))
+        }
+        Wanted::All => {
+            let messages = reading.all(names)?;
+            Ok((messages.len() as u64, messages))
+        }
+    }
+}
+
+/// One part of one message, whole.
+pub fn part(
     context: &Context,
+    key: &SessionKey,
     record: &SessionRecord,
-    names: &BTreeMap<String, String>,
-) -> Result<Vec<Message>, ApiError> {
-    let Some((name, state)) = record.main().and_then(|main| record.docs.get_key_value(main)) else {
-        return Ok(Vec::new());
-    };
-    // Where one device is the only author, it is the author of every message.
-    let only = if names.len() == 1 { names.values().next().cloned() } else { None };
-    let found = messages(&bytes_of(context, record, name, state)?).into_iter();
-    Ok(found
-        .map(|said| Message { role: said.role.into(), text: said.text, at: said.at, device: only.clone() })
-        .collect())
+    message: u64,
+    part: u64,
+) -> Result<PartBody, ApiError> {
+    let reading = reading(context, key, record).ok_or_else(|| no_part(message, part))?;
+    reading.part(&*reading.index(false)?, message, part)
 }
 
 pub fn export(
     context: &Context,
+    key: &SessionKey,
     record: &SessionRecord,
     row: SessionRow,
     format: ExportFormat,
@@ -97,12 +131,12 @@ pub fn export(
     match format {
         ExportFormat::Native => native(context, record, &row, dir),
         ExportFormat::Json => {
-            let shown = show(context, record, row.clone(), &BTreeMap::new())?;
+            let shown = show(context, key, record, row.clone(), &Names::default(), Wanted::All)?;
             let text = serde_json::to_string_pretty(&shown).map_err(|error| unreadable(&error))?;
             text_or_file(text, &format!("{}.json", row.session), dir)
         }
         ExportFormat::Markdown => {
-            let shown = show(context, record, row.clone(), &BTreeMap::new())?;
+            let shown = show(context, key, record, row.clone(), &Names::default(), Wanted::All)?;
             text_or_file(markdown(&shown), &format!("{}.md", row.session), dir)
         }
     }

@@ -535,6 +535,7 @@ impl<'a> Look<'a> {
             doc: doc.to_string(),
             bytes,
             lines,
+            ..Happening::default()
         });
     }
 

@@ -21,9 +21,11 @@ pub mod queue;
 pub mod record;
 pub mod recorder;
 pub mod resolve;
+pub mod resuming;
 pub mod split;
 pub mod stores;
 pub mod takein;
+pub mod transcript;
 
 pub use context::{Clock, Context, Shared, SystemClock};
 pub use look::{Job, Outcome, look};

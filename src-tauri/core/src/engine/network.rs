@@ -41,6 +41,7 @@ impl Engine {
             Notice::Arrived { owner, lane, paths } => self.arrived(&owner, lane, &paths)?,
             Notice::Peers(peers) => self.peers_changed(peers),
             Notice::Asking(asking) => self.neighbours.asking = asking,
+            Notice::Nearby(nearby) => self.neighbours.nearby = nearby,
             Notice::Incoming { bytes } => self.incoming = bytes,
             Notice::Tampered { folder, paths } => self.tampered(&folder, &paths),
             Notice::FolderLost { folder, message } => self.folder_lost(&folder, &message),

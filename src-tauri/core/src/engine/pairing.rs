@@ -38,7 +38,38 @@ impl Engine {
             by: self.shown_name(by),
             digits: pairing::digits(own, &known.id),
         });
-        Devices { paired: paired.collect(), asking: asking.collect(), proposed: proposed.collect() }
+        self.transport.look_around();
+        let nearby_off = match (self.settings.network.local_discovery, self.syncthing.state.as_str()) {
+            (false, _) => Some("Finding devices on the same network is switched off."),
+            (true, "running") => None,
+            (true, _) => Some("Syncthing, which finds them, does not run."),
+        };
+        Devices {
+            paired: paired.collect(),
+            asking: asking.collect(),
+            proposed: proposed.collect(),
+            nearby: if nearby_off.is_none() { self.nearby() } else { Vec::new() },
+            nearby_off: nearby_off.map(str::to_owned),
+        }
+    }
+
+    /// Devices on the same network that are listed nowhere else.
+    fn nearby(&self) -> Vec<NearbyDevice> {
+        let own = &self.context.device;
+        let is_listed = |id: &DeviceId| {
+            id == own
+                || self.book.is_paired(id)
+                || self.neighbours.asking.iter().any(|asking| asking.id == *id)
+                || self.neighbours.strangers(&self.book, own).any(|(known, _)| known.id == *id)
+        };
+        let near = self.neighbours.nearby.iter().filter(|near| !is_listed(&near.id));
+        let device = near.map(|near| NearbyDevice {
+            id: near.id.to_string(),
+            name: self.book.names.get(near.id.as_str()).cloned(),
+            addresses: near.addresses.clone(),
+            digits: pairing::digits(own, &near.id),
+        });
+        device.collect()
     }
 
     pub(super) fn shown_name(&self, paired: &Paired) -> String {

@@ -372,7 +372,7 @@ pub fn choices(
                 Action::KeepLeft => format!("The session goes on as on {left_at}. What {right_at} added leaves the tool and stays in the vault."),
                 Action::KeepRight => format!("The session goes on as on {right_at}. What {left_at} added leaves the tool and stays in the vault."),
                 Action::Stitch => format!("{right_at}'s turns come after {left_at}'s in one session: the model sees both; neither knew of the other."),
-                _ => format!("One session holds both and goes on after {right_at}'s turns (or {left_at}'s, with --active left). The tool shows one branch at a time."),
+                _ => format!("One session holds both and goes on after {right_at}'s turns, or after {left_at}'s if you say so. The tool shows one branch at a time."),
             };
             let against = match action {
                 Action::Stitch => no_stitch.clone(),

@@ -1,7 +1,7 @@
 //! Two branches side by side: messages aligned by what they are, then turn by turn, then word by word. Pure, and
 //! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
 
-use super::transcript::said;
+use super::transcript::{Part, Reader, Said};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub struct Msg {
     pub preview: String,
     /// What it is made of, with sizes in bytes.
     pub parts: Vec<(String, u64)>,
+    /// The same, with names and beginnings; empty where it is text alone, all of which begins in `preview`.
+    #[serde(default)]
+    pub pieces: Vec<Part>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,9 +67,9 @@ pub struct Span {
 }
 
 /// The messages in the lines after the common part.
-pub fn read(tail: &[u8]) -> Vec<Msg> {
+pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
     let lines: Vec<&[u8]> = lines_of(tail).collect();
-    let read = parallel::map(&lines, |line| line.len(), |line| message(line));
+    let read = parallel::map(&lines, |line| line.len(), |line| message(line, reader));
     let (mut off, mut found) = (0u64, Vec::new());
     for (at, (line, message)) in lines.iter().zip(read).enumerate() {
         found.extend(message.map(|message| Msg { line: at as u64, off, ..message }));
@@ -76,23 +79,32 @@ pub fn read(tail: &[u8]) -> Vec<Msg> {
 }
 
 /// The message in one line, wherever that lies.
-fn message(line: &[u8]) -> Option<Msg> {
-    let message = said(&serde_json::from_slice(line).ok()?)?;
+fn message(line: &[u8], reader: Reader) -> Option<Msg> {
+    let record = serde_json::from_slice(line).ok()?;
+    let message = reader(&record)?;
+    let is_text = message.pieces.iter().all(|piece| piece.kind == "text");
+    let pieces = if is_text { &[][..] } else { &message.pieces };
     Some(Msg {
-        key: message.id.clone().unwrap_or_else(|| hash(message.role, &message.text)),
+        key: message.id.map_or_else(|| hash(&message), str::to_owned),
         line: 0,
         off: 0,
         len: line.len() as u64,
         role: message.role.into(),
-        at: message.at,
-        preview: message.text.chars().take(PREVIEW).collect(),
-        parts: message.parts,
+        at: message.at.map(str::to_owned),
+        preview: message.text().chars().take(PREVIEW).collect(),
+        parts: message.pieces.iter().map(|piece| (piece.kind.to_owned(), piece.bytes())).collect(),
+        pieces: pieces.iter().map(|piece| piece.part(PREVIEW)).collect(),
     })
 }
 
-fn hash(role: &str, text: &str) -> String {
+fn hash(message: &Said<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(role.as_bytes()).update(b"\n").update(text.as_bytes());
+    hasher.update(message.role.as_bytes());
+    for piece in &message.pieces {
+        for word in [piece.kind, piece.name.unwrap_or_default(), &piece.body] {
+            hasher.update(&(word.len() as u64).to_le_bytes()).update(word.as_bytes());
+        }
+    }
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
@@ -246,6 +258,7 @@ fn push(spans: &mut Vec<Span>, span: Span) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::merge::transcript::said;
 
     const TIME: Duration = Duration::from_secs(5);
 
@@ -255,7 +268,7 @@ mod tests {
     }
 
     fn kinds(left: &[(&str, &str)], right: &[(&str, &str)]) -> Vec<Kind> {
-        align(&read(&log(left)), &read(&log(right)), TIME).iter().map(|row| row.kind).collect()
+        align(&read(&log(left), said), &read(&log(right), said), TIME).iter().map(|row| row.kind).collect()
     }
 
     #[test]
@@ -274,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_one_tool_with_other_inputs_are_not_the_same() {
+        let call = |command: &str| {
+            let content = serde_json::json!([{ "type": "tool_use", "name": "Bash", "input": { "command": command } }]);
+            format!("{}\n", serde_json::json!({ "role": "assistant", "content": content })).into_bytes()
+        };
+        let rows = align(&read(&call("ls\nfirst"), said), &read(&call("ls\nother"), said), TIME);
+        assert_eq!(rows.iter().map(|row| row.kind).collect::<Vec<_>>(), [Kind::Changed]);
+        let read = read(&call("ls -l"), said);
+        assert_eq!((read[0].preview.as_str(), read[0].pieces[0].target.as_deref()), ("[Bash] ls -l", Some("ls -l")));
+    }
+
+    #[test]
     fn every_message_is_in_exactly_one_row_and_in_order() {
         let left: Vec<(String, String)> =
             (0..40).map(|n| ("user".into(), format!("left {} words {}", n % 7, n))).collect();
@@ -282,7 +307,7 @@ mod tests {
         let borrow = |side: &[(String, String)]| {
             log(&side.iter().map(|(role, text)| (role.as_str(), text.as_str())).collect::<Vec<_>>())
         };
-        let (left, right) = (read(&borrow(&left)), read(&borrow(&right)));
+        let (left, right) = (read(&borrow(&left), said), read(&borrow(&right), said));
         let rows = align(&left, &right, TIME);
         assert_eq!(rows.iter().filter_map(|row| row.left).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
         assert_eq!(rows.iter().filter_map(|row| row.right).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());

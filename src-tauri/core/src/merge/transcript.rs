@@ -1,30 +1,150 @@
-//! What was said, in words a person reads, from the raw lines of any tool that writes JSON. Tolerant, for showing
-//! only: no merge depends on it.
+//! What was said, in words a person reads, from the raw lines of any tool that writes JSON. Tolerant, for showing only:
+//! no merge depends on it. What a tool writes in a way of its own is read in its adapter, with the parts from here.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
+
+/// Finds the message in a record; `None` for everything that is no message.
+pub type Reader = for<'a> fn(&'a Value) -> Option<Said<'a>>;
+
+/// Longer targets of a call are cut: a command may be a whole script.
+const TARGET: usize = 300;
 
 /// A message among a log's records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said<'a> {
     /// `user`, `assistant`, `tool`, `system`.
     pub role: &'static str,
-    pub text: String,
     /// As the tool wrote it.
-    pub at: Option<String>,
+    pub at: Option<&'a str>,
     /// The record's own id, if it has one.
-    pub id: Option<String>,
-    /// What the message is made of: `text`, `thinking`, `tool_use`, `tool_result`, `image`, …, with sizes in bytes.
-    pub parts: Vec<(String, u64)>,
+    pub id: Option<&'a str>,
+    pub pieces: Vec<Piece<'a>>,
 }
 
-/// The message in a record; `None` for everything that is no message.
-pub fn said(record: &Value) -> Option<Said> {
-    let text_at = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
+/// One of the things that a message is made of, whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Piece<'a> {
+    /// `text`, `thinking`, `tool_use`, `tool_result`, `image`, `compaction`, or the tool's own word.
+    pub kind: &'a str,
+    /// What was said, thought, given to a tool or answered by it; of an image its bytes in base64, or its address.
+    pub body: Cow<'a, str>,
+    /// The tool that was called.
+    pub name: Option<&'a str>,
+    /// What it was called on, in one line: a file, a command.
+    pub target: Option<String>,
+    pub is_error: bool,
+    /// Of an image whose bytes are here: what they are.
+    pub media: Option<&'a str>,
+}
+
+/// A piece as it is listed: the beginning of its body, and how long it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    pub kind: String,
+    /// Of all of it.
+    pub bytes: u64,
+    /// Its beginning; empty for an image.
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_error: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<String>,
+}
+
+impl<'a> Said<'a> {
+    /// A message of one piece, stamped as the record is.
+    pub fn of(record: &'a Value, role: &'static str, pieces: Vec<Piece<'a>>) -> Option<Self> {
+        let text_at = |name: &str| record.get(name).and_then(Value::as_str);
+        let found = Self { role, at: text_at("timestamp"), id: text_at("uuid"), pieces };
+        (!found.pieces.is_empty()).then_some(found)
+    }
+
+    /// All of it as one text, in which a call and an image are a word in brackets.
+    pub fn text(&self) -> String {
+        self.pieces.iter().map(Piece::words).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl<'a> Piece<'a> {
+    pub fn new(kind: &'a str, body: impl Into<Cow<'a, str>>) -> Self {
+        Self { kind, body: body.into(), ..Self::default() }
+    }
+
+    /// A tool that was called with this input.
+    pub fn call(name: &'a str, input: impl Into<Cow<'a, str>>, target: Option<&str>) -> Self {
+        Self { name: Some(name), target: target.and_then(one_line), ..Self::new("tool_use", input) }
+    }
+
+    /// An image given as `data:image/png;base64,…`, or by an address, which is not followed.
+    pub fn image_at(address: &'a str) -> Self {
+        let inline = address.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+        match inline {
+            Some((media, data)) => Self { media: Some(media), ..Self::new("image", data) },
+            None => Self::new("image", address),
+        }
+    }
+
+    /// How many bytes it has: of an image those of the picture itself.
+    pub fn bytes(&self) -> u64 {
+        let length = self.body.len() as u64;
+        if self.media.is_none() {
+            return length;
+        }
+        let padding = self.body.bytes().rev().take(2).filter(|byte| *byte == b'=').count() as u64;
+        (length / 4 * 3).saturating_sub(padding)
+    }
+
+    /// Its beginning, of `most` bytes at most.
+    pub fn part(&self, most: usize) -> Part {
+        let shown = if self.kind == "image" { "" } else { beginning(&self.body, most) };
+        Part {
+            kind: self.kind.to_owned(),
+            bytes: self.bytes(),
+            text: shown.to_owned(),
+            name: self.name.map(str::to_owned),
+            target: self.target.clone(),
+            is_error: self.is_error,
+            media: self.media.map(str::to_owned),
+        }
+    }
+
+    fn words(&self) -> Cow<'_, str> {
+        match (self.kind, self.name, &self.target) {
+            ("tool_use", name, Some(target)) => format!("[{}] {target}", name.unwrap_or("tool")).into(),
+            ("tool_use", name, None) => format!("[{}]", name.unwrap_or("tool")).into(),
+            ("image", ..) => "[image]".into(),
+            _ => Cow::Borrowed(&self.body),
+        }
+    }
+}
+
+/// The first bytes of a text, whole letters.
+pub fn beginning(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// The first line of a text that is not empty.
+fn one_line(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(beginning(line, TARGET).to_owned())
+}
+
+/// The message in a record of the shapes that most tools share.
+pub fn said(record: &Value) -> Option<Said<'_>> {
     // The message itself, or wrapped as `message` or `payload`.
     let inner = record.get("message").or_else(|| record.get("payload")).unwrap_or(record);
-    let content = inner.get("content")?;
-    let parts = parts_of(content);
-    let answers = parts.iter().any(|(kind, _)| kind == "tool_result");
+    let pieces = pieces_of(inner.get("content")?);
+    let answers = pieces.iter().any(|piece| piece.kind == "tool_result");
     let role = match inner.get("role").and_then(Value::as_str)? {
         _ if answers => "tool",
         "user" | "human" => "user",
@@ -32,55 +152,111 @@ pub fn said(record: &Value) -> Option<Said> {
         "tool" | "function" => "tool",
         _ => "system",
     };
-    let text = text_of(content);
-    (!text.is_empty()).then(|| Said { role, text, at: text_at("timestamp"), id: text_at("uuid"), parts })
+    Said::of(record, role, pieces)
 }
 
-fn text_of(content: &Value) -> String {
+/// What a message's content is made of; empty pieces are left out.
+pub fn pieces_of(content: &Value) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
     match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            parts.iter().map(part_text).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
-        }
-        _ => String::new(),
+        Value::String(text) => found.push(Piece::new("text", text.as_str())),
+        Value::Array(parts) => parts.iter().for_each(|part| push_piece(part, &mut found)),
+        _ => {}
     }
+    // Calls and answers without a word are something that happened, all the same.
+    found.retain(|piece| !piece.body.is_empty() || matches!(piece.kind, "tool_use" | "tool_result"));
+    found
 }
 
-fn part_text(part: &Value) -> String {
+fn push_piece<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
     let field = |name: &str| part.get(name).and_then(Value::as_str);
     match field("type") {
-        Some("tool_use") => format!("[{}]", field("name").unwrap_or("tool")),
-        Some("tool_result") => part.get("content").map(text_of).unwrap_or_default(),
-        Some("image") => "[image]".into(),
-        _ => field("text").or_else(|| field("thinking")).unwrap_or_default().to_owned(),
+        Some("tool_use") => found.push(call_of(part)),
+        Some("tool_result") => push_result(part, found),
+        Some("image" | "input_image" | "image_url") => found.extend(image_of(part)),
+        Some("text" | "input_text" | "output_text") | None => {
+            found.extend(field("text").map(|text| Piece::new("text", text)));
+        }
+        Some("thinking") => found.extend(field("thinking").map(|text| Piece::new("thinking", text))),
+        Some(other) => found.extend(field("text").map(|text| Piece::new(other, text))),
     }
 }
 
-fn parts_of(content: &Value) -> Vec<(String, u64)> {
-    match content {
-        Value::String(text) => vec![("text".into(), text.len() as u64)],
-        Value::Array(parts) => parts
-            .iter()
-            .map(|part| {
-                let kind = part.get("type").and_then(Value::as_str).unwrap_or("text");
-                (kind.to_owned(), part_text(part).len() as u64)
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
+fn call_of(part: &Value) -> Piece<'_> {
+    let name = part.get("name").and_then(Value::as_str).unwrap_or("tool");
+    let Some(input) = part.get("input") else { return Piece::call(name, "", None) };
+    Piece::call(name, input.to_string(), target_in(input).as_deref())
 }
 
-/// The messages of a log, or of a snapshot that is one list of them.
-pub fn messages(bytes: &[u8]) -> Vec<Said> {
+fn push_result<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
+    let is_error = part.get("is_error").and_then(Value::as_bool).unwrap_or(false);
+    let inside = part.get("content").map(pieces_of).unwrap_or_default();
+    let (images, texts): (Vec<_>, Vec<_>) = inside.into_iter().partition(|piece| piece.kind == "image");
+    let body = match <[Piece<'a>; 1]>::try_from(texts) {
+        Ok([only]) => only.body,
+        Err(texts) => texts.iter().map(|piece| &*piece.body).collect::<Vec<_>>().join("\n").into(),
+    };
+    found.push(Piece { is_error, ..Piece::new("tool_result", body) });
+    found.extend(images);
+}
+
+/// `{"source": {"type": "base64", "media_type", "data"}}`, `{"image_url": "data:…"}` or `{"image_url": {"url"}}`.
+fn image_of(part: &Value) -> Option<Piece<'_>> {
+    if let Some(source) = part.get("source") {
+        let text = |name: &str| source.get(name).and_then(Value::as_str);
+        return Some(match text("data") {
+            Some(data) => Piece { media: text("media_type").or(Some("image/png")), ..Piece::new("image", data) },
+            None => Piece::new("image", text("url")?),
+        });
+    }
+    let address = part.get("image_url")?;
+    Some(Piece::image_at(address.as_str().or_else(|| address.get("url")?.as_str())?))
+}
+
+/// What a call is about: the file, the command, the words that are looked for.
+pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
+    const NAMES: [&str; 13] = [
+        "file_path",
+        "path",
+        "notebook_path",
+        "filename",
+        "command",
+        "cmd",
+        "pattern",
+        "query",
+        "url",
+        "skill",
+        "description",
+        "prompt",
+        "subject",
+    ];
+    NAMES.iter().find_map(|name| match input.get(name)? {
+        Value::String(text) => Some(Cow::Borrowed(text.as_str())),
+        Value::Array(words) => {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+            (!words.is_empty()).then(|| words.join(" ").into())
+        }
+        _ => None,
+    })
+}
+
+/// The messages of a log, or of a snapshot that is one list of them, each handed to `each`.
+pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&Said<'_>)) {
     if let Ok(Value::Array(items)) = serde_json::from_slice::<Value>(bytes) {
-        return items.iter().filter_map(said).collect();
+        return items.iter().filter_map(reader).for_each(|said| each(&said));
     }
-    bytes.split(|byte| *byte == b'\n').filter_map(|line| said(&serde_json::from_slice::<Value>(line).ok()?)).collect()
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let record = serde_json::from_slice::<Value>(line).ok();
+        if let Some(said) = record.as_ref().and_then(reader) {
+            each(&said);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn messages_of_two_shapes_are_read_and_the_rest_is_passed_over() {
@@ -95,9 +271,68 @@ mod tests {
             r#"{"type":"response_item","payload":{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hi"}]}}"#,
             "\n",
         );
-        let found = messages(log.as_bytes());
-        let short: Vec<(&str, &str)> = found.iter().map(|said| (said.role, said.text.as_str())).collect();
-        assert_eq!(short, [("user", "hello"), ("tool", "42"), ("assistant", "hi")]);
-        assert_eq!((found[0].id.as_deref(), found[0].at.as_deref()), (Some("u1"), Some("T")));
+        let mut found = Vec::new();
+        messages(log.as_bytes(), said, |said| found.push((said.role, said.text(), said.id.map(str::to_owned))));
+        let first = ("user", "hello".to_owned(), Some("u1".to_owned()));
+        assert_eq!(found, [first, ("tool", "42".into(), None), ("assistant", "hi".into(), None)]);
+    }
+
+    fn parts(content: &Value, most: usize) -> Vec<Part> {
+        pieces_of(content).iter().map(|piece| piece.part(most)).collect()
+    }
+
+    #[test]
+    fn a_message_is_told_apart_into_what_it_is_made_of() {
+        let content = json!([
+            { "type": "thinking", "thinking": "Hm.", "signature": "x" },
+            { "type": "text", "text": "Grüße" },
+            { "type": "text", "text": "" },
+            { "type": "tool_use", "id": "t", "name": "Edit", "input": { "old_string": "a", "file_path": "src/a.rs" } },
+            { "type": "tool_use", "name": "Think" },
+        ]);
+        let found = parts(&content, 3);
+        let short: Vec<_> = found.iter().map(|part| (part.kind.as_str(), part.bytes, part.text.as_str())).collect();
+        // A cut never goes through a letter.
+        assert_eq!(short[..2], [("thinking", 3, "Hm."), ("text", 7, "Gr")]);
+        assert_eq!((found[2].name.as_deref(), found[2].target.as_deref()), (Some("Edit"), Some("src/a.rs")));
+        assert_eq!((found[2].bytes, found.len()), (41, 4));
+        let record = json!({ "role": "assistant", "content": content });
+        assert_eq!(said(&record).expect("a message").text(), "Hm.\nGrüße\n[Edit] src/a.rs\n[Think]");
+    }
+
+    #[test]
+    fn what_a_tool_answered_keeps_its_pictures_apart() {
+        let image =
+            json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "QUJDRA==" } });
+        let content = json!([{ "type": "tool_result", "is_error": true, "content": [
+            { "type": "text", "text": "one" }, image, { "type": "text", "text": "two" }] }]);
+        let found = parts(&content, 100);
+        assert_eq!((found[0].text.as_str(), found[0].is_error, found[0].bytes), ("one\ntwo", true, 7));
+        assert_eq!((found[1].media.as_deref(), found[1].bytes, found[1].text.as_str()), (Some("image/png"), 4, ""));
+    }
+
+    #[test]
+    fn an_empty_answer_of_a_tool_is_still_one() {
+        let found = parts(&json!([{ "type": "tool_result", "content": "" }]), 100);
+        assert_eq!((found.len(), found[0].bytes, found[0].name.as_deref()), (1, 0, None));
+    }
+
+    #[test]
+    fn a_picture_by_address_is_not_followed() {
+        let content = json!([{ "type": "input_image", "image_url": "data:image/gif;base64,QUJD" },
+            { "type": "image", "source": { "type": "url", "url": "https://x.example/a.png" } }]);
+        let found = parts(&content, 100);
+        assert_eq!((found[0].media.as_deref(), found[0].bytes), (Some("image/gif"), 3));
+        assert_eq!(found[1].media, None);
+    }
+
+    #[test]
+    fn a_command_of_many_lines_is_one_line() {
+        let call = call_of(&json!({})).part(9).name;
+        assert_eq!(call.as_deref(), Some("tool"));
+        let input = json!({ "name": "Bash", "input": { "command": format!("\n  cat <<X\n{}", "y".repeat(900)) } });
+        assert_eq!(call_of(&input).target.as_deref(), Some("cat <<X"));
+        let long = json!({ "name": "Bash", "input": { "command": ["echo", "ü".repeat(900)] } });
+        assert_eq!(call_of(&long).target.map(|target| target.len()), Some(299));
     }
 }

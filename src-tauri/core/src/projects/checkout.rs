@@ -1,5 +1,5 @@
 //! A repository on disk, read without running Git: where it begins, its remotes, whether it is a linked worktree.
-//! Only the root commit is asked of `git`, which may be missing.
+//! Only the root commit, and in `standing.rs` how it stands, is asked of `git`, which may be missing.
 
 use super::{paths, remote};
 use std::ffi::OsStr;
@@ -37,9 +37,7 @@ fn without_verbatim(path: PathBuf) -> PathBuf {
 
 /// The checkout whose work tree is exactly `dir`.
 pub fn at(dir: &Path) -> Option<Checkout> {
-    let dot_git = dir.join(".git");
-    let kind = std::fs::metadata(&dot_git).ok()?;
-    let git_dir = if kind.is_dir() { dot_git } else { linked_git_dir(dir, &dot_git)? };
+    let git_dir = git_dir(dir)?;
     let common_dir = match read_small(&git_dir.join("commondir")) {
         Some(text) => git_dir.join(text.trim()),
         None => git_dir.clone(),
@@ -52,6 +50,20 @@ pub fn at(dir: &Path) -> Option<Checkout> {
     // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that it can be a key.
     let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
     Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes: parse_remotes(&config), linked })
+}
+
+fn git_dir(work_tree: &Path) -> Option<PathBuf> {
+    let dot_git = work_tree.join(".git");
+    let kind = std::fs::metadata(&dot_git).ok()?;
+    if kind.is_dir() { Some(dot_git) } else { linked_git_dir(work_tree, &dot_git) }
+}
+
+/// The branch that is checked out, without asking `git`.
+pub(super) fn head_branch(work_tree: &Path) -> Option<String> {
+    let head = read_small(&git_dir(work_tree)?.join("HEAD"))?;
+    let branch = head.trim().strip_prefix("ref: refs/heads/")?;
+    // What a repository with another kind of references has there.
+    (branch != ".invalid").then(|| branch.to_owned())
 }
 
 /// The repository's oldest commit, the first by name where there are several. `None` where history is cut off
@@ -155,7 +167,7 @@ fn config_value(raw: &str) -> String {
 
 /// `git` that asks nothing, fetches nothing, takes no lock and is not misled by variables of whoever started us
 /// (a hook sets `GIT_DIR`).
-fn quiet_git(work_tree: &Path) -> Command {
+pub(super) fn quiet_git(work_tree: &Path) -> Command {
     let mut git = Command::new("git");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().to_ascii_uppercase().starts_with("GIT_") {
@@ -183,7 +195,7 @@ fn without_window(command: &mut Command) {
 fn without_window(_command: &mut Command) {}
 
 /// What a command prints, if it succeeds in time; it is ended if it does not.
-fn output_within(mut command: Command, limit: Duration) -> Option<String> {
+pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<String> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let stdout = child.stdout.take()?;
     let (tx, rx) = std::sync::mpsc::channel();
@@ -268,6 +280,7 @@ mod tests {
         assert_eq!((main.linked, tree.linked), (false, true));
         assert_eq!((&main.common_dir, &main.remotes), (&tree.common_dir, &tree.remotes));
         assert_eq!(root_commit(&tree), Some(root));
+        assert_eq!(head_branch(&tree.work_tree).as_deref(), Some("tree"));
     }
 
     #[test]

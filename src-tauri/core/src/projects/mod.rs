@@ -1,11 +1,12 @@
 //! The same codebase on every device: how it is recognised and where it lies here.
 //!
-//! Reads `.git` directories itself and asks `git` only for the root commit. Knows no tool and no session.
+//! Reads `.git` directories itself and asks `git` only for the root commit and how a checkout stands. Knows no tool and no session.
 
 pub mod checkout;
 pub mod paths;
 pub mod places;
 pub mod remote;
+pub mod standing;
 
 pub use crate::session::Project;
 pub use places::Places;

@@ -62,6 +62,8 @@ pub struct Happening {
     pub what: String,
     pub key: String,
     pub session: String,
+    /// The session's as it is now; not kept.
+    pub title: String,
     pub tool: String,
     pub doc: String,
     pub bytes: u64,
@@ -289,7 +291,8 @@ impl State {
 
     /// The newest `limit` happenings, of one session or of all, newest first.
     pub fn history(&self, key: Option<&str>, limit: u32) -> Result<Vec<Happening>, StateError> {
-        let sql = "SELECT at, device, what, key, session, tool, doc, bytes, lines FROM history
+        let sql = "SELECT at, device, what, key, session, tool, doc, bytes, lines,
+                       (SELECT title FROM sessions WHERE sessions.key = history.key) FROM history
                    WHERE ?1 IS NULL OR key = ?1 ORDER BY at DESC, rowid DESC LIMIT ?2";
         let read = |row: &rusqlite::Row<'_>| {
             Ok(Happening {
@@ -302,6 +305,7 @@ impl State {
                 doc: row.get(6)?,
                 bytes: row.get::<_, i64>(7)? as u64,
                 lines: row.get::<_, i64>(8)? as u64,
+                title: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
             })
         };
         self.db

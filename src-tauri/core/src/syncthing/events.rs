@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-const MASK: &str = "ItemFinished,StateChanged,DeviceConnected,DeviceDisconnected,PendingDevicesChanged,DeviceRejected,FolderCompletion,FolderErrors,LocalChangeDetected,ListenAddressesChanged";
+const MASK: &str = "ItemFinished,StateChanged,DeviceConnected,DeviceDisconnected,PendingDevicesChanged,DeviceRejected,FolderCompletion,FolderErrors,LocalChangeDetected,ListenAddressesChanged,DeviceDiscovered";
 const OPEN: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,8 @@ pub enum Event {
         folder: String,
     },
     Listen,
+    /// A device was heard on the same network.
+    Heard,
 }
 
 /// Reads one event; `None` for what does not matter here.
@@ -73,6 +75,7 @@ pub fn parse(event: &Value) -> Option<Event> {
         // 1.x says `folder` since 1.0 and kept the old `folderID` beside it.
         "LocalChangeDetected" => Event::LocalChange { folder: ours("folder").or_else(|| ours("folderID"))? },
         "ListenAddressesChanged" => Event::Listen,
+        "DeviceDiscovered" => Event::Heard,
         _ => return None,
     })
 }

@@ -7,6 +7,7 @@ pub mod device_id;
 mod events;
 mod home;
 mod link;
+mod nearby;
 pub mod pairing;
 mod renew;
 mod rest;
@@ -16,6 +17,7 @@ mod transport;
 mod worker;
 
 pub use home::{Binary, ChildConfig, ChildError, Identity, Version, ensure_identity, find_binary};
+pub use nearby::Nearby;
 pub use renew::{present_identity, set_identity_aside};
 pub use transport::SyncthingTransport;
 
@@ -75,6 +77,8 @@ pub trait Transport: Send {
     fn revert(&self, folder: String);
     /// Waits until `device` has all of our `live` folder, `grace` at most, then reports [`Notice::Parted`].
     fn part(&self, device: DeviceId, grace: std::time::Duration);
+    /// Somebody wants to know who is on the same network. A transport that hears nobody has nothing to do.
+    fn look_around(&self) {}
     /// The machine woke up or changed networks.
     fn woke(&self);
     /// Ends the transport in an orderly way; returns when it is done (a few seconds at most).
@@ -101,6 +105,8 @@ pub enum Notice {
     },
     Peers(Vec<Peer>),
     Asking(Vec<Asking>),
+    /// Devices that announce themselves on the same network and are not arranged.
+    Nearby(Vec<Nearby>),
     /// Bytes we still need in all folders.
     Incoming {
         bytes: u64,

@@ -90,6 +90,10 @@ impl Transport for SyncthingTransport {
         self.order(Order::Part { device, grace });
     }
 
+    fn look_around(&self) {
+        self.order(Order::LookAround);
+    }
+
     fn woke(&self) {
         self.order(Order::Woke);
     }

@@ -8,7 +8,7 @@ use super::home::{self, ChildConfig};
 use super::link::{Link, Up};
 use super::rest::{RestError, with_query};
 use super::scan::Scan;
-use super::{Asking, Notice, Peer, Wanted, folder_id, parse_folder_id};
+use super::{Asking, Nearby, Notice, Peer, Wanted, folder_id, nearby, parse_folder_id};
 use crate::session::{DeviceId, Lane, Millis, Problem};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,7 @@ pub enum Order {
         device: DeviceId,
         grace: Duration,
     },
+    LookAround,
     Woke,
 }
 
@@ -53,6 +54,7 @@ pub struct Worker {
     peers_due: Option<Instant>,
     completion_due: bool,
     asking_due: bool,
+    nearby_due: bool,
     ports_due: Option<Instant>,
     folders: BTreeMap<String, Folder>,
     newcomers: BTreeMap<DeviceId, Newcomer>,
@@ -61,6 +63,7 @@ pub struct Worker {
     completion: BTreeMap<(DeviceId, String), (u64, u64)>,
     peers: Vec<Peer>,
     asking: Vec<Asking>,
+    nearby: Vec<Nearby>,
     troubles: BTreeMap<String, Problem>,
     incoming: u64,
 }
@@ -94,6 +97,7 @@ impl Worker {
             peers_due: None,
             completion_due: false,
             asking_due: false,
+            nearby_due: false,
             ports_due: None,
             folders: BTreeMap::new(),
             newcomers: BTreeMap::new(),
@@ -101,6 +105,7 @@ impl Worker {
             completion: BTreeMap::new(),
             peers: Vec::new(),
             asking: Vec::new(),
+            nearby: Vec::new(),
             troubles: BTreeMap::new(),
             incoming: 0,
         }
@@ -168,6 +173,7 @@ impl Worker {
             }
             Order::Revert(folder) => self.revert(folder),
             Order::Part { device, grace } => self.part(device, grace),
+            Order::LookAround => self.nearby_due = true,
             Order::Woke => self.redial_all(),
         }
     }
@@ -186,6 +192,7 @@ impl Worker {
                 self.peers_came_or_went();
             }
             Event::Asking => self.asking_due = true,
+            Event::Heard => self.nearby_due = true,
             Event::Completion { folder, device, global_bytes, need_bytes } => {
                 self.completion.insert((device, folder), (global_bytes, need_bytes));
                 self.peers_due.get_or_insert(now + Duration::from_millis(100));
@@ -210,6 +217,9 @@ impl Worker {
         }
         if std::mem::take(&mut self.asking_due) {
             self.ask_who_asks(&up);
+        }
+        if std::mem::take(&mut self.nearby_due) {
+            self.ask_who_is_near(&up);
         }
         if std::mem::take(&mut self.completion_due) {
             self.ask_completion(&up);
@@ -237,6 +247,7 @@ impl Worker {
         self.peers_due = Some(Instant::now());
         self.completion_due = true;
         self.asking_due = true;
+        self.nearby_due = true;
         self.look_at_foreign_soon();
     }
 
@@ -328,6 +339,16 @@ impl Worker {
         if asking != self.asking {
             self.asking.clone_from(&asking);
             self.link.tell(Notice::Asking(asking));
+        }
+    }
+
+    fn ask_who_is_near(&mut self, up: &Up) {
+        let Ok(said) = up.rest.get("/rest/system/discovery") else { return };
+        let wanted = self.wanted.as_ref().map_or(&[][..], |wanted| &wanted.devices);
+        let near = nearby::parse(&said, |id| *id == up.own || wanted.iter().any(|device| device.id == *id));
+        if near != self.nearby {
+            self.nearby.clone_from(&near);
+            self.link.tell(Notice::Nearby(near));
         }
     }
 

@@ -13,11 +13,12 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, Reading,
-    Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
+    Repository, Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::{linked, process};
+use crate::merge::transcript::{self, Piece, Said};
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
@@ -116,6 +117,7 @@ impl Tool for ClaudeCode {
             level: Level::Merge,
             reason: String::new(),
             says,
+            said,
             joins: Joins {
                 title: Some(linked::title),
                 named: Some(named),
@@ -203,6 +205,7 @@ impl Tool for ClaudeCode {
             version: ends.backwards().find_map(|record| text(record, "version")),
             requires: Vec::new(),
             base: None,
+            repository: repository(&ends),
         };
         let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
         Ok(Reading { facts, docs, problems: Vec::new() })
@@ -815,9 +818,63 @@ fn says(line: &[u8]) -> bool {
     }
 }
 
+/// The message in a record. What stands for the turns before it is no word of anybody: the boundary, and the summary
+/// that the model goes on from (`isCompactSummary`). What the tool slips in beside the user's words is marked
+/// `isMeta` (2.1.330, 2026-11-23).
+fn said(record: &Value) -> Option<Said<'_>> {
+    let is = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
+    if record.get("subtype").and_then(Value::as_str) == Some("compact_boundary") {
+        let words = record.get("content").and_then(Value::as_str).unwrap_or_default();
+        return Said::of(record, "system", vec![Piece::new("compaction", words)]);
+    }
+    let mut said = transcript::said(record)?;
+    if is("isCompactSummary") {
+        let summary = said.text();
+        said = Said { role: "system", pieces: vec![Piece::new("compaction", summary)], ..said };
+    } else if is("isMeta") {
+        said.role = "system";
+    }
+    Some(said)
+}
+
+/// The branch that the last record names; a detached head is said as `HEAD`, no repository as nothing.
+fn repository(ends: &jsonl::Ends) -> Option<Repository> {
+    let branch = ends.backwards().find_map(|record| text(record, "gitBranch"))?;
+    let named = !branch.is_empty() && branch != "HEAD";
+    named.then_some(Repository { branch: Some(branch), commit: None })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_compaction_is_marked_and_what_the_tool_slips_in_is_not_the_users() {
+        let kinds = |text: &str| {
+            let record: Value = serde_json::from_str(text).expect("a record");
+            said(&record).map(|said| (said.role, said.pieces[0].kind.to_owned(), said.text()))
+        };
+        let found = |role, kind: &str, text: &str| Some((role, kind.to_owned(), text.to_owned()));
+        let boundary =
+            r#"{"type":"system","subtype":"compact_boundary","content":"Conversation compacted","uuid":"u"}"#;
+        assert_eq!(kinds(boundary), found("system", "compaction", "Conversation compacted"));
+        let summary = r#"{"type":"user","isCompactSummary":true,"message":{"role":"user","content":"So far: …"}}"#;
+        assert_eq!(kinds(summary), found("system", "compaction", "So far: …"));
+        let meta = r#"{"type":"user","isMeta":true,"message":{"role":"user","content":"Caveat"}}"#;
+        assert_eq!(kinds(meta), found("system", "text", "Caveat"));
+        assert_eq!(kinds(r#"{"type":"system","subtype":"turn_duration","durationMs":4}"#), None);
+    }
+
+    #[test]
+    fn the_last_branch_that_is_one_counts() {
+        let branch = |last: &str| {
+            let log = format!("{{\"gitBranch\":\"main\"}}\n{{\"gitBranch\":\"{last}\"}}\n{{\"type\":\"mode\"}}\n");
+            let ends = jsonl::read_ends(&mut io::Cursor::new(log), HEAD, TAIL).expect("in memory");
+            repository(&ends).and_then(|found| found.branch)
+        };
+        assert_eq!(branch("fix/login").as_deref(), Some("fix/login"));
+        assert_eq!(branch("HEAD"), None);
+    }
 
     #[test]
     fn slugs_are_those_the_tool_makes() {

@@ -14,11 +14,12 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, ReadSeek,
-    Reading, Resumable, Root, Stray, Tool, Touched, Which, WriteError, Written,
+    Reading, Repository, Resumable, Root, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::numbered;
+use crate::merge::transcript::{self, Piece, Said, pieces_of, target_in};
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use memchr::memmem;
 use serde_json::Value;
@@ -78,6 +79,7 @@ impl Tool for Codex {
                      the new ones."
                 .into(),
             says,
+            said,
             // Names of threads are in a database and an index beside the rollouts, not in a record (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
@@ -139,6 +141,7 @@ impl Tool for Codex {
             version: ends.backwards().find_map(session_meta).and_then(|meta| text(meta, "cli_version")),
             requires: meta.and_then(parent).into_iter().filter(|parent| *parent != found.session).collect(),
             base: meta.and_then(|meta| base_of(meta, &mut *content.open().ok()?)),
+            repository: ends.backwards().find_map(session_meta).and_then(repository),
             early: meta.is_none() && main.stamp.len <= HEAD,
         };
         Ok(Reading { facts, docs: vec![content], problems: Vec::new() })
@@ -619,9 +622,151 @@ fn says(line: &[u8]) -> bool {
     }
 }
 
+/// `git` of a `session_meta`, as it was when the thread began or was last taken up.
+fn repository(meta: &Value) -> Option<Repository> {
+    let git = meta.get("git")?;
+    let word = |name: &str| text(git, name).filter(|word| !word.is_empty());
+    let found = Repository { branch: word("branch"), commit: word("commit_hash") };
+    (found != Repository::default()).then_some(found)
+}
+
+/// The message in a record: items of the conversation, which the oldest rollouts have bare, and compactions (the
+/// kinds of 0.169.0, 2026-11-23). Events repeat what items say.
+fn said(record: &Value) -> Option<Said<'_>> {
+    let item = match record.get("type").and_then(Value::as_str) {
+        Some("response_item") => record.get("payload")?,
+        Some("compacted") => {
+            let words = record.get("payload")?.get("message").and_then(Value::as_str).unwrap_or_default();
+            return Said::of(record, "system", vec![Piece::new("compaction", words)]);
+        }
+        _ if record.get("payload").is_some() => return None,
+        _ => record,
+    };
+    let field = |name: &str| item.get(name).and_then(Value::as_str);
+    let called = |piece| Said::of(record, "assistant", vec![piece]);
+    match field("type")? {
+        "function_call" => {
+            let input = field("arguments").unwrap_or_default();
+            let about = serde_json::from_str::<Value>(input).ok().and_then(|input| about_call(&input));
+            called(Piece::call(field("name").unwrap_or("tool"), input, about.as_deref()))
+        }
+        "custom_tool_call" => {
+            let input = field("input").unwrap_or_default();
+            called(Piece::call(field("name").unwrap_or("tool"), input, patched_file(input).or(Some(input))))
+        }
+        "local_shell_call" | "web_search_call" => {
+            let action = item.get("action")?;
+            let name = field("type")?.trim_end_matches("_call");
+            called(Piece::call(name, action.to_string(), about_call(action).as_deref()))
+        }
+        "function_call_output" | "custom_tool_call_output" => Said::of(record, "tool", result_of(item.get("output")?)),
+        "reasoning" => {
+            let parts = |name: &str| item.get(name).map(pieces_of).unwrap_or_default();
+            let thoughts: Vec<_> = parts("summary").into_iter().chain(parts("content")).collect();
+            let words = thoughts.iter().map(|piece| &*piece.body).collect::<Vec<_>>().join("\n\n");
+            (!words.is_empty()).then(|| Said::of(record, "assistant", vec![Piece::new("thinking", words)]))?
+        }
+        _ => transcript::said(record),
+    }
+}
+
+/// A command without the shell around it.
+fn about_call(input: &Value) -> Option<String> {
+    let words = input.get("command").and_then(Value::as_array);
+    if let Some([_, Value::String(flag), Value::String(script)]) = words.map(Vec::as_slice)
+        && (flag == "-lc" || flag == "-c")
+    {
+        return Some(script.clone());
+    }
+    target_in(input).map(std::borrow::Cow::into_owned)
+}
+
+/// The first file of a patch.
+fn patched_file(patch: &str) -> Option<&str> {
+    const MARKS: [&str; 3] = ["*** Update File: ", "*** Add File: ", "*** Delete File: "];
+    patch.lines().find_map(|line| MARKS.iter().find_map(|mark| line.strip_prefix(mark)))
+}
+
+/// Words, words with `metadata.exit_code` around them as JSON, or a list of parts.
+fn result_of(output: &Value) -> Vec<Piece<'_>> {
+    let plain = match output {
+        Value::String(text) => text,
+        Value::Object(fields) if fields.get("content").is_some_and(Value::is_string) => {
+            let failed = fields.get("success").and_then(Value::as_bool) == Some(false);
+            let words = fields["content"].as_str().unwrap_or_default();
+            return vec![Piece { is_error: failed, ..Piece::new("tool_result", words) }];
+        }
+        parts => {
+            let (images, texts): (Vec<_>, Vec<_>) =
+                pieces_of(parts).into_iter().partition(|piece| piece.kind == "image");
+            let words = texts.iter().map(|piece| &*piece.body).collect::<Vec<_>>().join("\n");
+            return std::iter::once(Piece::new("tool_result", words)).chain(images).collect();
+        }
+    };
+    if let Ok(Value::Object(mut wrapped)) = serde_json::from_str(plain)
+        && let (Some(Value::String(words)), Some(exit)) =
+            (wrapped.remove("output"), wrapped.get("metadata").and_then(|metadata| metadata.get("exit_code")))
+    {
+        return vec![Piece { is_error: exit.as_i64() != Some(0), ..Piece::new("tool_result", words) }];
+    }
+    vec![Piece::new("tool_result", plain.as_str())]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn items_are_told_apart_and_events_are_not_said_twice() {
+        let read = |payload: &str| {
+            let record: Value = serde_json::from_str(&format!(
+                "{{\"type\":\"response_item\",\"timestamp\":\"T\",\"payload\":{payload}}}"
+            ))
+            .expect("a record");
+            said(&record).map(|said| (said.role, said.pieces[0].part(9).kind, said.pieces[0].is_error, said.text()))
+        };
+        let found = |role, kind: &str, text: &str| Some((role, kind.to_owned(), false, text.to_owned()));
+        let shell =
+            r#"{"type":"function_call","name":"shell","arguments":"{\"command\":[\"bash\",\"-lc\",\"cargo test\"]}"}"#;
+        assert_eq!(read(shell), found("assistant", "tool_use", "[shell] cargo test"));
+        let patch = r#"{"type":"custom_tool_call","name":"apply_patch","input":"*** Begin Patch\n*** Update File: src/a.rs\n"}"#;
+        assert_eq!(read(patch), found("assistant", "tool_use", "[apply_patch] src/a.rs"));
+        let search = r#"{"type":"web_search_call","action":{"type":"search","query":"tries"}}"#;
+        assert_eq!(read(search), found("assistant", "tool_use", "[web_search] tries"));
+        assert_eq!(read(r#"{"type":"function_call_output","output":"ok"}"#), found("tool", "tool_result", "ok"));
+        let failed = r#"{"type":"function_call_output","output":"{\"output\":\"no\",\"metadata\":{\"exit_code\":1}}"}"#;
+        assert_eq!(read(failed), Some(("tool", "tool_result".into(), true, "no".into())));
+        let refused = r#"{"type":"function_call_output","output":{"content":"no","success":false}}"#;
+        assert_eq!(read(refused), Some(("tool", "tool_result".into(), true, "no".into())));
+        let list = r#"{"type":"custom_tool_call_output","output":[{"type":"input_text","text":"see"}]}"#;
+        assert_eq!(read(list), found("tool", "tool_result", "see"));
+        let thought =
+            r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm."}],"encrypted_content":"x"}"#;
+        assert_eq!(read(thought), found("assistant", "thinking", "Hm."));
+        assert_eq!(read(r#"{"type":"reasoning","summary":[],"encrypted_content":"x"}"#), None);
+        let words = r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}"#;
+        assert_eq!(read(words), found("user", "text", "hi"));
+        let whole = |text: &str| {
+            let record: Value = serde_json::from_str(text).expect("a record");
+            said(&record).map(|said| said.text())
+        };
+        assert_eq!(whole(words).as_deref(), Some("hi"));
+        assert_eq!(whole(r#"{"type":"compacted","payload":{"message":"So far"}}"#).as_deref(), Some("So far"));
+        assert_eq!(
+            whole(
+                r#"{"type":"event_msg","payload":{"type":"user_message","message":"hi","role":"user","content":"hi"}}"#
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn the_repository_is_what_the_thread_was_taken_up_in() {
+        let meta = serde_json::json!({ "git": { "branch": "main", "commit_hash": "abc", "repository_url": "x" } });
+        let found = Repository { branch: Some("main".into()), commit: Some("abc".into()) };
+        assert_eq!(repository(&meta), Some(found));
+        assert_eq!(repository(&serde_json::json!({ "git": {} })), None);
+    }
 
     const ID: &str = "01a2081f-3cf6-7ca3-8ffb-7affa0609d47";
 

@@ -285,6 +285,7 @@ impl Tool for CustomTool {
             ),
             // Nothing is known of its lines, so each may be a word of the conversation.
             says: |_| true,
+            said: crate::merge::transcript::said,
             joins: super::Joins::default(),
             versions: "described in config.toml".into(),
         }
@@ -334,6 +335,7 @@ impl Tool for CustomTool {
             version: None,
             requires: Vec::new(),
             base: None,
+            repository: None,
         };
         Ok(Reading { facts, docs: vec![Content::File(main.path.clone())], problems: Vec::new() })
     }

@@ -9,6 +9,7 @@ pub mod custom;
 
 pub use crate::formats::patched::PatchedBytes;
 
+use crate::merge::transcript::Reader;
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +59,9 @@ pub struct About {
     /// being opened or closed; when in doubt a line is.
     #[serde(skip)]
     pub says: fn(&[u8]) -> bool,
+    /// The message in a record of the main doc, for showing it; `merge::transcript::said` where it is of the usual shapes.
+    #[serde(skip)]
+    pub said: Reader,
     /// What may be made of two branches of a log, beyond keeping both as sessions of their own.
     #[serde(skip)]
     pub joins: Joins,
@@ -203,10 +207,21 @@ pub struct Facts {
     /// What it is based on, where its file says so by id and offset.
     #[serde(default)]
     pub base: Option<Base>,
+    /// What they say of the repository that it was last gone on with in.
+    #[serde(default)]
+    pub repository: Option<Repository>,
     /// The records do not name the directory yet and soon will. Until then nobody knows which project this is, and so
     /// not whether it may leave the device.
     #[serde(default)]
     pub early: bool,
+}
+
+/// What a tool notes about the repository in which a session runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    pub branch: Option<String>,
+    /// The whole hash.
+    pub commit: Option<String>,
 }
 
 /// A doc's bytes, read in ranges.

@@ -146,11 +146,12 @@ impl<'a> Shelf<'a> {
         let lost = || JournalError::Lost { dir: piece.journal.clone() };
         let journal = self.journals.get(&piece.journal).ok_or_else(lost)?;
         let segment = journal.segments.iter().find(|segment| segment.number == piece.spot.segment).ok_or_else(lost)?;
-        let bytes = journal.accepted_bytes(self.vault, segment)?;
+        let bytes = self.segment(journal, segment)?;
         let rest = bytes.get(piece.spot.offset as usize..).ok_or_else(lost)?;
         let Some(Ok(len)) = frame::frame_len(rest) else { return Err(lost()) };
         let frame =
             frame::parse(&rest[..len]).map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
+        self.last.replace(Some((journal.relative(segment.number), bytes)));
         match frame.entries.into_iter().nth(piece.spot.line as usize) {
             Some(Entry::Lines { bytes, .. }) => {
                 bytes.get(piece.start..piece.start + piece.len).map(<[u8]>::to_vec).ok_or_else(lost)

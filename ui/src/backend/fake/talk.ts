@@ -1,5 +1,18 @@
 // Invented conversations: a transcript, and two branches side by side, of any length.
-import type { Diff, DiffRow, DiffWords, Message, Msg, Parts, Role, RowKind, Span, SplitRow } from "../types";
+import type {
+  Diff,
+  DiffRow,
+  DiffWords,
+  Message,
+  Msg,
+  Part,
+  PartBody,
+  Role,
+  RowKind,
+  Side,
+  Span,
+  SplitRow,
+} from "../types";
 import type { World } from "./world";
 
 const ASKS = [
@@ -48,129 +61,180 @@ See [the standard's section on refreshing](https://www.rfc-editor.org/rfc/rfc674
 
 const RESULT = Array.from({ length: 90 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
 
-const joined = (pieces: [string, string][]): { text: string; parts: Parts } => {
-  const encoder = new TextEncoder();
-  return {
-    text: pieces.map(([, text]) => text).join("\n"),
-    parts: pieces.map(([kind, text]) => [kind, encoder.encode(text).length]),
-  };
-};
+/** A part with all of its body, as the engine finds it. */
+interface Piece extends Omit<Part, "text" | "bytes"> {
+  body: string;
+  /** A picture's bytes in base64. */
+  data?: string;
+}
 
-export function transcript(world: World, n = world.name === "transcript" ? 6_000 : 28): Message[] {
+type Said = { role: Role; pieces: Piece[] };
+
+const text = (body: string): Piece => ({ kind: "text", body });
+const thinking = (body: string): Piece => ({ kind: "thinking", body });
+const result = (body: string, is_error = false): Piece => ({ kind: "tool_result", body, is_error });
+const call = (name: string, input: Record<string, unknown>): Piece => ({
+  kind: "tool_use",
+  body: JSON.stringify(input),
+  name,
+  target: String(Object.values(input)[0]).split("\n")[0]!,
+});
+const picture = (media: string, data: string): Piece => ({ kind: "image", body: "", media, data });
+
+const bytes = (body: string) => new TextEncoder().encode(body).length;
+
+function cut(body: string, most: number): string {
+  return bytes(body) <= most ? body : new TextDecoder().decode(new TextEncoder().encode(body).subarray(0, most));
+}
+
+function partOf({ body, data, ...rest }: Piece, most?: number): Part {
+  const length = rest.kind === "text" ? 8192 : 2048;
+  return { ...rest, bytes: data ? (data.length / 4) * 3 : bytes(body), text: data ? "" : cut(body, most ?? length) };
+}
+
+export function wholeOf({ body, data, kind, media }: Piece): PartBody {
+  const shown = data && media !== "image/svg+xml" ? data : null;
+  return {
+    kind,
+    bytes: data ? (data.length / 4) * 3 : bytes(body),
+    text: body,
+    media: media ?? null,
+    data: shown,
+    whole: !data || shown !== null,
+  };
+}
+
+function words({ pieces }: Said): string {
+  const one = (piece: Piece) =>
+    piece.kind === "tool_use" ? `[${piece.name}] ${piece.target}` : piece.kind === "image" ? "[image]" : piece.body;
+  return pieces.map(one).join("\n");
+}
+
+/** A few bars: small, and seen. */
+const PICTURE =
+  "iVBORw0KGgoAAAANSUhEUgAAAGAAAAAwCAIAAABhdOiYAAAAfElEQVR42u3QwQnAIBAEQKuznNSZhgSfqcAgInK5DOxzOW6ntNblJQUBIECAAAECBChQ6nWPAggQIECAAAUfBggQIEAZgGbuAPoa0K4OIECAAAECdP4hQIAAAcoAtKsD6BRQ1g4gQIAAAYoM9OfxgAABAgQIECBAgAAtdx4/nCpzHil/OAAAAABJRU5ErkJggg==";
+/** Longer than what comes with a page. */
+const LONG_RESULT = Array.from({ length: 900 }, (_, n) => `test auth::case_${n} ... ok`).join("\n");
+
+export function length(world: World): number {
+  return world.name === "transcript" ? 6_000 : 28;
+}
+
+function saidAt(world: World, i: number): Said {
   const rtl = world.name === "rtl";
-  return Array.from({ length: n }, (_, i): Message => {
-    const at = new Date(world.now - (n - i) * 45_000).toISOString();
-    const device = i < n / 2 ? "desk" : "laptop";
-    const step = i % 7;
-    const base = { at, device };
-    if (step === 0)
+  const turn = Math.floor(i / 7);
+  switch (i % 7) {
+    case 0:
       return {
-        ...base,
         role: "user",
-        ...joined([
-          [
-            "text",
-            rtl
-              ? "בדיקת הכניסה נכשלת כל פעם שנייה. אפשר למצוא למה? `src/session.rs`"
-              : ASKS[Math.floor(i / 7) % ASKS.length]!,
-          ],
-        ]),
-      };
-    if (step === 1)
-      return {
-        ...base,
-        role: "assistant",
-        ...joined([
-          [
-            "thinking",
-            "The test is flaky, so something races. Login writes the token twice: once on refresh, once on redirect. Let me look at both.",
-          ],
-          ["text", "I will look at where the token is written."],
-          ["tool_use", "[Read]"],
-        ]),
-      };
-    if (step === 2)
-      return {
-        ...base,
-        role: "tool",
-        ...joined([["tool_result", `pub struct Session {\n    slot: Mutex<Slot>,\n}\n${"// …\n".repeat(30)}`]]),
-      };
-    if (step === 3)
-      return {
-        ...base,
-        role: "assistant",
-        ...joined([
-          ["tool_use", "[Edit]"],
-          ["tool_use", "[Bash]"],
-        ]),
-      };
-    if (step === 4) return { ...base, role: "tool", ...joined([["tool_result", RESULT]]) };
-    if (step === 5 && i === 12)
-      return {
-        ...base,
-        role: "user",
-        ...joined([
-          ["text", "This is what I see:"],
-          ["image", "[image]"],
-        ]),
-      };
-    return {
-      ...base,
-      role: "assistant",
-      ...joined([
-        [
-          "text",
-          rtl
-            ? "قرأت `src/session.rs` ووجدت السبب. **طلبان يجددان الرمز نفسه** والثاني يكتب فوق الأول."
-            : ANSWERS[Math.floor(i / 7) % ANSWERS.length]!,
+        pieces: [
+          text(rtl ? "בדיקת הכניסה נכשלת כל פעם שנייה. אפשר למצוא למה? `src/session.rs`" : ASKS[turn % ASKS.length]!),
         ],
-      ]),
+      };
+    case 1:
+      return {
+        role: "assistant",
+        pieces: [
+          thinking(
+            "The test is flaky, so something races. Login writes the token twice: once on refresh, once on redirect. Let me look at both.",
+          ),
+          text("I will look at where the token is written."),
+          call("Read", { file_path: "src/session.rs" }),
+        ],
+      };
+    case 2:
+      return {
+        role: "tool",
+        pieces: [result(`pub struct Session {\n    slot: Mutex<Slot>,\n}\n${"// …\n".repeat(30)}`)],
+      };
+    case 3:
+      return {
+        role: "assistant",
+        pieces: [
+          call("Edit", {
+            file_path: "src/session.rs",
+            old_string: "let slot = self.slot.get();",
+            new_string: "let mut slot = self.slot.lock()?;\nlet fresh = slot.fresh(token);",
+          }),
+          call("Bash", { command: "cargo test auth", timeout: 60 }),
+        ],
+      };
+    case 4:
+      return { role: "tool", pieces: [result(turn === 0 ? LONG_RESULT : RESULT, turn % 3 === 1)] };
+    case 5:
+      if (i === 12) {
+        return {
+          role: "user",
+          pieces: [text("This is what I see:"), picture("image/png", PICTURE), picture("image/svg+xml", "PHN2Zy8+")],
+        };
+      }
+      if (turn % 4 === 3) {
+        return {
+          role: "system",
+          pieces: [{ kind: "compaction", body: "The login test races: two refreshes of one token. Fixed by a lock." }],
+        };
+      }
+  }
+  return {
+    role: "assistant",
+    pieces: [
+      text(
+        rtl
+          ? "قرأت `src/session.rs` ووجدت السبب. **طلبان يجددان الرمز نفسه** والثاني يكتب فوق الأول."
+          : ANSWERS[turn % ANSWERS.length]!,
+      ),
+    ],
+  };
+}
+
+export function transcript(world: World, from: number, rows: number, n = length(world)): Message[] {
+  return Array.from({ length: Math.max(0, Math.min(rows, n - from)) }, (_, at): Message => {
+    const i = from + at;
+    const said = saidAt(world, i);
+    return {
+      role: said.role,
+      text: words(said).slice(0, 8192),
+      at: new Date(world.now - (n - i) * 45_000).toISOString(),
+      device: i < n / 2 ? "desk" : "laptop",
+      parts: said.pieces.map((piece) => partOf(piece)),
     };
   });
 }
 
+export function transcriptPart(world: World, message: number, part: number): PartBody | undefined {
+  const piece = saidAt(world, message).pieces[part];
+  return piece && wholeOf(piece);
+}
+
 const ROLES: Role[] = ["user", "assistant", "assistant", "tool", "assistant"];
 
-function message(
-  world: World,
-  side: "left" | "right",
-  i: number,
-  kind: RowKind,
-): { role: Role; text: string; parts: Parts } {
+function message(world: World, side: Side, i: number, kind: RowKind): Said {
   const role = ROLES[i % ROLES.length]!;
   const tail = kind === "changed" && side === "right" ? ", then the queue, and say what each costs" : "";
   const rtl = world.name === "rtl" && i % 2 === 0 ? "נסה קודם את ה־mutex ואז את התור. " : "";
-  if (role === "user")
-    return {
-      role,
-      ...joined([
-        [
-          "text",
-          `${rtl}${ASKS[(i * 3 + (side === "left" || kind === "same" || kind === "changed" ? 0 : 2)) % ASKS.length]!.replace(/[.?]$/, "")}${tail}.`,
-        ],
-      ]),
-    };
-  if (role === "tool") return { role, ...joined([["tool_result", RESULT.slice(0, 400 + ((i * 97) % 1800))]]) };
-  if (i % 5 === 2)
-    return {
-      role,
-      ...joined([
-        ["text", kind === "changed" && side === "right" ? "Now the change in both files." : "Now the change."],
-        ["tool_use", side === "left" || kind === "same" ? "[Edit]" : "[Read]"],
-      ]),
-    };
-  const text = ANSWERS[(i + (side === "right" && kind !== "same" ? 1 : 0)) % ANSWERS.length]!;
-  return {
-    role,
-    ...joined([
-      [
-        "text",
-        kind === "changed"
-          ? `${ANSWERS[i % ANSWERS.length]}${side === "right" ? "\n\nI also wrote a test for it." : ""}`
-          : text,
-      ],
-    ]),
-  };
+  if (role === "user") {
+    const ask = ASKS[(i * 3 + (side === "left" || kind === "same" || kind === "changed" ? 0 : 2)) % ASKS.length]!;
+    return { role, pieces: [text(`${rtl}${ask.replace(/[.?]$/, "")}${tail}.`)] };
+  }
+  if (role === "tool") return { role, pieces: [result(RESULT.slice(0, 400 + ((i * 97) % 1800)))] };
+  if (i % 5 === 2) {
+    const both = kind === "changed" && side === "right" ? "Now the change in both files." : "Now the change.";
+    const tool =
+      side === "left" || kind === "same"
+        ? call("Edit", { file_path: "src/session.rs", old_string: "a", new_string: "b" })
+        : call("Read", { file_path: "src/queue.rs" });
+    return { role, pieces: [text(both), tool] };
+  }
+  if (kind === "changed") {
+    const more = side === "right" ? "\n\nI also wrote a test for it." : "";
+    return { role, pieces: [text(`${ANSWERS[i % ANSWERS.length]}${more}`)] };
+  }
+  return { role, pieces: [text(ANSWERS[(i + (side === "right" && kind !== "same" ? 1 : 0)) % ANSWERS.length]!)] };
+}
+
+export function diffPart(world: World, i: number, side: Side, part: number): PartBody | undefined {
+  const piece = message(world, side, i, kindOf(i, totalRows(world), world.name === "big-split")).pieces[part];
+  return piece && wholeOf(piece);
 }
 
 function kindOf(i: number, total: number, big: boolean): RowKind {
@@ -192,16 +256,18 @@ function row(world: World, i: number): DiffRow {
   const side = (name: "left" | "right"): Msg | null => {
     if (kind !== name && (kind === "left" || kind === "right")) return null;
     const said = message(world, name, i, kind);
+    const isText = said.pieces.every((piece) => piece.kind === "text");
     const minutes = (totalRows(world) - i) * (name === "left" ? 1.9 : 2.4);
     return {
       key: `${kind === "same" ? "" : name}${i}`,
       line: i,
       off: i * 500,
-      len: said.text.length,
+      len: words(said).length,
       role: said.role,
       at: new Date(world.now - minutes * 60_000).toISOString(),
-      preview: said.text.slice(0, 200),
-      parts: said.parts,
+      preview: words(said).slice(0, 200),
+      parts: said.pieces.map((piece) => [piece.kind, bytes(piece.body)]),
+      pieces: isText ? [] : said.pieces.map((piece) => partOf(piece, 200)),
     };
   };
   return {
@@ -248,8 +314,8 @@ export function diff(world: World, split: SplitRow, branch: string | null, from:
 /** Words compared from both ends: enough to look real. */
 export function diffWords(world: World, i: number): DiffWords {
   const kind = kindOf(i, totalRows(world), world.name === "big-split");
-  const left = kind === "right" ? "" : message(world, "left", i, kind).text;
-  const right = kind === "left" ? "" : message(world, "right", i, kind).text;
+  const left = kind === "right" ? "" : words(message(world, "left", i, kind));
+  const right = kind === "left" ? "" : words(message(world, "right", i, kind));
   const spans: Span[] = [];
   if (kind === "changed") {
     let start = 0;

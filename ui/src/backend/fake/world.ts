@@ -3,6 +3,7 @@
 import type {
   About,
   Devices,
+  Doctor,
   HistoryRow,
   LiveSession,
   ProjectRow,
@@ -56,6 +57,7 @@ export interface World {
   splits: SplitRow[];
   decided: SplitRow[];
   history: HistoryRow[];
+  doctor: Doctor;
 }
 
 const TITLES = [
@@ -121,6 +123,7 @@ export function makeWorld(name: StateName, now: number): World {
     splits: [],
     decided: [],
     history: history(at),
+    doctor: { checks: checks(), not_carried: [], tools: [], copies: [] },
   };
   shape[name]?.(world, at);
   world.status.splits = world.splits.length;
@@ -195,7 +198,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     ];
   },
   alone(world) {
-    world.devices = { paired: [], asking: [], proposed: [] };
+    world.devices = { paired: [], asking: [], proposed: [], nearby: [], nearby_off: null };
     Object.assign(world.status, { paired: 0, connected: 0 });
     world.history = world.history.filter((row) => row.device === "desk");
   },
@@ -227,6 +230,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     }
   },
   missing(world) {
+    world.devices.nearby_off = "Syncthing, which finds them, does not run.";
     Object.assign(world.status.syncthing, {
       state: "missing",
       version: null,
@@ -299,6 +303,24 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     ];
   },
   problems(world) {
+    world.doctor.copies = [
+      {
+        tool: "codex",
+        session: sessionId(1),
+        path: "/home/mara/.codex/sessions/2026/11/20/rollout-x.sync-conflict-20261120-101500-ABCDEFG.jsonl",
+        lines: 84,
+        new: 12,
+        open: null,
+      },
+      {
+        tool: "claude-code",
+        session: sessionId(0),
+        path: "/home/mara/.claude/projects/-code-api/x.sync-conflict-20261121-101500-ABCDEFG.jsonl",
+        lines: 12,
+        new: 0,
+        open: "Claude Code has it open (process 4711)",
+      },
+    ];
     world.about.no_tray =
       "This desktop shows no icons in its panel, so the window opens instead. Closing it does not end session-roam.";
     world.status.problems = [
@@ -316,6 +338,10 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     ];
   },
   asking(world) {
+    world.devices.nearby = [
+      { id: deviceId(6), name: null, addresses: ["tcp://192.168.1.40:22000"], digits: "483917" },
+      { id: deviceId(7), name: "old laptop", addresses: [], digits: "006152" },
+    ];
     world.devices.asking = [{ id: deviceId(4), name: "tablet", digits: "483917", address: "192.168.1.31" }];
     world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop", digits: "210044" }];
   },
@@ -377,6 +403,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     one.branches.push({
       branch: "c9d1",
       session: sessionId(902),
+      title: `${TITLES[0]} (from studio)`,
       device: "studio",
       updated: at(1000),
       records: 3,
@@ -401,10 +428,19 @@ export function split(n: number, at: At, records = 9): SplitRow {
     tier: "B",
     reason: `${left} and ${right} went on with it before they met.`,
     branches: [
-      { branch: "a1f0", session: sessionId(n), device: left, updated: at(3000), records, here: true },
+      {
+        branch: "a1f0",
+        session: sessionId(n),
+        title: TITLES[0]!,
+        device: left,
+        updated: at(3000),
+        records,
+        here: true,
+      },
       {
         branch: "b7e2",
         session: sessionId(900 + n),
+        title: `${TITLES[0]} (from ${right})`,
         device: right,
         updated: at(1900),
         records: Math.max(4, Math.round(records * 0.8)),
@@ -435,10 +471,23 @@ export function split(n: number, at: At, records = 9): SplitRow {
       {
         id: "branches",
         enabled: true,
-        consequence: `One session holds both and goes on after ${right}'s turns. The tool shows one branch at a time.`,
+        consequence: `One session holds both and goes on after ${right}'s turns, or after ${left}'s if you say so. The tool shows one branch at a time.`,
       },
     ],
   };
+}
+
+function checks(): Doctor["checks"] {
+  return [
+    { name: "engine", state: "ok", message: "The engine runs.", hint: "" },
+    { name: "syncthing", state: "ok", message: "Syncthing v1.29.5 runs and takes what it is given.", hint: "" },
+    {
+      name: "watch",
+      state: "note",
+      message: "Folders are looked at every 30 s.",
+      hint: "Raise fs.inotify.max_user_watches to hear of changes at once.",
+    },
+  ];
 }
 
 function baseDevices(at: At): Devices {
@@ -467,6 +516,8 @@ function baseDevices(at: At): Devices {
     ],
     asking: [],
     proposed: [],
+    nearby: [],
+    nearby_off: null,
   };
 }
 
@@ -551,6 +602,7 @@ function history(at: At): HistoryRow[] {
     at: at(40 + i * i * 190),
     device: whats[i % 6] === "recorded" ? "desk" : i % 5 === 4 ? "studio" : "laptop",
     what: whats[i % 6]!,
+    title: TITLES[i % 12]!,
     session: sessionId(i % 12),
     tool: (i % 12) % 3 === 1 ? "codex" : "claude-code",
     doc: "main",

@@ -1,0 +1,135 @@
+//! Going on with a session: how its tool is started on it, and what to know before. What the session's own records say
+//! of the repository is compared with the checkout here.
+
+use super::answers::{Work, value};
+use super::context::Context;
+use super::heart::Engine;
+use super::record::SessionRecord;
+use crate::api::types::{ApiError, Remark, Resume};
+use crate::projects::standing::{Commit, standing, whereabouts};
+use crate::session::{Millis, SessionId, SessionKey};
+use crate::state::Row;
+use crate::tools::{Repository, Resumable, Tool, Which};
+use std::path::{Path, PathBuf};
+
+impl Engine {
+    pub(super) fn resume(&self, text: &str) -> Result<Work, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        let Some(tool) = self.context.tools.get(&key.tool).cloned() else {
+            return Err(ApiError::new(
+                "unknown_tool",
+                format!("This version does not know {}.", key.tool),
+                "Update session-roam.",
+            ));
+        };
+        if !record.is_here() {
+            let why = if row.why.is_empty() { "It is not in this device's store.".to_owned() } else { row.why.clone() };
+            let hint = if row.hint.is_empty() { "See `roam status`.".to_owned() } else { row.hint.clone() };
+            return Err(ApiError::new("not_here", format!("“{}” cannot be resumed here yet. {why}", row.title), hint));
+        }
+        let Some(cwd) = self.directory(&record) else {
+            return Err(ApiError::new(
+                "no_place",
+                format!("There is no checkout of {} on this device.", row.project),
+                "Say where it is with `roam projects map`.",
+            ));
+        };
+        let session = record.session.clone().unwrap_or_else(|| SessionId::new(row.session.clone()));
+        let mut remarks = self.told_of(&key, &row);
+        let context = self.context.clone();
+        Ok(Box::new(move || {
+            let launch = tool.resume(&context.machine, &Resumable { session: &session, cwd: &cwd });
+            let elsewhere = author(&record).is_some_and(|device| device != context.short);
+            let noted = noted(&context, &*tool, &session).unwrap_or_default();
+            remarks.extend(about_checkout(&launch.cwd, &noted, elsewhere));
+            let notes = remarks.iter().map(|remark| remark.message.clone()).collect();
+            value(Resume { argv: launch.argv, cwd: launch.cwd, env: launch.env, unset: launch.unset, notes, remarks })
+        }))
+    }
+
+    /// Where it is gone on with: the directory it began in, the one it was written for, or the project's.
+    fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
+        let origin = record.origin();
+        let own = origin.filter(|_| self.context.began(record)).and_then(|card| card.cwd.clone()).map(PathBuf::from);
+        let own = own.filter(|cwd| cwd.is_dir()).or_else(|| record.bound.clone().filter(|bound| bound.is_dir()));
+        own.or_else(|| {
+            let (machine, device) = (&self.context.machine, &self.context.device);
+            self.context.shared().places.find(&machine.home, device, &origin?.project)
+        })
+    }
+
+    /// Where it is open, and what it waits for.
+    fn told_of(&self, key: &SessionKey, row: &Row) -> Vec<Remark> {
+        let now = self.context.clock.now();
+        let open = self
+            .live_sessions()
+            .into_iter()
+            .filter(|open| open.session == row.session && open.tool == key.tool.as_str());
+        let mut found: Vec<Remark> = open
+            .map(|open| match Millis::parse(&open.seen) {
+                _ if open.here => remark("open_here", "It is open on this device already."),
+                seen => {
+                    let ago = seen.map_or(0, |seen| now.0.saturating_sub(seen.0).max(0) / 1000);
+                    remark("live", format!("It is live on {}, {ago} s ago.", open.device))
+                }
+            })
+            .collect();
+        if row.state == "split" || row.state == "waiting" || row.state == "held" {
+            found.push(remark(&row.state, [row.why.as_str(), row.hint.as_str()].join(" ").trim_end()));
+        }
+        found
+    }
+}
+
+fn remark(code: &str, message: impl Into<String>) -> Remark {
+    Remark { code: code.into(), message: message.into() }
+}
+
+/// The device that said the last word, by short id.
+fn author(record: &SessionRecord) -> Option<&str> {
+    let state = record.main_doc()?;
+    let path = state.trie.path(state.local.as_ref()?.tip)?;
+    path.last().map(|edge| edge.source.device.as_str())
+}
+
+/// What the records in the store here say of the repository.
+fn noted(context: &Context, tool: &dyn Tool, session: &SessionId) -> Option<Repository> {
+    let found = tool.sessions(&context.machine, Which::One(session)).found.into_iter().next()?;
+    tool.read(&context.machine, &found).ok()?.facts.repository
+}
+
+/// How the checkout differs from what the session knew. Changed files are told where somebody else's words are gone
+/// on with: who goes on here knows of his own.
+fn about_checkout(cwd: &Path, noted: &Repository, elsewhere: bool) -> Vec<Remark> {
+    let Some(here) = standing(cwd) else { return Vec::new() };
+    let short = |hash: &str| hash.chars().take(7).collect::<String>();
+    let mut found = Vec::new();
+    match (&noted.branch, &here.branch, &here.commit) {
+        (Some(then), Some(now), _) if then != now => {
+            found.push(remark("branch", format!("The session was on branch {then}, this checkout is on {now}.")));
+        }
+        (Some(then), None, Some(commit)) => {
+            let now = format!("this checkout is on no branch, at commit {}", short(commit));
+            found.push(remark("branch", format!("The session was on branch {then}, {now}.")));
+        }
+        _ => {}
+    }
+    let at = noted.commit.as_ref().and_then(|commit| Some((short(commit), whereabouts(cwd, commit)?)));
+    match at {
+        Some((commit, Commit::Missing)) => {
+            let what = format!("The session was at commit {commit}, which is not here yet: fetch first.");
+            found.push(remark("commit_missing", what));
+        }
+        Some((commit, Commit::Beside)) => {
+            let what = format!("The session was at commit {commit}, which is not part of what is checked out here.");
+            found.push(remark("commit_beside", what));
+        }
+        Some((_, Commit::Below)) | None => {}
+    }
+    match here.changed.filter(|_| elsewhere) {
+        None | Some(0) => {}
+        Some(1) => found.push(remark("changed", "This checkout has 1 changed file.")),
+        Some(n) => found.push(remark("changed", format!("This checkout has {n} changed files."))),
+    }
+    found
+}

@@ -1,0 +1,150 @@
+//! How a checkout stands: its branch, its commit, what was changed in it, and whether it has a certain commit. Asked of
+//! `git` without running any hook, within a limit; the branch alone is read from disk where `git` gives no answer.
+
+use super::checkout::{self, output_within, quiet_git};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// A large work tree on a slow disk: better no answer than a user who waits.
+const STATUS: Duration = Duration::from_secs(3);
+const COMMIT: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// `None` for a detached head.
+    pub branch: Option<String>,
+    /// The whole hash; `None` before the first commit, and where only the branch is known.
+    pub commit: Option<String>,
+    /// Files that differ from the last commit, new ones included; `None` where that is not known.
+    pub changed: Option<u64>,
+}
+
+/// Where a commit is, seen from what is checked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// What is checked out is this commit or was made from it.
+    Below,
+    /// It is in the repository, on another line or further on.
+    Beside,
+    Missing,
+}
+
+/// `None` outside of any checkout.
+pub fn standing(dir: &Path) -> Option<Standing> {
+    let (found, _) = checkout::around(dir)?;
+    let mut git = hookless_git(&found.work_tree);
+    git.args(["status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=all"]);
+    let said = output_within(git, STATUS).map(|text| parse_status(&text));
+    said.or_else(|| Some(Standing { branch: checkout::head_branch(&found.work_tree), ..Standing::default() }))
+}
+
+/// `None` where that is no hash, or `git` gives no answer.
+pub fn whereabouts(dir: &Path, commit: &str) -> Option<Commit> {
+    // It comes from a transcript: nothing but a hash is handed to a command.
+    let is_hash = (7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (found, _) = checkout::around(dir).filter(|_| is_hash)?;
+    let ask = |args: &[&str]| {
+        let mut git = hookless_git(&found.work_tree);
+        git.args(args);
+        output_within(git, COMMIT)
+    };
+    if ask(&["rev-parse", "--verify", "--quiet", &format!("{commit}^{{commit}}")]).is_none() {
+        // Only where the repository answers at all is it the commit that is missing.
+        return ask(&["rev-parse", "--git-dir"]).map(|_| Commit::Missing);
+    }
+    let below = ask(&["rev-list", "--max-count=1", commit, "^HEAD"])?;
+    Some(if below.trim().is_empty() { Commit::Below } else { Commit::Beside })
+}
+
+/// Also without the hook that a file system monitor is.
+fn hookless_git(work_tree: &Path) -> Command {
+    let mut git = quiet_git(work_tree);
+    let nowhere = if cfg!(windows) { "core.hooksPath=NUL" } else { "core.hooksPath=/dev/null" };
+    git.args(["-c", "core.fsmonitor=false", "-c", nowhere]);
+    git
+}
+
+fn parse_status(text: &str) -> Standing {
+    let mut found = Standing { changed: Some(0), ..Standing::default() };
+    for line in text.lines() {
+        match line.strip_prefix("# ") {
+            Some(header) => match header.split_once(' ') {
+                Some(("branch.head", name)) if name != "(detached)" => found.branch = Some(name.to_owned()),
+                Some(("branch.oid", hash)) if hash != "(initial)" => found.commit = Some(hash.to_owned()),
+                _ => {}
+            },
+            None => found.changed = found.changed.map(|n| n + 1),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checkout::testing::*;
+    use super::*;
+
+    #[test]
+    fn a_checkout_says_its_branch_commit_and_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(standing(dir.path()), None);
+        let repo = repository(&dir.path().join("repo"), None);
+        let new = standing(&repo).expect("a checkout");
+        assert_eq!((new.branch.as_deref(), new.commit, new.changed), (Some("main"), None, Some(0)));
+        std::fs::write(repo.join("a"), "1").unwrap();
+        git(&repo, &["add", "a"]);
+        let first = commit(&repo, "first");
+        std::fs::write(repo.join("a"), "2").unwrap();
+        std::fs::write(repo.join("b"), "2").unwrap();
+        std::fs::create_dir(repo.join("sub")).unwrap();
+        let found = standing(&repo.join("sub")).expect("a checkout");
+        assert_eq!(found, Standing { branch: Some("main".into()), commit: Some(first.clone()), changed: Some(2) });
+        git(&repo, &["checkout", "-q", "--detach"]);
+        assert_eq!(standing(&repo).expect("a checkout").branch, None);
+    }
+
+    #[test]
+    fn a_commit_is_below_beside_or_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = repository(&dir.path().join("repo"), None);
+        let first = commit(&repo, "first");
+        git(&repo, &["checkout", "-q", "-b", "other"]);
+        let other = commit(&repo, "other");
+        git(&repo, &["checkout", "-q", "main"]);
+        let second = commit(&repo, "second");
+        let at = |hash: &str| whereabouts(&repo, hash);
+        assert_eq!((at(&first), at(&second[..8])), (Some(Commit::Below), Some(Commit::Below)));
+        assert_eq!(at(&other), Some(Commit::Beside));
+        assert_eq!(at(&"0123456789".repeat(4)), Some(Commit::Missing));
+        for hostile in ["--upload-pack=x", "HEAD", "", "main", "abc"] {
+            assert_eq!(at(hostile), None, "{hostile}");
+        }
+        assert_eq!(whereabouts(dir.path(), &first), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_hook_runs() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let repo = repository(&dir.path().join("repo"), None);
+        std::fs::write(repo.join("a"), "1").unwrap();
+        git(&repo, &["add", "a"]);
+        let first = commit(&repo, "first");
+        let ran = dir.path().join("ran");
+        let hook = repo.join(".git/hooks/post-index-change");
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        for path in [&hook, &dir.path().join("monitor")] {
+            std::fs::write(path, format!("#!/bin/sh\ntouch '{}'\n", ran.display())).unwrap();
+            std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        git(&repo, &["config", "core.fsmonitor", &dir.path().join("monitor").display().to_string()]);
+        std::fs::write(repo.join("a"), "1").unwrap();
+        assert_eq!(standing(&repo).and_then(|found| found.changed), Some(0));
+        assert_eq!(whereabouts(&repo, &first), Some(Commit::Below));
+        assert!(!ran.exists());
+        git(&repo, &["status"]);
+        assert!(ran.exists(), "the monitor is one that would run");
+    }
+}
