@@ -132,7 +132,7 @@ fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison
     assert_eq!((common.total, said), (1, vec!["common"]));
     let body: PartBody = device.ask(Request::DiffCommonPart { session: ONE.into(), branch: None, message: 0, part: 0 });
     assert_eq!(body.text, "common");
-    let diff: Diff = device.ask(Request::Diff { session: ONE.into(), branch: None, from: 0, rows: 10 });
+    let diff: Diff = device.ask(Request::Diff { session: ONE.into(), branch: None, from: 0, rows: 10, choices: false });
     let row = diff.rows.iter().find(|row| row.left.as_ref().is_some_and(|left| !left.pieces.is_empty()));
     let row = row.expect("the call is a row");
     let piece = &row.left.as_ref().expect("left").pieces[0];

@@ -249,6 +249,7 @@ export const words = {
     undo: "Undo",
     undone: "Taken back. Both versions are there again.",
     decided: "Decided.",
+    workingOut: "Working out what can be made of the two …",
     help: "Keys",
     hints: [
       ["n", "next"],

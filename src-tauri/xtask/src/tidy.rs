@@ -20,7 +20,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("watch", &["session", "tools"]), // what it watches is a tool's `Root`
     ("settings", &["tools"]),         // tools of the user's own are defined in config.toml
     ("syncthing", &["session", "settings"]),
-    ("engine", &["session", "merge", "tools", "projects", "vault", "state", "watch", "syncthing", "settings", "api"]), // of api the types only
+    (
+        "engine",
+        &[
+            "parallel",
+            "session",
+            "merge",
+            "tools",
+            "projects",
+            "vault",
+            "state",
+            "watch",
+            "syncthing",
+            "settings",
+            "api",
+        ],
+    ), // of api the types only
     ("api", &["session", "merge", "tools", "projects", "vault", "state", "watch", "syncthing", "settings", "engine"]),
 ];
 

@@ -262,7 +262,10 @@ function answers(world: World, tell: () => void): Handlers {
         "Taken back; both versions are there again.",
       );
     },
-    diff: ({ session, branch, from, rows }) => diff(world, splitOf(session), branch, from, rows),
+    diff: ({ session, branch, from, rows, choices }) => {
+      const page = diff(world, splitOf(session), branch, from, rows);
+      return choices ? page : { ...page, choices: [] };
+    },
     diff_words: ({ row }) => diffWords(world, row),
     diff_part: ({ row, side, part }) => diffPart(world, row, side, part) ?? noPart(),
     diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412) }),

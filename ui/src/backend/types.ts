@@ -423,7 +423,7 @@ export interface Answers {
   splits: [Record<never, never>, SplitRow[]];
   resolve: [{ session: string; choice: ChoiceId; branch: string | null; active: Side | null }, Done];
   undo: [{ session: string | null }, Done];
-  diff: [{ session: string; branch: string | null; from: number; rows: number }, Diff];
+  diff: [{ session: string; branch: string | null; from: number; rows: number; choices: boolean }, Diff];
   diff_words: [{ session: string; branch: string | null; row: number }, DiffWords];
   diff_part: [{ session: string; branch: string | null; row: number; side: Side; part: number }, PartBody];
   diff_common: [{ session: string; branch: string | null; from: number; rows: number }, DiffCommon];

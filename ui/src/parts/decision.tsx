@@ -7,8 +7,9 @@ import { words } from "../words";
 import { Button, FirstFocus, Refused } from "./common";
 import { Icon } from "./icon";
 
-interface DecisionProps {
-  choices: Choice[];
+export interface DecisionProps {
+  /** Null while they are worked out. */
+  choices: Choice[] | null;
   left: string;
   right: string;
   now: string;
@@ -22,7 +23,7 @@ export function Decision({ choices, left, right, now, busy, refusal, take }: Dec
   const [active, setActive] = useState<Side>("right");
   const buttons = useRef<HTMLDivElement>(null);
   const say = words.split;
-  const choice = choices.find((one) => one.id === considered);
+  const choice = choices?.find((one) => one.id === considered);
   const nameOf = (table: typeof say.choices, id: ChoiceId) => table[id]?.(left, right) ?? id;
   const leave = () => {
     setConsidered(null);
@@ -90,7 +91,12 @@ export function Decision({ choices, left, right, now, busy, refusal, take }: Dec
         </>
       )}
       <div class="row-of-buttons choices" ref={buttons}>
-        {choices.map((one) => (
+        {choices === null && (
+          <p class="dim" role="status">
+            {say.workingOut}
+          </p>
+        )}
+        {choices?.map((one) => (
           <button
             key={one.id}
             type="button"

@@ -6,7 +6,7 @@ import { projectName, stretch } from "../lib/format";
 import { MESSAGES } from "../lib/paged";
 import { PAGE, Pages } from "../lib/pages";
 import { Button, Empty, Failed, FirstFocus, IconButton, Skeleton } from "../parts/common";
-import { Decision } from "../parts/decision";
+import { Decision, type DecisionProps } from "../parts/decision";
 import { Dialog } from "../parts/dialog";
 import { DiffRowView, type RowPart } from "../parts/diff-row";
 import { Icon } from "../parts/icon";
@@ -21,7 +21,7 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
   const { backend, revision, tools, tell } = useShared();
   const [branch, setBranch] = useState<string | null>(null);
   const [turn, setTurn] = useState(0);
-  const first = useAnswer({ cmd: "diff", session, branch, from: 0, rows: PAGE }, turn);
+  const first = useAnswer({ cmd: "diff", session, branch, from: 0, rows: PAGE, choices: false }, turn);
   const splits = useAnswer({ cmd: "splits" }, turn * 100_000 + revision);
   const { busy, refusal, act, clear } = useDoing();
   const [decided, setDecided] = useState<string | null>(null);
@@ -98,8 +98,10 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
       {diff &&
         !isGone &&
         (decided === null ? (
-          <Decision
-            choices={diff.choices}
+          <Offered
+            session={session}
+            branch={branch}
+            turn={turn}
             left={diff.left.device}
             right={diff.right.device}
             now={
@@ -137,6 +139,24 @@ export function SplitView({ session, alone }: { session: string; alone: boolean 
       )}
     </div>
   );
+}
+
+/** What may be decided is known later than the rows: whether two branches can be joined takes reading both whole. */
+function Offered({
+  session,
+  branch,
+  turn,
+  ...rest
+}: { session: string; branch: string | null; turn: number } & Omit<DecisionProps, "choices">) {
+  const asked = useAnswer({ cmd: "diff", session, branch, from: 0, rows: 0, choices: true }, turn);
+  if (asked.phase === "failed") {
+    return (
+      <footer class="decision">
+        <Failed refusal={asked.refusal} again={asked.again} />
+      </footer>
+    );
+  }
+  return <Decision choices={asked.answer?.choices ?? null} {...rest} />;
 }
 
 function Decided({
@@ -195,7 +215,7 @@ function Comparison({ first, branch }: { first: Diff; branch: string | null }) {
     setKnown((before) => before + 1);
   }, []);
   const pages = useMemo(() => {
-    const ask = (from: number) => backend.roam({ cmd: "diff", session, branch, from, rows: PAGE });
+    const ask = (from: number) => backend.roam({ cmd: "diff", session, branch, from, rows: PAGE, choices: false });
     return new Pages(
       first,
       ask,

@@ -6,6 +6,7 @@ use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Message, PartBody};
 use crate::merge::transcript::{Piece, Reader, Said, beginning, messages};
+use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey};
 use crate::vault::journal;
@@ -107,10 +108,12 @@ impl Reading<'_> {
         for edge in &self.path {
             let read = shelf.pieces(edge, |piece, bytes| {
                 let place = index.places.len() as u32;
+                let lines: Vec<&[u8]> = lines_of(bytes).collect();
+                let says = |line: &&[u8]| parsed(line).as_ref().and_then(reader).is_some();
                 let mut from = 0;
-                for line in lines_of(bytes) {
+                for (line, says) in lines.iter().zip(parallel::map(&lines, |line| line.len(), says)) {
                     let len = line.len() as u32;
-                    if parsed(line).as_ref().and_then(reader).is_some() {
+                    if says {
                         index.messages.push(At { place, from, len });
                     }
                     from += len;
