@@ -254,12 +254,13 @@ fn arguments_become_requests() {
         (&["projects", "exclude", "k"], Request::ProjectExclude { key: "k".into(), excluded: true }),
         (&["projects", "exclude", "k", "--off"], Request::ProjectExclude { key: "k".into(), excluded: false }),
         (
-            &["sessions", "--tool", "codex", "--project", "api", "--device", "desk"],
+            &["sessions", "--tool", "codex", "--project", "api", "--device", "desk", "--limit", "9"],
             Request::Sessions {
                 filter: SessionFilter {
                     tool: Some("codex".into()),
                     project: Some("api".into()),
                     device: Some("desk".into()),
+                    limit: Some(9),
                 },
             },
         ),

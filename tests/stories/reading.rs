@@ -5,7 +5,8 @@ use crate::talk::{ONE, TWO, item, meta, turn};
 use crate::world::World;
 use serde_json::{Value, json};
 use session_roam_core::api::{
-    ApiError, Devices, Diff, DiffCommon, HistoryRow, Message, PartBody, Request, Resume, Shown, Side, SplitRow,
+    ApiError, Devices, Diff, DiffCommon, HistoryRow, Message, PartBody, Request, Resume, SessionFilter, SessionRow,
+    Shown, Side, SplitRow,
 };
 use session_roam_core::session::DeviceId;
 use session_roam_core::syncthing::device_id::from_cert_der;
@@ -70,6 +71,22 @@ fn a_transcript_is_read_page_by_page_and_its_bodies_when_they_are_wanted() {
     // Without a page all of it is there, whole.
     let all: Shown = device.ask(Request::show(ONE));
     assert_eq!((all.total, all.messages.len(), all.messages[2].text.matches('ü').count()), (3, 3, 20_000));
+}
+
+#[test]
+fn a_list_may_be_cut_to_the_latest() {
+    let (mut world, here, _) = World::pair_of_devices();
+    for (n, session) in [ONE, TWO].into_iter().enumerate() {
+        let path = world.devices[0].transcript(&here, session);
+        let line = turn(&here, session, "go").replace("09:00:00", &format!("09:00:0{n}"));
+        world.devices[0].say(&path, line);
+    }
+    let mut ask = |limit| {
+        let filter = SessionFilter { limit, ..SessionFilter::default() };
+        let rows: Vec<SessionRow> = world.devices[0].ask(Request::Sessions { filter });
+        rows.into_iter().map(|row| row.session).collect::<Vec<_>>()
+    };
+    assert_eq!((ask(None), ask(Some(1)), ask(Some(0))), (vec![TWO.into(), ONE.into()], vec![TWO.into()], vec![]));
 }
 
 #[test]
@@ -162,7 +179,11 @@ fn the_history_says_of_which_session() {
 
 fn git(dir: &Path, args: &[&str]) -> String {
     let mut git = Command::new("git");
-    git.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("GIT_CONFIG_NOSYSTEM", "1");
+    let nowhere = if cfg!(windows) { "NUL" } else { "/dev/null" };
+    git.env("GIT_CONFIG_GLOBAL", nowhere)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE");
     git.args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-C"]).arg(dir).args(args);
     let output = git.output().expect("git is needed for this test");
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -79,6 +79,9 @@ pub enum Command {
         /// Only those this device added to
         #[arg(long)]
         device: Option<String>,
+        /// Only the latest so many
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
     },
     /// Read a session
     Show {

@@ -88,8 +88,8 @@ fn dispatch(args: Args) -> Outcome {
         Command::Projects { action: Some(ProjectAction::Exclude { key, off }) } => {
             engine.done(&Request::ProjectExclude { key, excluded: !off })
         }
-        Command::Sessions { tool, project, device } => {
-            let filter = SessionFilter { tool, project, device };
+        Command::Sessions { tool, project, device, limit } => {
+            let filter = SessionFilter { tool, project, device, limit };
             let filtered = filter != SessionFilter::default();
             let answer = engine.ask(&Request::Sessions { filter })?;
             answer.show(|rows: Vec<_>| render::tables::sessions(&rows, filtered, &view))

@@ -183,7 +183,7 @@ function answers(world: World, tell: () => void): Handlers {
       after(() => {
         for (const row of world.projects) if (row.key === key) row.excluded = excluded;
       }),
-    sessions: () => world.sessions,
+    sessions: ({ filter }) => world.sessions.slice(0, filter.limit ?? world.sessions.length),
     show: ({ session, from, rows }) => {
       const row = sessionOf(session);
       return {

@@ -416,7 +416,7 @@ export interface Answers {
   projects: [Record<never, never>, ProjectRow[]];
   project_map: [{ key: string; dir: string }, Done];
   project_exclude: [{ key: string; excluded: boolean }, Done];
-  sessions: [{ filter: { tool?: string; project?: string; device?: string } }, SessionRow[]];
+  sessions: [{ filter: { tool?: string; project?: string; device?: string; limit?: number } }, SessionRow[]];
   show: [{ session: string; from: number; rows: number }, Shown];
   show_part: [{ session: string; message: number; part: number }, PartBody];
   resume: [{ session: string }, Resume];

@@ -17,8 +17,12 @@ import { go, link } from "../route";
 import { useAnswer, useDoing, useKeys, useRested, useShared } from "../state";
 import { words } from "../words";
 
-/** The list may be megabytes: it is asked for again at most this often. */
+/** The whole list may be megabytes (17 MB for 50,000): the latest are shown first, and all of it is asked for again at
+ * most this often, a long one less often. */
+const FIRST = 200;
 const REST = 5_000;
+const LONG_REST = 30_000;
+const LONG = 5_000;
 /** As high as base.css draws a row. */
 const ROW = 52;
 
@@ -32,14 +36,17 @@ const STATE_ICONS: Record<SessionRow["state"], IconName | null> = {
 
 export function SessionsView({ open }: { open: string | null }) {
   const { revision, tools } = useShared();
-  const asked = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, REST));
+  const latest = useAnswer({ cmd: "sessions", filter: { limit: FIRST } });
+  const [isLong, setLong] = useState(false);
+  const asked = useAnswer({ cmd: "sessions", filter: {} }, useRested(revision, isLong ? LONG_REST : REST));
+  useEffect(() => setLong((asked.answer?.length ?? 0) > LONG), [asked.answer]);
   const [filter, setFilter] = useState<Filter>(EVERYTHING);
   const [marked, setMarked] = useState<string | null>(open);
   const [resuming, setResuming] = useState<SessionRow | null>(null);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<Scroller>(null);
   const say = words.sessions;
-  const all = asked.answer ?? NONE;
+  const all = asked.answer ?? latest.answer ?? NONE;
   const hay = useMemo(() => all.map((row) => haystack(row, tools.get(row.tool)?.name ?? row.tool)), [all, tools]);
   const wanted = useDeferred(filter);
   const rows = useMemo(() => matching(all, hay, wanted), [all, hay, wanted]);
@@ -167,7 +174,7 @@ export function SessionsView({ open }: { open: string | null }) {
           </p>
         </search>
         {asked.phase === "failed" && !asked.answer && <Failed refusal={asked.refusal} again={asked.again} />}
-        {asked.phase === "loading" && <Skeleton rows={9} label={say.loading} />}
+        {asked.phase === "loading" && all.length === 0 && <Skeleton rows={9} label={say.loading} />}
         {asked.answer && all.length === 0 && <Empty icon="sessions" title={say.none} why={say.noneWhy} />}
         {all.length > 0 && rows.length === 0 && <Empty icon="search" title={say.noneFound} why={say.noneFoundWhy} />}
         {rows.length > 0 && (

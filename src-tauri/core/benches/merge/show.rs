@@ -43,17 +43,11 @@ fn of_session(name: &str, context: &Context, key: &SessionKey, record: &str) {
         black_box(serde_json::to_string(&shown).expect("plain data"));
         shown.total
     };
-    let first = middle(
-        3,
-        || context.transcripts().clear(),
-        |()| {
-            page(0);
-        },
-    );
+    let first = middle(3, || context.transcripts().clear(), |()| _ = page(0));
     say_time(&format!("show, {name}: first page"), first);
     let total = page(0);
-    say_time(&format!("show, {name}: first page again"), Took::of(|| assert_eq!(page(0), total)));
-    let later = (1..20).map(|at| Took::of(|| assert_eq!(page(at * total / 21), total))).max_by_key(|took| took.clock);
+    say_time(&format!("show, {name}: first page again"), Took::of(|| _ = page(0)));
+    let later = (1..20).map(|at| Took::of(|| _ = page(at * total / 21))).max_by_key(|took| took.clock);
     say_time(&format!("show, {name}: slowest of 19 later pages"), later.expect("there are some"));
     let one = |at: u64| Took::of(|| drop(black_box(part(context, key, &read(), at * total / 21, 0).expect("a part"))));
     let slowest = (1..20).map(one).max_by_key(|took| took.clock).expect("there are some");

@@ -191,6 +191,9 @@ pub struct SessionFilter {
     pub tool: Option<String>,
     pub project: Option<String>,
     pub device: Option<String>,
+    /// The latest so many; 50,000 sessions are 17 MB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
 }
 
 /// A side of a split: left is the branch that keeps the session's id.

@@ -1,5 +1,6 @@
 //! Every command and its answer. Short answers come from the loop; those that read whole sessions are worked out aside.
 
+use super::context::Shared;
 use super::event::Reply;
 use super::export::Wanted;
 use super::heart::Engine;
@@ -71,7 +72,7 @@ impl Engine {
             Request::Projects => value(self.projects()?),
             Request::ProjectMap { key, dir } => self.map(&key, &dir),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
-            Request::Sessions { filter } => value(self.sessions(&filter)?),
+            Request::Sessions { filter } => return self.sessions(filter).map(Later::Aside),
             Request::Show { session, from, rows } => {
                 let wanted = rows.map_or(Wanted::All, |rows| Wanted::Page { from, rows });
                 return self.show(&session, wanted).map(Later::Aside);
@@ -352,43 +353,25 @@ impl Engine {
         })
     }
 
-    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRow>, ApiError> {
-        let rows = self.state.rows(filter.tool.as_deref())?;
-        let fits = |row: &SessionRow| {
-            let project = filter.project.as_ref().is_none_or(|project| row.project.contains(project.as_str()));
-            let device = filter
-                .device
-                .as_ref()
-                .is_none_or(|device| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device)));
-            project && device
-        };
-        Ok(rows
-            .iter()
-            .filter(|(_, row)| row.code != "arriving" || !row.project.is_empty())
-            .map(|(key, row)| self.session_row(key, row))
-            .filter(fits)
-            .collect())
+    /// The rows are read here; what they make is worked out aside, since there may be very many.
+    fn sessions(&self, filter: SessionFilter) -> Result<Work, ApiError> {
+        let (rows, context) = (self.state.rows(filter.tool.as_deref())?, self.context.clone());
+        Ok(Box::new(move || {
+            let shared = context.shared();
+            let fits = |row: &SessionRow| {
+                let project = filter.project.as_ref().is_none_or(|project| row.project.contains(project.as_str()));
+                let is_it = |device: &String| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device));
+                project && filter.device.as_ref().is_none_or(is_it)
+            };
+            let listed = rows.iter().filter(|(_, row)| row.code != "arriving" || !row.project.is_empty());
+            let limit = filter.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+            let listed = listed.map(|(key, row)| session_row(&shared, key, row)).filter(fits).take(limit);
+            value(listed.collect::<Vec<_>>())
+        }))
     }
 
     pub(super) fn session_row(&self, key: &SessionKey, row: &Row) -> SessionRow {
-        let shared = self.context.shared();
-        SessionRow {
-            session: row.session.clone(),
-            tool: key.tool.to_string(),
-            project: row.project.clone(),
-            title: row.title.clone(),
-            updated: row.updated.rfc3339(),
-            bytes: row.bytes,
-            devices: row
-                .devices
-                .split(',')
-                .filter(|short| !short.is_empty())
-                .map(|short| shared.name_of(short))
-                .collect(),
-            state: row.state.clone(),
-            path: row.path.clone(),
-            why: (!row.why.is_empty()).then(|| row.why.clone()),
-        }
+        session_row(&self.context.shared(), key, row)
     }
 
     /// The one session whose id starts so.
@@ -684,6 +667,22 @@ pub(super) type Work = Box<dyn FnOnce() -> Answer + Send>;
 /// It is in the store here, all of it: also one that went two ways, if both are sessions there.
 fn is_carried(row: &Row) -> bool {
     row.state == "here" || (row.state == "split" && row.split == "B")
+}
+
+fn session_row(shared: &Shared, key: &SessionKey, row: &Row) -> SessionRow {
+    let devices = row.devices.split(',').filter(|short| !short.is_empty());
+    SessionRow {
+        session: row.session.clone(),
+        tool: key.tool.to_string(),
+        project: row.project.clone(),
+        title: row.title.clone(),
+        updated: row.updated.rfc3339(),
+        bytes: row.bytes,
+        devices: devices.map(|short| shared.name_of(short)).collect(),
+        state: row.state.clone(),
+        path: row.path.clone(),
+        why: (!row.why.is_empty()).then(|| row.why.clone()),
+    }
 }
 
 fn waiting((key, row): &(SessionKey, Row)) -> Waiting {

@@ -339,7 +339,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   },
   asking(world) {
     world.devices.nearby = [
-      { id: deviceId(6), name: null, addresses: ["tcp://192.168.1.40:22000"], digits: "483917" },
+      { id: deviceId(6), name: null, addresses: ["tcp://192.168.1.40:22000"], digits: "559204" },
       { id: deviceId(7), name: "old laptop", addresses: [], digits: "006152" },
     ];
     world.devices.asking = [{ id: deviceId(4), name: "tablet", digits: "483917", address: "192.168.1.31" }];
