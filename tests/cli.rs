@@ -247,6 +247,7 @@ fn arguments_become_requests() {
                     tool: Some("codex".into()),
                     project: Some("api".into()),
                     device: Some("desk".into()),
+                    newest_of_others: None,
                 },
             },
         ),

@@ -67,6 +67,7 @@ pub fn status() -> Status {
         },
         moving: Moving::default(),
         cycle_ms: 12,
+        happenings: 4711,
         waiting: vec![
             waiting(
                 "Fix login race",

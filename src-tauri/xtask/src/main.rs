@@ -5,6 +5,7 @@ mod bench;
 mod corpus;
 mod demo;
 mod device;
+mod icons;
 mod proc;
 mod run;
 mod setup;
@@ -32,6 +33,7 @@ The repository's own commands.
                              a made-up store of sessions below DIR as the home directory
   cargo xtask tidy           the rules of the repository
   cargo xtask docs           write the pages that are made from the code (docs/tools.md)
+  cargo xtask icons          draw the tray's icons (icons/tray) from their SVG
   cargo xtask setup [test]   install what is missing to run (or to test), or say what to install
 ";
 
@@ -60,6 +62,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["corpus", rest @ ..] => corpus::run(rest),
         ["tidy"] => tidy::run(),
         ["docs"] => suite::write_docs(),
+        ["icons"] => icons::run(),
         ["setup"] => setup::to_run(),
         ["setup", "test"] => setup::to_test().map(drop),
         [] | ["help" | "--help" | "-h", ..] => {

@@ -14,6 +14,7 @@ export interface Status {
   paired: number;
   connected: number;
   cycle_ms: number;
+  happenings: number;
   splits: number;
   syncthing: {
     state: "starting" | "running" | "restarting" | "missing" | "failed" | "stopped";
@@ -346,7 +347,7 @@ export interface Answers {
   projects: [Record<never, never>, ProjectRow[]];
   project_map: [{ key: string; dir: string }, Done];
   project_exclude: [{ key: string; excluded: boolean }, Done];
-  sessions: [{ filter: { tool?: string; project?: string; device?: string } }, SessionRow[]];
+  sessions: [{ filter: { tool?: string; project?: string; device?: string; newest_of_others?: number } }, SessionRow[]];
   show: [{ session: string }, Shown];
   resume: [{ session: string }, Resume];
   splits: [Record<never, never>, SplitRow[]];

@@ -140,6 +140,9 @@ pub struct SessionFilter {
     pub tool: Option<String>,
     pub project: Option<String>,
     pub device: Option<String>,
+    /// Only so many of the newest that another device added to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_of_others: Option<u32>,
 }
 
 /// A side of a split: left is the branch that keeps the session's id.
@@ -179,6 +182,9 @@ pub struct Status {
     /// How long the last look at everything took in which nothing had changed; 0 before the first.
     #[serde(default)]
     pub cycle_ms: u64,
+    /// Grows with all that is recorded, arrives or is written: lists are worth asking for again.
+    #[serde(default)]
+    pub happenings: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

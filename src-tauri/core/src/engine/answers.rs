@@ -148,6 +148,7 @@ impl Engine {
             paired: self.book.paired.len() as u64,
             connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
+            happenings: self.state.happenings()?,
         })
     }
 
@@ -331,14 +332,18 @@ impl Engine {
     }
 
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRow>, ApiError> {
-        let rows = self.state.rows(filter.tool.as_deref())?;
+        let rows = match filter.newest_of_others {
+            Some(limit) => self.state.newest_of_others(&self.context.short, limit)?,
+            None => self.state.rows(filter.tool.as_deref())?,
+        };
         let fits = |row: &SessionRow| {
+            let tool = filter.tool.as_ref().is_none_or(|tool| row.tool == *tool);
             let project = filter.project.as_ref().is_none_or(|project| row.project.contains(project.as_str()));
             let device = filter
                 .device
                 .as_ref()
                 .is_none_or(|device| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device)));
-            project && device
+            tool && project && device
         };
         Ok(rows
             .iter()

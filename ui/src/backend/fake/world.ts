@@ -138,6 +138,7 @@ function baseStatus(device: string, _at: At): Status {
     paired: 2,
     connected: 2,
     cycle_ms: 14,
+    happenings: 4711,
     splits: 0,
     syncthing: {
       state: "running",
