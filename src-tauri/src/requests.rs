@@ -7,6 +7,7 @@ use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
 use session_roam_core::{settings, syncthing};
 use session_roam_tray::terminal;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_dialog::DialogExt;
@@ -126,12 +127,21 @@ fn transport(settings: &settings::Settings, status: Option<Status>) -> String {
     let version = status.and_then(|status| status.syncthing.version).unwrap_or_default();
     let place = match &settings.syncthing.address {
         Some(address) => address.clone(),
-        None => match syncthing::find_binary(settings.syncthing.binary.as_deref()) {
-            Ok(found) => found.path.display().to_string(),
-            Err(error) => error.to_string(),
-        },
+        None => found_syncthing(settings.syncthing.binary.as_deref()),
     };
     format!("{place} {version}").trim_end().to_owned()
+}
+
+/// Looked for once: every candidate is asked for its version, which starts a process.
+fn found_syncthing(chosen: Option<&Path>) -> String {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return found.clone();
+    }
+    match syncthing::find_binary(chosen) {
+        Ok(found) => FOUND.get_or_init(|| found.path.display().to_string()).clone(),
+        Err(error) => error.to_string(),
+    }
 }
 
 fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {

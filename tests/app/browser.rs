@@ -85,6 +85,16 @@ impl Browser {
         })
     }
 
+    /// Until nothing is being loaded any more.
+    pub fn settle(&self) {
+        wait_for("everything to be loaded", PATIENCE, || {
+            match self.run("return document.querySelector('.skeleton')", json!([]))? {
+                Value::Null => Ok(()),
+                _ => Err(self.text()),
+            }
+        });
+    }
+
     /// The text of the first element that fits.
     pub fn read(&self, selector: &str) -> String {
         wait_for(&format!("{selector} in the window"), PATIENCE, || {

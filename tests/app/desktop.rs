@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -151,6 +152,14 @@ impl Desktop {
         });
     }
 
+    /// Closes the window as its cross does: it is asked to go, not destroyed.
+    pub fn close_window(&self) {
+        let tree = self.command("xwininfo").args(["-name", "session-roam", "-int"]).output().expect("xwininfo");
+        let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+        let id = tree.split("Window id: ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+        ask_to_close(&self.display, id.unwrap_or_else(|| panic!("no window: {tree}")));
+    }
+
     /// A picture of the whole screen, kept for whoever wants to look.
     pub fn picture(&self, name: &str) {
         let dir = screenshots();
@@ -200,13 +209,48 @@ fn screenshots() -> PathBuf {
     target.join("screenshots")
 }
 
-/// The server chooses its own number and says it.
+/// The server chooses its own number and says it. It finds a free one by sockets that network namespaces do not share, yet
+/// it also makes a file, so the directory of those is made the test's own.
 fn x_server() -> (Child, String) {
+    static OWN_SOCKETS: Once = Once::new();
+    OWN_SOCKETS.call_once(|| {
+        fs::create_dir_all("/tmp/.X11-unix").expect("a directory for sockets");
+        let words = ["-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp/.X11-unix"];
+        assert!(Command::new("mount").args(words).status().expect("mount").success());
+    });
     let words = ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"];
     let mut xvfb = Command::new("Xvfb").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("Xvfb");
     let number = first_line(xvfb.stdout.take().expect("piped"));
     assert!(!number.is_empty(), "Xvfb did not start");
     (xvfb, format!(":{number}"))
+}
+
+/// WM_DELETE_WINDOW, as a window manager sends it.
+fn ask_to_close(display: &str, window: std::ffi::c_ulong) {
+    use x11_dl::xlib::{ClientMessage, ClientMessageData, CurrentTime, XClientMessageEvent, XEvent, Xlib};
+    let xlib = Xlib::open().expect("libX11");
+    let display = std::ffi::CString::new(display).expect("a display's name");
+    // SAFETY: the names are C strings, the event is whole, and the connection is used by nobody else and then closed.
+    unsafe {
+        let server = (xlib.XOpenDisplay)(display.as_ptr());
+        assert!(!server.is_null(), "the X server answers");
+        let atom = |name: &std::ffi::CStr| (xlib.XInternAtom)(server, name.as_ptr(), 0);
+        let mut data = ClientMessageData::new();
+        data.set_long(0, atom(c"WM_DELETE_WINDOW") as std::ffi::c_long);
+        data.set_long(1, CurrentTime as std::ffi::c_long);
+        let message = XClientMessageEvent {
+            type_: ClientMessage,
+            serial: 0,
+            send_event: 1,
+            display: server,
+            window,
+            message_type: atom(c"WM_PROTOCOLS"),
+            format: 32,
+            data,
+        };
+        (xlib.XSendEvent)(server, window, 0, 0, &mut XEvent { client_message: message });
+        (xlib.XCloseDisplay)(server);
+    }
 }
 
 fn session_bus(root: &Path) -> (Child, String) {

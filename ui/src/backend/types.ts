@@ -15,6 +15,7 @@ export interface Status {
   connected: number;
   cycle_ms: number;
   happenings: number;
+  asking: number;
   splits: number;
   syncthing: {
     state: "starting" | "running" | "restarting" | "missing" | "failed" | "stopped";

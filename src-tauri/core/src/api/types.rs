@@ -185,6 +185,9 @@ pub struct Status {
     /// Grows with all that is recorded, arrives or is written: lists are worth asking for again.
     #[serde(default)]
     pub happenings: u64,
+    /// How many devices ask to pair.
+    #[serde(default)]
+    pub asking: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -149,6 +149,7 @@ impl Engine {
             connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
             happenings: self.state.happenings()?,
+            asking: self.devices().asking.len() as u64,
         })
     }
 

@@ -139,6 +139,7 @@ function baseStatus(device: string, _at: At): Status {
     connected: 2,
     cycle_ms: 14,
     happenings: 4711,
+    asking: 0,
     splits: 0,
     syncthing: {
       state: "running",
