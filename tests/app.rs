@@ -178,7 +178,7 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
         desktop.picture("first-run");
 
         let invoke = "const done = arguments[arguments.length - 1];
-            window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1]).then((value) => done({ value }), (error) => done({ error: String(error?.message ?? error) }));";
+            window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1]).then((value) => done({ value }), (error) => done({ refused: String(error?.message ?? error) }));";
         for command in [
             "plugin:dialog|open",
             "plugin:opener|open_url",
@@ -187,16 +187,22 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
             "plugin:autostart|enable",
         ] {
             let answer = browser.run_async(invoke, json!([command, {}])).expect("an answer");
-            assert!(answer["error"].as_str().is_some_and(|error| error.contains("not allowed")), "{command}: {answer}");
+            assert!(
+                answer["refused"].as_str().is_some_and(|error| error.contains("not allowed")),
+                "{command}: {answer}"
+            );
         }
         let refused = browser
             .run_async(invoke, json!(["roam", { "request": { "cmd": "open_link", "url": "file:///etc/passwd" } }]));
-        assert!(refused.as_ref().is_ok_and(|answer| answer["error"] == "This is no address of a page."), "{refused:?}");
+        assert!(
+            refused.as_ref().is_ok_and(|answer| answer["refused"] == "This is no address of a page."),
+            "{refused:?}"
+        );
         let refused = browser.run_async(invoke, json!(["roam", { "request": { "cmd": "open_path", "path": "/etc" } }]));
         assert!(
             refused
                 .as_ref()
-                .is_ok_and(|answer| answer["error"].as_str().is_some_and(|error| error.contains("none of"))),
+                .is_ok_and(|answer| answer["refused"].as_str().is_some_and(|error| error.contains("none of"))),
             "{refused:?}"
         );
 

@@ -137,12 +137,21 @@ impl Desktop {
 
     /// Titles of the windows that can be seen.
     pub fn windows(&self) -> Vec<String> {
+        self.window_rows().into_iter().map(|(_, title)| title).collect()
+    }
+
+    /// `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`; helpers of the toolkit are small.
+    fn window_rows(&self) -> Vec<(std::ffi::c_ulong, String)> {
         let tree = self.command("xwininfo").args(["-root", "-tree"]).output().expect("xwininfo (x11-utils)");
         let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
-        // `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`; helpers of the toolkit are 10x10.
-        let is_real = |line: &&str| line.contains("(\"session-roam\"") && !line.contains("10x10");
-        let title = |line: &str| line.split('"').nth(1).unwrap_or_default().to_owned();
-        tree.lines().filter(is_real).map(title).collect()
+        let row = |line: &str| {
+            let (id, rest) = line.trim().strip_prefix("0x")?.split_once(' ')?;
+            let width: u32 = rest.split(')').nth(1)?.trim().split('x').next()?.parse().ok()?;
+            let title = rest.split('"').nth(1)?.to_owned();
+            let is_ours = rest.contains("(\"session-roam\"") && 300 < width;
+            is_ours.then(|| Some((std::ffi::c_ulong::from_str_radix(id, 16).ok()?, title)))?
+        };
+        tree.lines().filter_map(row).collect()
     }
 
     pub fn wait_windows(&self, n_windows: usize) {
@@ -154,10 +163,8 @@ impl Desktop {
 
     /// Closes the window as its cross does: it is asked to go, not destroyed.
     pub fn close_window(&self) {
-        let tree = self.command("xwininfo").args(["-name", "session-roam", "-int"]).output().expect("xwininfo");
-        let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
-        let id = tree.split("Window id: ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
-        ask_to_close(&self.display, id.unwrap_or_else(|| panic!("no window: {tree}")));
+        let (id, _) = self.window_rows().into_iter().next().expect("a window");
+        ask_to_close(&self.display, id);
     }
 
     /// A picture of the whole screen, kept for whoever wants to look.
@@ -219,10 +226,17 @@ fn x_server() -> (Child, String) {
         assert!(Command::new("mount").args(words).status().expect("mount").success());
     });
     let words = ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"];
-    let mut xvfb = Command::new("Xvfb").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("Xvfb");
-    let number = first_line(xvfb.stdout.take().expect("piped"));
-    assert!(!number.is_empty(), "Xvfb did not start");
-    (xvfb, format!(":{number}"))
+    // Its lock file is everybody's: another test may be at the same number at this moment.
+    wait_for("an X server", PATIENCE, || {
+        let xvfb = Command::new("Xvfb").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut xvfb = xvfb.map_err(|error| format!("Xvfb: {error}"))?;
+        let number = first_line(xvfb.stdout.take().expect("piped"));
+        if number.is_empty() {
+            let _ = xvfb.wait();
+            return Err("Xvfb ended at its start".into());
+        }
+        Ok((xvfb, format!(":{number}")))
+    })
 }
 
 /// WM_DELETE_WINDOW, as a window manager sends it.
