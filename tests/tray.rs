@@ -353,6 +353,7 @@ fn a_session_is_told_when_it_can_be_gone_on_with() {
         ("somebody still types there", vec![quiet(), with("here", "10:00", true), with("here", "10:01", true)], &[]),
         ("they left it", vec![with("here", "10:00", true), with("here", "10:01", false)], &[ready]),
         ("it only grew", vec![with("here", "10:00", false), with("here", "10:05", false)], &[]),
+        ("its split was resolved", vec![with("split", "10:00", false), with("here", "10:05", false)], &[]),
         ("it has no place", vec![quiet(), with("waiting", "10:00", false)], &[]),
     ];
     for (why, looks, wanted) in table {

@@ -13,9 +13,9 @@ use tauri_plugin_notification::NotificationExt;
 
 /// Where a notification carries what a click on it does.
 pub const CLICK: &str = "click";
-/// A window is looked at; a menu is opened now and then.
+/// A window is looked at; a menu is opened now and then, and what is done in it shows at once.
 const PACE_SEEN: Duration = Duration::from_millis(400);
-const PACE_UNSEEN: Duration = Duration::from_secs(1);
+const PACE_UNSEEN: Duration = Duration::from_secs(2);
 
 pub fn start(app: &AppHandle) {
     let app = app.clone();

@@ -85,7 +85,7 @@ fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
     let is_full = before.recent.len() as u32 == NEWEST;
     let oldest = before.recent.last().filter(|_| is_full).map_or("", |row| row.updated.as_str());
     let could_before = |row: &SessionRow| match before.recent.iter().find(|known| known.session == row.session) {
-        Some(known) => known.state == "here" && !before.live_elsewhere(&row.session),
+        Some(known) => matches!(known.state.as_str(), "here" | "split") && !before.live_elsewhere(&row.session),
         // Not in the list before: new to it, or moved up because another one went.
         None => row.updated.as_str() <= oldest,
     };

@@ -428,7 +428,7 @@ mod tests {
         assert_eq!(newest(1), ["s4"]);
         assert_eq!(state.happenings().expect("none"), 0);
         for _ in 0..3 {
-            state.happened(&Happening { at: Millis(1), ..Happening::default() }).expect("happened");
+            state.add_history(&Happening { at: Millis(1), ..Happening::default() }).expect("happened");
         }
         assert_eq!(state.happenings().expect("three"), 3);
     }
