@@ -261,6 +261,7 @@ fn arguments_become_requests() {
                     project: Some("api".into()),
                     device: Some("desk".into()),
                     limit: Some(9),
+                    newest_of_others: None,
                 },
             },
         ),

@@ -72,6 +72,8 @@ pub fn status() -> Status {
         },
         moving: Moving::default(),
         cycle_ms: 12,
+        happenings: 4711,
+        asking: 0,
         waiting: vec![
             waiting(
                 "Fix login race",

@@ -48,7 +48,8 @@ export function App({ backend }: { backend: Backend }) {
     document.title = `${words.views[route.view]} · ${words.app}`;
   }, [place]);
 
-  const firstRun = about?.first_run === true;
+  // Who followed a pairing link wants to pair; the first steps are there afterwards.
+  const firstRun = about?.first_run === true && !(route.view === "devices" && route.session);
   return (
     <SharedContext.Provider value={shared}>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>

@@ -335,7 +335,7 @@ export const words = {
     unpairYes: (name: string) => `Part with ${name}`,
     cancel: "Cancel",
     alone: "No other device yet",
-    aloneWhy: "Show the code above to your other device, or give its code to this one.",
+    aloneWhy: "Show the code below to your other device, or give its code to this one.",
     address: "Reached at",
     noAddress: "no address known",
     loading: "Loading devices …",

@@ -6,7 +6,6 @@ mod ask;
 mod confirm;
 mod out;
 mod pair;
-mod quote;
 mod render;
 mod resume;
 mod run;
@@ -89,7 +88,7 @@ fn dispatch(args: Args) -> Outcome {
             engine.done(&Request::ProjectExclude { key, excluded: !off })
         }
         Command::Sessions { tool, project, device, limit } => {
-            let filter = SessionFilter { tool, project, device, limit };
+            let filter = SessionFilter { tool, project, device, limit, newest_of_others: None };
             let filtered = filter != SessionFilter::default();
             let answer = engine.ask(&Request::Sessions { filter })?;
             answer.show(|rows: Vec<_>| render::tables::sessions(&rows, filtered, &view))

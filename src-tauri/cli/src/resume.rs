@@ -2,7 +2,7 @@
 
 use crate::ask::Engine;
 use crate::out::{self, Output};
-use crate::quote::command_line;
+use session_roam_core::api::quote::command_line;
 use session_roam_core::api::{ApiError, Request, Resume};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -156,6 +156,11 @@ pub fn load(home: &Path) -> Result<Settings, SettingsError> {
     toml::from_str(&text).map_err(|error| SettingsError::Parse { path, message: error.to_string() })
 }
 
+/// Turns one of the switches of `[network]`; read when the engine starts.
+pub fn switch_network(home: &Path, name: &str, on: bool) -> Result<Settings, SettingsError> {
+    change(home, |document| document["network"][name] = toml_edit::value(on))
+}
+
 /// Changes config.toml in place; comments and everything `edit` leaves alone stay as they are.
 pub fn change(home: &Path, edit: impl FnOnce(&mut toml_edit::DocumentMut)) -> Result<Settings, SettingsError> {
     load(home)?;

@@ -5,6 +5,7 @@ mod bench;
 mod corpus;
 mod demo;
 mod device;
+mod icons;
 mod proc;
 mod run;
 mod setup;
@@ -18,7 +19,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 The repository's own commands.
 
-  cargo xtask run [ARGS]     install what is missing, build, start the product (ARGS go to `roam run`)
+  cargo xtask run [ARGS]     install what is missing, build, start the tray app, or without a display the engine
+                             alone; --headless does that everywhere (other ARGS go to what is started)
   cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
   cargo xtask simulate [--seeds 10000] [--from N]
                              whole worlds of devices with everything that can happen to them, one for each seed
@@ -27,11 +29,13 @@ The repository's own commands.
                              measure what was promised; --write puts the table into docs/benchmarks.md
   cargo xtask bench merge [--write]
                              what merging and comparing cost
+  cargo xtask bench app      what the tray app costs: start, first paint, memory, idling (Linux)
   cargo xtask bench baseline plain Syncthing alone
   cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]
                              a made-up store of sessions below DIR as the home directory
   cargo xtask tidy           the rules of the repository
   cargo xtask docs           write the pages that are made from the code (docs/tools.md)
+  cargo xtask icons          draw the tray's icons (icons/tray) from their SVG
   cargo xtask setup [test]   install what is missing to run (or to test), or say what to install
 ";
 
@@ -55,11 +59,13 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["simulate", rest @ ..] => simulate::run(rest),
         ["demo"] => demo::run(),
         ["bench", "baseline"] => bench::baseline_alone(),
+        ["bench", "app"] => bench::app(),
         ["bench", "merge", rest @ ..] => bench::merge::run(rest),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),
         ["corpus", rest @ ..] => corpus::run(rest),
         ["tidy"] => tidy::run(),
         ["docs"] => suite::write_docs(),
+        ["icons"] => icons::run(),
         ["setup"] => setup::to_run(),
         ["setup", "test"] => setup::to_test().map(drop),
         [] | ["help" | "--help" | "-h", ..] => {

@@ -1,12 +1,35 @@
-//! `cargo xtask run`: from a fresh checkout to a running engine. Knows nothing of what the engine does.
+//! `cargo xtask run`: from a fresh checkout to the running product: the tray app where there is a display, the headless
+//! engine elsewhere. Knows nothing of what they do.
 
 use crate::{proc, setup};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
 
 pub fn run(args: &[&str]) -> Result<()> {
     setup::to_run()?;
+    match args {
+        ["--headless", args @ ..] => run_roam(args),
+        args if setup::has_display() => run_app(args),
+        args => {
+            println!("There is no display: this starts the engine alone.");
+            run_roam(args)
+        }
+    }
+}
+
+fn run_app(args: &[&str]) -> Result<()> {
+    setup::to_build_app().context("`cargo xtask run --headless` needs none of it and starts the engine alone")?;
+    setup::build_window()?;
+    // `roam` too: the window says its commands here and there, and scripts use it.
+    build_roam()?;
+    proc::run(proc::cargo().args(["build", "--release", "--locked", "--package", "session-roam"]))?;
+    let app = proc::target_dir()?.join("release").join(format!("session-roam{}", std::env::consts::EXE_SUFFIX));
+    println!("$ session-roam {}", args.join(" "));
+    become_program(Command::new(app).args(args))
+}
+
+fn run_roam(args: &[&str]) -> Result<()> {
     let roam = build_roam()?;
     println!("$ roam run {}", args.join(" "));
     become_program(Command::new(roam).arg("run").args(args))

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Something the system must have.
+#[derive(Clone, Copy)]
 struct Need {
     /// Debian's package.
     package: &'static str,
@@ -23,6 +24,62 @@ const TO_RUN: &[Need] = &[Need {
     why: "carries the sessions between your devices",
     elsewhere: "Syncthing 1.19 or newer on PATH (macOS: brew install syncthing; Windows: winget install Syncthing.Syncthing)",
 }];
+
+/// What the tray app is built with. Elsewhere the system has it: macOS its WebKit, Windows its WebView2.
+const TO_BUILD_APP: &[Need] = &[
+    Need {
+        package: "libwebkit2gtk-4.1-dev",
+        there: || has_library("webkit2gtk-4.1"),
+        why: "the tray app's window",
+        elsewhere: "WebKitGTK 4.1 with its development files",
+    },
+    Need {
+        package: "libayatana-appindicator3-1",
+        there: || finds_shared("libayatana-appindicator3.so.1"),
+        why: "the tray app's icon in the panel",
+        elsewhere: "libayatana-appindicator 3",
+    },
+];
+
+/// What its tests need, and those of its window.
+const TO_TEST_APP: &[Need] = &[
+    Need {
+        package: "xvfb",
+        there: || proc::find("Xvfb").is_some(),
+        why: "a display of the tests' own",
+        elsewhere: "Xvfb (Linux only)",
+    },
+    Need {
+        package: "dbus",
+        there: || proc::find("dbus-daemon").is_some(),
+        why: "a session bus of the tests' own",
+        elsewhere: "dbus-daemon (Linux only)",
+    },
+    Need {
+        package: "webkit2gtk-driver",
+        there: || proc::find("WebKitWebDriver").is_some(),
+        why: "clicks and types in the tray app's window",
+        elsewhere: "WebKitWebDriver (Linux only)",
+    },
+    Need {
+        package: "x11-utils",
+        there: || proc::find("xwininfo").is_some(),
+        why: "says which windows are open",
+        elsewhere: "xwininfo (Linux only)",
+    },
+    Need {
+        package: "imagemagick",
+        there: || proc::find("import").is_some(),
+        why: "takes the pictures that the tests keep",
+        elsewhere: "ImageMagick's import (Linux only)",
+    },
+    Need {
+        package: "chromium",
+        there: || ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| proc::find(name).is_some()),
+        why: "shows every view and state of the window to its tests",
+        elsewhere: "Chromium, or `npx playwright install chromium` in ui/",
+    },
+];
 
 const GIT: Need = Need {
     package: "git",
@@ -81,21 +138,50 @@ pub fn to_run() -> Result<()> {
     install(TO_RUN)
 }
 
-/// What the tests need that run no programs of others: Git, whose repositories they make.
+/// What the tests need that run no programs of others: Git, whose repositories they make, and what the tray app is built
+/// with.
 pub fn to_test_quickly() -> Result<()> {
-    install(&[GIT])
+    install(&[GIT])?;
+    to_build_app()
+}
+
+/// What the tray app is built with, and the window that is built into it.
+pub fn to_build_app() -> Result<()> {
+    if cfg!(target_os = "linux") {
+        install(TO_BUILD_APP)?;
+    }
+    check_node("the window is built with it")
+}
+
+/// Is there somewhere to show a window? Elsewhere than on Linux there always is.
+pub fn has_display() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
+}
+
+fn has_library(name: &str) -> bool {
+    proc::succeeds(Command::new("pkg-config").args(["--exists", name]))
+}
+
+/// The loader's own list, else the usual places.
+fn finds_shared(name: &str) -> bool {
+    let list = proc::find("ldconfig").and_then(|ldconfig| proc::output(Command::new(ldconfig).arg("-p")).ok());
+    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    list.is_some_and(|list| list.contains(name)) || Path::new("/usr/lib").join(triple).join(name).exists()
 }
 
 /// Everything for `cargo xtask test`. What only adds coverage may be missing; it is said in the answer.
 pub fn to_test() -> Result<ForTests> {
     if !cfg!(target_os = "linux") {
         install(TO_RUN)?;
+        to_build_app()?;
         return Ok(ForTests {
             missing: vec!["the tests with real Syncthings and real tools: they need Linux's network namespaces".into()],
             ..ForTests::default()
         });
     }
-    install(&TO_RUN.iter().chain(TO_TEST).collect::<Vec<_>>())?;
+    install(&[TO_RUN, TO_TEST, TO_BUILD_APP, TO_TEST_APP].concat())?;
+    to_build_app()?;
     let mut ready = ForTests::default();
     match newer_syncthing() {
         Ok(binary) => ready.newer_syncthing = Some(binary),
@@ -258,7 +344,7 @@ fn mirror_in(sources: &str) -> Option<String> {
 fn clients() -> Result<bool> {
     let wanted = proc::root().join("tests/real");
     let Ok(lock) = fs::read(wanted.join("package-lock.json")) else { return Ok(false) };
-    check_node()?;
+    check_node("the tests run the real tools")?;
     let dir = proc::target_dir()?.join("real-clients");
     let installed = dir.join("installed.json");
     if fs::read(&installed).is_ok_and(|text| text == lock) {
@@ -269,21 +355,43 @@ fn clients() -> Result<bool> {
     for file in ["package.json", "package-lock.json"] {
         fs::copy(wanted.join(file), dir.join(file)).with_context(|| format!("could not copy tests/real/{file}"))?;
     }
-    let npm =
-        proc::find(if cfg!(windows) { "npm.cmd" } else { "npm" }).context("npm is missing; it comes with Node")?;
-    proc::run_with_retry(|| {
-        let mut command = Command::new(&npm);
-        command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&dir);
-        command
-    })?;
+    npm_ci(&dir)?;
     fs::write(&installed, lock).with_context(|| format!("could not write {}", installed.display()))?; // last: a half install is done again
     Ok(true)
 }
 
-fn check_node() -> Result<()> {
+/// npm in a directory with a package.json.
+pub fn npm(dir: &Path, words: &[&str]) -> Result<Command> {
+    let name = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|place| place.join(name)).find(|file| file.is_file());
+    let mut command = Command::new(found.context("npm is missing; it comes with Node")?);
+    command.args(words).current_dir(dir);
+    Ok(command)
+}
+
+/// Installs what the lock file of a directory says.
+pub fn npm_ci(dir: &Path) -> Result<()> {
+    npm(dir, &[])?; // it is there
+    proc::run_with_retry(|| npm(dir, &["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).expect("seen just now"))
+}
+
+/// The window as the tray app carries it: ui/dist. Cargo needs it before it builds the app.
+pub fn build_window() -> Result<()> {
+    let ui = proc::root().join("ui");
+    let lock = fs::read(ui.join("package-lock.json")).context("ui/package-lock.json")?;
+    let installed = ui.join("node_modules/.installed-lock.json");
+    if fs::read(&installed).ok().as_ref() != Some(&lock) {
+        npm_ci(&ui)?;
+        fs::write(&installed, lock).context("ui/node_modules")?; // last: a half install is done again
+    }
+    proc::run(&mut npm(&ui, &["run", "build"])?)
+}
+
+fn check_node(why: &str) -> Result<()> {
     let hint = format!("install Node {OLDEST_NODE} or newer (with npm), then run the same command again");
     let Ok(version) = proc::output(Command::new("node").arg("--version")) else {
-        bail!("Node is missing: the tests run the real tools. Please {hint}");
+        bail!("Node is missing: {why}. Please {hint}");
     };
     let major = version.trim().trim_start_matches('v').split('.').next().and_then(|word| word.parse::<u32>().ok());
     match major {

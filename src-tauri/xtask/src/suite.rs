@@ -22,6 +22,8 @@ pub fn run(extent: Extent) -> Result<()> {
         Extent::Everything => setup::to_test()?,
         Extent::Quick => setup::to_test_quickly().map(|()| ForTests::default())?,
     };
+    // First: the tray app carries the window in itself and cannot be compiled without it.
+    report.section("Window", window);
     report.section("Formatting", || proc::run(proc::cargo().args(["fmt", "--all", "--", "--check"])));
     report.section("Lints", || {
         let words = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "--deny", "warnings"];
@@ -37,13 +39,28 @@ pub fn run(extent: Extent) -> Result<()> {
             proc::run(tests().args(["--lib", "--bins"]).args(targets(|it| !it.real)?))
         }
     });
+    if extent == Extent::Everything && cfg!(target_os = "linux") {
+        report.section("Every view and state of the window in a browser", || {
+            proc::run(&mut setup::npm(&proc::root().join("ui"), &["run", "e2e"])?)
+        });
+    }
     if let Some(binary) = &ready.newer_syncthing {
         report.section("Tests that drive Syncthing, again with 1.29", || {
-            let names = targets(|it| it.name.starts_with("syncthing"))?;
+            let names = targets(|it| it.name.starts_with("syncthing") || it.name == "app")?;
             proc::run(tests().args(names).env("SESSION_ROAM_TEST_SYNCTHING", binary))
         });
     }
     report.close(&ready.missing)
+}
+
+/// Builds the window; its compiler, its form, its pure parts.
+fn window() -> Result<()> {
+    setup::build_window()?;
+    let ui = proc::root().join("ui");
+    for words in [["run", "check"], ["run", "test"]] {
+        proc::run(&mut setup::npm(&ui, &words)?)?;
+    }
+    Ok(())
 }
 
 /// Pages made from the code are written by the tests that check them.

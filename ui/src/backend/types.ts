@@ -14,6 +14,8 @@ export interface Status {
   paired: number;
   connected: number;
   cycle_ms: number;
+  happenings: number;
+  asking: number;
   splits: number;
   syncthing: {
     state: "starting" | "running" | "restarting" | "missing" | "failed" | "stopped";

@@ -77,7 +77,7 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
           <p class="dim">
             {say.where}{" "}
             {row.roots.map((root) => (
-              <code key={root} dir="ltr">
+              <code key={root} class="block" dir="ltr">
                 {root}
               </code>
             ))}

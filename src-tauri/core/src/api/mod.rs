@@ -3,6 +3,7 @@
 pub mod home;
 pub mod host;
 pub mod identity;
+pub mod quote;
 pub mod socket;
 pub mod types;
 

@@ -194,6 +194,9 @@ pub struct SessionFilter {
     /// The latest so many; 50,000 sessions are 17 MB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// Only so many of the newest that another device added to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_of_others: Option<u32>,
 }
 
 /// A side of a split: left is the branch that keeps the session's id.
@@ -233,6 +236,12 @@ pub struct Status {
     /// How long the last look at everything took in which nothing had changed; 0 before the first.
     #[serde(default)]
     pub cycle_ms: u64,
+    /// Grows with all that is recorded, arrives or is written: lists are worth asking for again.
+    #[serde(default)]
+    pub happenings: u64,
+    /// How many devices ask to pair.
+    #[serde(default)]
+    pub asking: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -171,6 +171,8 @@ impl Engine {
             paired: self.book.paired.len() as u64,
             connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
+            happenings: self.state.happenings()?,
+            asking: self.devices().asking.len() as u64,
         })
     }
 
@@ -355,13 +357,18 @@ impl Engine {
 
     /// The rows are read here; what they make is worked out aside, since there may be very many.
     fn sessions(&self, filter: SessionFilter) -> Result<Work, ApiError> {
-        let (rows, context) = (self.state.rows(filter.tool.as_deref())?, self.context.clone());
+        let rows = match filter.newest_of_others {
+            Some(newest) => self.state.newest_of_others(&self.context.short, newest)?,
+            None => self.state.rows(filter.tool.as_deref())?,
+        };
+        let context = self.context.clone();
         Ok(Box::new(move || {
             let shared = context.shared();
             let fits = |row: &SessionRow| {
+                let tool = filter.tool.as_ref().is_none_or(|tool| row.tool == *tool);
                 let project = filter.project.as_ref().is_none_or(|project| row.project.contains(project.as_str()));
                 let is_it = |device: &String| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device));
-                project && filter.device.as_ref().is_none_or(is_it)
+                tool && project && filter.device.as_ref().is_none_or(is_it)
             };
             let listed = rows.iter().filter(|(_, row)| row.code != "arriving" || !row.project.is_empty());
             let limit = filter.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);

@@ -108,6 +108,7 @@ impl State {
              CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
              CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
              CREATE INDEX IF NOT EXISTS by_state ON sessions (state);
+             CREATE INDEX IF NOT EXISTS by_updated ON sessions (updated);
              CREATE INDEX IF NOT EXISTS by_split ON sessions (split) WHERE split <> '';
              CREATE INDEX IF NOT EXISTS by_needs ON sessions (needs) WHERE needs <> '';
              CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
@@ -172,6 +173,12 @@ impl State {
     /// All sessions, newest first, of one tool or of all.
     pub fn rows(&self, tool: Option<&str>) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.select("WHERE ?1 IS NULL OR tool = ?1 ORDER BY updated DESC, key", [tool])
+    }
+
+    /// The newest sessions that another device than `own` added to.
+    pub fn newest_of_others(&self, own: &str, limit: u32) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let rest = "WHERE devices <> '' AND devices <> ?1 ORDER BY updated DESC, key LIMIT ?2";
+        self.select(rest, params![own, limit])
     }
 
     /// The sessions whose id starts with `prefix`.
@@ -289,6 +296,15 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
+    /// How many things have happened. Costs the same however many there were.
+    pub fn happenings(&self) -> Result<u64, StateError> {
+        self.db
+            .prepare_cached("SELECT coalesce(max(rowid), 0) FROM history")
+            .and_then(|mut query| query.query_row([], |row| row.get::<_, i64>(0)))
+            .map(i64::unsigned_abs)
+            .map_err(|source| self.error(source))
+    }
+
     /// The newest `limit` happenings, of one session or of all, newest first.
     pub fn history(&self, key: Option<&str>, limit: u32) -> Result<Vec<Happening>, StateError> {
         let sql = "SELECT at, device, what, key, session, tool, doc, bytes, lines,
@@ -396,6 +412,29 @@ mod tests {
         state.put(&key, &Row { session: "abc".into(), ..Row::default() }, &1).expect("put");
         assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
         assert_eq!(state.find("ab").expect("find").len(), 1);
+    }
+
+    #[test]
+    fn the_newest_sessions_of_others_are_found_and_happenings_counted() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let (state, _) = State::open(home.path()).expect("open");
+        for (at, devices) in ["OWN", "OTHER", "OWN,OTHER", "", "OTHER"].into_iter().enumerate() {
+            let session = format!("s{at}");
+            let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(&session));
+            let (updated, devices) = (Millis(at as i64), devices.into());
+            state.put(&key, &Row { session, updated, devices, ..Row::default() }, &1).expect("put");
+        }
+        let newest = |limit| {
+            let found = state.newest_of_others("OWN", limit).expect("newest");
+            found.into_iter().map(|(_, row)| row.session).collect::<Vec<_>>()
+        };
+        assert_eq!(newest(9), ["s4", "s2", "s1"]);
+        assert_eq!(newest(1), ["s4"]);
+        assert_eq!(state.happenings().expect("none"), 0);
+        for _ in 0..3 {
+            state.add_history(&Happening { at: Millis(1), ..Happening::default() }).expect("happened");
+        }
+        assert_eq!(state.happenings().expect("three"), 3);
     }
 
     #[test]

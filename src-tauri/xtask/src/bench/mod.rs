@@ -39,6 +39,21 @@ struct Options {
     no_latency: bool,
 }
 
+/// What the tray app costs, as its own benchmark prints it.
+pub fn app() -> Result<()> {
+    setup::to_test()?;
+    setup::build_window()?;
+    proc::run(proc::cargo().args([
+        "bench",
+        "--locked",
+        "--quiet",
+        "--package",
+        "session-roam",
+        "--bench",
+        "app_figures",
+    ]))
+}
+
 pub fn run(args: &[&str]) -> Result<()> {
     let options = parse(args)?;
     setup::to_run()?;

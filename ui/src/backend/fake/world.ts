@@ -141,6 +141,8 @@ function baseStatus(device: string, _at: At): Status {
     paired: 2,
     connected: 2,
     cycle_ms: 14,
+    happenings: 4711,
+    asking: 0,
     splits: 0,
     syncthing: {
       state: "running",

@@ -1,13 +1,13 @@
 //! Commands as one would type them: `cd DIR && PROGRAM ARGS`, quoted for the shell of the system.
 
-use session_roam_core::api::Resume;
+use super::types::Resume;
 
 /// The command line that does what `roam resume` does, for this system's shell.
 pub fn command_line(resume: &Resume) -> String {
     if cfg!(windows) { for_cmd(resume) } else { for_sh(resume) }
 }
 
-fn for_sh(resume: &Resume) -> String {
+pub fn for_sh(resume: &Resume) -> String {
     let mut words = Vec::new();
     if !resume.env.is_empty() || !resume.unset.is_empty() {
         words.push("env".to_owned());
@@ -18,7 +18,7 @@ fn for_sh(resume: &Resume) -> String {
     format!("cd {} && {}", sh(&resume.cwd.to_string_lossy()), words.join(" "))
 }
 
-fn for_cmd(resume: &Resume) -> String {
+pub fn for_cmd(resume: &Resume) -> String {
     let mut steps = vec![format!("cd /d {}", cmd(&resume.cwd.to_string_lossy()))];
     steps.extend(resume.unset.iter().map(|name| format!("set \"{name}=\"")));
     steps.extend(resume.env.iter().map(|(name, value)| format!("set \"{name}={value}\"")));
@@ -27,7 +27,7 @@ fn for_cmd(resume: &Resume) -> String {
 }
 
 /// Single quotes protect all but themselves.
-fn sh(word: &str) -> String {
+pub fn sh(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -1,0 +1,83 @@
+//! Follows the engine: asks how it is, hands that to the window, the panel and the notifications. Keeps nothing else.
+
+use crate::{App, tray};
+use session_roam_core::api::{Request, SessionFilter, Status};
+use session_roam_core::session::Millis;
+use session_roam_tray::engine::Engine;
+use session_roam_tray::menu::{self, Icon, Item};
+use session_roam_tray::news::{Desk, NEWEST, News};
+use session_roam_tray::sight::Sight;
+use std::time::{Duration, SystemTime};
+use tauri::{AppHandle, Emitter, Manager};
+use tauri_plugin_notification::NotificationExt;
+
+/// Where a notification carries what a click on it does.
+pub const CLICK: &str = "click";
+/// A window is looked at; a menu is opened now and then, and what is done in it shows at once.
+const PACE_SEEN: Duration = Duration::from_millis(400);
+const PACE_UNSEEN: Duration = Duration::from_secs(2);
+
+pub fn start(app: &AppHandle) {
+    let app = app.clone();
+    std::thread::spawn(move || follow(&app));
+}
+
+fn follow(app: &AppHandle) {
+    let shared = app.state::<App>();
+    let (mut desk, mut last, mut shown) = (Desk::default(), Sight::default(), None);
+    loop {
+        let sight = look(&shared.engine, &last);
+        if without_clock(&sight.status) != without_clock(&last.status) {
+            let _ = app.emit("status", &sight.status);
+        }
+        for news in desk.hear(&sight) {
+            tell(app, &news);
+        }
+        let view: (Vec<Item>, Icon) = (menu::menu(&sight, Millis::from_system(SystemTime::now())), menu::icon(&sight));
+        if shown.as_ref() != Some(&view) {
+            tray::show(app, &view.0, view.1);
+            shown = Some(view);
+        }
+        last = sight;
+        shared.rest(if app.webview_windows().is_empty() { PACE_UNSEEN } else { PACE_SEEN });
+    }
+}
+
+/// Lists are asked for when something has happened, so that nothing is worked out while nothing goes on.
+fn look(engine: &Engine, last: &Sight) -> Sight {
+    let status: Status = match engine.know(&Request::Status) {
+        Ok(status) => status,
+        Err(error) => return Sight::stopped(Some(&error).filter(|error| error.code != "engine_not_running")),
+    };
+    let is_new =
+        last.is_stopped() || (status.happenings, status.splits) != (last.status.happenings, last.status.splits);
+    let newest =
+        Request::Sessions { filter: SessionFilter { newest_of_others: Some(NEWEST), ..SessionFilter::default() } };
+    Sight {
+        devices: engine.know(&Request::Devices).unwrap_or_else(|_| last.devices.clone()),
+        recent: if is_new { engine.know(&newest).unwrap_or_default() } else { last.recent.clone() },
+        splits: match status.splits {
+            0 => Vec::new(),
+            _ if is_new => engine.know(&Request::Splits).unwrap_or_default(),
+            _ => last.splits.clone(),
+        },
+        status,
+    }
+}
+
+fn without_clock(status: &Status) -> Status {
+    Status { cycle_ms: 0, ..status.clone() }
+}
+
+/// The window tells it, too; where the window is looked at, it alone does.
+fn tell(app: &AppHandle, news: &News) {
+    app.state::<App>().note(&format!("told: {}. {}", news.title, news.body));
+    let _ = app.emit("notice", serde_json::json!({ "title": news.title, "body": news.body }));
+    if app.webview_windows().values().any(|window| window.is_focused().unwrap_or(false)) {
+        return;
+    }
+    let builder = app.notification().builder().title(&news.title).body(&news.body).extra(CLICK, news.click.id());
+    if let Err(error) = builder.show() {
+        app.state::<App>().note(&format!("The notification could not be shown: {error}."));
+    }
+}

@@ -1,0 +1,202 @@
+//! The window's one command: what the engine answers, and the few things that only a shell can do.
+
+use crate::App;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
+use session_roam_core::{settings, syncthing};
+use session_roam_tray::terminal;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use tauri::{AppHandle, Manager};
+use tauri_plugin_autostart::ManagerExt;
+use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_opener::OpenerExt;
+
+/// Answers beside the event loop, however long it takes.
+#[tauri::command]
+pub async fn roam(app: AppHandle, request: Value) -> Result<Value, ApiError> {
+    let answered = tauri::async_runtime::spawn_blocking(move || answer(&app, request)).await;
+    answered.map_err(|error| failed("internal", error.to_string(), "Please report it."))?
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "cmd", rename_all = "snake_case")]
+enum ShellRequest {
+    About,
+    Switch { name: Switch, on: bool },
+    FirstRunDone,
+    OpenLink { url: String },
+    OpenPath { path: PathBuf },
+    ChooseDirectory { title: String },
+    StartTool { session: String },
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Switch {
+    Autostart,
+    GlobalDiscovery,
+    LocalDiscovery,
+    Relays,
+}
+
+#[derive(Serialize)]
+struct About {
+    version: &'static str,
+    home: PathBuf,
+    logs: PathBuf,
+    settings: PathBuf,
+    syncthing: String,
+    autostart: Option<bool>,
+    global_discovery: bool,
+    local_discovery: bool,
+    relays: bool,
+    first_run: bool,
+    no_tray: Option<String>,
+}
+
+fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
+    if let Ok(request) = serde_json::from_value::<ShellRequest>(request.clone()) {
+        return of_shell(app, request);
+    }
+    let request: Request = serde_json::from_value(request).map_err(|error| {
+        failed("bad_request", format!("The window asked something unknown: {error}."), "Please report it.")
+    })?;
+    let shared = app.state::<App>();
+    let is_question = matches!(request, Request::Status);
+    let answer = shared.engine.ask(&request);
+    if !is_question {
+        shared.look_again();
+    }
+    answer
+}
+
+fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
+    let home = app.state::<App>().engine.home().to_owned();
+    match request {
+        ShellRequest::About => value(about(app, &home)?),
+        ShellRequest::Switch { name: Switch::Autostart, on } => autostart(app, on),
+        ShellRequest::Switch { name, on } => network(app, name, on),
+        ShellRequest::FirstRunDone => {
+            std::fs::write(first_run_marker(&home), "").map_err(|error| {
+                failed("home_unusable", format!("{error}."), "Mend the permissions of the data folder.")
+            })?;
+            done("Done.")
+        }
+        ShellRequest::OpenLink { url } => open_link(app, &url),
+        ShellRequest::OpenPath { path } => open_path(app, &home, &path),
+        ShellRequest::ChooseDirectory { title } => {
+            let chosen = app.dialog().file().set_title(title).blocking_pick_folder();
+            value(chosen.and_then(|path| path.into_path().ok()))
+        }
+        ShellRequest::StartTool { session } => {
+            let resume: Resume = app.state::<App>().engine.know(&Request::Resume { session })?;
+            terminal::start(&resume, &home)?;
+            done("Started in a terminal.")
+        }
+    }
+}
+
+fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
+    let settings =
+        settings::load(home).map_err(|error| failed("settings", format!("{error}."), "Mend config.toml."))?;
+    let shared = app.state::<App>();
+    let is_paired = || shared.engine.know::<Devices>(&Request::Devices).is_ok_and(|devices| !devices.paired.is_empty());
+    Ok(About {
+        version: env!("CARGO_PKG_VERSION"),
+        logs: crate::log::dir(home),
+        settings: home.join("config.toml"),
+        syncthing: transport(&settings, shared.engine.know(&Request::Status).ok()),
+        autostart: app.autolaunch().is_enabled().ok(),
+        global_discovery: settings.network.global_discovery,
+        local_discovery: settings.network.local_discovery,
+        relays: settings.network.relays,
+        // Whoever paired on the command line has been through it.
+        first_run: !first_run_marker(home).exists() && !is_paired(),
+        no_tray: shared.no_tray(),
+        home: home.to_owned(),
+    })
+}
+
+fn first_run_marker(home: &Path) -> PathBuf {
+    home.join("first-run-done")
+}
+
+fn transport(settings: &settings::Settings, status: Option<Status>) -> String {
+    let version = status.and_then(|status| status.syncthing.version).unwrap_or_default();
+    let place = match &settings.syncthing.address {
+        Some(address) => address.clone(),
+        None => found_syncthing(settings.syncthing.binary.as_deref()),
+    };
+    format!("{place} {version}").trim_end().to_owned()
+}
+
+/// Looked for once: every candidate is asked for its version, which starts a process.
+fn found_syncthing(chosen: Option<&Path>) -> String {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return found.clone();
+    }
+    match syncthing::find_binary(chosen) {
+        Ok(found) => FOUND.get_or_init(|| found.path.display().to_string()).clone(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
+    let switch = app.autolaunch();
+    let turned = if on { switch.enable() } else { switch.disable() };
+    turned.map_err(|error| {
+        failed(
+            "autostart",
+            format!("The system's list of programs could not be changed: {error}."),
+            "Change it in the system's settings.",
+        )
+    })?;
+    done(if on { "session-roam starts with your desktop." } else { "session-roam starts when you start it." })
+}
+
+/// The network is read when the engine starts, so our own one starts again.
+fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
+    let shared = app.state::<App>();
+    let key = value(name)?.as_str().unwrap_or_default().to_owned();
+    settings::switch_network(shared.engine.home(), &key, on)
+        .map_err(|error| failed("settings", format!("{error}."), "Mend config.toml."))?;
+    let restarted = shared.engine.restart();
+    shared.look_again();
+    done(if restarted { "Changed." } else { "Changed. It holds when `roam run`, which runs on its own, starts again." })
+}
+
+fn open_link(app: &AppHandle, url: &str) -> Result<Value, ApiError> {
+    if !["http://", "https://", "mailto:"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(failed("bad_link", "This is no address of a page.", "Copy it, if you trust it."));
+    }
+    let opened = app.opener().open_url(url, None::<&str>);
+    opened
+        .map_err(|error| failed("not_opened", format!("No browser could be opened: {error}."), "Copy the address."))?;
+    done("Opened in the browser.")
+}
+
+fn open_path(app: &AppHandle, home: &Path, path: &Path) -> Result<Value, ApiError> {
+    let about = about(app, home)?;
+    if ![&about.home, &about.logs, &about.settings].contains(&&path.to_owned()) {
+        return Err(failed("not_ours", "This is none of session-roam's own folders.", "Open it in your file manager."));
+    }
+    let opened = app.opener().open_path(path.to_string_lossy(), None::<&str>);
+    let hint = format!("It is {}", path.display());
+    opened.map_err(|error| failed("not_opened", format!("It could not be opened: {error}."), &hint))?;
+    done("Opened.")
+}
+
+fn value(answer: impl Serialize) -> Result<Value, ApiError> {
+    serde_json::to_value(answer).map_err(|error| failed("internal", error.to_string(), "Please report it."))
+}
+
+fn done(message: &str) -> Result<Value, ApiError> {
+    value(Done { done: true, message: message.into() })
+}
+
+fn failed(code: &str, message: impl Into<String>, hint: &str) -> ApiError {
+    ApiError::new(code, message, hint)
+}

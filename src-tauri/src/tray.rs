@@ -1,0 +1,168 @@
+//! The icon in the panel and its menu, as the system draws them. What they say is decided in `session_roam_tray::menu`.
+
+use crate::{App, windows};
+use session_roam_core::api::{Request, Resume};
+use session_roam_tray::menu::{Action, Icon, Item, place};
+use session_roam_tray::{sight, terminal};
+use tauri::image::Image;
+use tauri::menu::{IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu};
+use tauri::tray::TrayIconBuilder;
+use tauri::{AppHandle, Manager, Wry, include_image};
+
+const ID: &str = "main";
+
+/// Says why there is no icon where none can be made.
+pub fn make(app: &AppHandle) -> Result<(), String> {
+    let builder = TrayIconBuilder::with_id(ID)
+        .icon(image(Icon::Idle))
+        .icon_as_template(true)
+        .tooltip("session-roam")
+        .on_menu_event(|app, event| {
+            if let Some(action) = Action::parse(event.id().as_ref()) {
+                act(app, action);
+            }
+        });
+    // On Linux the toolkit's library is looked for only now; its wrapper panics where it is not installed.
+    let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builder.build(app)));
+    match built {
+        Ok(Ok(_)) => host_missing().map_or(Ok(()), Err),
+        Ok(Err(error)) => Err(format!("The system shows no icon: {error}.")),
+        Err(_) => {
+            Err("The library for icons in the panel is not installed (Debian: libayatana-appindicator3-1).".into())
+        }
+    }
+}
+
+pub fn show(app: &AppHandle, items: &[Item], icon: Icon) {
+    let Some(tray) = app.tray_by_id(ID) else { return };
+    let shown =
+        build(app, items).and_then(|menu| tray.set_menu(Some(menu))).and_then(|()| tray.set_icon(Some(image(icon))));
+    if let Err(error) = shown.and_then(|()| tray.set_icon_as_template(true)) {
+        eprintln!("The menu could not be shown: {error}.");
+    }
+}
+
+fn build(app: &AppHandle, items: &[Item]) -> tauri::Result<Menu<Wry>> {
+    let menu = Menu::new(app)?;
+    for item in items {
+        menu.append(&*drawn(app, item)?)?;
+    }
+    Ok(menu)
+}
+
+fn drawn(app: &AppHandle, item: &Item) -> tauri::Result<Box<dyn IsMenuItem<Wry>>> {
+    // A single `&` marks the letter to press.
+    let text = |label: &str| label.replace('&', "&&");
+    Ok(match item {
+        Item::Line => Box::new(PredefinedMenuItem::separator(app)?),
+        Item::Said(label) => Box::new(MenuItem::new(app, text(label), false, None::<&str>)?),
+        Item::Act(action, label) => Box::new(MenuItem::with_id(app, action.id(), text(label), true, None::<&str>)?),
+        Item::Sub(label, items) => {
+            let menu = Submenu::new(app, text(label), true)?;
+            for item in items {
+                menu.append(&*drawn(app, item)?)?;
+            }
+            Box::new(menu)
+        }
+    })
+}
+
+/// What a click in the menu or on a notification does. Never waits: the event loop calls it.
+pub fn act(app: &AppHandle, action: Action) {
+    let ask = |request: Request| {
+        let app = app.clone();
+        tauri::async_runtime::spawn_blocking(move || {
+            let shared = app.state::<App>();
+            if let Err(error) = shared.engine.ask(&request) {
+                shared.note(&format!("{}: {} {}", error.code, error.message, error.hint));
+            }
+            shared.look_again();
+        });
+    };
+    match action {
+        Action::Open(place) => windows::open(app, &place),
+        Action::Compare(session) => windows::compare(app, &session),
+        Action::Resume(session) => resume(app, session),
+        Action::Pause => ask(Request::Pause),
+        Action::Continue => ask(Request::Continue),
+        Action::Start => app.state::<App>().engine.start_again(),
+        Action::Quit => crate::quit(app),
+    }
+}
+
+/// Straight into the terminal when nothing speaks against it; else the window says what does.
+fn resume(app: &AppHandle, session: String) {
+    let app = app.clone();
+    tauri::async_runtime::spawn_blocking(move || {
+        let engine = &app.state::<App>().engine;
+        let known = engine.know::<Resume>(&Request::Resume { session: session.clone() });
+        let started = known.is_ok_and(|how| how.notes.is_empty() && terminal::start(&how, engine.home()).is_ok());
+        if !started {
+            windows::open(&app, &place("sessions", &session));
+        }
+    });
+}
+
+fn image(icon: Icon) -> Image<'static> {
+    match (icon, is_light_panel()) {
+        (Icon::Idle, false) => include_image!("icons/tray/idle-dark.png"),
+        (Icon::Moving, false) => include_image!("icons/tray/moving-dark.png"),
+        (Icon::Attention, false) => include_image!("icons/tray/attention-dark.png"),
+        (Icon::Paused, false) => include_image!("icons/tray/paused-dark.png"),
+        (Icon::Off, false) => include_image!("icons/tray/off-dark.png"),
+        (Icon::Idle, true) => include_image!("icons/tray/idle-light.png"),
+        (Icon::Moving, true) => include_image!("icons/tray/moving-light.png"),
+        (Icon::Attention, true) => include_image!("icons/tray/attention-light.png"),
+        (Icon::Paused, true) => include_image!("icons/tray/paused-light.png"),
+        (Icon::Off, true) => include_image!("icons/tray/off-light.png"),
+    }
+}
+
+/// Only KDE's panel follows its colours where we can read them. GNOME's and most others are dark whatever the theme; the
+/// glyph for dark panels has a dark rim and can be seen on light ones, too. macOS tints the glyph itself.
+#[cfg(target_os = "linux")]
+fn is_light_panel() -> bool {
+    let config = std::env::home_dir().unwrap_or_default().join(".config/kdeglobals");
+    let is_kde = std::env::var("XDG_CURRENT_DESKTOP").is_ok_and(|name| name.contains("KDE"));
+    is_kde && std::fs::read_to_string(config).is_ok_and(|text| !sight::is_dark_scheme(&text))
+}
+
+#[cfg(windows)]
+fn is_light_panel() -> bool {
+    false // the rim helps on the light taskbar
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
+fn is_light_panel() -> bool {
+    true // a template's glyph is black
+}
+
+/// Whether anything shows such icons at this moment. A panel that comes later gets the icon then.
+#[cfg(target_os = "linux")]
+pub fn host_missing() -> Option<String> {
+    const WATCHER: &str = "org.kde.StatusNotifierWatcher";
+    let has_owner = || -> zbus::Result<bool> {
+        let bus = zbus::blocking::Connection::session()?;
+        let reply = bus.call_method(
+            Some("org.freedesktop.DBus"),
+            "/org/freedesktop/DBus",
+            Some("org.freedesktop.DBus"),
+            "NameHasOwner",
+            &WATCHER,
+        )?;
+        reply.body().deserialize()
+    };
+    match has_owner() {
+        Ok(true) => None,
+        Ok(false) | Err(_) => Some(
+            "This desktop shows no icons of programs in its panel (on GNOME the extension AppIndicator does). session-roam \
+             runs all the same: start it again to see this window."
+                .into(),
+        ),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn host_missing() -> Option<String> {
+    None
+}

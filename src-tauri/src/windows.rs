@@ -1,0 +1,60 @@
+//! Windows, made when somebody wants to look and destroyed when closed: without one the tray app is small.
+
+use session_roam_tray::menu::place;
+use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+
+const MAIN: &str = "main";
+
+/// Opens the window at an address within it, or brings it to the front; `""` leaves it where it is.
+pub fn open(app: &AppHandle, place: &str) {
+    show(app, MAIN, place);
+}
+
+/// A split in a window of its own.
+pub fn compare(app: &AppHandle, session: &str) {
+    // What a label may hold; the capability names windows by the beginning of it.
+    let label: String = session.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+    show(app, &format!("split-{label}"), &place("split", session));
+}
+
+/// Windows are made beside the event loop: on Windows making one inside of a handler blocks both.
+fn show(app: &AppHandle, label: &str, place: &str) {
+    let (app, label, place) = (app.clone(), label.to_owned(), place.to_owned());
+    tauri::async_runtime::spawn_blocking(move || {
+        let shown = match app.get_webview_window(&label) {
+            Some(window) => bring(&window, &place),
+            None => build(&app, &label, &place),
+        };
+        if let Err(error) = shown {
+            eprintln!("The window could not be opened: {error}.");
+        }
+    });
+}
+
+fn bring(window: &WebviewWindow, place: &str) -> tauri::Result<()> {
+    if !place.is_empty() {
+        let mut url = window.url()?;
+        url.set_fragment(Some(place.trim_start_matches('#')));
+        window.navigate(url)?;
+    }
+    window.unminimize()?;
+    window.show()?;
+    window.set_focus()
+}
+
+fn build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
+    let page = WebviewUrl::App(format!("index.html{place}").into());
+    let builder = WebviewWindowBuilder::new(app, label, page)
+        .title("session-roam")
+        .inner_size(960.0, 640.0)
+        .min_inner_size(480.0, 400.0)
+        // A dropped picture goes to the page, which reads the QR code in it.
+        .disable_drag_drop_handler()
+        .on_navigation(is_ours);
+    builder.build().map(drop)
+}
+
+/// The page never leads anywhere else; links are opened in the browser, by `open_link`.
+fn is_ours(url: &Url) -> bool {
+    url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost")
+}

@@ -1,0 +1,297 @@
+//! The tray's menu and icon: a pure function of what is known to a plain tree. Knows no toolkit.
+
+use crate::sight::Sight;
+use session_roam_core::api::{PairedDevice, SessionRow};
+use session_roam_core::session::Millis;
+
+/// Sessions that "Resume" offers, and lines of one kind in the menu itself; the window has them all.
+const MOST_SESSIONS: usize = 8;
+const MOST_LINES: usize = 4;
+const LONGEST_TITLE: usize = 48;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// Words without a deed.
+    Said(String),
+    Act(Action, String),
+    Sub(String, Vec<Item>),
+    Line,
+}
+
+/// What a click does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Opens the window at an address within it.
+    Open(String),
+    /// Opens a split in a window of its own.
+    Compare(String),
+    Resume(String),
+    Pause,
+    Continue,
+    Start,
+    Quit,
+}
+
+impl Action {
+    /// The menu item's id: what the toolkit gives back on a click.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Open(place) => format!("open:{place}"),
+            Self::Compare(session) => format!("compare:{session}"),
+            Self::Resume(session) => format!("resume:{session}"),
+            Self::Pause => "pause".into(),
+            Self::Continue => "continue".into(),
+            Self::Start => "start".into(),
+            Self::Quit => "quit".into(),
+        }
+    }
+
+    pub fn parse(id: &str) -> Option<Self> {
+        let (word, rest) = id.split_once(':').unwrap_or((id, ""));
+        Some(match word {
+            "open" => Self::Open(rest.into()),
+            "compare" => Self::Compare(rest.into()),
+            "resume" => Self::Resume(rest.into()),
+            "pause" => Self::Pause,
+            "continue" => Self::Continue,
+            "start" => Self::Start,
+            "quit" => Self::Quit,
+            _ => return None,
+        })
+    }
+}
+
+/// What the icon says; the menu's first line says it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Icon {
+    Idle,
+    Moving,
+    Attention,
+    Paused,
+    Off,
+}
+
+pub fn icon(sight: &Sight) -> Icon {
+    let (status, transport) = (&sight.status, sight.status.syncthing.state.as_str());
+    match () {
+        () if sight.is_stopped() => Icon::Off,
+        () if status.engine == "paused" => Icon::Paused,
+        () if matches!(transport, "missing" | "failed" | "stopped") || 0 < sight.needs() => Icon::Attention,
+        () if sight.is_importing() || 0 < status.moving.out_bytes + status.moving.in_bytes => Icon::Moving,
+        () => Icon::Idle,
+    }
+}
+
+pub fn menu(sight: &Sight, now: Millis) -> Vec<Item> {
+    let mut groups = vec![state(sight), needs(sight), devices(sight, now), sessions(sight), deeds(sight)];
+    groups.retain(|group| !group.is_empty());
+    groups.join(&Item::Line)
+}
+
+/// The state in a sentence, and why.
+fn state(sight: &Sight) -> Vec<Item> {
+    let (what, why) = words(sight);
+    [what, why].into_iter().filter(|text| !text.is_empty()).map(|text| Item::Said(short(&text, 80))).collect()
+}
+
+/// The same order as the window's headline has (ui/src/lib/headline.ts).
+pub fn words(sight: &Sight) -> (String, String) {
+    let status = &sight.status;
+    let said = |what: &str| (what.to_owned(), String::new());
+    let because = status.syncthing.message.clone().unwrap_or_default();
+    let connected: Vec<&str> =
+        sight.devices.paired.iter().filter(|one| one.connected).map(|one| one.name.as_str()).collect();
+    let moving = &status.moving;
+    match (status.engine.as_str(), status.syncthing.state.as_str()) {
+        ("stopped", _) => {
+            let why = status.problems.first().map(|problem| problem.message.clone());
+            ("Stopped. Nothing is recorded or sent.".into(), why.unwrap_or_default())
+        }
+        ("stopping", _) => said("Finishing what was begun, then stopping"),
+        ("paused", _) => said("Paused. Nothing is sent, received or written."),
+        (_, "missing") => said("Syncthing is missing, so nothing can travel"),
+        (_, "failed" | "stopped") => ("The transport between your devices does not run".into(), because),
+        ("importing", _) => {
+            (format!("Reading your sessions: {} of {}", moving.import_done, moving.import_total), String::new())
+        }
+        _ if 0 < sight.needs() => (plural(sight.needs(), "thing needs you", "things need you"), String::new()),
+        (_, "starting" | "restarting") => said("Starting the transport between your devices"),
+        _ if status.paired == 0 => said("This device is on its own"),
+        _ if status.connected == 0 => said("No other device is in reach"),
+        _ if 0 < moving.out_bytes + moving.in_bytes => (moved(moving.out_bytes, moving.in_bytes), String::new()),
+        _ => (format!("Everything is in step with {}", listed(&connected)), String::new()),
+    }
+}
+
+fn moved(out: u64, inn: u64) -> String {
+    match (out, inn) {
+        (0, inn) => format!("{} on the way here", size(inn)),
+        (out, 0) => format!("{} on the way to your other devices", size(out)),
+        (out, inn) => format!("{} on the way out, {} on the way here", size(out), size(inn)),
+    }
+}
+
+fn needs(sight: &Sight) -> Vec<Item> {
+    let (status, mut items) = (&sight.status, Vec::new());
+    for device in sight.devices.asking.iter().take(MOST_LINES) {
+        items.push(open("#/devices", format!("{} asks to pair…", device.name)));
+    }
+    match sight.splits.as_slice() {
+        [one] if status.splits == 1 => {
+            items.push(Item::Act(
+                Action::Compare(one.session.clone()),
+                format!("{} went two ways…", quoted(&one.title)),
+            ));
+        }
+        _ if 0 < status.splits => {
+            items.push(open(
+                "#/splits",
+                format!("{}…", plural(status.splits, "session went two ways", "sessions went two ways")),
+            ));
+        }
+        _ => {}
+    }
+    for held in status.held.iter().take(MOST_LINES) {
+        items.push(open("#/overview", format!("Held: {}", short(&held.message, 60))));
+    }
+    match status.waiting.as_slice() {
+        [] => {}
+        [one] => items.push(open("#/overview", format!("{} waits: {}", quoted(&one.title), short(&one.why, 60)))),
+        more => items.push(open("#/overview", format!("{} sessions wait", more.len()))),
+    }
+    items
+}
+
+fn devices(sight: &Sight, now: Millis) -> Vec<Item> {
+    if sight.is_stopped() {
+        return Vec::new();
+    }
+    let paired = &sight.devices.paired;
+    let mut items: Vec<Item> = paired.iter().take(MOST_LINES).map(|one| open("#/devices", device(one, now))).collect();
+    if MOST_LINES < paired.len() {
+        items.push(open("#/devices", format!("All {} devices…", paired.len())));
+    }
+    if paired.is_empty() {
+        items.push(open("#/devices", "Pair a device…".into()));
+    }
+    items
+}
+
+fn device(device: &PairedDevice, now: Millis) -> String {
+    let state = match (device.connected, device.confirmed, device.last_seen.as_deref().and_then(Millis::parse)) {
+        (true, _, _) => "connected".into(),
+        (false, false, _) => "has not said yes yet".into(),
+        (false, true, Some(seen)) => format!("last seen {}", age(seen, now)),
+        (false, true, None) => "not seen yet".into(),
+    };
+    format!("{} · {state}", device.name)
+}
+
+fn sessions(sight: &Sight) -> Vec<Item> {
+    if sight.is_stopped() {
+        return Vec::new();
+    }
+    let elsewhere = sight.status.live.iter().filter(|live| !live.here).take(MOST_LINES);
+    let mut items: Vec<Item> = elsewhere
+        .map(|live| {
+            open(&place("sessions", &live.session), format!("Open on {}: {}", live.device, quoted(&live.title)))
+        })
+        .collect();
+    if !sight.recent.is_empty() {
+        let rows = sight.recent.iter().take(MOST_SESSIONS).map(|row| resume(sight, row));
+        let rest = [Item::Line, open("#/sessions", "All sessions…".into())];
+        items.push(Item::Sub("Resume".into(), rows.chain(rest).collect()));
+    }
+    items
+}
+
+/// A session that is not in this device's tool cannot be resumed; the window says why.
+fn resume(sight: &Sight, row: &SessionRow) -> Item {
+    let label = format!("{} · from {}", quoted(&row.title), sight.other_device(row));
+    match row.state.as_str() {
+        "here" | "split" => Item::Act(Action::Resume(row.session.clone()), label),
+        state => open(&place("sessions", &row.session), format!("{label} · {state}")),
+    }
+}
+
+fn deeds(sight: &Sight) -> Vec<Item> {
+    let mut items = vec![open("", "Open session-roam".into())];
+    match sight.status.engine.as_str() {
+        "stopped" => items.push(Item::Act(Action::Start, "Start again".into())),
+        "stopping" => {}
+        "paused" => items.push(Item::Act(Action::Continue, "Continue".into())),
+        _ => items.push(Item::Act(Action::Pause, "Pause".into())),
+    }
+    items.push(Item::Act(Action::Quit, "Quit".into()));
+    items
+}
+
+fn open(place: &str, label: String) -> Item {
+    Item::Act(Action::Open(place.into()), label)
+}
+
+/// An address within the window. Ids and codes are kept from being read as part of it.
+pub fn place(view: &str, what: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let coded =
+        what.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    format!("#/{view}/{}", coded.collect::<String>())
+}
+
+/// A pairing link, as the system or a second start gives it: its code is filled in. Nothing is sent before the user says so.
+pub fn link(text: &str) -> Option<Action> {
+    let code = text.strip_prefix("session-roam:")?;
+    // `session-roam://pair?…` is the same code in the form that every program recognises as a link.
+    let code = match code.strip_prefix("//pair").map(|rest| rest.trim_start_matches(['/', '?'])) {
+        Some(rest) => format!("session-roam:1?{rest}"),
+        None => text.to_owned(),
+    };
+    Some(Action::Open(place("devices", &code)))
+}
+
+/// Coarse on purpose: the menu shall not change while it is looked at.
+fn age(then: Millis, now: Millis) -> String {
+    match now.0.saturating_sub(then.0) / 60_000 {
+        ..2 => "just now".into(),
+        minutes @ 2..60 => format!("{} min ago", (minutes / 5 * 5).max(2)),
+        minutes @ 60..2880 => format!("{} h ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1440),
+    }
+}
+
+pub fn quoted(title: &str) -> String {
+    if title.trim().is_empty() {
+        "an untitled session".into()
+    } else {
+        format!("“{}”", short(title, LONGEST_TITLE))
+    }
+}
+
+/// One line, cut at a whole character.
+pub fn short(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= most {
+        return line;
+    }
+    format!("{}…", line.chars().take(most - 1).collect::<String>().trim_end())
+}
+
+pub fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "your other devices".into(),
+        [one] => (*one).into(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        ..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} KB", bytes / 1_000),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}

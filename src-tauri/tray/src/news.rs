@@ -1,0 +1,162 @@
+//! What is worth a notification: a function of what was known before and what is known now. Quiet by intention: nothing on
+//! the first look, nothing twice, many of a kind as one, nothing that the user did here.
+
+use crate::menu::{Action, place, plural, quoted, short};
+use crate::sight::Sight;
+use session_roam_core::api::{SessionRow, Waiting};
+
+/// How many of the newest sessions a look at other devices' sessions holds.
+pub const NEWEST: u32 = 12;
+/// Waits that somebody can end; all others are the user's own doing or pass by themselves.
+const WORTH_TELLING: &[&str] = &["live", "no_place", "unwritable"];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    pub title: String,
+    pub body: String,
+    /// What a click on it does.
+    pub click: Action,
+}
+
+/// Remembers the last look, and what is ready but was not told yet.
+#[derive(Debug, Default)]
+pub struct Desk {
+    before: Option<Sight>,
+    ready: Vec<Ready>,
+}
+
+#[derive(Debug)]
+struct Ready {
+    session: String,
+    title: String,
+    device: String,
+}
+
+impl Desk {
+    pub fn hear(&mut self, now: &Sight) -> Vec<News> {
+        let before = self.before.replace(now.clone());
+        let Some(before) = before.filter(|before| !before.is_stopped() && !before.is_importing()) else {
+            return Vec::new();
+        };
+        if now.is_stopped() || now.is_importing() {
+            return Vec::new();
+        }
+        self.ready.retain(|ready| !now.live_elsewhere(&ready.session));
+        self.ready.extend(newly_ready(&before, now));
+        let ready = self.tell_ready(now);
+        let waits = waits(&before, now);
+        asking(&before, now)
+            .into_iter()
+            .chain(splits(&before, now))
+            .chain(held(&before, now))
+            .chain(waits)
+            .chain(ready)
+            .collect()
+    }
+
+    /// Sessions come in batches: they are told when the batch is through, as one.
+    fn tell_ready(&mut self, now: &Sight) -> Option<News> {
+        if 0 < now.status.moving.queued || 0 < now.status.moving.in_bytes {
+            return None;
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        let first = ready.pop()?;
+        if ready.is_empty() {
+            let title = format!("Session from {} is ready", first.device);
+            return Some(News {
+                title,
+                body: quoted(&first.title),
+                click: Action::Open(place("sessions", &first.session)),
+            });
+        }
+        let one_device = ready.iter().all(|other| other.device == first.device);
+        let from = if one_device { first.device } else { "your devices".into() };
+        let title = format!("{} sessions from {from} are ready", ready.len() + 1);
+        Some(News {
+            title,
+            body: format!("{} and more", quoted(&first.title)),
+            click: Action::Open("#/sessions".into()),
+        })
+    }
+}
+
+/// Sessions that can be gone on with here and could not before, because they were not here or still open elsewhere.
+fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
+    let is_full = before.recent.len() as u32 == NEWEST;
+    let oldest = before.recent.last().filter(|_| is_full).map_or("", |row| row.updated.as_str());
+    let could_before = |row: &SessionRow| match before.recent.iter().find(|known| known.session == row.session) {
+        Some(known) => matches!(known.state.as_str(), "here" | "split") && !before.live_elsewhere(&row.session),
+        // Not in the list before: new to it, or moved up because another one went.
+        None => row.updated.as_str() <= oldest,
+    };
+    let can_now = |row: &SessionRow| row.state == "here" && !now.live_elsewhere(&row.session);
+    let is_split = |row: &SessionRow| {
+        now.splits.iter().any(|split| split.branches.iter().any(|branch| branch.session == row.session))
+    };
+    let ready = now.recent.iter().filter(|row| can_now(row) && !could_before(row) && !is_split(row));
+    ready
+        .map(|row| Ready {
+            session: row.session.clone(),
+            title: row.title.clone(),
+            device: now.other_device(row).to_owned(),
+        })
+        .collect()
+}
+
+fn asking(before: &Sight, now: &Sight) -> Vec<News> {
+    let is_new = |id: &str| !before.devices.asking.iter().any(|known| known.id == id);
+    let asking = now.devices.asking.iter().filter(|device| is_new(&device.id));
+    asking
+        .map(|device| News {
+            title: format!("{} asks to pair", device.name),
+            body: "Compare the six digits on both screens.".into(),
+            click: Action::Open("#/devices".into()),
+        })
+        .collect()
+}
+
+fn splits(before: &Sight, now: &Sight) -> Option<News> {
+    let new: Vec<_> =
+        now.splits.iter().filter(|split| !before.splits.iter().any(|known| known.session == split.session)).collect();
+    let title = "A split needs you".to_owned();
+    match new.as_slice() {
+        [] => None,
+        [one] => {
+            let devices: Vec<&str> = one.branches.iter().map(|branch| branch.device.as_str()).collect();
+            let body = format!("{} went two ways on {}. Both are kept.", quoted(&one.title), devices.join(" and "));
+            Some(News { title, body, click: Action::Compare(one.session.clone()) })
+        }
+        more => {
+            let body = format!("{} sessions went two ways. Both versions of each are kept.", more.len());
+            Some(News { title: "Splits need you".into(), body, click: Action::Open("#/splits".into()) })
+        }
+    }
+}
+
+fn held(before: &Sight, now: &Sight) -> Vec<News> {
+    let is_new = |what: &str| !before.status.held.iter().any(|known| known.what == what);
+    let held = now.status.held.iter().filter(|held| is_new(&held.what)).take(2);
+    held.map(|held| News {
+        title: "Held until you have looked".into(),
+        body: short(&held.message, 160),
+        click: Action::Open("#/overview".into()),
+    })
+    .collect()
+}
+
+fn waits(before: &Sight, now: &Sight) -> Option<News> {
+    let was = |wait: &Waiting| {
+        before.status.waiting.iter().any(|known| (&known.session, &known.code) == (&wait.session, &wait.code))
+    };
+    let told = now.status.waiting.iter().filter(|wait| WORTH_TELLING.contains(&wait.code.as_str()) && !was(wait));
+    let click = Action::Open("#/overview".into());
+    match told.collect::<Vec<_>>().as_slice() {
+        [] => None,
+        [one] => Some(News { title: format!("{} waits", quoted(&one.title)), body: short(&one.why, 160), click }),
+        more => Some(News {
+            title: plural(more.len() as u64, "session waits", "sessions wait"),
+            body: short(&more[0].why, 160),
+            click,
+        }),
+    }
+}

@@ -1,0 +1,58 @@
+//! What the tray knows at one moment: the engine's answers, as values. Menu, icon and news are functions of it.
+
+use session_roam_core::api::{ApiError, Devices, SessionRow, SplitRow, Status, SyncthingStatus};
+use session_roam_core::session::Problem;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sight {
+    pub status: Status,
+    pub devices: Devices,
+    /// The newest sessions that other devices added to.
+    pub recent: Vec<SessionRow>,
+    pub splits: Vec<SplitRow>,
+}
+
+impl Sight {
+    /// No engine answers: it has ended, or could not start.
+    pub fn stopped(why: Option<&ApiError>) -> Self {
+        let problems = why.map(|error| Problem::new(&error.code, &error.message, &error.hint)).into_iter().collect();
+        let syncthing = SyncthingStatus { state: "stopped".into(), ..SyncthingStatus::default() };
+        Self {
+            status: Status { engine: "stopped".into(), syncthing, problems, ..Status::default() },
+            ..Self::default()
+        }
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.status.engine.as_str(), "stopped" | "stopping")
+    }
+
+    pub fn is_importing(&self) -> bool {
+        self.status.engine == "importing"
+    }
+
+    /// Things that wait for a decision of the user.
+    pub fn needs(&self) -> u64 {
+        self.status.splits + (self.status.held.len() + self.devices.asking.len()) as u64
+    }
+
+    /// The session is open on another device at this moment.
+    pub fn live_elsewhere(&self, session: &str) -> bool {
+        self.status.live.iter().any(|live| !live.here && live.session == session)
+    }
+
+    /// The device that spoke last in a session; its rows name them in the order of their first words.
+    pub fn other_device<'a>(&'a self, row: &'a SessionRow) -> &'a str {
+        row.devices.iter().rev().find(|name| **name != self.status.device).map_or("another device", String::as_str)
+    }
+}
+
+/// What KDE's settings say of its windows' background, which its panel follows.
+pub fn is_dark_scheme(kdeglobals: &str) -> bool {
+    let section = kdeglobals.split("\n[").find(|section| section.trim_start_matches('[').starts_with("Colors:Window]"));
+    let colour = section.and_then(|section| section.lines().find_map(|line| line.strip_prefix("BackgroundNormal=")));
+    let parts = colour.unwrap_or_default().split(',').filter_map(|part| part.trim().parse::<u32>().ok());
+    // No colours at all: KDE's own default, which is light.
+    let (sum, n_parts) = parts.fold((0, 0), |(sum, n_parts), part| (sum + part, n_parts + 1));
+    0 < n_parts && sum < 128 * n_parts
+}

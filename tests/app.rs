@@ -1,0 +1,365 @@
+//! The tray app itself, on a desktop of each test's own: the icon's menu read and clicked over D-Bus, notifications received
+//! and clicked, a second start, the real window driven by its own webview's driver, and two of them with real Syncthings
+//! from pairing to a split that is resolved.
+//!
+//! Needs on this machine: Xvfb, dbus-daemon, WebKitWebDriver, xwininfo, import, git, syncthing, unshare, ip.
+
+// Panels, buses and the driver are Linux's; the app is the same elsewhere.
+#![cfg(target_os = "linux")]
+
+#[path = "app/browser.rs"]
+mod browser;
+#[path = "app/desktop.rs"]
+mod desktop;
+#[path = "real/isolation.rs"]
+#[allow(dead_code)] // other tests use the rest
+mod isolation;
+#[path = "app/panel.rs"]
+mod panel;
+#[path = "app/sessions.rs"]
+mod sessions;
+
+use browser::Browser;
+use desktop::{Desktop, PATIENCE};
+use isolation::{alone, wait_for};
+use panel::{Notifications, Panel};
+use serde_json::json;
+use session_roam_core::api::{Devices, Request, SplitRow};
+use sessions::{Checkout, Session};
+
+#[test]
+fn the_menu_says_how_it_is_and_does_what_it_says() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        desktop.start(&["--hidden"]);
+        let menu = panel.wait_menu("This device is on its own");
+        assert_eq!(
+            menu,
+            ["(This device is on its own)", "---", "Pair a device…", "---", "Open session-roam", "Pause", "Quit"]
+        );
+        assert_eq!(desktop.windows(), [""; 0], "--hidden shows none");
+        let idle = panel.icon();
+
+        panel.click("Pause");
+        panel.wait_menu("(Paused. Nothing is sent, received or written.)");
+        assert_eq!(desktop.status().expect("a status").engine, "paused");
+        assert_ne!(panel.icon(), idle, "the icon says it, too");
+        panel.click("Continue");
+        panel.wait_menu("This device is on its own");
+        assert_eq!(desktop.status().expect("a status").engine, "running");
+
+        panel.click("Open session-roam");
+        desktop.wait_windows(1);
+        desktop.close_window();
+        desktop.wait_windows(0);
+        panel.click("Open session-roam");
+        desktop.wait_windows(1);
+        panel.click("Quit");
+        desktop.ended();
+        assert!(desktop.status().is_err(), "the engine ended with it");
+    });
+}
+
+#[test]
+fn an_engine_that_runs_already_is_used_and_left_running() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        let other = session_roam_core::api::host::start(&desktop.roam_home).expect("an engine as `roam run` starts it");
+        desktop.start(&["--hidden"]);
+        panel.click("Pause");
+        panel.wait_menu("Paused");
+        panel.click("Quit");
+        desktop.ended();
+        assert_eq!(desktop.status().expect("it still answers").engine, "paused");
+
+        desktop.start(&["--hidden"]);
+        panel.wait_menu("Paused");
+        other.stop_handle().stop();
+        other.wait().expect("it ends well");
+        panel.click("Start again");
+        panel.wait_menu("This device is on its own");
+        panel.click("Quit");
+        desktop.ended();
+    });
+}
+
+#[test]
+fn a_notification_arrives_and_a_click_on_it_opens_the_window() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk").not_new();
+        let (panel, notifications) = (Panel::new(&desktop), Notifications::new(&desktop));
+        desktop.start(&["--hidden"]);
+        panel.wait_menu("This device is on its own");
+        desktop.wait_running();
+        assert!(notifications.all().is_empty(), "a start is no news: {:?}", notifications.all());
+
+        // Another device asks; it is no more than an engine.
+        let other = Desktop::new("laptop").not_new();
+        let engine = session_roam_core::api::host::start(&other.roam_home).expect("an engine");
+        other.wait_running();
+        let own: session_roam_core::api::Device = desktop.ask(&Request::Device).expect("a device");
+        let _asked: serde_json::Value = other.ask(&Request::Pair { code: own.code }).expect("it asks");
+
+        let told = notifications.wait("laptop asks to pair");
+        assert!(told.actions.contains(&"default".to_owned()), "it can be clicked: {told:?}");
+        panel.wait_menu("laptop asks to pair…");
+        notifications.click(&told);
+        desktop.wait_windows(1);
+        desktop.picture("asked");
+        let asked = notifications.all().iter().filter(|one| one.title == told.title).count();
+        assert_eq!(asked, 1, "told once");
+        engine.stop_handle().stop();
+        engine.wait().expect("it ends well");
+        panel.click("Quit");
+        desktop.ended();
+    });
+}
+
+#[test]
+fn without_a_panel_the_window_opens_and_says_why() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk").not_new();
+        desktop.start(&["--hidden"]);
+        desktop.wait_windows(1);
+        let log = desktop.log_text();
+        assert!(log.contains("shows no icons of programs"), "{log}");
+        // A panel that comes up later gets the icon all the same.
+        let panel = Panel::new(&desktop);
+        panel.click("Quit");
+        desktop.ended();
+    });
+}
+
+#[test]
+fn without_a_display_it_says_what_to_do() {
+    alone(|| {
+        let desktop = Desktop::new("desk");
+        for display in ["", ":4711"] {
+            let ended = desktop.command(Desktop::binary()).env("DISPLAY", display).output().expect("it starts");
+            let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+            let is_clear = told.contains("`roam run` runs the engine without one");
+            assert!(!ended.status.success() && is_clear, "{display}: {told}");
+        }
+    });
+}
+
+#[test]
+fn a_second_start_and_a_link_go_to_the_first() {
+    alone(|| {
+        let desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        let browser = Browser::open(&desktop, &[]);
+        browser.wait_text("This device is on its own");
+        desktop.start_second(&[]);
+        assert_eq!(desktop.windows().len(), 1, "one window, brought to the front");
+        let id = "ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG";
+        desktop.start_second(&[&format!("session-roam://pair?id={id}&name=my%20laptop")]);
+        let wanted = format!("session-roam:1?id={id}&name=my%20laptop");
+        wait_for("the code to be filled in", PATIENCE, || {
+            let filled = browser.run("return document.querySelector('#other-code')?.value ?? null", json!([]))?;
+            if filled == wanted.as_str() { Ok(()) } else { Err(format!("{filled}. {}", browser.text())) }
+        });
+        desktop.picture("link");
+        let devices: Devices = desktop.ask(&Request::Devices).expect("devices");
+        assert!(devices.paired.is_empty(), "nothing was sent: {devices:?}");
+        panel.click("Quit");
+    });
+}
+
+#[test]
+fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
+    alone(|| {
+        let desktop = Desktop::new("desk");
+        let _panel = Panel::new(&desktop);
+        let browser = Browser::open(&desktop, &[]);
+        browser.wait_text("What was found");
+        desktop.picture("first-run");
+
+        let invoke = "const done = arguments[arguments.length - 1];
+            window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1]).then((value) => done({ value }), (error) => done({ refused: String(error?.message ?? error) }));";
+        for command in [
+            "plugin:dialog|open",
+            "plugin:opener|open_url",
+            "plugin:event|emit",
+            "plugin:window|close",
+            "plugin:autostart|enable",
+        ] {
+            let answer = browser.run_async(invoke, json!([command, {}])).expect("an answer");
+            assert!(
+                answer["refused"].as_str().is_some_and(|error| error.contains("not allowed")),
+                "{command}: {answer}"
+            );
+        }
+        let refused = browser
+            .run_async(invoke, json!(["roam", { "request": { "cmd": "open_link", "url": "file:///etc/passwd" } }]));
+        assert!(
+            refused.as_ref().is_ok_and(|answer| answer["refused"] == "This is no address of a page."),
+            "{refused:?}"
+        );
+        let refused = browser.run_async(invoke, json!(["roam", { "request": { "cmd": "open_path", "path": "/etc" } }]));
+        assert!(
+            refused
+                .as_ref()
+                .is_ok_and(|answer| answer["refused"].as_str().is_some_and(|error| error.contains("none of"))),
+            "{refused:?}"
+        );
+
+        let inline = "const script = document.createElement('script');
+            script.textContent = 'window.injected = true'; document.body.append(script); script.remove();
+            return [window.injected ?? null, typeof window.__TAURI__]";
+        assert_eq!(browser.run(inline, json!([])).expect("a page"), json!([null, "undefined"]));
+        let away = "location.href = 'https://example.org/'; return null";
+        browser.run(away, json!([])).expect("a page");
+        browser.wait_text("What was found");
+    });
+}
+
+#[test]
+fn the_first_steps_are_gone_through_once_and_nothing_goes_wrong_in_the_page() {
+    alone(|| {
+        let mut desktop = Desktop::new("desk");
+        let panel = Panel::new(&desktop);
+        {
+            let browser = Browser::open(&desktop, &[]);
+            browser.wait_text("What was found");
+            let listen = "window.faults = []; addEventListener('error', (event) => faults.push(String(event.message)));
+                addEventListener('unhandledrejection', (event) => faults.push(String(event.reason)));
+                addEventListener('securitypolicyviolation', (event) => faults.push(event.violatedDirective + ' ' + event.blockedURI));
+                for (const kind of ['error', 'warn']) { console[kind] = (...said) => faults.push(said.join(' ')); } return null";
+            browser.run(listen, json!([])).expect("a page");
+            browser.click("Go on");
+            browser.click("Go on");
+            desktop.picture("first-run-pair");
+            browser.click("Start");
+            for view in ["Sessions", "Splits", "Devices", "Tools", "Projects", "Settings", "Overview"] {
+                browser.click_on("nav a", view);
+                browser.settle();
+                desktop.picture(&format!("view-{}", view.to_lowercase()));
+            }
+            assert_eq!(browser.run("return window.faults", json!([])).expect("a page"), json!([]));
+            panel.click("Quit");
+            wait_for("the engine to end", PATIENCE, || {
+                if desktop.status().is_err() { Ok(()) } else { Err("runs".into()) }
+            });
+        }
+        desktop.start(&["--hidden"]);
+        panel.click("Open session-roam");
+        desktop.wait_windows(1);
+        panel.click("Quit");
+        desktop.ended();
+    });
+}
+
+#[test]
+fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_a_click() {
+    alone(|| {
+        let (desk, laptop) = (Desktop::new("desk").not_new(), Desktop::new("laptop").not_new());
+        let here = Checkout::make(&desk.home.join("code/api"));
+        let there = here.clone_to(&laptop.home.join("code/backend"));
+        let (desk_panel, laptop_panel) = (Panel::new(&desk), Panel::new(&laptop));
+        let news = Notifications::new(&laptop);
+        let (on_desk, on_laptop) = (Browser::open(&desk, &[]), Browser::open(&laptop, &[]));
+        desk.wait_running();
+        laptop.wait_running();
+
+        // Pairing: the code is read off one screen and typed into the other.
+        on_desk.click_on("nav a", "Devices");
+        on_laptop.click_on("nav a", "Devices");
+        on_desk.wait_text("addr=tcp://127.0.0.1");
+        let code = on_desk.read(".code-text");
+        desk.picture("pairing-1-code");
+        on_laptop.type_into("Its code", &code);
+        laptop.picture("pairing-2-typed");
+        on_laptop.click_on("form.other-code button[type=submit]", "");
+        let asking = on_desk.read(".asking .digits");
+        let asked = on_laptop.read(".digits");
+        assert_eq!(digits(&asking), digits(&asked), "both screens show the same six digits");
+        assert_eq!(digits(&asking).len(), 6, "{asking}");
+        desk.picture("pairing-3-asked");
+        laptop.picture("pairing-3-asked");
+        on_desk.click("They match");
+        for (panel, other) in [(&desk_panel, "laptop"), (&laptop_panel, "desk")] {
+            panel.wait_menu(&format!("Everything is in step with {other}"));
+            panel.wait_menu(&format!("{other} · connected"));
+        }
+        desk.picture("pairing-4-paired");
+
+        // A session roams.
+        let session = Session::begin(&desk, &here, "Fix the login race", 4);
+        let arrived = session.in_home(&laptop, &there);
+        wait_same("the session to arrive", &session, &arrived);
+        on_laptop.click_on("nav a", "Sessions");
+        on_laptop.wait_text("Fix the login race");
+        laptop.picture("roaming-1-listed");
+        laptop_panel.wait_menu("“Fix the login race” · from desk");
+
+        // Both go on while nothing travels.
+        desk_panel.click("Pause");
+        laptop_panel.click("Pause");
+        desk_panel.wait_menu("Paused");
+        laptop_panel.wait_menu("Paused");
+        session.say("assistant", "On desk: a mutex around the token store.");
+        arrived.say("assistant", "On the laptop: a queue in front of the token store.");
+        let (left, right) = (session.bytes(), arrived.bytes());
+        desk_panel.click("Continue");
+        laptop_panel.click("Continue");
+        let split = wait_for("the split to be seen on both", PATIENCE, || {
+            let [here, there] = [&desk, &laptop].map(|desktop| desktop.ask::<Vec<SplitRow>>(&Request::Splits));
+            match (here?.as_slice(), there?.as_slice()) {
+                ([one], [other]) if one.branches.len() == 2 && other.branches.len() == 2 => Ok(one.clone()),
+                (here, there) => Err(format!("{here:?} {there:?}")),
+            }
+        });
+        desk_panel.wait_menu("“Fix the login race” went two ways…");
+        println!("laptop was told: {:#?}", news.all());
+
+        // Resolved by clicks: what desk's screen shows on the left stays.
+        on_desk.click_on("nav a", "Splits");
+        on_desk.click("Compare");
+        on_desk.wait_text("a mutex around the token store");
+        on_desk.wait_text("a queue in front of the token store");
+        desk.picture("split-1-compared");
+        let kept = if split.branches[0].device == "desk" { &left } else { &right };
+        on_desk.click_on("[data-choice=keep-left]", "");
+        desk.picture("split-2-considered");
+        on_desk.click_on(".considered button", "");
+        for desktop in [&desk, &laptop] {
+            wait_for(&format!("nothing to be left to decide on {}", desktop.name), PATIENCE, || {
+                match desktop.status()?.splits {
+                    0 => Ok(()),
+                    n_splits => Err(format!("{n_splits} splits")),
+                }
+            });
+        }
+        for (place, store) in [("desk", &session), ("the laptop", &arrived)] {
+            wait_for(&format!("the kept branch to be what {place}'s tool has, alone"), PATIENCE, || {
+                let names = store.store();
+                if store.bytes() == *kept && names.len() == 1 { Ok(()) } else { Err(format!("{names:?}")) }
+            });
+        }
+        on_desk.click_on("nav a", "Overview");
+        on_desk.wait_text("Everything is in step with laptop");
+        desk.picture("split-3-resolved");
+        laptop.picture("split-3-resolved");
+        desk_panel.click("Quit");
+        laptop_panel.click("Quit");
+        for desktop in [&desk, &laptop] {
+            wait_for("the engine to end", PATIENCE, || {
+                if desktop.status().is_err() { Ok(()) } else { Err("runs".into()) }
+            });
+        }
+    });
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+fn wait_same(what: &str, one: &Session, other: &Session) {
+    wait_for(what, PATIENCE, || match other.try_bytes() {
+        Some(bytes) if bytes == one.bytes() => Ok(()),
+        other => Err(format!("{:?} bytes", other.map(|bytes| bytes.len()))),
+    });
+}

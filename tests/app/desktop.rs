@@ -1,0 +1,308 @@
+//! A desktop of a test's own: an X server, a session bus without any service of the system's, a HOME, and the tray app on
+//! it. Nothing here touches the desktop of whoever runs the tests, and tests run beside each other.
+
+use crate::isolation::wait_for;
+use serde::de::DeserializeOwned;
+use session_roam_core::api::{Request, Status, socket};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+/// Far above what anything takes: this finds what never happens.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Ports below those the system gives to whoever asks for any. Each test has a network namespace to itself.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(22301);
+
+pub struct Desktop {
+    pub name: String,
+    pub home: PathBuf,
+    pub roam_home: PathBuf,
+    pub bus_address: String,
+    display: String,
+    root: tempfile::TempDir,
+    // Ended in this order.
+    app: Option<Child>,
+    bus: Child,
+    xvfb: Child,
+}
+
+impl Desktop {
+    pub fn new(name: &str) -> Self {
+        let root = tempfile::tempdir().expect("a directory");
+        let (home, roam_home) = (root.path().join("home"), root.path().join("roam"));
+        for dir in [&home, &roam_home, &root.path().join("run"), &root.path().join("tmp")] {
+            fs::create_dir_all(dir).expect("a directory");
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).expect("our own directory");
+        }
+        let (xvfb, display) = x_server();
+        let (bus, bus_address) = session_bus(root.path());
+        let desktop = Self { name: name.into(), home, roam_home, bus_address, display, root, app: None, bus, xvfb };
+        desktop.write_config();
+        desktop
+    }
+
+    /// Its owner has been through the first steps.
+    pub fn not_new(self) -> Self {
+        fs::write(self.roam_home.join("first-run-done"), "").expect("a marker");
+        self
+    }
+
+    fn write_config(&self) {
+        let syncthing = std::env::var("SESSION_ROAM_TEST_SYNCTHING").map(|path| format!("binary = {path:?}\n"));
+        let config = format!(
+            "name = {:?}\n\n[network]\nglobal_discovery = false\nlocal_discovery = false\nrelays = false\n\
+             listen = [\"tcp://127.0.0.1:{}\"]\n\n[syncthing]\n{}\n[projects]\nsearch = [{:?}]\n",
+            self.name,
+            NEXT_PORT.fetch_add(1, Ordering::Relaxed),
+            syncthing.unwrap_or_default(),
+            self.home.join("code"),
+        );
+        fs::write(self.roam_home.join("config.toml"), config).expect("config.toml");
+    }
+
+    /// A program as this desktop's user would start it, with an environment that has nothing else in it.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .current_dir(&self.home)
+            .env("HOME", &self.home)
+            .env("PATH", std::env::var("PATH").expect("there is a PATH"))
+            .env("LANG", "C.UTF-8")
+            .env("TMPDIR", self.root.path().join("tmp"))
+            .env("DISPLAY", &self.display)
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus_address)
+            .env("XDG_RUNTIME_DIR", self.root.path().join("run"))
+            .env("NO_AT_BRIDGE", "1") // no bridge for screen readers: its bus would be looked for in vain
+            .env("SESSION_ROAM_HOME", &self.roam_home)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The tray app under test; `SESSION_ROAM_BIN` names an installed one.
+    pub fn binary() -> PathBuf {
+        std::env::var_os("SESSION_ROAM_BIN").map_or_else(|| env!("CARGO_BIN_EXE_session-roam").into(), Into::into)
+    }
+
+    pub fn start(&mut self, words: &[&str]) {
+        let mut command = self.command(Self::binary());
+        let log = self.log();
+        command.args(words).stdout(log.try_clone().expect("a log")).stderr(log);
+        self.app = Some(command.spawn().expect("the tray app starts"));
+    }
+
+    pub fn log(&self) -> fs::File {
+        fs::File::options().create(true).append(true).open(self.root.path().join("app.log")).expect("a log")
+    }
+
+    /// Starts it once more beside the one that runs, and waits until it has ended.
+    pub fn start_second(&self, words: &[&str]) {
+        let mut second = self.command(Self::binary()).args(words).stderr(self.log()).spawn().expect("it starts");
+        let ended =
+            wait_for("the second start to end", PATIENCE, || second.try_wait().ok().flatten().ok_or("runs".into()));
+        assert!(ended.success(), "{ended}");
+    }
+
+    #[allow(dead_code)] // the benchmark uses it
+    pub fn pid(&self) -> u32 {
+        self.app.as_ref().expect("it was started").id()
+    }
+
+    /// Waits for the tray app to end by itself.
+    pub fn ended(&mut self) {
+        let mut app = self.app.take().expect("it was started");
+        let status =
+            wait_for("the tray app to end", PATIENCE, || app.try_wait().ok().flatten().ok_or("it runs".into()));
+        assert!(status.success(), "{status}. {}", self.log_text());
+    }
+
+    pub fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, String> {
+        let answer = socket::call(&self.roam_home, request).map_err(|error| error.to_string())?;
+        serde_json::from_value(answer).map_err(|error| error.to_string())
+    }
+
+    pub fn status(&self) -> Result<Status, String> {
+        self.ask(&Request::Status)
+    }
+
+    pub fn wait_running(&self) {
+        wait_for(&format!("the engine of {} and its Syncthing to run", self.name), PATIENCE, || {
+            let status = self.status()?;
+            let is_up = status.engine == "running" && status.syncthing.state == "running";
+            if is_up { Ok(()) } else { Err(format!("{status:?}")) }
+        });
+    }
+
+    /// Titles of the windows that can be seen.
+    pub fn windows(&self) -> Vec<String> {
+        self.window_rows().into_iter().map(|(_, title)| title).collect()
+    }
+
+    /// `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`; helpers of the toolkit are small.
+    fn window_rows(&self) -> Vec<(std::ffi::c_ulong, String)> {
+        let tree = self.command("xwininfo").args(["-root", "-tree"]).output().expect("xwininfo (x11-utils)");
+        let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+        let row = |line: &str| {
+            let (id, rest) = line.trim().strip_prefix("0x")?.split_once(' ')?;
+            let width: u32 = rest.split(')').nth(1)?.trim().split('x').next()?.parse().ok()?;
+            let title = rest.split('"').nth(1)?.to_owned();
+            let is_ours = rest.contains("(\"session-roam\"") && 300 < width;
+            is_ours.then(|| Some((std::ffi::c_ulong::from_str_radix(id, 16).ok()?, title)))?
+        };
+        tree.lines().filter_map(row).collect()
+    }
+
+    pub fn wait_windows(&self, n_windows: usize) {
+        wait_for(&format!("{n_windows} windows"), PATIENCE, || match self.windows() {
+            windows if windows.len() == n_windows => Ok(()),
+            windows => Err(format!("{windows:?}. {}", self.log_text())),
+        });
+    }
+
+    /// Closes the window as its cross does: it is asked to go, not destroyed.
+    pub fn close_window(&self) {
+        let (id, _) = self.window_rows().into_iter().next().expect("a window");
+        ask_to_close(&self.display, id);
+    }
+
+    /// A picture of the whole screen, kept for whoever wants to look.
+    pub fn picture(&self, name: &str) {
+        let dir = screenshots();
+        fs::create_dir_all(&dir).expect("a directory");
+        let file = dir.join(format!("{name}-{}.png", self.name));
+        wait_for("a picture with something on it", PATIENCE, || {
+            let taken = self.command("import").args(["-window", "root"]).arg(&file).status();
+            assert!(taken.expect("import (imagemagick)").success(), "{}", file.display());
+            match fs::metadata(&file).map(|facts| facts.len()) {
+                Ok(3000..) => Ok(()),
+                size => Err(format!("{size:?} bytes")),
+            }
+        });
+    }
+
+    pub fn log_text(&self) -> String {
+        let mut text = String::new();
+        for file in [self.root.path().join("app.log"), self.roam_home.join("logs/tray.log")] {
+            text += &fs::read_to_string(file).unwrap_or_default();
+        }
+        text
+    }
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("=== {}\n{}", self.name, self.log_text());
+            let _ = self
+                .command("import")
+                .args(["-window", "root"])
+                .arg(screenshots().join(format!("failed-{}.png", self.name)))
+                .status();
+        }
+        for child in self.app.iter_mut() {
+            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            for _ in 0..500 {
+                if matches!(child.try_wait(), Ok(Some(_))) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        for child in self.app.iter_mut().chain([&mut self.bus, &mut self.xvfb]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn screenshots() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target directory");
+    target.join("screenshots")
+}
+
+/// The server chooses its own number and says it. It finds a free one by sockets that network namespaces do not share, yet
+/// it also makes a file, so the directory of those is made the test's own.
+fn x_server() -> (Child, String) {
+    static OWN_SOCKETS: Once = Once::new();
+    // A benchmark runs by itself, in no namespace.
+    let is_alone = std::env::var_os("SESSION_ROAM_TEST_ALONE").is_some();
+    OWN_SOCKETS.call_once(|| {
+        if !is_alone {
+            return;
+        }
+        fs::create_dir_all("/tmp/.X11-unix").expect("a directory for sockets");
+        let words = ["-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp/.X11-unix"];
+        assert!(Command::new("mount").args(words).status().expect("mount").success());
+    });
+    let words = ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"];
+    // Its lock file is everybody's: another test may be at the same number at this moment.
+    wait_for("an X server", PATIENCE, || {
+        let xvfb = Command::new("Xvfb").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut xvfb = xvfb.map_err(|error| format!("Xvfb: {error}"))?;
+        let number = first_line(xvfb.stdout.take().expect("piped"));
+        if number.is_empty() {
+            let _ = xvfb.wait();
+            return Err("Xvfb ended at its start".into());
+        }
+        Ok((xvfb, format!(":{number}")))
+    })
+}
+
+/// WM_DELETE_WINDOW, as a window manager sends it.
+fn ask_to_close(display: &str, window: std::ffi::c_ulong) {
+    use x11_dl::xlib::{ClientMessage, ClientMessageData, CurrentTime, XClientMessageEvent, XEvent, Xlib};
+    let xlib = Xlib::open().expect("libX11");
+    let display = std::ffi::CString::new(display).expect("a display's name");
+    // SAFETY: the names are C strings, the event is whole, and the connection is used by nobody else and then closed.
+    unsafe {
+        let server = (xlib.XOpenDisplay)(display.as_ptr());
+        assert!(!server.is_null(), "the X server answers");
+        let atom = |name: &std::ffi::CStr| (xlib.XInternAtom)(server, name.as_ptr(), 0);
+        let mut data = ClientMessageData::new();
+        data.set_long(0, atom(c"WM_DELETE_WINDOW") as std::ffi::c_long);
+        data.set_long(1, CurrentTime as std::ffi::c_long);
+        let message = XClientMessageEvent {
+            type_: ClientMessage,
+            serial: 0,
+            send_event: 1,
+            display: server,
+            window,
+            message_type: atom(c"WM_PROTOCOLS"),
+            format: 32,
+            data,
+        };
+        (xlib.XSendEvent)(server, window, 0, 0, &mut XEvent { client_message: message });
+        (xlib.XCloseDisplay)(server);
+    }
+}
+
+fn session_bus(root: &Path) -> (Child, String) {
+    let config = root.join("bus.conf");
+    let text = format!(
+        "<busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
+         <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
+         <allow own=\"*\"/></policy></busconfig>",
+        root.join("bus").display()
+    );
+    fs::write(&config, text).expect("bus.conf");
+    let config = format!("--config-file={}", config.display());
+    let words = [config.as_str(), "--nofork", "--print-address=1"];
+    let bus = Command::new("dbus-daemon").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut bus = bus.expect("dbus-daemon");
+    let address = first_line(bus.stdout.take().expect("piped"));
+    assert!(!address.is_empty(), "dbus-daemon did not start");
+    (bus, address)
+}
+
+fn first_line(output: impl Read) -> String {
+    let mut line = String::new();
+    let _ = BufReader::new(output).read_line(&mut line);
+    line.trim().to_owned()
+}

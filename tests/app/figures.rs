@@ -1,0 +1,152 @@
+//! What the tray app costs: from its start to the icon and to the first words in its window, its memory without a window, with
+//! one and after it was closed, what it does while nothing happens. Prints, asserts nothing; `cargo xtask bench app`.
+
+#![cfg_attr(not(target_os = "linux"), allow(unused))]
+
+#[cfg(target_os = "linux")]
+#[allow(dead_code)] // the tests use the rest
+mod browser;
+#[cfg(target_os = "linux")]
+#[allow(dead_code)]
+mod desktop;
+#[cfg(target_os = "linux")]
+#[path = "../real/isolation.rs"]
+#[allow(dead_code)]
+mod isolation;
+#[cfg(target_os = "linux")]
+#[allow(dead_code)]
+mod panel;
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("These figures are taken on Linux, where a display of one's own can be had.");
+}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    figures::take();
+}
+
+#[cfg(target_os = "linux")]
+mod figures {
+    use crate::browser::Browser;
+    use crate::desktop::Desktop;
+    use crate::panel::Panel;
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::thread::sleep;
+    use std::time::{Duration, Instant};
+
+    /// Long enough for what a start leaves behind to be over.
+    const SETTLED: Duration = Duration::from_secs(8);
+    const IDLE: Duration = Duration::from_secs(20);
+
+    pub fn take() {
+        println!("| what | figure |\n|---|---|");
+        let mut desktop = Desktop::new("desk").not_new();
+        let panel = Panel::new(&desktop);
+        let start = Instant::now();
+        desktop.start(&["--hidden"]);
+        panel.wait_menu("Quit");
+        println!("| start to the icon with its whole menu | {} ms |", start.elapsed().as_millis());
+        desktop.wait_running();
+        sleep(SETTLED);
+        let pid = desktop.pid();
+        told("no window made yet", pid);
+        idle("no window", pid);
+        for time in ["first", "second"] {
+            panel.click("Open session-roam");
+            desktop.wait_windows(1);
+            sleep(SETTLED);
+            told(&format!("window open, {time} time"), pid);
+            if time == "first" {
+                idle("window open", pid);
+            }
+            desktop.close_window();
+            desktop.wait_windows(0);
+            sleep(SETTLED);
+            told(&format!("window closed again, {time} time"), pid);
+        }
+        panel.click("Quit");
+        desktop.ended();
+
+        let start = Instant::now();
+        let browser = Browser::open(&desktop, &[]);
+        browser.wait_text("This device is on its own");
+        println!(
+            "| start to the state in words in the window, seen from outside | {} ms |",
+            start.elapsed().as_millis()
+        );
+        let paint = "return performance.getEntriesByType('paint').at(-1)?.startTime ?? null";
+        println!(
+            "| of that, page to first paint | {} ms |",
+            browser.run(paint, serde_json::json!([])).unwrap_or_default()
+        );
+        panel.click("Quit");
+    }
+
+    /// Proportional set size of the tray app and what it started, Syncthing told apart.
+    fn told(state: &str, pid: u32) {
+        let (mut app, mut syncthing) = (0, 0);
+        for (pid, name) in tree(pid) {
+            let kilobytes = pss(pid);
+            if name.starts_with("syncthing") { syncthing += kilobytes } else { app += kilobytes }
+        }
+        println!("| memory, {state} | {} MiB, Syncthing {} MiB |", app / 1024, syncthing / 1024);
+    }
+
+    fn idle(state: &str, pid: u32) {
+        let ticks = || -> u64 {
+            let own = tree(pid).into_iter().filter(|(_, name)| !name.starts_with("syncthing"));
+            own.map(|(pid, _)| spent(pid)).sum()
+        };
+        let before = ticks();
+        sleep(IDLE);
+        // A hundred ticks a second on every Linux there is.
+        let share = (ticks() - before) as f64 / IDLE.as_secs_f64();
+        println!("| processor while nothing happens, {state} | {share:.2} % of a core |");
+    }
+
+    fn tree(root: u32) -> BTreeMap<u32, String> {
+        let all: Vec<(u32, u32, String)> = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| process(&entry.file_name().to_string_lossy()))
+            .collect();
+        let mut found: BTreeMap<u32, String> =
+            all.iter().filter(|(pid, ..)| *pid == root).map(|(pid, _, name)| (*pid, name.clone())).collect();
+        loop {
+            let more: Vec<_> =
+                all.iter().filter(|(pid, parent, _)| found.contains_key(parent) && !found.contains_key(pid)).collect();
+            if more.is_empty() {
+                return found;
+            }
+            found.extend(more.into_iter().map(|(pid, _, name)| (*pid, name.clone())));
+        }
+    }
+
+    fn process(pid: &str) -> Option<(u32, u32, String)> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        Some((pid.parse().ok()?, rest.split_whitespace().nth(1)?.parse().ok()?, name.to_owned()))
+    }
+
+    fn spent(pid: u32) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields: Vec<u64> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(|word| word.parse().unwrap_or(0))
+            .collect();
+        fields.get(11).unwrap_or(&0) + fields.get(12).unwrap_or(&0)
+    }
+
+    fn pss(pid: u32) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+}

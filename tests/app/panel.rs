@@ -1,0 +1,212 @@
+//! What the desktop's panel and its notification daemon are to the tray app: two small services on its bus. The menu is read
+//! and clicked as a panel does it (com.canonical.dbusmenu), the notifications are received and clicked.
+
+use crate::desktop::{Desktop, PATIENCE};
+use crate::isolation::wait_for;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use zbus::blocking::Connection;
+use zbus::blocking::connection::Builder;
+use zbus::zvariant::{OwnedValue, Value};
+
+const MENU: &str = "com.canonical.dbusmenu";
+
+pub struct Panel {
+    bus: Connection,
+    icons: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+/// Where icons announce themselves.
+struct Watcher(Arc<Mutex<Vec<(String, String)>>>);
+
+#[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
+impl Watcher {
+    fn register_status_notifier_item(&self, service: &str, #[zbus(header)] header: zbus::message::Header<'_>) {
+        // Either the name of a service or, as libayatana has it, a path of whoever calls.
+        let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+        let icon = if service.starts_with('/') {
+            (sender, service.to_owned())
+        } else {
+            (service.to_owned(), "/StatusNotifierItem".to_owned())
+        };
+        self.0.lock().expect("icons").push(icon);
+    }
+
+    fn register_status_notifier_host(&self, _service: &str) {}
+
+    #[zbus(property)]
+    fn registered_status_notifier_items(&self) -> Vec<String> {
+        self.0.lock().expect("icons").iter().map(|(bus, path)| format!("{bus}{path}")).collect()
+    }
+
+    #[zbus(property)]
+    fn is_status_notifier_host_registered(&self) -> bool {
+        true
+    }
+
+    #[zbus(property)]
+    fn protocol_version(&self) -> i32 {
+        0
+    }
+}
+
+impl Panel {
+    pub fn new(desktop: &Desktop) -> Self {
+        let icons = Arc::new(Mutex::new(Vec::new()));
+        let bus = Builder::address(desktop.bus_address.as_str())
+            .and_then(|builder| builder.name("org.kde.StatusNotifierWatcher"))
+            .and_then(|builder| builder.serve_at("/StatusNotifierWatcher", Watcher(icons.clone())))
+            .and_then(|builder| builder.build())
+            .expect("a watcher on the bus");
+        Self { bus, icons }
+    }
+
+    /// The menu as lines of text; what cannot be clicked is in brackets, what lies in a submenu is indented.
+    pub fn menu(&self) -> Result<Vec<String>, String> {
+        Ok(self.items()?.into_iter().map(|item| item.line).collect())
+    }
+
+    pub fn wait_menu(&self, line: &str) -> Vec<String> {
+        wait_for(&format!("“{line}” in the menu"), PATIENCE, || {
+            let menu = self.menu()?;
+            if menu.iter().any(|item| item.contains(line)) { Ok(menu) } else { Err(format!("{menu:#?}")) }
+        })
+    }
+
+    pub fn click(&self, line: &str) {
+        self.wait_menu(line);
+        let items = self.items().expect("the menu");
+        let item = items.iter().find(|item| item.line.contains(line)).expect("it was there a moment ago");
+        let (bus, menu) = self.place().expect("the menu");
+        let event = (item.id, "clicked", Value::from(0i32), 0u32);
+        self.bus.call_method(Some(bus.as_str()), menu.as_str(), Some(MENU), "Event", &event).expect("a click");
+    }
+
+    /// The icon as the panel draws it: a file's path or a name.
+    pub fn icon(&self) -> String {
+        let (bus, path) = self.icons.lock().expect("icons").last().cloned().expect("an icon");
+        let asked = ("org.kde.StatusNotifierItem", "IconName");
+        let answer = self.bus.call_method(
+            Some(bus.as_str()),
+            path.as_str(),
+            Some("org.freedesktop.DBus.Properties"),
+            "Get",
+            &asked,
+        );
+        let value: OwnedValue = answer.expect("the icon").body().deserialize().expect("a name");
+        String::try_from(value).expect("text")
+    }
+
+    fn place(&self) -> Result<(String, String), String> {
+        let (bus, path) = self.icons.lock().expect("icons").last().cloned().ok_or("no icon yet")?;
+        Ok((bus, format!("{path}/Menu")))
+    }
+
+    fn items(&self) -> Result<Vec<Shown>, String> {
+        let (bus, menu) = self.place()?;
+        let all = (0i32, -1i32, Vec::<&str>::new());
+        let answer = self.bus.call_method(Some(bus.as_str()), menu.as_str(), Some(MENU), "GetLayout", &all);
+        let answer = answer.map_err(|error| error.to_string())?;
+        let body = answer.body();
+        let (_revision, root): (u32, Node) = body.deserialize().map_err(|error| error.to_string())?;
+        let mut items = Vec::new();
+        read(root.2, 0, &mut items);
+        Ok(items)
+    }
+}
+
+type Node = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
+
+struct Shown {
+    id: i32,
+    line: String,
+}
+
+fn read(nodes: Vec<OwnedValue>, depth: usize, items: &mut Vec<Shown>) {
+    for node in nodes {
+        let (id, facts, below) = Node::try_from(Value::from(node)).expect("a node of a menu");
+        let text = facts.get("label").and_then(|label| label.downcast_ref::<&str>().ok()).unwrap_or("---");
+        let is_dead = facts.get("enabled").is_some_and(|on| on.downcast_ref::<bool>() == Ok(false));
+        // An underline marks a letter to press; two of them are one that is meant.
+        let text = text.replace("__", "\u{0}").replace('_', "").replace('\u{0}', "_");
+        let line = if is_dead { format!("({text})") } else { text };
+        items.push(Shown { id, line: format!("{}{line}", "    ".repeat(depth)) });
+        read(below, depth + 1, items);
+    }
+}
+
+/// What the notification daemon got.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub id: u32,
+    pub title: String,
+    pub actions: Vec<String>,
+}
+
+pub struct Notifications {
+    bus: Connection,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+struct Daemon(Arc<Mutex<Vec<Told>>>);
+
+#[zbus::interface(name = "org.freedesktop.Notifications")]
+impl Daemon {
+    #[allow(clippy::too_many_arguments)] // the protocol's own
+    fn notify(
+        &self,
+        _app: &str,
+        _replaces: u32,
+        _icon: &str,
+        summary: &str,
+        _body: &str,
+        actions: Vec<String>,
+        _hints: HashMap<String, OwnedValue>,
+        _timeout: i32,
+    ) -> u32 {
+        let mut told = self.0.lock().expect("told");
+        let id = told.len() as u32 + 1;
+        told.push(Told { id, title: summary.into(), actions });
+        id
+    }
+
+    fn close_notification(&self, _id: u32) {}
+
+    fn get_capabilities(&self) -> Vec<String> {
+        vec!["body".into(), "actions".into()]
+    }
+
+    fn get_server_information(&self) -> (String, String, String, String) {
+        ("a test".into(), "session-roam".into(), "1".into(), "1.2".into())
+    }
+}
+
+impl Notifications {
+    pub fn new(desktop: &Desktop) -> Self {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let bus = Builder::address(desktop.bus_address.as_str())
+            .and_then(|builder| builder.name("org.freedesktop.Notifications"))
+            .and_then(|builder| builder.serve_at("/org/freedesktop/Notifications", Daemon(told.clone())))
+            .and_then(|builder| builder.build())
+            .expect("a daemon on the bus");
+        Self { bus, told }
+    }
+
+    pub fn wait(&self, title: &str) -> Told {
+        wait_for(&format!("the notification “{title}”"), PATIENCE, || {
+            let told = self.all();
+            told.iter().find(|told| told.title == title).cloned().ok_or_else(|| format!("{told:?}"))
+        })
+    }
+
+    pub fn all(&self) -> Vec<Told> {
+        self.told.lock().expect("told").clone()
+    }
+
+    /// A click on the notification itself.
+    pub fn click(&self, told: &Told) {
+        let signal = (told.id, "default");
+        let (path, interface) = ("/org/freedesktop/Notifications", "org.freedesktop.Notifications");
+        self.bus.emit_signal(None::<&str>, path, interface, "ActionInvoked", &signal).expect("a click");
+    }
+}
