@@ -338,7 +338,6 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         on_laptop.wait_text("A split needs you");
         laptop_panel.click("“Fix the login race” went two ways…");
         laptop.wait_windows(2);
-        laptop.picture("split-0-window");
 
         // Resolved by clicks: what desk's screen shows on the left stays.
         on_desk.click_on("nav a", "Splits");
@@ -350,6 +349,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         on_desk.click_on("[data-choice=keep-left]", "");
         on_desk.read(".considered");
         desk.picture("split-2-considered");
+        laptop.picture("split-2-window");
         on_desk.click_on(".considered button", "");
         for desktop in [&desk, &laptop] {
             wait_for(&format!("nothing to be left to decide on {}", desktop.name), PATIENCE, || {
