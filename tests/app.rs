@@ -26,6 +26,7 @@ use panel::{Notifications, Panel};
 use serde_json::json;
 use session_roam_core::api::{Devices, Request, SplitRow};
 use sessions::{Checkout, Session};
+use std::fs;
 
 #[test]
 fn the_menu_says_how_it_is_and_does_what_it_says() {
@@ -206,6 +207,20 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
             "{refused:?}"
         );
 
+        let switch = |name: &str| {
+            let request = json!({ "request": { "cmd": "switch", "name": name, "on": true } });
+            let answer = browser.run_async(invoke, json!(["roam", request])).expect("an answer");
+            assert_eq!(answer["value"]["done"], true, "{name}: {answer}");
+        };
+        switch("autostart");
+        let entry = desktop.home.join(".config/autostart/session-roam.desktop");
+        let entry = fs::read_to_string(entry).expect("a desktop file");
+        assert!(entry.contains("--hidden"), "{entry}");
+        switch("local_discovery");
+        let config = fs::read_to_string(desktop.roam_home.join("config.toml")).expect("config.toml");
+        assert!(config.contains("local_discovery = true"), "{config}");
+        desktop.wait_running();
+
         let inline = "const script = document.createElement('script');
             script.textContent = 'window.injected = true'; document.body.append(script); script.remove();
             return [window.injected ?? null, typeof window.__TAURI__]";
@@ -259,7 +274,7 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         let here = Checkout::make(&desk.home.join("code/api"));
         let there = here.clone_to(&laptop.home.join("code/backend"));
         let (desk_panel, laptop_panel) = (Panel::new(&desk), Panel::new(&laptop));
-        let news = Notifications::new(&laptop);
+        let terminal = laptop.put_terminal();
         let (on_desk, on_laptop) = (Browser::open(&desk, &[]), Browser::open(&laptop, &[]));
         desk.wait_running();
         laptop.wait_running();
@@ -293,7 +308,13 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         on_laptop.click_on("nav a", "Sessions");
         on_laptop.wait_text("Fix the login race");
         laptop.picture("roaming-1-listed");
-        laptop_panel.wait_menu("“Fix the login race” · from desk");
+        // Out of the tray's menu into the terminal, by the tool's own command, in this device's checkout.
+        laptop_panel.click("“Fix the login race” · from desk");
+        let ran =
+            wait_for("the terminal", PATIENCE, || fs::read_to_string(&terminal).map_err(|error| error.to_string()));
+        let words: Vec<&str> = ran.lines().collect();
+        assert_eq!(words[..4], [there.dir(), "-e", "/bin/sh", "-ic"], "{ran}");
+        assert!(words[4].contains(&format!("--resume {}", sessions::ID)), "{ran}");
 
         // Both go on while nothing travels.
         desk_panel.click("Pause");
@@ -313,7 +334,10 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
             }
         });
         desk_panel.wait_menu("“Fix the login race” went two ways…");
-        println!("laptop was told: {:#?}", news.all());
+        // Where the window is looked at, it tells. The split opens in a window of its own.
+        on_laptop.wait_text("A split needs you");
+        laptop_panel.click("“Fix the login race” went two ways…");
+        laptop.wait_windows(2);
 
         // Resolved by clicks: what desk's screen shows on the left stays.
         on_desk.click_on("nav a", "Splits");
@@ -323,7 +347,9 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         desk.picture("split-1-compared");
         let kept = if split.branches[0].device == "desk" { &left } else { &right };
         on_desk.click_on("[data-choice=keep-left]", "");
+        on_desk.read(".considered");
         desk.picture("split-2-considered");
+        laptop.picture("split-2-window");
         on_desk.click_on(".considered button", "");
         for desktop in [&desk, &laptop] {
             wait_for(&format!("nothing to be left to decide on {}", desktop.name), PATIENCE, || {

@@ -473,3 +473,16 @@ fn kdes_panel_is_light_or_dark_as_its_windows_are() {
     assert!(!is_dark_scheme(&file("239,240,241")));
     assert!(!is_dark_scheme("[General]\nName=Mia\n"));
 }
+
+#[test]
+fn a_menu_in_which_only_words_changed_has_the_same_rows() {
+    use session_roam_tray::menu::rows;
+    let now = Millis::parse(NOW).expect("a time");
+    let kinds = |sight: &Sight| rows(&menu(sight, now)).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+    let mut moving = quiet();
+    moving.status.moving.in_bytes = 5_000;
+    assert_eq!(kinds(&moving), kinds(&quiet()));
+    let mut with_sessions = quiet();
+    with_sessions.recent = vec![session("one", "here", "10:00")];
+    assert_ne!(kinds(&with_sessions), kinds(&quiet()));
+}

@@ -4,7 +4,7 @@ use crate::{App, tray};
 use session_roam_core::api::{Request, SessionFilter, Status};
 use session_roam_core::session::Millis;
 use session_roam_tray::engine::Engine;
-use session_roam_tray::menu::{self, Icon, Item};
+use session_roam_tray::menu;
 use session_roam_tray::news::{Desk, NEWEST, News};
 use session_roam_tray::sight::Sight;
 use std::time::{Duration, SystemTime};
@@ -24,7 +24,7 @@ pub fn start(app: &AppHandle) {
 
 fn follow(app: &AppHandle) {
     let shared = app.state::<App>();
-    let (mut desk, mut last, mut shown) = (Desk::default(), Sight::default(), None);
+    let (mut desk, mut last, mut shown) = (Desk::default(), Sight::default(), tray::Shown::default());
     loop {
         let sight = look(&shared.engine, &last);
         if without_clock(&sight.status) != without_clock(&last.status) {
@@ -33,11 +33,7 @@ fn follow(app: &AppHandle) {
         for news in desk.hear(&sight) {
             tell(app, &news);
         }
-        let view: (Vec<Item>, Icon) = (menu::menu(&sight, Millis::from_system(SystemTime::now())), menu::icon(&sight));
-        if shown.as_ref() != Some(&view) {
-            tray::show(app, &view.0, view.1);
-            shown = Some(view);
-        }
+        shown.show(app, menu::menu(&sight, Millis::from_system(SystemTime::now())), menu::icon(&sight));
         last = sight;
         shared.rest(if app.webview_windows().is_empty() { PACE_UNSEEN } else { PACE_SEEN });
     }

@@ -2,11 +2,11 @@
 
 use crate::{App, windows};
 use session_roam_core::api::{Request, Resume};
-use session_roam_tray::menu::{Action, Icon, Item, place};
+use session_roam_tray::menu::{Action, Icon, Item, place, rows};
 use session_roam_tray::{sight, terminal};
 use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu};
-use tauri::tray::TrayIconBuilder;
+use tauri::tray::{TrayIcon, TrayIconBuilder};
 use tauri::{AppHandle, Manager, Wry, include_image};
 
 const ID: &str = "main";
@@ -33,38 +33,76 @@ pub fn make(app: &AppHandle) -> Result<(), String> {
     }
 }
 
-pub fn show(app: &AppHandle, items: &[Item], icon: Icon) {
-    let Some(tray) = app.tray_by_id(ID) else { return };
-    let shown =
-        build(app, items).and_then(|menu| tray.set_menu(Some(menu))).and_then(|()| tray.set_icon(Some(image(icon))));
-    if let Err(error) = shown.and_then(|()| tray.set_icon_as_template(true)) {
-        eprintln!("The menu could not be shown: {error}.");
+/// The menu as it was last shown: its items, and the toolkit's own of those that have words.
+#[derive(Default)]
+pub struct Shown {
+    items: Vec<Item>,
+    drawn: Vec<Option<MenuItem<Wry>>>,
+    icon: Option<Icon>,
+}
+
+impl Shown {
+    pub fn show(&mut self, app: &AppHandle, items: Vec<Item>, icon: Icon) {
+        let Some(tray) = app.tray_by_id(ID) else { return };
+        if let Err(error) = self.show_in(app, &tray, items, icon) {
+            app.state::<App>().note(&format!("The menu could not be shown: {error}."));
+        }
+    }
+
+    fn show_in(&mut self, app: &AppHandle, tray: &TrayIcon, items: Vec<Item>, icon: Icon) -> tauri::Result<()> {
+        if self.icon != Some(icon) {
+            tray.set_icon(Some(image(icon)))?;
+            tray.set_icon_as_template(true)?;
+            self.icon = Some(icon);
+        }
+        let (before, now) = (rows(&self.items), rows(&items));
+        if before.iter().map(|(kind, _)| kind).eq(now.iter().map(|(kind, _)| kind)) {
+            for ((before, now), row) in before.iter().zip(&now).zip(&self.drawn) {
+                if let Some(row) = row.as_ref().filter(|_| before.1 != now.1) {
+                    row.set_text(text(now.1))?;
+                }
+            }
+        } else {
+            let menu = Menu::new(app)?;
+            self.drawn.clear();
+            for item in &items {
+                menu.append(&*draw(app, item, &mut self.drawn)?)?;
+            }
+            tray.set_menu(Some(menu))?;
+        }
+        self.items = items;
+        Ok(())
     }
 }
 
-fn build(app: &AppHandle, items: &[Item]) -> tauri::Result<Menu<Wry>> {
-    let menu = Menu::new(app)?;
-    for item in items {
-        menu.append(&*drawn(app, item)?)?;
-    }
-    Ok(menu)
-}
-
-fn drawn(app: &AppHandle, item: &Item) -> tauri::Result<Box<dyn IsMenuItem<Wry>>> {
-    // A single `&` marks the letter to press.
-    let text = |label: &str| label.replace('&', "&&");
-    Ok(match item {
-        Item::Line => Box::new(PredefinedMenuItem::separator(app)?),
-        Item::Said(label) => Box::new(MenuItem::new(app, text(label), false, None::<&str>)?),
-        Item::Act(action, label) => Box::new(MenuItem::with_id(app, action.id(), text(label), true, None::<&str>)?),
+fn draw(
+    app: &AppHandle,
+    item: &Item,
+    drawn: &mut Vec<Option<MenuItem<Wry>>>,
+) -> tauri::Result<Box<dyn IsMenuItem<Wry>>> {
+    let row = match item {
+        Item::Said(label) => MenuItem::new(app, text(label), false, None::<&str>)?,
+        Item::Act(action, label) => MenuItem::with_id(app, action.id(), text(label), true, None::<&str>)?,
+        Item::Line => {
+            drawn.push(None);
+            return Ok(Box::new(PredefinedMenuItem::separator(app)?));
+        }
         Item::Sub(label, items) => {
+            drawn.push(None);
             let menu = Submenu::new(app, text(label), true)?;
             for item in items {
-                menu.append(&*drawn(app, item)?)?;
+                menu.append(&*draw(app, item, drawn)?)?;
             }
-            Box::new(menu)
+            return Ok(Box::new(menu));
         }
-    })
+    };
+    drawn.push(Some(row.clone()));
+    Ok(Box::new(row))
+}
+
+/// A single `&` marks the letter to press.
+fn text(label: &str) -> String {
+    label.replace('&', "&&")
 }
 
 /// What a click in the menu or on a notification does. Never waits: the event loop calls it.

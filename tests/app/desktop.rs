@@ -74,7 +74,8 @@ impl Desktop {
             .env_clear()
             .current_dir(&self.home)
             .env("HOME", &self.home)
-            .env("PATH", std::env::var("PATH").expect("there is a PATH"))
+            .env("PATH", format!("{}:{}", self.bin().display(), std::env::var("PATH").expect("there is a PATH")))
+            .env("SHELL", "/bin/sh")
             .env("LANG", "C.UTF-8")
             .env("TMPDIR", self.root.path().join("tmp"))
             .env("DISPLAY", &self.display)
@@ -84,6 +85,22 @@ impl Desktop {
             .env("SESSION_ROAM_HOME", &self.roam_home)
             .stdin(Stdio::null());
         command
+    }
+
+    /// Programs of this desktop's own, found before the system's.
+    fn bin(&self) -> PathBuf {
+        self.root.path().join("bin")
+    }
+
+    /// A terminal that shows nothing and writes down what it was to run, and where.
+    #[allow(dead_code)] // the benchmark needs none
+    pub fn put_terminal(&self) -> PathBuf {
+        let (program, told) = (self.bin().join("x-terminal-emulator"), self.root.path().join("terminal"));
+        fs::create_dir_all(self.bin()).expect("a directory");
+        let text = format!("#!/bin/sh\nprintf '%s\\n' \"$PWD\" \"$@\" > {0}.new && mv {0}.new {0}\n", told.display());
+        fs::write(&program, text).expect("a terminal");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("our own file");
+        told
     }
 
     /// The tray app under test; `SESSION_ROAM_BIN` names an installed one.

@@ -73,13 +73,16 @@ impl Panel {
         })
     }
 
+    /// The menu may be drawn anew between reading and clicking: then both are done again.
     pub fn click(&self, line: &str) {
-        self.wait_menu(line);
-        let items = self.items().expect("the menu");
-        let item = items.iter().find(|item| item.line.contains(line)).expect("it was there a moment ago");
-        let (bus, menu) = self.place().expect("the menu");
-        let event = (item.id, "clicked", Value::from(0i32), 0u32);
-        self.bus.call_method(Some(bus.as_str()), menu.as_str(), Some(MENU), "Event", &event).expect("a click");
+        wait_for(&format!("a click on “{line}” in the menu"), PATIENCE, || {
+            let items = self.items()?;
+            let item = items.iter().find(|item| item.line.contains(line)).ok_or_else(|| format!("{items:#?}"))?;
+            let (bus, menu) = self.place()?;
+            let event = (item.id, "clicked", Value::from(0i32), 0u32);
+            let clicked = self.bus.call_method(Some(bus.as_str()), menu.as_str(), Some(MENU), "Event", &event);
+            clicked.map(drop).map_err(|error| error.to_string())
+        });
     }
 
     /// The icon as the panel draws it: a file's path or a name.
@@ -117,6 +120,7 @@ impl Panel {
 
 type Node = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
 
+#[derive(Debug)]
 struct Shown {
     id: i32,
     line: String,

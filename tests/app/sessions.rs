@@ -8,11 +8,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const ID: &str = "5e1f0c3a-0000-4000-8000-000000000001";
+pub const ID: &str = "5e1f0c3a-0000-4000-8000-000000000001";
 
 pub struct Checkout(PathBuf);
 
 impl Checkout {
+    pub fn dir(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+
     pub fn make(dir: &Path) -> Self {
         fs::create_dir_all(dir).expect("a checkout");
         fs::write(dir.join("login.rs"), "fn login() {}\n").expect("a file");

@@ -61,6 +61,23 @@ impl Action {
     }
 }
 
+/// Every row of a menu, from the top: what it is, apart from its words, and its words. A menu in which only words changed
+/// is changed in place: somebody may be looking at it.
+pub fn rows(items: &[Item]) -> Vec<(String, &str)> {
+    items.iter().fold(Vec::new(), |mut rows, item| {
+        match item {
+            Item::Line => rows.push(("line".into(), "")),
+            Item::Said(label) => rows.push(("said".into(), label)),
+            Item::Act(action, label) => rows.push((action.id(), label)),
+            Item::Sub(label, items) => {
+                rows.push((format!("sub of {}", items.len()), label));
+                rows.extend(self::rows(items));
+            }
+        }
+        rows
+    })
+}
+
 /// What the icon says; the menu's first line says it in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
