@@ -3,7 +3,7 @@
 use crate::{App, windows};
 use session_roam_core::api::{Request, Resume};
 use session_roam_tray::menu::{Action, Icon, Item, place, rows};
-use session_roam_tray::{sight, terminal};
+use session_roam_tray::terminal;
 use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu};
 use tauri::tray::{TrayIcon, TrayIconBuilder};
@@ -162,7 +162,7 @@ fn image(icon: Icon) -> Image<'static> {
 fn is_light_panel() -> bool {
     let config = std::env::home_dir().unwrap_or_default().join(".config/kdeglobals");
     let is_kde = std::env::var("XDG_CURRENT_DESKTOP").is_ok_and(|name| name.contains("KDE"));
-    is_kde && std::fs::read_to_string(config).is_ok_and(|text| !sight::is_dark_scheme(&text))
+    is_kde && std::fs::read_to_string(config).is_ok_and(|text| !session_roam_tray::sight::is_dark_scheme(&text))
 }
 
 #[cfg(windows)]
