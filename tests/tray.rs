@@ -419,6 +419,7 @@ fn resume() -> Resume {
         env: [("CONFIG".to_owned(), "a b".to_owned())].into(),
         unset: vec!["INSIDE".into()],
         notes: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 

@@ -66,6 +66,7 @@ pub fn status() -> Status {
         syncthing: SyncthingStatus {
             state: "running".into(),
             version: Some("v1.29.2".into()),
+            program: Some("/usr/bin/session-roam-syncthing".into()),
             pid: Some(4711),
             addresses: vec!["tcp://192.168.1.4:22000".into()],
             message: Some("".into()),

@@ -257,7 +257,7 @@ fn devices_on_the_same_network_are_listed_until_they_are_known() {
     let device = &mut world.devices[0];
     let found: Devices = device.ask(Request::Devices);
     assert!(found.nearby_off.is_some_and(|why| why.contains("does not run")));
-    device.notice(Notice::Up { version: "v1.29.5".into(), pid: 1, addresses: vec![] });
+    device.notice(Notice::Up { version: "v1.29.5".into(), pid: 1, addresses: vec![], program: None });
     device.notice(Notice::Nearby(vec![near(&stranger), near(&lap)]));
     let found: Devices = device.ask(Request::Devices);
     assert_eq!(found.nearby.iter().map(|near| near.id.as_str()).collect::<Vec<_>>(), [stranger.as_str()]);

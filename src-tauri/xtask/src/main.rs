@@ -1,13 +1,19 @@
-//! The repository's own commands: `cargo xtask run|test|simulate|demo|bench|corpus|tidy|docs|setup`. Knows the product only from
+//! The repository's own commands: `cargo xtask run|test|bundle|demo|bench|…`. Knows the product only from
 //! outside, as the binary `roam` with its documented answers.
 
 mod bench;
+mod bundle;
+#[cfg(target_os = "linux")]
+mod clean_root;
 mod corpus;
 mod demo;
 mod device;
 mod icons;
 mod proc;
 mod run;
+#[cfg(target_os = "linux")]
+mod screen;
+mod screenshots;
 mod setup;
 mod simulate;
 mod suite;
@@ -29,10 +35,24 @@ The repository's own commands.
                              measure what was promised; --write puts the table into docs/benchmarks.md
   cargo xtask bench merge [--write]
                              what merging and comparing cost
+  cargo xtask bench packages [--write]
+                             how large the packages in target/bundle are
   cargo xtask bench app      what the tray app costs: start, first paint, memory, idling (Linux)
   cargo xtask bench baseline plain Syncthing alone
   cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]
                              a made-up store of sessions below DIR as the home directory
+  cargo xtask bundle [--pinned] [--target TRIPLE] [--formats deb,rpm]
+                             the packages that people install, into target/bundle; --pinned puts the official Syncthing
+                             release into them instead of this machine's
+  cargo xtask test-deb [FILE.deb]
+                             that package (else the one in target/bundle) in a clean Debian 12: installed, started by a
+                             plain user, photographed, removed; needs root
+  cargo xtask screenshots [pages|app]
+                             pictures of every view, light and dark, into target/screenshots
+  cargo xtask manifest DIR VERSION URL
+                             checksums, and what installed apps learn of a newer version from
+  cargo xtask pin-syncthing VERSION | --check
+                             the sums of an official Syncthing release, from the list that its project signed
   cargo xtask tidy           the rules of the repository
   cargo xtask docs           write the pages that are made from the code (docs/tools.md)
   cargo xtask icons          draw the tray's icons (icons/tray) from their SVG
@@ -61,8 +81,15 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "app"] => bench::app(),
         ["bench", "merge", rest @ ..] => bench::merge::run(rest),
+        ["bench", "packages", rest @ ..] => bench::packages::run(rest),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),
         ["corpus", rest @ ..] => corpus::run(rest),
+        ["bundle", rest @ ..] => bundle::run(rest),
+        ["pin-syncthing", rest @ ..] => bundle::pins::run(rest),
+        ["manifest", rest @ ..] => bundle::manifest::run(rest),
+        #[cfg(target_os = "linux")]
+        ["test-deb", rest @ ..] => clean_root::run(rest),
+        ["screenshots", rest @ ..] => screenshots::run(rest),
         ["tidy"] => tidy::run(),
         ["docs"] => suite::write_docs(),
         ["icons"] => icons::run(),

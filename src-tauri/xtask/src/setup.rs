@@ -10,12 +10,12 @@ use std::process::Command;
 
 /// Something the system must have.
 #[derive(Clone, Copy)]
-struct Need {
+pub struct Need {
     /// Debian's package.
-    package: &'static str,
-    there: fn() -> bool,
-    why: &'static str,
-    elsewhere: &'static str,
+    pub package: &'static str,
+    pub there: fn() -> bool,
+    pub why: &'static str,
+    pub elsewhere: &'static str,
 }
 
 const TO_RUN: &[Need] = &[Need {
@@ -153,6 +153,11 @@ pub fn to_build_app() -> Result<()> {
     check_node("the window is built with it")
 }
 
+/// A display and a bus of one's own, and what looks at them.
+pub fn to_test_app() -> Result<()> {
+    install(TO_TEST_APP)
+}
+
 /// Is there somewhere to show a window? Elsewhere than on Linux there always is.
 pub fn has_display() -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -196,7 +201,7 @@ pub fn to_test() -> Result<ForTests> {
     Ok(ready)
 }
 
-fn install<N: std::borrow::Borrow<Need>>(needs: &[N]) -> Result<()> {
+pub fn install<N: std::borrow::Borrow<Need>>(needs: &[N]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().map(N::borrow).filter(|need| !(need.there)()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -319,7 +324,7 @@ fn apt_aside(apt: &Path, args: &[&str]) -> Command {
 }
 
 /// The Debian mirror this system uses itself, else Debian's own.
-fn debian_mirror() -> String {
+pub fn debian_mirror() -> String {
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     files.extend(
         fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())),

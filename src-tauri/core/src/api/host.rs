@@ -18,11 +18,14 @@ use crate::vault::keys::DeviceKey;
 use crate::vault::{Owner, Vault};
 use crate::watch::{Pace, Watch, WatchEvent};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// Names another Syncthing program than the one that would be found.
+const SYNCTHING_VARIABLE: &str = "SESSION_ROAM_SYNCTHING";
 
 /// The running engine. Dropping it leaves it running; `wait` ends with it.
 pub struct Host {
@@ -107,11 +110,16 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
 pub(super) fn child_config(home: &Path, settings: &Settings) -> ChildConfig {
     ChildConfig {
         home: home.join("syncthing"),
-        binary: settings.syncthing.binary.clone(),
+        binary: chosen_syncthing(machine().vars.get(SYNCTHING_VARIABLE), settings),
         network: settings.network.clone(),
         device_name: device_name(settings),
         external: settings.syncthing.address.clone().zip(settings.syncthing.api_key.clone()),
     }
+}
+
+/// The variable goes before config.toml: whoever sets it means this one start.
+fn chosen_syncthing(variable: Option<&String>, settings: &Settings) -> Option<PathBuf> {
+    variable.filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| settings.syncthing.binary.clone())
 }
 
 fn make_private(dir: &Path) -> std::io::Result<()> {
@@ -368,5 +376,21 @@ impl Jobs for Workers {
 
     fn aside(&self, work: Box<dyn FnOnce() + Send>) {
         let _ = std::thread::Builder::new().name("roam-answer".into()).spawn(work);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syncthing_named_for_this_start_goes_before_the_one_in_config_toml() {
+        let mut settings = Settings::default();
+        let named = "/opt/syncthing".to_owned();
+        assert_eq!(chosen_syncthing(None, &settings), None, "it is looked for");
+        assert_eq!(chosen_syncthing(Some(&String::new()), &settings), None);
+        settings.syncthing.binary = Some("/usr/bin/syncthing".into());
+        assert_eq!(chosen_syncthing(None, &settings), Some("/usr/bin/syncthing".into()));
+        assert_eq!(chosen_syncthing(Some(&named), &settings), Some(named.into()));
     }
 }

@@ -249,6 +249,8 @@ pub struct SyncthingStatus {
     /// `starting`, `running`, `restarting`, `missing`, `failed`, `stopped`.
     pub state: String,
     pub version: Option<String>,
+    /// The program that runs, unless it is a Syncthing of the user's own.
+    pub program: Option<PathBuf>,
     pub pid: Option<u32>,
     pub addresses: Vec<String>,
     /// Why, where it does not run.

@@ -34,7 +34,13 @@ pub fn doctor(
 fn syncthing(status: &Status) -> Check {
     let version = status.syncthing.version.clone().unwrap_or_default();
     match status.syncthing.state.as_str() {
-        "running" => check("syncthing", "ok", format!("Syncthing {version} runs."), ""),
+        "running" => {
+            let message = match &status.syncthing.program {
+                Some(program) => format!("Syncthing {version} runs: {}", program.display()),
+                None => format!("Syncthing {version} runs: the one that config.toml names."),
+            };
+            check("syncthing", "ok", message, "")
+        }
         state => {
             let why = status.syncthing.message.clone().unwrap_or_else(|| format!("Syncthing is {state}."));
             check("syncthing", "problem", why, "Sessions are recorded meanwhile, and leave when it runs again.")

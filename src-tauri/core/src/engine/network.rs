@@ -23,9 +23,10 @@ const CLONED: &str = "cloned";
 impl Engine {
     pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), StateError> {
         match notice {
-            Notice::Up { version, pid, addresses } => {
+            Notice::Up { version, program, pid, addresses } => {
                 self.syncthing.state = "running".into();
                 self.syncthing.version = Some(version);
+                self.syncthing.program = program;
                 self.syncthing.pid = Some(pid);
                 self.syncthing.addresses = addresses;
                 self.syncthing.message = None;

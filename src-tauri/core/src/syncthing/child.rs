@@ -1,7 +1,8 @@
 //! One run of the Syncthing process: start it, keep what it prints, end it, and read from its end why it ended.
 //! Decides nothing about whether and when it runs again; that is the supervisor's.
 
-use super::home::{self, Binary, ChildError, Reach};
+use super::home::{ChildError, Reach};
+use super::program::{self, Binary};
 use super::rest::Rest;
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -75,7 +76,7 @@ pub fn spawn(
 
 fn serve_command(binary: &Binary, home: &Path, address: &str, key: &str) -> Command {
     let mut command = Command::new(&binary.path);
-    home::without_syncthing_variables(&mut command);
+    program::without_syncthing_variables(&mut command);
     let mut place = OsString::from("--home=");
     place.push(home);
     command

@@ -1,12 +1,13 @@
-//! The managed Syncthing's home: which binary, which device, which config. All of it is settled before the daemon
+//! The managed Syncthing's home: which device, which config. All of it is settled before the daemon
 //! starts, because a daemon with a wrong identity or open doors cannot be taken back.
-//! Knows files and the binary; knows no running daemon.
+//! Knows files and the program (`program.rs`); knows no running daemon.
 //!
 //! What lies there: Syncthing's own files; `roam.lock`, held as long as a transport lives; `roam-child.json`, how to
 //! reach the daemon (an orphan of a crash is found by it); `last-good/`, copies of key, certificate and config. Beside
 //! the home `<home>.device`: the device ID and the machine it belongs to.
 
 use super::device_id;
+use super::program::{Binary, OLDEST, find_binary, run_briefly};
 use super::rest::{Rest, RestError};
 use crate::session::{DeviceId, Problem};
 use crate::settings;
@@ -17,12 +18,7 @@ use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-/// The daemon shipped beside `roam` goes by this name, so that it is never taken for the user's own.
-const SIDECAR: &str = "session-roam-syncthing";
-const OLDEST: (u32, u32) = (1, 19);
 const DEFAULT_PORT: u16 = 22_000;
 
 /// How to run (or reach) Syncthing.
@@ -134,115 +130,6 @@ pub fn sentence(error: &dyn std::error::Error) -> String {
     }
     text.push('.');
     text
-}
-
-/// A Syncthing binary that was asked who it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binary {
-    pub path: PathBuf,
-    pub version: Version,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    pub major: u32,
-    pub minor: u32,
-    /// As Syncthing says it, like `v1.29.5`.
-    pub text: String,
-}
-
-impl Version {
-    /// Finds `v1.29.5` in what a version command prints or the REST interface says.
-    pub fn parse(text: &str) -> Option<Self> {
-        text.split_whitespace().find_map(|word| {
-            let mut numbers = word.strip_prefix('v')?.split(['.', '-', '+']);
-            let major = numbers.next()?.parse().ok()?;
-            let minor = numbers.next()?.parse().ok()?;
-            Some(Self { major, minor, text: word.to_owned() })
-        })
-    }
-}
-
-/// The user's choice, else the one beside this program, else `syncthing` on PATH; and it must say it is one.
-pub fn find_binary(chosen: Option<&Path>) -> Result<Binary, ChildError> {
-    let path = match chosen {
-        Some(path) if path.is_file() => path.to_owned(),
-        Some(path) => return Err(ChildError::NoSuchBinary(path.to_owned())),
-        None => beside_us().or_else(on_path).ok_or(ChildError::Missing)?,
-    };
-    let version = ask_version(&path)?;
-    if (version.major, version.minor) < OLDEST {
-        return Err(ChildError::TooOld { path, version: version.text });
-    }
-    Ok(Binary { path, version })
-}
-
-fn beside_us() -> Option<PathBuf> {
-    let us = std::env::current_exe().ok()?;
-    Some(us.with_file_name(format!("{SIDECAR}{}", std::env::consts::EXE_SUFFIX))).filter(|path| path.is_file())
-}
-
-#[allow(clippy::disallowed_methods)] // a program is looked for where the shell would
-fn on_path() -> Option<PathBuf> {
-    let name = format!("syncthing{}", std::env::consts::EXE_SUFFIX);
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(&name)).find(|path| path.is_file())
-}
-
-/// `--version` is known to 1.x, the sub-command `version` to 2.x.
-fn ask_version(path: &Path) -> Result<Version, ChildError> {
-    let mut said = String::new();
-    for argument in ["--version", "version"] {
-        let text = run_briefly(path, &[argument.into()])?.1;
-        if let Some(version) = Version::parse(&text).filter(|_| text.to_lowercase().contains("syncthing")) {
-            return Ok(version);
-        }
-        said = text;
-    }
-    Err(ChildError::NotSyncthing { path: path.to_owned(), text: said.lines().next().unwrap_or("nothing").to_owned() })
-}
-
-/// Runs the binary for a question; whether it went well, and what it printed. A wrong binary may never end: it gets 20 s.
-fn run_briefly(path: &Path, arguments: &[OsString]) -> Result<(bool, String), ChildError> {
-    let failed = |source| ChildError::Run { path: path.to_owned(), source };
-    let (mut reader, writer) = io::pipe().map_err(failed)?;
-    let mut command = Command::new(path);
-    command.args(arguments).stdin(Stdio::null());
-    command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
-    without_syncthing_variables(&mut command);
-    super::child::quietly(&mut command);
-    let mut child = command.spawn().map_err(failed)?;
-    drop(command); // It holds the writing ends: without this the reader would never see the end.
-    let printed = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = io::Read::read_to_end(&mut io::Read::take(&mut reader, 64 * 1024), &mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    let end = Instant::now() + Duration::from_secs(20);
-    let good = loop {
-        match child.try_wait().map_err(failed)? {
-            Some(status) => break status.success(),
-            None if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
-            None => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(io::ErrorKind::TimedOut.into()));
-            }
-        }
-    };
-    Ok((good, printed.join().unwrap_or_default()))
-}
-
-/// Syncthing takes most settings from the environment too; those of the user's own Syncthing must not reach ours.
-pub fn without_syncthing_variables(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("ST") && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-        {
-            command.env_remove(name);
-        }
-    }
 }
 
 /// Settles who this device is, making keys the first time. Starts no daemon. Calling it again changes nothing.
@@ -694,14 +581,6 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_found_in_what_is_printed() {
-        let version = Version::parse("syncthing v1.19.2-ds1 \"Fermium Flea\" (go1.19.8 linux-amd64)").expect("1.19");
-        assert_eq!((version.major, version.minor), (1, 19));
-        assert_eq!(Version::parse("syncthing v2.1.3 \"Hafnium\"").map(|version| version.major), Some(2));
-        assert_eq!(Version::parse("cat (GNU coreutils) 9.1"), None);
-    }
-
-    #[test]
     fn a_config_talks_to_nobody_but_as_allowed() {
         let own = device_id::from_cert_der(b"x");
         let listen = vec!["tcp://127.0.0.1:22101".into()];
@@ -735,15 +614,6 @@ mod tests {
         let _taken = TcpListener::bind(("0.0.0.0", DEFAULT_PORT));
         let listen = listen_addresses(&network, None);
         assert!(listen[0].starts_with("tcp://0.0.0.0:22") && listen[1].starts_with("quic://"), "{listen:?}");
-    }
-
-    #[test]
-    fn a_wrong_binary_is_explained() {
-        let home = tempfile::tempdir().expect("tempdir");
-        let absent = find_binary(Some(&home.path().join("none"))).expect_err("absent");
-        assert_eq!((absent.state(), absent.problem().code.as_str()), ("missing", "syncthing_missing"));
-        let wrong = find_binary(Some(&std::env::current_exe().expect("test binary"))).expect_err("not syncthing");
-        assert_eq!(wrong.problem().code, "syncthing_wrong_binary");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod home;
 mod link;
 mod nearby;
 pub mod pairing;
+mod program;
 mod renew;
 mod rest;
 mod scan;
@@ -16,8 +17,9 @@ mod supervisor;
 mod transport;
 mod worker;
 
-pub use home::{Binary, ChildConfig, ChildError, Identity, Version, ensure_identity, find_binary};
+pub use home::{ChildConfig, ChildError, Identity, ensure_identity};
 pub use nearby::Nearby;
+pub use program::{Binary, Version, find_binary};
 pub use renew::{present_identity, set_identity_aside};
 pub use transport::SyncthingTransport;
 
@@ -89,6 +91,8 @@ pub trait Transport: Send {
 pub enum Notice {
     Up {
         version: String,
+        /// The program that runs; `None` for a Syncthing of the user's own.
+        program: Option<PathBuf>,
         pid: u32,
         addresses: Vec<String>,
     },

@@ -4,8 +4,9 @@
 
 use super::Notice;
 use super::child::{self, Cause, Running};
-use super::home::{self, Binary, ChildConfig, ChildError, Identity, Reach};
+use super::home::{self, ChildConfig, ChildError, Identity, Reach};
 use super::link::Link;
+use super::program::{self, Binary};
 use super::rest::Rest;
 use super::worker::Order;
 use crate::session::{DeviceId, Problem};
@@ -13,6 +14,7 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::net::UdpSocket;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
@@ -187,7 +189,7 @@ impl Supervisor {
             });
         }
         let _ = home::keep_good(&self.config.home, "config.xml");
-        self.up(running.rest.clone(), identity.device_id, binary.version.text, running.pid());
+        self.up(running.rest.clone(), identity.device_id, binary.version.text, Some(binary.path), running.pid());
         self.watch(&mut running)
     }
 
@@ -198,7 +200,7 @@ impl Supervisor {
             self.lock = Some(home::lock_home(&self.config.home)?);
         }
         let identity = home::ensure_identity(&self.config)?;
-        let binary = home::find_binary(self.config.binary.as_deref())?;
+        let binary = program::find_binary(self.config.binary.as_deref())?;
         end_orphan(&self.config, &identity.device_id);
         let key = random_key()?;
         home::write_config(&self.config, &identity.device_id, &key)?;
@@ -231,10 +233,10 @@ impl Supervisor {
         Err(None)
     }
 
-    fn up(&self, rest: Rest, own: DeviceId, version: String, pid: u32) {
+    fn up(&self, rest: Rest, own: DeviceId, version: String, program: Option<PathBuf>, pid: u32) {
         let addresses = reachable_addresses(&rest);
         self.link.connect(rest, own);
-        self.link.tell(Notice::Up { version, pid, addresses });
+        self.link.tell(Notice::Up { version, program, pid, addresses });
         let _ = self.orders.send(Order::Up);
     }
 
@@ -320,7 +322,7 @@ impl Supervisor {
         };
         let version = version["version"].as_str().unwrap_or_default().to_owned();
         let own = DeviceId::new(status["myID"].as_str().unwrap_or_default());
-        self.up(rest.clone(), own, version, 0);
+        self.up(rest.clone(), own, version, None, 0);
         loop {
             match self.inbox.recv() {
                 Ok(Signal::Stop(done)) => return Outcome::Stopped(done),

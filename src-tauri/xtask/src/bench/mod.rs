@@ -7,6 +7,7 @@ mod history;
 mod latency;
 mod machine;
 pub mod merge;
+pub mod packages;
 
 use crate::device::Interrupt;
 use crate::{proc, run, setup};

@@ -1,0 +1,59 @@
+//! `cargo xtask screenshots`: pictures of every view into `target/screenshots`, for people to look at: the page on its
+//! stand-in in Chromium, which can show every state, and on Linux the real app with made-up sessions of two devices.
+
+use crate::{proc, setup};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    named.or_else(|| ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(proc::find))
+}
+
+pub fn run(args: &[&str]) -> Result<()> {
+    let dir = proc::target_dir()?.join("screenshots");
+    fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
+    match args {
+        [] => pages(&dir).and_then(|()| app()),
+        ["pages"] => pages(&dir),
+        ["app"] => app(),
+        _ => bail!("usage: cargo xtask screenshots [pages|app]"),
+    }
+}
+
+fn needs() -> Result<()> {
+    setup::to_build_app()?;
+    if cfg!(target_os = "linux") {
+        setup::to_test_app()?;
+    }
+    setup::build_window() // it brings what the pages are built with
+}
+
+fn pages(dir: &Path) -> Result<()> {
+    needs()?;
+    proc::run(&mut setup::npm(&proc::root().join("ui"), &["run", "build:fake"])?)?;
+    let script = proc::root().join("src-tauri/xtask/src/screenshots/pages.mjs");
+    let mut command = Command::new("node");
+    command.arg(script).arg(proc::root().join("ui")).arg(dir.join("pages"));
+    if let Some(chromium) = chromium() {
+        command.env("CHROMIUM", chromium);
+    }
+    proc::run(&mut command)
+}
+
+/// The real app, by the test target that drives it (`tests/pictures.rs`): it has what is needed to start, fill and click.
+#[cfg(target_os = "linux")]
+fn app() -> Result<()> {
+    needs()?;
+    let mut command = proc::cargo();
+    command.args(["test", "--locked", "--package", "session-roam", "--test", "pictures", "--", "--nocapture"]);
+    proc::run(&mut command)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn app() -> Result<()> {
+    println!("LEFT OUT: pictures of the app itself. They need Xvfb and WebKitWebDriver, which are Linux's.");
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Every view of the real app, light and dark, with the sessions of two devices that were made up for it, as pictures in
+//! `target/screenshots/app`: for the README, and for whoever wants to see what a change did. Fails where a view does not
+//! come to say what it is there for.
+//!
+//! Needs on this machine: Xvfb, dbus-daemon, WebKitWebDriver, import, git, syncthing, unshare, ip.
+
+// Screens and the driver are Linux's; the app is the same elsewhere.
+#![cfg(target_os = "linux")]
+
+#[path = "app/browser.rs"]
+#[allow(dead_code)] // other tests use the rest
+mod browser;
+#[path = "app/desktop.rs"]
+#[allow(dead_code)]
+mod desktop;
+#[path = "real/isolation.rs"]
+#[allow(dead_code)]
+mod isolation;
+#[path = "app/panel.rs"]
+#[allow(dead_code)]
+mod panel;
+#[path = "pictures/talk.rs"]
+mod talk;
+
+use browser::Browser;
+use desktop::{Desktop, PATIENCE};
+use isolation::{alone, wait_for};
+use panel::Panel;
+use serde_json::{Value, json};
+use session_roam_core::api::{Device, Devices, Request};
+use std::fs;
+use std::path::{Path, PathBuf};
+use talk::{SESSIONS, SPLIT, Talk};
+
+#[test]
+fn every_view_shows_what_it_is_for_in_light_and_in_dark() {
+    alone(|| {
+        let (mut desk, laptop) = (Desktop::new("desk").not_new(), Desktop::new("laptop").not_new());
+        let talks: Vec<Talk> =
+            SESSIONS.iter().enumerate().map(|(idx, told)| Talk::begin(&desk, &laptop, idx, told)).collect();
+        let panel = Panel::new(&laptop);
+        desk.start(&["--hidden"]);
+        for theme in ["light", "dark"] {
+            choose_theme(&laptop.home, theme);
+            let browser = Browser::open(&laptop, &[]);
+            if theme == "light" {
+                desk.wait_running();
+                laptop.wait_running();
+                pair(&desk, &laptop);
+                part_ways(&desk, &laptop, &talks[SPLIT]);
+            }
+            photograph(&browser, &laptop, theme);
+            panel.click("Quit");
+            wait_for("the engine to end", PATIENCE, || laptop.status().map_or(Ok(()), |status| Err(status.engine)));
+        }
+    });
+}
+
+/// As the desktop's own settings have it; the page follows.
+fn choose_theme(home: &Path, theme: &str) {
+    let dir = home.join(".config/gtk-3.0");
+    fs::create_dir_all(&dir).expect("a directory");
+    let dark = u8::from(theme == "dark");
+    let text = format!("[Settings]\ngtk-application-prefer-dark-theme={dark}\ngtk-theme-name=Adwaita\n");
+    fs::write(dir.join("settings.ini"), text).expect("settings.ini");
+}
+
+fn pair(desk: &Desktop, laptop: &Desktop) {
+    let (code, own): (Device, Device) =
+        (desk.ask(&Request::Device).expect("a device"), laptop.ask(&Request::Device).expect("a device"));
+    let _asked: Value = laptop.ask(&Request::Pair { code: code.code }).expect("it asks");
+    wait_for("laptop to ask", PATIENCE, || {
+        let devices: Devices = desk.ask(&Request::Devices)?;
+        if devices.asking.iter().any(|asking| asking.id == own.id) { Ok(()) } else { Err(format!("{devices:?}")) }
+    });
+    let _paired: Value = desk.ask(&Request::Accept { id: own.id }).expect("yes");
+    wait_for("all sessions to be on laptop", PATIENCE, || {
+        let all: Vec<Value> = laptop.ask(&Request::Sessions { filter: Default::default() })?;
+        if all.len() == SESSIONS.len() { Ok(()) } else { Err(format!("{} sessions", all.len())) }
+    });
+}
+
+/// Both go on with one session while nothing travels.
+fn part_ways(desk: &Desktop, laptop: &Desktop, talk: &Talk) {
+    wait_for("the session to arrive", PATIENCE, || match talk.is_same_on_both() {
+        true => Ok(()),
+        false => Err("it differs".into()),
+    });
+    for desktop in [desk, laptop] {
+        let _paused: Value = desktop.ask(&Request::Pause).expect("it pauses");
+    }
+    talk.part();
+    for desktop in [desk, laptop] {
+        let _goes_on: Value = desktop.ask(&Request::Continue).expect("it goes on");
+    }
+    wait_for("the split to be seen", PATIENCE, || match laptop.status()?.splits {
+        1 => Ok(()),
+        n_splits => Err(format!("{n_splits} splits")),
+    });
+}
+
+fn photograph(browser: &Browser, laptop: &Desktop, theme: &str) {
+    let shot = |name: &str, wanted: &str| {
+        browser.wait_text(wanted);
+        // What was told meanwhile lies over the view until somebody puts it away.
+        let away = "document.querySelector('[aria-label=\"Put away\"]')?.click(); return null";
+        browser.run(away, json!([])).expect("a page");
+        picture(laptop, &format!("{name}-{theme}"));
+    };
+    let title = SESSIONS[SPLIT].title;
+    browser.click_on("nav a", "Overview");
+    browser.wait_text(title);
+    shot("overview", "→ here");
+    browser.click_on("nav a", "Sessions");
+    browser.click_on("[role=option], .row, li a, li button", SESSIONS[0].title);
+    shot("sessions", SESSIONS[0].turns[3]);
+    browser.click_on("nav a", "Splits");
+    shot("splits", title);
+    browser.click("Compare");
+    shot("split", talk::ON_LAPTOP);
+    browser.click_on("nav a", "Devices");
+    shot("devices", "desk");
+    browser.click_on("nav a", "Tools");
+    shot("tools", "Claude Code");
+    browser.click_on("nav a", "Projects");
+    shot("projects", "acme/web");
+    browser.click_on("nav a", "Settings");
+    shot("settings", "General");
+}
+
+/// The window alone, which is what people know.
+fn picture(desktop: &Desktop, name: &str) {
+    let dir: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots").join("app");
+    fs::create_dir_all(&dir).expect("a directory");
+    let file = dir.join(format!("{name}.png"));
+    // Two frames: what was clicked last is drawn.
+    let mut last = Vec::new();
+    wait_for(&format!("{name} to hold still"), PATIENCE, || {
+        let taken = desktop.command("import").args(["-silent", "-window", &window(desktop)]).arg(&file).output();
+        let taken = taken.expect("import (imagemagick)");
+        assert!(taken.status.success(), "{name}: {}", String::from_utf8_lossy(&taken.stderr));
+        let now = fs::read(&file).expect("a picture");
+        let is_same = now == last;
+        last = now;
+        if is_same { Ok(()) } else { Err("it changes".into()) }
+    });
+    let counted = desktop.command("identify").args(["-format", "%k"]).arg(&file).output().expect("identify");
+    let n_colours: u32 = String::from_utf8_lossy(&counted.stdout).trim().parse().expect("a number");
+    assert!(60 <= n_colours, "{name} is as good as empty: {n_colours} colours");
+}
+
+/// The id of the app's window, as X has it: `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`.
+/// Helpers of the toolkit are called the same and are 10x10.
+fn window(desktop: &Desktop) -> String {
+    let tree = desktop.command("xwininfo").args(["-root", "-tree"]).output().expect("xwininfo (x11-utils)");
+    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+    let line = tree.lines().find(|line| line.contains("(\"session-roam\"") && !line.contains("10x10"));
+    let id = line.and_then(|line| line.split_whitespace().next()).unwrap_or_else(|| panic!("no window in {tree}"));
+    id.to_owned()
+}

@@ -1,0 +1,164 @@
+//! Made-up conversations in the stores of two devices, as Claude Code writes them (2.1.330, seen 2026-11-23).
+
+use crate::desktop::Desktop;
+use serde_json::json;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+pub struct Told {
+    pub project: &'static str,
+    pub title: &'static str,
+    /// The user's and the assistant's words in turn.
+    pub turns: &'static [&'static str],
+}
+
+/// The session that goes two ways.
+pub const SPLIT: usize = 1;
+pub const ON_LAPTOP: &str = "A queue in front of the token store: requests wait for the refresh that is under way.";
+const ON_DESK: &str = "A mutex around the token store: the second request waits, then finds a fresh token.";
+
+pub const SESSIONS: &[Told] = &[
+    Told {
+        project: "web",
+        title: "Dark mode for the settings page",
+        turns: &[
+            "Dark mode for the settings page",
+            "The page follows the system now. Colours are **tokens** in one file, so no component knows the theme:\n\n\
+             - `--surface` and `--text` for what one reads\n- `--accent` for what one clicks\n\n\
+             Every pair has a contrast of at least 4.5.",
+            "And the chart?",
+            "It asks for the tokens when it draws, and draws again when they change.",
+        ],
+    },
+    Told {
+        project: "api",
+        title: "Fix the login race",
+        turns: &[
+            "Fix the login race",
+            "Two requests refresh the same token, and the second one overwrites the first. `refresh` in `src/session.rs` \
+             reads and writes without a lock.",
+            "What would you do about it?",
+        ],
+    },
+    Told {
+        project: "api",
+        title: "Why is the nightly import slow?",
+        turns: &[
+            "Why is the nightly import slow?",
+            "It parses every file twice: once to count the lines, once to read them. Counting while reading halves it.",
+        ],
+    },
+    Told {
+        project: "web",
+        title: "Upgrade to the new router",
+        turns: &[
+            "Upgrade to the new router",
+            "Done: 14 routes moved, the guards are functions now, and two redirects that led to themselves are gone.",
+        ],
+    },
+    Told {
+        project: "infra",
+        title: "Rotate the signing keys",
+        turns: &[
+            "Rotate the signing keys",
+            "Both keys are accepted for a day; then the old one is refused. The date is in the runbook.",
+        ],
+    },
+];
+
+/// One conversation and where both devices keep it.
+pub struct Talk {
+    id: String,
+    desk: Place,
+    laptop: Place,
+}
+
+impl Talk {
+    /// Writes it into desk's store; both devices have a checkout of its project.
+    pub fn begin(desk: &Desktop, laptop: &Desktop, idx: usize, told: &Told) -> Self {
+        let id = format!("5e1f0c3a-0000-4000-8000-{:012}", idx + 1);
+        let [desk, laptop] = [desk, laptop].map(|desktop| Place::make(desktop, told.project, &id));
+        let talk = Self { id, desk, laptop };
+        // Each is older than the one before it.
+        let begun = SystemTime::now() - Duration::from_secs(60 * (5 + 47 * idx as u64));
+        for (number, text) in told.turns.iter().enumerate() {
+            talk.desk.say(&talk.id, number, begun + Duration::from_secs(20 * number as u64), text);
+        }
+        talk
+    }
+
+    pub fn is_same_on_both(&self) -> bool {
+        let [here, there] = [&self.desk, &self.laptop].map(|place| fs::read(&place.file).ok());
+        here.is_some() && here == there
+    }
+
+    /// Goes on in two ways at once.
+    pub fn part(&self) {
+        let number = SESSIONS[SPLIT].turns.len();
+        self.desk.say(&self.id, number, SystemTime::now(), ON_DESK);
+        self.laptop.say(&self.id, number, SystemTime::now(), ON_LAPTOP);
+    }
+}
+
+struct Place {
+    file: PathBuf,
+    checkout: PathBuf,
+}
+
+impl Place {
+    fn make(desktop: &Desktop, project: &str, id: &str) -> Self {
+        let checkout = desktop.home.join("code").join(project);
+        make_checkout(&checkout, project);
+        // The tool names a directory of its store after the cwd, every letter that is no ASCII letter or digit a dash.
+        let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+        let slug: String = checkout.to_str().expect("UTF-8").chars().map(letter).collect();
+        Self { file: desktop.home.join(".claude/projects").join(slug).join(format!("{id}.jsonl")), checkout }
+    }
+
+    /// One write, as the tool does it: a line is there whole or not at all.
+    fn say(&self, id: &str, number: usize, at: SystemTime, text: &str) {
+        let role = ["user", "assistant"][number % 2];
+        let uuid = |number: usize| format!("7c2a5f0e-{number:04}-4000-8000-{}", &id[24..]);
+        let own = if text == ON_LAPTOP { number + 100 } else { number };
+        let content = if role == "user" { json!(text) } else { json!([{ "type": "text", "text": text }]) };
+        let record = json!({
+            "parentUuid": number.checked_sub(1).map(uuid),
+            "isSidechain": false,
+            "userType": "external",
+            "cwd": self.checkout,
+            "sessionId": id,
+            "version": "2.1.330",
+            "gitBranch": "main",
+            "type": role,
+            "message": { "role": role, "content": content },
+            "uuid": uuid(own),
+            "timestamp": rfc3339(at),
+        });
+        fs::create_dir_all(self.file.parent().expect("it is in a directory")).expect("a store");
+        let mut file = fs::File::options().create(true).append(true).open(&self.file).expect("a store");
+        file.write_all(format!("{record}\n").as_bytes()).expect("room in the store");
+        let _ = file.set_modified(at); // some lists go by the file's own time
+    }
+}
+
+fn make_checkout(dir: &Path, project: &str) {
+    if dir.exists() {
+        return;
+    }
+    fs::create_dir_all(dir).expect("a checkout");
+    git(dir, &["init", "--quiet", "--initial-branch=main"]);
+    git(dir, &["remote", "add", "origin", &format!("https://github.com/acme/{project}.git")]);
+}
+
+fn git(dir: &Path, words: &[&str]) {
+    let home = dir.parent().expect("it is in a directory");
+    let ended = Command::new("git").args(words).current_dir(dir).env("HOME", home).stdin(Stdio::null()).status();
+    assert!(ended.expect("git").success(), "git {words:?}");
+}
+
+fn rfc3339(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).expect("a time of these days").strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
