@@ -4,10 +4,9 @@ use crate::App;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use session_roam_core::api::{ApiError, Devices, Done, Request, Resume, Status};
-use session_roam_core::{settings, syncthing};
+use session_roam_core::settings;
 use session_roam_tray::terminal;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_dialog::DialogExt;
@@ -123,25 +122,12 @@ fn first_run_marker(home: &Path) -> PathBuf {
     home.join("first-run-done")
 }
 
+/// Which Syncthing it is, and its version, while the engine runs one.
 fn transport(settings: &settings::Settings, status: Option<Status>) -> String {
-    let version = status.and_then(|status| status.syncthing.version).unwrap_or_default();
-    let place = match &settings.syncthing.address {
-        Some(address) => address.clone(),
-        None => found_syncthing(settings.syncthing.binary.as_deref()),
-    };
-    format!("{place} {version}").trim_end().to_owned()
-}
-
-/// Looked for once: every candidate is asked for its version, which starts a process.
-fn found_syncthing(chosen: Option<&Path>) -> String {
-    static FOUND: OnceLock<String> = OnceLock::new();
-    if let Some(found) = FOUND.get() {
-        return found.clone();
-    }
-    match syncthing::find_binary(chosen) {
-        Ok(found) => FOUND.get_or_init(|| found.path.display().to_string()).clone(),
-        Err(error) => error.to_string(),
-    }
+    let running = status.map(|status| status.syncthing).unwrap_or_default();
+    let own = running.program.map(|program| program.display().to_string());
+    let place = settings.syncthing.address.clone().or(own).unwrap_or_default();
+    format!("{place} {}", running.version.unwrap_or_default()).trim().to_owned()
 }
 
 fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {

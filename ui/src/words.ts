@@ -121,9 +121,9 @@ export const words = {
     tool: "Tool",
     project: "Project",
     device: "Device",
-    allTools: "All tools",
-    allProjects: "All projects",
-    allDevices: "All devices",
+    allTools: "Tools",
+    allProjects: "Projects",
+    allDevices: "Devices",
     list: "Sessions",
     shown: (n: number, of: number) =>
       n === of ? plural(n, "session", "sessions") : `${count(n)} of ${plural(of, "session", "sessions")}`,
