@@ -7,7 +7,7 @@ use std::thread;
 /// A machine has other things to do; beyond this many threads the disk is what one waits for.
 const MOST_THREADS: usize = 4;
 /// Less work than this (in bytes) is done before a thread has begun.
-const LEAST: usize = 32 << 10;
+const LEAST: usize = 16 << 10;
 
 /// Does `work` with each item; `weight` says about how much work one is, in bytes.
 pub fn map<T: Sync, R: Send>(items: &[T], weight: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {

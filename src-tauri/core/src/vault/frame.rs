@@ -19,7 +19,7 @@ pub const VERSION: u32 = 1;
 pub const MAX_FRAME: u64 = 1 << 30;
 
 /// So many frames, or so many bytes in them, are read at once: on several cores, their signatures checked together.
-const BATCH_FRAMES: usize = 64;
+const BATCH_FRAMES: usize = 256;
 const BATCH_BYTES: usize = 8 << 20;
 
 /// The first line of each frame.
