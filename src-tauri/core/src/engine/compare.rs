@@ -148,6 +148,7 @@ impl<'a> Compare<'a> {
             }
             DocKind::Log => {
                 let path = state.trie.path_between(meet, tip).unwrap_or_default();
+                tail.bytes.reserve(path.iter().map(|edge| edge.bytes as usize).sum());
                 let read = path.into_iter().try_for_each(|edge| {
                     shelf.pieces(edge, |piece, bytes| {
                         tail.places.push(Place { off: tail.bytes.len() as u64, piece });

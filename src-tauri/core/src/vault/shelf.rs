@@ -165,7 +165,7 @@ impl<'a> Shelf<'a> {
         match kind {
             DocKind::Snapshot => self.snapshot(path),
             DocKind::Log => {
-                let mut bytes = Vec::new();
+                let mut bytes = Vec::with_capacity(path.iter().map(|edge| edge.bytes as usize).sum());
                 path.iter().try_for_each(|edge| self.write_lines(edge, &mut bytes))?;
                 Ok(bytes)
             }

@@ -38,8 +38,8 @@ A session is what three devices recorded of it: one began it, two others went on
 of their journals, as they arrive: unzip, hash, signatures, chain, insert; its bytes are those of the lines, each once. \
 Projection makes the bytes of the session's file and of both its forks. “Imported” journals have frames of 1 MiB, those \
 “written live” of 6 KB. The sides of a diff have 20,000 messages each way; a page has 100 rows, and is timed from the \
-session's record in the state to the answer as JSON. All of it on one core, but for the two sides of a diff, which are \
-read side by side. By CPU time a figure hardly depends on what else the machine does; the verdict goes by the clock.\n";
+session's record in the state to the answer as JSON. Frames, lines and the two sides of a diff are read on several \
+cores, here on two. By CPU time a figure hardly depends on what else the machine does; the verdict goes by the clock.\n";
 
 fn figure(line: &str) -> Result<Figure> {
     let value: Value = serde_json::from_str(line).with_context(|| format!("not what the benchmark says: {line}"))?;
