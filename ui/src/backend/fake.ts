@@ -2,7 +2,7 @@
 // It decides, pairs and undoes within the page, so that every path can be walked; nothing outlives a reload.
 import { type Backend, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
-import { deviceId, makeWorld, STATES, type StateName, type World } from "./fake/world";
+import { deviceId, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
 import type { Answers, Command, Done, Request, Status } from "./types";
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
@@ -113,16 +113,7 @@ function answers(world: World, tell: () => void): Handlers {
         refuse("own_code", "This is the code of this device.", "Paste the code of the other one.");
       const id = deviceId(6);
       if (!world.devices.paired.some((one) => one.id === id)) {
-        world.devices.paired.push({
-          id,
-          name: "tablet",
-          connected: false,
-          last_seen: null,
-          addresses: [],
-          digits: "483917",
-          confirmed: false,
-          in_step: 0,
-        });
+        world.devices.paired.push(tablet());
         world.status.paired += 1;
       }
       tell();

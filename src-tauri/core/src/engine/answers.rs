@@ -406,18 +406,15 @@ impl Engine {
     fn show(&self, text: &str, wanted: Wanted) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
-        let (names, told) = self.names(&record);
-        Ok(Box::new(move || {
-            let names = Names { names, told };
-            value(export::show(&context, &key, &record, shown, &names, wanted)?)
-        }))
+        let names = self.names(&record);
+        Ok(Box::new(move || value(export::show(&context, &key, &record, shown, &names, wanted)?)))
     }
 
     /// The devices of a session by short id, and whether whoever recorded a line wrote it.
-    fn names(&self, record: &SessionRecord) -> (BTreeMap<String, String>, bool) {
+    fn names(&self, record: &SessionRecord) -> Names {
         let name = |short: &str| (short.to_owned(), self.context.shared().name_of(short));
         let is_fork = record.origin().is_some_and(|card| card.fork.is_some());
-        (record.devices().into_iter().map(name).collect(), !is_fork)
+        Names { names: record.devices().into_iter().map(name).collect(), told: !is_fork }
     }
 
     fn show_part(&self, text: &str, message: u64, part: u64) -> Result<Work, ApiError> {
@@ -521,8 +518,8 @@ impl Engine {
     }
 
     fn diff_common(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
-        let (names, told) = self.names(&self.find(text)?.2);
-        self.compared(text, move |compare| compare.common(branch.as_deref(), from, rows, &Names { names, told }))
+        let names = self.names(&self.find(text)?.2);
+        self.compared(text, move |compare| compare.common(branch.as_deref(), from, rows, &names))
     }
 
     /// What would be written, session by session: looks without writing.

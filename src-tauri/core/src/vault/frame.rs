@@ -381,9 +381,8 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
     {
         return entry;
     }
-    let parse_about = || serde_json::from_slice(line).map(Entry::About).map_err(|_| FrameError::Shape);
     match &*kind(line)?.k {
-        "about" => parse_about(),
+        "about" => serde_json::from_slice(line).map(Entry::About).map_err(|_| FrameError::Shape),
         "lines" | "whole" | "head" | "seal" => Err(FrameError::Shape),
         // A decision of a kind that is not known here is for those who know it; what was said is read on.
         "choice" if let Ok(choice) = serde_json::from_slice(line) => Ok(Entry::Choice(choice)),

@@ -6,6 +6,7 @@ import type {
   Doctor,
   HistoryRow,
   LiveSession,
+  PairedDevice,
   ProjectRow,
   SessionRow,
   SplitRow,
@@ -179,25 +180,31 @@ const waitingRow = (n: number, code: string, why: string, hint: string) => ({
   hint,
 });
 
+/** A device that was asked to pair and has not said yes. */
+export function tablet(): PairedDevice {
+  return {
+    id: deviceId(6),
+    name: "tablet",
+    connected: false,
+    last_seen: null,
+    addresses: [],
+    digits: "483917",
+    confirmed: false,
+    in_step: 0,
+  };
+}
+
+const twoWait = () => [
+  waitingRow(3, "live", "Codex has it open on this device.", "Close it there; what came from laptop follows at once."),
+  waitingRow(7, "no_place", "There is no checkout of rivers/flow on this device.", "Say where it is under Projects."),
+];
+
 /** What makes each state what it is; the rest is as in `quiet`. */
 const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   busy(world, at) {
     world.status.live = [live(at)];
     world.splits = [split(2, at)];
-    world.status.waiting = [
-      waitingRow(
-        3,
-        "live",
-        "Codex has it open on this device.",
-        "Close it there; what came from laptop follows at once.",
-      ),
-      waitingRow(
-        7,
-        "no_place",
-        "There is no checkout of rivers/flow on this device.",
-        "Say where it is under Projects.",
-      ),
-    ];
+    world.status.waiting = twoWait();
   },
   alone(world) {
     world.devices = { paired: [], asking: [], proposed: [], nearby: [], nearby_off: null };
@@ -266,18 +273,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   },
   waiting(world) {
     world.status.waiting = [
-      waitingRow(
-        3,
-        "live",
-        "Codex has it open on this device.",
-        "Close it there; what came from laptop follows at once.",
-      ),
-      waitingRow(
-        7,
-        "no_place",
-        "There is no checkout of rivers/flow on this device.",
-        "Say where it is under Projects.",
-      ),
+      ...twoWait(),
       waitingRow(
         8,
         "unwritable",
@@ -348,16 +344,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop", digits: "210044" }];
   },
   pairing(world) {
-    world.devices.paired.push({
-      id: deviceId(6),
-      name: "tablet",
-      connected: false,
-      last_seen: null,
-      addresses: [],
-      digits: "483917",
-      confirmed: false,
-      in_step: 0,
-    });
+    world.devices.paired.push(tablet());
     world.status.paired = 3;
   },
   long(world, at) {
