@@ -56,7 +56,7 @@ impl Device {
         let home = dir.path().join("Zoë's home");
         let cwd = home.join("Projekte/my api (ü) 日本");
         fs::create_dir_all(&cwd).expect("cwd");
-        Self { machine: Machine { home, vars: BTreeMap::new() }, cwd, _dir: dir }
+        Self { machine: Machine::at(home), cwd, _dir: dir }
     }
 
     fn of(case: &Case) -> Self {

@@ -6,7 +6,6 @@ use session_roam_core::syncthing::device_id::from_cert_der;
 use session_roam_core::tools::{self, Machine};
 use session_roam_core::vault::keys::DeviceKey;
 use session_roam_core::vault::{Owner, Vault};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,7 +39,7 @@ impl Device {
         let (id, key) = (from_cert_der(b"here"), DeviceKey::from_secret(&[7; 32]));
         let owner = Owner { device: id.clone(), key: key.public() };
         let shared = Shared { owners: [(id.short(), owner)].into(), ..Shared::default() };
-        let machine = Machine { home, vars: BTreeMap::new() };
+        let machine = Machine::at(home);
         let vault = Vault::at(&dir.path().join("roam"));
         let context = Context::new(vault, id, key, machine, tools::all(&[]), Arc::new(Noon), shared);
         Self { dir, context, record: SessionRecord::default() }

@@ -3,9 +3,8 @@
 
 use session_roam_core::session::SessionId;
 use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, claude_code, codex, custom};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the trait does not say: the text an adapter's file opens with, and its deny-list.
 struct Source {
@@ -77,7 +76,7 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
 }
 
 fn page() -> String {
-    let machine = Machine { home: PathBuf::from("~"), vars: BTreeMap::new() };
+    let machine = Machine::at("~");
     let mut page = String::from(
         "# The tools\n\n\
          <!-- Written by `cargo xtask docs` from the adapters in src-tauri/core/src/tools. Change them, not this page. -->\n\n\

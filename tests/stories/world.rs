@@ -121,7 +121,7 @@ impl Device {
     }
 
     pub fn machine(&self) -> Machine {
-        Machine { home: self.home.clone(), vars: BTreeMap::new() }
+        Machine::at(&self.home)
     }
 
     pub fn vault(&self) -> Vault {

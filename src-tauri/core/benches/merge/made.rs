@@ -232,7 +232,7 @@ pub fn reader(home: &Path, devices: &[Device]) -> Context {
         shared.owners.insert(id.short(), Owner { device: id.clone(), key: public });
         shared.names.insert(id.short(), name.into());
     }
-    let machine = Machine { home: home.join("home"), vars: BTreeMap::new() };
+    let machine = Machine::at(home.join("home"));
     Context::new(Vault::at(home), id, key, machine, tools::all(&[]), Arc::new(SystemClock), shared)
 }
 

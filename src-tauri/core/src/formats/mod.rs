@@ -1,12 +1,14 @@
 //! What adapters share: files written as a guest, logs of JSON lines read at both ends, what can be made of two
-//! branches of a log, signs of a running process. Knows no tool by name.
+//! branches of a log, signs of a running process, fields of JSON documents. Knows no tool by name.
 
+pub mod fields;
 pub mod files;
 pub mod jsonl;
 pub mod linked;
 pub mod numbered;
 pub mod patched;
 pub mod process;
+pub mod running;
 
 #[cfg(test)]
 mod linked_rules;

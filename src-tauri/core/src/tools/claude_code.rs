@@ -118,12 +118,15 @@ impl Tool for ClaudeCode {
             reason: String::new(),
             says,
             said,
+            records: None,
+            bound: super::unbound,
             joins: Joins {
                 title: Some(linked::title),
                 named: Some(named),
                 stitch: Some(linked::stitch),
                 branches: Some(linked::branches),
                 in_fork: Some(in_fork),
+                ..Joins::default()
             },
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
@@ -906,7 +909,7 @@ mod tests {
 
     #[test]
     fn only_plain_places_are_taken() {
-        let machine = Machine { home: "/h".into(), vars: BTreeMap::new() };
+        let machine = Machine::at("/h");
         let store = Store::of(&machine);
         let home = Home { slug_dir: store.projects.join("-x"), existing: None };
         let session = SessionId::new("11111111-2222-4333-8444-555555555555");

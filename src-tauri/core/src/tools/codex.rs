@@ -80,6 +80,8 @@ impl Tool for Codex {
                 .into(),
             says,
             said,
+            records: None,
+            bound: super::unbound,
             // Names of threads are in a database and an index beside the rollouts, not in a record (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),

@@ -286,6 +286,8 @@ impl Tool for CustomTool {
             // Nothing is known of its lines, so each may be a word of the conversation.
             says: |_| true,
             said: crate::merge::transcript::said,
+            records: None,
+            bound: super::unbound,
             joins: super::Joins::default(),
             versions: "described in config.toml".into(),
         }

@@ -9,6 +9,9 @@ pub mod custom;
 
 pub use crate::formats::patched::PatchedBytes;
 
+pub use crate::formats::running::{Apps, Running};
+
+use crate::merge::snapshots::Judged;
 use crate::merge::transcript::Reader;
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
@@ -22,9 +25,16 @@ use std::sync::Arc;
 pub struct Machine {
     pub home: PathBuf,
     pub vars: BTreeMap<String, String>,
+    /// Which programs run; nothing runs on a machine made for a test.
+    pub apps: Arc<dyn Apps>,
 }
 
 impl Machine {
+    /// A machine on which nothing runs.
+    pub fn at(home: impl Into<PathBuf>) -> Self {
+        Self { home: home.into(), vars: BTreeMap::new(), apps: Arc::new(Vec::new()) }
+    }
+
     pub fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -62,13 +72,30 @@ pub struct About {
     /// The message in a record of the main doc, for showing it; `merge::transcript::said` where it is of the usual shapes.
     #[serde(skip)]
     pub said: Reader,
+    /// The records of a main doc whose lines, or whose parts, say nothing each for itself: a log of changes to a
+    /// document. `None`: each line of a log is a record, and a snapshot is a list of them or has one.
+    #[serde(skip)]
+    pub records: Option<Records>,
+    /// Which fields of a doc are this device's own business: where its files lie, which directory it is bound to. The
+    /// adapter writes its own values there; in the journals stays what was there first.
+    #[serde(skip)]
+    pub bound: fn(&DocName) -> &'static [&'static str],
     /// What may be made of two branches of a log, beyond keeping both as sessions of their own.
     #[serde(skip)]
     pub joins: Joins,
 }
 
-/// What a tool's format allows on a split: pure functions over raw lines. Each gives lines to be added, never lines
-/// that replace others.
+/// All records in the content of a doc.
+pub type Records = fn(&[u8]) -> Vec<serde_json::Value>;
+
+/// For [`About::bound`] of a tool whose content is the same everywhere; otherwise names of a document's outermost
+/// fields, or JSON pointers.
+pub fn unbound(_: &DocName) -> &'static [&'static str] {
+    &[]
+}
+
+/// What a tool's format allows on a split: pure functions over contents. `stitch` and `branches` give lines to be added,
+/// never lines that replace others.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Joins {
     /// A line that names a session, for the tool's own list; the session's id and the title. `None`: the tool knows
@@ -83,6 +110,13 @@ pub struct Joins {
     /// What to add behind `common` and `first` so that one session holds both branches and goes on at the end of
     /// `second`.
     pub branches: Option<Join>,
+    /// Which of two contents of a doc says all that the other one says. `None`: of JSON documents the one whose lists
+    /// begin with those of the other, field by field ([`crate::merge::snapshots::judge`]); logs are told by their lines
+    /// alone.
+    pub judge: Option<fn(&DocName, &[u8], &[u8]) -> Judged>,
+    /// A content of the main doc that says all that two of them say, without doubt; it must come out the same whichever
+    /// of them comes first. It is made without asking; `None`, or none for these two, makes two sessions of them.
+    pub union: Option<fn(&[u8], &[u8]) -> Option<Vec<u8>>>,
 }
 
 /// The title in the lines of a main doc.
@@ -135,6 +169,9 @@ pub struct Listing {
     pub found: Vec<Found>,
     pub problems: Vec<Problem>,
     pub strays: Vec<Stray>,
+    /// The store is of a shape that the adapter does not know, in words: "the table `session` has no column `id`". What
+    /// can be read is listed; nothing is written until the adapter knows it.
+    pub unknown: Option<String>,
 }
 
 /// A conflict copy of a session's doc. It is no doc: nothing reads it but a person, or `roam doctor --take-in`.
@@ -169,7 +206,10 @@ pub struct FoundDoc {
     pub kind: DocKind,
     /// Where it lies below the tool's root, `/`-separated: a hint for placing it elsewhere.
     pub at: String,
+    /// Its file; of a doc that is none (rows of a database) the file it is in.
     pub path: PathBuf,
+    /// That of its file, and then its content is the file's. Of a doc that is no file of its own whatever changes when
+    /// it does, which must not be the stamp of `path`.
     pub stamp: Stamp,
 }
 

@@ -1,0 +1,108 @@
+//! Which programs run on this machine: some tools keep their store in memory and write it over whatever came meanwhile,
+//! so that theirs is written only when they have quit.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+/// A process, as far as the operating system tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Running {
+    pub pid: u32,
+    /// The program's file; empty where the system does not say.
+    pub exe: PathBuf,
+    /// The directory it runs in.
+    pub cwd: Option<PathBuf>,
+    /// Its arguments, the program's own name first.
+    pub args: Vec<String>,
+}
+
+impl Running {
+    /// The program's file name without an ending that only some systems have: `code` for `/usr/share/code/code` and
+    /// `Code.exe`.
+    pub fn name(&self) -> String {
+        let name = self.exe.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
+        name.strip_suffix(".exe").unwrap_or(name).to_owned()
+    }
+}
+
+/// Asks which programs run.
+pub trait Apps: Debug + Send + Sync {
+    fn running(&self) -> Vec<Running>;
+}
+
+/// What runs is what the list says: for tests.
+impl Apps for Vec<Running> {
+    fn running(&self) -> Vec<Running> {
+        self.clone()
+    }
+}
+
+/// For tests in which a program starts and quits.
+impl Apps for Mutex<Vec<Running>> {
+    fn running(&self) -> Vec<Running> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The real ones: asked of the operating system at most once a second, for a listing asks for each session.
+#[derive(Debug, Default)]
+pub struct SystemApps {
+    last: Mutex<Option<(Instant, Vec<Running>)>>,
+}
+
+const FRESH: Duration = Duration::from_secs(1);
+
+impl Apps for SystemApps {
+    fn running(&self) -> Vec<Running> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match last.as_ref() {
+            Some((at, running)) if at.elapsed() < FRESH => running.clone(),
+            _ => last.insert((Instant::now(), ask())).1.clone(),
+        }
+    }
+}
+
+fn ask() -> Vec<Running> {
+    let wanted = ProcessRefreshKind::nothing()
+        .with_exe(UpdateKind::Always)
+        .with_cwd(UpdateKind::Always)
+        .with_cmd(UpdateKind::Always)
+        .without_tasks();
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
+    let running = system.processes().iter().map(|(pid, process)| Running {
+        pid: pid.as_u32(),
+        exe: process.exe().map(PathBuf::from).unwrap_or_default(),
+        cwd: process.cwd().map(PathBuf::from),
+        args: process.cmd().iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+    });
+    running.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_program_is_among_those_that_run() {
+        let own = std::env::current_exe().expect("own program");
+        let running = SystemApps::default().running();
+        let this = running.iter().find(|running| running.pid == std::process::id()).expect("this process");
+        assert_eq!(this.exe, own);
+        assert_eq!(this.cwd.as_deref(), std::env::current_dir().ok().as_deref());
+    }
+
+    #[test]
+    fn a_program_is_named_alike_on_every_system() {
+        let named = |exe: &str| Running { exe: exe.into(), ..Running::default() }.name();
+        assert_eq!(named("/usr/share/code/code"), "code");
+        assert_eq!(named("/usr/share/code-insiders/code-insiders (deleted)"), "code-insiders");
+        assert_eq!(named("Code.exe"), "code");
+        assert_eq!(named(""), "");
+    }
+}
