@@ -37,6 +37,7 @@ use super::{
     Reading, Resumable, Root, Running, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
+use crate::formats::rows::{self, Rows};
 use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
@@ -46,10 +47,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "Cline";
@@ -157,13 +159,14 @@ impl Tool for Cline {
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Listing::default();
-        let running = machine.apps.running();
-        let mut seen = BTreeSet::new();
+        let (known, mut seen) = (OnceCell::new(), BTreeSet::new());
+        // Asked only if there is anything that may be open.
+        let running = || known.get_or_init(|| hosts(machine)).as_slice();
         let sessions = sessions_dir(machine);
         for id in dirs(&sessions, which, is_name) {
             let dir = sessions.join(&id);
             let session = SessionId::new(id.as_str());
-            let live = || open_in_cline(&running, &session, &dir);
+            let live = || open_in_cline(running(), &session, &dir);
             if let Which::Strays = which {
                 listing.strays.extend(strays(&dir, &session, |file| doc_in_session(&id, file), &live));
             } else if let Some(docs) = session_docs(&dir, &id) {
@@ -332,6 +335,13 @@ fn strays(
 
 // ---- sessions: is it open, what does it say ----
 
+/// The programs in which a session may be open.
+fn hosts(machine: &Machine) -> Vec<Running> {
+    let mut running = machine.apps.running();
+    running.retain(|process| process.name() == "cline" || EDITORS.iter().any(|editor| editor.is(process)));
+    running
+}
+
 fn is_cline(running: &Running) -> bool {
     running.name() == "cline" && !running.args.iter().any(|arg| arg == "--cline-hub-daemon")
 }
@@ -342,19 +352,16 @@ fn named_by(running: &Running) -> Option<&str> {
     after.map(String::as_str).or_else(|| running.args.iter().find_map(|arg| arg.strip_prefix("--id=")))
 }
 
-fn open_in_cline(running: &[Running], session: &SessionId, dir: &Path) -> Option<String> {
+fn open_in_cline(hosts: &[Running], session: &SessionId, dir: &Path) -> Option<String> {
     // Most of the time none runs, and then no manifest need be read.
-    let manifest = || Manifest::at(&dir.join(format!("{session}.json")));
-    let may_hold = |process: &&Running| match named_by(process).filter(|_| is_cline(process)) {
+    let manifest = || Manifest::at(&dir.join(format!("{session}.json"))).filter(Manifest::is_going_on);
+    let holds = |process: &&Running| match named_by(process).filter(|_| is_cline(process)) {
         Some(named) => named == session.as_str(),
-        None if is_cline(process) => manifest().is_some_and(|manifest| manifest.is_going_on()),
-        None => {
-            let hosts_cline = process.name() == "cline" || EDITORS.iter().any(|editor| editor.is(process));
-            hosts_cline
-                && manifest().is_some_and(|manifest| manifest.is_going_on() && manifest.pid == i64::from(process.pid))
-        }
+        None if is_cline(process) => manifest().is_some(),
+        // The daemon, or the extension in an editor.
+        None => manifest().is_some_and(|manifest| manifest.pid == i64::from(process.pid)),
     };
-    let process = running.iter().find(may_hold)?;
+    let process = hosts.iter().find(holds)?;
     Some(format!("{NAME} has it open (process {})", process.pid))
 }
 
@@ -481,7 +488,7 @@ fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, 
     let dir = root.join(id);
     let place = |doc: &str| file_of_session(id, doc).map(|file| dir.join(file)).unwrap_or_default();
     let (main, manifest) = (place(MESSAGES), place(MANIFEST));
-    let still_free = || match open_in_cline(&machine.apps.running(), checkout.session, &dir) {
+    let still_free = || match open_in_cline(&hosts(machine), checkout.session, &dir) {
         Some(live) => Err(WriteError::Live(live)),
         None => Ok(()),
     };
@@ -648,9 +655,15 @@ impl TaskStore {
         is_open.then(|| format!("{} is running, which keeps {NAME}'s list of tasks in memory", self.editor.name))
     }
 
-    fn list(&self, which: Which<'_>, running: &[Running], seen: &mut BTreeSet<String>, listing: &mut Listing) {
+    fn list<'r>(
+        &self,
+        which: Which<'_>,
+        running: &dyn Fn() -> &'r [Running],
+        seen: &mut BTreeSet<String>,
+        listing: &mut Listing,
+    ) {
         let ids = dirs(&self.dir.join("tasks"), which, is_task_id);
-        let live = || self.live(running);
+        let live = || self.live(running());
         if let Which::Strays = which {
             let doc_of = |file: &str| TASK_FILES.contains(&file).then(|| file.to_owned());
             for id in ids {
@@ -718,76 +731,6 @@ fn row_stamp(row: &str) -> Stamp {
     Stamp { len: row.len() as u64, mtime_ns: 0, ctime_ns: i64::from_le_bytes(first), inode: 0 }
 }
 
-/// The extension's list of tasks, as it is written: rows that are not meant keep every byte.
-struct Rows {
-    /// `None` while there is no such file.
-    stamp: Option<Stamp>,
-    text: String,
-    rows: Vec<(Option<String>, Range<usize>)>,
-}
-
-impl Rows {
-    /// An error says in words why the file is none.
-    fn at(path: &Path) -> Result<Self, String> {
-        let stamp = match files::stamp(path) {
-            Ok(stamp) => stamp,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::none()),
-            Err(error) => return Err(format!("{} can't be read: {error}", path.display())),
-        };
-        let text = fs::read_to_string(path).map_err(|error| format!("{} can't be read: {error}", path.display()))?;
-        Self::parse(text, Some(stamp)).ok_or_else(|| format!("{} is no list of tasks", path.display()))
-    }
-
-    fn none() -> Self {
-        Self { stamp: None, text: "[]".into(), rows: Vec::new() }
-    }
-
-    fn parse(text: String, stamp: Option<Stamp>) -> Option<Self> {
-        let values: Vec<&RawValue> = serde_json::from_str(&text).ok()?;
-        let rows = values.iter().map(|value| {
-            // Each is a part of the text.
-            let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
-            (id_of_row(value.get()), start..start + value.get().len())
-        });
-        let rows = rows.collect();
-        Some(Self { stamp, text, rows })
-    }
-
-    fn position(&self, id: &str) -> Option<usize> {
-        self.rows.iter().position(|(row, _)| row.as_deref() == Some(id))
-    }
-
-    fn row(&self, id: &str) -> Option<&str> {
-        Some(&self.text[self.rows[self.position(id)?].1.clone()])
-    }
-
-    fn with(&self, id: &str, row: &str) -> String {
-        let (range, new) = match (self.position(id), self.rows.last()) {
-            (Some(at), _) => (self.rows[at].1.clone(), row.to_owned()),
-            (None, Some((_, last))) => (last.end..last.end, format!(",{row}")),
-            (None, None) => {
-                let inside = self.text.find('[').map_or(0, |at| at + 1);
-                (inside..inside, row.to_owned())
-            }
-        };
-        format!("{}{new}{}", &self.text[..range.start], &self.text[range.end..])
-    }
-
-    fn without(&self, id: &str) -> String {
-        let Some(at) = self.position(id) else { return self.text.clone() };
-        let gone = match (self.rows.get(at + 1), at.checked_sub(1).and_then(|before| self.rows.get(before))) {
-            (Some((_, next)), _) => self.rows[at].1.start..next.start,
-            (None, Some((_, before))) => before.end..self.rows[at].1.end,
-            (None, None) => self.rows[at].1.clone(),
-        };
-        format!("{}{}", &self.text[..gone.start], &self.text[gone.end..])
-    }
-}
-
-fn id_of_row(row: &str) -> Option<String> {
-    fields::text(row.as_bytes(), "id")
-}
-
 fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     let mut problems = Vec::new();
     let mut docs = Vec::new();
@@ -845,7 +788,7 @@ fn write_task(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, Wri
     let id = checkout.session.as_str();
     let store = store_for(machine, checkout);
     let main = store.task_dir(id).join(API_HISTORY);
-    let still_free = || match store.live(&machine.apps.running()) {
+    let still_free = || match store.live(&hosts(machine)) {
         Some(live) => Err(WriteError::Live(live)),
         None => Ok(()),
     };
@@ -862,7 +805,7 @@ fn write_task(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, Wri
         check_place(&doc.change, &path, &main)?;
         let bytes = content_of(&doc.change, &path)?;
         let (change, bytes) = match doc.name.as_str() {
-            ROW => (&list_change, new_list(&rows, checkout, &doc.change, bytes)?.into_bytes()),
+            ROW => (&list_change, new_list(&store, &rows, checkout, &doc.change, bytes)?.into_bytes()),
             API_HISTORY if bytes.as_deref().is_some_and(|bytes| !is_list(bytes)) => {
                 return Err(refused(checkout.session, "its conversation is no list of messages"));
             }
@@ -910,6 +853,7 @@ fn list_change<'a>(path: &'a Path, rows: &Rows) -> Change<'a> {
 
 /// The list with the row as it is to be here.
 fn new_list(
+    store: &TaskStore,
     rows: &Rows,
     checkout: &Checkout<'_>,
     change: &Change<'_>,
@@ -925,9 +869,12 @@ fn new_list(
         }
         _ => {}
     }
+    if matches!(change, Change::Create(_)) && now.is_some() && store.has(id) {
+        return Err(WriteError::Changed(store.list_path()));
+    }
     let Some(bytes) = bytes else { return Ok(rows.without(id)) };
     let row = fields::with(&bytes, &[("cwdOnTaskInitialization", &json_path(checkout.cwd)?)]);
-    let row = String::from_utf8(row).ok().filter(|row| id_of_row(row).as_deref() == Some(id));
+    let row = String::from_utf8(row).ok().filter(|row| rows::id_of(row).as_deref() == Some(id));
     let row = row.ok_or_else(|| refused(checkout.session, "its row in the list is not known"))?;
     Ok(rows.with(id, row.trim()))
 }
@@ -981,7 +928,7 @@ fn said(record: &Value) -> Option<Said<'_>> {
     // Of the extension: what the editor shows at the moment, sent with each prompt.
     said.pieces.retain(|piece| piece.kind != "text" || !piece.body.starts_with("<environment_details>"));
     for piece in &mut said.pieces {
-        if let (true, std::borrow::Cow::Borrowed(text)) = (piece.kind == "text" && said.role == "user", &piece.body) {
+        if let (true, Cow::Borrowed(text)) = (piece.kind == "text" && said.role == "user", &piece.body) {
             piece.body = unwrapped(text).into();
         }
         if piece.kind == "text" && is_summary {
@@ -1029,3 +976,6 @@ fn fill_call(part: &Value, piece: &mut Piece<'_>) {
         None => None,
     };
 }
+
+#[cfg(test)]
+mod tests;
