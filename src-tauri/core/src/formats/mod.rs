@@ -1,5 +1,6 @@
 //! What adapters share: files written as a guest, logs of JSON lines read at both ends, what can be made of two
-//! branches of a log, signs of a running process, fields of JSON documents. Knows no tool by name.
+//! branches of a log, signs of a running process, fields of JSON documents, lists
+//! of rows, what VS Code and the editors made from it keep where. Knows no tool by name.
 
 pub mod fields;
 pub mod files;
@@ -8,7 +9,9 @@ pub mod linked;
 pub mod numbered;
 pub mod patched;
 pub mod process;
+pub mod rows;
 pub mod running;
+pub mod vscode;
 
 #[cfg(test)]
 mod linked_rules;

@@ -4,6 +4,7 @@
 //! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
 
 pub mod claude_code;
+pub mod cline;
 pub mod codex;
 pub mod custom;
 
@@ -439,7 +440,8 @@ pub trait Tool: Send + Sync {
 /// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`
 /// says what is wrong with it.
 pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
-    let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(claude_code::ClaudeCode), Arc::new(codex::Codex)];
+    let mut tools: Vec<Arc<dyn Tool>> =
+        vec![Arc::new(claude_code::ClaudeCode), Arc::new(codex::Codex), Arc::new(cline::Cline)];
     for definition in custom {
         let taken = tools.iter().any(|tool| tool.about().tool.as_str() == definition.id);
         match custom::CustomTool::new(definition.clone()) {
