@@ -1,5 +1,5 @@
 //! A document kept as a log of its changes, one JSON object a line: all of it, a value set at a path, a list cut and
-//! gone on with, a value deleted (VS Code's `objectMutationLog.ts`, read 2026-11-23).
+//! gone on with, a value deleted (`objectMutationLog` of VS Code, as of September 2026).
 //!
 //! Paths are positions, so a line means what it means only behind the lines before it, and one that does not apply spoils
 //! all that follow: VS Code reads nothing of such a log. So this is strict, and says which line it was.
@@ -61,7 +61,7 @@ enum Step {
     Field(String),
 }
 
-/// Replays a whole log. Blank lines say nothing; an empty log is no document.
+/// Replays a whole log. Empty lines say nothing; an empty log is no document.
 pub fn replay(log: &[u8]) -> Result<Value, Broken> {
     let mut replay = Replay::default();
     for line in log.split_inclusive(|byte| *byte == b'\n') {
@@ -78,7 +78,7 @@ impl Replay {
     fn take(&mut self, line: &[u8]) -> Result<(), Why> {
         self.lines += 1;
         let whole = line.strip_suffix(b"\n").ok_or(Why::Torn)?;
-        if whole.trim_ascii().is_empty() {
+        if whole.is_empty() {
             return Ok(());
         }
         // Told apart from JSON that is no change, because one is a damaged file and the other a newer program's.
