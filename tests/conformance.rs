@@ -16,7 +16,7 @@ use session_roam_core::formats::vscode::{self, System};
 use session_roam_core::session::{DocKind, DocName, Millis, SessionId};
 use session_roam_core::tools::{
     self, Bytes, Change, Checkout, Content, DocWrite, Found, Machine, Resumable, Running, Stamp, Tool, Touched, Which,
-    WriteError, Written, claude_code, codex, custom,
+    WriteError, Written, claude_code, codex, copilot_chat, custom,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -575,6 +575,7 @@ fn what_must_not_roam_is_not_listed() {
     let denied = |tool: &str| match tool {
         "claude-code" => &claude_code::DENIED[..],
         "codex" => &codex::DENIED[..],
+        "copilot-chat" => &copilot_chat::DENIED[..],
         _ => &custom::DENIED[..],
     };
     for case in cases() {

@@ -2,7 +2,7 @@
 //! the code. `UPDATE_DOCS=1` makes the test write.
 
 use session_roam_core::session::SessionId;
-use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, claude_code, codex, custom};
+use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, claude_code, codex, copilot_chat, custom};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -18,6 +18,9 @@ fn source(tool: &str) -> Source {
             Source { text: include_str!("../src-tauri/core/src/tools/claude_code.rs"), denied: &claude_code::DENIED }
         }
         "codex" => Source { text: include_str!("../src-tauri/core/src/tools/codex.rs"), denied: &codex::DENIED },
+        "copilot-chat" => {
+            Source { text: include_str!("../src-tauri/core/src/tools/copilot_chat.rs"), denied: &copilot_chat::DENIED }
+        }
         other => panic!("say here where the adapter of {other} is"),
     }
 }
@@ -31,8 +34,10 @@ fn opening(text: &str) -> String {
         .join("\n")
 }
 
+/// As on Linux: the page is the same wherever it is written.
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().replace('\\', "/")
+    let path = path.to_string_lossy().replace('\\', "/");
+    path.replace("~/Library/Application Support", "~/.config").replace("~/AppData/Roaming", "~/.config")
 }
 
 fn level(level: Level) -> &'static str {
@@ -66,7 +71,7 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     }
     writeln!(page, "| versions | {} |", about.versions).expect("text");
     writeln!(page, "| read from | {} |", roots.join("<br>")).expect("text");
-    writeln!(page, "| resumed by | `{}` |", launch.argv.join(" ")).expect("text");
+    writeln!(page, "| resumed by | `{}` |", launch.argv.join(" ").replace(".cmd ", " ")).expect("text");
     if !launch.unset.is_empty() {
         let unset: Vec<&str> = launch.unset.iter().map(String::as_str).collect();
         writeln!(page, "| without the variables | {} |", list(&unset)).expect("text");
