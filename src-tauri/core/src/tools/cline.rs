@@ -127,6 +127,7 @@ impl Tool for Cline {
                      were not tried in a running VS Code. Checkpoints do not travel."
                 .into(),
             versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from its sources".into(),
+            denied: &DENIED,
             says: |_| true,
             said,
             records: Some(records),
