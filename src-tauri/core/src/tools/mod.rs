@@ -6,6 +6,7 @@
 pub mod claude_code;
 pub mod codex;
 pub mod custom;
+pub mod opencode;
 
 pub use crate::formats::patched::PatchedBytes;
 
@@ -432,7 +433,8 @@ pub trait Tool: Send + Sync {
 /// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`
 /// says what is wrong with it.
 pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
-    let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(claude_code::ClaudeCode), Arc::new(codex::Codex)];
+    let mut tools: Vec<Arc<dyn Tool>> =
+        vec![Arc::new(claude_code::ClaudeCode), Arc::new(codex::Codex), Arc::new(opencode::OpenCode)];
     for definition in custom {
         let taken = tools.iter().any(|tool| tool.about().tool.as_str() == definition.id);
         match custom::CustomTool::new(definition.clone()) {
