@@ -7,6 +7,8 @@ mod bases;
 mod bytes;
 #[path = "stories/clones.rs"]
 mod clones;
+#[path = "stories/contract.rs"]
+mod contract;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/hops.rs"]

@@ -281,6 +281,8 @@ pub fn tools() -> Vec<ToolRow> {
             name: name.into(),
             level: level.into(),
             reason: reason.into(),
+            versions: "1.2 (2026-11-23)".into(),
+            lowered: false,
             found,
             on,
             roots: vec![root.into()],

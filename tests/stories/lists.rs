@@ -1,7 +1,7 @@
 //! Sessions that a tool writes anew each time: of two versions the one that went on is taken, else both are kept.
 
 use crate::world::World;
-use session_roam_core::api::{Done, Request};
+use session_roam_core::api::{Diff, DiffCommon, Done, PartBody, Request};
 use std::path::PathBuf;
 
 /// A tool of the user's that writes its sessions anew, as lists; desk and lap go on with one while apart and meet.
@@ -99,4 +99,25 @@ fn what_cannot_be_compared_is_asked() {
     let mut lists = Lists::met("\u{1}binary", "\u{2}binary");
     assert_eq!(lists.world.devices[0].splits().first().map(|split| split.tier.clone()).as_deref(), Some("C"));
     assert_eq!(lists.said(), ["\u{1}binary", "\u{2}binary"], "nothing is written");
+}
+
+#[test]
+fn what_two_lists_begin_with_is_folded_and_can_be_read() {
+    let said = |words: &str| {
+        format!(
+            "[1,2,{{\"role\":\"user\",\"content\":\"both say this\"}},{{\"role\":\"user\",\"content\":\"{words}\"}}]"
+        )
+    };
+    let mut lists = Lists::met(&said("left"), &said("right"));
+    let device = &mut lists.world.devices[0];
+    let diff: Diff =
+        device.ask(Request::Diff { session: LIST.into(), branch: None, from: 0, rows: 10, choices: false });
+    assert_eq!((diff.prefix.messages, diff.total, diff.rows.len()), (1, 2, 2), "{diff:?}");
+    let common: DiffCommon = device.ask(Request::DiffCommon { session: LIST.into(), branch: None, from: 0, rows: 10 });
+    assert_eq!((common.total, common.messages.len()), (1, 1));
+    assert_eq!(common.messages[0].text, "both say this");
+    let part = Request::DiffCommonPart { session: LIST.into(), branch: None, message: 0, part: 0 };
+    assert_eq!(device.ask::<PartBody>(part).text, "both say this");
+    let beyond = Request::DiffCommonPart { session: LIST.into(), branch: None, message: 1, part: 0 };
+    assert_eq!(device.try_ask(beyond).expect_err("no such part").code, "no_part");
 }

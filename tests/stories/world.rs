@@ -18,7 +18,7 @@ use session_roam_core::session::{DeviceId, Millis, SessionId};
 use session_roam_core::settings;
 use session_roam_core::state::State;
 use session_roam_core::syncthing::{Identity, Notice};
-use session_roam_core::tools::{self, Machine, Tool, Which, claude_code};
+use session_roam_core::tools::{self, Machine, Running, Tool, Which, claude_code};
 use session_roam_core::vault::Vault;
 use session_roam_core::vault::card::Card;
 use session_roam_core::vault::keys::DeviceKey;
@@ -85,6 +85,10 @@ pub struct Device {
     pub roam: PathBuf,
     pub clock: Arc<SetClock>,
     pub wire: Arc<Mutex<Wire>>,
+    /// The programs that run, besides the engine.
+    pub apps: Arc<Mutex<Vec<Running>>>,
+    /// Tools beyond those of the product and the user's own.
+    pub more_tools: Vec<Arc<dyn Tool>>,
     jobs: Inline,
     running: Option<(Engine, Arc<Context>)>,
 }
@@ -111,6 +115,8 @@ impl Device {
             roam,
             clock: Arc::new(SetClock(AtomicI64::new(START))),
             wire: Arc::default(),
+            apps: Arc::default(),
+            more_tools: Vec::new(),
             jobs: Inline::default(),
             running: None,
         }
@@ -121,7 +127,7 @@ impl Device {
     }
 
     pub fn machine(&self) -> Machine {
-        Machine::at(&self.home)
+        Machine { apps: self.apps.clone(), ..Machine::at(&self.home) }
     }
 
     pub fn vault(&self) -> Vault {
@@ -140,7 +146,8 @@ impl Device {
         let book = Book::load(&self.roam).expect("book");
         let (vault, machine) = (self.vault(), self.machine());
         let shared = shared(&settings, &state, &book, &self.identity, &key, &self.name, &machine);
-        let tools = tools::all(&settings.custom);
+        let mut tools = tools::all(&settings.custom);
+        tools.extend(self.more_tools.iter().cloned());
         let context = Arc::new(Context::new(vault, self.id.clone(), key, machine, tools, self.clock.clone(), shared));
         self.wire.lock().expect("one thread").started();
         self.jobs = Inline::default();

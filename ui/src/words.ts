@@ -89,6 +89,7 @@ export const words = {
       split: "went two ways",
       forked: "a branch became a session of its own",
       taken_out: "taken out of the tool",
+      united: "put together again",
       restored: "brought back",
       "keep-both": "decided: keep both",
       "keep-left": "decided: keep one, the other stays in the vault",

@@ -134,6 +134,9 @@ export interface ToolRow {
   name: string;
   level: Level;
   reason: string;
+  versions: string;
+  /** Its store has a shape that is not known: nothing is written there. */
+  lowered: boolean;
   found: boolean;
   on: boolean;
   roots: string[];

@@ -70,7 +70,7 @@ pub fn machine() -> Machine {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let home = std::env::home_dir().unwrap_or_default();
-    Machine { home, vars, apps: std::sync::Arc::new(crate::formats::running::SystemApps::default()) }
+    Machine { home, vars, apps: std::sync::Arc::new(crate::tools::SystemApps::default()) }
 }
 
 /// Starts the engine of this home.

@@ -386,7 +386,14 @@ pub struct ToolRow {
     pub name: String,
     /// `see`, `carry`, `resume`, `merge`.
     pub level: String,
+    /// Why it is below `merge`, or what to know.
     pub reason: String,
+    /// The versions whose shapes are known, in words.
+    #[serde(default)]
+    pub versions: String,
+    /// Its store here has a shape that is not known: `level` is lower than it would be, and nothing is written.
+    #[serde(default)]
+    pub lowered: bool,
     /// Its store exists on this device.
     pub found: bool,
     pub on: bool,
@@ -642,7 +649,7 @@ pub struct HistoryRow {
     /// The session's, as it is now.
     #[serde(default)]
     pub title: String,
-    /// `recorded`, `arrived`, `checked_out`, `forked`, `taken_out`, a decision by its name, …
+    /// `recorded`, `arrived`, `checked_out`, `forked`, `united`, `taken_out`, a decision by its name, …
     pub what: String,
     pub session: String,
     pub tool: String,

@@ -226,11 +226,17 @@ impl Engine {
             let roots: Vec<PathBuf> =
                 tool.roots(&self.context.machine).into_iter().filter(|root| root.store).map(|root| root.path).collect();
             let listing = tool.sessions(&self.context.machine, Which::All);
+            let (level_now, reason) = match &listing.unknown {
+                Some(unknown) => (about.level.min(Level::Carry), lowered(unknown)),
+                None => (about.level, about.reason),
+            };
             rows.push(ToolRow {
                 tool: id.to_string(),
                 name: about.name,
-                level: level(about.level).into(),
-                reason: about.reason,
+                level: level(level_now).into(),
+                reason,
+                versions: about.versions,
+                lowered: listing.unknown.is_some(),
                 found: roots.iter().any(|root| root.exists()),
                 on: !self.context.shared().tools_off.contains(id),
                 roots,
@@ -732,6 +738,14 @@ fn steps_of(outcome: &super::look::Outcome) -> Vec<StepRow> {
         Verdict::Ask(split) => vec![row("split", format!("{}: {}", split.doc, split.reason), 0)],
         Verdict::Here | Verdict::Away | Verdict::Elsewhere { .. } | Verdict::Arriving => Vec::new(),
     }
+}
+
+/// Why a tool is carried only.
+fn lowered(unknown: &str) -> String {
+    format!(
+        "It keeps its sessions in a way that is not known yet: {unknown}. They are carried and readable; nothing is \
+         written until session-roam is updated."
+    )
 }
 
 pub fn level(level: Level) -> &'static str {

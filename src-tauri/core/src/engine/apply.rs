@@ -128,6 +128,12 @@ pub fn put_back(record: &mut SessionRecord, steps: &[Step]) {
 pub fn make_way(context: &Context, key: &SessionKey, session: &SessionId, path: &Path) -> Result<bool, WriteError> {
     let Some(tool) = context.tools.get(&key.tool) else { return Ok(false) };
     let Ok(was) = Stamp::of(path) else { return Ok(false) };
+    // Files that several sessions share are never in the way of one.
+    let id = session.as_str();
+    let own = id.get(..8).unwrap_or(id);
+    if !path.to_string_lossy().contains(own) {
+        return Ok(false);
+    }
     if !tool.sessions(&context.machine, Which::One(session)).found.is_empty() {
         return Ok(false);
     }
@@ -191,8 +197,14 @@ fn wrote(record: &mut SessionRecord, step: &Step, path: &Path, stamp: Stamp) -> 
     let (from, to) = ends(step, state.trie.start());
     let (mut lines, mut bytes) = state.trie.size(to);
     let (lines_before, bytes_before) = state.trie.size(from);
+    let is_file = Stamp::of(path).is_ok_and(|now| now == stamp);
     let tail = match state.kind {
         DocKind::Log => content.open().and_then(|mut file| tail_hash(file.as_mut(), bytes)).ok()?,
+        // What the tool made of it is read when it changes.
+        DocKind::Snapshot if !is_file => {
+            (lines, bytes) = (1, stamp.len);
+            String::new()
+        }
         DocKind::Snapshot => {
             let content = std::fs::read(path).ok()?;
             (lines, bytes) = (1, content.len() as u64);

@@ -15,7 +15,7 @@ use crate::api::types::{
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
 use crate::merge::transcript::Said;
 use crate::merge::{Action, Fork, Split};
-use crate::session::{ChainId, DocKind, SessionId, SessionKey};
+use crate::session::{ChainId, SessionId, SessionKey};
 use crate::state;
 use crate::vault::journal::Piece;
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ pub struct Compared {
     sides: [Vec<Msg>; 2],
     /// Where the bodies lie.
     places: [Vec<Place>; 2],
+    /// So many messages both begin with, which are no rows.
+    common: usize,
     rows: Vec<Row>,
 }
 
@@ -141,24 +143,28 @@ impl<'a> Compare<'a> {
         let (meet, tip) = (state.trie.meet(trunk, right.tip), [trunk, right.tip][side]);
         let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
         let mut tail = Tail { bytes: Vec::new(), places: Vec::new() };
-        match state.kind {
-            DocKind::Snapshot => {
-                let path = state.trie.path(tip).unwrap_or_default();
-                tail.bytes = shelf.snapshot(&path).map_err(|error| unreadable(&error))?;
+        if let Some(records) = self.context.records(&self.key.tool, state.kind) {
+            let path = state.trie.path(tip).unwrap_or_default();
+            let mut content = shelf.content(state.kind, &path).map_err(|error| unreadable(&error))?;
+            if side == 1 {
+                content.extend(self.continued(right)?);
             }
-            DocKind::Log => {
-                let path = state.trie.path_between(meet, tip).unwrap_or_default();
-                tail.bytes.reserve(path.iter().map(|edge| edge.bytes as usize).sum());
-                let read = path.into_iter().try_for_each(|edge| {
-                    shelf.pieces(edge, |piece, bytes| {
-                        tail.places.push(Place { off: tail.bytes.len() as u64, piece });
-                        tail.bytes.extend_from_slice(bytes);
-                        Ok(())
-                    })
-                });
-                read.map_err(|error| unreadable(&error))?;
+            for record in records(&content) {
+                tail.bytes.extend(record.to_string().into_bytes());
+                tail.bytes.push(b'\n');
             }
+            return Ok(tail);
         }
+        let path = state.trie.path_between(meet, tip).unwrap_or_default();
+        tail.bytes.reserve(path.iter().map(|edge| edge.bytes as usize).sum());
+        let read = path.into_iter().try_for_each(|edge| {
+            shelf.pieces(edge, |piece, bytes| {
+                tail.places.push(Place { off: tail.bytes.len() as u64, piece });
+                tail.bytes.extend_from_slice(bytes);
+                Ok(())
+            })
+        });
+        read.map_err(|error| unreadable(&error))?;
         if side == 1 {
             tail.bytes.extend(self.continued(right)?);
         }
@@ -207,9 +213,12 @@ impl<'a> Compare<'a> {
             (ours, theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let ((left, left_places), (right, right_places)) = (ours?, theirs?);
-        let rows = align(&left, &right, ALIGN);
+        let mut rows = align(&left, &right, ALIGN);
+        // Of docs that are compared from the start, what both begin with is folded like that of all others.
+        let common = rows.iter().take_while(|row| self.is_whole() && row.kind == Kind::Same).count();
+        rows.drain(..common);
         let (sides, places) = ([left, right], [left_places, right_places]);
-        let new = Arc::new(Compared { of, sides, places, rows });
+        let new = Arc::new(Compared { of, sides, places, common, rows });
         *last = Some(new.clone());
         Ok(new)
     }
@@ -234,7 +243,10 @@ impl<'a> Compare<'a> {
             }
         };
         let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
-        let common: u64 = state.trie.path(meet).unwrap_or_default().iter().map(|edge| edge.said).sum();
+        let common = match self.is_whole() {
+            true => found.common as u64,
+            false => state.trie.path(meet).unwrap_or_default().iter().map(|edge| edge.said).sum(),
+        };
         let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
         let message = |side: usize, at: Option<usize>| at.map(|at| found.sides[side][at].clone());
         let rows = found.rows.iter().enumerate().skip(from).take(n).map(|(i, row)| DiffRow {
@@ -253,7 +265,10 @@ impl<'a> Compare<'a> {
             reason: self.split.reason.clone(),
             left: side(0, self.split.divided.trunk, trunk_author(&self.record, &self.split)),
             right: side(1, right.tip, author(state, right.head)),
-            prefix: DiffPrefix { records: state.trie.size(meet).0, messages: common },
+            prefix: DiffPrefix {
+                records: if self.is_whole() { common } else { state.trie.size(meet).0 },
+                messages: common,
+            },
             stats: DiffStats {
                 same: count(Kind::Same),
                 changed: count(Kind::Changed),
@@ -299,17 +314,54 @@ impl<'a> Compare<'a> {
         body.flatten().ok_or_else(|| transcript::no_part(row, part))
     }
 
+    /// Its parts say nothing each for itself: both sides are compared from the start, and what they have in common is
+    /// among the rows.
+    fn is_whole(&self) -> bool {
+        self.context.records(&self.key.tool, self.state().kind).is_some()
+    }
+
     /// What both have in common, a page of its messages.
     pub fn common(&self, wanted: Option<&str>, from: u64, n: u64, names: &Names) -> Result<DiffCommon, ApiError> {
-        let reading = self.before(&self.right(wanted)?);
+        let right = self.right(wanted)?;
+        if self.is_whole() {
+            let (total, messages) = self.common_of_whole(&right, from, n, |said| transcript::message(said, None))?;
+            return Ok(DiffCommon { total, from, messages });
+        }
+        let reading = self.before(&right);
         let index = reading.index(from == 0)?;
         Ok(DiffCommon { total: index.total(), from, messages: reading.page(&index, from, n, names)? })
     }
 
     /// One part of a message that both have, whole.
     pub fn common_part(&self, wanted: Option<&str>, message: u64, part: u64) -> Result<PartBody, ApiError> {
-        let reading = self.before(&self.right(wanted)?);
+        let right = self.right(wanted)?;
+        if self.is_whole() {
+            let (_, bodies) = self.common_of_whole(&right, message, 1, |said| transcript::body_of(said, part))?;
+            return bodies.into_iter().next().flatten().ok_or_else(|| transcript::no_part(message, part));
+        }
+        let reading = self.before(&right);
         reading.part(&*reading.index(false)?, message, part)
+    }
+
+    /// Of the messages that both begin with: how many there are, and some of them.
+    fn common_of_whole<T>(
+        &self,
+        right: &Fork,
+        from: u64,
+        n: u64,
+        mut each: impl FnMut(&Said<'_>) -> T,
+    ) -> Result<(u64, Vec<T>), ApiError> {
+        let (found, reader) = (self.compared(right)?, self.context.said(&self.key.tool));
+        let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
+        let tail = self.tail(0, right)?;
+        let record = |message: &Msg| {
+            let bytes = tail.bytes.get(message.off as usize..(message.off + message.len) as usize)?;
+            serde_json::from_slice(bytes).ok()
+        };
+        let records: Vec<serde_json::Value> =
+            found.sides[0].iter().take(found.common).skip(from).take(n).filter_map(record).collect();
+        let messages = records.iter().filter_map(reader).map(|said| each(&said)).collect();
+        Ok((found.common as u64, messages))
     }
 
     fn before(&self, right: &Fork) -> Reading<'_> {

@@ -3,10 +3,11 @@
 use super::compare::Compared;
 use super::record::SessionRecord;
 use super::transcript::Index;
+use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, Places};
-use crate::session::{ChainId, DeviceId, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
-use crate::tools::{Joins, Machine, Tool};
+use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
+use crate::tools::{Joins, Machine, Records, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
 use crate::vault::{Journal, Owner, Vault};
@@ -40,6 +41,7 @@ pub struct Context {
     shared: RwLock<Shared>,
     compared: Mutex<Option<Arc<Compared>>>,
     refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
+    judged: Mutex<HashMap<[ChainId; 2], Judged>>,
     transcripts: Mutex<Vec<Arc<Index>>>,
 }
 
@@ -47,7 +49,7 @@ pub struct Context {
 pub type Refusals = [Option<String>; 2];
 
 /// More splits than anybody looks at in a day.
-const MOST_REFUSALS: usize = 256;
+const MOST_REMEMBERED: usize = 256;
 
 /// What the user's decisions and the other devices' cards say at the moment.
 #[derive(Default)]
@@ -97,6 +99,7 @@ impl Context {
             shared: RwLock::new(shared),
             compared: Mutex::default(),
             refusals: Mutex::default(),
+            judged: Mutex::default(),
             transcripts: Mutex::default(),
         }
     }
@@ -126,7 +129,7 @@ impl Context {
         }
         let found = work()?;
         let mut all = unpoisoned(self.refusals.lock());
-        if MOST_REFUSALS <= all.len() {
+        if MOST_REMEMBERED <= all.len() {
             all.clear();
         }
         all.insert(ends, found.clone());
@@ -146,6 +149,31 @@ impl Context {
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.
     pub fn says(&self, tool: &ToolId) -> fn(&[u8]) -> bool {
         self.tools.get(tool).map_or(|_| true, |tool| tool.about().says)
+    }
+
+    /// The records of a doc whose lines or parts say nothing each for itself: all of it is read, whatever is wanted.
+    pub fn records(&self, tool: &ToolId, kind: DocKind) -> Option<Records> {
+        let own = self.tools.get(tool).and_then(|tool| tool.about().records);
+        own.or((kind == DocKind::Snapshot).then_some(transcript::records))
+    }
+
+    /// The fields of a doc that are this device's own business.
+    pub fn bound(&self, tool: &ToolId, doc: &DocName) -> &'static [&'static str] {
+        self.tools.get(tool).map_or(&[], |tool| (tool.about().bound)(doc))
+    }
+
+    /// What two contents are to each other, by the ends that have them. `work` reads both of them whole, once.
+    pub fn judged<E>(&self, ends: [ChainId; 2], work: impl FnOnce() -> Result<Judged, E>) -> Result<Judged, E> {
+        if let Some(known) = unpoisoned(self.judged.lock()).get(&ends) {
+            return Ok(*known);
+        }
+        let found = work()?;
+        let mut all = unpoisoned(self.judged.lock());
+        if MOST_REMEMBERED <= all.len() {
+            all.clear();
+        }
+        all.insert(ends, found);
+        Ok(found)
     }
 
     /// What may be made of two branches of a tool's logs.

@@ -100,8 +100,8 @@ fn store(tool: &ToolRow) -> Check {
         ),
         (true, true) => check(
             &name,
-            "ok",
-            format!("{}: {}, {} MB.", tool.name, sessions, tool.bytes / 1_000_000),
+            if tool.lowered { "problem" } else { "ok" },
+            format!("{}: {}, {} MB; {}.", tool.name, sessions, tool.bytes / 1_000_000, tool.level),
             tool.reason.clone(),
         ),
     }

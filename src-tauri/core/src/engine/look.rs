@@ -8,9 +8,9 @@ use super::foreign::{pass_on, pass_on_own};
 use super::forks::{self, Parent};
 use super::ingest::ingest;
 use super::record::SessionRecord;
-use super::recorder::{RecordError, Recorded, record_session};
+use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
-use super::split::{Stand, stand};
+use super::split::{Stand, says_all, stand, united};
 use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
@@ -92,6 +92,8 @@ struct Look<'a> {
     stand: Stand,
     /// Who holds the beginning of this session here.
     holder: Option<SessionId>,
+    /// What of the store's shape is not known.
+    unknown: Option<String>,
     answers: Vec<(u64, Result<Done, ApiError>)>,
     announce: Vec<(Lane, String)>,
     happenings: Vec<Happening>,
@@ -112,6 +114,7 @@ impl<'a> Look<'a> {
             verdict: Verdict::Arriving,
             stand: Stand::default(),
             holder: None,
+            unknown: None,
             answers: Vec::new(),
             announce: Vec::new(),
             happenings: Vec::new(),
@@ -144,6 +147,9 @@ impl<'a> Look<'a> {
         if let Err(error) = self.stand_and_decide() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             return;
+        }
+        if let Err(error) = self.unite(on) {
+            self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.");
         }
         self.note_decisions(decisions);
         self.plan(on);
@@ -227,7 +233,11 @@ impl<'a> Look<'a> {
         let listing = tool.sessions(&self.context.machine, Which::One(session));
         self.problems.extend(listing.problems);
         self.found = listing.found.into_iter().find(|found| found.session == *session);
-        self.note_missing();
+        self.unknown = listing.unknown;
+        // What cannot be read is not gone.
+        if self.found.is_some() || self.unknown.is_none() {
+            self.note_missing();
+        }
         let Some(found) = self.found.clone() else { return };
         // A plan only says what would be done: it writes no journal either.
         if self.job.dry {
@@ -386,8 +396,43 @@ impl<'a> Look<'a> {
         Ok(())
     }
 
+    /// Branches that the tool's format can unite without doubt become one again. Every device that has both makes the
+    /// same of them.
+    fn unite(&mut self, on: bool) -> Result<(), RecordError> {
+        let Job { key, record, dry, lane, .. } = &mut self.job;
+        if *dry || !on || is_excluded(self.context, record, None) {
+            return Ok(());
+        }
+        let Some((doc, after, content)) = united(self.context, key, record, &self.stand)? else { return Ok(()) };
+        let recorded = record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
+        self.recorded("united", recorded);
+        self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
+        Ok(())
+    }
+
     fn plan(&mut self, on: bool) {
-        let guards = self.guards(on);
+        let mut guards = self.guards(on);
+        self.verdict = self.planned(guards.clone());
+        if let Verdict::Held { code: "rewritten", steps, .. } = &self.verdict
+            && self.loses_nothing(steps)
+        {
+            guards.rewrite_released = true;
+            self.verdict = self.planned(guards);
+        }
+    }
+
+    /// Another device wrote the docs anew, and all that was in them is there still.
+    fn loses_nothing(&self, steps: &[Step]) -> bool {
+        let Job { key, record, .. } = &self.job;
+        let keeps = |step: &Step| match step {
+            Step::Replace { doc, from, to } => says_all(self.context, key, record, doc, (*to, *from)).unwrap_or(false),
+            Step::Create { .. } | Step::Append { .. } => true,
+            Step::Remove { .. } => false,
+        };
+        self.context.joins(&key.tool).judge.is_some() && !steps.is_empty() && steps.iter().all(keeps)
+    }
+
+    fn planned(&self, guards: Guards) -> Verdict {
         let main = self.job.record.main().cloned();
         let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).taken_back;
         let docs = self.job.record.docs.iter().map(|(name, state)| DocView {
@@ -400,7 +445,7 @@ impl<'a> Look<'a> {
             stale: Some(name) == main.as_ref() && self.is_stale(),
             kept: state.trie.live_tips().into_iter().chain(taken_back(name).iter().map(|made| made.tip)).collect(),
         });
-        self.verdict = plan(&SessionView { docs: docs.collect(), settled: &self.stand.settled, guards });
+        plan(&SessionView { docs: docs.collect(), settled: &self.stand.settled, guards })
     }
 
     fn guards(&self, on: bool) -> Guards {
@@ -429,6 +474,7 @@ impl<'a> Look<'a> {
             tool_on: on,
             paused: shared.paused,
             tool_held: shared.tools_held.contains(&self.job.key.tool),
+            unknown: self.unknown.clone(),
             rewrite_released: record.released,
             missing_parents: missing.map(|parent| parent.to_string()).collect(),
         }

@@ -6,9 +6,10 @@ use super::observe::{LogSeen, observe_log, read_range, read_whole, tail_hash};
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
-use crate::tools::{Content, Facts, Found, FoundDoc, Reading, Stamp};
+use crate::tools::{Content, Facts, Found, FoundDoc, Reading, Stamp, with_those_of};
 use crate::vault::journal::{journal_key, middle};
 use crate::vault::{Entry, ForkOf, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,25 @@ pub fn record_session(
             recorded => recorded?,
         }
     }
+    recorder.finish(record)
+}
+
+/// Records a generation that was made of others of the same session.
+pub fn record_generation(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    (doc, after): (&DocName, ChainId),
+    content: &[u8],
+    lane: Lane,
+) -> Result<Recorded, RecordError> {
+    let said = record.cards.get(&context.short).map(|said| &said.card);
+    let (Some(session), Some(card)) = (record.session.clone(), said.or(record.origin()).cloned()) else {
+        return Ok(Recorded::default());
+    };
+    let at = record.docs.get(doc).map(|state| state.at.clone()).unwrap_or_default();
+    let mut recorder = Recorder::new(context, key, &session, lane, record, card);
+    recorder.generation_of(record, (doc, &at), after, content)?;
     recorder.finish(record)
 }
 
@@ -435,13 +455,11 @@ impl<'a> Recorder<'a> {
         if let Some(base) = base.filter(|base| base.tail == tail) {
             return settle(self.context, &self.key.tool, record, doc, local(base.tip));
         }
-        let (known, before) = self.generation(record, doc, &bytes)?;
-        let tip = match known {
-            Some(tip) => tip,
-            None => {
-                let (after, old) = before;
-                let tip = after.then(&bytes);
-                let (head, tail, changed) = middle(&old, &bytes);
+        let tip = match self.generation(record, doc, &bytes)? {
+            Generation::Known(tip) => tip,
+            Generation::New { after, old, content } => {
+                let tip = after.then(&content);
+                let (head, tail, changed) = middle(&old, &content);
                 let entry = Entry::Whole {
                     doc: doc.name.clone(),
                     at: doc.at.clone(),
@@ -461,31 +479,44 @@ impl<'a> Recorder<'a> {
     }
 
     /// The generation that has just this content, if the journals know it where it may be meant; else the one it
-    /// follows, with its content.
-    #[allow(clippy::type_complexity)] // two answers of one question
-    fn generation(
-        &self,
-        record: &mut SessionRecord,
-        doc: &FoundDoc,
-        bytes: &[u8],
-    ) -> Result<(Option<ChainId>, (ChainId, Vec<u8>)), RecordError> {
+    /// follows. What is this device's own business in it counts as it was recorded.
+    fn generation(&self, record: &mut SessionRecord, doc: &FoundDoc, bytes: &[u8]) -> Result<Generation, RecordError> {
         let state = state_of(record, doc).clone();
         let shelf = self.context.shelf(&self.key.tool, &record.journals, &doc.name);
+        let bound = self.context.bound(&self.key.tool, &doc.name);
         let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {
             Ok(state.trie.path(tip).map_or_else(|| Ok(Vec::new()), |path| shelf.snapshot(&path))?)
         };
+        let as_in = |old: &[u8]| match bound {
+            [] => Cow::Borrowed(bytes),
+            bound => Cow::Owned(with_those_of(bytes, bound, old)),
+        };
         let after = state.local.as_ref().map(|local| local.tip).or(state.own_tip).unwrap_or(state.trie.start());
-        let next = after.then(bytes);
+        let old = if bound.is_empty() { Vec::new() } else { content_at(after)? };
+        let next = after.then(&as_in(&old));
         if state.trie.path(next).is_some() {
-            return Ok((Some(next), (after, Vec::new())));
+            return Ok(Generation::Known(next));
         }
+        let mut others = None;
         for tip in state.trie.live_tips() {
-            if content_at(tip)? == bytes {
-                return Ok((Some(tip), (after, Vec::new())));
+            let content = content_at(tip)?;
+            if content == *as_in(&content) {
+                return Ok(Generation::Known(tip));
             }
+            others.get_or_insert(content);
         }
-        Ok((None, (after, content_at(after)?)))
+        let old = content_at(after)?;
+        // A store that this engine sees for the first time, of a session that others have recorded.
+        let like = others.filter(|_| old.is_empty());
+        let content = as_in(like.as_deref().unwrap_or(&old)).into_owned();
+        Ok(Generation::New { after, old, content })
     }
+}
+
+/// What a snapshot's content is to the journals.
+enum Generation {
+    Known(ChainId),
+    New { after: ChainId, old: Vec<u8>, content: Vec<u8> },
 }
 
 fn state_of<'r>(record: &'r mut SessionRecord, doc: &FoundDoc) -> &'r mut DocState {

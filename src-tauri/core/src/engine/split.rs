@@ -10,6 +10,7 @@ use crate::merge::{
     substituted, ways,
 };
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, Tips, decent_name};
+use crate::tools::Judge;
 use crate::vault::journal::Shelf;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,8 +207,8 @@ fn find_in(
         state.trie.pin(*pin, &shelf)?;
     }
     let (mut tips, mut opaque) = (branches(&state.trie), false);
-    if state.kind == DocKind::Snapshot && 1 < tips.len() {
-        (tips, opaque) = compare_snapshots(state, &shelf, tips)?;
+    if 1 < tips.len() && (state.kind == DocKind::Snapshot || context.joins(&key.tool).judge.is_some()) {
+        (tips, opaque) = compare_contents(context, key, (name, state), &shelf, tips)?;
     }
     let decided = Decided::of(&record.choices, name);
     let live = divide::ends(&state.trie, &tips, &decided).live;
@@ -269,25 +270,78 @@ fn find_firsts(
     Ok(firsts)
 }
 
-/// Branches of a snapshot that tell different things: one that another goes on from, part by part, is none. Says
-/// whether some cannot be compared so.
-fn compare_snapshots(
-    state: &DocState,
+/// Branches whose contents tell different things: one that another goes on from, part by part, is none. Says whether
+/// some cannot be compared so.
+fn compare_contents(
+    context: &Context,
+    key: &SessionKey,
+    (name, state): (&DocName, &DocState),
     shelf: &Shelf<'_>,
     tips: Vec<ChainId>,
 ) -> Result<(Vec<ChainId>, bool), JournalError> {
     let mut told: Vec<(ChainId, Vec<u8>)> = Vec::new();
     for tip in tips {
-        told.push((tip, shelf.snapshot(&state.trie.path(tip).unwrap_or_default())?));
+        told.push((tip, shelf.content(state.kind, &state.trie.path(tip).unwrap_or_default())?));
     }
-    let outdone = |(tip, content): &(ChainId, Vec<u8>)| {
-        told.iter().any(|(other, theirs)| match judge(content, theirs) {
-            Judged::Same => tip > other,
-            Judged::Second => true,
-            Judged::First | Judged::Both => false,
-        })
+    let judge = judge_of(context, key);
+    let mut left = Vec::new();
+    for (tip, content) in &told {
+        let mut outdone = false;
+        for (other, theirs) in told.iter().filter(|(other, _)| other != tip) {
+            let judged = context.judged([*tip, *other], || Ok::<_, JournalError>(judge(name, content, theirs)))?;
+            outdone |= judged == Judged::Second || (judged == Judged::Same && tip > other);
+        }
+        left.extend((!outdone).then_some((*tip, content)));
+    }
+    let opaque = 1 < left.len() && state.kind == DocKind::Snapshot && left.iter().any(|(_, content)| !is_json(content));
+    Ok((left.into_iter().map(|(tip, _)| tip).collect(), opaque))
+}
+
+/// How two contents of a tool's docs are told from each other.
+fn judge_of(context: &Context, key: &SessionKey) -> Judge {
+    context.joins(&key.tool).judge.unwrap_or(|_, first, second| judge(first, second))
+}
+
+/// Whether the content at `new` says all that the one at `old` does, so that nothing is lost by writing it instead.
+pub fn says_all(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    name: &DocName,
+    (new, old): (ChainId, ChainId),
+) -> Result<bool, JournalError> {
+    let Some(state) = record.docs.get(name) else { return Ok(false) };
+    let shelf = context.shelf(&key.tool, &record.journals, name);
+    let content = |tip| shelf.content(state.kind, &state.trie.path(tip).unwrap_or_default());
+    let judged = context
+        .judged([new, old], || Ok::<_, JournalError>(judge_of(context, key)(name, &content(new)?, &content(old)?)));
+    Ok(matches!(judged?, Judged::First | Judged::Same))
+}
+
+/// What a tool's format makes of a main doc's branches without doubt, and the end it is to follow: the same on every
+/// device that has the same branches. `None` where it makes nothing of them.
+pub fn united(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    stand: &Stand,
+) -> Result<Option<(DocName, ChainId, Vec<u8>)>, JournalError> {
+    let (Some(unite), Some(split)) = (context.joins(&key.tool).union, &stand.settled.split) else { return Ok(None) };
+    let Some(state) = record.docs.get(&split.doc).filter(|_| record.main() == Some(&split.doc)) else {
+        return Ok(None);
     };
-    let left: Vec<_> = told.iter().filter(|told| !outdone(told)).collect();
-    let opaque = 1 < left.len() && left.iter().any(|(_, content)| !is_json(content));
-    Ok((left.into_iter().map(|(tip, _)| *tip).collect(), opaque))
+    let divided = &split.divided;
+    let ends: BTreeSet<ChainId> = divided.forks.iter().map(|fork| fork.tip).chain([divided.trunk]).collect();
+    let shelf = context.shelf(&key.tool, &record.journals, &split.doc);
+    let mut contents = Vec::new();
+    for end in &ends {
+        contents.push(shelf.content(state.kind, &state.trie.path(*end).unwrap_or_default())?);
+    }
+    let (Some(first), Some(after)) = (contents.first().cloned(), ends.first()) else { return Ok(None) };
+    let united = contents[1..].iter().try_fold(first, |united, content| unite(&united, content));
+    let judge = judge_of(context, key);
+    let says_all = |united: &Vec<u8>| {
+        contents.iter().all(|content| matches!(judge(&split.doc, united, content), Judged::First | Judged::Same))
+    };
+    Ok(united.filter(says_all).map(|united| (split.doc.clone(), *after, united)))
 }

@@ -60,7 +60,10 @@ impl Engine {
         let import = self.state.note::<bool>(&format!("imported {tool}"))?.is_none();
         let found: HashMap<SessionKey, &Found> =
             listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
-        self.guard_vanished(tool, adapter.as_ref(), &found);
+        // Where the store cannot be read, nobody knows what is gone.
+        if listing.unknown.is_none() {
+            self.guard_vanished(tool, adapter.as_ref(), &found);
+        }
         // In the order of the listing: the same store is always looked at in the same order.
         for found in &listing.found {
             let key = SessionKey::new(tool, &found.session);
@@ -156,7 +159,7 @@ impl Engine {
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;
-        self.retry_everywhere(&["unwritable", "just_written", "live"]);
+        self.retry_everywhere(&["unwritable", "just_written", "live", "unknown_shape"]);
         self.compare_quiet()?;
         if self.queue.len() == before {
             self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;

@@ -8,7 +8,8 @@ use crate::api::types::{ApiError, Message, PartBody};
 use crate::merge::transcript::{Piece, Reader, Said, beginning, messages};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey};
+use crate::session::{ChainId, DocName, Edge, SessionKey};
+use crate::tools::Records;
 use crate::vault::journal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -97,9 +98,9 @@ impl Reading<'_> {
             places: Vec::new(),
             messages: Vec::new(),
         };
-        if self.state.kind == DocKind::Snapshot {
+        if let Some(records) = self.records() {
             let mut number = 0;
-            self.of_snapshot(|_| {
+            self.of_all(records, |_| {
                 index.messages.push(At { place: 0, from: number, len: 0 });
                 number += 1;
             })?;
@@ -126,10 +127,14 @@ impl Reading<'_> {
         Ok(index)
     }
 
-    fn of_snapshot(&self, each: impl FnMut(&Said<'_>)) -> Result<(), ApiError> {
+    fn records(&self) -> Option<Records> {
+        self.context.records(&self.key.tool, self.state.kind)
+    }
+
+    fn of_all(&self, records: Records, mut each: impl FnMut(&Said<'_>)) -> Result<(), ApiError> {
         let shelf = self.context.shelf(&self.key.tool, &self.record.journals, self.doc);
-        let bytes = shelf.snapshot(&self.path).map_err(|error| unreadable(&error))?;
-        messages(&bytes, self.reader(), each);
+        let bytes = shelf.content(self.state.kind, &self.path).map_err(|error| unreadable(&error))?;
+        records(&bytes).iter().filter_map(self.reader()).for_each(|said| each(&said));
         Ok(())
     }
 
@@ -142,9 +147,9 @@ impl Reading<'_> {
         mut each: impl FnMut(&Said<'_>, Option<&str>),
     ) -> Result<(), ApiError> {
         let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
-        if self.state.kind == DocKind::Snapshot {
+        if let Some(records) = self.records() {
             let mut at = 0;
-            return self.of_snapshot(|said| {
+            return self.of_all(records, |said| {
                 if from <= at && at - from < n {
                     each(said, None);
                 }
@@ -181,8 +186,8 @@ impl Reading<'_> {
     /// All of them, whole.
     pub fn all(&self, names: &Names) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
-        if self.state.kind == DocKind::Snapshot {
-            self.of_snapshot(|said| found.push(message(said, names.of(None))))?;
+        if let Some(records) = self.records() {
+            self.of_all(records, |said| found.push(message(said, names.of(None))))?;
             return Ok(found);
         }
         let (reader, shelf) = (self.reader(), self.context.shelf(&self.key.tool, &self.record.journals, self.doc));

@@ -18,13 +18,24 @@ pub fn fork_id(parent: &SessionId, head: ChainId) -> SessionId {
         byte[0]
     };
     let uuid = is_uuid_shaped(parent.as_str());
+    // Tools sort by an id that begins with a time: the fork's stays near its parent's, within a quarter of an hour.
+    let kept = if begins_with_a_time(parent.as_str()) { TIME_DIGITS - 6 } else { 0 };
     let id = parent.as_str().chars().enumerate().map(|(at, old)| match (uuid, at) {
         (true, 14) => '4',
         (true, 19) => ['8', '9', 'a', 'b'][usize::from(next() % 4)],
+        (false, at) if at < kept => old,
         (true, _) if old != '-' => char::from(b"0123456789abcdef"[usize::from(next() % 16)]),
         _ => like(old, at, next()),
     });
     SessionId::new(id.collect::<String>())
+}
+
+/// Milliseconds since 1970 have this many digits from 2001 to 2286.
+const TIME_DIGITS: usize = 13;
+
+fn begins_with_a_time(id: &str) -> bool {
+    let digits = id.bytes().take_while(u8::is_ascii_digit).count();
+    digits == TIME_DIGITS && id.starts_with(['1', '2'])
 }
 
 fn is_uuid_shaped(text: &str) -> bool {
@@ -89,6 +100,9 @@ mod tests {
         assert!(matches!(&id.as_str()[19..20], "8" | "9" | "a" | "b"), "{id}");
         let task = fork_id(&SessionId::new("1795428000000"), one);
         assert!(task.as_str().len() == 13 && task.as_str().bytes().all(|byte| byte.is_ascii_digit()), "{task}");
+        assert!(task.as_str().starts_with("1795428") && task.as_str() != "1795428000000", "{task}");
+        let named = fork_id(&SessionId::new("1795428000000_ab3de"), one);
+        assert!(named.as_str().starts_with("1795428") && named.as_str().as_bytes()[13] == b'_', "{named}");
         let odd = fork_id(&SessionId::new("ses_7fA9"), one);
         assert!(odd.as_str().len() == 8 && odd.as_str().as_bytes()[3] == b'_', "{odd}");
     }

@@ -26,6 +26,8 @@ pub struct Guards {
     pub paused: bool,
     /// The tool's store lost many sessions at once.
     pub tool_held: bool,
+    /// What of the tool's store is not known well enough to write there.
+    pub unknown: Option<String>,
     /// The user has seen that another device rewrote this session, and agreed.
     pub rewrite_released: bool,
     /// Titles of sessions that must be here first and are not.
@@ -223,6 +225,14 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
             hint: "Look at the store; then let it go with `roam release`.".into(),
             steps,
         };
+    }
+    if let Some(unknown) = &guards.unknown {
+        return wait(
+            "unknown_shape",
+            format!("This tool keeps its sessions in a way that is not known yet: {unknown}."),
+            "Update session-roam; until then the session is carried and readable, and nothing is written.",
+            steps,
+        );
     }
     if rewrites && !guards.rewrite_released {
         return Verdict::Held {

@@ -242,15 +242,26 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
 
 /// The messages of a log, or of a snapshot that is one list of them, each handed to `each`.
 pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&Said<'_>)) {
-    if let Ok(Value::Array(items)) = serde_json::from_slice::<Value>(bytes) {
-        return items.iter().filter_map(reader).for_each(|said| each(&said));
-    }
     for line in bytes.split(|byte| *byte == b'\n') {
         let record = serde_json::from_slice::<Value>(line).ok();
         if let Some(said) = record.as_ref().and_then(reader) {
             each(&said);
         }
     }
+}
+
+/// The records in a document that is written anew each time: its elements, or those of the longest list it holds.
+pub fn records(bytes: &[u8]) -> Vec<Value> {
+    let list = |value: Value| match value {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    };
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(fields)) => fields.into_iter().map(|(_, value)| list(value)).max_by_key(Vec::len),
+        Ok(value) => Some(list(value)),
+        Err(_) => None,
+    }
+    .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ pub mod opencode;
 
 pub use crate::formats::patched::PatchedBytes;
 
-pub use crate::formats::running::{Apps, Running};
+pub use crate::formats::fields::with_those_of;
+pub use crate::formats::running::{Apps, Running, SystemApps};
 
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::Reader;
@@ -114,11 +115,17 @@ pub struct Joins {
     /// Which of two contents of a doc says all that the other one says. `None`: of JSON documents the one whose lists
     /// begin with those of the other, field by field ([`crate::merge::snapshots::judge`]); logs are told by their lines
     /// alone.
-    pub judge: Option<fn(&DocName, &[u8], &[u8]) -> Judged>,
+    pub judge: Option<Judge>,
     /// A content of the main doc that says all that two of them say, without doubt; it must come out the same whichever
     /// of them comes first. It is made without asking; `None`, or none for these two, makes two sessions of them.
-    pub union: Option<fn(&[u8], &[u8]) -> Option<Vec<u8>>>,
+    pub union: Option<Union>,
 }
+
+/// What two contents of a doc are to each other.
+pub type Judge = fn(&DocName, &[u8], &[u8]) -> Judged;
+
+/// One content that says all that two say.
+pub type Union = fn(&[u8], &[u8]) -> Option<Vec<u8>>;
 
 /// The title in the lines of a main doc.
 pub type Named = fn(&[u8]) -> Option<String>;

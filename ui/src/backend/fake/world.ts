@@ -522,6 +522,8 @@ function baseTools(): ToolRow[] {
     tool,
     name,
     level,
+    versions: "1.2 (2026-11-23)",
+    lowered: false,
     reason: "",
     found: sessions > 0,
     on: true,
