@@ -13,7 +13,7 @@
 use crate::merge::snapshots::Judged;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Values nested deeper keep the order their keys have.
 const DEEPEST: u8 = 100;
@@ -173,10 +173,12 @@ impl Session {
         let whole = fields_of(text)?;
         let info = in_order(whole.get("info")?);
         let listed: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(whole.get("messages")?.get()).ok()?;
-        let mut messages = BTreeMap::new();
+        let (mut messages, mut ids) = (BTreeMap::new(), BTreeSet::new());
         for message in listed {
             let parts: Vec<&RawValue> = serde_json::from_str(message.get("parts")?.get()).ok()?;
             let (place, message) = Message::read(message.get("info")?, &parts)?;
+            // An id that is there twice would make two messages of one.
+            ids.insert(place.1.clone()).then_some(())?;
             messages.insert(place, message);
         }
         Some(Self { info, messages })
@@ -403,14 +405,14 @@ mod tests {
 
     /// Any part of a history that several devices added to, with calls in different states.
     fn content() -> impl Strategy<Value = Vec<u8>> {
-        let messages = prop::collection::btree_map(0..12_i64, 0..4_usize, 0..8);
+        let messages = prop::collection::btree_map(0..12_i64, (0..4_usize, 0..2_i64), 0..8);
         messages.prop_map(|messages| {
             let states = ["pending", "running", "completed", "completed"];
-            let all = messages.into_iter().map(|(id, state)| {
+            let all = messages.into_iter().map(|(id, (state, later))| {
                 let time = if state == 3 { json!({ "compacted": 1 }) } else { json!({ "start": 1 }) };
                 let state = json!({ "status": states[state], "time": time, "output": "x".repeat(state.min(2)) });
                 let part = json!({ "id": format!("p{id}"), "type": "tool", "state": state });
-                json!({ "info": { "id": format!("m{}", id % 7), "time": { "created": id / 2 } }, "parts": [part] })
+                json!({ "info": { "id": format!("m{id}"), "time": { "created": id / 2 + later } }, "parts": [part] })
             });
             export(&all.collect::<Vec<_>>())
         })
