@@ -14,8 +14,8 @@
 //!   project and directory only. So two sides that went on apart are united: both sides' messages in one session, in the
 //!   order of their times, and the model sees both. Of one message that two devices finished differently, which ids made at
 //!   random rule out, no union is made; the fork could not be imported beside it and is refused in words.
-//! - What does not travel: todos, the states that `/undo` goes back to, shared links, what a session has cost so far, a
-//!   title or a choice of model made after it was first carried. Messages that were undone or deleted elsewhere cannot be
+//! - What does not travel: todos, the states that `/undo` goes back to, lists of what a turn changed, shared links, what a
+//!   session has cost so far, a title or a choice of model made after it was first carried. Messages that were undone or deleted elsewhere cannot be
 //!   taken out here: the session is then refused until it is deleted here, and comes back if both sides went on.
 //! - An answer that is still being written waits, like a torn line, until it is finished or the session goes on.
 //! - Sessions of sub-agents are sessions of their own that need their parent (`parent_id`).
@@ -538,8 +538,20 @@ fn exported(printed: &[u8]) -> Option<Session> {
         let place = place.clone();
         session.messages.remove(&place);
     }
+    for message in session.messages.values_mut() {
+        message.info = without_diffs(&message.info)?;
+    }
     session.info = kept(&session.info)?;
     Some(session)
+}
+
+/// A prompt is given the changes of its turn (`summary`) when the turn is over, when it may have been carried already; an
+/// import would not bring them. An answer's `summary` is `true` where it stands for what was compacted.
+fn without_diffs(info: &Row) -> Option<Row> {
+    let mut fields = fields_of(&info.text)?;
+    fields.retain(|name, value| name != "summary" || !value.get().starts_with('{'));
+    let whole = RawValue::from_string(object(&fields)).ok()?;
+    Row::read(&whole).map(|(_, row)| row)
 }
 
 fn kept(info: &str) -> Option<String> {
