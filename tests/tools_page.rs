@@ -2,7 +2,7 @@
 //! the code. `UPDATE_DOCS=1` makes the test write.
 
 use session_roam_core::session::SessionId;
-use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, claude_code, codex, custom};
+use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, claude_code, codex, custom, opencode};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -18,6 +18,9 @@ fn source(tool: &str) -> Source {
             Source { text: include_str!("../src-tauri/core/src/tools/claude_code.rs"), denied: &claude_code::DENIED }
         }
         "codex" => Source { text: include_str!("../src-tauri/core/src/tools/codex.rs"), denied: &codex::DENIED },
+        "opencode" => {
+            Source { text: include_str!("../src-tauri/core/src/tools/opencode.rs"), denied: &opencode::DENIED }
+        }
         other => panic!("say here where the adapter of {other} is"),
     }
 }
