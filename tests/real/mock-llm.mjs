@@ -191,6 +191,7 @@ function shell_call(tools, command) {
     status: 'completed',
   });
   const has = (name) => tools.some((tool) => tool.name === name);
+  if (has('bash')) return call('bash', { command, description: 'Runs what was asked' });
   if (has('exec_command')) return call('exec_command', { cmd: command });
   if (has('shell_command')) return call('shell_command', { command });
   if (has('shell')) return call('shell', { command: ['sh', '-c', command] });

@@ -5,6 +5,7 @@ pub mod choice;
 pub mod diff;
 pub mod divide;
 pub mod fork;
+pub mod messages;
 pub mod plan;
 pub mod settle;
 pub mod snapshots;

@@ -8,6 +8,7 @@ pub mod cline;
 pub mod codex;
 pub mod copilot_chat;
 pub mod custom;
+pub mod opencode;
 
 pub use crate::formats::patched::PatchedBytes;
 
@@ -448,6 +449,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(claude_code::ClaudeCode),
         Arc::new(codex::Codex),
         Arc::new(cline::Cline),
+        Arc::new(opencode::OpenCode),
         Arc::new(copilot_chat::CopilotChat),
     ];
     for definition in custom {

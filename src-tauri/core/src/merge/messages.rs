@@ -1,0 +1,450 @@
+//! A session as one document of messages that are made of parts, each with an id of its own, so that two contents of it
+//! can be united without doubt. Pure; for tools that export sessions so, and knows none by name.
+//!
+//! ```json
+//! {"messages":[
+//! {"info":{"id":"m1","role":"user","time":{"created":1}},"parts":[{"id":"p1","type":"text","text":"Hello"}]}
+//! ],
+//! "info":{"id":"s1","title":"Hello"}}
+//! ```
+//! One message a line, what is said of the whole session at the end: a session that goes on changes the end only. Keys are
+//! in order, because the tool writes them in another order after an import; the values are as the tool wrote them.
+
+use super::snapshots::Judged;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Values nested deeper keep the order their keys have.
+const DEEPEST: u8 = 100;
+
+/// One row of the tool's store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its keys in order.
+    pub text: String,
+    rank: Rank,
+}
+
+/// Which of two states of one row is the later one: the tool only finishes rows, and empties old results of tools to save
+/// room. Two states of equal rank are told apart by what they hold, so that all devices choose alike.
+type Rank = (u8, bool);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub info: Row,
+    pub parts: BTreeMap<String, Row>,
+}
+
+/// A message's place in the session, as the tool shows it.
+pub type Place = (i64, String);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// What is said of the whole.
+    pub info: String,
+    pub messages: BTreeMap<Place, Message>,
+}
+
+/// A JSON value with the keys of all objects in order; everything else is as it is written, but for the spaces.
+pub fn in_order(value: &RawValue) -> String {
+    let mut out = String::with_capacity(value.get().len());
+    put_in_order(value, &mut out, DEEPEST);
+    out
+}
+
+fn put_in_order(value: &RawValue, out: &mut String, depth: u8) {
+    let text = value.get();
+    let Some(depth) = depth.checked_sub(1) else { return out.push_str(text) };
+    let (open, close) = match text.as_bytes().first() {
+        Some(b'{') => ('{', '}'),
+        Some(b'[') => ('[', ']'),
+        _ => return out.push_str(text),
+    };
+    let Some(inside) = inside_of(text) else { return out.push_str(text) };
+    out.push(open);
+    for (n, (key, value)) in inside.into_iter().enumerate() {
+        out.push_str(if n == 0 { "" } else { "," });
+        if let Some(key) = key {
+            out.push_str(&Value::String(key).to_string());
+            out.push(':');
+        }
+        put_in_order(value, out, depth);
+    }
+    out.push(close);
+}
+
+/// The elements of a list, or the fields of an object by their names.
+fn inside_of(text: &str) -> Option<Vec<(Option<String>, &RawValue)>> {
+    if text.starts_with('[') {
+        let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+        return Some(elements.into_iter().map(|element| (None, element)).collect());
+    }
+    Some(fields_of(text)?.into_iter().map(|(name, value)| (Some(name), value)).collect())
+}
+
+pub fn fields_of(text: &str) -> Option<BTreeMap<String, &RawValue>> {
+    serde_json::from_str(text).ok()
+}
+
+/// An object of these fields, in their order.
+pub fn object(fields: &BTreeMap<String, &RawValue>) -> String {
+    let fields = fields.iter().map(|(name, value)| format!("{}:{}", Value::String(name.clone()), in_order(value)));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
+impl Row {
+    /// From an object as the tool writes it; its id.
+    pub fn read(value: &RawValue) -> Option<(String, Self)> {
+        let text = in_order(value);
+        let parsed: Value = serde_json::from_str(&text).ok()?;
+        let id = parsed.get("id")?.as_str()?.to_owned();
+        Some((id, Self { rank: rank(&parsed), text }))
+    }
+
+    fn fullness(&self) -> (Rank, usize, &str) {
+        (self.rank, self.text.len(), &self.text)
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.rank.0 == FINISHED
+    }
+
+    /// What of a finished part is the conversation; the rest is how the tool got there.
+    fn words(&self) -> Option<Map<String, Value>> {
+        let mut fields: Map<String, Value> = serde_json::from_str(&self.text).ok()?;
+        for bookkeeping in ["metadata", "time", "snapshot", "cost", "tokens", "reason"] {
+            fields.remove(bookkeeping);
+        }
+        if let Some(Value::Object(state)) = fields.get_mut("state") {
+            for bookkeeping in ["metadata", "time", "title"] {
+                state.remove(bookkeeping);
+            }
+        }
+        Some(fields)
+    }
+
+    /// One id, and two contents that are both finished: no later state of each other.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        self.text != other.text && self.is_finished() && other.is_finished() && self.words() != other.words()
+    }
+}
+
+const FINISHED: u8 = 2;
+
+fn rank(row: &Value) -> Rank {
+    let text = |pointer: &str| row.pointer(pointer).and_then(Value::as_str);
+    let is_there = |pointer: &str| row.pointer(pointer).is_some_and(|value| !value.is_null());
+    let begun = is_there("/time/start") || text("/role") == Some("assistant");
+    let ended = is_there("/time/end") || is_there("/time/completed") || is_there("/error");
+    let done = match text("/state/status") {
+        Some("pending") => 0,
+        Some("running") => 1,
+        None if begun && !ended => 1,
+        _ => FINISHED,
+    };
+    (done, is_there("/state/time/compacted"))
+}
+
+impl Message {
+    pub fn read(info: &RawValue, parts: &[&RawValue]) -> Option<(Place, Self)> {
+        let (id, info) = Row::read(info)?;
+        let created = created(&info.text)?;
+        let parts = parts.iter().map(|part| Row::read(part)).collect::<Option<_>>()?;
+        Some(((created, id), Self { info, parts }))
+    }
+
+    /// Whether the tool still writes it: it only ever says so of its own answers.
+    pub fn is_unfinished(&self) -> bool {
+        !self.info.is_finished()
+    }
+}
+
+fn created(info: &str) -> Option<i64> {
+    let info: Value = serde_json::from_str(info).ok()?;
+    let created = info.get("time")?.get("created")?;
+    created.as_i64().or_else(|| created.as_f64().map(|created| created as i64))
+}
+
+impl Session {
+    /// From an export, or from what [`Session::render`] wrote.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let whole = fields_of(text)?;
+        let info = in_order(whole.get("info")?);
+        let listed: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(whole.get("messages")?.get()).ok()?;
+        let (mut messages, mut ids) = (BTreeMap::new(), BTreeSet::new());
+        for message in listed {
+            let parts: Vec<&RawValue> = serde_json::from_str(message.get("parts")?.get()).ok()?;
+            let (place, message) = Message::read(message.get("info")?, &parts)?;
+            // An id that is there twice would make two messages of one.
+            ids.insert(place.1.clone()).then_some(())?;
+            messages.insert(place, message);
+        }
+        Some(Self { info, messages })
+    }
+
+    pub fn render(&self) -> Vec<u8> {
+        let mut out = String::from("{\"messages\":[");
+        for (n, message) in self.messages.values().enumerate() {
+            out.push_str(if n == 0 { "\n" } else { ",\n" });
+            out.push_str(&format!("{{\"info\":{},\"parts\":[", message.info.text));
+            let parts: Vec<&str> = message.parts.values().map(|part| part.text.as_str()).collect();
+            out.push_str(&parts.join(","));
+            out.push_str("]}");
+        }
+        out.push_str(&format!("\n],\n\"info\":{}}}\n", self.info));
+        out.into_bytes()
+    }
+
+    fn last(&self) -> Option<i64> {
+        self.messages.keys().next_back().map(|place| place.0)
+    }
+
+    /// By id, because a message's time is in it and could differ.
+    fn by_id(&self) -> BTreeMap<&str, &Message> {
+        self.messages.iter().map(|(place, message)| (place.1.as_str(), message)).collect()
+    }
+}
+
+/// Which of two contents says all that the other says.
+pub fn judge(first: &[u8], second: &[u8]) -> Judged {
+    if first == second {
+        return Judged::Same;
+    }
+    let (Some(first), Some(second)) = (Session::parse(first), Session::parse(second)) else { return Judged::Both };
+    let (ours, theirs) = (first.by_id(), second.by_id());
+    let (mut more, mut less) = (false, false);
+    for (id, our) in &ours {
+        let Some(their) = theirs.get(id) else {
+            more = true;
+            continue;
+        };
+        let rows = our.parts.iter().filter_map(|(id, part)| Some((part, their.parts.get(id)?)));
+        for (our, their) in rows {
+            more |= our.contradicts(their) || our.fullness() > their.fullness();
+            less |= our.contradicts(their) || our.fullness() < their.fullness();
+        }
+        more |= our.info.fullness() > their.info.fullness();
+        less |= our.info.fullness() < their.info.fullness();
+        more |= our.parts.keys().any(|id| !their.parts.contains_key(id));
+        less |= their.parts.keys().any(|id| !our.parts.contains_key(id));
+    }
+    less |= theirs.keys().any(|id| !ours.contains_key(id));
+    match (more, less) {
+        (true, true) => Judged::Both,
+        (true, false) => Judged::First,
+        (false, true) => Judged::Second,
+        // Nothing of the conversation differs, so that any choice will do that is the same everywhere.
+        (false, false) => match first.info.cmp(&second.info) {
+            std::cmp::Ordering::Equal => Judged::Same,
+            std::cmp::Ordering::Greater => Judged::First,
+            std::cmp::Ordering::Less => Judged::Second,
+        },
+    }
+}
+
+/// A content that says all of both; `None` where one id has two contents that are both finished.
+pub fn union(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+    let (first, second) = (Session::parse(first)?, Session::parse(second)?);
+    let info = (first.last(), &first.info).max((second.last(), &second.info)).1.clone();
+    let mut messages: BTreeMap<String, Message> = BTreeMap::new();
+    for (place, message) in first.messages.into_iter().chain(second.messages) {
+        let united = match messages.remove(&place.1) {
+            Some(known) => unite(known, message)?,
+            None => message,
+        };
+        messages.insert(place.1, united);
+    }
+    let placed = messages.into_iter().map(|(id, message)| Some(((created(&message.info.text)?, id), message)));
+    Some(Session { info, messages: placed.collect::<Option<_>>()? }.render())
+}
+
+fn unite(one: Message, other: Message) -> Option<Message> {
+    let mut parts = one.parts;
+    for (id, part) in other.parts {
+        let united = match parts.remove(&id) {
+            Some(known) if known.contradicts(&part) => return None,
+            Some(known) => later(known, part),
+            None => part,
+        };
+        parts.insert(id, united);
+    }
+    Some(Message { info: later(one.info, other.info), parts })
+}
+
+fn later(one: Row, other: Row) -> Row {
+    if one.fullness() < other.fullness() { other } else { one }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn export(messages: &[Value]) -> Vec<u8> {
+        let messages: Vec<Value> = messages.to_vec();
+        let whole = json!({ "info": { "id": "s", "title": "Grüße" }, "messages": messages });
+        Session::parse(whole.to_string().as_bytes()).expect("an export").render()
+    }
+
+    fn user(id: &str, at: i64, text: &str) -> Value {
+        let part = json!({ "id": format!("p{id}"), "type": "text", "text": text });
+        json!({ "info": { "id": id, "role": "user", "time": { "created": at } }, "parts": [part] })
+    }
+
+    fn call(status: &str, more: &Value) -> Value {
+        let mut state = json!({ "status": status, "input": { "command": "ls" } });
+        let fields = state.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        let part = json!({ "id": "p1", "type": "tool", "tool": "bash", "state": state });
+        json!({ "info": { "id": "m1", "role": "assistant", "time": { "created": 2, "completed": 3 } }, "parts": [part] })
+    }
+
+    #[test]
+    fn an_export_is_arranged_and_its_values_stay_as_they_are() {
+        let export = br#"{ "info": {"z": 1.50, "id":"s", "a": [ {"y":"\ud800", "b":12345678901234567890} ]},
+            "messages": [
+                {"parts": [{"text":"\u00e4","id":"p2"},{"id":"p1"}], "info": {"time":{"created":7},"id":"m2"}},
+                {"parts": [], "info": {"id":"m1","time":{"created":7}}} ], "todos": [] }"#;
+        let wanted = concat!(
+            "{\"messages\":[\n",
+            r#"{"info":{"id":"m1","time":{"created":7}},"parts":[]},"#,
+            "\n",
+            r#"{"info":{"id":"m2","time":{"created":7}},"parts":[{"id":"p1"},{"id":"p2","text":"\u00e4"}]}"#,
+            "\n],\n",
+            r#""info":{"a":[{"b":12345678901234567890,"y":"\ud800"}],"id":"s","z":1.50}}"#,
+            "\n",
+        );
+        let rendered = Session::parse(export).expect("an export").render();
+        assert_eq!(String::from_utf8(rendered.clone()).expect("text"), wanted);
+        assert_eq!(Session::parse(&rendered).expect("its own").render(), rendered);
+    }
+
+    #[test]
+    fn a_session_that_goes_on_changes_its_end() {
+        let before = export(&[user("1", 1, "a"), user("2", 2, "b")]);
+        let after = export(&[user("1", 1, "a"), user("2", 2, "b"), user("3", 3, "c")]);
+        let alike = before.iter().zip(&after).take_while(|(one, other)| one == other).count();
+        assert!(alike > before.len() - 50, "{alike} of {}", before.len());
+    }
+
+    #[test]
+    fn what_is_no_export_is_none() {
+        for odd in [
+            &b""[..],
+            b"[]",
+            b"{}",
+            br#"{"info":{},"messages":[{}]}"#,
+            br#"{"info":{},"messages":[{"info":{"id":"m"},"parts":[]}]}"#,
+        ] {
+            assert_eq!(Session::parse(odd), None);
+            assert_eq!(judge(odd, b"x"), Judged::Both);
+            assert_eq!(union(odd, odd), None);
+        }
+    }
+
+    #[test]
+    fn what_two_contents_are_to_each_other() {
+        use Judged::{Both, First, Same};
+        let [a, b, c] = [user("1", 1, "a"), user("2", 2, "b"), user("3", 3, "c")];
+        let none = json!({});
+        let done = call("completed", &json!({ "output": "x" }));
+        let rows = [
+            ("equal", vec![a.clone()], vec![a.clone()], Same),
+            ("went_on", vec![a.clone(), b.clone()], vec![a.clone()], First),
+            ("went_on_apart", vec![a.clone(), b.clone()], vec![a.clone(), c.clone()], Both),
+            ("a_message_in_the_middle", vec![a.clone(), b, c.clone()], vec![a.clone(), c], First),
+            ("one_id_with_two_words", vec![a], vec![user("1", 1, "other")], Both),
+            ("a_call_went_on", vec![call("running", &none)], vec![call("pending", &none)], First),
+            ("a_call_ended", vec![done.clone()], vec![call("running", &json!({ "metadata": "a long one" }))], First),
+            ("another_result", vec![done.clone()], vec![call("completed", &json!({ "output": "y" }))], Both),
+            (
+                "bookkeeping",
+                vec![call("completed", &json!({ "output": "x", "title": "t" }))],
+                vec![done.clone()],
+                First,
+            ),
+            (
+                "emptied",
+                vec![call("completed", &json!({ "output": "x", "time": { "compacted": 9 } }))],
+                vec![done],
+                First,
+            ),
+        ];
+        for (rule, first, second, wanted) in rows {
+            assert_eq!(judge(&export(&first), &export(&second)), wanted, "{rule}");
+            let turned = if wanted == First { Judged::Second } else { wanted };
+            assert_eq!(judge(&export(&second), &export(&first)), turned, "{rule}, the other way round");
+        }
+    }
+
+    #[test]
+    fn both_sides_are_in_the_union_in_the_order_of_their_times() {
+        let first = export(&[user("1", 1, "a"), user("4", 4, "d"), user("5", 5, "e")]);
+        let second = export(&[user("1", 1, "a"), user("2", 4, "b")]);
+        let wanted = export(&[user("1", 1, "a"), user("2", 4, "b"), user("4", 4, "d"), user("5", 5, "e")]);
+        assert_eq!(union(&first, &second), Some(wanted));
+        let other = export(&[user("1", 1, "another")]);
+        assert_eq!(union(&first, &other), None);
+    }
+
+    #[test]
+    fn an_answer_is_unfinished_until_it_says_so() {
+        let unfinished = |info: Value| {
+            let whole = json!({ "info": {}, "messages": [{ "info": info, "parts": [] }] });
+            let session = Session::parse(whole.to_string().as_bytes()).expect("an export");
+            session.messages.values().all(Message::is_unfinished)
+        };
+        assert!(unfinished(json!({ "id": "m", "role": "assistant", "time": { "created": 1 } })));
+        assert!(!unfinished(json!({ "id": "m", "role": "assistant", "time": { "created": 1, "completed": 2 } })));
+        assert!(!unfinished(json!({ "id": "m", "role": "assistant", "error": {}, "time": { "created": 1 } })));
+        assert!(!unfinished(json!({ "id": "m", "role": "user", "time": { "created": 1 } })));
+    }
+
+    /// Any part of a history that several devices added to, with calls in different states.
+    fn content() -> impl Strategy<Value = Vec<u8>> {
+        let messages = prop::collection::btree_map(0..12_i64, (0..4_usize, 0..2_i64), 0..8);
+        messages.prop_map(|messages| {
+            let states = ["pending", "running", "completed", "completed"];
+            let all = messages.into_iter().map(|(id, (state, later))| {
+                let time = if state == 3 { json!({ "compacted": 1 }) } else { json!({ "start": 1 }) };
+                let state = json!({ "status": states[state], "time": time, "output": "x".repeat(state.min(2)) });
+                let part = json!({ "id": format!("p{id}"), "type": "tool", "state": state });
+                json!({ "info": { "id": format!("m{id}"), "time": { "created": id / 2 + later } }, "parts": [part] })
+            });
+            export(&all.collect::<Vec<_>>())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn union_has_no_order_and_loses_nothing(a in content(), b in content(), c in content()) {
+            let unite = |one: &[u8], other: &[u8]| union(one, other).expect("nothing contradicts");
+            prop_assert_eq!(unite(&a, &b), unite(&b, &a));
+            prop_assert_eq!(unite(&a, &unite(&b, &c)), unite(&unite(&a, &b), &c));
+            prop_assert_eq!(unite(&a, &a), a.clone());
+            let both = unite(&a, &b);
+            prop_assert_eq!(unite(&both, &a), both.clone());
+            for side in [&a, &b] {
+                prop_assert!(matches!(judge(&both, side), Judged::First | Judged::Same));
+                let whole = Session::parse(&both).expect("its own");
+                for (id, message) in Session::parse(side).expect("its own").by_id() {
+                    let known = whole.by_id()[id].clone();
+                    prop_assert!(message.parts.keys().all(|id| known.parts.contains_key(id)));
+                }
+            }
+        }
+
+        #[test]
+        fn one_judges_as_the_other_turned_round(a in content(), b in content()) {
+            let turned = match judge(&b, &a) {
+                Judged::First => Judged::Second,
+                Judged::Second => Judged::First,
+                same => same,
+            };
+            prop_assert_eq!(judge(&a, &b), turned);
+        }
+    }
+}

@@ -1,0 +1,1115 @@
+//! OpenCode (`opencode`): sessions as rows of a database that only OpenCode itself changes.
+//!
+//! Where: `opencode.db` (SQLite, WAL) in `$XDG_DATA_HOME/opencode`, by default `~/.local/share/opencode` on every system;
+//! `OPENCODE_DB` names another file; the desktop app on Windows has one in `%LOCALAPPDATA%\opencode\data`.
+//! A session is the row `session` with its rows in `message` and `part`; ids sort by time. It travels as one document,
+//! `session.json`: the messages, one a line, then what is said of the session.
+//!
+//! - **The database is never written here.** It is listed through a read-only connection; content comes out by `opencode
+//!   export ID` and goes in by `opencode import FILE`, run in the session's checkout. Both take one to two seconds, because
+//!   OpenCode starts for each of them. They run without plugins, without the project's settings, and ask no network.
+//! - `import` gives the session the project and directory it is run in. In a directory without a repository, or in one
+//!   without a commit, that is the project "global", in which nobody would look for it: this is refused beforehand.
+//! - `import` adds the messages and parts that are missing and changes none that are there; of the session itself it changes
+//!   project and directory only. So two sides that went on apart are united: both sides' messages in one session, in the
+//!   order of their times, and the model sees both. Of one message that two devices finished differently, which ids made at
+//!   random rule out, no union is made; the fork could not be imported beside it and is refused in words.
+//! - What does not travel: todos, the states that `/undo` goes back to, lists of what a turn changed, shared links, what a
+//!   session has cost so far, a title or a choice of model made after it was first carried. Messages that were undone or deleted elsewhere cannot be
+//!   taken out here: the session is then refused until it is deleted here, and comes back if both sides went on.
+//! - An answer that is still being written waits, like a torn line, until it is finished or the session goes on.
+//! - Sessions of sub-agents are sessions of their own that need their parent (`parent_id`).
+//! - Open: a process of OpenCode runs in the session's directory or was given its id. OpenCode reads the database for each
+//!   turn, so that importing while it runs elsewhere does no harm.
+//! - OpenCode deletes no sessions by itself; `opencode session delete` deletes those of sub-agents with it.
+//!
+//! Seen with 1.18.33 on Linux (2026-11-23) against a mock model: export after import is the same but for the order of keys,
+//! counters and times of the session; ids are kept; importing twice changes nothing.
+
+use super::{
+    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::jsonl::title_of;
+use crate::formats::program::{self, Run};
+use crate::formats::{fields, files};
+use crate::merge::messages::{self, Message, Row, Session, fields_of, object};
+use crate::merge::snapshots::Judged;
+use crate::merge::transcript::{Piece, Said, target_in};
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub struct OpenCode;
+
+/// Names that never roam: sign-ins, logs, programs, other people's repositories, the states of working trees.
+pub const DENIED: [&str; 8] =
+    ["account.json", "auth.json", "bin", "log", "mcp-auth.json", "repos", "snapshot", "tool-output"];
+
+const MAIN: &str = "session.json";
+
+const DATABASE: &str = "opencode.db";
+
+/// The project of everything that is in no repository.
+const GLOBAL: &str = "global";
+
+/// The columns that are read; with one missing the store is of another make.
+const COLUMNS: [(&str, &[&str]); 3] = [
+    ("session", &["id", "project_id", "parent_id", "directory", "title", "version", "time_updated"]),
+    ("message", &["id", "session_id", "time_created", "time_updated", "data"]),
+    ("part", &["id", "message_id", "session_id", "time_updated", "data"]),
+];
+
+/// What of a session is its own and the same everywhere. The rest are counters, and what an import cannot bring.
+const KEPT: [&str; 13] = [
+    "agent",
+    "directory",
+    "id",
+    "metadata",
+    "model",
+    "parentID",
+    "path",
+    "permission",
+    "projectID",
+    "slug",
+    "time",
+    "title",
+    "version",
+];
+
+/// This device's own: `import` writes its own values there.
+const BOUND: [&str; 3] = ["/info/directory", "/info/path", "/info/projectID"];
+
+/// OpenCode needs a second or two; a machine under load needs more.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Larger sessions are not read.
+const LARGEST: u64 = 512 << 20;
+
+/// How long a lock of somebody else's is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What a child of ours must not do, or be told by whoever started us.
+const SETTINGS: [(&str, &str); 8] = [
+    ("NO_COLOR", "1"),
+    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
+    ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+    ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+    ("OPENCODE_DISABLE_PROJECT_CONFIG", "1"),
+    ("OPENCODE_DISABLE_SHARE", "1"),
+    ("OPENCODE_PURE", "1"),
+];
+
+/// Variables of a running OpenCode that would make another one believe to be a part of it.
+const INHERITED: [&str; 4] = ["OPENCODE_CLIENT", "OPENCODE_PID", "OPENCODE_ROUTE", "OPENCODE_WORKSPACE_ID"];
+
+impl Tool for OpenCode {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("opencode"),
+            name: "OpenCode".into(),
+            level: Level::Merge,
+            reason:
+                "Brought in and out by OpenCode's own export and import, a second or two each; its database is never \
+                     written. Not carried: todos, what /undo goes back to, shared links, later changes of the title. \
+                     Messages undone or deleted elsewhere cannot be taken out here."
+                    .into(),
+            versions: "1.18.33".into(),
+            denied: &DENIED,
+            says: |_| true,
+            said,
+            records: Some(records),
+            bound: |_| &BOUND,
+            joins: Joins {
+                judge: Some(|_: &DocName, first, second| -> Judged { messages::judge(first, second) }),
+                union: Some(messages::union),
+                ..Joins::default()
+            },
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let dirs: BTreeSet<PathBuf> =
+            databases(machine).iter().filter_map(|file| Some(file.parent()?.into())).collect();
+        dirs.into_iter().map(|path| Root { path, deep: false, store: true }).collect()
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        let of_a_database = |file: &PathBuf| {
+            let Some(names) = file.parent().and_then(|dir| files::names_below(dir, path)) else { return false };
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            names.is_empty() || matches!(&names[..], [only] if *only == *name || *only == format!("{name}-wal"))
+        };
+        if databases(machine).iter().any(of_a_database) { Touched::Everything } else { Touched::Nothing }
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let mut listing = Listing::default();
+        if let Which::Strays = which {
+            return listing;
+        }
+        let running = Openers::now(machine);
+        for file in databases(machine) {
+            match Store::open(&file).and_then(|store| store.map(|store| store.rows(which)).transpose()) {
+                Ok(rows) => rows.into_iter().flatten().for_each(|row| {
+                    if !listing.found.iter().any(|found| found.session.as_str() == row.id) {
+                        listing.found.push(row.found(&file, &running));
+                    }
+                }),
+                Err(error) => listing.unknown = Some(error.to_string()),
+            }
+        }
+        if !listing.found.is_empty() && program(machine).is_none() {
+            listing.problems.push(program_missing());
+        }
+        listing
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let doc = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        let away = tempfile::tempdir()?;
+        let export = [OsStr::new("export"), OsStr::new(found.session.as_str())];
+        let printed = run(machine, &doc.path, away.path(), &export).map_err(io::Error::other)?;
+        let session = exported(&printed)
+            .filter(|session| fields::text(session.info.as_bytes(), "id").as_deref() == Some(found.session.as_str()))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what OpenCode exported is no session"))?;
+        let facts = facts(&session);
+        Ok(Reading { facts, docs: vec![Content::Bytes(Arc::from(session.render()))], problems: Vec::new() })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let [doc] = &checkout.docs[..] else { return Err(refused("A session of OpenCode is one document".into())) };
+        if doc.name.as_str() != MAIN || doc.at != at(checkout.session) || !is_id(checkout.session.as_str()) {
+            return Err(refused(format!("\"{}\" is no session of OpenCode", doc.name)));
+        }
+        Guest::at(machine, checkout, doc)?.write()
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        let program = match program(machine) {
+            Some(program) if !is_on_path(machine, &program) => program.to_string_lossy().into_owned(),
+            _ => "opencode".to_owned(),
+        };
+        Launch {
+            argv: vec![program, "-s".into(), session.session.to_string()],
+            cwd: session.cwd.to_path_buf(),
+            env: BTreeMap::new(),
+            unset: INHERITED.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+// ---- where ----
+
+/// The databases there may be, whether they exist or not; the first is the one that `opencode` itself uses.
+fn databases(machine: &Machine) -> Vec<PathBuf> {
+    databases_on(cfg!(windows), machine)
+}
+
+fn databases_on(windows: bool, machine: &Machine) -> Vec<PathBuf> {
+    let absolute = |name: &str| machine.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").unwrap_or_else(|| machine.home.join(".local/share")).join("opencode");
+    match machine.var("OPENCODE_DB") {
+        Some(":memory:") => return Vec::new(),
+        Some(file) => return vec![data.join(file)],
+        None => {}
+    }
+    let mut all = vec![data.join(DATABASE)];
+    if windows {
+        let local = absolute("LOCALAPPDATA").unwrap_or_else(|| machine.home.join("AppData/Local"));
+        all.push(local.join("opencode/data").join(DATABASE));
+    }
+    all
+}
+
+fn program(machine: &Machine) -> Option<PathBuf> {
+    let names: &[&str] = if cfg!(windows) { &["opencode.exe", "opencode.cmd"] } else { &["opencode"] };
+    let mut others: Vec<PathBuf> =
+        [".opencode/bin", ".local/bin", ".bun/bin", ".npm-global/bin", "AppData/Roaming/npm"]
+            .map(|dir| machine.home.join(dir))
+            .to_vec();
+    // An app that was not started from a terminal has neither on its PATH.
+    if cfg!(target_os = "macos") {
+        others.extend(["/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from));
+    }
+    program::find(machine.var("PATH"), &others, names)
+}
+
+fn is_on_path(machine: &Machine, program: &Path) -> bool {
+    let path = machine.var("PATH").unwrap_or_default();
+    std::env::split_paths(path).any(|dir| program.parent() == Some(&dir))
+}
+
+fn program_missing() -> Problem {
+    Problem::new(
+        "tool_program_missing",
+        "OpenCode's sessions are here, but the program opencode is not: they can be listed, and neither read nor written.",
+        "Install OpenCode (https://opencode.ai) or put the program on PATH.",
+    )
+}
+
+/// Runs OpenCode on that database.
+fn run(machine: &Machine, database: &Path, cwd: &Path, arguments: &[&OsStr]) -> Result<Vec<u8>, String> {
+    let program = program(machine).ok_or("the program opencode is not on this device")?;
+    let mut vars = machine.vars.clone();
+    vars.retain(|name, _| !INHERITED.contains(&name.as_str()));
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    vars.extend(SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    for home in ["HOME", "USERPROFILE"] {
+        vars.insert(home.to_owned(), text(&machine.home));
+    }
+    vars.insert("OPENCODE_DB".to_owned(), text(database));
+    vars.insert("PWD".to_owned(), text(cwd));
+    let run = Run { program: &program, cwd, vars: &vars, limit: LIMIT, most: LARGEST };
+    run.output(arguments).map_err(|error| error.to_string())
+}
+
+// ---- listing ----
+
+#[derive(Debug, thiserror::Error)]
+enum StoreError {
+    #[error("the table `{table}` of {} has no column `{column}`", .file.display())]
+    Column { file: PathBuf, table: &'static str, column: &'static str },
+    #[error("{} cannot be read: {source}", .file.display())]
+    Sql { file: PathBuf, source: rusqlite::Error },
+}
+
+/// OpenCode's database, for reading.
+struct Store {
+    connection: Connection,
+    file: PathBuf,
+}
+
+/// A session as it is listed.
+#[derive(Debug, PartialEq)]
+struct Listed {
+    id: String,
+    directory: String,
+    stamp: Stamp,
+}
+
+impl Store {
+    /// `None` where there is none. A link is none, and neither is what is no file.
+    fn open(file: &Path) -> Result<Option<Self>, StoreError> {
+        if files::stamp(file).is_err() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(file, flags).and_then(|connection| {
+            connection.busy_timeout(BUSY)?;
+            Ok(connection)
+        });
+        let connection = opened.map_err(|source| StoreError::Sql { file: file.to_path_buf(), source })?;
+        let store = Self { connection, file: file.to_path_buf() };
+        store.check_shape()?;
+        Ok(Some(store))
+    }
+
+    fn sql(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Sql { file: self.file.clone(), source }
+    }
+
+    fn check_shape(&self) -> Result<(), StoreError> {
+        for (table, wanted) in COLUMNS {
+            let names = self.texts("select name from pragma_table_info(?1)", table).map_err(|error| self.sql(error))?;
+            if let Some(column) = wanted.iter().find(|column| !names.contains(**column)) {
+                return Err(StoreError::Column { file: self.file.clone(), table, column });
+            }
+        }
+        Ok(())
+    }
+
+    /// The first column of all rows.
+    fn texts(&self, query: &str, about: &str) -> rusqlite::Result<BTreeSet<String>> {
+        self.connection.prepare_cached(query)?.query_map([about], |row| row.get(0))?.collect()
+    }
+
+    fn rows(&self, which: Which<'_>) -> Result<Vec<Listed>, StoreError> {
+        self.listed(which).map_err(|error| self.sql(error))
+    }
+
+    fn listed(&self, which: Which<'_>) -> rusqlite::Result<Vec<Listed>> {
+        // One look at one state of the database, whatever is written meanwhile.
+        let _snapshot = self.connection.unchecked_transaction()?;
+        let only = match which {
+            Which::One(session) => Some(session.as_str()),
+            _ => None,
+        };
+        let mut query = self.connection.prepare_cached(
+            "select id, directory, project_id, coalesce(parent_id, ''), title from session where ?1 is null or id = ?1",
+        )?;
+        let mut rows = query.query([only])?;
+        let mut listed = Vec::new();
+        while let Some(row) = rows.next()? {
+            let words: [String; 5] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            let stamp = self.stamp(&words)?;
+            let [id, directory, ..] = words;
+            // Others would have to be handed to the program as an option or a path.
+            if is_id(&id) {
+                listed.push(Listed { id, directory, stamp });
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Changes when anything does that travels: the session's own words, which messages and parts there are, the last
+    /// finished message. Counts come from indexes; of rows only those of the last messages are read.
+    fn stamp(&self, words: &[String; 5]) -> rusqlite::Result<Stamp> {
+        let session = &words[0];
+        let count = |query: &str, about: &str| -> rusqlite::Result<i64> {
+            self.connection.prepare_cached(query)?.query_row([about], |row| row.get(0))
+        };
+        let mut messages = count("select count(*) from message where session_id = ?1", session)?;
+        let mut parts = count("select count(*) from part where session_id = ?1", session)?;
+        let (mut last, mut updated) = (String::new(), 0);
+        let mut query = self.connection.prepare_cached(
+            "select id, time_updated, coalesce(case when json_valid(data) then \
+                 json_extract(data, '$.role') = 'assistant' and json_extract(data, '$.time.completed') is null \
+                 and json_extract(data, '$.error') is null end, 0) \
+             from message where session_id = ?1 order by time_created desc, id desc",
+        )?;
+        let mut rows = query.query([session])?;
+        while let Some(row) = rows.next()? {
+            let (id, at, unfinished): (String, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            if !unfinished {
+                let newest = "select coalesce(max(time_updated), 0) from part where message_id = ?1";
+                updated = at.max(count(newest, &id)?);
+                last = id;
+                break;
+            }
+            messages -= 1;
+            parts -= count("select count(*) from part where message_id = ?1", &id)?;
+        }
+        let hash = blake3::hash(format!("{words:?}{messages} {parts} {last} {updated}").as_bytes());
+        let first: [u8; 8] = std::array::from_fn(|at| hash.as_bytes()[at]);
+        Ok(Stamp {
+            len: u64::try_from(messages + parts).unwrap_or(0) * 512,
+            mtime_ns: updated.saturating_mul(1_000_000),
+            ctime_ns: i64::from_le_bytes(first),
+            inode: 0,
+        })
+    }
+
+    /// All rows that a session has, as an export would give them: messages, and parts.
+    fn content(&self, session: &str) -> Result<(Rows, Rows), StoreError> {
+        let messages = "select id, '', data from message where session_id = ?1";
+        let parts = "select id, message_id, data from part where session_id = ?1";
+        let read = |query| self.rows_of(query, session).map_err(|error| self.sql(error));
+        Ok((read(messages)?, read(parts)?))
+    }
+
+    fn rows_of(&self, query: &str, session: &str) -> rusqlite::Result<Rows> {
+        let mut query = self.connection.prepare_cached(query)?;
+        let rows = query.query_map([session], |row| {
+            let (id, message, data): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let row = as_exported(&id, session, &message, &data);
+            Ok((id, row))
+        })?;
+        rows.collect()
+    }
+
+    /// Which session has one of these rows, other than this one.
+    fn elsewhere(&self, session: &str, new: &Session) -> Result<Option<String>, StoreError> {
+        let mut taken = None;
+        for (_, id) in new.messages.keys() {
+            let query = "select session_id from message where id = ?1 and session_id <> ?2";
+            let mut query = self.connection.prepare_cached(query).map_err(|error| self.sql(error))?;
+            let found: Option<String> =
+                query.query_row(params![id, session], |row| row.get(0)).optional().map_err(|error| self.sql(error))?;
+            taken = taken.or(found);
+        }
+        Ok(taken)
+    }
+
+    /// Directory and project of a session.
+    fn home(&self, session: &str) -> Result<Option<(String, String)>, StoreError> {
+        let query = "select directory, project_id from session where id = ?1";
+        let row = self.connection.query_row(query, [session], |row| Ok((row.get(0)?, row.get(1)?)));
+        row.optional().map_err(|error| self.sql(error))
+    }
+
+    fn has_children(&self, session: &str) -> Result<bool, StoreError> {
+        let query = "select 1 from session where parent_id = ?1 limit 1";
+        self.connection.prepare(query).and_then(|mut query| query.exists([session])).map_err(|error| self.sql(error))
+    }
+}
+
+/// By their ids; `None` for what is no JSON.
+type Rows = BTreeMap<String, Option<Row>>;
+
+fn as_exported(id: &str, session: &str, message: &str, data: &str) -> Option<Row> {
+    let ids: [(&str, String); 3] = [("id", id), ("sessionID", session), ("messageID", message)]
+        .map(|(name, id)| (name, Value::from(id).to_string()));
+    let mut fields = fields_of(data)?;
+    for (name, id) in &ids {
+        if id != "\"\"" {
+            fields.insert((*name).to_owned(), serde_json::from_str(id).ok()?);
+        }
+    }
+    let whole = RawValue::from_string(object(&fields)).ok()?;
+    Row::read(&whole).map(|(_, row)| row)
+}
+
+impl Listed {
+    fn found(self, file: &Path, openers: &Openers) -> Found {
+        let live = openers.of(&self.id, Path::new(&self.directory));
+        let session = SessionId::new(self.id);
+        let at = at(&session);
+        let doc = FoundDoc {
+            name: DocName::new(MAIN),
+            kind: DocKind::Snapshot,
+            at,
+            path: file.to_path_buf(),
+            stamp: self.stamp,
+        };
+        Found { session, docs: vec![doc], live }
+    }
+}
+
+fn at(session: &SessionId) -> String {
+    format!("sessions/{session}/{MAIN}")
+}
+
+/// Ids are given to the program on its command line, where nothing else may come in their place.
+fn is_id(text: &str) -> bool {
+    let rest = text.strip_prefix("ses_").unwrap_or_default();
+    !rest.is_empty() && text.len() <= 100 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+// ---- who has it open ----
+
+/// The processes of OpenCode that may have a session open.
+struct Openers(Vec<Running>);
+
+impl Openers {
+    fn now(machine: &Machine) -> Self {
+        let mut running = machine.apps.running();
+        running.retain(|running| running.name().starts_with("opencode") && !ends_soon(&running.args));
+        Self(running)
+    }
+
+    fn of(&self, session: &str, directory: &Path) -> Option<String> {
+        let opener = self.0.iter().find(|running| {
+            let dirs = running.args.iter().skip(1).filter_map(|word| Some(running.cwd.as_ref()?.join(word)));
+            let mut dirs = running.cwd.iter().cloned().chain(dirs);
+            running.args.iter().any(|word| word == session) || dirs.any(|dir| is_same(&dir, directory))
+        })?;
+        Some(format!("OpenCode is open in {} (process {})", directory.display(), opener.pid))
+    }
+}
+
+/// Commands that only look at the store, or change it and end. Ours are among them.
+fn ends_soon(args: &[String]) -> bool {
+    const COMMANDS: [&str; 12] = [
+        "agent",
+        "auth",
+        "completion",
+        "db",
+        "debug",
+        "export",
+        "import",
+        "mcp",
+        "models",
+        "providers",
+        "session",
+        "stats",
+    ];
+    let command = args.iter().skip(1).find(|word| !word.starts_with('-'));
+    command.is_some_and(|command| COMMANDS.contains(&command.as_str()))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+// ---- reading ----
+
+/// What of an export travels.
+fn exported(printed: &[u8]) -> Option<Session> {
+    let mut session = Session::parse(printed)?;
+    while let Some((place, _)) = session.messages.last_key_value().filter(|(_, message)| message.is_unfinished()) {
+        let place = place.clone();
+        session.messages.remove(&place);
+    }
+    for message in session.messages.values_mut() {
+        message.info = without_diffs(&message.info)?;
+    }
+    session.info = kept(&session.info)?;
+    Some(session)
+}
+
+/// A prompt is given the changes of its turn (`summary`) when the turn is over, when it may have been carried already; an
+/// import would not bring them. An answer's `summary` is `true` where it stands for what was compacted.
+fn without_diffs(info: &Row) -> Option<Row> {
+    let mut fields = fields_of(&info.text)?;
+    fields.retain(|name, value| name != "summary" || !value.get().starts_with('{'));
+    let whole = RawValue::from_string(object(&fields)).ok()?;
+    Row::read(&whole).map(|(_, row)| row)
+}
+
+fn kept(info: &str) -> Option<String> {
+    let mut fields = fields_of(info)?;
+    fields.retain(|name, _| KEPT.contains(&name.as_str()));
+    let created = fields.get("time").and_then(|time| fields_of(time.get())?.remove("created"));
+    let time = format!("{{\"created\":{}}}", created?.get());
+    fields.insert("time".to_owned(), serde_json::from_str(&time).ok()?);
+    Some(object(&fields))
+}
+
+fn facts(session: &Session) -> Facts {
+    let text = |name: &str| fields::text(session.info.as_bytes(), name).filter(|text| !text.is_empty());
+    Facts {
+        cwd: text("directory"),
+        title: text("title").and_then(|title| title_of(&title)),
+        updated: session.messages.values().map(ended).max().flatten(),
+        version: text("version"),
+        requires: text("parentID").map(SessionId::new).into_iter().collect(),
+        ..Facts::default()
+    }
+}
+
+fn ended(message: &Message) -> Option<Millis> {
+    let info: Value = serde_json::from_str(&message.info.text).ok()?;
+    let time = info.get("time")?;
+    time.get("completed").or_else(|| time.get("created"))?.as_i64().map(Millis)
+}
+
+/// One record a message, stamped as the records of other tools are.
+fn records(content: &[u8]) -> Vec<Value> {
+    let Some(session) = Session::parse(content) else { return Vec::new() };
+    let record = |(place, message): (&(i64, String), &Message)| {
+        let parse = |row: &Row| serde_json::from_str::<Value>(&row.text).unwrap_or_default();
+        let parts: Vec<Value> = message.parts.values().map(parse).collect();
+        let at = Millis(place.0).rfc3339();
+        serde_json::json!({ "uuid": place.1, "timestamp": at, "info": parse(&message.info), "parts": parts })
+    };
+    session.messages.iter().map(record).collect()
+}
+
+fn said(record: &Value) -> Option<Said<'_>> {
+    let role = match record.pointer("/info/role")?.as_str()? {
+        "user" => "user",
+        "assistant" => "assistant",
+        _ => "system",
+    };
+    let parts = record.get("parts")?.as_array()?;
+    Said::of(record, role, parts.iter().flat_map(pieces).collect())
+}
+
+fn pieces(part: &Value) -> Vec<Piece<'_>> {
+    let text = |name: &str| part.get(name).and_then(Value::as_str).unwrap_or_default();
+    let filled = |kind, body| if str::is_empty(body) { Vec::new() } else { vec![Piece::new(kind, body)] };
+    match text("type") {
+        "text" => filled("text", text("text")),
+        "reasoning" => filled("thinking", text("text")),
+        "file" if text("mime").starts_with("image/") => vec![Piece::image_at(text("url"))],
+        "file" => filled("file", if text("filename").is_empty() { text("url") } else { text("filename") }),
+        "tool" => called(part),
+        "compaction" => vec![Piece::new("compaction", "")],
+        "subtask" => filled("text", text("prompt")),
+        // Where a step began and ended, and what the working tree was then.
+        _ => Vec::new(),
+    }
+}
+
+fn called(part: &Value) -> Vec<Piece<'_>> {
+    let name = part.get("tool").and_then(Value::as_str).unwrap_or("tool");
+    let Some(state) = part.get("state") else { return vec![Piece::call(name, "", None)] };
+    let input = state.get("input");
+    let file = input.and_then(|input| input.get("filePath")?.as_str().map(Into::into));
+    let target = file.or_else(|| input.and_then(target_in));
+    let mut pieces = vec![Piece::call(name, input.map(Value::to_string).unwrap_or_default(), target.as_deref())];
+    for (field, is_error) in [("output", false), ("error", true)] {
+        let answer = state.get(field).and_then(Value::as_str);
+        pieces.extend(answer.map(|answer| Piece { is_error, ..Piece::new("tool_result", answer) }));
+    }
+    pieces
+}
+
+// ---- writing ----
+
+/// One session on its way into the store.
+struct Guest<'a> {
+    machine: &'a Machine,
+    checkout: &'a Checkout<'a>,
+    doc: &'a DocWrite<'a>,
+    /// Where it is, or will be.
+    file: PathBuf,
+}
+
+fn refused(why: String) -> WriteError {
+    WriteError::Refused(why)
+}
+
+impl<'a> Guest<'a> {
+    fn at(machine: &'a Machine, checkout: &'a Checkout<'a>, doc: &'a DocWrite<'a>) -> Result<Self, WriteError> {
+        let known = databases(machine);
+        let file = match doc.change.path() {
+            Some(path) if known.iter().any(|file| file == path) => Some(path.to_path_buf()),
+            Some(path) => return Err(WriteError::Changed(path.to_path_buf())),
+            None => known.into_iter().next(),
+        };
+        let file = file.ok_or_else(|| refused("OpenCode keeps its sessions in memory here (OPENCODE_DB)".into()))?;
+        Ok(Self { machine, checkout, doc, file })
+    }
+
+    fn write(&self) -> Result<Written, WriteError> {
+        let id = self.checkout.session.as_str();
+        let here = self.listed()?;
+        match (&self.doc.change, &here) {
+            (Change::Create(_), None) => {}
+            (change, Some(here)) if was(change) == Some(here.stamp) => {}
+            _ => return Err(WriteError::Changed(self.file.clone())),
+        }
+        self.check_free(here.as_ref())?;
+        let stamp = match &self.doc.change {
+            Change::Create(bytes) | Change::Replace { bytes, .. } => {
+                let mut content = Vec::new();
+                bytes.write_to(&mut content).map_err(|source| self.io(source))?;
+                self.bring_in(&content)?;
+                self.listed()?.map(|row| row.stamp).ok_or_else(|| self.lost("the session is not there"))?
+            }
+            Change::Remove { .. } => {
+                self.put_away(id)?;
+                Stamp::default()
+            }
+            Change::Append { .. } => return Err(refused("A session of OpenCode is written whole".into())),
+        };
+        Ok(Written { docs: vec![(self.doc.name.clone(), self.file.clone(), stamp)] })
+    }
+
+    fn io(&self, source: io::Error) -> WriteError {
+        WriteError::Io { path: self.file.clone(), source }
+    }
+
+    fn lost(&self, what: &str) -> WriteError {
+        let id = self.checkout.session;
+        refused(format!("opencode import said that it took {id}, but {what} in {}", self.file.display()))
+    }
+
+    fn store(&self) -> Result<Option<Store>, WriteError> {
+        Store::open(&self.file).map_err(|error| refused(error.to_string()))
+    }
+
+    fn listed(&self) -> Result<Option<Listed>, WriteError> {
+        // It is another one's file if it is a link, and none of ours if it is a directory.
+        if self.file.symlink_metadata().is_ok() && files::stamp(&self.file).is_err() {
+            return Err(refused(format!("{} is not a regular file", self.file.display())));
+        }
+        let Some(store) = self.store()? else { return Ok(None) };
+        let rows = store.rows(Which::One(self.checkout.session)).map_err(|error| refused(error.to_string()))?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Nobody has it open, neither where it is nor where it goes.
+    fn check_free(&self, here: Option<&Listed>) -> Result<(), WriteError> {
+        let openers = Openers::now(self.machine);
+        let id = self.checkout.session.as_str();
+        let there = openers.of(id, self.checkout.cwd);
+        let live = there.or_else(|| openers.of(id, Path::new(&here?.directory)));
+        live.map_or(Ok(()), |who| Err(WriteError::Live(who)))
+    }
+
+    fn bring_in(&self, content: &[u8]) -> Result<(), WriteError> {
+        let new = Session::parse(content).ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
+        let id = self.checkout.session.as_str();
+        let text = |name: &str| fields::text(new.info.as_bytes(), name);
+        if text("id").as_deref() != Some(id) {
+            return Err(refused(format!("The document is another session than {id}")));
+        }
+        if text("projectID").as_deref() != Some(GLOBAL) && !has_commit(self.checkout.cwd) {
+            return Err(refused(format!(
+                "{} is in no git repository with a commit: there OpenCode would put the session among those of no project",
+                self.checkout.cwd.display()
+            )));
+        }
+        if let Some(store) = self.store()? {
+            self.check_nothing_is_lost(&store, &new)?;
+        }
+        self.import(&new)?;
+        self.check_arrived(&new)
+    }
+
+    /// An import adds; what is here and not in `new`, or otherwise there, would make the record say what is not so.
+    fn check_nothing_is_lost(&self, store: &Store, new: &Session) -> Result<(), WriteError> {
+        let id = self.checkout.session.as_str();
+        let told = |error: StoreError| refused(error.to_string());
+        if let Some(other) = store.elsewhere(id, new).map_err(told)? {
+            return Err(refused(format!("OpenCode has messages of {id} in the session {other} and takes none twice")));
+        }
+        let (messages, parts) = store.content(id).map_err(told)?;
+        let known: BTreeSet<&str> = new.messages.keys().map(|place| place.1.as_str()).collect();
+        let rows: BTreeMap<&String, &Row> = new.messages.values().flat_map(|message| &message.parts).collect();
+        let mut gone = messages.iter().filter(|(id, row)| !known.contains(id.as_str()) && !is_unfinished(row.as_ref()));
+        if gone.next().is_some() {
+            return Err(refused(format!(
+                "Messages of {id} were undone or deleted on another device, which opencode import cannot do here. \
+                 To take over what was said since, delete it here: opencode session delete {id}"
+            )));
+        }
+        let other = |(id, here): (&String, &Option<Row>)| {
+            rows.get(id).zip(here.as_ref()).is_some_and(|(new, here)| new.contradicts(here))
+        };
+        match parts.iter().find(|part| other(*part)) {
+            Some((part, _)) => Err(refused(format!("The part {part} of {id} says something else here, and stays"))),
+            None => Ok(()),
+        }
+    }
+
+    fn import(&self, new: &Session) -> Result<(), WriteError> {
+        let time = format!(
+            "{{\"created\":{},\"updated\":{}}}",
+            fields::get(new.info.as_bytes(), "/time/created").unwrap_or("0"),
+            self.checkout.updated.0
+        );
+        let info = fields::with(new.info.as_bytes(), &[("time", &time)]);
+        let info = String::from_utf8(info).map_err(|_| refused("The document is no text".into()))?;
+        let whole = Session { info, messages: new.messages.clone() }.render();
+        // Only this user can read it, and it goes when it is dropped.
+        let mut file = tempfile::Builder::new().suffix(".json").tempfile().map_err(|source| self.io(source))?;
+        file.write_all(&whole).and_then(|()| file.flush()).map_err(|source| self.io(source))?;
+        let arguments = [OsStr::new("import"), file.path().as_os_str()];
+        run(self.machine, &self.file, self.checkout.cwd, &arguments).map_err(refused)?;
+        Ok(())
+    }
+
+    fn check_arrived(&self, new: &Session) -> Result<(), WriteError> {
+        let id = self.checkout.session.as_str();
+        let told = |error: StoreError| refused(error.to_string());
+        let store = self.store()?.ok_or_else(|| self.lost("there is nothing"))?;
+        let Some((directory, project)) = store.home(id).map_err(told)? else {
+            return Err(self.lost("the session is not there"));
+        };
+        let was_global = fields::text(new.info.as_bytes(), "projectID").as_deref() == Some(GLOBAL);
+        if !is_same(Path::new(&directory), self.checkout.cwd) || (project == GLOBAL && !was_global) {
+            return Err(self.lost(&format!("it is in {directory}, project {project},")));
+        }
+        let (messages, parts) = store.content(id).map_err(told)?;
+        let all_parts = new.messages.values().flat_map(|message| message.parts.keys());
+        let missing = new.messages.keys().filter(|place| !messages.contains_key(&place.1)).count()
+            + all_parts.filter(|part| !parts.contains_key(*part)).count();
+        if missing == 0 { Ok(()) } else { Err(self.lost(&format!("{missing} of its messages and parts are not"))) }
+    }
+
+    fn put_away(&self, id: &str) -> Result<(), WriteError> {
+        let Some(store) = self.store()? else { return Err(WriteError::Changed(self.file.clone())) };
+        if store.has_children(id).map_err(|error| refused(error.to_string()))? {
+            return Err(refused(format!("{id} has sessions of sub-agents, which OpenCode would delete with it")));
+        }
+        let away = tempfile::tempdir().map_err(|source| self.io(source))?;
+        let delete = ["session", "delete", id].map(OsStr::new);
+        run(self.machine, &self.file, away.path(), &delete).map_err(refused)?;
+        match self.listed()? {
+            None => Ok(()),
+            Some(_) => Err(refused(format!("opencode session delete {id} left it where it is"))),
+        }
+    }
+}
+
+fn is_unfinished(row: Option<&Row>) -> bool {
+    row.is_some_and(|row| !row.is_finished())
+}
+
+fn was(change: &Change<'_>) -> Option<Stamp> {
+    match change {
+        Change::Create(_) => None,
+        Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => Some(*was),
+    }
+}
+
+/// Whether a directory is in a git repository with a commit. Asks the files: `git` may not be on the PATH that we have, and
+/// what cannot be told is left to OpenCode, whose answer is checked.
+fn has_commit(dir: &Path) -> bool {
+    let Some(git) = dir.ancestors().map(|dir| dir.join(".git")).find(|git| git.exists()) else { return false };
+    let own = match fs::read_to_string(&git).ok().as_deref().map(|text| text.strip_prefix("gitdir:").map(str::trim)) {
+        Some(Some(elsewhere)) => git.parent().unwrap_or(dir).join(elsewhere),
+        Some(None) => return false,
+        None => git,
+    };
+    let common =
+        fs::read_to_string(own.join("commondir")).map(|text| own.join(text.trim())).unwrap_or_else(|_| own.clone());
+    let head = fs::read_to_string(own.join("HEAD")).unwrap_or_default();
+    match head.trim().strip_prefix("ref:").map(str::trim) {
+        None => !head.trim().is_empty(),
+        Some(name) => {
+            let packed = fs::read_to_string(common.join("packed-refs")).unwrap_or_default();
+            common.join(name).is_file()
+                || packed.lines().any(|line| line.ends_with(name))
+                || common.join("reftable").exists()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const ID: &str = "ses_df5d4dd33ffeO4lBHE5VP3WIhk";
+
+    /// A home with a database of OpenCode's shape and a session of one turn.
+    fn home() -> (tempfile::TempDir, Machine) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let machine = Machine::at(dir.path());
+        let file = &databases(&machine)[0];
+        fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+        change(
+            &machine,
+            "create table session (id text primary key, project_id text, parent_id text, directory text, title text,
+                 version text, time_updated integer);
+             create table message (id text primary key, session_id text, time_created integer, time_updated integer, data text);
+             create table part (id text primary key, message_id text, session_id text, time_updated integer, data text);
+             create table credential (id text primary key, value text);
+             insert into credential values ('c', 'planted-token');
+             create index message_session on message (session_id, time_created, id);
+             create index part_message on part (message_id, id);
+             create index part_session on part (session_id);
+             insert into session values ('ses_df5d4dd33ffeO4lBHE5VP3WIhk', 'c0ffee', null, '/home/ada/code/api', 'Hi', '1.18.33', 5);
+             insert into message values ('msg_1', 'ses_df5d4dd33ffeO4lBHE5VP3WIhk', 1, 1, '{\"role\":\"user\",\"time\":{\"created\":1}}');
+             insert into part values ('prt_1', 'msg_1', 'ses_df5d4dd33ffeO4lBHE5VP3WIhk', 1, '{\"type\":\"text\",\"text\":\"Hi\"}');",
+        );
+        (dir, machine)
+    }
+
+    #[allow(clippy::disallowed_methods)] // the test is OpenCode here
+    fn change(machine: &Machine, statements: &str) {
+        let connection = Connection::open(&databases(machine)[0]).expect("a database");
+        connection.execute_batch(statements).expect("SQL");
+    }
+
+    fn listed(machine: &Machine) -> Listing {
+        OpenCode.sessions(machine, Which::All)
+    }
+
+    fn stamp(machine: &Machine) -> Stamp {
+        listed(machine).found[0].docs[0].stamp
+    }
+
+    #[test]
+    fn where_the_database_is_on_each_system() {
+        let mut machine = Machine::at("/home/ada");
+        let data = "/home/ada/.local/share/opencode/opencode.db";
+        assert_eq!(databases_on(false, &machine), [PathBuf::from(data)], "Linux and macOS");
+        let local = "/home/ada/AppData/Local/opencode/data/opencode.db";
+        assert_eq!(databases_on(true, &machine), [PathBuf::from(data), PathBuf::from(local)], "Windows");
+        machine.vars.insert("XDG_DATA_HOME".into(), "/data".into());
+        assert_eq!(databases_on(false, &machine), [PathBuf::from("/data/opencode/opencode.db")]);
+        machine.vars.insert("OPENCODE_DB".into(), "work.db".into());
+        assert_eq!(databases_on(true, &machine), [PathBuf::from("/data/opencode/work.db")]);
+        machine.vars.insert("OPENCODE_DB".into(), "/elsewhere/my.db".into());
+        assert_eq!(databases_on(false, &machine), [PathBuf::from("/elsewhere/my.db")]);
+        machine.vars.insert("OPENCODE_DB".into(), ":memory:".into());
+        assert_eq!(databases_on(false, &machine), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn the_database_and_its_log_are_looked_at_and_nothing_else() {
+        let machine = Machine::at("/home/ada");
+        let touched = |name: &str| OpenCode.touched(&machine, &Path::new("/home/ada/.local/share/opencode").join(name));
+        for name in ["", "opencode.db", "opencode.db-wal"] {
+            assert_eq!(touched(name), Touched::Everything, "{name}");
+        }
+        for name in ["opencode.db-shm", "auth.json", "log/opencode.log", "snapshot/x/HEAD", "../other"] {
+            assert_eq!(touched(name), Touched::Nothing, "{name}");
+        }
+    }
+
+    #[test]
+    fn listing_leaves_the_database_as_it_is_and_says_that_the_program_is_missing() {
+        let (_dir, machine) = home();
+        let before = fs::read(&databases(&machine)[0]).expect("the database");
+        let listing = listed(&machine);
+        let codes: Vec<_> = listing.problems.iter().map(|problem| problem.code.as_str()).collect();
+        assert_eq!((codes, listing.unknown), (vec!["tool_program_missing"], None));
+        let found = &listing.found[0];
+        assert_eq!((found.session.as_str(), found.docs.len(), found.live.as_deref()), (ID, 1, None));
+        assert_eq!(fs::read(&databases(&machine)[0]).expect("the database"), before);
+        assert!(OpenCode.read(&machine, found).is_err());
+        assert_eq!(listed(&Machine::at("/nobody")).found.len(), 0);
+    }
+
+    #[test]
+    fn a_stamp_changes_with_what_travels_and_not_while_an_answer_is_written() {
+        let (_dir, machine) = home();
+        let mut known = vec![stamp(&machine)];
+        let same = [
+            "update session set time_updated = 6, version = '2'",
+            "insert into message values ('msg_2', 'ses_df5d4dd33ffeO4lBHE5VP3WIhk', 2, 2, '{\"role\":\"assistant\",\"time\":{\"created\":2}}')",
+            "insert into part values ('prt_2', 'msg_2', 'ses_df5d4dd33ffeO4lBHE5VP3WIhk', 2, '{}')",
+            "update part set time_updated = 3 where id = 'prt_2'",
+            "insert into message values ('msg_x', 'ses_other', 9, 9, '{}')",
+        ];
+        for statement in same {
+            change(&machine, statement);
+            assert_eq!(stamp(&machine), known[0], "{statement}");
+        }
+        let new = [
+            "update message set data = '{\"role\":\"assistant\",\"time\":{\"created\":2,\"completed\":4}}', time_updated = 4 where id = 'msg_2'",
+            "update part set time_updated = 5 where id = 'prt_2'",
+            "update session set title = 'Ho'",
+            "insert into part values ('prt_3', 'msg_1', 'ses_df5d4dd33ffeO4lBHE5VP3WIhk', 1, 'no JSON')",
+            "insert into message values ('msg_3', 'ses_df5d4dd33ffeO4lBHE5VP3WIhk', 3, 3, 'no JSON')",
+            "delete from message where id = 'msg_1'",
+        ];
+        for statement in new {
+            change(&machine, statement);
+            assert!(!known.contains(&stamp(&machine)), "{statement}");
+            known.push(stamp(&machine));
+        }
+        assert!(known.iter().all(|stamp| Stamp::of(&databases(&machine)[0]).ok() != Some(*stamp)));
+    }
+
+    #[test]
+    fn counting_reads_indexes_and_not_the_rows() {
+        let (_dir, machine) = home();
+        let store = Store::open(&databases(&machine)[0]).expect("opens").expect("is there");
+        for query in
+            ["select count(*) from message where session_id = ?1", "select count(*) from part where session_id = ?1"]
+        {
+            let explained = format!("explain query plan {query}");
+            let plan: String = store.connection.query_row(&explained, [ID], |row| row.get(3)).expect("a plan");
+            assert!(plan.contains("USING COVERING INDEX"), "{plan}");
+        }
+    }
+
+    #[test]
+    fn a_store_of_another_make_is_said_to_be_one() {
+        let (_dir, machine) = home();
+        change(&machine, "alter table part rename column data to content");
+        let listing = listed(&machine);
+        let file = databases(&machine)[0].display().to_string();
+        assert_eq!(listing.unknown, Some(format!("the table `part` of {file} has no column `data`")));
+        assert_eq!(listing.found.len(), 0);
+        fs::write(&databases(&machine)[0], "no database, but long enough to be taken for one".repeat(100))
+            .expect("written");
+        assert!(listed(&machine).unknown.is_some_and(|why| why.contains("cannot be read")));
+    }
+
+    #[test]
+    fn ids_that_a_program_would_take_for_something_else_are_none() {
+        let (_dir, machine) = home();
+        change(
+            &machine,
+            "insert into session values ('--help', 'p', null, '/', 't', 'v', 1), ('ses_a/../b', 'p', null, '/', 't', 'v', 1)",
+        );
+        assert_eq!(listed(&machine).found.len(), 1);
+    }
+
+    #[test]
+    fn who_has_a_session_open() {
+        let of = |args: &[&str]| Running {
+            pid: 7,
+            exe: "/opt/opencode".into(),
+            cwd: Some("/home/ada/code".into()),
+            args: args.iter().map(|word| (*word).to_owned()).collect(),
+        };
+        let live = |running: Running| {
+            let machine = Machine { apps: Arc::new(vec![running]), ..Machine::at("/home/ada") };
+            Openers::now(&machine).of(ID, Path::new("/home/ada/code/api"))
+        };
+        let said = "OpenCode is open in /home/ada/code/api (process 7)".to_owned();
+        assert_eq!(live(of(&["opencode", "api"])), Some(said.clone()));
+        assert_eq!(live(of(&["opencode", "-s", ID])), Some(said.clone()));
+        assert_eq!(live(Running { cwd: Some("/home/ada/code/api".into()), ..of(&["opencode"]) }), Some(said));
+        assert_eq!(live(of(&["opencode"])), None, "another directory");
+        assert_eq!(live(of(&["opencode", "export", ID])), None, "it ends soon");
+        assert_eq!(live(Running { exe: "/usr/bin/vim".into(), ..of(&["vim", "api"]) }), None);
+    }
+
+    #[test]
+    fn which_directories_are_checkouts_with_a_commit() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let repository = dir.path().join("api");
+        fs::create_dir_all(repository.join(".git/refs/heads")).expect("a directory");
+        fs::create_dir_all(repository.join("src/deep")).expect("a directory");
+        let set = |name: &str, text: &str| fs::write(repository.join(".git").join(name), text).expect("written");
+        assert!(!has_commit(dir.path()) && !has_commit(&repository));
+        set("HEAD", "ref: refs/heads/main\n");
+        assert!(!has_commit(&repository), "no commit yet");
+        set("refs/heads/main", "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n");
+        assert!(has_commit(&repository) && has_commit(&repository.join("src/deep")));
+        fs::remove_file(repository.join(".git/refs/heads/main")).expect("removed");
+        set("packed-refs", "# pack-refs\nc01199a62a2582ccc1ee894291e5dd5dc3bce730 refs/heads/main\n");
+        assert!(has_commit(&repository), "packed");
+        let tree = dir.path().join("tree");
+        fs::create_dir_all(repository.join(".git/worktrees/tree")).expect("a directory");
+        fs::create_dir_all(&tree).expect("a directory");
+        set("worktrees/tree/HEAD", "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n");
+        set("worktrees/tree/commondir", "../..\n");
+        fs::write(tree.join(".git"), "gitdir: ../api/.git/worktrees/tree\n").expect("written");
+        assert!(has_commit(&tree), "a worktree");
+    }
+
+    fn exported_session() -> Session {
+        let message = |id: &str, role: &str, time: Value, parts: Value| json!({ "info": { "id": id, "sessionID": ID, "role": role, "time": time, "summary": { "diffs": [] } }, "parts": parts });
+        let call = json!({ "id": "prt_2", "type": "tool", "tool": "read", "state": {
+            "status": "completed", "input": { "filePath": "/a/parser.rs" }, "output": "fn parse() {}" } });
+        let export = json!({
+            "info": { "id": ID, "projectID": "c0ffee", "directory": "/home/ada/code/api", "path": "", "title": "Hi\nthere",
+                "version": "1.18.33", "parentID": "ses_1", "share": { "url": "https://opncd.ai/s/planted-token" },
+                "revert": { "messageID": "msg_1" }, "cost": 1, "tokens": {}, "time": { "created": 1, "updated": 99 } },
+            "messages": [
+                message("msg_1", "user", json!({ "created": 1 }), json!([{ "id": "prt_1", "type": "text", "text": "Look" },
+                    { "id": "prt_9", "type": "file", "mime": "image/png", "url": "data:image/png;base64,AAAA" }])),
+                message("msg_2", "assistant", json!({ "created": 2, "completed": 3 }), json!([
+                    { "id": "prt_0", "type": "step-start" }, { "id": "prt_1a", "type": "reasoning", "text": "Hm" }, call])),
+                message("msg_3", "assistant", json!({ "created": 4 }), json!([{ "id": "prt_3", "type": "text", "text": "The" }])),
+            ],
+        });
+        exported(export.to_string().as_bytes()).expect("a session")
+    }
+
+    #[test]
+    fn what_of_an_export_travels() {
+        let session = exported_session();
+        let info: Value = serde_json::from_str(&session.info).expect("JSON");
+        let names: Vec<&String> = info.as_object().expect("an object").keys().collect();
+        assert_eq!(names, ["directory", "id", "parentID", "path", "projectID", "time", "title", "version"]);
+        assert_eq!(info["time"], json!({ "created": 1 }));
+        assert_eq!(session.messages.len(), 2, "an answer that is being written waits");
+        let text = String::from_utf8(session.render()).expect("text");
+        assert!(!text.contains("planted-token") && !text.contains("summary"), "{text}");
+        let facts = facts(&session);
+        assert_eq!((facts.title.as_deref(), facts.updated), (Some("Hi"), Some(Millis(3))));
+        assert_eq!((facts.cwd.as_deref(), facts.requires), (Some("/home/ada/code/api"), vec![SessionId::new("ses_1")]));
+    }
+
+    #[test]
+    fn what_was_said() {
+        let records = records(&exported_session().render());
+        let said: Vec<Said<'_>> = records.iter().filter_map(said).collect();
+        let kinds: Vec<Vec<&str>> =
+            said.iter().map(|said| said.pieces.iter().map(|piece| piece.kind).collect()).collect();
+        assert_eq!(kinds, [vec!["text", "image"], vec!["thinking", "tool_use", "tool_result"]]);
+        assert_eq!((said[0].role, said[0].at, said[0].id), ("user", Some("1970-01-01T00:00:00.001Z"), Some("msg_1")));
+        assert_eq!(said[1].text(), "Hm\n[read] /a/parser.rs\nfn parse() {}");
+    }
+
+    #[test]
+    fn it_is_resumed_by_its_id_with_the_program_that_is_here() {
+        let (dir, machine) = home();
+        let session = SessionId::new(ID);
+        let resume =
+            |machine: &Machine| OpenCode.resume(machine, &Resumable { session: &session, cwd: dir.path() }).argv;
+        assert_eq!(resume(&machine), ["opencode", "-s", ID]);
+        let name = if cfg!(windows) { "opencode.exe" } else { "opencode" };
+        let program = dir.path().join(".opencode/bin").join(name);
+        fs::create_dir_all(program.parent().expect("a directory")).expect("a directory");
+        fs::write(&program, "").expect("written");
+        #[cfg(unix)]
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a program");
+        assert_eq!(resume(&machine)[0], program.to_string_lossy());
+        let mut machine = machine;
+        machine.vars.insert("PATH".into(), program.parent().expect("a directory").to_string_lossy().into_owned());
+        assert_eq!(resume(&machine)[0], "opencode");
+    }
+}

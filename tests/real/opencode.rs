@@ -1,0 +1,207 @@
+//! The real OpenCode, as these tests start and resume it, and its sessions as the adapter sees them.
+
+use crate::device::{Device, PATIENCE, Resume, link_roam};
+use crate::files::write;
+use crate::isolation::{run_within, wait_for};
+use crate::mock::Mock;
+use serde_json::{Value, json};
+use session_roam_core::session::SessionId;
+use session_roam_core::tools::opencode::OpenCode;
+use session_roam_core::tools::{Content, Found, Machine, Tool, Which};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long one prompt may take. They take four seconds.
+const PROMPT_LIMIT: Duration = Duration::from_secs(180);
+
+/// A desk and a laptop whose user has OpenCode, with clones of one repository at different places.
+pub struct Devices {
+    // Dropped in this order: the engines before the mock, the directory last.
+    pub desk: Device,
+    pub laptop: Device,
+    pub mock: Mock,
+    _root: TempDir,
+}
+
+impl Devices {
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("roam-opencode-").tempdir().expect("a directory");
+        let dir = root.path().canonicalize().expect("a directory");
+        link_roam(&dir.join("bin"));
+        std::os::unix::fs::symlink(installed(), dir.join("bin/opencode")).expect("a link");
+        let mock = Mock::start(&dir);
+        let desk = Device::new(&dir, "desk", "home-a", "code/api");
+        let laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout");
+        desk.init_repository("https://git.example.com/acme/api.git");
+        laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
+        [&desk, &laptop].into_iter().for_each(|device| settle(device, mock.port));
+        Self { desk, laptop, mock, _root: root }
+    }
+
+    pub fn paired() -> Self {
+        let mut devices = Self::new();
+        devices.desk.start();
+        devices.laptop.start();
+        crate::device::pair(&devices.desk, &devices.laptop);
+        devices
+    }
+
+    pub fn both(&self) -> [&Device; 2] {
+        [&self.desk, &self.laptop]
+    }
+}
+
+/// The program itself, which needs no launcher.
+fn installed() -> PathBuf {
+    let cpu = if std::env::consts::ARCH == "aarch64" { "arm64" } else { "x64" };
+    let below = format!("real-clients/node_modules/opencode-linux-{cpu}/bin/opencode");
+    let mut places = Path::new(env!("CARGO_BIN_EXE_roam")).ancestors().map(|dir| dir.join(&below));
+    places.find(|file| file.is_file()).expect("OpenCode is not installed: run `cargo xtask test`, which installs it")
+}
+
+/// The mock as the model, spoken to in OpenAI's Responses API, and sign-ins that nobody else may ever see.
+fn settle(device: &Device, mock_port: u16) {
+    let secret = device.secret();
+    let provider = json!({
+        "npm": "@ai-sdk/openai",
+        "name": "Mock",
+        "options": { "baseURL": format!("http://127.0.0.1:{mock_port}/v1"), "apiKey": secret },
+        "models": { "m1": { "name": "M1", "limit": { "context": 100_000, "output": 4000 } } },
+    });
+    let config = json!({
+        "autoupdate": false, "share": "disabled", "model": "mock/m1", "small_model": "mock/m1",
+        "provider": { "mock": provider },
+    });
+    write(&device.home.join(".config/opencode/opencode.json"), &config.to_string());
+    let sign_in = json!({ "anthropic": { "type": "api", "key": secret } });
+    write(&device.home.join(".local/share/opencode/auth.json"), &sign_in.to_string());
+}
+
+/// Starts a session in the device's checkout and returns its id.
+pub fn begin(device: &Device, prompt: &str) -> String {
+    begin_in(device, &device.checkout, prompt)
+}
+
+pub fn begin_in(device: &Device, cwd: &Path, prompt: &str) -> String {
+    let before = ids(device);
+    say(device, cwd, &[], prompt).unwrap_or_else(|told| panic!("on {}: {told}", device.name));
+    let new: Vec<String> = ids(device).into_iter().filter(|id| !before.contains(id)).collect();
+    let [id] = &new[..] else { panic!("one new session on {}: {new:?}", device.name) };
+    id.clone()
+}
+
+/// Goes on by what `roam resume` printed, turned into OpenCode's form for scripts: `opencode run -s ID`.
+pub fn go_on(device: &Device, resume: &Resume, prompt: &str) {
+    let [program, option, id] = &resume.argv[..] else { panic!("not `opencode -s ID`: {resume:?}") };
+    assert_eq!([program, option], ["opencode", "-s"]);
+    say(device, &resume.cwd, &["-s", id], prompt).unwrap_or_else(|told| panic!("on {}: {told}", device.name));
+}
+
+pub fn by_hand(session: &str, cwd: &Path) -> Resume {
+    let argv = ["opencode", "-s", session].map(str::to_owned).to_vec();
+    Resume { argv, cwd: cwd.to_owned(), env: Default::default(), unset: vec![] }
+}
+
+fn say(device: &Device, cwd: &Path, options: &[&str], prompt: &str) -> Result<(), String> {
+    // Words with spaces in them would be quoted in the prompt.
+    let words: Vec<&str> = ["run"].iter().chain(options).copied().chain(prompt.split(' ')).collect();
+    let mut command = opencode(device, &words);
+    command.current_dir(cwd);
+    let ended = run_within(PROMPT_LIMIT, command, device.scratch());
+    if ended.status.success() { Ok(()) } else { Err(ended.told()) }
+}
+
+pub fn opencode(device: &Device, arguments: &[&str]) -> Command {
+    let mut command = device.command("opencode", arguments);
+    command.env("OPENCODE_DISABLE_MODELS_FETCH", "1").env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
+    command
+}
+
+/// The device as an adapter sees it.
+pub fn machine(device: &Device) -> Machine {
+    let mut machine = Machine::at(&device.home);
+    let bin = device.scratch().join("bin");
+    let path = std::env::var("PATH").expect("there is a PATH");
+    machine.vars.insert("PATH".into(), format!("{}:{path}", bin.display()));
+    machine
+}
+
+pub fn found(device: &Device, session: &str) -> Option<Found> {
+    let listing = OpenCode.sessions(&machine(device), Which::One(&SessionId::new(session)));
+    assert_eq!((listing.problems, listing.unknown), (vec![], None));
+    listing.found.into_iter().next()
+}
+
+fn ids(device: &Device) -> Vec<String> {
+    let listing = OpenCode.sessions(&machine(device), Which::All);
+    listing.found.iter().map(|found| found.session.to_string()).collect()
+}
+
+/// The session as it is in the device's store.
+pub fn content(device: &Device, session: &str) -> Vec<u8> {
+    let found = found(device, session).unwrap_or_else(|| panic!("{session} is not on {}", device.name));
+    let reading = OpenCode.read(&machine(device), &found).expect("it can be read");
+    let Content::Bytes(bytes) = &reading.docs[0] else { panic!("made on the spot") };
+    bytes.to_vec()
+}
+
+/// What was said in a session, as the database has it: no program runs for it.
+pub fn texts(device: &Device, session: &str) -> Vec<String> {
+    let file = device.home.join(".local/share/opencode/opencode.db");
+    let query = format!(
+        "select json_extract(part.data, '$.text') as text from part join message on message.id = part.message_id \
+         where part.session_id = '{session}' and json_extract(part.data, '$.type') = 'text' \
+         order by message.time_created, message.id, part.id"
+    );
+    let mut command = opencode(device, &["db", &query, "--format", "json"]);
+    command.env("OPENCODE_DB", file);
+    let ended = run_within(PROMPT_LIMIT, command, device.scratch());
+    let rows: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
+    rows.iter().filter_map(|row| row["text"].as_str().map(str::to_owned)).collect()
+}
+
+/// Waits until `to` has as much of the session in its store as `from`, and asks `roam` there how to go on.
+pub fn carried(session: &str, from: &Device, to: &Device) -> Resume {
+    let wanted = messages(&content(from, session));
+    let what = format!("session {session} of {} to be in {}'s store", from.name, to.name);
+    wait_for(&what, PATIENCE, || {
+        let there = found(to, session).ok_or("it is not there")?;
+        let theirs = found(from, session).ok_or("it is gone")?;
+        // Messages and parts, counted.
+        if there.docs[0].stamp.len == theirs.docs[0].stamp.len { Ok(()) } else { Err(format!("{there:?}")) }
+    });
+    assert_eq!(messages(&content(to, session)), wanted);
+    wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
+        to.session("opencode", session)
+            .and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
+    });
+    let resume = to.roam(&["resume", session, "--print"]);
+    serde_json::from_value(resume.clone()).unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
+}
+
+/// All of a document but what it says of the whole session.
+pub fn messages(content: &[u8]) -> String {
+    let text = String::from_utf8(content.to_vec()).expect("a document is text");
+    let (messages, _) = text.rsplit_once("\"info\"").expect("the session's own words are at the end");
+    messages.to_owned()
+}
+
+pub fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
+    let contents = |file: &Path| {
+        let raw = std::fs::read(file).unwrap_or_default();
+        let mut content = Vec::new();
+        match file.extension().is_some_and(|ending| ending == "zst") {
+            // What was decoded before a torn last frame counts.
+            true => drop(zstd::Decoder::new(raw.as_slice()).map(|mut decoder| decoder.read_to_end(&mut content))),
+            false => content = raw,
+        }
+        content
+    };
+    let has_word = |file: &Path| contents(file).windows(word.len()).any(|window| window == word.as_bytes());
+    let mut files = crate::files::files_below(dir);
+    files.retain(|file| file.is_file() && has_word(file));
+    files
+}

@@ -1,0 +1,225 @@
+//! The real OpenCode: what the adapter relies on, and a session that is gone on with on another device, parts and meets
+//! again, carried by the real `roam` and the real Syncthing. Nothing is faked but the model; what OpenCode knows when it
+//! goes on is read off its requests, as in tests/real_clients.rs, which says what has to be installed.
+
+#![cfg(target_os = "linux")]
+
+#[allow(dead_code)] // tests/faults.rs uses the rest
+#[path = "real/device.rs"]
+mod device;
+#[path = "real/files.rs"]
+mod files;
+#[path = "real/isolation.rs"]
+mod isolation;
+#[allow(dead_code)] // tests/real_splits.rs uses the rest
+#[path = "real/mock.rs"]
+mod mock;
+#[path = "real/opencode.rs"]
+mod opencode;
+
+use device::{Device, PATIENCE};
+use isolation::{alone, run_within, wait_for};
+use opencode::{Devices, begin, by_hand, carried, content, files_with, found, go_on, machine, messages, texts};
+use session_roam_core::session::{DocName, Millis, SessionId};
+use session_roam_core::tools::opencode::OpenCode;
+use session_roam_core::tools::{Bytes, Change, Checkout, DocWrite, Tool, WriteError, Written, with_those_of};
+use std::path::Path;
+use std::time::Duration;
+
+/// Everything said up to and including the last prompt.
+fn context(prompts: &[&str]) -> Vec<String> {
+    let (last, before) = prompts.split_last().expect("something was said");
+    let before = before.iter().enumerate().flat_map(|(i, prompt)| mock::turn(i + 1, prompt));
+    before.chain([format!("user: {last}")]).collect()
+}
+
+/// What an engine does, without one: brings a document into a device's store.
+fn put(device: &Device, cwd: &Path, session: &str, bytes: &[u8]) -> Result<Written, WriteError> {
+    let here = found(device, session);
+    let bytes: &dyn Bytes = &Raw(bytes.to_vec());
+    let change = match &here {
+        None => Change::Create(bytes),
+        Some(here) => Change::Replace { path: &here.docs[0].path, was: here.docs[0].stamp, bytes },
+    };
+    write(device, cwd, session, change)
+}
+
+fn write(device: &Device, cwd: &Path, session: &str, change: Change<'_>) -> Result<Written, WriteError> {
+    let (session, name) = (SessionId::new(session), DocName::new("session.json"));
+    let at = format!("sessions/{session}/session.json");
+    let docs = vec![DocWrite { name: &name, at: &at, change }];
+    let now = Millis(1_800_000_000_000);
+    OpenCode.write(&machine(device), &Checkout { session: &session, cwd, updated: now, now, docs })
+}
+
+struct Raw(Vec<u8>);
+
+impl Bytes for Raw {
+    fn write_to(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        out.write_all(&self.0)
+    }
+}
+
+fn why(refused: Result<Written, WriteError>) -> String {
+    match refused {
+        Err(WriteError::Refused(why)) => why,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_was_imported_is_exported_as_it_was() {
+    alone(|| {
+        let Devices { desk, laptop, .. } = &Devices::new();
+        let session = begin(desk, "run-tool: echo seen-on-the-desk");
+        go_on(desk, &by_hand(&session, &desk.checkout), "Thank you, that was it");
+        let wanted = content(desk, &session);
+        assert_eq!(wanted, content(desk, &session), "reading is no change");
+
+        let written = put(laptop, &laptop.checkout, &session, &wanted).expect("it is taken");
+        assert_eq!(written.docs[0].2, found(laptop, &session).expect("here").docs[0].stamp);
+        let arrived = content(laptop, &session);
+        let bound = (OpenCode.about().bound)(&DocName::new("session.json"));
+        assert_ne!(arrived, wanted, "it is bound to the laptop's checkout");
+        assert_eq!(String::from_utf8(with_those_of(&arrived, bound, &wanted)), String::from_utf8(wanted.clone()));
+
+        put(laptop, &laptop.checkout, &session, &wanted).expect("it may come twice");
+        assert_eq!(content(laptop, &session), arrived);
+        go_on(laptop, &by_hand(&session, &laptop.checkout), "More words");
+        let more = content(laptop, &session);
+        put(desk, &desk.checkout, &session, &more).expect("what was added comes back");
+        assert_eq!(messages(&content(desk, &session)), messages(&more));
+
+        // Less than what is there cannot be made of it.
+        let told = why(put(laptop, &laptop.checkout, &session, &wanted));
+        assert!(told.contains(&format!("opencode session delete {session}")), "{told}");
+        assert_eq!(content(laptop, &session), more);
+        let here = found(laptop, &session).expect("here");
+        let remove = Change::Remove { path: &here.docs[0].path, was: here.docs[0].stamp };
+        write(laptop, &laptop.checkout, &session, remove).expect("it is put away");
+        assert!(found(laptop, &session).is_none());
+    });
+}
+
+#[test]
+fn a_directory_that_is_no_checkout_is_refused() {
+    alone(|| {
+        let Devices { desk, laptop, .. } = &Devices::new();
+        let session = begin(desk, "Where is the bug in parser.rs?");
+        let wanted = content(desk, &session);
+        let [plain, unborn] = ["plain", "unborn"].map(|name| laptop.home.join(name));
+        for dir in [&plain, &unborn] {
+            std::fs::create_dir_all(dir).expect("a directory");
+        }
+        let mut init = laptop.command("git", &["init", "--quiet"]);
+        init.current_dir(&unborn);
+        assert!(run_within(Duration::from_secs(30), init, laptop.scratch()).status.success());
+        for dir in [&plain, &unborn] {
+            let told = why(put(laptop, dir, &session, &wanted));
+            assert!(told.contains("no git repository with a commit"), "{told}");
+            assert!(found(laptop, &session).is_none());
+        }
+        // What was never in a project may go anywhere.
+        let global = opencode::begin_in(desk, &desk.home, "Nothing to do with code");
+        put(laptop, &plain, &global, &content(desk, &global)).expect("it is of no project");
+        put(laptop, &laptop.checkout, &session, &wanted).expect("the checkout is right");
+    });
+}
+
+#[test]
+fn two_sides_are_one_session_with_both() {
+    alone(|| {
+        let Devices { desk, laptop, mock, .. } = &Devices::new();
+        let session = begin(desk, "Before we part");
+        let common = content(desk, &session);
+        put(laptop, &laptop.checkout, &session, &common).expect("it is taken");
+        go_on(desk, &by_hand(&session, &desk.checkout), "run-tool: echo desk");
+        go_on(laptop, &by_hand(&session, &laptop.checkout), "run-tool: echo laptop");
+        let [ours, theirs] = [desk, laptop].map(|device| content(device, &session));
+        let unite = OpenCode.about().joins.union.expect("offered");
+        let both = unite(&ours, &theirs).expect("nothing contradicts");
+        assert_eq!(messages(&unite(&theirs, &ours).expect("either way")), messages(&both));
+        for device in [desk, laptop] {
+            put(device, &device.checkout, &session, &both).expect("it is taken");
+            assert_eq!(messages(&content(device, &session)), messages(&both), "as OpenCode itself shows it");
+        }
+        go_on(laptop, &by_hand(&session, &laptop.checkout), "After we met");
+        let turns = [mock::turn(1, "Before we part"), mock::turn(2, "run-tool: echo desk")].concat();
+        let turns = [turns, mock::turn(2, "run-tool: echo laptop"), vec!["user: After we met".to_owned()]].concat();
+        assert_eq!(mock.context_of("After we met"), turns);
+    });
+}
+
+#[test]
+fn opencode_goes_on_where_the_other_device_stopped() {
+    alone(|| {
+        let mut devices = Devices::paired();
+        let Devices { desk, laptop, mock, .. } = &devices;
+        let mut said = vec!["Where is the bug in parser.rs?", "run-tool: echo seen-on-the-desk"];
+        let session = begin(desk, said[0]);
+        go_on(desk, &by_hand(&session, &desk.checkout), said[1]);
+        for (from, to, prompt) in [
+            (desk, laptop, "Mend it, on the train"),
+            (laptop, desk, "run-tool: echo back-at-the-desk"),
+            (desk, laptop, "Thanks"),
+        ] {
+            let resume = carried(&session, from, to);
+            assert_eq!(resume.cwd, to.checkout, "the session goes on in this device's checkout");
+            go_on(to, &resume, prompt);
+            said.push(prompt);
+            assert_eq!(mock.context_of(prompt), context(&said), "what OpenCode on {} knows", to.name);
+        }
+        carried(&session, laptop, desk);
+        for (whose, elsewhere) in [(desk, laptop), (laptop, desk)] {
+            assert!(!files_with(&whose.home, &whose.secret()).is_empty(), "the secret is where it was planted");
+            for dir in [&whose.roam_home, &elsewhere.roam_home, &elsewhere.home] {
+                assert_eq!(files_with(dir, &whose.secret()), Vec::<std::path::PathBuf>::new());
+            }
+            assert!(
+                !files_with(&whose.roam_home, "seen-on-the-desk").is_empty(),
+                "the journals can be read by this test"
+            );
+        }
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
+}
+
+#[test]
+fn a_split_of_opencode_becomes_one_session_with_both_sides_everywhere() {
+    alone(|| {
+        let mut devices = Devices::paired();
+        let Devices { desk, laptop, mock, .. } = &devices;
+        let session = begin(desk, "Before we part");
+        carried(&session, desk, laptop);
+        laptop.roam(&["pause"]);
+        let sides = [(desk, "run-tool: echo said-at-the-desk"), (laptop, "Said on the train")];
+        for (device, prompt) in sides {
+            go_on(device, &by_hand(&session, &device.checkout), prompt);
+            assert_eq!(mock.context_of(prompt), context(&["Before we part", prompt]), "apart from the other");
+        }
+        laptop.roam(&["continue"]);
+        for device in devices.both() {
+            wait_for(&format!("{} to have both sides", device.name), PATIENCE, || {
+                let texts = texts(device, &session);
+                let all = sides.iter().all(|(_, prompt)| texts.iter().any(|text| text == prompt));
+                if all { Ok(()) } else { Err(format!("{texts:?}")) }
+            });
+        }
+        assert_eq!(messages(&content(desk, &session)), messages(&content(laptop, &session)));
+        for device in devices.both() {
+            let splits = device.roam(&["splits"]);
+            assert_eq!(splits.as_array().map(Vec::len), Some(0), "nobody is asked on {}: {splits}", device.name);
+            let sessions = device.roam(&["sessions"]);
+            assert_eq!(device::rows(&sessions).count(), 1, "one session on {}: {sessions}", device.name);
+        }
+        let both = [mock::turn(1, "Before we part"), mock::turn(2, sides[0].1), mock::turn(2, sides[1].1)].concat();
+        for (device, prompt) in [(laptop, "After we met")] {
+            go_on(device, &carried(&session, desk, laptop), prompt);
+            assert_eq!(mock.context_of(prompt), [both.clone(), vec![format!("user: {prompt}")]].concat());
+        }
+        carried(&session, laptop, desk);
+        devices.desk.stop();
+        devices.laptop.stop();
+    });
+}
