@@ -2,7 +2,7 @@
 //! and clicked, a second start, the real window driven by its own webview's driver, and two of them with real Syncthings
 //! from pairing to a split that is resolved.
 //!
-//! Needs on this machine: Xvfb, dbus-daemon, WebKitWebDriver, xwininfo, import, git, syncthing, unshare, ip.
+//! Needs on this machine: Xvfb, dbus-daemon, dunst, WebKitWebDriver, xwininfo, import, git, syncthing, unshare, ip.
 
 // Panels, buses and the driver are Linux's; the app is the same elsewhere.
 #![cfg(target_os = "linux")]
@@ -11,6 +11,8 @@
 mod browser;
 #[path = "app/desktop.rs"]
 mod desktop;
+#[path = "app/dunst.rs"]
+mod dunst;
 #[path = "real/isolation.rs"]
 #[allow(dead_code)] // other tests use the rest
 mod isolation;
@@ -21,10 +23,11 @@ mod sessions;
 
 use browser::Browser;
 use desktop::{Desktop, PATIENCE};
+use dunst::Dunst;
 use isolation::{alone, wait_for};
-use panel::{Notifications, Panel};
+use panel::Panel;
 use serde_json::json;
-use session_roam_core::api::{Devices, Request, SplitRow};
+use session_roam_core::api::{Device, Devices, Request, SplitRow};
 use sessions::{Checkout, Session};
 use std::fs;
 
@@ -87,34 +90,59 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
 }
 
 #[test]
-fn a_notification_arrives_and_a_click_on_it_opens_the_window() {
+fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_opens_the_window() {
     alone(|| {
-        let mut desktop = Desktop::new("desk").not_new();
-        let (panel, notifications) = (Panel::new(&desktop), Notifications::new(&desktop));
-        desktop.start(&["--hidden"]);
-        panel.wait_menu("This device is on its own");
-        desktop.wait_running();
-        assert!(notifications.all().is_empty(), "a start is no news: {:?}", notifications.all());
+        let (mut desk, mut laptop) = (Desktop::new("desk").not_new(), Desktop::new("laptop").not_new());
+        let here = Checkout::make(&desk.home.join("code/api"));
+        let there = here.clone_to(&laptop.home.join("code/backend"));
+        let (desk_panel, laptop_panel) = (Panel::new(&desk), Panel::new(&laptop));
+        let (on_desk, on_laptop) = (Dunst::start(&desk), Dunst::start(&laptop));
+        for desktop in [&mut desk, &mut laptop] {
+            desktop.start(&["--hidden"]);
+            desktop.wait_running();
+        }
+        desk_panel.wait_menu("This device is on its own");
+        assert!(on_desk.all().is_empty(), "a start is no news: {:?}", on_desk.all());
 
-        // Another device asks; it is no more than an engine.
-        let other = Desktop::new("laptop").not_new();
-        let engine = session_roam_core::api::host::start(&other.roam_home).expect("an engine");
-        other.wait_running();
-        let own: session_roam_core::api::Device = desktop.ask(&Request::Device).expect("a device");
-        let _asked: serde_json::Value = other.ask(&Request::Pair { code: own.code }).expect("it asks");
+        let device = |desktop: &Desktop| desktop.ask::<Device>(&Request::Device).expect("a device");
+        let _asked: serde_json::Value = laptop.ask(&Request::Pair { code: device(&desk).code }).expect("it asks");
+        on_desk.wait_shown();
+        desk_panel.wait_menu("laptop asks to pair…");
+        desk.picture("asked");
+        on_desk.click();
+        desk.wait_windows(1);
+        assert_eq!(on_desk.all(), ["laptop asks to pair"], "told once");
+        desk.close_window();
+        desk.wait_windows(0);
+        let _: serde_json::Value = desk.ask(&Request::Accept { id: device(&laptop).id }).expect("it is accepted");
 
-        let told = notifications.wait("laptop asks to pair");
-        assert!(told.actions.contains(&"default".to_owned()), "it can be clicked: {told:?}");
-        panel.wait_menu("laptop asks to pair…");
-        notifications.click(&told);
-        desktop.wait_windows(1);
-        desktop.picture("asked");
-        let asked = notifications.all().iter().filter(|one| one.title == told.title).count();
-        assert_eq!(asked, 1, "told once");
-        engine.stop_handle().stop();
-        engine.wait().expect("it ends well");
-        panel.click("Quit");
-        desktop.ended();
+        let session = Session::begin(&desk, &here, "Fix the login race", 4);
+        let arrived = session.in_home(&laptop, &there);
+        wait_same("the session to arrive", &session, &arrived);
+        on_laptop.wait("Session from desk is ready");
+
+        // Open in the tool here: the next words of the other device wait, and that is told.
+        let open = arrived.open_in_tool(&laptop);
+        session.say("user", "And the tests?");
+        on_laptop.wait("“Fix the login race” waits");
+        fs::remove_file(open).expect("closed");
+        wait_same("what waited", &session, &arrived);
+
+        for panel in [&desk_panel, &laptop_panel] {
+            panel.click("Pause");
+            panel.wait_menu("Paused");
+        }
+        session.say("assistant", "On desk: a mutex around the token store.");
+        arrived.say("assistant", "On the laptop: a queue in front of the token store.");
+        for panel in [&desk_panel, &laptop_panel] {
+            panel.click("Continue");
+        }
+        on_desk.wait("A split needs you");
+        on_laptop.wait("A split needs you");
+        for (panel, desktop) in [(&desk_panel, &mut desk), (&laptop_panel, &mut laptop)] {
+            panel.click("Quit");
+            desktop.ended();
+        }
     });
 }
 

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use tauri::{AppHandle, Manager, RunEvent};
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use tauri_plugin_notification::NotificationExt;
 
 const HELP: &str = "\
@@ -105,9 +105,8 @@ fn start(words: Vec<String>) -> Result<(), String> {
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => windows::open(app, ""),
-        _ => {
-            let _ = app;
-        }
+        RunEvent::WindowEvent { event: WindowEvent::Destroyed, .. } => windows::closed(app),
+        _ => {}
     });
     Ok(())
 }

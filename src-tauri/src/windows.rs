@@ -1,6 +1,7 @@
 //! Windows, made when somebody wants to look and destroyed when closed: without one the tray app is small.
 
-use session_roam_tray::menu::place;
+use session_roam_tray::{menu::place, spare};
+use std::time::Duration;
 use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 const MAIN: &str = "main";
@@ -15,6 +16,21 @@ pub fn compare(app: &AppHandle, session: &str) {
     // What a label may hold; the capability names windows by the beginning of it.
     let label: String = session.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
     show(app, &format!("split-{label}"), &place("split", session));
+}
+
+/// If no window follows at once, what the web engine keeps for the next one is given back. On the loop's own thread, where no
+/// window can come in between.
+pub fn closed(app: &AppHandle) {
+    let app = app.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(2));
+        let handle = app.clone();
+        let _ = app.run_on_main_thread(move || {
+            if handle.webview_windows().is_empty() {
+                spare::end_network_process();
+            }
+        });
+    });
 }
 
 /// Windows are made beside the event loop: on Windows making one inside of a handler blocks both.

@@ -87,12 +87,19 @@ mod figures {
 
     /// Proportional set size of the tray app and what it started, Syncthing told apart.
     fn told(state: &str, pid: u32) {
-        let (mut app, mut syncthing) = (0, 0);
+        let (mut app, mut web, mut syncthing) = (0, 0, 0);
         for (pid, name) in tree(pid) {
-            let kilobytes = pss(pid);
-            if name.starts_with("syncthing") { syncthing += kilobytes } else { app += kilobytes }
+            let whose = match name.as_str() {
+                name if name.starts_with("syncthing") => &mut syncthing,
+                name if name.starts_with("WebKit") => &mut web,
+                _ => &mut app,
+            };
+            *whose += pss(pid);
         }
-        println!("| memory, {state} | {} MiB, Syncthing {} MiB |", app / 1024, syncthing / 1024);
+        let (all, web, syncthing) = ((app + web) / 1024, web / 1024, syncthing / 1024);
+        println!(
+            "| memory, {state} | {all} MiB, of it the web engine's own processes {web} MiB; Syncthing {syncthing} MiB |"
+        );
     }
 
     fn idle(state: &str, pid: u32) {

@@ -1,5 +1,5 @@
-//! What the desktop's panel and its notification daemon are to the tray app: two small services on its bus. The menu is read
-//! and clicked as a panel does it (com.canonical.dbusmenu), the notifications are received and clicked.
+//! What the desktop's panel is to the tray app: a small service on its bus. The menu is read and clicked as a panel does it
+//! (com.canonical.dbusmenu).
 
 use crate::desktop::{Desktop, PATIENCE};
 use crate::isolation::wait_for;
@@ -136,81 +136,5 @@ fn read(nodes: Vec<OwnedValue>, depth: usize, items: &mut Vec<Shown>) {
         let line = if is_dead { format!("({text})") } else { text };
         items.push(Shown { id, line: format!("{}{line}", "    ".repeat(depth)) });
         read(below, depth + 1, items);
-    }
-}
-
-/// What the notification daemon got.
-#[derive(Clone, Debug)]
-pub struct Told {
-    pub id: u32,
-    pub title: String,
-    pub actions: Vec<String>,
-}
-
-pub struct Notifications {
-    bus: Connection,
-    told: Arc<Mutex<Vec<Told>>>,
-}
-
-struct Daemon(Arc<Mutex<Vec<Told>>>);
-
-#[zbus::interface(name = "org.freedesktop.Notifications")]
-impl Daemon {
-    #[allow(clippy::too_many_arguments)] // the protocol's own
-    fn notify(
-        &self,
-        _app: &str,
-        _replaces: u32,
-        _icon: &str,
-        summary: &str,
-        _body: &str,
-        actions: Vec<String>,
-        _hints: HashMap<String, OwnedValue>,
-        _timeout: i32,
-    ) -> u32 {
-        let mut told = self.0.lock().expect("told");
-        let id = told.len() as u32 + 1;
-        told.push(Told { id, title: summary.into(), actions });
-        id
-    }
-
-    fn close_notification(&self, _id: u32) {}
-
-    fn get_capabilities(&self) -> Vec<String> {
-        vec!["body".into(), "actions".into()]
-    }
-
-    fn get_server_information(&self) -> (String, String, String, String) {
-        ("a test".into(), "session-roam".into(), "1".into(), "1.2".into())
-    }
-}
-
-impl Notifications {
-    pub fn new(desktop: &Desktop) -> Self {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let bus = Builder::address(desktop.bus_address.as_str())
-            .and_then(|builder| builder.name("org.freedesktop.Notifications"))
-            .and_then(|builder| builder.serve_at("/org/freedesktop/Notifications", Daemon(told.clone())))
-            .and_then(|builder| builder.build())
-            .expect("a daemon on the bus");
-        Self { bus, told }
-    }
-
-    pub fn wait(&self, title: &str) -> Told {
-        wait_for(&format!("the notification “{title}”"), PATIENCE, || {
-            let told = self.all();
-            told.iter().find(|told| told.title == title).cloned().ok_or_else(|| format!("{told:?}"))
-        })
-    }
-
-    pub fn all(&self) -> Vec<Told> {
-        self.told.lock().expect("told").clone()
-    }
-
-    /// A click on the notification itself.
-    pub fn click(&self, told: &Told) {
-        let signal = (told.id, "default");
-        let (path, interface) = ("/org/freedesktop/Notifications", "org.freedesktop.Notifications");
-        self.bus.emit_signal(None::<&str>, path, interface, "ActionInvoked", &signal).expect("a click");
     }
 }

@@ -93,6 +93,17 @@ impl Session {
         file.write_all(format!("{record}\n").as_bytes()).expect("room in the store");
     }
 
+    /// The tool has it open, as it says so itself: this test's process stands for it. Gives the file that says it.
+    #[allow(dead_code)] // the pictures need none
+    pub fn open_in_tool(&self, desktop: &Desktop) -> PathBuf {
+        let pid = std::process::id();
+        let file = desktop.home.join(format!(".claude/sessions/{pid}.json"));
+        fs::create_dir_all(file.parent().expect("it is in a directory")).expect("a directory");
+        let text = json!({ "pid": pid, "sessionId": ID, "cwd": self.cwd, "status": "idle" });
+        fs::write(&file, text.to_string()).expect("room");
+        file
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         self.try_bytes().expect("the session is in the store")
     }

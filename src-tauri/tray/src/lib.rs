@@ -5,4 +5,5 @@ pub mod engine;
 pub mod menu;
 pub mod news;
 pub mod sight;
+pub mod spare;
 pub mod terminal;

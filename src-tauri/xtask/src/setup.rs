@@ -56,6 +56,12 @@ const TO_TEST_APP: &[Need] = &[
         elsewhere: "dbus-daemon (Linux only)",
     },
     Need {
+        package: "dunst",
+        there: || proc::find("dunst").is_some(),
+        why: "a real notification daemon",
+        elsewhere: "dunst (Linux only)",
+    },
+    Need {
         package: "webkit2gtk-driver",
         there: || proc::find("WebKitWebDriver").is_some(),
         why: "clicks and types in the tray app's window",
