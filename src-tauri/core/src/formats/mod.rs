@@ -1,6 +1,6 @@
 //! What adapters share: files written as a guest, logs of JSON lines read at both ends, what can be made of two
-//! branches of a log, signs of a running process, fields of JSON documents, documents kept as logs of their changes, and
-//! what VS Code and the editors made from it keep where. Knows no tool by name.
+//! branches of a log, signs of a running process, fields of JSON documents, lists of rows, documents kept as logs of their
+//! changes, and what VS Code and the editors made from it keep where. Knows no tool by name.
 
 pub mod fields;
 pub mod files;
@@ -10,6 +10,7 @@ pub mod mutations;
 pub mod numbered;
 pub mod patched;
 pub mod process;
+pub mod rows;
 pub mod running;
 pub mod state_db;
 pub mod vscode;

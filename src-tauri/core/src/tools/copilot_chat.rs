@@ -116,6 +116,7 @@ impl Tool for CopilotChat {
                 "VS Code's storage code of September 2026 (1.109 and newer: .jsonl), documents of older ones (.json); \
                        never opened in a real VS Code"
                     .into(),
+            denied: &DENIED,
             says,
             said: transcript::said,
             records: Some(records),
