@@ -44,7 +44,7 @@ use crate::merge::transcript;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -160,7 +160,7 @@ impl Tool for CopilotChat {
         }
         let mut copies = copies(machine, which);
         let running = if copies.is_empty() { Vec::new() } else { machine.apps.running() };
-        check_indexes(copies.values().flatten(), &mut listing);
+        check_indexes(copies.values().flatten(), matches!(which, Which::All), &mut listing);
         for (session, copies) in &mut copies {
             let counts = the_one_that_counts(session, copies, &mut listing.problems);
             let live = counts.place.live(&running);
@@ -463,15 +463,16 @@ fn strays(machine: &Machine) -> Vec<Stray> {
 }
 
 /// Tells of indexes that cannot be written to. One of a later version is a store that is not known any more; a damaged
-/// one is that workspace's alone.
-fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, listing: &mut Listing) {
-    let databases: std::collections::BTreeSet<&PathBuf> = copies.map(|copy| &copy.place.state_db).collect();
+/// one is that workspace's alone, and told once, not for each of its chats.
+fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, tell: bool, listing: &mut Listing) {
+    let databases: BTreeSet<&PathBuf> = copies.map(|copy| &copy.place.state_db).collect();
     for path in databases {
         match Index::read(path) {
             Ok(_) | Err(IndexError::Database(StateDbError::Busy(_) | StateDbError::Absent(_))) => {}
             Err(error @ (IndexError::Version { .. } | IndexError::Database(StateDbError::Unknown { .. }))) => {
                 listing.unknown.get_or_insert(error.to_string());
             }
+            Err(_) if !tell => {}
             Err(error) => listing.problems.push(Problem::new(
                 "index_unreadable",
                 format!(
