@@ -424,3 +424,65 @@ fn chats_of_a_window_without_a_folder_and_those_in_no_list_are_carried() {
     // VS Code keeps the newest in its list, and all files.
     assert!(index(&home(&story, 0)).expect("an index")["entries"][CHAT].is_null());
 }
+
+#[test]
+fn which_of_two_contents_says_all_of_the_other() {
+    use session_roam_core::merge::snapshots::Judged::{self, Both, First, Same, Second};
+    let request = |id: &str, words: &str, response: Value| json!({ "requestId": id, "message": { "text": words }, "response": response });
+    let chat = |requests: Vec<Value>| line(&json!({ "kind": 0, "v": { "sessionId": CHAT, "requests": requests } }));
+    let (one, two) = (request("r1", "hi", json!([{ "value": "hello" }])), request("r2", "on", json!([])));
+    let with = |name: &str, value: Value| {
+        let mut request = one.clone();
+        request[name] = value;
+        request
+    };
+    let call = |done: bool| json!([{ "kind": "toolInvocationSerialized", "toolCallId": "c", "isComplete": done }]);
+    let rows: [(&str, Vec<Value>, Vec<Value>, Judged); 10] = [
+        ("the_same", vec![one.clone()], vec![one.clone()], Same),
+        ("one_went_on", vec![one.clone(), two.clone()], vec![one.clone()], First),
+        ("another_request", vec![one.clone()], vec![two.clone()], Both),
+        ("both_went_on", vec![one.clone(), two.clone()], vec![one.clone(), request("r3", "on", json!([]))], Both),
+        ("an_answer_on_its_way", vec![with("response", json!([{ "value": "hel" }]))], vec![one.clone()], Second),
+        ("another_answer", vec![with("response", json!([{ "value": "help" }]))], vec![one.clone()], Both),
+        ("votes_and_times_are_no_words", vec![with("vote", json!(1))], vec![with("elapsedMs", json!(9))], Same),
+        ("with_its_result", vec![with("result", json!({ "metadata": {} }))], vec![one.clone()], First),
+        ("a_call_that_ended", vec![with("response", call(false))], vec![with("response", call(true))], Second),
+        (
+            "further_here_and_further_there",
+            vec![with("response", json!([{ "value": "hel" }])), two.clone()],
+            vec![one.clone()],
+            Both,
+        ),
+    ];
+    let judge = CopilotChat.about().joins.judge.expect("a judge");
+    let doc = session_roam_core::session::DocName::new("chat.jsonl");
+    for (rule, first, second, wanted) in rows {
+        let (first, second) = (chat(first), chat(second));
+        assert_eq!(judge(&doc, &first, &second), wanted, "{rule}");
+        let turned = match wanted {
+            First => Second,
+            Second => First,
+            same => same,
+        };
+        assert_eq!(judge(&doc, &second, &first), turned, "{rule}, the other way round");
+    }
+    assert_eq!(judge(&doc, b"half", &chat(vec![one])), Both);
+}
+
+#[test]
+fn a_chat_is_shown_as_what_was_asked_thought_done_and_answered() {
+    let about = CopilotChat.about();
+    let records = about.records.expect("records")(&written_by_vscode());
+    let shown: Vec<(&str, String)> =
+        records.iter().filter_map(about.said).map(|said| (said.role, said.text())).collect();
+    let wanted = [
+        ("user", "Fix the login of ${HOME}"),
+        ("assistant", "The login checks the wrong field.\n[run_in_terminal] cargo test"),
+        ("tool", "1 failed"),
+        ("assistant", "Done; see login.rs"),
+        ("user", "Add a test: ünïcödé 日本"),
+        ("assistant", "Here it is.\n[edit] /home/ada/code/api/tests/login.rs"),
+    ];
+    assert_eq!(shown, wanted.map(|(role, text)| (role, text.to_owned())));
+    assert_eq!(records[0]["timestamp"], "2026-11-23T10:01:00.000Z");
+}

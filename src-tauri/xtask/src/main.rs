@@ -35,6 +35,8 @@ The repository's own commands.
                              measure what was promised; --write puts the table into docs/benchmarks.md
   cargo xtask bench merge [--write]
                              what merging and comparing cost
+  cargo xtask bench chats [--write]
+                             what a large chat and a large state database of VS Code cost
   cargo xtask bench packages [--write]
                              how large the packages in target/bundle are
   cargo xtask bench app      what the tray app costs: start, first paint, memory, idling (Linux)
@@ -80,6 +82,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["demo"] => demo::run(),
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "app"] => bench::app(),
+        ["bench", "chats", rest @ ..] => bench::chats::run(rest),
         ["bench", "merge", rest @ ..] => bench::merge::run(rest),
         ["bench", "packages", rest @ ..] => bench::packages::run(rest),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),

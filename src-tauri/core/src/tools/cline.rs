@@ -19,7 +19,7 @@
 //! manifest's process still runs; or if its status is not an end and a `cline` runs whose arguments name no session, for
 //! its history list may have opened any. The daemon that Cline leaves behind (`--cline-hub-daemon`) says nothing.
 //!
-//! **Tasks** (extension 3.x, from its sources; no VS Code could be run here): `tasks/<id>/` below
+//! **Tasks** (extension 3.x, from public descriptions of its files; no VS Code could be run here, so never seen): `tasks/<id>/` below
 //! `User/globalStorage/saoudrizwan.claude-dev` of Code, Code - Insiders and VSCodium, the id is the time in milliseconds.
 //! `api_conversation_history.json` is the conversation, beside it `ui_messages.json`, `task_metadata.json` and
 //! `context_history.json`. Its list is `state/taskHistory.json`, one row each; the row travels as a document of its own,
@@ -126,7 +126,7 @@ impl Tool for Cline {
             reason: "Tasks of the 3.x extension are written while their editor is closed and opened from its own list; they \
                      were not tried in a running VS Code. Checkpoints do not travel."
                 .into(),
-            versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from its sources".into(),
+            versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from public descriptions, never seen".into(),
             denied: &DENIED,
             says: |_| true,
             said,

@@ -24,9 +24,10 @@
 //! past cannot be undone there (`chatEditingSessions` is not carried).
 //!
 //! How we know: VS Code's own storage code, `chatSessionStore`, `chatSessionOperationLog` and `objectMutationLog`, as
-//! `@codingame/monaco-vscode-chat-service-override` 36.2.7 (September 2026) has it, which was run against this adapter's
-//! files; the index, the `.json` era and the databases from reports of others. No VS Code or VSCodium could be had where
-//! this was made (2026-11-23), so that no chat was opened in the editor itself.
+//! `@codingame/monaco-vscode-chat-service-override` 36.2.7 (September 2026) has it. Run without a window on 2026-11-23, it
+//! wrote the logs of the fixtures, listed and read without complaint a chat and an index that this adapter had written,
+//! and replayed 2,400 random logs to what is replayed here. The `.json` era and the databases are known from reports of
+//! others. No VS Code or VSCodium could be had where this was made, so that no chat was opened in a window.
 
 use super::{
     About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,

@@ -2,6 +2,7 @@
 //! measured in the same run. A missed budget is said plainly; nothing here fails because of one.
 
 mod baseline;
+pub mod chats;
 mod cost;
 mod history;
 mod latency;
