@@ -7,8 +7,8 @@
 use serde_json::Value;
 use session_roam_core::session::{DocKind, DocName, Millis, SessionId};
 use session_roam_core::tools::{
-    self, Bytes, Change, Checkout, Content, DocWrite, Found, Machine, Resumable, Stamp, Tool, Touched, Which,
-    WriteError, Written, claude_code, codex, custom,
+    self, Bytes, Change, Checkout, Content, DocWrite, Found, FoundDoc, Machine, Resumable, Running, Stamp, Tool,
+    Touched, Which, WriteError, Written, claude_code, codex, custom, opencode,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -56,7 +56,10 @@ impl Device {
         let home = dir.path().join("Zoë's home");
         let cwd = home.join("Projekte/my api (ü) 日本");
         fs::create_dir_all(&cwd).expect("cwd");
-        Self { machine: Machine::at(home), cwd, _dir: dir }
+        let mut machine = Machine::at(home);
+        machine.vars.insert("PATH".into(), stand_ins(dir.path()).to_string_lossy().into_owned());
+        plant_commit(dir.path());
+        Self { machine, cwd, _dir: dir }
     }
 
     fn of(case: &Case) -> Self {
@@ -64,6 +67,31 @@ impl Device {
         copy_tree(&case.home, &device.machine.home);
         device
     }
+}
+
+/// A directory with the programs that stand in for tools whose store only they may change.
+fn stand_ins(dir: &Path) -> PathBuf {
+    let bin = dir.join("bin");
+    fs::create_dir_all(&bin).expect("dir");
+    let program = Path::new(env!("CARGO_BIN_EXE_opencode-stand-in"));
+    let name = format!("opencode{}", std::env::consts::EXE_SUFFIX);
+    fs::hard_link(program, bin.join(&name))
+        .or_else(|_| fs::copy(program, bin.join(&name)).map(drop))
+        .expect("a program");
+    bin
+}
+
+/// Whatever lies below is in a repository with a commit.
+fn plant_commit(dir: &Path) {
+    let heads = dir.join(".git/refs/heads");
+    fs::create_dir_all(&heads).expect("dir");
+    fs::write(dir.join(".git/HEAD"), "ref: refs/heads/main\n").expect("write");
+    fs::write(heads.join("main"), "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n").expect("write");
+}
+
+/// Rows of a database and the like are no file of their own.
+fn is_file(doc: &FoundDoc) -> bool {
+    Stamp::of(&doc.path).is_ok_and(|stamp| stamp == doc.stamp)
 }
 
 fn cases() -> Vec<Case> {
@@ -209,6 +237,10 @@ fn what_the_records_say_is_read() {
         let requires: Vec<SessionId> = serde_json::from_value(case.expect["requires"].clone()).unwrap_or_default();
         assert_eq!(facts.requires, requires, "{}", case.name);
         for doc in &found.docs {
+            if !is_file(doc) {
+                assert_eq!(case.tool.touched(&device.machine, &doc.path), Touched::Everything, "{}", case.name);
+                continue;
+            }
             assert_eq!(
                 case.tool.touched(&device.machine, &doc.path).for_session(),
                 Some(&found.session),
@@ -241,7 +273,11 @@ fn a_session_is_the_same_in_another_home() {
         let traveller = pick_up(&case, &here.machine);
         let written = put_down(&case, &there, &traveller).unwrap_or_else(|error| panic!("{}: {error}", case.name));
 
-        let arrived = pick_up(&case, &there.machine);
+        let mut arrived = pick_up(&case, &there.machine);
+        // What is this device's own is put back, as the engine does before it records.
+        for (doc, sent) in arrived.docs.iter_mut().zip(&traveller.docs) {
+            doc.3 = tools::with_those_of(&doc.3, (case.tool.about().bound)(&doc.0), &sent.3);
+        }
         assert_eq!(arrived.session, traveller.session);
         assert_eq!(arrived.title, traveller.title, "{}", case.name);
         let plain = |traveller: &Traveller| {
@@ -326,6 +362,10 @@ fn a_full_disk_leaves_the_file_whole() {
             Change::Replace { path: &main.path, was: only_session(&case, &there.machine).docs[0].stamp, bytes: &full },
         ];
         for change in changes {
+            // What is no file of its own is written whole.
+            if !is_file(main) && matches!(change, Change::Append { .. }) {
+                continue;
+            }
             let change = with_stamp(change, only_session(&case, &there.machine).docs[0].stamp);
             let failed = write(&case, &there, &found.session, main_write(&found, change));
             assert!(matches!(failed, Err(WriteError::Io { .. })), "{}: {failed:?}", case.name);
@@ -342,13 +382,23 @@ fn with_stamp(change: Change<'_>, was: Stamp) -> Change<'_> {
     }
 }
 
+/// Somebody went on with the session.
+fn move_on(case: &Case, doc: &FoundDoc) {
+    if case.tool.about().tool.as_str() == "opencode" {
+        let database = rusqlite::Connection::open(&doc.path).expect("open");
+        database.execute("delete from message where id = (select max(id) from message)", []).expect("delete");
+        return;
+    }
+    fs::OpenOptions::new().append(true).open(&doc.path).expect("open").write_all(b"{}\n").expect("append");
+}
+
 #[test]
 fn a_file_that_moved_on_is_left_alone() {
     for case in cases() {
         let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
         let main = &found.docs[0];
-        fs::OpenOptions::new().append(true).open(&main.path).expect("open").write_all(b"{}\n").expect("append");
+        move_on(&case, main);
         let before = tree(&device.machine.home);
         let bytes = Raw(b"{}\n".to_vec());
         let was = main.stamp;
@@ -370,6 +420,9 @@ fn a_replaced_doc_is_whole_and_alone() {
         put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
         let found = only_session(&case, &there.machine);
         let main = &found.docs[0];
+        if !is_file(main) {
+            continue;
+        }
         let mut wanted = tree(&there.machine.home);
         wanted.insert(main.path.clone(), b"{\"new\":1}\n".to_vec());
         let bytes = Raw(b"{\"new\":1}\n".to_vec());
@@ -435,7 +488,8 @@ fn a_linked_directory_does_not_lead_out_of_the_store() {
 }
 
 /// Makes the tool look as if it had the session open; what is returned keeps it so.
-fn open_in_tool(case: &Case, machine: &Machine, session: &SessionId) -> Option<fs::File> {
+fn open_in_tool(case: &Case, device: &mut Device, session: &SessionId) -> Option<fs::File> {
+    let machine = &mut device.machine;
     match case.tool.about().tool.as_str() {
         "claude-code" => {
             let dir = machine.home.join(".claude/sessions");
@@ -451,7 +505,23 @@ fn open_in_tool(case: &Case, machine: &Machine, session: &SessionId) -> Option<f
             file.lock().expect("lock");
             Some(file)
         }
+        "opencode" => {
+            let cwd = Some(device.cwd.clone());
+            machine.apps = Arc::new(vec![Running { pid: 7, exe: "opencode".into(), cwd, args: Vec::new() }]);
+            Some(fs::File::open(&machine.home).expect("open"))
+        }
         _ => None,
+    }
+}
+
+/// A session of which a program in its directory says that it is open is bound to the device's own.
+fn put_here(case: &Case, device: &Device) {
+    let found = only_session(case, &device.machine);
+    let main = &found.docs[0];
+    if !is_file(main) {
+        let bytes = Raw(pick_up(case, &device.machine).docs[0].3.clone());
+        let change = Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes };
+        write(case, device, &found.session, main_write(&found, change)).expect("it is the same");
     }
 }
 
@@ -459,10 +529,11 @@ fn open_in_tool(case: &Case, machine: &Machine, session: &SessionId) -> Option<f
 fn a_live_session_is_seen_and_not_written() {
     let mut n_tools = 0;
     for case in cases() {
-        let device = Device::of(&case);
+        let mut device = Device::of(&case);
+        put_here(&case, &device);
         let found = only_session(&case, &device.machine);
         assert_eq!(found.live, None, "{}", case.name);
-        let Some(opened) = open_in_tool(&case, &device.machine, &found.session) else { continue };
+        let Some(opened) = open_in_tool(&case, &mut device, &found.session) else { continue };
         n_tools += 1;
         let live = only_session(&case, &device.machine).live.unwrap_or_default();
         assert!(live.contains(&case.tool.about().name), "{}: {live}", case.name);
@@ -500,6 +571,7 @@ fn what_must_not_roam_is_not_listed() {
     let denied = |tool: &str| match tool {
         "claude-code" => &claude_code::DENIED[..],
         "codex" => &codex::DENIED[..],
+        "opencode" => &opencode::DENIED[..],
         _ => &custom::DENIED[..],
     };
     for case in cases() {
@@ -529,6 +601,21 @@ fn what_must_not_roam_is_not_listed() {
         let docs = only_session(&case, &device.machine).docs;
         assert_eq!(docs, found.docs, "{}", case.name);
     }
+}
+
+#[test]
+fn a_token_beside_a_session_is_in_none_of_its_docs() {
+    const TOKEN: &[u8] = b"planted-token";
+    let has = |bytes: &[u8]| bytes.windows(TOKEN.len()).any(|window| window == TOKEN);
+    let mut n_planted = 0;
+    for case in cases() {
+        let device = Device::of(&case);
+        n_planted += usize::from(tree(&device.machine.home).values().any(|bytes| has(bytes)));
+        for doc in pick_up(&case, &device.machine).docs {
+            assert!(!has(&doc.3), "{}: {}", case.name, doc.0);
+        }
+    }
+    assert!(n_planted > 0, "no fixture has a token");
 }
 
 #[test]
