@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
+#[allow(clippy::disallowed_methods)] // a program of its own, started with an environment made for it
 fn database() -> Result<Connection, Failed> {
     let file = std::env::var("OPENCODE_DB")?;
     std::fs::create_dir_all(Path::new(&file).parent().ok_or("a directory")?)?;
