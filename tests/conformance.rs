@@ -1,20 +1,29 @@
 //! Every tool with every folder in `fixtures/tools/<tool>/`: what is listed and read is written into another home,
 //! bound to another directory, and read there again. A new adapter brings fixtures, not harness.
 //!
-//! A case holds `home/` (a home directory with a store in it), `expect.json` (what the records say) and, for a tool
-//! described by the user, `custom.toml`.
+//! A case holds `home/` (a home directory with a store in it), `expect.json` (what the records say), for a tool described
+//! by the user `custom.toml`, and where a tool must have made something before anything is written, `there/`: what the
+//! other home has already. In both a directory `{config}` is where this system keeps applications' data, a file `x.sql`
+//! becomes the SQLite database `x`, and in `x.in` the words `{home-uri}` and `{cwd-uri}` are filled in.
+//!
+//! Beside what is read, `expect.json` may say which files a tool's index is (`index`: parts of their names, which change
+//! with a session), how its log goes on (`append`: the rest of a last line, then more lines), what a doc may be replaced
+//! by (`replace`), how somebody goes on with what is rows of a database (`move_on`, SQL), which program, with which arguments, has the session open while it runs (`program`), and for a tool that
+//! opens no session by its id the command that is run instead (`argv`).
 
 use serde_json::Value;
+use session_roam_core::formats::fields;
+use session_roam_core::formats::vscode::{self, System};
 use session_roam_core::session::{DocKind, DocName, Millis, SessionId};
 use session_roam_core::tools::{
     self, Bytes, Change, Checkout, Content, DocWrite, Found, FoundDoc, Machine, Resumable, Running, Stamp, Tool,
-    Touched, Which, WriteError, Written, claude_code, codex, custom, opencode,
+    Touched, Which, WriteError, Written, claude_code, custom,
 };
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 struct Raw(Vec<u8>);
 
@@ -41,10 +50,48 @@ struct Case {
     tool: Arc<dyn Tool>,
     expect: Value,
     home: PathBuf,
+    there: PathBuf,
+}
+
+impl Case {
+    fn is_index(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let parts = self.expect["index"].as_array();
+        parts.into_iter().flatten().filter_map(Value::as_str).any(|part| name.contains(part))
+    }
+
+    /// All files below a directory but those that a tool's index is made of.
+    fn tree(&self, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        tree(dir).into_iter().filter(|(path, _)| !self.is_index(path)).collect()
+    }
+
+    /// A main doc that is another one than it was, in a shape that its tool takes.
+    fn another(&self, main: &FoundDoc, content: &[u8]) -> Vec<u8> {
+        let said = self.expect["replace"].as_str().map(|text| text.as_bytes().to_vec());
+        said.unwrap_or_else(|| match main.kind {
+            DocKind::Log => b"{\"new\":1}\n".to_vec(),
+            // Nothing is put behind a document; as text it is another one.
+            DocKind::Snapshot => [content, b"\n"].concat(),
+        })
+    }
+
+    /// Somebody goes on with the session.
+    fn move_on(&self, main: &FoundDoc) {
+        if let Some(sql) = self.expect["move_on"].as_str() {
+            let database = rusqlite::Connection::open(&main.path).expect("database");
+            return database.execute_batch(sql).expect("sql");
+        }
+        fs::OpenOptions::new().append(true).open(&main.path).expect("open").write_all(b"{}\n").expect("append");
+    }
+
+    fn text(&self, pointer: &str, or: &str) -> Vec<u8> {
+        self.expect.pointer(pointer).and_then(Value::as_str).unwrap_or(or).as_bytes().to_vec()
+    }
 }
 
 struct Device {
     machine: Machine,
+    apps: Arc<Mutex<Vec<Running>>>,
     cwd: PathBuf,
     _dir: tempfile::TempDir,
 }
@@ -56,16 +103,52 @@ impl Device {
         let home = dir.path().join("Zoë's home");
         let cwd = home.join("Projekte/my api (ü) 日本");
         fs::create_dir_all(&cwd).expect("cwd");
-        let mut machine = Machine::at(home);
+        let apps = Arc::new(Mutex::new(Vec::new()));
+        let mut machine = Machine { apps: apps.clone(), ..Machine::at(home) };
         machine.vars.insert("PATH".into(), stand_ins(dir.path()).to_string_lossy().into_owned());
         plant_commit(dir.path());
-        Self { machine, cwd, _dir: dir }
+        Self { machine, apps, cwd, _dir: dir }
+    }
+
+    fn other_for(case: &Case) -> Self {
+        let device = Self::other();
+        if case.there.is_dir() {
+            device.fill(&case.there, &device.machine.home);
+        }
+        device
     }
 
     fn of(case: &Case) -> Self {
         let device = Self::other();
-        copy_tree(&case.home, &device.machine.home);
+        device.fill(&case.home, &device.machine.home);
         device
+    }
+
+    /// Copies a fixture's directory, with what differs from system to system and from home to home put in.
+    fn fill(&self, from: &Path, to: &Path) {
+        fs::create_dir_all(to).expect("dir");
+        for path in sorted(from) {
+            let name = path.file_name().expect("name").to_string_lossy().into_owned();
+            if path.is_dir() {
+                let config = match System::HERE {
+                    System::Linux => ".config",
+                    System::Mac => "Library/Application Support",
+                    System::Windows => "AppData/Roaming",
+                };
+                self.fill(&path, &to.join(if name == "{config}" { config } else { &name }));
+            } else if let Some(name) = name.strip_suffix(".sql") {
+                let sql = fs::read_to_string(&path).expect("sql");
+                let database = rusqlite::Connection::open(to.join(name)).expect("database");
+                database.execute_batch(&sql).expect("sql");
+            } else if let Some(name) = name.strip_suffix(".in") {
+                let uri = |path: &Path| vscode::uri_of(&path.to_string_lossy(), System::HERE);
+                let text = fs::read_to_string(&path).expect("text");
+                let text = text.replace("{home-uri}", &uri(&self.machine.home)).replace("{cwd-uri}", &uri(&self.cwd));
+                fs::write(to.join(name), text).expect("write");
+            } else {
+                fs::copy(&path, to.join(&name)).expect("copy");
+            }
+        }
     }
 }
 
@@ -89,11 +172,6 @@ fn plant_commit(dir: &Path) {
     fs::write(heads.join("main"), "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n").expect("write");
 }
 
-/// Rows of a database and the like are no file of their own.
-fn is_file(doc: &FoundDoc) -> bool {
-    Stamp::of(&doc.path).is_ok_and(|stamp| stamp == doc.stamp)
-}
-
 fn cases() -> Vec<Case> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tools");
     let mut cases = Vec::new();
@@ -110,6 +188,7 @@ fn cases() -> Vec<Case> {
                 tool: all.into_iter().find(|tool| tool.about().tool.as_str() == id).expect("a tool of that name"),
                 expect: serde_json::from_str(&text("expect.json").expect("expect.json")).expect("json"),
                 home: case.join("home"),
+                there: case.join("there"),
             });
         }
     }
@@ -121,18 +200,6 @@ fn sorted(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(dir).expect("dir").map(|entry| entry.expect("entry").path()).collect();
     paths.sort();
     paths
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("dir");
-    for path in sorted(from) {
-        let target = to.join(path.file_name().expect("name"));
-        if path.is_dir() {
-            copy_tree(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("copy");
-        }
-    }
 }
 
 /// All files below a directory with their bytes.
@@ -196,6 +263,15 @@ fn put_down(case: &Case, device: &Device, traveller: &Traveller) -> Result<Writt
     write(case, device, &traveller.session, docs)
 }
 
+/// What the engine would record of a doc whose file has these bytes, if the author's are in the journals.
+fn recorded(case: &Case, doc: &DocName, bytes: &[u8], authors: &[u8]) -> Vec<u8> {
+    tools::with_those_of(bytes, (case.tool.about().bound)(doc), authors)
+}
+
+fn content_of(case: &Case, machine: &Machine, found: &Found) -> Vec<u8> {
+    bytes_of(&case.tool.read(machine, found).expect("read").docs[0])
+}
+
 fn main_write<'a>(found: &'a Found, change: Change<'a>) -> Vec<DocWrite<'a>> {
     vec![DocWrite { name: &found.docs[0].name, at: &found.docs[0].at, change }]
 }
@@ -225,9 +301,14 @@ fn what_the_records_say_is_read() {
             case.name,
             found.docs
         );
+        let home = vscode::path_of(&vscode::uri_of(&device.machine.home.to_string_lossy(), System::HERE), System::HERE);
+        let cwd = text("cwd").map(|cwd| match cwd.strip_prefix("{home}") {
+            Some(below) => format!("{}{}", home.expect("a path"), below.replace('/', std::path::MAIN_SEPARATOR_STR)),
+            None => cwd,
+        });
         assert_eq!(
-            (facts.cwd, facts.title, facts.version),
-            (text("cwd"), text("title"), text("version")),
+            (facts.cwd.map(spelling), facts.title, facts.version),
+            (cwd.map(spelling), text("title"), text("version")),
             "{}",
             case.name
         );
@@ -236,11 +317,8 @@ fn what_the_records_say_is_read() {
         }
         let requires: Vec<SessionId> = serde_json::from_value(case.expect["requires"].clone()).unwrap_or_default();
         assert_eq!(facts.requires, requires, "{}", case.name);
-        for doc in &found.docs {
-            if !is_file(doc) {
-                assert_eq!(case.tool.touched(&device.machine, &doc.path), Touched::Everything, "{}", case.name);
-                continue;
-            }
+        // Where several sessions are in one file, a change of it may be any of theirs.
+        for doc in found.docs.iter().filter(|doc| is_a_file(doc)) {
             assert_eq!(
                 case.tool.touched(&device.machine, &doc.path).for_session(),
                 Some(&found.session),
@@ -249,6 +327,16 @@ fn what_the_records_say_is_read() {
             );
         }
     }
+}
+
+/// Whether the doc is a file of its own.
+fn is_a_file(doc: &FoundDoc) -> bool {
+    Stamp::of(&doc.path).is_ok_and(|stamp| stamp == doc.stamp)
+}
+
+/// Windows does not tell `C:` from `c:`.
+fn spelling(path: String) -> String {
+    if cfg!(windows) { path.to_lowercase() } else { path }
 }
 
 trait ForSession {
@@ -267,31 +355,39 @@ impl ForSession for Touched {
 #[test]
 fn a_session_is_the_same_in_another_home() {
     for case in cases() {
-        let (here, there) = (Device::of(&case), Device::other());
+        let (here, there) = (Device::of(&case), Device::other_for(&case));
         plant_bystanders(&there.machine.home);
-        let before = tree(&there.machine.home);
+        let before = case.tree(&there.machine.home);
         let traveller = pick_up(&case, &here.machine);
         let written = put_down(&case, &there, &traveller).unwrap_or_else(|error| panic!("{}: {error}", case.name));
 
-        let mut arrived = pick_up(&case, &there.machine);
-        // What is this device's own is put back, as the engine does before it records.
-        for (doc, sent) in arrived.docs.iter_mut().zip(&traveller.docs) {
-            doc.3 = tools::with_those_of(&doc.3, (case.tool.about().bound)(&doc.0), &sent.3);
-        }
+        let arrived = pick_up(&case, &there.machine);
         assert_eq!(arrived.session, traveller.session);
         assert_eq!(arrived.title, traveller.title, "{}", case.name);
-        let plain = |traveller: &Traveller| {
-            let docs = traveller.docs.iter().map(|doc| (doc.0.clone(), (doc.1, doc.3.clone())));
-            docs.collect::<BTreeMap<_, _>>()
-        };
-        assert!(plain(&arrived) == plain(&traveller), "{}: bytes differ", case.name);
+        let authors: BTreeMap<_, _> = traveller.docs.iter().map(|doc| (&doc.0, &doc.3)).collect();
+        let back = arrived.docs.iter().map(|doc| {
+            (doc.0.clone(), (doc.1, authors.get(&doc.0).map(|bytes| recorded(&case, &doc.0, &doc.3, bytes))))
+        });
+        let sent = traveller.docs.iter().map(|doc| (doc.0.clone(), (doc.1, Some(doc.3.clone()))));
+        assert!(back.collect::<BTreeMap<_, _>>() == sent.collect::<BTreeMap<_, _>>(), "{}: bytes differ", case.name);
+        // What is a device's own is of the one it lies on.
+        for (doc, _, _, bytes) in &arrived.docs {
+            for field in (case.tool.about().bound)(doc) {
+                let text = fields::text(bytes, field);
+                let own = text
+                    .as_ref()
+                    .map(Path::new)
+                    .is_none_or(|path| !path.is_absolute() || path.starts_with(&there.machine.home));
+                assert!(own, "{}: {field} of {doc} is {text:?}", case.name);
+            }
+        }
 
         let found = only_session(&case, &there.machine);
         let stamps: BTreeMap<_, _> = found.docs.iter().map(|doc| (doc.path.clone(), doc.stamp)).collect();
         let said: BTreeMap<_, _> = written.docs.iter().map(|doc| (doc.1.clone(), doc.2)).collect();
         assert_eq!(said, stamps, "{}: what was written is what is there", case.name);
 
-        let mut after = tree(&there.machine.home);
+        let mut after = case.tree(&there.machine.home);
         said.keys().for_each(|path| drop(after.remove(path)));
         assert_eq!(after, before, "{}: other files", case.name);
     }
@@ -300,15 +396,20 @@ fn a_session_is_the_same_in_another_home() {
 #[test]
 fn there_is_never_a_second_copy() {
     for case in cases() {
-        let (here, there) = (Device::of(&case), Device::other());
+        let (here, there) = (Device::of(&case), Device::other_for(&case));
         let traveller = pick_up(&case, &here.machine);
         put_down(&case, &there, &traveller).expect("first");
-        let before = tree(&there.machine.home);
+        let before = case.tree(&there.machine.home);
         let elsewhere = there.machine.home.join("another place");
         fs::create_dir_all(&elsewhere).expect("dir");
-        let moved = Device { cwd: elsewhere, machine: there.machine.clone(), _dir: tempfile::tempdir().expect("dir") };
+        let moved = Device {
+            cwd: elsewhere,
+            machine: there.machine.clone(),
+            apps: there.apps.clone(),
+            _dir: tempfile::tempdir().expect("dir"),
+        };
         assert!(matches!(put_down(&case, &moved, &traveller), Err(WriteError::Changed(_))), "{}", case.name);
-        assert_eq!(tree(&there.machine.home), before, "{}", case.name);
+        assert_eq!(case.tree(&there.machine.home), before, "{}", case.name);
     }
 }
 
@@ -317,7 +418,7 @@ fn there_is_never_a_second_copy() {
 fn an_append_keeps_the_file_and_what_was_in_it() {
     use std::os::unix::fs::MetadataExt;
     for case in cases() {
-        let (here, there) = (Device::of(&case), Device::other());
+        let (here, there) = (Device::of(&case), Device::other_for(&case));
         put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
         let found = only_session(&case, &there.machine);
         let main = &found.docs[0];
@@ -328,7 +429,8 @@ fn an_append_keeps_the_file_and_what_was_in_it() {
         let inode = fs::metadata(&main.path).expect("metadata").ino();
         let from = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         // The rest of a torn line is what the author's device has of it.
-        let more = [&before[from..], b"}\n{\"type\":\"more\"}\n"].concat();
+        let more = [&before[from..], &case.text("/append/0", "}\n"), &case.text("/append/1", "{\"type\":\"more\"}\n")]
+            .concat();
         let right = Raw(more.clone());
         let append = |bytes| Change::Append { path: &main.path, was: main.stamp, from: from as u64, bytes };
 
@@ -351,25 +453,21 @@ fn an_append_keeps_the_file_and_what_was_in_it() {
 #[test]
 fn a_full_disk_leaves_the_file_whole() {
     for case in cases() {
-        let (here, there) = (Device::of(&case), Device::other());
+        let (here, there) = (Device::of(&case), Device::other_for(&case));
         put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
-        let before = tree(&there.machine.home);
+        let before = case.tree(&there.machine.home);
         let found = only_session(&case, &there.machine);
         let main = &found.docs[0];
-        let full = Full(before[&main.path].clone());
-        let changes = [
-            Change::Append { path: &main.path, was: main.stamp, from: 0, bytes: &full },
-            Change::Replace { path: &main.path, was: only_session(&case, &there.machine).docs[0].stamp, bytes: &full },
-        ];
+        let full = Full(content_of(&case, &there.machine, &found));
+        let append = Change::Append { path: &main.path, was: main.stamp, from: 0, bytes: &full };
+        let replace = Change::Replace { path: &main.path, was: main.stamp, bytes: &full };
+        // Nobody puts anything behind a document.
+        let changes = if main.kind == DocKind::Log { vec![append, replace] } else { vec![replace] };
         for change in changes {
-            // What is no file of its own is written whole.
-            if !is_file(main) && matches!(change, Change::Append { .. }) {
-                continue;
-            }
             let change = with_stamp(change, only_session(&case, &there.machine).docs[0].stamp);
             let failed = write(&case, &there, &found.session, main_write(&found, change));
             assert!(matches!(failed, Err(WriteError::Io { .. })), "{}: {failed:?}", case.name);
-            assert_eq!(tree(&there.machine.home), before, "{}", case.name);
+            assert_eq!(case.tree(&there.machine.home), before, "{}", case.name);
         }
     }
 }
@@ -382,60 +480,51 @@ fn with_stamp(change: Change<'_>, was: Stamp) -> Change<'_> {
     }
 }
 
-/// Somebody went on with the session.
-fn move_on(case: &Case, doc: &FoundDoc) {
-    if case.tool.about().tool.as_str() == "opencode" {
-        let database = rusqlite::Connection::open(&doc.path).expect("open");
-        database.execute("delete from message where id = (select max(id) from message)", []).expect("delete");
-        return;
-    }
-    fs::OpenOptions::new().append(true).open(&doc.path).expect("open").write_all(b"{}\n").expect("append");
-}
-
 #[test]
 fn a_file_that_moved_on_is_left_alone() {
     for case in cases() {
         let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
-        let main = &found.docs[0];
-        move_on(&case, main);
-        let before = tree(&device.machine.home);
-        let bytes = Raw(b"{}\n".to_vec());
+        let (main, content) = (&found.docs[0], content_of(&case, &device.machine, &found));
+        case.move_on(main);
+        let before = case.tree(&device.machine.home);
+        let bytes = Raw(case.another(main, &content));
         let was = main.stamp;
-        for change in [
-            Change::Append { path: &main.path, was, from: was.len, bytes: &bytes },
-            Change::Replace { path: &main.path, was, bytes: &bytes },
-        ] {
+        let append = Change::Append { path: &main.path, was, from: was.len, bytes: &bytes };
+        let replace = Change::Replace { path: &main.path, was, bytes: &bytes };
+        let changes = if main.kind == DocKind::Log { vec![append, replace] } else { vec![replace] };
+        for change in changes {
             let refused = write(&case, &device, &found.session, main_write(&found, change));
             assert!(matches!(refused, Err(WriteError::Changed(_))), "{}", case.name);
         }
-        assert_eq!(tree(&device.machine.home), before, "{}", case.name);
+        assert_eq!(case.tree(&device.machine.home), before, "{}", case.name);
     }
 }
 
 #[test]
 fn a_replaced_doc_is_whole_and_alone() {
     for case in cases() {
-        let (here, there) = (Device::of(&case), Device::other());
+        let (here, there) = (Device::of(&case), Device::other_for(&case));
         put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
         let found = only_session(&case, &there.machine);
         let main = &found.docs[0];
-        if !is_file(main) {
+        if !is_a_file(main) {
             continue;
         }
-        let mut wanted = tree(&there.machine.home);
-        wanted.insert(main.path.clone(), b"{\"new\":1}\n".to_vec());
-        let bytes = Raw(b"{\"new\":1}\n".to_vec());
+        let mut wanted = case.tree(&there.machine.home);
+        let new = case.another(main, &content_of(&case, &there.machine, &found));
+        wanted.insert(main.path.clone(), new.clone());
+        let bytes = Raw(new);
         let change = Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes };
         write(&case, &there, &found.session, main_write(&found, change)).expect("replace");
-        assert_eq!(tree(&there.machine.home), wanted, "{}: no halves and no old content stay", case.name);
+        assert_eq!(case.tree(&there.machine.home), wanted, "{}: no halves and no old content stay", case.name);
     }
 }
 
 #[test]
 fn an_error_on_the_main_doc_takes_the_side_docs_back() {
     let case = cases().into_iter().find(|case| case.name == "claude-code/everything").expect("case");
-    let (here, there) = (Device::of(&case), Device::other());
+    let (here, there) = (Device::of(&case), Device::other_for(&case));
     let traveller = pick_up(&case, &here.machine);
     let raw: Vec<Raw> = traveller.docs.iter().map(|doc| Raw(doc.3.clone())).collect();
     let full = Full(Vec::new());
@@ -445,7 +534,7 @@ fn an_error_on_the_main_doc_takes_the_side_docs_back() {
     });
     let failed = write(&case, &there, &traveller.session, docs.collect());
     assert!(matches!(failed, Err(WriteError::Io { .. })));
-    assert_eq!(tree(&there.machine.home), BTreeMap::new());
+    assert_eq!(case.tree(&there.machine.home), BTreeMap::new());
 }
 
 #[cfg(unix)]
@@ -476,7 +565,7 @@ fn links_are_neither_read_nor_written_through() {
 #[test]
 fn a_linked_directory_does_not_lead_out_of_the_store() {
     let case = cases().into_iter().find(|case| case.name == "claude-code/everything").expect("case");
-    let (here, there) = (Device::of(&case), Device::other());
+    let (here, there) = (Device::of(&case), Device::other_for(&case));
     let outside = there.machine.home.join("outside");
     fs::create_dir_all(&outside).expect("dir");
     fs::create_dir_all(there.machine.home.join(".claude/projects")).expect("dir");
@@ -488,8 +577,15 @@ fn a_linked_directory_does_not_lead_out_of_the_store() {
 }
 
 /// Makes the tool look as if it had the session open; what is returned keeps it so.
-fn open_in_tool(case: &Case, device: &mut Device, session: &SessionId) -> Option<fs::File> {
-    let machine = &mut device.machine;
+fn open_in_tool(case: &Case, device: &Device, session: &SessionId) -> Option<fs::File> {
+    let machine = &device.machine;
+    if let Some(words) = case.expect["program"].as_array() {
+        let words = words.iter().map(|word| word.as_str().expect("a word").replace("{session}", session.as_str()));
+        let words: Vec<String> = words.collect();
+        let program = Running { pid: 4711, exe: (&words[0]).into(), args: words, ..Running::default() };
+        device.apps.lock().expect("apps").push(program);
+        return fs::File::open(&case.home).ok();
+    }
     match case.tool.about().tool.as_str() {
         "claude-code" => {
             let dir = machine.home.join(".claude/sessions");
@@ -505,23 +601,7 @@ fn open_in_tool(case: &Case, device: &mut Device, session: &SessionId) -> Option
             file.lock().expect("lock");
             Some(file)
         }
-        "opencode" => {
-            let cwd = Some(device.cwd.clone());
-            machine.apps = Arc::new(vec![Running { pid: 7, exe: "opencode".into(), cwd, args: Vec::new() }]);
-            Some(fs::File::open(&machine.home).expect("open"))
-        }
         _ => None,
-    }
-}
-
-/// A session of which a program in its directory says that it is open is bound to the device's own.
-fn put_here(case: &Case, device: &Device) {
-    let found = only_session(case, &device.machine);
-    let main = &found.docs[0];
-    if !is_file(main) {
-        let bytes = Raw(pick_up(case, &device.machine).docs[0].3.clone());
-        let change = Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes };
-        write(case, device, &found.session, main_write(&found, change)).expect("it is the same");
     }
 }
 
@@ -529,24 +609,26 @@ fn put_here(case: &Case, device: &Device) {
 fn a_live_session_is_seen_and_not_written() {
     let mut n_tools = 0;
     for case in cases() {
-        let mut device = Device::of(&case);
-        put_here(&case, &device);
+        let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
         assert_eq!(found.live, None, "{}", case.name);
-        let Some(opened) = open_in_tool(&case, &mut device, &found.session) else { continue };
+        let Some(opened) = open_in_tool(&case, &device, &found.session) else { continue };
         n_tools += 1;
         let live = only_session(&case, &device.machine).live.unwrap_or_default();
         assert!(live.contains(&case.tool.about().name), "{}: {live}", case.name);
-        let before = tree(&device.machine.home);
+        let before = case.tree(&device.machine.home);
         let main = &found.docs[0];
-        let bytes = Raw(b"{}\n".to_vec());
-        let change = Change::Append { path: &main.path, was: main.stamp, from: main.stamp.len, bytes: &bytes };
+        let bytes = Raw(case.another(main, &content_of(&case, &device.machine, &found)));
+        let change = match main.kind {
+            DocKind::Log => Change::Append { path: &main.path, was: main.stamp, from: main.stamp.len, bytes: &bytes },
+            DocKind::Snapshot => Change::Replace { path: &main.path, was: main.stamp, bytes: &bytes },
+        };
         let refused = write(&case, &device, &found.session, main_write(&found, change));
         assert!(matches!(refused, Err(WriteError::Live(_))), "{}", case.name);
-        assert_eq!(tree(&device.machine.home), before, "{}", case.name);
+        assert_eq!(case.tree(&device.machine.home), before, "{}", case.name);
         drop(opened);
     }
-    assert!(n_tools >= 6);
+    assert!(n_tools >= 9);
 }
 
 #[test]
@@ -568,12 +650,6 @@ fn a_dead_process_or_another_of_its_number_holds_nothing() {
 
 #[test]
 fn what_must_not_roam_is_not_listed() {
-    let denied = |tool: &str| match tool {
-        "claude-code" => &claude_code::DENIED[..],
-        "codex" => &codex::DENIED[..],
-        "opencode" => &opencode::DENIED[..],
-        _ => &custom::DENIED[..],
-    };
     for case in cases() {
         let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
@@ -590,7 +666,7 @@ fn what_must_not_roam_is_not_listed() {
         ];
         for dir in [inside, beside] {
             fs::create_dir_all(&dir).expect("dir");
-            for name in denied(case.tool.about().tool.as_str()).iter().chain(&foreign) {
+            for name in case.tool.about().denied.iter().chain(&foreign) {
                 fs::write(dir.join(name), "secret").expect("write");
             }
         }
@@ -650,9 +726,9 @@ fn a_conflict_copy_is_told_from_a_session_and_says_whose_it_is() {
 #[test]
 fn a_name_from_elsewhere_leads_nowhere() {
     for case in cases() {
-        let (here, there) = (Device::of(&case), Device::other());
+        let (here, there) = (Device::of(&case), Device::other_for(&case));
         let traveller = pick_up(&case, &here.machine);
-        let bytes = Raw(b"x".to_vec());
+        let (bytes, before) = (Raw(b"x".to_vec()), tree(&there.machine.home));
         for odd in [
             "../../escaped",
             "/tmp/escaped",
@@ -671,7 +747,7 @@ fn a_name_from_elsewhere_leads_nowhere() {
         let id = SessionId::new("../../escaped");
         let docs = vec![DocWrite { name: &traveller.docs[0].0, at: "../../escaped", change: Change::Create(&bytes) }];
         assert!(matches!(write(&case, &there, &id, docs), Err(WriteError::Refused(_))), "{}", case.name);
-        assert_eq!(tree(&there.machine.home), BTreeMap::new(), "{}", case.name);
+        assert_eq!(tree(&there.machine.home), before, "{}", case.name);
     }
 }
 
@@ -696,6 +772,13 @@ fn the_command_opens_that_session_in_that_directory() {
         let session = only_session(&case, &device.machine).session;
         let launch = case.tool.resume(&device.machine, &Resumable { session: &session, cwd: &device.cwd });
         assert_eq!(launch.cwd, device.cwd, "{}", case.name);
+        // One that is gone on with in an app: its directory is opened there.
+        if let Some(argv) = case.expect["argv"].as_array() {
+            let cwd = device.cwd.to_string_lossy();
+            let words = argv.iter().map(|word| word.as_str().expect("a word").replace("{cwd}", &cwd));
+            assert_eq!(launch.argv, words.collect::<Vec<_>>(), "{}", case.name);
+            continue;
+        }
         let can = case.tool.about().level >= tools::Level::Resume;
         assert_eq!(launch.argv.iter().any(|word| word == session.as_str()), can, "{}", case.name);
     }

@@ -9,6 +9,8 @@ mod bytes;
 mod clones;
 #[path = "stories/contract.rs"]
 mod contract;
+#[path = "stories/copilot.rs"]
+mod copilot;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/hops.rs"]

@@ -2,27 +2,15 @@
 //! the code. `UPDATE_DOCS=1` makes the test write.
 
 use session_roam_core::session::SessionId;
-use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, claude_code, codex, custom, opencode};
+use session_roam_core::tools::{Level, Machine, Resumable, Root, Tool, all, custom};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What the trait does not say: the text an adapter's file opens with, and its deny-list.
-struct Source {
-    text: &'static str,
-    denied: &'static [&'static str],
-}
-
-fn source(tool: &str) -> Source {
-    match tool {
-        "claude-code" => {
-            Source { text: include_str!("../src-tauri/core/src/tools/claude_code.rs"), denied: &claude_code::DENIED }
-        }
-        "codex" => Source { text: include_str!("../src-tauri/core/src/tools/codex.rs"), denied: &codex::DENIED },
-        "opencode" => {
-            Source { text: include_str!("../src-tauri/core/src/tools/opencode.rs"), denied: &opencode::DENIED }
-        }
-        other => panic!("say here where the adapter of {other} is"),
-    }
+/// The text an adapter's file opens with.
+fn source(tool: &str) -> String {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
+    let file = tools.join(tool.replace('-', "_")).with_extension("rs");
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// The opening comment of a file, as Markdown.
@@ -34,8 +22,10 @@ fn opening(text: &str) -> String {
         .join("\n")
 }
 
+/// As on Linux: the page is the same wherever it is written.
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().replace('\\', "/")
+    let path = path.to_string_lossy().replace('\\', "/");
+    path.replace("~/Library/Application Support", "~/.config").replace("~/AppData/Roaming", "~/.config")
 }
 
 fn level(level: Level) -> &'static str {
@@ -59,7 +49,6 @@ fn list(names: &[&str]) -> String {
 
 fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     let about = tool.about();
-    let source = source(about.tool.as_str());
     let launch = tool.resume(machine, &Resumable { session: &SessionId::new("SESSION"), cwd: Path::new("DIRECTORY") });
     let roots: Vec<String> = tool.roots(machine).iter().map(watched).collect();
     writeln!(page, "## {} (`{}`)\n\n| | |\n|---|---|", about.name, about.tool).expect("text");
@@ -69,13 +58,13 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     }
     writeln!(page, "| versions | {} |", about.versions).expect("text");
     writeln!(page, "| read from | {} |", roots.join("<br>")).expect("text");
-    writeln!(page, "| resumed by | `{}` |", launch.argv.join(" ")).expect("text");
+    writeln!(page, "| resumed by | `{}` |", launch.argv.join(" ").replace(".cmd ", " ")).expect("text");
     if !launch.unset.is_empty() {
         let unset: Vec<&str> = launch.unset.iter().map(String::as_str).collect();
         writeln!(page, "| without the variables | {} |", list(&unset)).expect("text");
     }
-    writeln!(page, "| never, at any depth | {} |", list(source.denied)).expect("text");
-    writeln!(page, "\n{}\n", opening(source.text)).expect("text");
+    writeln!(page, "| never, at any depth | {} |", list(about.denied)).expect("text");
+    writeln!(page, "\n{}\n", opening(&source(about.tool.as_str()))).expect("text");
 }
 
 fn page() -> String {

@@ -2,8 +2,8 @@
 // down what it was sent. tests/real_clients.rs points the real Claude Code and the real Codex at it, so that what a
 // tool carries into a resumed session can be read off the requests, with no account and no network.
 //
-// It speaks as much of Anthropic's Messages API and OpenAI's Responses API as those two tools use, and knows nothing
-// about session-roam. Node 20 or newer, no dependencies.
+// It speaks as much of Anthropic's Messages API and of OpenAI's Responses and Chat Completions APIs as those tools use, and
+// knows nothing about session-roam. Node 20 or newer, no dependencies.
 //
 //   node mock-llm.mjs --log FILE [--port N]
 //
@@ -56,6 +56,7 @@ function answer(method, path, body, response) {
   }
   if (method === 'POST' && path.endsWith('/messages')) return answer_messages(body, response);
   if (method === 'POST' && path.endsWith('/responses')) return answer_responses(body, response);
+  if (method === 'POST' && path.endsWith('/chat/completions')) return answer_chat(body, response);
   if (method === 'GET' && path.endsWith('/models')) return send_json(response, 200, { object: 'list', data: [], models: [] });
   // HEAD / is Claude Code's own question whether anybody is there.
   if (method === 'HEAD') return response.writeHead(200).end();
@@ -212,6 +213,50 @@ function stream_response(whole, item, response) {
   say('response.output_item.done', { output_index: 0, item });
   say('response.completed', { response: whole });
   response.end();
+}
+
+// ---- OpenAI Chat Completions ----
+
+function answer_chat(body, response) {
+  const prompts = [];
+  let n_results = 0;
+  for (const message of body.messages ?? []) {
+    if (message.role === 'tool') n_results += 1;
+    if (message.role !== 'user') continue;
+    const parts = typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : (message.content ?? []);
+    for (const part of parts) {
+      if (typeof part.text !== 'string' || is_note(part.text)) continue;
+      prompts.push(part.text);
+      n_results = 0;
+    }
+  }
+  const todo = reply(prompts, n_results);
+  const call = todo.run ? chat_shell_call(body.tools ?? [], todo.run) : null;
+  const said = call ? { tool_calls: [call] } : { content: todo.say ?? `no shell to run: ${todo.run}` };
+  const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
+  const head = { id: new_id('chatcmpl'), created: Math.floor(Date.now() / 1000), model: body.model };
+  const finish_reason = call ? 'tool_calls' : 'stop';
+  if (!body.stream) {
+    const message = { role: 'assistant', content: null, ...said };
+    return send_json(response, 200, { ...head, object: 'chat.completion', choices: [{ index: 0, message, finish_reason }], usage });
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+  const send = (choices, more) =>
+    response.write(`data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', choices, ...more })}\n\n`);
+  const delta = call ? { tool_calls: [{ index: 0, ...call }] } : said;
+  send([{ index: 0, delta: { role: 'assistant', ...delta }, finish_reason: null }]);
+  send([{ index: 0, delta: {}, finish_reason }]);
+  send([], { usage });
+  response.end('data: [DONE]\n\n');
+}
+
+/** A call of whichever shell the tool offers. */
+function chat_shell_call(tools, command) {
+  const names = tools.map((tool) => tool.function?.name);
+  const call = (name, input) => ({ id: new_id('call'), type: 'function', function: { name, arguments: JSON.stringify(input) } });
+  if (names.includes('run_commands')) return call('run_commands', { commands: [command] });
+  if (names.includes('bash')) return call('bash', { command, description: 'Runs what was asked' });
+  return null;
 }
 
 // ---- the wire ----

@@ -97,6 +97,12 @@ fn turns_of(item: &Value) -> Vec<String> {
     match item["type"].as_str() {
         Some("function_call") => vec![format!("call: {}", command_of(&arguments_of(item)))],
         Some("function_call_output") => vec![format!("result: {}", last_line(&item["output"]))],
+        // Chat Completions keeps both in messages.
+        _ if item["role"] == "tool" => vec![format!("result: {}", last_line(&answers_in(&item["content"])))],
+        _ if item["tool_calls"].is_array() => {
+            let calls = item["tool_calls"].as_array().into_iter().flatten();
+            calls.map(|call| format!("call: {}", command_of(&arguments_of(&call["function"])))).collect()
+        }
         _ => {
             let role = item["role"].as_str().unwrap_or_default();
             parts_of(&item["content"]).iter().filter_map(|part| turn_of(role, part)).collect()
@@ -130,7 +136,14 @@ fn arguments_of(item: &Value) -> Value {
 }
 
 fn command_of(arguments: &Value) -> String {
-    arguments["command"].as_str().or(arguments["cmd"].as_str()).unwrap_or("?").to_owned()
+    let words = [&arguments["command"], &arguments["cmd"], &arguments["commands"][0]];
+    words.iter().find_map(|word| word.as_str()).unwrap_or("?").to_owned()
+}
+
+/// Cline's shell answers with a list, as JSON in a text: what each of several commands printed.
+fn answers_in(content: &Value) -> Value {
+    let list: Option<Vec<Value>> = content.as_str().and_then(|text| serde_json::from_str(text).ok());
+    list.map_or_else(|| content.clone(), |list| list[0]["result"].clone())
 }
 
 /// The last line of a command's output: Codex puts its own header lines before it.

@@ -79,6 +79,7 @@ impl Tool for Rows {
             level: Level::Merge,
             reason: String::new(),
             versions: String::new(),
+            denied: &[],
             says: |_| true,
             said: session_roam_core::merge::transcript::said,
             records: None,

@@ -1,16 +1,20 @@
 //! What adapters share: files written as a guest, logs of JSON lines read at both ends, what can be made of two
-//! branches of a log, signs of a running process, other programs that are run, fields of JSON
-//! documents. Knows no tool by name.
+//! branches of a log, signs of a running process, other programs that are run, fields of JSON documents, lists of rows,
+//! documents kept as logs of their changes, and what VS Code and the editors made from it keep where. Knows no tool by name.
 
 pub mod fields;
 pub mod files;
 pub mod jsonl;
 pub mod linked;
+pub mod mutations;
 pub mod numbered;
 pub mod patched;
 pub mod process;
 pub mod program;
+pub mod rows;
 pub mod running;
+pub mod state_db;
+pub mod vscode;
 
 #[cfg(test)]
 mod linked_rules;

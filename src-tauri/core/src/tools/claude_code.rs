@@ -116,6 +116,7 @@ impl Tool for ClaudeCode {
             name: NAME.into(),
             level: Level::Merge,
             reason: String::new(),
+            denied: &DENIED,
             says,
             said,
             records: None,

@@ -78,6 +78,7 @@ impl Tool for Codex {
             reason: "After a split was settled by rewriting a thread, Codex's window may show its old turns; the model sees \
                      the new ones."
                 .into(),
+            denied: &DENIED,
             says,
             said,
             records: None,

@@ -284,6 +284,7 @@ impl Tool for CustomTool {
                 "{without}Whether it has a session open is not known: close it before you go on elsewhere."
             ),
             // Nothing is known of its lines, so each may be a word of the conversation.
+            denied: &DENIED,
             says: |_| true,
             said: crate::merge::transcript::said,
             records: None,

@@ -4,7 +4,9 @@
 //! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
 
 pub mod claude_code;
+pub mod cline;
 pub mod codex;
+pub mod copilot_chat;
 pub mod custom;
 pub mod opencode;
 
@@ -67,6 +69,9 @@ pub struct About {
     pub reason: String,
     /// Versions the shapes were seen with, in words.
     pub versions: String,
+    /// Names that never roam, at any depth, whatever another device says.
+    #[serde(skip)]
+    pub denied: &'static [&'static str],
     /// Whether a line of a log is part of the conversation. Lines that are not are what the tool notes by merely
     /// being opened or closed; when in doubt a line is.
     #[serde(skip)]
@@ -440,8 +445,13 @@ pub trait Tool: Send + Sync {
 /// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`
 /// says what is wrong with it.
 pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
-    let mut tools: Vec<Arc<dyn Tool>> =
-        vec![Arc::new(claude_code::ClaudeCode), Arc::new(codex::Codex), Arc::new(opencode::OpenCode)];
+    let mut tools: Vec<Arc<dyn Tool>> = vec![
+        Arc::new(claude_code::ClaudeCode),
+        Arc::new(codex::Codex),
+        Arc::new(cline::Cline),
+        Arc::new(opencode::OpenCode),
+        Arc::new(copilot_chat::CopilotChat),
+    ];
     for definition in custom {
         let taken = tools.iter().any(|tool| tool.about().tool.as_str() == definition.id);
         match custom::CustomTool::new(definition.clone()) {

@@ -124,6 +124,7 @@ impl Tool for OpenCode {
                      Messages undone or deleted elsewhere cannot be taken out here."
                     .into(),
             versions: "1.18.33".into(),
+            denied: &DENIED,
             says: |_| true,
             said,
             records: Some(records),

@@ -1,0 +1,333 @@
+//! Where VS Code and the editors made from it keep what belongs to a window: the user directory on each system, and which
+//! of its workspaces opens which directory. Which editors there are is for those who use it to say.
+//!
+//! A workspace's id is a hash over its path and the directory's inode (Linux) or time of birth (macOS, Windows; VS Code's
+//! `workspaces.ts`, read 2026-11-23), so it is never carried, and never made here either: a wrong guess would be a place
+//! where the editor never looks, and its database is the editor's to make. Whoever wants a workspace for a directory opens
+//! that once in the editor; then `workspace.json` says so.
+
+use super::running::Running;
+use crate::tools::Machine;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The systems, which differ in where things are and in how a path is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    Linux,
+    Mac,
+    Windows,
+}
+
+impl System {
+    pub const HERE: Self = match () {
+        () if cfg!(windows) => Self::Windows,
+        () if cfg!(target_os = "macos") => Self::Mac,
+        () => Self::Linux,
+    };
+}
+
+/// One editor of the family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Editor {
+    /// As its vendor writes it; on macOS its bundle is called so, too.
+    pub name: &'static str,
+    /// The directory of its settings: `Code`.
+    pub folder: &'static str,
+    /// Its programs by the names that [`Running::name`] gives.
+    pub programs: &'static [&'static str],
+    /// What opens a directory in it from a terminal.
+    pub command: &'static str,
+}
+
+impl Editor {
+    /// `…/Code/User`: settings, and the storage of all windows.
+    pub fn user_dir(&self, system: System, machine: &Machine) -> PathBuf {
+        let configs = match system {
+            System::Linux => machine.var("XDG_CONFIG_HOME").map_or_else(|| machine.home.join(".config"), PathBuf::from),
+            System::Mac => machine.home.join("Library/Application Support"),
+            System::Windows => {
+                machine.var("APPDATA").map_or_else(|| machine.home.join("AppData").join("Roaming"), PathBuf::from)
+            }
+        };
+        configs.join(self.folder).join("User")
+    }
+
+    /// Whether a process is this editor or one of its helpers. On macOS all of them are in its bundle, under names that
+    /// other programs have, too.
+    pub fn is(&self, running: &Running) -> bool {
+        let exe = running.exe.to_string_lossy().replace('\\', "/");
+        exe.contains(&format!("/{}.app/Contents/", self.name)) || self.programs.contains(&running.name().as_str())
+    }
+}
+
+/// What one window's storage is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opens {
+    Folder(PathBuf),
+    /// A `.code-workspace` file, which names several folders.
+    File(PathBuf),
+    /// A directory of another machine (`vscode-remote://…`) or something else that is no path here.
+    Elsewhere(String),
+}
+
+impl Opens {
+    /// The directory that stands for it.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::File(file) => file.parent(),
+            Self::Elsewhere(_) => None,
+        }
+    }
+}
+
+/// `workspaceStorage/<id>`: what an editor keeps for one folder or workspace file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    pub dir: PathBuf,
+    pub opens: Opens,
+}
+
+impl Workspace {
+    /// `None` if the directory does not say what it is for.
+    pub fn at(dir: &Path) -> Option<Self> {
+        const LARGEST: u64 = 64 << 10;
+        let path = dir.join("workspace.json");
+        let metadata = fs::symlink_metadata(&path).ok()?;
+        let text = fs::read(path).ok().filter(|_| metadata.is_file() && metadata.len() <= LARGEST)?;
+        Some(Self { dir: dir.to_path_buf(), opens: opens(&text, System::HERE)? })
+    }
+
+    pub fn state_db(&self) -> PathBuf {
+        self.dir.join("state.vscdb")
+    }
+}
+
+/// The workspaces that open a directory, that of a folder before that of a workspace file in it, and the one used last
+/// first: several spellings of one path have several.
+pub fn workspaces_of(user_dir: &Path, directory: &Path) -> Vec<Workspace> {
+    let real = fs::canonicalize(directory).ok();
+    let is_it = |opens: &Opens| {
+        opens
+            .directory()
+            .is_some_and(|other| other == directory || (real.is_some() && fs::canonicalize(other).ok() == real))
+    };
+    let found = workspace_dirs(user_dir).into_iter().filter_map(|dir| Workspace::at(&dir));
+    let mut found: Vec<Workspace> = found.filter(|workspace| is_it(&workspace.opens)).collect();
+    let used = |workspace: &Workspace| fs::metadata(workspace.state_db()).and_then(|metadata| metadata.modified()).ok();
+    found
+        .sort_by_key(|workspace| (matches!(workspace.opens, Opens::Folder(_)), used(workspace), workspace.dir.clone()));
+    found.reverse();
+    found
+}
+
+/// All directories below `workspaceStorage`, in a fixed order.
+pub fn workspace_dirs(user_dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(user_dir.join("workspaceStorage")).into_iter().flatten().flatten();
+    let is_dir = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let mut dirs: Vec<PathBuf> = entries.filter(is_dir).map(|entry| entry.path()).collect();
+    dirs.sort();
+    dirs
+}
+
+/// What a `workspace.json` says; some old ones call the file `configuration`.
+fn opens(workspace_json: &[u8], system: System) -> Option<Opens> {
+    let said: serde_json::Value = serde_json::from_slice(workspace_json).ok()?;
+    let text = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
+    let path = |uri: &str| path_of(uri, system).map(PathBuf::from);
+    match (text("folder"), text("workspace").or_else(|| text("configuration"))) {
+        (Some(uri), _) => Some(path(uri).map_or_else(|| Opens::Elsewhere(uri.into()), Opens::Folder)),
+        (None, Some(uri)) => Some(path(uri).map_or_else(|| Opens::Elsewhere(uri.into()), Opens::File)),
+        (None, None) => None,
+    }
+}
+
+/// The path in a `file:` URI, as the system writes it; `None` for everything that is no file of this machine.
+pub fn path_of(uri: &str, system: System) -> Option<String> {
+    let (authority, path) = match uri.strip_prefix("file://")?.split_once('/') {
+        Some((authority, path)) => (decoded(authority)?, decoded(path)?),
+        None => return None,
+    };
+    match system {
+        System::Windows if authority.is_empty() => Some(windows_path(&path)?),
+        System::Windows => Some(format!("\\\\{authority}\\{}", path.replace('/', "\\"))),
+        _ if authority.is_empty() => Some(format!("/{path}")),
+        _ => None,
+    }
+}
+
+/// `c:/x` as `c:\x`, and the drive alone with its backslash.
+fn windows_path(path: &str) -> Option<String> {
+    let (drive, rest) = path.split_once(':')?;
+    let is_drive = drive.len() == 1 && drive.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let rest = if rest.is_empty() { "/" } else { rest };
+    (is_drive && rest.starts_with('/')).then(|| format!("{drive}:{}", rest.replace('/', "\\")))
+}
+
+/// The `file:` URI of an absolute path, as VS Code writes it: the drive in lower case, everything but the plainest
+/// characters in percent.
+pub fn uri_of(path: &str, system: System) -> String {
+    let slashed = if system == System::Windows { path.replace('\\', "/") } else { path.to_owned() };
+    let (authority, path) = match slashed.strip_prefix("//").filter(|_| system == System::Windows) {
+        Some(unc) => unc.split_once('/').map_or((unc, String::new()), |(server, rest)| (server, format!("/{rest}"))),
+        None => ("", slashed),
+    };
+    let path = match path.as_bytes() {
+        [drive, b':', ..] => format!("/{}{}", char::from(drive.to_ascii_lowercase()), &path[1..]),
+        _ => path,
+    };
+    format!("file://{}{}", encoded(authority), encoded(&path))
+}
+
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// `None` for percent signs that say no byte, and for bytes that are no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let (byte, after) = match byte {
+            b'%' => {
+                let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+                (u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?, &after[2..])
+            }
+            byte => (*byte, after),
+        };
+        bytes.push(byte);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const EDITOR: Editor =
+        Editor { name: "Some Editor", folder: "Some", programs: &["some", "some-next"], command: "some" };
+
+    #[test]
+    fn the_user_directory_is_where_each_system_has_it() {
+        let mut machine = Machine::at("/home/u");
+        let dir = |machine: &Machine, system| EDITOR.user_dir(system, machine).to_string_lossy().replace('\\', "/");
+        assert_eq!(dir(&machine, System::Linux), "/home/u/.config/Some/User");
+        assert_eq!(dir(&machine, System::Mac), "/home/u/Library/Application Support/Some/User");
+        assert_eq!(dir(&machine, System::Windows), "/home/u/AppData/Roaming/Some/User");
+        machine.vars.insert("XDG_CONFIG_HOME".into(), "/cfg".into());
+        machine.vars.insert("APPDATA".into(), "D:\\Roaming".into());
+        assert_eq!(dir(&machine, System::Linux), "/cfg/Some/User");
+        assert_eq!(dir(&machine, System::Windows), "D:/Roaming/Some/User");
+    }
+
+    #[test]
+    fn an_editor_is_known_by_its_program_on_each_system() {
+        let is = |exe: &str| EDITOR.is(&Running { exe: exe.into(), ..Running::default() });
+        for exe in [
+            "/usr/share/some/some",
+            "/opt/some-next (deleted)",
+            "/Applications/Some Editor.app/Contents/MacOS/Electron",
+            "/Applications/Some Editor.app/Contents/Frameworks/Code Helper.app/Contents/MacOS/Code Helper",
+        ] {
+            assert!(is(exe), "{exe}");
+        }
+        for exe in
+            ["", "/usr/bin/something", "/usr/share/some/bin/tunnel", "/Applications/Other.app/Contents/MacOS/Electron"]
+        {
+            assert!(!is(exe), "{exe}");
+        }
+        #[cfg(windows)]
+        assert!(is("C:\\Programs\\Some\\Some.exe"));
+    }
+
+    #[test]
+    fn paths_and_uris_are_each_others() {
+        let rows = [
+            (System::Linux, "/home/u/my api", "file:///home/u/my%20api"),
+            (System::Linux, "/home/zoë/日本", "file:///home/zo%C3%AB/%E6%97%A5%E6%9C%AC"),
+            (System::Linux, "/a%20b/c#d?e", "file:///a%2520b/c%23d%3Fe"),
+            (System::Linux, "/", "file:///"),
+            (System::Mac, "/Users/u/it's (1)", "file:///Users/u/it%27s%20%281%29"),
+            (System::Windows, "c:\\Users\\u\\api", "file:///c%3A/Users/u/api"),
+            (System::Windows, "c:\\", "file:///c%3A/"),
+            (System::Windows, "\\\\wsl.localhost\\Debian\\home", "file://wsl.localhost/Debian/home"),
+        ];
+        for (system, path, uri) in rows {
+            assert_eq!(uri_of(path, system), uri);
+            assert_eq!(path_of(uri, system).as_deref(), Some(path), "{uri}");
+        }
+        // Spellings of others, which mean the same.
+        assert_eq!(path_of("file:///C:/x", System::Windows).as_deref(), Some("C:\\x"));
+        assert_eq!(path_of("file:///c%3a", System::Windows).as_deref(), Some("c:\\"));
+        assert_eq!(uri_of("C:\\x", System::Windows), "file:///c%3A/x");
+        let foreign =
+            ["vscode-remote://ssh-remote%2Bbox/home/u", "file://server/x", "file:///%zz", "file:///%FF", "/x", ""];
+        for uri in foreign {
+            assert_eq!(path_of(uri, System::Linux), None, "{uri}");
+        }
+        assert_eq!(path_of("file:///home/u", System::Windows), None);
+    }
+
+    #[test]
+    fn a_workspace_says_what_it_opens() {
+        let said = |json: &str| opens(json.as_bytes(), System::Linux);
+        assert_eq!(said(r#"{"folder":"file:///a%20b"}"#), Some(Opens::Folder("/a b".into())));
+        let file = said(r#"{"workspace":"file:///a/x.code-workspace"}"#).expect("a workspace");
+        assert_eq!(file.directory(), Some(Path::new("/a")));
+        assert_eq!(said(r#"{"configuration":"file:///a/x.code-workspace"}"#), Some(file));
+        let remote = said(r#"{"folder":"vscode-remote://ssh-remote%2Bbox/home/u"}"#).expect("a workspace");
+        assert!(matches!(&remote, Opens::Elsewhere(_)) && remote.directory().is_none());
+        assert_eq!((said("{}"), said("half {")), (None, None));
+    }
+
+    #[test]
+    fn the_workspace_of_a_directory_is_found_and_the_folders_own_comes_first() {
+        let dir = tempfile::tempdir().expect("dir");
+        let (user, project) = (dir.path().join("User"), dir.path().join("my api"));
+        fs::create_dir_all(&project).expect("dir");
+        let here = |path: &Path| uri_of(&path.to_string_lossy(), System::HERE);
+        let workspace = |id: &str, json: String| {
+            let at = user.join("workspaceStorage").join(id);
+            fs::create_dir_all(&at).expect("dir");
+            fs::write(at.join("workspace.json"), json).expect("write");
+            at
+        };
+        workspace("1", format!("{{\"folder\":\"{}\"}}", here(dir.path())));
+        let file = workspace("3", format!("{{\"workspace\":\"{}\"}}", here(&project.join("x.code-workspace"))));
+        let folder = workspace("2", format!("{{\"folder\":\"{}\"}}", here(&project)));
+        workspace("4", "half {".into());
+        let dirs = |directory: &Path| {
+            workspaces_of(&user, directory).into_iter().map(|workspace| workspace.dir).collect::<Vec<_>>()
+        };
+        assert_eq!(dirs(&project), [folder.clone(), file.clone()]);
+        #[cfg(unix)]
+        {
+            let link = dir.path().join("link");
+            std::os::unix::fs::symlink(&project, &link).expect("link");
+            assert_eq!(dirs(&link), [folder, file]);
+        }
+        assert_eq!(dirs(&project.join("gone")), Vec::<PathBuf>::new());
+        assert_eq!(workspace_dirs(&user).len(), 4);
+        assert_eq!(workspace_dirs(&dir.path().join("no editor")), Vec::<PathBuf>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_comes_back_from_its_uri(names in prop::collection::vec("[^/\\\\\0:]{1,12}", 1..5)) {
+            let path = format!("/{}", names.join("/"));
+            prop_assert_eq!(path_of(&uri_of(&path, System::Linux), System::Linux), Some(path));
+            let path = format!("c:\\{}", names.join("\\"));
+            prop_assert_eq!(path_of(&uri_of(&path, System::Windows), System::Windows), Some(path));
+        }
+    }
+}

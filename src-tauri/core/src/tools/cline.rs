@@ -1,0 +1,982 @@
+//! Cline: the sessions of its command line, and the tasks of its 3.x extension for VS Code and VSCodium.
+//!
+//! **Sessions** (command line 3.0.65 and what shares its core; seen 2026-11-23), the same on every system:
+//! `~/.cline/data/sessions/<id>/`, where `$CLINE_DIR` stands for `~/.cline`, `$CLINE_DATA_DIR` for its `data` and
+//! `$CLINE_SESSION_DATA_DIR` for the last part. The id is the time in milliseconds and five letters. In it are
+//! `<id>.messages.json` (the conversation, rewritten whole each turn; elements of `messages` are never changed, compacting
+//! neither), `<id>.json` (the manifest), `<id>.compaction.json` and `<agent>.messages.json` of each agent it sent out. All are
+//! JSON documents. A directory that is put there is listed by `cline history` and opened by `cline --id`, without a row in
+//! `db/sessions.db`, which is never touched.
+//!
+//! The manifest names its files by absolute paths. **With a path of another device Cline opens an empty chat and writes that
+//! over the conversation**; without `messages_path` it does so too. So `messages_path` and `compaction_path` are always this
+//! device's, and a manifest that is not exactly of the known shape is not written. `cwd` and `workspace_root` may be another
+//! device's: the list shows all directories, and a session goes on in the directory where `cline --id` is started (its
+//! tools run there, and the model is told so), whatever the manifest says.
+//!
+//! Whether it is open: the manifest has the process that began it, not the one that has it open, and `status` says `idle`
+//! only from the first turn on. So a session is open if a `cline --id` of it runs; if its status is not an end and the
+//! manifest's process still runs; or if its status is not an end and a `cline` runs whose arguments name no session, for
+//! its history list may have opened any. The daemon that Cline leaves behind (`--cline-hub-daemon`) says nothing.
+//!
+//! **Tasks** (extension 3.x, from its sources; no VS Code could be run here): `tasks/<id>/` below
+//! `User/globalStorage/saoudrizwan.claude-dev` of Code, Code - Insiders and VSCodium, the id is the time in milliseconds.
+//! `api_conversation_history.json` is the conversation, beside it `ui_messages.json`, `task_metadata.json` and
+//! `context_history.json`. Its list is `state/taskHistory.json`, one row each; the row travels as a document of its own,
+//! `history-item.json`, and is put among the others here. The extension holds the list in memory and writes it over what
+//! came meanwhile, so tasks are written only while that editor does not run. `cwdOnTaskInitialization` in the row is the
+//! checkout's. A task that comes to a device goes to the editor it was made in if that has Cline here, else to the first
+//! one that has, else to Code's directory. It is opened from Cline's history in the editor.
+//!
+//! An id that is there twice is one session: the one of the newer layout counts, of two editors the first; a problem tells.
+//! Not read: tasks in Cursor, Windsurf and on remote hosts (`~/.vscode-server`). Checkpoints (a Git repository beside the
+//! tasks, or refs in the project's own) do not travel.
+
+use super::{
+    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    Reading, Resumable, Root, Running, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::files::{self, GuestWrite};
+use crate::formats::rows::{self, Rows};
+use crate::formats::vscode::{Editor, System};
+use crate::formats::{fields, jsonl};
+use crate::merge::snapshots::{self, Judged};
+use crate::merge::transcript::{self, Piece, Said};
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "Cline";
+
+/// Docs of a session of the newer layout; an agent's is `agents/<agent>.messages.json`.
+const MESSAGES: &str = "messages.json";
+const MANIFEST: &str = "manifest.json";
+const COMPACTION: &str = "compaction.json";
+const AGENTS: &str = "agents/";
+
+/// Docs of a task; but for the row they are called as their files.
+const API_HISTORY: &str = "api_conversation_history.json";
+const TASK_FILES: [&str; 4] = [API_HISTORY, "ui_messages.json", "task_metadata.json", "context_history.json"];
+const ROW: &str = "history-item.json";
+
+const EXTENSION: &str = "saoudrizwan.claude-dev";
+const LIST: &str = "taskHistory.json";
+
+/// The editors whose tasks are read, by preference.
+const EDITORS: [Editor; 3] = [
+    Editor { name: "Visual Studio Code", folder: "Code", programs: &["code"], command: "code" },
+    Editor {
+        name: "Visual Studio Code - Insiders",
+        folder: "Code - Insiders",
+        programs: &["code-insiders", "code - insiders"],
+        command: "code-insiders",
+    },
+    Editor { name: "VSCodium", folder: "VSCodium", programs: &["codium", "vscodium"], command: "codium" },
+];
+
+/// Names that never roam, whatever another device says: sign-ins and keys, settings, databases, logs, what runs by itself.
+/// Only the files named above are ever listed or written; this table stands above that. Seen with 3.0.65, 2026-11-23.
+pub const DENIED: [&str; 22] = [
+    "cache",
+    "checkpoints",
+    "cline_mcp_settings.json",
+    "connectors.db",
+    "cron",
+    "db",
+    "globalState.json",
+    "hooks",
+    "locks",
+    "logs",
+    "mcp_settings.json",
+    "plugins",
+    "providers.json",
+    "secrets.json",
+    "sessions.db",
+    "settings",
+    "settings.json",
+    "skills",
+    "taskHistory.json",
+    "teams",
+    "teams.db",
+    "user_input_history.jsonl",
+];
+
+/// What moves Cline's directories; set again for the tool that is started.
+const VARIABLES: [&str; 3] = ["CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR"];
+
+/// What of a conversation is looked at for its time and version; both stand before the messages.
+const HEAD: u64 = 8 * 1024;
+
+pub struct Cline;
+
+impl Tool for Cline {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("cline"),
+            name: NAME.into(),
+            level: Level::Merge,
+            reason: "Tasks of the 3.x extension are written while their editor is closed and opened from its own list; they \
+                     were not tried in a running VS Code. Checkpoints do not travel."
+                .into(),
+            versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from its sources".into(),
+            denied: &DENIED,
+            says: |_| true,
+            said,
+            records: Some(records),
+            bound,
+            joins: Joins { judge: Some(judge), ..Joins::default() },
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let sessions = Root { path: sessions_dir(machine), deep: true, store: true };
+        let tasks = task_stores(machine).into_iter().flat_map(|store| {
+            let list = Root { path: store.dir.join("state"), deep: false, store: false };
+            [Root { path: store.dir.join("tasks"), deep: true, store: true }, list]
+        });
+        std::iter::once(sessions).chain(tasks).collect()
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        if let Some(names) = files::names_below(&sessions_dir(machine), path) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            return match names[..] {
+                [] => Touched::Everything,
+                [id] if is_name(id) => Touched::Session(SessionId::new(id)),
+                [id, file] if is_name(id) && doc_in_session(id, file).is_some() => Touched::Session(SessionId::new(id)),
+                _ => Touched::Nothing,
+            };
+        }
+        task_stores(machine).iter().find_map(|store| store.touched(path)).unwrap_or(Touched::Nothing)
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let mut listing = Listing::default();
+        let (known, mut seen) = (OnceCell::new(), BTreeSet::new());
+        // Asked only if there is anything that may be open.
+        let running = || known.get_or_init(|| hosts(machine)).as_slice();
+        let sessions = sessions_dir(machine);
+        for id in dirs(&sessions, which, is_name) {
+            let dir = sessions.join(&id);
+            let session = SessionId::new(id.as_str());
+            let live = || open_in_cline(running(), &session, &dir);
+            if let Which::Strays = which {
+                listing.strays.extend(strays(&dir, &session, |file| doc_in_session(&id, file), &live));
+            } else if let Some(docs) = session_docs(&dir, &id) {
+                listing.found.push(Found { live: live(), docs, session });
+                seen.insert(id);
+            }
+        }
+        for store in task_stores(machine) {
+            store.list(which, &running, &mut seen, &mut listing);
+        }
+        listing
+    }
+
+    fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
+        match main.name.as_str() {
+            MESSAGES => read_session(found, main),
+            _ => read_task(found, main),
+        }
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let is_session = |doc: &DocWrite<'_>| file_of_session(checkout.session.as_str(), doc.name.as_str()).is_some();
+        let is_task = |doc: &DocWrite<'_>| is_task_doc(doc.name.as_str());
+        match () {
+            () if is_name(checkout.session.as_str()) && checkout.docs.iter().all(is_session) => {
+                write_session(machine, checkout)
+            }
+            () if is_task_id(checkout.session.as_str()) && checkout.docs.iter().all(is_task) => {
+                write_task(machine, checkout)
+            }
+            () => Err(WriteError::Refused(format!("\"{}\" has files that {NAME} does not keep", checkout.session))),
+        }
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        let id = session.session.as_str();
+        let task = is_task_id(id).then(|| task_stores(machine).into_iter().find(|store| store.has(id))).flatten();
+        let argv = match task {
+            Some(store) if !sessions_dir(machine).join(id).is_dir() => {
+                vec![store.editor.command.to_owned(), session.cwd.to_string_lossy().into_owned()]
+            }
+            _ => vec!["cline".to_owned(), "--id".to_owned(), id.to_owned()],
+        };
+        let moved = VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), machine.var(name)?.to_owned())));
+        Launch { argv, cwd: session.cwd.to_path_buf(), env: moved.collect(), unset: Vec::new() }
+    }
+}
+
+// ---- places and names ----
+
+fn sessions_dir(machine: &Machine) -> PathBuf {
+    let dir = |name: &str| machine.var(name).map(str::trim).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let base = || dir("CLINE_DIR").unwrap_or_else(|| machine.home.join(".cline"));
+    let data = || dir("CLINE_DATA_DIR").unwrap_or_else(|| base().join("data"));
+    dir("CLINE_SESSION_DATA_DIR").unwrap_or_else(|| data().join("sessions"))
+}
+
+/// An id of a session or an agent: plain letters, so that it is a file name everywhere.
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=128).contains(&text.len()) && text.bytes().all(plain) && !is_denied(text)
+}
+
+/// A time in milliseconds.
+fn is_task_id(text: &str) -> bool {
+    (12..=14).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_denied(name: &str) -> bool {
+    DENIED.iter().any(|denied| denied.eq_ignore_ascii_case(name))
+}
+
+/// Which doc a file in a session's directory is.
+fn doc_in_session(id: &str, file: &str) -> Option<String> {
+    let stem = file.strip_suffix(".json").filter(|_| !is_denied(file))?;
+    match stem.strip_prefix(id) {
+        Some("") => Some(MANIFEST.into()),
+        Some(".messages") => Some(MESSAGES.into()),
+        Some(".compaction") => Some(COMPACTION.into()),
+        _ => stem.strip_suffix(".messages").filter(|agent| is_name(agent)).map(|_| format!("{AGENTS}{file}")),
+    }
+}
+
+/// The reverse of `doc_in_session`.
+fn file_of_session(id: &str, doc: &str) -> Option<String> {
+    let file = match doc {
+        MESSAGES | COMPACTION => format!("{id}.{doc}"),
+        MANIFEST => format!("{id}.json"),
+        _ => doc.strip_prefix(AGENTS)?.to_owned(),
+    };
+    (doc_in_session(id, &file)? == doc).then_some(file)
+}
+
+fn is_task_doc(doc: &str) -> bool {
+    doc == ROW || TASK_FILES.contains(&doc)
+}
+
+/// The directories of sessions below `dir` that are asked for.
+fn dirs(dir: &Path, which: Which<'_>, wanted: fn(&str) -> bool) -> Vec<String> {
+    if let Which::One(session) = which {
+        let id = session.as_str();
+        let is_there = wanted(id) && fs::symlink_metadata(dir.join(id)).is_ok_and(|metadata| metadata.is_dir());
+        return is_there.then(|| id.to_owned()).into_iter().collect();
+    }
+    names(dir, |kind| kind.is_dir()).into_iter().filter(|name| wanted(name)).collect()
+}
+
+/// The names in a directory, in a fixed order. Links are none of them.
+fn names(dir: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.file_type().is_ok_and(|kind| wanted(&kind)));
+    let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// Docs that lie as files in one directory; `None` without the main one.
+fn docs_in(dir: &Path, at: &str, main: &str, doc_of: impl Fn(&str) -> Option<String>) -> Option<Vec<FoundDoc>> {
+    let mut docs: Vec<FoundDoc> = names(dir, |kind| kind.is_file())
+        .into_iter()
+        .filter_map(|file| {
+            let (name, path) = (doc_of(&file)?, dir.join(&file));
+            // Gone since the directory was read: not there.
+            let stamp = files::stamp(&path).ok()?;
+            Some(FoundDoc {
+                name: DocName::new(name),
+                kind: DocKind::Snapshot,
+                at: format!("{at}/{file}"),
+                path,
+                stamp,
+            })
+        })
+        .collect();
+    docs.sort_by_key(|doc| (doc.name.as_str() != main, doc.name.clone()));
+    docs.first().is_some_and(|doc| doc.name.as_str() == main).then_some(docs)
+}
+
+fn session_docs(dir: &Path, id: &str) -> Option<Vec<FoundDoc>> {
+    docs_in(dir, &format!("sessions/{id}"), MESSAGES, |file| doc_in_session(id, file))
+}
+
+fn strays(
+    dir: &Path,
+    session: &SessionId,
+    doc_of: impl Fn(&str) -> Option<String>,
+    live: &dyn Fn() -> Option<String>,
+) -> Vec<Stray> {
+    let below = dir.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    let stray = |name: String| {
+        let original = copied_from(&name)?;
+        let doc = doc_of(&original)?;
+        Some(Stray {
+            session: session.clone(),
+            main: matches!(doc.as_str(), MESSAGES | API_HISTORY),
+            doc: DocName::new(doc),
+            kind: DocKind::Snapshot,
+            at: format!("{below}/{session}/{original}"),
+            stamp: files::stamp(&dir.join(&name)).ok()?,
+            path: dir.join(name),
+            live: live(),
+        })
+    };
+    names(dir, |kind| kind.is_file()).into_iter().filter_map(stray).collect()
+}
+
+// ---- sessions: is it open, what does it say ----
+
+/// The programs in which a session may be open.
+fn hosts(machine: &Machine) -> Vec<Running> {
+    let mut running = machine.apps.running();
+    running.retain(|process| process.name() == "cline" || EDITORS.iter().any(|editor| editor.is(process)));
+    running
+}
+
+fn is_cline(running: &Running) -> bool {
+    running.name() == "cline" && !running.args.iter().any(|arg| arg == "--cline-hub-daemon")
+}
+
+/// The session named on a command line.
+fn named_by(running: &Running) -> Option<&str> {
+    let after = running.args.iter().skip_while(|arg| *arg != "--id").nth(1);
+    after.map(String::as_str).or_else(|| running.args.iter().find_map(|arg| arg.strip_prefix("--id=")))
+}
+
+fn open_in_cline(hosts: &[Running], session: &SessionId, dir: &Path) -> Option<String> {
+    // Most of the time none runs, and then no manifest need be read.
+    let manifest = || Manifest::at(&dir.join(format!("{session}.json"))).filter(Manifest::is_going_on);
+    let holds = |process: &&Running| match named_by(process).filter(|_| is_cline(process)) {
+        Some(named) => named == session.as_str(),
+        None if is_cline(process) => manifest().is_some(),
+        // The daemon, or the extension in an editor.
+        None => manifest().is_some_and(|manifest| manifest.pid == i64::from(process.pid)),
+    };
+    let process = hosts.iter().find(holds)?;
+    Some(format!("{NAME} has it open (process {})", process.pid))
+}
+
+/// What is used of a manifest.
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    version: i64,
+    session_id: String,
+    pid: i64,
+    status: String,
+    cwd: String,
+    #[serde(default)]
+    prompt: Option<String>,
+    #[serde(default)]
+    ended_at: Option<String>,
+    messages_path: String,
+    #[serde(default)]
+    metadata: Value,
+}
+
+impl Manifest {
+    fn at(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+
+    /// The manifest of this session in the shape that is known: anything else Cline may open as an empty chat.
+    fn known(bytes: &[u8], session: &SessionId) -> Result<Self, String> {
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("its manifest is not known: {error}"))?;
+        match () {
+            () if manifest.version != 1 => Err(format!("its manifest is of version {}, not 1", manifest.version)),
+            () if manifest.session_id != session.as_str() => Err("its manifest is of another session".into()),
+            () if manifest.messages_path.trim().is_empty() => Err("its manifest names no messages".into()),
+            () if !compaction_path_is_known(bytes) => Err("its manifest names its compaction in an unknown way".into()),
+            () => Ok(manifest),
+        }
+    }
+
+    /// The states 3.0.65 knows as ends; one that is not known is no end.
+    fn is_going_on(&self) -> bool {
+        !matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
+    }
+
+    fn title(&self) -> Option<String> {
+        let title = jsonl::text(&self.metadata, "title").or_else(|| self.prompt.clone())?;
+        jsonl::title_of(unwrapped(&title))
+    }
+
+    fn version(&self) -> Option<String> {
+        jsonl::text(self.metadata.get("sessionHistoryOrigin")?, "version")
+    }
+}
+
+fn compaction_path_is_known(manifest: &[u8]) -> bool {
+    fields::get(manifest, "compaction_path").is_none() || fields::text(manifest, "compaction_path").is_some()
+}
+
+/// A conversation of the newer layout, as far as it must be known.
+#[derive(Deserialize)]
+struct Messages<'a> {
+    version: i64,
+    #[serde(borrow)]
+    messages: &'a RawValue,
+}
+
+fn messages_in(bytes: &[u8]) -> Option<&RawValue> {
+    let found: Messages<'_> = serde_json::from_slice(bytes).ok()?;
+    let is_list = || serde_json::from_str::<Vec<IgnoredAny>>(found.messages.get()).is_ok();
+    (found.version == 1 && is_list()).then_some(found.messages)
+}
+
+fn unknown_shape(session: &SessionId, why: &str) -> Problem {
+    Problem::new(
+        "unknown_shape",
+        format!(
+            "{NAME}'s session {session} is of a shape that is not known: {why}. It is carried, and written nowhere."
+        ),
+        "Please report it with the version of Cline.",
+    )
+}
+
+fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
+    let mut problems = Vec::new();
+    let bytes = fs::read(&main.path)?;
+    if messages_in(&bytes).is_none() {
+        problems.push(unknown_shape(&found.session, "its conversation is no object with a list of messages"));
+    }
+    let manifest = found.docs.iter().find(|doc| doc.name.as_str() == MANIFEST).map(|doc| fs::read(&doc.path));
+    let manifest = match manifest.transpose()?.map(|bytes| Manifest::known(&bytes, &found.session)) {
+        Some(Ok(manifest)) => Some(manifest),
+        Some(Err(why)) => {
+            problems.push(unknown_shape(&found.session, &why));
+            None
+        }
+        None => None,
+    };
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD as usize)]);
+    let ended = manifest.as_ref().and_then(|manifest| Millis::parse(manifest.ended_at.as_deref()?));
+    let updated = text_after(&head, "\"updated_at\"").and_then(|text| Millis::parse(&text)).max(ended);
+    let facts = Facts {
+        cwd: manifest.as_ref().map(|manifest| manifest.cwd.clone()),
+        title: manifest.as_ref().and_then(Manifest::title),
+        updated: updated.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+        version: manifest.as_ref().and_then(Manifest::version),
+        // The manifest is written first; without it nobody knows which directory this belongs to.
+        early: manifest.is_none() && problems.is_empty(),
+        ..Facts::default()
+    };
+    let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
+    Ok(Reading { facts, docs, problems })
+}
+
+/// The text that is the value of the first such key.
+fn text_after(text: &str, key: &str) -> Option<String> {
+    let rest = text.split_once(key)?.1.trim_start().strip_prefix(':')?.trim_start();
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+    values.next()?.ok()
+}
+
+// ---- sessions: writing ----
+
+fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+    let (root, id) = (sessions_dir(machine), checkout.session.as_str());
+    let dir = root.join(id);
+    let place = |doc: &str| file_of_session(id, doc).map(|file| dir.join(file)).unwrap_or_default();
+    let (main, manifest) = (place(MESSAGES), place(MANIFEST));
+    let still_free = || match open_in_cline(&hosts(machine), checkout.session, &dir) {
+        Some(live) => Err(WriteError::Live(live)),
+        None => Ok(()),
+    };
+    still_free()?;
+    let mut planned = Vec::new();
+    for doc in &checkout.docs {
+        let path = place(doc.name.as_str());
+        check_place(&doc.change, &path, &main)?;
+        let bytes = match content_of(&doc.change, &path)? {
+            Some(bytes) => Some(for_this_device(bytes, checkout.session, doc.name, &place)?),
+            None => None,
+        };
+        planned.push(Planned { name: doc.name, path, change: &doc.change, bytes: Whole(bytes.unwrap_or_default()) });
+    }
+    let is_made = |path: &Path| planned.iter().any(|doc| doc.path == path && matches!(doc.change, Change::Create(_)));
+    if is_made(&main) && !is_made(&manifest) && !manifest.is_file() {
+        return Err(refused(checkout.session, "it has no manifest, and Cline would open an empty chat in its place"));
+    }
+    let written = write_planned(&root, &planned, checkout.updated, &still_free)?;
+    // Goes only if nothing is left in it.
+    drop(fs::remove_dir(&dir));
+    Ok(written)
+}
+
+/// The bytes as this device has them. What Cline would not take for a session is refused: it would write its own over it.
+fn for_this_device(
+    bytes: Vec<u8>,
+    session: &SessionId,
+    doc: &DocName,
+    place: &dyn Fn(&str) -> PathBuf,
+) -> Result<Vec<u8>, WriteError> {
+    match doc.as_str() {
+        MESSAGES if messages_in(&bytes).is_none() => {
+            Err(refused(session, "its conversation is no object with a list of messages"))
+        }
+        MANIFEST => {
+            Manifest::known(&bytes, session).map_err(|why| refused(session, &why))?;
+            let (messages, compaction) = (json_path(&place(MESSAGES))?, json_path(&place(COMPACTION))?);
+            Ok(fields::with(&bytes, &[("messages_path", &messages), ("compaction_path", &compaction)]))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+fn json_path(path: &Path) -> Result<String, WriteError> {
+    let text = path.to_str().map(|text| Value::from(text).to_string());
+    text.ok_or_else(|| WriteError::Refused(format!("{} can't be said in JSON", path.display())))
+}
+
+fn refused(session: &SessionId, why: &str) -> WriteError {
+    WriteError::Refused(format!("{NAME}'s session {session} is not written: {why}"))
+}
+
+/// There is one place for each doc of a session, and no session is made where there is one.
+fn check_place(change: &Change<'_>, path: &Path, main: &Path) -> Result<(), WriteError> {
+    match change.path() {
+        Some(planned) if planned != path => Err(WriteError::Changed(planned.to_path_buf())),
+        None if fs::symlink_metadata(main).is_ok() && path == main => Err(WriteError::Changed(main.to_path_buf())),
+        _ => Ok(()),
+    }
+}
+
+/// All of what is to be written; `None` if the doc is to go.
+fn content_of(change: &Change<'_>, path: &Path) -> Result<Option<Vec<u8>>, WriteError> {
+    let bytes = match change {
+        Change::Create(bytes) | Change::Replace { bytes, .. } => bytes,
+        Change::Remove { .. } => return Ok(None),
+        Change::Append { .. } => {
+            return Err(WriteError::Refused(format!("nothing is put behind the end of {}", path.display())));
+        }
+    };
+    let mut content = Vec::new();
+    bytes.write_to(&mut content).map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+    Ok(Some(content))
+}
+
+/// Bytes that were looked at before they are written.
+struct Whole(Vec<u8>);
+
+impl super::Bytes for Whole {
+    fn write_to(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(&self.0)
+    }
+}
+
+struct Planned<'a> {
+    name: &'a DocName,
+    path: PathBuf,
+    change: &'a Change<'a>,
+    bytes: Whole,
+}
+
+fn write_planned(
+    root: &Path,
+    planned: &[Planned<'_>],
+    updated: Millis,
+    still_free: &dyn Fn() -> Result<(), WriteError>,
+) -> Result<Written, WriteError> {
+    let changes: Vec<Change<'_>> = planned
+        .iter()
+        .map(|doc| match doc.change {
+            Change::Create(_) => Change::Create(&doc.bytes),
+            Change::Replace { path, was, .. } | Change::Append { path, was, .. } => {
+                Change::Replace { path, was: *was, bytes: &doc.bytes }
+            }
+            Change::Remove { path, was } => Change::Remove { path, was: *was },
+        })
+        .collect();
+    let writes: Vec<GuestWrite<'_>> = planned
+        .iter()
+        .zip(&changes)
+        .map(|(doc, change)| GuestWrite { name: doc.name, root, path: doc.path.clone(), change })
+        .collect();
+    files::write_docs(&writes, updated, still_free)
+}
+
+// ---- tasks ----
+
+/// Where the extension keeps its tasks in one editor.
+struct TaskStore {
+    editor: &'static Editor,
+    dir: PathBuf,
+}
+
+fn task_stores(machine: &Machine) -> Vec<TaskStore> {
+    task_stores_on(System::HERE, machine)
+}
+
+fn task_stores_on(system: System, machine: &Machine) -> Vec<TaskStore> {
+    let store = |editor: &'static Editor| {
+        let dir = editor.user_dir(system, machine).join("globalStorage").join(EXTENSION);
+        TaskStore { editor, dir }
+    };
+    EDITORS.iter().map(store).collect()
+}
+
+impl TaskStore {
+    fn task_dir(&self, id: &str) -> PathBuf {
+        self.dir.join("tasks").join(id)
+    }
+
+    fn list_path(&self) -> PathBuf {
+        self.dir.join("state").join(LIST)
+    }
+
+    fn has(&self, id: &str) -> bool {
+        fs::symlink_metadata(self.task_dir(id).join(API_HISTORY)).is_ok_and(|metadata| metadata.is_file())
+    }
+
+    fn touched(&self, path: &Path) -> Option<Touched> {
+        let names = files::names_below(&self.dir, path)?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Some(match names[..] {
+            [] | ["tasks" | "state"] | ["state", LIST] => Touched::Everything,
+            ["tasks", id] if is_task_id(id) => Touched::Session(SessionId::new(id)),
+            ["tasks", id, file] if is_task_id(id) && TASK_FILES.contains(&file) => Touched::Session(SessionId::new(id)),
+            _ => Touched::Nothing,
+        })
+    }
+
+    /// Why its tasks must not be written now.
+    fn live(&self, running: &[Running]) -> Option<String> {
+        let is_open = running.iter().any(|process| self.editor.is(process));
+        is_open.then(|| format!("{} is running, which keeps {NAME}'s list of tasks in memory", self.editor.name))
+    }
+
+    fn list<'r>(
+        &self,
+        which: Which<'_>,
+        running: &dyn Fn() -> &'r [Running],
+        seen: &mut BTreeSet<String>,
+        listing: &mut Listing,
+    ) {
+        let ids = dirs(&self.dir.join("tasks"), which, is_task_id);
+        let live = || self.live(running());
+        if let Which::Strays = which {
+            let doc_of = |file: &str| TASK_FILES.contains(&file).then(|| file.to_owned());
+            for id in ids {
+                let session = SessionId::new(id.as_str());
+                listing.strays.extend(strays(&self.task_dir(&id), &session, doc_of, &live));
+            }
+            return;
+        }
+        let rows = match (ids.is_empty(), Rows::at(&self.list_path())) {
+            (false, Err(why)) => {
+                listing.problems.push(unknown_list(&why));
+                None
+            }
+            (_, rows) => rows.ok(),
+        };
+        for id in ids {
+            let Some(mut docs) = self.task_docs(&id) else { continue };
+            docs.extend(rows.as_ref().and_then(|rows| self.row_doc(rows, &id)));
+            if seen.contains(&id) {
+                listing.problems.push(twice(&id, &self.task_dir(&id)));
+                continue;
+            }
+            listing.found.push(Found { session: SessionId::new(id.as_str()), docs, live: live() });
+            seen.insert(id);
+        }
+    }
+
+    fn task_docs(&self, id: &str) -> Option<Vec<FoundDoc>> {
+        let at = format!("{}/tasks/{id}", self.editor.folder);
+        docs_in(&self.task_dir(id), &at, API_HISTORY, |file| TASK_FILES.contains(&file).then(|| file.to_owned()))
+    }
+
+    fn row_doc(&self, rows: &Rows, id: &str) -> Option<FoundDoc> {
+        Some(FoundDoc {
+            name: DocName::new(ROW),
+            kind: DocKind::Snapshot,
+            at: format!("{}/state/{LIST}", self.editor.folder),
+            path: self.list_path(),
+            stamp: row_stamp(rows.row(id)?),
+        })
+    }
+}
+
+fn twice(id: &str, ignored: &Path) -> Problem {
+    Problem::new(
+        "duplicate_session",
+        format!("{NAME} has session {id} twice; the copy in {} is not looked at.", ignored.display()),
+        "Delete it in the editor, or move it away.",
+    )
+}
+
+fn unknown_list(why: &str) -> Problem {
+    Problem::new(
+        "unknown_shape",
+        format!("{why}. {NAME}'s tasks there are read and not written."),
+        "Please report it with the version of Cline.",
+    )
+}
+
+/// Changes when the row does, and is never a file's.
+fn row_stamp(row: &str) -> Stamp {
+    let hash = blake3::hash(row.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    Stamp { len: row.len() as u64, mtime_ns: 0, ctime_ns: i64::from_le_bytes(first), inode: 0 }
+}
+
+fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
+    let mut problems = Vec::new();
+    let mut docs = Vec::new();
+    let mut row = None;
+    for doc in &found.docs {
+        docs.push(match doc.name.as_str() {
+            ROW => {
+                let rows = Rows::at(&doc.path).map_err(io::Error::other)?;
+                let text = rows.row(found.session.as_str()).ok_or(io::ErrorKind::NotFound)?;
+                row = serde_json::from_str::<Value>(text).ok();
+                Content::Bytes(text.as_bytes().into())
+            }
+            _ => Content::File(doc.path.clone()),
+        });
+    }
+    let first = match serde_json::from_slice::<Vec<&RawValue>>(&fs::read(&main.path)?) {
+        Ok(messages) => messages.first().and_then(|message| serde_json::from_str::<Value>(message.get()).ok()),
+        Err(_) => {
+            problems.push(unknown_shape(&found.session, "its conversation is no list of messages"));
+            None
+        }
+    };
+    let in_row = |key: &str| row.as_ref().and_then(|row| jsonl::text(row, key));
+    let prompt = || Some(jsonl::text_of(first.as_ref()?.get("content")?)?.to_owned());
+    let ts = row.as_ref().and_then(|row| row.get("ts")?.as_i64()).map(Millis);
+    let cwd = in_row("cwdOnTaskInitialization").or_else(|| first.as_ref().and_then(cwd_told));
+    let facts = Facts {
+        title: in_row("task").or_else(prompt).and_then(|text| jsonl::title_of(unwrapped(&text))),
+        updated: ts.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
+        version: found.docs.iter().find(|doc| doc.name.as_str() == "task_metadata.json").and_then(version_of_task),
+        early: row.is_none() && cwd.is_none() && problems.is_empty(),
+        cwd,
+        ..Facts::default()
+    };
+    Ok(Reading { facts, docs, problems })
+}
+
+/// The directory that the extension told the model with the first prompt; older rows have none.
+fn cwd_told(message: &Value) -> Option<String> {
+    let parts = message.get("content")?.as_array()?;
+    let told = |text: &str| {
+        let (_, rest) = text.split_once("# Current Working Directory (")?;
+        Some(rest.split_once(") Files")?.0.to_owned())
+    };
+    parts.iter().find_map(|part| told(part.get("text")?.as_str()?))
+}
+
+/// The extension's version that went on with the task last; older ones do not say.
+fn version_of_task(doc: &FoundDoc) -> Option<String> {
+    let metadata: Value = serde_json::from_slice(&fs::read(&doc.path).ok()?).ok()?;
+    jsonl::text(metadata.get("environment_history")?.as_array()?.last()?, "cline_version")
+}
+
+fn write_task(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+    let id = checkout.session.as_str();
+    let store = store_for(machine, checkout);
+    let main = store.task_dir(id).join(API_HISTORY);
+    let still_free = || match store.live(&hosts(machine)) {
+        Some(live) => Err(WriteError::Live(live)),
+        None => Ok(()),
+    };
+    still_free()?;
+    let rows = Rows::at(&store.list_path()).map_err(WriteError::Refused)?;
+    let list_path = store.list_path();
+    let list_change = list_change(&list_path, &rows);
+    let mut planned = Vec::new();
+    for doc in &checkout.docs {
+        let path = match doc.name.as_str() {
+            ROW => list_path.clone(),
+            file => store.task_dir(id).join(file),
+        };
+        check_place(&doc.change, &path, &main)?;
+        let bytes = content_of(&doc.change, &path)?;
+        let (change, bytes) = match doc.name.as_str() {
+            ROW => (&list_change, new_list(&store, &rows, checkout, &doc.change, bytes)?.into_bytes()),
+            API_HISTORY if bytes.as_deref().is_some_and(|bytes| !is_list(bytes)) => {
+                return Err(refused(checkout.session, "its conversation is no list of messages"));
+            }
+            _ => (&doc.change, bytes.unwrap_or_default()),
+        };
+        planned.push(Planned { name: doc.name, path, change, bytes: Whole(bytes) });
+    }
+    let mut written = write_planned(&store.dir, &planned, checkout.updated, &still_free)?;
+    drop(fs::remove_dir(store.task_dir(id)));
+    for (_, path, stamp) in written.docs.iter_mut().filter(|(name, ..)| name.as_str() == ROW) {
+        let now = Rows::at(path).ok();
+        *stamp = now.as_ref().and_then(|rows| rows.row(id)).map(row_stamp).unwrap_or_default();
+    }
+    Ok(written)
+}
+
+fn is_list(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Vec<IgnoredAny>>(bytes).is_ok()
+}
+
+/// Where the task is; where it was made, if that editor has Cline here; else the first editor that has.
+fn store_for(machine: &Machine, checkout: &Checkout<'_>) -> TaskStore {
+    let authors = checkout.docs.first().and_then(|doc| doc.at.split('/').next()).unwrap_or_default();
+    let rank = |store: &TaskStore| match () {
+        () if store.has(checkout.session.as_str()) => 0,
+        () if !store.dir.is_dir() => 3,
+        () if store.editor.folder == authors => 1,
+        () => 2,
+    };
+    let mut stores = task_stores(machine);
+    // Keeps the order of those that are alike.
+    stores.sort_by_key(rank);
+    stores.swap_remove(0)
+}
+
+/// What becomes of the list, whatever becomes of the row.
+fn list_change<'a>(path: &'a Path, rows: &Rows) -> Change<'a> {
+    // What it becomes is told where it is written.
+    static NOTHING: Whole = Whole(Vec::new());
+    match rows.stamp {
+        Some(was) => Change::Replace { path, was, bytes: &NOTHING },
+        None => Change::Create(&NOTHING),
+    }
+}
+
+/// The list with the row as it is to be here.
+fn new_list(
+    store: &TaskStore,
+    rows: &Rows,
+    checkout: &Checkout<'_>,
+    change: &Change<'_>,
+    bytes: Option<Vec<u8>>,
+) -> Result<String, WriteError> {
+    let id = checkout.session.as_str();
+    let now = rows.row(id).map(row_stamp);
+    match change {
+        Change::Replace { path, was, .. } | Change::Append { path, was, .. } | Change::Remove { path, was }
+            if now != Some(*was) =>
+        {
+            return Err(WriteError::Changed(path.to_path_buf()));
+        }
+        _ => {}
+    }
+    if matches!(change, Change::Create(_)) && now.is_some() && store.has(id) {
+        return Err(WriteError::Changed(store.list_path()));
+    }
+    let Some(bytes) = bytes else { return Ok(rows.without(id)) };
+    let row = fields::with(&bytes, &[("cwdOnTaskInitialization", &json_path(checkout.cwd)?)]);
+    let row = String::from_utf8(row).ok().filter(|row| rows::id_of(row).as_deref() == Some(id));
+    let row = row.ok_or_else(|| refused(checkout.session, "its row in the list is not known"))?;
+    Ok(rows.with(id, row.trim()))
+}
+
+// ---- contents ----
+
+/// Fields that are this device's.
+fn bound(doc: &DocName) -> &'static [&'static str] {
+    match doc.as_str() {
+        MANIFEST => &["messages_path", "compaction_path"],
+        ROW => &["cwdOnTaskInitialization"],
+        _ => &[],
+    }
+}
+
+/// Conversations are compared by their messages alone: the system prompt and the time are written anew each turn.
+fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
+    match (messages_in(first), messages_in(second)) {
+        (Some(first), Some(second)) if doc.as_str() == MESSAGES => {
+            snapshots::judge(first.get().as_bytes(), second.get().as_bytes())
+        }
+        _ => snapshots::judge(first, second),
+    }
+}
+
+/// The messages of a conversation of either layout.
+fn records(bytes: &[u8]) -> Vec<Value> {
+    let list = messages_in(bytes).map(|messages| messages.get().as_bytes()).unwrap_or(bytes);
+    serde_json::from_slice(list).unwrap_or_default()
+}
+
+/// What a person said, without the tags around it.
+fn unwrapped(text: &str) -> &str {
+    let text = text.trim();
+    for (start, end) in [("<user_input", "</user_input>"), ("<task>", "</task>"), ("<feedback>", "</feedback>")] {
+        let inside = text.strip_prefix(start).and_then(|rest| match start.ends_with('>') {
+            true => Some(rest),
+            false => Some(rest.split_once('>')?.1),
+        });
+        if let Some(inside) = inside {
+            return inside.rsplit_once(end).map_or(inside, |(said, _)| said).trim();
+        }
+    }
+    text
+}
+
+fn said(record: &Value) -> Option<Said<'_>> {
+    let mut said = transcript::said(record)?;
+    said.id = record.get("id").and_then(Value::as_str);
+    let is_summary = record.pointer("/metadata/kind").and_then(Value::as_str) == Some("compaction_summary");
+    // Of the extension: what the editor shows at the moment, sent with each prompt.
+    said.pieces.retain(|piece| piece.kind != "text" || !piece.body.starts_with("<environment_details>"));
+    for piece in &mut said.pieces {
+        if let (true, Cow::Borrowed(text)) = (piece.kind == "text" && said.role == "user", &piece.body) {
+            piece.body = unwrapped(text).into();
+        }
+        if piece.kind == "text" && is_summary {
+            piece.kind = "compaction";
+        }
+    }
+    let parts = record.get("content").and_then(Value::as_array).into_iter().flatten();
+    for (kind, fill) in [("tool_result", fill_result as fn(&Value, &mut Piece<'_>)), ("tool_use", fill_call)] {
+        let is_kind = |part: &&Value| part.get("type").and_then(Value::as_str) == Some(kind);
+        let pieces = said.pieces.iter_mut().filter(|piece| piece.kind == kind);
+        parts.clone().filter(is_kind).zip(pieces).for_each(|(part, piece)| fill(part, piece));
+    }
+    (!said.pieces.is_empty()).then_some(said)
+}
+
+/// What 3.0.65's tools answer: `[{"query", "result", "success"}]`, one for each command or file they were given.
+fn fill_result(part: &Value, piece: &mut Piece<'_>) {
+    let answers: Vec<&Value> = part
+        .get("content")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter(|answer| answer.get("success").is_some())
+        .collect();
+    if answers.is_empty() {
+        return;
+    }
+    let words = answers.iter().filter_map(|answer| match answer.get("error").or(answer.get("result"))? {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    });
+    piece.body = words.collect::<Vec<_>>().join("\n").into();
+    piece.is_error |= answers.iter().any(|answer| answer.get("success") == Some(&Value::Bool(false)));
+}
+
+/// What a tool was called on, where several things may be given.
+fn fill_call(part: &Value, piece: &mut Piece<'_>) {
+    const LISTS: [&str; 4] = ["commands", "files", "queries", "paths"];
+    let Some(input) = part.get("input").filter(|_| piece.target.is_none()) else { return };
+    let first = LISTS.iter().find_map(|name| input.get(name)?.as_array()?.first());
+    piece.target = match first {
+        Some(Value::String(text)) => Piece::call("", "", Some(text)).target,
+        Some(one) => transcript::target_in(one).and_then(|text| Piece::call("", "", Some(&text)).target),
+        None => None,
+    };
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1145 @@
+//! GitHub Copilot Chat in VS Code, VS Code Insiders and VSCodium: the chats of the editor's own chat view. (Those that the
+//! Copilot command line runs for it are that tool's: `~/.copilot/session-state`.)
+//!
+//! Store, below the user directory (`~/.config/Code/User`, `~/Library/Application Support/Code/User`,
+//! `%APPDATA%\Code\User`; `Code - Insiders`, `VSCodium`): `workspaceStorage/<id>/chatSessions/<session>.jsonl`, a log of
+//! changes to one document; before 1.109 `<session>.json`, the document itself. A log wins over a document beside it. Chats
+//! of a window without a folder are in `globalStorage/emptyWindowChatSessions`; they count as the home directory's. Which
+//! directory a workspace is for says its `workspace.json`.
+//!
+//! A chat is in the editor's list if it is in `chat.ChatSessionStore.index` of the `state.vscdb` beside. VS Code reads that
+//! database when it starts and writes it over when it ends, so a chat is written only while that editor is not running
+//! ("Reload Window" and, on macOS, closing its windows do not end it), and waits until then. Index and file are written
+//! together; an index that is damaged, or has an entry that VS Code would not take, is left alone and told, since VS Code
+//! throws away all of such an index. As it was before the first change of a day it is kept beside the database
+//! (`.roam-chat-index-<day>.json`, five of them). VS Code lists the newest 50 chats of a workspace (400 in some versions);
+//! the files of older ones stay, are carried, and come back into the list when they are gone on with elsewhere.
+//!
+//! Where no workspace for the directory exists yet, the chat waits until the directory was opened once in the editor: a
+//! workspace's id is a hash over the directory's inode or time of birth, and a wrong one would never be looked at.
+//!
+//! Left out of what travels, by `null` and spaces in its place: `inputState.selectedModel`, which names the account that
+//! the model belongs to. VS Code then starts with its own choice of a model for the next prompt. Nothing else in a chat is
+//! changed. Addresses of files in it stay those of the author's device: the chat opens and goes on, and the edits of its
+//! past cannot be undone there (`chatEditingSessions` is not carried).
+//!
+//! How we know: VS Code's own storage code, `chatSessionStore`, `chatSessionOperationLog` and `objectMutationLog`, as
+//! `@codingame/monaco-vscode-chat-service-override` 36.2.7 (September 2026) has it, which was run against this adapter's
+//! files; the index, the `.json` era and the databases from reports of others. No VS Code or VSCodium could be had where
+//! this was made (2026-11-23), so that no chat was opened in the editor itself.
+
+use super::{
+    About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    Reading, Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
+};
+use crate::formats::fields;
+use crate::formats::files::{self, GuestWrite};
+use crate::formats::jsonl::{is_uuid, text, title_of};
+use crate::formats::mutations::{self, Concerns, replay};
+use crate::formats::running::Running;
+use crate::formats::state_db::{self, StateDbError, Stored};
+use crate::formats::vscode::{Editor, Opens, System, Workspace, workspace_dirs, workspaces_of};
+use crate::merge::snapshots::Judged;
+use crate::merge::transcript;
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "GitHub Copilot Chat";
+/// The document as a log of its changes.
+const LOG: &str = "chat.jsonl";
+/// The document itself, as older versions keep it.
+const DOCUMENT: &str = "chat.json";
+const SESSIONS: &str = "chatSessions";
+const EMPTY_WINDOW: &str = "emptyWindowChatSessions";
+/// In the state database of the workspace, or of the user for windows without a folder.
+const INDEX: &str = "chat.ChatSessionStore.index";
+/// How many days' indexes are kept as they were.
+const KEPT: usize = 5;
+
+/// A chat that is in no editor yet goes into the first of these that knows the directory.
+const EDITORS: [Editor; 4] = [
+    Editor { name: "Visual Studio Code", folder: "Code", programs: &["code"], command: "code" },
+    Editor {
+        name: "Visual Studio Code - Insiders",
+        folder: "Code - Insiders",
+        programs: &["code-insiders", "code - insiders"],
+        command: "code-insiders",
+    },
+    Editor { name: "VSCodium", folder: "VSCodium", programs: &["codium", "vscodium"], command: "codium" },
+    Editor {
+        name: "VSCodium - Insiders",
+        folder: "VSCodium - Insiders",
+        programs: &["codium-insiders", "vscodium - insiders"],
+        command: "codium-insiders",
+    },
+];
+
+/// Names that never roam: sign-ins and state of all kinds, settings, what extensions keep, undo of edits. Nothing but
+/// `<uuid>.jsonl` and `<uuid>.json` in the directories of chats is ever listed; this table stands above that.
+pub const DENIED: [&str; 16] = [
+    "Cookies",
+    "GitHub.copilot-chat",
+    "Local Storage",
+    "chatEditingSessions",
+    "github.copilot",
+    "github.copilot-chat",
+    "machineid",
+    "mcp.json",
+    "settings.json",
+    "state.vscdb",
+    "state.vscdb-journal",
+    "state.vscdb-wal",
+    "state.vscdb.backup",
+    "storage.json",
+    "transferredChatSessions",
+    "workspace.json",
+];
+
+pub struct CopilotChat;
+
+impl Tool for CopilotChat {
+    fn about(&self) -> About {
+        About {
+            tool: ToolId::new("copilot-chat"),
+            name: NAME.into(),
+            level: Level::Merge,
+            reason:
+                "VS Code opens no chat by its id: the command opens the directory, and the chat is in the chat view's \
+                     list under its title. What comes from other devices is written when that VS Code has quit."
+                    .into(),
+            versions:
+                "VS Code's storage code of September 2026 (1.109 and newer: .jsonl), documents of older ones (.json); \
+                       never opened in a real VS Code"
+                    .into(),
+            denied: &DENIED,
+            says,
+            said: transcript::said,
+            records: Some(records),
+            bound: super::unbound,
+            joins: Joins { title: Some(title_line), named: Some(named), judge: Some(judge), ..Joins::default() },
+        }
+    }
+
+    fn roots(&self, machine: &Machine) -> Vec<Root> {
+        let root = |path, store| Root { path, deep: false, store };
+        let mut roots = Vec::new();
+        for editor in EDITORS {
+            let user = editor.user_dir(System::HERE, machine);
+            // Where new workspaces appear; what else is in there belongs to extensions, and is a lot.
+            roots.push(root(user.join("workspaceStorage"), false));
+            roots.extend(places_of(&editor, &user).into_iter().map(|place| root(place.sessions, true)));
+        }
+        roots
+    }
+
+    fn touched(&self, machine: &Machine, path: &Path) -> Touched {
+        let below = EDITORS.iter().find_map(|editor| files::names_below(&editor.user_dir(System::HERE, machine), path));
+        let Some(names) = below else { return Touched::Nothing };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        match names[..] {
+            ["workspaceStorage", _, SESSIONS, name] | ["globalStorage", EMPTY_WINDOW, name] => parsed(name),
+            ["profiles", _, "globalStorage", EMPTY_WINDOW, name] => parsed(name),
+            ["workspaceStorage" | "globalStorage" | "profiles"] | ["workspaceStorage", _] => Touched::Everything,
+            ["workspaceStorage", _, SESSIONS | "workspace.json"] | ["globalStorage", EMPTY_WINDOW] => {
+                Touched::Everything
+            }
+            _ => Touched::Nothing,
+        }
+    }
+
+    fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
+        let mut listing = Listing::default();
+        if let Which::Strays = which {
+            listing.strays = strays(machine);
+            return listing;
+        }
+        let mut copies = copies(machine, which);
+        let running = if copies.is_empty() { Vec::new() } else { machine.apps.running() };
+        check_indexes(copies.values().flatten(), matches!(which, Which::All), &mut listing);
+        for (session, copies) in &mut copies {
+            let counts = the_one_that_counts(session, copies, &mut listing.problems);
+            let live = counts.place.live(&running);
+            listing.found.push(Found { session: session.clone(), docs: counts.docs(machine), live });
+        }
+        listing
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let (mut docs, mut problems, mut facts) = (Vec::new(), Vec::new(), Facts::default());
+        for (at, doc) in found.docs.iter().enumerate() {
+            let bytes = fs::read(&doc.path)?;
+            if at == 0 {
+                let cwd = place_of(machine, &doc.path).and_then(|place| place.directory(machine));
+                (facts, problems) = said_by(found, doc, whole(doc.kind, &bytes), cwd);
+            }
+            docs.push(match without_account(doc.kind, &bytes) {
+                Some(bytes) => Content::Bytes(bytes.into()),
+                None => Content::File(doc.path.clone()),
+            });
+        }
+        Ok(Reading { facts, docs, problems })
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let session = checkout.session;
+        if !is_uuid(session.as_str()) {
+            return Err(WriteError::Refused(format!("\"{session}\" is not an id that {NAME} takes")));
+        }
+        let kinds: Vec<Kind> = checkout.docs.iter().map(Kind::of).collect::<Result<_, _>>()?;
+        let here = copies(machine, Which::One(session)).remove(session).unwrap_or_default();
+        let place = target(machine, checkout, &kinds, here)?;
+        let still_free = || match place.live(&machine.apps.running()) {
+            Some(why) => Err(WriteError::Live(why)),
+            None => Ok(()),
+        };
+        still_free()?;
+        let after = After::of(&place, checkout, &kinds)?;
+        let paths = kinds.iter().map(|kind| place.file(session, *kind));
+        let writes: Vec<GuestWrite<'_>> = checkout
+            .docs
+            .iter()
+            .zip(paths)
+            .map(|(doc, path)| GuestWrite { name: doc.name, root: &place.user, path, change: &doc.change })
+            .collect();
+        // First the index: after a crash between the two, the next look finds no file and writes both.
+        let index = IndexChange::plan(&place, session, after.state.as_ref())?;
+        index.apply(&place, checkout.now)?;
+        files::write_docs(&writes, checkout.updated, &still_free).inspect_err(|_| index.take_back(&place))
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        let here =
+            copies(machine, Which::One(session.session)).remove(session.session).and_then(|mut copies| copies.pop());
+        let place = here.map(|copy| copy.place);
+        let editor = place.as_ref().map_or(EDITORS[0], |place| place.editor);
+        let cwd = session.cwd.to_string_lossy().into_owned();
+        let what = match place.map(|place| place.opens) {
+            Some(Window::Empty) => "--new-window".into(),
+            Some(Window::Workspace(Opens::File(file))) => file.to_string_lossy().into_owned(),
+            _ => cwd,
+        };
+        let ending = if cfg!(windows) { ".cmd" } else { "" };
+        Launch {
+            argv: vec![format!("{}{ending}", editor.command), what],
+            cwd: session.cwd.to_path_buf(),
+            env: BTreeMap::new(),
+            // Set in VS Code's own terminal; `code` would talk to that window (VS Code's `cli.ts`, 2026-11-23).
+            unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
+        }
+    }
+}
+
+// ---- where chats are ----
+
+/// A directory of chats, with the database that lists them.
+#[derive(Clone, Debug)]
+struct Place {
+    editor: Editor,
+    /// The user directory, which nothing leaves.
+    user: PathBuf,
+    sessions: PathBuf,
+    state_db: PathBuf,
+    opens: Window,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Window {
+    Workspace(Opens),
+    /// Its `workspace.json` does not say what it is for.
+    Unknown,
+    /// No folder is open in it.
+    Empty,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Log,
+    Document,
+}
+
+impl Kind {
+    fn of(doc: &DocWrite<'_>) -> Result<Self, WriteError> {
+        match doc.name.as_str() {
+            LOG => Ok(Self::Log),
+            DOCUMENT => Ok(Self::Document),
+            other => Err(WriteError::Refused(format!("\"{other}\" is none of a chat's files"))),
+        }
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Log => "jsonl",
+            Self::Document => "json",
+        }
+    }
+}
+
+impl Place {
+    fn of_workspace(editor: &Editor, user: &Path, dir: &Path) -> Self {
+        Self {
+            editor: *editor,
+            user: user.into(),
+            sessions: dir.join(SESSIONS),
+            state_db: dir.join("state.vscdb"),
+            opens: Workspace::at(dir).map_or(Window::Unknown, |workspace| Window::Workspace(workspace.opens)),
+        }
+    }
+
+    fn of_empty_windows(editor: &Editor, user: &Path, storage: &Path) -> Self {
+        let (sessions, state_db) = (storage.join(EMPTY_WINDOW), storage.join("state.vscdb"));
+        Self { editor: *editor, user: user.into(), sessions, state_db, opens: Window::Empty }
+    }
+
+    fn directory(&self, machine: &Machine) -> Option<PathBuf> {
+        match &self.opens {
+            Window::Workspace(opens) => opens.directory().map(Path::to_path_buf),
+            Window::Empty => Some(machine.home.clone()),
+            Window::Unknown => None,
+        }
+    }
+
+    fn file(&self, session: &SessionId, kind: Kind) -> PathBuf {
+        self.sessions.join(format!("{session}.{}", kind.ending()))
+    }
+
+    fn live(&self, running: &[Running]) -> Option<String> {
+        let process = running.iter().find(|running| self.editor.is(running))?;
+        let (name, pid) = (self.editor.name, process.pid);
+        Some(format!("{name} is running (process {pid}) and holds the list of {NAME}; it waits until {name} has quit"))
+    }
+}
+
+fn places_of(editor: &Editor, user: &Path) -> Vec<Place> {
+    let mut places: Vec<Place> =
+        workspace_dirs(user).iter().map(|dir| Place::of_workspace(editor, user, dir)).collect();
+    let profiles = fs::read_dir(user.join("profiles")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut homes: Vec<PathBuf> = profiles.collect();
+    homes.sort();
+    homes.insert(0, user.to_path_buf());
+    let storages = homes.into_iter().map(|home| home.join("globalStorage"));
+    places.extend(storages.map(|storage| Place::of_empty_windows(editor, user, &storage)));
+    places
+}
+
+fn places(machine: &Machine) -> Vec<Place> {
+    let each = |editor: &Editor| {
+        let user = editor.user_dir(System::HERE, machine);
+        if user.is_dir() { places_of(editor, &user) } else { Vec::new() }
+    };
+    EDITORS.iter().flat_map(each).collect()
+}
+
+fn place_of(machine: &Machine, file: &Path) -> Option<Place> {
+    let dir = file.parent()?;
+    let editor = EDITORS.iter().find(|editor| dir.starts_with(editor.user_dir(System::HERE, machine)))?;
+    let user = editor.user_dir(System::HERE, machine);
+    match dir.file_name()?.to_str()? {
+        EMPTY_WINDOW => Some(Place::of_empty_windows(editor, &user, dir.parent()?)),
+        _ => Some(Place::of_workspace(editor, &user, dir.parent()?)),
+    }
+}
+
+fn parsed(name: &str) -> Touched {
+    parse(name).map_or(Touched::Nothing, |(session, _)| Touched::Session(session))
+}
+
+fn parse(name: &str) -> Option<(SessionId, Kind)> {
+    let (id, ending) = name.split_once('.')?;
+    let kind = [Kind::Log, Kind::Document].into_iter().find(|kind| kind.ending() == ending)?;
+    is_uuid(id).then(|| (SessionId::new(id), kind))
+}
+
+/// Where a file lies below the directory of all editors.
+fn at(machine: &Machine, editor: &Editor, path: &Path) -> String {
+    let user = editor.user_dir(System::HERE, machine);
+    let root = user.parent().and_then(Path::parent).unwrap_or(&user);
+    let below = path.strip_prefix(root).unwrap_or(path);
+    below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+// ---- listing ----
+
+/// What one directory has of a chat.
+struct Copy {
+    place: Place,
+    /// The log first.
+    files: Vec<(Kind, PathBuf, Stamp)>,
+}
+
+impl Copy {
+    fn docs(&self, machine: &Machine) -> Vec<FoundDoc> {
+        let doc = |(kind, path, stamp): &(Kind, PathBuf, Stamp)| FoundDoc {
+            name: DocName::new(if *kind == Kind::Log { LOG } else { DOCUMENT }),
+            kind: if *kind == Kind::Log { DocKind::Log } else { DocKind::Snapshot },
+            at: at(machine, &self.place.editor, path),
+            path: path.clone(),
+            stamp: *stamp,
+        };
+        self.files.iter().map(doc).collect()
+    }
+}
+
+fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>> {
+    let mut found: BTreeMap<SessionId, Vec<Copy>> = BTreeMap::new();
+    for place in places(machine) {
+        let mut here: BTreeMap<SessionId, Vec<(Kind, PathBuf, Stamp)>> = BTreeMap::new();
+        for name in names(&place, which) {
+            let (Some((session, kind)), path) = (parse(&name), place.sessions.join(&name)) else { continue };
+            // Gone since the look at the directory, or no regular file: not there.
+            if let Ok(stamp) = files::stamp(&path) {
+                here.entry(session).or_default().push((kind, path, stamp));
+            }
+        }
+        for (session, mut files) in here {
+            files.sort_by_key(|(kind, ..)| *kind != Kind::Log);
+            found.entry(session).or_default().push(Copy { place: place.clone(), files });
+        }
+    }
+    found
+}
+
+fn names(place: &Place, which: Which<'_>) -> Vec<String> {
+    match which {
+        Which::One(session) => [Kind::Log, Kind::Document].map(|kind| format!("{session}.{}", kind.ending())).to_vec(),
+        _ => {
+            let entries = fs::read_dir(&place.sessions).into_iter().flatten().flatten();
+            let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            names.sort();
+            names
+        }
+    }
+}
+
+/// VS Code copies the chats of a window without a folder when one is opened in it, and goes on with the copies: the copy
+/// written last counts. Only one that has more than that is worth a word.
+fn the_one_that_counts<'c>(session: &SessionId, copies: &'c mut [Copy], problems: &mut Vec<Problem>) -> &'c Copy {
+    let written = |copy: &Copy| copy.files.first().map(|(_, _, stamp)| (stamp.mtime_ns, stamp.len));
+    copies.sort_by_key(written);
+    let (counts, others) = copies.split_last().expect("a session was found by a copy of it");
+    let longest = others.iter().filter_map(|copy| copy.files.first()).max_by_key(|(_, _, stamp)| stamp.len);
+    if let (Some((_, other, longer)), Some((_, path, stamp))) = (longest, counts.files.first())
+        && stamp.len < longer.len
+    {
+        let (path, other) = (path.display(), other.display());
+        problems.push(Problem::new(
+            "duplicate_session",
+            format!(
+                "{NAME} has chat {session} twice: {path}, written last, which counts, and {other}, which is longer."
+            ),
+            "Look at both in VS Code, and delete the one that is not wanted.",
+        ));
+    }
+    counts
+}
+
+fn strays(machine: &Machine) -> Vec<Stray> {
+    let running = machine.apps.running();
+    let mut strays = Vec::new();
+    for place in places(machine) {
+        for name in names(&place, Which::All) {
+            let Some((session, kind)) = copied_from(&name).and_then(|name| parse(&name)) else { continue };
+            let path = place.sessions.join(&name);
+            let Ok(stamp) = files::stamp(&path) else { continue };
+            let original = place.file(&session, kind);
+            let has_log = files::stamp(&place.file(&session, Kind::Log)).is_ok();
+            strays.push(Stray {
+                doc: DocName::new(if kind == Kind::Log { LOG } else { DOCUMENT }),
+                kind: if kind == Kind::Log { DocKind::Log } else { DocKind::Snapshot },
+                main: kind == Kind::Log || !has_log,
+                at: at(machine, &place.editor, &original),
+                live: place.live(&running),
+                session,
+                path,
+                stamp,
+            });
+        }
+    }
+    strays
+}
+
+/// Tells of indexes that cannot be written to. One of a later version is a store that is not known any more; a damaged
+/// one is that workspace's alone, and told once, not for each of its chats.
+fn check_indexes<'c>(copies: impl Iterator<Item = &'c Copy>, tell: bool, listing: &mut Listing) {
+    let databases: BTreeSet<&PathBuf> = copies.map(|copy| &copy.place.state_db).collect();
+    for path in databases {
+        match Index::read(path) {
+            Ok(_) | Err(IndexError::Database(StateDbError::Busy(_) | StateDbError::Absent(_))) => {}
+            Err(error @ (IndexError::Version { .. } | IndexError::Database(StateDbError::Unknown { .. }))) => {
+                listing.unknown.get_or_insert(error.to_string());
+            }
+            Err(_) if !tell => {}
+            Err(error) => listing.problems.push(Problem::new(
+                "index_unreadable",
+                format!(
+                    "{NAME}'s list cannot be used: {error}. Its chats are read and carried; none is written there."
+                ),
+                "Start VS Code on that folder once and quit it; then it is looked at again.",
+            )),
+        }
+    }
+}
+
+// ---- what a chat says ----
+
+/// The whole lines of a log; all of a document.
+fn whole(kind: DocKind, bytes: &[u8]) -> &[u8] {
+    match kind {
+        DocKind::Log => &bytes[..memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1)],
+        DocKind::Snapshot => bytes,
+    }
+}
+
+/// The document, or what is wrong with the bytes.
+fn state_of(kind: Kind, bytes: &[u8]) -> Result<Value, (String, Option<Value>)> {
+    let state = match kind {
+        Kind::Log => replay(bytes).map_err(|broken| (format!("its {broken}"), broken.before))?,
+        Kind::Document => serde_json::from_slice(bytes).map_err(|error| (format!("it is no JSON ({error})"), None))?,
+    };
+    match state.get("requests").is_some_and(Value::is_array) {
+        true => Ok(state),
+        false => Err(("it has no list of requests".into(), None)),
+    }
+}
+
+fn said_by(found: &Found, doc: &FoundDoc, bytes: &[u8], cwd: Option<PathBuf>) -> (Facts, Vec<Problem>) {
+    let kind = if doc.kind == DocKind::Log { Kind::Log } else { Kind::Document };
+    let (state, problems) = match state_of(kind, bytes) {
+        Ok(state) => (state, Vec::new()),
+        Err((why, before)) => {
+            let path = doc.path.display();
+            let message = format!("Chat {} cannot be read to its end: {path}: {why}.", found.session);
+            let hint = "It is kept as it is, and written nowhere else. Neither can VS Code open it.";
+            (before.unwrap_or_default(), vec![Problem::new("session_damaged", message, hint)])
+        }
+    };
+    let facts = Facts {
+        cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
+        title: title(&state),
+        updated: updated(&state).or(Some(Millis(doc.stamp.mtime_ns / 1_000_000))),
+        ..Facts::default()
+    };
+    (facts, problems)
+}
+
+fn requests(state: &Value) -> &[Value] {
+    state.get("requests").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// `computedTitle` is that of documents before version 3.
+fn title(state: &Value) -> Option<String> {
+    let given = text(state, "customTitle").or_else(|| text(state, "computedTitle"));
+    given.or_else(|| requests(state).iter().find_map(|request| title_of(prompt(request)?)))
+}
+
+fn prompt(request: &Value) -> Option<&str> {
+    let message = request.get("message")?;
+    message.as_str().or_else(|| message.get("text")?.as_str())
+}
+
+fn number(value: &Value, name: &str) -> Option<i64> {
+    let number = value.get(name)?;
+    number.as_i64().or_else(|| number.as_f64().map(|number| number as i64))
+}
+
+/// When the last answer was there, else when the last prompt was given, else when the chat was begun.
+fn updated(state: &Value) -> Option<Millis> {
+    let last = requests(state).last();
+    let ended = last.and_then(|last| number(last.get("modelState")?, "completedAt"));
+    ended.or_else(|| number(last?, "timestamp")).or_else(|| number(state, "creationDate")).map(Millis)
+}
+
+/// The same bytes with nothing of the account in them; `None` if there is nothing. Each line keeps its length, so that
+/// what is recorded of a file lies where it lies in the file.
+fn without_account(kind: DocKind, bytes: &[u8]) -> Option<Vec<u8>> {
+    memchr::memmem::find(bytes, b"selectedModel")?;
+    let mut out = bytes.to_vec();
+    let mut from = 0;
+    let lines = match kind {
+        DocKind::Log => bytes.split_inclusive(|byte| *byte == b'\n').collect(),
+        DocKind::Snapshot => vec![bytes],
+    };
+    for line in lines {
+        if let Some(value) = account_in(kind, line) {
+            let start = from + (value.as_ptr() as usize - line.as_ptr() as usize);
+            out[start..start + value.len()].fill(b' ');
+            out[start..start + 4].copy_from_slice(b"null");
+        }
+        from += line.len();
+    }
+    (out != bytes).then_some(out)
+}
+
+/// The text of the value that names the account. One that is shorter than `null` names none.
+fn account_in(kind: DocKind, line: &[u8]) -> Option<&str> {
+    memchr::memmem::find(line, b"selectedModel")?;
+    let places: &[&str] = match kind {
+        DocKind::Snapshot => &["/inputState/selectedModel"],
+        DocKind::Log => match fields::get(line, "kind")? {
+            "0" => &["/v/inputState/selectedModel"],
+            "1" => {
+                let path: Vec<Value> = serde_json::from_str(fields::get(line, "k")?).ok()?;
+                let path: Vec<&str> = path.iter().map_while(Value::as_str).collect();
+                match path[..] {
+                    ["inputState"] => &["/v/selectedModel"],
+                    ["inputState", "selectedModel", ..] => &["v"],
+                    _ => &[],
+                }
+            }
+            _ => &[],
+        },
+    };
+    places.iter().find_map(|place| fields::get(line, place)).filter(|value| 4 <= value.len())
+}
+
+// ---- the index ----
+
+/// The list of chats, every entry as it is written.
+#[derive(Debug, Default)]
+struct Index {
+    was: Option<Stored>,
+    fields: BTreeMap<String, Box<RawValue>>,
+    entries: BTreeMap<String, Box<RawValue>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum IndexError {
+    #[error(transparent)]
+    Database(#[from] StateDbError),
+    #[error("{} has a list of chats of version {version}, which is not known", .path.display())]
+    Version { path: PathBuf, version: String },
+    #[error("the list of chats in {} is damaged ({what})", .path.display())]
+    Damaged { path: PathBuf, what: String },
+}
+
+impl Index {
+    /// An index that is not there is an empty one, as for VS Code.
+    fn read(path: &Path) -> Result<Self, IndexError> {
+        let was = state_db::get(path, INDEX)?;
+        let Some(bytes) = was.as_ref().map(Stored::bytes).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(Self { was, ..Self::default() });
+        };
+        let damaged = |what: String| IndexError::Damaged { path: path.into(), what };
+        let mut fields: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        match fields.get("version").map(|version| version.get()) {
+            Some("1") => {}
+            other => {
+                let version = other.unwrap_or("nothing").to_owned();
+                return Err(IndexError::Version { path: path.into(), version });
+            }
+        }
+        let entries = fields.remove("entries").ok_or_else(|| damaged("it has no entries".into()))?;
+        let entries: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(entries.get()).map_err(|error| damaged(error.to_string()))?;
+        for (id, entry) in &entries {
+            if !is_entry(entry) {
+                return Err(damaged(format!("the entry of \"{id}\" is none that VS Code takes")));
+            }
+        }
+        Ok(Self { was, fields, entries })
+    }
+
+    /// As it is stored, with the entry of one chat another, or none.
+    fn with(&self, session: &SessionId, entry: Option<Value>) -> Option<Stored> {
+        let raw = |value: &Value| RawValue::from_string(value.to_string()).ok();
+        let mut entries = self.entries.clone();
+        match entry {
+            Some(entry) => drop(entries.insert(session.to_string(), raw(&entry)?)),
+            None => drop(entries.remove(session.as_str())),
+        }
+        let mut fields = self.fields.clone();
+        fields.entry("version".into()).or_insert(raw(&json!(1))?);
+        fields.insert("entries".into(), serde_json::value::to_raw_value(&entries).ok()?);
+        let text = serde_json::to_string(&fields).ok()?;
+        Some(self.was.as_ref().map_or_else(|| Stored::Text(text.clone()), |was| was.with_text(text.clone())))
+    }
+}
+
+/// What VS Code asks of an entry; one that fails costs all of them.
+fn is_entry(entry: &RawValue) -> bool {
+    let Ok(entry) = serde_json::from_str::<Value>(entry.get()) else { return false };
+    let is = |name: &str, fits: fn(&Value) -> bool| entry.get(name).is_some_and(fits);
+    is("sessionId", Value::is_string) && is("title", Value::is_string) && is("lastMessageDate", Value::is_number)
+}
+
+/// A chat's entry as VS Code would make it, over what it has there now.
+fn entry(session: &SessionId, state: &Value, now: Option<&RawValue>) -> Value {
+    let last = requests(state).last();
+    let created = number(state, "creationDate");
+    let started = last.and_then(|last| number(last, "timestamp"));
+    let date = updated(state).map(|at| at.0).unwrap_or_default();
+    let mut entry: Map<String, Value> = now.and_then(|now| serde_json::from_str(now.get()).ok()).unwrap_or_default();
+    let mut set = |name: &str, value: Value| drop(entry.insert(name.into(), value));
+    set("sessionId", json!(session));
+    set("title", json!(title(state).unwrap_or_else(|| "New Chat".into())));
+    set("lastMessageDate", json!(started.unwrap_or(date)));
+    set("timing", json!({ "created": created, "lastRequestStarted": started, "lastRequestEnded": date }));
+    set("isEmpty", json!(requests(state).is_empty()));
+    let fresh = [
+        ("initialLocation", state.get("initialLocation").cloned().unwrap_or_else(|| json!("panel"))),
+        ("hasPendingEdits", json!(false)),
+        ("isExternal", json!(false)),
+        // Complete.
+        ("lastResponseState", json!(1)),
+    ];
+    for (name, value) in fresh {
+        entry.entry(name).or_insert(value);
+    }
+    Value::Object(entry)
+}
+
+struct IndexChange {
+    old: Option<Stored>,
+    new: Option<Stored>,
+}
+
+impl IndexChange {
+    fn plan(place: &Place, session: &SessionId, state: Option<&Value>) -> Result<Self, WriteError> {
+        let index = Index::read(&place.state_db).map_err(|error| refused(place, &error))?;
+        let entry = state.map(|state| entry(session, state, index.entries.get(session.as_str()).map(Box::as_ref)));
+        if entry.is_none() && !index.entries.contains_key(session.as_str()) {
+            return Ok(Self { old: index.was.clone(), new: index.was });
+        }
+        let new = index.with(session, entry);
+        Ok(Self { old: index.was, new })
+    }
+
+    fn apply(&self, place: &Place, now: Millis) -> Result<(), WriteError> {
+        if self.old == self.new {
+            return Ok(());
+        }
+        keep(place, self.old.as_ref(), now)?;
+        let put = state_db::put(&place.state_db, INDEX, self.old.as_ref(), self.new.as_ref());
+        put.map_err(|error| match error {
+            StateDbError::Changed { path, .. } => WriteError::Changed(path),
+            error => refused(place, &error.into()),
+        })
+    }
+
+    /// The file could not be written. What somebody else wrote meanwhile stays.
+    fn take_back(&self, place: &Place) {
+        if self.old != self.new {
+            // An entry without a file is no harm: the next try writes both.
+            drop(state_db::put(&place.state_db, INDEX, self.new.as_ref(), self.old.as_ref()));
+        }
+    }
+}
+
+fn refused(place: &Place, error: &IndexError) -> WriteError {
+    let name = place.editor.name;
+    match error {
+        IndexError::Database(StateDbError::Absent(_)) => {
+            WriteError::Refused(format!("{error}; open the folder once in {name}, and quit it again"))
+        }
+        _ => WriteError::Refused(format!("{error}; nothing was written")),
+    }
+}
+
+/// Keeps the index as it was before the first change of a day.
+fn keep(place: &Place, old: Option<&Stored>, now: Millis) -> Result<(), WriteError> {
+    const START: &str = ".roam-chat-index-";
+    let Some(old) = old else { return Ok(()) };
+    let dir = place.state_db.parent().unwrap_or(&place.user);
+    let path = dir.join(format!("{START}{}.json", &now.rfc3339()[..10]));
+    if path.exists() {
+        return Ok(());
+    }
+    files::write_as_guest(&place.user, &path, &Change::Create(&Text(old.bytes())), now)?;
+    let names =
+        fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut kept: Vec<String> = names.filter(|name| name.starts_with(START)).collect();
+    kept.sort();
+    let too_many = kept.len().saturating_sub(KEPT);
+    kept[..too_many].iter().for_each(|name| drop(fs::remove_file(dir.join(name))));
+    Ok(())
+}
+
+struct Text<'a>(&'a [u8]);
+
+impl Bytes for Text<'_> {
+    fn write_to(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(self.0)
+    }
+}
+
+// ---- writing ----
+
+/// Where the chat is, or where it goes.
+fn target(
+    machine: &Machine,
+    checkout: &Checkout<'_>,
+    kinds: &[Kind],
+    mut here: Vec<Copy>,
+) -> Result<Place, WriteError> {
+    let changed = checkout.docs.iter().find_map(|doc| doc.change.path());
+    let there = match changed {
+        Some(path) => here.into_iter().find(|copy| copy.files.iter().any(|(_, file, _)| file == path)),
+        None => {
+            here.sort_by_key(|copy| copy.files.first().map(|(_, _, stamp)| stamp.mtime_ns));
+            here.pop()
+        }
+    };
+    let Some(there) = there else {
+        return match changed {
+            Some(path) => Err(WriteError::Changed(path.into())),
+            None => new_place(machine, checkout),
+        };
+    };
+    for (doc, kind) in checkout.docs.iter().zip(kinds) {
+        let file = there.files.iter().find(|(other, ..)| other == kind).map(|(_, path, _)| path.as_path());
+        if file != doc.change.path() {
+            let path = file.or(doc.change.path()).unwrap_or(&there.place.sessions);
+            return Err(WriteError::Changed(path.into()));
+        }
+    }
+    Ok(there.place)
+}
+
+fn new_place(machine: &Machine, checkout: &Checkout<'_>) -> Result<Place, WriteError> {
+    let in_empty_window = checkout.docs.iter().any(|doc| doc.at.split('/').any(|name| name == EMPTY_WINDOW));
+    for editor in EDITORS {
+        let user = editor.user_dir(System::HERE, machine);
+        let storage = user.join("globalStorage");
+        if in_empty_window && storage.join("state.vscdb").is_file() {
+            return Ok(Place::of_empty_windows(&editor, &user, &storage));
+        }
+        if let (false, Some(workspace)) = (in_empty_window, workspaces_of(&user, checkout.cwd).first()) {
+            return Ok(Place::of_workspace(&editor, &user, &workspace.dir));
+        }
+    }
+    let cwd = checkout.cwd.display();
+    Err(WriteError::Refused(match in_empty_window {
+        true => format!("no VS Code with {NAME} has run here yet; start it once, and quit it again"),
+        false => format!("{cwd} was never opened in VS Code here; open it there once, and quit VS Code again"),
+    }))
+}
+
+/// What the chat will be when all is written.
+struct After {
+    /// `None` when it leaves the store.
+    state: Option<Value>,
+}
+
+impl After {
+    /// Nothing is written that VS Code could not read, and nothing that would hide what is there.
+    fn of(place: &Place, checkout: &Checkout<'_>, kinds: &[Kind]) -> Result<Self, WriteError> {
+        let refuse = |why: String| Err(WriteError::Refused(format!("the chat is not written: {why}")));
+        let mut states: BTreeMap<&'static str, Value> = BTreeMap::new();
+        for (doc, kind) in checkout.docs.iter().zip(kinds) {
+            let Some(bytes) = bytes_after(&doc.change)? else { continue };
+            let state = match state_of(*kind, &bytes) {
+                Ok(state) => state,
+                Err((why, _)) => return refuse(why),
+            };
+            if state.get("sessionId").and_then(Value::as_str).is_some_and(|id| id != checkout.session.as_str()) {
+                return refuse("it says that it is another one".into());
+            }
+            states.insert(kind.ending(), state);
+        }
+        for kind in [Kind::Log, Kind::Document] {
+            let (path, is_written) = (place.file(checkout.session, kind), kinds.contains(&kind));
+            if let (false, Ok(bytes)) = (is_written, fs::read(&path)) {
+                states.extend(state_of(kind, whole_of(kind, &bytes)).ok().map(|state| (kind.ending(), state)));
+            }
+        }
+        let begins_log =
+            checkout.docs.iter().zip(kinds).any(|(doc, kind)| *kind == Kind::Log && doc.change.path().is_none());
+        if let (true, Some(log), Some(document)) = (begins_log, states.get("jsonl"), states.get("json"))
+            && !matches!(judge_states(log, document), Judged::Same | Judged::First)
+        {
+            let path = place.file(checkout.session, Kind::Document);
+            return refuse(format!(
+                "{} has words that it lacks, and VS Code would not show them any more",
+                path.display()
+            ));
+        }
+        Ok(Self { state: states.remove("jsonl").or_else(|| states.remove("json")) })
+    }
+}
+
+fn whole_of(kind: Kind, bytes: &[u8]) -> &[u8] {
+    whole(if kind == Kind::Log { DocKind::Log } else { DocKind::Snapshot }, bytes)
+}
+
+fn bytes_after(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
+    let (path, was, mut bytes, new) = match change {
+        Change::Create(new) => (None, None, Vec::new(), *new),
+        Change::Replace { path, was, bytes } => (Some(*path), Some(*was), Vec::new(), *bytes),
+        Change::Append { path, was, from, bytes } => {
+            let mut there = fs::read(path).map_err(|_| WriteError::Changed(path.to_path_buf()))?;
+            there.truncate(usize::try_from(*from).unwrap_or(usize::MAX));
+            (Some(*path), Some(*was), there, *bytes)
+        }
+        Change::Remove { .. } => return Ok(None),
+    };
+    if let (Some(path), Some(was)) = (path, was)
+        && files::stamp(path).ok() != Some(was)
+    {
+        return Err(WriteError::Changed(path.into()));
+    }
+    let path = path.map(Path::to_path_buf).unwrap_or_default();
+    new.write_to(&mut bytes).map_err(|source| WriteError::Io { path, source })?;
+    Ok(Some(bytes))
+}
+
+// ---- two branches ----
+
+/// Whether a line is part of the conversation: all but what lies in the input box, which mode and model it is set to, the
+/// title and the like.
+fn says(line: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        requests: Vec<serde::de::IgnoredAny>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Begins {
+        v: Document,
+    }
+    match mutations::concerns(line) {
+        Concerns::Everything => serde_json::from_slice::<Begins>(line).map_or(true, |line| !line.v.requests.is_empty()),
+        Concerns::Field(name) => matches!(name.as_str(), "requests" | "pendingRequests"),
+        Concerns::Unknown => true,
+    }
+}
+
+fn title_line(_: &SessionId, title: &str) -> Vec<u8> {
+    mutations::set_line("customTitle", &json!(title))
+}
+
+fn named(bytes: &[u8]) -> Option<String> {
+    title(&shown(bytes)?)
+}
+
+/// The document in either form, as far as it can be read.
+fn shown(bytes: &[u8]) -> Option<Value> {
+    match mutations::concerns(bytes.split(|byte| *byte == b'\n').next()?) {
+        Concerns::Everything => match replay(whole(DocKind::Log, bytes)) {
+            Ok(state) => Some(state),
+            Err(broken) => broken.before,
+        },
+        _ => serde_json::from_slice(bytes).ok(),
+    }
+}
+
+fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
+    if first == second {
+        return Judged::Same;
+    }
+    let kind = if doc.as_str() == LOG { Kind::Log } else { Kind::Document };
+    match (state_of(kind, first), state_of(kind, second)) {
+        (Ok(first), Ok(second)) => judge_states(&first, &second),
+        _ => Judged::Both,
+    }
+}
+
+/// Request by request: VS Code numbers them by id, and compacts a log without a word being lost.
+fn judge_states(first: &Value, second: &Value) -> Judged {
+    let (ours, theirs) = (requests(first), requests(second));
+    let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| judge_requests(ours, theirs));
+    pairs.fold(longer(ours.len(), theirs.len()), together)
+}
+
+fn longer(first: usize, second: usize) -> Judged {
+    match first.cmp(&second) {
+        std::cmp::Ordering::Equal => Judged::Same,
+        std::cmp::Ordering::Greater => Judged::First,
+        std::cmp::Ordering::Less => Judged::Second,
+    }
+}
+
+fn together(one: Judged, other: Judged) -> Judged {
+    match (one, other) {
+        (Judged::Same, judged) | (judged, Judged::Same) => judged,
+        (one, other) if one == other => one,
+        _ => Judged::Both,
+    }
+}
+
+/// One request on two devices: the same prompt, and an answer that may be further on one of them. What VS Code notes
+/// beside them (times, votes, suggestions) it does not write again once an answer is there, so that it differs between a
+/// log and its compaction; of that only whether there is a result counts, without which the model goes on with less.
+fn judge_requests(first: &Value, second: &Value) -> Judged {
+    if first == second {
+        return Judged::Same;
+    }
+    if first.get("requestId") != second.get("requestId") || prompt(first) != prompt(second) {
+        return Judged::Both;
+    }
+    let parts = |request: &Value| match request.get("response") {
+        Some(Value::Array(parts)) => parts.clone(),
+        None | Some(Value::Null) => Vec::new(),
+        Some(one) => vec![one.clone()],
+    };
+    let (ours, theirs) = (parts(first), parts(second));
+    let both = ours.len().min(theirs.len());
+    let mut judged = longer(ours.len(), theirs.len());
+    for (at, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        judged = together(judged, judge_parts(ours, theirs, at + 1 == both));
+    }
+    let has = |request: &Value| request.get("result").is_some_and(|result| !result.is_null());
+    together(judged, longer(usize::from(has(first)), usize::from(has(second))))
+}
+
+/// Two parts at the same place of an answer; the last one of the shorter may still have been on its way.
+fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
+    /// Of these VS Code looks at the kind alone to say whether one changed.
+    const TOLD_BY_KIND: [&str; 8] = [
+        "codeblockUri",
+        "command",
+        "inlineReference",
+        "info",
+        "progressMessage",
+        "systemNotification",
+        "undoStop",
+        "warning",
+    ];
+    if first == second {
+        return Judged::Same;
+    }
+    let kind = first.get("kind").and_then(Value::as_str);
+    if kind != second.get("kind").and_then(Value::as_str) {
+        return Judged::Both;
+    }
+    if kind.is_some_and(|kind| TOLD_BY_KIND.contains(&kind)) {
+        return Judged::Same;
+    }
+    let words = |part: &Value| part.as_str().map(str::to_owned).or_else(|| text(part, "value"));
+    if let (None | Some("thinking"), Some(ours), Some(theirs)) = (kind, words(first), words(second)) {
+        return match () {
+            () if ours == theirs => Judged::Same,
+            () if is_last && ours.starts_with(&theirs) => Judged::First,
+            () if is_last && theirs.starts_with(&ours) => Judged::Second,
+            () => Judged::Both,
+        };
+    }
+    let called = |part: &Value| text(part, "toolCallId");
+    let done = |part: &Value| usize::from(part.get("isComplete").and_then(Value::as_bool) == Some(true));
+    match called(first).is_some() && called(first) == called(second) && done(first) != done(second) {
+        true => longer(done(first), done(second)),
+        false => Judged::Both,
+    }
+}
+
+// ---- showing ----
+
+/// Each request as the messages that most tools write: what the user said, what the model answered, what its tools did.
+fn records(bytes: &[u8]) -> Vec<Value> {
+    let state = shown(bytes).unwrap_or_default();
+    let mut records = Vec::new();
+    for request in requests(&state) {
+        let (id, at) = (text(request, "requestId"), number(request, "timestamp"));
+        let at = at.map(|at| Millis(at).rfc3339());
+        let mut record = |role: &str, content: Vec<Value>| {
+            if !content.is_empty() {
+                records.push(json!({ "role": role, "content": content, "timestamp": at, "uuid": id }));
+            }
+        };
+        record("user", asked(request));
+        let parts = match request.get("response") {
+            Some(Value::Array(parts)) => parts.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        let mut answer = Vec::new();
+        for part in parts {
+            let results = push_part(part, &mut answer);
+            if !results.is_empty() {
+                record("assistant", std::mem::take(&mut answer));
+                record("user", results);
+            }
+        }
+        record("assistant", answer);
+    }
+    records
+}
+
+fn asked(request: &Value) -> Vec<Value> {
+    let words = prompt(request).map(|words| json!({ "type": "text", "text": words }));
+    let variables = request.get("variableData").and_then(|data| data.get("variables")).and_then(Value::as_array);
+    let images = variables.into_iter().flatten().filter(|variable| text(variable, "kind").as_deref() == Some("image"));
+    words.into_iter().chain(images.map(image)).collect()
+}
+
+fn image(variable: &Value) -> Value {
+    let data = variable.get("value").and_then(|value| value.as_str().or_else(|| value.get("$base64")?.as_str()));
+    let name = text(variable, "name").unwrap_or_else(|| "image".into());
+    match data {
+        Some(data) => {
+            let media = text(variable, "mimeType").unwrap_or_else(|| "image/png".into());
+            json!({ "type": "image", "source": { "type": "base64", "media_type": media, "data": data } })
+        }
+        None => json!({ "type": "text", "text": format!("[{name}]") }),
+    }
+}
+
+/// Adds a part of an answer; gives what a tool answered, which is a message of its own.
+fn push_part(part: &Value, answer: &mut Vec<Value>) -> Vec<Value> {
+    let words = |value: Option<&Value>| -> Option<String> {
+        match value? {
+            Value::String(text) => Some(text.clone()),
+            Value::Array(pieces) => Some(pieces.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n")),
+            Value::Object(fields) => fields.get("value").and_then(Value::as_str).map(str::to_owned),
+            _ => None,
+        }
+    };
+    match part.get("kind").and_then(Value::as_str) {
+        None => push_text(answer, words(Some(part)).unwrap_or_default()),
+        Some("markdownContent") => push_text(answer, words(part.get("content")).unwrap_or_default()),
+        Some("inlineReference") => push_text(answer, reference(part)),
+        Some("thinking") => {
+            answer.extend(words(part.get("value")).map(|text| json!({ "type": "thinking", "thinking": text })));
+        }
+        Some("toolInvocationSerialized" | "toolInvocation") => {
+            let command = part.get("toolSpecificData").and_then(|data| data.get("commandLine"));
+            let command = command.and_then(|command| text(command, "original"));
+            let about = words(part.get("pastTenseMessage")).or_else(|| words(part.get("invocationMessage")));
+            let mut input = Map::new();
+            input.extend(command.map(|command| ("command".into(), json!(command))));
+            input.extend(about.map(|about| ("description".into(), json!(about))));
+            let name = text(part, "toolId").unwrap_or_else(|| "tool".into());
+            answer.push(json!({ "type": "tool_use", "name": name, "input": input }));
+            return result(part).into_iter().collect();
+        }
+        Some("textEditGroup" | "notebookEditGroup") => {
+            let path = part.get("uri").and_then(|uri| text(uri, "path"));
+            answer.push(json!({ "type": "tool_use", "name": "edit", "input": { "path": path } }));
+        }
+        Some(_) => {}
+    }
+    Vec::new()
+}
+
+/// Parts of one text stand one after the other in the view, and so here.
+fn push_text(answer: &mut Vec<Value>, more: String) {
+    match answer.last_mut().filter(|last| last["type"] == "text") {
+        Some(Value::Object(last)) => {
+            let text = last.get("text").and_then(Value::as_str).unwrap_or_default();
+            last.insert("text".into(), json!(format!("{text}{more}")));
+        }
+        _ => answer.push(json!({ "type": "text", "text": more })),
+    }
+}
+
+fn reference(part: &Value) -> String {
+    let reference = part.get("inlineReference");
+    let uri = reference.and_then(|reference| reference.get("uri").or(Some(reference)));
+    let path = uri.and_then(|uri| text(uri, "path"));
+    let name = text(part, "name").or_else(|| text(reference?, "name"));
+    name.or_else(|| path?.rsplit('/').next().map(str::to_owned)).unwrap_or_default()
+}
+
+fn result(part: &Value) -> Option<Value> {
+    let details = part.get("resultDetails")?;
+    let output = match details.get("output")? {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| text(part, "value")).collect::<Vec<_>>().join("\n"),
+        _ => return None,
+    };
+    let failed = details.get("isError").and_then(Value::as_bool) == Some(true);
+    Some(json!({ "type": "tool_result", "content": output, "is_error": failed }))
+}

@@ -1,0 +1,204 @@
+//! The real Cline, as these tests start and resume it. It goes on with a session only in a terminal.
+
+use crate::device::{Device, PATIENCE, Resume, link_roam, rows, signal};
+use crate::files::{files_below, write};
+use crate::isolation::{run_within, wait_for};
+use crate::mock::{Mock, turn};
+use crate::terminal::Terminal;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long one prompt may take. They take four seconds.
+const PROMPT_LIMIT: Duration = Duration::from_secs(180);
+
+/// A desk and a laptop whose user has Cline, with clones of one repository at different places.
+pub struct Devices {
+    // Dropped in this order: the engines before the daemons and the mock, the directory last.
+    pub desk: Device,
+    pub laptop: Device,
+    _daemons: Daemons,
+    pub mock: Mock,
+    _root: TempDir,
+}
+
+impl Devices {
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("roam-cline-").tempdir().expect("a directory");
+        let dir = root.path().canonicalize().expect("a directory");
+        link_roam(&dir.join("bin"));
+        std::os::unix::fs::symlink(installed(), dir.join("bin/cline")).expect("a link");
+        let mock = Mock::start(&dir);
+        let daemons = Daemons { below: dir.clone() };
+        let mut desk = Device::new(&dir, "desk", "home-a", "code/api");
+        let mut laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout");
+        desk.init_repository("https://git.example.com/acme/api.git");
+        laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
+        [&mut desk, &mut laptop].into_iter().for_each(|device| settle(device, mock.port));
+        Self { desk, laptop, _daemons: daemons, mock, _root: root }
+    }
+
+    pub fn paired() -> Self {
+        let mut devices = Self::new();
+        devices.desk.start();
+        devices.laptop.start();
+        crate::device::pair(&devices.desk, &devices.laptop);
+        devices
+    }
+
+    pub fn both(&self) -> [&Device; 2] {
+        [&self.desk, &self.laptop]
+    }
+
+    /// Goes on with a session by the command that `roam` prints, and says what the model was told.
+    pub fn resumed(&self, device: &Device, session: &str, prompt: &str) -> Vec<String> {
+        let resume = device.roam(&["resume", session, "--print"]);
+        let resume: Resume = serde_json::from_value(resume).expect("the answer of `roam resume --print`");
+        assert_eq!(resume.cwd, device.checkout, "the session goes on in this device's checkout");
+        self.go_on(device, &resume, session, prompt)
+    }
+
+    /// The same by any command.
+    pub fn go_on(&self, device: &Device, resume: &Resume, session: &str, prompt: &str) -> Vec<String> {
+        let mut terminal = Terminal::open(device, resume);
+        terminal.wait_for("Ask");
+        terminal.enter(prompt);
+        let knows = wait_for(&format!("Cline to send {prompt:?}"), PATIENCE, || self.mock.heard(prompt));
+        // It is written when the answer is there, and what is not written yet is not gone on with.
+        wait_for(&format!("the answer to {prompt:?} to be in the store"), PATIENCE, || {
+            let said = fs::read_to_string(messages(device, session)).map_err(|error| error.to_string())?;
+            if said.contains(&format!(" to: {prompt}\"")) { Ok(()) } else { Err(said) }
+        });
+        terminal.leave();
+        knows
+    }
+}
+
+/// The daemons that Cline leaves behind in these homes.
+struct Daemons {
+    below: PathBuf,
+}
+
+impl Drop for Daemons {
+    fn drop(&mut self) {
+        let below = self.below.to_string_lossy().into_owned();
+        let says = |pid: u64, name: &str, word: &str| {
+            let bytes = fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).contains(word)
+        };
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|pid| says(*pid, "cmdline", "--cline-hub-daemon") && says(*pid, "environ", &below))
+            .for_each(|pid| signal("-KILL", pid));
+    }
+}
+
+/// The program itself, which needs no launcher.
+fn installed() -> PathBuf {
+    let below = "real-clients/node_modules/@cline/cli-linux-x64/bin/cline";
+    let mut places = Path::new(env!("CARGO_BIN_EXE_roam")).ancestors().map(|dir| dir.join(below));
+    places.find(|file| file.is_file()).expect("Cline is not installed: run `cargo xtask test`, which installs it")
+}
+
+/// Signs in to the mock, and puts secrets wherever Cline and its extension may have them.
+fn settle(device: &mut Device, mock_port: u16) {
+    // One daemon for each home: both devices are on one machine here.
+    device.variables.insert("CLINE_HUB_PORT".into(), (device.port + 2000).to_string());
+    device.variables.insert("CLINE_NO_AUTO_UPDATE".into(), "1".into());
+    let (secret, url) = (device.secret(), format!("http://127.0.0.1:{mock_port}/v1"));
+    let sign_in = ["auth", "-p", "openai-compatible", "-k", &secret, "-m", "mock", "-b", &url];
+    let ended = run_within(PROMPT_LIMIT, device.command("cline", &sign_in), device.scratch());
+    assert!(ended.status.success(), "cline auth on {}: {}", device.name, ended.told());
+    let told = json!({ "planted": secret }).to_string();
+    for file in ["secrets.json", "globalState.json", "settings/cline_mcp_settings.json", "sessions/providers.json"] {
+        write(&device.home.join(".cline/data").join(file), &told);
+    }
+    let extension = ".config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json";
+    write(&device.home.join(extension), &told);
+}
+
+pub fn sessions(device: &Device) -> PathBuf {
+    device.home.join(".cline/data/sessions")
+}
+
+pub fn messages(device: &Device, session: &str) -> PathBuf {
+    sessions(device).join(session).join(format!("{session}.messages.json"))
+}
+
+pub fn manifest(device: &Device, session: &str) -> Result<Value, String> {
+    let path = sessions(device).join(session).join(format!("{session}.json"));
+    let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Starts a session in the device's checkout and returns its id.
+pub fn begin(device: &Device, prompt: &str) -> String {
+    let before = ids(device);
+    let ended = run_within(PROMPT_LIMIT, device.command("cline", &[prompt]), device.scratch());
+    assert!(ended.status.success(), "cline on {}: {}", device.name, ended.told());
+    let new: Vec<String> = ids(device).into_iter().filter(|id| !before.contains(id)).collect();
+    let [id] = &new[..] else { panic!("one new session on {}: {new:?}", device.name) };
+    id.clone()
+}
+
+fn ids(device: &Device) -> Vec<String> {
+    let entries = fs::read_dir(sessions(device)).into_iter().flatten().flatten();
+    let dirs = entries.filter(|entry| entry.path().is_dir());
+    dirs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// What `cline history` lists.
+pub fn listed(device: &Device) -> Vec<String> {
+    let ended = run_within(PROMPT_LIMIT, device.command("cline", &["history", "--json"]), device.scratch());
+    let list: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
+    rows(&list).filter_map(|row| row["sessionId"].as_str().map(str::to_owned)).collect()
+}
+
+/// What the user types to resume, without `roam`.
+pub fn by_hand(session: &str, cwd: &Path) -> Resume {
+    let argv = ["cline", "--id", session].map(str::to_owned).to_vec();
+    Resume { argv, cwd: cwd.to_owned(), env: Default::default(), unset: vec![] }
+}
+
+/// Waits until both stores hold the same conversation, and a manifest that is `to`'s own.
+pub fn carried(session: &str, from: &Device, to: &Device) {
+    wait_for(&format!("session {session} of {} to be in {}'s store", from.name, to.name), PATIENCE, || {
+        let read = |device| fs::read(messages(device, session)).map_err(|error| error.to_string());
+        let (theirs, ours) = (read(from)?, read(to)?);
+        if theirs == ours { Ok(()) } else { Err(format!("{} bytes there, {} here", theirs.len(), ours.len())) }
+    });
+    wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
+        to.session("cline", session).and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
+    });
+    names_its_own(to, session);
+}
+
+/// With any other path Cline would open an empty chat.
+pub fn names_its_own(device: &Device, session: &str) {
+    let manifest = manifest(device, session).expect("a manifest");
+    assert_eq!(manifest["messages_path"].as_str().map(Path::new), Some(messages(device, session).as_path()));
+}
+
+/// What the model is told with `prompt` after these turns.
+pub fn told(turns: &[(usize, &str)], prompt: &str) -> Vec<String> {
+    let before = turns.iter().flat_map(|(n, prompt)| turn(*n, prompt));
+    before.chain([format!("user: {prompt}")]).collect()
+}
+
+/// The files below `dir` that contain `word`, looking inside zstd files.
+pub fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
+    let contents = |file: &Path| {
+        let raw = fs::read(file).unwrap_or_default();
+        match file.extension().is_some_and(|ending| ending == "zst") {
+            true => zstd::decode_all(raw.as_slice()).unwrap_or(raw),
+            false => raw,
+        }
+    };
+    let has_word = |file: &Path| contents(file).windows(word.len()).any(|window| window == word.as_bytes());
+    let mut files = files_below(dir);
+    files.retain(|file| file.is_file() && has_word(file));
+    files
+}
