@@ -8,7 +8,7 @@
 //!
 //! Beside what is read, `expect.json` may say which files a tool's index is (`index`: parts of their names, which change
 //! with a session), how its log goes on (`append`: the rest of a last line, then more lines), what a doc may be replaced
-//! by (`replace`), which program, with which arguments, has the session open while it runs (`program`), and for a tool that
+//! by (`replace`), how somebody goes on with what is rows of a database (`move_on`, SQL), which program, with which arguments, has the session open while it runs (`program`), and for a tool that
 //! opens no session by its id the command that is run instead (`argv`).
 
 use serde_json::Value;
@@ -75,6 +75,15 @@ impl Case {
         })
     }
 
+    /// Somebody goes on with the session.
+    fn move_on(&self, main: &FoundDoc) {
+        if let Some(sql) = self.expect["move_on"].as_str() {
+            let database = rusqlite::Connection::open(&main.path).expect("database");
+            return database.execute_batch(sql).expect("sql");
+        }
+        fs::OpenOptions::new().append(true).open(&main.path).expect("open").write_all(b"{}\n").expect("append");
+    }
+
     fn text(&self, pointer: &str, or: &str) -> Vec<u8> {
         self.expect.pointer(pointer).and_then(Value::as_str).unwrap_or(or).as_bytes().to_vec()
     }
@@ -95,7 +104,10 @@ impl Device {
         let cwd = home.join("Projekte/my api (ü) 日本");
         fs::create_dir_all(&cwd).expect("cwd");
         let apps = Arc::new(Mutex::new(Vec::new()));
-        Self { machine: Machine { apps: apps.clone(), ..Machine::at(home) }, apps, cwd, _dir: dir }
+        let mut machine = Machine { apps: apps.clone(), ..Machine::at(home) };
+        machine.vars.insert("PATH".into(), stand_ins(dir.path()).to_string_lossy().into_owned());
+        plant_commit(dir.path());
+        Self { machine, apps, cwd, _dir: dir }
     }
 
     fn other_for(case: &Case) -> Self {
@@ -138,6 +150,26 @@ impl Device {
             }
         }
     }
+}
+
+/// A directory with the programs that stand in for tools whose store only they may change.
+fn stand_ins(dir: &Path) -> PathBuf {
+    let bin = dir.join("bin");
+    fs::create_dir_all(&bin).expect("dir");
+    let program = Path::new(env!("CARGO_BIN_EXE_opencode-stand-in"));
+    let name = format!("opencode{}", std::env::consts::EXE_SUFFIX);
+    fs::hard_link(program, bin.join(&name))
+        .or_else(|_| fs::copy(program, bin.join(&name)).map(drop))
+        .expect("a program");
+    bin
+}
+
+/// Whatever lies below is in a repository with a commit.
+fn plant_commit(dir: &Path) {
+    let heads = dir.join(".git/refs/heads");
+    fs::create_dir_all(&heads).expect("dir");
+    fs::write(dir.join(".git/HEAD"), "ref: refs/heads/main\n").expect("write");
+    fs::write(heads.join("main"), "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n").expect("write");
 }
 
 fn cases() -> Vec<Case> {
@@ -342,7 +374,10 @@ fn a_session_is_the_same_in_another_home() {
         for (doc, _, _, bytes) in &arrived.docs {
             for field in (case.tool.about().bound)(doc) {
                 let text = fields::text(bytes, field);
-                let own = text.as_ref().is_none_or(|text| Path::new(text).starts_with(&there.machine.home));
+                let own = text
+                    .as_ref()
+                    .map(Path::new)
+                    .is_none_or(|path| !path.is_absolute() || path.starts_with(&there.machine.home));
                 assert!(own, "{}: {field} of {doc} is {text:?}", case.name);
             }
         }
@@ -451,7 +486,7 @@ fn a_file_that_moved_on_is_left_alone() {
         let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
         let (main, content) = (&found.docs[0], content_of(&case, &device.machine, &found));
-        fs::OpenOptions::new().append(true).open(&main.path).expect("open").write_all(b"{}\n").expect("append");
+        case.move_on(main);
         let before = case.tree(&device.machine.home);
         let bytes = Raw(case.another(main, &content));
         let was = main.stamp;
@@ -473,6 +508,9 @@ fn a_replaced_doc_is_whole_and_alone() {
         put_down(&case, &there, &pick_up(&case, &here.machine)).expect("create");
         let found = only_session(&case, &there.machine);
         let main = &found.docs[0];
+        if !is_a_file(main) {
+            continue;
+        }
         let mut wanted = case.tree(&there.machine.home);
         let new = case.another(main, &content_of(&case, &there.machine, &found));
         wanted.insert(main.path.clone(), new.clone());
@@ -639,6 +677,21 @@ fn what_must_not_roam_is_not_listed() {
         let docs = only_session(&case, &device.machine).docs;
         assert_eq!(docs, found.docs, "{}", case.name);
     }
+}
+
+#[test]
+fn a_token_beside_a_session_is_in_none_of_its_docs() {
+    const TOKEN: &[u8] = b"planted-token";
+    let has = |bytes: &[u8]| bytes.windows(TOKEN.len()).any(|window| window == TOKEN);
+    let mut n_planted = 0;
+    for case in cases() {
+        let device = Device::of(&case);
+        n_planted += usize::from(tree(&device.machine.home).values().any(|bytes| has(bytes)));
+        for doc in pick_up(&case, &device.machine).docs {
+            assert!(!has(&doc.3), "{}: {}", case.name, doc.0);
+        }
+    }
+    assert!(n_planted > 0, "no fixture has a token");
 }
 
 #[test]

@@ -213,12 +213,15 @@ fn a_split_of_opencode_becomes_one_session_with_both_sides_everywhere() {
             let sessions = device.roam(&["sessions"]);
             assert_eq!(device::rows(&sessions).count(), 1, "one session on {}: {sessions}", device.name);
         }
-        let both = [mock::turn(1, "Before we part"), mock::turn(2, sides[0].1), mock::turn(2, sides[1].1)].concat();
-        for (device, prompt) in [(laptop, "After we met")] {
-            go_on(device, &carried(&session, desk, laptop), prompt);
-            assert_eq!(mock.context_of(prompt), [both.clone(), vec![format!("user: {prompt}")]].concat());
+        let mut turns =
+            [mock::turn(1, "Before we part"), mock::turn(2, sides[0].1), mock::turn(2, sides[1].1)].concat();
+        for (n, from, to, prompt) in [(4, desk, laptop, "After we met"), (5, laptop, desk, "At home again")] {
+            go_on(to, &carried(&session, from, to), prompt);
+            let told = [turns.clone(), vec![format!("user: {prompt}")]].concat();
+            assert_eq!(mock.context_of(prompt), told, "what OpenCode on {} knows", to.name);
+            turns.extend(mock::turn(n, prompt));
         }
-        carried(&session, laptop, desk);
+        carried(&session, desk, laptop);
         devices.desk.stop();
         devices.laptop.stop();
     });

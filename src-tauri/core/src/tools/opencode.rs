@@ -880,7 +880,7 @@ mod tests {
         (dir, machine)
     }
 
-    #[allow(clippy::disallowed_methods)] // the test is OpenCode here
+    /// The test is OpenCode here.
     fn change(machine: &Machine, statements: &str) {
         let connection = Connection::open(&databases(machine)[0]).expect("a database");
         connection.execute_batch(statements).expect("SQL");
