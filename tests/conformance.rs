@@ -1,23 +1,17 @@
 //! Every tool with every folder in `fixtures/tools/<tool>/`: what is listed and read is written into another home,
 //! bound to another directory, and read there again. A new adapter brings fixtures, not harness.
-//!
-//! A case holds `home/` (a home directory with a store in it), `expect.json` (what the records say), for a tool described
-//! by the user `custom.toml`, and where a tool must have made something before anything is written, `there/`: what the
-//! other home has already. In both a directory `{config}` is where this system keeps applications' data, a file `x.sql`
-//! becomes the SQLite database `x`, and in `x.in` the words `{home-uri}` and `{cwd-uri}` are filled in.
-//!
-//! Beside what is read, `expect.json` may say which files a tool's index is (`index`: parts of their names, which change
-//! with a session), how its log goes on (`append`: the rest of a last line, then more lines), what a doc may be replaced
-//! by (`replace`), how somebody goes on with what is rows of a database (`move_on`, SQL), which program, with which arguments, has the session open while it runs (`program`), and for a tool that
-//! opens no session by its id the command that is run instead (`argv`).
 
-use serde_json::Value;
+#[path = "conformance/cases.rs"]
+#[allow(dead_code)] // the stories use the rest
+mod cases;
+
+use cases::{Case, cases, fill, plant_commit, stand_ins, tree};
 use session_roam_core::formats::fields;
 use session_roam_core::formats::vscode::{self, System};
 use session_roam_core::session::{DocKind, DocName, Millis, SessionId};
 use session_roam_core::tools::{
-    self, Bytes, Change, Checkout, Content, DocWrite, Found, FoundDoc, Machine, Resumable, Running, Stamp, Tool,
-    Touched, Which, WriteError, Written, claude_code, custom,
+    self, Bytes, Change, Checkout, Content, DocWrite, Found, FoundDoc, Machine, Resumable, Running, Stamp, Touched,
+    Which, WriteError, Written, claude_code,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,50 +39,6 @@ impl Bytes for Full {
     }
 }
 
-struct Case {
-    name: String,
-    tool: Arc<dyn Tool>,
-    expect: Value,
-    home: PathBuf,
-    there: PathBuf,
-}
-
-impl Case {
-    fn is_index(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let parts = self.expect["index"].as_array();
-        parts.into_iter().flatten().filter_map(Value::as_str).any(|part| name.contains(part))
-    }
-
-    /// All files below a directory but those that a tool's index is made of.
-    fn tree(&self, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-        tree(dir).into_iter().filter(|(path, _)| !self.is_index(path)).collect()
-    }
-
-    /// A main doc that is another one than it was, in a shape that its tool takes.
-    fn another(&self, main: &FoundDoc, content: &[u8]) -> Vec<u8> {
-        let said = self.expect["replace"].as_str().map(|text| text.as_bytes().to_vec());
-        said.unwrap_or_else(|| match main.kind {
-            DocKind::Log => b"{\"new\":1}\n".to_vec(),
-            // Nothing is put behind a document; as text it is another one.
-            DocKind::Snapshot => [content, b"\n"].concat(),
-        })
-    }
-
-    /// Somebody goes on with the session.
-    fn move_on(&self, main: &FoundDoc) {
-        if let Some(sql) = self.expect["move_on"].as_str() {
-            let database = rusqlite::Connection::open(&main.path).expect("database");
-            return database.execute_batch(sql).expect("sql");
-        }
-        fs::OpenOptions::new().append(true).open(&main.path).expect("open").write_all(b"{}\n").expect("append");
-    }
-
-    fn text(&self, pointer: &str, or: &str) -> Vec<u8> {
-        self.expect.pointer(pointer).and_then(Value::as_str).unwrap_or(or).as_bytes().to_vec()
-    }
-}
-
 struct Device {
     machine: Machine,
     apps: Arc<Mutex<Vec<Running>>>,
@@ -113,106 +63,16 @@ impl Device {
     fn other_for(case: &Case) -> Self {
         let device = Self::other();
         if case.there.is_dir() {
-            device.fill(&case.there, &device.machine.home);
+            fill(&case.there, &device.machine.home, &device.machine.home, &device.cwd);
         }
         device
     }
 
     fn of(case: &Case) -> Self {
         let device = Self::other();
-        device.fill(&case.home, &device.machine.home);
+        fill(&case.home, &device.machine.home, &device.machine.home, &device.cwd);
         device
     }
-
-    /// Copies a fixture's directory, with what differs from system to system and from home to home put in.
-    fn fill(&self, from: &Path, to: &Path) {
-        fs::create_dir_all(to).expect("dir");
-        for path in sorted(from) {
-            let name = path.file_name().expect("name").to_string_lossy().into_owned();
-            if path.is_dir() {
-                let config = match System::HERE {
-                    System::Linux => ".config",
-                    System::Mac => "Library/Application Support",
-                    System::Windows => "AppData/Roaming",
-                };
-                self.fill(&path, &to.join(if name == "{config}" { config } else { &name }));
-            } else if let Some(name) = name.strip_suffix(".sql") {
-                let sql = fs::read_to_string(&path).expect("sql");
-                let database = rusqlite::Connection::open(to.join(name)).expect("database");
-                database.execute_batch(&sql).expect("sql");
-            } else if let Some(name) = name.strip_suffix(".in") {
-                let uri = |path: &Path| vscode::uri_of(&path.to_string_lossy(), System::HERE);
-                let text = fs::read_to_string(&path).expect("text");
-                let text = text.replace("{home-uri}", &uri(&self.machine.home)).replace("{cwd-uri}", &uri(&self.cwd));
-                fs::write(to.join(name), text).expect("write");
-            } else {
-                fs::copy(&path, to.join(&name)).expect("copy");
-            }
-        }
-    }
-}
-
-/// A directory with the programs that stand in for tools whose store only they may change.
-fn stand_ins(dir: &Path) -> PathBuf {
-    let bin = dir.join("bin");
-    fs::create_dir_all(&bin).expect("dir");
-    let program = Path::new(env!("CARGO_BIN_EXE_opencode-stand-in"));
-    let name = format!("opencode{}", std::env::consts::EXE_SUFFIX);
-    fs::hard_link(program, bin.join(&name))
-        .or_else(|_| fs::copy(program, bin.join(&name)).map(drop))
-        .expect("a program");
-    bin
-}
-
-/// Whatever lies below is in a repository with a commit.
-fn plant_commit(dir: &Path) {
-    let heads = dir.join(".git/refs/heads");
-    fs::create_dir_all(&heads).expect("dir");
-    fs::write(dir.join(".git/HEAD"), "ref: refs/heads/main\n").expect("write");
-    fs::write(heads.join("main"), "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n").expect("write");
-}
-
-fn cases() -> Vec<Case> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tools");
-    let mut cases = Vec::new();
-    for tool_dir in sorted(&fixtures) {
-        for case in sorted(&tool_dir) {
-            let text = |name: &str| fs::read_to_string(case.join(name)).ok();
-            let tool_name = tool_dir.file_name().expect("name").to_string_lossy().into_owned();
-            let definition: Option<custom::Definition> =
-                text("custom.toml").map(|text| toml::from_str(&text).expect("custom.toml"));
-            let id = definition.as_ref().map_or(tool_name.clone(), |definition| definition.id.clone());
-            let all = tools::all(definition.as_slice());
-            cases.push(Case {
-                name: format!("{tool_name}/{}", case.file_name().expect("name").to_string_lossy()),
-                tool: all.into_iter().find(|tool| tool.about().tool.as_str() == id).expect("a tool of that name"),
-                expect: serde_json::from_str(&text("expect.json").expect("expect.json")).expect("json"),
-                home: case.join("home"),
-                there: case.join("there"),
-            });
-        }
-    }
-    assert!(cases.len() >= 8, "fixtures are missing");
-    cases
-}
-
-fn sorted(dir: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(dir).expect("dir").map(|entry| entry.expect("entry").path()).collect();
-    paths.sort();
-    paths
-}
-
-/// All files below a directory with their bytes.
-fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for path in sorted(dir) {
-        if path.is_dir() {
-            files.extend(tree(&path));
-        } else {
-            files.insert(path.clone(), fs::read(&path).expect("read"));
-        }
-    }
-    files
 }
 
 fn bytes_of(content: &Content) -> Vec<u8> {

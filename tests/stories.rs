@@ -5,6 +5,9 @@
 mod bases;
 #[path = "stories/bytes.rs"]
 mod bytes;
+#[path = "conformance/cases.rs"]
+#[allow(dead_code)] // the conformance suite uses the rest
+mod cases;
 #[path = "stories/clones.rs"]
 mod clones;
 #[path = "stories/contract.rs"]
@@ -13,6 +16,8 @@ mod contract;
 mod copilot;
 #[path = "stories/faults.rs"]
 mod faults;
+#[path = "stories/fixtures.rs"]
+mod fixtures;
 #[path = "stories/hops.rs"]
 mod hops;
 #[path = "stories/hostile.rs"]

@@ -87,6 +87,8 @@ pub struct Device {
     pub wire: Arc<Mutex<Wire>>,
     /// The programs that run, besides the engine.
     pub apps: Arc<Mutex<Vec<Running>>>,
+    /// The environment's variables, as its tools see them.
+    pub vars: BTreeMap<String, String>,
     /// Tools beyond those of the product and the user's own.
     pub more_tools: Vec<Arc<dyn Tool>>,
     jobs: Inline,
@@ -116,6 +118,7 @@ impl Device {
             clock: Arc::new(SetClock(AtomicI64::new(START))),
             wire: Arc::default(),
             apps: Arc::default(),
+            vars: BTreeMap::new(),
             more_tools: Vec::new(),
             jobs: Inline::default(),
             running: None,
@@ -127,7 +130,7 @@ impl Device {
     }
 
     pub fn machine(&self) -> Machine {
-        Machine { apps: self.apps.clone(), ..Machine::at(&self.home) }
+        Machine { apps: self.apps.clone(), vars: self.vars.clone(), ..Machine::at(&self.home) }
     }
 
     pub fn vault(&self) -> Vault {

@@ -530,6 +530,10 @@ impl<'a> Look<'a> {
                 let hint = "It goes on by itself when nobody writes there any more.".into();
                 self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
             }
+            Err(error @ WriteError::Refused(_)) => {
+                let (why, hint) = (with_causes(&error), "It is tried again by itself.".into());
+                self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
+            }
             Err(error) => {
                 let why = with_causes(&error);
                 let hint = "Make room or mend the permissions of the tool's store; it is tried again.".into();

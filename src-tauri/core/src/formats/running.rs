@@ -49,13 +49,14 @@ impl Apps for Mutex<Vec<Running>> {
     }
 }
 
-/// The real ones: asked of the operating system at most once a second, for a listing asks for each session.
+/// The real ones: asked of the operating system a few times a second at most, for whoever looks at many sessions asks for
+/// each. Short enough that no program is up and has read its store since.
 #[derive(Debug, Default)]
 pub struct SystemApps {
     last: Mutex<Option<(Instant, Vec<Running>)>>,
 }
 
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_millis(200);
 
 impl Apps for SystemApps {
     fn running(&self) -> Vec<Running> {
