@@ -49,7 +49,7 @@ fn write(device: &Device, cwd: &Path, session: &str, change: Change<'_>) -> Resu
     let at = format!("sessions/{session}/session.json");
     let docs = vec![DocWrite { name: &name, at: &at, change }];
     let now = Millis(1_800_000_000_000);
-    OpenCode.write(&machine(device), &Checkout { session: &session, cwd, updated: now, now, docs })
+    OpenCode::default().write(&machine(device), &Checkout { session: &session, cwd, updated: now, now, docs })
 }
 
 struct Raw(Vec<u8>);
@@ -79,7 +79,7 @@ fn what_was_imported_is_exported_as_it_was() {
         let written = put(laptop, &laptop.checkout, &session, &wanted).expect("it is taken");
         assert_eq!(written.docs[0].2, found(laptop, &session).expect("here").docs[0].stamp);
         let arrived = content(laptop, &session);
-        let bound = (OpenCode.about().bound)(&DocName::new("session.json"));
+        let bound = (OpenCode::default().about().bound)(&DocName::new("session.json"));
         assert_ne!(arrived, wanted, "it is bound to the laptop's checkout");
         assert_eq!(String::from_utf8(with_those_of(&arrived, bound, &wanted)), String::from_utf8(wanted.clone()));
 
@@ -136,7 +136,7 @@ fn two_sides_are_one_session_with_both() {
         go_on(desk, &by_hand(&session, &desk.checkout), "run-tool: echo desk");
         go_on(laptop, &by_hand(&session, &laptop.checkout), "run-tool: echo laptop");
         let [ours, theirs] = [desk, laptop].map(|device| content(device, &session));
-        let unite = OpenCode.about().joins.union.expect("offered");
+        let unite = OpenCode::default().about().joins.union.expect("offered");
         let both = unite(&ours, &theirs).expect("nothing contradicts");
         assert_eq!(messages(&unite(&theirs, &ours).expect("either way")), messages(&both));
         for device in [desk, laptop] {

@@ -130,20 +130,20 @@ pub fn machine(device: &Device) -> Machine {
 }
 
 pub fn found(device: &Device, session: &str) -> Option<Found> {
-    let listing = OpenCode.sessions(&machine(device), Which::One(&SessionId::new(session)));
+    let listing = OpenCode::default().sessions(&machine(device), Which::One(&SessionId::new(session)));
     assert_eq!((listing.problems, listing.unknown), (vec![], None));
     listing.found.into_iter().next()
 }
 
 fn ids(device: &Device) -> Vec<String> {
-    let listing = OpenCode.sessions(&machine(device), Which::All);
+    let listing = OpenCode::default().sessions(&machine(device), Which::All);
     listing.found.iter().map(|found| found.session.to_string()).collect()
 }
 
 /// The session as it is in the device's store.
 pub fn content(device: &Device, session: &str) -> Vec<u8> {
     let found = found(device, session).unwrap_or_else(|| panic!("{session} is not on {}", device.name));
-    let reading = OpenCode.read(&machine(device), &found).expect("it can be read");
+    let reading = OpenCode::default().read(&machine(device), &found).expect("it can be read");
     let Content::Bytes(bytes) = &reading.docs[0] else { panic!("made on the spot") };
     bytes.to_vec()
 }

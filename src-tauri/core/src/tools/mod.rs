@@ -449,7 +449,7 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(claude_code::ClaudeCode),
         Arc::new(codex::Codex),
         Arc::new(cline::Cline),
-        Arc::new(opencode::OpenCode),
+        Arc::new(opencode::OpenCode::default()),
         Arc::new(copilot_chat::CopilotChat),
     ];
     for definition in custom {

@@ -45,10 +45,17 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub struct OpenCode;
+#[derive(Debug, Default)]
+pub struct OpenCode {
+    /// What was listed last: the list is asked for every few seconds, and reading it costs time with many sessions.
+    last: Mutex<BTreeMap<PathBuf, (Version, Vec<Listed>)>>,
+}
+
+/// The stamps of a database and of what waits beside it: while they are the same, so is what is in it.
+type Version = [Option<Stamp>; 2];
 
 /// Names that never roam: sign-ins, logs, programs, other people's repositories, the states of working trees.
 pub const DENIED: [&str; 8] =
@@ -157,16 +164,20 @@ impl Tool for OpenCode {
         if let Which::Strays = which {
             return listing;
         }
-        let running = Openers::now(machine);
+        let mut all: Vec<(PathBuf, Listed)> = Vec::new();
         for file in databases(machine) {
-            match Store::open(&file).and_then(|store| store.map(|store| store.rows(which)).transpose()) {
-                Ok(rows) => rows.into_iter().flatten().for_each(|row| {
-                    if !listing.found.iter().any(|found| found.session.as_str() == row.id) {
-                        listing.found.push(row.found(&file, &running));
-                    }
-                }),
+            match self.rows(&file, which) {
+                Ok(rows) => {
+                    let new = |row: &Listed| !all.iter().any(|(_, known)| known.id == row.id);
+                    let rows: Vec<Listed> = rows.into_iter().filter(new).collect();
+                    all.extend(rows.into_iter().map(|row| (file.clone(), row)));
+                }
                 Err(error) => listing.unknown = Some(error.to_string()),
             }
+        }
+        if !all.is_empty() {
+            let running = Openers::now(machine);
+            listing.found = all.into_iter().map(|(file, row)| row.found(&file, &running)).collect();
         }
         if !listing.found.is_empty() && program(machine).is_none() {
             listing.problems.push(program_missing());
@@ -206,6 +217,34 @@ impl Tool for OpenCode {
             unset: INHERITED.map(str::to_owned).to_vec(),
         }
     }
+}
+
+impl OpenCode {
+    fn rows(&self, file: &Path, which: Which<'_>) -> Result<Vec<Listed>, StoreError> {
+        let rows = || Store::open(file).and_then(|store| store.map(|store| store.rows(which)).transpose());
+        if !matches!(which, Which::All) {
+            return Ok(rows()?.unwrap_or_default());
+        }
+        let version = version(file);
+        let known = self.last.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned();
+        if let Some((_, listed)) = known.filter(|(then, _)| *then == version) {
+            return Ok(listed);
+        }
+        let listed = rows()?.unwrap_or_default();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was written to meanwhile is of no version.
+        match version == self::version(file) {
+            true => drop(last.insert(file.to_path_buf(), (version, listed.clone()))),
+            false => drop(last.remove(file)),
+        }
+        Ok(listed)
+    }
+}
+
+fn version(file: &Path) -> Version {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push("-wal");
+    [files::stamp(file).ok(), files::stamp(Path::new(&beside)).ok()]
 }
 
 // ---- where ----
@@ -290,7 +329,7 @@ struct Store {
 }
 
 /// A session as it is listed.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Listed {
     id: String,
     directory: String,
@@ -887,7 +926,7 @@ mod tests {
     }
 
     fn listed(machine: &Machine) -> Listing {
-        OpenCode.sessions(machine, Which::All)
+        OpenCode::default().sessions(machine, Which::All)
     }
 
     fn stamp(machine: &Machine) -> Stamp {
@@ -912,9 +951,36 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_is_remembered_follows_every_change() {
+        let (_dir, machine) = home();
+        let tool = OpenCode::default();
+        let stamps = || -> Vec<Stamp> {
+            tool.sessions(&machine, Which::All).found.iter().map(|found| found.docs[0].stamp).collect()
+        };
+        let first = stamps();
+        assert_eq!(stamps(), first);
+        // By a connection that stays open, so that the change is in the log beside the database alone.
+        let open = Connection::open(&databases(&machine)[0]).expect("a database");
+        open.execute_batch("pragma journal_mode = wal; update session set title = 'Hello'").expect("SQL");
+        let second = stamps();
+        assert_ne!(second, first);
+        open.execute(
+            "insert into session select 'ses_2', project_id, null, directory, 'Two', version, 6 from session",
+            [],
+        )
+        .expect("SQL");
+        assert_eq!(stamps().len(), 2);
+        drop(open);
+        fs::remove_file(&databases(&machine)[0]).expect("removed");
+        assert_eq!(stamps(), []);
+    }
+
+    #[test]
     fn the_database_and_its_log_are_looked_at_and_nothing_else() {
         let machine = Machine::at("/home/ada");
-        let touched = |name: &str| OpenCode.touched(&machine, &Path::new("/home/ada/.local/share/opencode").join(name));
+        let touched = |name: &str| {
+            OpenCode::default().touched(&machine, &Path::new("/home/ada/.local/share/opencode").join(name))
+        };
         for name in ["", "opencode.db", "opencode.db-wal"] {
             assert_eq!(touched(name), Touched::Everything, "{name}");
         }
@@ -933,7 +999,7 @@ mod tests {
         let found = &listing.found[0];
         assert_eq!((found.session.as_str(), found.docs.len(), found.live.as_deref()), (ID, 1, None));
         assert_eq!(fs::read(&databases(&machine)[0]).expect("the database"), before);
-        assert!(OpenCode.read(&machine, found).is_err());
+        assert!(OpenCode::default().read(&machine, found).is_err());
         assert_eq!(listed(&Machine::at("/nobody")).found.len(), 0);
     }
 
@@ -1098,8 +1164,9 @@ mod tests {
     fn it_is_resumed_by_its_id_with_the_program_that_is_here() {
         let (dir, machine) = home();
         let session = SessionId::new(ID);
-        let resume =
-            |machine: &Machine| OpenCode.resume(machine, &Resumable { session: &session, cwd: dir.path() }).argv;
+        let resume = |machine: &Machine| {
+            OpenCode::default().resume(machine, &Resumable { session: &session, cwd: dir.path() }).argv
+        };
         assert_eq!(resume(&machine), ["opencode", "-s", ID]);
         let name = if cfg!(windows) { "opencode.exe" } else { "opencode" };
         let program = dir.path().join(".opencode/bin").join(name);
