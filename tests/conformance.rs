@@ -11,7 +11,7 @@ use session_roam_core::formats::vscode::{self, System};
 use session_roam_core::session::{DocKind, DocName, Millis, SessionId};
 use session_roam_core::tools::{
     self, Bytes, Change, Checkout, Content, DocWrite, Found, FoundDoc, Machine, Resumable, Running, Stamp, Touched,
-    Which, WriteError, Written, claude_code,
+    Which, WriteError, Written,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -430,7 +430,7 @@ fn a_linked_directory_does_not_lead_out_of_the_store() {
     fs::create_dir_all(&outside).expect("dir");
     fs::create_dir_all(there.machine.home.join(".claude/projects")).expect("dir");
     let real = fs::canonicalize(&there.cwd).expect("cwd");
-    let slug = there.machine.home.join(".claude/projects").join(claude_code::slug(&real.to_string_lossy()));
+    let slug = there.machine.home.join(".claude/projects").join(tools::claude_code::slug(&real.to_string_lossy()));
     std::os::unix::fs::symlink(&outside, slug).expect("link");
     assert!(matches!(put_down(&case, &there, &pick_up(&case, &here.machine)), Err(WriteError::Refused(_))));
     assert_eq!(tree(&outside), BTreeMap::new());

@@ -49,7 +49,7 @@ The repository's own commands.
   cargo xtask test-deb [FILE.deb]
                              that package (else the one in target/bundle) in a clean Debian 12: installed, started by a
                              plain user, photographed, removed; needs root
-  cargo xtask screenshots [pages|app]
+  cargo xtask screenshots [pages|app|readme]
                              pictures of every view, light and dark, into target/screenshots
   cargo xtask manifest DIR VERSION URL
                              checksums, and what installed apps learn of a newer version from

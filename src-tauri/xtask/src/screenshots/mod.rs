@@ -1,5 +1,6 @@
 //! `cargo xtask screenshots`: pictures of every view into `target/screenshots`, for people to look at: the page on its
-//! stand-in in Chromium, which can show every state, and on Linux the real app with made-up sessions of two devices.
+//! stand-in in Chromium, which can show every state, and on Linux the real app with made-up sessions of two devices. With
+//! `readme` those that the README shows go into `docs/pictures`.
 
 use crate::{proc, setup};
 use anyhow::{Context, Result, bail};
@@ -19,8 +20,24 @@ pub fn run(args: &[&str]) -> Result<()> {
         [] => pages(&dir).and_then(|()| app()),
         ["pages"] => pages(&dir),
         ["app"] => app(),
-        _ => bail!("usage: cargo xtask screenshots [pages|app]"),
+        ["readme"] => app().and_then(|()| to_readme(&dir.join("app"))),
+        _ => bail!("usage: cargo xtask screenshots [pages|app|readme]"),
     }
+}
+
+/// The pictures that the README shows, each in light and dark.
+const SHOWN: [&str; 2] = ["overview", "split"];
+
+fn to_readme(from: &Path) -> Result<()> {
+    let to = proc::root().join("docs/pictures");
+    fs::create_dir_all(&to).with_context(|| format!("could not make {}", to.display()))?;
+    for view in SHOWN {
+        for theme in ["light", "dark"] {
+            let name = format!("{view}-{theme}.png");
+            fs::copy(from.join(&name), to.join(&name)).with_context(|| format!("could not copy {name}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn needs() -> Result<()> {
