@@ -126,11 +126,12 @@ test("the camera reads a code, and lets go of it", async ({ page }) => {
   await page.getByRole("button", { name: "Use the camera" }).click();
   await expect(page.locator("textarea")).toHaveValue(/^session-roam:1\?id=/, { timeout: 15_000 });
   await expect(page.locator("video")).toHaveCount(0);
-  expect(
-    await page.evaluate(() =>
+  // The page draws first and lets go then.
+  const states = () =>
+    page.evaluate(() =>
       (globalThis as unknown as { stream: MediaStream }).stream.getTracks().map((track) => track.readyState),
-    ),
-  ).toEqual(["ended"]);
+    );
+  await expect.poll(states).toEqual(["ended"]);
   expectCalm(page);
 });
 
