@@ -362,6 +362,7 @@ export const words = {
     noneWhy: "The engine names none. This should not happen; a look at the logs in Settings may say why.",
     loading: "Looking for tools …",
     where: "Kept in",
+    moreRoots: (n: number) => `and ${count(n)} more`,
   },
   projects: {
     intro: "Where each project lies on this device. Sessions go to the same project on every device, wherever it lies.",

@@ -8,6 +8,8 @@ import { link } from "../route";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
+/** An editor has a directory for each folder that was ever opened in it. */
+const SHOWN_ROOTS = 4;
 const LEVELS: Level[] = ["see", "carry", "resume", "merge"];
 
 export function ToolsView() {
@@ -73,14 +75,15 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
             </ul>
           </details>
         )}
-        {row.roots.length > 0 && (
+        {row.found && row.roots.length > 0 && (
           <p class="dim">
             {say.where}{" "}
-            {row.roots.map((root) => (
+            {row.roots.slice(0, SHOWN_ROOTS).map((root) => (
               <code key={root} class="block" dir="ltr">
                 {root}
               </code>
             ))}
+            {SHOWN_ROOTS < row.roots.length && say.moreRoots(row.roots.length - SHOWN_ROOTS)}
           </p>
         )}
         <Refused refusal={refusal} clear={clear} />

@@ -128,8 +128,21 @@ fn tool_line(row: &ToolRow) -> [String; 8] {
         row.level.clone(),
         sessions,
         bytes,
-        places(&row.roots),
+        stores(&row.roots),
     ]
+}
+
+/// An editor has a directory for each folder that was ever opened in it: the first ones tell enough.
+fn stores(roots: &[PathBuf]) -> String {
+    const SHOWN: usize = 2;
+    match roots.len() {
+        0..=SHOWN => places(roots),
+        n => format!(
+            "{} and {} more",
+            roots[..SHOWN].iter().map(|dir| below_home(dir)).collect::<Vec<_>>().join(", "),
+            n - SHOWN
+        ),
+    }
 }
 
 pub fn projects(rows: &[ProjectRow], view: &View) -> String {

@@ -223,8 +223,11 @@ impl Engine {
         let mut rows = Vec::new();
         for (id, tool) in &self.context.tools {
             let about = tool.about();
-            let roots: Vec<PathBuf> =
+            let mut roots: Vec<PathBuf> =
                 tool.roots(&self.context.machine).into_iter().filter(|root| root.store).map(|root| root.path).collect();
+            let found = roots.iter().any(|root| root.exists());
+            // Of many places where a store may be, those where it is.
+            roots.retain(|root| !found || root.exists());
             let listing = tool.sessions(&self.context.machine, Which::All);
             let (level_now, reason) = match &listing.unknown {
                 Some(unknown) => (about.level.min(Level::Carry), lowered(unknown)),
@@ -237,7 +240,7 @@ impl Engine {
                 reason,
                 versions: about.versions,
                 lowered: listing.unknown.is_some(),
-                found: roots.iter().any(|root| root.exists()),
+                found,
                 on: !self.context.shared().tools_off.contains(id),
                 roots,
                 sessions: listing.found.len() as u64,
