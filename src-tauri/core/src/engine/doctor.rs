@@ -144,7 +144,7 @@ fn debris(context: &Context) -> Vec<PathBuf> {
             while let Some(dir) = dirs.pop() {
                 for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
                     match entry.file_type() {
-                        Ok(kind) if kind.is_dir() => dirs.push(entry.path()),
+                        Ok(kind) if kind.is_dir() && root.deep => dirs.push(entry.path()),
                         Ok(kind)
                             if kind.is_file() && entry.file_name().to_string_lossy().contains(".sync-conflict-") =>
                         {
