@@ -41,6 +41,22 @@ pub struct Editor {
 }
 
 impl Editor {
+    pub const CODE: Self = Self { name: "Visual Studio Code", folder: "Code", programs: &["code"], command: "code" };
+    pub const CODE_INSIDERS: Self = Self {
+        name: "Visual Studio Code - Insiders",
+        folder: "Code - Insiders",
+        programs: &["code-insiders", "code - insiders"],
+        command: "code-insiders",
+    };
+    pub const CODIUM: Self =
+        Self { name: "VSCodium", folder: "VSCodium", programs: &["codium", "vscodium"], command: "codium" };
+    pub const CODIUM_INSIDERS: Self = Self {
+        name: "VSCodium - Insiders",
+        folder: "VSCodium - Insiders",
+        programs: &["codium-insiders", "vscodium - insiders"],
+        command: "codium-insiders",
+    };
+
     /// `…/Code/User`: settings, and the storage of all windows.
     pub fn user_dir(&self, system: System, machine: &Machine) -> PathBuf {
         let configs = match system {

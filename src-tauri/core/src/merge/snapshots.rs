@@ -25,6 +25,26 @@ pub enum Judged {
     Both,
 }
 
+impl Judged {
+    /// Of two lists that begin alike.
+    pub fn longer(first: usize, second: usize) -> Self {
+        match first.cmp(&second) {
+            std::cmp::Ordering::Equal => Self::Same,
+            std::cmp::Ordering::Greater => Self::First,
+            std::cmp::Ordering::Less => Self::Second,
+        }
+    }
+
+    /// What two parts of a document say of the whole.
+    pub fn together(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Same, judged) | (judged, Self::Same) => judged,
+            (one, other) if one == other => one,
+            _ => Self::Both,
+        }
+    }
+}
+
 /// Compares two contents, as JSON where both are.
 ///
 /// Numbers are compared as they are written, so that none is equal by rounding, and objects without regard to the order
@@ -65,26 +85,12 @@ fn judge_values(first: &RawValue, second: &RawValue) -> Judged {
             _ => Judged::Both,
         },
     });
-    judged.fold(Judged::Same, together)
+    judged.fold(Judged::Same, Judged::together)
 }
 
 fn judge_lists(first: &[&RawValue], second: &[&RawValue]) -> Judged {
     let begins_alike = first.iter().zip(second).all(|(first, second)| equal(first, second));
-    match first.len().cmp(&second.len()) {
-        _ if !begins_alike => Judged::Both,
-        std::cmp::Ordering::Equal => Judged::Same,
-        std::cmp::Ordering::Greater => Judged::First,
-        std::cmp::Ordering::Less => Judged::Second,
-    }
-}
-
-/// What two parts of a document say of the whole.
-fn together(one: Judged, other: Judged) -> Judged {
-    match (one, other) {
-        (Judged::Same, judged) | (judged, Judged::Same) => judged,
-        (one, other) if one == other => one,
-        _ => Judged::Both,
-    }
+    if begins_alike { Judged::longer(first.len(), second.len()) } else { Judged::Both }
 }
 
 fn equal(one: &RawValue, other: &RawValue) -> bool {

@@ -71,16 +71,7 @@ const EXTENSION: &str = "saoudrizwan.claude-dev";
 const LIST: &str = "taskHistory.json";
 
 /// The editors whose tasks are read, by preference.
-const EDITORS: [Editor; 3] = [
-    Editor { name: "Visual Studio Code", folder: "Code", programs: &["code"], command: "code" },
-    Editor {
-        name: "Visual Studio Code - Insiders",
-        folder: "Code - Insiders",
-        programs: &["code-insiders", "code - insiders"],
-        command: "code-insiders",
-    },
-    Editor { name: "VSCodium", folder: "VSCodium", programs: &["codium", "vscodium"], command: "codium" },
-];
+const EDITORS: [Editor; 3] = [Editor::CODE, Editor::CODE_INSIDERS, Editor::CODIUM];
 
 /// Names that never roam, whatever another device says: sign-ins and keys, settings, databases, logs, what runs by itself.
 /// Only the files named above are ever listed or written; this table stands above that. Seen with 3.0.65, 2026-11-23.

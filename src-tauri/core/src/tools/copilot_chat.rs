@@ -63,22 +63,7 @@ const INDEX: &str = "chat.ChatSessionStore.index";
 const KEPT: usize = 5;
 
 /// A chat that is in no editor yet goes into the first of these that knows the directory.
-const EDITORS: [Editor; 4] = [
-    Editor { name: "Visual Studio Code", folder: "Code", programs: &["code"], command: "code" },
-    Editor {
-        name: "Visual Studio Code - Insiders",
-        folder: "Code - Insiders",
-        programs: &["code-insiders", "code - insiders"],
-        command: "code-insiders",
-    },
-    Editor { name: "VSCodium", folder: "VSCodium", programs: &["codium", "vscodium"], command: "codium" },
-    Editor {
-        name: "VSCodium - Insiders",
-        folder: "VSCodium - Insiders",
-        programs: &["codium-insiders", "vscodium - insiders"],
-        command: "codium-insiders",
-    },
-];
+const EDITORS: [Editor; 4] = [Editor::CODE, Editor::CODE_INSIDERS, Editor::CODIUM, Editor::CODIUM_INSIDERS];
 
 /// Names that never roam: sign-ins and state of all kinds, settings, what extensions keep, undo of edits. Nothing but
 /// `<uuid>.jsonl` and `<uuid>.json` in the directories of chats is ever listed; this table stands above that.
@@ -942,23 +927,7 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
 fn judge_states(first: &Value, second: &Value) -> Judged {
     let (ours, theirs) = (requests(first), requests(second));
     let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| judge_requests(ours, theirs));
-    pairs.fold(longer(ours.len(), theirs.len()), together)
-}
-
-fn longer(first: usize, second: usize) -> Judged {
-    match first.cmp(&second) {
-        std::cmp::Ordering::Equal => Judged::Same,
-        std::cmp::Ordering::Greater => Judged::First,
-        std::cmp::Ordering::Less => Judged::Second,
-    }
-}
-
-fn together(one: Judged, other: Judged) -> Judged {
-    match (one, other) {
-        (Judged::Same, judged) | (judged, Judged::Same) => judged,
-        (one, other) if one == other => one,
-        _ => Judged::Both,
-    }
+    pairs.fold(Judged::longer(ours.len(), theirs.len()), Judged::together)
 }
 
 /// One request on two devices: the same prompt, and an answer that may be further on one of them. What VS Code notes
@@ -978,12 +947,12 @@ fn judge_requests(first: &Value, second: &Value) -> Judged {
     };
     let (ours, theirs) = (parts(first), parts(second));
     let both = ours.len().min(theirs.len());
-    let mut judged = longer(ours.len(), theirs.len());
+    let mut judged = Judged::longer(ours.len(), theirs.len());
     for (at, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-        judged = together(judged, judge_parts(ours, theirs, at + 1 == both));
+        judged = Judged::together(judged, judge_parts(ours, theirs, at + 1 == both));
     }
     let has = |request: &Value| request.get("result").is_some_and(|result| !result.is_null());
-    together(judged, longer(usize::from(has(first)), usize::from(has(second))))
+    Judged::together(judged, Judged::longer(usize::from(has(first)), usize::from(has(second))))
 }
 
 /// Two parts at the same place of an answer; the last one of the shorter may still have been on its way.
@@ -1021,7 +990,7 @@ fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
     let called = |part: &Value| text(part, "toolCallId");
     let done = |part: &Value| usize::from(part.get("isComplete").and_then(Value::as_bool) == Some(true));
     match called(first).is_some() && called(first) == called(second) && done(first) != done(second) {
-        true => longer(done(first), done(second)),
+        true => Judged::longer(done(first), done(second)),
         false => Judged::Both,
     }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask bench chats`: what a large chat and a state database of several gigabytes cost, measured inside the core
 //! (its benchmark `chats`), beside plainer work in the same run.
 
-use super::{Row, Verdict, machine, write_section};
+use super::{Row, Verdict, machine, of_core, write_section, writes};
 use crate::proc;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// What the benchmark said of one thing: milliseconds, megabytes.
@@ -14,16 +14,9 @@ struct Figure {
 }
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let write = match args {
-        [] => false,
-        ["--write"] => true,
-        _ => bail!("there is no option {}", args.join(" ")),
-    };
+    let write = writes(args)?;
     let load = machine::load();
-    let mut command = proc::cargo();
-    command.args(["bench", "--quiet", "-p", "session-roam-core", "--bench", "chats"]);
-    let text = proc::output(&mut command)?;
-    let figures = text.lines().filter(|line| line.starts_with('{')).map(figure).collect::<Result<Vec<_>>>()?;
+    let figures = of_core("chats", figure)?;
     write_section("Chats in VS Code", "chats", &rows(&figures), &proc::target_dir()?, load, NOTES, write)
 }
 

@@ -1,9 +1,9 @@
 //! `cargo xtask bench merge`: what merging and comparing cost, measured inside the core (its benchmark `merge`), beside
 //! plainer work on the same bytes in the same run.
 
-use super::{Row, Verdict, machine, write_section};
+use super::{Row, Verdict, machine, of_core, write_section, writes};
 use crate::proc;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 const FASTER_THAN: f64 = 300.0; // MB/s, for union and projection
@@ -19,16 +19,9 @@ struct Figure {
 }
 
 pub fn run(args: &[&str]) -> Result<()> {
-    let write = match args {
-        [] => false,
-        ["--write"] => true,
-        _ => bail!("there is no option {}", args.join(" ")),
-    };
+    let write = writes(args)?;
     let load = machine::load();
-    let mut command = proc::cargo();
-    command.args(["bench", "--quiet", "-p", "session-roam-core", "--bench", "merge"]);
-    let text = proc::output(&mut command)?;
-    let figures = text.lines().filter(|line| line.starts_with('{')).map(figure).collect::<Result<Vec<_>>>()?;
+    let figures = of_core("merge", figure)?;
     let rows: Vec<Row> = figures.iter().map(|figure| row(figure, &figures)).collect();
     write_section("Merging and comparing", "merge", &rows, &proc::target_dir()?, load, NOTES, write)
 }

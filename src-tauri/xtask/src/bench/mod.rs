@@ -202,6 +202,23 @@ fn section(title: &str, command: &str, rows: &[Row], place: &Path, load: Option<
     page + "\n" + notes
 }
 
+/// Whether the page is to be written, too.
+fn writes(args: &[&str]) -> Result<bool> {
+    match args {
+        [] => Ok(false),
+        ["--write"] => Ok(true),
+        _ => bail!("there is no option {}", args.join(" ")),
+    }
+}
+
+/// What a benchmark of the core says: one JSON object a line.
+fn of_core<F>(bench: &str, figure: impl Fn(&str) -> Result<F>) -> Result<Vec<F>> {
+    let mut command = proc::cargo();
+    command.args(["bench", "--quiet", "-p", "session-roam-core", "--bench", bench]);
+    let text = proc::output(&mut command)?;
+    text.lines().filter(|line| line.starts_with('{')).map(figure).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::with_section;
