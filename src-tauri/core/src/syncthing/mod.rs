@@ -4,6 +4,7 @@
 mod arrange;
 mod child;
 pub mod device_id;
+mod door;
 mod events;
 mod home;
 mod link;
@@ -12,6 +13,8 @@ pub mod pairing;
 mod program;
 mod renew;
 mod rest;
+#[cfg(unix)]
+mod rest_socket;
 mod scan;
 mod supervisor;
 mod transport;
