@@ -132,7 +132,12 @@ impl Ledger {
                     });
                 } else if in_reach && knows_us {
                     let name = devices[other].name.clone();
-                    asking.push(Asking { id: devices[other].id.clone(), name, address: "127.0.0.1:22000".into() });
+                    asking.push(Asking {
+                        id: devices[other].id.clone(),
+                        announced: name.clone(),
+                        name,
+                        address: "127.0.0.1:22000".into(),
+                    });
                 }
             }
             let connected: BTreeSet<String> =

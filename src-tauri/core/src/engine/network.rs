@@ -48,6 +48,7 @@ impl Engine {
             Notice::FolderLost { folder, message } => self.folder_lost(&folder, &message),
             Notice::Trouble { topic, problem } => self.trouble(&topic, problem),
             Notice::Parted { device } => self.parted(&device),
+            Notice::Greeted { .. } => {}
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! One run of the Syncthing process: start it, keep what it prints, end it, and read from its end why it ended.
 //! Decides nothing about whether and when it runs again; that is the supervisor's.
 
+use super::door::Door;
 use super::home::{ChildError, Reach};
 use super::program::{self, Binary};
 use super::rest::Rest;
@@ -24,6 +25,7 @@ pub struct Running {
     pub rest: Rest,
     last_lines: Arc<Mutex<VecDeque<String>>>,
     reader: Option<std::thread::JoinHandle<()>>,
+    _door: Door,
     _tether: Tether,
 }
 
@@ -43,23 +45,23 @@ pub enum Cause {
     Crash,
 }
 
-/// Starts Syncthing on a free loopback port. `ended` is called once, when its output ends: the process is gone then.
+/// Starts Syncthing behind `door`. `ended` is called once, when its output ends: the process is gone then.
 /// The calling thread must live as long as the run: on Linux the child dies with it.
 pub fn spawn(
     binary: &Binary,
     home: &Path,
+    door: Door,
     key: &str,
     ended: impl FnOnce() + Send + 'static,
 ) -> Result<Running, ChildError> {
     let failed = |source| ChildError::Run { path: binary.path.clone(), source };
-    let address = free_address().map_err(failed)?;
     let (output, writer) = io::pipe().map_err(failed)?;
-    let mut command = serve_command(binary, home, &address, key);
+    let mut command = serve_command(binary, home, &door.argument(), key);
     command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
     let child = command.spawn().map_err(failed)?;
     drop(command); // It holds the writing ends of the pipe: the output would never end.
     let tether = Tether::bind(&child);
-    let reach = Reach { pid: child.id(), address: address.clone(), key: key.to_owned() };
+    let reach = Reach { pid: child.id(), address: door.address().to_owned(), key: key.to_owned() };
     let last_lines = Arc::new(Mutex::new(VecDeque::new()));
     let lines = Arc::clone(&last_lines);
     let log = home.join("syncthing.log");
@@ -67,9 +69,9 @@ pub fn spawn(
         keep_output(output, &log, &lines);
         ended();
     });
-    let rest = Rest::new(&address, key);
+    let rest = Rest::new(door.address(), key);
     let reader = reader.map_err(failed)?;
-    let running = Running { child, reach, rest, last_lines, reader: Some(reader), _tether: tether };
+    let running = Running { child, reach, rest, last_lines, reader: Some(reader), _door: door, _tether: tether };
     running.reach.save(home)?;
     Ok(running)
 }
@@ -93,11 +95,6 @@ fn serve_command(binary: &Binary, home: &Path, address: &str, key: &str) -> Comm
     quietly(&mut command);
     alone(&mut command);
     command
-}
-
-/// Picks a port nobody listens on. Somebody may take it before Syncthing does; then the run ends and another is picked.
-fn free_address() -> io::Result<String> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 impl Running {

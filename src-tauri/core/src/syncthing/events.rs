@@ -7,7 +7,7 @@
 use super::link::{Link, Up};
 use super::rest::with_query;
 use super::worker::Order;
-use super::{Notice, parse_folder_id};
+use super::{Notice, announced_name, parse_folder_id};
 use crate::session::DeviceId;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,7 +30,11 @@ pub enum Event {
         to: String,
         error: String,
     },
-    Connected(DeviceId),
+    Connected {
+        device: DeviceId,
+        /// What it calls itself.
+        announced: String,
+    },
     Disconnected(DeviceId),
     Asking,
     Completion {
@@ -62,7 +66,10 @@ pub fn parse(event: &Value) -> Option<Event> {
             Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") }
         }
         "StateChanged" => Event::State { folder: ours("folder")?, to: text("to"), error: text("error") },
-        "DeviceConnected" => Event::Connected(DeviceId::new(data["id"].as_str()?)),
+        "DeviceConnected" => Event::Connected {
+            device: DeviceId::new(data["id"].as_str()?),
+            announced: announced_name(data["deviceName"].as_str().unwrap_or_default()),
+        },
         "DeviceDisconnected" => Event::Disconnected(DeviceId::new(data["id"].as_str()?)),
         "PendingDevicesChanged" | "DeviceRejected" => Event::Asking,
         "FolderCompletion" => Event::Completion {

@@ -7,6 +7,8 @@
 //! the home `<home>.device`: the device ID and the machine it belongs to.
 
 use super::device_id;
+#[cfg(unix)]
+use super::door;
 use super::program::{Binary, OLDEST, find_binary, run_briefly};
 use super::rest::{Rest, RestError};
 use crate::session::{DeviceId, Problem};
@@ -70,6 +72,8 @@ pub enum ChildError {
     DeviceIdChanged { was: DeviceId, is: String, home: PathBuf },
     #[error("{} was copied from another machine", .home.display())]
     HomeCloned { home: PathBuf, record: PathBuf },
+    #[error("other users can enter {}", .0.display())]
+    NotPrivate(PathBuf),
     #[error("another session-roam uses {}", .home.display())]
     InUse { home: PathBuf },
     #[error("the Syncthing at {address} cannot be used")]
@@ -110,6 +114,7 @@ impl ChildError {
                 "Put the old cert.pem and key.pem back into {} from a backup. To go on as a new device, run `roam device --new-identity` and pair again.", home.display())),
             Self::HomeCloned { record, .. } => ("home_cloned", format!(
                 "Two devices must not share one identity. If the other machine is still in use, run `roam device --new-identity` here and pair anew. If this machine replaces it, remove {}.", record.display())),
+            Self::NotPrivate(_) => ("home_not_private", "Set SESSION_ROAM_HOME to a directory of yours on a file system that keeps file modes.".into()),
             Self::InUse { .. } => ("home_in_use", "Stop the other one (`roam status` tells which), or set SESSION_ROAM_HOME to a home of its own.".into()),
             Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
             Self::ExternalKeys { .. } => ("external_syncthing", "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
@@ -337,6 +342,10 @@ pub fn make_home(home: &Path) -> Result<(), ChildError> {
     {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(home, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        // Some file systems have no modes, and another user's directory lets its owner in.
+        if !door::is_private(&home.canonicalize().map_err(failed)?).map_err(failed)? {
+            return Err(ChildError::NotPrivate(home.to_owned()));
+        }
     }
     Ok(())
 }
@@ -432,16 +441,16 @@ pub fn set_database_aside(home: &Path) -> Result<(), ChildError> {
 
 /// Writes into config.xml what must hold from the daemon's first moment on: where it listens, that it talks to nobody
 /// but as the user allows, the device's name. Everything else in it stays as it is.
-pub fn write_config(config: &ChildConfig, own: &DeviceId, key: &str) -> Result<(), ChildError> {
+pub fn write_config(config: &ChildConfig, own: &DeviceId, gui: &Gui) -> Result<(), ChildError> {
     let path = config.home.join("config.xml");
     let listen = listen_addresses(&config.network, fs::read_to_string(&path).ok().as_deref());
-    let text = fs::read_to_string(&path).ok().and_then(|text| patch_config(&text, config, own, key, &listen));
+    let text = fs::read_to_string(&path).ok().and_then(|text| patch_config(&text, config, own, gui, &listen));
     let text = match text {
         Some(text) => text,
         None => {
             restore_config(&config.home)?;
             let base = fs::read_to_string(&path).unwrap_or_else(|_| blank_config(own));
-            patch_config(&base, config, own, key, &listen).ok_or_else(|| ChildError::Config(path.clone()))?
+            patch_config(&base, config, own, gui, &listen).ok_or_else(|| ChildError::Config(path.clone()))?
         }
     };
     write_private(&path, text.as_bytes())
@@ -478,7 +487,7 @@ fn options(network: &settings::Network, listen: &[String]) -> Vec<(&'static str,
 }
 
 /// Syncthing writes its config one element a line (1.19 to 2.1), so lines are enough; what looks otherwise is `None`.
-fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, key: &str, listen: &[String]) -> Option<String> {
+fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, gui: &Gui, listen: &[String]) -> Option<String> {
     let ours: BTreeMap<&str, Vec<String>> =
         options(&config.network, listen).into_iter().fold(BTreeMap::new(), |mut map, (tag, value)| {
             map.entry(tag).or_insert_with(Vec::new).push(value);
@@ -489,20 +498,18 @@ fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, key: &str, lis
         let trimmed = line.trim();
         let tag = trimmed.strip_prefix('<').and_then(|rest| rest.split(['>', ' ', '/']).next()).unwrap_or_default();
         match trimmed {
-            "</options>" | "</gui>" => inside = "",
+            "</options>" => inside = "",
+            "</gui>" if inside == "gui" => {
+                inside = "";
+                continue;
+            }
             _ if inside == "options" && ours.contains_key(tag) => continue,
-            _ if inside == "gui" && ["address", "apikey"].contains(&tag) => continue,
+            _ if inside == "gui" => continue,
             _ => {}
         }
         if tag == "gui" && trimmed.ends_with('>') && !trimmed.starts_with("</") {
-            (inside, seen_gui) = ("gui", true);
-            patched.push_str(
-                &line.replace("enabled=\"false\"", "enabled=\"true\"").replace("tls=\"true\"", "tls=\"false\""),
-            );
-            patched.push_str(&format!(
-                "\n        <address>127.0.0.1:0</address>\n        <apikey>{}</apikey>\n",
-                escape(key)
-            ));
+            (inside, seen_gui) = (if trimmed.ends_with("/>") { "" } else { "gui" }, true);
+            patched.push_str(&gui.element());
             continue;
         }
         if tag == "device" && trimmed.starts_with(&format!("<device id=\"{own}\" name=\"")) {
@@ -519,6 +526,49 @@ fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, key: &str, lis
         }
     }
     (seen_options && seen_gui && inside.is_empty() && text.trim_end().ends_with("</configuration>")).then_some(patched)
+}
+
+/// Who gets at the REST interface: nobody without the key. Beside a key Syncthing gives a session to every browser that
+/// asks for its page, unless there is a user with a password. Nobody is meant to enter it, so that there is none: the
+/// hash is random.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gui {
+    pub address: String,
+    pub key: String,
+    pub user: String,
+    /// Of the form that bcrypt has.
+    pub hash: String,
+}
+
+impl Gui {
+    pub fn new(address: &str) -> Result<Self, ChildError> {
+        let hash = data_encoding::BASE64_NOPAD.encode(&random::<40>()?).replace('+', ".");
+        Ok(Self {
+            address: address.to_owned(),
+            key: data_encoding::HEXLOWER.encode(&random::<32>()?),
+            user: data_encoding::HEXLOWER.encode(&random::<16>()?),
+            hash: format!("$2a$10${}", &hash[..53]),
+        })
+    }
+
+    fn element(&self) -> String {
+        let Self { address, key, user, hash } = self;
+        let lines = [("user", user), ("password", hash), ("address", address), ("apikey", key)];
+        let lines = lines.map(|(tag, value)| format!("        <{tag}>{}</{tag}>\n", escape(value))).concat();
+        format!(
+            "    <gui enabled=\"true\" tls=\"false\" debugging=\"false\" sendBasicAuthPrompt=\"false\">\n        \
+             <unixSocketPermissions>0600</unixSocketPermissions>\n{lines}    </gui>\n"
+        )
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], ChildError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| ChildError::Io {
+        path: "the system's random numbers".into(),
+        source: io::Error::other(error),
+    })?;
+    Ok(bytes)
 }
 
 fn renamed(line: &str, name: &str) -> Option<String> {
@@ -580,12 +630,16 @@ mod tests {
         }
     }
 
+    fn gui() -> Gui {
+        Gui { address: "/h/rest.sock".into(), key: "key".into(), user: "user".into(), hash: "$2a$10$hash".into() }
+    }
+
     #[test]
     fn a_config_talks_to_nobody_but_as_allowed() {
         let own = device_id::from_cert_der(b"x");
         let listen = vec!["tcp://127.0.0.1:22101".into()];
         let patched =
-            patch_config(&blank_config(&own), &config(Path::new("/nowhere")), &own, "key", &listen).expect("patched");
+            patch_config(&blank_config(&own), &config(Path::new("/nowhere")), &own, &gui(), &listen).expect("patched");
         for line in [
             "<listenAddress>tcp://127.0.0.1:22101</listenAddress>",
             "<relaysEnabled>false</relaysEnabled>",
@@ -595,7 +649,7 @@ mod tests {
         ] {
             assert_eq!(patched.matches(line).count(), 1, "{line} in {patched}");
         }
-        let again = patch_config(&patched, &config(Path::new("/nowhere")), &own, "key", &listen);
+        let again = patch_config(&patched, &config(Path::new("/nowhere")), &own, &gui(), &listen);
         assert_eq!(again.as_deref(), Some(patched.as_str()), "patching twice is patching once");
     }
 
@@ -604,7 +658,7 @@ mod tests {
         let own = device_id::from_cert_der(b"x");
         let whole = blank_config(&own);
         for end in 0..whole.len() - "</configuration>\n".len() {
-            assert_eq!(patch_config(&whole[..end], &config(Path::new("/nowhere")), &own, "key", &[]), None);
+            assert_eq!(patch_config(&whole[..end], &config(Path::new("/nowhere")), &own, &gui(), &[]), None);
         }
     }
 

@@ -4,6 +4,7 @@
 mod arrange;
 mod child;
 pub mod device_id;
+mod door;
 mod events;
 mod home;
 mod link;
@@ -12,6 +13,8 @@ pub mod pairing;
 mod program;
 mod renew;
 mod rest;
+#[cfg(unix)]
+mod rest_socket;
 mod scan;
 mod supervisor;
 mod transport;
@@ -133,6 +136,11 @@ pub enum Notice {
     Parted {
         device: DeviceId,
     },
+    /// A device of ours connected and announced this name, byte for byte as it came: see [`announced_name`].
+    Greeted {
+        device: DeviceId,
+        announced: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +158,18 @@ pub struct Peer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asking {
     pub id: DeviceId,
+    /// Fit to be shown.
     pub name: String,
+    /// The name as the device announced it, only cut: see [`announced_name`].
+    pub announced: String,
     pub address: String,
+}
+
+/// Bytes of an announced name that are kept. A name may carry more than what is shown of it.
+pub const MAX_ANNOUNCED: usize = 512;
+
+/// What another device announced as its name, cut to [`MAX_ANNOUNCED`] bytes. It is not fit to be shown.
+pub fn announced_name(text: &str) -> String {
+    let end = (0..=MAX_ANNOUNCED.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text[..end.unwrap_or(0)].to_owned()
 }

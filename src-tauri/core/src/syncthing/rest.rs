@@ -1,6 +1,8 @@
-//! A small client for Syncthing's REST interface on loopback. Knows how to ask and what an answer's status means for
+//! A small client for Syncthing's REST interface on a Unix socket or on loopback. Knows how to ask and what an answer's status means for
 //! the connection; what the answers mean is for those who ask.
 
+#[cfg(unix)]
+use super::door::SOCKET;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -57,7 +59,7 @@ enum Method {
 }
 
 impl Rest {
-    /// `address` is `127.0.0.1:8384` or `http://127.0.0.1:8384`.
+    /// `address` is `unix:/path`, `127.0.0.1:8384` or `http://127.0.0.1:8384`.
     pub fn new(address: &str, key: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -67,6 +69,11 @@ impl Rest {
             // Syncthing closes a connection 15 s after its last request.
             .max_idle_age(Duration::from_secs(8))
             .build();
+        #[cfg(unix)]
+        if let Some(path) = address.strip_prefix(SOCKET) {
+            let agent = super::rest_socket::agent(config, path.into());
+            return Self { agent, base: "http://localhost".into(), key: key.to_owned() };
+        }
         let address = address.trim_end_matches('/');
         let base = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
         Self { agent: config.into(), base, key: key.to_owned() }
@@ -162,13 +169,19 @@ pub fn with_query<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a str, &'a 
     for (key, value) in pairs {
         text.push(if text.contains('?') { '&' } else { '?' });
         text.push_str(key);
-        text.push('=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                text.push(char::from(byte));
-            } else {
-                let _ = write!(text, "%{byte:02X}");
-            }
+        text = with_escapes(&(text + "="), value, b"-._~");
+    }
+    text
+}
+
+/// `start` and `value`, of which all but letters, digits and `plain` is percent-encoded.
+pub fn with_escapes(start: &str, value: &str, plain: &[u8]) -> String {
+    let mut text = start.to_owned();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text

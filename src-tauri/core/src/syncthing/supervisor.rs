@@ -4,7 +4,8 @@
 
 use super::Notice;
 use super::child::{self, Cause, Running};
-use super::home::{self, ChildConfig, ChildError, Identity, Reach};
+use super::door;
+use super::home::{self, ChildConfig, ChildError, Gui, Identity, Reach};
 use super::link::Link;
 use super::program::{self, Binary};
 use super::rest::Rest;
@@ -202,11 +203,13 @@ impl Supervisor {
         let identity = home::ensure_identity(&self.config)?;
         let binary = program::find_binary(self.config.binary.as_deref())?;
         end_orphan(&self.config, &identity.device_id);
-        let key = random_key()?;
-        home::write_config(&self.config, &identity.device_id, &key)?;
+        let failed = |source| ChildError::Io { path: self.config.home.clone(), source };
+        let door = door::open(&self.config.home).map_err(failed)?;
+        let gui = Gui::new(door.configured())?;
+        home::write_config(&self.config, &identity.device_id, &gui)?;
         self.run += 1;
         let (signals, run) = (self.signals.clone(), self.run);
-        let running = child::spawn(&binary, &self.config.home, &key, move || {
+        let running = child::spawn(&binary, &self.config.home, door, &gui.key, move || {
             let _ = signals.send(Signal::Exited(run));
         })?;
         Ok((binary, identity, running))
@@ -371,16 +374,9 @@ pub(super) fn end_orphan(config: &ChildConfig, own: &DeviceId) {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+    #[cfg(unix)]
+    door::remove_stale(&reach.address);
     Reach::forget(&config.home);
-}
-
-fn random_key() -> Result<String, ChildError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| ChildError::Io {
-        path: "the system's random numbers".into(),
-        source: std::io::Error::other(error),
-    })?;
-    Ok(data_encoding::HEXLOWER.encode(&bytes))
 }
 
 /// Where others can reach us, for the pairing code. Listeners come up a moment after the REST interface.

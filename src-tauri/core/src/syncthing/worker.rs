@@ -8,8 +8,8 @@ use super::home::{self, ChildConfig};
 use super::link::{Link, Up};
 use super::rest::{RestError, with_query};
 use super::scan::Scan;
-use super::{Asking, Nearby, Notice, Peer, Wanted, folder_id, nearby, parse_folder_id};
-use crate::session::{DeviceId, Lane, Millis, Problem};
+use super::{Asking, Nearby, Notice, Peer, Wanted, announced_name, folder_id, nearby, parse_folder_id};
+use crate::session::{DeviceId, Lane, Millis, Problem, decent_name};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -183,7 +183,8 @@ impl Worker {
         match event {
             // Arrivals went to the engine straight from the stream.
             Event::Finished { .. } => {}
-            Event::Connected(device) => {
+            Event::Connected { device, announced } => {
+                self.link.tell(Notice::Greeted { device: device.clone(), announced });
                 self.online.insert(device);
                 self.peers_came_or_went();
             }
@@ -332,7 +333,8 @@ impl Worker {
             .filter(|(id, _)| !known.contains(id.as_str()))
             .map(|(id, data)| Asking {
                 id: DeviceId::new(id.as_str()),
-                name: text(&data["name"]),
+                name: decent_name(data["name"].as_str().unwrap_or_default()),
+                announced: announced_name(data["name"].as_str().unwrap_or_default()),
                 address: text(&data["address"]),
             })
             .collect();
