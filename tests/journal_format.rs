@@ -314,11 +314,11 @@ fn accepted_bytes_that_change_are_noticed_and_kept() {
 #[test]
 fn a_newer_version_waits_and_unknown_fields_and_entries_do_not_matter() {
     let mut newer = Reader::new(
-        &resealed(|at, text| if at == 3 { text.replacen("\"v\":1", "\"v\":2", 1) } else { text }),
+        &resealed(|at, text| if at == 3 { text.replacen("\"v\":1", "\"v\":3", 1) } else { text }),
         test_author(),
     );
     assert_eq!(newer.read().len(), 3);
-    assert_eq!(newer.journal.fault, Some(Fault::Newer { version: 2 }));
+    assert_eq!(newer.journal.fault, Some(Fault::Newer { version: 3 }));
 
     let more = resealed(|_, text| {
         text.replacen("\"v\":1", "\"v\":1,\"mood\":\"calm\"", 1) + "{\"k\":\"poem\",\"of\":[1,2]}\n"

@@ -178,7 +178,7 @@ fn a_frame_of_a_newer_format_waits_for_an_update() {
     let (mut world, here) = stage();
     let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
     let before = world.devices[1].stores();
-    let file = append_frame(&world, &key, |head| head.v = 2, &turn(&here, ONE, "from the future"), false);
+    let file = append_frame(&world, &key, |head| head.v = 3, &turn(&here, ONE, "from the future"), false);
     arrived(&mut world, 0, &file);
     assert!(world.devices[1].has_problem("journal_newer"));
     assert_eq!(world.devices[1].stores(), before);

@@ -3,7 +3,8 @@
 
 use crate::world::Device;
 use session_roam_core::session::{DocName, Lane};
-use session_roam_core::vault::frame::{frame_len, genesis, parse};
+use session_roam_core::vault::envelope::Sealed;
+use session_roam_core::vault::frame::{frame_len, genesis};
 use session_roam_core::vault::{Entry, Frame, hello};
 use std::collections::BTreeMap;
 use std::fs;
@@ -89,8 +90,9 @@ fn read(dir: &Path, key: &[u8; 32]) -> Vec<Frame> {
         let mut rest = &bytes[..];
         while let Some(len) = frame_len(rest) {
             let len = len.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let frame = parse(&rest[..len]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            assert!(frame.is_signed_by(key), "{}: signed by its owner", path.display());
+            let sealed = Sealed::read(&rest[..len]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert!(sealed.is_signed_by(key), "{}: signed by its owner", path.display());
+            let frame = sealed.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             frames.push(frame);
             rest = &rest[len..];
         }

@@ -7,6 +7,7 @@ pub mod api;
 pub mod engine;
 pub mod formats;
 pub mod merge;
+pub mod opener;
 mod parallel;
 pub mod projects;
 pub mod session;

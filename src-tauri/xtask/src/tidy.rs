@@ -11,11 +11,12 @@ use std::process::Command;
 const LAYERS: &[(&str, &[&str])] = &[
     ("parallel", &[]),
     ("session", &[]),
+    ("opener", &[]), // how hostile files are opened: vault and tools both need it, and neither may use the other
     ("merge", &["session", "parallel"]),
-    ("formats", &["session", "tools", "parallel"]), // of tools the contract's types: what a write is
-    ("tools", &["session", "merge", "formats"]),
+    ("formats", &["session", "tools", "parallel", "opener"]), // of tools the contract's types: what a write is
+    ("tools", &["session", "merge", "formats", "opener"]),
     ("projects", &["session", "merge"]),
-    ("vault", &["session", "merge", "parallel"]),
+    ("vault", &["session", "merge", "parallel", "opener"]),
     ("state", &["session", "merge"]),
     ("watch", &["session", "tools"]), // what it watches is a tool's `Root`
     ("settings", &["tools"]),         // tools of the user's own are defined in config.toml
@@ -24,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "engine",
         &[
             "parallel",
+            "opener",
             "session",
             "merge",
             "tools",

@@ -1,6 +1,9 @@
-//! One write to a journal: a zstd frame of JSON lines, chained to the frame before it and signed.
+//! One write to a journal: JSON lines, chained to the frame before it and signed. What is around them is in `envelope`.
 //! docs/journal-format.md describes it for readers; this file is its only writer and parser.
 
+use super::envelope::{self, Opened, Sealed};
+pub use super::envelope::{frame_len, needed, next_batch};
+use super::limits;
 use crate::merge::Choice;
 use crate::parallel;
 use crate::session::chain::lines_of;
@@ -9,18 +12,9 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::io::Read;
 
-/// The format's version; a reader refuses what is newer and says so.
-pub const VERSION: u32 = 1;
-
-/// A frame never unpacks to more than this: a small file must not fill the memory.
-pub const MAX_FRAME: u64 = 1 << 30;
-
-/// So many frames, or so many bytes in them, are read at once: on several cores, their signatures checked together.
-const BATCH_FRAMES: usize = 256;
-const BATCH_BYTES: usize = 8 << 20;
+/// The format's version; a reader refuses what is newer and says so. Version 1 is read, and never written.
+pub const VERSION: u32 = 2;
 
 /// The first line of each frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +34,8 @@ pub struct Head {
     pub by: String,
 }
 
-/// BLAKE3 of a frame's lines without the seal, as hexadecimal digits.
+/// What the next frame names as the one before it, as hexadecimal digits: BLAKE3 of a frame's header and its stored bytes;
+/// in version 1 of its lines without the seal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FrameHash(pub String);
@@ -136,10 +131,6 @@ enum Line<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         base64: Option<String>,
     },
-    Seal {
-        hash: &'a FrameHash,
-        sig: String,
-    },
 }
 
 /// A line of lines or of a snapshot as it is read: its text stays as it stands in the journal.
@@ -158,7 +149,8 @@ struct Run<'a> {
     tail: u64,
     #[serde(borrow)]
     text: Option<&'a RawValue>,
-    base64: Option<String>,
+    #[serde(borrow)]
+    base64: Option<&'a RawValue>,
 }
 
 /// What kind of line it is; of the first one, also its version.
@@ -170,19 +162,12 @@ struct Kind<'a> {
     v: u32,
 }
 
-#[derive(Deserialize)]
-struct Seal {
-    hash: FrameHash,
-    sig: String,
-}
-
-/// A frame read and found whole; its signature is checked by [`Frame::is_signed_by`].
+/// A frame read and found whole; who signed it is checked by [`Sealed::is_signed_by`] before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     pub head: Head,
     pub entries: Vec<Entry>,
     pub hash: FrameHash,
-    signature: Vec<u8>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -193,7 +178,7 @@ pub enum FrameError {
     Hash,
     #[error("it was written by a newer session-roam (format {0})")]
     Newer(u32),
-    #[error("it unpacks to more than a gibibyte")]
+    #[error("it is larger, or holds more, than any frame may")]
     TooLarge,
 }
 
@@ -205,10 +190,6 @@ pub fn genesis(device: &DeviceId, lane: Lane, tool: &ToolId, session: &SessionId
     )
 }
 
-fn signed_message(hash: &FrameHash) -> Vec<u8> {
-    format!("session-roam v1 frame\n{}", hash.0).into_bytes()
-}
-
 /// Text where the bytes are UTF-8, base64 where not: a journal stays readable with `zstdcat | jq`.
 fn pack(bytes: &[u8]) -> (Option<&str>, Option<String>) {
     match std::str::from_utf8(bytes) {
@@ -218,12 +199,17 @@ fn pack(bytes: &[u8]) -> (Option<&str>, Option<String>) {
 }
 
 /// The bytes of an entry: `text` as it stands in the journal, with its quotes and escapes, or base64.
-fn unpack(text: Option<&RawValue>, base64: Option<String>) -> Option<Vec<u8>> {
+fn unpack(text: Option<&RawValue>, base64: Option<&RawValue>) -> Option<Vec<u8>> {
     match (text, base64) {
         (Some(text), None) => unescape(text.get()),
-        (None, Some(base64)) => BASE64.decode(base64.as_bytes()).ok(),
+        (None, Some(base64)) => BASE64.decode(quoted(base64)?.as_bytes()).ok(),
         _ => None,
     }
+}
+
+/// A JSON string without its quotes.
+fn quoted(text: &RawValue) -> Option<&str> {
+    text.get().strip_prefix('"')?.strip_suffix('"')
 }
 
 /// What a JSON string says. A transcript in a journal is JSON within JSON, an escape every few bytes; this is most of
@@ -273,19 +259,12 @@ pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8
             }
         }
     }
-    let hash = FrameHash(blake3::hash(&lines).to_hex().to_string());
-    let sig = BASE64.encode(&sign(&signed_message(&hash)));
-    push_line(&mut lines, &Line::Seal { hash: &hash, sig });
-    (compress(&lines), hash)
+    envelope::seal(head, lines, sign)
 }
 
 fn push_line(out: &mut Vec<u8>, line: &Line<'_>) {
     serde_json::to_writer(&mut *out, line).expect("plain data serialises into memory");
     out.push(b'\n');
-}
-
-fn compress(lines: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(lines, 3).expect("memory to memory, any input compresses")
 }
 
 impl Entry {
@@ -298,74 +277,157 @@ impl Entry {
     }
 }
 
-/// Finds the first frame in `bytes`: its length on disk. `None` means that it is torn (not yet all there).
-pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
-    const MAGIC: [u8; 4] = 0xFD2F_B528u32.to_le_bytes();
-    if bytes.len() < 4 {
-        return None;
-    }
-    if bytes[..4] != MAGIC {
-        return Some(Err(FrameError::Shape));
-    }
-    zstd::zstd_safe::find_frame_compressed_size(bytes).ok().map(Ok)
-}
-
-/// Unpacks and parses one whole frame.
+/// Unpacks and parses one whole frame that was accepted before, whoever signed it.
 pub fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
-    let lines = unzip(bytes)?;
-    let seal_at =
-        lines[..lines.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n').ok_or(FrameError::Shape)? + 1;
-    let (body, seal) = lines.split_at(seal_at);
-    if kind(seal)?.k != "seal" {
-        return Err(FrameError::Shape);
-    }
-    let Seal { hash, sig } = serde_json::from_slice(seal).map_err(|_| FrameError::Shape)?;
-    if blake3::hash(body).to_hex().as_str() != hash.0 {
-        return Err(FrameError::Hash);
-    }
-    let mut texts = lines_of(body);
-    let head = parse_head(texts.next().ok_or(FrameError::Shape)?)?;
-    let entries = texts.map(parse_entry).collect::<Result<_, _>>()?;
-    let signature = BASE64.decode(sig.as_bytes()).map_err(|_| FrameError::Shape)?;
-    Ok(Frame { head, entries, hash, signature })
+    Sealed::read(bytes)?.parse()
 }
 
-/// Parses whole frames on several cores, and does with each what `then` does.
+/// Parses whole frames that were accepted before on several cores, and does with each what `then` does.
 pub fn parse_all<T: Send>(frames: &[&[u8]], then: impl Fn(Frame) -> T + Sync) -> Vec<Result<T, FrameError>> {
     parallel::map(frames, |bytes| bytes.len(), |bytes| parse(bytes).map(&then))
 }
 
-/// As much of `bytes` as it unpacks to, if it says so, and no more than can be believed.
-fn unpacked(bytes: &[u8]) -> Option<usize> {
-    // The claim of a small file is not believed beyond what zstd could make of it in earnest.
-    let most = (bytes.len() as u64).saturating_mul(64).min(MAX_FRAME);
-    zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().filter(|size| *size <= most).map(|size| size as usize)
+impl Sealed<'_> {
+    /// Unpacks and parses the frame. Only for one that its owner signed, itself or by one that follows it.
+    pub fn parse(self) -> Result<Frame, FrameError> {
+        let Opened { n, prev, hash, version, lines } = self.open()?;
+        if limits::ENTRIES < memchr::memchr_iter(b'\n', &lines).take(limits::ENTRIES + 2).count().saturating_sub(1) {
+            return Err(FrameError::TooLarge);
+        }
+        let first = memchr::memchr(b'\n', &lines).ok_or(FrameError::Shape)? + 1;
+        let head = parse_head(&lines[..first.min(limits::HEAD)])?;
+        if (head.v, head.n, &head.prev) != (version, n, &prev) {
+            return Err(FrameError::Shape);
+        }
+        let entries = parse_entries(lines, first)?;
+        let text = entries.iter().filter_map(|entry| match entry {
+            Entry::Lines { bytes, .. } => Some(bytes),
+            _ => None,
+        });
+        if limits::LINES < text.map(|bytes| memchr::memchr_iter(b'\n', bytes).count()).sum() {
+            return Err(FrameError::TooLarge);
+        }
+        Ok(Frame { head, entries, hash })
+    }
 }
 
-/// The whole frames that `bytes` begins with, as many as are read at once: no more than `most`, nor than about
-/// `BATCH_BYTES` when unpacked. With them what follows, if they end at something that is no whole frame.
-pub fn next_batch(bytes: &[u8], most: usize) -> (Vec<&[u8]>, Option<Option<FrameError>>) {
-    let (mut frames, mut size, mut rest) = (Vec::new(), 0, bytes);
-    while !rest.is_empty() && frames.len() < most.min(BATCH_FRAMES) && size < BATCH_BYTES {
-        match frame_len(rest) {
-            None => return (frames, Some(None)),
-            Some(Err(error)) => return (frames, Some(Some(error))),
-            Some(Ok(len)) => {
-                let (frame, after) = rest.split_at(len);
-                size += unpacked(frame).unwrap_or(len);
-                frames.push(frame);
-                rest = after;
-            }
+/// The entries from `from` on. A large one is not copied: what is left of `lines` becomes its bytes.
+fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameError> {
+    const LARGE: usize = 1 << 20;
+    let mut large = None;
+    let (mut entries, mut at) = (Vec::new(), from);
+    for line in lines_of(&lines[from..]) {
+        if large.is_none() && LARGE < line.len() {
+            large = Some((entries.len(), at..at + line.len()));
+        } else {
+            entries.push(parse_entry(line)?);
         }
+        at += line.len();
     }
-    (frames, None)
+    if let Some((number, range)) = large {
+        lines.truncate(range.end);
+        lines.drain(..range.start);
+        entries.insert(number, parse_large(lines)?);
+    }
+    Ok(entries)
+}
+
+/// An entry whose bytes are made in its line's own memory.
+fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
+    let Ok(Run { k, doc, at, after, tip, replaces, head, tail, text, base64 }) = serde_json::from_slice(&line) else {
+        return parse_entry(&line);
+    };
+    let is_lines = match &*k {
+        "lines" => true,
+        "whole" => false,
+        _ => return parse_entry(&line),
+    };
+    let (raw, is_text) = match (text, base64) {
+        (Some(text), None) => (text, true),
+        (None, Some(base64)) => (base64, false),
+        _ => return Err(FrameError::Shape),
+    };
+    let inner = quoted(raw).ok_or(FrameError::Shape)?;
+    let start = inner.as_ptr() as usize - line.as_ptr() as usize;
+    let range = start..start + inner.len();
+    let decoded = if is_text { unescape_in_place(&mut line, range) } else { decode_in_place(&mut line, range) };
+    decoded.ok_or(FrameError::Shape)?;
+    let bytes = line;
+    Ok(match is_lines {
+        true => Entry::Lines { doc, at, after, tip, replaces, bytes },
+        false => Entry::Whole { doc, at, after, tip, head, tail, bytes },
+    })
+}
+
+/// As [`unescape`], of what stands in `range`; nothing else is left.
+fn unescape_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Option<()> {
+    let (mut read, mut write) = (range.start, 0);
+    while read < range.end {
+        let plain = memchr::memchr(b'\\', &line[read..range.end]).unwrap_or(range.end - read);
+        line.copy_within(read..read + plain, write);
+        (read, write) = (read + plain, write + plain);
+        if read == range.end {
+            break;
+        }
+        let (len, escaped) = escape(&line[read..range.end])?;
+        let mut utf8 = [0; 4];
+        let utf8 = escaped.encode_utf8(&mut utf8).as_bytes();
+        // An escape is never shorter than what it stands for.
+        line[write..write + utf8.len()].copy_from_slice(utf8);
+        (read, write) = (read + len, write + utf8.len());
+    }
+    line.truncate(write);
+    Some(())
+}
+
+/// The escape that `text` begins with: its length and what it stands for.
+fn escape(text: &[u8]) -> Option<(usize, char)> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6).filter(|text| text.starts_with(b"\\u"))?;
+        u32::from_str_radix(std::str::from_utf8(&digits[2..]).ok()?, 16).ok()
+    };
+    let short = match text.get(1)? {
+        same @ (b'"' | b'\\' | b'/') => char::from(*same),
+        b'n' => '\n',
+        b't' => '\t',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        _ => {
+            let first = unit(0)?;
+            if let Some(single) = char::from_u32(first) {
+                return Some((6, single));
+            }
+            let second = unit(6).filter(|second| (0xDC00..0xE000).contains(second) && first < 0xDC00)?;
+            return char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00)).map(|pair| (12, pair));
+        }
+    };
+    Some((2, short))
+}
+
+/// Base64 in `range` as bytes; nothing else is left.
+fn decode_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Option<()> {
+    // Whole groups of four, so that only the last piece may be padded.
+    const PIECE: usize = 1 << 16;
+    let (mut read, mut write) = (range.start, 0);
+    while read < range.end {
+        let end = range.end.min(read + PIECE);
+        let piece = BASE64.decode(&line[read..end]).ok()?;
+        if end < range.end && piece.len() < PIECE / 4 * 3 {
+            return None;
+        }
+        line[write..write + piece.len()].copy_from_slice(&piece);
+        (read, write) = (end, write + piece.len());
+    }
+    line.truncate(write);
+    Some(())
 }
 
 fn kind(line: &[u8]) -> Result<Kind<'_>, FrameError> {
     serde_json::from_slice(line).map_err(|_| FrameError::Shape)
 }
 
-fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
+pub(super) fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
     let kind = kind(line)?;
     if kind.v > VERSION {
         return Err(FrameError::Newer(kind.v));
@@ -406,41 +468,15 @@ impl Run<'_> {
     }
 }
 
-fn unzip(bytes: &[u8]) -> Result<Vec<u8>, FrameError> {
-    // What we write says how large it is, and unpacking it in one go is faster.
-    if let Some(size) = unpacked(bytes) {
-        // Setting one up costs more than unpacking a small frame.
-        thread_local!(static UNZIP: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) });
-        return UNZIP.with_borrow_mut(|unzip| {
-            let unzip = match unzip {
-                Some(unzip) => unzip,
-                None => unzip.insert(zstd::bulk::Decompressor::new().map_err(|_| FrameError::Shape)?),
-            };
-            unzip.decompress(bytes, size).map_err(|_| FrameError::Shape)
-        });
-    }
-    let decoder = zstd::stream::Decoder::new(bytes).map_err(|_| FrameError::Shape)?.single_frame();
-    let mut lines = Vec::new();
-    decoder.take(MAX_FRAME + 1).read_to_end(&mut lines).map_err(|_| FrameError::Shape)?;
-    if lines.len() as u64 > MAX_FRAME { Err(FrameError::TooLarge) } else { Ok(lines) }
-}
-
 impl Frame {
     /// A frame as its author just rendered it.
     pub fn own(head: Head, entries: Vec<Entry>, hash: FrameHash) -> Self {
-        Self { head, entries, hash, signature: Vec::new() }
+        Self { head, entries, hash }
     }
 
     /// About as many bytes as it takes in memory.
     pub fn size(&self) -> usize {
         self.entries.iter().map(Entry::size).sum()
-    }
-
-    pub fn is_signed_by(&self, key: &[u8; 32]) -> bool {
-        match <&[u8; 64]>::try_from(self.signature.as_slice()) {
-            Ok(signature) => super::keys::verify(key, &signed_message(&self.hash), signature),
-            Err(_) => false,
-        }
     }
 }
 

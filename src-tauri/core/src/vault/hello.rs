@@ -3,6 +3,8 @@
 
 use super::card::Card;
 use super::keys::{DeviceKey, verify};
+use super::limits;
+use crate::opener;
 use crate::session::{DeviceId, Hlc};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -80,12 +82,11 @@ pub fn write(lane_dir: &Path, hello: &Hello, key: &DeviceKey) -> io::Result<()> 
 
 /// Reads and verifies the file of the device whose folder this is; gives its frame key too.
 pub fn read(lane_dir: &Path, short: &str) -> Result<(Hello, [u8; 32]), HelloError> {
-    const MOST: u64 = 4 << 20;
-    let path = lane_dir.join(FILE);
-    if std::fs::metadata(&path)?.len() > MOST {
-        return Err(HelloError::Signature);
-    }
-    let signed: Signed = serde_json::from_slice(&std::fs::read(path)?)?;
+    let (root, name) = (lane_dir.ancestors().nth(2).unwrap_or(lane_dir), lane_dir.join(FILE));
+    // The device's folder and its lane are names in the vault like all below them.
+    let below: Vec<_> = name.strip_prefix(root).unwrap_or(&name).iter().map(|part| part.to_string_lossy()).collect();
+    let file = opener::file_below(root, &below.join("/"))?;
+    let signed: Signed = serde_json::from_slice(&opener::all_of(&file, limits::HELLO)?)?;
     let hello: Hello = serde_json::from_str(&signed.body)?;
     if hello.card.device.short() != short {
         return Err(HelloError::Folder);

@@ -1,18 +1,22 @@
 //! A journal: the numbered segments of what one device added to one session. The owner appends; everybody reads from
 //! where they stopped, accepts whole signed frames in order, and refuses a journal that changed behind their back.
 
+use super::envelope::{self, Sealed};
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
+use super::limits;
 use super::shelf::read_batch;
 pub use super::shelf::{Piece, Shelf, middle, rebuild};
 use super::{Vault, segment_name};
+use crate::opener;
 use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 /// A new segment starts at this size, because every append makes Syncthing hash and copy the whole file.
-pub const SEGMENT_BYTES: u64 = 1 << 20;
+pub const SEGMENT_BYTES: u64 = limits::SEGMENT;
 
 /// How far a journal was read, or written: everything needed to go on and to notice a change behind our back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -173,47 +177,56 @@ impl Journal {
             Some(last) if last.bytes < SEGMENT_BYTES && self.is_whole(vault, last)? => last.number,
             last => self.first_free(vault, last.map_or(1, |last| last.number + 1)),
         };
-        let path = vault.file(&self.relative(number));
+        let relative = self.relative(number);
+        let path = vault.file(&relative);
+        let io = |source| JournalError::Io { path: path.clone(), source };
         let offset = self.segments.iter().find(|segment| segment.number == number).map_or(0, |segment| segment.bytes);
-        self.write(&path, offset, bytes)?;
-        vault
-            .kept
-            .keep(&path, &self.relative(number))
-            .map_err(|source| JournalError::Io { path: path.clone(), source })?;
-        let all = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-        let all = &all[..(offset as usize + bytes.len()).min(all.len())];
-        self.accept(number, all.len(), &blake3::hash(all), frame);
+        let mut file = self.write(vault, &relative, offset, bytes)?;
+        let all = opener::start_of(&mut file, offset + bytes.len() as u64).map_err(io)?;
+        vault.kept.keep(&file, &path, &relative, &all).map_err(io)?;
+        self.accept(number, all.len(), &blake3::hash(&all), frame);
         Ok((number, offset))
     }
 
     /// Says whether the last segment ends where we stopped. A torn tail of a crash is left behind by starting a new
     /// segment; so is a file that was shortened or lost, which reading tells of: what is new must not wait for it.
     fn is_whole(&self, vault: &Vault, last: &Segment) -> Result<bool, JournalError> {
-        let path = vault.file(&self.relative(last.number));
-        match std::fs::metadata(&path) {
+        let relative = self.relative(last.number);
+        let path = vault.file(&relative);
+        match vault.open(&relative).and_then(|file| file.metadata()) {
             Ok(meta) => Ok(meta.len() == last.bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let restored = vault.kept.restore(&self.relative(last.number), &path);
+                let restored = vault.kept.restore(&relative, &path);
                 restored.map_err(|source| JournalError::Io { path, source })
             }
+            Err(error) if opener::refusal(&error).is_some() => Ok(false),
             Err(source) => Err(JournalError::Io { path, source }),
         }
     }
 
     /// There may be segments that we know nothing of (a torn first write, a state that was lost): never write into those.
     fn first_free(&self, vault: &Vault, from: u32) -> u32 {
-        (from..u32::MAX).find(|number| !vault.file(&self.relative(*number)).exists()).unwrap_or(u32::MAX)
+        let is_free = |number: &u32| match vault.open(&self.relative(*number)) {
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+            Ok(_) => false,
+        };
+        (from..u32::MAX).find(is_free).unwrap_or(u32::MAX)
     }
 
-    fn write(&self, path: &std::path::Path, offset: u64, bytes: &[u8]) -> Result<(), JournalError> {
-        let io = |source| JournalError::Io { path: path.to_path_buf(), source };
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(io)?;
-        }
+    fn write(&self, vault: &Vault, relative: &str, offset: u64, bytes: &[u8]) -> Result<File, JournalError> {
+        let path = vault.file(relative);
+        let io = |source| JournalError::Io { path: path.clone(), source };
         // The folder may be deleted at this very moment: a segment that was there must not begin anew, half of it gone.
-        let mut file = std::fs::OpenOptions::new().append(true).create_new(offset == 0).open(path).map_err(io)?;
+        let mut file = match vault.append(relative, offset == 0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && offset == 0 => {
+                std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(io)?;
+                vault.append(relative, true)
+            }
+            file => file,
+        }
+        .map_err(io)?;
         if file.metadata().map_err(io)?.len() != offset {
-            return Err(JournalError::NotOurs { path: path.to_path_buf() });
+            return Err(JournalError::NotOurs { path });
         }
         let written = file.write_all(bytes).and_then(|()| file.sync_data());
         if let Err(source) = written {
@@ -221,7 +234,7 @@ impl Journal {
             let _ = file.set_len(offset);
             return Err(io(source));
         }
-        Ok(())
+        Ok(file)
     }
 
     /// `bytes` of the segment are accepted now; `check` is their hash.
@@ -251,17 +264,25 @@ impl Journal {
         Ok(frames)
     }
 
-    /// The accepted bytes of a segment: from the safety copy, which nobody but us changes.
+    /// The accepted bytes of a segment: from the safety copy, or from the vault if that is not what was accepted. Either is
+    /// compared with the hash that was stored when they were verified.
     pub(super) fn accepted_bytes(&self, vault: &Vault, segment: &Segment) -> Result<Vec<u8>, JournalError> {
         let relative = self.relative(segment.number);
-        let kept = vault.kept.file(&relative);
-        let path = if kept.exists() { kept } else { vault.file(&relative) };
-        let mut bytes = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-        if (bytes.len() as u64) < segment.bytes {
-            return Err(JournalError::NotOurs { path });
+        let kept = read_accepted(vault.kept.open(&relative), segment);
+        if let Ok(Some(bytes)) = kept {
+            return Ok(bytes);
         }
-        bytes.truncate(segment.bytes as usize);
-        Ok(bytes)
+        match read_accepted(vault.open(&relative), segment) {
+            Ok(Some(bytes)) => {
+                if kept.is_ok() {
+                    // It was damaged. If it cannot be repaired now, the next reading tries again.
+                    let _ = vault.kept.repair(&relative, &bytes);
+                }
+                Ok(bytes)
+            }
+            Ok(None) => Err(JournalError::NotOurs { path: vault.file(&relative) }),
+            Err(source) => Err(JournalError::Io { path: vault.file(&relative), source }),
+        }
     }
 
     /// Numbers the entries of a frame for `absorb`ers: calls `each` with every entry, its spot and its number among
@@ -323,13 +344,9 @@ impl Journal {
     }
 
     fn numbers(&self, vault: &Vault) -> Result<Vec<u32>, JournalError> {
-        let dir = vault.file(&self.dir);
-        let entries = match std::fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(JournalError::Io { path: dir, source }),
-        };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let listed = vault.list(&self.dir);
+        let listed = listed.map_err(|source| JournalError::Io { path: vault.file(&self.dir), source })?;
+        let names = listed.into_iter().filter_map(|listed| listed.name.into_string().ok());
         Ok(names.filter_map(|name| name.strip_suffix(".jsonl.zst")?.parse().ok()).collect())
     }
 
@@ -343,18 +360,27 @@ impl Journal {
         prepare: &(impl Fn(&Frame) -> P + Sync),
         each: &mut impl FnMut(&mut Self, &Frame, P, u32, u64),
     ) -> Result<bool, JournalError> {
-        let path = vault.file(&self.relative(number));
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
+        let relative = self.relative(number);
+        let path = vault.file(&relative);
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let file = match vault.open(&relative) {
+            Ok(file) => file,
             // Being replaced at this very moment; the event of its arrival is still to come.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(source) => return Err(JournalError::Io { path, source }),
+            Err(error) if opener::refusal(&error).is_some() => {
+                let known = self.segments.iter().find(|segment| segment.number == number);
+                self.forged(number, known.map_or(0, |known| known.bytes as usize), &error);
+                return Ok(false);
+            }
+            Err(source) => return Err(io(source)),
         };
         // Goes on with each frame: a segment of many small ones is not hashed anew for each of them.
         let (mut offset, mut check) = (0, blake3::Hasher::new());
+        let mut bytes = Start::new(file);
         if let Some(known) = self.segments.iter().find(|segment| segment.number == number) {
             offset = known.bytes as usize;
-            let accepted = bytes.get(..offset).map(|accepted| check.update(accepted).finalize().to_hex());
+            bytes.read_to(offset as u64).map_err(io)?;
+            let accepted = bytes.read.get(..offset).map(|accepted| check.update(accepted).finalize().to_hex());
             if accepted.is_none_or(|accepted| accepted.as_str() != known.check) {
                 self.fault = Some(Fault::Changed { segment: number });
                 return Ok(false);
@@ -362,19 +388,22 @@ impl Journal {
         }
         let before = offset;
         let stop = loop {
-            let (batch, stop) = self.next_frames(&bytes[offset..], owner, session.as_ref(), prepare);
-            let signed = batch.iter().rposition(|next| next.frame.is_signed_by(&owner.key)).map_or(0, |at| at + 1);
-            let all = signed == batch.len();
-            for Next { frame, len, prepared } in batch.into_iter().take(signed) {
-                check.update(&bytes[offset..offset + len]);
+            bytes.read_frame(offset).map_err(io)?;
+            if limits::SEGMENT <= offset as u64 && offset < bytes.read.len() {
+                break Stop::Shape(FrameError::TooLarge);
+            }
+            let (batch, stop) = self.next_frames(&bytes.read[offset..], owner, session.as_ref(), prepare);
+            for Next { frame, len, prepared } in batch {
+                check.update(&bytes.read[offset..offset + len]);
                 self.accept(number, offset + len, &check.finalize(), &frame);
                 session.get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
                 each(self, &frame, prepared, number, offset as u64);
                 offset += len;
             }
             match stop {
-                _ if !all => break Stop::Refused(Refusal::Forged("its signature is not the device's".into())),
                 Stop::More => {}
+                // The rest of it was not read yet.
+                Stop::End if bytes.has_more(offset) => {}
                 stop => break stop,
             }
         };
@@ -387,7 +416,7 @@ impl Journal {
             Stop::Refused(Refusal::Forged(why)) => self.forged(number, offset, &why),
         }
         if offset > before {
-            vault.kept.keep(&path, &self.relative(number)).map_err(|source| JournalError::Io { path, source })?;
+            vault.kept.keep(&bytes.file, &path, &relative, &bytes.read[..offset]).map_err(io)?;
         }
         Ok(self.fault.is_none() && !early)
     }
@@ -397,8 +426,8 @@ impl Journal {
     }
 
     /// The frames that come next and follow each other, some of them, with their lengths; and why there are no more.
-    /// Whether the last of them is signed is for the caller to see: that signature vouches for those before it, too,
-    /// since each frame holds the hash of the one before.
+    /// Each names the hash of the one before, so the signature of the last one vouches for all of them. None is unpacked
+    /// that is not vouched for.
     fn next_frames<P: Send>(
         &self,
         bytes: &[u8],
@@ -407,8 +436,35 @@ impl Journal {
         prepare: &(impl Fn(&Frame) -> P + Sync),
     ) -> (Vec<Next<P>>, Stop) {
         let (pieces, end) = frame::next_batch(bytes, usize::MAX);
-        let parsed = frame::parse_all(&pieces, |frame| (prepare(&frame), frame));
-        let mut batch = Vec::with_capacity(pieces.len());
+        let mut stop = match end {
+            None if pieces.is_empty() => Stop::End,
+            None => Stop::More,
+            // Torn: not yet there. A later segment says that its writer gave it up in a crash.
+            Some(None) => Stop::End,
+            Some(Some(error)) => Stop::Shape(error),
+        };
+        let (mut sealed, mut before) = (Vec::with_capacity(pieces.len()), self.last.clone());
+        for read in envelope::read_all(&pieces) {
+            let next = self.frames + sealed.len() as u64;
+            let read = read.map_err(Refusal::from);
+            match read.and_then(|read| follows(&read, owner, next, before.as_ref()).map(|()| read)) {
+                Ok(read) => {
+                    before = Some(read.hash.clone());
+                    sealed.push(read);
+                }
+                Err(refusal) => {
+                    stop = Stop::Refused(refusal);
+                    break;
+                }
+            }
+        }
+        let signed = sealed.iter().rposition(|read| read.is_signed_by(&owner.key)).map_or(0, |at| at + 1);
+        if signed < sealed.len() {
+            sealed.truncate(signed);
+            stop = Stop::Refused(Refusal::Forged("its signature is not the device's".into()));
+        }
+        let mut batch = Vec::with_capacity(sealed.len());
+        let parsed = envelope::parse_all(sealed, |frame| (prepare(&frame), frame));
         for (piece, parsed) in pieces.iter().zip(parsed) {
             let checked = parsed.map_err(Refusal::from).and_then(|(prepared, frame)| {
                 self.check(&frame, owner, session, &batch)?;
@@ -419,17 +475,10 @@ impl Journal {
                 Err(refusal) => return (batch, Stop::Refused(refusal)),
             }
         }
-        let stop = match end {
-            None if pieces.is_empty() => Stop::End,
-            None => Stop::More,
-            // Torn: not yet there. A later segment says that its writer gave it up in a crash.
-            Some(None) => Stop::End,
-            Some(Some(error)) => Stop::Shape(error),
-        };
         (batch, stop)
     }
 
-    /// Sees whether a frame belongs here, behind the accepted ones and `before`; not whether it is signed.
+    /// Sees whether a signed frame belongs here, behind the accepted ones and `before`.
     fn check<P>(
         &self,
         frame: &Frame,
@@ -440,14 +489,7 @@ impl Journal {
         let forged = |why: &str| Err(Refusal::Forged(why.into()));
         let head = &frame.head;
         if head.device != owner.device || head.lane != self.lane {
-            // Whoever did not sign it did not write it, whatever it says.
-            let signed = frame.is_signed_by(&owner.key);
-            return forged(if signed { "it belongs to another journal" } else { "its signature is not the device's" });
-        }
-        let next = self.frames + before.len() as u64;
-        if head.n > next {
-            let signed = frame.is_signed_by(&owner.key);
-            return if signed { Err(Refusal::Early) } else { forged("its signature is not the device's") };
+            return forged("it belongs to another journal");
         }
         let first = before.first().map(|first| (&first.frame.head.tool, &first.frame.head.session));
         let known = session.map(|(tool, id)| (tool, id)).or(first).unwrap_or((&head.tool, &head.session));
@@ -456,15 +498,75 @@ impl Journal {
         if !ours || !self.dir.ends_with(&key.hash) || !self.dir.contains(&format!("/{}/", head.tool)) {
             return forged("it belongs to another session");
         }
-        let expected = match before.last() {
-            Some(last) => last.frame.hash.clone(),
-            None => self.next_head(&owner.device, "", known.0, known.1, head.at).prev,
-        };
-        if head.n != next || head.prev != expected {
+        if head.n == 0 && head.prev != frame::genesis(&owner.device, self.lane, known.0, known.1) {
             return forged("it does not follow the frame before it");
         }
         Ok(())
     }
+}
+
+/// Sees whether a frame follows the one `before`, the `next` one to come; not whether it is signed. The first of all
+/// names no frame but the journal itself, which is compared when it is unpacked.
+fn follows(sealed: &Sealed<'_>, owner: &Owner, next: u64, before: Option<&FrameHash>) -> Result<(), Refusal> {
+    if next < sealed.n {
+        // Whoever did not sign it did not write it, whatever it says.
+        let signed = sealed.is_signed_by(&owner.key);
+        return Err(if signed { Refusal::Early } else { Refusal::Forged("its signature is not the device's".into()) });
+    }
+    if sealed.n != next || before.is_some_and(|before| sealed.prev != *before) {
+        return Err(Refusal::Forged("it does not follow the frame before it".into()));
+    }
+    Ok(())
+}
+
+/// The bytes of a segment from its start, as many as were read: no more than is needed for the next frame.
+struct Start {
+    file: File,
+    read: Vec<u8>,
+    ended: bool,
+}
+
+impl Start {
+    /// Enough for a whole segment of ours, but for a large frame at its end.
+    const USUAL: u64 = limits::SEGMENT + (1 << 20);
+
+    fn new(file: File) -> Self {
+        Self { file, read: Vec::new(), ended: false }
+    }
+
+    fn read_to(&mut self, len: u64) -> io::Result<()> {
+        let (there, len) = (self.read.len() as u64, len.min(limits::SEGMENT_FILE));
+        if there < len && !self.ended {
+            let len = self.file.metadata()?.len().clamp(there, len) - there;
+            // A file that grows at this moment is read further the next time.
+            self.read.reserve_exact(usize::try_from(len).map_err(io::Error::other)?);
+            let read = (&self.file).take(len).read_to_end(&mut self.read)? as u64;
+            self.ended = read < len || self.file.metadata()?.len() == there + read;
+        }
+        Ok(())
+    }
+
+    /// Reads so much that the frame at `offset` is whole, if the file has all of it.
+    fn read_frame(&mut self, offset: usize) -> io::Result<()> {
+        self.read_to(Self::USUAL)?;
+        if !self.ended && frame::frame_len(&self.read[offset..]).is_none() {
+            self.read_to(offset as u64 + frame::needed(&self.read[offset..]))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a frame at `offset` may be whole when more is read.
+    fn has_more(&self, offset: usize) -> bool {
+        let unread = !self.ended && (self.read.len() as u64) < limits::SEGMENT_FILE;
+        unread && offset < self.read.len()
+    }
+}
+
+/// The accepted bytes of a segment in an opened file; `None` if it holds others.
+fn read_accepted(file: io::Result<File>, segment: &Segment) -> io::Result<Option<Vec<u8>>> {
+    let bytes = opener::start_of(&mut file?, segment.bytes)?;
+    let same = bytes.len() as u64 == segment.bytes && blake3::hash(&bytes).to_hex().as_str() == segment.check;
+    Ok(Some(bytes).filter(|_| same))
 }
 
 /// The key of a journal in a session's map.

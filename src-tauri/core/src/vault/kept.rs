@@ -1,7 +1,10 @@
 //! The safety copy: a hard link to each accepted segment. It costs nothing while the vault is as it was; when a
 //! folder is deleted, or a peer rewrites what we hold, the accepted bytes are still here.
 
-use std::io;
+use super::limits;
+use crate::opener::{self, Listed};
+use std::fs::{File, Metadata};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug)]
@@ -22,78 +25,138 @@ impl Kept {
         &self.root
     }
 
-    /// Makes the kept file of `relative` the very file `accepted`; a second call with the same file does nothing.
-    pub fn keep(&self, accepted: &Path, relative: &str) -> io::Result<()> {
-        let kept = self.file(relative);
-        if same_file(accepted, &kept) {
-            return Ok(());
-        }
-        // Accepted bytes only ever grow; whatever comes, the safety copy does not get shorter.
-        let len = |path: &Path| std::fs::metadata(path).map(|meta| meta.len());
-        if len(&kept).is_ok_and(|known| len(accepted).is_ok_and(|new| new < known)) {
-            return Err(io::Error::other("it is shorter than the copy that was accepted before"));
+    /// Makes the kept file of `relative` the file that was opened as `file`, lies at `path` and begins with the bytes that
+    /// were `accepted`. A second call with the same file does nothing.
+    ///
+    /// What lies at `path` may be exchanged at any moment. So the link is made first, and what it leads to is compared
+    /// with what was read; if that is another file, the bytes themselves are written, never the path's.
+    pub fn keep(&self, file: &File, path: &Path, relative: &str, accepted: &[u8]) -> io::Result<()> {
+        let (kept, verified) = (self.file(relative), file.metadata()?);
+        if let Ok(known) = self.open(relative) {
+            let known = known.metadata()?;
+            if opener::is_same(&known, &verified) {
+                return Ok(());
+            }
+            // Accepted bytes only ever grow; whatever comes, the safety copy does not get shorter.
+            if verified.len() < known.len() {
+                return Err(io::Error::other("it is shorter than the copy that was accepted before"));
+            }
         }
         if let Some(parent) = kept.parent() {
             std::fs::create_dir_all(parent)?;
         }
         let next = kept.with_extension("next");
-        match std::fs::remove_file(&next) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        if std::fs::hard_link(accepted, &next).is_err() {
-            // A file system without hard links: a copy costs space, but keeps the promise.
-            std::fs::copy(accepted, &next)?;
+        remove(&next)?;
+        if !is_linked(path, &next, &verified, accepted)? {
+            remove(&next)?;
+            write(&next, accepted)?;
         }
         std::fs::rename(&next, &kept)
     }
 
+    /// Puts verified bytes in the place of a kept file that is not what was accepted.
+    pub fn repair(&self, relative: &str, accepted: &[u8]) -> io::Result<()> {
+        let kept = self.file(relative);
+        let next = kept.with_extension("next");
+        remove(&next)?;
+        write(&next, accepted)?;
+        std::fs::rename(&next, &kept)
+    }
+
+    pub fn open(&self, relative: &str) -> io::Result<File> {
+        opener::file_below(&self.root, relative)
+    }
+
+    /// What lies in a directory of kept files; nothing where there is none.
+    pub fn list(&self, relative: &str) -> io::Result<Vec<Listed>> {
+        match opener::list_below(&self.root, relative, limits::NAMES) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed,
+        }
+    }
+
     /// Puts a kept file back where it was lost; says whether there was one.
     pub fn restore(&self, relative: &str, lost: &Path) -> io::Result<bool> {
-        let kept = self.file(relative);
-        if !kept.exists() {
-            return Ok(false);
-        }
+        let Ok(mut file) = self.open(relative) else { return Ok(false) };
         if let Some(parent) = lost.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        if std::fs::hard_link(&kept, lost).is_err() {
-            std::fs::copy(&kept, lost)?;
+        if std::fs::hard_link(self.file(relative), lost).is_err() {
+            write(lost, &opener::start_of(&mut file, limits::SEGMENT_FILE)?)?;
         }
         Ok(true)
     }
 }
 
-#[cfg(unix)]
-fn same_file(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (std::fs::metadata(one), std::fs::metadata(other)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
+/// Links `next` to what lies at `path`; says whether that is the file that was verified, or one with the same bytes.
+fn is_linked(path: &Path, next: &Path, verified: &Metadata, accepted: &[u8]) -> io::Result<bool> {
+    if std::fs::hard_link(path, next).is_err() {
+        // A file system without hard links, or nothing lies there any more.
+        return Ok(false);
+    }
+    let Ok(mut linked) = opener::file(next) else { return Ok(false) };
+    Ok(opener::is_same(&linked.metadata()?, verified)
+        || opener::start_of(&mut linked, accepted.len() as u64)? == accepted)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
-/// Without inodes we link again: always right, a little slower.
-#[cfg(not(unix))]
-fn same_file(_one: &Path, _other: &Path) -> bool {
-    false
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn keep(kept: &Kept, file: &Path) -> io::Result<()> {
+        let opened = opener::file(file)?;
+        kept.keep(&opened, file, "a/0001", &opener::all_of(&opened, 100)?)
+    }
+
     #[test]
     fn the_safety_copy_outlives_a_deletion_and_never_gets_shorter() {
         let home = tempfile::tempdir().expect("tempdir");
         let (kept, file) = (Kept::at(home.path().join("kept")), home.path().join("0001"));
         std::fs::write(&file, b"all of it").expect("write");
-        kept.keep(&file, "a/0001").expect("keep");
+        keep(&kept, &file).expect("keep");
+        assert!(keep(&kept, &file).is_ok(), "twice is once");
         std::fs::remove_file(&file).expect("remove");
         std::fs::write(&file, b"less").expect("write");
-        assert!(kept.keep(&file, "a/0001").is_err());
+        assert!(keep(&kept, &file).is_err());
         std::fs::remove_file(&file).expect("remove");
         assert!(kept.restore("a/0001", &file).expect("restore"));
         assert_eq!(std::fs::read(&file).expect("read"), b"all of it");
+    }
+
+    /// F7: between the reading of a file and the link to it, another one took its place.
+    #[test]
+    fn what_is_kept_is_what_was_read_and_not_what_lies_at_the_path() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let (kept, file) = (Kept::at(home.path().join("kept")), home.path().join("0001"));
+        std::fs::write(&file, b"verified").expect("write");
+        let opened = opener::file(&file).expect("open");
+        for forged in [&b"forged, and longer"[..], b"forged!!"] {
+            std::fs::write(home.path().join("other"), forged).expect("write");
+            std::fs::rename(home.path().join("other"), &file).expect("rename");
+            kept.keep(&opened, &file, "a/0001", b"verified").expect("keep");
+            assert_eq!(std::fs::read(kept.file("a/0001")).expect("read"), b"verified");
+            std::fs::remove_file(kept.file("a/0001")).expect("remove");
+        }
+        // Nor a link that leads elsewhere, nor nothing.
+        #[cfg(unix)]
+        {
+            std::fs::remove_file(&file).expect("remove");
+            std::os::unix::fs::symlink("/dev/zero", &file).expect("link");
+            kept.keep(&opened, &file, "a/0001", b"verified").expect("keep");
+            assert_eq!(std::fs::read(kept.file("a/0001")).expect("read"), b"verified");
+        }
     }
 }

@@ -2,11 +2,13 @@
 //! Knows files, frames and signatures; knows nothing of Syncthing or of tools' stores.
 
 pub mod card;
+pub mod envelope;
 pub mod frame;
 pub mod hello;
 pub mod journal;
 pub mod kept;
 pub mod keys;
+pub mod limits;
 pub mod shelf;
 pub mod strand;
 
@@ -15,7 +17,10 @@ pub use journal::{Fault, Journal, JournalError, Owner, Segment};
 pub use kept::Kept;
 pub use strand::Strands;
 
+use crate::opener::{self, Listed};
 use crate::session::{Lane, ProjectKey, SessionKey, ToolId};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A path below the vault: `<device>/<lane>/<tool>/<project>/<session>/<NNNN>.jsonl.zst`, always with `/`.
@@ -57,6 +62,24 @@ impl Vault {
 
     pub fn file(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// Opens a file below the vault as what it is: another device's, or anybody's.
+    pub fn open(&self, relative: &str) -> io::Result<File> {
+        opener::file_below(&self.root, relative)
+    }
+
+    /// Opens a file of this device's own below the vault for reading and appending.
+    fn append(&self, relative: &str, new: bool) -> io::Result<File> {
+        opener::append_below(&self.root, relative, new)
+    }
+
+    /// What lies in a directory below the vault, no more than anybody needs; nothing where there is none.
+    pub fn list(&self, relative: &str) -> io::Result<Vec<Listed>> {
+        match opener::list_below(&self.root, relative, limits::NAMES) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed,
+        }
     }
 }
 

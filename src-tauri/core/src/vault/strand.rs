@@ -2,13 +2,16 @@
 //! machine with the same key (a clone, a home put back from a backup) wrote behind a frame that was accepted. It finds
 //! such frames and keeps them; what becomes of their lines is the engine's business.
 
+use super::envelope::Sealed;
 use super::frame::{self, Frame, FrameHash};
 use super::journal::{Fault, Owner};
-use super::{Journal, JournalError, Vault, VaultPath};
+use super::{Journal, JournalError, Vault, VaultPath, limits};
+use crate::opener::{self, Kind};
 use crate::session::{SessionId, ToolId, copied_from};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The ending of kept strands. Not that of a segment: what is kept of a strand is never put back into the vault.
 const ENDING: &str = "frames";
@@ -47,7 +50,7 @@ impl VaultPath {
 
 /// Whether conflict copies lie beside the journal, or strands of it were found before.
 pub fn has_copies(vault: &Vault, journal: &Journal) -> bool {
-    files(vault, journal).iter().any(|path| !is_segment(path))
+    files(vault, journal).is_ok_and(|files| files.iter().any(|beside| beside.segment().is_none()))
 }
 
 /// Finds all frames beside what was accepted, and keeps them before it says so: the next version from elsewhere may
@@ -62,24 +65,25 @@ pub fn gather(
     let genesis = frame::genesis(&owner.device, journal.lane, &session.0, &session.1);
     let mut next: HashMap<FrameHash, u64> = [(genesis, 0)].into();
     next.extend(accepted.iter().map(|frame| (frame.hash.clone(), frame.head.n + 1)));
-    let mut read = Read { whole: true, frames: Vec::new() };
+    let mut read = Read { whole: true, frames: Vec::new(), size: 0 };
     let mut places: HashMap<FrameHash, BTreeSet<u32>> = HashMap::new();
-    for path in files(vault, journal) {
+    for beside in files(vault, journal)? {
         let before = read.frames.len();
-        read.file(&path, |frame| {
+        read.file(vault, &beside, owner, |hash| next.contains_key(hash))?;
+        read.frames[before..].iter().for_each(|(frame, _)| {
             let head = &frame.head;
-            (&head.device, head.lane, &head.tool, &head.session)
-                == (&owner.device, journal.lane, &session.0, &session.1)
-                && frame.is_signed_by(&owner.key)
-        })?;
-        if let Some(number) = segment_number(&path) {
-            read.frames[before..].iter().for_each(|(frame, _)| {
+            let fits = (&head.device, head.lane, &head.tool, &head.session)
+                == (&owner.device, journal.lane, &session.0, &session.1);
+            read.whole &= fits;
+            if let (true, Some(number)) = (fits, beside.segment()) {
                 places.entry(frame.hash.clone()).or_default().insert(number);
-            });
-        }
+            }
+        });
+        let fits = |frame: &Frame| (&frame.head.device, frame.head.lane) == (&owner.device, journal.lane);
+        let same = |frame: &Frame| (&frame.head.tool, &frame.head.session) == (&session.0, &session.1);
+        read.frames.retain(|(frame, _)| fits(frame) && same(frame));
     }
     let mut waiting = read.frames;
-    waiting.retain(|(frame, _)| !next.contains_key(&frame.hash));
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     loop {
         let before = waiting.len();
@@ -112,15 +116,28 @@ pub fn gather(
 struct Read {
     whole: bool,
     frames: Vec<(Frame, Vec<u8>)>,
+    /// Bytes that they take.
+    size: usize,
 }
 
 impl Read {
-    fn file(&mut self, path: &Path, fits: impl Fn(&Frame) -> bool) -> Result<(), JournalError> {
-        let bytes = match std::fs::read(path) {
+    /// Reads the frames of a file that are signed by the owner and not `known`; of nothing else is anything unpacked.
+    fn file(
+        &mut self,
+        vault: &Vault,
+        beside: &Beside,
+        owner: &Owner,
+        known: impl Fn(&FrameHash) -> bool,
+    ) -> Result<(), JournalError> {
+        let bytes = match beside.open(vault).and_then(|file| opener::all_of(&file, limits::SEGMENT_FILE)) {
             Ok(bytes) => bytes,
             // Being replaced at this moment; the event of its arrival is still to come.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(JournalError::Io { path: path.to_path_buf(), source }),
+            Err(error) if opener::refusal(&error).is_some() => {
+                self.whole = false;
+                return Ok(());
+            }
+            Err(source) => return Err(JournalError::Io { path: beside.relative.clone().into(), source }),
         };
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -133,34 +150,66 @@ impl Read {
                     return Ok(());
                 }
             };
-            match frame::parse(&rest[..len]) {
-                Ok(frame) if fits(&frame) => self.frames.push((frame, rest[..len].to_vec())),
+            let (piece, after) = rest.split_at(len);
+            rest = after;
+            match Sealed::read(piece) {
+                Ok(sealed) if known(&sealed.hash) => {}
+                Ok(sealed) if self.size < limits::STRANDS && sealed.is_signed_by(&owner.key) => match sealed.parse() {
+                    Ok(frame) => {
+                        self.size += len + frame.size();
+                        self.frames.push((frame, piece.to_vec()));
+                    }
+                    Err(_) => self.whole = false,
+                },
                 _ => self.whole = false,
             }
-            rest = &rest[len..];
         }
         Ok(())
     }
 }
 
+/// A file that may hold frames of a journal.
+struct Beside {
+    /// Below the vault, or below what is kept.
+    relative: String,
+    kept: bool,
+}
+
+impl Beside {
+    fn open(&self, vault: &Vault) -> io::Result<File> {
+        if self.kept { vault.kept.open(&self.relative) } else { vault.open(&self.relative) }
+    }
+
+    /// Its number, if it is a segment itself.
+    fn segment(&self) -> Option<u32> {
+        segment_number(Path::new(&self.relative)).filter(|_| !self.kept)
+    }
+}
+
 /// Every file that may hold frames of this journal: segments, conflict copies, kept strands.
-fn files(vault: &Vault, journal: &Journal) -> Vec<PathBuf> {
+fn files(vault: &Vault, journal: &Journal) -> Result<Vec<Beside>, JournalError> {
     let mut found = Vec::new();
-    for (dir, kept) in [(vault.file(&journal.dir), false), (vault.kept.file(&journal.dir), true)] {
-        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-            let (path, is_file) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_file()));
-            let name = entry.file_name().to_string_lossy().into_owned();
+    for kept in [false, true] {
+        let listed = if kept { vault.kept.list(&journal.dir) } else { vault.list(&journal.dir) };
+        let listed = match listed {
+            // A link in the place of the directory is reported where the journal is read.
+            Err(error) if opener::refusal(&error).is_some() => Vec::new(),
+            listed => listed.map_err(|source| JournalError::Io { path: journal.dir.clone().into(), source })?,
+        };
+        for listed in listed.into_iter().filter(|listed| listed.kind == Kind::File) {
+            let name = listed.name.to_string_lossy().into_owned();
             let wanted = match kept {
-                true => path.extension().is_some_and(|ending| ending == ENDING),
-                false => is_segment(&path) || copied_from(&name).is_some_and(|name| is_segment(Path::new(&name))),
+                true => name.ends_with(&format!(".{ENDING}")),
+                false => {
+                    is_segment(Path::new(&name)) || copied_from(&name).is_some_and(|name| is_segment(Path::new(&name)))
+                }
             };
-            if is_file && wanted {
-                found.push(path);
+            if wanted {
+                found.push(Beside { relative: format!("{}/{name}", journal.dir), kept });
             }
         }
     }
-    found.sort();
-    found
+    Ok(found)
 }
 
 fn is_segment(path: &Path) -> bool {
@@ -180,11 +229,16 @@ fn keep(vault: &Vault, journal: &Journal, frames: &[(Frame, Vec<u8>)]) -> Result
         let path = path.to_path_buf();
         move |source| JournalError::Io { path, source }
     };
-    let mut kept = Read { whole: true, frames: Vec::new() };
-    for path in files(vault, journal).iter().filter(|path| path.extension().is_some_and(|ending| ending == ENDING)) {
-        kept.file(path, |_| true)?;
+    let mut known = HashSet::new();
+    for beside in files(vault, journal)?.iter().filter(|beside| beside.kept) {
+        let bytes = beside.open(vault).and_then(|file| opener::all_of(&file, limits::SEGMENT_FILE));
+        let bytes = bytes.map_err(io(Path::new(&beside.relative)))?;
+        let mut rest = &bytes[..];
+        while let Some(Ok(len)) = frame::frame_len(rest) {
+            known.extend(Sealed::read(&rest[..len]).map(|sealed| sealed.hash));
+            rest = &rest[len..];
+        }
     }
-    let known: HashSet<&FrameHash> = kept.frames.iter().map(|(frame, _)| &frame.hash).collect();
     let new: Vec<&(Frame, Vec<u8>)> = frames.iter().filter(|(frame, _)| !known.contains(&frame.hash)).collect();
     let Some((first, _)) = new.first() else { return Ok(()) };
     let path = dir.join(format!("{}.{ENDING}", &first.hash.0[..16.min(first.hash.0.len())]));

@@ -1,0 +1,335 @@
+//! The one way to open files that somebody else may have put there: everything below the vault, and everything in the
+//! stores of tools. A symbolic link is refused, a FIFO, a device or a directory is refused, opening never blocks, and
+//! reading stops at a limit. Knows neither journals nor tools.
+//!
+//! `cargo xtask tidy` refuses the raw calls (`std::fs::read`, `File::open`, …) wherever such files are read.
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek};
+use std::path::{Component, Path, PathBuf};
+
+/// Any file of a tool's store, and of git or an editor beside it, that is read whole.
+pub const MOST: u64 = 128 << 20;
+/// A small file of a known form: a lock, a list of processes, a git ref.
+pub const SMALL: u64 = 1 << 20;
+
+/// Why a path that exists was not opened or not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("it is a symbolic link")]
+    Link,
+    #[error("it is not a regular file")]
+    Kind,
+    #[error("it is larger than {0} bytes")]
+    Large(u64),
+    #[error("it is not a plain path")]
+    Path,
+}
+
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, refused)
+    }
+}
+
+/// The refusal inside an error of this module; `None` for the system's own errors.
+pub fn refusal(error: &io::Error) -> Option<Refused> {
+    error.get_ref()?.downcast_ref().copied()
+}
+
+/// Opens a regular file for reading; a link in the last place is refused.
+pub fn file(path: &Path) -> io::Result<File> {
+    regular(system::open(path, Links::Refuse)?)
+}
+
+/// Opens a regular file for reading, behind links too: for files of the user that are no session, such as git's.
+pub fn file_behind_links(path: &Path) -> io::Result<File> {
+    regular(system::open(path, Links::Follow)?)
+}
+
+/// Opens a regular file below `root`; no directory on the way may be a link. `root` itself is trusted.
+pub fn file_below(root: &Path, relative: &str) -> io::Result<File> {
+    let (dirs, name) = parts(relative)?;
+    regular(system::open_below(root, &dirs, name)?)
+}
+
+/// Opens a regular file below `root` for reading and appending; `new` makes it, and refuses one that is there.
+pub fn append_below(root: &Path, relative: &str, new: bool) -> io::Result<File> {
+    let (dirs, name) = parts(relative)?;
+    regular(system::append_below(root, &dirs, name, new)?)
+}
+
+/// Reads a regular file of at most `most` bytes.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    all_of(&file(path)?, most)
+}
+
+/// Reads a text of at most `most` bytes.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    text(read(path, most)?)
+}
+
+/// Reads a text of at most `most` bytes, behind links too.
+pub fn read_text_behind_links(path: &Path, most: u64) -> io::Result<String> {
+    text(all_of(&file_behind_links(path)?, most)?)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// What is left of an open file, if that is at most `most` bytes. A file that grows meanwhile does not pass the limit.
+pub fn all_of(file: &File, most: u64) -> io::Result<Vec<u8>> {
+    let len = file.metadata()?.len();
+    if most < len {
+        return Err(Refused::Large(most).into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(len).map_err(io::Error::other)?);
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if most < bytes.len() as u64 { Err(Refused::Large(most).into()) } else { Ok(bytes) }
+}
+
+/// The first `len` bytes of an open file; fewer if it is shorter.
+pub fn start_of(file: &mut File, len: u64) -> io::Result<Vec<u8>> {
+    let there = file.metadata()?.len().min(len);
+    let mut bytes = Vec::with_capacity(usize::try_from(there).map_err(io::Error::other)?);
+    file.rewind()?;
+    file.take(there).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A name in a directory, with what lies there; links are not looked behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub name: OsString,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Dir,
+    File,
+    /// A link, a FIFO, a socket or a device.
+    Other,
+}
+
+/// The names in a directory below `root`, at most `most` of them, sorted. A link on the way is an error.
+pub fn list_below(root: &Path, relative: &str, most: usize) -> io::Result<Vec<Listed>> {
+    let dir = match relative {
+        "" => root.to_path_buf(),
+        relative => {
+            let (dirs, name) = parts(relative)?;
+            system::check_dirs(root, &dirs, name)?
+        }
+    };
+    let mut listed = Vec::new();
+    #[allow(clippy::disallowed_methods)] // every part below the root was just found to be a directory
+    for entry in std::fs::read_dir(dir)?.flatten().take(most) {
+        let Ok(kind) = entry.file_type() else { continue };
+        let kind = match () {
+            () if kind.is_dir() => Kind::Dir,
+            () if kind.is_file() => Kind::File,
+            () => Kind::Other,
+        };
+        listed.push(Listed { name: entry.file_name(), kind });
+    }
+    listed.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(listed)
+}
+
+/// Whether two open files are one. Where the system has no inodes it says no.
+#[cfg(unix)]
+pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+pub fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
+    false
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(Refused::Kind.into()) }
+}
+
+/// The directories and the name of a relative path of plain names.
+fn parts(relative: &str) -> io::Result<(Vec<&str>, &str)> {
+    let plain = |name: &&str| {
+        let mut parts = Path::new(name).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == *name)
+    };
+    let mut names: Vec<&str> = relative.split('/').collect();
+    if !names.iter().all(plain) {
+        return Err(Refused::Path.into());
+    }
+    let name = names.pop().ok_or(Refused::Path)?;
+    Ok((names, name))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Refuse,
+    Follow,
+}
+
+#[cfg(unix)]
+mod system {
+    use super::*;
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    use rustix::io::Errno;
+    use std::os::fd::{AsFd, OwnedFd};
+
+    // A FIFO without a writer is opened at once with NONBLOCK, and is found to be no regular file afterwards.
+    const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+    fn refused(error: Errno) -> io::Error {
+        // What systems say of a link where NOFOLLOW forbids one, and of a socket or a device without a driver.
+        match error {
+            Errno::LOOP | Errno::MLINK => Refused::Link.into(),
+            Errno::NXIO => Refused::Kind.into(),
+            error => error.into(),
+        }
+    }
+
+    pub fn open(path: &Path, links: Links) -> io::Result<File> {
+        let flags = if links == Links::Refuse { READ | OFlags::NOFOLLOW } else { READ };
+        openat(CWD, path, flags, Mode::empty()).map(File::from).map_err(refused)
+    }
+
+    /// The directory itself, step by step, so that none of them can be exchanged for a link on the way.
+    fn walk(root: &Path, dirs: &[&str]) -> io::Result<OwnedFd> {
+        let mut at = openat(CWD, root, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?;
+        for dir in dirs {
+            let flags = READ | OFlags::NOFOLLOW | OFlags::DIRECTORY;
+            // Linux says NOTDIR of a link if a directory is asked for.
+            at = openat(at.as_fd(), *dir, flags, Mode::empty()).map_err(|error| match error {
+                Errno::NOTDIR => Refused::Link.into(),
+                error => refused(error),
+            })?;
+        }
+        Ok(at)
+    }
+
+    pub fn open_below(root: &Path, dirs: &[&str], name: &str) -> io::Result<File> {
+        let dir = walk(root, dirs)?;
+        openat(dir.as_fd(), name, READ | OFlags::NOFOLLOW, Mode::empty()).map(File::from).map_err(refused)
+    }
+
+    pub fn append_below(root: &Path, dirs: &[&str], name: &str, new: bool) -> io::Result<File> {
+        let dir = walk(root, dirs)?;
+        let mut flags = OFlags::RDWR | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        if new {
+            flags |= OFlags::CREATE | OFlags::EXCL;
+        }
+        openat(dir.as_fd(), name, flags, Mode::from_raw_mode(0o666)).map(File::from).map_err(refused)
+    }
+
+    pub fn check_dirs(root: &Path, dirs: &[&str], name: &str) -> io::Result<PathBuf> {
+        let all: Vec<&str> = dirs.iter().copied().chain([name]).collect();
+        walk(root, &all)?;
+        Ok(all.iter().fold(root.to_path_buf(), |path, name| path.join(name)))
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use super::*;
+    use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
+
+    const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+    const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x0400;
+
+    fn is_link(metadata: &Metadata) -> bool {
+        metadata.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0
+    }
+
+    pub fn open(path: &Path, links: Links) -> io::Result<File> {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true);
+        if links == Links::Refuse {
+            options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+        }
+        let file = options.open(path)?;
+        if links == Links::Refuse && is_link(&file.metadata()?) { Err(Refused::Link.into()) } else { Ok(file) }
+    }
+
+    pub fn open_below(root: &Path, dirs: &[&str], name: &str) -> io::Result<File> {
+        let dir = dirs.split_last().map_or(Ok(root.to_path_buf()), |(last, before)| check_dirs(root, before, last))?;
+        open(&dir.join(name), Links::Refuse)
+    }
+
+    pub fn append_below(root: &Path, dirs: &[&str], name: &str, new: bool) -> io::Result<File> {
+        let dir = dirs.split_last().map_or(Ok(root.to_path_buf()), |(last, before)| check_dirs(root, before, last))?;
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).append(true).create_new(new).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+        let file = options.open(dir.join(name))?;
+        if is_link(&file.metadata()?) { Err(Refused::Link.into()) } else { Ok(file) }
+    }
+
+    pub fn check_dirs(root: &Path, dirs: &[&str], name: &str) -> io::Result<PathBuf> {
+        let mut path = root.to_path_buf();
+        for dir in dirs.iter().copied().chain([name]) {
+            path.push(dir);
+            #[allow(clippy::disallowed_methods)] // a look at the thing itself, not behind it
+            let metadata = std::fs::symlink_metadata(&path)?;
+            if is_link(&metadata) {
+                return Err(Refused::Link.into());
+            }
+        }
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused<T: std::fmt::Debug>(result: io::Result<T>) -> Refused {
+        refusal(&result.expect_err("refused")).expect("a refusal")
+    }
+
+    #[test]
+    fn a_plain_file_is_read_up_to_its_limit() {
+        let dir = tempfile::tempdir().expect("dir");
+        std::fs::create_dir_all(dir.path().join("a/b")).expect("dirs");
+        std::fs::write(dir.path().join("a/b/c"), b"four").expect("file");
+        assert_eq!(read(&dir.path().join("a/b/c"), 4).expect("read"), b"four");
+        assert_eq!(refused(read(&dir.path().join("a/b/c"), 3)), Refused::Large(3));
+        assert_eq!(all_of(&file_below(dir.path(), "a/b/c").expect("open"), 4).expect("read"), b"four");
+        assert_eq!(refused(file(&dir.path().join("a"))), Refused::Kind);
+        for path in ["", "a//c", "../c", "a/../a/b/c", "/etc/passwd", "."] {
+            assert_eq!(refused(file_below(dir.path(), path)), Refused::Path, "{path}");
+        }
+        let listed = list_below(dir.path(), "a", 10).expect("listed");
+        assert_eq!(listed, [Listed { name: "b".into(), kind: Kind::Dir }]);
+        assert_eq!(file_below(dir.path(), "a/x").expect_err("none").kind(), io::ErrorKind::NotFound);
+    }
+
+    /// F9: a link to `/dev/zero` and a FIFO are neither read nor waited for.
+    #[cfg(unix)]
+    #[test]
+    fn links_fifos_and_devices_are_refused_and_nothing_blocks() {
+        let dir = tempfile::tempdir().expect("dir");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("real")).expect("dir");
+        std::fs::write(at("real/file"), b"x").expect("file");
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).expect("link");
+        std::os::unix::fs::symlink(at("real"), at("dir")).expect("link");
+        std::os::unix::fs::symlink(at("real/file"), at("link")).expect("link");
+        let fifo = std::ffi::CString::new(at("fifo").as_os_str().as_encoded_bytes()).expect("a path");
+        // SAFETY: the path is a C string that lives as long as the call.
+        assert_eq!(unsafe { libc::mkfifo(fifo.as_ptr(), 0o600) }, 0);
+        assert_eq!(refused(file(&at("zero"))), Refused::Link);
+        assert_eq!(refused(file_behind_links(&at("zero"))), Refused::Kind);
+        assert_eq!(refused(file(&at("fifo"))), Refused::Kind);
+        assert_eq!(refused(file_below(dir.path(), "fifo")), Refused::Kind);
+        assert_eq!(refused(file_below(dir.path(), "link")), Refused::Link);
+        assert_eq!(refused(file_below(dir.path(), "dir/file")), Refused::Link);
+        assert_eq!(refused(list_below(dir.path(), "dir", 10)), Refused::Link);
+        assert_eq!(read_text_behind_links(&at("link"), 4).expect("read"), "x");
+        let other = list_below(dir.path(), "", 10).expect("listed");
+        assert_eq!(other.iter().filter(|listed| listed.kind == Kind::Other).count(), 4);
+    }
+}
