@@ -26,6 +26,8 @@ mod hostile;
 mod journals;
 #[path = "stories/lists.rs"]
 mod lists;
+#[path = "stories/power.rs"]
+mod power;
 #[path = "stories/promises.rs"]
 mod promises;
 #[path = "stories/reading.rs"]

@@ -85,6 +85,7 @@ impl Tool for Rows {
             records: None,
             bound: |_| &["dir"],
             joins: Joins { judge: Some(judge), union: Some(union), ..Joins::default() },
+            steering: session_roam_core::tools::Steering::default(),
         }
     }
 

@@ -22,6 +22,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// Why a session is held until the user lets it go on.
+const HELD: [&str; 2] = ["rewritten", "steered"];
+
 pub(super) type Answer = Result<Value, ApiError>;
 
 pub(super) fn value<T: serde::Serialize>(answer: T) -> Answer {
@@ -135,7 +138,7 @@ impl Engine {
             _ => "running",
         };
         let mut held: Vec<Held> = self.held.values().cloned().collect();
-        held.extend(stopped.iter().filter(|(_, row)| row.code == "rewritten").map(|(_, row)| Held {
+        held.extend(stopped.iter().filter(|(_, row)| HELD.contains(&row.code.as_str())).map(|(_, row)| Held {
             what: format!("session:{}", row.session),
             code: row.code.clone(),
             message: format!("“{}”: {}", row.title, row.why),
@@ -606,11 +609,11 @@ impl Engine {
             self.release_tool(&ToolId::new(tool));
             return done("The sessions are gone from this device's store and stay in the vault.");
         }
-        let rewritten: Vec<(SessionKey, Row)> =
-            self.state.rows(None)?.into_iter().filter(|(_, row)| row.code == "rewritten").collect();
+        let rows = self.state.rows(None)?.into_iter();
         let id = what.strip_prefix("session:").unwrap_or(what);
-        let chosen: Vec<(SessionKey, Row)> =
-            rewritten.into_iter().filter(|(_, row)| what == "rewritten" || row.session == id).collect();
+        let chosen: Vec<(SessionKey, Row)> = rows
+            .filter(|(_, row)| HELD.contains(&row.code.as_str()) && (row.code == what || row.session == id))
+            .collect();
         if chosen.is_empty() {
             return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
         }

@@ -3,12 +3,15 @@
 use super::bases::Rebound;
 use super::context::Context;
 use super::observe::{read_range, tail_hash};
-use super::record::{LocalDoc, SessionRecord};
+use super::record::{LocalDoc, Neutral, SessionRecord};
+use super::steering::{is_own, neutral, restored, written};
 use crate::merge::Step;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, Which, WriteError};
 use crate::vault::journal::Shelf;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
@@ -19,9 +22,42 @@ struct Lines<'a> {
     edges: Vec<&'a Edge>,
 }
 
-impl Bytes for Lines<'_> {
+/// Lines of a log as they are written here: what steers in those of other devices is in neutral form.
+struct Neutrally<'a> {
+    lines: Lines<'a>,
+    /// Where they begin in the doc.
+    start: u64,
+    context: &'a Context,
+    tool: &'a ToolId,
+    doc: &'a DocName,
+    record: &'a SessionRecord,
+    cwd: &'a Path,
+    /// What was changed, however often they are written.
+    done: &'a RefCell<BTreeSet<Neutral>>,
+}
+
+impl Bytes for Neutrally<'_> {
     fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.edges.iter().try_for_each(|edge| self.shelf.write_lines(edge, out).map_err(io::Error::other))
+        let mut at = self.start;
+        for edge in &self.lines.edges {
+            if is_own(self.context, self.record, edge) {
+                self.lines.shelf.write_lines(edge, out).map_err(io::Error::other)?;
+                at += edge.bytes;
+                continue;
+            }
+            let mut failed = Ok(());
+            let read = self.lines.shelf.pieces(edge, |_, lines| {
+                let changes = neutral(self.context, self.tool, self.doc, self.cwd, (at, lines));
+                if failed.is_ok() {
+                    failed = out.write_all(&written(lines, at, &changes));
+                }
+                at += lines.len() as u64;
+                self.done.borrow_mut().extend(changes);
+                Ok(())
+            });
+            failed.and(read.map_err(io::Error::other))?;
+        }
+        Ok(())
     }
 }
 
@@ -48,8 +84,13 @@ pub fn apply(
     let main = record.main().cloned();
     let mut ordered: Vec<&Step> = steps.iter().filter(|step| Some(step.doc()) != main.as_ref()).collect();
     ordered.extend(steps.iter().filter(|step| Some(step.doc()) == main.as_ref()));
-    let sources: Vec<Box<dyn Bytes + '_>> =
-        ordered.iter().map(|step| source(context, &key.tool, record, step)).collect();
+    let changed: Vec<RefCell<BTreeSet<Neutral>>> = ordered.iter().map(|_| RefCell::default()).collect();
+    let seen: &SessionRecord = record;
+    let sources: Vec<Box<dyn Bytes + '_>> = ordered
+        .iter()
+        .zip(&changed)
+        .map(|(step, done)| source(context, &key.tool, seen, step, (place, done)))
+        .collect();
     let patched: Vec<Option<PatchedBytes<'_>>> = ordered
         .iter()
         .zip(&sources)
@@ -70,13 +111,16 @@ pub fn apply(
     let written = tool.write(&context.machine, &checkout)?;
     drop(patched);
     drop(sources);
+    let changed: BTreeMap<DocName, BTreeSet<Neutral>> =
+        ordered.iter().zip(changed).map(|(step, changes)| (step.doc().clone(), changes.into_inner())).collect();
     let mut done = Vec::new();
     if ordered.iter().any(|step| Some(step.doc()) == main.as_ref() && step.is_whole()) {
         record.rebound = rebound;
     }
     for (name, path, stamp) in written.docs {
         let Some(step) = steps.iter().find(|step| *step.doc() == name) else { continue };
-        done.extend(wrote(record, step, &path, stamp));
+        let changes = changed.get(&name).cloned().unwrap_or_default();
+        done.extend(wrote(record, step, (&path, stamp), changes));
     }
     Ok(done)
 }
@@ -146,7 +190,13 @@ pub fn make_way(context: &Context, key: &SessionKey, session: &SessionId, path: 
     }
 }
 
-fn source<'a>(context: &'a Context, tool: &ToolId, record: &'a SessionRecord, step: &'a Step) -> Box<dyn Bytes + 'a> {
+fn source<'a>(
+    context: &'a Context,
+    tool: &'a ToolId,
+    record: &'a SessionRecord,
+    step: &'a Step,
+    (cwd, done): (&'a Path, &'a RefCell<BTreeSet<Neutral>>),
+) -> Box<dyn Bytes + 'a> {
     let state = &record.docs[step.doc()];
     let (from, to) = ends(step, state.trie.start());
     let edges = match state.kind {
@@ -155,7 +205,10 @@ fn source<'a>(context: &'a Context, tool: &ToolId, record: &'a SessionRecord, st
     };
     let lines = Lines { shelf: context.shelf(tool, &record.journals, step.doc()), edges: edges.unwrap_or_default() };
     match state.kind {
-        DocKind::Log => Box::new(lines),
+        DocKind::Log => {
+            let (start, doc) = (state.trie.size(from).1, step.doc());
+            Box::new(Neutrally { lines, start, context, tool, doc, record, cwd, done })
+        }
         DocKind::Snapshot => Box::new(Whole(lines)),
     }
 }
@@ -183,12 +236,19 @@ fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes)
 }
 
 /// Moves the base forward to what was written; a file that cannot be read back is looked at again by the next event.
-fn wrote(record: &mut SessionRecord, step: &Step, path: &Path, stamp: Stamp) -> Option<(DocName, u64, u64)> {
-    let content = match record.rebound.as_ref().filter(|_| record.main() == Some(step.doc())) {
-        Some(rebound) => rebound.recorded(path),
-        None => Content::File(path.to_path_buf()),
-    };
+fn wrote(
+    record: &mut SessionRecord,
+    step: &Step,
+    (path, stamp): (&Path, Stamp),
+    changes: BTreeSet<Neutral>,
+) -> Option<(DocName, u64, u64)> {
+    let rebound = record.rebound.as_ref().filter(|_| record.main() == Some(step.doc())).map(Rebound::patch);
     let state = record.docs.get_mut(step.doc())?;
+    if step.is_whole() {
+        state.neutral.clear();
+    }
+    state.neutral.extend(changes);
+    let content = restored(Content::File(path.to_path_buf()), state, rebound);
     if let Step::Remove { .. } = step {
         // As if it had never been there: it comes back when the decision is taken back.
         state.local = None;

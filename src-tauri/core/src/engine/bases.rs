@@ -6,11 +6,10 @@ use super::record::{DocState, SessionRecord};
 use super::split::{ForkPlan, first_line, stand};
 use crate::merge::{branches, fork_id};
 use crate::session::{Base, ChainId, DocName, SessionId, SessionKey};
-use crate::tools::{Content, Patch, ReadSeek};
+use crate::tools::{Patch, ReadSeek};
 use crate::vault::JournalError;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, SeekFrom};
-use std::path::Path;
 
 /// What the file in the store refers to instead of what is recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +19,10 @@ pub struct Rebound {
 }
 
 impl Rebound {
-    /// The file as it is recorded.
-    pub fn recorded(&self, path: &Path) -> Content {
+    /// What is recorded there.
+    pub fn patch(&self) -> Patch {
         let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
-        Content::Patched(path.to_path_buf(), Patch { at: self.base.at, shown, there })
+        Patch { at: self.base.at, shown, there }
     }
 }
 

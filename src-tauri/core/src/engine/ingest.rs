@@ -221,8 +221,16 @@ pub fn take(
     let (device, lane, at) = (journal.device.clone(), journal.lane, frame.head.at);
     let mut lines = lines.into_iter();
     journal.enumerate(frame, segment, offset, |entry, spot, number| {
-        let source =
-            |spot: Spot| Source { device: device.clone(), lane, spot, first: number, end: number + 1, skip: 0 };
+        // What was passed on lies in no store of the one who says it.
+        let source = |spot: Spot, place: &str| Source {
+            device: device.clone(),
+            lane,
+            spot,
+            first: number,
+            end: number + 1,
+            skip: 0,
+            relayed: place.is_empty(),
+        };
         match entry {
             Entry::About(card) => taken.cards.push((at, device.clone(), card.clone())),
             Entry::Choice(choice) => {
@@ -242,7 +250,7 @@ pub fn take(
                     lines: tips.len() as u64,
                     said: tips.iter().filter(|line| line.says).count() as u64,
                     bytes: bytes.len() as u64,
-                    source: source(spot),
+                    source: source(spot, place),
                     at,
                 };
                 taken.arrivals.push(Arrival {
@@ -262,7 +270,7 @@ pub fn take(
                     lines: 1,
                     said: 1,
                     bytes: bytes.len() as u64,
-                    source: source(spot),
+                    source: source(spot, place),
                     at,
                 };
                 let tips = vec![Line { tip: *tip, end: bytes.len() as u64, says: true }];

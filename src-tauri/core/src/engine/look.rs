@@ -11,6 +11,7 @@ use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
 use super::split::{Stand, says_all, stand, united};
+use super::steering::{find_neutral, held, restored};
 use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
@@ -247,7 +248,10 @@ impl<'a> Look<'a> {
             return;
         }
         let reading = match tool.read(&self.context.machine, &found) {
-            Ok(reading) => self.as_recorded(&found, reading),
+            Ok(reading) => match self.as_recorded(&found, reading) {
+                Ok(reading) => reading,
+                Err(error) => return self.problem("journal_unreadable", &error, JOURNAL_HINT),
+            },
             Err(error) => {
                 self.problem(
                     "session_unreadable",
@@ -294,13 +298,25 @@ impl<'a> Look<'a> {
     }
 
     /// Puts back what this device changed in the file so that the tool finds the session's beginning.
-    fn as_recorded(&mut self, found: &Found, mut reading: Reading) -> Reading {
-        let Some(base) = self.job.record.origin().and_then(|card| card.base.clone()) else { return reading };
-        let Some(main) = found.docs.first() else { return reading };
+    fn as_recorded(&mut self, found: &Found, mut reading: Reading) -> Result<Reading, JournalError> {
+        let rebound = self.rebound(found, &mut reading);
+        for (at, (doc, content)) in found.docs.iter().zip(&mut reading.docs).enumerate() {
+            find_neutral(self.context, &self.job.key, &mut self.job.record, &doc.name, content)?;
+            let patch = rebound.as_ref().filter(|_| at == 0).map(Rebound::patch);
+            if let Some(state) = self.job.record.docs.get(&doc.name) {
+                *content = restored(content.clone(), state, patch);
+            }
+        }
+        self.job.record.rebound = rebound;
+        Ok(reading)
+    }
+
+    fn rebound(&self, found: &Found, reading: &mut Reading) -> Option<Rebound> {
+        let base = self.job.record.origin().and_then(|card| card.base.clone())?;
+        let main = found.docs.first()?;
         let file = std::fs::File::open(&main.path);
         let rebound = file.ok().and_then(|mut file| rebound_in(&base, &mut file));
-        if let (Some(rebound), Some(content)) = (&rebound, reading.docs.first_mut()) {
-            *content = rebound.recorded(&main.path);
+        if let Some(rebound) = &rebound {
             reading
                 .facts
                 .requires
@@ -309,8 +325,7 @@ impl<'a> Look<'a> {
                 .for_each(|id| *id = base.session.clone());
             reading.facts.base = Some(base);
         }
-        self.job.record.rebound = rebound;
-        reading
+        rebound
     }
 
     /// Finds out who holds the beginning of this session here.
@@ -418,6 +433,9 @@ impl<'a> Look<'a> {
         {
             guards.rewrite_released = true;
             self.verdict = self.planned(guards);
+        }
+        if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
+            self.verdict = held;
         }
     }
 

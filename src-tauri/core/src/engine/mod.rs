@@ -23,6 +23,7 @@ pub mod recorder;
 pub mod resolve;
 pub mod resuming;
 pub mod split;
+mod steering;
 pub mod stores;
 pub mod takein;
 pub mod transcript;

@@ -44,6 +44,15 @@ pub struct SessionRecord {
     pub passed_on: BTreeSet<String>,
 }
 
+/// Bytes of a log that are written as others of the same length.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Neutral {
+    /// The place in the doc.
+    pub at: u64,
+    pub recorded: String,
+    pub written: String,
+}
+
 /// A doc of a fork, as far as it was taken over from its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imaged {
@@ -72,6 +81,9 @@ pub struct DocState {
     pub local: Option<LocalDoc>,
     /// The end of what this device recorded last.
     pub own_tip: Option<ChainId>,
+    /// What steers in other devices' lines and is written in neutral form in the store here, in the order of places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neutral: Vec<Neutral>,
     /// Who recorded first the lines with which branches begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub firsts: Firsts,
@@ -209,6 +221,7 @@ impl DocState {
             trie: Trie::new(start),
             local: None,
             own_tip: None,
+            neutral: Vec::new(),
             firsts: Firsts::new(),
         }
     }

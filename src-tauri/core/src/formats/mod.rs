@@ -1,6 +1,6 @@
 //! What adapters share: files written as a guest, logs of JSON lines read at both ends, what can be made of two
 //! branches of a log, signs of a running process, other programs that are run, fields of JSON documents, lists of rows,
-//! documents kept as logs of their changes, and what VS Code and the editors made from it keep where. Knows no tool by name.
+//! documents kept as logs of their changes, what steers in a line, and what VS Code and the editors made from it keep where. Knows no tool by name.
 
 pub mod fields;
 pub mod files;
@@ -14,6 +14,7 @@ pub mod program;
 pub mod rows;
 pub mod running;
 pub mod state_db;
+pub mod steering;
 pub mod vscode;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! A file seen with some of its bytes put back: a session whose tool refers to another one by id, where that has another
-//! id here.
+//! id here; what steers in another device's lines.
 
 use crate::tools::{Bytes, Patch};
 use std::fs::File;
@@ -9,25 +9,35 @@ use std::path::Path;
 pub struct Patched {
     file: File,
     pos: u64,
-    patch: Option<Patch>,
+    /// In the order of their places.
+    patches: Vec<Patch>,
 }
 
 impl Patched {
-    pub fn open(path: &Path, patch: Patch) -> io::Result<Self> {
+    /// A patch whose bytes are not there is left out.
+    pub fn open(path: &Path, mut patches: Vec<Patch>) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(patch.at))?;
-        let mut there = Vec::new();
-        (&file).take(patch.there.len() as u64).read_to_end(&mut there)?;
+        let mut fits = |patch: &Patch| -> io::Result<bool> {
+            file.seek(SeekFrom::Start(patch.at))?;
+            let mut there = Vec::new();
+            (&file).take(patch.there.len() as u64).read_to_end(&mut there)?;
+            Ok(there == patch.there && patch.shown.len() == there.len())
+        };
+        let fitting = patches.iter().map(&mut fits).collect::<io::Result<Vec<bool>>>()?;
+        let mut fitting = fitting.into_iter();
+        patches.retain(|_| fitting.next() == Some(true));
+        patches.sort_by_key(|patch| patch.at);
         file.rewind()?;
-        let fits = there == patch.there && patch.shown.len() == there.len();
-        Ok(Self { file, pos: 0, patch: Some(patch).filter(|_| fits) })
+        Ok(Self { file, pos: 0, patches })
     }
 }
 
 impl Read for Patched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        if let Some(patch) = &self.patch {
+        let end = self.pos + read as u64;
+        let first = self.patches.partition_point(|patch| patch.at + patch.shown.len() as u64 <= self.pos);
+        for patch in self.patches[first..].iter().take_while(|patch| patch.at < end) {
             overlay(&mut buffer[..read], self.pos, patch.at, &patch.shown);
         }
         self.pos += read as u64;
@@ -111,14 +121,14 @@ mod tests {
         assert_eq!(std::fs::read(&path).expect("read"), b"0123456789 parent-b 0123456789 parent-a");
         let patch = Patch { at: 11, shown: b"parent-a".to_vec(), there: b"parent-b".to_vec() };
         let mut back = Vec::new();
-        let mut patched = Patched::open(&path, patch.clone()).expect("open");
+        let mut patched = Patched::open(&path, vec![patch.clone()]).expect("open");
         patched.seek(SeekFrom::Start(13)).expect("seek");
         patched.read_to_end(&mut back).expect("read");
         assert_eq!(back, &whole[13..]);
         // A file that has something else there is shown as it is.
         std::fs::write(&path, b"0123456789 parent-c").expect("write");
         back.clear();
-        Patched::open(&path, patch).expect("open").read_to_end(&mut back).expect("read");
+        Patched::open(&path, vec![patch]).expect("open").read_to_end(&mut back).expect("read");
         assert_eq!(back, b"0123456789 parent-c");
     }
 }

@@ -250,6 +250,7 @@ impl History {
                 first: entry.number,
                 end: entry.number + 1,
                 skip: 0,
+                relayed: false,
             },
             at: entry.at,
         };

@@ -72,6 +72,7 @@ impl Doc {
                 first: 0,
                 end: 1,
                 skip: 0,
+                relayed: false,
             };
             let bytes = line.len() as u64;
             let says = !word.starts_with('_');

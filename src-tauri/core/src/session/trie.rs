@@ -30,6 +30,9 @@ pub struct Source {
     pub end: u64,
     /// Lines of the first entry that belong to the edge above.
     pub skip: u64,
+    /// The author passes on what another one wrote; no tool of its own did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relayed: bool,
 }
 
 /// A run of lines from one node of the trie to another.
@@ -258,6 +261,7 @@ impl Trie {
                 let upper = &self.edges[upper_at];
                 let follows = upper.source.device == lower.source.device
                     && upper.source.lane == lower.source.lane
+                    && upper.source.relayed == lower.source.relayed
                     && upper.source.end == lower.source.first
                     && lower.source.skip == 0;
                 follows.then_some((upper_at, lower_at))
@@ -480,6 +484,7 @@ pub(crate) mod tests {
                 first: write.number,
                 end: write.number + 1,
                 skip: 0,
+                relayed: false,
             },
             at: Hlc { wall: Millis(0), count: 0 },
         };

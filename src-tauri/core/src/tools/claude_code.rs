@@ -129,6 +129,7 @@ impl Tool for ClaudeCode {
                 in_fork: Some(in_fork),
                 ..Joins::default()
             },
+            steering: super::Steering::default(),
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }

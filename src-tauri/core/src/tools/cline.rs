@@ -123,6 +123,7 @@ impl Tool for Cline {
             said,
             records: Some(records),
             bound,
+            steering: super::Steering::default(),
             joins: Joins { judge: Some(judge), ..Joins::default() },
         }
     }

@@ -14,11 +14,12 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, ReadSeek,
-    Reading, Repository, Resumable, Root, Stray, Tool, Touched, Which, WriteError, Written,
+    Reading, Repository, Resumable, Root, Steering, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::numbered;
+use crate::formats::steering::Marks;
 use crate::merge::transcript::{self, Piece, Said, pieces_of, target_in};
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use memchr::memmem;
@@ -57,6 +58,52 @@ pub const DENIED: [&str; 17] = [
 /// Set by Codex for the commands it runs; a `codex` started with them takes itself for one of those.
 const MISLEADING_VARIABLES: [&str; 3] = ["CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID"];
 
+/// What Codex runs a thread with. On resume 0.169.0 takes approvals, sandbox, model and provider from the last
+/// `thread_settings_applied` and the last `turn_context`, whatever its config.toml says; with both unknown to it the thread
+/// opens with the device's own settings and all of its turns (seen 2026-11-28, interactive and `exec`). The names are
+/// changed wherever they stand outside the conversation, so that an event of a later version does not bring them back.
+const MARKS: Marks = Marks {
+    kinds: &[(&["/type", "/payload/type", "/payload/*"], &["turn_context", "thread_settings_applied"])],
+    names: &[
+        "//active_permission_profile",
+        "//additional_writable_roots",
+        "//approval_mode",
+        "//approval_policy",
+        "//approvals_reviewer",
+        "//bypass_hook_trust",
+        "//dynamic_tools",
+        "//mcp_servers",
+        "//model_provider",
+        "//model_provider_id",
+        "//network_access",
+        "//permission_profile",
+        "//requested_approvals_reviewer",
+        "//runtime_workspace_roots",
+        "//sandbox_mode",
+        "//sandbox_policy",
+        "//shell_environment_policy",
+        "//writable_roots",
+    ],
+    content: &["compacted", "response_item"],
+    shown: &[
+        "//approval_policy",
+        "//approvals_reviewer",
+        "//model_provider",
+        "//model_provider_id",
+        "//permission_profile",
+        "//sandbox_mode",
+        "//sandbox_policy",
+    ],
+};
+
+const STEERING: Steering = Steering {
+    sets: |_, line| MARKS.sets(line),
+    neutral: |_, line, _| MARKS.edits(line),
+    restores: None,
+    words: "approvals, sandbox and permission profile, writable directories, model provider: a thread of another device \
+            opens with what config.toml here says",
+};
+
 /// Both ends of a rollout that are looked at: the first line alone holds the instructions, tens of kilobytes.
 const HEAD: u64 = 512 * 1024;
 const TAIL: u64 = 64 * 1024;
@@ -85,6 +132,7 @@ impl Tool for Codex {
             bound: super::unbound,
             // Names of threads are in a database and an index beside the rollouts, not in a record (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
+            steering: STEERING,
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
         }
     }

@@ -107,6 +107,7 @@ impl Tool for CopilotChat {
             said: transcript::said,
             records: Some(records),
             bound: super::unbound,
+            steering: super::Steering::default(),
             joins: Joins { title: Some(title_line), named: Some(named), judge: Some(judge), ..Joins::default() },
         }
     }

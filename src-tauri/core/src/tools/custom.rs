@@ -289,6 +289,7 @@ impl Tool for CustomTool {
             said: crate::merge::transcript::said,
             records: None,
             bound: super::unbound,
+            steering: super::Steering::default(),
             joins: super::Joins::default(),
             versions: "described in config.toml".into(),
         }

@@ -14,6 +14,7 @@ pub use crate::formats::patched::PatchedBytes;
 
 pub use crate::formats::fields::with_those_of;
 pub use crate::formats::running::{Apps, Running, SystemApps};
+pub use crate::formats::steering::{Edit, Steer};
 
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::Reader;
@@ -90,6 +91,45 @@ pub struct About {
     /// What may be made of two branches of a log, beyond keeping both as sessions of their own.
     #[serde(skip)]
     pub joins: Joins,
+    /// What in a session steers the tool: what it may do, what it asks before, which model and programs it uses.
+    #[serde(skip)]
+    pub steering: Steering,
+}
+
+/// What in a session steers its tool. It is recorded and carried like everything else, and never applied where another
+/// device wrote it: in a log it is renamed in the store ([`Steering::neutral`]) and put back on reading, in a document it
+/// is one of [`About::bound`].
+#[derive(Clone, Copy)]
+pub struct Steering {
+    /// What a line of a log, or the content of a document, sets. A line that is written in its neutral form sets nothing.
+    pub sets: fn(&DocName, &[u8]) -> Vec<Steer>,
+    /// How a line of a log is written in the store of a device that did not write it, with the session in `cwd` there.
+    /// The length stays, because forks and databases refer to a place in a file by its offset.
+    pub neutral: fn(&DocName, &[u8], cwd: &Path) -> Vec<Edit>,
+    /// Which docs the tool may write into files of the user's, and when it may: given the main doc's content and the
+    /// session's directory here, why another device's are not written. `None`: the tool has no such docs.
+    pub restores: Option<Restores>,
+    /// In words, for docs/tools.md: what of a session is recorded and not applied; and what cannot be known.
+    pub words: &'static str,
+}
+
+/// Docs that a tool copies over the user's files.
+#[derive(Clone, Copy)]
+pub struct Restores {
+    pub is_one: fn(&DocName) -> bool,
+    pub refused: fn(main: &[u8], cwd: &Path) -> Option<String>,
+}
+
+impl Default for Steering {
+    fn default() -> Self {
+        Self { sets: |_, _| Vec::new(), neutral: |_, _, _| Vec::new(), restores: None, words: "" }
+    }
+}
+
+impl std::fmt::Debug for Steering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.words)
+    }
 }
 
 /// All records in the content of a doc.
@@ -288,7 +328,7 @@ pub enum Content {
     /// Made on the spot, by an export for instance.
     Bytes(Arc<[u8]>),
     /// A file in which some bytes stand in the place of others of the same length.
-    Patched(PathBuf, Patch),
+    Patched(PathBuf, Vec<Patch>),
 }
 
 /// Bytes at a fixed place that differ between what the tool has and what is recorded.
@@ -306,7 +346,9 @@ impl Content {
         match self {
             Self::File(path) => Ok(Box::new(std::fs::File::open(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
-            Self::Patched(path, patch) => Ok(Box::new(crate::formats::patched::Patched::open(path, patch.clone())?)),
+            Self::Patched(path, patches) => {
+                Ok(Box::new(crate::formats::patched::Patched::open(path, patches.clone())?))
+            }
         }
     }
 }

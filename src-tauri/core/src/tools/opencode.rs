@@ -136,6 +136,7 @@ impl Tool for OpenCode {
             said,
             records: Some(records),
             bound: |_| &BOUND,
+            steering: super::Steering::default(),
             joins: Joins {
                 judge: Some(|_: &DocName, first, second| -> Judged { messages::judge(first, second) }),
                 union: Some(messages::union),

@@ -1,0 +1,200 @@
+//! What steers a tool in the lines of other devices: written in neutral form, put back before anything is recorded, and
+//! held where a device sent nothing else. Which words steer says the adapter; who wrote a line says the trie.
+
+use super::context::Context;
+use super::record::{DocState, Neutral, SessionRecord};
+use crate::merge::{Step, Verdict};
+use crate::session::chain::lines_of;
+use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, ToolId};
+use crate::tools::{Content, Patch, Steer};
+use crate::vault::JournalError;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+/// How much of a session is read to learn what it was run with before.
+const LOOKED_BACK: u64 = 8 << 20;
+
+/// Whether this device's own tool wrote the lines. A branch that was taken over is another device's until its own tool
+/// goes on with it elsewhere: who recorded it says nothing about who wrote it.
+pub fn is_own(context: &Context, record: &SessionRecord, edge: &Edge) -> bool {
+    if edge.source.relayed || record.is_branch(None) {
+        return false;
+    }
+    let former = || context.shared().former.get(&edge.source.device).is_some_and(|until| edge.at.wall <= *until);
+    edge.source.device == context.short || former()
+}
+
+/// What is written otherwise of some whole lines that begin at `at`; the directory is the session's here.
+pub fn neutral(
+    context: &Context,
+    tool: &ToolId,
+    doc: &DocName,
+    cwd: &Path,
+    (mut at, lines): (u64, &[u8]),
+) -> Vec<Neutral> {
+    let Some(tool) = context.tools.get(tool) else { return Vec::new() };
+    let edits = tool.about().steering.neutral;
+    let mut found = Vec::new();
+    for line in lines_of(lines) {
+        let of_line = |edit: crate::tools::Edit| Neutral {
+            at: at + edit.at as u64,
+            recorded: edit.recorded,
+            written: edit.written,
+        };
+        found.extend(edits(doc, line, cwd).into_iter().map(of_line));
+        at += line.len() as u64;
+    }
+    found
+}
+
+/// The lines with what steers in them as it is written; they begin at `at`.
+pub fn written(lines: &[u8], at: u64, neutral: &[Neutral]) -> Vec<u8> {
+    let mut lines = lines.to_vec();
+    for change in neutral {
+        let start = (change.at - at) as usize;
+        lines[start..start + change.written.len()].copy_from_slice(change.written.as_bytes());
+    }
+    lines
+}
+
+/// Brings `neutral` of a log up to what its file in the store holds. What this device wrote before it could remember
+/// that is found in the journals.
+pub fn find_neutral(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    doc: &DocName,
+    file: &Content,
+) -> Result<(), JournalError> {
+    let Some(state) = record.docs.get(doc).filter(|state| state.kind == DocKind::Log) else { return Ok(()) };
+    let known: Vec<ChainId> = match &state.local {
+        Some(local) => state.trie.path(local.tip).unwrap_or_default().iter().map(|edge| edge.tip).collect(),
+        None => Vec::new(),
+    };
+    let foreign = |edge: &&Edge| !known.contains(&edge.tip) && !is_own(context, record, edge);
+    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let cwd = directory(context, record);
+    let mut found = state.neutral.clone();
+    for edge in state.trie.edges().iter().filter(foreign) {
+        let mut at = state.trie.size(edge.after).1;
+        shelf.pieces(edge, |_, lines| {
+            found.extend(neutral(context, &key.tool, doc, &cwd, (at, lines)));
+            at += lines.len() as u64;
+            Ok(())
+        })?;
+    }
+    if found == state.neutral && state.local.is_some() {
+        return Ok(());
+    }
+    found.retain(|change| is_there(file, change));
+    found.sort();
+    found.dedup();
+    record.docs.get_mut(doc).expect("looked at above").neutral = found;
+    Ok(())
+}
+
+fn is_there(file: &Content, change: &Neutral) -> bool {
+    let Ok(mut file) = file.open() else { return false };
+    let mut there = vec![0; change.written.len()];
+    let read = file.seek(std::io::SeekFrom::Start(change.at)).and_then(|_| file.read_exact(&mut there));
+    read.is_ok() && there == change.written.as_bytes()
+}
+
+/// The doc's content as it is recorded.
+pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Content {
+    let patch = |change: &Neutral| Patch {
+        at: change.at,
+        shown: change.recorded.clone().into_bytes(),
+        there: change.written.clone().into_bytes(),
+    };
+    let patches: Vec<Patch> = state.neutral.iter().map(patch).chain(more).collect();
+    match content {
+        _ if patches.is_empty() => content,
+        Content::File(path) | Content::Patched(path, _) => Content::Patched(path, patches),
+        Content::Bytes(bytes) => {
+            let mut bytes = bytes.to_vec();
+            for patch in patches {
+                let start = usize::try_from(patch.at).unwrap_or(usize::MAX);
+                let place = start.checked_add(patch.there.len()).and_then(|end| bytes.get_mut(start..end));
+                if let Some(place) = place.filter(|place| **place == *patch.there) {
+                    place.copy_from_slice(&patch.shown);
+                }
+            }
+            Content::Bytes(bytes.into())
+        }
+    }
+}
+
+/// The directory the session has on this device.
+pub fn directory(context: &Context, record: &SessionRecord) -> std::path::PathBuf {
+    let own = record.origin().filter(|_| context.began(record)).and_then(|card| card.cwd.clone()).map(Into::into);
+    record.bound.clone().or(own).unwrap_or_else(|| context.machine.home.clone())
+}
+
+/// A tail of other devices that has no words and changes what the session is run with: it stays in the journals until the
+/// user lets it through, and is not applied then either.
+pub fn held(context: &Context, key: &SessionKey, record: &SessionRecord, verdict: &Verdict) -> Option<Verdict> {
+    let Verdict::Checkout(steps) = verdict else { return None };
+    let main = record.main()?;
+    let Step::Append { doc, from, to } = steps.iter().find(|step| step.doc() == main)? else { return None };
+    if record.released || 0 < record.docs[doc].trie.said_between(*from, *to) {
+        return None;
+    }
+    let changes = changed(context, key, record, doc, (*from, *to)).unwrap_or_default();
+    let (device, _) = changes.first()?;
+    let name = context.shared().name_of(device);
+    let what: Vec<String> = changes.iter().map(|(_, steer)| format!("{} = {}", steer.name, steer.value)).collect();
+    Some(Verdict::Held {
+        code: "steered",
+        why: format!("{name} changed how this session is run, and said nothing else: {}.", what.join(", ")),
+        hint: "None of it is applied on this device. Continue as before, or take the lines over, still without applying them, \
+               with `roam release`."
+            .into(),
+        steps: steps.clone(),
+    })
+}
+
+/// What other devices' lines between two nodes set to something else than it was, with the device.
+fn changed(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    (from, to): (ChainId, ChainId),
+) -> Result<Vec<(String, Steer)>, JournalError> {
+    let Some(tool) = context.tools.get(&key.tool) else { return Ok(Vec::new()) };
+    let sets = tool.about().steering.sets;
+    let state = &record.docs[doc];
+    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let of_edge = |edge: &Edge| -> Result<Vec<Steer>, JournalError> {
+        let mut found = Vec::new();
+        shelf.pieces(edge, |_, lines| {
+            found.extend(lines_of(lines).flat_map(|line| sets(doc, line)));
+            Ok(())
+        })?;
+        Ok(found)
+    };
+    let mut new: BTreeMap<String, (String, Steer)> = BTreeMap::new();
+    for edge in state.trie.path_between(from, to).unwrap_or_default() {
+        if is_own(context, record, edge) {
+            continue;
+        }
+        for steer in of_edge(edge)? {
+            new.insert(steer.name.clone(), (edge.source.device.clone(), steer));
+        }
+    }
+    let (mut known, mut read) = (BTreeMap::new(), 0);
+    for edge in state.trie.path(from).unwrap_or_default().into_iter().rev() {
+        if new.keys().all(|name| known.contains_key(name)) || LOOKED_BACK < read {
+            break;
+        }
+        let in_edge: BTreeMap<String, String> =
+            of_edge(edge)?.into_iter().map(|steer| (steer.name, steer.value)).collect();
+        for (name, value) in in_edge {
+            known.entry(name).or_insert(value);
+        }
+        read += edge.bytes;
+    }
+    Ok(new.into_values().filter(|(_, steer)| known.get(&steer.name) != Some(&steer.value)).collect())
+}
