@@ -14,6 +14,8 @@ mod clones;
 mod contract;
 #[path = "stories/copilot.rs"]
 mod copilot;
+#[path = "stories/devices.rs"]
+mod devices;
 #[path = "stories/faults.rs"]
 mod faults;
 #[path = "stories/fixtures.rs"]

@@ -26,7 +26,7 @@ impl Journal {
     pub fn additions(&self) -> impl Iterator<Item = (&DocName, &[u8])> {
         self.frames.iter().flat_map(|frame| &frame.entries).filter_map(|entry| match entry {
             Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. } => Some((doc, bytes.as_slice())),
-            Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => None,
+            Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => None,
         })
     }
 }
@@ -105,9 +105,11 @@ fn segment_files(dir: &Path) -> Vec<PathBuf> {
     names.map(|name| dir.join(name)).collect()
 }
 
+/// The directories of sessions' journals; the device list's is none of them.
 fn session_dirs(lane: &Path) -> Vec<PathBuf> {
-    let mut dirs = vec![lane.to_path_buf()];
-    for _ in 0..3 {
+    let tools = names(lane).into_iter().filter(|tool| tool != "session-roam");
+    let mut dirs: Vec<PathBuf> = tools.map(|tool| lane.join(tool)).collect();
+    for _ in 0..2 {
         dirs = dirs.iter().flat_map(|dir| names(dir).into_iter().map(move |name| dir.join(name))).collect();
     }
     dirs

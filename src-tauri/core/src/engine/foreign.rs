@@ -78,7 +78,7 @@ fn foreign(entry: &Entry) -> Option<Entry> {
         Entry::Lines { at, replaces, .. } => (*at, *replaces) = (String::new(), None),
         Entry::Whole { at, .. } => at.clear(),
         // A decision is named by its frame: said again it would be another one.
-        Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => return None,
+        Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => return None,
     }
     Some(entry)
 }
@@ -107,7 +107,7 @@ pub fn record_entries(
         let tips = match &entry {
             Entry::Lines { after, bytes, .. } => chain(*after, bytes, context.says(&key.tool)),
             Entry::Whole { tip, bytes, .. } => vec![Line { tip: *tip, end: bytes.len() as u64, says: true }],
-            Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => Vec::new(),
+            Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => Vec::new(),
         };
         recorder.push(record, entry, tips)?;
     }

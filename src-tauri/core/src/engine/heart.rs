@@ -6,6 +6,7 @@ use super::context::Context;
 use super::devices::{Book, Neighbours};
 use super::event::{Event, Jobs, Reply};
 use super::forks::{Parent, is_taken_over};
+use super::list::Lists;
 use super::look::{Job, Outcome};
 use super::queue::{Queue, Want};
 use super::record::SessionRecord;
@@ -34,6 +35,7 @@ pub struct Engine {
     pub(super) jobs: Box<dyn Jobs>,
     pub(super) book: Book,
     pub(super) neighbours: Neighbours,
+    pub(super) lists: Lists,
     pub(super) queue: Queue,
     /// What each session's files looked like when they were last looked at to the end.
     pub(super) seen: HashMap<SessionKey, u64>,
@@ -120,6 +122,7 @@ impl Engine {
             jobs,
             book,
             neighbours: Neighbours::default(),
+            lists: Lists::default(),
             queue: Queue::default(),
             seen: HashMap::new(),
             unsaved: HashMap::new(),
@@ -159,8 +162,9 @@ impl Engine {
         self.remember_here()?;
         self.remember_hello();
         self.remember_clones()?;
-        self.read_hellos();
         self.restore_own();
+        self.open_lists();
+        self.read_hellos();
         self.greet();
         self.arrange();
         self.walk_vault()?;

@@ -284,7 +284,8 @@ pub fn take(
                     by: frame.head.by.clone(),
                 });
             }
-            Entry::Unknown(_) => {}
+            // A session's journal holds no statements; those are read from the list's own journal.
+            Entry::Device(_) | Entry::Unknown(_) => {}
         }
     });
 }

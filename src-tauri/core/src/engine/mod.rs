@@ -13,6 +13,7 @@ pub mod foreign;
 pub mod forks;
 pub mod heart;
 pub mod ingest;
+pub mod list;
 pub mod look;
 pub mod network;
 pub mod observe;

@@ -5,6 +5,7 @@ use super::heart::Engine;
 use super::queue::Want;
 use super::record::SessionRecord;
 use crate::api::types::Held;
+use crate::merge::Statement;
 use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey, decent_name};
 use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
@@ -19,6 +20,14 @@ const PRESENCE_AGAIN: Duration = Duration::from_secs(25);
 
 /// Where the state remembers devices whose key a second machine used, and when that was seen last.
 const CLONED: &str = "cloned";
+
+pub(super) fn list_problem(error: &crate::vault::JournalError) -> Problem {
+    Problem::new(
+        "list_unusable",
+        format!("The device list could not be read or written: {}", super::look::with_causes(error)),
+        "Check the disk and the permissions of the vault folder.",
+    )
+}
 
 impl Engine {
     pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), StateError> {
@@ -307,6 +316,11 @@ impl Engine {
 
     pub(super) fn forget_device(&mut self, device: &DeviceId) {
         self.book.paired.retain(|paired| paired.id != *device);
+        if self.lists.now.approved.contains_key(device)
+            && let Err(error) = self.declare(vec![Statement::Unapprove { device: device.clone() }])
+        {
+            self.trouble("list own", Some(Problem::new(&error.code, error.message, error.hint)));
+        }
         if !self.book.parted.contains(device) {
             self.book.parted.push(device.clone());
         }

@@ -4,6 +4,7 @@ use super::answers::{Answer, done, settings_error, value};
 use super::devices::{Paired, starts};
 use super::heart::Engine;
 use crate::api::types::*;
+use crate::merge::Statement;
 use crate::session::{DeviceId, NAME_LENGTH};
 use crate::syncthing::{device_id, pairing};
 use std::time::Duration;
@@ -122,6 +123,7 @@ impl Engine {
     pub(super) fn join(&mut self, id: DeviceId, name: String, addresses: Vec<String>) -> Answer {
         let asked = self.neighbours.asking.iter().any(|asking| asking.id == id);
         let digits = pairing::digits(&self.context.device, &id);
+        self.declare_approved(&id, &name)?;
         let known = self.book.paired.iter_mut().find(|paired| paired.id == id);
         let (name, state) = match known {
             Some(paired) => {
@@ -202,6 +204,7 @@ impl Engine {
     pub(super) fn unpair(&mut self, text: &str) -> Answer {
         const GRACE: Duration = Duration::from_secs(10);
         let paired = self.book.find(text).cloned().ok_or_else(|| unknown_device(text))?;
+        self.declare(vec![Statement::Unapprove { device: paired.id.clone() }])?;
         self.goodbye.insert(paired.id.clone());
         self.greet();
         self.transport.part(paired.id.clone(), GRACE);

@@ -301,6 +301,9 @@ impl Engine {
     }
 
     pub(super) fn want_journal(&mut self, path: crate::vault::VaultPath) {
+        if super::list::is_list(&path.key) {
+            return self.read_list(&path.device);
+        }
         let dirs = [(path.device.clone(), path.lane, path.dir())].into();
         self.want(path.key, Want { dirs, import: path.lane == Lane::Bulk, ..Want::default() });
     }

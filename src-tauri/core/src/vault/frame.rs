@@ -4,7 +4,7 @@
 use super::envelope::{self, Opened, Sealed};
 pub use super::envelope::{frame_len, needed, next_batch};
 use super::limits;
-use crate::merge::Choice;
+use crate::merge::{Choice, Statement};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{Base, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
@@ -77,6 +77,8 @@ pub enum Entry {
     About(SessionCard),
     /// What the user decided about a split.
     Choice(Choice),
+    /// A statement of the device list.
+    Device(Statement),
     /// Whole lines of a log.
     Lines {
         doc: DocName,
@@ -107,6 +109,7 @@ enum Line<'a> {
     Head(&'a Head),
     About(&'a SessionCard),
     Choice(&'a Choice),
+    Device(&'a Statement),
     Lines {
         doc: &'a DocName,
         at: &'a str,
@@ -243,6 +246,7 @@ pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8
         match entry {
             Entry::About(about) => push_line(&mut lines, &Line::About(about)),
             Entry::Choice(choice) => push_line(&mut lines, &Line::Choice(choice)),
+            Entry::Device(statement) => push_line(&mut lines, &Line::Device(statement)),
             Entry::Lines { doc, at, after, tip, replaces, bytes } => {
                 let (text, base64) = pack(bytes);
                 let (after, tip, replaces) = (*after, *tip, *replaces);
@@ -272,6 +276,8 @@ impl Entry {
         match self {
             Self::Lines { bytes, .. } | Self::Whole { bytes, .. } => bytes.len() + 256,
             Self::About(_) | Self::Choice(_) => 1024,
+            Self::Device(Statement::Revoke { heads, .. } | Statement::Heads { heads, .. }) => 512 + heads.len() * 256,
+            Self::Device(_) => 512,
             Self::Unknown(line) => line.len(),
         }
     }
@@ -448,6 +454,7 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
         "lines" | "whole" | "head" | "seal" => Err(FrameError::Shape),
         // A decision of a kind that is not known here is for those who know it; what was said is read on.
         "choice" if let Ok(choice) = serde_json::from_slice(line) => Ok(Entry::Choice(choice)),
+        "device" if let Ok(statement) = serde_json::from_slice(line) => Ok(Entry::Device(statement)),
         _ => {
             let text = String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;
             Ok(Entry::Unknown(text))

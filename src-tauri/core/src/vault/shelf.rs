@@ -267,7 +267,7 @@ impl Tips for Shelf<'_> {
                         tips.push(Line { tip, end: total, says: true });
                     }
                 }
-                Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => {}
+                Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}
             }
             Ok(())
         })?;

@@ -1,0 +1,234 @@
+//! The device list on disk: each device's statements in a journal of its own, read and appended by the loop.
+//! What the statements mean is decided by `merge::device_list`; knows nothing of folders and tools.
+
+use super::context::Context;
+use super::heart::Engine;
+use super::ingest::fault_problem;
+use crate::api::types::ApiError;
+use crate::merge::{DeviceList, Stated, Statement, Statements};
+use crate::session::{DeviceId, Hlc, Lane, Problem, ProjectKey, SessionId, SessionKey, ToolId};
+use crate::syncthing::device_id;
+use crate::vault::{Entry, Frame, Journal, JournalError, VaultPath, frame};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The list's journal is named like a session of a tool, and is none.
+pub const TOOL: &str = "session-roam";
+const SESSION: &str = "devices";
+const PROJECT: &str = "session-roam";
+
+/// Where the state remembers how far each list was read.
+const NOTE: &str = "device lists";
+
+/// All lists that were read, and what they come to for this device.
+#[derive(Debug, Default)]
+pub struct Lists {
+    authors: BTreeMap<String, Author>,
+    pub now: DeviceList,
+}
+
+/// One device's list, as far as it was accepted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Author {
+    device: DeviceId,
+    journal: Journal,
+    statements: Vec<Stated>,
+}
+
+impl Author {
+    fn new(device: &DeviceId) -> Self {
+        let journal = Journal::new(&device.short(), Lane::Live, dir(&device.short()));
+        Self { device: device.clone(), journal, statements: Vec::new() }
+    }
+
+    fn take(&mut self, frame: &Frame) {
+        let entries = frame.entries.iter().enumerate();
+        self.statements.extend(entries.filter_map(|(entry, said)| match said {
+            Entry::Device(statement) if is_sound(statement) => Some(Stated {
+                frame: frame.head.n,
+                entry: entry as u32,
+                at: frame.head.at,
+                statement: statement.clone(),
+            }),
+            _ => None,
+        }));
+    }
+}
+
+/// What a statement names becomes directories and folders: real device IDs only.
+fn is_sound(statement: &Statement) -> bool {
+    let is_id = |id: &DeviceId| device_id::parse(id.as_str()).is_ok_and(|parsed| parsed == *id);
+    statement.device().is_none_or(is_id)
+}
+
+fn key() -> SessionKey {
+    SessionKey::new(&ToolId::new(TOOL), &SessionId::new(SESSION))
+}
+
+pub fn is_list(key: &SessionKey) -> bool {
+    key.tool.as_str() == TOOL
+}
+
+fn dir(short: &str) -> String {
+    VaultPath::journal_dir(short, Lane::Live, &key(), &ProjectKey::new(PROJECT))
+}
+
+/// The list's journal as heads name it: below the device's directory.
+pub fn in_heads() -> String {
+    dir("").trim_start_matches('/').to_owned()
+}
+
+impl Lists {
+    pub fn statements(&self) -> Statements {
+        self.authors.values().map(|author| (author.device.clone(), author.statements.clone())).collect()
+    }
+
+    /// Frames read of a device's list.
+    pub fn frames(&self, short: &str) -> u64 {
+        self.authors.get(short).map_or(0, |author| author.journal.frames)
+    }
+
+    /// How far every list was read, by short id.
+    pub fn heard(&self) -> BTreeMap<String, u64> {
+        self.authors.iter().map(|(short, author)| (short.clone(), author.journal.frames)).collect()
+    }
+
+    fn fold(&mut self, own: &DeviceId) {
+        self.now = DeviceList::of(own, &self.statements(), &in_heads());
+    }
+
+    fn read(&mut self, context: &Context, short: &str) -> Result<bool, JournalError> {
+        let Some(owner) = context.shared().owners.get(short).cloned() else { return Ok(false) };
+        let author = self.authors.entry(short.to_owned()).or_insert_with(|| Author::new(&owner.device));
+        let before = author.journal.frames;
+        let mut journal = author.journal.clone();
+        let mut new = Vec::new();
+        let mut about = Some((ToolId::new(TOOL), SessionId::new(SESSION)));
+        journal.read_new(&context.vault, &owner, &mut about, |_| (), |_, frame, (), _, _| new.push(frame.clone()))?;
+        author.journal = journal;
+        for frame in &new {
+            context.saw(frame.head.at);
+            author.take(frame);
+        }
+        Ok(before != author.journal.frames)
+    }
+
+    /// Revocations that would lapse with these statements, because the devices that stated them are not heard any more,
+    /// as revocations of this device's own: what was put out stays out until the user lets it in.
+    fn upheld(&self, own: &DeviceId, statements: &[Statement]) -> Vec<Statement> {
+        let mut all = self.statements();
+        let ours = all.entry(own.clone()).or_default();
+        let frame = ours.iter().map(|stated| stated.frame + 1).max().unwrap_or(0);
+        let stated = statements.iter().enumerate().map(|(entry, statement)| Stated {
+            frame,
+            entry: entry as u32,
+            at: Hlc::default(),
+            statement: statement.clone(),
+        });
+        ours.extend(stated);
+        let after = DeviceList::of(own, &all, &in_heads());
+        let lets_in = |device: &DeviceId| {
+            let approves =
+                |said: &Statement| matches!(said, Statement::Approve { .. }) && said.device() == Some(device);
+            statements.iter().any(approves)
+        };
+        let lapsed = self.now.revoked.iter().filter(|(device, _)| !after.revoked.contains_key(device));
+        let upheld = lapsed.filter(|(device, _)| !lets_in(device)).map(|(device, revoked)| Statement::Revoke {
+            device: device.clone(),
+            name: revoked.name.clone(),
+            heads: revoked.heads.clone(),
+            since: revoked.since,
+            cut: revoked.cut.clone().unwrap_or_default(),
+        });
+        upheld.collect()
+    }
+
+    fn append(&mut self, context: &Context, statements: Vec<Statement>) -> Result<String, JournalError> {
+        let author = self.authors.entry(context.short.clone()).or_insert_with(|| Author::new(&context.device));
+        let (tool, session) = (ToolId::new(TOOL), SessionId::new(SESSION));
+        let name = context.shared().name_of(&context.short);
+        let head = author.journal.next_head(&context.device, &name, &tool, &session, context.tick());
+        let entries: Vec<Entry> = statements.into_iter().map(Entry::Device).collect();
+        let (bytes, hash) = frame::render(&head, &entries, |message| context.key.sign(message).to_vec());
+        let written = Frame::own(head, entries, hash);
+        let (segment, _) = author.journal.append(&context.vault, &bytes, &written)?;
+        author.take(&written);
+        Ok(author.journal.in_lane(segment))
+    }
+}
+
+impl Engine {
+    /// Takes what the state remembers and reads this device's own list to its end.
+    pub(super) fn open_lists(&mut self) {
+        self.lists.authors = self.state.note(NOTE).ok().flatten().unwrap_or_default();
+        let short = self.context.short.clone();
+        self.read_list(&short);
+        self.lists.fold(&self.context.device);
+        self.approve_as_before();
+    }
+
+    /// Devices that were paired before there was a list are approved: nobody pairs anew.
+    fn approve_as_before(&mut self) {
+        let stated = self.lists.authors.get(&self.context.short).map_or(&[][..], |author| &author.statements);
+        let is_new = |id: &DeviceId| !stated.iter().any(|stated| stated.statement.device() == Some(id));
+        let paired = self.book.paired.iter().filter(|paired| is_new(&paired.id));
+        let approve = paired.map(|paired| Statement::Approve {
+            device: paired.id.clone(),
+            name: paired.name.clone(),
+            over: BTreeMap::new(),
+        });
+        let statements: Vec<Statement> = approve.collect();
+        if let Err(error) = self.declare(statements) {
+            let problem = Problem::new(&error.code, error.message, error.hint);
+            self.trouble("list own", Some(problem));
+        }
+    }
+
+    /// Lets a device in, over all revocations of it that are known here.
+    pub(super) fn declare_approved(&mut self, device: &DeviceId, name: &str) -> Result<(), ApiError> {
+        let over = self.lists.now.overruled(device);
+        let known = self.lists.now.approved.get(device).is_some_and(|approved| approved.via.is_none());
+        if known && over.is_empty() {
+            return Ok(());
+        }
+        self.declare(vec![Statement::Approve { device: device.clone(), name: name.to_owned(), over }])
+    }
+
+    /// Reads what is new in a device's list.
+    pub(super) fn read_list(&mut self, short: &str) {
+        let topic = format!("list {short}");
+        match self.lists.read(&self.context, short) {
+            Ok(news) => {
+                let fault = self.lists.authors.get(short).and_then(|author| author.journal.fault.clone());
+                let name = self.context.shared().name_of(short);
+                self.trouble(&topic, fault.map(|fault| fault_problem(&fault, &name)));
+                if news {
+                    self.lists_changed();
+                }
+            }
+            Err(error) => self.trouble(&topic, Some(super::network::list_problem(&error))),
+        }
+    }
+
+    /// Appends statements to this device's own list, in one frame, and does what follows from them.
+    pub(super) fn declare(&mut self, mut statements: Vec<Statement>) -> Result<(), ApiError> {
+        if statements.is_empty() {
+            return Ok(());
+        }
+        statements.extend(self.lists.upheld(&self.context.device, &statements));
+        let context = self.context.clone();
+        let path = self.lists.append(&context, statements).map_err(|error| {
+            let problem = super::network::list_problem(&error);
+            ApiError::new(&problem.code, problem.message, problem.hint)
+        })?;
+        self.transport.announce(Lane::Live, vec![path]);
+        self.lists_changed();
+        Ok(())
+    }
+
+    fn lists_changed(&mut self) {
+        self.lists.fold(&self.context.device);
+        // What was not remembered is read again at the next start.
+        let _ = self.state.put_note(NOTE, &self.lists.authors);
+    }
+}
