@@ -5,6 +5,7 @@ use super::context::Context;
 use super::observe::{read_range, tail_hash};
 use super::record::{LocalDoc, SessionRecord};
 use crate::merge::Step;
+use crate::opener;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, Which, WriteError};
@@ -206,7 +207,7 @@ fn wrote(record: &mut SessionRecord, step: &Step, path: &Path, stamp: Stamp) -> 
             String::new()
         }
         DocKind::Snapshot => {
-            let content = std::fs::read(path).ok()?;
+            let content = opener::read(path, opener::MOST).ok()?;
             (lines, bytes) = (1, content.len() as u64);
             blake3::hash(&content).to_hex().to_string()
         }

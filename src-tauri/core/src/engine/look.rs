@@ -14,6 +14,7 @@ use super::split::{Stand, says_all, stand, united};
 use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
+use crate::opener;
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
@@ -297,7 +298,7 @@ impl<'a> Look<'a> {
     fn as_recorded(&mut self, found: &Found, mut reading: Reading) -> Reading {
         let Some(base) = self.job.record.origin().and_then(|card| card.base.clone()) else { return reading };
         let Some(main) = found.docs.first() else { return reading };
-        let file = std::fs::File::open(&main.path);
+        let file = opener::file(&main.path);
         let rebound = file.ok().and_then(|mut file| rebound_in(&base, &mut file));
         if let (Some(rebound), Some(content)) = (&rebound, reading.docs.first_mut()) {
             *content = rebound.recorded(&main.path);

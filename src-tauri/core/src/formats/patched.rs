@@ -1,6 +1,7 @@
 //! A file seen with some of its bytes put back: a session whose tool refers to another one by id, where that has another
 //! id here.
 
+use crate::opener;
 use crate::tools::{Bytes, Patch};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,7 +15,7 @@ pub struct Patched {
 
 impl Patched {
     pub fn open(path: &Path, patch: Patch) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = opener::file(path)?;
         file.seek(SeekFrom::Start(patch.at))?;
         let mut there = Vec::new();
         (&file).take(patch.there.len() as u64).read_to_end(&mut there)?;

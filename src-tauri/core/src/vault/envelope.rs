@@ -103,7 +103,8 @@ pub(super) fn seal(head: &Head, mut lines: Vec<u8>, sign: impl FnOnce(&[u8]) -> 
     if head.v == 1 {
         let hash = FrameHash(blake3::hash(&lines).to_hex().to_string());
         let sig = BASE64.encode(&sign(&signed_message(1, &hash)));
-        serde_json::to_writer(&mut lines, &Seal { hash: hash.clone(), sig }).expect("plain data serialises into memory");
+        serde_json::to_writer(&mut lines, &Seal { hash: hash.clone(), sig })
+            .expect("plain data serialises into memory");
         lines.push(b'\n');
         return (compress(&lines), hash);
     }
@@ -258,7 +259,8 @@ impl<'a> Sealed<'a> {
 
     /// Of version 1, unpacked piece by piece and forgotten.
     fn scan(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|_| FrameError::Shape)?.single_frame();
+        let mut decoder =
+            zstd::stream::read::Decoder::with_buffer(bytes).map_err(|_| FrameError::Shape)?.single_frame();
         decoder.window_log_max(limits::WINDOW_LOG).map_err(|_| FrameError::Shape)?;
         let (mut hasher, mut head, mut held, mut len) = (blake3::Hasher::new(), Vec::new(), Vec::new(), 0u64);
         let mut chunk = vec![0; 64 << 10];
