@@ -156,7 +156,7 @@ pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
 pub fn needed(bytes: &[u8]) -> u64 {
     match Header::parse(bytes) {
         Some(Ok(header)) if bytes[..4] == SKIPPED => (HEADER + header.packed) as u64,
-        _ => limits::FRAME_BOTH,
+        _ => limits::SEGMENT_FILE,
     }
 }
 
@@ -223,8 +223,8 @@ impl<'a> Sealed<'a> {
         const KEPT: u64 = 1 << 20;
         let size = zstd::zstd_safe::get_frame_content_size(bytes).map_err(|_| FrameError::Shape)?;
         match size.filter(|size| *size <= KEPT) {
-            Some(size) => Self::of_lines(unzip(bytes, size as usize)?),
-            None => Self::scan(bytes),
+            Some(kept) => Self::of_lines(unzip(bytes, kept as usize)?),
+            None => size.map_or(Ok(()), |size| fits(bytes.len(), size)).and_then(|()| Self::scan(bytes)),
         }
     }
 
