@@ -138,6 +138,11 @@ pub fn list_below(root: &Path, relative: &str, most: usize) -> io::Result<Vec<Li
     Ok(listed)
 }
 
+/// Whether anything lies at a path, be it a link that leads nowhere.
+pub fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
 /// Whether two open files are one. Where the system has no inodes it says no.
 #[cfg(unix)]
 pub fn is_same(one: &Metadata, other: &Metadata) -> bool {

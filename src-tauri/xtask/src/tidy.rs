@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("merge", &["session", "parallel"]),
     ("formats", &["session", "tools", "parallel", "opener"]), // of tools the contract's types: what a write is
     ("tools", &["session", "merge", "formats", "opener"]),
-    ("projects", &["session", "merge"]),
+    ("projects", &["session", "merge", "opener"]),
     ("vault", &["session", "merge", "parallel", "opener"]),
     ("state", &["session", "merge"]),
     ("watch", &["session", "tools"]), // what it watches is a tool's `Root`

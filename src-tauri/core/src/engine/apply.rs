@@ -6,6 +6,7 @@ use super::observe::{read_range, tail_hash};
 use super::record::{LocalDoc, Neutral, SessionRecord};
 use super::steering::{is_own, neutral, restored, written};
 use crate::merge::Step;
+use crate::opener;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, Which, WriteError};
@@ -266,7 +267,7 @@ fn wrote(
             String::new()
         }
         DocKind::Snapshot => {
-            let content = std::fs::read(path).ok()?;
+            let content = opener::read(path, opener::MOST).ok()?;
             (lines, bytes) = (1, content.len() as u64);
             blake3::hash(&content).to_hex().to_string()
         }

@@ -15,6 +15,7 @@ use super::steering::{find_neutral, held, restored};
 use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
+use crate::opener;
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
@@ -314,7 +315,7 @@ impl<'a> Look<'a> {
     fn rebound(&self, found: &Found, reading: &mut Reading) -> Option<Rebound> {
         let base = self.job.record.origin().and_then(|card| card.base.clone())?;
         let main = found.docs.first()?;
-        let file = std::fs::File::open(&main.path);
+        let file = opener::file(&main.path);
         let rebound = file.ok().and_then(|mut file| rebound_in(&base, &mut file));
         if let Some(rebound) = &rebound {
             reading

@@ -3,10 +3,11 @@
 //!
 //! Knows neither sessions nor tools.
 
+use crate::opener;
 use crate::session::{DocName, Millis};
 use crate::tools::{Bytes, Change, Stamp, WriteError, Written};
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -249,12 +250,26 @@ fn create(root: &Path, path: &Path, bytes: &dyn Bytes, mtime: Millis) -> Result<
 fn go_on_from(path: &Path, temp: Temp) -> Result<(Stamp, Undo), WriteError> {
     let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
     let was = stamp(path).map_err(io_error)?;
-    let there = fs::read(path).map_err(io_error)?;
-    let comes = fs::read(&temp.path).map_err(io_error)?;
-    if !comes.starts_with(&there) {
+    if !is_start_of(opener::file(path).map_err(io_error)?, opener::file(&temp.path).map_err(io_error)?)
+        .map_err(io_error)?
+    {
         return Err(WriteError::Changed(path.to_path_buf()));
     }
     put_over(path, was, &temp)
+}
+
+/// Whether `whole` begins with all of `start`; compared piece by piece, since a log may be of any size.
+fn is_start_of(start: File, whole: File) -> io::Result<bool> {
+    let (mut start, mut whole) = (io::BufReader::new(start), io::BufReader::new(whole));
+    loop {
+        let (one, other) = (start.fill_buf()?, whole.fill_buf()?);
+        let both = one.len().min(other.len());
+        if one.is_empty() || one[..both] != other[..both] || both == 0 {
+            return Ok(one.is_empty());
+        }
+        start.consume(both);
+        whole.consume(both);
+    }
 }
 
 /// Gives the file at `temp` the name `path`, which must be free.

@@ -1,8 +1,8 @@
 //! Logs of JSON lines, read at both ends with bounded work. Anything may be in them: a byte-order mark, CRLF, bytes
 //! that are no UTF-8, records nobody knows, a last line half written. What can't be parsed is passed over.
 
+use crate::opener;
 use serde_json::Value;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub fn read_ends(source: &mut (impl Read + Seek + ?Sized), head: u64, tail: u64)
 /// The first line of a file, if it ends within `limit` bytes and is JSON.
 pub fn read_first(path: &Path, limit: u64) -> io::Result<Option<Value>> {
     let mut start = Vec::new();
-    File::open(path)?.take(limit).read_to_end(&mut start)?;
+    opener::file(path)?.take(limit).read_to_end(&mut start)?;
     Ok(start.split_inclusive(|byte| *byte == b'\n').find_map(parse_line))
 }
 

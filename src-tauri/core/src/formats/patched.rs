@@ -1,6 +1,7 @@
 //! A file seen with some of its bytes put back: a session whose tool refers to another one by id, where that has another
 //! id here; what steers in another device's lines.
 
+use crate::opener;
 use crate::tools::{Bytes, Patch};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -16,7 +17,7 @@ pub struct Patched {
 impl Patched {
     /// A patch whose bytes are not there is left out.
     pub fn open(path: &Path, mut patches: Vec<Patch>) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = opener::file(path)?;
         let mut fits = |patch: &Patch| -> io::Result<bool> {
             file.seek(SeekFrom::Start(patch.at))?;
             let mut there = Vec::new();

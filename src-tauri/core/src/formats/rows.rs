@@ -2,9 +2,9 @@
 //! every byte.
 
 use super::{fields, files};
+use crate::opener;
 use crate::tools::Stamp;
 use serde_json::value::RawValue;
-use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -25,7 +25,8 @@ impl Rows {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::none()),
             Err(error) => return Err(format!("{} can't be read: {error}", path.display())),
         };
-        let text = fs::read_to_string(path).map_err(|error| format!("{} can't be read: {error}", path.display()))?;
+        let text = opener::read_text(path, opener::MOST)
+            .map_err(|error| format!("{} can't be read: {error}", path.display()))?;
         Self::parse(text, Some(stamp)).ok_or_else(|| format!("{} is no list", path.display()))
     }
 

@@ -7,6 +7,7 @@
 //! that once in the editor; then `workspace.json` says so.
 
 use super::running::Running;
+use crate::opener;
 use crate::tools::Machine;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -110,8 +111,7 @@ impl Workspace {
     pub fn at(dir: &Path) -> Option<Self> {
         const LARGEST: u64 = 64 << 10;
         let path = dir.join("workspace.json");
-        let metadata = fs::symlink_metadata(&path).ok()?;
-        let text = fs::read(path).ok().filter(|_| metadata.is_file() && metadata.len() <= LARGEST)?;
+        let text = opener::read(&path, LARGEST).ok()?;
         Some(Self { dir: dir.to_path_buf(), opens: opens(&text, System::HERE)? })
     }
 

@@ -2,6 +2,7 @@
 //! Only the root commit, and in `standing.rs` how it stands, is asked of `git`, which may be missing.
 
 use super::{paths, remote};
+use crate::opener;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -98,8 +99,7 @@ fn linked_git_dir(work_tree: &Path, dot_git: &Path) -> Option<PathBuf> {
 
 /// A file's text, up to a size no config reaches.
 fn read_small(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    let bytes = opener::start_of(&mut opener::file_behind_links(path).ok()?, opener::SMALL).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -19,12 +19,13 @@ use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::{linked, process};
 use crate::merge::transcript::{self, Piece, Said};
+use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "Claude Code";
@@ -195,7 +196,7 @@ impl Tool for ClaudeCode {
 
     fn read(&self, _machine: &Machine, found: &Found) -> io::Result<Reading> {
         let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
-        let mut file = fs::File::open(&main.path)?;
+        let mut file = opener::file(&main.path)?;
         let ends = jsonl::read_ends(&mut file, HEAD, TAIL)?;
         let slug = main.path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let beyond_ends = || (main.stamp.len > HEAD).then(|| named_inside(&main.path)).flatten();
@@ -374,7 +375,7 @@ fn existing_name(store: &Store, name: &str, cwd: &str) -> Option<PathBuf> {
 
 fn names_directory(slug_dir: &Path, cwd: &str) -> bool {
     let transcript = entries(slug_dir).find(|(_, name)| name.strip_suffix(".jsonl").is_some_and(is_uuid));
-    let ends = transcript.and_then(|(path, _)| jsonl::read_ends(&mut fs::File::open(path).ok()?, HEAD, 0).ok());
+    let ends = transcript.and_then(|(path, _)| jsonl::read_ends(&mut opener::file(&path).ok()?, HEAD, 0).ok());
     ends.is_some_and(|ends| ends.head.iter().find_map(|record| text(record, "cwd")).as_deref() == Some(cwd))
 }
 
@@ -637,7 +638,8 @@ fn live_sessions(store: &Store) -> BTreeMap<String, String> {
         if !name.ends_with(".json") {
             continue;
         }
-        let running = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
+        let running =
+            opener::read(&path, opener::SMALL).ok().and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
         if let Some(running) = running.filter(is_running) {
             live.insert(running.session_id, format!("{NAME} has it open (process {})", running.pid));
         }
@@ -668,7 +670,8 @@ fn home_of(ends: &jsonl::Ends, slug_name: &str) -> Option<String> {
 
 /// The first directory that is named anywhere in a transcript which names none at its ends.
 fn named_inside(path: &Path) -> Option<String> {
-    let lines = io::BufReader::new(fs::File::open(path).ok()?).split(b'\n').map_while(Result::ok);
+    let file = opener::file(path).ok()?.take(opener::MOST);
+    let lines = io::BufReader::new(file).split(b'\n').map_while(Result::ok);
     lines.flat_map(|line| jsonl::parse_lines(&line)).find_map(|record| named_directory(&record))
 }
 

@@ -42,6 +42,7 @@ use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
 use crate::merge::transcript::{self, Piece, Said};
+use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -377,7 +378,7 @@ struct Manifest {
 
 impl Manifest {
     fn at(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        serde_json::from_slice(&opener::read(path, opener::MOST).ok()?).ok()
     }
 
     /// The manifest of this session in the shape that is known: anything else Cline may open as an empty chat.
@@ -438,11 +439,12 @@ fn unknown_shape(session: &SessionId, why: &str) -> Problem {
 
 fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     let mut problems = Vec::new();
-    let bytes = fs::read(&main.path)?;
+    let bytes = opener::read(&main.path, opener::MOST)?;
     if messages_in(&bytes).is_none() {
         problems.push(unknown_shape(&found.session, "its conversation is no object with a list of messages"));
     }
-    let manifest = found.docs.iter().find(|doc| doc.name.as_str() == MANIFEST).map(|doc| fs::read(&doc.path));
+    let manifest =
+        found.docs.iter().find(|doc| doc.name.as_str() == MANIFEST).map(|doc| opener::read(&doc.path, opener::MOST));
     let manifest = match manifest.transpose()?.map(|bytes| Manifest::known(&bytes, &found.session)) {
         Some(Ok(manifest)) => Some(manifest),
         Some(Err(why)) => {
@@ -739,7 +741,7 @@ fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
             _ => Content::File(doc.path.clone()),
         });
     }
-    let first = match serde_json::from_slice::<Vec<&RawValue>>(&fs::read(&main.path)?) {
+    let first = match serde_json::from_slice::<Vec<&RawValue>>(&opener::read(&main.path, opener::MOST)?) {
         Ok(messages) => messages.first().and_then(|message| serde_json::from_str::<Value>(message.get()).ok()),
         Err(_) => {
             problems.push(unknown_shape(&found.session, "its conversation is no list of messages"));
@@ -773,7 +775,7 @@ fn cwd_told(message: &Value) -> Option<String> {
 
 /// The extension's version that went on with the task last; older ones do not say.
 fn version_of_task(doc: &FoundDoc) -> Option<String> {
-    let metadata: Value = serde_json::from_slice(&fs::read(&doc.path).ok()?).ok()?;
+    let metadata: Value = serde_json::from_slice(&opener::read(&doc.path, opener::MOST).ok()?).ok()?;
     jsonl::text(metadata.get("environment_history")?.as_array()?.last()?, "cline_version")
 }
 

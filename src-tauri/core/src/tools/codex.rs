@@ -21,6 +21,7 @@ use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::numbered;
 use crate::formats::steering::Marks;
 use crate::merge::transcript::{self, Piece, Said, pieces_of, target_in};
+use crate::opener;
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use memchr::memmem;
 use serde_json::Value;
@@ -395,7 +396,7 @@ fn lock_path(base: &Path, session: &SessionId) -> PathBuf {
 /// Whether a writer holds the thread. The probe is a shared lock, let go at once, so that two probes never see each
 /// other; no file is made.
 fn is_locked(base: &Path, session: &SessionId) -> bool {
-    let Ok(file) = File::open(lock_path(base, session)) else { return false };
+    let Ok(file) = opener::file(&lock_path(base, session)) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
@@ -442,7 +443,7 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // As Codex does: the file goes while its lock and the coordination lock are held. If the latter is busy the
         // file stays, which is what a crash of Codex leaves too.
-        let coordination = File::open(&self.coordination);
+        let coordination = opener::file(&self.coordination);
         if coordination.is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&self.path).is_ok()) {
             return;
         }
@@ -505,7 +506,7 @@ fn updated(ends: &jsonl::Ends) -> Option<Millis> {
 
 fn unpack(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    zstd::stream::read::Decoder::new(File::open(path)?)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    zstd::stream::read::Decoder::new(opener::file(path)?)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
         return Err(io::Error::other(format!("{} unpacks to more than a gibibyte", path.display())));
     }

@@ -42,6 +42,7 @@ use crate::formats::state_db::{self, StateDbError, Stored};
 use crate::formats::vscode::{Editor, Opens, System, Workspace, workspace_dirs, workspaces_of};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript;
+use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -159,7 +160,7 @@ impl Tool for CopilotChat {
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let (mut docs, mut problems, mut facts) = (Vec::new(), Vec::new(), Facts::default());
         for (at, doc) in found.docs.iter().enumerate() {
-            let bytes = fs::read(&doc.path)?;
+            let bytes = opener::read(&doc.path, opener::MOST)?;
             if at == 0 {
                 let cwd = place_of(machine, &doc.path).and_then(|place| place.directory(machine));
                 (facts, problems) = said_by(found, doc, whole(doc.kind, &bytes), cwd);
@@ -830,7 +831,7 @@ impl After {
         }
         for kind in [Kind::Log, Kind::Document] {
             let (path, is_written) = (place.file(checkout.session, kind), kinds.contains(&kind));
-            if let (false, Ok(bytes)) = (is_written, fs::read(&path)) {
+            if let (false, Ok(bytes)) = (is_written, opener::read(&path, opener::MOST)) {
                 states.extend(state_of(kind, whole_of(kind, &bytes)).ok().map(|state| (kind.ending(), state)));
             }
         }
@@ -858,7 +859,7 @@ fn bytes_after(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
         Change::Create(new) => (None, None, Vec::new(), *new),
         Change::Replace { path, was, bytes } => (Some(*path), Some(*was), Vec::new(), *bytes),
         Change::Append { path, was, from, bytes } => {
-            let mut there = fs::read(path).map_err(|_| WriteError::Changed(path.to_path_buf()))?;
+            let mut there = opener::read(path, opener::MOST).map_err(|_| WriteError::Changed(path.to_path_buf()))?;
             there.truncate(usize::try_from(*from).unwrap_or(usize::MAX));
             (Some(*path), Some(*was), there, *bytes)
         }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
+use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -258,7 +259,7 @@ impl CustomTool {
     }
 
     fn records(&self, path: &Path) -> io::Result<Vec<Value>> {
-        let mut file = fs::File::open(path)?;
+        let mut file = opener::file(path)?;
         match self.definition.kind {
             Kind::Log => Ok(jsonl::read_ends(&mut file, HEAD, 0)?.head),
             Kind::Snapshot => {

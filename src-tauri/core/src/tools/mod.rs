@@ -18,6 +18,7 @@ pub use crate::formats::steering::{Edit, Steer};
 
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::Reader;
+use crate::opener;
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -344,7 +345,7 @@ pub struct Patch {
 impl Content {
     pub fn open(&self) -> io::Result<Box<dyn ReadSeek>> {
         match self {
-            Self::File(path) => Ok(Box::new(std::fs::File::open(path)?)),
+            Self::File(path) => Ok(Box::new(opener::file(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
             Self::Patched(path, patches) => {
                 Ok(Box::new(crate::formats::patched::Patched::open(path, patches.clone())?))

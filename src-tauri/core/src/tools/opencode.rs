@@ -36,6 +36,7 @@ use crate::formats::{fields, files};
 use crate::merge::messages::{self, Message, Row, Session, fields_of, object};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{Piece, Said, target_in};
+use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::Value;
@@ -869,19 +870,19 @@ fn was(change: &Change<'_>) -> Option<Stamp> {
 /// Whether a directory is in a git repository with a commit. Asks the files: `git` may not be on the PATH that we have, and
 /// what cannot be told is left to OpenCode, whose answer is checked.
 fn has_commit(dir: &Path) -> bool {
+    let read = |path: &Path| opener::read_text_behind_links(path, opener::SMALL);
     let Some(git) = dir.ancestors().map(|dir| dir.join(".git")).find(|git| git.exists()) else { return false };
-    let own = match fs::read_to_string(&git).ok().as_deref().map(|text| text.strip_prefix("gitdir:").map(str::trim)) {
+    let own = match read(&git).ok().as_deref().map(|text| text.strip_prefix("gitdir:").map(str::trim)) {
         Some(Some(elsewhere)) => git.parent().unwrap_or(dir).join(elsewhere),
         Some(None) => return false,
         None => git,
     };
-    let common =
-        fs::read_to_string(own.join("commondir")).map(|text| own.join(text.trim())).unwrap_or_else(|_| own.clone());
-    let head = fs::read_to_string(own.join("HEAD")).unwrap_or_default();
+    let common = read(&own.join("commondir")).map(|text| own.join(text.trim())).unwrap_or_else(|_| own.clone());
+    let head = read(&own.join("HEAD")).unwrap_or_default();
     match head.trim().strip_prefix("ref:").map(str::trim) {
         None => !head.trim().is_empty(),
         Some(name) => {
-            let packed = fs::read_to_string(common.join("packed-refs")).unwrap_or_default();
+            let packed = read(&common.join("packed-refs")).unwrap_or_default();
             common.join(name).is_file()
                 || packed.lines().any(|line| line.ends_with(name))
                 || common.join("reftable").exists()

@@ -103,7 +103,8 @@ pub(super) fn seal(head: &Head, mut lines: Vec<u8>, sign: impl FnOnce(&[u8]) -> 
     if head.v == 1 {
         let hash = FrameHash(blake3::hash(&lines).to_hex().to_string());
         let sig = BASE64.encode(&sign(&signed_message(1, &hash)));
-        serde_json::to_writer(&mut lines, &Seal { hash: hash.clone(), sig }).expect("plain data serialises into memory");
+        serde_json::to_writer(&mut lines, &Seal { hash: hash.clone(), sig })
+            .expect("plain data serialises into memory");
         lines.push(b'\n');
         return (compress(&lines), hash);
     }
@@ -155,7 +156,7 @@ pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
 pub fn needed(bytes: &[u8]) -> u64 {
     match Header::parse(bytes) {
         Some(Ok(header)) if bytes[..4] == SKIPPED => (HEADER + header.packed) as u64,
-        _ => limits::FRAME_BOTH,
+        _ => limits::SEGMENT_FILE,
     }
 }
 
@@ -222,8 +223,8 @@ impl<'a> Sealed<'a> {
         const KEPT: u64 = 1 << 20;
         let size = zstd::zstd_safe::get_frame_content_size(bytes).map_err(|_| FrameError::Shape)?;
         match size.filter(|size| *size <= KEPT) {
-            Some(size) => Self::of_lines(unzip(bytes, size as usize)?),
-            None => Self::scan(bytes),
+            Some(kept) => Self::of_lines(unzip(bytes, kept as usize)?),
+            None => size.map_or(Ok(()), |size| fits(bytes.len(), size)).and_then(|()| Self::scan(bytes)),
         }
     }
 
@@ -258,7 +259,8 @@ impl<'a> Sealed<'a> {
 
     /// Of version 1, unpacked piece by piece and forgotten.
     fn scan(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|_| FrameError::Shape)?.single_frame();
+        let mut decoder =
+            zstd::stream::read::Decoder::with_buffer(bytes).map_err(|_| FrameError::Shape)?.single_frame();
         decoder.window_log_max(limits::WINDOW_LOG).map_err(|_| FrameError::Shape)?;
         let (mut hasher, mut head, mut held, mut len) = (blake3::Hasher::new(), Vec::new(), Vec::new(), 0u64);
         let mut chunk = vec![0; 64 << 10];

@@ -206,10 +206,7 @@ impl Journal {
 
     /// There may be segments that we know nothing of (a torn first write, a state that was lost): never write into those.
     fn first_free(&self, vault: &Vault, from: u32) -> u32 {
-        let is_free = |number: &u32| match vault.open(&self.relative(*number)) {
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-            Ok(_) => false,
-        };
+        let is_free = |number: &u32| !opener::is_there(&vault.file(&self.relative(*number)));
         (from..u32::MAX).find(is_free).unwrap_or(u32::MAX)
     }
 
@@ -410,9 +407,11 @@ impl Journal {
         let mut early = false;
         match stop {
             Stop::More | Stop::End => {}
-            Stop::Shape(error) => self.forged(number, offset, &error),
             Stop::Refused(Refusal::Early) => early = true,
-            Stop::Refused(Refusal::Newer(version)) => self.fault = Some(Fault::Newer { version }),
+            Stop::Shape(FrameError::Newer(version)) | Stop::Refused(Refusal::Newer(version)) => {
+                self.fault = Some(Fault::Newer { version });
+            }
+            Stop::Shape(error) => self.forged(number, offset, &error),
             Stop::Refused(Refusal::Forged(why)) => self.forged(number, offset, &why),
         }
         if offset > before {

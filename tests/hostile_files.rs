@@ -1,0 +1,379 @@
+//! Files in the vault that were made to exhaust, to block or to deceive whoever reads them: frames that unpack to more
+//! than they should, links, FIFOs, files exchanged while they are read. Each is read below the vault as the engine does it,
+//! and the memory of the whole process is counted meanwhile.
+
+use session_roam_core::session::{
+    Chain, ChainId, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId, device_id::device_id_of_cert,
+};
+use session_roam_core::vault::frame::{self, Head};
+use session_roam_core::vault::keys::DeviceKey;
+use session_roam_core::vault::{Entry, Fault, Frame, Journal, Owner, Vault, VaultPath, hello};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+// ---- memory ----
+
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn grew(by: usize) {
+    let now = NOW.fetch_add(by, Ordering::Relaxed) + by;
+    PEAK.fetch_max(now, Ordering::Relaxed);
+}
+
+// SAFETY: everything is the system allocator's; only sizes are counted beside it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grew(layout.size());
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        grew(size);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// One at a time: what is counted is the process's.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// 200 MB for any input, less the window that zstd may have beside what is counted here.
+const MOST: usize = 200_000_000 - (8 << 20);
+
+/// Does `work` and gives the most memory that it took at any moment.
+fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = NOW.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let done = work();
+    (done, PEAK.load(Ordering::Relaxed).saturating_sub(before))
+}
+
+// ---- a device whose journals are read ----
+
+struct Desk {
+    _home: tempfile::TempDir,
+    vault: Vault,
+    key: DeviceKey,
+    owner: Owner,
+    dir: String,
+}
+
+fn tool() -> ToolId {
+    ToolId::new("x")
+}
+
+fn session() -> SessionId {
+    SessionId::new("s")
+}
+
+impl Desk {
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("home");
+        let key = DeviceKey::from_secret(&[7; 32]);
+        let device = device_id_of_cert(b"desk");
+        let session_key = SessionKey::new(&tool(), &session());
+        let dir = VaultPath::journal_dir(&device.short(), Lane::Live, &session_key, &ProjectKey::new("p"));
+        let owner = Owner { device, key: key.public() };
+        let desk = Self { vault: Vault::at(home.path()), _home: home, key, owner, dir };
+        fs::create_dir_all(desk.vault.file(&desk.dir)).expect("dir");
+        desk
+    }
+
+    fn segment(&self) -> PathBuf {
+        self.vault.file(&format!("{}/0001.jsonl.zst", self.dir))
+    }
+
+    fn journal(&self) -> Journal {
+        Journal::new(&self.owner.device.short(), Lane::Live, self.dir.clone())
+    }
+
+    fn head(&self, version: u32) -> Head {
+        let head = self.journal().next_head(&self.owner.device, "desk", &tool(), &session(), Hlc::default());
+        Head { v: version, ..head }
+    }
+
+    /// The first frame of the journal, signed by the desk.
+    fn frame(&self, version: u32, entries: &[Entry]) -> Vec<u8> {
+        frame::render(&self.head(version), entries, |message| self.key.sign(message).to_vec()).0
+    }
+
+    fn put(&self, bytes: &[u8]) {
+        fs::write(self.segment(), bytes).expect("written");
+    }
+
+    /// What was accepted, and what is wrong with the rest.
+    fn read(&self) -> (Journal, Vec<usize>) {
+        let (mut journal, mut seen) = (self.journal(), Vec::new());
+        let each = |_: &mut Journal, frame: &Frame, (), _, _| seen.push(frame.entries.len());
+        journal.read_new(&self.vault, &self.owner, &mut None, |_| (), each).expect("read");
+        (journal, seen)
+    }
+
+    /// Reads it, refuses it, and stays within the memory.
+    fn refuses(&self, what: &str) {
+        let ((journal, seen), peak) = peak_of(|| self.read());
+        assert_eq!(seen, [0; 0], "{what}");
+        assert!(matches!(journal.fault, Some(Fault::Forged { .. })), "{what}: {:?}", journal.fault);
+        assert!(peak < MOST, "{what}: {peak} bytes");
+    }
+}
+
+fn lines(bytes: Vec<u8>) -> Entry {
+    let mut chain = Chain::start();
+    chain.feed(&bytes);
+    let (doc, after) = (DocName::new("main"), ChainId::log_start());
+    Entry::Lines { doc, at: "main".into(), after, tip: chain.tip, replaces: None, bytes }
+}
+
+/// A zstd frame of `len` bytes `x`, in blocks of 128 KiB of one byte: 4 bytes stand for each.
+fn bomb(len: u64, says_its_size: bool) -> Vec<u8> {
+    const BLOCK: u64 = 128 << 10;
+    let mut bytes = 0xFD2F_B528u32.to_le_bytes().to_vec();
+    // A window of 1 MiB; the size of the content in 8 bytes, or not at all.
+    bytes.extend(if says_its_size { [0b1100_0000, 10 << 3] } else { [0, 10 << 3] });
+    if says_its_size {
+        bytes.extend(len.to_le_bytes());
+    }
+    let blocks = len.div_ceil(BLOCK);
+    for number in 0..blocks {
+        let size = BLOCK.min(len - number * BLOCK);
+        let last = u64::from(number + 1 == blocks);
+        bytes.extend(&(size << 3 | 1 << 1 | last).to_le_bytes()[..3]);
+        bytes.push(b'x');
+    }
+    bytes
+}
+
+/// A frame of version 2 as the page describes it, around any bytes.
+fn envelope(desk: &Desk, packed: &[u8], unpacked: u32, sign: bool) -> Vec<u8> {
+    let head = desk.head(2);
+    let mut bytes = 0x184D_2A5Bu32.to_le_bytes().to_vec();
+    bytes.extend(148u32.to_le_bytes());
+    bytes.extend(b"SRJ\x02");
+    bytes.extend((packed.len() as u32).to_le_bytes());
+    bytes.extend(unpacked.to_le_bytes());
+    bytes.extend(0u64.to_le_bytes());
+    bytes.extend(data_encoding::HEXLOWER.decode(head.prev.0.as_bytes()).expect("hexadecimal"));
+    let mut hasher = blake3::Hasher::new_derive_key("session-roam v2 frame");
+    let hash = hasher.update(&bytes[8..]).update(packed).finalize();
+    bytes.extend(hash.as_bytes());
+    let signature = desk.key.sign(format!("session-roam v2 frame\n{}", hash.to_hex()).as_bytes());
+    bytes.extend(if sign { signature } else { [0; 64] });
+    bytes.extend(packed);
+    bytes
+}
+
+const LIMIT: u64 = 160 << 20;
+
+/// F9: fourteen frames of 900 MiB in 410 KB, signed by nobody.
+#[test]
+fn a_frame_that_nobody_signed_is_not_unpacked() {
+    let _alone = alone();
+    for says_its_size in [true, false] {
+        let desk = Desk::new();
+        desk.put(&bomb(900 << 20, says_its_size).repeat(14));
+        desk.refuses("fourteen frames of 900 MiB");
+    }
+    let desk = Desk::new();
+    let packed = bomb(LIMIT, true);
+    desk.put(&envelope(&desk, &packed, LIMIT as u32, false));
+    let ((journal, _), peak) = peak_of(|| desk.read());
+    assert!(matches!(&journal.fault, Some(Fault::Forged { why, .. }) if why.contains("signature")), "{journal:?}");
+    assert!(peak < 8 << 20, "nothing of it was given to zstd: {peak} bytes");
+}
+
+/// F9: an owner that is hostile itself.
+#[test]
+fn a_signed_frame_unpacks_to_no_more_than_it_says_and_no_frame_says_more_than_the_limit() {
+    let _alone = alone();
+    for (what, unpacked, says) in [
+        ("more than it says", LIMIT, 1 << 20),
+        ("less than it says", 1 << 20, LIMIT),
+        ("more than the limit", 900 << 20, 900 << 20),
+        ("the limit, and no JSON", LIMIT, LIMIT),
+        ("one line of no end", (1 << 20) + 7, (1 << 20) + 7),
+    ] {
+        let desk = Desk::new();
+        desk.put(&envelope(&desk, &bomb(unpacked, true), says as u32, true));
+        desk.refuses(what);
+    }
+    for version in [1, 2] {
+        for (what, entries) in [
+            ("too many entries", vec![Entry::Unknown(r#"{"k":"x"}"#.into()); (1 << 16) + 1]),
+            ("too many lines", vec![lines(vec![b'\n'; (1 << 21) + 1])]),
+        ] {
+            let desk = Desk::new();
+            desk.put(&desk.frame(version, &entries));
+            drop(entries);
+            desk.refuses(&format!("{what} in version {version}"));
+        }
+    }
+}
+
+/// F9: what is within the limits is read within the memory, whatever is in it.
+#[test]
+fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
+    let _alone = alone();
+    let noise = |len: usize| {
+        let mut bytes = vec![0; len];
+        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        bytes.push(b'\n');
+        bytes
+    };
+    let quotes = |len: usize| [vec![b'"'; len], vec![b'\n']].concat();
+    for version in [1, 2] {
+        for (what, entry) in [
+            ("quotes only", lines(quotes((79 << 20) + 500))),
+            ("one long text", lines([vec![b'x'; (159 << 20) + 500], vec![b'\n']].concat())),
+            ("noise", lines(noise(78 << 20))),
+            ("as many lines as may be", lines(vec![b'\n'; 1 << 21])),
+        ] {
+            let desk = Desk::new();
+            let (Entry::Lines { bytes, .. }, entry) = (entry.clone(), entry) else { panic!("lines") };
+            let expected = blake3::hash(&bytes);
+            drop(bytes);
+            desk.put(&desk.frame(version, &[entry]));
+            let mut found = None;
+            let (journal, peak) = peak_of(|| {
+                let mut journal = desk.journal();
+                let each = |_: &mut Journal, frame: &Frame, (), _, _| {
+                    let [Entry::Lines { bytes, .. }] = &frame.entries[..] else { panic!("lines") };
+                    found = Some(blake3::hash(bytes));
+                };
+                journal.read_new(&desk.vault, &desk.owner, &mut None, |_| (), each).expect("read");
+                journal
+            });
+            assert_eq!((journal.fault, journal.frames), (None, 1), "{what} in version {version}");
+            assert_eq!(found, Some(expected), "{what} in version {version}");
+            assert!(peak < MOST, "{what} in version {version}: {peak} bytes");
+            println!("{what} in version {version}: {} MB", peak / 1_000_000);
+        }
+    }
+}
+
+/// F9: a link to `/dev/zero` took 4 GB in 11 seconds; a FIFO stopped the loop for good.
+#[cfg(unix)]
+#[test]
+fn a_segment_or_a_device_file_that_is_no_file_is_refused_at_once() {
+    use std::os::unix::fs::symlink;
+    let _alone = alone();
+    let fifo = |path: &std::path::Path| {
+        let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).expect("a path");
+        // SAFETY: the path is a C string that lives as long as the call.
+        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    };
+    let desk = Desk::new();
+    symlink("/dev/zero", desk.segment()).expect("link");
+    desk.refuses("a link to /dev/zero");
+    fs::remove_file(desk.segment()).expect("remove");
+    fifo(&desk.segment());
+    desk.refuses("a FIFO");
+    fs::remove_file(desk.segment()).expect("remove");
+    // A good segment, behind a link and in a directory that is one.
+    let elsewhere = desk.vault.root().with_file_name("elsewhere");
+    fs::create_dir_all(&elsewhere).expect("dir");
+    fs::write(elsewhere.join("0001.jsonl.zst"), desk.frame(2, &[lines(b"{}\n".to_vec())])).expect("written");
+    symlink(elsewhere.join("0001.jsonl.zst"), desk.segment()).expect("link");
+    desk.refuses("a link to a good segment");
+    fs::remove_dir_all(desk.vault.file(&desk.dir)).expect("remove");
+    symlink(&elsewhere, desk.vault.file(&desk.dir)).expect("link");
+    let mut journal = desk.journal();
+    let read = journal.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, (), _, _| panic!("accepted"));
+    assert!(read.is_err() || journal.fault.is_some());
+
+    let short = desk.owner.device.short();
+    let lane = desk.vault.lane_dir(&short, Lane::Live);
+    symlink("/dev/zero", lane.join(hello::FILE)).expect("link");
+    let (read, peak) = peak_of(|| hello::read(&lane, &short).map(|_| ()));
+    assert!(read.is_err() && peak < 1 << 20, "{peak}");
+    fs::remove_file(lane.join(hello::FILE)).expect("remove");
+    fifo(&lane.join(hello::FILE));
+    assert!(hello::read(&lane, &short).is_err());
+}
+
+/// F7: another file is put in a segment's place while it is read, over and over. What is kept is what was verified.
+#[test]
+fn what_is_kept_was_verified_however_often_the_segment_is_exchanged() {
+    use std::sync::atomic::AtomicBool;
+    let _alone = alone();
+    let desk = Desk::new();
+    let good = desk.frame(2, &[lines(b"{\"said\":\"by the desk\"}\n".to_vec())]);
+    let mut forged = good.clone();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    let (segment, done) = (desk.segment(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let other = segment.with_extension("other");
+            while !done.load(Ordering::Relaxed) {
+                for bytes in [&good, &forged] {
+                    fs::write(&other, bytes).expect("written");
+                    fs::rename(&other, &segment).expect("renamed");
+                }
+            }
+        });
+        let kept = desk.vault.kept.file(&format!("{}/0001.jsonl.zst", desk.dir));
+        let (mut accepted, mut wrong) = (0, 0);
+        for _ in 0..20_000 {
+            let (journal, seen) = desk.read();
+            if seen == [1] {
+                accepted += 1;
+                wrong += u32::from(fs::read(&kept).expect("kept") != good);
+                assert_eq!(journal.accepted(&desk.vault).expect("served")[0].entries.len(), 1);
+            }
+            let _ = fs::remove_file(&kept);
+            if 300 <= accepted {
+                break;
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(wrong, 0, "of {accepted} that were accepted");
+        assert!(accepted > 0);
+    });
+}
+
+/// F7: the stored check is compared on each read; what is damaged in one place is served from the other.
+#[test]
+fn accepted_bytes_that_are_damaged_are_served_from_where_they_are_whole() {
+    let _alone = alone();
+    let desk = Desk::new();
+    let good = desk.frame(2, &[lines(b"{\"said\":\"by the desk\"}\n".to_vec())]);
+    desk.put(&good);
+    let (journal, _) = desk.read();
+    let kept = desk.vault.kept.file(&format!("{}/0001.jsonl.zst", desk.dir));
+    let replace = |path: &PathBuf, bytes: &[u8]| {
+        fs::remove_file(path).expect("remove");
+        fs::write(path, bytes).expect("write");
+    };
+    let mut forged = good.clone();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    replace(&kept, &forged);
+    assert_eq!(journal.accepted(&desk.vault).expect("served from the vault").len(), 1);
+    assert_eq!(fs::read(&kept).expect("kept"), good, "and the safety copy is whole again");
+    replace(&desk.segment(), &forged);
+    assert_eq!(journal.accepted(&desk.vault).expect("served from what is kept").len(), 1);
+    replace(&kept, &forged);
+    assert!(journal.accepted(&desk.vault).is_err(), "forged in both places: nothing is served");
+}
