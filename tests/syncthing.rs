@@ -3,6 +3,9 @@
 //! Unix only: they end processes the hard way with `kill`.
 #![cfg(unix)]
 
+#[path = "syncthing/trust.rs"]
+mod trust;
+
 use session_roam_core::session::{DeviceId, Lane};
 use session_roam_core::settings::Network;
 use session_roam_core::syncthing::{
@@ -197,6 +200,14 @@ fn wait_down(told: &Told, code: &str) -> String {
         _ => None,
     })
     .1
+}
+
+fn wait_until(what: &str, mut there: impl FnMut() -> bool) {
+    let end = Instant::now() + SOON;
+    while !there() {
+        assert!(Instant::now() < end, "waited until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn wait_content(path: &Path, text: &str) {
@@ -428,32 +439,28 @@ fn an_orphan_of_a_crash_makes_way() {
     a.wait_up(0);
     let (dir, config) = (Arc::clone(&a.dir), a.config.clone());
     drop(a);
-    let (address, key) = (format!("127.0.0.1:{}", free_port()), "orphan-key");
-    let mut orphan = Command::new(binary())
+    let (socket, key) = (config.home.join("rest.sock"), "orphan-key");
+    let orphan = Command::new(binary())
         .args([
             "serve",
             "--no-browser",
             "--no-restart",
-            &format!("--gui-address={address}"),
+            &format!("--gui-address=unix://{}", socket.display()),
             &format!("--home={}", config.home.display()),
         ])
         .envs([("STMONITORED", "yes"), ("STNOUPGRADE", "1"), ("STGUIAPIKEY", key)])
         .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("orphan");
-    let end = Instant::now() + SOON;
-    while std::net::TcpStream::connect(&address).is_err() {
-        assert!(Instant::now() < end, "the orphan never listened");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        .spawn();
+    let mut orphan = trust::Ends(orphan.expect("orphan"));
+    wait_until("the orphan listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
     fs::write(
         config.home.join("roam-child.json"),
-        format!(r#"{{"pid":{},"address":"{address}","key":"{key}"}}"#, orphan.id()),
+        format!(r#"{{"pid":{},"address":"unix:{}","key":"{key}"}}"#, orphan.0.id(), socket.display()),
     )
     .expect("reach");
     let a = Device::start_with("desk", dir, config);
-    assert_ne!(a.wait_up(0), orphan.id());
-    assert!(orphan.wait().expect("the orphan ends").success(), "it was asked to end, not killed");
+    assert_ne!(a.wait_up(0), orphan.0.id());
+    assert!(orphan.0.wait().expect("the orphan ends").success(), "it was asked to end, not killed");
 }
 
 #[test]

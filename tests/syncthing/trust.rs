@@ -1,0 +1,196 @@
+//! What another user of the machine gets from the Syncthing child: nothing. With real user ids where the tests run as
+//! root, as they do in CI; elsewhere by the file modes that the system goes by.
+
+use super::{Device, binary, free_port, wait_until};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Ends a program that a test started, whatever becomes of the test.
+pub struct Ends(pub Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Does `work` with the rights of the user nobody; `None` where this process may not become another user. On Linux a
+/// user belongs to a thread, so that no second program is needed.
+#[cfg(target_os = "linux")]
+fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    const NOBODY: libc::c_long = 65_534;
+    std::thread::scope(|scope| {
+        let attack = scope.spawn(|| {
+            // SAFETY: plain system calls with numbers; they change this thread only, which ends below.
+            let became = unsafe {
+                libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) == 0
+                    && libc::syscall(libc::SYS_setresgid, NOBODY, NOBODY, NOBODY) == 0
+                    && libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) == 0
+            };
+            // SAFETY: geteuid cannot fail.
+            let root = unsafe { libc::geteuid() } == 0;
+            (became && !root).then(work)
+        });
+        let gained = attack.join().expect("the attack ends");
+        assert!(gained.is_some() || !may_change_user(), "root did not become another user");
+        gained
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn as_nobody<T: Send>(_work: impl FnOnce() -> T + Send) -> Option<T> {
+    None
+}
+
+/// Root, and not merely of a namespace that has no other user.
+#[cfg(target_os = "linux")]
+fn may_change_user() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let users: u64 = map.split_whitespace().nth(2).and_then(|count| count.parse().ok()).unwrap_or(0);
+    // SAFETY: geteuid cannot fail.
+    unsafe { libc::geteuid() == 0 && 65_534 < users }
+}
+
+/// The ports a process listens on, by the sockets it holds.
+#[cfg(target_os = "linux")]
+fn listeners(pid: u32) -> Vec<u16> {
+    let held = fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors").flatten();
+    let held: Vec<String> =
+        held.filter_map(|fd| Some(fs::read_link(fd.path()).ok()?.to_string_lossy().into_owned())).collect();
+    let mut ports = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for fields in text.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>()) {
+            if fields[3] == "0A" && held.contains(&format!("socket:[{}]", fields[9])) {
+                let port = fields[1].rsplit(':').next().expect("a port");
+                ports.push(u16::from_str_radix(port, 16).expect("a port"));
+            }
+        }
+    }
+    ports
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listeners(_pid: u32) -> Vec<u16> {
+    Vec::new()
+}
+
+/// What a server says to a request of the path `path`.
+fn ask(mut stream: impl Read + Write, path: &str, headers: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    let mut answer = Vec::new();
+    if stream.write_all(request.as_bytes()).is_ok() {
+        let _ = stream.take(1024 * 1024).read_to_end(&mut answer);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn dial(port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    Ok(stream)
+}
+
+/// What a stranger does with a port: asks for the page, takes the cookie along and asks for the config.
+fn attack_port(port: u16) -> Vec<String> {
+    let mut gained = Vec::new();
+    let page = dial(port).map(|stream| ask(stream, "/", "")).unwrap_or_default();
+    let cookies = page
+        .lines()
+        .filter_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")));
+    let mut headers = String::new();
+    for cookie in cookies.filter_map(|(_, value)| value.split(';').next()) {
+        let (name, value) = cookie.split_once('=').unwrap_or((cookie, ""));
+        headers.push_str(&format!("Cookie: {cookie}\r\nX-{name}: {value}\r\n"));
+    }
+    for path in ["/rest/system/config", "/rest/config/folders", "/rest/system/status"] {
+        let answer = dial(port).map(|stream| ask(stream, path, &headers)).unwrap_or_default();
+        if answer.starts_with("HTTP/1.1 200") {
+            gained.push(format!("{path} at port {port} with {headers:?}"));
+        }
+    }
+    gained
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).mode() & 0o777
+}
+
+fn reach(home: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(home.join("roam-child.json")).expect("how to reach it")).expect("JSON")
+}
+
+/// F1: Syncthing's REST interface is full power over the user's files, and any local user got it through the loopback
+/// port: the page gave out a cookie, and the cookie was the key.
+#[test]
+fn another_user_of_the_machine_gets_nothing_from_the_child() {
+    let device = Device::start("desk");
+    let pid = device.wait_up(0);
+    let home = device.config.home.clone();
+    // The home alone must keep others out, not the directory the test happens to lie in.
+    fs::set_permissions(device.dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+    let address = reach(&home)["address"].as_str().expect("an address").to_owned();
+    let sync_port: u16 = device.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let ports = listeners(pid);
+
+    let gained = as_nobody(|| {
+        let mut gained: Vec<String> = ports.iter().flat_map(|port| attack_port(*port)).collect();
+        let socket = PathBuf::from(address.trim_start_matches("unix:"));
+        if UnixStream::connect(&socket).is_ok() {
+            gained.push(format!("a connection to {}", socket.display()));
+        }
+        for name in ["config.xml", "roam-child.json", "key.pem", "rest.sock"] {
+            if fs::metadata(home.join(name)).is_ok() {
+                gained.push(format!("{name} of the home"));
+            }
+        }
+        gained
+    });
+    assert_eq!(gained.unwrap_or_default(), Vec::<String>::new());
+
+    let socket = Path::new(address.strip_prefix("unix:").expect("REST listens on a Unix socket"));
+    assert!(ports.iter().all(|port| *port == sync_port), "{ports:?} instead of {sync_port} alone");
+    assert_eq!((mode(&home), mode(socket.parent().expect("directory"))), (0o700, 0o700));
+    assert_eq!(mode(socket) & 0o077, 0, "the socket alone would keep them out, too");
+    assert!(UnixStream::connect(socket).is_ok(), "its own user gets there");
+}
+
+/// F1, where the system has no Unix sockets: config.xml holds a user with a password that nobody knows, so that a
+/// loopback port gives out no cookie that opens anything.
+#[test]
+fn a_loopback_port_is_of_no_use_to_another_user() {
+    let device = Device::start("desk");
+    device.wait_up(0);
+    let (_dir, config) = (device.dir.clone(), device.config.clone());
+    let key = reach(&config.home)["key"].as_str().expect("a key").to_owned();
+    drop(device);
+    let xml = fs::read_to_string(config.home.join("config.xml")).expect("config.xml");
+    let address = xml.split_once("<gui ").and_then(|(_, gui)| gui.split_once("<address>")?.1.split_once('<'));
+    let address = address.expect("an address").0.to_owned();
+    let xml = xml.replace(&format!("<address>{address}</address>"), "<address>127.0.0.1:0</address>");
+    fs::write(config.home.join("config.xml"), xml).expect("config.xml");
+
+    let port = free_port();
+    let by_hand = Command::new(binary())
+        .args(["serve", "--no-browser", "--no-restart", &format!("--gui-address=127.0.0.1:{port}")])
+        .arg(format!("--home={}", config.home.display()))
+        .envs([("STMONITORED", "yes"), ("STNOUPGRADE", "1"), ("HOME", "/nonexistent")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(Ends)
+        .expect("Syncthing starts");
+    wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let key = format!("X-API-Key: {key}\r\n");
+    let ours = dial(port).map(|stream| ask(stream, "/rest/system/status", &key)).expect("an answer");
+    assert!(ours.starts_with("HTTP/1.1 200"), "{ours}");
+    assert_eq!(as_nobody(|| attack_port(port)).unwrap_or_else(|| attack_port(port)), Vec::<String>::new());
+    drop(by_hand);
+}
