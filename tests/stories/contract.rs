@@ -118,7 +118,7 @@ impl Tool for Rows {
         let row = load(machine)["rows"][found.session.as_str()].clone();
         let facts = Facts { cwd: row["dir"].as_str().map(str::to_owned), ..Facts::default() };
         let content = Content::Bytes(row.to_string().into_bytes().into());
-        Ok(Reading { facts, docs: vec![content], problems: Vec::new() })
+        Ok(Reading { facts, docs: vec![content], secret: Vec::new(), problems: Vec::new() })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {

@@ -2,6 +2,7 @@
 //! and stays there when the tool here deletes it.
 
 use crate::cases::{Case, cases, fill, plant_commit, stand_ins};
+use crate::talk::neutral;
 use crate::world::World;
 use session_roam_core::api::Request;
 use session_roam_core::session::{DocKind, DocName};
@@ -52,7 +53,9 @@ impl Story {
         let Some(found) = found(&self.case, &machine) else { return BTreeMap::new() };
         let reading = self.case.tool.read(&machine, &found).expect("read");
         let docs = found.docs.into_iter().zip(reading.docs.iter().map(bytes_of));
-        docs.map(|(doc, bytes)| (doc.name, if doc.kind == DocKind::Log { whole(bytes) } else { bytes })).collect()
+        // A log in its neutral form is the same on both.
+        let log = |bytes| neutral(&whole(bytes));
+        docs.map(|(doc, bytes)| (doc.name, if doc.kind == DocKind::Log { log(bytes) } else { bytes })).collect()
     }
 
     fn assert_same(&self, when: &str) {

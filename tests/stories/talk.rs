@@ -1,7 +1,11 @@
 //! What tools write, invented: ids, turns, and the checks that nearly every story ends with.
 
 use crate::world::{Device, World};
+use session_roam_core::formats::steering::edited;
+use session_roam_core::session::DocName;
+use session_roam_core::tools;
 use std::path::Path;
+use std::sync::LazyLock;
 
 pub const ONE: &str = "11111111-1111-4111-8111-111111111111";
 pub const TWO: &str = "22222222-2222-4222-8222-222222222222";
@@ -58,6 +62,18 @@ pub fn item(text: &str) -> String {
         "{{\"timestamp\":\"2026-11-23T09:00:01.000Z\",\"type\":\"response_item\",\"payload\":{{\"type\":\"message\",\
          \"role\":\"user\",\"content\":[{{\"type\":\"input_text\",\"text\":{text}}}]}}}}\n"
     )
+}
+
+/// The lines as every store has them that another device wrote to: what steers in them is in neutral form.
+pub fn neutral(lines: &[u8]) -> Vec<u8> {
+    static FORMS: LazyLock<Vec<tools::Steering>> =
+        LazyLock::new(|| tools::all(&[]).iter().map(|tool| tool.about().steering).collect());
+    let doc = DocName::new("any.jsonl");
+    let line = |line: &[u8]| {
+        let forms = FORMS.iter().flat_map(|form| (form.neutral)(&doc, line, Path::new("/nowhere")));
+        edited(line, &forms.collect::<Vec<_>>())
+    };
+    lines.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
 }
 
 /// A doc as far as it may travel: of a log the whole lines, of a snapshot everything.

@@ -79,11 +79,13 @@ pub struct Guard {
     pub max_vanished: usize,
     /// More sessions rewritten or shortened by another device at once than this: hold and ask.
     pub max_rewritten: usize,
+    /// Carry copies that tools keep of files which hold secrets by their names.
+    pub carry_secret_copies: bool,
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { max_vanished: 10, max_rewritten: 5 }
+        Self { max_vanished: 10, max_rewritten: 5, carry_secret_copies: false }
     }
 }
 
@@ -144,6 +146,8 @@ exclude = []
 max_vanished = 10
 # Hold and ask when another device rewrites or shortens more than this many sessions at once.
 max_rewritten = 5
+# Carry the copies that a tool keeps of files like .env, private keys and .npmrc, so that it can go back to them elsewhere.
+carry_secret_copies = false
 "#;
 
 /// Reads config.toml, writing the commented one first if there is none.

@@ -2,7 +2,7 @@
 
 use super::play::{Play, is_torn, nameless};
 use crate::journals::journals;
-use crate::talk::whole;
+use crate::talk::{neutral, whole};
 use session_roam_core::api::SplitRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,7 +51,7 @@ fn standings(play: &mut Play) -> Standings {
 /// A session's docs as far as they may travel: of a log its whole lines.
 fn docs(play: &Play, device: usize, session: &str) -> BTreeMap<String, Vec<u8>> {
     let docs = play.world.devices[device].docs(session).into_iter();
-    docs.map(|(name, bytes)| (name.clone(), whole(&name, &bytes))).collect()
+    docs.map(|(name, bytes)| (name.clone(), neutral(&whole(&name, &bytes)))).collect()
 }
 
 fn lines_missing_in_vaults(play: &Play) -> Vec<String> {

@@ -596,7 +596,7 @@ fn acquaint(world: &mut World) {
 
 /// A line without its session's id, so that a fork's lines are those of the session it came from.
 pub fn nameless(line: &[u8], session: &str) -> Vec<u8> {
-    String::from_utf8_lossy(line).replace(session, "§").into_bytes()
+    String::from_utf8_lossy(&crate::talk::neutral(line)).replace(session, "§").into_bytes()
 }
 
 /// The segments of a device's own journals with their lengths.

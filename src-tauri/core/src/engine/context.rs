@@ -67,6 +67,8 @@ pub struct Shared {
     /// Sessions whose main doc is in a store here.
     pub here: HashSet<SessionKey>,
     pub paused: bool,
+    /// The user wants copies of files with secrets to be carried, too.
+    pub carry_secret_copies: bool,
 }
 
 /// A panic of one worker must not take the others along: what a lock guards is replaced whole, never half.

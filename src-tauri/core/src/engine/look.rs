@@ -11,7 +11,7 @@ use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
 use super::split::{Stand, says_all, stand, united};
-use super::steering::{find_neutral, held, restored};
+use super::steering::{find_neutral, held, restored, withhold};
 use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
@@ -438,6 +438,38 @@ impl<'a> Look<'a> {
         if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
             self.verdict = held;
         }
+        if let Err(error) = self.withhold() {
+            self.problem("journal_unreadable", &error, JOURNAL_HINT);
+            self.again = true;
+        }
+    }
+
+    /// Copies of files that the tool could be made to write outside of the checkout stay in the journals.
+    fn withhold(&mut self) -> Result<(), JournalError> {
+        let Verdict::Checkout(steps) = &mut self.verdict else { return Ok(()) };
+        let (key, mut steps) = (self.job.key.clone(), std::mem::take(steps));
+        let cwd = self.place();
+        let main = self.job.record.main().cloned();
+        let target = main.and_then(|main| self.stand.settled.targets.get(&main)).copied();
+        let why = withhold(self.context, &key, &mut self.job.record, &mut steps, (&cwd, target))?;
+        self.verdict = if steps.is_empty() { Verdict::Here } else { Verdict::Checkout(steps) };
+        if let Some(why) = why {
+            let title =
+                self.job.record.latest().and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into());
+            self.problems.push(Problem::new(
+                "copies_withheld",
+                format!("“{title}”: another device's copies of files are kept in the vault and not given to the tool: {why}."),
+                "Nothing needs to be done. Going back to an earlier state of these files works on that device only.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where the session is, or shall be put. It stays where it was put; one whose main doc is here already is written
+    /// beside it, wherever that is.
+    fn place(&self) -> PathBuf {
+        let bound = self.job.record.bound.clone().filter(|bound| bound.is_dir());
+        bound.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone())
     }
 
     /// Another device wrote the docs anew, and all that was in them is there still.
@@ -502,9 +534,7 @@ impl<'a> Look<'a> {
     fn write(&mut self) {
         let Verdict::Checkout(mut steps) = self.verdict.clone() else { return };
         let Some(session) = self.job.record.session.clone() else { return };
-        // A session stays where it was put; one whose main doc is here already is written beside it, wherever that is.
-        let bound = self.job.record.bound.clone().filter(|bound| bound.is_dir());
-        let place = bound.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone());
+        let place = self.place();
         let main = self.job.record.main().cloned();
         let placed = steps.iter().any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
         let base = self.job.record.origin().and_then(|card| card.base.clone());

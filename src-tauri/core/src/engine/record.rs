@@ -39,6 +39,9 @@ pub struct SessionRecord {
     /// How far this device took over the branch of another session that this one is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub image: BTreeMap<DocName, Imaged>,
+    /// Up to which line of the main doc, and why, copies of files from other devices are not written here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<(ChainId, String)>,
     /// Frames that other devices signed beside their journals, whose lines this device passed on in its own.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub passed_on: BTreeSet<String>,

@@ -69,6 +69,9 @@ pub fn record_session(
     let order = (1..found.docs.len()).chain([0]);
     for at in order {
         let (doc, content) = (&found.docs[at], &reading.docs[at]);
+        if reading.secret.contains(&doc.name) && !context.shared().carry_secret_copies {
+            continue;
+        }
         let recorded = match doc.kind {
             DocKind::Log => recorder.log(record, doc, content, deep),
             DocKind::Snapshot => recorder.snapshot(record, doc, content),

@@ -74,12 +74,12 @@ pub fn find_neutral(
     };
     let foreign = |edge: &&Edge| !known.contains(&edge.tip) && !is_own(context, record, edge);
     let shelf = context.shelf(&key.tool, &record.journals, doc);
-    let cwd = directory(context, record);
     let mut found = state.neutral.clone();
     for edge in state.trie.edges().iter().filter(foreign) {
         let mut at = state.trie.size(edge.after).1;
         shelf.pieces(edge, |_, lines| {
-            found.extend(neutral(context, &key.tool, doc, &cwd, (at, lines)));
+            // What was written then depended on the directory then: what is there now says it.
+            found.extend(neutral(context, &key.tool, doc, Path::new(""), (at, lines)));
             at += lines.len() as u64;
             Ok(())
         })?;
@@ -126,10 +126,47 @@ pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Cont
     }
 }
 
-/// The directory the session has on this device.
-pub fn directory(context: &Context, record: &SessionRecord) -> std::path::PathBuf {
-    let own = record.origin().filter(|_| context.began(record)).and_then(|card| card.cwd.clone()).map(Into::into);
-    record.bound.clone().or(own).unwrap_or_else(|| context.machine.home.clone())
+/// Takes the steps out that would give the tool another device's copies of files to restore, where that is not safe; says
+/// why. `cwd` is the session's directory here.
+pub fn withhold(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    steps: &mut Vec<Step>,
+    (cwd, target): (&Path, Option<ChainId>),
+) -> Result<Option<String>, JournalError> {
+    let Some(restores) = context.tools.get(&key.tool).and_then(|tool| tool.about().steering.restores) else {
+        return Ok(None);
+    };
+    let seen: &SessionRecord = record;
+    let is_foreign = |step: &Step| match step {
+        Step::Create { doc, to } | Step::Append { doc, to, .. } | Step::Replace { doc, to, .. } => {
+            let last = seen.docs[doc].trie.path(*to).and_then(|path| path.last().copied());
+            (restores.is_one)(doc) && last.is_some_and(|edge| !is_own(context, seen, edge))
+        }
+        Step::Remove { .. } => false,
+    };
+    if !steps.iter().any(is_foreign) {
+        return Ok(None);
+    }
+    let Some((name, to)) = seen.main().cloned().zip(target) else { return Ok(None) };
+    let main = &seen.docs[&name];
+    // Lines are only added: what was refused stays so.
+    let known = seen.withheld.clone().filter(|(at, _)| main.trie.is_ancestor(*at, to)).map(|(_, why)| why);
+    let why = match known {
+        Some(why) => Some(why),
+        None => {
+            let path = main.trie.path(to).unwrap_or_default();
+            let content = context.shelf(&key.tool, &seen.journals, &name).content(main.kind, &path)?;
+            (restores.refused)(&content, cwd)
+        }
+    };
+    if why.is_some() {
+        let kept = steps.iter().filter(|step| !is_foreign(step)).cloned().collect();
+        *steps = kept;
+    }
+    record.withheld = why.clone().map(|why| (to, why));
+    Ok(why)
 }
 
 /// A tail of other devices that has no words and changes what the session is run with: it stays in the journals until the

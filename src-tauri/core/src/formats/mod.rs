@@ -4,6 +4,7 @@
 
 pub mod fields;
 pub mod files;
+pub mod guarded;
 pub mod jsonl;
 pub mod linked;
 pub mod mutations;

@@ -103,6 +103,26 @@ impl Marks {
     }
 }
 
+/// The names of all members of objects of that name, wherever they are, with their values.
+pub fn members_of<'l>(line: &'l [u8], object: &str) -> Vec<(String, &'l [u8])> {
+    let of = |member: &Member| {
+        let (around, name) = member.place.rsplit_once('/')?;
+        let is_member = member.name.is_some() && around.rsplit('/').next() == Some(object);
+        is_member.then(|| (name.replace("~1", "/").replace("~0", "~"), &line[member.value.clone()]))
+    };
+    members(line).iter().filter_map(of).collect()
+}
+
+/// The texts of all members of that name, wherever they are.
+pub fn texts(line: &[u8], name: &str) -> Vec<String> {
+    let text = |member: &Member| {
+        let value = &line[member.value.clone()];
+        (member.name.is_some() && member.place.rsplit('/').next() == Some(name) && value.first() == Some(&b'"'))
+            .then(|| decoded(value))
+    };
+    members(line).iter().filter_map(text).collect()
+}
+
 /// A string token with its first letter gone. One with escapes is blotted out.
 fn renamed(line: &[u8], token: Range<usize>) -> Edit {
     let inside = token.start + 1..token.end - 1;
@@ -198,7 +218,10 @@ struct Open {
 fn place_of(open: &[Open], line: &[u8], name: Option<&Range<usize>>) -> String {
     let Some(around) = open.last() else { return String::new() };
     match name {
-        Some(name) => format!("{}/{}", around.place, decoded(&line[name.clone()])),
+        // As in a JSON pointer.
+        Some(name) => {
+            format!("{}/{}", around.place, decoded(&line[name.clone()]).replace('~', "~0").replace('/', "~1"))
+        }
         None => format!("{}/*", around.place),
     }
 }

@@ -12,21 +12,25 @@
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, Reading,
-    Repository, Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
+    About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Which, WriteError,
+    Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
-use crate::formats::{linked, process};
+use crate::formats::steering::{self, Marks};
+use crate::formats::{fields, guarded, linked, process};
 use crate::merge::transcript::{self, Piece, Said};
 use crate::opener;
+use crate::session::chain::lines_of;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
@@ -121,7 +125,7 @@ impl Tool for ClaudeCode {
             says,
             said,
             records: None,
-            bound: super::unbound,
+            bound,
             joins: Joins {
                 title: Some(linked::title),
                 named: Some(named),
@@ -130,7 +134,7 @@ impl Tool for ClaudeCode {
                 in_fork: Some(in_fork),
                 ..Joins::default()
             },
-            steering: super::Steering::default(),
+            steering: STEERING,
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }
@@ -214,7 +218,7 @@ impl Tool for ClaudeCode {
             repository: repository(&ends),
         };
         let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
-        Ok(Reading { facts, docs, problems: Vec::new() })
+        Ok(Reading { facts, docs, secret: secret_copies(found, main), problems: Vec::new() })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
@@ -229,10 +233,17 @@ impl Tool for ClaudeCode {
         };
         still_free()?;
         let home = home_for(&store, session, checkout.cwd, machine)?;
+        let own = checkout.docs.iter().map(own_values).collect::<Result<Vec<_>, _>>()?;
+        let changes: Vec<Change<'_>> = checkout
+            .docs
+            .iter()
+            .zip(&own)
+            .map(|(doc, own)| with_bytes(&doc.change, own.as_ref().map(|own| own as _)))
+            .collect();
         let mut writes = Vec::new();
-        for doc in &checkout.docs {
+        for (doc, change) in checkout.docs.iter().zip(&changes) {
             let (root, path) = place(&store, &home, session, doc.name.as_str())?;
-            writes.push(planned(root, path, doc.name, &doc.change, &home)?);
+            writes.push(planned(root, path, doc.name, change, &home)?);
         }
         // The main doc last: until it is there, the session is as it was.
         writes.sort_by_key(|write| write.name.as_str() == MAIN);
@@ -377,6 +388,205 @@ fn names_directory(slug_dir: &Path, cwd: &str) -> bool {
     let transcript = entries(slug_dir).find(|(_, name)| name.strip_suffix(".jsonl").is_some_and(is_uuid));
     let ends = transcript.and_then(|(path, _)| jsonl::read_ends(&mut opener::file(&path).ok()?, HEAD, 0).ok());
     ends.is_some_and(|ends| ends.head.iter().find_map(|record| text(record, "cwd")).as_deref() == Some(cwd))
+}
+
+// ---- what steers ----
+
+/// What a transcript says of how the session is run. On resume 2.1.330 takes the last `permission-mode` record for the
+/// session's mode (`acceptEdits`, `auto`, `dontAsk`, `plan`; not `bypassPermissions`), whatever `permissions.defaultMode` in
+/// the settings says; a record of an unknown kind is passed over, and the settings count (seen 2026-11-28). The other kinds
+/// are those that its loader keeps, last one wins, which name an agent, a mode, a directory, a channel to elsewhere or code
+/// to load. Records that only take something away (`isolation-latch`, `session-owner`, `history-suppression`,
+/// `memory-mode`) stay as they are.
+const MARKS: Marks = Marks {
+    kinds: &[(
+        &["/type"],
+        &[
+            "agent-setting",
+            "artifact-autoreact-ledger",
+            "artifact-comment-monitor",
+            "bridge-session",
+            "dev-mods",
+            "hybrid-organization",
+            "mode",
+            "observer-ref",
+            "permission-mode",
+            "relocated",
+            "repl-mode",
+            "worktree-state",
+        ],
+    )],
+    names: &["/permissionMode", "/permissionDecision", "/hooks", "/mcpServers", "/allowedTools"],
+    content: &[],
+    shown: &[
+        "/permissionMode",
+        "/mode",
+        "/replMode",
+        "/agentSetting",
+        "/worktreeSession/worktreePath",
+        "/relocatedCwd",
+        "/folder",
+        "/bridgeSessionId",
+    ],
+};
+
+/// The same with records that name files to restore.
+const WITH_COPIES: Marks = Marks {
+    kinds: &[(&["/type"], &["file-history-delta", "file-history-snapshot"])],
+    names: &[],
+    content: &[],
+    shown: &[],
+};
+
+const STEERING: Steering = Steering {
+    sets: |doc, content| match is_agents_card(doc) {
+        true => AGENTS_OWN
+            .iter()
+            .filter_map(|name| Some(Steer { name: (*name).into(), value: fields::text(content, name)? }))
+            .filter(|steer| steer.value != MOST_RESTRICTIVE)
+            .collect(),
+        false => MARKS.sets(content),
+    },
+    neutral: |_, line, cwd| {
+        let mut edits = MARKS.edits(line);
+        let is_refused = || {
+            cwd.as_os_str().is_empty() || tracked(line).iter().any(|path| guarded::refused(&path.path, cwd).is_some())
+        };
+        if may_track(line) && is_refused() {
+            edits.extend(WITH_COPIES.edits(line));
+        }
+        edits
+    },
+    restores: Some(Restores { is_one: |doc| doc.as_str().starts_with(COPIES), refused: copies_refused }),
+    words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
+            files for /rewind where one of them lies outside of the checkout or is a hook or a setting",
+};
+
+/// Docs that hold copies of files as they were.
+const COPIES: &str = "beside/file-history/";
+
+/// What a subagent's card says of its rights, and what is written there for another device's.
+const AGENTS_OWN: [&str; 1] = ["permissionMode"];
+const MOST_RESTRICTIVE: &str = "default";
+
+fn is_agents_card(doc: &DocName) -> bool {
+    doc.as_str().starts_with("subagents/") && doc.as_str().ends_with(".meta.json")
+}
+
+fn bound(doc: &DocName) -> &'static [&'static str] {
+    if is_agents_card(doc) { &AGENTS_OWN } else { &[] }
+}
+
+/// A subagent's card with this device's values, or the most restrictive; `None` for all other docs.
+fn own_values(doc: &DocWrite<'_>) -> Result<Option<Vec<u8>>, WriteError> {
+    let (there, new) = match &doc.change {
+        Change::Create(new) => (None, *new),
+        Change::Replace { path, bytes, .. } => (fs::read(path).ok(), *bytes),
+        Change::Append { .. } | Change::Remove { .. } => return Ok(None),
+    };
+    if !is_agents_card(doc.name) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    new.write_to(&mut bytes).map_err(|source| WriteError::Io { path: doc.name.as_str().into(), source })?;
+    let neutral = format!("\"{MOST_RESTRICTIVE}\"");
+    let bytes = fields::with(&bytes, &AGENTS_OWN.map(|name| (name, neutral.as_str())));
+    Ok(Some(match there {
+        Some(there) => fields::with_those_of(&bytes, &AGENTS_OWN, &there),
+        None => bytes,
+    }))
+}
+
+fn with_bytes<'a>(change: &Change<'a>, own: Option<&'a dyn Bytes>) -> Change<'a> {
+    match (change, own) {
+        (Change::Create(bytes), None) => Change::Create(*bytes),
+        (Change::Create(_), Some(own)) => Change::Create(own),
+        (Change::Replace { path, was, bytes }, None) => Change::Replace { path, was: *was, bytes: *bytes },
+        (Change::Replace { path, was, .. }, Some(own)) => Change::Replace { path, was: *was, bytes: own },
+        (Change::Append { path, was, from, bytes }, _) => {
+            Change::Append { path, was: *was, from: *from, bytes: *bytes }
+        }
+        (Change::Remove { path, was }, _) => Change::Remove { path, was: *was },
+    }
+}
+
+/// A file whose state a transcript remembers, and the name of the copy.
+struct TrackedFile {
+    path: String,
+    copy: Option<String>,
+}
+
+fn may_track(line: &[u8]) -> bool {
+    let has = |word: &[u8]| memchr::memmem::find(line, word).is_some();
+    has(b"trackedFileBackups") || has(b"trackingPath") || has(b"file-history-") || has(b"\\u")
+}
+
+/// The files that a record names. `--rewind-files` of 2.1.330 joins a relative path to the session's directory and takes
+/// an absolute one as it is (seen 2026-11-28).
+fn tracked(line: &[u8]) -> Vec<TrackedFile> {
+    if !may_track(line) {
+        return Vec::new();
+    }
+    let copy = |value: &[u8]| fields::text(value, "backupFileName");
+    let mut found: Vec<TrackedFile> = steering::members_of(line, "trackedFileBackups")
+        .into_iter()
+        .map(|(path, value)| TrackedFile { path, copy: copy(value) })
+        .collect();
+    let copy = fields::text(line, "/backup/backupFileName");
+    found
+        .extend(steering::texts(line, "trackingPath").into_iter().map(|path| TrackedFile { path, copy: copy.clone() }));
+    found
+}
+
+/// Why another device's copies are not given to the tool: one file that must not be written is enough, for the same copy
+/// may stand for several files.
+fn copies_refused(main: &[u8], cwd: &Path) -> Option<String> {
+    let mut files = lines_of(main).flat_map(tracked);
+    files.find_map(|file| Some(format!("{} {}", file.path, guarded::refused(&file.path, cwd)?)))
+}
+
+/// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
+fn secret_copies(found: &Found, main: &FoundDoc) -> Vec<DocName> {
+    let copies = || found.docs.iter().filter_map(|doc| Some((doc, doc.name.as_str().strip_prefix(COPIES)?)));
+    if copies().next().is_none() {
+        return Vec::new();
+    }
+    let known = known_copies(main).unwrap_or_default();
+    copies().filter(|(_, copy)| known.get(*copy) != Some(&false)).map(|(doc, _)| doc.name.clone()).collect()
+}
+
+/// By the names of copies, whether they are of secrets. A transcript is read to its end once, and from there on later.
+fn known_copies(main: &FoundDoc) -> io::Result<BTreeMap<String, bool>> {
+    #[derive(Clone, Default)]
+    struct Seen {
+        inode: u64,
+        read: u64,
+        copies: BTreeMap<String, bool>,
+    }
+    static SEEN: Mutex<BTreeMap<PathBuf, Seen>> = Mutex::new(BTreeMap::new());
+    let before = SEEN.lock().unwrap_or_else(PoisonError::into_inner).get(&main.path).cloned().unwrap_or_default();
+    let goes_on = before.inode == main.stamp.inode && before.read <= main.stamp.len;
+    let mut seen = if goes_on { before } else { Seen { inode: main.stamp.inode, ..Seen::default() } };
+    let mut file = fs::File::open(&main.path)?;
+    file.seek(io::SeekFrom::Start(seen.read))?;
+    let mut reader = io::BufReader::with_capacity(1 << 20, file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)?;
+        if read == 0 || !line.ends_with(b"\n") {
+            break;
+        }
+        seen.read += read as u64;
+        for file in tracked(&line) {
+            if let Some(copy) = file.copy {
+                *seen.copies.entry(copy).or_default() |= guarded::is_secret(&file.path);
+            }
+        }
+    }
+    let copies = seen.copies.clone();
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(main.path.clone(), seen);
+    Ok(copies)
 }
 
 // ---- listing ----

@@ -466,7 +466,7 @@ fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
         ..Facts::default()
     };
     let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
-    Ok(Reading { facts, docs, problems })
+    Ok(Reading { facts, docs, secret: Vec::new(), problems })
 }
 
 /// The text that is the value of the first such key.
@@ -760,7 +760,7 @@ fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
         cwd,
         ..Facts::default()
     };
-    Ok(Reading { facts, docs, problems })
+    Ok(Reading { facts, docs, secret: Vec::new(), problems })
 }
 
 /// The directory that the extension told the model with the first prompt; older rows have none.

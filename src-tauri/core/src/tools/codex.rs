@@ -196,7 +196,7 @@ impl Tool for Codex {
             repository: ends.backwards().find_map(session_meta).and_then(repository),
             early: meta.is_none() && main.stamp.len <= HEAD,
         };
-        Ok(Reading { facts, docs: vec![content], problems: Vec::new() })
+        Ok(Reading { facts, docs: vec![content], secret: Vec::new(), problems: Vec::new() })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {

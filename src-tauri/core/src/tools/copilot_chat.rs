@@ -170,7 +170,7 @@ impl Tool for CopilotChat {
                 None => Content::File(doc.path.clone()),
             });
         }
-        Ok(Reading { facts, docs, problems })
+        Ok(Reading { facts, docs, secret: Vec::new(), problems })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {

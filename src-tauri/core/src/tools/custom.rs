@@ -342,7 +342,7 @@ impl Tool for CustomTool {
             base: None,
             repository: None,
         };
-        Ok(Reading { facts, docs: vec![Content::File(main.path.clone())], problems: Vec::new() })
+        Ok(Reading { facts, docs: vec![Content::File(main.path.clone())], secret: Vec::new(), problems: Vec::new() })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {

@@ -105,7 +105,8 @@ pub struct Steering {
     /// What a line of a log, or the content of a document, sets. A line that is written in its neutral form sets nothing.
     pub sets: fn(&DocName, &[u8]) -> Vec<Steer>,
     /// How a line of a log is written in the store of a device that did not write it, with the session in `cwd` there.
-    /// The length stays, because forks and databases refer to a place in a file by its offset.
+    /// The length stays, because forks and databases refer to a place in a file by its offset. Without a directory
+    /// everything that may be renamed is.
     pub neutral: fn(&DocName, &[u8], cwd: &Path) -> Vec<Edit>,
     /// Which docs the tool may write into files of the user's, and when it may: given the main doc's content and the
     /// session's directory here, why another device's are not written. `None`: the tool has no such docs.
@@ -359,6 +360,8 @@ impl Content {
 pub struct Reading {
     pub facts: Facts,
     pub docs: Vec<Content>,
+    /// Docs that hold copies of files with secrets: they stay on this device unless the user wants them carried.
+    pub secret: Vec<DocName>,
     pub problems: Vec<Problem>,
 }
 
@@ -368,6 +371,12 @@ pub trait Bytes {
 }
 
 impl Bytes for [u8] {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self)
+    }
+}
+
+impl Bytes for Vec<u8> {
     fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self)
     }

@@ -196,7 +196,12 @@ impl Tool for OpenCode {
             .filter(|session| fields::text(session.info.as_bytes(), "id").as_deref() == Some(found.session.as_str()))
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what OpenCode exported is no session"))?;
         let facts = facts(&session);
-        Ok(Reading { facts, docs: vec![Content::Bytes(Arc::from(session.render()))], problems: Vec::new() })
+        Ok(Reading {
+            facts,
+            docs: vec![Content::Bytes(Arc::from(session.render()))],
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
