@@ -169,6 +169,7 @@ impl Engine {
             self.want(key, Want::default());
         }
         self.want_former()?;
+        self.want_origins()?;
         self.list_all(true)
     }
 

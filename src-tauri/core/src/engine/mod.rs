@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod look;
 pub mod network;
 pub mod observe;
+pub mod origin;
 pub mod pairing;
 pub mod queue;
 pub mod record;
