@@ -273,6 +273,18 @@ fn there_is_never_a_second_copy() {
     }
 }
 
+/// F8: which doc makes a session is the tool's format, whatever another device says.
+#[test]
+fn a_main_doc_is_told_by_its_name() {
+    for case in cases() {
+        let found = only_session(&case, &Device::of(&case).machine);
+        assert!(case.tool.is_main(&found.docs[0].name), "{}", case.name);
+        for side in &found.docs[1..] {
+            assert!(!case.tool.is_main(&side.name), "{}: {}", case.name, side.name);
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_append_keeps_the_file_and_what_was_in_it() {

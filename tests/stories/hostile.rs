@@ -6,7 +6,7 @@ use crate::journals::{recorded_lines, segments};
 use crate::talk::meta;
 use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, turn};
 use crate::world::{Device, World, tree};
-use session_roam_core::api::{Done, ExportFormat, Exported, Request};
+use session_roam_core::api::{Done, ExportFormat, Exported, Request, Resume, Shown};
 use session_roam_core::merge::{Action, Choice, ChoiceId};
 use session_roam_core::session::{
     Chain, ChainId, DocName, Hlc, Lane, Millis, Project, ProjectKey, SessionId, SessionKey, ToolId,
@@ -240,11 +240,16 @@ struct Forgery<'a> {
 impl Forgery<'_> {
     /// Puts it into the lap's replica of the desk's folder, and tells.
     fn deliver(&self, world: &mut World, cwd: &str) {
+        let entries = self.docs.iter().map(|(doc, at)| line_entry(doc, at)).collect();
+        self.deliver_as(world, cwd, "git:github.com/acme/api", crate::world::START, entries);
+    }
+
+    /// The same with what else the desk may claim: a project, a time, lines.
+    fn deliver_as(&self, world: &mut World, cwd: &str, project: &str, wall: i64, lines: Vec<Entry>) {
         let desk = &world.devices[0];
         let key = DeviceKey::load_or_create(&desk.roam).expect("key");
         let (tool, session) = (ToolId::new(self.tool), SessionId::new(self.session));
-        let project =
-            Project { key: ProjectKey::new("git:github.com/acme/api"), names: vec!["api".into()], root_commit: None };
+        let project = Project { key: ProjectKey::new(project), names: vec!["api".into()], root_commit: None };
         let dir = VaultPath::journal_dir(&desk.short(), Lane::Live, &SessionKey::new(&tool, &session), &project.key);
         let card = SessionCard {
             project,
@@ -258,8 +263,8 @@ impl Forgery<'_> {
             fork: None,
         };
         let mut entries = vec![Entry::About(card)];
-        entries.extend(self.docs.iter().map(|(doc, at)| line_entry(doc, at)));
-        let at = Hlc { wall: Millis(crate::world::START), count: 7 };
+        entries.extend(lines);
+        let at = Hlc { wall: Millis(wall), count: 7 };
         let prev = frame::genesis(&desk.id, Lane::Live, &tool, &session);
         let head = Head {
             v: frame::VERSION,
@@ -480,4 +485,126 @@ fn a_list_of_forks_from_elsewhere_takes_no_other_session_out() {
     world.devices[1].settle();
     assert_eq!(world.devices[1].stores(), before);
     assert_eq!(world.devices[1].state_of(TWO), "here");
+}
+
+// ---- where a session belongs ----
+
+/// A session of the lap, carried to the desk, of which the desk has said nothing yet.
+fn lap_session() -> (World, PathBuf) {
+    let (mut world, _, there) = World::pair_of_devices();
+    let path = world.devices[1].transcript(&there, TWO);
+    world.devices[1].say(&path, turn(&there, TWO, "begun on the lap"));
+    world.deliver();
+    (world, there)
+}
+
+/// The first line of the lap's transcript, as the desk may record it, too.
+fn copied_line(world: &World) -> Entry {
+    let bytes = world.devices[1].docs(TWO)["transcript.jsonl"].clone();
+    let mut chain = Chain::start();
+    chain.feed(&bytes);
+    let (doc, at) = (DocName::new("transcript.jsonl"), "projects/x/y.jsonl".into());
+    Entry::Lines { doc, at, after: ChainId::log_start(), tip: chain.tip, replaces: None, bytes }
+}
+
+/// Where the lap's session is, belongs and is gone on with.
+fn whereabouts(device: &mut Device, session: &str) -> (String, String, Option<PathBuf>, PathBuf, u64) {
+    let row = device.row(session).expect("a row");
+    let resume: Resume = device.ask(Request::Resume { session: session.into() });
+    let shown: Shown = device.ask(Request::show(session));
+    (row.project, row.state, row.path, resume.cwd, shown.total)
+}
+
+/// F8: an `about` that claims an earlier time than the first line's took over the session's project and main doc.
+#[test]
+fn no_card_of_another_device_says_where_a_session_of_this_one_belongs() {
+    type Lines = fn(&World) -> Vec<Entry>;
+    let claims: [(&str, &str, &str, Lines); 4] = [
+        ("a backdated about", "transcript.jsonl", "git:github.com/evil/api", |_| Vec::new()),
+        ("a copy of the first line", "transcript.jsonl", "git:github.com/evil/api", |world| vec![copied_line(world)]),
+        ("another main doc", "evil.jsonl", "home:.ssh", |_| vec![line_entry("evil.jsonl", "evil.jsonl")]),
+        ("another main doc beside a copy", "evil.jsonl", "home:.ssh", |world| {
+            vec![line_entry("evil.jsonl", "evil.jsonl"), copied_line(world)]
+        }),
+    ];
+    for (what, main, project, lines) in claims {
+        let (mut world, _) = lap_session();
+        fs::create_dir_all(world.devices[1].home.join(".ssh")).expect("dir");
+        fs::create_dir_all(world.devices[1].home.join("code/evil")).expect("dir");
+        let before = whereabouts(&mut world.devices[1], TWO);
+        let (store, cwd) = (world.devices[1].stores(), world.devices[1].home.join(".ssh"));
+        let lines = lines(&world);
+        world.devices[0].stop();
+        Forgery { tool: "claude-code", session: TWO, main, docs: &[] }.deliver_as(
+            &mut world,
+            &cwd.to_string_lossy(),
+            project,
+            1,
+            lines,
+        );
+        assert_eq!(whereabouts(&mut world.devices[1], TWO), before, "{what}");
+        assert_eq!(
+            world.devices[1].stores().get(&before.2.clone().expect("here")),
+            store.get(&before.2.clone().expect("here")),
+            "{what}"
+        );
+        // Also for whoever starts with what was remembered, and with nothing but vault and stores.
+        world.devices[1].start();
+        assert_eq!(whereabouts(&mut world.devices[1], TWO), before, "{what}, after a start");
+        world.devices[1].stop();
+        fs::remove_file(world.devices[1].roam.join("state.sqlite")).expect("state");
+        world.devices[1].start();
+        assert_eq!(whereabouts(&mut world.devices[1], TWO), before, "{what}, from the vault");
+    }
+}
+
+/// F8: a key of another device named any directory of this one as the place a session opens in.
+#[test]
+fn another_device_names_no_place_on_this_one() {
+    let (mut world, _) = lap_session();
+    let home = world.devices[1].home.clone();
+    for dir in [".ssh", "private", "code/api/.git"] {
+        fs::create_dir_all(home.join(dir)).expect("dir");
+    }
+    let elsewhere = home.parent().expect("parent").to_string_lossy().into_owned();
+    let own = world.devices[1].short();
+    let keys = [
+        "home:.ssh".to_owned(),
+        "home:private".to_owned(),
+        "home:code/api/.git".to_owned(),
+        "home:../x".to_owned(),
+        "git:github.com/acme/api#.git".to_owned(),
+        format!("device:{own}:{elsewhere}"),
+        format!("device:{own}:"),
+    ];
+    world.devices[0].stop();
+    let before = world.devices[1].stores();
+    for (number, key) in keys.iter().enumerate() {
+        let session = id(500 + number);
+        let docs = [("transcript.jsonl", "")];
+        let forged = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+        let lines = docs.iter().map(|(doc, at)| line_entry(doc, at)).collect();
+        forged.deliver_as(&mut world, "/x", key, crate::world::START, lines);
+        assert_eq!(world.devices[1].waits_for(&session).as_deref(), Some("place_refused"), "{key}");
+        assert!(world.devices[1].try_ask(Request::Resume { session }).is_err(), "{key}");
+    }
+    assert_eq!(world.devices[1].stores(), before);
+}
+
+/// What the refusals above are measured against.
+#[test]
+fn a_known_directory_without_a_repository_is_found_for_another_device() {
+    let (mut world, _) = lap_session();
+    let notes = world.devices[1].home.join("notes");
+    fs::create_dir_all(&notes).expect("dir");
+    let docs = [("transcript.jsonl", "")];
+    let session = id(600);
+    let forged = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    let lines = docs.iter().map(|(doc, at)| line_entry(doc, at)).collect();
+    forged.deliver_as(&mut world, "/x", "home:notes", crate::world::START, lines);
+    assert_eq!(world.devices[1].waits_for(&session).as_deref(), Some("place_refused"));
+    // A session of this device begins there.
+    let path = world.devices[1].transcript(&notes, THREE);
+    world.devices[1].say(&path, turn(&notes, THREE, "of its own"));
+    assert_eq!(world.devices[1].state_of(&session), "here");
 }

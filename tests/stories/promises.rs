@@ -513,6 +513,10 @@ fn r19_two_projects_whose_names_look_alike_stay_two() {
     let path = world.devices[0].transcript(&three, THREE);
     world.devices[0].say(&path, turn(&three, THREE, "hello"));
     world.deliver();
+    // Where nothing of this device ever was, the user says that it belongs there.
+    assert_eq!(world.devices[1].waits_for(THREE).as_deref(), Some("place_refused"));
+    let map = Request::ProjectMap { key: "home:p/q-r".into(), dir: three_there.clone() };
+    let _: serde_json::Value = world.devices[1].ask(map);
     assert_eq!(world.devices[1].place_of(THREE), Some(world.devices[1].transcript(&three_there, THREE)));
     let projects: BTreeSet<String> = world.devices[1].sessions().into_iter().map(|row| row.project).collect();
     assert_eq!(projects.len(), 3, "{projects:?}");

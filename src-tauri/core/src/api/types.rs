@@ -276,7 +276,7 @@ pub struct Waiting {
     pub tool: String,
     pub title: String,
     pub project: String,
-    /// `live`, `just_written`, `no_place`, `parent`, `unwritable`, `tool_off`, `excluded`, `paused`.
+    /// `live`, `just_written`, `no_place`, `place_refused`, `parent`, `unwritable`, `tool_off`, `excluded`, `paused`.
     pub code: String,
     pub why: String,
     pub hint: String,

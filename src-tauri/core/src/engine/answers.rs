@@ -341,7 +341,7 @@ impl Engine {
         .map_err(settings_error)?;
         self.context.change().places.map(&project, dir.to_path_buf());
         self.state.put_note("places", &self.context.shared().places.clone())?;
-        self.retry_everywhere(&["no_place"]);
+        self.retry_everywhere(&["no_place", "place_refused"]);
         done(format!("{key} is in {} on this device.", dir.display()))
     }
 

@@ -54,8 +54,7 @@ pub struct Kin {
 
 impl Child {
     pub fn of(record: &SessionRecord) -> Option<Self> {
-        let (device, said) = record.cards.iter().min_by_key(|(_, said)| said.first)?;
-        Some(Self { base: said.card.base.clone()?, device: device.clone() })
+        Some(Self { base: record.origin()?.base.clone()?, device: record.began_on()?.to_owned() })
     }
 
     /// The end of the branch that it was begun on: the one which that device wrote at that place.

@@ -5,13 +5,14 @@ use super::record::SessionRecord;
 use super::transcript::Index;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
-use crate::projects::{Identifier, Places};
+use crate::projects::{Identifier, NoPlace, Places};
 use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::{Joins, Machine, Records, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
 use crate::vault::{Journal, Owner, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The one place that reads the wall clock.
@@ -206,9 +207,31 @@ impl Context {
         *hlc = own.max(*hlc);
     }
 
-    /// Whether the session began here, under whichever identity.
+    /// Whether the session began here, under whichever identity: this device recorded its first line from its own store.
+    /// A branch of another session is no such session, whoever recorded it: what it begins with may be another's.
     pub fn began(&self, record: &SessionRecord) -> bool {
-        record.began_on(&self.short) || self.shared().former.keys().any(|short| record.began_on(short))
+        self.is_own(record) && record.origin().is_some_and(|card| card.fork.is_none())
+    }
+
+    /// Whether this device's own card says what the session is.
+    fn is_own(&self, record: &SessionRecord) -> bool {
+        match &record.origin {
+            Some(origin) => origin.here,
+            None => record.cards.keys().all(|device| *device == self.short),
+        }
+    }
+
+    /// The directory of this device that a session is for. What another device calls its project finds no more than what
+    /// this device knows already.
+    pub fn place(&self, record: &SessionRecord) -> Result<PathBuf, NoPlace> {
+        let card = record.origin().ok_or(NoPlace::Missing)?;
+        let (home, shared) = (&self.machine.home, self.shared());
+        // A branch has the project of the session it left, whoever recorded it.
+        let is_own = self.is_own(record) && (card.fork.is_none() || shared.places.began_in(&card.project.key));
+        match is_own {
+            true => shared.places.find(home, &self.device, &card.project).ok_or(NoPlace::Missing),
+            false => shared.places.find_for_other(home, &self.device, &card.project),
+        }
     }
 
     pub fn hlc(&self) -> Hlc {

@@ -173,6 +173,7 @@ impl Engine {
             self.want(key, Want::default());
         }
         self.want_former()?;
+        self.want_origins()?;
         self.list_all(true)
     }
 

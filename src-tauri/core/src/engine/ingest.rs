@@ -1,6 +1,7 @@
 //! Journals into tries: what every device said of a session, verified, in whatever order it arrived.
 
 use super::context::Context;
+use super::origin::{self, Root};
 use super::record::{DocState, Said, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
@@ -67,7 +68,7 @@ pub fn ingest(
     let mut taken = Taken::default();
     let mut read = before.keys().try_for_each(|key| read_journal(context, record, key, &mut taken, &mut done));
     if let Some(journal) = before.values().next() {
-        read = read.and_then(|()| absorb(context, record, context.says(&tool_of(journal)), taken));
+        read = read.and_then(|()| absorb(context, record, &tool_of(journal), taken));
     }
     match read {
         Ok(()) => Ok(done),
@@ -303,15 +304,10 @@ pub fn chain(after: ChainId, bytes: &[u8], says: fn(&[u8]) -> bool) -> Vec<Line>
 }
 
 /// Puts entries into their tries, whose journals are all in the record again.
-pub fn absorb(
-    context: &Context,
-    record: &mut SessionRecord,
-    says: fn(&[u8]) -> bool,
-    taken: Taken,
-) -> Result<(), JournalError> {
+pub fn absorb(context: &Context, record: &mut SessionRecord, tool: &ToolId, taken: Taken) -> Result<(), JournalError> {
+    let says = context.says(tool);
     for (at, device, card) in taken.cards {
-        let said = record.cards.entry(device).or_insert_with(|| Said { first: at, at, card: card.clone() });
-        said.first = said.first.min(at);
+        let said = record.cards.entry(device).or_insert_with(|| Said { at, card: card.clone() });
         // The two lanes of a device are read one after the other, whatever was written first.
         if said.at <= at {
             (said.at, said.card) = (at, card);
@@ -327,7 +323,8 @@ pub fn absorb(
     // Whoever goes on with a session stamps later than what it goes on from: in this order hardly a run has to wait for
     // its beginning. What comes of it is the same in any order.
     runs.sort_by_key(|run| run[0].edge.at);
-    runs.iter().try_for_each(|run| absorb_run(context, record, says, run, &fresh))
+    runs.iter().try_for_each(|run| absorb_run(context, record, says, run, &fresh))?;
+    origin::settle(context, tool, record)
 }
 
 /// Entries that follow each other in a journal and in their doc, together: where they are known already, that is read
@@ -390,6 +387,13 @@ fn absorb_run(
     if state.said <= edge.at || state.at.is_empty() {
         state.said = state.said.max(edge.at);
         state.at = if passed_on { std::mem::take(&mut state.at) } else { arrival.at.clone() };
+    }
+    if let Some(roots) = &mut state.roots
+        && edge.after == state.trie.start()
+        && arrival.replaces.is_none()
+        && !tips.is_empty()
+    {
+        origin::note(roots, &device, Root { stored: !passed_on, at: arrival.edge.at });
     }
     if !state.firsts.is_empty() {
         for arrival in run {

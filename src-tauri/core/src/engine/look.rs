@@ -16,6 +16,8 @@ use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
+use crate::projects::NoPlace;
+use crate::projects::places::is_repository;
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
@@ -246,6 +248,7 @@ impl<'a> Look<'a> {
             return;
         }
         if !self.changed(&found) && !self.job.deep {
+            self.learned = self.own_directory();
             return;
         }
         let reading = match tool.read(&self.context.machine, &found) {
@@ -296,6 +299,13 @@ impl<'a> Look<'a> {
                 );
             }
         }
+    }
+
+    /// A directory without a repository in which this session began, if that is not known yet.
+    fn own_directory(&self) -> Option<(Project, PathBuf)> {
+        let card = self.job.record.origin().filter(|_| self.context.began(&self.job.record))?;
+        let is_news = !is_repository(&card.project.key) && !self.context.shared().places.began_in(&card.project.key);
+        is_news.then(|| Some((card.project.clone(), PathBuf::from(card.cwd.as_ref()?)))).flatten()
     }
 
     /// Puts back what this device changed in the file so that the tool finds the session's beginning.
@@ -500,11 +510,10 @@ impl<'a> Look<'a> {
     }
 
     fn guards(&self, on: bool) -> Guards {
-        let shared = self.context.shared();
         let record = &self.job.record;
         let origin = record.origin();
-        let place =
-            origin.and_then(|card| shared.places.find(&self.context.machine.home, &self.context.device, &card.project));
+        let place = self.context.place(record);
+        let shared = self.context.shared();
         let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
         let base = origin.and_then(|card| card.base.as_ref()).map(|base| &base.session);
         let held_by = |parent: SessionId| match &self.holder {
@@ -517,7 +526,8 @@ impl<'a> Look<'a> {
             .filter(|parent| !shared.here.contains(&SessionKey::new(&self.job.key.tool, parent)));
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
-            place,
+            place_refused: place == Err(NoPlace::Refused),
+            place: place.ok(),
             project: origin
                 .map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string()))
                 .unwrap_or_default(),

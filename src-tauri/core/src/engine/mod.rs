@@ -17,6 +17,7 @@ pub mod list;
 pub mod look;
 pub mod network;
 pub mod observe;
+pub mod origin;
 pub mod pairing;
 pub mod queue;
 pub mod record;

@@ -1,6 +1,7 @@
 //! All that is known of one session: its journals, its docs' tries, and what the tool's store here held last.
 
 use super::bases::Rebound;
+use super::origin::{Origin, Roots, accepted_first};
 use super::split::Stand;
 use crate::merge::{Chosen, Firsts, Verdict, fork_id};
 use crate::session::{ChainId, DocKind, DocName, Hlc, SessionId, SessionKey, Trie};
@@ -24,6 +25,9 @@ pub struct SessionRecord {
     pub docs: BTreeMap<DocName, DocState>,
     /// What each device says of the session, by short id.
     pub cards: BTreeMap<String, Said>,
+    /// Where it began; `None` in a record that an older version made and nobody looked at since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The user let another device's rewrite through.
     #[serde(default)]
     pub released: bool,
@@ -67,8 +71,7 @@ pub struct Imaged {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Said {
-    /// When it spoke first, and last.
-    pub first: Hlc,
+    /// When it spoke last.
     pub at: Hlc,
     pub card: SessionCard,
 }
@@ -90,6 +93,9 @@ pub struct DocState {
     /// Who recorded first the lines with which branches begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub firsts: Firsts,
+    /// Who recorded a line that it begins with; `None` where that is to be looked up in the journals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roots: Option<Roots>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,14 +125,19 @@ impl SessionRecord {
         self.cards.values().max_by_key(|said| said.at).map(|said| &said.card)
     }
 
-    /// The card of the device that had the session first: where it belongs.
+    /// The card of the device on which the session began: where it belongs.
     pub fn origin(&self) -> Option<&SessionCard> {
-        self.cards.values().min_by_key(|said| said.first).map(|said| &said.card)
+        self.cards.get(self.began_on()?).map(|said| &said.card)
     }
 
-    /// Whether the device `short` had the session first.
-    pub fn began_on(&self, short: &str) -> bool {
-        self.cards.iter().min_by_key(|(_, said)| said.first).is_some_and(|(device, _)| device == short)
+    /// The device on which the session began, by short id.
+    pub fn began_on(&self) -> Option<&str> {
+        let settled = self.origin.as_ref().map(|origin| origin.device.as_str());
+        settled.filter(|device| self.cards.contains_key(*device)).or_else(|| {
+            let mains = self.cards.values().filter_map(|said| self.docs.get(&said.card.main));
+            let first = mains.filter_map(|state| accepted_first(self, state)).next();
+            first.or_else(|| self.cards.keys().next().map(String::as_str))
+        })
     }
 
     /// The doc that makes the session; `None` as long as it has not arrived.
@@ -226,6 +237,7 @@ impl DocState {
             own_tip: None,
             neutral: Vec::new(),
             firsts: Firsts::new(),
+            roots: Some(Roots::new()),
         }
     }
 

@@ -266,7 +266,7 @@ impl<'a> Recorder<'a> {
         let (bytes, hash) = frame::render(&head, &self.batch, |message| context.key.sign(message).to_vec());
         let written = Frame::own(head, std::mem::take(&mut self.batch), hash);
         let appended = journal.append(&context.vault, &bytes, &written);
-        let (mut taken, says) = (Taken::default(), context.says(&self.key.tool));
+        let mut taken = Taken::default();
         if let Ok((segment, offset)) = &appended {
             take(&mut journal, &written, (*segment, *offset), std::mem::take(&mut self.tips), &mut taken);
             self.done.announce.push((self.lane, journal.in_lane(*segment)));
@@ -274,7 +274,7 @@ impl<'a> Recorder<'a> {
         record.journals.insert(journal_key, journal);
         appended?;
         self.size = 0;
-        absorb(context, record, says, taken)?;
+        absorb(context, record, &self.key.tool, taken)?;
         Ok(())
     }
 

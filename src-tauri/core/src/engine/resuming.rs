@@ -52,10 +52,7 @@ impl Engine {
         let origin = record.origin();
         let own = origin.filter(|_| self.context.began(record)).and_then(|card| card.cwd.clone()).map(PathBuf::from);
         let own = own.filter(|cwd| cwd.is_dir()).or_else(|| record.bound.clone().filter(|bound| bound.is_dir()));
-        own.or_else(|| {
-            let (machine, device) = (&self.context.machine, &self.context.device);
-            self.context.shared().places.find(&machine.home, device, &origin?.project)
-        })
+        own.or_else(|| self.context.place(record).ok())
     }
 
     /// Where it is open, and what it waits for.

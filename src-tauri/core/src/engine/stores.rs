@@ -6,7 +6,7 @@ use super::queue::Want;
 use crate::api::types::Held;
 use crate::projects::Places;
 use crate::projects::places::is_repository;
-use crate::session::{Lane, Problem, Project, SessionKey, ToolId};
+use crate::session::{Lane, Problem, Project, ProjectKey, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::{Found, Root, Tool, Touched, Which};
 use std::collections::{BTreeSet, HashMap};
@@ -186,7 +186,7 @@ impl Engine {
         let after = self.context.shared().places.clone();
         if before != after {
             let _ = self.state.put_note("places", &after);
-            self.retry_everywhere(&["no_place"]);
+            self.retry_everywhere(&["no_place", "place_refused"]);
         }
     }
 
@@ -241,7 +241,7 @@ impl Engine {
         let found: BTreeSet<String> = {
             let shared = self.context.shared();
             let at = |project: &&Project| {
-                shared.places.find(&self.context.machine.home, &self.context.device, project).is_some()
+                shared.places.find_for_other(&self.context.machine.home, &self.context.device, project).is_ok()
             };
             wanted.iter().filter(at).map(|project| project.key.to_string()).collect()
         };
@@ -262,6 +262,20 @@ impl Engine {
         let mut shared = self.context.change();
         shared.here = rows.into_iter().filter(|(_, row)| row.path.is_some()).map(|(key, _)| key).collect();
         Ok(())
+    }
+
+    /// Looks once at each session of which an older version did not find out where it began, or in which directory.
+    pub(super) fn want_origins(&mut self) -> Result<(), StateError> {
+        const NOTE: &str = "origins";
+        if self.state.note::<bool>(NOTE)?.is_some() {
+            return Ok(());
+        }
+        for (key, row) in self.state.rows(None)? {
+            if row.devices.contains(',') || !is_repository(&ProjectKey::new(row.project)) {
+                self.want(key, Want::default());
+            }
+        }
+        self.state.put_note(NOTE, &true)
     }
 
     /// Looks at every journal whose size is not what it was when it was last read.

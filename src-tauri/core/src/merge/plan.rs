@@ -18,6 +18,8 @@ pub struct Guards {
     pub live: Option<String>,
     /// Where the project is on this device.
     pub place: Option<PathBuf>,
+    /// Another device names a directory of this one that it has no say in.
+    pub place_refused: bool,
     /// The project's name for the user.
     pub project: String,
     pub excluded: bool,
@@ -241,6 +243,14 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
             hint: "Compare the two with `roam journal`; take the other device's version with `roam release`.".into(),
             steps,
         };
+    }
+    if guards.place_refused && !main_here {
+        return wait(
+            "place_refused",
+            format!("Another device names {} as its directory; no session of this device began there.", guards.project),
+            "If it belongs there, or somewhere else, say so with `roam projects map`.",
+            steps,
+        );
     }
     if guards.place.is_none() && !main_here {
         let hint = "Check the project out on this device, or say where it is with `roam projects map`.";

@@ -9,7 +9,7 @@ pub mod remote;
 pub mod standing;
 
 pub use crate::session::Project;
-pub use places::Places;
+pub use places::{NoPlace, Places};
 
 use crate::session::{DeviceId, ProjectKey};
 use checkout::Checkout;

@@ -20,6 +20,17 @@ pub struct Places {
     mapped: BTreeMap<ProjectKey, PathBuf>,
     /// Work trees by the key of their repository, without the directory inside.
     learnt: BTreeMap<String, Vec<Place>>,
+    /// Directories that are no repository and in which a session of this device began, by key.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    own: BTreeSet<ProjectKey>,
+}
+
+/// Why a project of another device has no directory here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPlace {
+    Missing,
+    /// The key names a directory of this device that another device has no say in.
+    Refused,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +48,8 @@ struct Place {
 
 /// More places of one repository than this are forgotten, those seen least lately first.
 const MAX_PLACES: usize = 32;
+/// Directories without a repository that are remembered.
+const MAX_OWN: usize = 4096;
 const MAX_DEPTH: usize = 5;
 /// How far below a checkout others are looked for: submodules and repositories of repositories.
 const DEPTH_INSIDE: usize = 2;
@@ -45,10 +58,12 @@ const MAX_ENTRIES: usize = 100_000;
 const MAX_ROOTS: usize = 200;
 
 impl Places {
-    /// Remembers that a session of `project` ran in `cwd`; call it in the order of their activity. Paths below home and
-    /// of this device alone need no memory.
+    /// Remembers that a session of this device ran in `cwd`, which is `project`; call it in the order of their activity.
     pub fn learn(&mut self, project: &Project, cwd: &Path) {
         if !is_repository(&project.key) {
+            if self.own.len() < MAX_OWN {
+                self.own.insert(project.key.clone());
+            }
             return;
         }
         let Some((checkout, _sub)) = checkout::around(cwd) else { return };
@@ -78,7 +93,61 @@ impl Places {
         self.mapped.remove(key);
     }
 
-    /// The directory of this device that is the project's, if there is one at this moment.
+    /// The directory of this device for a session that began on another one. Its key is that device's word: it finds
+    /// known checkouts, and directories in which sessions of this device began or which the user named, and nothing
+    /// else. No key leads to a hidden directory or, by a link, out of a checkout.
+    pub fn find_for_other(&self, home: &Path, device: &DeviceId, project: &Project) -> Result<PathBuf, NoPlace> {
+        if let Some(dir) = self.mapped_dir(&project.key) {
+            return Ok(dir);
+        }
+        let text = project.key.as_str();
+        if let Some(rest) = text.strip_prefix("device:") {
+            let own = rest.split(':').next() == Some(&device.short());
+            return Err(if own { NoPlace::Refused } else { NoPlace::Missing });
+        }
+        if let Some(rest) = text.strip_prefix("home:") {
+            let dir = inside(home, rest).ok_or(match paths::stays_below(rest) {
+                true => NoPlace::Missing,
+                false => NoPlace::Refused,
+            })?;
+            // Home itself is no name that its author chose: sessions that belong to no directory have it.
+            let known = rest.is_empty() || self.own.contains(&project.key) || self.is_in_checkout(home, &dir);
+            return if known { Ok(dir) } else { Err(NoPlace::Refused) };
+        }
+        let (repository, sub) = split_sub(&project.key);
+        if sub.split('/').any(|part| part.starts_with('.')) {
+            return Err(NoPlace::Refused);
+        }
+        let found = self.same_remote(repository, sub).or_else(|| self.same_root(root_of(project)?, sub));
+        let dir = found.ok_or(NoPlace::Missing)?;
+        // A link inside of the checkout may lead anywhere.
+        let depth = sub.split('/').filter(|part| !part.is_empty()).count();
+        let work_tree = dir.ancestors().nth(depth);
+        let (real, within) = (dir.canonicalize(), work_tree.and_then(|work_tree| work_tree.canonicalize().ok()));
+        match (real, within) {
+            (Ok(real), Some(within)) if real.starts_with(&within) => Ok(dir),
+            _ => Err(NoPlace::Refused),
+        }
+    }
+
+    /// Whether a session of this device began in that directory, which is no repository.
+    pub fn began_in(&self, key: &ProjectKey) -> bool {
+        self.own.contains(key)
+    }
+
+    /// Whether it is a known checkout or lies inside of one, nowhere hidden. Home itself may be a checkout: what lies in
+    /// it is everything.
+    fn is_in_checkout(&self, home: &Path, dir: &Path) -> bool {
+        let trees = self.learnt.values().flatten().map(|place| &place.work_tree).filter(|tree| tree.as_path() != home);
+        let plain = |rest: &Path| rest.components().all(|part| !part.as_os_str().to_string_lossy().starts_with('.'));
+        let inside = |tree: &PathBuf| {
+            let real = dir.canonicalize().ok().zip(tree.canonicalize().ok());
+            dir.strip_prefix(tree).is_ok_and(plain) && real.is_some_and(|(dir, tree)| dir.starts_with(tree))
+        };
+        trees.into_iter().any(inside)
+    }
+
+    /// The directory of this device that is the project's, if there is one at this moment. For sessions that began here.
     ///
     /// In this order: what the user said; a checkout of the same remote; one with the same oldest commit (a fork, a
     /// renamed remote). Of several: one whose first remote it is, a main work tree, where a session was seen last,
@@ -120,7 +189,7 @@ impl Places {
     /// and had none before. Remembers every checkout it meets. May take seconds: not for the engine's loop.
     pub fn search(&mut self, home: &Path, device: &DeviceId, roots: &[PathBuf], wanted: &[Project]) -> usize {
         let missing: Vec<&Project> =
-            wanted.iter().filter(|project| self.find(home, device, project).is_none()).collect();
+            wanted.iter().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
         if !missing.iter().any(|project| is_repository(&project.key)) {
             return 0;
         }
@@ -133,9 +202,9 @@ impl Places {
             }
         }
         let still: Vec<&Project> =
-            missing.iter().copied().filter(|project| self.find(home, device, project).is_none()).collect();
+            missing.iter().copied().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
         self.search_roots(&found, &still);
-        missing.iter().filter(|project| self.find(home, device, project).is_some()).count()
+        missing.iter().filter(|project| self.find_for_other(home, device, project).is_ok()).count()
     }
 
     /// Asks checkouts for their oldest commit, as long as somebody is missing that is known by one.
@@ -552,5 +621,48 @@ mod tests {
         desk.places.map(&ProjectKey::new("git:h.example/acme/api"), dir.clone());
         assert_eq!(desk.find(&project("git:h.example/acme/api#web")), Some(dir.join("web")));
         assert_eq!(desk.find(&project("git:h.example/acme/api#../x")), None);
+    }
+
+    /// F8: a peer's key named any directory below home, and any at all of the device it was read on.
+    #[test]
+    fn another_devices_key_finds_what_is_known_and_nothing_else() {
+        let mut desk = Desk::new();
+        let api = desk.repository("code/api", "https://h.example/acme/api");
+        for dir in [".ssh", "private", "notes", "code/api/web", "code/api/.git/hooks", "code/api/.cache", "mapped"] {
+            std::fs::create_dir_all(desk.home().join(dir)).unwrap();
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/", api.join("root")).unwrap();
+        desk.learn(&api);
+        desk.places.learn(&project("home:notes"), &desk.home().join("notes"));
+        desk.places.map(&ProjectKey::new("home:mapped"), desk.home().join("mapped"));
+        let find = |key: &str| desk.places.find_for_other(desk.home(), &device(), &project(key));
+        let here = |at: &str| Ok(desk.home().join(at));
+        let found = [
+            ("home:notes", "notes"),
+            ("home:mapped", "mapped"),
+            ("home:code/api", "code/api"),
+            ("home:code/api/web", "code/api/web"),
+            ("git:h.example/acme/api", "code/api"),
+            ("git:h.example/acme/api#web", "code/api/web"),
+        ];
+        for (key, at) in found {
+            assert_eq!(find(key), here(at), "{key}");
+        }
+        let own = device().short();
+        let refused =
+            ["home:.ssh", "home:private", "home:code", "home:code/api/.git", "home:code/api/.cache", "home:../x"];
+        for key in refused.map(str::to_owned).into_iter().chain([
+            format!("device:{own}:/etc"),
+            format!("device:{own}:"),
+            "git:h.example/acme/api#.git/hooks".into(),
+        ]) {
+            assert_eq!(find(&key), Err(NoPlace::Refused), "{key}");
+        }
+        for key in ["home:none", "device:AAAAAAAAAAAAAA:/etc", "git:h.example/acme/none", "nonsense"] {
+            assert_eq!(find(key), Err(NoPlace::Missing), "{key}");
+        }
+        #[cfg(unix)]
+        assert_eq!(find("git:h.example/acme/api#root/etc"), Err(NoPlace::Refused));
     }
 }

@@ -259,6 +259,10 @@ impl Tool for ClaudeCode {
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
         }
     }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        doc.as_str() == MAIN
+    }
 }
 
 // ---- names ----
@@ -481,7 +485,7 @@ fn bound(doc: &DocName) -> &'static [&'static str] {
 fn own_values(doc: &DocWrite<'_>) -> Result<Option<Vec<u8>>, WriteError> {
     let (there, new) = match &doc.change {
         Change::Create(new) => (None, *new),
-        Change::Replace { path, bytes, .. } => (fs::read(path).ok(), *bytes),
+        Change::Replace { path, bytes, .. } => (opener::read(path, 1 << 20).ok(), *bytes),
         Change::Append { .. } | Change::Remove { .. } => return Ok(None),
     };
     if !is_agents_card(doc.name) {
@@ -567,7 +571,7 @@ fn known_copies(main: &FoundDoc) -> io::Result<BTreeMap<String, bool>> {
     let before = SEEN.lock().unwrap_or_else(PoisonError::into_inner).get(&main.path).cloned().unwrap_or_default();
     let goes_on = before.inode == main.stamp.inode && before.read <= main.stamp.len;
     let mut seen = if goes_on { before } else { Seen { inode: main.stamp.inode, ..Seen::default() } };
-    let mut file = fs::File::open(&main.path)?;
+    let mut file = opener::file(&main.path)?;
     file.seek(io::SeekFrom::Start(seen.read))?;
     let mut reader = io::BufReader::with_capacity(1 << 20, file);
     let mut line = Vec::new();

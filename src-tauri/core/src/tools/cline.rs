@@ -208,6 +208,10 @@ impl Tool for Cline {
         let moved = VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), machine.var(name)?.to_owned())));
         Launch { argv, cwd: session.cwd.to_path_buf(), env: moved.collect(), unset: Vec::new() }
     }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        [MESSAGES, API_HISTORY].contains(&doc.as_str())
+    }
 }
 
 // ---- places and names ----

@@ -227,6 +227,10 @@ impl Tool for Codex {
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
         }
     }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        doc.as_str() == MAIN
+    }
 }
 
 // ---- names ----

@@ -220,6 +220,10 @@ impl Tool for CopilotChat {
             unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
         }
     }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        [LOG, DOCUMENT].contains(&doc.as_str())
+    }
 }
 
 // ---- where chats are ----

@@ -379,6 +379,10 @@ impl Tool for CustomTool {
             unset: Vec::new(),
         }
     }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        *doc == self.main()
+    }
 }
 
 fn is_denied(name: &str) -> bool {

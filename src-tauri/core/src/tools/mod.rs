@@ -1,4 +1,4 @@
-//! The contract between the engine and a tool's store: seven methods. Each tool is one file in this folder; nothing
+//! The contract between the engine and a tool's store: seven methods, and what a main doc may be called. Each tool is one file in this folder; nothing
 //! outside that file says the tool's name.
 //!
 //! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
@@ -492,6 +492,11 @@ pub trait Tool: Send + Sync {
 
     /// The command that goes on with the session.
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch;
+
+    /// Whether a session's main doc may be called so. Another device says which doc that is, and may lie.
+    fn is_main(&self, _doc: &DocName) -> bool {
+        true
+    }
 }
 
 /// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`

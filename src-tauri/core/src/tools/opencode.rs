@@ -224,6 +224,10 @@ impl Tool for OpenCode {
             unset: INHERITED.map(str::to_owned).to_vec(),
         }
     }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        doc.as_str() == MAIN
+    }
 }
 
 impl OpenCode {

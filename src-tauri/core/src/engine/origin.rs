@@ -1,0 +1,234 @@
+//! Where a session began: the device that recorded the first line of its main doc. What a card claims, and when its
+//! author says it was, decides nothing: anybody may claim that.
+//!
+//! A first line may be in several journals: the same store was copied to two machines before they met, every device
+//! recorded the same fork, somebody passed on what it found, or a device means no good. Of those who recorded it this
+//! device comes first, then those who have it in a store of theirs, then those who passed it on; among equals a hash of
+//! the session and the device decides, the same on every device and nothing that an author can choose.
+
+use super::context::{Context, Shared};
+use super::record::{DocState, SessionRecord};
+use crate::session::{ChainId, DocName, Hlc, SessionId, ToolId};
+use crate::vault::{Entry, JournalError};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The devices, by short id, that recorded a line with which a doc begins.
+pub type Roots = BTreeMap<String, Root>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// The line lay in the device's own store; otherwise the device passed it on.
+    pub stored: bool,
+    /// When the device says that was. Only what this device recorded itself under a former identity is told by it.
+    pub at: Hlc,
+}
+
+/// Where a session began, as far as the journals here tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The short id.
+    pub device: String,
+    /// This device itself recorded it from its own store.
+    pub here: bool,
+}
+
+/// How good a claim is; less is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    Own,
+    Stored,
+    PassedOn,
+    /// Its author recorded no first line: whoever did has not arrived yet.
+    Unfounded,
+    /// It names a main doc that the tool does not have as such.
+    Impossible,
+}
+
+/// Notes that `device` recorded a line with which a doc begins.
+pub fn note(roots: &mut Roots, device: &str, root: Root) {
+    let known = roots.entry(device.to_owned()).or_insert(root);
+    known.stored |= root.stored;
+    known.at = known.at.min(root.at);
+}
+
+/// Finds out where the session began, after its journals were read. Reads them once more for a record that an older
+/// version made; afterwards the roots are kept up to date line by line.
+pub fn settle(context: &Context, tool: &ToolId, record: &mut SessionRecord) -> Result<(), JournalError> {
+    if 1 < record.cards.len() {
+        let mains: BTreeSet<DocName> = record.cards.values().map(|said| said.card.main.clone()).collect();
+        for main in mains {
+            if record.docs.get(&main).is_some_and(|state| state.roots.is_none()) {
+                let roots = find(context, tool, record, &main)?;
+                record.docs.get_mut(&main).expect("looked up above").roots = Some(roots);
+            }
+        }
+    }
+    let adapter = context.tools.get(tool);
+    let is_main = |doc: &DocName| adapter.is_none_or(|adapter| adapter.is_main(doc));
+    record.origin = choose(record, &context.short, &context.shared(), is_main);
+    Ok(())
+}
+
+fn choose(record: &SessionRecord, own: &str, shared: &Shared, is_main: impl Fn(&DocName) -> bool) -> Option<Origin> {
+    let alone = record.cards.len() == 1;
+    let is_own =
+        |device: &str, at: Hlc| device == own || shared.former.get(device).is_some_and(|until| at.wall <= *until);
+    let claim = |device: &str, main: &DocName| {
+        let state = record.docs.get(main);
+        let root = state.and_then(|state| state.roots.as_ref()).and_then(|roots| roots.get(device));
+        match root {
+            Some(root) if root.stored && is_own(device, root.at) => Claim::Own,
+            // Before a second device said anything, roots need not be known.
+            None if alone && state.is_some_and(|state| state.roots.is_none()) && is_own(device, Hlc::default()) => {
+                Claim::Own
+            }
+            _ if !is_main(main) => Claim::Impossible,
+            Some(root) if root.stored => Claim::Stored,
+            Some(_) => Claim::PassedOn,
+            None => Claim::Unfounded,
+        }
+    };
+    let claims = record.cards.iter().map(|(device, said)| (claim(device, &said.card.main), device));
+    let lot = |device: &str| lot(record.session.as_ref(), device);
+    let (claim, device) = claims.min_by_key(|(claim, device)| (*claim, lot(device), device.as_str()))?;
+    Some(Origin { device: device.clone(), here: claim == Claim::Own })
+}
+
+/// What decides between equal claims: nobody can choose it without becoming another device.
+fn lot(session: Option<&SessionId>, device: &str) -> [u8; 32] {
+    let session = session.map(SessionId::as_str).unwrap_or_default();
+    blake3::derive_key("session-roam v1 origin", format!("{session}\n{device}").as_bytes())
+}
+
+/// Who recorded a line with which the doc begins: all journals are read.
+fn find(context: &Context, tool: &ToolId, record: &SessionRecord, name: &DocName) -> Result<Roots, JournalError> {
+    let shelf = context.shelf(tool, &record.journals, name);
+    let starts = [ChainId::log_start(), ChainId::snapshot_start()];
+    let mut roots = Roots::new();
+    for journal in record.journals.values() {
+        shelf.scan(journal, |head, entry| {
+            let (doc, at, after, replaces, is_empty) = match entry {
+                Entry::Lines { doc, at, after, replaces, bytes, .. } => (doc, at, after, *replaces, bytes.is_empty()),
+                Entry::Whole { doc, at, after, .. } => (doc, at, after, None, false),
+                Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => return,
+            };
+            if doc == name && starts.contains(after) && replaces.is_none() && !is_empty {
+                note(&mut roots, &journal.device, Root { stored: !at.is_empty(), at: head.at });
+            }
+        })?;
+    }
+    Ok(roots)
+}
+
+/// The device whose lines the doc begins with here, for a record that was not settled yet: what was accepted first
+/// keeps its place in the trie.
+pub fn accepted_first<'a>(record: &'a SessionRecord, state: &'a DocState) -> Option<&'a str> {
+    let start = state.trie.start();
+    let mut first = state.trie.edges().iter().filter(|edge| edge.after == start);
+    first.find(|edge| record.cards.contains_key(&edge.source.device)).map(|edge| edge.source.device.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::record::Said;
+    use crate::session::{DocKind, Millis, Project, ProjectKey};
+    use crate::vault::SessionCard;
+    use proptest::prelude::*;
+
+    const MAIN: &str = "transcript.jsonl";
+
+    fn at(wall: i64) -> Hlc {
+        Hlc { wall: Millis(wall), count: 0 }
+    }
+
+    fn card(main: &str, project: &str) -> SessionCard {
+        let (key, names) = (ProjectKey::new(project), Vec::new());
+        SessionCard {
+            project: Project { key, names, root_commit: None },
+            cwd: None,
+            title: None,
+            updated: Millis(0),
+            version: None,
+            requires: Vec::new(),
+            main: DocName::new(main),
+            base: None,
+            fork: None,
+        }
+    }
+
+    /// Devices with what each of them says is the main doc, when, and how it recorded the first line of that.
+    fn record(session: &str, devices: &[(&str, &str, i64, Option<bool>)]) -> SessionRecord {
+        let mut record = SessionRecord { session: Some(SessionId::new(session)), ..SessionRecord::default() };
+        for (device, main, when, stored) in devices {
+            record.cards.insert((*device).into(), Said { at: at(*when), card: card(main, device) });
+            let state = DocState::new(DocKind::Log, String::new());
+            let state = record.docs.entry(DocName::new(*main)).or_insert(state);
+            if let Some(stored) = *stored {
+                let roots = state.roots.get_or_insert_default();
+                note(roots, device, Root { stored, at: at(*when) });
+            }
+        }
+        record
+    }
+
+    fn began(record: &SessionRecord, own: &str, former: &[(&str, i64)]) -> (String, bool) {
+        let former = former.iter().map(|(short, until)| ((*short).to_owned(), Millis(*until))).collect();
+        let shared = Shared { former, ..Shared::default() };
+        let origin = choose(record, own, &shared, |doc| doc.as_str() == MAIN).expect("a card");
+        (origin.device, origin.here)
+    }
+
+    /// F8: the origin was whoever claimed the smallest time.
+    #[test]
+    fn a_claim_is_as_good_as_what_its_author_recorded() {
+        let (yes, passed, no) = (Some(true), Some(false), None);
+        type Case = (&'static str, Vec<(&'static str, &'static str, i64, Option<bool>)>, (&'static str, bool));
+        let cases: Vec<Case> = vec![
+            ("an earlier time is no claim", vec![("own", MAIN, 9, yes), ("mal", MAIN, 1, no)], ("own", true)),
+            ("nor is it between two others", vec![("desk", MAIN, 9, yes), ("mal", MAIN, 1, no)], ("desk", false)),
+            ("this device comes before a copy", vec![("own", MAIN, 9, yes), ("mal", MAIN, 1, yes)], ("own", true)),
+            ("who passed it on comes last", vec![("desk", MAIN, 9, yes), ("mal", MAIN, 1, passed)], ("desk", false)),
+            ("also this device", vec![("desk", MAIN, 9, yes), ("own", MAIN, 1, passed)], ("desk", false)),
+            ("another main doc is none", vec![("desk", MAIN, 9, yes), ("mal", "x.jsonl", 1, yes)], ("desk", false)),
+            (
+                "not even without a rival's lines",
+                vec![("desk", MAIN, 9, no), ("mal", "x.jsonl", 1, yes)],
+                ("desk", false),
+            ),
+            ("until they arrive, any card", vec![("desk", MAIN, 9, no)], ("desk", false)),
+        ];
+        for (what, devices, expected) in cases {
+            let (device, here) = began(&record("s", &devices), "own", &[]);
+            assert_eq!((device.as_str(), here), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_this_device_recorded_under_a_former_identity_is_its_own_until_it_gave_that_up() {
+        let devices = [("was", MAIN, 5, Some(true)), ("mal", MAIN, 1, Some(true)), ("own", MAIN, 9, Some(false))];
+        let record = record("s", &devices);
+        assert_eq!(began(&record, "own", &[("was", 7)]), ("was".into(), true));
+        assert!(!began(&record, "own", &[("was", 3)]).1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_claimed_time_and_no_order_decides_between_others(
+            session in "[a-z]{1,8}",
+            mut devices in prop::collection::btree_map("[a-z]{4}", any::<(u8, i64, i64)>(), 1..6)
+        ) {
+            devices.remove("own");
+            prop_assume!(!devices.is_empty());
+            let made = |second: bool| {
+                let all: Vec<_> = devices.iter().map(|(device, (kind, one, two))| {
+                    let stored = [None, Some(false), Some(true)][usize::from(kind % 3)];
+                    (device.as_str(), if kind % 5 == 0 { "x" } else { MAIN }, if second { *two } else { *one }, stored)
+                }).collect();
+                record(&session, &all)
+            };
+            prop_assert_eq!(began(&made(false), "own", &[]), began(&made(true), "own", &[]));
+        }
+    }
+}
