@@ -26,6 +26,8 @@ mod hostile;
 mod journals;
 #[path = "stories/lists.rs"]
 mod lists;
+#[path = "stories/pairing.rs"]
+mod pairing;
 #[path = "stories/promises.rs"]
 mod promises;
 #[path = "stories/reading.rs"]
