@@ -28,6 +28,8 @@ mod hostile;
 mod journals;
 #[path = "stories/lists.rs"]
 mod lists;
+#[path = "stories/pairing.rs"]
+mod pairing;
 #[path = "stories/power.rs"]
 mod power;
 #[path = "stories/promises.rs"]

@@ -692,8 +692,8 @@ fn r23_who_left_can_be_paired_again_and_stays() {
     let _: Done = world.devices[1].ask(Request::Unpair { id: "desk".into() });
     world.deliver();
     // The old goodbye still lies in the vault of the one that was left, who restarts before the other answers.
-    let code = world.devices[1].id.to_string();
-    let _: session_roam_core::api::Pairing = world.devices[0].ask(Request::Pair { code });
+    let shown: session_roam_core::api::Device = world.devices[1].ask(Request::Device);
+    let _: session_roam_core::api::Pairing = world.devices[0].ask(Request::Pair { code: shown.code });
     world.devices[0].start();
     let owner = world.devices[1].short();
     world.devices[0].notice(Notice::Arrived { owner, lane: Lane::Live, paths: Vec::new() });
@@ -701,7 +701,7 @@ fn r23_who_left_can_be_paired_again_and_stays() {
     assert_eq!(devices.paired.len(), 1, "an old goodbye is not a new one");
     let id = world.devices[0].id.to_string();
     world.deliver();
-    let _: session_roam_core::api::Pairing = world.devices[1].ask(Request::Accept { id });
+    let _: session_roam_core::api::Pairing = world.devices[1].ask(Request::Accept { id, digits: None });
     world.deliver();
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, "together again"));

@@ -2,7 +2,7 @@
 //! patterns, receive-only replicas that are passed on, files put in place by a rename. Knows nothing of sessions.
 
 use crate::world::Device;
-use session_roam_core::session::{DeviceId, Lane};
+use session_roam_core::session::{DeviceId, Lane, decent_name};
 use session_roam_core::syncthing::{Asking, Notice, Peer, Transport, Wanted, WantedFolder, parse_folder_id};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,6 +22,11 @@ pub struct Wire {
     scan_all: bool,
     asking: Vec<Asking>,
     connected: BTreeSet<String>,
+    /// What it announces as its name; `None` until it was called anything.
+    pub called: Option<String>,
+    /// Whom it wants to greet anew, and what each was greeted with last.
+    greet_again: BTreeMap<DeviceId, u64>,
+    greeted: BTreeMap<DeviceId, String>,
 }
 
 impl Wire {
@@ -29,6 +34,7 @@ impl Wire {
         self.scan_all = true;
         self.asking.clear();
         self.connected.clear();
+        self.greeted.clear();
     }
 
     fn knows(&self, id: &DeviceId) -> bool {
@@ -58,6 +64,14 @@ impl Transport for Fake {
             fs::create_dir_all(folder.path.join(".stfolder")).expect("folder");
         }
         self.wire().wanted = wanted;
+    }
+
+    fn called(&self, name: String) {
+        self.wire().called = Some(name);
+    }
+
+    fn greet_again(&self, devices: BTreeMap<DeviceId, u64>) {
+        self.wire().greet_again = devices;
     }
 
     fn dismiss(&self, device: DeviceId) {
@@ -119,6 +133,7 @@ impl Ledger {
             let (mut peers, mut asking) = (Vec::new(), Vec::new());
             for other in 0..devices.len() {
                 let in_reach = reach.contains(&(at.min(other), at.max(other))) && devices[other].is_running();
+                let announced = locked(&devices[other]).called.clone().unwrap_or_else(|| devices[other].name.clone());
                 let known = locked(&devices[at]).knows(&devices[other].id);
                 let knows_us = other != at && locked(&devices[other]).knows(&devices[at].id);
                 if known {
@@ -131,11 +146,10 @@ impl Ledger {
                         need_bytes: 0,
                     });
                 } else if in_reach && knows_us {
-                    let name = devices[other].name.clone();
                     asking.push(Asking {
                         id: devices[other].id.clone(),
-                        announced: name.clone(),
-                        name,
+                        name: decent_name(&announced),
+                        announced,
                         address: "127.0.0.1:22000".into(),
                     });
                 }
@@ -155,6 +169,38 @@ impl Ledger {
                 devices[at].notice(Notice::Asking(asking));
             }
             news |= new_peers || new_asking;
+        }
+        news | self.greet(devices, reach)
+    }
+
+    /// Both ends of a connection read what the other is called then: at its beginning, and when one of them begins it anew.
+    fn greet(&mut self, devices: &mut [Device], reach: &BTreeSet<(usize, usize)>) -> bool {
+        let mut news = false;
+        for (one, other) in reach.iter().copied() {
+            let ids = [devices[one].id.clone(), devices[other].id.clone()];
+            let is_up = locked(&devices[one]).connected.contains(ids[1].as_str())
+                && locked(&devices[other]).connected.contains(ids[0].as_str());
+            if !is_up {
+                locked(&devices[one]).greeted.remove(&ids[1]);
+                locked(&devices[other]).greeted.remove(&ids[0]);
+                continue;
+            }
+            let names =
+                [one, other].map(|at| locked(&devices[at]).called.clone().unwrap_or_else(|| devices[at].name.clone()));
+            let heard = |at: usize, by: usize| locked(&devices[[one, other][at]]).greeted.get(&ids[by]).cloned();
+            let fresh = [heard(0, 1).as_ref() != Some(&names[1]), heard(1, 0).as_ref() != Some(&names[0])];
+            let first = heard(0, 1).is_none() || heard(1, 0).is_none();
+            let again = locked(&devices[one]).greet_again.contains_key(&ids[1])
+                || locked(&devices[other]).greet_again.contains_key(&ids[0]);
+            if !(first || again && (fresh[0] || fresh[1])) {
+                continue;
+            }
+            for (at, by) in [(0, 1), (1, 0)] {
+                let device = [one, other][at];
+                locked(&devices[device]).greeted.insert(ids[by].clone(), names[by].clone());
+                devices[device].notice(Notice::Greeted { device: ids[by].clone(), announced: names[by].clone() });
+            }
+            news = true;
         }
         news
     }

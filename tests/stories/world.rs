@@ -491,13 +491,13 @@ impl World {
         (world, here, there)
     }
 
-    /// Both sides say yes.
+    /// The code that `other` shows is entered on `one`, and both users say yes.
     pub fn pair(&mut self, one: usize, other: usize) {
-        let code = self.devices[other].id.to_string();
-        let _: api::Pairing = self.devices[one].ask(Request::Pair { code });
+        let shown: api::Device = self.devices[other].ask(Request::Device);
+        let _: api::Pairing = self.devices[one].ask(Request::Pair { code: shown.code });
         self.deliver();
         let id = self.devices[one].id.to_string();
-        let _: api::Pairing = self.devices[other].ask(Request::Accept { id });
+        let _: api::Pairing = self.devices[other].ask(Request::Accept { id, digits: None });
         self.deliver();
     }
 

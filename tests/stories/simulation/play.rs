@@ -5,7 +5,7 @@ use super::clients::{Scene, Window};
 use super::happening::{Crash, Happening, Heard, Kind, What};
 use super::shape::Shapes;
 use crate::world::{Device, START, World, tree};
-use session_roam_core::api::{self, Request, Side, SplitRow};
+use session_roam_core::api::{Request, Side, SplitRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{Millis, SessionId};
 use session_roam_core::syncthing::Notice;
@@ -579,19 +579,11 @@ pub fn is_torn(found: &Found) -> bool {
     fs::read(&found.docs[0].path).is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'))
 }
 
-/// All pairs at once.
+/// All pairs.
 fn acquaint(world: &mut World) {
     let n = world.devices.len();
     let pairs: Vec<(usize, usize)> = (0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other))).collect();
-    let ids: Vec<String> = world.devices.iter().map(|device| device.id.to_string()).collect();
-    for (one, other) in &pairs {
-        let _: api::Pairing = world.devices[*one].ask(Request::Pair { code: ids[*other].clone() });
-    }
-    world.deliver();
-    for (one, other) in &pairs {
-        let _: api::Pairing = world.devices[*other].ask(Request::Accept { id: ids[*one].clone() });
-    }
-    world.deliver();
+    pairs.into_iter().for_each(|(one, other)| world.pair(one, other));
 }
 
 /// A line without its session's id, so that a fork's lines are those of the session it came from.

@@ -33,13 +33,21 @@ pub enum Request {
     TakeIn,
     Device,
     Devices,
-    /// Adds the device of a pairing code or a plain Syncthing device ID.
+    /// Reads a pairing code, without doing anything with it.
+    ReadCode {
+        code: String,
+    },
+    /// Asks the device of a code to pair. A link or a plain Syncthing device ID begins to compare digits with it instead.
     Pair {
         code: String,
     },
-    /// Says yes to a device that asks or is proposed. `id` may be a device's name or the start of its id.
+    /// Says yes to a device that knows this device's code, is proposed, or showed the same digits. `id` is its whole id
+    /// or its code.
     Accept {
         id: String,
+        /// The digits on its screen, where they are what proves it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digits: Option<String>,
     },
     /// Says no to a device that asks.
     Dismiss {
@@ -309,8 +317,11 @@ pub struct LiveSession {
 pub struct Device {
     pub id: String,
     pub name: String,
-    /// `session-roam:1?id=…&name=…&addr=…`.
+    /// `session-roam:1?id=…&name=…&addr=…&key=…`: with a secret that is good for one pairing.
     pub code: String,
+    /// RFC 3339: until when the code can be used. Another is shown before that.
+    #[serde(default)]
+    pub code_until: String,
     pub addresses: Vec<String>,
 }
 
@@ -319,6 +330,9 @@ pub struct Devices {
     pub paired: Vec<PairedDevice>,
     pub asking: Vec<AskingDevice>,
     pub proposed: Vec<ProposedDevice>,
+    /// Others that ask and are not listed: nobody reads a list without end.
+    #[serde(default)]
+    pub more_asking: u64,
     /// Devices on the same network that run Syncthing and are in none of the other lists. What is heard there proves
     /// nothing: the digits must be the same on both screens before one of them is paired.
     #[serde(default)]
@@ -334,7 +348,6 @@ pub struct NearbyDevice {
     /// A name that was given to it here before; Syncthing tells none.
     pub name: Option<String>,
     pub addresses: Vec<String>,
-    pub digits: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -345,10 +358,13 @@ pub struct PairedDevice {
     /// RFC 3339, `null` when never.
     pub last_seen: Option<String>,
     pub addresses: Vec<String>,
-    /// Digits both screens show, as long as the other side has not answered yet.
+    /// Six digits while they are compared and both screens show them; empty otherwise.
     pub digits: String,
-    /// False until the device was connected once: the other side has not said yes yet.
+    /// The pairing is complete on this side: before that nothing is shared.
     pub confirmed: bool,
+    /// `paired`, `asked` (its user must say yes), `comparing` (digits are compared), `ended` (nothing came of it).
+    #[serde(default)]
+    pub state: String,
     /// The share of this device's data the other one has, 0 to 100.
     pub in_step: f64,
 }
@@ -356,9 +372,15 @@ pub struct PairedDevice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskingDevice {
     pub id: String,
+    /// It chose the name itself.
     pub name: String,
-    pub digits: String,
     pub address: String,
+    /// It has proved that this device's code was entered on it.
+    #[serde(default)]
+    pub has_code: bool,
+    /// It asks to compare digits.
+    #[serde(default)]
+    pub compares: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -367,7 +389,21 @@ pub struct ProposedDevice {
     pub name: String,
     /// The paired device that knows it.
     pub by: String,
+    /// Empty: `by` vouches for it.
+    #[serde(default)]
     pub digits: String,
+}
+
+/// What a pairing code says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Code {
+    pub id: String,
+    pub name: String,
+    /// It carries a secret, which proves the two devices to each other. Without one, digits are compared.
+    pub proves: bool,
+    /// That device has proved to know this device's code: pairing lets it in.
+    pub has_code: bool,
+    pub paired: bool,
 }
 
 /// The answer to `pair` and `accept`.
@@ -376,7 +412,7 @@ pub struct Pairing {
     pub id: String,
     pub name: String,
     pub digits: String,
-    /// `asked` (the other side must say yes), `paired`, `already_paired`.
+    /// `asked` (the other side must say yes), `comparing` (both must confirm the digits), `paired`, `already_paired`.
     pub state: String,
 }
 

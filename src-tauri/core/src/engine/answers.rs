@@ -63,10 +63,11 @@ impl Engine {
             Request::Status => value(self.status()?),
             Request::Doctor => return self.doctor().map(Later::Aside),
             Request::TakeIn => unreachable!("answered when all of it is done"),
-            Request::Device => value(self.device()),
+            Request::Device => value(self.device()?),
             Request::Devices => value(self.devices()),
+            Request::ReadCode { code } => self.read_code(&code),
             Request::Pair { code } => self.pair(&code),
-            Request::Accept { id } => self.accept(&id),
+            Request::Accept { id, digits } => self.accept(&id, digits.as_deref()),
             Request::Dismiss { id } => self.dismiss(&id),
             Request::Rename { id, name } => self.rename(id.as_deref(), &name),
             Request::Unpair { id } => self.unpair(&id),
@@ -175,7 +176,7 @@ impl Engine {
             connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
             happenings: self.state.happenings()?,
-            asking: self.devices().asking.len() as u64,
+            asking: self.neighbours.asking.len() as u64 + self.neighbours.more_asking,
         })
     }
 
@@ -215,11 +216,22 @@ impl Engine {
         self.context.clock.now().0.saturating_sub(heard.0).unsigned_abs() <= PRESENCE_STALE.as_millis() as u64
     }
 
-    fn device(&self) -> Device {
+    fn device(&mut self) -> Result<Device, ApiError> {
         let addresses = self.syncthing.addresses.clone();
-        let code =
-            pairing::Code { id: self.context.device.clone(), name: self.name.clone(), addresses: addresses.clone() };
-        Device { id: self.context.device.to_string(), name: self.name.clone(), code: pairing::render(&code), addresses }
+        let (key, until) = self.secrets.shown(self.context.clock.now()).map_err(super::attempts::no_randomness)?;
+        let code = pairing::Code {
+            id: self.context.device.clone(),
+            name: self.name.clone(),
+            addresses: addresses.clone(),
+            key: Some(key),
+        };
+        Ok(Device {
+            id: self.context.device.to_string(),
+            name: self.name.clone(),
+            code: pairing::render(&code),
+            code_until: until.rfc3339(),
+            addresses,
+        })
     }
 
     pub(super) fn tool_rows(&self) -> Result<Vec<ToolRow>, ApiError> {

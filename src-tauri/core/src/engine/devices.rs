@@ -1,5 +1,6 @@
 //! The user's other devices: whom we are paired with, whom they know, and what follows for the folders.
 
+use super::attempts::Attempt;
 use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
 use crate::syncthing::{Asking, Nearby, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
@@ -36,11 +37,22 @@ pub struct Paired {
     pub id: DeviceId,
     pub name: String,
     pub addresses: Vec<String>,
-    /// It answered: it was connected at least once.
+    /// Both users said yes and both devices proved it: folders are shared with it. In files of before: it was connected
+    /// once, which took a yes on both sides too.
     pub confirmed: bool,
     /// The last it had said of itself when the user paired it: a goodbye up to then belongs to an earlier pairing.
     #[serde(default)]
     pub since: Hlc,
+    /// A pairing that is under way or came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
+}
+
+impl Paired {
+    /// Whether Syncthing knows the device at all: without `confirmed` for greetings only, no folder is shared.
+    pub fn is_wanted(&self) -> bool {
+        self.confirmed || self.attempt.as_ref().is_some_and(Attempt::is_open)
+    }
 }
 
 impl Book {
@@ -69,6 +81,7 @@ impl Book {
         self.former.push(former);
         for paired in &mut self.paired {
             paired.confirmed = false;
+            paired.attempt = None;
         }
     }
 
@@ -83,6 +96,11 @@ impl Book {
 
     pub fn is_paired(&self, id: &DeviceId) -> bool {
         self.paired.iter().any(|paired| paired.id == *id)
+    }
+
+    /// Those whose pairing is complete on this side.
+    pub fn complete(&self) -> impl Iterator<Item = &Paired> {
+        self.paired.iter().filter(|paired| paired.confirmed)
     }
 
     pub fn find(&self, text: &str) -> Option<&Paired> {
@@ -110,6 +128,10 @@ const MAX_KNOWN: usize = 64;
 pub struct Neighbours {
     pub peers: Vec<Peer>,
     pub asking: Vec<Asking>,
+    /// Others that ask, of whom nothing is kept but how many there are.
+    pub more_asking: u64,
+    /// What a device in the book announced when it connected last.
+    pub greeted: BTreeMap<DeviceId, String>,
     pub nearby: Vec<Nearby>,
     /// What each device says of itself, by short id.
     pub hellos: BTreeMap<String, Hello>,
@@ -120,7 +142,7 @@ pub struct Neighbours {
 impl Neighbours {
     /// Whether what the device `short` says is of any concern: we are paired, or somebody we are paired with knows it.
     pub fn concerns(&self, book: &Book, own: &DeviceId, short: &str) -> bool {
-        book.paired.iter().any(|paired| paired.id.short() == short)
+        book.complete().any(|paired| paired.id.short() == short)
             || self.strangers(book, own).any(|(known, _)| known.id.short() == short)
     }
 
@@ -129,7 +151,7 @@ impl Neighbours {
     /// What another device says becomes directories and folders here: only real device IDs are taken, none that shares
     /// its short name with this device or a paired one, and no more of each device than a person owns.
     pub fn strangers<'a>(&'a self, book: &'a Book, own: &'a DeviceId) -> impl Iterator<Item = (&'a Known, &'a Paired)> {
-        let known = book.paired.iter().filter_map(|paired| Some((paired, self.hellos.get(&paired.id.short())?)));
+        let known = book.complete().filter_map(|paired| Some((paired, self.hellos.get(&paired.id.short())?)));
         let mut seen = std::collections::BTreeSet::new();
         known
             .flat_map(|(paired, hello)| {
@@ -156,12 +178,13 @@ pub fn wanted(
     tools_off: &[String],
     paused: bool,
 ) -> Wanted {
-    let devices = book.paired.iter().map(|paired| WantedDevice {
+    let devices = book.paired.iter().filter(|paired| paired.is_wanted()).map(|paired| WantedDevice {
         id: paired.id.clone(),
         name: paired.name.clone(),
         addresses: addresses(paired, neighbours),
     });
-    let everybody: Vec<DeviceId> = book.paired.iter().map(|paired| paired.id.clone()).collect();
+    // Nothing goes to or comes from a device before both users said yes.
+    let everybody: Vec<DeviceId> = book.complete().map(|paired| paired.id.clone()).collect();
     let others = everybody.iter().cloned().chain(neighbours.strangers(book, own).map(|(known, _)| known.id.clone()));
     let ignores: Vec<String> = tools_off.iter().map(|tool| format!("/{tool}")).collect();
     let mut folders = Vec::new();
@@ -218,8 +241,14 @@ mod tests {
             goodbye: vec![],
         };
         let neighbours = Neighbours { hellos: [(friend.short(), hello)].into(), ..Neighbours::default() };
-        let paired =
-            Paired { id: friend, name: "friend".into(), addresses: vec![], confirmed: true, since: Hlc::default() };
+        let paired = Paired {
+            id: friend,
+            name: "friend".into(),
+            addresses: vec![],
+            confirmed: true,
+            since: Hlc::default(),
+            attempt: None,
+        };
         let book = Book { paired: vec![paired], ..Book::default() };
         wanted(&Vault::at(Path::new("/roam")), own, &book, &neighbours, &[], false).folders
     }

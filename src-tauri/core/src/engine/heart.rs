@@ -14,10 +14,11 @@ use super::resolve::{Decision, has_to_follow};
 use super::split::Stand;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Problem, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, Millis, Problem, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
 use crate::syncthing::Transport;
+use crate::syncthing::proof::Secrets;
 use crate::vault::card::Card;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -70,6 +71,12 @@ pub struct Engine {
     /// Conflict copies are being taken in; the answer waits for all of their sessions.
     pub(super) taking_in: Option<TakingIn>,
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
+    /// The secrets of codes that were shown here.
+    pub(super) secrets: Secrets,
+    /// When the last comparisons of digits began.
+    pub(super) comparisons: Vec<Millis>,
+    /// What this device is announced as.
+    pub(super) called: Option<String>,
     /// Who waits for a decision to be carried out, by number.
     pub(super) replies: HashMap<u64, (SessionKey, Reply)>,
     pub(super) asked: u64,
@@ -145,6 +152,9 @@ impl Engine {
             greeted_at: None,
             taking_in: None,
             goodbye: BTreeSet::new(),
+            secrets: Secrets::default(),
+            comparisons: Vec::new(),
+            called: None,
             replies: HashMap::new(),
             asked: 0,
             needs: HashMap::new(),
@@ -165,6 +175,8 @@ impl Engine {
         self.restore_own();
         self.open_lists();
         self.read_hellos();
+        self.end_old_attempts();
+        self.announce_attempts();
         self.greet();
         self.arrange();
         self.walk_vault()?;

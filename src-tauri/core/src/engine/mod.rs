@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod apply;
+pub mod attempts;
 pub mod bases;
 pub mod compare;
 pub mod context;

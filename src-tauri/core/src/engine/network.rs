@@ -49,15 +49,15 @@ impl Engine {
                 self.trouble("syncthing", problem);
             }
             Notice::Arrived { owner, lane, paths } => self.arrived(&owner, lane, &paths)?,
-            Notice::Peers(peers) => self.peers_changed(peers),
-            Notice::Asking(asking) => self.neighbours.asking = asking,
+            Notice::Peers(peers) => self.neighbours.peers = peers,
+            Notice::Asking(asking) => self.knocked(asking),
             Notice::Nearby(nearby) => self.neighbours.nearby = nearby,
             Notice::Incoming { bytes } => self.incoming = bytes,
             Notice::Tampered { folder, paths } => self.tampered(&folder, &paths),
             Notice::FolderLost { folder, message } => self.folder_lost(&folder, &message),
             Notice::Trouble { topic, problem } => self.trouble(&topic, problem),
             Notice::Parted { device } => self.parted(&device),
-            Notice::Greeted { .. } => {}
+            Notice::Greeted { device, announced } => self.greeted_by(&device, &announced),
         }
         Ok(())
     }
@@ -147,20 +147,6 @@ impl Engine {
         self.trouble(&format!("cloned {short}"), Some(Problem::new("device_cloned", message, hint)));
     }
 
-    fn peers_changed(&mut self, peers: Vec<crate::syncthing::Peer>) {
-        let mut confirmed = false;
-        for peer in peers.iter().filter(|peer| peer.connected) {
-            for paired in self.book.paired.iter_mut().filter(|paired| paired.id == peer.id && !paired.confirmed) {
-                paired.confirmed = true;
-                confirmed = true;
-            }
-        }
-        if confirmed {
-            self.save_book();
-        }
-        self.neighbours.peers = peers;
-    }
-
     pub(super) fn save_book(&mut self) {
         let problem = self.book.save(&self.home).err().map(|error| {
             Problem::new(
@@ -240,7 +226,11 @@ impl Engine {
         for paired in self.book.paired.iter_mut().filter(|paired| paired.id == device) {
             paired.name = decent_name(&hello.name);
         }
+        let has_let_us_in = hello.paired.iter().any(|known| known.id == self.context.device);
         self.neighbours.hellos.insert(short.to_owned(), hello);
+        if has_let_us_in {
+            self.heard_in_full(&device);
+        }
         if leaves {
             self.forget_device(&device);
             let message = format!(
@@ -409,8 +399,7 @@ impl Engine {
             addresses: self.syncthing.addresses.clone(),
             paired: self
                 .book
-                .paired
-                .iter()
+                .complete()
                 .filter(|paired| !self.goodbye.contains(&paired.id))
                 .map(|paired| known(&paired.id, &paired.name))
                 .collect(),

@@ -1,12 +1,13 @@
 //! Pairing and parting, as the user asks for it: both sides say yes, and nobody is added alone.
 
 use super::answers::{Answer, done, settings_error, value};
+use super::attempts::{Attempt, Step, asking_name, unnamed};
 use super::devices::{Paired, starts};
 use super::heart::Engine;
 use crate::api::types::*;
 use crate::merge::Statement;
-use crate::session::{DeviceId, NAME_LENGTH};
-use crate::syncthing::{device_id, pairing};
+use crate::session::{DeviceId, NAME_LENGTH, decent_name};
+use crate::syncthing::pairing;
 use std::time::Duration;
 
 impl Engine {
@@ -20,24 +21,18 @@ impl Engine {
                 connected: peer.is_some_and(|peer| peer.connected),
                 last_seen: peer.and_then(|peer| peer.last_seen.clone()),
                 addresses: paired.addresses.clone(),
-                digits: pairing::digits(own, &paired.id),
+                digits: paired.digits(own).filter(|_| !paired.confirmed).unwrap_or_default(),
                 confirmed: paired.confirmed,
+                state: state(paired).into(),
                 in_step: peer.map_or(0.0, |peer| peer.in_step),
             }
         });
-        let asking = self.neighbours.asking.iter().filter(|asking| !self.book.is_paired(&asking.id)).map(|asking| {
-            AskingDevice {
-                id: asking.id.to_string(),
-                name: asking.name.clone(),
-                digits: pairing::digits(own, &asking.id),
-                address: asking.address.clone(),
-            }
-        });
+        let asking = self.asking();
         let proposed = self.neighbours.strangers(&self.book, own).map(|(known, by)| ProposedDevice {
             id: known.id.to_string(),
             name: known.name.clone(),
             by: self.shown_name(by),
-            digits: pairing::digits(own, &known.id),
+            digits: String::new(),
         });
         self.transport.look_around();
         let nearby_off = match (self.settings.network.local_discovery, self.syncthing.state.as_str()) {
@@ -47,11 +42,42 @@ impl Engine {
         };
         Devices {
             paired: paired.collect(),
-            asking: asking.collect(),
+            asking,
+            more_asking: self.neighbours.more_asking,
             proposed: proposed.collect(),
             nearby: if nearby_off.is_none() { self.nearby() } else { Vec::new() },
             nearby_off: nearby_off.map(str::to_owned),
         }
+    }
+
+    /// Devices that want to be let in, those that know this device's code first.
+    fn asking(&self) -> Vec<AskingDevice> {
+        // A device whose code was entered here may know this one's code too; then it is asked about like any other.
+        let in_book = self.book.paired.iter().filter(|paired| !paired.confirmed);
+        let connected = in_book.filter_map(|paired| {
+            self.secret_known_to(&paired.id)?;
+            let name = self.shown_name(paired);
+            Some(AskingDevice {
+                id: paired.id.to_string(),
+                name,
+                address: String::new(),
+                has_code: true,
+                compares: false,
+            })
+        });
+        let open = |id: &DeviceId| self.book.paired.iter().any(|paired| paired.id == *id && paired.is_wanted());
+        let others = self.neighbours.asking.iter().filter(|asking| !open(&asking.id)).map(|asking| AskingDevice {
+            id: asking.id.to_string(),
+            name: asking_name(asking),
+            address: asking.address.clone(),
+            has_code: self.secret_known_to(&asking.id).is_some(),
+            compares: self.offers_digits(asking),
+        });
+        let mut all: Vec<AskingDevice> = connected.chain(others).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        all.retain(|asking| seen.insert(asking.id.clone()));
+        all.sort_by_key(|asking| (!asking.has_code, !asking.compares));
+        all
     }
 
     /// Devices on the same network that are listed nowhere else.
@@ -68,7 +94,6 @@ impl Engine {
             id: near.id.to_string(),
             name: self.book.names.get(near.id.as_str()).cloned(),
             addresses: near.addresses.clone(),
-            digits: pairing::digits(own, &near.id),
         });
         device.collect()
     }
@@ -77,7 +102,20 @@ impl Engine {
         self.book.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()
     }
 
-    pub(super) fn pair(&mut self, code: &str) -> Answer {
+    /// What a code says, before anything is done with it.
+    pub(super) fn read_code(&self, code: &str) -> Answer {
+        let code = self.parsed(code)?;
+        let known = self.book.paired.iter().find(|paired| paired.id == code.id);
+        value(Code {
+            name: known.map_or_else(|| name_in(&code), |paired| self.shown_name(paired)),
+            id: code.id.to_string(),
+            proves: code.key.is_some(),
+            has_code: self.secret_known_to(&code.id).is_some(),
+            paired: known.is_some_and(|paired| paired.confirmed),
+        })
+    }
+
+    fn parsed(&self, code: &str) -> Result<pairing::Code, ApiError> {
         let code = pairing::parse(code).map_err(|error| {
             ApiError::new(
                 "bad_code",
@@ -92,67 +130,145 @@ impl Engine {
                 "Run `roam device` on the other device and use its code here.",
             ));
         }
-        let name = if code.name.is_empty() { code.id.as_str().chars().take(7).collect() } else { code.name };
-        self.join(code.id, name, code.addresses)
+        Ok(code)
     }
 
-    pub(super) fn accept(&mut self, text: &str) -> Answer {
-        let asking = self.neighbours.asking.iter().map(|asking| (asking.id.clone(), asking.name.clone()));
-        let proposed = self
-            .neighbours
-            .strangers(&self.book, &self.context.device)
-            .map(|(known, _)| (known.id.clone(), known.name.clone()));
-        let found = asking.chain(proposed).find(|(id, name)| name.eq_ignore_ascii_case(text) || starts(id, text));
-        match found {
-            Some((id, name)) => self.join(id, name, Vec::new()),
-            None => match device_id::parse(text) {
-                // Its whole id was given, so it is the one that is meant, even if its question is still on its way.
-                Ok(id) if id != self.context.device => {
-                    let name = id.as_str().chars().take(7).collect();
-                    self.join(id, name, Vec::new())
-                }
-                _ => Err(ApiError::new(
-                    "not_asking",
-                    format!("No device “{text}” asks to pair."),
-                    "See who asks with `roam devices`.",
-                )),
-            },
+    /// With a code: proves to that device that its code was read here. Without one: begins to compare digits, or lets a
+    /// device in that has proved to know this device's code.
+    pub(super) fn pair(&mut self, code: &str) -> Answer {
+        let code = self.parsed(code)?;
+        let id = code.id.clone();
+        let confirmed = self.book.complete().any(|paired| paired.id == id);
+        let connected = self.neighbours.peers.iter().any(|peer| peer.id == id && peer.connected);
+        if confirmed && connected && code.key.is_none() {
+            return self.pairing_with(&id, "already_paired");
         }
+        if let (Some(secret), None) = (self.secret_known_to(&id), &code.key) {
+            self.let_in(&id, &secret)?;
+            return self.pairing_with(&id, "paired");
+        }
+        self.forget_half_begun();
+        match &code.key {
+            Some(key) => self.ask_with(&id, key)?,
+            None => self.compare_with(&id)?,
+        }
+        self.take_from_code(code);
+        self.neighbours.asking.retain(|asking| asking.id != id);
+        self.attempts_changed();
+        let now_confirmed = self.book.complete().any(|paired| paired.id == id);
+        let comparing = self
+            .book
+            .paired
+            .iter()
+            .any(|row| row.id == id && matches!(row.attempt, Some(Attempt { step: Step::Comparing { .. }, .. })));
+        self.pairing_with(
+            &id,
+            if comparing {
+                "comparing"
+            } else if now_confirmed && !confirmed {
+                "paired"
+            } else {
+                "asked"
+            },
+        )
     }
 
-    pub(super) fn join(&mut self, id: DeviceId, name: String, addresses: Vec<String>) -> Answer {
-        let asked = self.neighbours.asking.iter().any(|asking| asking.id == id);
-        let digits = pairing::digits(&self.context.device, &id);
-        self.declare_approved(&id, &name)?;
-        let known = self.book.paired.iter_mut().find(|paired| paired.id == id);
-        let (name, state) = match known {
-            Some(paired) => {
-                if !addresses.is_empty() {
-                    paired.addresses = addresses;
-                }
-                (paired.name.clone(), if paired.confirmed { "already_paired" } else { "asked" })
-            }
-            None => {
-                let since = self.neighbours.hellos.get(&id.short()).map(|hello| hello.at).unwrap_or_default();
-                self.book.paired.push(Paired {
-                    id: id.clone(),
-                    name: name.clone(),
-                    addresses,
-                    confirmed: asked,
-                    since,
-                });
-                (name, if asked { "paired" } else { "asked" })
+    fn take_from_code(&mut self, code: pairing::Code) {
+        let given = code.name.clone();
+        let Some(paired) = self.book.paired.iter_mut().find(|paired| paired.id == code.id) else { return };
+        if !given.is_empty() && !paired.confirmed {
+            paired.name = name_in(&code);
+        }
+        if !code.addresses.is_empty() {
+            paired.addresses = code.addresses;
+        }
+        let (short, name) = (code.id.short(), paired.name.clone());
+        self.context.change().names.entry(short).or_insert(name);
+    }
+
+    fn pairing_with(&self, id: &DeviceId, state: &str) -> Answer {
+        let paired = self.book.paired.iter().find(|paired| paired.id == *id);
+        let digits = paired.and_then(|paired| paired.digits(&self.context.device)).unwrap_or_default();
+        let name = paired.map_or_else(|| unnamed(id), |paired| self.shown_name(paired));
+        value(Pairing { id: id.to_string(), name, digits, state: state.into() })
+    }
+
+    /// Lets a device in. A name is no device: whoever asks first could have any.
+    pub(super) fn accept(&mut self, text: &str, digits: Option<&str>) -> Answer {
+        let id = match pairing::parse(text) {
+            Ok(code) => code.id,
+            Err(_) => {
+                return Err(ApiError::new(
+                    "id_needed",
+                    format!("“{}” is not a whole device id.", decent_name(text)),
+                    "Give the whole id of the device, as `roam devices` shows it: names can be chosen by anybody.",
+                ));
             }
         };
-        self.book.parted.retain(|parted| *parted != id);
-        self.neighbours.asking.retain(|asking| asking.id != id);
-        let short = id.short();
-        self.trouble(&format!("left {short}"), None);
-        self.context.change().names.entry(short).or_insert_with(|| name.clone());
-        self.save_book();
-        self.greet();
-        self.arrange();
-        value(Pairing { id: id.to_string(), name, digits, state: state.into() })
+        if self.book.complete().any(|paired| paired.id == id) {
+            return self.pairing_with(&id, "already_paired");
+        }
+        if let Some(secret) = self.secret_known_to(&id) {
+            self.let_in(&id, &secret)?;
+            return self.pairing_with(&id, "paired");
+        }
+        let row = self.book.paired.iter().find(|paired| paired.id == id);
+        if let Some(shown) = row.and_then(|row| row.digits(&self.context.device)) {
+            return self.accept_compared(&id, &shown, digits);
+        }
+        let proposed = self.neighbours.strangers(&self.book, &self.context.device).find(|(known, _)| known.id == id);
+        if let Some(name) = proposed.map(|(known, _)| decent_name(&known.name)) {
+            self.approve_paired(&id, false)?;
+            self.take_from_code(pairing::Code { id: id.clone(), name: name.clone(), addresses: Vec::new(), key: None });
+            if let Some(paired) = self.book.paired.iter_mut().find(|paired| paired.id == id) {
+                paired.name = if name.is_empty() { unnamed(&id) } else { name };
+            }
+            self.attempts_changed();
+            return self.pairing_with(&id, "paired");
+        }
+        let asks = row.is_some() || self.neighbours.asking.iter().any(|asking| asking.id == id);
+        Err(if asks {
+            ApiError::new(
+                "not_proved",
+                "This device has not proved to be yours: it does not know this device's code, and no digits were compared with it.",
+                format!(
+                    "Enter the code that `roam device` shows here on that device, or compare digits: roam pair {id}"
+                ),
+            )
+        } else {
+            not_asking(text)
+        })
+    }
+
+    fn accept_compared(&mut self, id: &DeviceId, shown: &str, given: Option<&str>) -> Answer {
+        let Some(given) = given else {
+            return Err(ApiError::new(
+                "digits_needed",
+                "This device has to be compared: its screen must show the same six digits.",
+                "Compare the digits on both screens, then give them with --digits.",
+            ));
+        };
+        let given: String = given.chars().filter(|c| !c.is_whitespace()).collect();
+        if given != shown {
+            self.end_attempt(id);
+            return Err(ApiError::new(
+                "digits_differ",
+                "The digits differ, so this may not be your device. Nothing was shared with it.",
+                "Start again, best with the code that `roam device` shows on the other device.",
+            ));
+        }
+        self.approve_paired(id, false)?;
+        self.pairing_with(id, "paired")
+    }
+
+    /// Rows of pairings that came to nothing make room for the next one.
+    fn forget_half_begun(&mut self) {
+        const MOST: usize = 8;
+        let ended = |paired: &Paired| !paired.is_wanted();
+        while MOST < self.book.paired.iter().filter(|paired| ended(paired)).count() {
+            let Some(at) = self.book.paired.iter().position(ended) else { return };
+            self.book.paired.remove(at);
+        }
     }
 
     pub(super) fn dismiss(&mut self, text: &str) -> Answer {
@@ -160,18 +276,14 @@ impl Engine {
             .neighbours
             .asking
             .iter()
-            .find(|asking| asking.name.eq_ignore_ascii_case(text) || starts(&asking.id, text))
+            .find(|asking| asking_name(asking).eq_ignore_ascii_case(text) || starts(&asking.id, text))
             .cloned();
         let Some(asking) = found else {
-            return Err(ApiError::new(
-                "not_asking",
-                format!("No device “{text}” asks to pair."),
-                "See who asks with `roam devices`.",
-            ));
+            return Err(not_asking(text));
         };
         self.transport.dismiss(asking.id.clone());
         self.neighbours.asking.retain(|other| other.id != asking.id);
-        done(format!("{} was turned away.", asking.name))
+        done(format!("{} was turned away.", asking_name(&asking)))
     }
 
     pub(super) fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
@@ -187,7 +299,7 @@ impl Engine {
             self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name))
                 .map_err(settings_error)?;
             self.name = name.to_owned();
-            self.transport.called(name.to_owned());
+            self.announce_attempts();
             let short = self.context.short.clone();
             self.context.change().names.insert(short, name.to_owned());
             self.greet();
@@ -204,12 +316,46 @@ impl Engine {
     pub(super) fn unpair(&mut self, text: &str) -> Answer {
         const GRACE: Duration = Duration::from_secs(10);
         let paired = self.book.find(text).cloned().ok_or_else(|| unknown_device(text))?;
+        if !paired.confirmed {
+            // Nothing was shared yet: there is nobody to say goodbye to.
+            self.book.paired.retain(|other| other.id != paired.id);
+            self.neighbours.greeted.remove(&paired.id);
+            self.attempts_changed();
+            return done(format!(
+                "The pairing with {} was taken back. Nothing was shared with it.",
+                self.shown_name(&paired)
+            ));
+        }
         self.declare(vec![Statement::Unapprove { device: paired.id.clone() }])?;
         self.goodbye.insert(paired.id.clone());
         self.greet();
         self.transport.part(paired.id.clone(), GRACE);
         done(format!("{} is told, then the two devices part. The sessions on both stay.", self.shown_name(&paired)))
     }
+}
+
+/// How far a pairing is.
+fn state(paired: &Paired) -> &'static str {
+    match paired.attempt.as_ref().map(|attempt| &attempt.step) {
+        _ if paired.confirmed => "paired",
+        Some(Step::Asking { .. }) => "asked",
+        Some(Step::Comparing { .. }) => "comparing",
+        _ => "ended",
+    }
+}
+
+/// The name in a code, which is fit to be shown, or the start of the id.
+fn name_in(code: &pairing::Code) -> String {
+    let name = decent_name(&code.name);
+    if name.is_empty() { unnamed(&code.id) } else { name }
+}
+
+fn not_asking(text: &str) -> ApiError {
+    ApiError::new(
+        "not_asking",
+        format!("No device “{}” asks to pair.", decent_name(text)),
+        "See who asks with `roam devices`.",
+    )
 }
 
 fn unknown_device(text: &str) -> ApiError {

@@ -154,6 +154,7 @@ impl Engine {
     pub(super) fn poll(&mut self) -> Result<(), StateError> {
         let (begun, before) = (Instant::now(), self.queue.len());
         self.probe_state()?;
+        self.end_old_attempts();
         self.retry_unsaved();
         self.retry_unfinished();
         self.list_all(false)?;

@@ -4,6 +4,7 @@
 
 use super::home::{self, ChildError};
 use super::link::Up;
+use super::proof;
 use super::rest::{RestError, with_query};
 use super::{Wanted, WantedDevice, WantedFolder, parse_folder_id};
 use crate::session::DeviceId;
@@ -103,8 +104,9 @@ fn arrange_devices(
 ) -> Result<(), ArrangeError> {
     let have = by_id(up.rest.get("/rest/config/devices")?, "deviceID");
     let called = have.get(up.own.as_str()).map(|own| own["name"].as_str().unwrap_or_default());
-    if !place.external && called.is_some_and(|called| called != place.name) {
-        up.rest.patch(&format!("/rest/config/devices/{}", up.own), &json!({ "name": place.name }))?;
+    let name = called.map(|called| own_name(called, place));
+    if let Some(name) = name.filter(|name| called.is_some_and(|called| called != name)) {
+        up.rest.patch(&format!("/rest/config/devices/{}", up.own), &json!({ "name": name }))?;
     }
     for device in wanted.devices.iter().filter(|device| device.id != up.own) {
         let body = device_body(device, wanted.paused && !place.external, place.discovery);
@@ -133,6 +135,15 @@ fn arrange_devices(
         }
     }
     Ok(())
+}
+
+/// What this device is to be called. A Syncthing of the user's own keeps its name; only what it carries is ours.
+fn own_name(called: &str, place: &Place) -> String {
+    if !place.external {
+        return place.name.to_owned();
+    }
+    let carried = &place.name[proof::plain_name(place.name).len()..];
+    format!("{}{carried}", proof::plain_name(called))
 }
 
 fn arrange_folder(

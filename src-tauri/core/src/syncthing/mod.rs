@@ -11,6 +11,7 @@ mod link;
 mod nearby;
 pub mod pairing;
 mod program;
+pub mod proof;
 mod renew;
 mod rest;
 #[cfg(unix)]
@@ -76,6 +77,9 @@ pub trait Transport: Send {
     fn arrange(&self, wanted: Wanted);
     /// From now on this device introduces itself by `name`. A transport that tells nobody names has nothing to do.
     fn called(&self, _name: String) {}
+    /// Greets these devices again until it is called without them: each shall hear the name that this one is called by
+    /// now. A number that changed means something new to hear. A transport that always tells the latest has nothing to do.
+    fn greet_again(&self, _devices: std::collections::BTreeMap<DeviceId, u64>) {}
     /// Forgets that a device asked.
     fn dismiss(&self, device: DeviceId);
     /// Brings back what its owner has, in a folder that was changed here.

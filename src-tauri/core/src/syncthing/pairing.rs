@@ -1,7 +1,8 @@
-//! The code two devices exchange to find each other, and the six digits both show.
+//! The code two devices exchange to find each other, with a one-time secret that proves who has read it.
 //! Knows no network: what is in a code is a claim until Syncthing's own handshake has proved it.
 
 use super::device_id::{self, DeviceIdError};
+use super::proof::Bits;
 use crate::session::DeviceId;
 use std::fmt::Write as _;
 
@@ -19,6 +20,8 @@ pub struct Code {
     pub name: String,
     /// `tcp://host:port` or `quic://host:port`.
     pub addresses: Vec<String>,
+    /// The one-time secret. A link never has one: whoever opens it has not seen the other screen.
+    pub key: Option<Bits>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,13 +30,15 @@ pub enum CodeError {
     NoId,
     #[error("this code is of version {0}, which this session-roam does not know")]
     Version(String),
+    #[error("the secret in the code is incomplete")]
+    Key,
     #[error("{0:?} is not an address like tcp://192.168.1.4:22000")]
     Address(String),
     #[error(transparent)]
     Id(#[from] DeviceIdError),
 }
 
-/// `session-roam:1?id=…&name=…&addr=…&addr=…`
+/// `session-roam:1?id=…&name=…&addr=…&addr=…&key=…`
 pub fn render(code: &Code) -> String {
     let mut text = format!("{CODE}id={}", code.id);
     if !code.name.is_empty() {
@@ -44,43 +49,41 @@ pub fn render(code: &Code) -> String {
         text.push_str("&addr=");
         encode_into(&mut text, address);
     }
+    if let Some(key) = &code.key {
+        let _ = write!(text, "&key={key}");
+    }
     text
 }
 
 /// Reads a code, a `session-roam://pair?…` link, or a plain Syncthing device ID.
 pub fn parse(text: &str) -> Result<Code, CodeError> {
     let text = text.trim();
-    if let Some(query) = text.strip_prefix(CODE).or_else(|| text.strip_prefix(LINK)) {
+    if let Some(query) = text.strip_prefix(CODE) {
         return parse_query(query);
+    }
+    if let Some(query) = text.strip_prefix(LINK) {
+        return Ok(Code { key: None, ..parse_query(query)? });
     }
     match text.strip_prefix("session-roam:") {
         Some(other) => Err(CodeError::Version(other.split('?').next().unwrap_or_default().into())),
-        None => Ok(Code { id: device_id::parse(text)?, name: String::new(), addresses: Vec::new() }),
+        None => Ok(Code { id: device_id::parse(text)?, name: String::new(), addresses: Vec::new(), key: None }),
     }
 }
 
-/// Six digits that are equal on both screens exactly when both mean the same two devices.
-pub fn digits(a: &DeviceId, b: &DeviceId) -> String {
-    let (first, second) = if a <= b { (a, b) } else { (b, a) };
-    let hash = blake3::derive_key("session-roam v1 pairing digits", format!("{first}\n{second}").as_bytes());
-    let mut head = [0; 8];
-    head.copy_from_slice(&hash[..8]);
-    format!("{:06}", u64::from_be_bytes(head) % 1_000_000)
-}
-
 fn parse_query(query: &str) -> Result<Code, CodeError> {
-    let (mut id, mut name, mut addresses) = (None, String::new(), Vec::new());
-    for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+    let (mut id, mut name, mut addresses, mut key) = (None, String::new(), Vec::new(), None);
+    for (word, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         let value = decode(value);
-        match key {
+        match word {
             "id" => id = Some(device_id::parse(&value)?),
             "name" => name = value.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect(),
+            "key" => key = Some(Bits::parse(&value).ok_or(CodeError::Key)?),
             "addr" if addresses.len() < MAX_ADDRESSES => addresses.push(checked_address(value)?),
             // Later versions may say more; what they add must not make the code unreadable here.
             _ => {}
         }
     }
-    Ok(Code { id: id.ok_or(CodeError::NoId)?, name, addresses })
+    Ok(Code { id: id.ok_or(CodeError::NoId)?, name, addresses, key })
 }
 
 fn checked_address(address: String) -> Result<String, CodeError> {
@@ -141,19 +144,32 @@ mod tests {
 
     #[test]
     fn a_code_is_written_as_documented() {
-        let code = Code { id: device(1), name: "my desk".into(), addresses: vec!["tcp://192.168.1.4:22000".into()] };
-        assert_eq!(
-            render(&code),
-            format!("session-roam:1?id={}&name=my%20desk&addr=tcp://192.168.1.4:22000", device(1))
-        );
+        let code = Code {
+            id: device(1),
+            name: "my desk".into(),
+            addresses: vec!["tcp://192.168.1.4:22000".into()],
+            key: None,
+        };
+        let text = format!("session-roam:1?id={}&name=my%20desk&addr=tcp://192.168.1.4:22000", device(1));
+        assert_eq!(render(&code), text);
+        let key = Bits::parse("MFRGGZDFMZTWQ2LKNNWG23TPOA");
+        assert_eq!(render(&Code { key, ..code }), format!("{text}&key=MFRGGZDFMZTWQ2LKNNWG23TPOA"));
     }
 
     #[test]
     fn a_link_and_a_plain_device_id_work_too() {
         let plain = parse(&format!("  {}\n", device(1).as_str().to_lowercase())).expect("plain id");
-        assert_eq!(plain, Code { id: device(1), name: String::new(), addresses: vec![] });
+        assert_eq!(plain, Code { id: device(1), name: String::new(), addresses: vec![], key: None });
         let link = parse(&format!("session-roam://pair?id={}&name=desk&colour=blue", device(1))).expect("link");
         assert_eq!((link.id, link.name.as_str()), (device(1), "desk"));
+    }
+
+    /// F6: a link may come from anywhere, so that what it says proves nothing.
+    #[test]
+    fn a_link_carries_no_secret() {
+        let query = format!("id={}&key=MFRGGZDFMZTWQ2LKNNWG23TPOA", device(1));
+        assert_eq!(parse(&format!("session-roam://pair?{query}")).expect("a link").key, None);
+        assert!(parse(&format!("session-roam:1?{query}")).expect("a code").key.is_some());
     }
 
     #[test]
@@ -162,22 +178,17 @@ mod tests {
         assert_eq!(parse("session-roam:7?id=x"), Err(CodeError::Version("7".into())));
         let bad = format!("session-roam:1?id={}&addr=http://evil/", device(1));
         assert_eq!(parse(&bad), Err(CodeError::Address("http://evil/".into())));
+        assert_eq!(parse(&format!("session-roam:1?id={}&key=MFRGG", device(1))), Err(CodeError::Key));
         assert!(matches!(parse("session-roam:1?id=ABC"), Err(CodeError::Id(DeviceIdError::Length(3)))));
     }
 
     proptest! {
         #[test]
-        fn a_code_reads_back(seed in any::<u64>(), name in "[^\\p{Cc}]{0,40}", ports in proptest::collection::vec(any::<u16>(), 0..5)) {
+        fn a_code_reads_back(seed in any::<u64>(), name in "[^\\p{Cc}]{0,40}", ports in proptest::collection::vec(any::<u16>(), 0..5), with_key in any::<bool>()) {
             let addresses = ports.iter().map(|port| format!("tcp://[fe80::1%25eth0]:{port}")).collect();
-            let code = Code { id: device(seed), name, addresses };
+            let key = with_key.then(|| Bits::random().expect("random"));
+            let code = Code { id: device(seed), name, addresses, key };
             prop_assert_eq!(parse(&render(&code)), Ok(code));
-        }
-
-        #[test]
-        fn digits_are_six_and_the_same_on_both_sides(a in any::<u64>(), b in any::<u64>()) {
-            let digits_here = digits(&device(a), &device(b));
-            prop_assert_eq!(&digits_here, &digits(&device(b), &device(a)));
-            prop_assert!(digits_here.len() == 6 && digits_here.bytes().all(|byte| byte.is_ascii_digit()));
         }
 
         #[test]

@@ -8,6 +8,7 @@ use super::supervisor::{Signal, Supervisor};
 use super::worker::{Order, Worker};
 use super::{Notice, Transport, Wanted, events};
 use crate::session::{DeviceId, Lane};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -76,6 +77,10 @@ impl Transport for SyncthingTransport {
 
     fn called(&self, name: String) {
         self.order(Order::Called(name));
+    }
+
+    fn greet_again(&self, devices: BTreeMap<DeviceId, u64>) {
+        self.order(Order::GreetAgain(devices));
     }
 
     fn dismiss(&self, device: DeviceId) {

@@ -24,6 +24,8 @@ const SLEPT: Duration = Duration::from_secs(30);
 /// Needs something, does nothing, for this long: 2.1.3 forgets a folder whose temporary file it could not make.
 const STALLED: Duration = Duration::from_secs(30);
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// A name is heard once in each connection: how long at most until the next one, while a pairing waits for it.
+const GREET_PAUSE: Duration = Duration::from_secs(15);
 const NEWCOMER_PATIENCE: Duration = Duration::from_secs(120);
 
 pub enum Order {
@@ -35,6 +37,8 @@ pub enum Order {
     Arrange(Wanted),
     /// This device has a new name.
     Called(String),
+    /// These shall hear the name again.
+    GreetAgain(BTreeMap<DeviceId, u64>),
     Dismiss(DeviceId),
     Revert(String),
     Part {
@@ -58,6 +62,7 @@ pub struct Worker {
     ports_due: Option<Instant>,
     folders: BTreeMap<String, Folder>,
     newcomers: BTreeMap<DeviceId, Newcomer>,
+    greetings: BTreeMap<DeviceId, Greeting>,
     /// Devices whose coming was told by an event, and their going not yet.
     online: BTreeSet<DeviceId>,
     completion: BTreeMap<(DeviceId, String), (u64, u64)>,
@@ -86,6 +91,14 @@ struct Newcomer {
     pause: Duration,
 }
 
+/// A device that is connected to anew until it has heard what this one has to say.
+struct Greeting {
+    /// Changes with what there is to hear.
+    number: u64,
+    next: Instant,
+    pause: Duration,
+}
+
 impl Worker {
     pub fn new(link: Arc<Link>, config: ChildConfig, scanners: [Sender<Scan>; 2]) -> Self {
         Self {
@@ -101,6 +114,7 @@ impl Worker {
             ports_due: None,
             folders: BTreeMap::new(),
             newcomers: BTreeMap::new(),
+            greetings: BTreeMap::new(),
             online: BTreeSet::new(),
             completion: BTreeMap::new(),
             peers: Vec::new(),
@@ -141,8 +155,9 @@ impl Worker {
         }
         let folders = self.folders.values().filter_map(|folder| folder.due);
         let newcomers = self.newcomers.values().map(|newcomer| newcomer.next);
+        let greetings = self.greetings.values().map(|greeting| greeting.next);
         let single = [self.arrange_due, self.peers_due, self.ports_due];
-        single.into_iter().flatten().chain(folders).chain(newcomers).min().unwrap_or(far)
+        single.into_iter().flatten().chain(folders).chain(newcomers).chain(greetings).min().unwrap_or(far)
     }
 
     fn take(&mut self, order: Order) {
@@ -165,6 +180,7 @@ impl Worker {
                 self.config.device_name = name;
                 self.arrange_due = Some(now);
             }
+            Order::GreetAgain(devices) => self.greet_again(devices),
             Order::Dismiss(device) => {
                 if let Some(up) = self.link.up() {
                     let _ = up.rest.delete(&with_query("/rest/cluster/pending/devices", [("device", device.as_str())]));
@@ -242,6 +258,7 @@ impl Worker {
             self.look_at(&up, &folder);
         }
         self.redial_newcomers(&up);
+        self.redial_for_greetings(&up);
     }
 
     fn look_at_all_again(&mut self) {
@@ -277,8 +294,7 @@ impl Worker {
         }
         let now = Instant::now();
         for device in arranged.new_devices {
-            // Both sides taking each other off and on at the same moment would keep missing each other.
-            let pause = Duration::from_millis(if up.own < device { 400 } else { 800 });
+            let pause = first_pause(&up.own, &device);
             self.newcomers.insert(device, Newcomer { added: now, next: now + pause, pause });
         }
         self.newcomers.retain(|id, _| !wanted.paused && wanted.devices.iter().any(|device| device.id == *id));
@@ -431,6 +447,32 @@ impl Worker {
                 newcomer.next = now + newcomer.pause;
                 let _ = redial(up, &id);
             }
+        }
+    }
+
+    fn greet_again(&mut self, devices: BTreeMap<DeviceId, u64>) {
+        self.greetings.retain(|id, _| devices.contains_key(id));
+        let (now, own) = (Instant::now(), self.link.up().map(|up| up.own.clone()));
+        for (id, number) in devices {
+            let same = self.greetings.get(&id).is_some_and(|greeting| greeting.number == number);
+            if !same {
+                let pause = own.as_ref().map_or(Duration::from_secs(1), |own| first_pause(own, &id));
+                self.greetings.insert(id, Greeting { number, next: now + pause, pause });
+            }
+        }
+    }
+
+    /// What a device is called is read once in each connection, so that a new word needs a new one.
+    fn redial_for_greetings(&mut self, up: &Up) {
+        let now = Instant::now();
+        if self.wanted.as_ref().is_none_or(|wanted| wanted.paused) || self.arrange_due.is_some() {
+            return;
+        }
+        for (id, greeting) in self.greetings.iter_mut().filter(|(_, greeting)| greeting.next <= now) {
+            greeting.pause = (greeting.pause * 2).min(GREET_PAUSE);
+            greeting.next = now + greeting.pause;
+            // It may not be arranged yet; the next time it is.
+            let _ = redial(up, id);
         }
     }
 
@@ -656,6 +698,11 @@ fn take_due(due: &mut Option<Instant>) -> bool {
 /// Linux's and macOS's monotonic clocks stand still while the machine sleeps, Windows' runs on.
 fn slept(monotonic: Duration, wall: Duration, wait: Duration) -> bool {
     monotonic + SLEPT < wall || wait + SLEPT < monotonic
+}
+
+/// Both sides taking each other off and on at the same moment would keep missing each other.
+fn first_pause(own: &DeviceId, other: &DeviceId) -> Duration {
+    Duration::from_millis(if own < other { 400 } else { 800 })
 }
 
 fn redial(up: &Up, device: &DeviceId) -> Result<(), RestError> {
