@@ -10,7 +10,7 @@ use session_roam_core::session::{DeviceId, Lane};
 use session_roam_core::settings::Network;
 use session_roam_core::syncthing::{
     Asking, ChildConfig, Notice, SyncthingTransport, Transport, Wanted, WantedDevice, WantedFolder, ensure_identity,
-    folder_id, pairing,
+    folder_id,
 };
 use std::fs;
 use std::net::TcpListener;
@@ -283,7 +283,6 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
         })
         .1;
     assert_eq!(asking.name, "desk");
-    assert_eq!(pairing::digits(&asking.id, &b.id), pairing::digits(&b.id, &a.id));
     println!("asking seen after {:?}", begun.elapsed());
     let accepted = Instant::now();
     b.transport.arrange(b.wanted(&[&a], &[&a, &b]));
