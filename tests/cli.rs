@@ -102,8 +102,8 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("doctor-take-in", &["doctor", "--take-in"]),
         ("device", &["device"]),
         ("devices", &["devices"]),
-        ("pair", &["pair", "session-roam:1?id=X"]),
-        ("pair-accept", &["pair", "--accept", "laptop", "--yes"]),
+        ("pair", &["pair", "session-roam:1?id=X", "--yes"]),
+        ("pair-accept", &["pair", "--accept", &tablet(), "--yes"]),
         ("tools", &["tools"]),
         ("tools-off", &["tools", "off", "codex"]),
         ("projects", &["projects"]),
@@ -222,7 +222,7 @@ fn json_is_the_engines_answer_and_the_flag_may_stand_anywhere() {
         (&["resume", FIRST, "--print", "--json"], value(resume())),
         (&["plan", "--json"], value(plan())),
         (&["journal", FIRST, "--json"], value(journal())),
-        (&["pair", "CODE", "--json"], value(pairing("asked"))),
+        (&["pair", "CODE", "--yes", "--json"], value(pairing("asked"))),
     ] {
         let output = stage.roam(args);
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
@@ -317,6 +317,7 @@ fn wrong_usage_exits_2_and_asks_the_engine_nothing() {
         &["show"],
         &["pair"],
         &["pair", "CODE", "--accept", "laptop"],
+        &["pair", "CODE", "--digits", "120456"],
         &["rename", "a", "b", "c"],
         &["export", "s", "pdf"],
         &["tools", "maybe", "codex"],
@@ -364,14 +365,43 @@ fn an_answer_of_another_version_is_explained() {
 #[test]
 fn nobody_is_paired_without_a_yes() {
     let stage = Stage::usual();
-    let output = stage.roam(&["pair", "--accept", "tablet", "--json"]);
-    assert_eq!(output.status.code(), Some(1));
-    let error = &parsed(&output)["error"];
+    let refused = |args: &[&str]| {
+        let output = stage.roam(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        parsed(&output)["error"].clone()
+    };
+    // What will be shared and with whom is said before anything is sent.
+    let error = refused(&["pair", "session-roam:1?id=X", "--json"]);
     assert_eq!(error["code"], "needs_yes");
-    assert!(error["message"].as_str().expect("message").contains("483 917"), "{error}");
+    let message = error["message"].as_str().expect("message");
+    assert!(message.contains("laptop") && message.contains("Your sessions roam"), "{error}");
+    let error = refused(&["pair", "--accept", &tablet(), "--json"]);
+    assert_eq!(error["code"], "needs_yes");
+    assert!(error["message"].as_str().expect("message").contains("has this device's code"), "{error}");
+    let said = |request: &Request| matches!(request, Request::Pair { .. } | Request::Accept { .. });
+    assert!(!stage.asked().iter().any(said));
+    assert_eq!(parsed(&stage.roam(&["pair", "--accept", &tablet(), "--yes", "--json"]))["state"], "paired");
+    assert_eq!(refused(&["pair", "--accept", "tablet", "--yes", "--json"])["code"], "id_needed");
+}
+
+/// F6: digits need eyes. `--yes` does not stand for them; `--digits` says what they saw.
+#[test]
+fn digits_are_never_taken_as_read() {
+    let stage = Stage::usual();
+    let pi = LAPTOP.replace("LAPTOPA", "PIDEVIX");
+    let error = |args: &[&str]| parsed(&stage.roam(args))["error"].clone();
+    let asked = error(&["pair", "--accept", &pi, "--json"]);
+    assert_eq!(asked["code"], "needs_yes");
+    assert!(asked["message"].as_str().expect("message").contains("120 456"), "{asked}");
+    assert_eq!(error(&["pair", "--accept", &pi, "--yes", "--json"])["code"], "digits_needed");
     assert!(!stage.asked().iter().any(|request| matches!(request, Request::Accept { .. })));
-    assert_eq!(parsed(&stage.roam(&["pair", "--accept", "phone", "--json"]))["error"]["code"], "unknown_device");
-    assert_eq!(parsed(&stage.roam(&["pair", "--accept", "tablet", "--yes", "--json"]))["state"], "paired");
+    assert_eq!(parsed(&stage.roam(&["pair", "--accept", &pi, "--digits", "120 456", "--json"]))["state"], "paired");
+    let given = Request::Accept { id: pi, digits: Some("120 456".into()) };
+    assert!(stage.asked().contains(&given), "the engine compares them");
+}
+
+fn tablet() -> String {
+    LAPTOP.replace("LAPTOPA", "TABLETX")
 }
 
 #[test]
@@ -456,13 +486,14 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 18] = [
+    let answers: [(&str, Value); 19] = [
         ("roam status", value(status())),
         ("roam doctor", value(Doctor { tools: Vec::new(), not_carried: Vec::new(), ..doctor() })),
         ("roam doctor", value(taken_in())),
         ("roam device", value(device())),
         ("roam devices", value(devices())),
         ("roam pair", value(pairing("asked"))),
+        ("roam pair", value(code_of("CODE"))),
         ("roam tools", value(tools())),
         ("roam projects", value(projects())),
         ("roam sessions", value(sessions())),

@@ -71,9 +71,13 @@ fn pair(desk: &Desktop, laptop: &Desktop) {
     let _asked: Value = laptop.ask(&Request::Pair { code: code.code }).expect("it asks");
     wait_for("laptop to ask", PATIENCE, || {
         let devices: Devices = desk.ask(&Request::Devices)?;
-        if devices.asking.iter().any(|asking| asking.id == own.id) { Ok(()) } else { Err(format!("{devices:?}")) }
+        if devices.asking.iter().any(|asking| asking.id == own.id && asking.has_code) {
+            Ok(())
+        } else {
+            Err(format!("{devices:?}"))
+        }
     });
-    let _paired: Value = desk.ask(&Request::Accept { id: own.id }).expect("yes");
+    let _paired: Value = desk.ask(&Request::Accept { id: own.id, digits: None }).expect("yes");
     wait_for("all sessions to be on laptop", PATIENCE, || {
         let all: Vec<Value> = laptop.ask(&Request::Sessions { filter: Default::default() })?;
         if all.len() == SESSIONS.len() { Ok(()) } else { Err(format!("{} sessions", all.len())) }

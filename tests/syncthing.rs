@@ -10,7 +10,7 @@ use session_roam_core::session::{DeviceId, Lane};
 use session_roam_core::settings::Network;
 use session_roam_core::syncthing::{
     Asking, ChildConfig, Notice, SyncthingTransport, Transport, Wanted, WantedDevice, WantedFolder, ensure_identity,
-    folder_id, pairing,
+    folder_id,
 };
 use std::fs;
 use std::net::TcpListener;

@@ -29,13 +29,20 @@ fn paired(name: &str, connected: bool) -> PairedDevice {
         last_seen: Some("2026-11-23T09:00:00.000Z".into()),
         addresses: Vec::new(),
         digits: String::new(),
+        state: "paired".into(),
         confirmed: true,
         in_step: 100.0,
     }
 }
 
+/// A device that has this one's code.
 fn asks(name: &str) -> AskingDevice {
-    AskingDevice { id: name.to_uppercase(), name: name.into(), digits: "483 917".into(), address: String::new() }
+    let address = String::new();
+    AskingDevice { id: name.to_uppercase(), name: name.into(), address, has_code: true, compares: false }
+}
+
+fn stranger(name: &str) -> AskingDevice {
+    AskingDevice { has_code: false, ..asks(name) }
 }
 
 fn session(id: &str, state: &str, updated: &str) -> SessionRow {
@@ -217,7 +224,7 @@ fn what_needs_somebody_stands_right_below_the_state() {
     assert_eq!(
         all.split("---\n").nth(1),
         Some(
-            "phone asks to pair… -> open:#/devices
+            "phone has your code… -> open:#/devices
 “Title of one” went two ways… -> compare:one
 Held: All sessions are gone. -> open:#/overview
 “Title of two” waits: it is open here -> open:#/overview
@@ -295,11 +302,18 @@ fn ids_lead_back_to_what_they_mean() {
 
 #[test]
 fn a_link_fills_in_the_code_and_nothing_more() {
-    let opened = Some(Action::Open(place("devices", "session-roam:1?id=A&name=desk")));
-    assert_eq!(link("session-roam:1?id=A&name=desk"), opened);
-    assert_eq!(link("session-roam://pair?id=A&name=desk"), opened);
-    assert_eq!(link("session-roam://pair/?id=A&name=desk"), opened);
-    for other in ["--hidden", "https://example.org", "session-roam"] {
+    let opened = Some(Action::Open(place("devices", "session-roam://pair?id=A&name=desk")));
+    for text in [
+        "session-roam:1?id=A&name=desk",
+        "session-roam://pair?id=A&name=desk",
+        "session-roam://pair/?id=A&name=desk",
+        // F6: whoever opens it has not seen the other screen, so that its secret counts for nothing.
+        "session-roam:1?id=A&name=desk&key=MFRGGZDFMZTWQ2LKNNWG23TPOA",
+        "session-roam://pair?id=A&key=MFRGGZDFMZTWQ2LKNNWG23TPOA&name=desk",
+    ] {
+        assert_eq!(link(text), opened, "{text}");
+    }
+    for other in ["--hidden", "session-roam:2?id=A", "https://example.org", "session-roam"] {
         assert_eq!(link(other), None);
     }
 }
@@ -328,7 +342,7 @@ fn nothing_is_told_at_first_nor_twice() {
     assert_eq!(
         told(&[&quiet(), &all, &all, &all]),
         [
-            "phone asks to pair | Compare the six digits on both screens. -> open:#/devices",
+            "phone has your code | If it is your device, let it in. -> open:#/devices",
             "A split needs you | “Title of two” went two ways on desk and laptop. Both are kept. -> compare:two",
             "Held until you have looked | All sessions are gone. -> open:#/overview",
             "“Title of three” waits | it is open here -> open:#/overview",
@@ -336,6 +350,25 @@ fn nothing_is_told_at_first_nor_twice() {
         ]
     );
     assert_eq!(told(&[&Sight::stopped(None), &all]), [""; 0], "a start is a first look, too");
+}
+
+/// F10: four hundred strangers are one line in the menu and one notification.
+#[test]
+fn strangers_are_one_line_and_one_notice() {
+    let (mut few, mut many) = (quiet(), quiet());
+    few.devices.asking = vec![stranger("x")];
+    many.devices.asking = (0..8).map(|n| stranger(&format!("s{n}"))).chain([asks("phone")]).collect();
+    many.devices.more_asking = 392;
+    assert_eq!(
+        told(&[&quiet(), &few, &many, &many]),
+        [
+            "A device asks to pair without your code | Nothing proves whose they are. You need not do anything. -> open:#/devices",
+            "phone has your code | If it is your device, let it in. -> open:#/devices",
+        ]
+    );
+    let menu = shown(&many);
+    assert_eq!(menu.matches("without your code").count(), 1, "{menu}");
+    assert!(menu.contains("400 devices ask to pair without your code…") && !menu.contains("s1 "), "{menu}");
 }
 
 #[test]

@@ -26,7 +26,15 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::TakeIn => value(taken_in()),
         Request::Device => value(device()),
         Request::Devices => value(devices()),
+        Request::ReadCode { code } => value(code_of(code)),
         Request::Pair { .. } => value(pairing("asked")),
+        Request::Accept { id, .. } if id.len() < 20 => {
+            return Err(ApiError::new(
+                "id_needed",
+                "That is not a whole device id.",
+                "Give the whole id of the device.",
+            ));
+        }
         Request::Accept { .. } => value(pairing("paired")),
         Request::Tools => value(tools()),
         Request::Projects => value(projects()),
@@ -220,7 +228,10 @@ pub fn device() -> Device {
     Device {
         id: DESK.into(),
         name: "desk".into(),
-        code: format!("session-roam:1?id={DESK}&name=desk&addr=tcp%3A%2F%2F192.168.1.4%3A22000"),
+        code: format!(
+            "session-roam:1?id={DESK}&name=desk&addr=tcp%3A%2F%2F192.168.1.4%3A22000&key=MFRGGZDFMZTWQ2LKNNWG23TPOA"
+        ),
+        code_until: ago(-600),
         addresses: vec!["tcp://192.168.1.4:22000".into(), "tcp://10.0.0.4:22000".into()],
     }
 }
@@ -232,33 +243,44 @@ pub fn devices() -> Devices {
         connected,
         last_seen: Some(ago(seen)),
         addresses: vec!["tcp://192.168.1.7:22000".into()],
-        digits: "120 456".into(),
+        digits: if confirmed { String::new() } else { "120456".into() },
         confirmed,
+        state: if confirmed { "paired".into() } else { "comparing".into() },
         in_step: if connected { 100.0 } else { 87.2 },
     };
     Devices {
         paired: vec![
             paired("laptop", true, 0, true),
             paired("build box", false, 11_000, true),
-            paired("pi", false, 0, false),
+            PairedDevice { id: LAPTOP.replace("LAPTOPA", "PIDEVIX"), ..paired("pi", false, 0, false) },
         ],
-        asking: vec![AskingDevice {
-            id: LAPTOP.replace("LAPTOPA", "TABLETX"),
-            name: "tablet".into(),
-            digits: "483917".into(),
-            address: "192.168.1.9:22000".into(),
-        }],
+        asking: vec![
+            AskingDevice {
+                id: LAPTOP.replace("LAPTOPA", "TABLETX"),
+                name: "tablet".into(),
+                address: "192.168.1.9:22000".into(),
+                has_code: true,
+                compares: false,
+            },
+            AskingDevice {
+                id: LAPTOP.replace("LAPTOPA", "STRANGE"),
+                name: "tablet".into(),
+                address: "192.168.1.66:22000".into(),
+                has_code: false,
+                compares: true,
+            },
+        ],
+        more_asking: 3,
         proposed: vec![ProposedDevice {
             id: LAPTOP.replace("LAPTOPA", "SERVERX"),
             name: "server".into(),
             by: "laptop".into(),
-            digits: "771203".into(),
+            digits: String::new(),
         }],
         nearby: vec![NearbyDevice {
             id: LAPTOP.replace("LAPTOPA", "NEARBYX"),
             name: Some("studio".into()),
             addresses: vec!["tcp://192.168.1.11:22000".into()],
-            digits: "004217".into(),
         }],
         nearby_off: None,
     }
@@ -270,8 +292,13 @@ pub fn only_paired() -> Devices {
     Devices { paired: devices.paired, ..Devices::default() }
 }
 
+pub fn code_of(code: &str) -> Code {
+    let proves = code.starts_with("session-roam:");
+    Code { id: LAPTOP.into(), name: "laptop".into(), proves, has_code: false, paired: false }
+}
+
 pub fn pairing(state: &str) -> Pairing {
-    Pairing { id: LAPTOP.into(), name: "laptop".into(), digits: "483917".into(), state: state.into() }
+    Pairing { id: LAPTOP.into(), name: "laptop".into(), digits: String::new(), state: state.into() }
 }
 
 pub fn tools() -> Vec<ToolRow> {

@@ -196,16 +196,19 @@ pub enum Active {
 
 #[derive(ClapArgs)]
 pub struct Pair {
-    /// The other device's code, as `roam device` shows it there, or its Syncthing device ID
+    /// The other device's code, as `roam device` shows it there; with its plain device ID digits are compared instead
     #[arg(required_unless_present_any = ["accept", "dismiss"], conflicts_with_all = ["accept", "dismiss"])]
     pub code: Option<String>,
-    /// Say yes to a device that asks or is proposed: its name, its id or the start of it
+    /// Let in a device that has this one's code, is proposed, or shows the same digits: its whole id
     #[arg(long, value_name = "ID", conflicts_with = "dismiss")]
     pub accept: Option<String>,
     /// Say no to a device that asks
     #[arg(long, value_name = "ID")]
     pub dismiss: Option<String>,
-    /// Do not ask whether the digits match
+    /// The six digits that the other screen shows
+    #[arg(long, value_name = "DIGITS", requires = "accept")]
+    pub digits: Option<String>,
+    /// Do not ask; without a code, digits still have to be compared
     #[arg(long)]
     pub yes: bool,
 }

@@ -4,13 +4,10 @@ use session_roam_core::api::ApiError;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 /// Asks a yes-or-no question; anything but yes is no. Without a person at the terminal it is an error, `needs_yes`.
-pub fn confirm(question: &str) -> Result<bool, ApiError> {
+/// `hint` says how to answer beforehand.
+pub fn confirm(question: &str, hint: &str) -> Result<bool, ApiError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(ApiError::new(
-            "needs_yes",
-            format!("This needs your answer: {question}"),
-            "Compare the digits on both screens, then say so with --yes.",
-        ));
+        return Err(ApiError::new("needs_yes", format!("This needs your answer: {question}"), hint));
     }
     let mut stderr = io::stderr().lock();
     let _ = write!(stderr, "{} [y/N] ", crate::out::harmless(question));

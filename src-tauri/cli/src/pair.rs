@@ -1,90 +1,126 @@
-//! Pairing. Giving a code only asks the other device; the yes that counts is said after comparing the digits.
+//! Pairing. Nothing is sent and nobody is let in before the user said yes; `--yes` says so beforehand, but never in the
+//! place of eyes that compare digits.
 
 use crate::args::Pair;
 use crate::ask::Engine;
 use crate::confirm::confirm;
 use crate::out::Output;
 use crate::render::devices::{self, spaced};
-use session_roam_core::api::{ApiError, Device, Devices, Pairing, Request};
+use session_roam_core::api::{ApiError, Code, Device, Devices, Pairing, Request};
+
+/// What pairing means, said before it is done.
+const SHARED: &str = "Your sessions roam between the two from then on, in both directions.";
 
 pub fn pair(engine: &mut Engine, what: Pair) -> Result<Output, ApiError> {
     match what {
         Pair { dismiss: Some(id), .. } => engine.done(&Request::Dismiss { id }),
-        Pair { accept: Some(id), yes, .. } => accept(engine, id, yes),
-        Pair { code, .. } => ask(engine, code.unwrap_or_default()),
+        Pair { accept: Some(id), yes, digits, .. } => accept(engine, id, yes, digits),
+        Pair { code, yes, .. } => ask(engine, code.unwrap_or_default(), yes),
     }
 }
 
-fn ask(engine: &mut Engine, code: String) -> Result<Output, ApiError> {
-    let answer = engine.ask(&Request::Pair { code: code.trim().to_owned() })?;
+fn ask(engine: &mut Engine, code: String, yes: bool) -> Result<Output, ApiError> {
+    let code = code.trim().to_owned();
+    let read: Code = engine.ask(&Request::ReadCode { code: code.clone() })?.as_type()?;
+    let question = match (read.has_code, read.proves) {
+        (true, _) => format!("{} has this device's code. {SHARED} Let it in?", read.name),
+        (false, true) => format!("This is the code of {}, {}. {SHARED} Pair with it?", read.name, read.id),
+        (false, false) => format!(
+            "Without a secret in it this may be anybody's. Six digits are compared first; until then nothing is shared. Compare with {}?",
+            read.id
+        ),
+    };
+    if !yes && !confirm(&question, "Say yes beforehand with --yes.")? {
+        return Err(refused(&read.name));
+    }
+    let answer = engine.ask(&Request::Pair { code })?;
     let here: Device = engine.ask(&Request::Device)?.as_type()?;
-    answer.show(|pairing: Pairing| devices::pairing(&pairing, &here.name))
+    answer.show(|pairing: Pairing| devices::pairing(&pairing, &here))
 }
 
-fn accept(engine: &mut Engine, id: String, yes: bool) -> Result<Output, ApiError> {
-    let id = if yes { id } else { compared(engine, &id)? };
-    let answer = engine.ask(&Request::Accept { id })?;
-    let here: Device = engine.ask(&Request::Device)?.as_type()?;
-    answer.show(|pairing: Pairing| devices::pairing(&pairing, &here.name))
-}
-
-/// The whole id of the device meant, once the user has compared the digits.
-fn compared(engine: &mut Engine, id: &str) -> Result<String, ApiError> {
+fn accept(engine: &mut Engine, text: String, yes: bool, digits: Option<String>) -> Result<Output, ApiError> {
     let devices: Devices = engine.ask(&Request::Devices)?.as_type()?;
-    let knocking = find(&devices, id)?;
-    println_name(&knocking);
-    match confirm(&format!("Does the other screen show {}?", spaced(&knocking.digits)))? {
-        true => Ok(knocking.id),
-        false => Err(ApiError::new(
-            "digits_differ",
-            format!("{} was not accepted.", knocking.name),
-            format!("If it is not yours: roam pair --dismiss {}", knocking.name),
-        )),
-    }
+    let (id, digits) = match find(&devices, &text) {
+        Some(Meant::Known { question, name, id }) => {
+            if !yes && !confirm(&question, "Say yes beforehand with --yes.")? {
+                return Err(refused(&name));
+            }
+            (id, None)
+        }
+        Some(Meant::Compared { id, name, shown }) => {
+            (id.clone(), Some(compared(engine, &id, &name, shown, yes, digits)?))
+        }
+        // The engine knows best why not.
+        None => (text, digits),
+    };
+    let answer = engine.ask(&Request::Accept { id, digits })?;
+    let here: Device = engine.ask(&Request::Device)?.as_type()?;
+    answer.show(|pairing: Pairing| devices::pairing(&pairing, &here))
 }
 
-fn println_name(knocking: &Knocking) {
-    crate::out::note(&format!("{} wants to pair with this device.", knocking.name));
+fn compared(
+    engine: &mut Engine,
+    id: &str,
+    name: &str,
+    shown: String,
+    yes: bool,
+    digits: Option<String>,
+) -> Result<String, ApiError> {
+    if let Some(digits) = digits {
+        return Ok(digits);
+    }
+    if yes {
+        return Err(ApiError::new(
+            "digits_needed",
+            format!("{name} has no secret to prove, so its digits must be compared; --yes cannot do that."),
+            "Give the digits that the other screen shows with --digits.",
+        ));
+    }
+    let hint = "Give the digits that the other screen shows with --digits.";
+    if confirm(&format!("Does the screen of {name} show {}? {SHARED}", spaced(&shown)), hint)? {
+        return Ok(shown);
+    }
+    engine.ask(&Request::Unpair { id: id.to_owned() })?;
+    Err(ApiError::new(
+        "digits_differ",
+        format!("{name} was not let in: the digits differ. Nothing was shared with it."),
+        "Start again, best with the code that `roam device` shows on the other device.",
+    ))
+}
+
+fn refused(name: &str) -> ApiError {
+    ApiError::new("not_paired", format!("Not paired with {name}."), "Nothing was sent and nothing was shared.")
 }
 
 #[derive(Debug, PartialEq)]
-struct Knocking {
-    id: String,
-    name: String,
-    digits: String,
+enum Meant {
+    /// What it proved, or who vouches for it, is enough: only the user's yes is missing.
+    Known {
+        id: String,
+        name: String,
+        question: String,
+    },
+    Compared {
+        id: String,
+        name: String,
+        shown: String,
+    },
 }
 
-/// Finds by whole id, else by name, else by the start of the id.
-fn find(devices: &Devices, wanted: &str) -> Result<Knocking, ApiError> {
-    let asking = devices.asking.iter().map(|it| (&it.id, &it.name, &it.digits));
-    let all: Vec<_> = asking.chain(devices.proposed.iter().map(|it| (&it.id, &it.name, &it.digits))).collect();
-    let start = wanted.to_uppercase();
-    type Way<'a> = &'a dyn Fn(&str, &str) -> bool;
-    let ways: [Way; 3] = [&|id, _| id == start, &|_, name| name.eq_ignore_ascii_case(wanted), &|id, _| {
-        !start.is_empty() && id.starts_with(&start)
-    }];
-    for is_meant in ways {
-        let found: Vec<_> = all.iter().filter(|(id, name, _)| is_meant(id, name)).collect();
-        match found[..] {
-            [] => continue,
-            [(id, name, digits)] => {
-                return Ok(Knocking { id: (*id).clone(), name: (*name).clone(), digits: (*digits).clone() });
-            }
-            _ => {
-                let message = format!("More than one device is meant by {wanted}.");
-                return Err(ApiError::new(
-                    "ambiguous_device",
-                    message,
-                    "Give more of its id: `roam devices` shows it.",
-                ));
-            }
-        }
+/// By whole id only: everybody may choose any name.
+fn find(devices: &Devices, wanted: &str) -> Option<Meant> {
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
+    let is_meant = |id: &str| plain(id) == plain(wanted);
+    if let Some(one) = devices.asking.iter().find(|one| is_meant(&one.id) && one.has_code) {
+        let question = format!("{} has this device's code. {SHARED} Let it in?", one.name);
+        return Some(Meant::Known { id: one.id.clone(), name: one.name.clone(), question });
     }
-    Err(ApiError::new(
-        "unknown_device",
-        format!("No device asks to pair by the name or id {wanted}."),
-        "`roam devices` lists who asks. Give this device's code there first: `roam device` shows it.",
-    ))
+    if let Some(one) = devices.paired.iter().find(|one| is_meant(&one.id) && !one.confirmed && !one.digits.is_empty()) {
+        return Some(Meant::Compared { id: one.id.clone(), name: one.name.clone(), shown: one.digits.clone() });
+    }
+    let proposed = devices.proposed.iter().find(|one| is_meant(&one.id))?;
+    let question = format!("{} is paired with {}. {SHARED} Pair here too?", proposed.name, proposed.by);
+    Some(Meant::Known { id: proposed.id.clone(), name: proposed.name.clone(), question })
 }
 
 #[cfg(test)]
@@ -92,35 +128,30 @@ mod tests {
     use super::*;
     use session_roam_core::api::{AskingDevice, ProposedDevice};
 
-    fn devices() -> Devices {
-        let asking = |id: &str, name: &str| AskingDevice {
+    #[test]
+    fn a_device_is_meant_by_its_whole_id_only() {
+        let asking = |id: &str, name: &str, has_code: bool| AskingDevice {
             id: id.into(),
             name: name.into(),
-            digits: "483917".into(),
             address: String::new(),
+            has_code,
+            compares: false,
         };
-        Devices {
-            asking: vec![asking("AAAA-1", "laptop"), asking("AAAA-2", "box"), asking("BBBB-1", "box")],
-            proposed: vec![ProposedDevice {
-                id: "CCCC-1".into(),
-                name: "AAAA-1".into(),
-                by: "desk".into(),
-                digits: "1".into(),
-            }],
+        let proposed =
+            ProposedDevice { id: "CCCC-1".into(), name: "AAAA-1".into(), by: "desk".into(), digits: String::new() };
+        let devices = Devices {
+            asking: vec![asking("AAAA-1", "laptop", true), asking("BBBB-1", "box", false)],
+            proposed: vec![proposed],
             ..Devices::default()
+        };
+        let id = |wanted: &str| match find(&devices, wanted) {
+            Some(Meant::Known { id, .. }) => Some(id),
+            _ => None,
+        };
+        assert_eq!(id("aaaa1"), Some("AAAA-1".into()), "a name cannot pose as another's id");
+        assert_eq!(id("CCCC-1"), Some("CCCC-1".into()));
+        for wanted in ["laptop", "AAAA", "BBBB-1", "box", ""] {
+            assert_eq!(id(wanted), None, "{wanted}");
         }
-    }
-
-    #[test]
-    fn a_device_is_found_by_id_then_name_then_start_of_id() {
-        let id = |wanted: &str| find(&devices(), wanted).map(|found| found.id).map_err(|error| error.code);
-        assert_eq!(id("aaaa-1"), Ok("AAAA-1".into()), "a name cannot pose as another's id");
-        assert_eq!(id("Laptop"), Ok("AAAA-1".into()));
-        assert_eq!(id("bb"), Ok("BBBB-1".into()));
-        assert_eq!(id("ccc"), Ok("CCCC-1".into()));
-        assert_eq!(id("box"), Err("ambiguous_device".into()));
-        assert_eq!(id("aaaa"), Err("ambiguous_device".into()));
-        assert_eq!(id("phone"), Err("unknown_device".into()));
-        assert_eq!(id(""), Err("unknown_device".into()));
     }
 }

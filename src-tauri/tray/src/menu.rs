@@ -1,5 +1,6 @@
 //! The tray's menu and icon: a pure function of what is known to a plain tree. Knows no toolkit.
 
+use crate::news::strangers_ask;
 use crate::sight::Sight;
 use session_roam_core::api::{PairedDevice, SessionRow};
 use session_roam_core::session::Millis;
@@ -150,8 +151,11 @@ fn moved(out: u64, inn: u64) -> String {
 
 fn needs(sight: &Sight) -> Vec<Item> {
     let (status, mut items) = (&sight.status, Vec::new());
-    for device in sight.devices.asking.iter().take(MOST_LINES) {
-        items.push(open("#/devices", format!("{} asks to pair…", device.name)));
+    for device in sight.devices.asking.iter().filter(|device| device.has_code).take(MOST_LINES) {
+        items.push(open("#/devices", format!("{} has your code…", device.name)));
+    }
+    if 0 < sight.strangers() {
+        items.push(open("#/devices", format!("{}…", strangers_ask(sight.strangers()))));
     }
     match sight.splits.as_slice() {
         [one] if status.splits == 1 => {
@@ -256,14 +260,13 @@ pub fn place(view: &str, what: &str) -> String {
 }
 
 /// A pairing link, as the system or a second start gives it: its code is filled in. Nothing is sent before the user says so.
+/// Whatever it says of a secret is left out: whoever opens a link has not seen the other device's screen.
 pub fn link(text: &str) -> Option<Action> {
     let code = text.strip_prefix("session-roam:")?;
-    // `session-roam://pair?…` is the same code in the form that every program recognises as a link.
-    let code = match code.strip_prefix("//pair").map(|rest| rest.trim_start_matches(['/', '?'])) {
-        Some(rest) => format!("session-roam:1?{rest}"),
-        None => text.to_owned(),
-    };
-    Some(Action::Open(place("devices", &code)))
+    // A code that is opened like a link is one.
+    let rest = code.strip_prefix("//pair").or_else(|| code.strip_prefix('1'))?.trim_start_matches(['/', '?']);
+    let said: Vec<&str> = rest.split('&').filter(|said| !said.starts_with("key=")).collect();
+    Some(Action::Open(place("devices", &format!("session-roam://pair?{}", said.join("&")))))
 }
 
 /// Coarse on purpose: the menu shall not change while it is looked at.

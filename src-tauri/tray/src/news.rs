@@ -103,16 +103,32 @@ fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
         .collect()
 }
 
+/// Each device that has this one's code; of all others, that there are some: whoever is on the network can ask.
 fn asking(before: &Sight, now: &Sight) -> Vec<News> {
-    let is_new = |id: &str| !before.devices.asking.iter().any(|known| known.id == id);
-    let asking = now.devices.asking.iter().filter(|device| is_new(&device.id));
-    asking
-        .map(|device| News {
-            title: format!("{} asks to pair", device.name),
-            body: "Compare the six digits on both screens.".into(),
+    let knew = |id: &str| before.devices.asking.iter().any(|known| known.id == id && known.has_code);
+    let proved = now.devices.asking.iter().filter(|device| device.has_code && !knew(&device.id)).map(|device| News {
+        title: format!("{} has your code", device.name),
+        body: "If it is your device, let it in.".into(),
+        click: Action::Open("#/devices".into()),
+    });
+    let strangers = match (before.strangers(), now.strangers()) {
+        (0, n) if 0 < n => Some(News {
+            title: strangers_ask(n),
+            body: "Nothing proves whose they are. You need not do anything.".into(),
             click: Action::Open("#/devices".into()),
-        })
-        .collect()
+        }),
+        _ => None,
+    };
+    proved.chain(strangers).collect()
+}
+
+/// How many devices ask that do not have this one's code.
+pub fn strangers_ask(n: u64) -> String {
+    if n == 1 {
+        "A device asks to pair without your code".into()
+    } else {
+        format!("{n} devices ask to pair without your code")
+    }
 }
 
 fn splits(before: &Sight, now: &Sight) -> Option<News> {

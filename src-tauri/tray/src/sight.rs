@@ -33,7 +33,14 @@ impl Sight {
 
     /// Things that wait for a decision of the user.
     pub fn needs(&self) -> u64 {
-        self.status.splits + (self.status.held.len() + self.devices.asking.len()) as u64
+        let proved = self.devices.asking.iter().filter(|asking| asking.has_code).count();
+        self.status.splits + (self.status.held.len() + proved) as u64
+    }
+
+    /// Devices that ask without this one's code. Whoever is on the network can: they need nobody.
+    pub fn strangers(&self) -> u64 {
+        let listed = self.devices.asking.iter().filter(|asking| !asking.has_code).count() as u64;
+        listed + self.devices.more_asking
     }
 
     /// The session is open on another device at this moment.

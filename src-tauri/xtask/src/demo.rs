@@ -43,10 +43,9 @@ fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
     laptop.wait_ready()?;
     row("", &format!("ready after {:.1} s", start.elapsed().as_secs_f64()));
 
-    say("They are paired: `roam pair CODE` on desk, `roam pair --accept desk` on laptop");
-    let digits = device::pair(&mut desk, &mut laptop)?;
-    let (left, right) = digits.split_at(digits.len() / 2);
-    row("", &format!("both screens show {left} {right}; connected"));
+    say("They are paired: `roam pair CODE` on desk, `roam pair --accept ID` on laptop");
+    device::pair(&mut desk, &mut laptop)?;
+    row("", "both proved that they know the code's secret; connected");
 
     say("A session of Claude Code begins on desk");
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;

@@ -195,21 +195,23 @@ impl Drop for Device {
     }
 }
 
-/// Pairs two running devices as their user would, and waits until they see each other. Returns the digits both show.
-pub fn pair(from: &mut Device, to: &mut Device) -> Result<String> {
+/// Pairs two running devices as their user would, and waits until they see each other.
+pub fn pair(from: &mut Device, to: &mut Device) -> Result<()> {
     let code = text_at(&to.ask(&["device"])?, "code")?;
     let own = text_at(&from.ask(&["device"])?, "id")?;
-    let digits = text_at(&from.ask(&["pair", &code, "--yes"])?, "digits")?;
-    to.wait("the other device asks to pair", &["devices"], |devices| {
-        devices["asking"].as_array()?.iter().any(|asking| asking["id"] == own.as_str()).then_some(())
+    from.ask(&["pair", &code, "--yes"])?;
+    to.wait("the other device proves that it has the code", &["devices"], |devices| {
+        let proved = |asking: &Value| asking["id"] == own.as_str() && asking["has_code"] == true;
+        devices["asking"].as_array()?.iter().any(proved).then_some(())
     })?;
     to.ask(&["pair", "--accept", &own, "--yes"])?;
     for device in [from, to] {
-        device.wait("the devices are connected", &["devices"], |devices| {
-            devices["paired"].as_array()?.iter().any(|paired| paired["connected"] == true).then_some(())
+        device.wait("the devices are paired and connected", &["devices"], |devices| {
+            let is_there = |paired: &Value| paired["connected"] == true && paired["confirmed"] == true;
+            devices["paired"].as_array()?.iter().any(is_there).then_some(())
         })?;
     }
-    Ok(digits)
+    Ok(())
 }
 
 fn text_at(answer: &Value, field: &str) -> Result<String> {

@@ -97,47 +97,65 @@ function answers(world: World, tell: () => void): Handlers {
     tell();
     return done(message);
   };
+  const hasSecret = (code: string) => code.startsWith("session-roam:1?") && code.includes("&key=");
+  const checkCode = (code: string) => {
+    if (!/^session-roam:(1|\/\/pair)\?id=|^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/.test(code.trim()))
+      refuse("bad_code", "This is no pairing code.", "It begins with session-roam:1? or is a Syncthing device ID.");
+    if (code.includes(world.own.id))
+      refuse("own_code", "This is the code of this device.", "Paste the code of the other one.");
+  };
   return {
     status: () => world.status,
     about: () => world.about,
     device: () => ({
       ...world.own,
-      code: `session-roam:1?id=${world.own.id}&name=${encodeURIComponent(world.own.name)}&addr=tcp%3A%2F%2F192.168.1.20%3A22000`,
+      code: `session-roam:1?id=${world.own.id}&name=${encodeURIComponent(world.own.name)}&addr=tcp%3A%2F%2F192.168.1.20%3A22000&key=MFRGGZDFMZTWQ2LKNNWG23TPOA`,
+      code_until: new Date(world.now + 600_000).toISOString(),
       addresses: world.status.syncthing.addresses,
     }),
     devices: () => world.devices,
+    read_code: ({ code }) => {
+      checkCode(code);
+      return { id: deviceId(6), name: "tablet", proves: hasSecret(code), has_code: false, paired: false };
+    },
     pair: ({ code }) => {
-      if (!/^session-roam:1\?id=|^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/.test(code.trim()))
-        refuse("bad_code", "This is no pairing code.", "It begins with session-roam:1? or is a Syncthing device ID.");
-      if (code.includes(world.own.id))
-        refuse("own_code", "This is the code of this device.", "Paste the code of the other one.");
-      const id = deviceId(6);
+      checkCode(code);
+      const asking = world.devices.asking.find((one) => one.id === code.trim());
+      world.devices.asking = world.devices.asking.filter((one) => one !== asking);
+      const id = asking?.id ?? deviceId(6);
+      const compares = !hasSecret(code);
       if (!world.devices.paired.some((one) => one.id === id)) {
-        world.devices.paired.push(tablet());
+        const state = compares ? ("comparing" as const) : ("asked" as const);
+        world.devices.paired.push({ ...tablet(), id, state, digits: asking ? "483917" : "" });
         world.status.paired += 1;
       }
       tell();
-      return { id, name: "tablet", digits: "483917", state: "asked" };
+      return { id, name: "tablet", digits: "", state: compares ? "comparing" : "asked" };
     },
-    accept: ({ id }) => {
+    accept: ({ id, digits }) => {
+      const compared = world.devices.paired.find((one) => one.id === id && !one.confirmed);
       const found =
         [...world.devices.asking, ...world.devices.proposed].find((one) => one.id === id) ??
+        compared ??
         refuse("not_asking", "This device does not ask.", "");
+      if (compared && compared.digits !== digits) refuse("digits_differ", "The digits differ.", "Start again.");
       world.devices.asking = world.devices.asking.filter((one) => one !== found);
       world.devices.proposed = world.devices.proposed.filter((one) => one !== found);
+      world.devices.paired = world.devices.paired.filter((one) => one !== compared);
       world.devices.paired.push({
         id,
         name: found.name,
         connected: true,
         last_seen: new Date(world.now).toISOString(),
         addresses: [],
-        digits: found.digits,
+        digits: "",
         confirmed: true,
+        state: "paired",
         in_step: 12,
       });
       Object.assign(world.status, { paired: world.status.paired + 1, connected: world.status.connected + 1 });
       tell();
-      return { id, name: found.name, digits: found.digits, state: "paired" };
+      return { id, name: found.name, digits: "", state: "paired" };
     },
     dismiss: ({ id }) =>
       after(() => {

@@ -75,24 +75,38 @@ export interface Device {
   id: string;
   name: string;
   code: string;
+  /** Until when it can be used; another is shown before that. */
+  code_until: string;
   addresses: string[];
+}
+
+/** What a pairing code says. */
+export interface Code {
+  id: string;
+  name: string;
+  /** It carries a secret; without one, digits are compared. */
+  proves: boolean;
+  /** That device proved to know this one's code: pairing lets it in. */
+  has_code: boolean;
+  paired: boolean;
 }
 
 export interface Devices {
   paired: PairedDevice[];
   asking: AskingDevice[];
+  /** Others that ask without a proof and are not listed. */
+  more_asking: number;
   proposed: ProposedDevice[];
   nearby: NearbyDevice[];
   /** Why nobody is heard on this network, where that is so. */
   nearby_off: string | null;
 }
 
-/** Heard on the same network. That proves nothing: its digits are compared before it is asked. */
+/** Heard on the same network. That proves nothing: digits are compared with it. */
 export interface NearbyDevice {
   id: string;
   name: string | null;
   addresses: string[];
-  digits: string;
 }
 
 export interface PairedDevice {
@@ -101,16 +115,23 @@ export interface PairedDevice {
   connected: boolean;
   last_seen: string | null;
   addresses: string[];
+  /** Six digits while they are compared and both screens show them. */
   digits: string;
+  /** The pairing is complete on this side; before that nothing is shared. */
   confirmed: boolean;
+  state: "paired" | "asked" | "comparing" | "ended";
   in_step: number;
 }
 
 export interface AskingDevice {
   id: string;
+  /** It chose the name itself. */
   name: string;
-  digits: string;
   address: string;
+  /** It proved that this device's code was entered on it. */
+  has_code: boolean;
+  /** It asks to compare digits. */
+  compares: boolean;
 }
 
 export interface ProposedDevice {
@@ -124,7 +145,7 @@ export interface Pairing {
   id: string;
   name: string;
   digits: string;
-  state: "asked" | "paired" | "already_paired";
+  state: "asked" | "comparing" | "paired" | "already_paired";
 }
 
 export type Level = "see" | "carry" | "resume" | "merge";
@@ -411,8 +432,9 @@ export interface Answers {
   status: [Record<never, never>, Status];
   device: [Record<never, never>, Device];
   devices: [Record<never, never>, Devices];
+  read_code: [{ code: string }, Code];
   pair: [{ code: string }, Pairing];
-  accept: [{ id: string }, Pairing];
+  accept: [{ id: string; digits?: string }, Pairing];
   dismiss: [{ id: string }, Done];
   rename: [{ id: string | null; name: string }, Done];
   unpair: [{ id: string }, Done];

@@ -1,23 +1,27 @@
-// Pairing: the own code as picture and text; another device's code as text or picture; the six digits.
+// Pairing: the own code as picture and text; another device's code as text or picture, and what it would do; devices that
+// ask; the six digits.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refusal } from "../backend/backend";
-import type { NearbyDevice, Pairing } from "../backend/types";
+import type { AskingDevice, Code, NearbyDevice, PairedDevice, Pairing } from "../backend/types";
+import { clock } from "../lib/format";
 import { film, readQr } from "../lib/picture";
 import { link } from "../route";
-import { useAnswer, useDoing, useShared } from "../state";
+import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
-import { Button, CopyButton, Failed, Refused, Skeleton, Submit } from "./common";
+import { Button, CopyButton, Failed, FirstFocus, Refused, Skeleton, Submit } from "./common";
 import { Digits } from "./digits";
 import { Icon } from "./icon";
 import { Qr } from "./qr";
 
 export function OwnCode() {
   const { revision } = useShared();
-  const asked = useAnswer({ cmd: "device" }, revision);
+  // Its secret is renewed while it is shown.
+  const now = useNow();
+  const asked = useAnswer({ cmd: "device" }, revision * 1e9 + (Math.floor(now / 30_000) % 1e9));
   const say = words.devices;
   if (asked.phase === "failed" && !asked.answer) return <Failed refusal={asked.refusal} again={asked.again} />;
   if (!asked.answer) return <Skeleton rows={3} label={say.loading} tall />;
-  const { name, code } = asked.answer;
+  const { name, code, code_until } = asked.answer;
   return (
     <div class="own-code">
       <Qr text={code} name={say.qr(name)} />
@@ -25,7 +29,9 @@ export function OwnCode() {
         <p class="strong" dir="auto">
           {name}
         </p>
-        <p class="dim">{say.ownWhy}</p>
+        <p class="dim">
+          {say.ownWhy} {say.ownUntil(clock(code_until))}
+        </p>
         <p class="code-text" dir="ltr" tabIndex={0} role="group" aria-label={say.ownCode}>
           {code}
         </p>
@@ -54,17 +60,26 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
   const [isFilming, setFilming] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
   const say = words.devices;
-  // Filled in from the list: nobody has shown this code, so the digits are compared before it is asked.
+  const [read, setRead] = useState<Code | null>(null);
   const picked = nearby?.find((one) => one.id === code.trim());
 
   const pick = (id: string) => {
-    setCode(id);
+    enter(id);
     clear();
   };
-  const ask = async (text: string) => {
-    const pairing = await act(() => backend.roam({ cmd: "pair", code: text.trim() }));
+  const enter = (text: string) => {
+    setCode(text);
+    setRead(null);
+  };
+  /** Reading a code sends nothing: what it would do is said first. */
+  const look = async (text: string) => {
+    const found = await act(() => backend.roam({ cmd: "read_code", code: text.trim() }));
+    if (found) setRead(found);
+  };
+  const pair = async () => {
+    const pairing = await act(() => backend.roam({ cmd: "pair", code: code.trim() }));
     if (!pairing) return;
-    setCode("");
+    enter("");
     asked(pairing);
   };
   const take = async (picture: Blob | null | undefined) => {
@@ -77,7 +92,7 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
       return read;
     });
     setReading(false);
-    if (text) setCode(text);
+    if (text) enter(text);
   };
   const takeLatest = useRef(take);
   takeLatest.current = take;
@@ -99,7 +114,7 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
       aria-label={say.add}
       onSubmit={(event) => {
         event.preventDefault();
-        if (code.trim()) void ask(code);
+        if (code.trim()) void look(code);
       }}
       onDragOver={(event) => {
         event.preventDefault();
@@ -122,25 +137,31 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
         placeholder={say.pasteHint}
         value={code}
         onInput={(event) => {
-          setCode(event.currentTarget.value);
+          enter(event.currentTarget.value);
           clear();
         }}
         onKeyDown={(event) => {
           if (event.key === "Enter") {
             event.preventDefault();
-            if (code.trim()) void ask(code);
+            if (code.trim()) void look(code);
           }
         }}
       />
-      {picked && (
-        <p class="digits-line" role="status">
-          <span>{say.nearCompare}</span> <Digits digits={picked.digits} />
-        </p>
+      {read && (
+        <Meant
+          code={read}
+          how={code.trim().startsWith("session-roam://") ? "link" : read.proves ? "code" : "nearby"}
+          busy={busy}
+          pair={() => void pair()}
+          cancel={() => setRead(null)}
+        />
       )}
       <div class="row-of-buttons">
-        <Submit busy={busy} blocked={code.trim() === "" ? say.codeFirst : undefined}>
-          {picked ? say.nearAsk : say.ask}
-        </Submit>
+        {!read && (
+          <Submit busy={busy} blocked={code.trim() === "" ? say.codeFirst : undefined}>
+            {say.ask}
+          </Submit>
+        )}
         <Button icon="qr" busy={busy} onClick={() => chooser.current?.click()}>
           {say.picture}
         </Button>
@@ -152,7 +173,7 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
         <Camera
           found={(text) => {
             setFilming(false);
-            setCode(text);
+            enter(text);
             clear();
           }}
         />
@@ -210,7 +231,6 @@ function Nearby({ devices, off, picked, pick }: NearbyProps) {
           <span class="nearby-name" dir="auto" title={one.addresses.join(", ")}>
             {say.nearby(one.name ?? one.id.slice(0, 7))}
           </span>
-          <Digits digits={one.digits} />
         </label>
       ))}
     </fieldset>
@@ -246,50 +266,121 @@ function Camera({ found }: { found: (code: string) => void }) {
   );
 }
 
-/** The question on this side: do both screens show the same? */
-export function DigitsQuestion({
-  id,
-  name,
-  from,
-  digits,
-  done,
-}: {
-  id: string;
-  name: string;
-  from: string;
-  digits: string;
-  done: () => void;
-}) {
+interface MeantProps {
+  code: Code;
+  how: "code" | "link" | "nearby";
+  busy: boolean;
+  pair: () => void;
+  cancel: () => void;
+}
+
+/** Whose code it is and what pairing would do, before anything is sent. */
+function Meant({ code, how, busy, pair, cancel }: MeantProps) {
+  const say = words.devices;
+  const compares = !code.proves && !code.has_code;
+  return (
+    <FirstFocus>
+      <div class="consequence meant" role="group" aria-label={say.add}>
+        <p>
+          <strong dir="auto">
+            {how === "link" ? say.meantLink(code.name) : how === "code" ? say.meant(code.name) : say.meantNearby}
+          </strong>
+          {how === "link" && <> {say.linkWhy}</>}
+        </p>
+        <p class="code-text small" dir="ltr">
+          {code.id}
+        </p>
+        <p>{compares ? say.compareWhy : say.shared(code.name)}</p>
+        <div class="row-of-buttons">
+          <Button kind="main" busy={busy} onClick={pair}>
+            {compares ? say.compareWith(code.name) : say.pairWith(code.name)}
+          </Button>
+          <Button onClick={cancel}>{say.cancel}</Button>
+        </div>
+      </div>
+    </FirstFocus>
+  );
+}
+
+/** A device that asks: one that has this device's code is let in, with any other digits are compared first. */
+export function AskingQuestion({ device, done }: { device: AskingDevice; done: () => void }) {
   const { backend, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const say = words.devices;
-  const accept = async () => {
+  const { id, name, has_code: hasCode } = device;
+  const letIn = async () => {
     const pairing = await act(() => backend.roam({ cmd: "accept", id }));
     if (!pairing) return;
     tell(say.paired(pairing.name));
     done();
   };
+  const compare = async () => {
+    if (await act(() => backend.roam({ cmd: "pair", code: id }))) done();
+  };
   const dismiss = async () => {
     if (await act(() => backend.roam({ cmd: "dismiss", id }))) done();
   };
+  const title = hasCode ? say.hasCode(name) : say.asking(name);
   return (
-    <li class="asking" aria-label={say.asking(name)}>
+    <li class="asking" aria-label={title}>
       <Icon name="devices" size={20} />
       <div class="asking-text">
         <p>
-          <strong dir="auto">{say.asking(name)}</strong> <span class="dim">{say.askedAt(from)}</span>
+          <strong dir="auto">{title}</strong> {device.address && <span class="dim">{say.askedAt(device.address)}</span>}
         </p>
-        <p class="digits-line">
-          <span>{say.digits}</span> <Digits digits={digits} />
+        <p>{hasCode ? say.hasCodeWhy : say.askingWhy}</p>
+        <p class="dim small code-text" dir="ltr">
+          {id}
         </p>
         <Refused refusal={refusal} clear={clear} />
       </div>
       <div class="row-of-buttons">
-        <Button kind="main" busy={busy} onClick={() => void accept()}>
-          {say.match}
+        <Button kind={hasCode ? "main" : undefined} busy={busy} onClick={() => void (hasCode ? letIn() : compare())}>
+          {hasCode ? say.letIn : say.compare}
         </Button>
         <Button busy={busy} onClick={() => void dismiss()}>
           {say.notMine}
+        </Button>
+      </div>
+    </li>
+  );
+}
+
+/** The question on both sides: do both screens show the same? */
+export function DigitsQuestion({ device, done }: { device: PairedDevice; done: () => void }) {
+  const { backend, tell } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const say = words.devices;
+  const { id, name, digits } = device;
+  const match = async () => {
+    const pairing = await act(() => backend.roam({ cmd: "accept", id, digits }));
+    if (!pairing) return;
+    tell(say.paired(pairing.name));
+    done();
+  };
+  const differ = async () => {
+    if (!(await act(() => backend.roam({ cmd: "unpair", id })))) return;
+    tell(say.differed);
+    done();
+  };
+  return (
+    <li class="asking" aria-label={say.comparing(name)}>
+      <Icon name="devices" size={20} />
+      <div class="asking-text">
+        <p>
+          <strong dir="auto">{say.comparing(name)}</strong>
+        </p>
+        <p class="digits-line">
+          <Digits digits={digits} /> <span>{say.comparingWhy}</span>
+        </p>
+        <Refused refusal={refusal} clear={clear} />
+      </div>
+      <div class="row-of-buttons">
+        <Button kind="main" busy={busy} onClick={() => void match()}>
+          {say.match}
+        </Button>
+        <Button busy={busy} onClick={() => void differ()}>
+          {say.differ}
         </Button>
       </div>
     </li>

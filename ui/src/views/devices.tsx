@@ -2,9 +2,8 @@
 import { useState } from "preact/hooks";
 import type { PairedDevice, Pairing } from "../backend/types";
 import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
-import { Digits } from "../parts/digits";
 import { Icon } from "../parts/icon";
-import { DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
+import { AskingQuestion, DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
 import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
 
@@ -18,6 +17,7 @@ export function DevicesView({ code }: { code: string }) {
   const [sent, setSent] = useState<Pairing | null>(null);
   const say = words.devices;
   const answer = asked.answer;
+  const compared = answer?.paired.filter((one) => !one.confirmed && one.digits !== "") ?? [];
   const pairWith = async (id: string) => {
     const pairing = await act(() => backend.roam({ cmd: "accept", id }));
     if (pairing) {
@@ -29,36 +29,31 @@ export function DevicesView({ code }: { code: string }) {
     <div class="page wide">
       <h1>{words.views.devices}</h1>
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
-      {answer && answer.asking.length > 0 && (
+      {answer && (answer.asking.length > 0 || compared.length > 0) && (
         <ul class="asking-list">
+          {compared.map((one) => (
+            <DigitsQuestion key={one.id} device={one} done={asked.again} />
+          ))}
           {answer.asking.map((one) => (
-            <DigitsQuestion
-              key={one.id}
-              id={one.id}
-              name={one.name}
-              from={one.address}
-              digits={one.digits}
-              done={asked.again}
-            />
+            <AskingQuestion key={one.id} device={one} done={asked.again} />
           ))}
         </ul>
       )}
+      {answer && answer.more_asking > 0 && <p class="dim">{say.moreAsking(answer.more_asking)}</p>}
       {sent && (
         <div class="notice pairing-sent" role="status">
-          <Icon name={sent.state === "asked" ? "clock" : "check"} size={16} />
+          <Icon name={sent.state === "asked" || sent.state === "comparing" ? "clock" : "check"} size={16} />
           <p>
             <strong dir="auto">
-              {sent.state === "asked"
-                ? say.asked(sent.name)
-                : sent.state === "paired"
-                  ? say.paired(sent.name)
-                  : say.already(sent.name)}
+              {{
+                asked: say.asked,
+                comparing: say.begun,
+                paired: say.paired,
+                already_paired: say.already,
+              }[sent.state](sent.name)}
             </strong>{" "}
-            {sent.state === "asked" && (
-              <>
-                {say.askedWhy} <Digits digits={sent.digits} />
-              </>
-            )}
+            {sent.state === "asked" && say.askedWhy}
+            {sent.state === "comparing" && say.comparingWait(sent.name)}
           </p>
         </div>
       )}
@@ -94,10 +89,7 @@ export function DevicesView({ code }: { code: string }) {
                   <li key={one.id} class="line">
                     <Icon name="laptop" />
                     <p class="line-text" dir="auto">
-                      {one.name} <span class="dim">{say.knownBy(one.by)}</span>{" "}
-                      <span class="dim block">
-                        {say.digits} <Digits digits={one.digits} />
-                      </span>
+                      {one.name} <span class="dim">{say.knownBy(one.by)}</span>
                     </p>
                     <Button busy={busy} name={`${say.pick}: ${one.name}`} onClick={() => void pairWith(one.id)}>
                       {say.pick}
@@ -138,7 +130,7 @@ function Paired({ device, changed }: { device: PairedDevice; changed: () => void
         <p class={`device-state ${state}`}>
           <Icon name={state === "connected" ? "done" : state === "away" ? "offline" : "clock"} size={14} />
           {state === "connected" && say.connected}
-          {state === "unconfirmed" && say.unconfirmed}
+          {state === "unconfirmed" && device.state !== "paired" && say.unconfirmed[device.state]}
           {state === "away" &&
             (device.last_seen ? (
               <span>
@@ -150,11 +142,8 @@ function Paired({ device, changed }: { device: PairedDevice; changed: () => void
             ))}
           {device.confirmed && <span class="dim">· {say.inStep(device.in_step)}</span>}
         </p>
-        {!device.confirmed && (
-          <p class="digits-line">
-            <span>{say.askedWhy}</span> <Digits digits={device.digits} />
-          </p>
-        )}
+        {device.state === "asked" && <p>{say.askedWhy}</p>}
+        {device.state === "comparing" && device.digits === "" && <p dir="auto">{say.comparingWait(device.name)}</p>}
         {device.confirmed && device.in_step < 100 && (
           <progress class="bar" max={100} value={device.in_step} aria-label={say.inStepName(device.name)} />
         )}
@@ -211,9 +200,15 @@ function Paired({ device, changed }: { device: PairedDevice; changed: () => void
           <Button kind="quiet" icon="pencil" name={say.renameName(device.name)} onClick={() => setAsks("rename")}>
             {say.rename}
           </Button>
-          <Button kind="quiet" icon="unplug" name={say.unpairName(device.name)} onClick={() => setAsks("unpair")}>
-            {say.unpair}
-          </Button>
+          {device.confirmed ? (
+            <Button kind="quiet" icon="unplug" name={say.unpairName(device.name)} onClick={() => setAsks("unpair")}>
+              {say.unpair}
+            </Button>
+          ) : (
+            <Button kind="quiet" icon="close" name={say.takeBackName(device.name)} onClick={() => void unpair()}>
+              {say.takeBack}
+            </Button>
+          )}
         </div>
       )}
     </li>

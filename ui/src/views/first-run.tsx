@@ -3,7 +3,6 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Pairing } from "../backend/types";
 import { size } from "../lib/format";
 import { Button, Failed, Refused, Skeleton, ToolSign } from "../parts/common";
-import { Digits } from "../parts/digits";
 import { Icon } from "../parts/icon";
 import { OtherCode, OwnCode } from "../parts/pairing";
 import { useAnswer, useDoing, useShared } from "../state";
@@ -138,9 +137,10 @@ function Pair() {
         {sent && (
           <p class="notice" role="status">
             <span>
-              {words.devices.asked(sent.name)} {words.devices.askedWhy}
-            </span>{" "}
-            <Digits digits={sent.digits} />
+              {sent.state === "comparing"
+                ? `${words.devices.begun(sent.name)} ${words.devices.comparingWait(sent.name)}`
+                : `${words.devices.asked(sent.name)} ${words.devices.askedWhy}`}
+            </span>
           </p>
         )}
       </div>

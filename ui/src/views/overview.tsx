@@ -120,8 +120,10 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
   const splits = useAnswer({ cmd: "splits" }, revision * 10_000 + status.splits);
   const say = words.overview;
   const rows = status.splits > 0 ? (splits.answer ?? []) : [];
-  const asking = devices?.asking ?? [];
-  const n = status.splits + status.held.length + asking.length;
+  const proved = devices?.asking.filter((one) => one.has_code) ?? [];
+  // Whoever is on the network may ask: that is one line, however many there are.
+  const strangers = (devices?.asking.length ?? 0) - proved.length + (devices?.more_asking ?? 0);
+  const n = status.splits + status.held.length + proved.length + (strangers > 0 ? 1 : 0);
   const release = async (what: string) => {
     const done = await act(() => backend.roam({ cmd: "release", what }));
     if (done) tell(done.message);
@@ -131,15 +133,22 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
       {n === 0 && <p class="none">{say.nothingNeeds}</p>}
       <Refused refusal={refusal} clear={clear} />
       <ul class="lines">
-        {asking.map((one) => (
+        {proved.map((one) => (
           <li key={one.id} class="line">
             <Icon name="devices" />
             <p class="line-text" dir="auto">
-              {say.asks(one.name)}
+              {say.hasCode(one.name)}
             </p>
-            <Button onClick={() => go("devices")}>{say.compare}</Button>
+            <Button onClick={() => go("devices")}>{say.see}</Button>
           </li>
         ))}
+        {strangers > 0 && (
+          <li class="line">
+            <Icon name="devices" />
+            <p class="line-text">{say.strangers(strangers)}</p>
+            <Button onClick={() => go("devices")}>{say.see}</Button>
+          </li>
+        )}
         {status.held.map((one) => (
           <li key={one.what} class="line">
             <Icon name="held" />

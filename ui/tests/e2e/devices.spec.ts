@@ -2,22 +2,48 @@
 import { expect, test } from "@playwright/test";
 import { asked, expectAccessible, expectCalm, open } from "./open";
 
-const CODE = "session-roam:1?id=ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG&name=tablet";
+const CODE =
+  "session-roam:1?id=ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG&name=tablet&key=MFRGGZDFMZTWQ2LKNNWG23TPOA";
 
-test("a device that asks is paired after its digits were compared, by keyboard", async ({ page }) => {
+test("a device that has the code is let in by keyboard", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
-  await expect(page.getByRole("img", { name: "Six digits: 4 8 3 9 1 7" })).toBeVisible();
-  await page.getByRole("button", { name: "They match, pair" }).focus();
+  await expect(page.getByText("tablet has this device's code.")).toBeVisible();
+  await expect(page.getByText("3 more devices ask without this device's code.")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Let it in" }).focus();
   await page.keyboard.press("Enter");
   await expect(page.getByText("tablet is paired.")).toBeVisible();
   await expect(page.getByRole("button", { name: "Part with tablet" })).toBeVisible();
   expectCalm(page);
 });
 
+test("a device without the code is compared, and paired only after its digits match", async ({ page }) => {
+  await open(page, "devices", { state: "asking" });
+  const stranger = page.getByRole("listitem", { name: "A device that calls itself tablet asks to pair." });
+  await expect(stranger.getByRole("button", { name: "Let it in" })).toHaveCount(0);
+  await stranger.getByRole("button", { name: "Compare digits" }).click();
+  expect(await asked(page, "accept")).toEqual([]);
+  await expect(page.getByRole("img", { name: "Six digits: 4 8 3 9 1 7" })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "They match" }).click();
+  await expect(page.getByText("tablet is paired.")).toBeVisible();
+  expect(await asked(page, "accept")).toMatchObject([{ digits: "483917" }]);
+  expectCalm(page);
+});
+
+test("digits that differ end the attempt", async ({ page }) => {
+  await open(page, "devices", { state: "asking" });
+  await page.getByRole("button", { name: "Compare digits" }).click();
+  await page.getByRole("button", { name: "They differ" }).click();
+  await expect(page.getByText("The digits differ, so nothing was shared.")).toBeVisible();
+  expect(await asked(page, "accept")).toEqual([]);
+  expect(await asked(page, "unpair")).toHaveLength(1);
+});
+
 test("a device that is not mine is refused", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
-  await page.getByRole("button", { name: "Not mine" }).click();
-  await expect(page.getByText("tablet asks to pair.")).toHaveCount(0);
+  await page.getByRole("button", { name: "Not mine" }).first().click();
+  await expect(page.getByText("tablet has this device's code.")).toHaveCount(0);
   expect(await asked(page, "accept")).toEqual([]);
   expect(await asked(page, "dismiss")).toHaveLength(1);
 });
@@ -25,9 +51,7 @@ test("a device that is not mine is refused", async ({ page }) => {
 test("a code is pasted; what is wrong with it is said where it was", async ({ page }) => {
   await open(page, "devices", { state: "alone" });
   const field = page.getByLabel("Its code");
-  await expect(page.getByRole("button", { name: "Ask it to pair" })).toHaveAccessibleDescription(
-    "Paste its code first.",
-  );
+  await expect(page.getByRole("button", { name: "Continue" })).toHaveAccessibleDescription("Paste its code first.");
   await field.press("Enter");
   expect(await asked(page, "pair")).toEqual([]);
   await field.fill("nonsense");
@@ -35,9 +59,14 @@ test("a code is pasted; what is wrong with it is said where it was", async ({ pa
   await expect(page.getByRole("alert")).toContainText("This is no pairing code.");
   await expectAccessible(page);
   await field.fill(CODE);
-  await page.getByRole("button", { name: "Ask it to pair" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByText("This is the code of tablet.")).toBeVisible();
+  await expect(page.getByText("the sessions of all tools and projects")).toBeVisible();
+  expect(await asked(page, "pair")).toEqual([]);
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Pair with tablet" }).click();
   await expect(page.getByText("tablet was asked.")).toBeVisible();
-  await expect(page.getByText("Has not answered yet")).toBeVisible();
+  await expect(page.getByText("Has not let this device in yet")).toBeVisible();
 });
 
 test("the QR of this device is read back from a picture of it", async ({ page }) => {
@@ -48,7 +77,7 @@ test("the QR of this device is read back from a picture of it", async ({ page })
   await page.locator("input[type=file]").setInputFiles({ name: "qr.png", mimeType: "image/png", buffer: picture });
   const code = await page.getByRole("group", { name: "Code of this device" }).textContent();
   await expect(page.getByLabel("Its code", { exact: true }).and(page.locator("textarea"))).toHaveValue(code ?? "");
-  await page.getByRole("button", { name: "Ask it to pair" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
   await expect(page.getByRole("alert")).toContainText("This is the code of this device.");
 });
 
@@ -73,13 +102,13 @@ test("a screenshot of the whole window is dropped and its QR found; a picture wi
   await expect(page.getByRole("alert")).toContainText("There is no QR code to be read in this picture.");
 });
 
-test("a device known to others is paired with its digits", async ({ page }) => {
+test("a device known to others is paired by one click", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
   await page.getByRole("button", { name: "Pair with it: studio-mini" }).click();
   await expect(page.getByText("studio-mini is paired.").first()).toBeVisible();
 });
 
-test("a device nearby is picked, and asked only after its digits were compared", async ({ page }) => {
+test("a device nearby is picked, and compared only after it was said what that does", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
   const near = page.getByRole("group", { name: "On this network" });
   await expect(near.getByRole("radio")).toHaveCount(2);
@@ -87,11 +116,12 @@ test("a device nearby is picked, and asked only after its digits were compared",
   const nameless = near.getByRole("radio", { name: /^[A-Z2-7]{7} \(nearby\)/ });
   await nameless.check();
   await expect(page.locator("textarea")).toHaveValue(/^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/);
-  await expect(page.getByText("beside this device's entry it must show the same digits")).toBeVisible();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByText("Nothing is shared before you have compared them")).toBeVisible();
   expect(await asked(page, "pair")).toEqual([]);
   await expectAccessible(page);
-  await page.getByRole("button", { name: "They match, ask it to pair" }).click();
-  await expect(page.getByText("tablet was asked.")).toBeVisible();
+  await page.getByRole("button", { name: "Compare digits with tablet" }).click();
+  await expect(page.getByText("Digits are compared with tablet.")).toBeVisible();
 });
 
 test("why nobody is nearby is said in words", async ({ page }) => {
@@ -262,8 +292,14 @@ test("the whole window is walked by Tab, every stop is seen, and none is a trap"
   }
 });
 
-test("a pairing link fills its code in and sends nothing by itself", async ({ page }) => {
-  await open(page, `devices/${encodeURIComponent(CODE)}`, { state: "alone" });
-  await expect(page.getByLabel("Its code")).toHaveValue(CODE);
+test("a pairing link gives nothing away: not when it is opened, not by one click", async ({ page }) => {
+  const link = CODE.replace("session-roam:1?", "session-roam://pair?");
+  await open(page, `devices/${encodeURIComponent(link)}`, { state: "alone" });
+  await expect(page.getByLabel("Its code")).toHaveValue(link);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByText("Anybody can make a link")).toBeVisible();
   expect(await asked(page, "pair")).toEqual([]);
+  await page.getByRole("button", { name: "Compare digits with tablet" }).click();
+  await expect(page.getByText("Has not let this device in yet")).toHaveCount(0);
+  await expect(page.getByText("Digits are being compared")).toBeVisible();
 });

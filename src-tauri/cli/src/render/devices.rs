@@ -1,11 +1,11 @@
 //! This device, the others, and pairing.
 
 use super::table::{Column, table};
-use super::{View, wrap};
+use super::{View, plural, wrap};
 use crate::when::ago;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use session_roam_core::api::{Device, Devices, PairedDevice, Pairing};
+use session_roam_core::api::{AskingDevice, Device, Devices, PairedDevice, Pairing};
 
 pub fn this_device(device: &Device) -> String {
     let mut out = format!("{}\n\n", device.name);
@@ -18,6 +18,7 @@ pub fn this_device(device: &Device) -> String {
     }
     // A shell would read `?` and `&`: the quotes belong to the command.
     out.push_str(&format!("\nOn your other device:\n  roam pair '{}'\n", device.code));
+    out.push_str("The code is good for one pairing, within ten minutes. Show it to nobody else.\n");
     out
 }
 
@@ -31,29 +32,28 @@ fn qr(code: &str) -> Option<String> {
 pub fn devices(devices: &Devices, view: &View) -> String {
     let mut out = String::new();
     for device in &devices.asking {
+        out.push_str(&asking(device, view));
+    }
+    if 0 < devices.more_asking {
+        let more = plural(devices.more_asking, "more device");
         out.push_str(&wrap(
-            &format!("{} asks to pair. Both screens must show {}.", device.name, spaced(&device.digits)),
+            &format!("And {more} without this device's code. You need not do anything about them."),
             0,
             view,
         ));
-        out.push_str(&format!(
-            "  They match:  roam pair --accept {}\n  Not mine:    roam pair --dismiss {}\n\n",
-            word(&device.name),
-            word(&device.name)
-        ));
+        out.push('\n');
+    }
+    for device in devices.paired.iter().filter(|device| !device.confirmed) {
+        out.push_str(&under_way(device, view));
     }
     for device in &devices.proposed {
-        let sentence =
-            format!("{} is paired with {}. Its screen must show {}.", device.name, device.by, spaced(&device.digits));
-        out.push_str(&wrap(&sentence, 0, view));
-        out.push_str(&format!("  Pair here too:  roam pair --accept {}\n\n", word(&device.name)));
+        out.push_str(&wrap(&format!("{} is paired with {}.", device.name, device.by), 0, view));
+        out.push_str(&format!("  Pair here too:  roam pair --accept {}\n\n", device.id));
     }
     for device in &devices.nearby {
         let name = device.name.clone().unwrap_or_else(|| device.id.chars().take(7).collect());
-        let digits = spaced(&device.digits);
-        let sentence = format!("{name} is on this network. Its `roam devices` must show {digits} for this device.");
-        out.push_str(&wrap(&sentence, 0, view));
-        out.push_str(&format!("  It does:  roam pair {}\n\n", device.id));
+        out.push_str(&wrap(&format!("{name} is on this network."), 0, view));
+        out.push_str(&format!("  Compare digits:  roam pair {}\n\n", device.id));
     }
     if devices.paired.is_empty() {
         out.push_str("Not paired with any device yet.\n  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n");
@@ -74,9 +74,63 @@ pub fn devices(devices: &Devices, view: &View) -> String {
     out
 }
 
+/// A device that asks: it proved to know this device's code, or did not.
+fn asking(device: &AskingDevice, view: &View) -> String {
+    let name = &device.name;
+    let (sentence, label, command) = match (device.has_code, device.compares) {
+        (true, _) => (format!("{name} has this device's code. Is it yours?"), "Let it in: ", "roam pair --accept"),
+        (false, true) => (
+            format!(
+                "A device that calls itself {name} asks to pair, without this device's code. Nothing proves who it is."
+            ),
+            "Compare digits:",
+            "roam pair",
+        ),
+        (false, false) => (
+            format!(
+                "A device that calls itself {name} asks to pair. Nothing proves who it is: give it this device's code (`roam device`), or compare digits."
+            ),
+            "Compare digits:",
+            "roam pair",
+        ),
+    };
+    let mut out = wrap(&sentence, 0, view);
+    out.push_str(&format!("  {label}  {command} {}\n  Not mine:  roam pair --dismiss {}\n\n", device.id, device.id));
+    out
+}
+
+/// A pairing that needs a yes on one of the two sides.
+fn under_way(device: &PairedDevice, view: &View) -> String {
+    let (name, id) = (&device.name, &device.id);
+    let mut out;
+    match device.state.as_str() {
+        "comparing" if !device.digits.is_empty() => {
+            out = wrap(&format!("Does the screen of {name} show {}?", spaced(&device.digits)), 0, view);
+            out.push_str(&format!("  It does:      roam pair --accept {id}\n  It does not:  roam unpair {id}\n\n"));
+        }
+        "comparing" => {
+            out = wrap(&format!("{name} has to show its digits. Enter this device's id there: roam pair ID"), 0, view);
+            out.push_str(&format!("  Take it back:  roam unpair {id}\n\n"));
+        }
+        "ended" => {
+            out = wrap(
+                &format!("Nothing came of the pairing with {name}. Start again with the code it shows, or forget it."),
+                0,
+                view,
+            );
+            out.push_str(&format!("  Forget it:  roam unpair {id}\n\n"));
+        }
+        _ => {
+            out = wrap(&format!("{name} has to say yes: its user lets this device in there."), 0, view);
+            out.push_str(&format!("  Take it back:  roam unpair {id}\n\n"));
+        }
+    }
+    out
+}
+
 fn connection(device: &PairedDevice, view: &View) -> String {
     match (&device.last_seen, device.connected) {
-        _ if !device.confirmed => format!("has to say yes; its screen must show {}", spaced(&device.digits)),
+        _ if !device.confirmed => "not paired yet".into(),
         (_, true) => "connected".into(),
         (Some(seen), false) => format!("last seen {}", ago(seen, view.now)),
         (None, false) => "not seen yet".into(),
@@ -89,15 +143,22 @@ fn in_step(device: &PairedDevice) -> String {
 }
 
 /// What came of `pair` and `pair --accept`.
-pub fn pairing(pairing: &Pairing, here: &str) -> String {
-    let (name, digits) = (&pairing.name, spaced(&pairing.digits));
+pub fn pairing(pairing: &Pairing, here: &Device) -> String {
+    let (name, id) = (&pairing.name, &pairing.id);
     match pairing.state.as_str() {
         "paired" => format!("Paired with {name}. Your sessions roam between the two now.\n"),
         "already_paired" => format!("{name} is paired with this device already.\n"),
+        "comparing" if !pairing.digits.is_empty() => format!(
+            "Does the screen of {name} show {}?\n  It does:      roam pair --accept {id}\n  It does not:  roam unpair {id}\n",
+            spaced(&pairing.digits)
+        ),
+        "comparing" => format!(
+            "Nothing is shared yet: six digits must be the same on both screens.\n  There:         roam pair {}\n  Then on both:  roam devices\n  Take it back:  roam unpair {id}\n",
+            here.id
+        ),
         _ => format!(
-            "{name} has to say yes now. Its screen must show {digits}.\n  There:          roam pair --accept {}\n  Take it back:   roam unpair {}\n",
-            word(here),
-            word(name)
+            "{name} has to say yes now; nothing is shared before that.\n  There:         roam pair --accept {}\n  Take it back:  roam unpair {id}\n",
+            here.id
         ),
     }
 }
@@ -109,11 +170,6 @@ pub fn spaced(digits: &str) -> String {
         Some((first, last)) if last.len() == 3 => format!("{first} {last}"),
         _ => digits,
     }
-}
-
-/// A name as an argument.
-fn word(name: &str) -> String {
-    if name.contains(|c: char| c.is_whitespace()) { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 #[cfg(test)]
@@ -137,7 +193,13 @@ mod tests {
 
     #[test]
     fn a_code_too_long_for_a_qr_is_still_shown_as_text() {
-        let device = Device { id: "X".into(), name: "desk".into(), code: "c".repeat(4000), addresses: Vec::new() };
+        let device = Device {
+            id: "X".into(),
+            name: "desk".into(),
+            code: "c".repeat(4000),
+            code_until: String::new(),
+            addresses: Vec::new(),
+        };
         assert!(this_device(&device).contains(&device.code));
     }
 }

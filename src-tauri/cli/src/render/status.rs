@@ -110,9 +110,15 @@ pub fn importing(moving: &Moving) -> String {
 
 fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
     let mut out = String::new();
-    for device in &devices.asking {
-        let digits = super::devices::spaced(&device.digits);
-        out.push_str(&wrap(&format!("{} asks to pair. Both screens must show {digits}.", device.name), 2, view));
+    for device in devices.asking.iter().filter(|device| device.has_code) {
+        out.push_str(&wrap(&format!("{} has this device's code: let it in?", device.name), 2, view));
+        out.push_str(&wrap("See `roam devices`.", 4, view));
+    }
+    let strangers = devices.asking.iter().filter(|device| !device.has_code).count() as u64 + devices.more_asking;
+    if 0 < strangers {
+        let who =
+            if strangers == 1 { "A device asks".to_owned() } else { format!("{} ask", plural(strangers, "device")) };
+        out.push_str(&wrap(&format!("{who} to pair without this device's code."), 2, view));
         out.push_str(&wrap("See `roam devices`.", 4, view));
     }
     for Held { what, message, hint, .. } in &status.held {

@@ -142,9 +142,8 @@ impl Engine {
             };
             match (&mut attempt.step, token) {
                 (Step::Asking { answer, .. }, Token::Answer(heard)) if *answer == heard => {
-                    paired.attempt = None;
                     let approved = self.approve_paired(id, false);
-                    self.report_approval(approved);
+                    self.settle(id, approved);
                 }
                 // Both users entered the code that the other one shows: both said yes.
                 (Step::Asking { .. }, Token::Ask(proof)) => self.answer_proved(id, &proof, now),
@@ -180,23 +179,32 @@ impl Engine {
     fn answer_proved(&mut self, id: &DeviceId, proof: &Bits, now: Millis) {
         if let Some(secret) = self.secrets.proved(proof, id, &self.context.device, now) {
             let approved = self.let_in(id, &secret);
-            self.report_approval(approved);
+            self.report_refusal(approved);
         }
+    }
+
+    /// It answered with the right proof: the attempt is over, unless this device could not note down that it let it in.
+    fn settle(&mut self, id: &DeviceId, approved: Result<(), ApiError>) {
+        if approved.is_ok() {
+            self.row_of(id).attempt = None;
+            self.attempts_changed();
+        }
+        self.report_refusal(approved);
+    }
+
+    fn report_refusal(&mut self, approved: Result<(), ApiError>) {
+        let problem = approved.err().map(|error| Problem::new(&error.code, error.message, error.hint));
+        self.trouble("pairing", problem);
     }
 
     /// The device proved that it knows this secret of ours, and the user wants it.
     pub(super) fn let_in(&mut self, id: &DeviceId, secret: &Bits) -> Result<(), ApiError> {
         let begun = self.context.clock.now();
         let step = Step::Answering { answer: proof::answer(secret, &self.context.device, id) };
-        self.secrets.use_up(secret);
         self.row_of(id).attempt = Some(Attempt { begun, step });
-        self.approve_paired(id, false)
-    }
-
-    /// An approval that could not be written is reported; the pairing stays incomplete.
-    fn report_approval(&mut self, approved: Result<(), ApiError>) {
-        let problem = approved.err().map(|error| Problem::new(&error.code, error.message, error.hint));
-        self.trouble("list own", problem);
+        self.approve_paired(id, false)?;
+        self.secrets.use_up(secret);
+        Ok(())
     }
 
     /// The secret of this device's code that the device proves to know.

@@ -177,6 +177,8 @@ impl Engine {
         self.end_old_attempts();
         self.announce_attempts();
         self.read_hellos();
+        self.end_old_attempts();
+        self.announce_attempts();
         self.greet();
         self.arrange();
         self.walk_vault()?;

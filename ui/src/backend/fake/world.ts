@@ -188,8 +188,9 @@ export function tablet(): PairedDevice {
     connected: false,
     last_seen: null,
     addresses: [],
-    digits: "483917",
+    digits: "",
     confirmed: false,
+    state: "asked",
     in_step: 0,
   };
 }
@@ -207,7 +208,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     world.status.waiting = twoWait();
   },
   alone(world) {
-    world.devices = { paired: [], asking: [], proposed: [], nearby: [], nearby_off: null };
+    world.devices = { paired: [], asking: [], more_asking: 0, proposed: [], nearby: [], nearby_off: null };
     Object.assign(world.status, { paired: 0, connected: 0 });
     world.history = world.history.filter((row) => row.device === "desk");
   },
@@ -337,11 +338,15 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   },
   asking(world) {
     world.devices.nearby = [
-      { id: deviceId(6), name: null, addresses: ["tcp://192.168.1.40:22000"], digits: "559204" },
-      { id: deviceId(7), name: "old laptop", addresses: [], digits: "006152" },
+      { id: deviceId(6), name: null, addresses: ["tcp://192.168.1.40:22000"] },
+      { id: deviceId(7), name: "old laptop", addresses: [] },
     ];
-    world.devices.asking = [{ id: deviceId(4), name: "tablet", digits: "483917", address: "192.168.1.31" }];
-    world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop", digits: "210044" }];
+    world.devices.asking = [
+      { id: deviceId(4), name: "tablet", address: "192.168.1.31", has_code: true, compares: false },
+      { id: deviceId(8), name: "tablet", address: "192.168.1.66", has_code: false, compares: true },
+    ];
+    world.devices.more_asking = 3;
+    world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop", digits: "" }];
   },
   pairing(world) {
     world.devices.paired.push(tablet());
@@ -350,7 +355,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
   long(world, at) {
     for (const device of world.devices.paired) device.name = `${device.name} ${LONG}`;
     world.devices.asking = [
-      { id: deviceId(4), name: `tablet ${LONG}`, digits: "483917", address: "fe80::1ff:fe23:4567:890a" },
+      { id: deviceId(4), name: `tablet ${LONG}`, address: "fe80::1ff:fe23:4567:890a", has_code: true, compares: false },
     ];
     for (const tool of world.tools) tool.name = `${tool.name} ${LONG}`;
     const one = split(2, at);
@@ -488,8 +493,9 @@ function baseDevices(at: At): Devices {
         connected: true,
         last_seen: at(3),
         addresses: ["tcp://192.168.1.24:22000"],
-        digits: "771204",
+        digits: "",
         confirmed: true,
+        state: "paired",
         in_step: 100,
       },
       {
@@ -498,12 +504,14 @@ function baseDevices(at: At): Devices {
         connected: true,
         last_seen: at(5),
         addresses: ["quic://10.0.3.7:22000"],
-        digits: "102938",
+        digits: "",
         confirmed: true,
+        state: "paired",
         in_step: 100,
       },
     ],
     asking: [],
+    more_asking: 0,
     proposed: [],
     nearby: [],
     nearby_off: null,
