@@ -25,15 +25,18 @@ impl Engine {
                 in_step: peer.map_or(0.0, |peer| peer.in_step),
             }
         });
-        let asking = self.neighbours.asking.iter().filter(|asking| !self.book.is_paired(&asking.id)).map(|asking| {
-            AskingDevice {
+        let asking = self
+            .neighbours
+            .asking
+            .iter()
+            .filter(|asking| !self.book.is_paired(&asking.id) && !self.lists.now.revoked.contains_key(&asking.id))
+            .map(|asking| AskingDevice {
                 id: asking.id.to_string(),
                 name: asking.name.clone(),
                 digits: pairing::digits(own, &asking.id),
                 address: asking.address.clone(),
-            }
-        });
-        let proposed = self.neighbours.strangers(&self.book, own).map(|(known, by)| ProposedDevice {
+            });
+        let proposed = self.circle().strangers().map(|(known, by)| ProposedDevice {
             id: known.id.to_string(),
             name: known.name.clone(),
             by: self.shown_name(by),
@@ -51,6 +54,8 @@ impl Engine {
             proposed: proposed.collect(),
             nearby: if nearby_off.is_none() { self.nearby() } else { Vec::new() },
             nearby_off: nearby_off.map(str::to_owned),
+            approvals: self.approvals(),
+            revoked: self.revoked_devices(),
         }
     }
 
@@ -61,7 +66,7 @@ impl Engine {
             id == own
                 || self.book.is_paired(id)
                 || self.neighbours.asking.iter().any(|asking| asking.id == *id)
-                || self.neighbours.strangers(&self.book, own).any(|(known, _)| known.id == *id)
+                || self.circle().strangers().any(|(known, _)| known.id == *id)
         };
         let near = self.neighbours.nearby.iter().filter(|near| !is_listed(&near.id));
         let device = near.map(|near| NearbyDevice {
@@ -98,10 +103,7 @@ impl Engine {
 
     pub(super) fn accept(&mut self, text: &str) -> Answer {
         let asking = self.neighbours.asking.iter().map(|asking| (asking.id.clone(), asking.name.clone()));
-        let proposed = self
-            .neighbours
-            .strangers(&self.book, &self.context.device)
-            .map(|(known, _)| (known.id.clone(), known.name.clone()));
+        let proposed = self.circle().strangers().map(|(known, _)| (known.id.clone(), known.name.clone()));
         let found = asking.chain(proposed).find(|(id, name)| name.eq_ignore_ascii_case(text) || starts(id, text));
         match found {
             Some((id, name)) => self.join(id, name, Vec::new()),
@@ -123,7 +125,11 @@ impl Engine {
     pub(super) fn join(&mut self, id: DeviceId, name: String, addresses: Vec<String>) -> Answer {
         let asked = self.neighbours.asking.iter().any(|asking| asking.id == id);
         let digits = pairing::digits(&self.context.device, &id);
-        self.declare_approved(&id, &name)?;
+        if self.lists.now.revoked.contains_key(&id) {
+            let hint = format!("If it may come back, let it in with `roam approve {}`.", id.as_str());
+            return Err(ApiError::new("device_revoked", format!("{name} was revoked."), hint));
+        }
+        let since = self.last_said(&id);
         let known = self.book.paired.iter_mut().find(|paired| paired.id == id);
         let (name, state) = match known {
             Some(paired) => {
@@ -133,7 +139,6 @@ impl Engine {
                 (paired.name.clone(), if paired.confirmed { "already_paired" } else { "asked" })
             }
             None => {
-                let since = self.neighbours.hellos.get(&id.short()).map(|hello| hello.at).unwrap_or_default();
                 self.book.paired.push(Paired {
                     id: id.clone(),
                     name: name.clone(),
@@ -145,6 +150,7 @@ impl Engine {
             }
         };
         self.book.parted.retain(|parted| *parted != id);
+        self.declare_approved(&id, &name)?;
         self.neighbours.asking.retain(|asking| asking.id != id);
         let short = id.short();
         self.trouble(&format!("left {short}"), None);
@@ -204,8 +210,11 @@ impl Engine {
     pub(super) fn unpair(&mut self, text: &str) -> Answer {
         const GRACE: Duration = Duration::from_secs(10);
         let paired = self.book.find(text).cloned().ok_or_else(|| unknown_device(text))?;
-        self.declare(vec![Statement::Unapprove { device: paired.id.clone() }])?;
         self.goodbye.insert(paired.id.clone());
+        if let Err(error) = self.declare(vec![Statement::Unapprove { device: paired.id.clone() }]) {
+            self.goodbye.remove(&paired.id);
+            return Err(error);
+        }
         self.greet();
         self.transport.part(paired.id.clone(), GRACE);
         done(format!("{} is told, then the two devices part. The sessions on both stay.", self.shown_name(&paired)))
