@@ -29,6 +29,7 @@ impl Wire {
         self.scan_all = true;
         self.asking.clear();
         self.connected.clear();
+        self.partings.clear();
     }
 
     fn knows(&self, id: &DeviceId) -> bool {

@@ -97,6 +97,8 @@ impl Engine {
         let (id, name) = self.named(text)?;
         let was_revoked = self.lists.now.revoked.contains_key(&id);
         self.book.parted.retain(|parted| *parted != id);
+        self.goodbye.remove(&id);
+        self.trouble(&format!("left {}", id.short()), None);
         self.declare_approved(&id, &name)?;
         self.save_book();
         done(match was_revoked {

@@ -328,7 +328,10 @@ impl Engine {
     }
 
     fn parted(&mut self, device: &DeviceId) {
-        self.goodbye.remove(device);
+        // Let in again meanwhile.
+        if !self.goodbye.remove(device) {
+            return;
+        }
         self.forget_device(device);
         self.greet();
     }

@@ -150,6 +150,7 @@ impl Engine {
             }
         };
         self.book.parted.retain(|parted| *parted != id);
+        self.goodbye.remove(&id);
         self.declare_approved(&id, &name)?;
         self.neighbours.asking.retain(|asking| asking.id != id);
         let short = id.short();
