@@ -7,8 +7,8 @@ mod confirm;
 mod out;
 mod pair;
 mod render;
-mod revoke;
 mod resume;
+mod revoke;
 mod run;
 mod when;
 

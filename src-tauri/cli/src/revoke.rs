@@ -13,7 +13,11 @@ pub fn revoke(engine: &mut Engine, id: String, since: Option<String>, yes: bool)
         let would: RevokeAnswer = engine.ask(&dry)?.as_type()?;
         note(&devices::revoke_question(&would));
         if !confirm(&format!("Revoke {}?", would.name))? {
-            return Err(ApiError::new("not_revoked", format!("{} was not revoked.", would.name), "Nothing was changed."));
+            return Err(ApiError::new(
+                "not_revoked",
+                format!("{} was not revoked.", would.name),
+                "Nothing was changed.",
+            ));
         }
         id = would.id;
     }

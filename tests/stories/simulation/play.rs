@@ -57,6 +57,8 @@ pub struct Play {
     skew: Vec<i64>,
     /// The user said whom the devices trust.
     pub trusted: bool,
+    /// A pairing was ended by one side.
+    pub unpaired: bool,
     ticks: i64,
     shapes: Shapes,
     pub visited: Vec<u64>,
@@ -88,6 +90,7 @@ impl Play {
             bag: Vec::new(),
             skew: vec![0; n_devices],
             trusted: false,
+            unpaired: false,
             ticks: 0,
             shapes: Shapes::default(),
             visited: Vec::new(),

@@ -5,10 +5,10 @@ use super::happening::Trust;
 use super::play::{Play, acquaint};
 use crate::talk::turn;
 use crate::wire::locked;
-use session_roam_core::api::{Devices, Request};
+use session_roam_core::api::{Devices, Request, SegmentRow};
 use session_roam_core::session::Lane;
 use session_roam_core::vault::hello;
-use std::path::Path;
+use std::collections::BTreeMap;
 
 impl Play {
     pub fn trust(&mut self, device: usize, of: usize, how: Trust) {
@@ -19,6 +19,7 @@ impl Play {
             return;
         }
         self.trusted = true;
+        self.unpaired |= how == Trust::Unapprove;
         let request = match how {
             Trust::Approve => Request::Approve { id },
             Trust::Unapprove => Request::Unpair { id },
@@ -60,6 +61,7 @@ impl Play {
         }
         self.nobody_deals_with_who_is_out()?;
         self.owners_decide_who_carries_what()?;
+        self.those_who_are_left_agree()?;
         self.nothing_of_who_is_out_arrives()?;
         const ROUNDS: usize = 4;
         let n = self.world.devices.len();
@@ -99,6 +101,54 @@ impl Play {
         Ok(())
     }
 
+    /// Two devices that approve each other accept the same of whom both revoked. Where pairings ended, too, there may be
+    /// no way between them for its journals.
+    fn those_who_are_left_agree(&mut self) -> Result<(), String> {
+        let n = self.world.devices.len();
+        if self.unpaired {
+            return Ok(());
+        }
+        let listed: Vec<Devices> = (0..n).map(|at| self.listed(at)).collect();
+        let names: Vec<String> = self.world.devices.iter().map(|device| device.name.clone()).collect();
+        let ids: Vec<String> = self.world.devices.iter().map(|device| device.id.to_string()).collect();
+        let approves = |at: usize, of: usize| listed[at].paired.iter().any(|paired| paired.id == ids[of]);
+        for (one, other) in (0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other))) {
+            if !approves(one, other) || !approves(other, one) {
+                continue;
+            }
+            for out in 0..n {
+                let revokes = |at: usize| listed[at].revoked.iter().any(|revoked| revoked.id == ids[out]);
+                // Whoever revoked one of the two itself passes nothing of its own on to it.
+                let is_wanted = [one, other].iter().all(|at| approves(out, *at));
+                if revokes(one) && revokes(other) && is_wanted {
+                    let accepted = [one, other].map(|at| self.accepted(at, &names[out]));
+                    if accepted[0] != accepted[1] {
+                        return Err(format!(
+                            "{} and {} accept something else of {}: {accepted:?}",
+                            names[one], names[other], names[out]
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many frames of each session a device accepted of another one.
+    fn accepted(&mut self, at: usize, of: &str) -> BTreeMap<String, u64> {
+        let device = &mut self.world.devices[at];
+        let sessions: Vec<String> = device.sessions().into_iter().map(|row| row.session).collect();
+        let mut accepted = BTreeMap::new();
+        for session in sessions {
+            let rows: Vec<SegmentRow> = device.ask(Request::Journal { session: session.clone() });
+            let lanes: BTreeMap<String, u64> =
+                rows.into_iter().filter(|row| row.device == of).map(|row| (row.lane, row.frames)).collect();
+            accepted.insert(session, lanes.values().sum::<u64>());
+        }
+        accepted.retain(|_, frames| *frames > 0);
+        accepted
+    }
+
     /// Who is out on a device says something more: it is in no store and no journal that is read there.
     fn nothing_of_who_is_out_arrives(&mut self) -> Result<(), String> {
         let n = self.world.devices.len();
@@ -106,7 +156,7 @@ impl Play {
             let session = format!("0000000{speaker}-0a0a-4000-8000-000000000000");
             let place = self.places[speaker].clone();
             let path = self.world.devices[speaker].transcript(&place, &session);
-            let line = turn(Path::new("/nowhere"), &session, "is anybody there?");
+            let line = turn(&place, &session, "is anybody there?");
             self.world.devices[speaker].say(&path, line);
         }
         self.world.deliver();

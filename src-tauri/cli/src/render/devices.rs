@@ -116,7 +116,11 @@ pub fn revoke_question(would: &RevokeAnswer) -> String {
         text.push_str(&format!(" What it wrote since then is taken out of {} journals.", would.cut));
     }
     if !would.not_heard.is_empty() {
-        text.push_str(&format!(" Until they hear of it these still sync with {}: {}.", would.name, would.not_heard.join(", ")));
+        text.push_str(&format!(
+            " Until they hear of it these still sync with {}: {}.",
+            would.name,
+            would.not_heard.join(", ")
+        ));
     }
     text
 }
