@@ -66,8 +66,15 @@ fn a_rollout_goes_there_and_back() {
     assert_quiet(&mut world, TWO);
 }
 
-/// Desk and lap never meet; the box between them knows both.
+/// Desk and lap never meet; the box between them knows both. They approve each other.
 fn chain() -> (World, [PathBuf; 3]) {
+    let (mut world, places) = strangers();
+    world.introduce(0, 2);
+    (world, places)
+}
+
+/// Desk and lap know nothing of each other; the box between them knows both.
+fn strangers() -> (World, [PathBuf; 3]) {
     let mut world = World::devices(["desk", "box", "lap"]);
     world.pair(0, 1);
     world.pair(1, 2);
@@ -142,7 +149,7 @@ fn side_docs_that_arrive_before_the_session_itself_wait_for_it() {
 
 #[test]
 fn a_device_paired_with_two_strangers_proposes_each_to_the_other() {
-    let (mut world, _) = chain();
+    let (mut world, _) = strangers();
     let proposed = |devices: Devices| -> Vec<(String, String)> {
         devices.proposed.into_iter().map(|device| (device.name, device.by)).collect()
     };

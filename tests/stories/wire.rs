@@ -35,6 +35,7 @@ impl Wire {
         self.asking.clear();
         self.connected.clear();
         self.greeted.clear();
+        self.partings.clear();
     }
 
     fn knows(&self, id: &DeviceId) -> bool {
@@ -339,8 +340,15 @@ pub fn locked(device: &Device) -> std::sync::MutexGuard<'_, Wire> {
     device.wire.lock().expect("one thread")
 }
 
-/// Our patterns name a directory at the top: `/tool`.
+/// Our patterns name a directory at the top: `/tool`; or a file that is not ignored, and then everything.
 fn ignores(folder: &WantedFolder, path: &str) -> bool {
+    let taken = |pattern: &String| pattern.strip_prefix("!/") == Some(path);
+    if folder.ignores.iter().any(taken) {
+        return false;
+    }
+    if folder.ignores.iter().any(|pattern| pattern == "*") {
+        return true;
+    }
     let below = |pattern: &str| path == pattern || path.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('/'));
     folder.ignores.iter().any(|pattern| pattern.strip_prefix('/').is_some_and(below))
 }

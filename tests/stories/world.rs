@@ -501,6 +501,15 @@ impl World {
         self.deliver();
     }
 
+    /// Two devices that only a third one knows approve each other.
+    pub fn introduce(&mut self, one: usize, other: usize) {
+        for (at, of) in [(one, other), (other, one)] {
+            let id = self.devices[of].id.to_string();
+            let _: api::Done = self.devices[at].ask(Request::Approve { id });
+        }
+        self.deliver();
+    }
+
     /// Copies a device with all its disk holds, as a virtual machine is copied; gives the copy's number. Nobody is within
     /// its reach yet.
     pub fn copy_device(&mut self, of: usize, name: &str) -> usize {

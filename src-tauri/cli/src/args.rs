@@ -53,7 +53,31 @@ pub enum Command {
         #[arg(required = true, num_args = 1..=2, value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Part with a device: it keeps what it has and gets nothing more
+    /// Let in a device that is proposed, or one that was revoked
+    Approve {
+        /// A device's name, its id or the start of it
+        id: String,
+    },
+    /// Put a device out everywhere: no device of yours sends to it or accepts from it any more
+    Revoke {
+        /// A device's name, its id or the start of it
+        id: String,
+        /// Take out what it wrote since then, too: a time like 2026-11-28T17:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Approve here whatever you approve on that device
+    Follow {
+        /// A device's name, its id or the start of it
+        id: String,
+        /// Stop doing so; what it approved is proposed from then on
+        #[arg(long)]
+        stop: bool,
+    },
+    /// Stop syncing between this device and another one; your other devices go on with both
     Unpair {
         /// A device's name, its id or the start of it
         id: String,

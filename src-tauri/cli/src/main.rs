@@ -8,6 +8,7 @@ mod out;
 mod pair;
 mod render;
 mod resume;
+mod revoke;
 mod run;
 mod when;
 
@@ -67,6 +68,9 @@ fn dispatch(args: Args) -> Outcome {
         Command::Devices => engine.ask(&Request::Devices)?.show(|devices| render::devices::devices(&devices, &view)),
         Command::Pair(what) => pair::pair(&mut engine, what),
         Command::Rename { names } => rename(&mut engine, names),
+        Command::Approve { id } => engine.done(&Request::Approve { id }),
+        Command::Revoke { id, since, yes } => revoke::revoke(&mut engine, id, since, yes),
+        Command::Follow { id, stop } => engine.done(&Request::Follow { id, on: !stop }),
         Command::Unpair { id } => engine.done(&Request::Unpair { id }),
         Command::Tools { action: None } => {
             engine.ask(&Request::Tools)?.show(|rows: Vec<_>| render::tables::tools(&rows, &view))

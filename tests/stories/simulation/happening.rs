@@ -55,6 +55,14 @@ pub enum Crash {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    Approve,
+    Unapprove,
+    Revoke,
+    // A session that is forgotten everywhere belongs beside these.
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// Somebody begins a session.
     Begin {
@@ -130,6 +138,12 @@ pub enum Happening {
         device: usize,
         minutes: i64,
     },
+    /// The user lets another device in again, stops syncing with it, or puts it out everywhere.
+    Trust {
+        device: usize,
+        of: usize,
+        how: Trust,
+    },
     Part {
         way: usize,
     },
@@ -177,6 +191,7 @@ struct Mood {
     clocks: usize,
     side_docs: usize,
     choices: usize,
+    trust: usize,
 }
 
 impl Mood {
@@ -188,6 +203,7 @@ impl Mood {
             clocks: dice.weighted(&[(1, 0), (1, 3)]),
             side_docs: dice.weighted(&[(2, 0), (1, 4)]),
             choices: dice.weighted(&[(1, 0), (1, 3)]),
+            trust: dice.weighted(&[(2, 0), (1, 3)]),
         }
     }
 }
@@ -208,6 +224,7 @@ enum Face {
     Crash,
     Switch,
     Clock,
+    Trust,
     Part,
     Meet,
     Carry,
@@ -233,6 +250,7 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         (mood.crashes, Face::Crash),
         (2, Face::Switch),
         (mood.clocks, Face::Clock),
+        (mood.trust, Face::Trust),
         (5, Face::Part),
         (5, Face::Meet),
         (10, Face::Carry),
@@ -253,12 +271,17 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         Face::Crash => Happening::Crash { device, how: crash(dice) },
         Face::Switch => Happening::Switch { device },
         Face::Clock => Happening::Clock { device, minutes: dice.below(6001) as i64 - 3000 },
+        Face::Trust => Happening::Trust { device, of: session, how: trust(dice) },
         Face::Part => Happening::Part { way },
         Face::Meet => Happening::Meet { way },
         Face::Carry => Happening::Carry { way, pick: dice.roll() as u8 },
         Face::Tell => Happening::Tell { which: way, again: dice.below(3) == 0 },
         Face::Deliver => Happening::Deliver,
     }
+}
+
+fn trust(dice: &mut Dice) -> Trust {
+    dice.weighted(&[(2, Trust::Approve), (1, Trust::Unapprove), (2, Trust::Revoke)])
 }
 
 fn kind(dice: &mut Dice) -> Kind {

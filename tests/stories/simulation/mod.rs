@@ -11,6 +11,7 @@ mod dice;
 mod happening;
 mod play;
 mod shape;
+mod trust;
 
 use happening::{Course, Happening};
 use play::Play;
@@ -56,6 +57,7 @@ fn played(root: &Path, course: &Course) -> Ran {
     let mut end = || -> Result<(), String> {
         course.happenings.iter().try_for_each(|happening| play.happen(*happening))?;
         play.come_to_rest(course.tools_come_back)?;
+        play.let_everybody_in()?;
         match checks::wrongs(&mut play) {
             wrongs if wrongs.is_empty() => Ok(()),
             wrongs => Err(wrongs.join("\n")),

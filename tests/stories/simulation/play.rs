@@ -32,7 +32,7 @@ pub struct Said {
 
 pub struct Play {
     pub world: World,
-    places: Vec<PathBuf>,
+    pub places: Vec<PathBuf>,
     tools: Vec<(Kind, Arc<dyn Tool>)>,
     begun: usize,
     /// How often each device's tools wrote.
@@ -55,6 +55,10 @@ pub struct Play {
     /// Arrivals that were not told yet.
     bag: Vec<(usize, Notice)>,
     skew: Vec<i64>,
+    /// The user said whom the devices trust.
+    pub trusted: bool,
+    /// A pairing was ended by one side.
+    pub unpaired: bool,
     ticks: i64,
     shapes: Shapes,
     pub visited: Vec<u64>,
@@ -85,6 +89,8 @@ impl Play {
             joined: BTreeSet::new(),
             bag: Vec::new(),
             skew: vec![0; n_devices],
+            trusted: false,
+            unpaired: false,
             ticks: 0,
             shapes: Shapes::default(),
             visited: Vec::new(),
@@ -104,6 +110,7 @@ impl Play {
         let open: Vec<(usize, String)> =
             self.windows.iter().map(|window| (window.device, window.session.clone())).collect();
         self.visited.push(self.shapes.of(&self.world.devices, &open));
+        self.nobody_deals_with_who_is_out()?;
         self.open_sessions_are_untouched()
     }
 
@@ -139,6 +146,7 @@ impl Play {
                 self.skew[device % n] = minutes * 60_000;
                 self.set_clocks();
             }
+            Happening::Trust { device, of, how } => self.trust(device % n, of, how),
             Happening::Part { way } => {
                 let (one, other) = self.way(way);
                 self.world.part(one, other);
@@ -555,6 +563,11 @@ impl Play {
         for (to, notice) in std::mem::take(&mut self.bag).into_iter().rev() {
             self.world.devices[to].notice(notice);
         }
+        self.rest()
+    }
+
+    /// Time passes until all is quiet.
+    pub fn rest(&mut self) -> Result<(), String> {
         // What waited for a poll is looked at with the first; what follows from that on other devices with the second.
         for _ in 0..3 {
             self.ticks += 10;
@@ -579,8 +592,8 @@ pub fn is_torn(found: &Found) -> bool {
     fs::read(&found.docs[0].path).is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'))
 }
 
-/// All pairs.
-fn acquaint(world: &mut World) {
+/// All pairs at once.
+pub fn acquaint(world: &mut World) {
     let n = world.devices.len();
     let pairs: Vec<(usize, usize)> = (0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other))).collect();
     pairs.into_iter().for_each(|(one, other)| world.pair(one, other));

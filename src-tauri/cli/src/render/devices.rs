@@ -5,7 +5,7 @@ use super::{View, plural, wrap};
 use crate::when::ago;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use session_roam_core::api::{AskingDevice, Device, Devices, PairedDevice, Pairing};
+use session_roam_core::api::{AskingDevice, Device, Devices, PairedDevice, Pairing, RevokeAnswer};
 
 pub fn this_device(device: &Device) -> String {
     let mut out = format!("{}\n\n", device.name);
@@ -48,7 +48,7 @@ pub fn devices(devices: &Devices, view: &View) -> String {
     }
     for device in &devices.proposed {
         out.push_str(&wrap(&format!("{} is paired with {}.", device.name, device.by), 0, view));
-        out.push_str(&format!("  Pair here too:  roam pair --accept {}\n\n", device.id));
+        out.push_str(&format!("  Pair here too:  roam approve {}\n\n", device.id));
     }
     for device in &devices.nearby {
         let name = device.name.clone().unwrap_or_else(|| device.id.chars().take(7).collect());
@@ -71,6 +71,72 @@ pub fn devices(devices: &Devices, view: &View) -> String {
         &lines,
         view,
     ));
+    out.push_str(&listed(devices, view));
+    out
+}
+
+/// What the device list says beyond who is paired: who is followed, with whom others came, who was put out.
+fn listed(devices: &Devices, view: &View) -> String {
+    let mut out = String::new();
+    let name = |id: &str| {
+        let paired = devices.paired.iter().find(|paired| paired.id == id);
+        paired.map_or_else(|| id.chars().take(7).collect(), |paired| paired.name.clone())
+    };
+    for approval in &devices.approvals {
+        let name = name(&approval.id);
+        if approval.follow {
+            out.push_str(&wrap(&format!("What you approve on {name} is approved here, too."), 0, view));
+        }
+        if let Some(via) = &approval.via {
+            out.push_str(&wrap(&format!("{name} is approved here because you approved it on {via}."), 0, view));
+        }
+    }
+    for device in &devices.revoked {
+        let mut sentence = format!("{} was revoked on {}.", device.name, device.by.join(", "));
+        if let Some(since) = &device.since {
+            sentence.push_str(&format!(" What it wrote since {since} is taken out."));
+        }
+        if !device.not_heard.is_empty() {
+            sentence.push_str(&format!(" Not heard yet: {}.", device.not_heard.join(", ")));
+        }
+        out.push_str(&wrap(&sentence, 0, view));
+        out.push_str(&format!("  Let it in again:  roam approve {}\n", device.id));
+    }
+    if out.is_empty() { out } else { format!("\n{out}") }
+}
+
+/// What revoking a device means, before it is done.
+pub fn revoke_question(would: &RevokeAnswer) -> String {
+    let mut text = format!(
+        "None of your devices sends anything to {0} or accepts anything from it any more, as soon as it hears of this. \
+         {0} keeps what it has.",
+        would.name
+    );
+    if would.cut > 0 {
+        text.push_str(&format!(" What it wrote since then is taken out of {} journals.", would.cut));
+    }
+    if !would.not_heard.is_empty() {
+        text.push_str(&format!(
+            " Until they hear of it these still sync with {}: {}.",
+            would.name,
+            would.not_heard.join(", ")
+        ));
+    }
+    text
+}
+
+/// What came of `revoke`.
+pub fn revoked(answer: &RevokeAnswer) -> String {
+    let mut out = format!("{} is revoked. What was accepted of it stays.\n", answer.name);
+    if answer.cut > 0 {
+        out.push_str(&format!("What it wrote since then is taken out of {} journals.\n", answer.cut));
+    }
+    if answer.not_heard.is_empty() {
+        out.push_str("Every device has heard of it.\n");
+    } else {
+        out.push_str(&format!("Not heard yet: {}. `roam devices` says when they have.\n", answer.not_heard.join(", ")));
+    }
+    out.push_str(&format!("Let it in again:  roam approve {}\n", answer.id));
     out
 }
 

@@ -58,6 +58,23 @@ pub enum Request {
         id: Option<String>,
         name: String,
     },
+    /// Lets in a device that was proposed or revoked.
+    Approve {
+        id: String,
+    },
+    /// Puts a device out everywhere. `since` (RFC 3339) takes out what it wrote later, too; `dry` only says what it means.
+    Revoke {
+        id: String,
+        #[serde(default)]
+        since: Option<String>,
+        #[serde(default)]
+        dry: bool,
+    },
+    /// Whether to approve here whatever that device approves.
+    Follow {
+        id: String,
+        on: bool,
+    },
     Unpair {
         id: String,
     },
@@ -340,6 +357,50 @@ pub struct Devices {
     /// Why nobody can be heard there, where that is so.
     #[serde(default)]
     pub nearby_off: Option<String>,
+    /// What the device list says of the devices that are approved here.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
+    /// Devices that were put out.
+    #[serde(default)]
+    pub revoked: Vec<RevokedDevice>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Approval {
+    pub id: String,
+    /// What is approved on that device is approved here, too.
+    pub follow: bool,
+    /// The device with which the approval came; `null` if it was given here.
+    pub via: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RevokedDevice {
+    pub id: String,
+    pub name: String,
+    /// Names of the devices that revoked it.
+    pub by: Vec<String>,
+    /// RFC 3339.
+    pub at: String,
+    /// What it wrote later is taken out; `null` if nothing is.
+    pub since: Option<String>,
+    /// Names of the devices that have not heard of it yet.
+    pub not_heard: Vec<String>,
+}
+
+/// The answer to `revoke`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RevokeAnswer {
+    pub id: String,
+    pub name: String,
+    /// False if it was only asked what it would mean.
+    pub done: bool,
+    /// Journals of the device that are here; what was accepted of them stays.
+    pub journals: u64,
+    /// Journals of which something is taken out.
+    pub cut: u64,
+    /// Names of the devices that have not heard of it yet: until then they still sync with the device.
+    pub not_heard: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

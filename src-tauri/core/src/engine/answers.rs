@@ -70,6 +70,9 @@ impl Engine {
             Request::Accept { id, digits } => self.accept(&id, digits.as_deref()),
             Request::Dismiss { id } => self.dismiss(&id),
             Request::Rename { id, name } => self.rename(id.as_deref(), &name),
+            Request::Approve { id } => self.approve(&id),
+            Request::Revoke { id, since, dry } => self.revoke(&id, since.as_deref(), dry),
+            Request::Follow { id, on } => self.follow(&id, on),
             Request::Unpair { id } => self.unpair(&id),
             Request::Tools => value(self.tool_rows()?),
             Request::ToolSwitch { tool, on } => self.switch(&tool, on),
@@ -172,7 +175,7 @@ impl Engine {
             problems: self.problems.values().cloned().collect(),
             sessions: self.state.count()?,
             device: self.name.clone(),
-            paired: self.book.paired.len() as u64,
+            paired: self.lists.now.approved.len() as u64,
             connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
             happenings: self.state.happenings()?,
@@ -196,7 +199,10 @@ impl Engine {
             })
         });
         let heard = |short: &String| self.neighbours.heard.get(short).copied().unwrap_or_default();
-        let hellos = self.neighbours.hellos.iter().map(|(short, hello)| (hello, heard(short)));
+        let hellos = self.neighbours.hellos.iter();
+        let hellos = hellos
+            .filter(|(_, hello)| self.lists.now.approved.contains_key(&hello.card.device))
+            .map(|(short, hello)| (hello, heard(short)));
         let elsewhere = hellos.filter(|(_, heard)| self.is_fresh(*heard)).flat_map(|(hello, heard)| {
             hello.live.iter().map(move |open| LiveSession {
                 session: open.session.clone(),

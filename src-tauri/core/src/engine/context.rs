@@ -3,6 +3,7 @@
 use super::compare::Compared;
 use super::record::SessionRecord;
 use super::transcript::Index;
+use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, NoPlace, Places};
@@ -58,6 +59,8 @@ pub struct Shared {
     /// Devices whose card was verified, this one included, by short id.
     pub owners: BTreeMap<String, Owner>,
     pub names: BTreeMap<String, String>,
+    /// Of revoked devices, by short id: so many frames of each journal are accepted, and none of others.
+    pub limits: BTreeMap<String, Heads>,
     /// Who this device was before, by short id, and until when what it wrote is its own.
     pub former: BTreeMap<String, Millis>,
     pub places: Places,
@@ -240,6 +243,13 @@ impl Context {
 }
 
 impl Shared {
+    /// How many frames of a journal are accepted, if its owner was revoked.
+    pub fn limit(&self, journal: &Journal) -> Option<u64> {
+        let heads = self.limits.get(&journal.device)?;
+        let below = journal.dir.split_once('/').map_or("", |(_, below)| below);
+        Some(heads.get(below).copied().unwrap_or(0))
+    }
+
     /// A device's name; the short id when it never said one.
     pub fn name_of(&self, short: &str) -> String {
         self.names.get(short).cloned().unwrap_or_else(|| short.chars().take(7).collect())

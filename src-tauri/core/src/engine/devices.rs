@@ -1,13 +1,15 @@
 //! The user's other devices: whom we are paired with, whom they know, and what follows for the folders.
 
 use super::attempts::Attempt;
+use crate::merge::DeviceList;
+use crate::merge::device_list::Approved;
 use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
 use crate::syncthing::{Asking, Nearby, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
 use crate::vault::Vault;
-use crate::vault::hello::{Hello, Known};
+use crate::vault::hello::{self, Hello, Known};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -51,7 +53,12 @@ pub struct Paired {
 impl Paired {
     /// Whether Syncthing knows the device at all: without `confirmed` for greetings only, no folder is shared.
     pub fn is_wanted(&self) -> bool {
-        self.confirmed || self.attempt.as_ref().is_some_and(Attempt::is_open)
+        self.confirmed || self.is_attempted()
+    }
+
+    /// Whether a pairing with it is under way.
+    pub fn is_attempted(&self) -> bool {
+        self.attempt.as_ref().is_some_and(Attempt::is_open)
     }
 }
 
@@ -139,150 +146,288 @@ pub struct Neighbours {
     pub heard: BTreeMap<String, Millis>,
 }
 
-impl Neighbours {
-    /// Whether what the device `short` says is of any concern: we are paired, or somebody we are paired with knows it.
-    pub fn concerns(&self, book: &Book, own: &DeviceId, short: &str) -> bool {
-        book.complete().any(|paired| paired.id.short() == short)
-            || self.strangers(book, own).any(|(known, _)| known.id.short() == short)
+/// Everything that says which devices this one has to do with.
+pub struct Circle<'a> {
+    pub own: &'a DeviceId,
+    pub book: &'a Book,
+    pub list: &'a DeviceList,
+    pub neighbours: &'a Neighbours,
+    /// Devices that are about to hear our goodbye.
+    pub leaving: &'a BTreeSet<DeviceId>,
+}
+
+impl<'a> Circle<'a> {
+    /// The approved devices. None of them shares its short name with this device or with another of them: directories
+    /// and folders are named by it. What the user approved here goes before what came with a followed device.
+    pub fn approved(&self) -> Vec<(&'a DeviceId, &'a Approved)> {
+        let mut seen = BTreeSet::from([self.own.short()]);
+        let mut all: Vec<_> = self.list.approved.iter().collect();
+        all.sort_by_key(|(_, approved)| approved.via.is_some());
+        all.into_iter().filter(|(id, _)| seen.insert(id.short())).collect()
     }
 
-    /// Devices that paired ones know and we are not paired with, with the one that knows each.
+    /// The device of this short name of which journals are read: an approved one, or one that was, as far as it was
+    /// accepted.
+    pub fn member(&self, short: &str) -> Option<&'a DeviceId> {
+        let approved = self.approved().into_iter().map(|(id, _)| id);
+        approved.chain(self.list.revoked.keys()).chain(self.list.stopped.keys()).find(|id| id.short() == short)
+    }
+
+    /// Devices that approved ones approve, and this one does not, with the one that knows each: proposals, nothing more.
     ///
-    /// What another device says becomes directories and folders here: only real device IDs are taken, none that shares
-    /// its short name with this device or a paired one, and no more of each device than a person owns.
-    pub fn strangers<'a>(&'a self, book: &'a Book, own: &'a DeviceId) -> impl Iterator<Item = (&'a Known, &'a Paired)> {
-        let known = book.complete().filter_map(|paired| Some((paired, self.hellos.get(&paired.id.short())?)));
-        let mut seen = std::collections::BTreeSet::new();
+    /// What another device says is shown here: only real device IDs are taken, none that shares its short name with
+    /// this device or a known one, and no more of each device than a person owns.
+    pub fn strangers(&self) -> impl Iterator<Item = (&'a Known, &'a Paired)> + use<'a> {
+        let (own, book, list, neighbours) = (self.own, self.book, self.list, self.neighbours);
+        let known = book.paired.iter().filter(move |paired| list.approved.contains_key(&paired.id));
+        let known = known.filter_map(move |paired| Some((paired, neighbours.hellos.get(&paired.id.short())?)));
+        let mut seen = BTreeSet::new();
         known
             .flat_map(|(paired, hello)| {
-                let known = hello.paired.iter().chain(&hello.carried).take(MAX_KNOWN);
+                let known = hello.paired.iter().take(MAX_KNOWN);
                 known.map(move |known| (known, paired))
             })
             .filter(|(known, _)| device_id::parse(known.id.as_str()).is_ok_and(|id| id == known.id))
             .filter(move |(known, _)| {
                 let short = known.id.short();
-                let taken = own.short() == short || book.paired.iter().any(|paired| paired.id.short() == short);
-                !taken && !book.parted.contains(&known.id)
+                let is = |id: &DeviceId| id.short() == short;
+                let taken = is(own) || list.approved.keys().chain(list.revoked.keys()).any(is);
+                !taken && !list.unapproved.contains(&known.id) && !book.parted.contains(&known.id)
             })
             .filter(move |(known, _)| seen.insert(known.id.short()))
     }
-}
 
-/// The devices and folders that follow from whom we are paired with. A paired device passes on the folders of those
-/// it knows, so that two devices which never meet exchange through a third.
-pub fn wanted(
-    vault: &Vault,
-    own: &DeviceId,
-    book: &Book,
-    neighbours: &Neighbours,
-    tools_off: &[String],
-    paused: bool,
-) -> Wanted {
-    let devices = book.paired.iter().filter(|paired| paired.is_wanted()).map(|paired| WantedDevice {
-        id: paired.id.clone(),
-        name: paired.name.clone(),
-        addresses: addresses(paired, neighbours),
-    });
-    // Nothing goes to or comes from a device before both users said yes.
-    let everybody: Vec<DeviceId> = book.complete().map(|paired| paired.id.clone()).collect();
-    let others = everybody.iter().cloned().chain(neighbours.strangers(book, own).map(|(known, _)| known.id.clone()));
-    let ignores: Vec<String> = tools_off.iter().map(|tool| format!("/{tool}")).collect();
-    let mut folders = Vec::new();
-    for owner in std::iter::once(own.clone()).chain(others) {
-        for lane in Lane::BOTH {
-            folders.push(WantedFolder {
-                id: folder_id(lane, &owner.short()),
-                path: vault.lane_dir(&owner.short(), lane),
-                own: owner == *own,
-                shared_with: everybody.clone(),
-                ignores: if owner == *own { Vec::new() } else { ignores.clone() },
-            });
+    /// Who gets the folders of `owner` from this device: approved devices only, and of another device's folder only
+    /// those that it approves itself, as it signed in its last hello. An owner's unpairing thereby holds at everybody
+    /// who carries its folders as soon as they hear of it. Before its first hello is here nothing else of it is
+    /// ([`Self::ignores`]), and anybody may bring it.
+    fn hello(&self, of: &DeviceId) -> Option<&'a Hello> {
+        self.neighbours.hellos.get(&of.short()).filter(|hello| hello.card.device == *of)
+    }
+
+    /// What is not taken of a device's folder: the tools that are off; all but the hello as long as there is none, since
+    /// only the hello says with whom the rest may be shared.
+    fn ignores(&self, owner: &DeviceId, tools_off: &[String]) -> Vec<String> {
+        match self.hello(owner) {
+            _ if owner == self.own => Vec::new(),
+            Some(_) => tools_off.iter().map(|tool| format!("/{tool}")).collect(),
+            None => vec![format!("!/{}", hello::FILE), "*".into()],
         }
     }
-    Wanted { devices: devices.collect(), folders, paused }
+
+    fn shared_with(&self, owner: &DeviceId, approved: &[(&DeviceId, &Approved)]) -> Vec<DeviceId> {
+        let hello = self.hello(owner);
+        let owner_approves =
+            |id: &DeviceId| *id == *owner || hello.is_none_or(|hello| hello.paired.iter().any(|known| known.id == *id));
+        let with = approved.iter().map(|(id, _)| *id).filter(|id| owner == self.own || owner_approves(id));
+        with.cloned().collect()
+    }
+}
+
+/// The devices and folders that follow from whom this device approves: nobody else has a folder or an entry here. The
+/// folders of a revoked device stay among those who were to have them, so that all of them accept the same.
+pub fn wanted(vault: &Vault, circle: &Circle<'_>, tools_off: &[String], paused: bool) -> Wanted {
+    let (own, approved) = (circle.own, circle.approved());
+    let leaving = circle.book.paired.iter().filter(|paired| circle.leaving.contains(&paired.id));
+    let leaving: Vec<&Paired> = leaving.filter(|paired| !circle.list.approved.contains_key(&paired.id)).collect();
+    let entry = |id: &DeviceId, name: &str| {
+        let paired = circle.book.paired.iter().find(|paired| paired.id == *id);
+        WantedDevice {
+            id: id.clone(),
+            name: paired.map_or(name, |paired| &paired.name).to_owned(),
+            addresses: addresses(id, paired, circle.neighbours),
+        }
+    };
+    let mut devices: Vec<WantedDevice> = approved.iter().map(|(id, approved)| entry(id, &approved.name)).collect();
+    devices.extend(leaving.iter().map(|paired| entry(&paired.id, &paired.name)));
+    // A pairing under way takes greetings only: an entry and no folder.
+    let is_met = |paired: &&Paired| {
+        let id = &paired.id;
+        paired.is_attempted() && !circle.list.approved.contains_key(id) && !circle.list.revoked.contains_key(id)
+    };
+    let met = circle.book.paired.iter().filter(is_met).filter(|paired| !circle.leaving.contains(&paired.id));
+    devices.extend(met.map(|paired| entry(&paired.id, &paired.name)));
+    let mut folders = Vec::new();
+    let mut add = |owner: &DeviceId, lane: Lane, shared_with: Vec<DeviceId>| {
+        folders.push(WantedFolder {
+            id: folder_id(lane, &owner.short()),
+            path: vault.lane_dir(&owner.short(), lane),
+            own: owner == own,
+            shared_with,
+            ignores: circle.ignores(owner, tools_off),
+        });
+    };
+    for owner in std::iter::once(own).chain(approved.iter().map(|(id, _)| *id)) {
+        for lane in Lane::BOTH {
+            let mut with = circle.shared_with(owner, &approved);
+            if owner == own && lane == Lane::Live {
+                // The goodbye is in it.
+                with.extend(leaving.iter().map(|paired| paired.id.clone()));
+            }
+            add(owner, lane, with);
+        }
+    }
+    let is_free = |id: &&DeviceId| **id != *own && approved.iter().all(|(known, _)| known.short() != id.short());
+    for revoked in circle.list.revoked.keys().filter(is_free) {
+        let with = circle.shared_with(revoked, &approved);
+        for lane in Lane::BOTH.into_iter().filter(|_| !with.is_empty()) {
+            add(revoked, lane, with.clone());
+        }
+    }
+    Wanted { devices, folders, paused }
 }
 
 /// What the user gave, and what the device says of itself: it may have moved since, or was met through another one.
-fn addresses(paired: &Paired, neighbours: &Neighbours) -> Vec<String> {
-    let said = neighbours.hellos.get(&paired.id.short()).map_or(&[][..], |hello| &hello.addresses);
-    let known = paired.addresses.iter().chain(said.iter().filter(|address| is_address(address)).take(MAX_ADDRESSES));
-    let mut seen = std::collections::BTreeSet::new();
+fn addresses(id: &DeviceId, paired: Option<&Paired>, neighbours: &Neighbours) -> Vec<String> {
+    let given = paired.map_or(&[][..], |paired| &paired.addresses);
+    let said = neighbours.hellos.get(&id.short()).map_or(&[][..], |hello| &hello.addresses);
+    let known = given.iter().chain(said.iter().filter(|address| is_address(address)).take(MAX_ADDRESSES));
+    let mut seen = BTreeSet::new();
     known.filter(|address| seen.insert(*address)).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::merge::{Stated, Statement};
     use crate::session::Hlc;
     use crate::syncthing::device_id::from_cert_der;
     use crate::vault::card::Card;
 
-    /// What we would make of a paired device that says it knows these.
-    fn folders(own: &DeviceId, known: Vec<DeviceId>) -> Vec<WantedFolder> {
-        let friend = from_cert_der(b"friend");
+    fn hello(of: &DeviceId, known: &[DeviceId]) -> Hello {
         let card = Card {
             v: 1,
-            device: friend.clone(),
+            device: of.clone(),
             cert_der: String::new(),
             key: String::new(),
             made: crate::session::Millis(0),
             signature: String::new(),
         };
-        let paired = known.into_iter().map(|id| Known { id, name: "x".into() }).collect();
-        let hello = Hello {
+        Hello {
             v: 1,
             card,
             name: "friend".into(),
             at: Hlc::default(),
-            paired,
+            paired: known.iter().map(|id| Known { id: id.clone(), name: "x".into() }).collect(),
             carried: vec![],
             live: vec![],
             addresses: vec![],
             goodbye: vec![],
+            heard: BTreeMap::new(),
+        }
+    }
+
+    struct Desk {
+        own: DeviceId,
+        book: Book,
+        list: DeviceList,
+        neighbours: Neighbours,
+    }
+
+    impl Desk {
+        /// Approves these, each of which says that it approves some.
+        fn approving(approved: &[(&DeviceId, &[DeviceId])]) -> Self {
+            let own = from_cert_der(b"own");
+            let stated = approved.iter().map(|(id, _)| Stated {
+                frame: 0,
+                entry: 0,
+                at: Hlc::default(),
+                statement: Statement::Approve { device: (*id).clone(), name: "friend".into(), over: BTreeMap::new() },
+            });
+            let list = DeviceList::of(&own, &[(own.clone(), stated.collect())].into(), "list");
+            let paired = approved.iter().map(|(id, _)| Paired {
+                id: (*id).clone(),
+                name: "friend".into(),
+                addresses: vec![],
+                confirmed: true,
+                since: Hlc::default(),
+                attempt: None,
+            });
+            let hellos = approved.iter().map(|(id, known)| (id.short(), hello(id, known)));
+            Self {
+                book: Book { paired: paired.collect(), ..Book::default() },
+                neighbours: Neighbours { hellos: hellos.collect(), ..Neighbours::default() },
+                own,
+                list,
+            }
+        }
+
+        fn circle<'a>(&'a self, leaving: &'a BTreeSet<DeviceId>) -> Circle<'a> {
+            Circle { own: &self.own, book: &self.book, list: &self.list, neighbours: &self.neighbours, leaving }
+        }
+
+        fn wanted(&self) -> Wanted {
+            wanted(&Vault::at(Path::new("/roam")), &self.circle(&BTreeSet::new()), &[], false)
+        }
+
+        fn proposed(&self) -> usize {
+            self.circle(&BTreeSet::new()).strangers().count()
+        }
+
+        /// With whom the live folder of a device is shared; `None` if there is none.
+        fn shared(&self, owner: &DeviceId) -> Option<Vec<DeviceId>> {
+            let id = folder_id(Lane::Live, &owner.short());
+            self.wanted().folders.into_iter().find(|folder| folder.id == id).map(|folder| folder.shared_with)
+        }
+    }
+
+    /// F5: what a paired device knows is proposed, and has neither a folder nor an entry.
+    #[test]
+    fn a_stranger_is_proposed_and_nothing_more() {
+        let (friend, stranger) = (from_cert_der(b"friend"), from_cert_der(b"stranger"));
+        let desk = Desk::approving(&[(&friend, &[stranger.clone()])]);
+        assert_eq!(desk.proposed(), 1);
+        assert_eq!(desk.shared(&stranger), None);
+        assert_eq!(desk.wanted().devices.len(), 1);
+        assert_eq!(desk.wanted().folders.len(), 4);
+    }
+
+    /// F4: a carrier shares a device's folders with those whom that device approves, and only with them.
+    #[test]
+    fn an_owners_folder_goes_to_those_it_approves() {
+        let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(from_cert_der);
+        let desk = Desk::approving(&[(&one, &[two.clone()]), (&two, &[]), (&three, &[one.clone(), two.clone()])]);
+        let sorted = |mut ids: Vec<DeviceId>| {
+            ids.sort();
+            ids
         };
-        let neighbours = Neighbours { hellos: [(friend.short(), hello)].into(), ..Neighbours::default() };
-        let paired = Paired {
-            id: friend,
-            name: "friend".into(),
-            addresses: vec![],
-            confirmed: true,
-            since: Hlc::default(),
-            attempt: None,
-        };
-        let book = Book { paired: vec![paired], ..Book::default() };
-        wanted(&Vault::at(Path::new("/roam")), own, &book, &neighbours, &[], false).folders
+        let shared = |owner: &DeviceId| desk.shared(owner).map(sorted);
+        assert_eq!(shared(&one), Some(sorted(vec![one.clone(), two.clone()])));
+        assert_eq!(shared(&two), Some(vec![two.clone()]));
+        assert_eq!(shared(&three), Some(sorted(vec![one.clone(), two.clone(), three.clone()])));
+        assert_eq!(shared(&desk.own), Some(sorted(vec![one, two, three])));
     }
 
     #[test]
-    fn a_stranger_gets_folders_in_the_vault() {
-        let own = from_cert_der(b"own");
-        assert_eq!(folders(&own, vec![from_cert_der(b"stranger")]).len(), 6);
+    fn names_that_are_no_device_ids_are_not_proposed() {
+        let hostile = ["../../../../x", "/home/ada/.ssh", "", "a/b", "..", "AAAAAAA"].map(DeviceId::new);
+        assert_eq!(Desk::approving(&[(&from_cert_der(b"friend"), &hostile)]).proposed(), 0);
     }
 
-    #[test]
-    fn names_that_are_no_device_ids_make_no_folders() {
-        let own = from_cert_der(b"own");
-        let hostile = ["../../../../x", "/home/ada/.ssh", "", "a/b", "..", "AAAAAAA"].map(DeviceId::new).to_vec();
-        assert_eq!(folders(&own, hostile), folders(&own, vec![]));
+    /// An id with the short form of another one.
+    fn forged(id: &DeviceId) -> DeviceId {
+        let digest: String = id.as_str().chars().filter(|c| *c != '-').collect();
+        // The first group with its check character stays, the others are somebody else's.
+        let other: String = from_cert_der(b"other").as_str().chars().filter(|c| *c != '-').collect();
+        let forged = device_id::parse(&format!("{}{}", &digest[..14], &other[14..])).expect("a valid id");
+        assert_eq!((forged.short(), forged != *id), (id.short(), true));
+        forged
     }
 
     #[test]
     fn nobody_takes_over_the_folders_of_this_device_or_of_a_paired_one() {
-        let own = from_cert_der(b"own");
-        for id in [&own, &from_cert_der(b"friend")] {
-            let digest: String = id.as_str().chars().filter(|c| *c != '-').collect();
-            // The first group with its check character stays, the others are somebody else's.
-            let other: String = from_cert_der(b"other").as_str().chars().filter(|c| *c != '-').collect();
-            let forged = device_id::parse(&format!("{}{}", &digest[..14], &other[14..])).expect("a valid id");
-            assert_eq!((forged.short(), forged != *id), (id.short(), true));
-            assert_eq!(folders(&own, vec![forged]), folders(&own, vec![]));
+        let (own, friend) = (from_cert_der(b"own"), from_cert_der(b"friend"));
+        for id in [&own, &friend] {
+            assert_eq!(Desk::approving(&[(&friend, &[forged(id)])]).proposed(), 0);
+            let desk = Desk::approving(&[(&friend, &[]), (&forged(id), &[])]);
+            assert_eq!(desk.wanted().folders.len(), 4, "one of the two at most");
         }
     }
 
     #[test]
-    fn a_roster_without_end_makes_folders_with_one() {
-        let own = from_cert_der(b"own");
-        let many = (0..1000u32).map(|n| from_cert_der(&n.to_le_bytes())).collect();
-        assert!(folders(&own, many).len() <= 4 + 2 * MAX_KNOWN);
+    fn a_roster_without_end_has_an_end() {
+        let many: Vec<DeviceId> = (0..1000u32).map(|n| from_cert_der(&n.to_le_bytes())).collect();
+        let desk = Desk::approving(&[(&from_cert_der(b"friend"), &many)]);
+        assert_eq!((desk.proposed(), desk.wanted().folders.len()), (MAX_KNOWN, 4));
     }
 }

@@ -233,7 +233,7 @@ impl Engine {
         }
     }
 
-    fn unwritable(&mut self, error: &StateError) {
+    pub(super) fn unwritable(&mut self, error: &StateError) {
         let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
         self.trouble("state", Some(Problem::new("state_unwritable", super::look::with_causes(error), hint)));
     }
@@ -510,6 +510,7 @@ impl Engine {
         for (device, lane) in tampered {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
         }
+        self.state_more(&record);
         self.look_at_forks(&key, &record, &stand)?;
         self.look_at_kin(&key, &record, &row.needs)?;
         cloned.iter().for_each(|device| self.noticed_clone(device));

@@ -102,6 +102,7 @@ fn read_journal(
     let mut taken = Taken::default();
     let own = journal.device == context.short;
     let chained = |frame: &Frame| chained(frame, says);
+    journal.limit = context.shared().limit(&journal);
     let read =
         journal.read_new(&context.vault, &owner, &mut about, chained, |journal, frame, lines, segment, offset| {
             context.saw(frame.head.at);
@@ -160,6 +161,10 @@ fn strands(
     owner: &Owner,
     record: &SessionRecord,
 ) -> Result<Option<Strands>, JournalError> {
+    if journal.limit.is_some() {
+        // What its owner signed since it was revoked is not taken in by another way either.
+        return Ok(None);
+    }
     let suspect = matches!(journal.fault, Some(Fault::Changed { .. } | Fault::Forged { .. }));
     let Some(session) = record.session.as_ref().filter(|_| suspect || strand::has_copies(&context.vault, journal))
     else {

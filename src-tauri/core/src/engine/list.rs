@@ -25,6 +25,8 @@ const NOTE: &str = "device lists";
 pub struct Lists {
     authors: BTreeMap<String, Author>,
     pub now: DeviceList,
+    /// Nothing was remembered at the start: the state was lost, or this is the first start.
+    pub fresh: bool,
 }
 
 /// One device's list, as far as it was accepted.
@@ -78,7 +80,33 @@ pub fn in_heads() -> String {
     dir("").trim_start_matches('/').to_owned()
 }
 
+fn unusable(error: &JournalError) -> Problem {
+    Problem::new(
+        "list_unusable",
+        format!("The device list could not be read or written: {}", super::look::with_causes(error)),
+        "Check the disk and the permissions of the vault folder.",
+    )
+}
+
+pub(super) fn problem(error: ApiError) -> Problem {
+    Problem::new(&error.code, error.message, error.hint)
+}
+
 impl Lists {
+    /// Whether this device has stated what it accepted of another one since it let that in.
+    pub fn has_stated_heads(&self, short: &str, device: &DeviceId) -> bool {
+        let about = self.own_statements(short).iter().rev().filter(|stated| stated.statement.device() == Some(device));
+        let is_heads = |said: &Statement| matches!(said, Statement::Heads { .. } | Statement::Revoke { .. });
+        about
+            .map(|stated| &stated.statement)
+            .take_while(|said| !matches!(said, Statement::Approve { .. }))
+            .any(is_heads)
+    }
+
+    pub fn own_statements(&self, short: &str) -> &[Stated] {
+        self.authors.get(short).map_or(&[][..], |author| &author.statements)
+    }
+
     pub fn statements(&self) -> Statements {
         self.authors.values().map(|author| (author.device.clone(), author.statements.clone())).collect()
     }
@@ -86,6 +114,10 @@ impl Lists {
     /// Frames read of a device's list.
     pub fn frames(&self, short: &str) -> u64 {
         self.authors.get(short).map_or(0, |author| author.journal.frames)
+    }
+
+    pub fn journal(&self, short: &str) -> Option<&Journal> {
+        self.authors.get(short).map(|author| &author.journal)
     }
 
     /// How far every list was read, by short id.
@@ -100,8 +132,13 @@ impl Lists {
     fn read(&mut self, context: &Context, short: &str) -> Result<bool, JournalError> {
         let Some(owner) = context.shared().owners.get(short).cloned() else { return Ok(false) };
         let author = self.authors.entry(short.to_owned()).or_insert_with(|| Author::new(&owner.device));
+        if author.device != owner.device {
+            return Ok(false);
+        }
+        let limits = context.shared().limits.get(short).map(|heads| heads.get(&in_heads()).copied().unwrap_or(0));
         let before = author.journal.frames;
         let mut journal = author.journal.clone();
+        journal.limit = limits;
         let mut new = Vec::new();
         let mut about = Some((ToolId::new(TOOL), SessionId::new(SESSION)));
         journal.read_new(&context.vault, &owner, &mut about, |_| (), |_, frame, (), _, _| new.push(frame.clone()))?;
@@ -160,16 +197,19 @@ impl Lists {
 impl Engine {
     /// Takes what the state remembers and reads this device's own list to its end.
     pub(super) fn open_lists(&mut self) {
-        self.lists.authors = self.state.note(NOTE).ok().flatten().unwrap_or_default();
+        let known = self.state.note(NOTE).ok().flatten();
+        self.lists.fresh = known.is_none();
+        self.lists.authors = known.unwrap_or_default();
         let short = self.context.short.clone();
         self.read_list(&short);
         self.lists.fold(&self.context.device);
+        self.enforce(&DeviceList::default());
         self.approve_as_before();
     }
 
     /// Devices that were paired before there was a list are approved: nobody pairs anew.
     fn approve_as_before(&mut self) {
-        let stated = self.lists.authors.get(&self.context.short).map_or(&[][..], |author| &author.statements);
+        let stated = self.lists.own_statements(&self.context.short);
         let is_new = |id: &DeviceId| !stated.iter().any(|stated| stated.statement.device() == Some(id));
         let paired = self.book.complete().filter(|paired| is_new(&paired.id));
         let approve = paired.map(|paired| Statement::Approve {
@@ -179,8 +219,7 @@ impl Engine {
         });
         let statements: Vec<Statement> = approve.collect();
         if let Err(error) = self.declare(statements) {
-            let problem = Problem::new(&error.code, error.message, error.hint);
-            self.trouble("list own", Some(problem));
+            self.trouble("list own", Some(problem(error)));
         }
     }
 
@@ -206,7 +245,7 @@ impl Engine {
                     self.lists_changed();
                 }
             }
-            Err(error) => self.trouble(&topic, Some(super::network::list_problem(&error))),
+            Err(error) => self.trouble(&topic, Some(unusable(&error))),
         }
     }
 
@@ -218,7 +257,7 @@ impl Engine {
         statements.extend(self.lists.upheld(&self.context.device, &statements));
         let context = self.context.clone();
         let path = self.lists.append(&context, statements).map_err(|error| {
-            let problem = super::network::list_problem(&error);
+            let problem = unusable(&error);
             ApiError::new(&problem.code, problem.message, problem.hint)
         })?;
         self.transport.announce(Lane::Live, vec![path]);
@@ -227,8 +266,16 @@ impl Engine {
     }
 
     fn lists_changed(&mut self) {
+        let before = std::mem::take(&mut self.lists.now);
         self.lists.fold(&self.context.device);
         // What was not remembered is read again at the next start.
         let _ = self.state.put_note(NOTE, &self.lists.authors);
+        if before != self.lists.now {
+            self.enforce(&before);
+        }
+        // Also without any change: each hello says how far the lists were read.
+        if let Err(error) = self.follow_list(&before) {
+            self.unwritable(&error);
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! One loop owns the state. Looking at a session reads, records, decides and writes, beside the loop.
 
+pub mod admitting;
 pub mod answers;
 pub mod apply;
+pub mod approval;
 pub mod attempts;
 pub mod bases;
 pub mod compare;

@@ -21,14 +21,6 @@ const PRESENCE_AGAIN: Duration = Duration::from_secs(25);
 /// Where the state remembers devices whose key a second machine used, and when that was seen last.
 const CLONED: &str = "cloned";
 
-pub(super) fn list_problem(error: &crate::vault::JournalError) -> Problem {
-    Problem::new(
-        "list_unusable",
-        format!("The device list could not be read or written: {}", super::look::with_causes(error)),
-        "Check the disk and the permissions of the vault folder.",
-    )
-}
-
 impl Engine {
     pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), StateError> {
         match notice {
@@ -63,8 +55,8 @@ impl Engine {
     }
 
     fn arrived(&mut self, owner: &str, lane: Lane, paths: &[String]) -> Result<(), StateError> {
-        // Nothing of a device that we have nothing to do with is believed, even if its folder should be here.
-        if owner == self.context.short || !self.neighbours.concerns(&self.book, &self.context.device, owner) {
+        // Nothing of a device that is not approved here is believed, even if its folder should be here.
+        if owner == self.context.short || self.circle().member(owner).is_none() {
             return Ok(());
         }
         if paths.is_empty() {
@@ -180,7 +172,10 @@ impl Engine {
     }
 
     /// `arrived`: when it came, if it has just come.
-    fn read_hello(&mut self, short: &str, arrived: Option<Millis>) {
+    pub(super) fn read_hello(&mut self, short: &str, arrived: Option<Millis>) {
+        if !self.is_read(short) {
+            return;
+        }
         let dir = self.context.vault.lane_dir(short, Lane::Live);
         if !dir.join(hello::FILE).exists() {
             return;
@@ -205,6 +200,17 @@ impl Engine {
     }
 
     fn met(&mut self, short: &str, hello: Hello, key: [u8; 32], arrived: Option<Millis>) {
+        let former = self.context.shared().former.contains_key(short);
+        let approved = self.lists.now.approved.contains_key(&hello.card.device);
+        let (list, device) = (&self.lists.now, &hello.card.device);
+        let was = list.revoked.contains_key(device) || list.stopped.contains_key(device);
+        if !approved {
+            // Another device of the same short name, or one whose frames are verified, and that is heard no more.
+            if former || was {
+                self.verified(short, hello, key);
+            }
+            return;
+        }
         let known = self.neighbours.hellos.get(short).map(|known| known.at);
         if known.is_some_and(|known| hello.at < known) {
             return;
@@ -248,6 +254,19 @@ impl Engine {
             }
         }
         self.greet();
+        self.arrange();
+    }
+
+    /// Takes the key of a device that is read and not heard, and with whom it shared its folders.
+    fn verified(&mut self, short: &str, hello: Hello, key: [u8; 32]) {
+        let owner = Owner { device: hello.card.device.clone(), key };
+        {
+            let mut shared = self.context.change();
+            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&hello.name));
+            shared.owners.insert(short.to_owned(), owner);
+        }
+        let silent = Hello { live: Vec::new(), addresses: Vec::new(), goodbye: Vec::new(), ..hello };
+        self.neighbours.hellos.insert(short.to_owned(), silent);
         self.arrange();
     }
 
@@ -299,7 +318,10 @@ impl Engine {
     }
 
     fn parted(&mut self, device: &DeviceId) {
-        self.goodbye.remove(device);
+        // Let in again meanwhile.
+        if !self.goodbye.remove(device) {
+            return;
+        }
         self.forget_device(device);
         self.greet();
     }
@@ -309,7 +331,7 @@ impl Engine {
         if self.lists.now.approved.contains_key(device)
             && let Err(error) = self.declare(vec![Statement::Unapprove { device: device.clone() }])
         {
-            self.trouble("list own", Some(Problem::new(&error.code, error.message, error.hint)));
+            self.trouble("list own", Some(super::list::problem(error)));
         }
         if !self.book.parted.contains(device) {
             self.book.parted.push(device.clone());
@@ -324,14 +346,7 @@ impl Engine {
         let off: Vec<String> = shared.tools_off.iter().map(|tool| tool.to_string()).collect();
         let paused = shared.paused;
         drop(shared);
-        self.transport.arrange(wanted(
-            &self.context.vault,
-            &self.context.device,
-            &self.book,
-            &self.neighbours,
-            &off,
-            paused,
-        ));
+        self.transport.arrange(wanted(&self.context.vault, &self.circle(), &off, paused));
     }
 
     /// Says who we are, whom we know and what is open here, if that changed.
@@ -398,18 +413,18 @@ impl Engine {
             at: self.context.hlc(),
             addresses: self.syncthing.addresses.clone(),
             paired: self
-                .book
-                .complete()
-                .filter(|paired| !self.goodbye.contains(&paired.id))
-                .map(|paired| known(&paired.id, &paired.name))
+                .circle()
+                .approved()
+                .into_iter()
+                .map(|(id, approved)| {
+                    let paired = self.book.paired.iter().find(|paired| paired.id == *id);
+                    known(id, paired.map_or(&approved.name, |paired| &paired.name))
+                })
                 .collect(),
-            carried: self
-                .neighbours
-                .strangers(&self.book, &self.context.device)
-                .map(|(stranger, _)| stranger.clone())
-                .collect(),
+            carried: Vec::new(),
             live: open.collect(),
             goodbye: self.goodbye.iter().cloned().collect(),
+            heard: self.lists.heard(),
         }
     }
 }

@@ -28,7 +28,7 @@ impl Engine {
             }
         });
         let asking = self.asking();
-        let proposed = self.neighbours.strangers(&self.book, own).map(|(known, by)| ProposedDevice {
+        let proposed = self.circle().strangers().map(|(known, by)| ProposedDevice {
             id: known.id.to_string(),
             name: known.name.clone(),
             by: self.shown_name(by),
@@ -47,6 +47,8 @@ impl Engine {
             proposed: proposed.collect(),
             nearby: if nearby_off.is_none() { self.nearby() } else { Vec::new() },
             nearby_off: nearby_off.map(str::to_owned),
+            approvals: self.approvals(),
+            revoked: self.revoked_devices(),
         }
     }
 
@@ -66,7 +68,7 @@ impl Engine {
             })
         });
         let open = |id: &DeviceId| self.book.paired.iter().any(|paired| paired.id == *id && paired.is_wanted());
-        let others = self.neighbours.asking.iter().filter(|asking| !open(&asking.id)).map(|asking| AskingDevice {
+        let others = self.neighbours.asking.iter().filter(|asking| !open(&asking.id) && !self.lists.now.revoked.contains_key(&asking.id)).map(|asking| AskingDevice {
             id: asking.id.to_string(),
             name: asking_name(asking),
             address: asking.address.clone(),
@@ -87,7 +89,7 @@ impl Engine {
             id == own
                 || self.book.is_paired(id)
                 || self.neighbours.asking.iter().any(|asking| asking.id == *id)
-                || self.neighbours.strangers(&self.book, own).any(|(known, _)| known.id == *id)
+                || self.circle().strangers().any(|(known, _)| known.id == *id)
         };
         let near = self.neighbours.nearby.iter().filter(|near| !is_listed(&near.id));
         let device = near.map(|near| NearbyDevice {
@@ -138,6 +140,7 @@ impl Engine {
     pub(super) fn pair(&mut self, code: &str) -> Answer {
         let code = self.parsed(code)?;
         let id = code.id.clone();
+        self.refuse_revoked(&id)?;
         let confirmed = self.book.complete().any(|paired| paired.id == id);
         let connected = self.neighbours.peers.iter().any(|peer| peer.id == id && peer.connected);
         if confirmed && connected && code.key.is_none() {
@@ -173,6 +176,13 @@ impl Engine {
         )
     }
 
+    /// A revocation is taken back by name, never on the side.
+    fn refuse_revoked(&self, id: &DeviceId) -> Result<(), ApiError> {
+        let Some(revoked) = self.lists.now.revoked.get(id) else { return Ok(()) };
+        let hint = format!("If it may come back, approve it first: roam approve {id}");
+        Err(ApiError::new("device_revoked", format!("{} was revoked.", decent_name(&revoked.name)), hint))
+    }
+
     fn take_from_code(&mut self, code: pairing::Code) {
         let given = code.name.clone();
         let Some(paired) = self.book.paired.iter_mut().find(|paired| paired.id == code.id) else { return };
@@ -205,6 +215,7 @@ impl Engine {
                 ));
             }
         };
+        self.refuse_revoked(&id)?;
         if self.book.complete().any(|paired| paired.id == id) {
             return self.pairing_with(&id, "already_paired");
         }
@@ -216,7 +227,7 @@ impl Engine {
         if let Some(shown) = row.and_then(|row| row.digits(&self.context.device)) {
             return self.accept_compared(&id, &shown, digits);
         }
-        let proposed = self.neighbours.strangers(&self.book, &self.context.device).find(|(known, _)| known.id == id);
+        let proposed = self.circle().strangers().find(|(known, _)| known.id == id);
         if let Some(name) = proposed.map(|(known, _)| decent_name(&known.name)) {
             self.approve_paired(&id, false)?;
             self.take_from_code(pairing::Code { id: id.clone(), name: name.clone(), addresses: Vec::new(), key: None });
@@ -328,6 +339,10 @@ impl Engine {
         }
         self.declare(vec![Statement::Unapprove { device: paired.id.clone() }])?;
         self.goodbye.insert(paired.id.clone());
+        if let Err(error) = self.declare(vec![Statement::Unapprove { device: paired.id.clone() }]) {
+            self.goodbye.remove(&paired.id);
+            return Err(error);
+        }
         self.greet();
         self.transport.part(paired.id.clone(), GRACE);
         done(format!("{} is told, then the two devices part. The sessions on both stay.", self.shown_name(&paired)))

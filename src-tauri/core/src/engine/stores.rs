@@ -291,6 +291,9 @@ impl Engine {
     }
 
     pub(super) fn walk_lane(&mut self, device: &str, lane: Lane, known: &HashMap<String, u64>) {
+        if !self.is_read(device) {
+            return;
+        }
         let root = self.context.vault.lane_dir(device, lane);
         let mut dirs = vec![PathBuf::new()];
         for _ in 0..3 {

@@ -38,7 +38,7 @@ pub enum Statement {
         #[serde(default, skip_serializing_if = "Heads::is_empty")]
         cut: Heads,
     },
-    /// How much of a revoked device's journals the author had accepted when it learned of the revocation.
+    /// How much of a device's journals the author had accepted when it stopped reading it.
     Heads {
         device: DeviceId,
         heads: Heads,
@@ -84,6 +84,8 @@ pub const MOST_FOLLOWED: usize = 64;
 pub struct DeviceList {
     pub approved: BTreeMap<DeviceId, Approved>,
     pub revoked: BTreeMap<DeviceId, Revoked>,
+    /// Devices that were approved here and are neither that nor revoked any more: what was accepted of them stays.
+    pub stopped: BTreeMap<DeviceId, Heads>,
     /// Devices whose approval this device took back, so that nobody proposes them again.
     pub unapproved: BTreeSet<DeviceId>,
     pub followed: BTreeSet<DeviceId>,
@@ -233,6 +235,11 @@ impl DeviceList {
             approved.entry((*device).clone()).or_insert(via);
         }
         approved.retain(|device, _| !revoked.contains_key(device));
+        let mut stopped: BTreeMap<DeviceId, Heads> = BTreeMap::new();
+        let gone = |device: &DeviceId| !approved.contains_key(device) && !revoked.contains_key(device);
+        for (device, heads) in ours.heads.iter().filter(|(device, _)| gone(device)) {
+            raise(stopped.entry((*device).clone()).or_default(), heads);
+        }
         let unapproved =
             ours.standing.iter().filter(|(_, stated)| matches!(stated.statement, Statement::Unapprove { .. }));
         Self {
@@ -241,6 +248,7 @@ impl DeviceList {
             forgotten: forgotten(own, heard(), &revoked, list),
             approved,
             revoked,
+            stopped,
         }
     }
 

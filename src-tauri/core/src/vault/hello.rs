@@ -8,6 +8,7 @@ use crate::opener;
 use crate::session::{DeviceId, Hlc};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -22,14 +23,18 @@ pub struct Hello {
     /// Where its Syncthing can be reached: devices it was only proposed to have no other way to know.
     #[serde(default)]
     pub addresses: Vec<String>,
-    /// Devices it is paired with.
+    /// Devices that it approves: to them, and to nobody else, others pass its folders on.
     pub paired: Vec<Known>,
-    /// Devices whose folders it passes on without being paired with them.
+    /// Of versions that passed on folders of devices they were not paired with; always empty now.
     pub carried: Vec<Known>,
     /// Sessions open on it.
     pub live: Vec<Open>,
     /// Devices it is about to leave.
     pub goodbye: Vec<DeviceId>,
+    /// How many frames of each device's list it has read, by short id: whoever waits for a revocation to be heard sees
+    /// it here.
+    #[serde(default)]
+    pub heard: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,9 @@ pub struct Journal {
     pub last: Option<FrameHash>,
     /// Entries accepted of each doc.
     pub entries: BTreeMap<DocName, u64>,
+    /// So many frames are accepted and no more: its owner was revoked.
+    #[serde(skip)]
+    pub limit: Option<u64>,
     /// Why the rest is not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -95,6 +98,8 @@ enum Stop {
     More,
     /// There are none, or the last one is torn.
     End,
+    /// No more are accepted of this journal.
+    Full,
     Shape(FrameError),
     Refused(Refusal),
 }
@@ -133,6 +138,7 @@ impl Journal {
             frames: 0,
             last: None,
             entries: BTreeMap::new(),
+            limit: None,
             fault: None,
         }
     }
@@ -389,7 +395,11 @@ impl Journal {
             if limits::SEGMENT <= offset as u64 && offset < bytes.read.len() {
                 break Stop::Shape(FrameError::TooLarge);
             }
-            let (batch, stop) = self.next_frames(&bytes.read[offset..], owner, session.as_ref(), prepare);
+            let (mut batch, mut stop) = self.next_frames(&bytes.read[offset..], owner, session.as_ref(), prepare);
+            if let Some(room) = self.room().filter(|room| *room < batch.len() || *room == 0) {
+                batch.truncate(room);
+                stop = Stop::Full;
+            }
             for Next { frame, len, prepared } in batch {
                 check.update(&bytes.read[offset..offset + len]);
                 self.accept(number, offset + len, &check.finalize(), &frame);
@@ -406,7 +416,7 @@ impl Journal {
         };
         let mut early = false;
         match stop {
-            Stop::More | Stop::End => {}
+            Stop::More | Stop::End | Stop::Full => {}
             Stop::Refused(Refusal::Early) => early = true,
             Stop::Shape(FrameError::Newer(version)) | Stop::Refused(Refusal::Newer(version)) => {
                 self.fault = Some(Fault::Newer { version });
@@ -417,7 +427,12 @@ impl Journal {
         if offset > before {
             vault.kept.keep(&bytes.file, &path, &relative, &bytes.read[..offset]).map_err(io)?;
         }
-        Ok(self.fault.is_none() && !early)
+        Ok(self.fault.is_none() && !early && self.room() != Some(0))
+    }
+
+    /// How many more frames are accepted.
+    fn room(&self) -> Option<usize> {
+        self.limit.map(|limit| usize::try_from(limit.saturating_sub(self.frames)).unwrap_or(usize::MAX))
     }
 
     fn forged(&mut self, segment: u32, offset: usize, error: &dyn std::fmt::Display) {

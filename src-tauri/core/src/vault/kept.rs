@@ -1,8 +1,11 @@
 //! The safety copy: a hard link to each accepted segment. It costs nothing while the vault is as it was; when a
 //! folder is deleted, or a peer rewrites what we hold, the accepted bytes are still here.
 
-use super::limits;
+use super::envelope::Sealed;
+use super::frame::{self, FrameHash};
+use super::{Journal, Vault, limits};
 use crate::opener::{self, Listed};
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -104,6 +107,53 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Frames of each journal of a device that the safety copies hold, by its directory below the device's. `known` gives
+/// what is remembered of a journal: where that has all bytes of the copies, they are not read.
+pub fn kept_frames<'a>(
+    vault: &Vault,
+    device: &str,
+    known: impl Fn(&str) -> Option<&'a Journal>,
+) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    let names = |dir: &str| {
+        let listed = vault.kept.list(dir).unwrap_or_default();
+        listed.into_iter().filter_map(|listed| listed.name.into_string().ok()).collect::<Vec<_>>()
+    };
+    let mut dirs = vec![device.to_owned()];
+    for _ in 0..4 {
+        let below = |dir: &String| names(dir).into_iter().map(|name| format!("{dir}/{name}")).collect::<Vec<_>>();
+        dirs = dirs.iter().flat_map(below).collect();
+    }
+    for dir in dirs {
+        let mut segments = names(&dir);
+        segments.retain(|name| name.ends_with(".jsonl.zst"));
+        segments.sort();
+        let files = || segments.iter().filter_map(|name| vault.kept.open(&format!("{dir}/{name}")).ok());
+        let bytes: u64 = files().filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum();
+        let count = |chain, file: File| follow(&opener::all_of(&file, limits::SEGMENT_FILE).unwrap_or_default(), chain);
+        let frames = match known(&dir).filter(|journal| journal.bytes() == bytes) {
+            Some(journal) => journal.frames,
+            None => files().fold((0, None), count).0,
+        };
+        if let Some((_, below)) = dir.split_once('/') {
+            found.insert(below.to_owned(), frames);
+        }
+    }
+    found
+}
+
+/// Goes on counting the frames that follow each other. None is unpacked.
+fn follow(mut bytes: &[u8], (mut frames, mut last): (u64, Option<FrameHash>)) -> (u64, Option<FrameHash>) {
+    while let Some(Ok(len)) = frame::frame_len(bytes) {
+        let Ok(sealed) = Sealed::read(&bytes[..len]) else { break };
+        if sealed.n == frames && last.as_ref().is_none_or(|last| *last == sealed.prev) {
+            (frames, last) = (frames + 1, Some(sealed.hash));
+        }
+        bytes = &bytes[len..];
+    }
+    (frames, last)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

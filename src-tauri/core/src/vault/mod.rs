@@ -14,7 +14,7 @@ pub mod strand;
 
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
-pub use kept::Kept;
+pub use kept::{Kept, kept_frames};
 pub use strand::Strands;
 
 use crate::opener::{self, Listed};

@@ -1,0 +1,183 @@
+//! Letting devices in and putting them out, as the user asks for it: approve, revoke, follow. Pairing, which brings two
+//! devices together first, is elsewhere.
+
+use super::answers::{Answer, done, value};
+use super::devices::starts;
+use super::heart::Engine;
+use crate::api::types::*;
+use crate::merge::Statement;
+use crate::merge::device_list::{Heads, Revoked};
+use crate::session::{DeviceId, Millis};
+use crate::syncthing::device_id;
+use std::collections::BTreeSet;
+
+/// A device that the user may mean, by its name here.
+type Named = (DeviceId, String);
+
+impl Engine {
+    /// The devices that the list says something about, for `roam devices`.
+    pub(super) fn approvals(&self) -> Vec<Approval> {
+        let via = |id: &DeviceId| self.context.shared().name_of(&id.short());
+        let approved = self.circle().approved().into_iter().map(|(id, approved)| Approval {
+            id: id.to_string(),
+            follow: self.lists.now.followed.contains(id),
+            via: approved.via.as_ref().map(via),
+        });
+        approved.collect()
+    }
+
+    pub(super) fn revoked_devices(&self) -> Vec<RevokedDevice> {
+        let name = |id: &DeviceId| match *id == self.context.device {
+            true => self.name.clone(),
+            false => self.context.shared().name_of(&id.short()),
+        };
+        let row = |(id, revoked): (&DeviceId, &Revoked)| RevokedDevice {
+            id: id.to_string(),
+            name: self.name_of_revoked(id, revoked),
+            by: revoked.by.keys().map(name).collect(),
+            at: revoked.by.values().map(|(_, at)| at.wall).min().unwrap_or_default().rfc3339(),
+            since: revoked.since.map(Millis::rfc3339),
+            not_heard: self.not_heard(revoked).iter().map(name).collect(),
+        };
+        self.lists.now.revoked.iter().map(row).collect()
+    }
+
+    fn name_of_revoked(&self, id: &DeviceId, revoked: &Revoked) -> String {
+        self.book.names.get(id.as_str()).cloned().unwrap_or_else(|| crate::session::decent_name(&revoked.name))
+    }
+
+    /// Approved devices that have not said that they read one of these revocations.
+    fn not_heard(&self, revoked: &Revoked) -> BTreeSet<DeviceId> {
+        let has_heard = |id: &DeviceId| {
+            revoked.by.iter().any(|(author, (frame, _))| {
+                let hello = self.neighbours.hellos.get(&id.short());
+                let read = hello.and_then(|hello| hello.heard.get(&author.short())).copied().unwrap_or(0);
+                author == id || *frame < read
+            })
+        };
+        self.circle().approved().into_iter().map(|(id, _)| id).filter(|id| !has_heard(id)).cloned().collect()
+    }
+
+    /// Devices that may be meant where one is to be let in or put out.
+    fn nameable(&self) -> Vec<Named> {
+        let paired = self.book.paired.iter().map(|paired| (paired.id.clone(), self.shown_name(paired)));
+        let proposed =
+            self.circle().strangers().map(|(known, _)| (known.id.clone(), known.name.clone())).collect::<Vec<_>>();
+        let revoked = self.lists.now.revoked.iter();
+        let revoked = revoked.map(|(id, revoked)| (id.clone(), self.name_of_revoked(id, revoked)));
+        let mut all: Vec<Named> = paired.chain(proposed).chain(revoked).collect();
+        all.sort();
+        all.dedup_by(|one, other| one.0 == other.0);
+        all
+    }
+
+    /// The one device that is meant: by its whole id, a name that only it has, or a start of its id that is long enough.
+    fn named(&self, text: &str) -> Result<Named, ApiError> {
+        const LEAST: usize = 7;
+        let all = self.nameable();
+        if let Ok(id) = device_id::parse(text) {
+            let known = all.iter().find(|(known, _)| *known == id).cloned();
+            return known.ok_or_else(|| unknown(text));
+        }
+        let long = LEAST <= text.chars().filter(char::is_ascii_alphanumeric).count();
+        let is_meant = |(id, name): &&Named| name.eq_ignore_ascii_case(text) || (long && starts(id, text));
+        let found: Vec<&Named> = all.iter().filter(is_meant).collect();
+        match found.as_slice() {
+            [] => Err(unknown(text)),
+            [one] => Ok((*one).clone()),
+            many => Err(ApiError::new(
+                "ambiguous_device",
+                format!("“{text}” may be any of {} devices.", many.len()),
+                "Give the device's whole id: `roam devices` shows it.",
+            )),
+        }
+    }
+
+    pub(super) fn approve(&mut self, text: &str) -> Answer {
+        let (id, name) = self.named(text)?;
+        let was_revoked = self.lists.now.revoked.contains_key(&id);
+        self.book.parted.retain(|parted| *parted != id);
+        self.goodbye.remove(&id);
+        self.trouble(&format!("left {}", id.short()), None);
+        self.declare_approved(&id, &name)?;
+        self.save_book();
+        done(match was_revoked {
+            true => format!(
+                "{name} is approved here again. Other devices that revoked it themselves still keep it out; approve it there, too."
+            ),
+            false => format!("{name} is approved here. Sessions sync as soon as {name} approves this device, too."),
+        })
+    }
+
+    pub(super) fn follow(&mut self, text: &str, on: bool) -> Answer {
+        let (id, name) = self.named(text)?;
+        if !self.lists.now.approved.contains_key(&id) {
+            return Err(unknown(text));
+        }
+        let device = id.clone();
+        if on {
+            self.declare_approved(&id, &name)?;
+        }
+        self.declare(vec![if on { Statement::Follow { device } } else { Statement::Unfollow { device } }])?;
+        done(match on {
+            true => format!("What you approve on {name} is approved here, too."),
+            false => format!("What you approve on {name} is proposed here from now on, and nothing more."),
+        })
+    }
+
+    /// Puts a device out everywhere, or says what that would mean.
+    pub(super) fn revoke(&mut self, text: &str, since: Option<&str>, dry: bool) -> Answer {
+        let (id, name) = self.named(text)?;
+        let since = match since.map(|text| (text, Millis::parse(text))) {
+            Some((text, None)) => {
+                return Err(ApiError::new(
+                    "bad_time",
+                    format!("“{text}” is no point in time."),
+                    "Write it like 2026-11-28T17:00:00Z.",
+                ));
+            }
+            since => since.and_then(|(_, since)| since),
+        };
+        let heads = self.accepted_of(&id)?;
+        let cut = match since {
+            Some(since) => self.frames_before(&id, since)?,
+            None => Heads::new(),
+        };
+        let lists = super::list::in_heads();
+        let mut answer = RevokeAnswer {
+            id: id.to_string(),
+            name: name.clone(),
+            done: !dry,
+            journals: heads.keys().filter(|journal| **journal != lists).count() as u64,
+            cut: heads
+                .iter()
+                .filter(|(journal, n)| since.is_some() && cut.get(*journal).copied().unwrap_or(0) < **n)
+                .count() as u64,
+            not_heard: Vec::new(),
+        };
+        if !dry {
+            self.goodbye.remove(&id);
+            self.declare(vec![Statement::Revoke { device: id.clone(), name, heads, since, cut }])?;
+        }
+        let by_this = Revoked {
+            by: [(
+                self.context.device.clone(),
+                (self.lists.frames(&self.context.short).saturating_sub(u64::from(!dry)), self.context.hlc()),
+            )]
+            .into(),
+            ..Revoked::default()
+        };
+        let mut waiting = self.not_heard(&by_this);
+        waiting.remove(&id);
+        answer.not_heard = waiting.iter().map(|id| self.context.shared().name_of(&id.short())).collect();
+        value(answer)
+    }
+}
+
+fn unknown(text: &str) -> ApiError {
+    ApiError::new(
+        "unknown_device",
+        format!("No device “{text}” is known here."),
+        "`roam devices` lists them. A device that was never met is let in by pairing: `roam pair`.",
+    )
+}

@@ -1,0 +1,178 @@
+//! What follows from the device list: of whom anything is read, and how far; who is in devices.json; what is stated in
+//! answer to a revocation. Knows nothing of folders and of how statements are stored.
+
+use super::devices::{Circle, Paired};
+use super::heart::Engine;
+use super::list::in_heads;
+use super::record::SessionRecord;
+use crate::merge::device_list::Heads;
+use crate::merge::{DeviceList, Statement};
+use crate::session::{DeviceId, Hlc, Lane, Millis};
+use crate::state::StateError;
+use crate::vault::{Journal, hello, kept_frames};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+impl Engine {
+    pub(super) fn circle(&self) -> Circle<'_> {
+        Circle {
+            own: &self.context.device,
+            book: &self.book,
+            list: &self.lists.now,
+            neighbours: &self.neighbours,
+            leaving: &self.goodbye,
+        }
+    }
+
+    /// Whether journals and hellos of this device are read: an approved one, a revoked one as far as it was accepted,
+    /// this one under whichever identity.
+    pub(super) fn is_read(&self, short: &str) -> bool {
+        short == self.context.short
+            || self.context.shared().former.contains_key(short)
+            || self.circle().member(short).is_some()
+    }
+
+    /// Makes workers and devices.json agree with the list.
+    pub(super) fn enforce(&mut self, before: &DeviceList) {
+        let shorts: BTreeSet<String> = self.context.shared().owners.keys().cloned().collect();
+        let strangers: Vec<String> = shorts.into_iter().filter(|short| !self.is_read(short)).collect();
+        let revoked = self.lists.now.revoked.iter().map(|(id, revoked)| (id, &revoked.heads));
+        let limits = revoked.chain(&self.lists.now.stopped).map(|(id, heads)| (id.short(), heads.clone()));
+        {
+            let mut shared = self.context.change();
+            shared.limits = limits.collect();
+            shared.owners.retain(|short, _| !strangers.contains(short));
+        }
+        self.neighbours.hellos.retain(|short, _| !strangers.contains(short));
+        let now = &self.lists.now;
+        let out = |id: &DeviceId| {
+            let was_in =
+                before.approved.contains_key(id) || now.revoked.contains_key(id) || now.unapproved.contains(id);
+            was_in && !now.approved.contains_key(id) && !self.goodbye.contains(id)
+        };
+        let known = self.book.paired.clone();
+        self.book.paired.retain(|paired| !out(&paired.id));
+        self.neighbours.peers.retain(|peer| !out(&peer.id));
+        for (id, approved) in
+            self.circle().approved().into_iter().map(|(id, a)| (id.clone(), a.clone())).collect::<Vec<_>>()
+        {
+            if !self.book.is_paired(&id) {
+                let since = self.last_said(&id);
+                self.context.change().names.entry(id.short()).or_insert_with(|| approved.name.clone());
+                let name = approved.name;
+                self.book.paired.push(Paired { id, name, addresses: Vec::new(), confirmed: true, since, attempt: None });
+            }
+        }
+        if known != self.book.paired {
+            self.save_book();
+        }
+    }
+
+    /// When a device spoke last, as far as its hello lies here: a goodbye up to then belongs to an earlier pairing.
+    pub(super) fn last_said(&self, id: &DeviceId) -> Hlc {
+        let short = id.short();
+        let known = self.neighbours.hellos.get(&short).map(|hello| hello.at);
+        let lane = self.context.vault.lane_dir(&short, Lane::Live);
+        known.or_else(|| Some(hello::read(&lane, &short).ok()?.0.at)).unwrap_or_default()
+    }
+
+    /// Reads what may be read now, and states what was accepted of whom somebody revoked.
+    pub(super) fn follow_list(&mut self, before: &DeviceList) -> Result<(), StateError> {
+        let now = &self.lists.now;
+        let let_in: Vec<String> =
+            now.approved.keys().filter(|id| !before.approved.contains_key(*id)).map(DeviceId::short).collect();
+        let raised = now
+            .revoked
+            .iter()
+            .filter(|(id, revoked)| before.revoked.get(*id).is_none_or(|before| before.heads != revoked.heads));
+        let raised: Vec<String> = raised.map(|(id, _)| id.short()).collect();
+        let put_out: Vec<DeviceId> =
+            before.approved.keys().filter(|id| !now.approved.contains_key(*id)).cloned().collect();
+        self.greet();
+        self.arrange();
+        for short in &let_in {
+            self.read_hello(short, None);
+            for lane in Lane::BOTH {
+                self.walk_lane(short, lane, &HashMap::new());
+            }
+        }
+        if !raised.is_empty() {
+            let known = self.state.segments()?;
+            for (short, lane) in raised.iter().flat_map(|short| Lane::BOTH.map(|lane| (short, lane))) {
+                self.walk_lane(short, lane, &known);
+            }
+        }
+        let mut statements = Vec::new();
+        for device in put_out {
+            // After the state was lost it counts what was stated then, not what lies here.
+            if !(self.lists.fresh && self.lists.has_stated_heads(&self.context.short, &device)) {
+                statements.push(Statement::Heads { heads: self.accepted_of(&device)?, device });
+            }
+        }
+        if let Err(error) = self.declare(statements) {
+            self.trouble("list own", Some(super::list::problem(error)));
+        }
+        Ok(())
+    }
+
+    /// How many frames this device has accepted of each journal of another one. The safety copies say it, even if the
+    /// state was lost; where the state says the same, nothing is read.
+    pub(super) fn accepted_of(&self, device: &DeviceId) -> Result<Heads, StateError> {
+        let short = device.short();
+        let mut known: HashMap<String, Journal> = HashMap::new();
+        for (key, row) in self.state.rows(None)? {
+            if !row.devices.split(',').any(|other| other == short) {
+                continue;
+            }
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            let journals = record.journals.into_values().filter(|journal| journal.device == short);
+            known.extend(journals.map(|journal| (journal.dir.clone(), journal)));
+        }
+        let mut heads = kept_frames(&self.context.vault, &short, |dir| known.get(dir));
+        heads.insert(in_heads(), self.lists.frames(&short));
+        heads.retain(|_, frames| *frames > 0);
+        Ok(heads)
+    }
+
+    /// How many frames of each of a device's journals were written before a time, by its own clock: all that precede
+    /// the first later one.
+    pub(super) fn frames_before(&self, device: &DeviceId, since: Millis) -> Result<Heads, StateError> {
+        let mut found = Heads::new();
+        let short = device.short();
+        let mut take = |journal: &Journal| {
+            let frames = journal.accepted(&self.context.vault).unwrap_or_default();
+            let kept = frames.iter().take_while(|frame| frame.head.at.wall < since).count() as u64;
+            found.insert(below_device(&journal.dir).to_owned(), kept);
+        };
+        for (key, row) in self.state.rows(None)? {
+            if row.devices.split(',').any(|other| other == short) {
+                let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+                record.journals.values().filter(|journal| journal.device == short).for_each(&mut take);
+            }
+        }
+        self.lists.journal(&short).into_iter().for_each(take);
+        found.retain(|_, frames| *frames > 0);
+        Ok(found)
+    }
+
+    /// A look that began before a revocation was known may have accepted more than was stated.
+    pub(super) fn state_more(&mut self, record: &SessionRecord) {
+        let mut more: BTreeMap<DeviceId, Heads> = BTreeMap::new();
+        for journal in record.journals.values() {
+            let revoked = self.lists.now.revoked.iter().find(|(id, _)| id.short() == journal.device);
+            let Some((id, revoked)) = revoked else { continue };
+            let dir = below_device(&journal.dir);
+            if revoked.heads.get(dir).copied().unwrap_or(0) < journal.frames {
+                more.entry(id.clone()).or_default().insert(dir.to_owned(), journal.frames);
+            }
+        }
+        let statements = more.into_iter().map(|(device, heads)| Statement::Heads { device, heads });
+        if let Err(error) = self.declare(statements.collect()) {
+            self.trouble("list own", Some(super::list::problem(error)));
+        }
+    }
+}
+
+/// A journal's directory as heads name it.
+pub fn below_device(dir: &str) -> &str {
+    dir.split_once('/').map_or(dir, |(_, below)| below)
+}
