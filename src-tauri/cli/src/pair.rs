@@ -5,6 +5,7 @@ use crate::ask::Engine;
 use crate::confirm::confirm;
 use crate::out::Output;
 use crate::render::devices::{self, spaced};
+use session_roam_core::api::quote::word;
 use session_roam_core::api::{ApiError, Device, Devices, Pairing, Request};
 
 pub fn pair(engine: &mut Engine, what: Pair) -> Result<Output, ApiError> {
@@ -38,7 +39,7 @@ fn compared(engine: &mut Engine, id: &str) -> Result<String, ApiError> {
         false => Err(ApiError::new(
             "digits_differ",
             format!("{} was not accepted.", knocking.name),
-            format!("If it is not yours: roam pair --dismiss {}", knocking.name),
+            format!("If it is not yours: roam pair --dismiss {}", word(&knocking.name)),
         )),
     }
 }

@@ -5,6 +5,7 @@ use super::{View, wrap};
 use crate::when::ago;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use session_roam_core::api::quote::word;
 use session_roam_core::api::{Device, Devices, PairedDevice, Pairing};
 
 pub fn this_device(device: &Device) -> String {
@@ -16,8 +17,7 @@ pub fn this_device(device: &Device) -> String {
     for (idx, address) in device.addresses.iter().enumerate() {
         out.push_str(&format!("{}  {address}\n", if idx == 0 { "At  " } else { "    " }));
     }
-    // A shell would read `?` and `&`: the quotes belong to the command.
-    out.push_str(&format!("\nOn your other device:\n  roam pair '{}'\n", device.code));
+    out.push_str(&format!("\nOn your other device:\n  roam pair {}\n", word(&device.code)));
     out
 }
 
@@ -109,11 +109,6 @@ pub fn spaced(digits: &str) -> String {
         Some((first, last)) if last.len() == 3 => format!("{first} {last}"),
         _ => digits,
     }
-}
-
-/// A name as an argument.
-fn word(name: &str) -> String {
-    if name.contains(|c: char| c.is_whitespace()) { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 #[cfg(test)]

@@ -437,8 +437,9 @@ impl Engine {
 
     fn export(&self, text: &str, format: ExportFormat, dir: Option<PathBuf>) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
-        let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
-        Ok(Box::new(move || value(export::export(&context, &key, &record, shown, format, dir.as_deref())?)))
+        let (context, shown, names) = (self.context.clone(), self.session_row(&key, &row), self.names(&record));
+        let export = move || export::export(&context, &key, &record, shown, &names, (format, dir.as_deref()));
+        Ok(Box::new(move || value(export()?)))
     }
 
     fn splits(&self) -> Result<Work, ApiError> {
