@@ -153,6 +153,7 @@ fn markdown(shown: &Shown) -> String {
             "user" => "You",
             "assistant" => "Assistant",
             "tool" => "Tool",
+            "steering" => "Changed",
             _ => "System",
         };
         let device = message.device.as_deref().map(|device| format!(" · {}", escaped(device))).unwrap_or_default();

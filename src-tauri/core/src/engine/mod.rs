@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod apply;
+pub mod authors;
 pub mod bases;
 pub mod compare;
 pub mod context;

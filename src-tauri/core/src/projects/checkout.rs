@@ -4,7 +4,6 @@
 use super::git::{self, output_within};
 use super::{paths, remote};
 use crate::opener;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
