@@ -563,3 +563,62 @@ fn walk(value: &Value, prefix: &str, names: &mut Vec<String>) {
     names.sort();
     names.dedup();
 }
+
+/// What a terminal obeys, what turns the direction round, and what is not seen.
+const HIDDEN: &str =
+    "\u{1b}[31m\u{7}\u{9b}\r\u{200e}\u{200f}\u{61c}\u{202e}\u{2066}\u{2069}\u{200b}\u{200d}\u{feff}\u{2028}\u{2029}";
+
+/// The same answer with that in each of its texts, and in the names of fields that are names of something.
+fn hostile(answer: &mut Value) {
+    match answer {
+        Value::String(text) => *text = format!("{HIDDEN}{text}{HIDDEN}"),
+        Value::Array(all) => all.iter_mut().for_each(hostile),
+        // What kind of row it is is one of a few words.
+        Value::Object(fields) => {
+            fields.iter_mut().filter(|(name, _)| *name != "kind").for_each(|(_, field)| hostile(field))
+        }
+        _ => {}
+    }
+}
+
+/// F11: names, titles and messages of other devices steered the terminal.
+#[test]
+fn no_answer_steers_the_terminal() {
+    let stage = Stage::with(|request| {
+        let answer = canned(request).map(|mut answer| {
+            hostile(&mut answer);
+            answer
+        });
+        answer.map_err(|error| ApiError::new(&error.code, format!("{HIDDEN}{}", error.message), HIDDEN))
+    });
+    let commands: [&[&str]; 18] = [
+        &["status"],
+        &["doctor"],
+        &["doctor", "--take-in"],
+        &["device"],
+        &["devices"],
+        &["pair", "session-roam:1?id=X"],
+        &["pair", "--accept", "laptop", "--yes"],
+        &["tools"],
+        &["projects"],
+        &["sessions"],
+        &["show", "4f2a"],
+        &["resume", "4f2a", "--print"],
+        &["splits"],
+        &["diff", "4f2a"],
+        &["plan"],
+        &["history"],
+        &["journal", "4f2a"],
+        &["undo"],
+    ];
+    for command in commands {
+        for json in [false, true] {
+            let args: Vec<&str> = command.iter().copied().chain(json.then_some("--json")).collect();
+            let output = stage.roam(&args);
+            let shown = stdout(&output) + &stderr(&output);
+            assert!(!shown.is_empty(), "{args:?}");
+            let hidden = shown.chars().find(|c| session_roam_core::session::harmless::is_hidden(*c));
+            assert_eq!(hidden, None, "{args:?}: {shown}");
+        }
+    }
+}

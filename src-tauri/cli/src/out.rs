@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use session_roam_core::api::ApiError;
+pub use session_roam_core::session::harmless;
+use session_roam_core::session::{harmless_json, harmless_line};
 use std::io::{self, IsTerminal, Write};
 
 /// What a command has to say.
@@ -18,7 +20,9 @@ pub enum Output {
 
 pub fn print(output: &Output, as_json: bool) -> Result<(), ApiError> {
     let written = match output {
-        Output::Text { json, .. } | Output::Answer { json, .. } if as_json => write(format!("{json}\n").as_bytes()),
+        Output::Text { json, .. } | Output::Answer { json, .. } if as_json => {
+            write(format!("{}\n", harmless_json(&json.to_string())).as_bytes())
+        }
         Output::Text { text, .. } => write(harmless(text).as_bytes()),
         Output::Answer { bytes, .. } if io::stdout().is_terminal() => {
             write(harmless(&String::from_utf8_lossy(bytes)).as_bytes())
@@ -37,16 +41,18 @@ pub fn print(output: &Output, as_json: bool) -> Result<(), ApiError> {
 /// `error:` and `hint:` on stderr; with `--json` one object on stdout.
 pub fn print_error(error: &ApiError, as_json: bool) {
     let written = if as_json {
-        write(format!("{}\n", json!({ "error": error })).as_bytes())
+        write(format!("{}\n", harmless_json(&json!({ "error": error }).to_string())).as_bytes())
     } else {
-        let mut text = format!("error: {}\n", error.message);
-        if !error.hint.is_empty() {
-            text.push_str(&format!("hint: {}\n", error.hint));
-        }
-        io::stderr().write_all(harmless(&text).as_bytes())
+        io::stderr().write_all(in_words(error).as_bytes())
     };
     // The exit code still tells.
     let _ = written;
+}
+
+/// An error in two lines, whatever is in it.
+pub fn in_words(error: &ApiError) -> String {
+    let hint = if error.hint.is_empty() { String::new() } else { format!("hint: {}\n", harmless_line(&error.hint)) };
+    format!("error: {}\n{hint}", harmless_line(&error.message))
 }
 
 /// Says something beside the answer, on stderr.
@@ -58,24 +64,4 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
-}
-
-/// Replaces what a terminal obeys instead of showing: control characters but line end and tab, and marks that turn
-/// the reading direction round.
-pub fn harmless(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.replace("\r\n", "\n").chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_transcript_cannot_steer_the_terminal() {
-        let text = "a\x1b[2Jb\x07\u{9b}31m\tc\r\nd\u{202e}e\n";
-        assert_eq!(harmless(text), "a\u{fffd}[2Jb\u{fffd}\u{fffd}31m\tc\nd\u{fffd}e\n");
-    }
 }

@@ -3,7 +3,7 @@
 use crate::news::strangers_ask;
 use crate::sight::Sight;
 use session_roam_core::api::{PairedDevice, SessionRow};
-use session_roam_core::session::Millis;
+use session_roam_core::session::{Millis, harmless_line};
 
 /// Sessions that "Resume" offers, and lines of one kind in the menu itself; the window has them all.
 const MOST_SESSIONS: usize = 8;
@@ -17,6 +17,20 @@ pub enum Item {
     Act(Action, String),
     Sub(String, Vec<Item>),
     Line,
+}
+
+impl Item {
+    /// The same with words in which nothing steers or hides. Names and titles are other devices'.
+    fn harmless(self) -> Self {
+        match self {
+            Self::Said(label) => Self::Said(harmless_line(&label)),
+            Self::Act(action, label) => Self::Act(action, harmless_line(&label)),
+            Self::Sub(label, items) => {
+                Self::Sub(harmless_line(&label), items.into_iter().map(Self::harmless).collect())
+            }
+            Self::Line => Self::Line,
+        }
+    }
 }
 
 /// What a click does.
@@ -103,7 +117,7 @@ pub fn icon(sight: &Sight) -> Icon {
 pub fn menu(sight: &Sight, now: Millis) -> Vec<Item> {
     let mut groups = vec![state(sight), needs(sight), devices(sight, now), sessions(sight), deeds(sight)];
     groups.retain(|group| !group.is_empty());
-    groups.join(&Item::Line)
+    groups.join(&Item::Line).into_iter().map(Item::harmless).collect()
 }
 
 /// The state in a sentence, and why.

@@ -4,6 +4,7 @@
 use crate::menu::{Action, place, plural, quoted, short};
 use crate::sight::Sight;
 use session_roam_core::api::{SessionRow, Waiting};
+use session_roam_core::session::harmless_line;
 
 /// How many of the newest sessions a look at other devices' sessions holds.
 pub const NEWEST: u32 = 12;
@@ -16,6 +17,21 @@ pub struct News {
     pub body: String,
     /// What a click on it does.
     pub click: Action,
+}
+
+impl News {
+    /// Nothing in it steers or hides, and nothing in its body is markup: some desktops read that as HTML, others show
+    /// `&lt;` as it stands, so such characters give way to ones that look like them.
+    fn harmless(self) -> Self {
+        let plain = |c| match c {
+            '<' => '‹',
+            '>' => '›',
+            '&' => '＆',
+            c => c,
+        };
+        let body = harmless_line(&self.body).chars().map(plain).collect();
+        Self { title: harmless_line(&self.title), body, click: self.click }
+    }
 }
 
 /// Remembers the last look, and what is ready but was not told yet.
@@ -51,6 +67,7 @@ impl Desk {
             .chain(held(&before, now))
             .chain(waits)
             .chain(ready)
+            .map(News::harmless)
             .collect()
     }
 

@@ -5,6 +5,7 @@ use super::{View, plural, wrap};
 use crate::when::ago;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use session_roam_core::api::quote::word;
 use session_roam_core::api::{AskingDevice, Device, Devices, PairedDevice, Pairing, RevokeAnswer};
 
 pub fn this_device(device: &Device) -> String {
@@ -16,8 +17,7 @@ pub fn this_device(device: &Device) -> String {
     for (idx, address) in device.addresses.iter().enumerate() {
         out.push_str(&format!("{}  {address}\n", if idx == 0 { "At  " } else { "    " }));
     }
-    // A shell would read `?` and `&`: the quotes belong to the command.
-    out.push_str(&format!("\nOn your other device:\n  roam pair '{}'\n", device.code));
+    out.push_str(&format!("\nOn your other device:\n  roam pair {}\n", word(&device.code)));
     out.push_str("The code is good for one pairing, within ten minutes. Show it to nobody else.\n");
     out
 }

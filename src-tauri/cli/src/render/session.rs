@@ -49,6 +49,11 @@ fn head(row: &SessionRow, view: &View) -> String {
 
 /// Who speaks; the device only where it changes.
 fn speaker(message: &Message, before: Option<&str>, view: &View) -> String {
+    // Never under another one's mark: who changed what the tool may do is to be seen.
+    if message.role == "steering" {
+        let who = message.device.as_deref().unwrap_or("Another device");
+        return format!("⚑ {who} changed how the tool works");
+    }
     let who = match message.role.as_str() {
         "user" => "You",
         "assistant" => "Assistant",

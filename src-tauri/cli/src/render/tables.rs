@@ -3,6 +3,7 @@
 use super::table::{Column, table, table_but};
 use super::{View, and, number, one_line, plural, project, size, wrap};
 use crate::when::ago;
+use session_roam_core::api::quote::word;
 use session_roam_core::api::{HistoryRow, ProjectRow, SegmentRow, SessionRow, StepRow, ToolRow};
 use std::path::{Path, PathBuf};
 
@@ -165,7 +166,7 @@ pub fn projects(rows: &[ProjectRow], view: &View) -> String {
         .collect();
     let mut out = table(columns, &lines, view);
     if let Some(row) = rows.iter().find(|row| row.places.is_empty() && !row.excluded) {
-        out.push_str(&format!("\nSay where a project is with: roam projects map {} DIR\n", row.key));
+        out.push_str(&format!("\nSay where a project is with: roam projects map {} DIR\n", word(&row.key)));
     }
     out
 }

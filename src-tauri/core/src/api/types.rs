@@ -560,7 +560,7 @@ pub struct ShownDoc {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// `user`, `assistant`, `tool`, `system`.
+    /// `user`, `assistant`, `tool`, `system`; `steering` where a record changed what the tool may do.
     pub role: String,
     pub text: String,
     pub at: Option<String>,

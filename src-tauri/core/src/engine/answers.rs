@@ -1,5 +1,6 @@
 //! Every command and its answer. Short answers come from the loop; those that read whole sessions are worked out aside.
 
+use super::authors;
 use super::context::Shared;
 use super::event::Reply;
 use super::export::Wanted;
@@ -10,7 +11,7 @@ use super::queue::Want;
 use super::record::DECIDED;
 use super::record::SessionRecord;
 use super::resolve::{Decision, no_split};
-use super::transcript::Names;
+use super::transcript::{Before, Names};
 use super::{compare, doctor, export};
 use crate::api::types::*;
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
@@ -436,15 +437,38 @@ impl Engine {
     fn show(&self, text: &str, wanted: Wanted) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
         let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
-        let names = self.names(&record);
-        Ok(Box::new(move || value(export::show(&context, &key, &record, shown, &names, wanted)?)))
+        let names = self.names(&key, &record)?;
+        Ok(Box::new(move || value(export::show(&context, &key, &record, shown, &names(), wanted)?)))
     }
 
-    /// The devices of a session by short id, and whether whoever recorded a line wrote it.
-    fn names(&self, record: &SessionRecord) -> Names {
-        let name = |short: &str| (short.to_owned(), self.context.shared().name_of(short));
-        let is_fork = record.origin().is_some_and(|card| card.fork.is_some());
-        Names { names: record.devices().into_iter().map(name).collect(), told: !is_fork }
+    /// The devices of a session by short id, and who wrote what it has of another one: that is read, so it is work for aside.
+    fn names(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+    ) -> Result<impl FnOnce() -> Names + Send + use<>, ApiError> {
+        let fork = record.origin().and_then(|card| card.fork.as_ref());
+        let of = record.main().and_then(|main| record.image.get(main)).map(|imaged| imaged.of);
+        let parent = match fork {
+            Some(fork) => {
+                let parent = SessionKey::new(&key.tool, &fork.session);
+                self.state.record::<SessionRecord>(&parent)?.map(|record| (parent, record))
+            }
+            None => None,
+        };
+        let devices = record.devices().into_iter().map(str::to_owned);
+        let more = parent.iter().flat_map(|(_, parent)| parent.devices()).map(str::to_owned);
+        let devices: BTreeSet<String> = devices.chain(more).collect();
+        let (context, is_fork) = (self.context.clone(), fork.is_some());
+        Ok(move || {
+            let before = match (&parent, of) {
+                (Some((key, parent)), Some(of)) => authors::before(&context, (key, parent), of),
+                _ if is_fork => Before::Unknown,
+                _ => Before::Nothing,
+            };
+            let shared = context.shared();
+            Names { names: devices.into_iter().map(|short| (short.clone(), shared.name_of(&short))).collect(), before }
+        })
     }
 
     fn show_part(&self, text: &str, message: u64, part: u64) -> Result<Work, ApiError> {
@@ -455,8 +479,9 @@ impl Engine {
 
     fn export(&self, text: &str, format: ExportFormat, dir: Option<PathBuf>) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
-        let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
-        Ok(Box::new(move || value(export::export(&context, &key, &record, shown, format, dir.as_deref())?)))
+        let (context, shown, names) = (self.context.clone(), self.session_row(&key, &row), self.names(&key, &record)?);
+        let export = move || export::export(&context, &key, &record, shown, &names(), (format, dir.as_deref()));
+        Ok(Box::new(move || value(export()?)))
     }
 
     fn splits(&self) -> Result<Work, ApiError> {
@@ -548,8 +573,9 @@ impl Engine {
     }
 
     fn diff_common(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
-        let names = self.names(&self.find(text)?.2);
-        self.compared(text, move |compare| compare.common(branch.as_deref(), from, rows, &names))
+        let (key, _, record) = self.find(text)?;
+        let names = self.names(&key, &record)?;
+        self.compared(text, move |compare| compare.common(branch.as_deref(), from, rows, &names()))
     }
 
     /// What would be written, session by session: looks without writing.

@@ -1,6 +1,7 @@
 //! The branches of a split: listed, and two of them side by side, page by page. What was aligned is remembered for the
 //! next page; bodies are not.
 
+use super::authors;
 use super::bases::Kin;
 use super::context::Context;
 use super::export::unreadable;
@@ -51,6 +52,8 @@ struct Of {
 struct Place {
     off: u64,
     piece: Piece,
+    /// Who recorded it, by short id.
+    device: String,
 }
 
 /// What a side has after the point where the two part.
@@ -159,7 +162,8 @@ impl<'a> Compare<'a> {
         tail.bytes.reserve(path.iter().map(|edge| edge.bytes as usize).sum());
         let read = path.into_iter().try_for_each(|edge| {
             shelf.pieces(edge, |piece, bytes| {
-                tail.places.push(Place { off: tail.bytes.len() as u64, piece });
+                let (off, device) = (tail.bytes.len() as u64, edge.source.device.clone());
+                tail.places.push(Place { off, piece, device });
                 tail.bytes.extend_from_slice(bytes);
                 Ok(())
             })
@@ -174,7 +178,23 @@ impl<'a> Compare<'a> {
     /// The messages of a side, and where they lie.
     fn messages(&self, side: usize, right: &Fork) -> Result<(Vec<Msg>, Vec<Place>), ApiError> {
         let tail = self.tail(side, right)?;
-        Ok((read(&tail.bytes, self.context.said(&self.key.tool)), tail.places))
+        let mut messages = read(&tail.bytes, self.context.said(&self.key.tool));
+        let authors = match self.context.records(&self.key.tool, self.state().kind) {
+            Some(records) => {
+                authors::of_generations(&self.up_to([self.split.divided.trunk, right.tip][side]), records)?
+            }
+            None => Vec::new(),
+        };
+        let shared = self.context.shared();
+        for (at, message) in messages.iter_mut().enumerate() {
+            let place = tail.places[..tail.places.partition_point(|place| place.off <= message.off)].last();
+            let held =
+                place.filter(|place| message.off < place.off + place.piece.len as u64).map(|place| &place.device);
+            let device = held.or_else(|| authors.get(at)?.as_ref());
+            message.device = device.map(|short| shared.name_of(short));
+        }
+        drop(shared);
+        Ok((messages, tail.places))
     }
 
     /// The session that the branch became.
@@ -366,7 +386,11 @@ impl<'a> Compare<'a> {
 
     fn before(&self, right: &Fork) -> Reading<'_> {
         let state = self.state();
-        let tip = state.trie.meet(self.split.divided.trunk, right.tip);
+        self.up_to(state.trie.meet(self.split.divided.trunk, right.tip))
+    }
+
+    fn up_to(&self, tip: ChainId) -> Reading<'_> {
+        let state = self.state();
         let path = state.trie.path(tip).unwrap_or_default();
         Reading { context: self.context, key: &self.key, record: &self.record, doc: &self.split.doc, state, tip, path }
     }

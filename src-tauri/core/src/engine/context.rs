@@ -8,7 +8,7 @@ use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, NoPlace, Places};
 use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
-use crate::tools::{Joins, Machine, Records, Tool};
+use crate::tools::{Joins, Machine, Records, Steer, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
 use crate::vault::{Journal, Owner, Vault};
@@ -150,6 +150,11 @@ impl Context {
     /// Finds the message in a record of a tool's log.
     pub fn said(&self, tool: &ToolId) -> Reader {
         self.tools.get(tool).map_or(transcript::said, |tool| tool.about().said)
+    }
+
+    /// What a line of a tool's doc sets of how the tool works.
+    pub fn sets(&self, tool: &ToolId) -> fn(&DocName, &[u8]) -> Vec<Steer> {
+        self.tools.get(tool).map_or(|_, _| Vec::new(), |tool| tool.about().steering.sets)
     }
 
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.

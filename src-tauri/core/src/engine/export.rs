@@ -5,7 +5,7 @@ use super::record::{DocState, SessionRecord};
 use super::transcript::{Names, Reading, no_part};
 use crate::api::types::{ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc};
 use crate::merge::{Decided, branches, divide};
-use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey};
+use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, harmless, harmless_line};
 use crate::vault::journal::Shelf;
 use std::path::{Path, PathBuf};
 
@@ -125,36 +125,54 @@ pub fn export(
     key: &SessionKey,
     record: &SessionRecord,
     row: SessionRow,
-    format: ExportFormat,
-    dir: Option<&Path>,
+    names: &Names,
+    (format, dir): (ExportFormat, Option<&Path>),
 ) -> Result<Exported, ApiError> {
     match format {
         ExportFormat::Native => native(context, record, &row, dir),
         ExportFormat::Json => {
-            let shown = show(context, key, record, row.clone(), &Names::default(), Wanted::All)?;
+            let shown = show(context, key, record, row.clone(), names, Wanted::All)?;
             let text = serde_json::to_string_pretty(&shown).map_err(|error| unreadable(&error))?;
             text_or_file(text, &format!("{}.json", row.session), dir)
         }
         ExportFormat::Markdown => {
-            let shown = show(context, key, record, row.clone(), &Names::default(), Wanted::All)?;
+            let shown = show(context, key, record, row.clone(), names, Wanted::All)?;
             text_or_file(markdown(&shown), &format!("{}.md", row.session), dir)
         }
     }
 }
 
+/// Every text of the session stands in a fence of its own, longer than any in it: nothing in it runs, leads anywhere or
+/// passes for a heading of ours.
 fn markdown(shown: &Shown) -> String {
-    let mut text =
-        format!("# {}\n\n{} · {} · {}\n", shown.row.title, shown.row.tool, shown.row.project, shown.row.updated);
+    let row = &shown.row;
+    let [title, tool, project] = [&row.title, &row.tool, &row.project].map(|text| escaped(text));
+    let mut text = format!("# {title}\n\n{tool} · {project} · {}\n", escaped(&row.updated));
     for message in &shown.messages {
         let who = match message.role.as_str() {
             "user" => "You",
             "assistant" => "Assistant",
             "tool" => "Tool",
+            "steering" => "Changed",
             _ => "System",
         };
-        text.push_str(&format!("\n## {who}\n\n{}\n", message.text.trim_end()));
+        let device = message.device.as_deref().map(|device| format!(" · {}", escaped(device))).unwrap_or_default();
+        text.push_str(&format!("\n## {who}{device}\n\n{}", fenced(message.text.trim_end())));
     }
     text
+}
+
+fn fenced(text: &str) -> String {
+    let text = harmless(text);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(3.max(longest + 1));
+    format!("{fence}text\n{text}\n{fence}\n")
+}
+
+/// One line in which nothing is Markdown.
+fn escaped(text: &str) -> String {
+    let escape = |c: char| if c.is_ascii_punctuation() { vec!['\\', c] } else { vec![c] };
+    harmless_line(text).chars().flat_map(escape).collect()
 }
 
 fn text_or_file(text: String, name: &str, dir: Option<&Path>) -> Result<Exported, ApiError> {
@@ -199,4 +217,28 @@ fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, ApiError> {
         )
     })?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// F11: a transcript's HTML, links and headings were the export's own.
+        #[test]
+        fn no_text_leaves_its_fence(text in "(`{1,5}|~~~|<script>|\\[x\\]\\(javascript:1\\)|## You|\n|a|\u{202e}){0,12}") {
+            let fenced = fenced(&text);
+            let mut lines = fenced.lines();
+            let fence = lines.next().unwrap().trim_end_matches("text").to_owned();
+            let body: Vec<&str> = lines.collect();
+            let (last, body) = body.split_last().unwrap();
+            prop_assert_eq!(*last, &fence);
+            prop_assert!(body.iter().all(|line| !line.contains(&fence)));
+            let escaped = escaped(&text);
+            let hidden = escaped.contains(['\n', '\u{202e}']);
+            prop_assert!(!hidden);
+            prop_assert!(!escaped.replace("\\<", "").contains('<') && !escaped.replace("\\[", "").contains('['));
+        }
+    }
 }

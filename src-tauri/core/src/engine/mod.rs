@@ -5,6 +5,7 @@ pub mod answers;
 pub mod apply;
 pub mod approval;
 pub mod attempts;
+pub mod authors;
 pub mod bases;
 pub mod compare;
 pub mod context;

@@ -1,15 +1,16 @@
 //! A session as it is read: which of its lines are messages and where they lie in the journals. Bodies stay there; a
 //! page of them is read when it is asked for, and the last two sessions that were read are remembered.
 
+use super::authors;
 use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Message, PartBody};
-use crate::merge::transcript::{Piece, Reader, Said, beginning, messages};
+use crate::merge::transcript::{Piece, Reader, Said, beginning};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, SessionKey};
-use crate::tools::Records;
+use crate::tools::{Records, Steer};
 use crate::vault::journal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -43,6 +44,10 @@ pub struct Index {
     tip: ChainId,
     places: Vec<Place>,
     messages: Vec<At>,
+    /// What steering records changed, in words; numbers of them are in `messages`.
+    changes: Vec<String>,
+    /// Who wrote each message, where places do not tell.
+    authors: Vec<Option<String>>,
 }
 
 /// Lines that follow each other in a journal.
@@ -58,16 +63,33 @@ struct At {
     place: u32,
     from: u32,
     len: u32,
+    /// It is no message: a record that steers the tool, and says so in other words than before.
+    change: Option<u32>,
+}
+
+/// What is shown: a message, or in words what a steering record changed.
+pub enum Shown<'a, 'b> {
+    Said(&'b Said<'a>),
+    Changed(&'b str),
 }
 
 impl Index {
     pub fn total(&self) -> u64 {
         self.messages.len() as u64
     }
+
+    /// Who wrote each message, by short id; what steers is none.
+    pub fn authors(&self) -> Vec<Option<String>> {
+        let place = |at: &At| self.places.get(at.place as usize).map(|place| place.device.clone());
+        match self.authors.is_empty() {
+            true => self.messages.iter().filter(|at| at.change.is_none()).map(place).collect(),
+            false => self.authors.clone(),
+        }
+    }
 }
 
 impl Reading<'_> {
-    fn reader(&self) -> Reader {
+    pub(super) fn reader(&self) -> Reader {
         self.context.said(&self.key.tool)
     }
 
@@ -97,25 +119,31 @@ impl Reading<'_> {
             tip: self.tip,
             places: Vec::new(),
             messages: Vec::new(),
+            changes: Vec::new(),
+            authors: Vec::new(),
         };
         if let Some(records) = self.records() {
-            let mut number = 0;
-            self.of_all(records, |_| {
-                index.messages.push(At { place: 0, from: number, len: 0 });
-                number += 1;
-            })?;
+            index.authors = authors::of_generations(self, records)?;
+            let at = |number| At { place: 0, from: number, len: 0, change: None };
+            index.messages = (0..index.authors.len() as u32).map(at).collect();
             return Ok(index);
         }
+        let (sets, mut changes) = (self.context.sets(&self.key.tool), Changes::default());
         for edge in &self.path {
             let read = shelf.pieces(edge, |piece, bytes| {
                 let place = index.places.len() as u32;
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
-                let says = |line: &&[u8]| parsed(line).as_ref().and_then(reader).is_some();
+                let says = |line: &&[u8]| (parsed(line).as_ref().and_then(reader).is_some(), sets(self.doc, line));
                 let mut from = 0;
-                for (line, says) in lines.iter().zip(parallel::map(&lines, |line| line.len(), says)) {
+                for (line, (says, sets)) in lines.iter().zip(parallel::map(&lines, |line| line.len(), says)) {
                     let len = line.len() as u32;
+                    if let Some(words) = changes.by(&edge.source.device, sets) {
+                        let change = Some(index.changes.len() as u32);
+                        index.messages.push(At { place, from, len, change });
+                        index.changes.push(words);
+                    }
                     if says {
-                        index.messages.push(At { place, from, len });
+                        index.messages.push(At { place, from, len, change: None });
                     }
                     from += len;
                 }
@@ -131,42 +159,49 @@ impl Reading<'_> {
         self.context.records(&self.key.tool, self.state.kind)
     }
 
-    fn of_all(&self, records: Records, mut each: impl FnMut(&Said<'_>)) -> Result<(), ApiError> {
+    pub(super) fn of_all(&self, records: Records, mut each: impl FnMut(&Said<'_>)) -> Result<(), ApiError> {
         let shelf = self.context.shelf(&self.key.tool, &self.record.journals, self.doc);
         let bytes = shelf.content(self.state.kind, &self.path).map_err(|error| unreadable(&error))?;
         records(&bytes).iter().filter_map(self.reader()).for_each(|said| each(&said));
         Ok(())
     }
 
-    /// Messages `from` to `from + n`, each handed to `each` with the short id of the device that recorded it.
+    /// Messages `from` to `from + n`, each handed to `each` with the short id of the device that recorded it and its
+    /// number among the messages, what steers left out.
     pub fn each(
         &self,
         index: &Index,
         from: u64,
         n: u64,
-        mut each: impl FnMut(&Said<'_>, Option<&str>),
+        mut each: impl FnMut(Shown<'_, '_>, Option<&str>, usize),
     ) -> Result<(), ApiError> {
         let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
         if let Some(records) = self.records() {
             let mut at = 0;
             return self.of_all(records, |said| {
                 if from <= at && at - from < n {
-                    each(said, None);
+                    each(Shown::Said(said), index.authors.get(at).and_then(Option::as_deref), at);
                 }
                 at += 1;
             });
         }
         let shelf = self.context.shelf(&self.key.tool, &self.record.journals, self.doc);
         let mut last: Option<(u32, Vec<u8>)> = None;
+        let mut number = index.messages.iter().take(from).filter(|at| at.change.is_none()).count();
         for at in index.messages.iter().skip(from).take(n) {
             let place = &index.places[at.place as usize];
+            if let Some(words) = at.change.and_then(|change| index.changes.get(change as usize)) {
+                each(Shown::Changed(words), Some(&place.device), number);
+                continue;
+            }
+            number += 1;
             if last.as_ref().is_none_or(|(number, _)| *number != at.place) {
                 last = Some((at.place, shelf.piece(&place.piece).map_err(|error| unreadable(&error))?));
             }
             let bytes = last.as_ref().map_or(&[][..], |(_, bytes)| bytes);
             let line = bytes.get(at.from as usize..(at.from + at.len) as usize).and_then(parsed);
             if let Some(said) = line.as_ref().and_then(self.reader()) {
-                each(&said, Some(&place.device));
+                each(Shown::Said(&said), Some(&place.device), number - 1);
             }
         }
         Ok(())
@@ -175,8 +210,12 @@ impl Reading<'_> {
     /// A page of them, long bodies cut.
     pub fn page(&self, index: &Index, from: u64, n: u64, names: &Names) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
-        self.each(index, from, n, |said, device| {
-            let mut message = message(said, names.of(device));
+        self.each(index, from, n, |shown, device, number| {
+            let device = names.of(device, number);
+            let mut message = match shown {
+                Shown::Said(said) => message(said, device),
+                Shown::Changed(words) => changed(words, device),
+            };
             message.text.truncate(beginning(&message.text, TEXT).len());
             found.push(message);
         })?;
@@ -187,13 +226,29 @@ impl Reading<'_> {
     pub fn all(&self, names: &Names) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
         if let Some(records) = self.records() {
-            self.of_all(records, |said| found.push(message(said, names.of(None))))?;
+            let authors = authors::of_generations(self, records)?;
+            let mut number = 0;
+            self.of_all(records, |said| {
+                let author = authors.get(number).and_then(Option::as_deref);
+                found.push(message(said, names.of(author, number)));
+                number += 1;
+            })?;
             return Ok(found);
         }
         let (reader, shelf) = (self.reader(), self.context.shelf(&self.key.tool, &self.record.journals, self.doc));
+        let (sets, mut changes, mut number) = (self.context.sets(&self.key.tool), Changes::default(), 0);
         for edge in &self.path {
+            let device = Some(edge.source.device.as_str());
             let read = shelf.pieces(edge, |_, bytes| {
-                messages(bytes, reader, |said| found.push(message(said, names.of(Some(&edge.source.device)))));
+                for line in lines_of(bytes) {
+                    if let Some(words) = changes.by(&edge.source.device, sets(self.doc, line)) {
+                        found.push(changed(&words, names.of(device, number)));
+                    }
+                    if let Some(said) = parsed(line).as_ref().and_then(reader) {
+                        found.push(message(&said, names.of(device, number)));
+                        number += 1;
+                    }
+                }
                 Ok(())
             });
             read.map_err(|error| unreadable(&error))?;
@@ -204,7 +259,12 @@ impl Reading<'_> {
     /// One part of one message, whole.
     pub fn part(&self, index: &Index, message: u64, part: u64) -> Result<PartBody, ApiError> {
         let mut found = None;
-        self.each(index, message, 1, |said, _| found = body_of(said, part))?;
+        self.each(index, message, 1, |shown, _, _| {
+            found = match shown {
+                Shown::Said(said) => body_of(said, part),
+                Shown::Changed(words) => body_of(&steering(words), part),
+            };
+        })?;
         found.ok_or_else(|| no_part(message, part))
     }
 }
@@ -213,18 +273,72 @@ impl Reading<'_> {
 #[derive(Default)]
 pub struct Names {
     pub names: BTreeMap<String, String>,
-    /// A branch of another session was recorded by whoever noticed the split: that says nothing about its author.
-    pub told: bool,
+    /// A branch of another session was recorded by whoever noticed the split: who wrote its first messages says the other
+    /// session.
+    pub before: Before,
+}
+
+/// What is known of a session's first messages besides its own journals.
+#[derive(Default)]
+pub enum Before {
+    /// It is no branch: whoever recorded a message wrote it.
+    #[default]
+    Nothing,
+    /// It is one, and so many of its messages were written by these devices, by short id.
+    Written(Vec<Option<String>>),
+    /// It is one, and the other session is not here.
+    Unknown,
 }
 
 impl Names {
-    fn of(&self, device: Option<&str>) -> Option<String> {
-        match device.filter(|_| self.told) {
+    fn of(&self, device: Option<&str>, number: usize) -> Option<String> {
+        let author = match &self.before {
+            Before::Nothing => device,
+            Before::Written(authors) => authors.get(number).map_or(device, Option::as_deref),
+            Before::Unknown => None,
+        };
+        match author {
             // Where one device is the only one, it is the author of every message.
             None if self.names.len() == 1 => self.names.values().next().cloned(),
             device => self.names.get(device?).cloned(),
         }
     }
+}
+
+/// What steering records said last, so that what one of them changes can be told from what all of them repeat.
+#[derive(Default)]
+struct Changes {
+    /// Who wrote the session's first line.
+    first: Option<String>,
+    last: BTreeMap<String, String>,
+}
+
+impl Changes {
+    /// In words what a record by `device` changes. What the first device sets at the start is no change; what another one
+    /// sets for the first time is.
+    fn by(&mut self, device: &str, sets: Vec<Steer>) -> Option<String> {
+        let first = self.first.get_or_insert_with(|| device.to_owned());
+        let is_first = first == device;
+        let mut told = Vec::new();
+        for Steer { name, value } in sets {
+            let words = format!("{} → {}", name.replace('_', " "), value.trim_matches('"'));
+            match self.last.insert(name, value.clone()) {
+                Some(before) if before != value => told.push(words),
+                None if !is_first => told.push(words),
+                _ => {}
+            }
+        }
+        (!told.is_empty()).then(|| told.join(", "))
+    }
+}
+
+/// Shown among the messages, and none of them.
+fn changed(words: &str, device: Option<String>) -> Message {
+    message(&steering(words), device)
+}
+
+fn steering(words: &str) -> Said<'_> {
+    Said { role: "steering", at: None, id: None, pieces: vec![Piece::new("text", words)] }
 }
 
 fn parsed(line: &[u8]) -> Option<Value> {

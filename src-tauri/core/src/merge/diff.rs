@@ -36,6 +36,9 @@ pub struct Msg {
     /// The same, with names and beginnings; empty where it is text alone, all of which begins in `preview`.
     #[serde(default)]
     pub pieces: Vec<Part>,
+    /// The device that wrote it, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +88,7 @@ fn message(line: &[u8], reader: Reader) -> Option<Msg> {
     let is_text = message.pieces.iter().all(|piece| piece.kind == "text");
     let pieces = if is_text { &[][..] } else { &message.pieces };
     Some(Msg {
-        key: message.id.map_or_else(|| hash(&message), str::to_owned),
+        key: message.id.map_or_else(|| fingerprint(&message), str::to_owned),
         line: 0,
         off: 0,
         len: line.len() as u64,
@@ -94,10 +97,12 @@ fn message(line: &[u8], reader: Reader) -> Option<Msg> {
         preview: message.text().chars().take(PREVIEW).collect(),
         parts: message.pieces.iter().map(|piece| (piece.kind.to_owned(), piece.bytes())).collect(),
         pieces: pieces.iter().map(|piece| piece.part(PREVIEW)).collect(),
+        device: None,
     })
 }
 
-fn hash(message: &Said<'_>) -> String {
+/// Equal for messages that say the same.
+pub fn fingerprint(message: &Said<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(message.role.as_bytes());
     for piece in &message.pieces {

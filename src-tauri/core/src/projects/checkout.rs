@@ -1,12 +1,10 @@
 //! A repository on disk, read without running Git: where it begins, its remotes, whether it is a linked worktree.
 //! Only the root commit, and in `standing.rs` how it stands, is asked of `git`, which may be missing.
 
+use super::git::{self, output_within};
 use super::{paths, remote};
 use crate::opener;
-use std::ffi::OsStr;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A work tree and the repository behind it.
@@ -73,7 +71,7 @@ pub fn root_commit(checkout: &Checkout) -> Option<String> {
     if checkout.common_dir.join("shallow").exists() {
         return None;
     }
-    let mut git = quiet_git(&checkout.work_tree);
+    let mut git = git::command(&checkout.work_tree);
     git.args(["rev-list", "--max-parents=0", "HEAD"]);
     let text = output_within(git, Duration::from_secs(5))?;
     text.lines()
@@ -165,64 +163,19 @@ fn config_value(raw: &str) -> String {
     value.trim_end().to_owned()
 }
 
-/// `git` that asks nothing, fetches nothing, takes no lock and is not misled by variables of whoever started us
-/// (a hook sets `GIT_DIR`).
-pub(super) fn quiet_git(work_tree: &Path) -> Command {
-    let mut git = Command::new("git");
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().to_ascii_uppercase().starts_with("GIT_") {
-            git.env_remove(name);
-        }
-    }
-    git.arg("--no-optional-locks").arg("-C").arg(work_tree);
-    for (name, value) in
-        [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_NO_REPLACE_OBJECTS", "1")]
-    {
-        git.env(name, OsStr::new(value));
-    }
-    without_window(&mut git);
-    git
-}
-
-#[cfg(windows)]
-fn without_window(command: &mut Command) {
-    use std::os::windows::process::CommandExt;
-    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
-    command.creation_flags(CREATE_NO_WINDOW);
-}
-
-#[cfg(not(windows))]
-fn without_window(_command: &mut Command) {}
-
-/// What a command prints, if it succeeds in time; it is ended if it does not.
-pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<String> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-    let stdout = child.stdout.take()?;
-    let (tx, rx) = std::sync::mpsc::channel();
-    // Not joined: should a grandchild keep the pipe open, the reader alone waits for it.
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        // A repository with more roots than this is a test of patience.
-        let read = stdout.take(1 << 20).read_to_string(&mut text);
-        // Nobody listens any more after the limit.
-        let _ = tx.send(read.ok().map(|_| text));
-    });
-    let text = rx.recv_timeout(limit).ok().flatten();
-    if text.is_none() {
-        // Fails only if it ended by itself meanwhile.
-        let _ = child.kill();
-    }
-    let status = child.wait().ok()?;
-    text.filter(|_| status.success())
-}
-
 #[cfg(test)]
 pub(super) mod testing {
     use super::*;
 
     pub fn git(dir: &Path, args: &[&str]) -> String {
-        let mut git = quiet_git(dir);
-        git.args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main"]).args(args);
+        let mut git = std::process::Command::new("git");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+            git.env_remove(name);
+        }
+        git.arg("-C")
+            .arg(dir)
+            .args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main"])
+            .args(args);
         // Whatever the one who runs the tests has configured: signing, hooks, default branches.
         git.env("GIT_CONFIG_GLOBAL", if cfg!(windows) { "NUL" } else { "/dev/null" }).env("GIT_CONFIG_NOSYSTEM", "1");
         let output = git.output().expect("git is needed for these tests");
@@ -304,15 +257,5 @@ mod tests {
         let url = format!("file://{}", repo.display());
         git(dir.path(), &["clone", "-q", "--depth=1", &url, "clone"]);
         assert_eq!(root_commit(&at(&dir.path().join("clone")).unwrap()), None);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_command_that_hangs_is_ended() {
-        let mut sleep = Command::new("sleep");
-        sleep.arg("60");
-        let start = std::time::Instant::now();
-        assert_eq!(output_within(sleep, Duration::from_millis(50)), None);
-        assert!(start.elapsed() < Duration::from_secs(30));
     }
 }

@@ -3,6 +3,7 @@
 //! Reads `.git` directories itself and asks `git` only for the root commit and how a checkout stands. Knows no tool and no session.
 
 pub mod checkout;
+mod git;
 pub mod paths;
 pub mod places;
 pub mod remote;

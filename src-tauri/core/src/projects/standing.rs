@@ -1,9 +1,10 @@
 //! How a checkout stands: its branch, its commit, what was changed in it, and whether it has a certain commit. Asked of
-//! `git` without running any hook, within a limit; the branch alone is read from disk where `git` gives no answer.
+//! `git` without running any program of the repository, within a limit; the branch alone is read from disk where `git`
+//! gives no answer.
 
-use super::checkout::{self, output_within, quiet_git};
+use super::checkout;
+use super::git::{self, output_within};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 /// A large work tree on a slow disk: better no answer than a user who waits.
@@ -33,9 +34,10 @@ pub enum Commit {
 /// `None` outside of any checkout.
 pub fn standing(dir: &Path) -> Option<Standing> {
     let (found, _) = checkout::around(dir)?;
-    let mut git = hookless_git(&found.work_tree);
-    git.args(["status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=all"]);
-    let said = output_within(git, STATUS).map(|text| parse_status(&text));
+    let said = git::command_without_filters(&found.work_tree).and_then(|mut git| {
+        git.args(["status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=all"]);
+        output_within(git, STATUS).map(|text| parse_status(&text))
+    });
     said.or_else(|| Some(Standing { branch: checkout::head_branch(&found.work_tree), ..Standing::default() }))
 }
 
@@ -45,7 +47,7 @@ pub fn whereabouts(dir: &Path, commit: &str) -> Option<Commit> {
     let is_hash = (7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (found, _) = checkout::around(dir).filter(|_| is_hash)?;
     let ask = |args: &[&str]| {
-        let mut git = hookless_git(&found.work_tree);
+        let mut git = git::command(&found.work_tree);
         git.args(args);
         output_within(git, COMMIT)
     };
@@ -55,14 +57,6 @@ pub fn whereabouts(dir: &Path, commit: &str) -> Option<Commit> {
     }
     let below = ask(&["rev-list", "--max-count=1", commit, "^HEAD"])?;
     Some(if below.trim().is_empty() { Commit::Below } else { Commit::Beside })
-}
-
-/// Also without the hook that a file system monitor is.
-fn hookless_git(work_tree: &Path) -> Command {
-    let mut git = quiet_git(work_tree);
-    let nowhere = if cfg!(windows) { "core.hooksPath=NUL" } else { "core.hooksPath=/dev/null" };
-    git.args(["-c", "core.fsmonitor=false", "-c", nowhere]);
-    git
 }
 
 fn parse_status(text: &str) -> Standing {
@@ -121,30 +115,5 @@ mod tests {
             assert_eq!(at(hostile), None, "{hostile}");
         }
         assert_eq!(whereabouts(dir.path(), &first), None);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn no_hook_runs() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let repo = repository(&dir.path().join("repo"), None);
-        std::fs::write(repo.join("a"), "1").unwrap();
-        git(&repo, &["add", "a"]);
-        let first = commit(&repo, "first");
-        let ran = dir.path().join("ran");
-        let hook = repo.join(".git/hooks/post-index-change");
-        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        for path in [&hook, &dir.path().join("monitor")] {
-            std::fs::write(path, format!("#!/bin/sh\ntouch '{}'\n", ran.display())).unwrap();
-            std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
-        }
-        git(&repo, &["config", "core.fsmonitor", &dir.path().join("monitor").display().to_string()]);
-        std::fs::write(repo.join("a"), "1").unwrap();
-        assert_eq!(standing(&repo).and_then(|found| found.changed), Some(0));
-        assert_eq!(whereabouts(&repo, &first), Some(Commit::Below));
-        assert!(!ran.exists());
-        git(&repo, &["status"]);
-        assert!(ran.exists(), "the monitor is one that would run");
     }
 }

@@ -4,6 +4,7 @@
 pub mod chain;
 pub mod copies;
 pub mod device_id;
+pub mod harmless;
 pub mod ids;
 pub mod problem;
 pub mod project;
@@ -12,6 +13,7 @@ pub mod trie;
 
 pub use chain::{Chain, ChainId};
 pub use copies::copied_from;
+pub use harmless::{harmless, harmless_json, harmless_line};
 pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
 pub use problem::Problem;
 pub use project::Project;
@@ -27,8 +29,7 @@ pub const NAME_LENGTH: usize = 64;
 /// Names come from config files and from other devices, so that nothing else has looked at them.
 pub fn decent_name(name: &str) -> String {
     let plain: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words: Vec<&str> = plain.split_whitespace().collect();
-    let name: String = words.join(" ").chars().take(NAME_LENGTH).collect();
+    let name: String = harmless_line(&plain).chars().take(NAME_LENGTH).collect();
     name.trim_end().to_owned()
 }
 

@@ -1,0 +1,227 @@
+//! The one place that runs `git`. A checkout is looked at, and looking runs no program that its repository names: no hook,
+//! no monitor, no filter, no helper, and nothing is fetched. What `git` says is read within a limit.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Listing the names of settings reads a few small files.
+const CONFIG: Duration = Duration::from_secs(2);
+
+/// Settings under which `git` starts a program, or looks further than this checkout.
+const SETTINGS: [&str; 12] = [
+    "core.fsmonitor=false",
+    if cfg!(windows) { "core.hooksPath=NUL" } else { "core.hooksPath=/dev/null" },
+    "core.sshCommand=false",
+    "core.askPass=",
+    "core.gitProxy=",
+    "core.alternateRefsCommand=",
+    "core.pager=cat",
+    "credential.helper=",
+    "diff.external=",
+    "status.submoduleSummary=false",
+    "submodule.recurse=false",
+    "safe.bareRepository=explicit",
+];
+
+/// `git` in a checkout, for commands that read no file of the work tree. It asks nothing, fetches nothing, takes no lock
+/// and is not misled by variables of whoever started us (a hook sets `GIT_DIR`).
+pub(super) fn command(work_tree: &Path) -> Command {
+    let mut git = quiet_git(work_tree);
+    for setting in SETTINGS {
+        git.args(["-c", setting]);
+    }
+    git
+}
+
+/// The same for commands that read files: what a repository has as filters of their content is switched off. `None` where
+/// the settings cannot be read, or a filter is called so that it cannot be switched off.
+pub(super) fn command_without_filters(work_tree: &Path) -> Option<Command> {
+    let filters = filters(work_tree)?;
+    let mut git = command(work_tree);
+    for filter in filters {
+        for (setting, value) in [("clean", ""), ("smudge", ""), ("process", ""), ("required", "false")] {
+            git.arg("-c").arg(format!("filter.{filter}.{setting}={value}"));
+        }
+    }
+    Some(git)
+}
+
+/// The names of all filters that are set, wherever: in files that a setting includes, too.
+fn filters(work_tree: &Path) -> Option<Vec<String>> {
+    let mut git = command(work_tree);
+    git.args(["config", "--null", "--name-only", "--list"]);
+    let listed = output_within(git, CONFIG)?;
+    let names = listed.split('\0').filter_map(|name| name.strip_prefix("filter."));
+    let mut filters: Vec<String> =
+        names.filter_map(|name| name.rsplit_once('.')).map(|(filter, _)| filter.to_owned()).collect();
+    filters.sort();
+    filters.dedup();
+    // `-c NAME=VALUE` ends the name at the first `=`.
+    let can_be_set = |filter: &String| !filter.contains(['=', '\n', '\u{fffd}']);
+    filters.iter().all(can_be_set).then_some(filters)
+}
+
+fn quiet_git(work_tree: &Path) -> Command {
+    let mut git = Command::new("git");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().to_ascii_uppercase().starts_with("GIT_") {
+            git.env_remove(name);
+        }
+    }
+    git.arg("--no-optional-locks").arg("-C").arg(work_tree);
+    let variables = [
+        ("LC_ALL", "C"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_NO_LAZY_FETCH", "1"),
+        ("GIT_NO_REPLACE_OBJECTS", "1"),
+        // Older versions fetch missing objects whatever the variable above says: by no protocol, then.
+        ("GIT_ALLOW_PROTOCOL", "none"),
+    ];
+    for (name, value) in variables {
+        git.env(name, OsStr::new(value));
+    }
+    without_window(&mut git);
+    git
+}
+
+#[cfg(windows)]
+fn without_window(command: &mut Command) {
+    use std::os::windows::process::CommandExt;
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    command.creation_flags(CREATE_NO_WINDOW);
+}
+
+#[cfg(not(windows))]
+fn without_window(_command: &mut Command) {}
+
+/// What a command prints, if it succeeds in time; it is ended if it does not.
+pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<String> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let stdout = child.stdout.take()?;
+    let (tx, rx) = std::sync::mpsc::channel();
+    // Not joined: should a grandchild keep the pipe open, the reader alone waits for it.
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A repository with more roots than this is a test of patience.
+        let read = stdout.take(1 << 20).read_to_end(&mut bytes);
+        // Nobody listens any more after the limit.
+        let _ = tx.send(read.ok().map(|_| String::from_utf8_lossy(&bytes).into_owned()));
+    });
+    let text = rx.recv_timeout(limit).ok().flatten();
+    if text.is_none() {
+        // Fails only if it ended by itself meanwhile.
+        let _ = child.kill();
+    }
+    let status = child.wait().ok()?;
+    text.filter(|_| status.success())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::checkout::testing::{commit, git as plain_git, repository};
+    use super::super::standing::{standing, whereabouts};
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A repository with a file behind each of two filters, one of them set in an included file, and a program for
+    /// everything that a setting may name.
+    fn planted(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
+        let ran = dir.join("ran");
+        let program = dir.join("program");
+        std::fs::write(&program, format!("#!/bin/sh\necho \"$0 $*\" >>'{}'\ncat\n", ran.display())).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let library = repository(&dir.join("library"), None);
+        std::fs::write(library.join("a"), "1").unwrap();
+        plain_git(&library, &["add", "a"]);
+        commit(&library, "library");
+        let repo = repository(&dir.join("repo"), None);
+        std::fs::write(repo.join(".gitattributes"), "a filter=x diff=x\nb filter=y\nc filter=p\n").unwrap();
+        for file in ["a", "b", "c"] {
+            std::fs::write(repo.join(file), "1").unwrap();
+        }
+        plain_git(&repo, &["add", "."]);
+        let library = library.to_string_lossy().into_owned();
+        plain_git(&repo, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &library, "lib"]);
+        let first = commit(&repo, "first");
+        let program = program.display().to_string();
+        let included = dir.join("included");
+        std::fs::write(&included, format!("[filter \"y\"]\n\tclean = {program} included\n\trequired = true\n"))
+            .unwrap();
+        for (name, value) in [
+            ("include.path", included.display().to_string()),
+            ("filter.x.clean", format!("{program} clean")),
+            ("filter.x.smudge", format!("{program} smudge")),
+            ("filter.x.required", "true".into()),
+            ("filter.p.process", format!("{program} process")),
+            ("core.fsmonitor", program.clone()),
+            ("core.sshCommand", program.clone()),
+            ("core.pager", program.clone()),
+            ("core.hooksPath", dir.join("hooks").display().to_string()),
+            ("diff.external", program.clone()),
+            ("diff.x.textconv", program.clone()),
+            ("diff.x.command", program.clone()),
+            ("status.submoduleSummary", "true".into()),
+        ] {
+            plain_git(&repo, &["config", name, &value]);
+        }
+        let lib = repo.join("lib");
+        plain_git(&lib, &["config", "filter.z.clean", &format!("{program} submodule")]);
+        plain_git(&lib, &["config", "core.fsmonitor", &program]);
+        std::fs::create_dir_all(dir.join("hooks")).unwrap();
+        std::fs::copy(dir.join("program"), dir.join("hooks/post-index-change")).unwrap();
+        // Same length, other bytes: only their content tells.
+        for file in ["a", "b", "c", "lib/a"] {
+            std::fs::write(repo.join(file), "2").unwrap();
+        }
+        std::fs::write(lib.join(".gitattributes"), "a filter=z\n").unwrap();
+        let _ = std::fs::remove_file(&ran);
+        (repo, ran, first)
+    }
+
+    /// F11: `git status` ran a repository's filters.
+    #[test]
+    fn no_program_of_a_repository_runs_because_it_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let (repo, ran, first) = planted(dir.path());
+        let found = standing(&repo).expect("a checkout");
+        assert_eq!((found.branch.as_deref(), found.changed), (Some("main"), Some(3)));
+        assert_eq!(whereabouts(&repo, &first), Some(super::super::standing::Commit::Below));
+        let checkout = super::super::checkout::at(&repo).expect("a checkout");
+        assert_eq!(super::super::checkout::root_commit(&checkout), Some(first));
+        assert_eq!(std::fs::read_to_string(&ran).unwrap_or_default(), "");
+        // Each of them is one that would run.
+        plain_git(&repo, &["config", "filter.p.process", ""]);
+        plain_git(&repo, &["status"]);
+        plain_git(&repo, &["diff"]);
+        let told = std::fs::read_to_string(&ran).unwrap_or_default();
+        for program in ["clean", "included", "submodule"] {
+            assert!(told.contains(program), "{program} is none that would run: {told}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_switched_off_is_not_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (repo, ran, _) = planted(dir.path());
+        std::fs::write(repo.join(".gitattributes"), "a filter=x=y\n").unwrap();
+        let config = repo.join(".git/config");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let program = dir.path().join("program").display().to_string();
+        std::fs::write(&config, format!("{text}[filter \"x=y\"]\n\tclean = {program} clean\n")).unwrap();
+        let found = standing(&repo).expect("a checkout");
+        assert_eq!((found.branch.as_deref(), found.changed), (Some("main"), None));
+        assert!(!ran.exists());
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let mut sleep = Command::new("sleep");
+        sleep.arg("60");
+        let start = std::time::Instant::now();
+        assert_eq!(output_within(sleep, Duration::from_millis(50)), None);
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+}
