@@ -4,6 +4,8 @@
 #[path = "conformance/cases.rs"]
 #[allow(dead_code)] // the stories use the rest
 mod cases;
+#[path = "conformance/power.rs"]
+mod power;
 
 use cases::{Case, cases, fill, plant_commit, stand_ins, tree};
 use session_roam_core::formats::fields;

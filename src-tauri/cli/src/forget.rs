@@ -1,7 +1,7 @@
 //! Forgetting a session: one question that says all of it, then the receipts.
 
 use crate::ask::Engine;
-use crate::confirm::confirm_with;
+use crate::confirm::confirm;
 use crate::out::Output;
 use crate::render::{View, forgotten};
 use session_roam_core::api::{ApiError, ForgetPreview, Request};
@@ -11,7 +11,7 @@ pub fn forget(engine: &mut Engine, session: String, yes: bool, view: &View) -> R
     if !yes {
         crate::out::note(&forgotten::consequences(&preview));
         let hint = "Read `roam forget --help`, then say so with --yes.";
-        if !confirm_with(&forgotten::question(&preview), hint)? {
+        if !confirm(&forgotten::question(&preview), hint)? {
             return Err(ApiError::new(
                 "not_forgotten",
                 "Nothing was forgotten.",

@@ -12,7 +12,7 @@ pub fn revoke(engine: &mut Engine, id: String, since: Option<String>, yes: bool)
         let dry = Request::Revoke { id, since: since.clone(), dry: true };
         let would: RevokeAnswer = engine.ask(&dry)?.as_type()?;
         note(&devices::revoke_question(&would));
-        if !confirm(&format!("Revoke {}?", would.name))? {
+        if !confirm(&format!("Revoke {}?", would.name), "Say yes beforehand with --yes.")? {
             return Err(ApiError::new(
                 "not_revoked",
                 format!("{} was not revoked.", would.name),

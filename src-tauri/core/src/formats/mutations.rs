@@ -201,6 +201,14 @@ pub fn concerns(line: &[u8]) -> Concerns {
     }
 }
 
+/// The first step of a change's path, if that is a name.
+pub fn first_step(path: &[u8]) -> Option<String> {
+    match serde_json::from_slice::<Vec<Step>>(path).ok()?.into_iter().next()? {
+        Step::Field(name) => Some(name),
+        Step::Element(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,6 +113,11 @@ pub fn members_of<'l>(line: &'l [u8], object: &str) -> Vec<(String, &'l [u8])> {
     members(line).iter().filter_map(of).collect()
 }
 
+/// Where the value at a place is; of several the last.
+pub fn value_of(line: &[u8], place: &str) -> Option<Range<usize>> {
+    members(line).into_iter().filter(|member| member.place == place).next_back().map(|member| member.value)
+}
+
 /// The texts of all members of that name, wherever they are.
 pub fn texts(line: &[u8], name: &str) -> Vec<String> {
     let text = |member: &Member| {

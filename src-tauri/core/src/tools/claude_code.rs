@@ -12,7 +12,7 @@
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
 use super::{
-    About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Which, WriteError,
     Written,
 };
@@ -233,13 +233,13 @@ impl Tool for ClaudeCode {
         };
         still_free()?;
         let home = home_for(&store, session, checkout.cwd, machine)?;
-        let own = checkout.docs.iter().map(own_values).collect::<Result<Vec<_>, _>>()?;
-        let changes: Vec<Change<'_>> = checkout
-            .docs
-            .iter()
-            .zip(&own)
-            .map(|(doc, own)| with_bytes(&doc.change, own.as_ref().map(|own| own as _)))
-            .collect();
+        let own = |doc: &DocWrite<'_>| match is_agents_card(doc.name) {
+            true => doc.change.with_own(&AGENTS_OWN, &AGENTS_NEUTRAL),
+            false => Ok(None),
+        };
+        let own = checkout.docs.iter().map(own).collect::<Result<Vec<_>, _>>()?;
+        let changes = checkout.docs.iter().zip(&own).map(|(doc, own)| doc.change.of(own.as_ref()));
+        let changes: Vec<Change<'_>> = changes.collect();
         let mut writes = Vec::new();
         for (doc, change) in checkout.docs.iter().zip(&changes) {
             let (root, path) = place(&store, &home, session, doc.name.as_str())?;
@@ -444,11 +444,10 @@ const WITH_COPIES: Marks = Marks {
 
 const STEERING: Steering = Steering {
     sets: |doc, content| match is_agents_card(doc) {
-        true => AGENTS_OWN
-            .iter()
-            .filter_map(|name| Some(Steer { name: (*name).into(), value: fields::text(content, name)? }))
-            .filter(|steer| steer.value != MOST_RESTRICTIVE)
-            .collect(),
+        true => {
+            let value = fields::get(content, AGENTS_OWN[0]).filter(|value| *value != AGENTS_NEUTRAL[0]);
+            value.map(|value| Steer { name: AGENTS_OWN[0].into(), value: value.into() }).into_iter().collect()
+        }
         false => MARKS.sets(content),
     },
     neutral: |_, line, cwd| {
@@ -471,7 +470,7 @@ const COPIES: &str = "beside/file-history/";
 
 /// What a subagent's card says of its rights, and what is written there for another device's.
 const AGENTS_OWN: [&str; 1] = ["permissionMode"];
-const MOST_RESTRICTIVE: &str = "default";
+const AGENTS_NEUTRAL: [&str; 1] = ["\"default\""];
 
 fn is_agents_card(doc: &DocName) -> bool {
     doc.as_str().starts_with("subagents/") && doc.as_str().ends_with(".meta.json")
@@ -479,39 +478,6 @@ fn is_agents_card(doc: &DocName) -> bool {
 
 fn bound(doc: &DocName) -> &'static [&'static str] {
     if is_agents_card(doc) { &AGENTS_OWN } else { &[] }
-}
-
-/// A subagent's card with this device's values, or the most restrictive; `None` for all other docs.
-fn own_values(doc: &DocWrite<'_>) -> Result<Option<Vec<u8>>, WriteError> {
-    let (there, new) = match &doc.change {
-        Change::Create(new) => (None, *new),
-        Change::Replace { path, bytes, .. } => (opener::read(path, 1 << 20).ok(), *bytes),
-        Change::Append { .. } | Change::Remove { .. } => return Ok(None),
-    };
-    if !is_agents_card(doc.name) {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    new.write_to(&mut bytes).map_err(|source| WriteError::Io { path: doc.name.as_str().into(), source })?;
-    let neutral = format!("\"{MOST_RESTRICTIVE}\"");
-    let bytes = fields::with(&bytes, &AGENTS_OWN.map(|name| (name, neutral.as_str())));
-    Ok(Some(match there {
-        Some(there) => fields::with_those_of(&bytes, &AGENTS_OWN, &there),
-        None => bytes,
-    }))
-}
-
-fn with_bytes<'a>(change: &Change<'a>, own: Option<&'a dyn Bytes>) -> Change<'a> {
-    match (change, own) {
-        (Change::Create(bytes), None) => Change::Create(*bytes),
-        (Change::Create(_), Some(own)) => Change::Create(own),
-        (Change::Replace { path, was, bytes }, None) => Change::Replace { path, was: *was, bytes: *bytes },
-        (Change::Replace { path, was, .. }, Some(own)) => Change::Replace { path, was: *was, bytes: own },
-        (Change::Append { path, was, from, bytes }, _) => {
-            Change::Append { path, was: *was, from: *from, bytes: *bytes }
-        }
-        (Change::Remove { path, was }, _) => Change::Remove { path, was: *was },
-    }
 }
 
 /// A file whose state a transcript remembers, and the name of the copy.

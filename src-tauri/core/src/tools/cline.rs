@@ -12,7 +12,7 @@
 //! over the conversation**; without `messages_path` it does so too. So `messages_path` and `compaction_path` are always this
 //! device's, and a manifest that is not exactly of the known shape is not written. `cwd` and `workspace_root` may be another
 //! device's: the list shows all directories, and a session goes on in the directory where `cline --id` is started (its
-//! tools run there, and the model is told so), whatever the manifest says.
+//! tools run there, and the model is told so), whatever the manifest says; they are this device's all the same.
 //!
 //! Whether it is open: the manifest has the process that began it, not the one that has it open, and `status` says `idle`
 //! only from the first turn on. So a session is open if a `cline --id` of it runs; if its status is not an end and the
@@ -34,7 +34,7 @@
 
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Running, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
+    Reading, Resumable, Root, Running, Stamp, Steering, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::rows::{self, Rows};
@@ -101,6 +101,17 @@ pub const DENIED: [&str; 22] = [
     "user_input_history.jsonl",
 ];
 
+/// What Cline asks before, which tools it approves by itself, its rules, hooks and MCP servers are settings of the device
+/// and of none of a session's files (command line 3.0.65, 2026-11-28; a task's own `settings.json` is not carried). A session
+/// names its directories, which are this device's, and a provider and model, of which the device must have the settings.
+const STEERING: Steering = Steering {
+    sets: |_, _| Vec::new(),
+    neutral: |_, _, _| Vec::new(),
+    restores: None,
+    words: "the directories of a session or task, a task's own settings. The provider and model it names are chosen among those of \
+            this device",
+};
+
 /// What moves Cline's directories; set again for the tool that is started.
 const VARIABLES: [&str; 3] = ["CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR"];
 
@@ -124,7 +135,7 @@ impl Tool for Cline {
             said,
             records: Some(records),
             bound,
-            steering: super::Steering::default(),
+            steering: STEERING,
             joins: Joins { judge: Some(judge), ..Joins::default() },
         }
     }
@@ -492,12 +503,12 @@ fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, 
         None => Ok(()),
     };
     still_free()?;
-    let mut planned = Vec::new();
+    let (mut planned, cwd) = (Vec::new(), json_path(checkout.cwd)?);
     for doc in &checkout.docs {
         let path = place(doc.name.as_str());
         check_place(&doc.change, &path, &main)?;
         let bytes = match content_of(&doc.change, &path)? {
-            Some(bytes) => Some(for_this_device(bytes, checkout.session, doc.name, &place)?),
+            Some(bytes) => Some(for_this_device(bytes, checkout.session, doc.name, (&place, &cwd))?),
             None => None,
         };
         planned.push(Planned { name: doc.name, path, change: &doc.change, bytes: Whole(bytes.unwrap_or_default()) });
@@ -517,7 +528,7 @@ fn for_this_device(
     bytes: Vec<u8>,
     session: &SessionId,
     doc: &DocName,
-    place: &dyn Fn(&str) -> PathBuf,
+    (place, cwd): (&dyn Fn(&str) -> PathBuf, &str),
 ) -> Result<Vec<u8>, WriteError> {
     match doc.as_str() {
         MESSAGES if messages_in(&bytes).is_none() => {
@@ -526,7 +537,13 @@ fn for_this_device(
         MANIFEST => {
             Manifest::known(&bytes, session).map_err(|why| refused(session, &why))?;
             let (messages, compaction) = (json_path(&place(MESSAGES))?, json_path(&place(COMPACTION))?);
-            Ok(fields::with(&bytes, &[("messages_path", &messages), ("compaction_path", &compaction)]))
+            let values = [
+                ("messages_path", messages.as_str()),
+                ("compaction_path", &compaction),
+                ("cwd", cwd),
+                ("workspace_root", cwd),
+            ];
+            Ok(fields::with(&bytes, &values))
         }
         _ => Ok(bytes),
     }
@@ -872,7 +889,8 @@ fn new_list(
         return Err(WriteError::Changed(store.list_path()));
     }
     let Some(bytes) = bytes else { return Ok(rows.without(id)) };
-    let row = fields::with(&bytes, &[("cwdOnTaskInitialization", &json_path(checkout.cwd)?)]);
+    let cwd = json_path(checkout.cwd)?;
+    let row = fields::with(&bytes, &[("cwdOnTaskInitialization", &cwd), ("shadowGitConfigWorkTree", &cwd)]);
     let row = String::from_utf8(row).ok().filter(|row| rows::id_of(row).as_deref() == Some(id));
     let row = row.ok_or_else(|| refused(checkout.session, "its row in the list is not known"))?;
     Ok(rows.with(id, row.trim()))
@@ -883,8 +901,8 @@ fn new_list(
 /// Fields that are this device's.
 fn bound(doc: &DocName) -> &'static [&'static str] {
     match doc.as_str() {
-        MANIFEST => &["messages_path", "compaction_path"],
-        ROW => &["cwdOnTaskInitialization"],
+        MANIFEST => &["messages_path", "compaction_path", "cwd", "workspace_root"],
+        ROW => &["cwdOnTaskInitialization", "shadowGitConfigWorkTree"],
         _ => &[],
     }
 }

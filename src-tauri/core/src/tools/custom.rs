@@ -17,7 +17,7 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
-    Root, Stray, Tool, Touched, Which, WriteError, Written,
+    Root, Steering, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
@@ -290,7 +290,10 @@ impl Tool for CustomTool {
             said: crate::merge::transcript::said,
             records: None,
             bound: super::unbound,
-            steering: super::Steering::default(),
+            steering: Steering {
+                words: "nothing: what steers a tool of your own is not known, and its files arrive as they are",
+                ..Steering::default()
+            },
             joins: super::Joins::default(),
             versions: "described in config.toml".into(),
         }

@@ -423,6 +423,39 @@ impl Change<'_> {
     }
 }
 
+impl<'a> Change<'a> {
+    /// The document that is written, with what the file there says in these fields, or else these values (as JSON);
+    /// `None` if nothing is written.
+    pub fn with_own(&self, names: &[&str], neutral: &[&str]) -> Result<Option<Vec<u8>>, WriteError> {
+        let (there, new) = match self {
+            Self::Create(new) => (None, *new),
+            Self::Replace { path, bytes, .. } => (Some(*path), *bytes),
+            Self::Append { .. } | Self::Remove { .. } => return Ok(None),
+        };
+        let mut bytes = Vec::new();
+        let path = there.map(Path::to_path_buf).unwrap_or_default();
+        new.write_to(&mut bytes).map_err(|source| WriteError::Io { path, source })?;
+        let values: Vec<_> = names.iter().copied().zip(neutral.iter().copied()).collect();
+        let bytes = crate::formats::fields::with(&bytes, &values);
+        let there = there.and_then(|path| std::fs::read(path).ok());
+        Ok(Some(there.map_or_else(|| bytes.clone(), |there| with_those_of(&bytes, names, &there))))
+    }
+
+    /// The same change with other bytes.
+    pub fn of(&self, bytes: Option<&'a Vec<u8>>) -> Change<'a> {
+        match (self, bytes) {
+            (Self::Create(_), Some(bytes)) => Change::Create(bytes),
+            (Self::Replace { path, was, .. }, Some(bytes)) => Change::Replace { path, was: *was, bytes },
+            (Self::Create(bytes), None) => Change::Create(*bytes),
+            (Self::Replace { path, was, bytes }, None) => Change::Replace { path, was: *was, bytes: *bytes },
+            (Self::Append { path, was, from, bytes }, _) => {
+                Change::Append { path, was: *was, from: *from, bytes: *bytes }
+            }
+            (Self::Remove { path, was }, _) => Change::Remove { path, was: *was },
+        }
+    }
+}
+
 /// What was really written.
 #[derive(Clone, Debug)]
 pub struct Written {

@@ -28,7 +28,7 @@
 
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which, WriteError, Written,
+    Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::jsonl::title_of;
 use crate::formats::program::{self, Run};
@@ -93,8 +93,28 @@ const KEPT: [&str; 13] = [
     "version",
 ];
 
-/// This device's own: `import` writes its own values there.
-const BOUND: [&str; 3] = ["/info/directory", "/info/path", "/info/projectID"];
+/// This device's own: `import` writes its own values there, or none.
+const BOUND: [&str; 6] =
+    ["/info/agent", "/info/directory", "/info/model", "/info/path", "/info/permission", "/info/projectID"];
+
+/// What the session's row says of how it is run. `permission` is laid over the agent's rules for every call of a tool, so
+/// that `allow` there asks for nothing, whatever `opencode.json` says (1.18.33, 2026-11-28). None of it is ever imported.
+/// A session that has none of it says `null`, so that it is the same document where the tool keeps nothing.
+const STEERS: [&str; 3] = ["agent", "model", "permission"];
+
+const STEERING: Steering = Steering {
+    sets: |_, content| {
+        let set = |name: &&str| {
+            let value = fields::get(content, &format!("/info/{name}")).filter(|value| *value != "null")?;
+            Some(Steer { name: (*name).into(), value: value.chars().take(120).collect() })
+        };
+        STEERS.iter().filter_map(set).collect()
+    },
+    neutral: |_, _, _| Vec::new(),
+    restores: None,
+    words: "the session's permission rules, agent and model: OpenCode uses those of its settings here. The agent and the model \
+            that a message names are chosen among those of this device",
+};
 
 /// OpenCode needs a second or two; a machine under load needs more.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -137,7 +157,7 @@ impl Tool for OpenCode {
             said,
             records: Some(records),
             bound: |_| &BOUND,
-            steering: super::Steering::default(),
+            steering: STEERING,
             joins: Joins {
                 judge: Some(|_: &DocName, first, second| -> Judged { messages::judge(first, second) }),
                 union: Some(messages::union),
@@ -612,6 +632,9 @@ fn kept(info: &str) -> Option<String> {
     let created = fields.get("time").and_then(|time| fields_of(time.get())?.remove("created"));
     let time = format!("{{\"created\":{}}}", created?.get());
     fields.insert("time".to_owned(), serde_json::from_str(&time).ok()?);
+    for name in STEERS {
+        fields.entry(name.to_owned()).or_insert(serde_json::from_str("null").ok()?);
+    }
     Some(object(&fields))
 }
 
@@ -823,6 +846,10 @@ impl<'a> Guest<'a> {
         );
         let info = fields::with(new.info.as_bytes(), &[("time", &time)]);
         let info = String::from_utf8(info).map_err(|_| refused("The document is no text".into()))?;
+        // A session that is here keeps what it has: an import changes none of it.
+        let mut kept = fields_of(&info).ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
+        kept.retain(|name, _| !STEERS.contains(&name.as_str()));
+        let info = object(&kept);
         let whole = Session { info, messages: new.messages.clone() }.render();
         // Only this user can read it, and it goes when it is dropped.
         let mut file = tempfile::Builder::new().suffix(".json").tempfile().map_err(|source| self.io(source))?;
@@ -1150,7 +1177,22 @@ mod tests {
         let session = exported_session();
         let info: Value = serde_json::from_str(&session.info).expect("JSON");
         let names: Vec<&String> = info.as_object().expect("an object").keys().collect();
-        assert_eq!(names, ["directory", "id", "parentID", "path", "projectID", "time", "title", "version"]);
+        assert_eq!(
+            names,
+            [
+                "agent",
+                "directory",
+                "id",
+                "model",
+                "parentID",
+                "path",
+                "permission",
+                "projectID",
+                "time",
+                "title",
+                "version"
+            ]
+        );
         assert_eq!(info["time"], json!({ "created": 1 }));
         assert_eq!(session.messages.len(), 2, "an answer that is being written waits");
         let text = String::from_utf8(session.render()).expect("text");
