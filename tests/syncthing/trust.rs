@@ -1,7 +1,9 @@
 //! What another user of the machine gets from the Syncthing child: nothing. With real user ids where the tests run as
 //! root, as they do in CI; elsewhere by the file modes that the system goes by.
 
-use super::{Device, binary, free_port, wait_until};
+use super::{Device, binary, free_port, pair, wait_until};
+use serde_json::json;
+use session_roam_core::syncthing::{Notice, Transport};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -193,4 +195,139 @@ fn a_loopback_port_is_of_no_use_to_another_user() {
     assert!(ours.starts_with("HTTP/1.1 200"), "{ours}");
     assert_eq!(as_nobody(|| attack_port(port)).unwrap_or_else(|| attack_port(port)), Vec::<String>::new());
     drop(by_hand);
+}
+
+/// What the child's own user does with the key: the same as anybody who got hold of it.
+fn rest(home: &Path, method: &str, path: &str, body: &serde_json::Value) -> serde_json::Value {
+    let reach = reach(home);
+    let (address, key) = (reach["address"].as_str().expect("an address"), reach["key"].as_str().expect("a key"));
+    let mut stream = UnixStream::connect(address.trim_start_matches("unix:")).expect("the socket");
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("HTTP");
+    assert!(head.contains(" 200 "), "{method} {path}: {answer}");
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+fn wait_foreign(device: &Device, from: usize, named: &[&str]) {
+    let found = |notice: &Notice| match notice {
+        Notice::Trouble { problem: Some(problem), .. } if problem.code == "syncthing_foreign" => {
+            named.iter().all(|name| problem.message.contains(name)).then_some(())
+        }
+        _ => None,
+    };
+    device.told.wait(&format!("{named:?} to be reported"), from, found);
+}
+
+fn is_clean(home: &Path) -> bool {
+    let config = rest(home, "GET", "/rest/config", &serde_json::Value::Null);
+    let text = config.to_string();
+    config["options"]["maxSendKbps"] == 0
+        && config["defaults"]["device"]["autoAcceptFolders"] == false
+        && !text.contains("stranger")
+        && !text.contains(STRANGER)
+        && !text.contains("\"introducer\":true")
+}
+
+const STRANGER: &str = "P56IOI7-MZJNU2Y-IQGDREY-DM2MGTI-MGL3BXN-PQ6W5BM-TBBZ4TJ-XZWICQ2";
+
+/// F1: whoever gets at the interface all the same leaves nothing behind, and is reported at once.
+#[test]
+fn what_somebody_adds_to_the_running_child_is_removed_and_reported() {
+    let (a, b) = (Device::start("desk"), Device::start("lap"));
+    a.wait_up(0);
+    b.wait_up(0);
+    pair(&a, &b);
+    let home = a.config.home.clone();
+    let secret = a.dir.path().join("stranger");
+    fs::create_dir_all(&secret).expect("directory");
+    fs::write(secret.join("id_ed25519"), "secret").expect("file");
+    let from = a.told.len();
+    rest(&home, "POST", "/rest/config/folders", &json!({ "id": "stranger", "path": secret }));
+    rest(&home, "POST", "/rest/config/devices", &json!({ "deviceID": STRANGER, "name": "stranger" }));
+    rest(&home, "PATCH", "/rest/config/options", &json!({ "maxSendKbps": 7 }));
+    rest(&home, "PATCH", &format!("/rest/config/devices/{}", b.id), &json!({ "introducer": true }));
+    rest(&home, "PATCH", "/rest/config/defaults/device", &json!({ "autoAcceptFolders": true }));
+    wait_foreign(&a, from, &["folder stranger", STRANGER, "maxSendKbps", "introducer", "autoAcceptFolders"]);
+    wait_until("all of it is gone", || is_clean(&home));
+    assert_eq!(fs::read_to_string(secret.join("id_ed25519")).expect("still there"), "secret");
+
+    let from = a.told.len();
+    rest(&home, "PATCH", "/rest/config/gui", &json!({ "insecureAdminAccess": true }));
+    wait_foreign(&a, from, &["gui.insecureAdminAccess"]);
+    a.wait_up(from);
+    let gui = rest(&home, "GET", "/rest/config/gui", &serde_json::Value::Null);
+    assert_eq!(gui["insecureAdminAccess"], false);
+    let from = a.told.len();
+    b.write_and_announce("after.jsonl", "it still works\n");
+    a.wait_arrived(&b, "after.jsonl", from);
+}
+
+/// F1: nothing that was put into config.xml while the child was stopped outlives its start.
+#[test]
+fn what_somebody_puts_into_a_stopped_childs_config_is_removed_and_reported() {
+    let (a, b) = (Device::start("desk"), Device::start("lap"));
+    a.wait_up(0);
+    b.wait_up(0);
+    pair(&a, &b);
+    b.write_and_announce("before.jsonl", "one\n");
+    a.wait_arrived(&b, "before.jsonl", 0);
+    let (wanted, name, dir, config) = (a.wanted(&[&b], &[&a, &b]), a.name, a.dir.clone(), a.config.clone());
+    drop(a);
+    let path = config.home.join("config.xml");
+    let planted = fs::read_to_string(&path).expect("config.xml").replace("<maxSendKbps>0<", "<maxSendKbps>7<").replace(
+        "</configuration>",
+        &format!(
+            "    <folder id=\"stranger\" label=\"\" path=\"{0}/stranger\" type=\"sendonly\"></folder>\n    \
+                 <device id=\"{STRANGER}\" name=\"stranger\"><address>dynamic</address></device>\n</configuration>",
+            dir.path().display()
+        ),
+    );
+    fs::write(&path, planted).expect("config.xml");
+    let a = Device::start_with(name, dir, config);
+    a.wait_up(0);
+    wait_foreign(&a, 0, &["folder stranger", STRANGER]);
+    assert!(is_clean(&a.config.home), "from the first moment on");
+    a.transport.arrange(wanted);
+    let from = a.told.len();
+    b.write_and_announce("after.jsonl", "two\n");
+    a.wait_arrived(&b, "after.jsonl", from);
+}
+
+#[test]
+fn what_session_roam_made_itself_is_never_reported_as_foreign() {
+    let (a, b) = (Device::start("desk"), Device::start("lap"));
+    a.wait_up(0);
+    b.wait_up(0);
+    pair(&a, &b);
+    let (name, dir, config) = (a.name, a.dir.clone(), a.config.clone());
+    let mut told = vec![a.told.clone()];
+    drop(a);
+    let a = Device::start_with(name, dir, config);
+    a.wait_up(0);
+    pair(&a, &b);
+    a.transport.woke();
+    a.transport.called("study".into());
+    a.transport.arrange(a.wanted(&[&b], &[&a]));
+    let from = b.told.len();
+    a.write_and_announce("after.jsonl", "two\n");
+    b.wait_arrived(&a, "after.jsonl", from);
+    a.transport.arrange(a.wanted(&[], &[&a]));
+    wait_until("lap is gone", || {
+        let devices = rest(&a.config.home, "GET", "/rest/config/devices", &serde_json::Value::Null);
+        devices.as_array().is_some_and(|devices| devices.len() == 1)
+    });
+    told.extend([a.told.clone(), b.told.clone()]);
+    for told in told {
+        let notices = told.notices.lock().expect("notices");
+        let foreign = notices.iter().find(|(_, notice)| format!("{notice:?}").contains("syncthing_foreign"));
+        assert_eq!(foreign, None);
+    }
 }

@@ -2,10 +2,12 @@
 //! changes only what differs, so that doing it again changes nothing.
 //! Touches only folders whose id is one of ours, and never a folder's files.
 
+use super::config_file::{device_name, folder_name, setting_name};
 use super::home::{self, ChildError};
 use super::link::Up;
 use super::proof;
-use super::rest::{RestError, with_query};
+use super::rest::{RestError, with_escapes, with_query};
+use super::settings;
 use super::{Wanted, WantedDevice, WantedFolder, parse_folder_id};
 use crate::session::DeviceId;
 use serde::{Deserialize, Serialize};
@@ -19,12 +21,27 @@ const MARKER: &str = ".stfolder";
 const IGNORED_FIRST: [&str; 1] = ["*.sr-tmp"];
 const DEBRIS: [&str; 3] = ["(?d).DS_Store", "(?d)desktop.ini", "(?d)Thumbs.db"];
 
+/// Fields of our devices and folders that are the same for ever: whoever changes one wants something.
+const NEVER_CHANGED: [&str; 9] = [
+    "introducer",
+    "autoAcceptFolders",
+    "untrusted",
+    "allowedNetworks",
+    "remoteGUIPort",
+    "path",
+    "type",
+    "versioning",
+    "markerName",
+];
+
 /// Which devices and folders we made, so that those gone are noticed and those of others left alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Made {
     pub folders: BTreeMap<String, PathBuf>,
     pub devices: BTreeSet<DeviceId>,
+    /// What was arranged last, or is about to be. config.xml is written from it.
+    pub wanted: Option<Wanted>,
 }
 
 impl Made {
@@ -34,6 +51,17 @@ impl Made {
 
     pub fn load(home: &Path) -> Self {
         fs::read(Self::path(home)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    pub fn has_device(&self, id: &DeviceId) -> bool {
+        self.devices.contains(id)
+            || self.wanted.iter().flat_map(|wanted| &wanted.devices).any(|device| device.id == *id)
+    }
+
+    fn has_folder(&self, id: &str, path: &str) -> bool {
+        let wanted = self.wanted.iter().flat_map(|wanted| &wanted.folders);
+        self.folders.get(id).is_some_and(|known| known == Path::new(path))
+            || wanted.into_iter().any(|folder| folder.id == id && folder.path == Path::new(path))
     }
 
     fn save(&self, home: &Path) -> Result<(), ChildError> {
@@ -62,6 +90,21 @@ pub struct Arranged {
     pub new_folders: Vec<String>,
     /// Folder and what is gone.
     pub lost: Vec<(String, String)>,
+    /// What was not ours and is gone, fit to be shown.
+    pub foreign: BTreeSet<String>,
+    /// Something was asked to be changed.
+    pub changed: bool,
+    /// The settings of the REST interface itself were changed: it is as it should be after the next start only.
+    pub restart: bool,
+}
+
+impl Arranged {
+    /// Of what is changed back, what nobody but a stranger can have changed.
+    fn report(&mut self, what: &str, change: &Map<String, Value>, too: Option<&str>) {
+        let names = change.keys().map(String::as_str);
+        let foreign = names.filter(|name| NEVER_CHANGED.contains(name) || too == Some(*name));
+        self.foreign.extend(foreign.map(|name| setting_name(what, name)));
+    }
 }
 
 /// Where and for whom it is arranged.
@@ -75,18 +118,34 @@ pub struct Place<'a> {
     pub external: bool,
 }
 
-pub fn apply(up: &Up, wanted: &Wanted, place: &Place) -> Result<Arranged, ArrangeError> {
-    let mut made = Made::load(place.home);
+/// `settled` is what was arranged last in this run: what has changed since without being wanted was changed by another.
+pub fn apply(up: &Up, wanted: &Wanted, settled: Option<&Wanted>, place: &Place) -> Result<Arranged, ArrangeError> {
+    let before = Made::load(place.home);
+    let mut made = Made { wanted: Some(wanted.clone()), ..before.clone() };
+    if made != before {
+        // First, so that a crash half way leaves nothing of ours that looks like another's.
+        made.save(place.home)?;
+    }
     let mut arranged = Arranged::default();
-    arrange_devices(up, wanted, place, &mut made, &mut arranged)?;
-    let have = by_id(up.rest.get("/rest/config/folders")?, "id");
-    for id in have.keys().filter(|id| parse_folder_id(id).is_some()) {
-        if !wanted.folders.iter().any(|folder| folder.id == *id) {
-            up.rest.delete(&format!("/rest/config/folders/{id}"))?;
+    let config = up.rest.get("/rest/config")?;
+    if let Some(first) = &up.config {
+        settings::restore(up, first, &config, &mut arranged)?;
+    }
+    arrange_devices(up, wanted, settled, place, &config, &before, &mut made, &mut arranged)?;
+    let have = by_id(&config["folders"], "id");
+    for (id, now) in &have {
+        let path = now["path"].as_str().unwrap_or_default();
+        let ours = parse_folder_id(id).is_some();
+        if !place.external && !before.has_folder(id, path) && !made.has_folder(id, path) {
+            arranged.foreign.insert(folder_name(id, path));
+        }
+        if (ours || !place.external) && !wanted.folders.iter().any(|folder| folder.id == *id) {
+            up.rest.delete(&with_id("/rest/config/folders/", id))?;
+            arranged.changed = true;
         }
     }
     for folder in &wanted.folders {
-        arrange_folder(up, wanted, folder, place, have.get(&folder.id), &mut made, &mut arranged)?;
+        arrange_folder(up, wanted, folder, settled, place, have.get(&folder.id).copied(), &mut made, &mut arranged)?;
     }
     made.folders.retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
     if made != Made::load(place.home) {
@@ -98,15 +157,19 @@ pub fn apply(up: &Up, wanted: &Wanted, place: &Place) -> Result<Arranged, Arrang
 fn arrange_devices(
     up: &Up,
     wanted: &Wanted,
+    settled: Option<&Wanted>,
     place: &Place,
+    config: &Value,
+    before: &Made,
     made: &mut Made,
     arranged: &mut Arranged,
 ) -> Result<(), ArrangeError> {
-    let have = by_id(up.rest.get("/rest/config/devices")?, "deviceID");
+    let have = by_id(&config["devices"], "deviceID");
     let called = have.get(up.own.as_str()).map(|own| own["name"].as_str().unwrap_or_default());
     let name = called.map(|called| own_name(called, place));
     if let Some(name) = name.filter(|name| called.is_some_and(|called| called != name)) {
         up.rest.patch(&format!("/rest/config/devices/{}", up.own), &json!({ "name": name }))?;
+        arranged.changed = true;
     }
     for device in wanted.devices.iter().filter(|device| device.id != up.own) {
         let body = device_body(device, wanted.paused && !place.external, place.discovery);
@@ -115,23 +178,37 @@ fn arrange_devices(
                 up.rest.post("/rest/config/devices", Some(&body))?;
                 made.devices.insert(device.id.clone());
                 arranged.new_devices.push(device.id.clone());
+                arranged.changed = true;
             }
             // What the user set up in a Syncthing of their own stays as it is.
             Some(_) if place.external && !made.devices.contains(&device.id) => {}
             Some(now) => {
                 let change = difference(now, &body);
                 if !change.is_empty() {
+                    let same = settled.is_some_and(|then| then.devices.contains(device));
+                    if !place.external {
+                        arranged.report(&format!("device {}", device.id.short()), &change, same.then_some("addresses"));
+                    }
                     up.rest.patch(&format!("/rest/config/devices/{}", device.id), &Value::Object(change))?;
+                    arranged.changed = true;
+                }
+                if !place.external {
+                    made.devices.insert(device.id.clone());
                 }
             }
         }
     }
     for id in have.keys().filter(|id| id.as_str() != up.own.as_str()) {
+        let text = id;
         let id = DeviceId::new(id.as_str());
+        if !place.external && !before.has_device(&id) && !made.has_device(&id) {
+            arranged.foreign.insert(device_name(text));
+        }
         let removable = !place.external || made.devices.contains(&id);
         if removable && !wanted.devices.iter().any(|device| device.id == id) {
-            up.rest.delete(&format!("/rest/config/devices/{id}"))?;
+            up.rest.delete(&with_id("/rest/config/devices/", text))?;
             made.devices.remove(&id);
+            arranged.changed = true;
         }
     }
     Ok(())
@@ -150,6 +227,7 @@ fn arrange_folder(
     up: &Up,
     wanted: &Wanted,
     folder: &WantedFolder,
+    settled: Option<&Wanted>,
     place: &Place,
     have: Option<&Value>,
     made: &mut Made,
@@ -174,11 +252,23 @@ fn arrange_folder(
             fs::write(&path, lines.join("\n") + "\n").map_err(|source| ArrangeError::Folder { path, source })?;
             up.rest.post("/rest/config/folders", Some(&body))?;
             arranged.new_folders.push(folder.id.clone());
+            arranged.changed = true;
         }
         Some(now) => {
-            let change = difference(now, &body);
+            let mut change = difference(now, &body);
+            let encrypted = |device: &Value| device["encryptionPassword"].as_str().is_some_and(|text| !text.is_empty());
+            if now["devices"].as_array().into_iter().flatten().any(encrypted) {
+                change.insert("devices".into(), body["devices"].clone());
+            }
             if !change.is_empty() {
+                let then = settled.filter(|then| then.folders.contains(folder));
+                let same =
+                    then.is_some_and(|then| folder_body(folder, then, &up.own, false)["devices"] == body["devices"]);
+                if !place.external {
+                    arranged.report(&folder.id, &change, same.then_some("devices"));
+                }
                 up.rest.patch(&format!("/rest/config/folders/{}", folder.id), &Value::Object(change))?;
+                arranged.changed = true;
             }
             arrange_ignores(up, folder, &lines)?;
         }
@@ -228,18 +318,18 @@ fn ignore_lines(wanted: &[String]) -> Vec<String> {
     IGNORED_FIRST.iter().map(ToString::to_string).chain(wanted.iter().cloned()).chain(debris).collect()
 }
 
-fn device_body(device: &WantedDevice, paused: bool, discovery: bool) -> Value {
+pub(super) fn device_body(device: &WantedDevice, paused: bool, discovery: bool) -> Value {
     let mut addresses = device.addresses.clone();
     if (discovery || addresses.is_empty()) && !addresses.iter().any(|address| address == "dynamic") {
         addresses.push("dynamic".into());
     }
     json!({
         "deviceID": device.id, "name": device.name, "addresses": addresses, "paused": paused,
-        "introducer": false, "autoAcceptFolders": false,
+        "introducer": false, "autoAcceptFolders": false, "untrusted": false, "allowedNetworks": [], "remoteGUIPort": 0,
     })
 }
 
-fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId, paused: bool) -> Value {
+pub(super) fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId, paused: bool) -> Value {
     let known = |id: &&DeviceId| wanted.devices.iter().any(|device| device.id == **id);
     let sharers: BTreeSet<&DeviceId> = folder.shared_with.iter().filter(known).chain([own]).collect();
     let devices: Vec<Value> = sharers.into_iter().map(|id| json!({ "deviceID": id })).collect();
@@ -251,6 +341,8 @@ fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId, paused: b
         // 2.x waits a second before it pulls and starts over with each update: steady updates would never arrive.
         "pullerDelayS": 0, "pullerPauseS": 5,
         "maxConflicts": -1, "ignorePerms": true, "order": "newestFirst", "markerName": MARKER,
+        // An external versioner is a command that runs.
+        "versioning": { "type": "" },
     })
 }
 
@@ -261,6 +353,7 @@ fn difference(now: &Value, want: &Value) -> Map<String, Value> {
         (Value::Null, _) => false,
         (Value::Number(now), Value::Number(want)) => now.as_f64() != want.as_f64(),
         (Value::Array(now), Value::Array(want)) => members(now) != members(want),
+        (Value::Object(now), Value::Object(want)) => want.iter().any(|(name, value)| now.get(name) != Some(value)),
         (now, want) => now != want,
     })
     .map(|(name, value)| (name.clone(), value.clone()))
@@ -272,11 +365,14 @@ fn members(list: &[Value]) -> BTreeSet<&str> {
     list.iter().filter_map(|item| item.as_str().or_else(|| item["deviceID"].as_str())).collect()
 }
 
-fn by_id(list: Value, id: &str) -> BTreeMap<String, Value> {
-    match list {
-        Value::Array(list) => list.into_iter().filter_map(|item| Some((item[id].as_str()?.to_owned(), item))).collect(),
-        _ => BTreeMap::new(),
-    }
+fn by_id<'a>(list: &'a Value, id: &str) -> BTreeMap<String, &'a Value> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(|item| Some((item[id].as_str()?.to_owned(), item))).collect()
+}
+
+/// Ids of others may be anything.
+fn with_id(path: &str, id: &str) -> String {
+    with_escapes(path, id, b"-._~")
 }
 
 #[cfg(test)]

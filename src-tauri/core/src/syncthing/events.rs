@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-const MASK: &str = "ItemFinished,StateChanged,DeviceConnected,DeviceDisconnected,PendingDevicesChanged,DeviceRejected,FolderCompletion,FolderErrors,LocalChangeDetected,ListenAddressesChanged,DeviceDiscovered";
+const MASK: &str = "ItemFinished,StateChanged,DeviceConnected,DeviceDisconnected,PendingDevicesChanged,DeviceRejected,FolderCompletion,FolderErrors,LocalChangeDetected,ListenAddressesChanged,DeviceDiscovered,ConfigSaved";
 const OPEN: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,8 @@ pub enum Event {
         folder: String,
     },
     Listen,
+    /// The config was changed, by us or by somebody else.
+    Config,
     /// A device was heard on the same network.
     Heard,
 }
@@ -83,6 +85,7 @@ pub fn parse(event: &Value) -> Option<Event> {
         "LocalChangeDetected" => Event::LocalChange { folder: ours("folder").or_else(|| ours("folderID"))? },
         "ListenAddressesChanged" => Event::Listen,
         "DeviceDiscovered" => Event::Heard,
+        "ConfigSaved" => Event::Config,
         _ => return None,
     })
 }

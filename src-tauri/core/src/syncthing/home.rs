@@ -14,14 +14,10 @@ use super::rest::{Rest, RestError};
 use crate::session::{DeviceId, Problem};
 use crate::settings;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-
-const DEFAULT_PORT: u16 = 22_000;
 
 /// How to run (or reach) Syncthing.
 #[derive(Clone, Debug)]
@@ -84,8 +80,6 @@ pub enum ChildError {
     },
     #[error("the keys of the Syncthing at {address} cannot be read")]
     ExternalKeys { address: String },
-    #[error("{} holds no config that Syncthing understands", .0.display())]
-    Config(PathBuf),
 }
 
 impl ChildError {
@@ -118,7 +112,6 @@ impl ChildError {
             Self::InUse { .. } => ("home_in_use", "Stop the other one (`roam status` tells which), or set SESSION_ROAM_HOME to a home of its own.".into()),
             Self::External { .. } => ("external_syncthing", "Check address and api_key under [syncthing] in config.toml, and that this Syncthing runs.".into()),
             Self::ExternalKeys { .. } => ("external_syncthing", "It must run on this machine, as your user, with its keys in one of its usual places.".into()),
-            Self::Config(_) => ("syncthing_config", "Remove config.xml there; it is written anew.".into()),
         };
         Problem::new(code, sentence(self), hint)
     }
@@ -411,18 +404,12 @@ pub fn keep_good(home: &Path, name: &str) -> Result<(), ChildError> {
     write_private(&good.join(name), &bytes)
 }
 
-/// Takes the last config that worked; without one, none (then it is written anew).
-pub fn restore_config(home: &Path) -> Result<(), ChildError> {
-    let (config, good) = (home.join("config.xml"), home.join("last-good").join("config.xml"));
-    let broken = home.join("config.xml.broken");
-    let _ = fs::rename(&config, &broken);
-    match fs::read(&good) {
-        Ok(bytes) => {
-            // Should the kept one be refused too, there is none the next time.
-            let _ = fs::remove_file(&good);
-            write_private(&config, &bytes)
-        }
-        Err(_) => Ok(()),
+/// A config that Syncthing refused is kept beside the one that is written in its place.
+pub fn set_config_aside(home: &Path) -> Result<(), ChildError> {
+    let (config, broken) = (home.join("config.xml"), home.join("config.xml.broken"));
+    match fs::rename(&config, &broken) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ChildError::Io { path: config, source }),
+        _ => Ok(()),
     }
 }
 
@@ -437,179 +424,6 @@ pub fn set_database_aside(home: &Path) -> Result<(), ChildError> {
         fs::rename(&here, &aside).map_err(|source| ChildError::Io { path: here, source })?;
     }
     Ok(())
-}
-
-/// Writes into config.xml what must hold from the daemon's first moment on: where it listens, that it talks to nobody
-/// but as the user allows, the device's name. Everything else in it stays as it is.
-pub fn write_config(config: &ChildConfig, own: &DeviceId, gui: &Gui) -> Result<(), ChildError> {
-    let path = config.home.join("config.xml");
-    let listen = listen_addresses(&config.network, fs::read_to_string(&path).ok().as_deref());
-    let text = fs::read_to_string(&path).ok().and_then(|text| patch_config(&text, config, own, gui, &listen));
-    let text = match text {
-        Some(text) => text,
-        None => {
-            restore_config(&config.home)?;
-            let base = fs::read_to_string(&path).unwrap_or_else(|_| blank_config(own));
-            patch_config(&base, config, own, gui, &listen).ok_or_else(|| ChildError::Config(path.clone()))?
-        }
-    };
-    write_private(&path, text.as_bytes())
-}
-
-/// Version 35 (Syncthing 1.19 is at 36) is understood and brought up to date by everything since.
-fn blank_config(own: &DeviceId) -> String {
-    format!(
-        "<configuration version=\"35\">\n    <device id=\"{own}\" name=\"\">\n        <address>dynamic</address>\n    </device>\n    <gui enabled=\"true\" tls=\"false\">\n    </gui>\n    <options>\n    </options>\n</configuration>\n"
-    )
-}
-
-fn options(network: &settings::Network, listen: &[String]) -> Vec<(&'static str, String)> {
-    let mut options: Vec<(&str, String)> = listen.iter().map(|address| ("listenAddress", address.clone())).collect();
-    let outside = network.global_discovery || network.relays;
-    options.extend([
-        ("globalAnnounceEnabled", network.global_discovery.to_string()),
-        ("localAnnounceEnabled", network.local_discovery.to_string()),
-        ("relaysEnabled", network.relays.to_string()),
-        // Port mapping and STUN talk to the router and to public servers: only who wants to be found needs them.
-        ("natEnabled", outside.to_string()),
-        ("stunKeepaliveStartS", if outside { "180" } else { "0" }.into()),
-        ("startBrowser", "false".into()),
-        ("urAccepted", "-1".into()),
-        ("autoUpgradeIntervalH", "0".into()),
-        ("crashReportingEnabled", "false".into()),
-        ("releasesURL", String::new()),
-        ("reconnectionIntervalS", "5".into()),
-        ("progressUpdateIntervalS", "-1".into()),
-        // Its low priority costs tail latency and saves nothing that is noticed.
-        ("setLowPriority", "false".into()),
-    ]);
-    options
-}
-
-/// Syncthing writes its config one element a line (1.19 to 2.1), so lines are enough; what looks otherwise is `None`.
-fn patch_config(text: &str, config: &ChildConfig, own: &DeviceId, gui: &Gui, listen: &[String]) -> Option<String> {
-    let ours: BTreeMap<&str, Vec<String>> =
-        options(&config.network, listen).into_iter().fold(BTreeMap::new(), |mut map, (tag, value)| {
-            map.entry(tag).or_insert_with(Vec::new).push(value);
-            map
-        });
-    let (mut patched, mut inside, mut seen_options, mut seen_gui) = (String::new(), "", false, false);
-    for line in text.lines() {
-        let trimmed = line.trim();
-        let tag = trimmed.strip_prefix('<').and_then(|rest| rest.split(['>', ' ', '/']).next()).unwrap_or_default();
-        match trimmed {
-            "</options>" => inside = "",
-            "</gui>" if inside == "gui" => {
-                inside = "";
-                continue;
-            }
-            _ if inside == "options" && ours.contains_key(tag) => continue,
-            _ if inside == "gui" => continue,
-            _ => {}
-        }
-        if tag == "gui" && trimmed.ends_with('>') && !trimmed.starts_with("</") {
-            (inside, seen_gui) = (if trimmed.ends_with("/>") { "" } else { "gui" }, true);
-            patched.push_str(&gui.element());
-            continue;
-        }
-        if tag == "device" && trimmed.starts_with(&format!("<device id=\"{own}\" name=\"")) {
-            patched.push_str(&renamed(line, &config.device_name)?);
-        } else {
-            patched.push_str(line);
-        }
-        patched.push('\n');
-        if trimmed == "<options>" {
-            (inside, seen_options) = ("options", true);
-            for (tag, value) in ours.iter().flat_map(|(tag, values)| values.iter().map(move |value| (tag, value))) {
-                patched.push_str(&format!("        <{tag}>{}</{tag}>\n", escape(value)));
-            }
-        }
-    }
-    (seen_options && seen_gui && inside.is_empty() && text.trim_end().ends_with("</configuration>")).then_some(patched)
-}
-
-/// Who gets at the REST interface: nobody without the key. Beside a key Syncthing gives a session to every browser that
-/// asks for its page, unless there is a user with a password. Nobody is meant to enter it, so that there is none: the
-/// hash is random.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gui {
-    pub address: String,
-    pub key: String,
-    pub user: String,
-    /// Of the form that bcrypt has.
-    pub hash: String,
-}
-
-impl Gui {
-    pub fn new(address: &str) -> Result<Self, ChildError> {
-        let hash = data_encoding::BASE64_NOPAD.encode(&random::<40>()?).replace('+', ".");
-        Ok(Self {
-            address: address.to_owned(),
-            key: data_encoding::HEXLOWER.encode(&random::<32>()?),
-            user: data_encoding::HEXLOWER.encode(&random::<16>()?),
-            hash: format!("$2a$10${}", &hash[..53]),
-        })
-    }
-
-    fn element(&self) -> String {
-        let Self { address, key, user, hash } = self;
-        let lines = [("user", user), ("password", hash), ("address", address), ("apikey", key)];
-        let lines = lines.map(|(tag, value)| format!("        <{tag}>{}</{tag}>\n", escape(value))).concat();
-        format!(
-            "    <gui enabled=\"true\" tls=\"false\" debugging=\"false\" sendBasicAuthPrompt=\"false\">\n        \
-             <unixSocketPermissions>0600</unixSocketPermissions>\n{lines}    </gui>\n"
-        )
-    }
-}
-
-fn random<const N: usize>() -> Result<[u8; N], ChildError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| ChildError::Io {
-        path: "the system's random numbers".into(),
-        source: io::Error::other(error),
-    })?;
-    Ok(bytes)
-}
-
-fn renamed(line: &str, name: &str) -> Option<String> {
-    let (before, rest) = line.split_once(" name=\"")?;
-    let (_, after) = rest.split_once('"')?;
-    Some(format!("{before} name=\"{}\"{after}", escape(name)))
-}
-
-fn escape(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).fold(String::new(), |mut escaped, c| {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&#34;"),
-            other => escaped.push(other),
-        }
-        escaped
-    })
-}
-
-/// The user's own Syncthing mostly sits on the default port: then ours takes the next free one and keeps to it.
-fn listen_addresses(network: &settings::Network, before: Option<&str>) -> Vec<String> {
-    if !network.listen.is_empty() && network.listen != ["default"] {
-        return network.listen.clone();
-    }
-    let used = before.and_then(|text| {
-        let port = text.split_once("<listenAddress>tcp://0.0.0.0:")?.1.split_once('<')?.0;
-        port.parse::<u16>().ok()
-    });
-    let candidates = used.into_iter().chain(std::iter::once(DEFAULT_PORT)).chain(DEFAULT_PORT + 1..DEFAULT_PORT + 100);
-    match candidates.into_iter().find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok()) {
-        Some(DEFAULT_PORT) | None => vec!["default".into()],
-        Some(port) => {
-            let mut listen = vec![format!("tcp://0.0.0.0:{port}"), format!("quic://0.0.0.0:{port}")];
-            if network.relays {
-                listen.push("dynamic+https://relays.syncthing.net/endpoint".into());
-            }
-            listen
-        }
-    }
 }
 
 #[cfg(test)]
@@ -628,46 +442,6 @@ mod tests {
             device_name: "Tom & \"Jerry\"".into(),
             external: None,
         }
-    }
-
-    fn gui() -> Gui {
-        Gui { address: "/h/rest.sock".into(), key: "key".into(), user: "user".into(), hash: "$2a$10$hash".into() }
-    }
-
-    #[test]
-    fn a_config_talks_to_nobody_but_as_allowed() {
-        let own = device_id::from_cert_der(b"x");
-        let listen = vec!["tcp://127.0.0.1:22101".into()];
-        let patched =
-            patch_config(&blank_config(&own), &config(Path::new("/nowhere")), &own, &gui(), &listen).expect("patched");
-        for line in [
-            "<listenAddress>tcp://127.0.0.1:22101</listenAddress>",
-            "<relaysEnabled>false</relaysEnabled>",
-            "<apikey>key</apikey>",
-            "<urAccepted>-1</urAccepted>",
-            "name=\"Tom &amp; &#34;Jerry&#34;\"",
-        ] {
-            assert_eq!(patched.matches(line).count(), 1, "{line} in {patched}");
-        }
-        let again = patch_config(&patched, &config(Path::new("/nowhere")), &own, &gui(), &listen);
-        assert_eq!(again.as_deref(), Some(patched.as_str()), "patching twice is patching once");
-    }
-
-    #[test]
-    fn a_cut_off_config_is_not_patched() {
-        let own = device_id::from_cert_der(b"x");
-        let whole = blank_config(&own);
-        for end in 0..whole.len() - "</configuration>\n".len() {
-            assert_eq!(patch_config(&whole[..end], &config(Path::new("/nowhere")), &own, &gui(), &[]), None);
-        }
-    }
-
-    #[test]
-    fn a_taken_default_port_is_stepped_around() {
-        let network = settings::Network { listen: vec!["default".into()], ..Default::default() };
-        let _taken = TcpListener::bind(("0.0.0.0", DEFAULT_PORT));
-        let listen = listen_addresses(&network, None);
-        assert!(listen[0].starts_with("tcp://0.0.0.0:22") && listen[1].starts_with("quic://"), "{listen:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::Notice;
 use super::rest::Rest;
 use crate::session::DeviceId;
+use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub struct Up {
     pub rest: Rest,
     pub own: DeviceId,
+    /// The config of the run's first moment; `None` where the config is the user's own.
+    pub config: Option<Value>,
     /// Grows with every start.
     pub generation: u64,
 }
@@ -40,10 +43,10 @@ impl Link {
         }
     }
 
-    pub fn connect(&self, rest: Rest, own: DeviceId) {
+    pub fn connect(&self, rest: Rest, own: DeviceId, config: Option<Value>) {
         let mut state = self.lock();
         state.generation += 1;
-        state.up = Some(Arc::new(Up { rest, own, generation: state.generation }));
+        state.up = Some(Arc::new(Up { rest, own, config, generation: state.generation }));
         self.changed.notify_all();
     }
 

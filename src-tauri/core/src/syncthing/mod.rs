@@ -2,7 +2,9 @@
 //! Knows folders, files and devices; knows nothing of sessions.
 
 mod arrange;
+mod asking;
 mod child;
+mod config_file;
 pub mod device_id;
 mod door;
 mod events;
@@ -17,6 +19,7 @@ mod rest;
 #[cfg(unix)]
 mod rest_socket;
 mod scan;
+mod settings;
 mod supervisor;
 mod transport;
 mod worker;
@@ -29,17 +32,18 @@ pub use renew::{present_identity, set_identity_aside};
 pub use transport::SyncthingTransport;
 
 use crate::session::{DeviceId, Lane, Problem};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What must be true of the network of folders. Arranging the same twice changes nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     pub devices: Vec<WantedDevice>,
     pub folders: Vec<WantedFolder>,
     pub paused: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedDevice {
     pub id: DeviceId,
     pub name: String,
@@ -48,7 +52,7 @@ pub struct WantedDevice {
 }
 
 /// One lane of one device: send-only at its owner, receive-only elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedFolder {
     /// `roam-live-<short>` or `roam-bulk-<short>`.
     pub id: String,

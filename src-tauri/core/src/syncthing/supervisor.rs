@@ -4,8 +4,9 @@
 
 use super::Notice;
 use super::child::{self, Cause, Running};
+use super::config_file::{self, Gui};
 use super::door;
-use super::home::{self, ChildConfig, ChildError, Gui, Identity, Reach};
+use super::home::{self, ChildConfig, ChildError, Identity, Reach};
 use super::link::Link;
 use super::program::{self, Binary};
 use super::rest::Rest;
@@ -189,8 +190,9 @@ impl Supervisor {
                 home: self.config.home.clone(),
             });
         }
-        let _ = home::keep_good(&self.config.home, "config.xml");
-        self.up(running.rest.clone(), identity.device_id, binary.version.text, Some(binary.path), running.pid());
+        let Ok(config) = running.rest.get("/rest/config") else { return self.react(&mut running) };
+        let (version, program) = (binary.version.text, Some(binary.path));
+        self.up(running.rest.clone(), identity.device_id, Some(config), version, program, running.pid());
         self.watch(&mut running)
     }
 
@@ -206,7 +208,10 @@ impl Supervisor {
         let failed = |source| ChildError::Io { path: self.config.home.clone(), source };
         let door = door::open(&self.config.home).map_err(failed)?;
         let gui = Gui::new(door.configured())?;
-        home::write_config(&self.config, &identity.device_id, &gui)?;
+        let foreign = config_file::write(&self.config, &identity.device_id, &gui)?;
+        if !foreign.is_empty() {
+            let _ = self.orders.send(Order::Foreign(foreign));
+        }
         self.run += 1;
         let (signals, run) = (self.signals.clone(), self.run);
         let running = child::spawn(&binary, &self.config.home, door, &gui.key, move || {
@@ -236,9 +241,17 @@ impl Supervisor {
         Err(None)
     }
 
-    fn up(&self, rest: Rest, own: DeviceId, version: String, program: Option<PathBuf>, pid: u32) {
+    fn up(
+        &self,
+        rest: Rest,
+        own: DeviceId,
+        config: Option<Value>,
+        version: String,
+        program: Option<PathBuf>,
+        pid: u32,
+    ) {
         let addresses = reachable_addresses(&rest);
-        self.link.connect(rest, own);
+        self.link.connect(rest, own, config);
         self.link.tell(Notice::Up { version, program, pid, addresses });
         let _ = self.orders.send(Order::Up);
     }
@@ -285,7 +298,7 @@ impl Supervisor {
                 }
                 Err(error) => Outcome::Failed(error),
             },
-            Cause::Config if tried() < 3 => match home::restore_config(&self.config.home) {
+            Cause::Config if tried() < 3 => match home::set_config_aside(&self.config.home) {
                 Ok(()) => Outcome::Again,
                 Err(error) => Outcome::Failed(error),
             },
@@ -325,7 +338,7 @@ impl Supervisor {
         };
         let version = version["version"].as_str().unwrap_or_default().to_owned();
         let own = DeviceId::new(status["myID"].as_str().unwrap_or_default());
-        self.up(rest.clone(), own, version, None, 0);
+        self.up(rest.clone(), own, None, version, None, 0);
         loop {
             match self.inbox.recv() {
                 Ok(Signal::Stop(done)) => return Outcome::Stopped(done),

@@ -8,8 +8,8 @@ use super::home::{self, ChildConfig};
 use super::link::{Link, Up};
 use super::rest::{RestError, with_query};
 use super::scan::Scan;
-use super::{Asking, Nearby, Notice, Peer, Wanted, announced_name, folder_id, nearby, parse_folder_id};
-use crate::session::{DeviceId, Lane, Millis, Problem, decent_name};
+use super::{Asking, Nearby, Notice, Peer, Wanted, asking, folder_id, nearby, parse_folder_id};
+use crate::session::{DeviceId, Lane, Millis, Problem};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,6 +26,12 @@ const STALLED: Duration = Duration::from_secs(30);
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// A name is heard once in each connection: how long at most until the next one, while a pairing waits for it.
 const GREET_PAUSE: Duration = Duration::from_secs(15);
+const CONFIG_PAUSE: Duration = Duration::from_millis(100);
+/// That somebody else changed the config stays known for this long.
+const FOREIGN_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
+/// That there were too many to list stays known for this long.
+const STRANGERS_SHOWN: Duration = Duration::from_secs(600);
+const MOST_FOREIGN: usize = 8;
 const NEWCOMER_PATIENCE: Duration = Duration::from_secs(120);
 
 pub enum Order {
@@ -35,6 +41,8 @@ pub enum Order {
     Resync,
     Event(Event),
     Arrange(Wanted),
+    /// What was in config.xml and not ours.
+    Foreign(Vec<String>),
     /// This device has a new name.
     Called(String),
     /// These shall hear the name again.
@@ -54,10 +62,23 @@ pub struct Worker {
     config: ChildConfig,
     scanners: [Sender<Scan>; 2],
     wanted: Option<Wanted>,
+    /// What is arranged in this run of Syncthing.
+    arranged: Option<Wanted>,
     arrange_due: Option<Instant>,
+    /// How long after a change of the config it is looked at: longer while every look finds something to change.
+    config_pause: Duration,
+    /// The next arranging is due for no other reason.
+    config_due: bool,
+    /// What was found that was not ours, and when last.
+    foreign: BTreeSet<String>,
+    foreign_since: Option<Instant>,
     peers_due: Option<Instant>,
     completion_due: bool,
-    asking_due: bool,
+    asking_due: Option<Instant>,
+    /// When it was last asked who knocks.
+    asked: Option<Instant>,
+    /// How many knocked and are not listed, and when the last of them did.
+    strangers: (usize, Option<Instant>),
     nearby_due: bool,
     ports_due: Option<Instant>,
     folders: BTreeMap<String, Folder>,
@@ -106,10 +127,17 @@ impl Worker {
             config,
             scanners,
             wanted: None,
+            arranged: None,
             arrange_due: None,
+            config_pause: CONFIG_PAUSE,
+            config_due: false,
+            foreign: BTreeSet::new(),
+            foreign_since: None,
             peers_due: None,
             completion_due: false,
-            asking_due: false,
+            asking_due: None,
+            asked: None,
+            strangers: (0, None),
             nearby_due: false,
             ports_due: None,
             folders: BTreeMap::new(),
@@ -156,7 +184,7 @@ impl Worker {
         let folders = self.folders.values().filter_map(|folder| folder.due);
         let newcomers = self.newcomers.values().map(|newcomer| newcomer.next);
         let greetings = self.greetings.values().map(|greeting| greeting.next);
-        let single = [self.arrange_due, self.peers_due, self.ports_due];
+        let single = [self.arrange_due, self.peers_due, self.ports_due, self.asking_due];
         single.into_iter().flatten().chain(folders).chain(newcomers).chain(greetings).min().unwrap_or(far)
     }
 
@@ -164,8 +192,9 @@ impl Worker {
         let now = Instant::now();
         match order {
             Order::Up => {
-                self.arrange_due = Some(now);
+                self.arrange_now();
                 self.ports_due = Some(now);
+                self.arranged = None;
                 self.online.clear();
                 self.scan_all(None);
                 self.look_at_all_again();
@@ -174,18 +203,19 @@ impl Worker {
             Order::Event(event) => self.take_event(event),
             Order::Arrange(wanted) => {
                 self.wanted = Some(wanted);
-                self.arrange_due = Some(now);
+                self.arrange_now();
             }
+            Order::Foreign(found) => self.report_foreign(found),
             Order::Called(name) => {
                 self.config.device_name = name;
-                self.arrange_due = Some(now);
+                self.arrange_now();
             }
             Order::GreetAgain(devices) => self.greet_again(devices),
             Order::Dismiss(device) => {
                 if let Some(up) = self.link.up() {
                     let _ = up.rest.delete(&with_query("/rest/cluster/pending/devices", [("device", device.as_str())]));
                 }
-                self.asking_due = true;
+                self.asking_due = Some(Instant::now());
             }
             Order::Revert(folder) => self.revert(folder),
             Order::Part { device, grace } => self.part(device, grace),
@@ -208,7 +238,11 @@ impl Worker {
                 self.online.remove(&device);
                 self.peers_came_or_went();
             }
-            Event::Asking => self.asking_due = true,
+            // The first is looked at now, a crowd once a second.
+            Event::Asking => {
+                let due = self.asked.map_or(now, |asked| (asked + LOOK_PAUSE).max(now));
+                self.asking_due.get_or_insert(due);
+            }
             Event::Heard => self.nearby_due = true,
             Event::Completion { folder, device, global_bytes, need_bytes } => {
                 self.completion.insert((device, folder), (global_bytes, need_bytes));
@@ -217,6 +251,10 @@ impl Worker {
             Event::State { folder, to, error } => self.folder_state(folder, &to, &error),
             Event::FolderErrors { folder, errors } => self.folder_errors(&folder, &errors),
             Event::LocalChange { folder } => self.look_soon(&folder),
+            Event::Config => {
+                self.config_due |= self.arrange_due.is_none();
+                self.arrange_due.get_or_insert(now + self.config_pause);
+            }
             Event::Listen => self.ports_due = Some(now + Duration::from_millis(500)),
         }
     }
@@ -232,7 +270,7 @@ impl Worker {
         if take_due(&mut self.arrange_due) {
             self.arrange(&up);
         }
-        if std::mem::take(&mut self.asking_due) {
+        if take_due(&mut self.asking_due) {
             self.ask_who_asks(&up);
         }
         if std::mem::take(&mut self.nearby_due) {
@@ -264,9 +302,14 @@ impl Worker {
     fn look_at_all_again(&mut self) {
         self.peers_due = Some(Instant::now());
         self.completion_due = true;
-        self.asking_due = true;
+        self.asking_due = Some(Instant::now());
         self.nearby_due = true;
         self.look_at_foreign_soon();
+    }
+
+    fn arrange_now(&mut self) {
+        self.arrange_due = Some(Instant::now());
+        self.config_due = false;
     }
 
     fn arrange(&mut self, up: &Up) {
@@ -277,7 +320,7 @@ impl Worker {
             discovery: self.config.network.global_discovery || self.config.network.local_discovery,
             external: self.config.external.is_some(),
         };
-        let arranged = match arrange::apply(up, &wanted, &place) {
+        let arranged = match arrange::apply(up, &wanted, self.arranged.as_ref(), &place) {
             Ok(arranged) => arranged,
             Err(error) => {
                 if self.link.is_current(up) {
@@ -289,9 +332,25 @@ impl Worker {
             }
         };
         self.trouble("arrange", None);
+        self.config_pause = match arranged.changed {
+            true => (2 * self.config_pause).min(Duration::from_secs(60)),
+            false => CONFIG_PAUSE,
+        };
+        let news = !arranged.new_devices.is_empty() || !arranged.new_folders.is_empty() || !arranged.lost.is_empty();
+        let looked_only = std::mem::take(&mut self.config_due);
+        let quiet = looked_only && !arranged.changed && !news && !self.folders.values().any(|folder| folder.lost);
+        self.report_foreign(arranged.foreign.into_iter().collect());
+        if arranged.restart {
+            // Only a start brings the interface back to what it should be.
+            let _ = up.rest.post("/rest/system/restart", None);
+        }
         if self.config.external.is_none() {
             let _ = home::keep_good(&self.config.home, "config.xml");
         }
+        if quiet {
+            return;
+        }
+        self.arranged = Some(wanted.clone());
         let now = Instant::now();
         for device in arranged.new_devices {
             let pause = first_pause(&up.own, &device);
@@ -305,6 +364,19 @@ impl Worker {
         }
         self.welcome_folders(up, &arranged.new_folders);
         self.look_at_all_again();
+    }
+
+    /// Somebody with the user's rights used Syncthing's interface or its config.
+    fn report_foreign(&mut self, found: Vec<String>) {
+        if !found.is_empty() {
+            self.foreign.extend(found);
+            self.foreign_since = Some(Instant::now());
+            self.trouble("foreign", Some(foreign_problem(&self.foreign)));
+        } else if self.foreign_since.is_some_and(|since| FOREIGN_SHOWN < since.elapsed()) {
+            self.foreign.clear();
+            self.foreign_since = None;
+            self.trouble("foreign", None);
+        }
     }
 
     fn welcome_folders(&mut self, up: &Up, new: &[String]) {
@@ -340,23 +412,28 @@ impl Worker {
     // Peers and pairing.
 
     fn ask_who_asks(&mut self, up: &Up) {
-        let Ok(Value::Object(pending)) = up.rest.get("/rest/cluster/pending/devices") else { return };
-        let wanted = self.wanted.iter().flat_map(|wanted| &wanted.devices);
-        let known: BTreeSet<&str> = wanted.map(|device| device.id.as_str()).collect();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let asking: Vec<Asking> = pending
-            .iter()
-            .filter(|(id, _)| !known.contains(id.as_str()))
-            .map(|(id, data)| Asking {
-                id: DeviceId::new(id.as_str()),
-                name: decent_name(data["name"].as_str().unwrap_or_default()),
-                announced: announced_name(data["name"].as_str().unwrap_or_default()),
-                address: text(&data["address"]),
-            })
-            .collect();
+        let Ok(pending) = up.rest.get("/rest/cluster/pending/devices") else { return };
+        self.asked = Some(Instant::now());
+        let wanted = self.wanted.as_ref().map_or(&[][..], |wanted| &wanted.devices);
+        let (asking, others) = asking::parse(&pending, |id| wanted.iter().any(|device| device.id == *id));
+        for id in &others {
+            let _ = up.rest.delete(&with_query("/rest/cluster/pending/devices", [("device", id.as_str())]));
+        }
+        self.count_strangers(others.len());
         if asking != self.asking {
             self.asking.clone_from(&asking);
             self.link.tell(Notice::Asking(asking));
+        }
+    }
+
+    /// Those that knocked and are not listed, as one number.
+    fn count_strangers(&mut self, n_more: usize) {
+        if 0 < n_more {
+            self.strangers = (self.strangers.0 + n_more, Some(Instant::now()));
+            self.trouble("strangers", Some(strangers_problem(self.strangers.0)));
+        } else if self.strangers.1.is_some_and(|since| STRANGERS_SHOWN < since.elapsed()) {
+            self.strangers = (0, None);
+            self.trouble("strangers", None);
         }
     }
 
@@ -750,6 +827,27 @@ fn folder_problem(folder: &str, error: &str) -> Problem {
         code,
         format!("Syncthing has trouble with {folder}: {}.", error.trim_end_matches(['.', '\n', ' '])),
         hint,
+    )
+}
+
+fn strangers_problem(n_more: usize) -> Problem {
+    Problem::new(
+        "many_strangers",
+        format!("{n_more} more unknown devices asked to pair; the newest {} are listed.", asking::MOST),
+        "Accept only a device that you are setting up right now. Without local discovery fewer devices find this one.",
+    )
+}
+
+fn foreign_problem(found: &BTreeSet<String>) -> Problem {
+    let mut names: Vec<&str> = found.iter().take(MOST_FOREIGN).map(String::as_str).collect();
+    let more = format!("{} more", found.len().saturating_sub(MOST_FOREIGN));
+    if MOST_FOREIGN < found.len() {
+        names.push(&more);
+    }
+    Problem::new(
+        "syncthing_foreign",
+        format!("Another program changed the Syncthing that belongs to session-roam. Removed: {}.", names.join(", ")),
+        "No file was touched. The change was made with your user's rights: find the program that did it.",
     )
 }
 

@@ -1,0 +1,59 @@
+//! The managed child's settings: as they were in the first moment of a run, when config.xml had just been written, so
+//! they stay. Whatever somebody changes meanwhile is changed back and reported.
+//! Compares what Syncthing says with what it said, so that it needs to know no version's settings.
+
+use super::arrange::{ArrangeError, Arranged};
+use super::config_file::{ITS_OWN, setting_name};
+use super::link::Up;
+use serde_json::{Map, Value};
+
+/// `first` is the config of the run's first moment, `now` the one of today.
+pub fn restore(up: &Up, first: &Value, now: &Value, arranged: &mut Arranged) -> Result<(), ArrangeError> {
+    let options = changed(&first["options"], &now["options"]);
+    if !options.is_empty() {
+        report("options", &options, arranged);
+        up.rest.patch("/rest/config/options", &Value::Object(options))?;
+    }
+    for part in ["folder", "device"] {
+        let (first, now) = (&first["defaults"][part], &now["defaults"][part]);
+        let defaults = changed(first, now);
+        if !defaults.is_empty() {
+            report(&format!("defaults.{part}"), &defaults, arranged);
+            up.rest.patch(&format!("/rest/config/defaults/{part}"), first)?;
+        }
+    }
+    for part in ["gui", "ldap"] {
+        let interface = changed(&first[part], &now[part]);
+        arranged.restart |= !interface.is_empty();
+        report(part, &interface, arranged);
+    }
+    Ok(())
+}
+
+fn report(part: &str, changed: &Map<String, Value>, arranged: &mut Arranged) {
+    arranged.foreign.extend(changed.keys().map(|name| setting_name(part, name)));
+    arranged.changed |= !changed.is_empty();
+}
+
+/// What is another than at first, with its first value.
+fn changed(first: &Value, now: &Value) -> Map<String, Value> {
+    let first = first.as_object().into_iter().flatten();
+    first
+        .filter(|(name, value)| !ITS_OWN.contains(&name.as_str()) && now[name.as_str()] != **value)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_syncthing_does_not_change_itself_counts() {
+        let first = json!({"relaysEnabled": false, "urSeen": 0, "listenAddresses": ["default"]});
+        assert_eq!(changed(&first, &first), Map::new());
+        let now = json!({"relaysEnabled": true, "urSeen": 3, "listenAddresses": ["default"], "new": 1});
+        assert_eq!(Value::Object(changed(&first, &now)), json!({"relaysEnabled": false}));
+    }
+}
