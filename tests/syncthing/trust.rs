@@ -260,12 +260,6 @@ fn what_somebody_adds_to_the_running_child_is_removed_and_reported() {
     assert_eq!(fs::read_to_string(secret.join("id_ed25519")).expect("still there"), "secret");
 
     let from = a.told.len();
-    rest(&home, "PATCH", "/rest/config/gui", &json!({ "insecureAdminAccess": true }));
-    wait_foreign(&a, from, &["gui.insecureAdminAccess"]);
-    a.wait_up(from);
-    let gui = rest(&home, "GET", "/rest/config/gui", &serde_json::Value::Null);
-    assert_eq!(gui["insecureAdminAccess"], false);
-    let from = a.told.len();
     b.write_and_announce("after.jsonl", "it still works\n");
     a.wait_arrived(&b, "after.jsonl", from);
 }
