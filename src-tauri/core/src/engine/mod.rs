@@ -22,6 +22,7 @@ pub mod record;
 pub mod recorder;
 pub mod resolve;
 pub mod resuming;
+pub mod set_aside;
 pub mod split;
 pub mod stores;
 pub mod takein;

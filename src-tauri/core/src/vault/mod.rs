@@ -9,12 +9,14 @@ pub mod journal;
 pub mod kept;
 pub mod keys;
 pub mod limits;
+pub mod quarantine;
 pub mod shelf;
 pub mod strand;
 
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
 pub use kept::Kept;
+pub use quarantine::Quarantine;
 pub use strand::Strands;
 
 use crate::opener::{self, Listed};
@@ -39,11 +41,17 @@ pub struct Vault {
     root: PathBuf,
     remains: PathBuf,
     pub kept: Kept,
+    pub quarantine: Quarantine,
 }
 
 impl Vault {
     pub fn at(home: &Path) -> Self {
-        Self { root: home.join("vault"), remains: home.join("remains"), kept: Kept::at(home.join("kept")) }
+        Self {
+            root: home.join("vault"),
+            remains: home.join("remains"),
+            kept: Kept::at(home.join("kept")),
+            quarantine: Quarantine::at(home),
+        }
     }
 
     pub fn root(&self) -> &Path {
