@@ -237,6 +237,13 @@ struct Forgery<'a> {
     docs: &'a [(&'a str, &'a str)],
 }
 
+/// What a forged card claims.
+struct Claims<'a> {
+    project: &'a str,
+    wall: i64,
+    title: &'a str,
+}
+
 impl Forgery<'_> {
     /// Puts it into the lap's replica of the desk's folder, and tells.
     fn deliver(&self, world: &mut World, cwd: &str) {
@@ -244,8 +251,23 @@ impl Forgery<'_> {
         self.deliver_as(world, cwd, "git:github.com/acme/api", crate::world::START, entries);
     }
 
+    fn deliver_with(&self, world: &mut World, cwd: &str, more: Vec<Entry>) {
+        self.deliver_named(world, cwd, "../../title", more);
+    }
+
+    fn deliver_named(&self, world: &mut World, cwd: &str, title: &str, more: Vec<Entry>) {
+        let lines = self.docs.iter().map(|(doc, at)| line_entry(doc, at)).chain(more).collect();
+        let claims = Claims { project: "git:github.com/acme/api", wall: crate::world::START, title };
+        self.deliver_claiming(world, cwd, &claims, lines);
+    }
+
     /// The same with what else the desk may claim: a project, a time, lines.
     fn deliver_as(&self, world: &mut World, cwd: &str, project: &str, wall: i64, lines: Vec<Entry>) {
+        self.deliver_claiming(world, cwd, &Claims { project, wall, title: "../../title" }, lines);
+    }
+
+    fn deliver_claiming(&self, world: &mut World, cwd: &str, claims: &Claims<'_>, lines: Vec<Entry>) {
+        let Claims { project, wall, title } = *claims;
         let desk = &world.devices[0];
         let key = DeviceKey::load_or_create(&desk.roam).expect("key");
         let (tool, session) = (ToolId::new(self.tool), SessionId::new(self.session));
@@ -254,7 +276,7 @@ impl Forgery<'_> {
         let card = SessionCard {
             project,
             cwd: Some(cwd.into()),
-            title: Some("../../title".into()),
+            title: Some(title.into()),
             updated: Millis(crate::world::START),
             version: None,
             requires: Vec::new(),
@@ -607,4 +629,150 @@ fn a_known_directory_without_a_repository_is_found_for_another_device() {
     let path = world.devices[1].transcript(&notes, THREE);
     world.devices[1].say(&path, turn(&notes, THREE, "of its own"));
     assert_eq!(world.devices[1].state_of(&session), "here");
+// ---- files that exhaust or block ----
+
+#[cfg(unix)]
+fn fifo(path: &Path) {
+    fs::create_dir_all(path.parent().expect("parent")).expect("dir");
+    let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).expect("a path");
+    // SAFETY: the path is a C string that lives as long as the call.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+}
+
+/// F9: a segment, a conflict copy or a `device.json` that is a link to a device, a directory that is a link. The engine
+/// neither hangs nor follows it, at its next start either, and other sessions continue. `/dev/null` here, because the stand-in
+/// for Syncthing reads what it replaces; `/dev/zero` and FIFOs are in tests/hostile_files.rs.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
+    use std::os::unix::fs::symlink;
+    type Plant = fn(&Path);
+    let null: Plant = |path| symlink("/dev/null", path).expect("link");
+    let nowhere: Plant = |path| symlink("/nowhere", path).expect("link");
+    for (what, plant) in [("null", null), ("nowhere", nowhere)] {
+        let (mut world, here) = stage();
+        let file = replica(&world);
+        let lane = world.devices[1].vault().lane_dir(&world.devices[0].short(), Lane::Live);
+        let session = file.parent().expect("a directory");
+        let copy = session.join("0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst");
+        fs::remove_file(&file).expect("remove");
+        fs::remove_file(lane.join("device.json")).expect("remove");
+        plant(&file);
+        plant(&copy);
+        plant(&lane.join("device.json"));
+        plant(&session.with_file_name("abcdefghijklmnopqrstuvwxyz"));
+        let planted = [file.clone(), lane.join("device.json")];
+        for file in &planted {
+            arrived(&mut world, 0, file);
+        }
+        let problems = world.devices[1].problems();
+        assert!(world.devices[1].has_problem("frame_refused"), "{what}: {problems:?}");
+        assert!(world.devices[1].has_problem("card_refused"), "{what}: {problems:?}");
+        world.devices[1].start();
+        for file in planted {
+            fs::remove_file(file).expect("remove");
+        }
+        let other = world.devices[0].transcript(&here, TWO);
+        world.devices[0].say(&other, turn(&here, TWO, "and on"));
+        world.deliver();
+        assert_carried(&world.devices[0], &world.devices[1], TWO);
+        assert_carried(&world.devices[0], &world.devices[1], ONE);
+    }
+}
+
+/// F9: a FIFO in the place of any file that an adapter looks into stopped the engine for good.
+#[cfg(unix)]
+#[test]
+fn a_fifo_in_a_tools_store_is_not_waited_for() {
+    let (mut world, here) = stage();
+    let home = world.devices[0].home.clone();
+    for name in [".claude/sessions/4711.json", ".claude/projects/-x/00000000-0000-4000-8000-00000000000f.jsonl"] {
+        fifo(&home.join(name));
+    }
+    fifo(
+        &home.join(".codex/sessions/2026/11/23/rollout-2026-11-23T10-00-00-00000000-0000-4000-8000-00000000000f.jsonl"),
+    );
+    world.devices[0].start();
+    let other = world.devices[0].transcript(&here, TWO);
+    world.devices[0].say(&other, turn(&here, TWO, "and on"));
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], TWO);
+}
+
+/// F9: a snapshot of 2 KB whose head and tail overlap became a file of 2 GiB in the tool's store.
+#[test]
+fn a_snapshot_that_grows_out_of_itself_is_refused() {
+    let (mut world, _) = stage();
+    world.devices[0].stop();
+    let session = id(77);
+    let docs = [("transcript.jsonl", "projects/-x/s.jsonl")];
+    let forgery = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    let doc = DocName::new("beside/todos/agent.json");
+    let mut content = vec![b'x'; 1024];
+    let mut tip = ChainId::snapshot_start();
+    let mut entries = Vec::new();
+    for generation in 0..12 {
+        let (after, ends, bytes) = match generation {
+            0 => (tip, 0, content.clone()),
+            _ => (tip, content.len() as u64, Vec::new()),
+        };
+        if generation > 0 {
+            content.extend_from_within(..);
+        }
+        tip = after.then(&content);
+        let at = "todos/agent.json".into();
+        entries.push(Entry::Whole { doc: doc.clone(), at, after, tip, head: ends, tail: ends, bytes });
+    }
+    forgery.deliver_with(&mut world, "/x", entries);
+    let files = everything(&world.devices[1]);
+    let largest = files.iter().filter_map(|path| fs::symlink_metadata(path).ok()).map(|meta| meta.len()).max();
+    assert!(largest.expect("files") < 1 << 20, "nothing of it was written");
+    assert_eq!(world.devices[1].state_of(ONE), "here");
+}
+
+/// F9: a title of 200 KB was printed as 4.2 MB. The bytes stay in the journal; what is shown is short.
+#[test]
+fn a_long_title_or_name_is_shown_shortened() {
+    let (mut world, _) = stage();
+    world.devices[0].stop();
+    let session = id(78);
+    let docs = [("transcript.jsonl", "projects/-x/s.jsonl")];
+    let forgery = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    let title = "title ".repeat(200 << 10).replace("title ", "a title ");
+    forgery.deliver_named(&mut world, "/x", &title[..200 << 10], Vec::new());
+    let rows: Vec<session_roam_core::api::SessionRow> =
+        world.devices[1].ask(Request::Sessions { filter: Default::default() });
+    let row = rows.iter().find(|row| row.session == session).expect("it is listed");
+    assert!(row.title.chars().count() <= 300 && row.title.starts_with("a title"), "{}", row.title.len());
+    assert!(row.project.len() < 4096);
+}
+
+/// F9: a journal that ended the engine at two starts in a row is not read at the third, and is reported; the others are. What
+/// is played here is what a run leaves behind that is killed while it reads.
+#[test]
+fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
+    let (mut world, here) = stage();
+    let file = replica(&world);
+    let vault = world.devices[1].vault();
+    let dir = file.parent().expect("parent").strip_prefix(vault.root()).expect("below");
+    let dir = dir.to_string_lossy().replace('\\', "/");
+    let reading = world.devices[1].roam.join("reading");
+    for start in 1..=2 {
+        world.devices[1].stop();
+        fs::create_dir_all(&reading).expect("dir");
+        fs::write(reading.join("left"), &dir).expect("written");
+        world.devices[1].start();
+        assert_eq!(world.devices[1].has_problem("journal_set_aside"), start == 2);
+    }
+    for (session, text) in [(ONE, "not read"), (TWO, "read")] {
+        let path = world.devices[0].transcript(&here, session);
+        world.devices[0].say(&path, turn(&here, session, text));
+    }
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], TWO);
+    assert_ne!(world.devices[0].docs(ONE), world.devices[1].docs(ONE));
+    let _: Done = world.devices[1].ask(Request::Release { what: format!("journal:{dir}") });
+    world.devices[1].settle();
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert!(!world.devices[1].has_problem("journal_set_aside"));
 }

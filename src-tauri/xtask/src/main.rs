@@ -8,6 +8,7 @@ mod clean_root;
 mod corpus;
 mod demo;
 mod device;
+mod fuzz;
 mod icons;
 mod proc;
 mod run;
@@ -30,6 +31,8 @@ The repository's own commands.
   cargo xtask test [--quick] everything CI runs; --quick leaves out real Syncthings and real tools
   cargo xtask simulate [--seeds 10000] [--from N]
                              whole worlds of devices with everything that can happen to them, one for each seed
+  cargo xtask fuzz [TARGET] [--seconds 60] [--seed N]
+                             the readers of bytes from elsewhere, fed with damaged ones; all targets one after the other
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
                              measure what was promised; --write puts the table into docs/benchmarks.md
@@ -79,6 +82,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["test"] => suite::run(suite::Extent::Everything),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
         ["simulate", rest @ ..] => simulate::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["demo"] => demo::run(),
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "app"] => bench::app(),

@@ -62,6 +62,7 @@ pub fn run() -> Result<()> {
         broken.extend(opening(source));
         broken.extend(length(source));
         broken.extend(layer(source));
+        broken.extend(raw_reading(source));
         broken.extend(shell_names(source));
         broken.extend(tool_names(source, &tool_names_known(&sources)));
     }
@@ -156,6 +157,28 @@ fn layer(source: &Source) -> Vec<String> {
     })
     .map(|(number, _, used)| format!("{}:{number}: `{module}` may not use `{used}`", source.path))
     .collect()
+}
+
+/// Below these, files are read that somebody else may have put there.
+const HOSTILE: &[&str] = &["src-tauri/core/src/vault/", "src-tauri/core/src/tools/", "src-tauri/core/src/formats/"];
+/// What follows links, waits for a FIFO or reads without end; `opener` does not.
+const RAW: &[&str] = &["fs::read(", "fs::read_to_string(", "File::open(", "fs::copy(", "fs::metadata("];
+/// Files that may all the same, with the reason.
+const MAY_READ_RAW: &[(&str, &str)] = &[
+    ("src-tauri/core/src/vault/keys.rs", "the device's own key, in its own 0700 directory"),
+    ("src-tauri/core/src/formats/process.rs", "what the system says in /proc"),
+    ("src-tauri/core/src/formats/files.rs", "the permissions of a file that was just looked at"),
+    ("src-tauri/core/src/formats/vscode.rs", "when an editor's database was used last; it is not opened"),
+];
+
+fn raw_reading(source: &Source) -> Vec<String> {
+    let below = !source.path.ends_with("/tests.rs") && HOSTILE.iter().any(|dir| source.path.starts_with(dir));
+    if !below || MAY_READ_RAW.iter().any(|(path, _)| *path == source.path) {
+        return Vec::new();
+    }
+    let raw = |line: &str| RAW.iter().find(|call| line.contains(**call)).copied();
+    let found = source.code().filter_map(|(number, line)| raw(line).map(|call| (number, call)));
+    found.map(|(number, call)| format!("{}:{number}: {call}…) reads raw; use crate::opener", source.path)).collect()
 }
 
 /// The engine answers in the api's plain types; it knows nothing else of the api.

@@ -665,6 +665,9 @@ impl Engine {
         if what == super::forget::HELD {
             return self.release_forgotten();
         }
+        if let Some(name) = what.strip_prefix(super::set_aside::PREFIX) {
+            return self.release_journal(name);
+        }
         if let Some(tool) = what.strip_prefix("tool:") {
             if !self.held.contains_key(what) {
                 return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));

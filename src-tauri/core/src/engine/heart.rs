@@ -173,6 +173,7 @@ impl Engine {
 
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
+        self.begin_quarantine();
         self.remember_hello();
         self.remember_clones()?;
         self.restore_own();
@@ -289,6 +290,7 @@ impl Engine {
             &format!("stumbled {key}"),
             Some(Problem::new("internal", message, "Please report it with the log file.")),
         );
+        self.report_quarantine();
     }
 
     pub(super) fn want(&mut self, key: SessionKey, mut want: Want) {

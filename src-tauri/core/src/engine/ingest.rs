@@ -9,6 +9,7 @@ use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, Tips, ToolId,
 };
 use crate::vault::journal::{Shelf, journal_key};
+use crate::vault::limits;
 use crate::vault::strand::{self, Strands};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
 use std::collections::HashMap;
@@ -96,6 +97,10 @@ fn read_journal(
         record.journals.insert(key.to_owned(), journal);
         return Ok(());
     };
+    if context.vault.quarantine.holds(&journal.dir) {
+        record.journals.insert(key.to_owned(), journal);
+        return Ok(());
+    }
     let tool = tool_of(&journal);
     let says = context.says(&tool);
     let mut about = record.session.clone().map(|session| (tool, session));
@@ -238,7 +243,16 @@ pub fn take(
             relayed: place.is_empty(),
         };
         match entry {
-            Entry::About(card) => taken.cards.push((at, device.clone(), card.clone())),
+            entry if !entry.is_named_within_bounds() => {
+                if matches!(entry, Entry::Lines { .. }) {
+                    lines.next();
+                }
+                taken.bad += 1;
+            }
+            Entry::About(card) => match card.clone().bounded() {
+                Some(card) => taken.cards.push((at, device.clone(), card)),
+                None => taken.bad += 1,
+            },
             Entry::Choice(choice) => {
                 let id = ChoiceId { at, device: device.clone() };
                 taken.choices.push(Chosen { id, choice: choice.clone() });
@@ -382,6 +396,9 @@ fn absorb_run(
 ) -> Result<(), JournalError> {
     let (arrival, (edge, tips)) = (run[0], joined(run));
     let device = edge.source.device.clone();
+    if limits::DOCS <= record.docs.len() && !record.docs.contains_key(&arrival.doc) {
+        return Ok(());
+    }
     let state =
         record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
     if state.kind != arrival.kind {

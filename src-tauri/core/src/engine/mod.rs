@@ -30,6 +30,7 @@ pub mod record;
 pub mod recorder;
 pub mod resolve;
 pub mod resuming;
+pub mod set_aside;
 pub mod split;
 mod steering;
 pub mod stores;

@@ -6,6 +6,7 @@ use super::queue::Want;
 use super::record::SessionRecord;
 use crate::api::types::Held;
 use crate::merge::Statement;
+use crate::opener;
 use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey, decent_name};
 use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
@@ -152,8 +153,8 @@ impl Engine {
 
     /// Reads what every device in the vault says of itself.
     pub(super) fn read_hellos(&mut self) {
-        let entries = std::fs::read_dir(self.context.vault.root()).into_iter().flatten().flatten();
-        let shorts: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let listed = self.context.vault.list("").unwrap_or_default();
+        let shorts: Vec<String> = listed.into_iter().filter_map(|listed| listed.name.into_string().ok()).collect();
         shorts
             .iter()
             .filter(|short| **short != self.context.short)
@@ -177,9 +178,14 @@ impl Engine {
             return;
         }
         let dir = self.context.vault.lane_dir(short, Lane::Live);
-        if !dir.join(hello::FILE).exists() {
+        let name = format!("{short}/{}/{}", Lane::Live.as_str(), hello::FILE);
+        if !opener::is_there(&dir.join(hello::FILE)) || self.context.vault.quarantine.holds(&name) {
             return;
         }
+        let context = self.context.clone();
+        let _work = context.vault.quarantine.work();
+        // Without the mark it is read all the same: a full disk must not keep the devices apart.
+        let _ = context.vault.quarantine.mark(short, &name);
         let topic = format!("hello {short}");
         match hello::read(&dir, short) {
             Ok((hello, key)) => {

@@ -7,7 +7,9 @@ use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::tools::{Content, Facts, Found, FoundDoc, Reading, Stamp, with_those_of};
+use crate::vault::envelope::is_within_limits;
 use crate::vault::journal::{journal_key, middle};
+use crate::vault::limits;
 use crate::vault::{Entry, ForkOf, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
 use std::borrow::Cow;
 use std::io;
@@ -17,8 +19,11 @@ use std::path::{Path, PathBuf};
 pub(super) const FRAME_BYTES: usize = 1 << 20;
 
 /// One line, or one snapshot, has at most this many bytes: escaped it may grow sixfold, and a frame must stay below
-/// `frame::MAX_FRAME`.
-pub(super) const MOST_BYTES: u64 = 128 << 20;
+/// `limits::FRAME`.
+pub(super) const MOST_BYTES: u64 = limits::CONTENT;
+
+/// What is larger than this has a frame of its own.
+const ALONE: usize = 16 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -126,7 +131,9 @@ pub(super) fn card(
         cwd: facts.cwd.clone(),
         // A title does not go away because a file is being written.
         title: title(context, key, fork.as_ref(), facts)
-            .or_else(|| record.latest().and_then(|card| card.title.clone())),
+            .or_else(|| record.latest().and_then(|card| card.title.clone()))
+            .as_deref()
+            .map(limits::shown),
         updated: facts.updated.unwrap_or(crate::session::Millis(stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
@@ -238,6 +245,10 @@ impl<'a> Recorder<'a> {
     ) -> Result<(), RecordError> {
         if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64)
         {
+            if ALONE < bytes.len() {
+                // If no frame may hold it, nothing else is left out with it.
+                self.flush(record)?;
+            }
             self.size += bytes.len();
             self.done.docs.push((doc.clone(), bytes.len() as u64, lines));
         }
@@ -264,6 +275,10 @@ impl<'a> Recorder<'a> {
         let name = context.shared().name_of(&context.short);
         let head = journal.next_head(&context.device, &name, &self.key.tool, &self.session, context.tick());
         let (bytes, hash) = frame::render(&head, &self.batch, |message| context.key.sign(message).to_vec());
+        if !is_within_limits(&bytes) {
+            record.journals.insert(journal_key, journal);
+            return Err(self.leave_out());
+        }
         let written = Frame::own(head, std::mem::take(&mut self.batch), hash);
         let appended = journal.append(&context.vault, &bytes, &written);
         let mut taken = Taken::default();
@@ -276,6 +291,24 @@ impl<'a> Recorder<'a> {
         self.size = 0;
         absorb(context, record, &self.key.tool, taken)?;
         Ok(())
+    }
+
+    /// Gives up a batch that no frame may hold; what is said of the session is said with the next one.
+    fn leave_out(&mut self) -> RecordError {
+        let (mut doc, mut size) = (PathBuf::new(), 0);
+        for entry in std::mem::take(&mut self.batch) {
+            match entry {
+                Entry::About(card) => self.card = Some(card),
+                Entry::Lines { doc: name, bytes, .. } | Entry::Whole { doc: name, bytes, .. } => {
+                    (doc, size) = (name.as_str().into(), bytes.len() as u64);
+                    self.done.docs.pop();
+                }
+                Entry::Choice(_) | Entry::Unknown(_) => {}
+            }
+        }
+        self.tips.clear();
+        self.size = 0;
+        RecordError::TooLarge { path: doc, bytes: size }
     }
 
     /// Records lines that are in no store here: they follow `after`, and those that the journals have already are left

@@ -4,6 +4,7 @@ use super::event::Event;
 use super::heart::Engine;
 use super::queue::Want;
 use crate::api::types::Held;
+use crate::opener::Kind;
 use crate::projects::Places;
 use crate::projects::places::is_repository;
 use crate::session::{Lane, Problem, Project, ProjectKey, SessionKey, ToolId};
@@ -286,7 +287,7 @@ impl Engine {
     /// Looks at every journal whose size is not what it was when it was last read.
     pub(super) fn walk_vault(&mut self) -> Result<(), StateError> {
         let known = self.state.segments()?;
-        for device in names_in(self.context.vault.root()) {
+        for device in self.dirs_in("") {
             for lane in Lane::BOTH {
                 self.walk_lane(&device, lane, &known);
             }
@@ -294,28 +295,34 @@ impl Engine {
         Ok(())
     }
 
+    /// The directories in a directory below the vault. A link is none.
+    fn dirs_in(&self, dir: &str) -> Vec<String> {
+        let listed = self.context.vault.list(dir).unwrap_or_default().into_iter();
+        listed.filter(|listed| listed.kind == Kind::Dir).filter_map(|listed| listed.name.into_string().ok()).collect()
+    }
+
     pub(super) fn walk_lane(&mut self, device: &str, lane: Lane, known: &HashMap<String, u64>) {
         if !self.is_read(device) {
             return;
         }
-        let root = self.context.vault.lane_dir(device, lane);
-        let mut dirs = vec![PathBuf::new()];
+        let root = format!("{device}/{}", lane.as_str());
+        let mut dirs = vec![root.clone()];
         for _ in 0..3 {
-            dirs = dirs
-                .iter()
-                .flat_map(|dir| names_in(&root.join(dir)).into_iter().map(move |name| dir.join(name)))
-                .collect();
+            let below = |dir: String| self.dirs_in(&dir).into_iter().map(move |name| format!("{dir}/{name}"));
+            dirs = dirs.into_iter().flat_map(below).collect();
         }
         for dir in dirs {
-            for name in names_in(&root.join(&dir)) {
-                let in_lane = format!("{}/{name}", dir.to_string_lossy().replace('\\', "/"));
+            // What is no file in the place of a segment is looked at, too: it is refused where it is opened.
+            let listed = self.context.vault.list(&dir).unwrap_or_default();
+            for name in listed.into_iter().filter_map(|listed| listed.name.into_string().ok()) {
+                let in_lane = format!("{}/{name}", &dir[root.len() + 1..]);
                 if let Some(copy) = crate::vault::VaultPath::parse_copy(device, lane, &in_lane) {
                     self.want_journal(copy);
                     continue;
                 }
                 let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else { continue };
-                let size = std::fs::metadata(root.join(&dir).join(&name)).map(|meta| meta.len()).ok();
-                if size != known.get(&format!("{}/{name}", path.dir())).copied() {
+                let size = self.context.vault.open(&format!("{dir}/{name}")).and_then(|file| file.metadata());
+                if size.map(|meta| meta.len()).ok() != known.get(&format!("{}/{name}", path.dir())).copied() {
                     self.want_journal(path);
                 }
             }

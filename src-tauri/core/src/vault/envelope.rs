@@ -152,6 +152,11 @@ pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
     }
 }
 
+/// Whether a frame that was just sealed is one that every reader takes.
+pub fn is_within_limits(bytes: &[u8]) -> bool {
+    matches!(Header::parse(bytes), Some(Ok(_)))
+}
+
 /// As many bytes as the frame that `bytes` begins with may need to be whole.
 pub fn needed(bytes: &[u8]) -> u64 {
     match Header::parse(bytes) {
@@ -271,7 +276,7 @@ impl<'a> Sealed<'a> {
             }
             len += read as u64;
             fits(bytes.len(), len)?;
-            if !head.contains(&b'\n') && head.len() < limits::HEAD {
+            if head.len() < limits::HEAD && memchr::memchr(b'\n', &head).is_none() {
                 head.extend_from_slice(&chunk[..read.min(limits::HEAD)]);
             }
             held.extend_from_slice(&chunk[..read]);

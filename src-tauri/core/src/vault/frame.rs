@@ -72,6 +72,40 @@ pub struct ForkOf {
     pub from: String,
 }
 
+impl SessionCard {
+    /// The card with the texts for people as they are shown; `None` if it names what is no path, id or list of such.
+    pub fn bounded(mut self) -> Option<Self> {
+        let paths = [Some(self.project.key.as_str()), self.cwd.as_deref(), Some(self.main.as_str())];
+        let fork = self.fork.as_ref().map(|fork| fork.session.as_str());
+        let base = self.base.as_ref().map(|base| base.session.as_str());
+        let root = self.project.root_commit.as_deref();
+        let ids = self.requires.iter().map(SessionId::as_str).chain(fork).chain(base).chain(root);
+        let ids = ids.chain(self.version.as_deref());
+        let fits = paths.into_iter().flatten().all(|path| path.len() <= limits::PATH)
+            && ids.clone().all(|id| id.len() <= limits::ID)
+            && self.requires.len() <= limits::NAMED;
+        self.title = self.title.as_deref().map(limits::shown);
+        self.project.names.truncate(limits::NAMED);
+        self.project.names.iter_mut().for_each(|name| *name = limits::shown(name));
+        if let Some(fork) = &mut self.fork {
+            fork.from = limits::shown(&fork.from);
+        }
+        fits.then_some(self)
+    }
+}
+
+impl Entry {
+    /// Whether the names in it are as long as names may be.
+    pub fn is_named_within_bounds(&self) -> bool {
+        match self {
+            Self::Lines { doc, at, .. } | Self::Whole { doc, at, .. } => {
+                doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH
+            }
+            Self::About(_) | Self::Choice(_) | Self::Unknown(_) => true,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     About(SessionCard),
@@ -320,19 +354,28 @@ impl Sealed<'_> {
 /// The entries from `from` on. A large one is not copied: what is left of `lines` becomes its bytes.
 fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameError> {
     const LARGE: usize = 1 << 20;
-    let mut large = None;
-    let (mut entries, mut at) = (Vec::new(), from);
+    let (mut largest, mut at) = (0..0, from);
     for line in lines_of(&lines[from..]) {
-        if large.is_none() && LARGE < line.len() {
-            large = Some((entries.len(), at..at + line.len()));
+        if largest.len() < line.len() {
+            largest = at..at + line.len();
+        }
+        at += line.len();
+    }
+    if limits::OTHERS < lines.len() - largest.len() {
+        return Err(FrameError::TooLarge);
+    }
+    let (mut entries, mut large, mut at) = (Vec::new(), None, from);
+    for line in lines_of(&lines[from..]) {
+        if at == largest.start && LARGE < line.len() {
+            large = Some(entries.len());
         } else {
             entries.push(parse_entry(line)?);
         }
         at += line.len();
     }
-    if let Some((number, range)) = large {
-        lines.truncate(range.end);
-        lines.drain(..range.start);
+    if let Some(number) = large {
+        lines.truncate(largest.end);
+        lines.drain(..largest.start);
         entries.insert(number, parse_large(lines)?);
     }
     Ok(entries)
@@ -340,13 +383,13 @@ fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameErr
 
 /// An entry whose bytes are made in its line's own memory.
 fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
-    let Ok(Run { k, doc, at, after, tip, replaces, head, tail, text, base64 }) = serde_json::from_slice(&line) else {
-        return parse_entry(&line);
-    };
+    // Nothing else is ever so large.
+    let run = serde_json::from_slice(&line).map_err(|_| FrameError::TooLarge)?;
+    let Run { k, doc, at, after, tip, replaces, head, tail, text, base64 } = run;
     let is_lines = match &*k {
         "lines" => true,
         "whole" => false,
-        _ => return parse_entry(&line),
+        _ => return Err(FrameError::TooLarge),
     };
     let (raw, is_text) = match (text, base64) {
         (Some(text), None) => (text, true),

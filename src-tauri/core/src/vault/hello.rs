@@ -3,7 +3,7 @@
 
 use super::card::Card;
 use super::keys::{DeviceKey, verify};
-use super::limits;
+use super::limits::{self, shown};
 use crate::opener;
 use crate::session::{DeviceId, Hlc};
 use data_encoding::BASE64;
@@ -92,14 +92,34 @@ pub fn read(lane_dir: &Path, short: &str) -> Result<(Hello, [u8; 32]), HelloErro
     let below: Vec<_> = name.strip_prefix(root).unwrap_or(&name).iter().map(|part| part.to_string_lossy()).collect();
     let file = opener::file_below(root, &below.join("/"))?;
     let signed: Signed = serde_json::from_slice(&opener::all_of(&file, limits::HELLO)?)?;
-    let hello: Hello = serde_json::from_str(&signed.body)?;
+    let mut hello: Hello = serde_json::from_str(&signed.body)?;
     if hello.card.device.short() != short {
         return Err(HelloError::Folder);
     }
     let key = hello.card.verify(&hello.card.device)?;
     let signature = BASE64.decode(signed.sig.as_bytes()).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
     match signature {
-        Some(signature) if verify(&key, &message(&signed.body), &signature) => Ok((hello, key)),
+        Some(signature) if verify(&key, &message(&signed.body), &signature) => {
+            bound(&mut hello);
+            Ok((hello, key))
+        }
         _ => Err(HelloError::Signature),
+    }
+}
+
+/// Leaves no more of it than anybody has use for.
+fn bound(hello: &mut Hello) {
+    hello.name = shown(&hello.name);
+    hello.addresses.truncate(limits::KNOWN);
+    hello.goodbye.truncate(limits::KNOWN);
+    for known in [&mut hello.paired, &mut hello.carried] {
+        known.truncate(limits::KNOWN);
+        known.retain(|known| known.id.as_str().len() <= limits::ID);
+        known.iter_mut().for_each(|known| known.name = shown(&known.name));
+    }
+    hello.live.truncate(limits::KNOWN);
+    hello.live.retain(|open| open.tool.len().max(open.session.len()) <= limits::ID);
+    for open in &mut hello.live {
+        (open.title, open.project) = (shown(&open.title), shown(&open.project));
     }
 }

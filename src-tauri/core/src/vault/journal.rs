@@ -392,6 +392,9 @@ impl Journal {
         let before = offset;
         let stop = loop {
             bytes.read_frame(offset).map_err(io)?;
+            if offset < bytes.read.len() {
+                vault.quarantine.mark(&self.device, &self.dir).map_err(io)?;
+            }
             if limits::SEGMENT <= offset as u64 && offset < bytes.read.len() {
                 break Stop::Shape(FrameError::TooLarge);
             }

@@ -12,6 +12,8 @@ pub const HEAD: usize = 64 << 10;
 pub const SEAL: usize = 1 << 10;
 /// Entries of one frame.
 pub const ENTRIES: usize = 1 << 16;
+/// All entries of a frame but the largest one: the recorder ends a frame when it holds 1 MiB.
+pub const OTHERS: usize = 8 << 20;
 /// Lines of logs in one frame: the recorder cuts at 1 MiB, which is as many lines at most, and one entry more.
 pub const LINES: usize = 1 << 21;
 /// Frames read at once, and bytes they unpack to; one larger frame is read alone.
@@ -27,3 +29,42 @@ pub const NAMES: usize = 100_000;
 pub const STRANDS: usize = 32 << 20;
 /// `device.json`.
 pub const HELLO: u64 = 4 << 20;
+/// The content of a snapshot: what the recorder takes.
+pub const CONTENT: u64 = 128 << 20;
+/// A doc's name, an author's place for it or directory: longer than any path that a system takes.
+pub const PATH: usize = 4096;
+/// The id of a session or a tool.
+pub const ID: usize = 256;
+/// Docs of one session.
+pub const DOCS: usize = 10_000;
+/// Texts for people: a title, a project's name. What is longer is shown shortened.
+pub const TITLE: usize = 300;
+/// A project's names, and ids that a session requires.
+pub const NAMED: usize = 64;
+/// Devices and open sessions in `device.json`, each list.
+pub const KNOWN: usize = 256;
+
+/// A text for people, shortened to what is shown of it; the bytes in the journal stay.
+pub fn shown(text: &str) -> String {
+    match text.char_indices().nth(TITLE) {
+        None => text.to_owned(),
+        Some(_) => {
+            let end = text.char_indices().nth(TITLE - 1).map_or(text.len(), |(end, _)| end);
+            format!("{}…", &text[..end])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_shortened_once() {
+        let long = "ä".repeat(100_000);
+        assert_eq!(shown(&long).chars().count(), TITLE);
+        assert_eq!(shown(&shown(&long)), shown(&long));
+        let fits = "ä".repeat(TITLE);
+        assert_eq!(shown(&fits), fits);
+    }
+}

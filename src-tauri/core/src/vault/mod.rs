@@ -10,6 +10,7 @@ pub mod journal;
 pub mod kept;
 pub mod keys;
 pub mod limits;
+pub mod quarantine;
 pub mod shelf;
 pub mod strand;
 
@@ -17,6 +18,7 @@ pub use erase::Erased;
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
 pub use kept::{Kept, kept_frames};
+pub use quarantine::Quarantine;
 pub use strand::Strands;
 
 use crate::opener::{self, Listed};
@@ -41,11 +43,17 @@ pub struct Vault {
     root: PathBuf,
     remains: PathBuf,
     pub kept: Kept,
+    pub quarantine: Quarantine,
 }
 
 impl Vault {
     pub fn at(home: &Path) -> Self {
-        Self { root: home.join("vault"), remains: home.join("remains"), kept: Kept::at(home.join("kept")) }
+        Self {
+            root: home.join("vault"),
+            remains: home.join("remains"),
+            kept: Kept::at(home.join("kept")),
+            quarantine: Quarantine::at(home),
+        }
     }
 
     pub fn root(&self) -> &Path {

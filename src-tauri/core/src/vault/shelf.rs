@@ -4,6 +4,7 @@
 use super::Vault;
 use super::frame::{self, Entry, Frame, Head};
 use super::journal::{Journal, JournalError, Segment, journal_key};
+use super::limits;
 use crate::session::chain::lines_of;
 use crate::session::{Chain, DocKind, DocName, Edge, Line, Spot, Tips};
 use std::cell::RefCell;
@@ -218,14 +219,20 @@ pub(super) fn read_batch(journal: &Journal, bytes: &[u8], most: usize) -> Result
     frames.collect()
 }
 
-/// A snapshot's next generation from the one before.
+/// A snapshot's next generation from the one before. What is kept at both ends never overlaps, so that a generation holds no
+/// more than the one before and what was said anew.
 pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<Vec<u8>> {
     if head == 0 && tail == 0 {
         return Some(middle);
     }
     let (head, tail) = (usize::try_from(head).ok()?, usize::try_from(tail).ok()?);
-    let tail_at = before.len().checked_sub(tail)?;
-    let mut next = before.get(..head)?.to_vec();
+    let tail_at = before.len().checked_sub(tail).filter(|tail_at| head <= *tail_at)?;
+    let len = head.checked_add(tail)?.checked_add(middle.len())?;
+    if limits::CONTENT < len as u64 {
+        return None;
+    }
+    let mut next = Vec::with_capacity(len);
+    next.extend_from_slice(&before[..head]);
     next.extend_from_slice(&middle);
     next.extend_from_slice(&before[tail_at..]);
     Some(next)
@@ -272,5 +279,29 @@ impl Tips for Shelf<'_> {
             Ok(())
         })?;
         Ok(tips)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F9: a 2 KB snapshot whose head and tail overlapped became a file of 2 GiB, doubling with each generation.
+    #[test]
+    fn a_generation_whose_ends_overlap_is_refused() {
+        let before = b"0123456789";
+        assert_eq!(rebuild(before, 4, 6, b"x".to_vec()).as_deref(), Some(&b"0123x456789"[..]));
+        assert_eq!(rebuild(before, 10, 0, b"x".to_vec()).as_deref(), Some(&b"0123456789x"[..]));
+        for (head, tail) in [(5, 6), (10, 10), (10, 1), (11, 0), (0, 11), (u64::MAX, 1), (1, u64::MAX)] {
+            assert_eq!(rebuild(before, head, tail, Vec::new()), None, "{head} {tail}");
+        }
+    }
+
+    /// F9: a snapshot does not grow without end by generations that each add a little.
+    #[test]
+    fn a_generation_larger_than_any_snapshot_is_refused() {
+        let before = vec![b'x'; limits::CONTENT as usize];
+        assert_eq!(rebuild(&before, limits::CONTENT, 0, b"x".to_vec()), None);
+        assert!(rebuild(&before, limits::CONTENT - 1, 0, b"y".to_vec()).is_some());
     }
 }

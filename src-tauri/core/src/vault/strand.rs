@@ -61,6 +61,8 @@ pub fn gather(
     owner: &Owner,
     session: &(ToolId, SessionId),
 ) -> Result<Strands, JournalError> {
+    let marked = vault.quarantine.mark(&journal.device, &journal.dir);
+    marked.map_err(|source| JournalError::Io { path: vault.file(&journal.dir), source })?;
     let accepted = journal.accepted(vault)?;
     let genesis = frame::genesis(&owner.device, journal.lane, &session.0, &session.1);
     let mut next: HashMap<FrameHash, u64> = [(genesis, 0)].into();

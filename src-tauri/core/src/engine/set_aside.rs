@@ -1,0 +1,61 @@
+//! Journals and device files that ended the engine twice: reported, and read again when the user says so. Which they are
+//! is known to `vault/quarantine.rs`.
+
+use super::answers::{Answer, done};
+use super::heart::Engine;
+use crate::api::types::ApiError;
+use crate::session::Problem;
+use crate::vault::hello;
+
+/// What `roam release` takes for one of them begins so.
+pub(super) const PREFIX: &str = "journal:";
+
+impl Engine {
+    /// Counts what the run before left behind.
+    pub(super) fn begin_quarantine(&mut self) {
+        let begun = self.context.vault.quarantine.start(&self.context.short);
+        let problem = begun.err().map(|error| {
+            Problem::new(
+                "quarantine_unwritable",
+                format!("What is being read cannot be noted: {error}."),
+                "Make room on the disk or repair its permissions.",
+            )
+        });
+        self.trouble("quarantine", problem);
+        self.report_quarantine();
+    }
+
+    pub(super) fn report_quarantine(&mut self) {
+        let held = self.context.vault.quarantine.held();
+        self.problems
+            .retain(|topic, _| topic.strip_prefix(PREFIX).is_none_or(|name| held.iter().any(|held| held == name)));
+        for name in held {
+            let device = self.context.shared().name_of(name.split('/').next().unwrap_or_default());
+            let what = if name.ends_with(hello::FILE) { "The device file" } else { "A journal" };
+            let problem = Problem::new(
+                "journal_set_aside",
+                format!("{what} of {device} ended session-roam twice and is not read any more."),
+                format!("Please report it. `roam release {PREFIX}{name}` reads it again."),
+            );
+            self.trouble(&format!("{PREFIX}{name}"), Some(problem));
+        }
+    }
+
+    /// Reads one of them again.
+    pub(super) fn release_journal(&mut self, name: &str) -> Answer {
+        let released = self.context.vault.quarantine.release(name).map_err(|error| {
+            ApiError::new(
+                "quarantine_unwritable",
+                format!("It could not be released: {error}."),
+                "Make room on the disk.",
+            )
+        })?;
+        if !released {
+            return Err(ApiError::new("not_held", format!("{PREFIX}{name} is not held."), "See `roam status`."));
+        }
+        self.report_quarantine();
+        self.read_hellos();
+        self.walk_vault()?;
+        done("It is read again.")
+    }
+}

@@ -1,0 +1,220 @@
+//! Journals and device files that ended the engine. While foreign bytes that were never accepted are worked on, a small
+//! file says which; one that is left behind by a crash, a kill or a panic counts against what it names. After two in a row
+//! it is not read any more until the user releases it. Knows names only, not what is wrong with them.
+
+use crate::opener::{self, Kind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+/// So many failures in a row, and it is set aside.
+const MOST: u32 = 2;
+
+#[derive(Clone, Debug)]
+pub struct Quarantine(Arc<Places>);
+
+#[derive(Debug)]
+struct Places {
+    /// One file for each name that is worked on.
+    reading: PathBuf,
+    /// Failures by name, as JSON.
+    list: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Only an engine marks: whose own journals are never foreign.
+    own: Option<String>,
+    failures: BTreeMap<String, u32>,
+    working: BTreeMap<u64, Working>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Working {
+    thread: ThreadId,
+    names: BTreeSet<String>,
+}
+
+/// Some work on foreign bytes. When it is over, what was marked meanwhile did no harm; unless it ends in a panic.
+#[derive(Debug)]
+pub struct Work {
+    quarantine: Quarantine,
+    number: u64,
+}
+
+impl Quarantine {
+    pub fn at(home: &Path) -> Self {
+        let (reading, list) = (home.join("reading"), home.join("quarantine.json"));
+        Self(Arc::new(Places { reading, list, state: Mutex::default() }))
+    }
+
+    /// Counts what the run before left behind, and from now on marks what is read of others than `own`.
+    pub fn start(&self, own: &str) -> io::Result<()> {
+        let mut state = self.state();
+        state.failures = match opener::read(&self.0.list, opener::SMALL) {
+            // A list that cannot be read is no reason not to start; what does harm is counted again.
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(_) => BTreeMap::new(),
+        };
+        std::fs::create_dir_all(&self.0.reading)?;
+        for left in opener::list_below(&self.0.reading, "", 10_000)?.iter().filter(|left| left.kind == Kind::File) {
+            let path = self.0.reading.join(&left.name);
+            if let Ok(name) = opener::read_text(&path, opener::SMALL) {
+                *state.failures.entry(name).or_default() += 1;
+            }
+            std::fs::remove_file(path)?;
+        }
+        state.own = Some(own.to_owned());
+        self.write(&state)
+    }
+
+    /// Whether it is set aside.
+    pub fn holds(&self, name: &str) -> bool {
+        self.state().failures.get(name).is_some_and(|failures| MOST <= *failures)
+    }
+
+    /// Everything that is set aside.
+    pub fn held(&self) -> Vec<String> {
+        let state = self.state();
+        state.failures.iter().filter(|(_, failures)| MOST <= **failures).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Forgets the failures of one; says whether there were any.
+    pub fn release(&self, name: &str) -> io::Result<bool> {
+        let mut state = self.state();
+        let known = state.failures.remove(name).is_some();
+        self.write(&state).map(|()| known)
+    }
+
+    /// Begins some work on this thread.
+    pub fn work(&self) -> Work {
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        state.working.insert(number, Working { thread: thread::current().id(), names: BTreeSet::new() });
+        Work { quarantine: self.clone(), number }
+    }
+
+    /// Says that bytes of another device are about to be read which were never accepted: before they are. Nothing is synced
+    /// to the disk: what must be outlived is the end of this process, not of the machine.
+    pub fn mark(&self, device: &str, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        if state.own.as_ref().is_none_or(|own| own == device) {
+            return Ok(());
+        }
+        let here = thread::current().id();
+        let Some(working) = state.working.values_mut().rfind(|working| working.thread == here) else { return Ok(()) };
+        if working.names.insert(name.to_owned()) {
+            std::fs::write(self.marker(name), name)?;
+        }
+        Ok(())
+    }
+
+    fn marker(&self, name: &str) -> PathBuf {
+        self.0.reading.join(&blake3::hash(name.as_bytes()).to_hex()[..32])
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, state: &State) -> io::Result<()> {
+        if state.failures.is_empty() {
+            return match std::fs::remove_file(&self.0.list) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let next = self.0.list.with_extension("next");
+        std::fs::write(&next, serde_json::to_vec(&state.failures).map_err(io::Error::other)?)?;
+        std::fs::rename(next, &self.0.list)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let mut state = self.quarantine.state();
+        let Some(Working { names, .. }) = state.working.remove(&self.number) else { return };
+        let mut changed = false;
+        for name in names {
+            match thread::panicking() {
+                true => {
+                    *state.failures.entry(name.clone()).or_default() += 1;
+                    changed = true;
+                }
+                false => changed |= state.failures.remove(&name).is_some(),
+            }
+            // One that stays counts at the next start, and is cleared by the reading after that.
+            let _ = std::fs::remove_file(self.quarantine.marker(&name));
+        }
+        if changed {
+            let _ = self.quarantine.write(&state);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(home: &Path) -> Quarantine {
+        let quarantine = Quarantine::at(home);
+        quarantine.start("OWN").expect("started");
+        quarantine
+    }
+
+    /// A run that ended while it read `name`.
+    fn crash(home: &Path, name: &str) {
+        let quarantine = begun(home);
+        let work = quarantine.work();
+        quarantine.mark("OTHER", name).expect("marked");
+        std::mem::forget(work);
+    }
+
+    /// F9: a journal that ends the engine at each start.
+    #[test]
+    fn what_ended_the_engine_twice_is_set_aside_until_it_is_released() {
+        let home = tempfile::tempdir().expect("home");
+        crash(home.path(), "OTHER/live/x");
+        assert!(!begun(home.path()).holds("OTHER/live/x"), "once may be anything");
+        crash(home.path(), "OTHER/live/x");
+        let quarantine = begun(home.path());
+        assert!(quarantine.holds("OTHER/live/x"));
+        assert_eq!(begun(home.path()).held(), ["OTHER/live/x"], "the next start knows it, too");
+        assert!(quarantine.release("OTHER/live/x").expect("released"));
+        assert!(!begun(home.path()).holds("OTHER/live/x"));
+    }
+
+    #[test]
+    fn a_reading_that_went_well_clears_what_was_counted() {
+        let home = tempfile::tempdir().expect("home");
+        crash(home.path(), "OTHER/live/x");
+        let quarantine = begun(home.path());
+        let work = quarantine.work();
+        quarantine.mark("OTHER", "OTHER/live/x").expect("marked");
+        quarantine.mark("OWN", "OWN/live/x").expect("not marked");
+        drop(work);
+        crash(home.path(), "OTHER/live/x");
+        assert!(begun(home.path()).held().is_empty());
+    }
+
+    #[test]
+    fn a_panic_counts_and_so_does_the_next() {
+        let home = tempfile::tempdir().expect("home");
+        let quarantine = begun(home.path());
+        for failures in 1..=2 {
+            let other = quarantine.clone();
+            let panicked = thread::spawn(move || {
+                let _work = other.work();
+                other.mark("OTHER", "OTHER/live/x").expect("marked");
+                panic!("on purpose");
+            });
+            assert!(panicked.join().is_err());
+            assert_eq!(quarantine.holds("OTHER/live/x"), failures == 2);
+        }
+    }
+}

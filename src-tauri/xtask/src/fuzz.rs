@@ -1,0 +1,25 @@
+//! `cargo xtask fuzz`: the readers of tests/fuzz.rs, fed for as long as is asked for, in release. Knows the test by name only.
+
+use crate::proc;
+use anyhow::{Context, Result, bail};
+
+pub fn run(args: &[&str]) -> Result<()> {
+    let (mut target, mut seconds, mut seed) = ("", "60", "1592659729");
+    let mut rest = args.iter();
+    while let Some(name) = rest.next() {
+        if !name.starts_with("--") {
+            target = name;
+            continue;
+        }
+        let value = rest.next().with_context(|| format!("{name} wants a number"))?;
+        value.parse::<u64>().with_context(|| format!("{name} wants a number, not {value}"))?;
+        match *name {
+            "--seconds" => seconds = value,
+            "--seed" => seed = value,
+            _ => bail!("fuzz knows --seconds and --seed, not {name}"),
+        }
+    }
+    let words = ["test", "--locked", "--release", "--package", "session-roam-core", "--test", "fuzz"];
+    let test = [target, "--", "--nocapture", "--test-threads=1"];
+    proc::run(proc::cargo().args(words).args(test).env("FUZZ_SECONDS", seconds).env("FUZZ_SEED", seed))
+}
