@@ -48,7 +48,7 @@ use session_roam_core::tools::{Joins, Sides};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use story::{bytes, carried_by_roam, context, copied_by_hand};
+use story::{bytes, carried_by_roam, context, copied_by_hand, stored};
 use terminal::Terminal;
 use tools::{Tool, listed_by_codex};
 use world::World;
@@ -109,6 +109,121 @@ fn no_secret_of_a_tool_leaves_its_device() {
     });
 }
 
+/// F2: the desk's session may do everything; the laptop's user said "ask". Opened there by the command that is printed, it
+/// asks; the same file copied by hand does not.
+#[test]
+fn a_session_that_may_do_everything_asks_on_a_device_whose_user_wants_that() {
+    alone(|| {
+        let mut world = World::paired();
+        for tool in Tool::ALL {
+            tool.ask_before_all(&world.laptop);
+            // All of it arrives at once: a line that only steers would be held.
+            world.laptop.roam(&["pause"]);
+            let session = tool.begin(&world.desk, &format!("Do as you like, {tool:?}"));
+            tool.allow_all(&world.desk, &session);
+            world.laptop.roam(&["continue"]);
+            let resume = carried_by_roam(tool, &session, &world.desk, &world.laptop);
+            assert_eq!(stored(tool, &session, &world.desk).map(|file| tool.allows_all(&file)), Ok(true), "as it was");
+            assert_eq!(run_with(&world, tool, &session, &resume), tool.asking(), "{tool:?} on the laptop");
+            assert_eq!(
+                stored(tool, &session, &world.desk).map(|file| tool.allows_all(&file)),
+                Ok(true),
+                "the desk's own stays"
+            );
+        }
+        world.desk.stop();
+        world.laptop.stop();
+
+        let world = World::new();
+        for tool in Tool::ALL {
+            tool.ask_before_all(&world.laptop);
+            let session = tool.begin(&world.desk, &format!("Do as you like, {tool:?}"));
+            tool.allow_all(&world.desk, &session);
+            let resume = copied_by_hand(tool, &session, &world.desk, &world.laptop);
+            assert_ne!(run_with(&world, tool, &session, &resume), tool.asking(), "{tool:?} takes it from the file");
+        }
+    });
+}
+
+/// Opens a session on the laptop, says something, and gives what the tool then writes that it is run with.
+fn run_with(world: &World, tool: Tool, session: &str, resume: &Resume) -> Vec<String> {
+    let known = stored(tool, session, &world.laptop).expect("it is there").len();
+    let mut terminal = Terminal::open(&world.laptop, resume);
+    terminal.wait_for("like,");
+    let typed = format!("Typed into {tool:?}");
+    terminal.enter(&typed);
+    wait_for(&format!("{tool:?} to send what was typed"), PATIENCE, || world.mock.heard(&typed));
+    terminal.leave();
+    let file = stored(tool, session, &world.laptop).expect("it is there");
+    tool.run_with(&file[known..])
+}
+
+/// F3: a rewind of the real tool writes what another device's record names, unless session-roam carried it.
+#[test]
+fn a_rewind_on_another_device_writes_nothing_outside_of_the_checkout() {
+    alone(|| {
+        for by_roam in [false, true] {
+            let mut world = if by_roam { World::paired() } else { World::new() };
+            let tool = Tool::ClaudeCode;
+            if by_roam {
+                world.laptop.roam(&["pause"]);
+            }
+            let session = tool.begin(&world.desk, "Change nothing");
+            let victim = world.laptop.home.join(".bashrc");
+            let inside = world.laptop.checkout.join("notes.txt");
+            for file in [&victim, &inside] {
+                fs::write(file, "as it is\n").expect("a file");
+            }
+            let message = plant_copies(&world.desk, &session, &[(&victim, "aaaaaaaaaaaaaaaa@v1")]);
+            let resume = match by_roam {
+                true => {
+                    world.laptop.roam(&["continue"]);
+                    carried_by_roam(tool, &session, &world.desk, &world.laptop)
+                }
+                false => {
+                    let resume = copied_by_hand(tool, &session, &world.desk, &world.laptop);
+                    let history = Path::new(".claude/file-history").join(&session);
+                    fs::create_dir_all(world.laptop.home.join(&history)).expect("a directory");
+                    for file in files_below(&world.desk.home.join(&history)) {
+                        let name = file.file_name().expect("a name");
+                        fs::copy(&file, world.laptop.home.join(&history).join(name)).expect("a copy");
+                    }
+                    resume
+                }
+            };
+            let told = tool.rewind(&world.laptop, &resume, &message);
+            let now = fs::read_to_string(&victim).expect("it is there");
+            assert_eq!(now == "as it is\n", by_roam, "{now:?}; the tool said {told}");
+            if by_roam {
+                world.desk.stop();
+                world.laptop.stop();
+            }
+        }
+    });
+}
+
+/// What a device that means harm adds to a session: a state of files to go back to. Gives the message it belongs to.
+fn plant_copies(device: &Device, session: &str, files: &[(&Path, &str)]) -> String {
+    let file = Tool::ClaudeCode.file(device, session).expect("it was begun");
+    let text = fs::read_to_string(&file).expect("text");
+    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let prompt = { records }.find(|record| record["type"] == "user").expect("it was begun with a prompt");
+    let message = prompt["uuid"].as_str().expect("it has an id").to_owned();
+    let history = device.home.join(".claude/file-history").join(session);
+    fs::create_dir_all(&history).expect("a directory");
+    let mut tracked = serde_json::Map::new();
+    for (path, copy) in files {
+        fs::write(history.join(copy), "evil\n").expect("a copy");
+        let entry =
+            serde_json::json!({ "backupFileName": copy, "version": 1, "backupTime": "2026-11-28T10:00:00.000Z" });
+        tracked.insert(path.display().to_string(), entry);
+    }
+    let record = serde_json::json!({ "type": "file-history-snapshot", "messageId": message, "isSnapshotUpdate": false,
+        "snapshot": { "messageId": message, "trackedFileBackups": tracked, "timestamp": "2026-11-28T10:00:00.000Z" } });
+    tools::append(&file, &format!("{record}\n"));
+    message
+}
+
 #[test]
 fn claude_code_goes_on_with_a_file_copied_by_hand() {
     alone(|| drop(three_hops(&World::new(), Tool::ClaudeCode, copied_by_hand)));
@@ -157,10 +272,10 @@ fn two_branches_put_together_are_one_conversation_to_the_tool() {
             let session = tool.begin(desk, before);
             let (here, there) =
                 (tool.resume_by_hand(&session, &desk.checkout), copied_by_hand(tool, &session, desk, laptop));
-            let common = bytes(tool, &session, desk).expect("it was begun");
+            let common = stored(tool, &session, desk).expect("it was begun");
             tool.go_on(desk, &here, on_desk).expect("it goes on");
             tool.go_on(laptop, &there, on_laptop).expect("it goes on");
-            let [first, second] = [desk, laptop].map(|device| bytes(tool, &session, device).expect("it went on"));
+            let [first, second] = [desk, laptop].map(|device| stored(tool, &session, device).expect("it went on"));
             let sides = Sides { common: &common, first: &first[common.len()..], second: &second[common.len()..] };
             let knows_after = |added: Vec<u8>, prompt: String| {
                 let file = tool.file(desk, &session).expect("it was begun");

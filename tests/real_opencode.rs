@@ -185,6 +185,41 @@ fn opencode_goes_on_where_the_other_device_stopped() {
     });
 }
 
+/// F2: the session's own rules allow everything, this device's settings say that it asks.
+#[test]
+fn a_session_that_allows_everything_asks_on_a_device_whose_user_wants_that() {
+    alone(|| {
+        let mut devices = Devices::paired();
+        let Devices { desk, laptop, .. } = &devices;
+        opencode::ask_before_all(laptop);
+        // All of it arrives at once: an import changes no session that is there.
+        laptop.roam(&["pause"]);
+        let session = begin(desk, "Do as you like");
+        let planted = opencode::allowing_all(desk, &session);
+        opencode::delete(desk, &session);
+        opencode::import(desk, &planted);
+        let allows =
+            |device: &Device| String::from_utf8_lossy(&content(device, &session)).contains("\"action\":\"allow\"");
+        assert!(allows(desk), "it was planted");
+        laptop.roam(&["continue"]);
+        let resume = carried(&session, desk, laptop);
+        assert!(!allows(laptop), "nothing of it is in the laptop's store");
+        assert!(!opencode::runs(laptop, &resume, "carried"), "it asks before it runs anything");
+        assert!(allows(desk), "the desk's own stays");
+        devices.desk.stop();
+        devices.laptop.stop();
+
+        // The same file given to OpenCode itself.
+        let Devices { desk: other, .. } = &Devices::new();
+        opencode::ask_before_all(other);
+        opencode::import(other, &planted);
+        assert!(
+            opencode::runs(other, &by_hand(&session, &other.checkout), "by-hand"),
+            "it takes the rules from the file"
+        );
+    });
+}
+
 #[test]
 fn a_split_of_opencode_becomes_one_session_with_both_sides_everywhere() {
     alone(|| {

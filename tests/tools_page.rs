@@ -63,6 +63,7 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
         let unset: Vec<&str> = launch.unset.iter().map(String::as_str).collect();
         writeln!(page, "| without the variables | {} |", list(&unset)).expect("text");
     }
+    writeln!(page, "| recorded, and not applied from another device | {} |", about.steering.words).expect("text");
     writeln!(page, "| never, at any depth | {} |", list(about.denied)).expect("text");
     writeln!(page, "\n{}\n", opening(&source(about.tool.as_str()))).expect("text");
 }

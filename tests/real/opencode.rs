@@ -105,6 +105,47 @@ pub fn by_hand(session: &str, cwd: &Path) -> Resume {
     Resume { argv, cwd: cwd.to_owned(), env: Default::default(), unset: vec![] }
 }
 
+/// The device's user wants to be asked before a command runs; where nobody can be asked it is refused.
+pub fn ask_before_all(device: &Device) {
+    let file = device.home.join(".config/opencode/opencode.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&file).expect("it was settled")).expect("JSON");
+    config["permission"] = json!({ "bash": "ask" });
+    write(&file, &config.to_string());
+}
+
+/// The session as OpenCode exports it, with rules that allow everything.
+pub fn allowing_all(device: &Device, session: &str) -> PathBuf {
+    let ended = run_within(PROMPT_LIMIT, opencode(device, &["export", session]), device.scratch());
+    let start = ended.stdout.find('{').unwrap_or_else(|| panic!("{}", ended.told()));
+    let mut whole: Value = serde_json::from_str(&ended.stdout[start..]).unwrap_or_else(|_| panic!("{}", ended.told()));
+    whole["info"]["permission"] = json!([{ "permission": "*", "pattern": "*", "action": "allow" }]);
+    let file = device.scratch().join(format!("{session}-allowing-all.json"));
+    write(&file, &whole.to_string());
+    file
+}
+
+/// OpenCode's own import, which takes everything.
+pub fn import(device: &Device, file: &Path) {
+    let mut command = opencode(device, &["import", file.to_str().expect("UTF-8")]);
+    command.current_dir(&device.checkout);
+    let ended = run_within(PROMPT_LIMIT, command, device.scratch());
+    assert!(ended.status.success(), "{}", ended.told());
+}
+
+pub fn delete(device: &Device, session: &str) {
+    let ended = run_within(PROMPT_LIMIT, opencode(device, &["session", "delete", session]), device.scratch());
+    assert!(ended.status.success(), "{}", ended.told());
+}
+
+/// Whether OpenCode ran a command that it was asked to run in this session. That it was refused is no failure of the test.
+pub fn runs(device: &Device, resume: &Resume, word: &str) -> bool {
+    let [_, _, id] = &resume.argv[..] else { panic!("not `opencode -s ID`: {resume:?}") };
+    let told = say(device, &resume.cwd, &["-s", id], &format!("run-tool: echo {word}"));
+    let content = String::from_utf8(content(device, id)).expect("text");
+    assert!(content.contains(&format!("run-tool: echo {word}")), "it was asked: {told:?}");
+    content.contains(&format!("\"output\":\"{word}\\n\""))
+}
+
 fn say(device: &Device, cwd: &Path, options: &[&str], prompt: &str) -> Result<(), String> {
     // Words with spaces in them would be quoted in the prompt.
     let words: Vec<&str> = ["run"].iter().chain(options).copied().chain(prompt.split(' ')).collect();

@@ -5,6 +5,8 @@ use crate::isolation::wait_for;
 use crate::mock;
 use crate::tools::Tool;
 use crate::world::World;
+use session_roam_core::formats::steering::edited;
+use session_roam_core::session::DocName;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -45,7 +47,20 @@ pub fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> 
     tool.resume_by_hand(session, &to.checkout)
 }
 
+/// The session's file on a device, what steers in it in the form that it has where another device wrote it: so it is the
+/// same on all of them.
 pub fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
+    let adapters = session_roam_core::tools::all(&[]);
+    let adapter = adapters.iter().map(|adapter| adapter.about()).find(|about| about.tool.as_str() == tool.id());
+    let neutral = adapter.expect("there is an adapter").steering.neutral;
+    let doc = DocName::new("any.jsonl");
+    let file = stored(tool, session, device)?;
+    let lines = file.split_inclusive(|byte| *byte == b'\n');
+    Ok(lines.flat_map(|line| edited(line, &neutral(&doc, line, Path::new("")))).collect())
+}
+
+/// The same as it lies there.
+pub fn stored(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
     let file = tool.file(device, session)?;
     fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
 }

@@ -175,6 +175,81 @@ impl Tool {
         Resume { argv, cwd: cwd.to_owned(), env: Default::default(), unset: vec![] }
     }
 
+    /// The device's user wants to be asked.
+    pub fn ask_before_all(self, device: &Device) {
+        match self {
+            Self::ClaudeCode => {
+                let settings = json!({ "permissions": { "defaultMode": "default" } });
+                write(&device.home.join(".claude/settings.json"), &settings.to_string());
+            }
+            Self::Codex => {
+                let file = device.home.join(".codex/config.toml");
+                let config = fs::read_to_string(&file).expect("it was settled");
+                let config = config.replace("\"never\"", "\"on-request\"").replace("danger-full-access", "read-only");
+                write(&file, &config);
+            }
+        }
+    }
+
+    /// A session that was run so that it asks before nothing. (Claude Code restores `acceptEdits`, `auto` and `dontAsk`, and
+    /// `bypassPermissions` not; what runs without a terminal notes no mode. 2.1.330, 2026-11-28.)
+    pub fn allow_all(self, device: &Device, session: &str) {
+        let file = self.file(device, session).expect("it was begun");
+        match self {
+            Self::ClaudeCode => {
+                let mode = json!({ "type": "permission-mode", "permissionMode": "acceptEdits", "sessionId": session });
+                append(&file, &format!("{mode}\n"));
+            }
+            // The device's own settings say so.
+            Self::Codex => {}
+        }
+    }
+
+    pub fn allows_all(self, file: &[u8]) -> bool {
+        let words = match self {
+            Self::ClaudeCode => "\"permissionMode\":\"acceptEdits\"",
+            Self::Codex => "\"approval_policy\":\"never\"",
+        };
+        String::from_utf8_lossy(file).contains(words)
+    }
+
+    /// What the tool writes that a turn was run with.
+    pub fn run_with(self, lines: &[u8]) -> Vec<String> {
+        let text = String::from_utf8_lossy(lines).into_owned();
+        let records = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        match self {
+            Self::ClaudeCode => { records }
+                .filter(|record| record["type"] == "user")
+                .filter_map(|record| text(&record["permissionMode"]))
+                .collect(),
+            Self::Codex => {
+                let turns = records.filter(|record| record["type"] == "turn_context");
+                let of_turn = |turn: Value| {
+                    [&turn["payload"]["approval_policy"], &turn["payload"]["sandbox_policy"]["type"]].map(text)
+                };
+                turns.flat_map(of_turn).flatten().collect()
+            }
+        }
+    }
+
+    /// The same after [`Tool::ask_before_all`].
+    pub fn asking(self) -> Vec<String> {
+        match self {
+            Self::ClaudeCode => words(&["default"]),
+            Self::Codex => words(&["on-request", "read-only"]),
+        }
+    }
+
+    /// Lets Claude Code put files back to what they were at a message; gives what it said.
+    pub fn rewind(self, device: &Device, resume: &Resume, message: &str) -> String {
+        let (program, rest) = resume.argv.split_first().expect("a command to resume with");
+        let arguments = [words(&["-p", "--rewind-files", message]), rest.to_vec()].concat();
+        let mut command = device.command(program, &arguments);
+        command.current_dir(&resume.cwd).envs(&resume.env).env("CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING", "1");
+        run_within(PROMPT_LIMIT, command, device.scratch()).told()
+    }
+
     /// Writes what a user who has used the tool before has: its settings, with questions of the first start answered
     /// and the mock as the model, and credentials that nobody else may ever see.
     pub fn settle(self, device: &Device, mock_port: u16) {
@@ -301,6 +376,12 @@ fn exec_form(resume: &[String], prompt: &str) -> Vec<String> {
     let [verb, session, options @ ..] = resume else { panic!("not a `codex resume ID`: {resume:?}") };
     assert_eq!(verb, "resume", "not a `codex resume ID`: {resume:?}");
     [words(&["exec"]), options.to_vec(), words(&["resume", session, prompt])].concat()
+}
+
+/// One write, as a tool does it.
+pub fn append(file: &Path, text: &str) {
+    let mut file = fs::OpenOptions::new().append(true).open(file).expect("a session's file");
+    file.write_all(text.as_bytes()).expect("room in the store");
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -52,12 +52,54 @@ pub struct SessionRecord {
 }
 
 /// Bytes of a log that are written as others of the same length.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Neutral {
     /// The place in the doc.
     pub at: u64,
     pub recorded: String,
     pub written: String,
+}
+
+/// There may be thousands in a doc, and a dozen different ones: each is told by its distance to the one before and the
+/// number of its words.
+mod compact {
+    use super::Neutral;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Default, Serialize, Deserialize)]
+    struct Compact {
+        words: Vec<(String, String)>,
+        /// Distance, number of the words, and so on.
+        places: Vec<u64>,
+    }
+
+    pub fn serialize<S: Serializer>(all: &[Neutral], serializer: S) -> Result<S::Ok, S::Error> {
+        let (mut compact, mut before) = (Compact::default(), 0);
+        let mut all: Vec<&Neutral> = all.iter().collect();
+        all.sort();
+        for Neutral { at, recorded, written } in all {
+            let is_known = |words: &(String, String)| words.0 == *recorded && words.1 == *written;
+            let known = compact.words.iter().position(is_known).unwrap_or_else(|| {
+                compact.words.push((recorded.clone(), written.clone()));
+                compact.words.len() - 1
+            });
+            compact.places.extend([at - before, known as u64]);
+            before = *at;
+        }
+        compact.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Neutral>, D::Error> {
+        let compact = Compact::deserialize(deserializer)?;
+        let (mut all, mut at) = (Vec::new(), 0);
+        for place in compact.places.chunks_exact(2) {
+            at += place[0];
+            let words = usize::try_from(place[1]).ok().and_then(|number| compact.words.get(number));
+            let (recorded, written) = words.ok_or_else(|| serde::de::Error::custom("no such words"))?.clone();
+            all.push(Neutral { at, recorded, written });
+        }
+        Ok(all)
+    }
 }
 
 /// A doc of a fork, as far as it was taken over from its parent.
@@ -88,7 +130,7 @@ pub struct DocState {
     /// The end of what this device recorded last.
     pub own_tip: Option<ChainId>,
     /// What steers in other devices' lines and is written in neutral form in the store here, in the order of places.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "compact")]
     pub neutral: Vec<Neutral>,
     /// Who recorded first the lines with which branches begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -263,5 +305,23 @@ fn words(verdict: &Verdict, here: bool) -> (&'static str, &'static str, String, 
         Verdict::Ask(split) => ("split", "split", split.reason.clone(), SEE_SPLITS.into()),
         Verdict::Away => ("elsewhere", "put_away", PUT_AWAY.into(), "Take that back with `roam undo`.".into()),
         Verdict::Held { code, why, hint, .. } => ("held", code, why.clone(), hint.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neutral_is_remembered_in_few_words() {
+        let one = |at: u64, name: &str| Neutral { at, recorded: name.into(), written: format!("~{}", &name[1..]) };
+        let mut state = DocState::new(DocKind::Log, "x.jsonl".into());
+        state.neutral = (0..1000).map(|at| one(at * 512 + 7, if at % 2 == 0 { "mode" } else { "policy" })).collect();
+        let text = serde_json::to_string(&state).expect("JSON");
+        assert!(text.len() < 8 * 1000, "{} bytes", text.len());
+        assert_eq!(serde_json::from_str::<DocState>(&text).expect("JSON"), state);
+        state.neutral.clear();
+        let text = serde_json::to_string(&state).expect("JSON");
+        assert_eq!(serde_json::from_str::<DocState>(&text).expect("JSON"), state);
     }
 }

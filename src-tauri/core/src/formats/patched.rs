@@ -15,33 +15,44 @@ pub struct Patched {
 }
 
 impl Patched {
-    /// A patch whose bytes are not there is left out.
     pub fn open(path: &Path, mut patches: Vec<Patch>) -> io::Result<Self> {
-        let mut file = opener::file(path)?;
-        let mut fits = |patch: &Patch| -> io::Result<bool> {
-            file.seek(SeekFrom::Start(patch.at))?;
-            let mut there = Vec::new();
-            (&file).take(patch.there.len() as u64).read_to_end(&mut there)?;
-            Ok(there == patch.there && patch.shown.len() == there.len())
-        };
-        let fitting = patches.iter().map(&mut fits).collect::<io::Result<Vec<bool>>>()?;
-        let mut fitting = fitting.into_iter();
-        patches.retain(|_| fitting.next() == Some(true));
         patches.sort_by_key(|patch| patch.at);
-        file.rewind()?;
-        Ok(Self { file, pos: 0, patches })
+        Ok(Self { file: opener::file(path)?, pos: 0, patches })
+    }
+
+    /// Whether the bytes of a patch that only begins or ends in what was read are there; the file stays where it is.
+    fn is_there(&mut self, patch: usize, back: u64) -> io::Result<bool> {
+        let patch = &self.patches[patch];
+        let mut there = Vec::new();
+        self.file.seek(SeekFrom::Start(patch.at))?;
+        (&self.file).take(patch.there.len() as u64).read_to_end(&mut there)?;
+        self.file.seek(SeekFrom::Start(back))?;
+        Ok(there == patch.there)
     }
 }
 
 impl Read for Patched {
+    /// A patch whose bytes are not there is left out.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        let end = self.pos + read as u64;
-        let first = self.patches.partition_point(|patch| patch.at + patch.shown.len() as u64 <= self.pos);
-        for patch in self.patches[first..].iter().take_while(|patch| patch.at < end) {
-            overlay(&mut buffer[..read], self.pos, patch.at, &patch.shown);
+        let (start, end) = (self.pos, self.pos + read as u64);
+        let first = self.patches.partition_point(|patch| patch.at + patch.shown.len() as u64 <= start);
+        for at in first..self.patches.len() {
+            let patch = &self.patches[at];
+            if end <= patch.at {
+                break;
+            }
+            let patch_end = patch.at + patch.there.len() as u64;
+            let fits = match start <= patch.at && patch_end <= end {
+                true => buffer[(patch.at - start) as usize..(patch_end - start) as usize] == *patch.there,
+                false => self.is_there(at, end)?,
+            };
+            let patch = &self.patches[at];
+            if fits && patch.shown.len() == patch.there.len() {
+                overlay(&mut buffer[..read], start, patch.at, &patch.shown);
+            }
         }
-        self.pos += read as u64;
+        self.pos = end;
         Ok(read)
     }
 }
@@ -126,6 +137,15 @@ mod tests {
         patched.seek(SeekFrom::Start(13)).expect("seek");
         patched.read_to_end(&mut back).expect("read");
         assert_eq!(back, &whole[13..]);
+        // However small the pieces are in which it is read.
+        for size in 1..whole.len() {
+            let mut patched = Patched::open(&path, vec![patch.clone()]).expect("open");
+            let (mut read, mut piece) = (Vec::new(), vec![0; size]);
+            while let Ok(n @ 1..) = patched.read(&mut piece) {
+                read.extend_from_slice(&piece[..n]);
+            }
+            assert_eq!(read, whole);
+        }
         // A file that has something else there is shown as it is.
         std::fs::write(&path, b"0123456789 parent-c").expect("write");
         back.clear();

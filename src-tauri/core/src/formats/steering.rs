@@ -94,12 +94,16 @@ impl Marks {
         found
     }
 
-    /// A cheap look, since nearly all lines steer nothing.
+    /// A cheap look, since nearly all lines steer nothing: the word as a whole string, or a letter that need not be escaped.
     fn may_concern(&self, line: &[u8]) -> bool {
         let names = self.names.iter().map(|at| at.rsplit('/').next().unwrap_or_default());
-        let kinds = self.kinds.iter().flat_map(|(_, words)| words.iter().copied());
-        // An escape may stand for any letter of a name.
-        names.chain(kinds).chain(["\\u"]).any(|word| memchr::memmem::find(line, word.as_bytes()).is_some())
+        let mut words = names.chain(self.kinds.iter().flat_map(|(_, words)| words.iter().copied()));
+        let is_string = |word: &str| {
+            let found = memchr::memmem::find_iter(line, word.as_bytes());
+            { found }.any(|at| 0 < at && line[at - 1] == b'"' && line.get(at + word.len()) == Some(&b'"'))
+        };
+        let mut escapes = memchr::memmem::find_iter(line, b"\\u00");
+        escapes.any(|at| line.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit))) || words.any(is_string)
     }
 }
 
