@@ -59,7 +59,14 @@ impl Engine {
                 let since = self.last_said(&id);
                 self.context.change().names.entry(id.short()).or_insert_with(|| approved.name.clone());
                 let name = approved.name;
-                self.book.paired.push(Paired { id, name, addresses: Vec::new(), confirmed: true, since, attempt: None });
+                self.book.paired.push(Paired {
+                    id,
+                    name,
+                    addresses: Vec::new(),
+                    confirmed: true,
+                    since,
+                    attempt: None,
+                });
             }
         }
         if known != self.book.paired {

@@ -68,13 +68,18 @@ impl Engine {
             })
         });
         let open = |id: &DeviceId| self.book.paired.iter().any(|paired| paired.id == *id && paired.is_wanted());
-        let others = self.neighbours.asking.iter().filter(|asking| !open(&asking.id) && !self.lists.now.revoked.contains_key(&asking.id)).map(|asking| AskingDevice {
-            id: asking.id.to_string(),
-            name: asking_name(asking),
-            address: asking.address.clone(),
-            has_code: self.secret_known_to(&asking.id).is_some(),
-            compares: self.offers_digits(asking),
-        });
+        let others = self
+            .neighbours
+            .asking
+            .iter()
+            .filter(|asking| !open(&asking.id) && !self.lists.now.revoked.contains_key(&asking.id))
+            .map(|asking| AskingDevice {
+                id: asking.id.to_string(),
+                name: asking_name(asking),
+                address: asking.address.clone(),
+                has_code: self.secret_known_to(&asking.id).is_some(),
+                compares: self.offers_digits(asking),
+            });
         let mut all: Vec<AskingDevice> = connected.chain(others).collect();
         let mut seen = std::collections::BTreeSet::new();
         all.retain(|asking| seen.insert(asking.id.clone()));
