@@ -406,10 +406,6 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
     });
 }
 
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
-}
-
 fn wait_same(what: &str, one: &Session, other: &Session) {
     wait_for(what, PATIENCE, || match other.try_bytes() {
         Some(bytes) if bytes == one.bytes() => Ok(()),

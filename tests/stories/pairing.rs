@@ -3,7 +3,9 @@
 use crate::wire::locked;
 use crate::world::World;
 use session_roam_core::api::{self, ApiError, Devices, Request};
+use session_roam_core::session::DeviceId;
 use session_roam_core::syncthing::device_id::from_cert_der;
+use session_roam_core::syncthing::proof::{self, Bits, CODE_LIFE_MS, Token};
 use session_roam_core::syncthing::{Asking, Notice};
 
 fn code(world: &mut World, at: usize) -> String {
@@ -103,4 +105,254 @@ fn stranger(number: u32, name: &str) -> Asking {
         announced: name.into(),
         address: "192.0.2.7:22000".into(),
     }
+}
+
+/// F6: a link may come from anywhere. Even with the right secret in it, it proves nothing and shares nothing.
+#[test]
+fn a_link_gives_nothing_away() {
+    let mut world = World::devices(["desk", "lap"]);
+    let link = code(&mut world, 0).replace("session-roam:1?", "session-roam://pair?");
+    let read: api::Code = world.devices[1].ask(Request::ReadCode { code: link.clone() });
+    assert!(!read.proves);
+    world.deliver();
+    assert!(devices(&mut world, 0).asking.is_empty(), "reading a code sends nothing");
+    assert_eq!(pairing(&mut world, 1, Request::Pair { code: link }).expect("begun").state, "comparing");
+    world.deliver();
+    let asking = devices(&mut world, 0).asking;
+    assert!(asking.len() == 1 && !asking[0].has_code);
+    assert!(!shares(&world, 0) && !shares(&world, 1));
+}
+
+#[test]
+fn a_secret_that_is_wrong_expired_or_used_up_proves_nothing() {
+    // Wrong: the secret of another device's code.
+    let mut world = World::devices(["desk", "lap", "pi"]);
+    let [of_desk, of_pi] = [0, 2].map(|at| code(&mut world, at));
+    let key = |code: &str| code.split("&key=").nth(1).expect("a key").to_owned();
+    let wrong = of_desk.replace(&key(&of_desk), &key(&of_pi));
+    pairing(&mut world, 1, Request::Pair { code: wrong }).expect("asked");
+    world.deliver();
+    let lap = world.devices[1].id.clone();
+    assert!(!devices(&mut world, 0).asking[0].has_code);
+    assert_eq!(accept(&mut world, 0, &lap).expect_err("wrong").code, "not_proved");
+    // The right one still works after that, but not when its time is over.
+    pairing(&mut world, 1, Request::Pair { code: of_desk.clone() }).expect("asked");
+    world.deliver();
+    assert!(devices(&mut world, 0).asking[0].has_code, "a wrong proof uses nothing up");
+    let now = world.devices[0].clock_now();
+    world.devices[0].set_clock(now + CODE_LIFE_MS);
+    assert_eq!(accept(&mut world, 0, &lap).expect_err("expired").code, "not_proved");
+    world.devices[0].set_clock(now);
+    accept(&mut world, 0, &lap).expect("in time");
+    world.deliver();
+    // Used up: whoever read it too comes too late.
+    pairing(&mut world, 2, Request::Pair { code: of_desk.clone() }).expect("asked");
+    world.deliver();
+    let pi = world.devices[2].id.clone();
+    assert_eq!(accept(&mut world, 0, &pi).expect_err("used up").code, "not_proved");
+    assert_ne!(key(&code(&mut world, 0)), key(&of_desk), "the next code has another secret");
+}
+
+#[test]
+fn of_two_devices_with_one_code_the_user_lets_one_in() {
+    let mut world = World::devices(["desk", "lap", "lap"]);
+    let code = code(&mut world, 0);
+    for at in [1, 2] {
+        pairing(&mut world, at, Request::Pair { code: code.clone() }).expect("asked");
+    }
+    world.deliver();
+    assert_eq!(devices(&mut world, 0).asking.iter().filter(|one| one.has_code).count(), 2);
+    let ids = [1, 2].map(|at| world.devices[at].id.clone());
+    accept(&mut world, 0, &ids[1]).expect("let in");
+    world.deliver();
+    assert!(is_complete(&mut world, 2) && !is_complete(&mut world, 1));
+    assert_eq!(accept(&mut world, 0, &ids[0]).expect_err("one pairing").code, "not_proved");
+}
+
+/// F6: what a device announces is bound to it and to the one that it is for.
+#[test]
+fn a_proof_replayed_by_another_device_proves_nothing() {
+    let mut world = World::devices(["desk", "lap"]);
+    let code = code(&mut world, 0);
+    pairing(&mut world, 1, Request::Pair { code }).expect("asked");
+    let announced = locked(&world.devices[1]).called.clone().expect("a name");
+    assert!(announced.len() <= 512 && announced.starts_with("lap"));
+    world.devices[0].notice(Notice::Asking(vec![Asking { announced, ..stranger(1, "lap") }]));
+    let asking = devices(&mut world, 0).asking;
+    assert_eq!((asking[0].has_code, asking[0].name.as_str()), (false, "lap"));
+    assert!(accept(&mut world, 0, stranger(1, "").id).is_err());
+}
+
+#[test]
+fn two_who_entered_each_others_codes_are_paired() {
+    let mut world = World::devices(["desk", "lap"]);
+    let codes = [0, 1].map(|at| code(&mut world, at));
+    pairing(&mut world, 0, Request::Pair { code: codes[1].clone() }).expect("asked");
+    pairing(&mut world, 1, Request::Pair { code: codes[0].clone() }).expect("asked");
+    world.deliver();
+    assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1), "both users said yes to the other's code");
+}
+
+#[test]
+fn a_restart_between_the_steps_continues_the_pairing() {
+    let mut world = World::devices(["desk", "lap"]);
+    let code = code(&mut world, 0);
+    pairing(&mut world, 1, Request::Pair { code }).expect("asked");
+    world.devices[1].start();
+    world.deliver();
+    let lap = world.devices[1].id.clone();
+    accept(&mut world, 0, &lap).expect("let in");
+    // The secret itself is gone with the memory; the answer is kept.
+    world.devices[0].start();
+    world.devices[1].start();
+    world.deliver();
+    assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1));
+
+    let mut world = World::devices(["desk", "lap"]);
+    let ids = [0, 1].map(|at| world.devices[at].id.clone());
+    compare(&mut world, &ids);
+    for at in [0, 1] {
+        world.devices[at].start();
+    }
+    world.deliver();
+    let shown = [0, 1].map(|at| devices(&mut world, at).paired[0].digits.clone());
+    assert!(shown[0].len() == 6 && shown[0] == shown[1]);
+}
+
+#[test]
+fn a_code_shown_before_a_restart_is_worth_nothing_after_it() {
+    let mut world = World::devices(["desk", "lap"]);
+    let code = code(&mut world, 0);
+    world.devices[0].start();
+    pairing(&mut world, 1, Request::Pair { code }).expect("asked");
+    world.deliver();
+    assert!(!devices(&mut world, 0).asking[0].has_code);
+}
+
+fn compare(world: &mut World, ids: &[DeviceId; 2]) {
+    for at in [1, 0] {
+        pairing(world, at, Request::Pair { code: ids[1 - at].to_string() }).expect("begun");
+        world.deliver();
+    }
+}
+
+#[test]
+fn digits_that_differ_end_the_attempt_and_the_next_one_has_others() {
+    let mut world = World::devices(["desk", "lap"]);
+    let ids = [0, 1].map(|at| world.devices[at].id.clone());
+    compare(&mut world, &ids);
+    let first = devices(&mut world, 0).paired[0].digits.clone();
+    let wrong = Some(if first == "000000" { "000001".into() } else { "000000".to_owned() });
+    let request = Request::Accept { id: ids[1].to_string(), digits: wrong };
+    assert_eq!(pairing(&mut world, 0, request).expect_err("they differ").code, "digits_differ");
+    assert_eq!(devices(&mut world, 0).paired[0].state, "ended");
+    let right = Request::Accept { id: ids[1].to_string(), digits: Some(first.clone()) };
+    assert!(pairing(&mut world, 0, right).is_err(), "one try for each attempt");
+    // Both begin anew; what the other said in the last attempt counts for nothing.
+    for at in [0, 1] {
+        pairing(&mut world, at, Request::Pair { code: ids[1 - at].to_string() }).expect("begun");
+        world.deliver();
+    }
+    let shown = [0, 1].map(|at| devices(&mut world, at).paired[0].digits.clone());
+    assert!(shown[0].len() == 6 && shown[0] == shown[1], "{shown:?}");
+    assert!(!shares(&world, 0) && !shares(&world, 1));
+    for at in [0, 1] {
+        let request = Request::Accept { id: ids[1 - at].to_string(), digits: Some(shown[0].clone()) };
+        pairing(&mut world, at, request).expect("they match");
+        world.deliver();
+    }
+    assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1));
+}
+
+/// F6: an impostor is bound before it knows our nonce. One that changes its mind afterwards ends the attempt; it gets a
+/// new one only from the user, and only a few within a minute.
+#[test]
+fn an_impostor_has_one_try_for_each_click() {
+    let mut world = World::devices(["desk"]);
+    let (own, mallory) = (world.devices[0].id.clone(), stranger(7, "").id);
+    let compare = |world: &mut World| pairing(world, 0, Request::Pair { code: mallory.to_string() });
+    let says = |world: &mut World, bound: &Bits, nonce: Option<&Bits>| {
+        let commitment = Token::Commitment(proof::commitment(bound, &mallory, &own));
+        let tokens = std::iter::once(commitment).chain(nonce.map(|nonce| Token::Nonce(*nonce)));
+        let tokens: Vec<(DeviceId, Token)> = tokens.map(|token| (own.clone(), token)).collect();
+        let announced = proof::announce("lap", &mallory, &tokens);
+        world.devices[0].notice(Notice::Greeted { device: mallory.clone(), announced });
+    };
+    let revealed = |world: &World| {
+        let called = locked(&world.devices[0]).called.clone().expect("a name");
+        proof::heard(&called, &own, &mallory).iter().any(|token| matches!(token, Token::Nonce(_)))
+    };
+    let [one, other] = [0, 1].map(|_| Bits::random().expect("random"));
+    compare(&mut world).expect("begun");
+    assert!(!revealed(&world), "nothing is revealed to who is not bound");
+    says(&mut world, &one, None);
+    assert!(revealed(&world));
+    says(&mut world, &one, Some(&other));
+    assert_eq!(devices(&mut world, 0).paired[0].state, "ended", "another nonce than it is bound to");
+    says(&mut world, &one, Some(&one));
+    assert_eq!(devices(&mut world, 0).paired[0].state, "ended");
+    compare(&mut world).expect("begun");
+    says(&mut world, &one, Some(&one));
+    assert!(!revealed(&world), "what it was bound to before is spoiled");
+    says(&mut world, &other, None);
+    says(&mut world, &one, Some(&one));
+    assert_eq!(devices(&mut world, 0).paired[0].state, "ended", "it is bound to something else now");
+    for _ in 0..3 {
+        compare(&mut world).expect("begun");
+    }
+    assert_eq!(compare(&mut world).expect_err("too often").code, "too_many_attempts");
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_over_and_its_device_is_let_go() {
+    let mut world = World::devices(["desk", "lap"]);
+    let code = code(&mut world, 0);
+    pairing(&mut world, 1, Request::Pair { code }).expect("asked");
+    assert_eq!(locked(&world.devices[1]).wanted.devices.len(), 1);
+    let now = world.devices[1].clock_now();
+    world.devices[1].set_clock(now + 15 * 60 * 1000);
+    world.devices[1].poll();
+    assert_eq!(devices(&mut world, 1).paired[0].state, "ended");
+    assert!(locked(&world.devices[1]).wanted.devices.is_empty());
+    assert_eq!(locked(&world.devices[1]).called.as_deref(), Some("lap"));
+    let _: api::Done = world.devices[1].ask(Request::Unpair { id: "desk".into() });
+    assert!(devices(&mut world, 1).paired.is_empty());
+}
+
+/// F10: strangers cost a few lines, whatever they call themselves; a device that has the code is never crowded out.
+#[test]
+fn four_hundred_strangers_are_a_few_and_the_one_with_the_code_comes_first() {
+    let mut world = World::devices(["desk", "lap"]);
+    let code = code(&mut world, 0);
+    pairing(&mut world, 1, Request::Pair { code }).expect("asked");
+    let announced = locked(&world.devices[1]).called.clone().expect("a name");
+    let lap = Asking { id: world.devices[1].id.clone(), announced, ..stranger(0, "lap") };
+    let hostile = "\u{202e}ksed\u{1b}[2J".repeat(50);
+    let strangers = (1..=400).map(|number| stranger(number, &hostile));
+    world.devices[0].notice(Notice::Asking(strangers.chain([lap]).collect()));
+    let shown = devices(&mut world, 0);
+    assert!(shown.asking[0].has_code && shown.asking[0].name == "lap");
+    assert_eq!((shown.asking.len() as u64 + shown.more_asking, shown.asking.len()), (401, 9));
+    for asking in &shown.asking {
+        assert!(asking.name.chars().count() <= 64 && !asking.name.chars().any(char::is_control), "{asking:?}");
+    }
+}
+
+/// Books of earlier versions: who was connected stays paired; who was only asked has to be paired anew.
+#[test]
+fn a_book_of_before_is_read_as_it_was() {
+    let mut world = World::asleep(["desk", "lap", "pi"]);
+    let rows: Vec<serde_json::Value> = [(1, true), (2, false)]
+        .map(|(at, confirmed): (usize, bool)| {
+            let (id, name) = (world.devices[at].id.to_string(), world.devices[at].name.clone());
+            serde_json::json!({ "id": id, "name": name, "addresses": [], "confirmed": confirmed })
+        })
+        .into();
+    let book = serde_json::json!({ "paired": rows, "parted": [], "names": {}, "former": [] });
+    std::fs::write(world.devices[0].roam.join("devices.json"), book.to_string()).expect("a book");
+    world.devices[0].start();
+    let states: Vec<String> = devices(&mut world, 0).paired.into_iter().map(|paired| paired.state).collect();
+    assert_eq!(states, ["paired", "ended"]);
+    let wanted = locked(&world.devices[0]).wanted.clone();
+    assert_eq!(wanted.devices.iter().map(|device| &device.id).collect::<Vec<_>>(), [&world.devices[1].id]);
 }

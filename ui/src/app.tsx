@@ -139,7 +139,12 @@ function Sidebar({
       </p>
       <ul>
         {VIEWS.map((view) => {
-          const n = view === "splits" ? (status?.splits ?? 0) : view === "devices" ? (devices?.asking.length ?? 0) : 0;
+          const n =
+            view === "splits"
+              ? (status?.splits ?? 0)
+              : view === "devices"
+                ? (devices?.asking.filter((one) => one.has_code).length ?? 0)
+                : 0;
           return (
             <li key={view} class={view === "settings" ? "last" : undefined}>
               <a href={link(view)} aria-current={route.view === view ? "page" : undefined} title={words.views[view]}>

@@ -20,7 +20,7 @@ export function headline(status: Status | null, devices: Devices | null, lost = 
   if (!status) return make("off", state.unknown, say.loading);
   const names = devices?.paired.filter((one) => one.connected).map((one) => one.name) ?? [];
   const away = devices?.paired.filter((one) => !one.connected && one.confirmed).map((one) => one.name) ?? [];
-  const needs = status.splits + status.held.length + (devices?.asking.length ?? 0);
+  const needs = status.splits + status.held.length + (devices?.asking.filter((one) => one.has_code).length ?? 0);
   const { moving, syncthing } = status;
 
   if (status.engine === "stopped") return make("off", state.stopped, say.stopped);

@@ -121,16 +121,16 @@ function NeedsYou({ status, devices }: { status: Status; devices: Devices | null
   const say = words.overview;
   const rows = status.splits > 0 ? (splits.answer ?? []) : [];
   const proved = devices?.asking.filter((one) => one.has_code) ?? [];
-  // Whoever is on the network may ask: that is one line, however many there are.
+  // Whoever is on the network may ask: that is one line, however many there are, and nothing that needs the user.
   const strangers = (devices?.asking.length ?? 0) - proved.length + (devices?.more_asking ?? 0);
-  const n = status.splits + status.held.length + proved.length + (strangers > 0 ? 1 : 0);
+  const n = status.splits + status.held.length + proved.length;
   const release = async (what: string) => {
     const done = await act(() => backend.roam({ cmd: "release", what }));
     if (done) tell(done.message);
   };
   return (
     <Section title={say.needsYou} count={n}>
-      {n === 0 && <p class="none">{say.nothingNeeds}</p>}
+      {n + strangers === 0 && <p class="none">{say.nothingNeeds}</p>}
       <Refused refusal={refusal} clear={clear} />
       <ul class="lines">
         {proved.map((one) => (
