@@ -1,6 +1,8 @@
 //! Stories of two and three devices, in milliseconds and in one process: real engines and real adapters over a transport
 //! that delivers when the story says. What a real Syncthing and the real tools do is tested elsewhere.
 
+#[path = "stories/authors.rs"]
+mod authors;
 #[path = "stories/bases.rs"]
 mod bases;
 #[path = "stories/bytes.rs"]

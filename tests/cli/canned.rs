@@ -479,6 +479,7 @@ pub fn diff() -> Diff {
             preview: text.into(),
             parts: vec![("text".into(), text.len() as u64)],
             pieces: vec![part("tool_use", text)],
+            device: Some("desk".into()),
         })
     };
     let row = |i, kind, left, right, alike| DiffRow { i, kind, left, right, alike };

@@ -70,6 +70,10 @@ pub fn run() -> Result<()> {
     broken.extend(licences(&root));
     broken.extend(addresses(&root));
     broken.extend(generated(&root));
+    for workflow in ["ci.yml", "bundle.yml"] {
+        let text = fs::read_to_string(root.join(".github/workflows").join(workflow)).unwrap_or_default();
+        broken.extend(unpinned(&text).into_iter().map(|action| format!("{workflow}: {action} is not pinned")));
+    }
     match broken.as_slice() {
         [] => {
             println!("{} source files keep the rules.", sources.len());
@@ -316,6 +320,16 @@ fn addresses(root: &Path) -> Vec<String> {
     broken
 }
 
+/// Actions that are not named by a whole commit, with their version beside it: whoever holds a tag can move it.
+fn unpinned(workflow: &str) -> Vec<String> {
+    let is_pinned = |action: &str| {
+        let (commit, version) = action.split_once('@').and_then(|(_, at)| at.split_once(" # v")).unwrap_or_default();
+        commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) && !version.is_empty()
+    };
+    let actions = workflow.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "));
+    actions.filter(|action| !is_pinned(action) && !action.starts_with("./")).map(str::to_owned).collect()
+}
+
 /// Nothing that .gitignore calls generated is in git. Without git there is nothing to check.
 fn generated(root: &Path) -> Vec<String> {
     let tracked = proc::output(Command::new("git").current_dir(root).args(["ls-files", "-ci", "--exclude-standard"]))
@@ -359,6 +373,14 @@ mod tests {
         assert_eq!(layer(&inside).len(), 1);
         let fine = "//! crate::state\n// crate::state\n#[cfg(test)]\nmod tests { use crate::state; }\n";
         assert!(layer(&source("src-tauri/core/src/merge/mod.rs", fine)).is_empty());
+    }
+
+    /// F11: an action was pinned by a tag.
+    #[test]
+    fn every_action_is_pinned_by_its_commit() {
+        let commit = "91bf2b620e09e18d6eb78b92e7861937469acedb";
+        let text = format!("  - uses: a/b@{commit} # v2.0.17\n  - uses: a/b@v2\n    uses: a/b@{commit}\n");
+        assert_eq!(unpinned(&text), ["a/b@v2".to_owned(), format!("a/b@{commit}")]);
     }
 
     #[test]

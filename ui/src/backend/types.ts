@@ -207,7 +207,8 @@ export interface ShownDoc {
   path?: string;
 }
 
-export type Role = "user" | "assistant" | "tool" | "system";
+/** `steering`: no message; a record changed what the tool may do. */
+export type Role = "user" | "assistant" | "tool" | "system" | "steering";
 
 /** What a message is made of: `text`, `thinking`, `tool_use`, `tool_result`, `image`, `compaction`, or a tool's own word. */
 export interface Part {
@@ -328,6 +329,8 @@ export interface Msg {
   parts: [string, number][];
   /** The same with names and beginnings; empty where it is text alone. */
   pieces: Part[];
+  /** The device that wrote it, by name. */
+  device?: string;
 }
 
 /** What both have in common, a page of it. */

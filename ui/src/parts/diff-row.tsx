@@ -88,6 +88,11 @@ function Cell({ row, side, device, other, said, isOpen, toggle, part }: CellProp
     <div role="gridcell" class={`cell ${side} role-${message.role}`}>
       <p class="cell-head">
         <span class="speaker-name">{words.transcript.roles[message.role]}</span>
+        {message.device && message.device !== device && (
+          <span class="marker" dir="auto">
+            {words.transcript.on(message.device)}
+          </span>
+        )}
         {message.at && (
           <time dateTime={message.at} title={exact(message.at)}>
             {clock(message.at)}

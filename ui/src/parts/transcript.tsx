@@ -95,6 +95,16 @@ function DrawnMessage({ message, before, at, of, part }: MessageProps) {
       </article>
     );
   }
+  if (message.role === "steering") {
+    return (
+      <article class="message steering" aria-posinset={at + 1} aria-setsize={of}>
+        <p class="steering-mark">
+          <Icon name="settings" size={12} />
+          <span dir="auto">{words.transcript.changed(message.device, message.text)}</span>
+        </p>
+      </article>
+    );
+  }
   const turn = !before || speaker(before) !== speaker(message) || before.device !== message.device;
   const moved = message.device && before?.device !== message.device;
   return (

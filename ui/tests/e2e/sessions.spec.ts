@@ -234,3 +234,16 @@ test("what was said has the higher contrast, light and dark, here and in a split
     }
   }
 });
+
+test("a transcript says which device wrote what, and what it changed of how the tool works", async ({ page }) => {
+  await open(page, `sessions/${session(1)}`);
+  const mark = page.getByText("laptop changed: approval policy → never");
+  await expect(async () => {
+    await page.mouse.move(700, 400);
+    await page.mouse.wheel(0, 600);
+    await expect(mark).toBeVisible({ timeout: 300 });
+  }).toPass();
+  await expect(page.getByText("On laptop", { exact: true })).toBeAttached();
+  await expectAccessible(page);
+  expectCalm(page);
+});

@@ -17,7 +17,7 @@ pub fn diff(diff: &Diff, view: &View) -> String {
     out.push_str(&format!("{}─┼─{}\n", "─".repeat(column), "─".repeat(column)));
     out.push_str(&format!("▸ {} in common\n", plural(diff.prefix.messages, "message")));
     for row in &diff.rows {
-        out.push_str(&lines(row, column));
+        out.push_str(&lines(row, [&diff.left.device, &diff.right.device], column));
     }
     out.push_str(&foot(diff));
     out
@@ -29,9 +29,11 @@ fn head(side: &DiffSide, view: &View) -> String {
 }
 
 /// A row: both sides wrapped in their columns, the sign between them.
-fn lines(row: &DiffRow, column: usize) -> String {
-    let side = |message: &Option<Msg>| message.as_ref().map(|message| text(message, column)).unwrap_or_default();
-    let (left, right) = (side(&row.left), side(&row.right));
+fn lines(row: &DiffRow, devices: [&str; 2], column: usize) -> String {
+    let side = |message: &Option<Msg>, device: &str| {
+        message.as_ref().map(|message| text(message, device, column)).unwrap_or_default()
+    };
+    let (left, right) = (side(&row.left, devices[0]), side(&row.right, devices[1]));
     let sign = match row.kind {
         Kind::Same => " = ",
         Kind::Changed => " ~ ",
@@ -47,14 +49,16 @@ fn lines(row: &DiffRow, column: usize) -> String {
         .collect()
 }
 
-fn text(message: &Msg, column: usize) -> Vec<String> {
+/// The device is named where it is another one than the branch's.
+fn text(message: &Msg, branch: &str, column: usize) -> Vec<String> {
     let who = match message.role.as_str() {
         "user" => "You",
         "assistant" => "Assistant",
         "tool" => "Tool",
         _ => "System",
     };
-    let mut lines = vec![who.to_owned()];
+    let other = message.device.as_deref().filter(|device| *device != branch);
+    let mut lines = vec![other.map_or_else(|| who.to_owned(), |device| format!("{who} · on {}", one_line(device)))];
     let (mut line, words) = (String::from(" "), one_line(&message.preview));
     for word in words.split_whitespace() {
         if line.width() + 1 + word.width() > column && !line.trim().is_empty() {

@@ -56,7 +56,7 @@ pub fn for_powershell(resume: &Resume) -> String {
 pub fn sh(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,".contains(c);
     // A `=` in front is a command's path to zsh.
-    if word.starts_with(|c| plain(c)) && word.chars().all(|c| plain(c) || c == '=') {
+    if word.starts_with(plain) && word.chars().all(|c| plain(c) || c == '=') {
         return word.to_owned();
     }
     let mut quoted = String::new();

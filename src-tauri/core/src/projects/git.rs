@@ -195,7 +195,6 @@ mod tests {
         // Each of them is one that would run.
         plain_git(&repo, &["config", "filter.p.process", ""]);
         plain_git(&repo, &["status"]);
-        plain_git(&repo, &["diff"]);
         let told = std::fs::read_to_string(&ran).unwrap_or_default();
         for program in ["clean", "included", "submodule"] {
             assert!(told.contains(program), "{program} is none that would run: {told}");

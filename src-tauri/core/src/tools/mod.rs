@@ -1,5 +1,5 @@
-//! The contract between the engine and a tool's store: seven methods, and what a main doc may be called. Each tool is one file in this folder; nothing
-//! outside that file says the tool's name.
+//! The contract between the engine and a tool's store: seven methods, and what a main doc may be called. Each tool is
+//! one file in this folder; nothing outside that file says the tool's name.
 //!
 //! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
 

@@ -120,7 +120,13 @@ export function length(world: World): number {
   return world.name === "transcript" ? 6_000 : 28;
 }
 
+/** The laptop took over at the half, and soon after it worked with other approvals. */
+const STEERING = 3;
+
 function saidAt(world: World, i: number): Said {
+  if (i === Math.floor(length(world) / 2) + STEERING) {
+    return { role: "steering", pieces: [text("approval policy → never")] };
+  }
   const rtl = world.name === "rtl";
   const turn = Math.floor(i / 7);
   switch (i % 7) {
