@@ -27,6 +27,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Device => value(device()),
         Request::Devices => value(devices()),
         Request::Pair { .. } => value(pairing("asked")),
+        Request::Revoke { dry, .. } => value(revoked(!dry)),
         Request::Accept { .. } => value(pairing("paired")),
         Request::Tools => value(tools()),
         Request::Projects => value(projects()),
@@ -261,6 +262,26 @@ pub fn devices() -> Devices {
             digits: "004217".into(),
         }],
         nearby_off: None,
+        approvals: vec![Approval { id: LAPTOP.into(), follow: true, via: None }],
+        revoked: vec![RevokedDevice {
+            id: LAPTOP.replace("LAPTOPA", "STOLENX"),
+            name: "old laptop".into(),
+            by: vec!["desk".into()],
+            at: ago(86_400),
+            since: None,
+            not_heard: vec!["build box".into()],
+        }],
+    }
+}
+
+pub fn revoked(done: bool) -> RevokeAnswer {
+    RevokeAnswer {
+        id: LAPTOP.replace("LAPTOPA", "STOLENX"),
+        name: "old laptop".into(),
+        done,
+        journals: 12,
+        cut: 0,
+        not_heard: vec!["build box".into()],
     }
 }
 

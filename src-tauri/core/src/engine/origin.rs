@@ -111,7 +111,7 @@ fn find(context: &Context, tool: &ToolId, record: &SessionRecord, name: &DocName
             let (doc, at, after, replaces, is_empty) = match entry {
                 Entry::Lines { doc, at, after, replaces, bytes, .. } => (doc, at, after, *replaces, bytes.is_empty()),
                 Entry::Whole { doc, at, after, .. } => (doc, at, after, None, false),
-                Entry::About(_) | Entry::Choice(_) | Entry::Unknown(_) => return,
+                Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => return,
             };
             if doc == name && starts.contains(after) && replaces.is_none() && !is_empty {
                 note(&mut roots, &journal.device, Root { stored: !at.is_empty(), at: head.at });
