@@ -262,6 +262,13 @@ fn arguments_become_requests() {
     for (args, request) in [
         (&["rename", "den"][..], Request::Rename { id: None, name: "den".into() }),
         (&["rename", "laptop", "lap"], Request::Rename { id: Some("laptop".into()), name: "lap".into() }),
+        (&["approve", "server"], Request::Approve { id: "server".into() }),
+        (&["follow", "laptop"], Request::Follow { id: "laptop".into(), on: true }),
+        (&["follow", "laptop", "--stop"], Request::Follow { id: "laptop".into(), on: false }),
+        (
+            &["revoke", "old laptop", "--yes"],
+            Request::Revoke { id: "old laptop".into(), since: None, dry: false },
+        ),
         (&["unpair", "laptop"], Request::Unpair { id: "laptop".into() }),
         (&["pair", "--dismiss", "tablet"], Request::Dismiss { id: "tablet".into() }),
         (&["tools", "on", "codex"], Request::ToolSwitch { tool: "codex".into(), on: true }),

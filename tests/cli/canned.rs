@@ -35,6 +35,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
                 "Give the whole id of the device.",
             ));
         }
+        Request::Revoke { dry, .. } => value(revoked(!dry)),
         Request::Accept { .. } => value(pairing("paired")),
         Request::Tools => value(tools()),
         Request::Projects => value(projects()),
@@ -286,6 +287,26 @@ pub fn devices() -> Devices {
             addresses: vec!["tcp://192.168.1.11:22000".into()],
         }],
         nearby_off: None,
+        approvals: vec![Approval { id: LAPTOP.into(), follow: true, via: None }],
+        revoked: vec![RevokedDevice {
+            id: LAPTOP.replace("LAPTOPA", "STOLENX"),
+            name: "old laptop".into(),
+            by: vec!["desk".into()],
+            at: ago(86_400),
+            since: None,
+            not_heard: vec!["build box".into()],
+        }],
+    }
+}
+
+pub fn revoked(done: bool) -> RevokeAnswer {
+    RevokeAnswer {
+        id: LAPTOP.replace("LAPTOPA", "STOLENX"),
+        name: "old laptop".into(),
+        done,
+        journals: 12,
+        cut: 0,
+        not_heard: vec!["build box".into()],
     }
 }
 

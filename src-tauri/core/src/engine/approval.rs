@@ -43,7 +43,9 @@ impl Engine {
             shared.owners.retain(|short, _| !strangers.contains(short));
         }
         self.neighbours.hellos.retain(|short, _| !strangers.contains(short));
+        // Who is out gets no goodbye either.
         let now = &self.lists.now;
+        self.goodbye.retain(|id| !now.revoked.contains_key(id));
         let out = |id: &DeviceId| {
             let was_in =
                 before.approved.contains_key(id) || now.revoked.contains_key(id) || now.unapproved.contains(id);

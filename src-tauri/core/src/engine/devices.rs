@@ -229,7 +229,11 @@ impl<'a> Circle<'a> {
 pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: bool) -> Wanted {
     let (own, approved) = (circle.own, circle.approved());
     let leaving = circle.book.paired.iter().filter(|paired| circle.leaving.contains(&paired.id));
-    let leaving: Vec<&Paired> = leaving.filter(|paired| !circle.list.approved.contains_key(&paired.id)).collect();
+    let leaving: Vec<&Paired> = leaving
+        .filter(|paired| {
+            !circle.list.approved.contains_key(&paired.id) && !circle.list.revoked.contains_key(&paired.id)
+        })
+        .collect();
     let entry = |id: &DeviceId, name: &str| {
         let paired = circle.book.paired.iter().find(|paired| paired.id == *id);
         WantedDevice {
