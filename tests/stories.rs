@@ -20,6 +20,8 @@ mod devices;
 mod faults;
 #[path = "stories/fixtures.rs"]
 mod fixtures;
+#[path = "stories/forget.rs"]
+mod forget;
 #[path = "stories/hops.rs"]
 mod hops;
 #[path = "stories/hostile.rs"]

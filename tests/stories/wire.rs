@@ -294,7 +294,8 @@ pub fn locked(device: &Device) -> std::sync::MutexGuard<'_, Wire> {
     device.wire.lock().expect("one thread")
 }
 
-/// Our patterns name a directory at the top: `/tool`; or a file that is not ignored, and then everything.
+/// Our patterns name a directory from the top, `/tool` or `/tool/*/session` (a star is one name); or a file that is not
+/// ignored, and then everything.
 fn ignores(folder: &WantedFolder, path: &str) -> bool {
     let taken = |pattern: &String| pattern.strip_prefix("!/") == Some(path);
     if folder.ignores.iter().any(taken) {
@@ -303,7 +304,10 @@ fn ignores(folder: &WantedFolder, path: &str) -> bool {
     if folder.ignores.iter().any(|pattern| pattern == "*") {
         return true;
     }
-    let below = |pattern: &str| path == pattern || path.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('/'));
+    let below = |pattern: &str| {
+        let (wanted, names): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+        wanted.len() <= names.len() && wanted.iter().zip(&names).all(|(wanted, name)| *wanted == "*" || wanted == name)
+    };
     folder.ignores.iter().any(|pattern| pattern.strip_prefix('/').is_some_and(below))
 }
 

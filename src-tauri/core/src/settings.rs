@@ -81,11 +81,15 @@ pub struct Guard {
     pub max_rewritten: usize,
     /// Carry copies that tools keep of files which hold secrets by their names.
     pub carry_secret_copies: bool,
+    /// Minutes in which `roam undo` takes a forget back; only then other devices are told.
+    pub forget_after: u64,
+    /// More sessions that other devices forget in a day than this: hold and ask.
+    pub max_forgotten: usize,
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { max_vanished: 10, max_rewritten: 5, carry_secret_copies: false }
+        Self { max_vanished: 10, max_rewritten: 5, carry_secret_copies: false, forget_after: 10, max_forgotten: 10 }
     }
 }
 
@@ -148,6 +152,10 @@ max_vanished = 10
 max_rewritten = 5
 # Carry the copies that a tool keeps of files like .env, private keys and .npmrc, so that it can go back to them elsewhere.
 carry_secret_copies = false
+# Minutes in which `roam undo` takes back a `roam forget`. Only then the session is removed, here and everywhere.
+forget_after = 10
+# Hold and ask when other devices want more than this many sessions forgotten here within a day.
+max_forgotten = 10
 "#;
 
 /// Reads config.toml, writing the commented one first if there is none.

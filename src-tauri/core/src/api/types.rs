@@ -1,6 +1,7 @@
 //! The answers of every command: plain types of their own, so that the engine can change and scripts need not.
 //! Field names are a promise (docs/cli.md); fields are added, never taken away.
 
+pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow};
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::Part;
 use crate::session::Problem;
@@ -187,6 +188,16 @@ pub enum Request {
     Restore {
         session: String,
     },
+    /// What forgetting the session would mean; changes nothing.
+    ForgetPreview {
+        session: String,
+    },
+    /// Removes the session everywhere, once the time to take it back is over. The user has been asked.
+    Forget {
+        session: String,
+    },
+    /// Sessions that were forgotten, with a receipt for each device.
+    Forgotten,
     /// Lets what a guard held go through: the user has seen it.
     Release {
         what: String,

@@ -18,6 +18,7 @@ use crate::session::{Millis, Problem, ProjectKey, SessionId, SessionKey, ToolId}
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
 use crate::tools::{Level, Which};
+use crate::vault::hello;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -92,6 +93,10 @@ impl Engine {
                 return self.resolve(&session, &choice, branch, active).map(|(key, what)| Later::Decide(key, what));
             }
             Request::Undo { session } => {
+                let last = self.last_decision()?.map(|(id, _)| id.at);
+                if let Some(message) = self.undo_forget(session.as_deref(), last)? {
+                    return done(message).map(Later::Now);
+                }
                 return self.undo(session.as_deref()).map(|key| Later::Decide(key, Decision::Undo));
             }
             Request::Diff { session, branch, from, rows, choices } => {
@@ -119,6 +124,9 @@ impl Engine {
             Request::Export { session, format, dir } => return self.export(&session, format, dir).map(Later::Aside),
             Request::Journal { session } => self.journal(&session),
             Request::Restore { session } => self.restore(&session),
+            Request::ForgetPreview { session } => self.forget_preview(&session),
+            Request::Forget { session } => self.forget_session(&session),
+            Request::Forgotten => self.forgotten(),
             Request::Release { what } => self.release(&what),
             Request::Pause => self.pause(true),
             Request::Continue => self.pause(false),
@@ -203,7 +211,11 @@ impl Engine {
             .filter(|(_, hello)| self.lists.now.approved.contains_key(&hello.card.device))
             .map(|(short, hello)| (hello, heard(short)));
         let elsewhere = hellos.filter(|(_, heard)| self.is_fresh(*heard)).flat_map(|(hello, heard)| {
-            hello.live.iter().map(move |open| LiveSession {
+            let is_shown = |open: &&hello::Open| {
+                let key = SessionKey::new(&ToolId::new(&open.tool), &SessionId::new(&open.session));
+                !self.forgetting.hides(&key)
+            };
+            hello.live.iter().filter(is_shown).map(move |open| LiveSession {
                 session: open.session.clone(),
                 tool: open.tool.clone(),
                 title: open.title.clone(),
@@ -495,13 +507,6 @@ impl Engine {
             let parent = record.origin().and_then(|card| card.fork.as_ref()).filter(|_| follows);
             return Ok(parent.map_or(key.clone(), |fork| SessionKey::new(&key.tool, &fork.session)));
         }
-        let mut last: Option<(ChoiceId, SessionKey)> = None;
-        for (key, _) in self.state.with_split()? {
-            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            let own = record.docs.keys().filter_map(|doc| Decided::of(&record.choices, doc).now);
-            let own = own.filter(|chosen| chosen.choice.follows.is_none()).map(|chosen| chosen.id.clone()).max();
-            last = last.max(own.map(|id| (id, key)));
-        }
         let none = || {
             ApiError::new(
                 "nothing_to_undo",
@@ -509,7 +514,18 @@ impl Engine {
                 "`roam resolve` decides about a split.",
             )
         };
-        Ok(last.ok_or_else(none)?.1)
+        Ok(self.last_decision()?.ok_or_else(none)?.1)
+    }
+
+    fn last_decision(&self) -> Result<Option<(ChoiceId, SessionKey)>, StateError> {
+        let mut last: Option<(ChoiceId, SessionKey)> = None;
+        for (key, _) in self.state.with_split()? {
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            let own = record.docs.keys().filter_map(|doc| Decided::of(&record.choices, doc).now);
+            let own = own.filter(|chosen| chosen.choice.follows.is_none()).map(|chosen| chosen.id.clone()).max();
+            last = last.max(own.map(|id| (id, key)));
+        }
+        Ok(last)
     }
 
     fn compare(
@@ -608,6 +624,9 @@ impl Engine {
     }
 
     fn release(&mut self, what: &str) -> Answer {
+        if what == super::forget::HELD {
+            return self.release_forgotten();
+        }
         if let Some(tool) = what.strip_prefix("tool:") {
             if !self.held.contains_key(what) {
                 return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));

@@ -178,12 +178,12 @@ impl<'a> Circle<'a> {
         self.neighbours.hellos.get(&of.short()).filter(|hello| hello.card.device == *of)
     }
 
-    /// What is not taken of a device's folder: the tools that are off; all but the hello as long as there is none, since
+    /// What is not taken of a device's folder: the tools that are off and the sessions that are forgotten; all but the hello as long as there is none, since
     /// only the hello says with whom the rest may be shared.
-    fn ignores(&self, owner: &DeviceId, tools_off: &[String]) -> Vec<String> {
+    fn ignores(&self, owner: &DeviceId, left_out: &[String]) -> Vec<String> {
         match self.hello(owner) {
             _ if owner == self.own => Vec::new(),
-            Some(_) => tools_off.iter().map(|tool| format!("/{tool}")).collect(),
+            Some(_) => left_out.iter().map(|below| format!("/{below}")).collect(),
             None => vec![format!("!/{}", hello::FILE), "*".into()],
         }
     }
@@ -199,7 +199,7 @@ impl<'a> Circle<'a> {
 
 /// The devices and folders that follow from whom this device approves: nobody else has a folder or an entry here. The
 /// folders of a revoked device stay among those who were to have them, so that all of them accept the same.
-pub fn wanted(vault: &Vault, circle: &Circle<'_>, tools_off: &[String], paused: bool) -> Wanted {
+pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: bool) -> Wanted {
     let (own, approved) = (circle.own, circle.approved());
     let leaving = circle.book.paired.iter().filter(|paired| circle.leaving.contains(&paired.id));
     let leaving: Vec<&Paired> = leaving
@@ -224,7 +224,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, tools_off: &[String], paused: 
             path: vault.lane_dir(&owner.short(), lane),
             own: owner == own,
             shared_with,
-            ignores: circle.ignores(owner, tools_off),
+            ignores: circle.ignores(owner, left_out),
         });
     };
     for owner in std::iter::once(own).chain(approved.iter().map(|(id, _)| *id)) {

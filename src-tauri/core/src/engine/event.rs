@@ -1,5 +1,6 @@
 //! Everything that can happen to the engine, on one screen.
 
+use super::erase::Erasure;
 use super::look::Job;
 use super::look::Outcome;
 use crate::api::types::{ApiError, Request};
@@ -23,6 +24,8 @@ pub enum Event {
     Transport(Notice),
     /// A worker is done.
     Looked(Box<Outcome>),
+    /// A forgotten session was removed from this device, as far as that was possible.
+    Erased(Box<Erasure>),
     /// The search for checkouts is over: the places it began with, and those it ended with.
     Searched(Box<(Places, Places)>),
     /// A worker panicked on this session; nothing of it was kept.

@@ -5,6 +5,7 @@ use super::bases::{Child, Kin};
 use super::context::Context;
 use super::devices::{Book, Neighbours};
 use super::event::{Event, Jobs, Reply};
+use super::forget::Forgetting;
 use super::forks::{Parent, is_taken_over};
 use super::list::Lists;
 use super::look::{Job, Outcome};
@@ -36,6 +37,7 @@ pub struct Engine {
     pub(super) book: Book,
     pub(super) neighbours: Neighbours,
     pub(super) lists: Lists,
+    pub(super) forgetting: Forgetting,
     pub(super) queue: Queue,
     /// What each session's files looked like when they were last looked at to the end.
     pub(super) seen: HashMap<SessionKey, u64>,
@@ -123,6 +125,7 @@ impl Engine {
             book,
             neighbours: Neighbours::default(),
             lists: Lists::default(),
+            forgetting: Forgetting::default(),
             queue: Queue::default(),
             seen: HashMap::new(),
             unsaved: HashMap::new(),
@@ -164,6 +167,7 @@ impl Engine {
         self.remember_clones()?;
         self.restore_own();
         self.open_lists();
+        self.open_forgetting();
         self.read_hellos();
         self.greet();
         self.arrange();
@@ -187,6 +191,7 @@ impl Engine {
             Event::Watch(problem) => self.trouble("watch", problem),
             Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
             Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
+            Event::Erased(erasure) => self.guarded(|engine| engine.erased(*erasure)),
             Event::Searched(places) => self.guarded(|engine| engine.searched(&places.0, places.1)),
             Event::Stumbled(key) => self.stumbled(&key),
             Event::Request(request, reply) => self.answer(request, reply),
@@ -252,7 +257,7 @@ impl Engine {
     }
 
     /// Whoever waits for a decision about this session is told that it was not carried out.
-    fn refuse_waiting(&mut self, key: &SessionKey, error: &ApiError) {
+    pub(super) fn refuse_waiting(&mut self, key: &SessionKey, error: &ApiError) {
         let waiting: Vec<u64> =
             self.replies.iter().filter(|(_, (about, _))| about == key).map(|(number, _)| *number).collect();
         for number in waiting {
@@ -286,6 +291,9 @@ impl Engine {
     /// Hands sessions to free workers.
     fn pump(&mut self) {
         while let Some((key, want)) = self.queue.take() {
+            if self.erases(&key, &want) {
+                continue;
+            }
             match self.job(&key, want, false) {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
@@ -444,6 +452,11 @@ impl Engine {
             ..
         } = outcome;
         let imported = self.queue.done(&key);
+        if self.forgetting.hides(&key) || self.goes_with_forgotten(&key, &record, &row) {
+            // Forgotten while it was looked at: nothing of the look is kept, and what it wrote is removed.
+            self.want(key, Want::default());
+            return Ok(());
+        }
         for (number, answer) in answers {
             if let Some((_, reply)) = self.replies.remove(&number) {
                 reply(answer.and_then(value));
@@ -615,6 +628,14 @@ impl Engine {
                 self.want(key, Want::default());
             }
         }
+    }
+
+    /// Nothing of what was to be done about a session is done any more.
+    pub(super) fn drop_session(&mut self, key: &SessionKey) {
+        self.unsaved.remove(key);
+        self.restless.remove(key);
+        self.unfinished.remove(key);
+        self.needs.remove(key);
     }
 
     /// Ends in good order: what is running is finished by its worker and found again at the next start.

@@ -60,7 +60,9 @@ impl Author {
 /// What a statement names becomes directories and folders: real device IDs only.
 fn is_sound(statement: &Statement) -> bool {
     let is_id = |id: &DeviceId| device_id::parse(id.as_str()).is_ok_and(|parsed| parsed == *id);
-    statement.device().is_none_or(is_id)
+    // The list's own journal cannot be forgotten.
+    let is_session = |key: &SessionKey| VaultPath::is_key(key) && !is_list(key);
+    statement.device().is_none_or(is_id) && statement.session().is_none_or(is_session)
 }
 
 fn key() -> SessionKey {
@@ -277,5 +279,6 @@ impl Engine {
         if let Err(error) = self.follow_list(&before) {
             self.unwritable(&error);
         }
+        self.forget_stated();
     }
 }

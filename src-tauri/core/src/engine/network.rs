@@ -351,12 +351,15 @@ impl Engine {
         self.arrange();
     }
 
-    pub(super) fn arrange(&mut self) {
+    pub(super) fn arrange(&mut self) -> crate::syncthing::Wanted {
         let shared = self.context.shared();
-        let off: Vec<String> = shared.tools_off.iter().map(|tool| tool.to_string()).collect();
+        let off = shared.tools_off.iter().map(|tool| tool.to_string());
+        let off: Vec<String> = off.chain(self.forgetting.left_out()).collect();
         let paused = shared.paused;
         drop(shared);
-        self.transport.arrange(wanted(&self.context.vault, &self.circle(), &off, paused));
+        let wanted = wanted(&self.context.vault, &self.circle(), &off, paused);
+        self.transport.arrange(wanted.clone());
+        wanted
     }
 
     /// Says who we are, whom we know and what is open here, if that changed.

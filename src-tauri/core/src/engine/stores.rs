@@ -67,8 +67,11 @@ impl Engine {
         // In the order of the listing: the same store is always looked at in the same order.
         for found in &listing.found {
             let key = SessionKey::new(tool, &found.session);
-            self.note_live(&key, found.live.clone());
             let print = fingerprint(found);
+            if self.is_forgotten_in_store(&key, found, print) {
+                continue;
+            }
+            self.note_live(&key, found.live.clone());
             if self.seen.get(&key) == Some(&print) {
                 continue;
             }
@@ -156,6 +159,7 @@ impl Engine {
         self.probe_state()?;
         self.retry_unsaved();
         self.retry_unfinished();
+        self.retry_forgotten()?;
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;

@@ -58,10 +58,27 @@ pub enum Statement {
     ForgetUndone {
         session: SessionKey,
     },
-    /// The receipt: the author has removed the session from its vault and stores.
+    /// The receipt: the author has removed the session from its vault, and from its store unless `left` says otherwise.
     Forgotten {
         session: SessionKey,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<Left>,
     },
+}
+
+/// Why a forgotten session is in a tool's store still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Left {
+    /// The session is open; it is removed when it is closed.
+    Open,
+    /// The tool does not let anybody else remove it.
+    Tool,
+    /// The store could not be read or written; it is tried again.
+    Failed,
+    /// Something else, which this version does not know.
+    #[serde(other)]
+    Other,
 }
 
 /// A statement and its place: the frame of its author's list, and the entry in the frame.
@@ -117,8 +134,15 @@ pub struct Revoked {
 pub struct Forgotten {
     /// Who asked for it, and when.
     pub by: BTreeMap<DeviceId, Hlc>,
-    /// Devices that have carried it out.
-    pub receipts: BTreeMap<DeviceId, Hlc>,
+    /// Devices that have carried it out, as each stated last.
+    pub receipts: BTreeMap<DeviceId, Receipt>,
+}
+
+/// What a device stated about a session that it was to forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub at: Hlc,
+    pub left: Option<Left>,
 }
 
 impl Statement {
@@ -135,9 +159,12 @@ impl Statement {
         }
     }
 
-    fn session(&self) -> Option<&SessionKey> {
+    /// The session it is about.
+    pub fn session(&self) -> Option<&SessionKey> {
         match self {
-            Self::Forget { session } | Self::ForgetUndone { session } | Self::Forgotten { session } => Some(session),
+            Self::Forget { session } | Self::ForgetUndone { session } | Self::Forgotten { session, .. } => {
+                Some(session)
+            }
             _ => None,
         }
     }
@@ -317,8 +344,9 @@ fn forgotten<'a>(
         for (session, stated) in voice.sessions.iter().filter(|(_, stated)| counted.is_none_or(|n| stated.frame < n)) {
             let entry = all.entry((*session).clone()).or_default();
             let forgets = match stated.statement {
-                Statement::Forgotten { .. } => {
-                    entry.receipts.entry(author.clone()).or_insert(stated.at);
+                Statement::Forgotten { left, .. } => {
+                    // An author's statements come in its own order.
+                    entry.receipts.insert(author.clone(), Receipt { at: stated.at, left });
                     if author == own {
                         carried_out.insert((*session).clone());
                     }
@@ -483,7 +511,7 @@ mod tests {
         let session = SessionKey::new(&ToolId::new("t"), &SessionId::new("s"));
         let forget = Statement::Forget { session: session.clone() };
         let undone = Statement::ForgetUndone { session: session.clone() };
-        let receipt = Statement::Forgotten { session: session.clone() };
+        let receipt = Statement::Forgotten { session: session.clone(), left: None };
         let forgotten = |lists: &[&[Statement]]| fold(lists).forgotten.contains_key(&session);
         assert!(forgotten(&[&[approve(1)], &[forget.clone()]]));
         assert!(!forgotten(&[&[], &[forget.clone()]]), "of a stranger");

@@ -116,7 +116,8 @@ impl State {
              CREATE TABLE IF NOT EXISTS history (
                  at INTEGER NOT NULL, device TEXT NOT NULL, what TEXT NOT NULL, key TEXT NOT NULL, session TEXT NOT NULL,
                  tool TEXT NOT NULL, doc TEXT NOT NULL, bytes INTEGER NOT NULL, lines INTEGER NOT NULL);
-             CREATE INDEX IF NOT EXISTS by_key ON history (key, at);",
+             CREATE INDEX IF NOT EXISTS by_key ON history (key, at);
+             CREATE TABLE IF NOT EXISTS hidden AS SELECT * FROM sessions WHERE 0;",
         )?;
         db.pragma_update(None, "user_version", SCHEMA)?;
         db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
@@ -234,10 +235,19 @@ impl State {
     }
 
     fn select(&self, rest: &str, params: impl rusqlite::Params) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.rows_of("sessions", rest, params)
+    }
+
+    fn rows_of(
+        &self,
+        table: &str,
+        rest: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
         const COLUMNS: &str =
             "key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs, devices, path";
         self.db
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM sessions {rest}"))
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM {table} {rest}"))
             .and_then(|mut query| query.query_map(params, read_row)?.collect())
             .map_err(|source| self.error(source))
     }
@@ -309,7 +319,7 @@ impl State {
     pub fn history(&self, key: Option<&str>, limit: u32) -> Result<Vec<Happening>, StateError> {
         let sql = "SELECT at, device, what, key, session, tool, doc, bytes, lines,
                        (SELECT title FROM sessions WHERE sessions.key = history.key) FROM history
-                   WHERE ?1 IS NULL OR key = ?1 ORDER BY at DESC, rowid DESC LIMIT ?2";
+                   WHERE (?1 IS NULL OR key = ?1) AND key NOT IN (SELECT key FROM hidden) ORDER BY at DESC, rowid DESC LIMIT ?2";
         let read = |row: &rusqlite::Row<'_>| {
             Ok(Happening {
                 at: Millis(row.get(0)?),
@@ -328,6 +338,71 @@ impl State {
             .prepare_cached(sql)
             .and_then(|mut query| query.query_map(params![key, limit], read)?.collect())
             .map_err(|source| self.error(source))
+    }
+
+    /// Takes a session out of every list; [`Self::show`] undoes that.
+    pub fn hide(&self, key: &SessionKey) -> Result<(), StateError> {
+        self.move_row(key, "sessions", "hidden")
+    }
+
+    pub fn show(&self, key: &SessionKey) -> Result<(), StateError> {
+        self.move_row(key, "hidden", "sessions")
+    }
+
+    /// A session that is hidden, as it was in the lists.
+    pub fn hidden(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
+        Ok(self.rows_of("hidden", "WHERE key = ?1", [key.to_string()])?.pop().map(|(_, row)| row))
+    }
+
+    fn move_row(&self, key: &SessionKey, from: &str, to: &str) -> Result<(), StateError> {
+        let key = key.to_string();
+        self.together(|state| {
+            let moved = state
+                .db
+                .execute(
+                    &format!("DELETE FROM {to} WHERE key = ?1 AND EXISTS (SELECT 1 FROM {from} WHERE key = ?1)"),
+                    [&key],
+                )
+                .and_then(|_| {
+                    state.db.execute(&format!("INSERT INTO {to} SELECT * FROM {from} WHERE key = ?1"), [&key])
+                })
+                .and_then(|_| state.db.execute(&format!("DELETE FROM {from} WHERE key = ?1"), [&key]));
+            moved.map(|_| ()).map_err(|source| state.error(source))
+        })
+    }
+
+    /// Removes all that is remembered of a session. Its bytes may remain in unused pages until [`Self::scrub`].
+    pub fn erase(&self, key: &SessionKey) -> Result<(), StateError> {
+        let (text, dir) = (key.to_string(), format!("/{}/", key.hash));
+        self.together(|state| {
+            let tables = ["sessions", "hidden", "history"];
+            let erased = tables
+                .iter()
+                .try_for_each(|table| {
+                    state.db.execute(&format!("DELETE FROM {table} WHERE key = ?1"), [&text]).map(|_| ())
+                })
+                .and_then(|()| state.db.execute("DELETE FROM segments WHERE instr(path, ?1) > 0", [&dir]));
+            erased.map(|_| ()).map_err(|source| state.error(source))
+        })
+    }
+
+    /// Rewrites the file, so that it holds nothing of what was erased, nor does its log or a copy that was set aside.
+    pub fn scrub(&self) -> Result<(), StateError> {
+        let scrubbed = self.db.execute_batch("VACUUM").and_then(|()| {
+            // Answers with a row, which a batch would not take.
+            self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        });
+        scrubbed.map_err(|source| self.error(source))?;
+        for suffix in ["", "-wal", "-shm"] {
+            let path = PathBuf::from(format!("{}.broken{suffix}", self.path.display()));
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StateError::SetAside { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Several writes as one.
@@ -376,6 +451,33 @@ fn set_aside(path: &Path) -> Result<(), StateError> {
 mod tests {
     use super::*;
     use crate::session::SessionId;
+
+    #[test]
+    fn an_erased_session_leaves_no_byte_in_the_file() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (state, _) = State::open(dir.path()).expect("open");
+        let key = SessionKey::new(&ToolId::new("x"), &SessionId::new("s"));
+        for title in ["plum one", "plum two"] {
+            let row = Row { session: "s".into(), title: title.into(), ..Row::default() };
+            state.put(&key, &row, &title).expect("put");
+        }
+        let happening = Happening { key: key.to_string(), session: "plum".into(), ..Happening::default() };
+        state.add_history(&happening).expect("history");
+        std::fs::write(dir.path().join("state.sqlite.broken"), "plum").expect("write");
+        state.hide(&key).expect("hide");
+        assert_eq!((state.count().expect("count"), state.history(None, 9).expect("history").len()), (0, 0));
+        state.show(&key).expect("show");
+        state.show(&key).expect("twice is once");
+        assert_eq!(state.row(&key).expect("row").map(|row| row.title), Some("plum two".into()));
+        assert_eq!(state.history(None, 9).expect("history").len(), 1);
+        state.hide(&key).expect("hide");
+        state.erase(&key).expect("erase");
+        state.scrub().expect("scrub");
+        for entry in std::fs::read_dir(dir.path()).expect("dir").flatten() {
+            let bytes = std::fs::read(entry.path()).expect("read");
+            assert!(!bytes.windows(4).any(|word| word == b"plum"), "{:?}", entry.path());
+        }
+    }
 
     #[test]
     fn the_state_of_the_version_before_is_taken_along() {

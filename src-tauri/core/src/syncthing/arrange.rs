@@ -176,6 +176,20 @@ fn arrange_folder(
     Ok(())
 }
 
+/// Has a folder leave out what is wanted, before anything else happens to it: Syncthing reads this file before each scan
+/// and each pull (1.19.2 and 1.29.5). A folder that is not there gets its file when it is made.
+pub fn leave_out(folder: &WantedFolder) -> std::io::Result<()> {
+    let path = folder.path.join(".stignore");
+    let lines = ignore_lines(&folder.ignores);
+    let is_so = |text: String| text.lines().eq(lines.iter().map(String::as_str));
+    if !folder.path.is_dir() || fs::read_to_string(&path).is_ok_and(is_so) {
+        return Ok(());
+    }
+    let next = folder.path.join(".stignore.sr-tmp");
+    fs::write(&next, lines.join("\n") + "\n")?;
+    fs::rename(next, path)
+}
+
 fn arrange_ignores(up: &Up, folder: &WantedFolder, lines: &[String]) -> Result<(), ArrangeError> {
     let now = fs::read_to_string(folder.path.join(".stignore")).unwrap_or_default();
     if now.lines().eq(lines.iter().map(String::as_str)) {

@@ -20,6 +20,7 @@ mod supervisor;
 mod transport;
 mod worker;
 
+pub use arrange::leave_out;
 pub use home::{ChildConfig, ChildError, Identity, ensure_identity};
 pub use nearby::Nearby;
 pub use program::{Binary, Version, find_binary};

@@ -3,6 +3,7 @@
 
 pub mod card;
 pub mod envelope;
+pub mod erase;
 pub mod frame;
 pub mod hello;
 pub mod journal;
@@ -12,6 +13,7 @@ pub mod limits;
 pub mod shelf;
 pub mod strand;
 
+pub use erase::Erased;
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
 pub use kept::{Kept, kept_frames};
@@ -94,9 +96,6 @@ impl VaultPath {
         let parts: Vec<&str> = in_lane.split(['/', '\\']).collect();
         let [tool, project, session, file] = parts[..] else { return None };
         let number = file.strip_suffix(".jsonl.zst")?;
-        let plain = |name: &str| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        };
         if number.len() < 4
             || !number.bytes().all(|byte| byte.is_ascii_digit())
             || ![device, tool, project, session].into_iter().all(plain)
@@ -112,6 +111,11 @@ impl VaultPath {
         })
     }
 
+    /// Whether a key that another device names can be one of a journal: both parts are plain directory names.
+    pub fn is_key(key: &SessionKey) -> bool {
+        plain(key.tool.as_str()) && plain(&key.hash)
+    }
+
     pub fn dir(&self) -> String {
         format!("{}/{}/{}/{}/{}", self.device, self.lane.as_str(), self.key.tool, self.project, self.key.hash)
     }
@@ -120,6 +124,10 @@ impl VaultPath {
     pub fn in_lane(&self) -> String {
         format!("{}/{}/{}/{}", self.key.tool, self.project, self.key.hash, segment_name(self.segment))
     }
+}
+
+fn plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 pub fn segment_name(number: u32) -> String {

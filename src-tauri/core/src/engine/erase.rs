@@ -1,0 +1,116 @@
+//! Removing a forgotten session from this device, beside the loop: journals and kept copies first, then the tool's store,
+//! as a guest. Each step may be repeated: after a crash the rest is removed. Knows nothing of who asked, and when.
+
+use super::context::Context;
+use crate::merge::Left;
+use crate::session::{Lane, SessionId, SessionKey};
+use crate::tools::{Change, Checkout, DocWrite, Found, Tool, Which, WriteError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A session to be removed from this device.
+#[derive(Clone, Debug)]
+pub struct Erase {
+    pub key: SessionKey,
+    /// Its id, as far as that is known.
+    pub session: Option<SessionId>,
+    /// Whether the tool's store is concerned, too: not once this device has stated that it is removed there. What is put
+    /// there later was put there by the user.
+    pub from_store: bool,
+    /// session-roam's home.
+    pub home: PathBuf,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Erasure {
+    pub key: SessionKey,
+    /// Files of the own folders that are gone.
+    pub announce: Vec<(Lane, String)>,
+    /// Whether any of it was here.
+    pub any: bool,
+    /// Why it is in the tool's store still, with words for this device's user.
+    pub left: Option<(Left, String)>,
+    /// What of the vault could not be removed.
+    pub error: Option<io::Error>,
+}
+
+pub fn erase(context: &Context, job: &Erase) -> Erasure {
+    let mut done = Erasure { key: job.key.clone(), announce: Vec::new(), any: false, left: None, error: None };
+    match context.vault.erase(&context.short, &job.key) {
+        Ok(erased) => (done.announce, done.any) = (erased.own, erased.any),
+        Err(error) => done.error = Some(error),
+    }
+    let found = find(context, job);
+    let session = job.session.clone().or_else(|| found.as_ref().map(|found| found.session.clone()));
+    if let Err(error) = erase_copies(job, session.as_ref()) {
+        done.error = done.error.or(Some(error));
+    }
+    if let (true, Some(tool), Some(found)) = (job.from_store, context.tools.get(&job.key.tool), found) {
+        done.any = true;
+        done.left = take_out(context, tool.as_ref(), &found).err();
+    }
+    done
+}
+
+/// The session in the tool's store. Its id may be known to nobody here but the store.
+fn find(context: &Context, job: &Erase) -> Option<Found> {
+    let tool = context.tools.get(&job.key.tool)?;
+    let which = job.session.as_ref().map_or(Which::All, Which::One);
+    let listing = tool.sessions(&context.machine, which);
+    listing.found.into_iter().find(|found| SessionKey::new(&job.key.tool, &found.session) == job.key)
+}
+
+/// Removes all of its docs from the store, the main doc last.
+fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Left, String)> {
+    if let Some(live) = &found.live {
+        return Err((Left::Open, live.clone()));
+    }
+    let docs = found.docs.iter().skip(1).chain(found.docs.first());
+    let docs = docs.map(|doc| DocWrite {
+        name: &doc.name,
+        at: &doc.at,
+        change: Change::Remove { path: &doc.path, was: doc.stamp },
+    });
+    let now = context.clock.now();
+    let checkout =
+        Checkout { session: &found.session, cwd: &context.machine.home, updated: now, now, docs: docs.collect() };
+    let why = |error: &WriteError| super::look::with_causes(error);
+    match tool.write(&context.machine, &checkout) {
+        Ok(_) => Ok(()),
+        Err(WriteError::Live(who)) => Err((Left::Open, who)),
+        // It was written to at this moment: somebody has it open.
+        Err(error @ (WriteError::Changed(_) | WriteError::Torn(_))) => Err((Left::Open, why(&error))),
+        Err(error @ WriteError::Refused(_)) => Err((Left::Tool, why(&error))),
+        Err(error @ WriteError::Io { .. }) => Err((Left::Failed, why(&error))),
+    }
+}
+
+/// Removes what was put beside the vault: conflict copies that were taken in, and what a replica had lost.
+fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
+    // An id that is no more than a few characters would be in other files' names, too.
+    if let Some(id) = session.map(SessionId::as_str).filter(|id| 8 <= id.len()) {
+        let taken_in = job.home.join("taken-in").join(job.key.tool.as_str());
+        remove_below(&taken_in, &|path| path.to_string_lossy().contains(id))?;
+    }
+    let hash = job.key.hash.as_str();
+    remove_below(&job.home.join("syncthing/set-aside"), &|path| path.file_name().is_some_and(|name| name == hash))
+}
+
+/// Removes files and directories that `is_it` picks by their path below `dir`; no link is followed.
+fn remove_below(dir: &Path, is_it: &dyn Fn(&Path) -> bool) -> io::Result<()> {
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(next) = dirs.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            let picked = path.strip_prefix(dir).is_ok_and(is_it);
+            match (picked, kind.is_dir()) {
+                (true, true) => std::fs::remove_dir_all(&path)?,
+                (true, false) => std::fs::remove_file(&path)?,
+                (false, true) => dirs.push(path),
+                (false, false) => {}
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,694 @@
+//! Forgetting sessions: who asked, until when that can be taken back, what is carried out here and what is held, and the
+//! receipts. How a session is removed is in `erase.rs`; what the devices stated is folded in `merge::device_list`.
+
+use super::answers::{Answer, value};
+use super::erase::{Erase, Erasure, erase};
+use super::event::Event;
+use super::heart::Engine;
+use super::queue::Want;
+use super::record::SessionRecord;
+use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, ReceiptRow};
+use crate::merge::{Left, Receipt, Statement};
+use crate::session::{DeviceId, Hlc, Millis, Problem, SessionId, SessionKey};
+use crate::state::{Happening, Row, StateError};
+use crate::tools::Found;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What a release names, and the topic of what is held.
+pub const HELD: &str = "forgotten";
+
+/// Where the state remembers which sessions other devices had forgotten here.
+const NOTE: &str = "forgotten for others";
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Sessions that were forgotten here and can still be taken back: `forgetting.json`. It is a file of its own because it
+/// is the user's word, which a lost state must not lose.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Asked(Vec<AskedOnce>);
+
+/// What was forgotten with one answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct AskedOnce {
+    at: Millis,
+    /// From then on it is stated, and cannot be taken back.
+    due: Millis,
+    sessions: Vec<AskedSession>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct AskedSession {
+    key: SessionKey,
+    session: String,
+    title: String,
+}
+
+impl Asked {
+    fn load(home: &Path) -> io::Result<Self> {
+        match std::fs::read(home.join("forgetting.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Without any there is no file: it holds titles.
+    fn save(&self, home: &Path) -> io::Result<()> {
+        let (path, next) = (home.join("forgetting.json"), home.join("forgetting.json.next"));
+        if self.0.is_empty() {
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let mut file = std::fs::File::create(&next)?;
+        file.write_all(&serde_json::to_vec_pretty(self).map_err(io::Error::other)?)?;
+        file.sync_all()?;
+        drop(file);
+        std::fs::rename(next, path)
+    }
+}
+
+/// What this device let others have forgotten: those it is at, and when it began each within the last day.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Let {
+    sessions: BTreeSet<SessionKey>,
+    began: Vec<Millis>,
+}
+
+#[derive(Debug, Default)]
+pub struct Forgetting {
+    /// What is remembered was read; nothing is decided before.
+    open: bool,
+    asked: Asked,
+    /// Sessions whose removal is due here or done. They are never read, recorded or written again.
+    gone: BTreeSet<SessionKey>,
+    /// Sessions that the guard keeps, although another device forgot them.
+    held: BTreeSet<SessionKey>,
+    let_through: Let,
+    /// Why a session is in its store still, in words for this device's user.
+    left: BTreeMap<SessionKey, String>,
+    /// Receipts that are not written yet.
+    receipts: Vec<Statement>,
+    at_work: BTreeSet<SessionKey>,
+}
+
+impl Forgetting {
+    /// Whether the session is removed here, or about to be.
+    pub fn is_gone(&self, key: &SessionKey) -> bool {
+        self.gone.contains(key)
+    }
+
+    /// Whether it was forgotten on this device and can be taken back still.
+    fn is_asked(&self, key: &SessionKey) -> bool {
+        self.asked.0.iter().flat_map(|asked| &asked.sessions).any(|asked| asked.key == *key)
+    }
+
+    /// Whether nothing of it is shown or looked at.
+    pub fn hides(&self, key: &SessionKey) -> bool {
+        self.is_gone(key) || self.is_asked(key)
+    }
+
+    /// What Syncthing leaves out of other devices' folders, below the folder.
+    pub fn left_out(&self) -> impl Iterator<Item = String> + '_ {
+        self.gone.iter().map(|key| format!("{}/*/{}", key.tool, key.hash))
+    }
+}
+
+fn file_error(error: &io::Error) -> ApiError {
+    let message = format!("forgetting.json could not be read or written: {error}.");
+    ApiError::new("forgetting_unwritable", message, "Make room on the disk or mend its permissions.")
+}
+
+impl Engine {
+    // ---- what is to be forgotten ----
+
+    /// At the start, when the own list was read: nothing of a forgotten session may be restored, read or shown.
+    pub(super) fn open_forgetting(&mut self) {
+        match Asked::load(&self.home) {
+            Ok(asked) => self.forgetting.asked = asked,
+            Err(error) => {
+                let ApiError { code, message, hint } = file_error(&error);
+                self.trouble("forgetting", Some(Problem::new(&code, message, hint)));
+            }
+        }
+        self.forgetting.open = true;
+        self.forgetting.let_through = self.state.note(NOTE).ok().flatten().unwrap_or_default();
+        for asked in self.forgetting.asked.clone().0.into_iter().flat_map(|asked| asked.sessions) {
+            self.hide(&asked.key);
+        }
+        self.forget_stated();
+        self.forget_due();
+    }
+
+    /// States what cannot be taken back any more.
+    pub(super) fn forget_due(&mut self) {
+        let now = self.context.clock.now();
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.forgetting.asked.0).into_iter().partition(|asked| asked.due <= now);
+        // What is stated is not taken back: it is the same whether this device dies before or after the next step.
+        let keys = due.iter().flat_map(|asked| &asked.sessions).map(|asked| asked.key.clone());
+        let is_new = |key: &SessionKey| {
+            let known = self.lists.now.forgotten.get(key);
+            !known.is_some_and(|known| known.by.contains_key(&self.context.device))
+        };
+        let statements = keys.filter(is_new).map(|session| Statement::Forget { session }).collect();
+        self.forgetting.asked.0 = due.iter().cloned().chain(later.iter().cloned()).collect();
+        if due.is_empty() {
+            return;
+        }
+        let stated = self.declare(statements).and_then(|()| {
+            self.forgetting.asked.0 = later;
+            self.forgetting.asked.save(&self.home).map_err(|error| file_error(&error))
+        });
+        self.forget_trouble(stated.err());
+    }
+
+    fn forget_trouble(&mut self, error: Option<ApiError>) {
+        let problem = error.map(|error| Problem::new(&error.code, error.message, error.hint));
+        self.trouble("forgetting", problem);
+    }
+
+    /// Compares what the lists state with what is carried out here; runs whenever a list changed.
+    pub(super) fn forget_stated(&mut self) {
+        if !self.forgetting.open {
+            return;
+        }
+        let (mut gone, mut doubtful) = (BTreeSet::new(), Vec::new());
+        for (key, forgotten) in &self.lists.now.forgotten {
+            let own = &self.context.device;
+            let ours = forgotten.by.contains_key(own) || forgotten.receipts.contains_key(own);
+            if ours || self.forgetting.is_gone(key) || self.forgetting.let_through.sessions.contains(key) {
+                gone.insert(key.clone());
+            } else {
+                doubtful.push(key.clone());
+            }
+        }
+        // A session here may open only with this one in the store; its user is asked first.
+        let (needed, doubtful): (Vec<_>, Vec<_>) = doubtful.into_iter().partition(|key| self.is_needed_here(key));
+        let many = self.guard_forgotten(&doubtful);
+        gone.extend(doubtful.into_iter().filter(|key| !many.contains(key)));
+        self.note_held(many, &needed);
+        let new: Vec<SessionKey> = gone.difference(&self.forgetting.gone).cloned().collect();
+        self.forgetting.gone.extend(gone);
+        if new.is_empty() {
+            return;
+        }
+        new.iter().for_each(|key| self.hide(key));
+        // Before anything is removed: what Syncthing leaves out is neither fetched again nor missed.
+        self.leave_out();
+        self.greet();
+        for key in new {
+            let at_store =
+                self.lists.now.forgotten.get(&key).and_then(|known| known.receipts.get(&self.context.device));
+            if at_store.is_none_or(|receipt| receipt.left.is_some()) {
+                self.want(key, Want::default());
+            }
+        }
+    }
+
+    /// Another device may be stolen: what it wants forgotten beyond a few sessions a day is held, all of it.
+    fn guard_forgotten(&mut self, doubtful: &[SessionKey]) -> BTreeSet<SessionKey> {
+        let now = self.context.clock.now();
+        let let_through = &mut self.forgetting.let_through;
+        let before = let_through.clone();
+        let_through.began.retain(|at| now.0.saturating_sub(at.0) < DAY_MS);
+        let (began, context) = (let_through.began.len(), self.context.clone());
+        let is_here = |key: &SessionKey| {
+            self.state.row(key).ok().flatten().is_some() || self.forgetting.is_asked(key) || context.vault.holds(key)
+        };
+        // Nothing is lost with a session that is not here. Its versions go with a session, and count as one with it.
+        let here: Vec<&SessionKey> = doubtful.iter().filter(|key| is_here(key)).collect();
+        let count = here.iter().filter(|key| !self.is_version_of(key, doubtful)).count();
+        if count > 0 && began + count > self.settings.guard.max_forgotten {
+            return here.into_iter().cloned().collect();
+        }
+        let let_through = &mut self.forgetting.let_through;
+        let_through.began.extend(std::iter::repeat_n(now, count));
+        let_through.sessions.extend(here.into_iter().cloned());
+        self.remember_let(&before);
+        BTreeSet::new()
+    }
+
+    /// Not remembering it costs a question that was answered before.
+    fn remember_let(&mut self, before: &Let) {
+        if self.forgetting.let_through != *before {
+            let _ = self.state.put_note(NOTE, &self.forgetting.let_through);
+        }
+    }
+
+    fn is_version_of(&self, key: &SessionKey, others: &[SessionKey]) -> bool {
+        let record: Option<SessionRecord> = self.state.record(key).ok().flatten();
+        record.and_then(|record| parent_of(&record, key)).is_some_and(|parent| others.contains(&parent))
+    }
+
+    fn is_needed_here(&self, key: &SessionKey) -> bool {
+        let row = self.state.row(key).ok().flatten();
+        let needing = row.and_then(|row| self.state.needing(&row.session).ok()).unwrap_or_default();
+        needing.iter().any(|(child, _)| child.tool == key.tool && !self.lists.now.forgotten.contains_key(child))
+    }
+
+    fn note_held(&mut self, mut held: BTreeSet<SessionKey>, needed: &[SessionKey]) {
+        let many = held.len();
+        held.extend(needed.iter().cloned());
+        if held.is_empty() {
+            self.held.remove(HELD);
+        } else {
+            let by = held.iter().filter_map(|key| self.lists.now.forgotten.get(key)).flat_map(|known| known.by.keys());
+            let names: BTreeSet<String> = by.map(|id| self.context.shared().name_of(&id.short())).collect();
+            let names: Vec<String> = names.into_iter().collect();
+            let sessions = if held.len() == 1 { "1 session".into() } else { format!("{} sessions", held.len()) };
+            let names = names.join(", ");
+            let (code, why, hint) = match many {
+                0 => (
+                    "needed",
+                    "Other sessions on this device open only as long as they are there.",
+                    format!("Forget those, too, or say that they need not open with `roam release {HELD}`."),
+                ),
+                _ => (
+                    "mass_forget",
+                    "That is more than a device may do without your word on this one.",
+                    format!(
+                        "If it was you, say so with `roam release {HELD}`. If not, revoke that device: somebody else \
+                         may have it."
+                    ),
+                ),
+            };
+            let message = format!("{names} wants {sessions} forgotten. Nothing of it was removed here. {why}");
+            self.held.insert(HELD.into(), Held { what: HELD.into(), code: code.into(), message, hint });
+        }
+        self.forgetting.held = held;
+    }
+
+    /// The user has seen what another device wants forgotten.
+    pub(super) fn release_forgotten(&mut self) -> Answer {
+        let held = std::mem::take(&mut self.forgetting.held);
+        if held.is_empty() {
+            return Err(ApiError::new("not_held", format!("{HELD} is not held."), "See `roam status`."));
+        }
+        let before = self.forgetting.let_through.clone();
+        self.forgetting.let_through.sessions.extend(held.iter().cloned());
+        self.remember_let(&before);
+        self.forget_stated();
+        super::answers::done(format!("{} sessions are removed from this device.", held.len()))
+    }
+
+    /// Takes a session out of everything that is shown or looked at.
+    fn hide(&mut self, key: &SessionKey) {
+        if let Err(error) = self.state.hide(key) {
+            let ApiError { code, message, hint } = error.into();
+            self.trouble("state", Some(Problem::new(&code, message, hint)));
+        }
+        self.context.change().here.remove(key);
+        self.live.remove(key);
+        self.seen.remove(key);
+        self.uncompared.remove(key);
+        for vanished in self.vanished.values_mut() {
+            vanished.remove(key);
+        }
+        self.drop_session(key);
+        let (topic, stumbled) = (format!("session {key} "), format!("stumbled {key}"));
+        self.problems.retain(|known, _| !known.starts_with(&topic) && *known != stumbled);
+        *self.context.compared() = None;
+        self.context.transcripts().clear();
+    }
+
+    /// Has Syncthing leave out the sessions of other devices' folders that are forgotten.
+    fn leave_out(&mut self) {
+        for folder in self.arrange().folders.into_iter().filter(|folder| !folder.own) {
+            if let Err(error) = crate::syncthing::leave_out(&folder) {
+                let message = format!("{} could not be written: {error}.", folder.path.join(".stignore").display());
+                let hint = "Make room or mend the permissions of the vault folder.";
+                self.trouble("forgetting", Some(Problem::new("vault_unwritable", message, hint)));
+            }
+        }
+    }
+
+    // ---- carrying it out ----
+
+    /// Starts the removal of a session in the place of a look at it; says whether it is a forgotten one.
+    pub(super) fn erases(&mut self, key: &SessionKey, want: &Want) -> bool {
+        if !self.forgetting.hides(key) {
+            return false;
+        }
+        self.took_in(key, Default::default());
+        self.refuse_waiting(key, &forgotten_error());
+        if !self.forgetting.is_gone(key) {
+            self.queue.done(key);
+            return true;
+        }
+        let own = self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device));
+        let hidden = self.state.hidden(key).ok().flatten();
+        let session = want.session.clone().or(hidden.map(|row| SessionId::new(row.session)));
+        let job = Erase {
+            key: key.clone(),
+            session: session.filter(|session| !session.as_str().is_empty()),
+            from_store: own.is_none_or(|receipt| receipt.left.is_some()),
+            home: self.home.clone(),
+        };
+        self.forgetting.at_work.insert(key.clone());
+        let context = self.context.clone();
+        self.jobs.beside(Box::new(move || {
+            let erased = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| erase(&context, &job)));
+            erased.map_or_else(|_| Event::Stumbled(job.key), |erasure| Event::Erased(Box::new(erasure)))
+        }));
+        true
+    }
+
+    pub(super) fn erased(&mut self, erasure: Erasure) -> Result<(), StateError> {
+        let Erasure { key, announce, any, left, error } = erasure;
+        self.queue.done(&key);
+        self.forgetting.at_work.remove(&key);
+        for (lane, path) in announce {
+            self.transport.announce(lane, vec![path]);
+        }
+        let topic = format!("forget {key}");
+        if let Some(error) = error {
+            let message = format!("A forgotten session of {} could not be removed: {error}.", key.tool);
+            let hint = "Mend the permissions of session-roam's home; it is tried again.";
+            self.trouble(&topic, Some(Problem::new("not_forgotten", message, hint)));
+            return Ok(());
+        }
+        self.trouble(&topic, None);
+        match &left {
+            Some((_, why)) => self.forgetting.left.insert(key.clone(), why.clone()),
+            None => self.forgetting.left.remove(&key),
+        };
+        let own = self.lists.now.forgotten.get(&key).and_then(|known| known.receipts.get(&self.context.device));
+        let is_news = own.is_none_or(|own| own.left != left.as_ref().map(|(left, _)| *left));
+        if any && is_news {
+            let now = self.context.clock.now();
+            let (device, tool) = (self.context.short.clone(), key.tool.to_string());
+            let what = Happening { at: now, device, what: "forgotten".into(), tool, ..Happening::default() };
+            self.state.add_history(&what)?;
+        }
+        self.state.erase(&key)?;
+        if is_news {
+            let left = left.map(|(left, _)| left);
+            self.forgetting.receipts.push(Statement::Forgotten { session: key, left });
+        }
+        self.give_receipts()
+    }
+
+    /// Receipts for all that was removed, in one frame, when nothing is left to do.
+    fn give_receipts(&mut self) -> Result<(), StateError> {
+        if !self.forgetting.at_work.is_empty() || self.forgetting.receipts.is_empty() {
+            return Ok(());
+        }
+        // The receipt says that nothing of it is left here: not in the state's unused pages either.
+        self.state.scrub()?;
+        let receipts = std::mem::take(&mut self.forgetting.receipts);
+        let stated = self.declare(receipts.clone());
+        if stated.is_err() {
+            self.forgetting.receipts = receipts;
+        } else {
+            let before = self.forgetting.let_through.clone();
+            for receipt in receipts.iter().filter_map(Statement::session) {
+                self.forgetting.let_through.sessions.remove(receipt);
+            }
+            self.remember_let(&before);
+        }
+        self.forget_trouble(stated.err());
+        Ok(())
+    }
+
+    /// Tries again what could not be removed.
+    pub(super) fn retry_forgotten(&mut self) -> Result<(), StateError> {
+        self.forget_due();
+        let own = |key: &SessionKey| {
+            self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device))
+        };
+        // A tool that refused has not changed its mind; its store is looked at again when the session changes there.
+        let unfinished = |key: &&SessionKey| {
+            own(key).is_none_or(|own| own.left.is_some_and(|left| left != Left::Tool))
+                && !self.forgetting.at_work.contains(*key)
+        };
+        let again: Vec<SessionKey> = self.forgetting.gone.iter().filter(unfinished).cloned().collect();
+        again.into_iter().for_each(|key| self.want(key, Want::default()));
+        self.give_receipts()
+    }
+
+    /// A forgotten session that is in a tool's store is removed from it, once; says whether it is one.
+    pub(super) fn is_forgotten_in_store(&mut self, key: &SessionKey, found: &Found, print: u64) -> bool {
+        if !self.forgetting.hides(key) {
+            return false;
+        }
+        let own = self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device));
+        let is_left = own.is_none_or(|own| own.left.is_some());
+        if self.forgetting.is_gone(key) && is_left && self.seen.insert(key.clone(), print) != Some(print) {
+            self.want(key.clone(), Want { session: Some(found.session.clone()), ..Want::default() });
+        }
+        true
+    }
+
+    /// A look found that the session is a version of a forgotten one: it holds the same words, and goes with it.
+    pub(super) fn goes_with_forgotten(&mut self, key: &SessionKey, record: &SessionRecord, row: &Row) -> bool {
+        let Some(parent) = parent_of(record, key).filter(|parent| self.forgetting.hides(parent)) else { return false };
+        if self.forgetting.is_gone(&parent) {
+            let stated = self.declare(vec![Statement::Forget { session: key.clone() }]);
+            self.forget_trouble(stated.err());
+            return true;
+        }
+        let asked = self.forgetting.asked.0.iter_mut();
+        let mut with = asked.filter(|asked| asked.sessions.iter().any(|asked| asked.key == parent));
+        if let Some(asked) = with.next() {
+            let (session, title) = (row.session.clone(), row.title.clone());
+            asked.sessions.push(AskedSession { key: key.clone(), session, title });
+        }
+        let saved = self.forgetting.asked.save(&self.home).map_err(|error| file_error(&error));
+        self.forget_trouble(saved.err());
+        self.hide(key);
+        true
+    }
+
+    // ---- requests ----
+
+    /// The session and the versions of it that became sessions of their own.
+    fn forget_group(&self, text: &str) -> Result<Vec<(SessionKey, Row)>, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        if let Some(parent) = parent_of(&record, &key)
+            && let Some(parent) = self.state.row(&parent)?
+        {
+            let message = format!(
+                "“{}” is a version of “{}”, and what was said in it is in the history of that session, too.",
+                row.title, parent.title
+            );
+            let hint = format!("Forget both with `roam forget {}`.", parent.session);
+            return Err(ApiError::new("is_version", message, hint));
+        }
+        let mut group = vec![(key.clone(), row)];
+        let mut records = vec![(key, record)];
+        while let Some((key, record)) = records.pop() {
+            for (session, record) in self.family(&key.tool, &record)? {
+                let fork = SessionKey::new(&key.tool, &session);
+                let known = group.iter().any(|(known, _)| *known == fork);
+                if let (false, Some(row)) = (known, self.state.row(&fork)?) {
+                    group.push((fork.clone(), row));
+                    records.push((fork, record));
+                }
+            }
+        }
+        self.refuse_needed(&group)?;
+        Ok(group)
+    }
+
+    /// Another session may open only with this one in the store: it would be lost with it.
+    fn refuse_needed(&self, group: &[(SessionKey, Row)]) -> Result<(), ApiError> {
+        let Some((first, title)) = group.first().map(|(key, row)| (key, &row.title)) else { return Ok(()) };
+        let is_in = |session: &SessionId| group.iter().any(|(_, row)| row.session == session.as_str());
+        let mut needing = Vec::new();
+        for (key, row) in self.state.rows(Some(first.tool.as_str()))? {
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            let needed = record.origin().is_some_and(|card| {
+                card.requires.iter().chain(card.base.as_ref().map(|base| &base.session)).any(is_in)
+            });
+            if needed && !is_in(&SessionId::new(&row.session)) {
+                needing.push(row);
+            }
+        }
+        let Some(one) = needing.first() else { return Ok(()) };
+        let names: Vec<String> = needing.iter().map(|row| format!("“{}” ({})", row.title, row.session)).collect();
+        let message = format!("{} opens only as long as “{title}” is there.", names.join(", "));
+        let hint = format!("Forget that first: `roam forget {}`.", one.session);
+        Err(ApiError::new("needed", message, hint))
+    }
+
+    pub(super) fn forget_preview(&self, text: &str) -> Answer {
+        let group = self.forget_group(text)?;
+        let shared = self.context.shared();
+        let name = |id: &DeviceId| shared.name_of(&id.short());
+        let devices = std::iter::once(self.name.clone()).chain(self.lists.now.approved.keys().map(name));
+        let sessions = group.iter().map(|(key, row)| self.session_row(key, row)).collect();
+        value(ForgetPreview {
+            sessions,
+            devices: devices.collect(),
+            cannot_be_told: self.cannot_be_told().iter().map(name).collect(),
+            minutes: self.settings.guard.forget_after,
+        })
+    }
+
+    fn cannot_be_told(&self) -> BTreeSet<DeviceId> {
+        let now = &self.lists.now;
+        let away = now.revoked.keys().chain(&now.unapproved).filter(|id| !now.approved.contains_key(*id));
+        away.cloned().collect()
+    }
+
+    pub(super) fn forget_session(&mut self, text: &str) -> Answer {
+        let group = self.forget_group(text)?;
+        let at = self.context.clock.now();
+        let minutes = i64::try_from(self.settings.guard.forget_after).unwrap_or(i64::MAX);
+        let due = Millis(at.0.saturating_add(minutes.saturating_mul(60_000)));
+        let sessions = group.iter().map(|(key, row)| AskedSession {
+            key: key.clone(),
+            session: row.session.clone(),
+            title: row.title.clone(),
+        });
+        self.forgetting.asked.0.push(AskedOnce { at, due, sessions: sessions.collect() });
+        if let Err(error) = self.forgetting.asked.save(&self.home) {
+            self.forgetting.asked.0.pop();
+            return Err(file_error(&error));
+        }
+        for (key, _) in &group {
+            self.hide(key);
+        }
+        self.greet();
+        self.forget_due();
+        let keys: BTreeSet<String> = group.iter().map(|(key, _)| key.to_string()).collect();
+        let rows = self.forgotten_rows().into_iter().filter(|row| keys.contains(&row.key));
+        value(rows.collect::<Vec<_>>())
+    }
+
+    /// Takes the last forget back, or that of a session, as long as nobody was told; `None` if there is none.
+    pub(super) fn undo_forget(&mut self, text: Option<&str>, before: Option<Hlc>) -> Result<Option<String>, ApiError> {
+        let asked = &self.forgetting.asked.0;
+        let is_it = |asked: &AskedOnce| match text {
+            Some(text) => asked.sessions.iter().any(|asked| !text.is_empty() && asked.session.starts_with(text)),
+            None => before.is_none_or(|before| before.wall <= asked.at),
+        };
+        let Some(at) = asked.iter().rposition(is_it) else { return Ok(None) };
+        let taken = self.forgetting.asked.0.remove(at);
+        if let Err(error) = self.forgetting.asked.save(&self.home) {
+            self.forgetting.asked.0.insert(at, taken);
+            return Err(file_error(&error));
+        }
+        for asked in &taken.sessions {
+            self.state.show(&asked.key)?;
+            if self.state.row(&asked.key)?.is_some_and(|row| row.path.is_some()) {
+                self.context.change().here.insert(asked.key.clone());
+            }
+            self.want(asked.key.clone(), Want::default());
+        }
+        // What arrived or was written meanwhile.
+        self.walk_vault()?;
+        self.list_all(false)?;
+        let title = taken.sessions.first().map(|asked| asked.title.clone()).unwrap_or_default();
+        Ok(Some(format!("“{title}” is not forgotten. Nobody was told, and nothing was removed.")))
+    }
+
+    pub(super) fn forgotten(&self) -> Answer {
+        value(self.forgotten_rows())
+    }
+
+    fn forgotten_rows(&self) -> Vec<ForgottenRow> {
+        let mut rows: Vec<(Millis, ForgottenRow)> = Vec::new();
+        for asked in &self.forgetting.asked.0 {
+            rows.extend(asked.sessions.iter().map(|session| (asked.at, self.asked_row(asked, session))));
+        }
+        for (key, forgotten) in &self.lists.now.forgotten {
+            let first = forgotten.by.values().chain(forgotten.receipts.values().map(|receipt| &receipt.at)).min();
+            let at = first.map(|at| at.wall).unwrap_or_default();
+            let by = forgotten.by.keys().map(|id| self.context.shared().name_of(&id.short())).collect();
+            rows.push((
+                at,
+                ForgottenRow {
+                    key: key.to_string(),
+                    tool: key.tool.to_string(),
+                    by,
+                    at: at.rfc3339(),
+                    held: self.forgetting.held.contains(key),
+                    receipts: self.receipt_rows(key, &forgotten.receipts),
+                    ..ForgottenRow::default()
+                },
+            ));
+        }
+        rows.sort_by(|one, other| (other.0, &one.1.key).cmp(&(one.0, &other.1.key)));
+        rows.dedup_by(|one, other| one.1.key == other.1.key);
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+
+    fn asked_row(&self, asked: &AskedOnce, session: &AskedSession) -> ForgottenRow {
+        ForgottenRow {
+            key: session.key.to_string(),
+            tool: session.key.tool.to_string(),
+            session: Some(session.session.clone()),
+            title: Some(session.title.clone()),
+            by: vec![self.name.clone()],
+            at: asked.at.rfc3339(),
+            undo_until: Some(asked.due.rfc3339()),
+            ..ForgottenRow::default()
+        }
+    }
+
+    fn receipt_rows(&self, key: &SessionKey, receipts: &BTreeMap<DeviceId, Receipt>) -> Vec<ReceiptRow> {
+        let own = &self.context.device;
+        let approved = self.lists.now.approved.keys().cloned();
+        let mut devices: BTreeSet<DeviceId> = approved.chain(receipts.keys().cloned()).collect();
+        devices.remove(own);
+        let mut rows = vec![self.receipt_row(key, own, receipts.get(own))];
+        rows.extend(devices.iter().map(|id| self.receipt_row(key, id, receipts.get(id))));
+        let away = self.cannot_be_told().into_iter().filter(|id| !receipts.contains_key(id));
+        rows.extend(away.map(|id| ReceiptRow {
+            device: self.context.shared().name_of(&id.short()),
+            state: "cannot_be_told".into(),
+            why: Some("It is not approved here any more. What it has of this session stays there.".into()),
+            at: None,
+        }));
+        rows
+    }
+
+    fn receipt_row(&self, key: &SessionKey, id: &DeviceId, receipt: Option<&Receipt>) -> ReceiptRow {
+        let here = *id == self.context.device;
+        let (state, why) = match receipt {
+            None if here && self.forgetting.held.contains(key) => ("held", None),
+            None if here => ("removing", None),
+            None => ("waiting", Some("It has not heard of it yet.".to_owned())),
+            Some(Receipt { left: None, .. }) => ("removed", None),
+            Some(Receipt { left: Some(left), .. }) => {
+                let own = self.forgetting.left.get(key).filter(|_| here).cloned();
+                ("in_store", Some(own.map_or_else(|| left_words(*left), |why| format!("{why} {}", left_words(*left)))))
+            }
+        };
+        ReceiptRow {
+            device: if here { self.name.clone() } else { self.context.shared().name_of(&id.short()) },
+            state: state.into(),
+            why,
+            at: receipt.map(|receipt| receipt.at.wall.rfc3339()),
+        }
+    }
+}
+
+fn left_words(left: Left) -> String {
+    match left {
+        Left::Open => "It is open in the tool there; it is removed when it is closed.",
+        Left::Tool => "It is in the tool's own list still; delete it there.",
+        Left::Failed => "The tool's store could not be written there; it is tried again.",
+        Left::Other => "It is in the tool's store there still.",
+    }
+    .into()
+}
+
+pub(super) fn forgotten_error() -> ApiError {
+    ApiError::new("forgotten", "This session is forgotten.", "`roam forget --list` shows what became of it.")
+}
+
+/// The session that this one is a version of. Its own id proves that.
+fn parent_of(record: &SessionRecord, key: &SessionKey) -> Option<SessionKey> {
+    let forks = record.cards.values().filter_map(|said| said.card.fork.as_ref());
+    let mut proven = forks.filter(|fork| record.is_branch(Some(&fork.session)));
+    proven.next().map(|fork| SessionKey::new(&key.tool, &fork.session))
+}
