@@ -117,9 +117,24 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("plan", &["plan"]),
         ("history", &["history"]),
         ("journal", &["journal", "4f2a91c0"]),
+        ("forget", &["forget", "4f2a91c0", "--yes"]),
+        ("forget-list", &["forget", "--list"]),
     ] {
         compare_output(name, &stage.roam(args));
     }
+}
+
+#[test]
+fn nothing_is_forgotten_without_a_yes() {
+    let stage = Stage::usual();
+    let output = stage.roam(&["forget", "4f2a91c0", "--json"]);
+    assert!(!output.status.success());
+    assert_eq!(parsed(&output)["error"]["code"], "needs_yes");
+    assert!(!stage.asked().iter().any(|request| matches!(request, Request::Forget { .. })));
+    assert!(stderr(&output).contains("cannot be undone"), "the question is said all the same");
+    stage.roam(&["forget", "4f2a91c0", "--yes"]);
+    let asked = stage.asked();
+    assert_eq!(asked.last(), Some(&Request::Forget { session: sessions()[0].session.clone() }));
 }
 
 #[test]
@@ -463,7 +478,7 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-    let answers: [(&str, Value); 18] = [
+    let answers: [(&str, Value); 19] = [
         ("roam status", value(status())),
         ("roam doctor", value(Doctor { tools: Vec::new(), not_carried: Vec::new(), ..doctor() })),
         ("roam doctor", value(taken_in())),
@@ -482,6 +497,7 @@ fn the_document_names_every_field_of_every_answer() {
         ("roam history", value(history())),
         ("roam export", value(Exported { files: vec!["x".into()], text: Some("x".into()) })),
         ("roam journal", value(journal())),
+        ("roam forget", value(forgotten())),
     ];
     let mut missing = Vec::new();
     for (command, answer) in answers {

@@ -53,6 +53,9 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Export { .. } => {
             value(Exported { files: Vec::new(), text: Some("# Fix login race\r\n\u{1b}[1m\n".into()) })
         }
+        Request::ForgetPreview { .. } => value(forget_preview()),
+        Request::Forget { .. } => value(&forgotten()[..1]),
+        Request::Forgotten => value(forgotten()),
         Request::Journal { .. } => value(journal()),
         Request::ToolSwitch { tool, on } => {
             value(Done { done: true, message: format!("{tool} is {} on this device.", if *on { "on" } else { "off" }) })
@@ -595,3 +598,47 @@ pub fn journal() -> Vec<SegmentRow> {
 }
 
 // What people read.
+
+pub fn forget_preview() -> ForgetPreview {
+    ForgetPreview {
+        sessions: sessions(),
+        devices: vec!["desk".into(), "laptop".into()],
+        cannot_be_told: vec!["old-phone".into()],
+        minutes: 10,
+    }
+}
+
+/// One that can be taken back, and one that every device has something to say about.
+pub fn forgotten() -> Vec<ForgottenRow> {
+    let receipt = |device: &str, state: &str, why: Option<&str>| ReceiptRow {
+        device: device.into(),
+        state: state.into(),
+        why: why.map(Into::into),
+        at: Some(ago(90)),
+    };
+    let asked = ForgottenRow {
+        key: "claude-code/aaaa".into(),
+        tool: "claude-code".into(),
+        session: Some(FIRST.into()),
+        title: Some("Fix login race".into()),
+        by: vec!["desk".into()],
+        at: ago(3 * 60 + 30),
+        undo_until: Some("2026-11-28T18:00:00.000Z".into()),
+        ..ForgottenRow::default()
+    };
+    let stated = ForgottenRow {
+        key: "codex/bbbb".into(),
+        tool: "codex".into(),
+        by: vec!["desk".into(), "laptop".into()],
+        at: ago(3 * 24 * 3600 + 60),
+        held: false,
+        receipts: vec![
+            receipt("desk", "removed", None),
+            receipt("laptop", "in_store", Some("It is open in the tool there; it is removed when it is closed.")),
+            receipt("attic", "waiting", Some("It has not heard of it yet.")),
+            receipt("old-phone", "cannot_be_told", Some("It is not approved here any more.")),
+        ],
+        ..ForgottenRow::default()
+    };
+    vec![asked, stated]
+}

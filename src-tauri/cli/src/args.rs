@@ -143,7 +143,7 @@ pub enum Command {
         #[arg(long)]
         active: Option<Active>,
     },
-    /// Take a decision about a split back: a session's last one, or the last one of all
+    /// Take back a decision about a split or a session that was just forgotten: a session's last one, or the last of all
     Undo { session: Option<String> },
     /// Show the two ways a session went side by side
     Diff {
@@ -175,6 +175,17 @@ pub enum Command {
     Journal { session: String },
     /// Bring a session back that was deleted from this device's store
     Restore { session: String },
+    /// Remove a session everywhere: from every device, its vault and the tool's store
+    Forget {
+        #[arg(required_unless_present = "list")]
+        session: Option<String>,
+        /// You have read what it means: do not ask
+        #[arg(long)]
+        yes: bool,
+        /// List the sessions that were forgotten, with what each device did about it
+        #[arg(long, conflicts_with_all = ["session", "yes"])]
+        list: bool,
+    },
     /// Let go on what was held until you have seen it
     Release {
         /// What `roam status` names

@@ -5,12 +5,13 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 /// Asks a yes-or-no question; anything but yes is no. Without a person at the terminal it is an error, `needs_yes`.
 pub fn confirm(question: &str) -> Result<bool, ApiError> {
+    confirm_with(question, "Compare the digits on both screens, then say so with --yes.")
+}
+
+/// The same with other advice for who cannot be asked.
+pub fn confirm_with(question: &str, hint: &str) -> Result<bool, ApiError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(ApiError::new(
-            "needs_yes",
-            format!("This needs your answer: {question}"),
-            "Compare the digits on both screens, then say so with --yes.",
-        ));
+        return Err(ApiError::new("needs_yes", format!("This needs your answer: {question}"), hint));
     }
     let mut stderr = io::stderr().lock();
     let _ = write!(stderr, "{} [y/N] ", crate::out::harmless(question));

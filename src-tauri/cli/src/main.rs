@@ -4,6 +4,7 @@
 mod args;
 mod ask;
 mod confirm;
+mod forget;
 mod out;
 mod pair;
 mod render;
@@ -127,6 +128,8 @@ fn dispatch(args: Args) -> Outcome {
             engine.ask(&Request::Journal { session })?.show(|rows: Vec<_>| render::tables::journal(&rows, &view))
         }
         Command::Restore { session } => engine.done(&Request::Restore { session }),
+        Command::Forget { list: true, .. } => forget::list(&mut engine, &view),
+        Command::Forget { session, yes, .. } => forget::forget(&mut engine, session.unwrap_or_default(), yes, &view),
         Command::Release { what } => engine.done(&Request::Release { what }),
         Command::Pause => engine.done(&Request::Pause),
         Command::Continue => engine.done(&Request::Continue),

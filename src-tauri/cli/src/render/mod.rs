@@ -3,6 +3,7 @@
 pub mod copies;
 pub mod devices;
 pub mod diff;
+pub mod forgotten;
 pub mod session;
 pub mod status;
 pub mod table;
