@@ -7,7 +7,7 @@ use crate::world::Device;
 use std::path::PathBuf;
 
 /// A thread that Codex itself forked: it has an offset into its parent's file instead of a history.
-fn begun_from(parted: &mut Parted, device: usize, child: &str) -> PathBuf {
+pub fn begun_from(parted: &mut Parted, device: usize, child: &str) -> PathBuf {
     let parent = parted.world.devices[device].place_of(TWO).expect("there");
     let (end, cwd) = (std::fs::metadata(&parent).expect("doc").len(), [&parted.here, &parted.there][device].clone());
     let base = format!(

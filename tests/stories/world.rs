@@ -219,8 +219,10 @@ impl Device {
     /// Looks at a session as a worker does, and dies before the loop hears of it.
     pub fn look_and_die(&mut self) {
         let work = self.jobs.0.lock().expect("one thread").pop_front();
-        if let (Some(Work::Look(job)), Some((_, context))) = (work, &self.running) {
-            drop(look(context, *job));
+        match (work, &self.running) {
+            (Some(Work::Look(job)), Some((_, context))) => drop(look(context, *job)),
+            (Some(Work::Beside(work)), Some(_)) => drop(work()),
+            _ => {}
         }
         self.stop();
     }

@@ -6,9 +6,9 @@
 //! still fails is printed.
 
 mod checks;
-mod clients;
+pub mod clients;
 mod dice;
-mod happening;
+pub mod happening;
 mod play;
 mod shape;
 mod trust;

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::takein;
 use crate::api::types::{Check, CopyRow, Doctor, Status, ToolRow, Waiting};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<String>) -> Check {
@@ -16,9 +16,11 @@ pub fn doctor(
     tools: Vec<ToolRow>,
     not_carried: Vec<Waiting>,
     devices: &BTreeSet<String>,
+    forgotten: &BTreeMap<String, u64>,
 ) -> Doctor {
     let mut checks = vec![syncthing(status), vault(context), pairing(status, devices)];
     checks.extend(tools.iter().map(store));
+    checks.extend(forgotten.iter().map(|(tool, sessions)| still_there(tool, *sessions)));
     let copies = copies(context);
     checks.push(conflict_copies(context, &copies));
     checks.extend(
@@ -105,6 +107,20 @@ fn store(tool: &ToolRow) -> Check {
             tool.reason.clone(),
         ),
     }
+}
+
+/// Forgotten sessions that a tool has still, or again.
+fn still_there(tool: &str, sessions: u64) -> Check {
+    let (what, them) = match sessions {
+        1 => ("1 session is".to_owned(), "it"),
+        many => (format!("{many} sessions are"), "them"),
+    };
+    check(
+        "forgotten sessions",
+        "note",
+        format!("{what} forgotten and still in {tool}'s store. Nothing of {them} is recorded."),
+        format!("Delete {them} in {tool}, if you do not want to keep {them} there."),
+    )
 }
 
 /// Conflict copies that another way of syncing left in a tool's store: some tools take them for sessions.

@@ -11,7 +11,7 @@ use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, ReceiptRow}
 use crate::merge::{Left, Receipt, Statement};
 use crate::session::{DeviceId, Hlc, Millis, Problem, SessionId, SessionKey};
 use crate::state::{Happening, Row, StateError};
-use crate::tools::Found;
+use crate::tools::{Found, Which};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -96,6 +96,8 @@ pub struct Forgetting {
     /// Receipts that are not written yet.
     receipts: Vec<Statement>,
     at_work: BTreeSet<SessionKey>,
+    /// Syncthing was not told yet to leave out what is gone.
+    to_leave_out: bool,
 }
 
 impl Forgetting {
@@ -200,9 +202,11 @@ impl Engine {
             return;
         }
         new.iter().for_each(|key| self.hide(key));
-        // Before anything is removed: what Syncthing leaves out is neither fetched again nor missed.
-        self.leave_out();
-        self.greet();
+        self.forgetting.to_leave_out = true;
+        // At the start it is said with everything else.
+        if self.greeted.is_some() {
+            self.greet();
+        }
         for key in new {
             let at_store =
                 self.lists.now.forgotten.get(&key).and_then(|known| known.receipts.get(&self.context.device));
@@ -341,6 +345,10 @@ impl Engine {
         if !self.forgetting.is_gone(key) {
             self.queue.done(key);
             return true;
+        }
+        // Before anything is removed: what Syncthing leaves out is neither fetched again nor missed.
+        if std::mem::take(&mut self.forgetting.to_leave_out) {
+            self.leave_out();
         }
         let own = self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device));
         let hidden = self.state.hidden(key).ok().flatten();
@@ -588,6 +596,22 @@ impl Engine {
         self.list_all(false)?;
         let title = taken.sessions.first().map(|asked| asked.title.clone()).unwrap_or_default();
         Ok(Some(format!("“{title}” is not forgotten. Nobody was told, and nothing was removed.")))
+    }
+
+    /// Forgotten sessions that are in the tools' stores, by the tool's name: left there, or put there again.
+    pub(super) fn forgotten_in_stores(&self) -> BTreeMap<String, u64> {
+        let mut found = BTreeMap::new();
+        let tools =
+            self.on_tools().into_iter().filter(|(id, _)| self.forgetting.gone.iter().any(|key| key.tool == *id));
+        for (id, tool) in tools {
+            let listed = tool.sessions(&self.context.machine, Which::All).found;
+            let is_gone = |found: &&Found| self.forgetting.is_gone(&SessionKey::new(&id, &found.session));
+            match listed.iter().filter(is_gone).count() as u64 {
+                0 => {}
+                n => drop(found.insert(tool.about().name, n)),
+            }
+        }
+        found
     }
 
     pub(super) fn forgotten(&self) -> Answer {
