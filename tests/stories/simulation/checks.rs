@@ -9,7 +9,7 @@ use std::fs;
 
 /// Words for everything that is not as it must be.
 pub fn wrongs(play: &mut Play) -> Vec<String> {
-    let mut wrongs = Vec::new();
+    let mut wrongs = play.all_forgot_the_same();
     wrongs.extend(lines_missing_in_vaults(play));
     let standings = standings(play);
     wrongs.extend(disagreements(play, &standings));
@@ -64,7 +64,7 @@ fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
                 known.extend(lines.map(|line| nameless(line, journal.session())));
             }
         }
-        let lost = play.said.iter().filter(|(line, _)| !known.contains(*line));
+        let lost = play.said.iter().filter(|(line, said)| !known.contains(*line) && !play.is_forgotten(&said.session));
         wrongs.extend(lost.map(|(line, said)| {
             format!("the vault of {} lacks a line of {}: {}", device.name, said.session, line.escape_ascii())
         }));
@@ -190,6 +190,9 @@ fn word(line: &[u8]) -> Option<String> {
 }
 
 fn is_excused(play: &Play, standings: &Standings, device: usize, session: &str) -> bool {
+    if play.is_forgotten(session) {
+        return true;
+    }
     let root = play.root(session);
     let waits = standings[device].iter().any(|(other, state)| state == TORN && play.root(other) == root);
     waits || play.is_cut(session) || play.put_away.contains(&root) || play.has_deleted(device, session)

@@ -114,6 +114,11 @@ pub enum Happening {
         choice: usize,
         branch: usize,
     },
+    /// The user wants the session gone everywhere.
+    Forget {
+        device: usize,
+        session: usize,
+    },
     /// The user takes the last decision back.
     Undo {
         device: usize,
@@ -191,6 +196,7 @@ struct Mood {
     clocks: usize,
     side_docs: usize,
     choices: usize,
+    forgets: usize,
     trust: usize,
 }
 
@@ -203,6 +209,7 @@ impl Mood {
             clocks: dice.weighted(&[(1, 0), (1, 3)]),
             side_docs: dice.weighted(&[(2, 0), (1, 4)]),
             choices: dice.weighted(&[(1, 0), (1, 3)]),
+            forgets: dice.weighted(&[(3, 0), (1, 2)]),
             trust: dice.weighted(&[(2, 0), (1, 3)]),
         }
     }
@@ -218,6 +225,7 @@ enum Face {
     Delete,
     Restore,
     Resolve,
+    Forget,
     Undo,
     Work,
     Poll,
@@ -244,6 +252,7 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         (mood.deletes, Face::Delete),
         (mood.deletes, Face::Restore),
         (2 * mood.choices, Face::Resolve),
+        (mood.forgets, Face::Forget),
         (mood.choices, Face::Undo),
         (4, Face::Work),
         (3, Face::Poll),
@@ -265,6 +274,7 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         Face::Delete => Happening::Delete { device, session, all: dice.below(2) == 0 },
         Face::Restore => Happening::Restore { device, session },
         Face::Resolve => Happening::Resolve { device, split: session, choice: dice.below(5), branch: way },
+        Face::Forget => Happening::Forget { device, session },
         Face::Undo => Happening::Undo { device },
         Face::Work => Happening::Work { device, pieces: 1 + dice.below(3) },
         Face::Poll => Happening::Poll { device },

@@ -8,6 +8,7 @@
 mod checks;
 pub mod clients;
 mod dice;
+mod forget;
 pub mod happening;
 mod play;
 mod shape;

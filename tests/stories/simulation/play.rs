@@ -2,6 +2,7 @@
 //! ever wrote.
 
 use super::clients::{Scene, Window};
+use super::forget::settle_quickly;
 use super::happening::{Crash, Happening, Heard, Kind, What};
 use super::shape::Shapes;
 use crate::world::{Device, START, World, tree};
@@ -33,7 +34,7 @@ pub struct Said {
 pub struct Play {
     pub world: World,
     pub places: Vec<PathBuf>,
-    tools: Vec<(Kind, Arc<dyn Tool>)>,
+    pub tools: Vec<(Kind, Arc<dyn Tool>)>,
     begun: usize,
     /// How often each device's tools wrote.
     writes: Vec<usize>,
@@ -52,6 +53,12 @@ pub struct Play {
     pub put_away: BTreeSet<String>,
     /// Sessions of which the user joined two branches into one.
     pub joined: BTreeSet<String>,
+    /// Somebody forgot a session.
+    pub forgot: bool,
+    /// Devices and the keys of sessions that they have removed.
+    pub gone: BTreeSet<(usize, String)>,
+    /// Keys of the sessions that are forgotten in the end.
+    pub forgotten: BTreeSet<String>,
     /// Arrivals that were not told yet.
     bag: Vec<(usize, Notice)>,
     skew: Vec<i64>,
@@ -70,6 +77,7 @@ impl Play {
         let mut world = World::asleep_at(root, &NAMES[..n_devices]);
         let place = |at: usize| world.devices[at].project(&format!("api-{at}"), REMOTE);
         let places = (0..n_devices).map(place).collect();
+        world.devices.iter().for_each(|device| settle_quickly(&device.roam));
         world.devices.iter_mut().for_each(Device::start);
         acquaint(&mut world);
         let kinds = [Kind::Claude, Kind::Codex];
@@ -87,6 +95,9 @@ impl Play {
             parents: BTreeMap::new(),
             put_away: BTreeSet::new(),
             joined: BTreeSet::new(),
+            forgot: false,
+            gone: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             bag: Vec::new(),
             skew: vec![0; n_devices],
             trusted: false,
@@ -111,6 +122,7 @@ impl Play {
             self.windows.iter().map(|window| (window.device, window.session.clone())).collect();
         self.visited.push(self.shapes.of(&self.world.devices, &open));
         self.nobody_deals_with_who_is_out()?;
+        self.nothing_forgotten_returns()?;
         self.open_sessions_are_untouched()
     }
 
@@ -125,6 +137,7 @@ impl Play {
             Happening::Delete { device, session, all } => self.delete(device % n, session, all),
             Happening::Restore { device, session } => self.restore(device % n, session),
             Happening::Resolve { device, split, choice, branch } => self.resolve(device % n, split, choice, branch),
+            Happening::Forget { device, session } => self.forget(device % n, session),
             Happening::Undo { device } => {
                 if self.world.devices[device % n].is_running() {
                     drop(self.world.devices[device % n].try_ask(Request::Undo { session: None }));
@@ -249,7 +262,7 @@ impl Play {
         present
     }
 
-    fn pick(&self, device: usize, session: usize) -> Option<(Kind, Found)> {
+    pub fn pick(&self, device: usize, session: usize) -> Option<(Kind, Found)> {
         let mut present = self.present(device);
         let n = present.len();
         (n > 0).then(|| present.swap_remove(session % n))
