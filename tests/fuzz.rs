@@ -94,6 +94,7 @@ fn mutated(seed: &[u8], other: &[u8], chance: &mut Chance) -> Vec<u8> {
 
 /// Feeds `read` with the seeds themselves and with damaged ones, as long as is asked for.
 fn fuzz(target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
+    #[allow(clippy::disallowed_methods)] // how long to run is said by whoever runs it
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let time = Duration::from_millis(number("FUZZ_SECONDS").map_or(800, |seconds| seconds * 1000));
     let seed = number("FUZZ_SEED").unwrap_or(0x5EED_0F11);

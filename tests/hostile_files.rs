@@ -203,6 +203,21 @@ fn a_frame_that_nobody_signed_is_not_unpacked() {
     assert!(peak < 8 << 20, "nothing of it was given to zstd: {peak} bytes");
 }
 
+/// What the refusals are measured against: a frame that is sealed here by hand, as the page says, is taken.
+#[test]
+fn a_frame_sealed_as_the_page_says_is_accepted() {
+    let _alone = alone();
+    let desk = Desk::new();
+    let head = serde_json::to_string(&desk.head(2)).expect("JSON");
+    let lines = format!("{{\"k\":\"head\",{}\n{{\"k\":\"poem\"}}\n", &head[1..]);
+    let packed = zstd::bulk::compress(lines.as_bytes(), 3).expect("zstd");
+    let bytes = envelope(&desk, &packed, lines.len() as u32, true);
+    desk.put(&bytes);
+    let (journal, seen) = desk.read();
+    assert_eq!((journal.fault, seen), (None, vec![1]));
+    assert_eq!(zstd::decode_all(&bytes[..]).expect("zstdcat passes over the header"), lines.as_bytes());
+}
+
 /// F9: an owner that is hostile itself.
 #[test]
 fn a_signed_frame_unpacks_to_no_more_than_it_says_and_no_frame_says_more_than_the_limit() {
@@ -242,13 +257,13 @@ fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
         bytes
     };
     let quotes = |len: usize| [vec![b'"'; len], vec![b'\n']].concat();
-    for version in [1, 2] {
-        for (what, entry) in [
-            ("quotes only", lines(quotes((79 << 20) + 500))),
-            ("one long text", lines([vec![b'x'; (159 << 20) + 500], vec![b'\n']].concat())),
-            ("noise", lines(noise(78 << 20))),
-            ("as many lines as may be", lines(vec![b'\n'; 1 << 21])),
-        ] {
+    for (version, what, entry) in [
+        (2, "quotes only", lines(quotes((79 << 20) + 500))),
+        (1, "one long text", lines([vec![b'x'; (159 << 20) + 500], vec![b'\n']].concat())),
+        (2, "noise", lines(noise(78 << 20))),
+        (2, "as many lines as may be", lines(vec![b'\n'; 1 << 21])),
+    ] {
+        {
             let desk = Desk::new();
             let (Entry::Lines { bytes, .. }, entry) = (entry.clone(), entry) else { panic!("lines") };
             let expected = blake3::hash(&bytes);

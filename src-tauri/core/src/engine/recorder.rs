@@ -303,7 +303,7 @@ impl<'a> Recorder<'a> {
                     (doc, size) = (name.as_str().into(), bytes.len() as u64);
                     self.done.docs.pop();
                 }
-                Entry::Choice(_) | Entry::Unknown(_) => {}
+                Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}
             }
         }
         self.tips.clear();

@@ -101,7 +101,7 @@ impl Entry {
             Self::Lines { doc, at, .. } | Self::Whole { doc, at, .. } => {
                 doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH
             }
-            Self::About(_) | Self::Choice(_) | Self::Unknown(_) => true,
+            Self::About(_) | Self::Choice(_) | Self::Device(_) | Self::Unknown(_) => true,
         }
     }
 }
