@@ -265,10 +265,7 @@ fn arguments_become_requests() {
         (&["approve", "server"], Request::Approve { id: "server".into() }),
         (&["follow", "laptop"], Request::Follow { id: "laptop".into(), on: true }),
         (&["follow", "laptop", "--stop"], Request::Follow { id: "laptop".into(), on: false }),
-        (
-            &["revoke", "old laptop", "--yes"],
-            Request::Revoke { id: "old laptop".into(), since: None, dry: false },
-        ),
+        (&["revoke", "old laptop", "--yes"], Request::Revoke { id: "old laptop".into(), since: None, dry: false }),
         (&["unpair", "laptop"], Request::Unpair { id: "laptop".into() }),
         (&["pair", "--dismiss", "tablet"], Request::Dismiss { id: "tablet".into() }),
         (&["tools", "on", "codex"], Request::ToolSwitch { tool: "codex".into(), on: true }),
