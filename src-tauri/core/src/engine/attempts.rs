@@ -201,7 +201,10 @@ impl Engine {
     pub(super) fn let_in(&mut self, id: &DeviceId, secret: &Bits) -> Result<(), ApiError> {
         let begun = self.context.clock.now();
         let step = Step::Answering { answer: proof::answer(secret, &self.context.device, id) };
-        self.row_of(id).attempt = Some(Attempt { begun, step });
+        let since = self.last_said(id);
+        let row = self.row_of(id);
+        row.attempt = Some(Attempt { begun, step });
+        row.since = row.since.max(since);
         self.approve_paired(id, false)?;
         self.secrets.use_up(secret);
         Ok(())
@@ -284,8 +287,12 @@ impl Engine {
     }
 
     fn begin(&mut self, id: &DeviceId, step: Step) {
-        let begun = self.context.clock.now();
-        self.row_of(id).attempt = Some(Attempt { begun, step });
+        let (begun, since) = (self.context.clock.now(), self.last_said(id));
+        // A goodbye that is still on its way is taken back, and what it said up to now belongs to an earlier pairing.
+        self.goodbye.remove(id);
+        let row = self.row_of(id);
+        row.attempt = Some(Attempt { begun, step });
+        row.since = row.since.max(since);
         // What it announced before this began may be what is waited for.
         let asking = self.neighbours.asking.iter().find(|asking| asking.id == *id);
         let announced =

@@ -25,7 +25,7 @@ const SLEPT: Duration = Duration::from_secs(30);
 const STALLED: Duration = Duration::from_secs(30);
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// A name is heard once in each connection: how long at most until the next one, while a pairing waits for it.
-const GREET_PAUSE: Duration = Duration::from_secs(15);
+const GREET_PAUSE: Duration = Duration::from_secs(5);
 const CONFIG_PAUSE: Duration = Duration::from_millis(100);
 /// That somebody else changed the config stays known for this long.
 const FOREIGN_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
