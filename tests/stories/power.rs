@@ -160,7 +160,7 @@ fn a_held_line_comes_with_the_words_that_follow_it() {
 }
 
 /// What Claude Code 2.1.330 writes of the files that it may go back to.
-fn tracks(path: &str, copy: &str) -> String {
+pub fn tracks(path: &str, copy: &str) -> String {
     format!(
         "{{\"type\":\"file-history-snapshot\",\"messageId\":\"m\",\"snapshot\":{{\"messageId\":\"m\",\"trackedFileBackups\":\
          {{\"{path}\":{{\"backupFileName\":\"{copy}\",\"version\":1}}}},\"timestamp\":\"2026-11-23T09:00:00.000Z\"}},\

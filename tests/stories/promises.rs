@@ -1,6 +1,7 @@
 //! What others of this kind got wrong, each as a test under its number (R…).
 
 use crate::journals::{journals, own_frames, recorded_lines};
+use crate::power::tracks;
 use crate::talk::{ONE, THREE, TWO, assert_carried, assert_quiet, id, is_held, item, meta, turn};
 use crate::wire::locked;
 use crate::world::{DAY, Device, START, World, tree};
@@ -359,7 +360,7 @@ fn r11_subagents_and_everything_else_a_session_has_go_with_it_both_ways() {
         device.put(&dir.join(format!("tool-results/{name}.txt")), "a long result");
         device.put(&store.join(format!("file-history/{ONE}/{name}@v1")), "a file as it was");
         device.put(&store.join(format!("todos/{ONE}-agent-{name}.json")), "[]");
-        device.say(&main, turn(&here, ONE, name));
+        device.say(&main, [turn(&here, ONE, name), tracks("src/parser.rs", &format!("{name}@v1"))].concat());
         world.deliver();
         let (from, to) = (&world.devices[at], &world.devices[1 - at]);
         assert_carried(from, to, ONE);

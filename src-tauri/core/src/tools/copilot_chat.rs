@@ -30,8 +30,8 @@
 //! others. No VS Code or VSCodium could be had where this was made, so that no chat was opened in a window.
 
 use super::{
-    About, Bytes, Change, Checkout, Content, DocWrite, Edit, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, Reading, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Which, WriteError, Written,
+    About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    Reading, Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
 };
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
@@ -39,7 +39,6 @@ use crate::formats::jsonl::{is_uuid, text, title_of};
 use crate::formats::mutations::{self, Concerns, replay};
 use crate::formats::running::Running;
 use crate::formats::state_db::{self, StateDbError, Stored};
-use crate::formats::steering::{self, Marks};
 use crate::formats::vscode::{Editor, Opens, System, Workspace, workspace_dirs, workspaces_of};
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript;
@@ -51,6 +50,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+mod steering;
+
+use steering::{BOUND, NEUTRAL, STEERING};
 
 const NAME: &str = "GitHub Copilot Chat";
 /// The document as a log of its changes.
@@ -87,74 +90,6 @@ pub const DENIED: [&str; 16] = [
     "transferredChatSessions",
     "workspace.json",
 ];
-
-/// What of a chat says how it goes on: what is approved without asking (`permissionLevel`: `autopilot`), which mode is on. It
-/// is in what lies in the input box (`inputState`), and since 1.139 in each request, too. In a log all of `inputState` gets
-/// another name, so that VS Code begins with its own; a change within it becomes one of a field that nobody reads.
-const MARKS: Marks = Marks {
-    kinds: &[(&["/k/*"], &["autoApprove", "permissionLevel", "workingDirectory"])],
-    names: &["/v/inputState", "/v/workingDirectory", "//permissionLevel", "//autoApprove"],
-    content: &[],
-    shown: &["//permissionLevel", "/v/inputState/mode", "/v/mode"],
-};
-
-/// In a document this device's values, or the most restrictive ones.
-const BOUND: [&str; 2] = ["/inputState/permissionLevel", "/inputState/mode"];
-const NEUTRAL: [&str; 2] = ["\"default\"", "{\"id\":\"ask\",\"kind\":\"ask\"}"];
-
-const STEERING: Steering = Steering {
-    sets: |doc, content| match doc.as_str() {
-        DOCUMENT => {
-            let set = |(field, neutral): (&&str, &&str)| {
-                let value = fields::get(content, field).filter(|value| value != neutral)?;
-                Some(Steer { name: field.rsplit('/').next()?.into(), value: value.chars().take(120).collect() })
-            };
-            BOUND.iter().zip(&NEUTRAL).filter_map(set).collect()
-        }
-        _ if edits(content).is_empty() => Vec::new(),
-        _ => {
-            let mut set = MARKS.sets(content);
-            if set.is_empty() {
-                let value = fields::get(content, "v").unwrap_or_default().chars().take(120).collect();
-                set.push(Steer { name: "inputState".into(), value });
-            }
-            set
-        }
-    },
-    neutral: |doc, line, _| if doc.as_str() == DOCUMENT { Vec::new() } else { edits(line) },
-    restores: None,
-    words: "what is in the input box: mode, permission level (autopilot), model, drafts; the working directory",
-};
-
-/// A change within `inputState` is led to a field of another name: all of its path becomes one name, and adding to a list
-/// becomes setting it, since there is no such list.
-fn edits(line: &[u8]) -> Vec<Edit> {
-    let mut edits = MARKS.edits(line);
-    let Some(path) = steering::value_of(line, "/k") else { return edits };
-    let text = &line[path.clone()];
-    if !matches!(mutations::first_step(text).as_deref(), Some("inputState")) {
-        return edits;
-    }
-    let edit = |at: usize, recorded: &[u8], written: Vec<u8>| Edit {
-        at,
-        recorded: String::from_utf8_lossy(recorded).into_owned(),
-        written: String::from_utf8_lossy(&written).into_owned(),
-    };
-    let quote = text.iter().position(|byte| *byte == b'"').unwrap_or(0);
-    let end = text.iter().rposition(|byte| !matches!(byte, b']' | b' ')).unwrap_or(0);
-    let inner = &text[quote..=end];
-    let mut written: Vec<u8> =
-        inner.iter().map(|byte| if byte.is_ascii_alphanumeric() { *byte } else { b'~' }).collect();
-    let last = written.len() - 1;
-    (written[0], written[1], written[last]) = (b'"', b'~', b'"');
-    edits.retain(|edit| edit.at + edit.written.len() <= path.start || path.end <= edit.at);
-    edits.push(edit(path.start + quote, inner, written));
-    if let Some(kind) = steering::value_of(line, "/kind").filter(|kind| &line[kind.clone()] == b"2") {
-        edits.push(edit(kind.start, b"2", b"1".to_vec()));
-    }
-    edits.sort_by_key(|edit| edit.at);
-    edits
-}
 
 pub struct CopilotChat;
 
