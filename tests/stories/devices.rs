@@ -3,7 +3,7 @@
 use crate::journals::journals;
 use crate::talk::{ONE, THREE, TWO, assert_carried, turn};
 use crate::wire::locked;
-use crate::world::World;
+use crate::world::{START, World};
 use session_roam_core::api::{ApiError, Devices, Done, Request, RevokeAnswer};
 use std::path::{Path, PathBuf};
 
@@ -271,6 +271,56 @@ fn what_a_followed_device_approves_is_approved_here() {
     world.deliver();
     assert!(!knows(&world, 2, "after that"));
     assert_eq!(devices(&mut world, 1).paired.len(), 1);
+}
+
+#[test]
+fn what_a_revoked_device_wrote_since_a_time_goes_and_comes_back_with_undo() {
+    let (mut world, places) = all_paired(["desk", "box", "lap"]);
+    say(&mut world, 0, &places[0], ONE, "of desk");
+    world.deliver();
+    say(&mut world, 2, &places[2], ONE, "good words of the lap");
+    world.deliver();
+    let since = START + 60_000;
+    for device in &world.devices {
+        device.set_clock(since);
+    }
+    say(&mut world, 2, &places[2], ONE, "stolen words");
+    say(&mut world, 2, &places[2], TWO, "a session of the thief");
+    say(&mut world, 0, &places[0], THREE, "another one of desk");
+    world.deliver();
+    say(&mut world, 2, &places[2], THREE, "answered by the thief");
+    world.deliver();
+    say(&mut world, 1, &places[1], THREE, "continued by the box");
+    world.deliver();
+    for device in &mut world.devices {
+        device.set_clock(since + 3_600_000);
+    }
+    let id = world.devices[2].id.to_string();
+    let since = session_roam_core::session::Millis(since).rfc3339();
+    let answer: RevokeAnswer = world.devices[0].ask(Request::Revoke { id, since: Some(since.clone()), dry: false });
+    assert!(answer.cut >= 2, "{answer:?}");
+    world.deliver();
+    world.devices.iter_mut().for_each(|device| device.poll());
+    world.deliver();
+    for at in [0, 1] {
+        assert!(in_store(&world, at, "good words of the lap"), "{at}");
+        assert!(!in_store(&world, at, "stolen words") && !in_store(&world, at, "a session of the thief"), "{at}");
+        assert!(in_store(&world, at, "continued by the box") && in_store(&world, at, "answered by the thief"), "{at}");
+        let own = journals(&world.devices[at]);
+        let short = world.devices[at].short();
+        let own = own.iter().filter(|journal| journal.owner == short);
+        let recorded: Vec<u8> =
+            own.flat_map(|journal| journal.additions()).flat_map(|(_, bytes)| bytes.to_vec()).collect();
+        assert!(!String::from_utf8_lossy(&recorded).contains("thief"), "{at} passes nothing of it off as its own");
+    }
+    let _: Done = world.devices[0].ask(Request::Undo { session: None });
+    world.deliver();
+    world.devices.iter_mut().for_each(|device| device.poll());
+    world.deliver();
+    for at in [0, 1] {
+        assert!(in_store(&world, at, "stolen words") && in_store(&world, at, "a session of the thief"), "{at}");
+        assert_eq!(devices(&mut world, at).revoked.len(), 1, "it stays revoked");
+    }
 }
 
 /// Who is unpaired no longer speaks here; whom it put out stays out.

@@ -170,6 +170,37 @@ function answers(world: World, tell: () => void): Handlers {
           Object.assign(world, { own: { ...world.own, name }, status: Object.assign(world.status, { device: name }) });
       });
     },
+    approve: ({ id }) => {
+      const found =
+        [...world.devices.proposed, ...world.devices.revoked].find((one) => one.id === id) ??
+        refuse("unknown_device", "No such device is known here.", "");
+      return after(() => {
+        world.devices.proposed = world.devices.proposed.filter((one) => one.id !== id);
+        world.devices.revoked = world.devices.revoked.filter((one) => one.id !== id);
+        world.devices.paired.push({ ...tablet(), id, name: found.name });
+        world.devices.approvals.push({ id, follow: false, via: null });
+        world.status.paired = world.devices.paired.length;
+      });
+    },
+    revoke: ({ id, since, dry }) => {
+      const found =
+        world.devices.paired.find((one) => one.id === id) ??
+        refuse("unknown_device", "No such device is known here.", "");
+      const not_heard = world.devices.paired.filter((one) => one.id !== id && !one.connected).map((one) => one.name);
+      if (!dry) {
+        world.devices.paired = world.devices.paired.filter((one) => one.id !== id);
+        world.devices.approvals = world.devices.approvals.filter((one) => one.id !== id);
+        const at = new Date(world.now).toISOString();
+        world.devices.revoked.push({ id, name: found.name, by: [world.own.name], at, since, not_heard });
+        world.status.paired = world.devices.paired.length;
+        tell();
+      }
+      return { id, name: found.name, done: !dry, journals: 12, cut: since === null ? 0 : 3, not_heard };
+    },
+    follow: ({ id, on }) =>
+      after(() => {
+        for (const one of world.devices.approvals) if (one.id === id) one.follow = on;
+      }),
     unpair: ({ id }) =>
       after(() => {
         world.devices.paired = world.devices.paired.filter((one) => one.id !== id);

@@ -100,6 +100,36 @@ export interface Devices {
   nearby: NearbyDevice[];
   /** Why nobody is heard on this network, where that is so. */
   nearby_off: string | null;
+  /** What the device list says of the devices that are approved here. */
+  approvals: Approval[];
+  /** Devices that were put out. */
+  revoked: RevokedDevice[];
+}
+
+export interface Approval {
+  id: string;
+  /** What is approved on that device is approved here, too. */
+  follow: boolean;
+  /** The device with which the approval came. */
+  via: string | null;
+}
+
+export interface RevokedDevice {
+  id: string;
+  name: string;
+  by: string[];
+  at: string;
+  since: string | null;
+  not_heard: string[];
+}
+
+export interface RevokeAnswer {
+  id: string;
+  name: string;
+  done: boolean;
+  journals: number;
+  cut: number;
+  not_heard: string[];
 }
 
 /** Heard on the same network. That proves nothing: digits are compared with it. */
@@ -440,6 +470,9 @@ export interface Answers {
   accept: [{ id: string; digits?: string }, Pairing];
   dismiss: [{ id: string }, Done];
   rename: [{ id: string | null; name: string }, Done];
+  approve: [{ id: string }, Done];
+  revoke: [{ id: string; since: string | null; dry: boolean }, RevokeAnswer];
+  follow: [{ id: string; on: boolean }, Done];
   unpair: [{ id: string }, Done];
   tools: [Record<never, never>, ToolRow[]];
   tool_switch: [{ tool: string; on: boolean }, Done];

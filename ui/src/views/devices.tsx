@@ -1,30 +1,23 @@
 // Your devices: who asks, who is paired and how far along, this one's code, another one's.
 import { useState } from "preact/hooks";
-import type { PairedDevice, Pairing } from "../backend/types";
+import type { Approval, PairedDevice, Pairing } from "../backend/types";
 import { Button, Empty, Failed, FirstFocus, Refused, Section, Skeleton, Submit, Time } from "../parts/common";
 import { Icon } from "../parts/icon";
 import { AskingQuestion, DigitsQuestion, OtherCode, OwnCode } from "../parts/pairing";
+import { Follow, Proposals, RevokedDevices, RevokeQuestion } from "../parts/trust";
 import { useAnswer, useDoing, useNow, useShared } from "../state";
 import { words } from "../words";
 
 /** `code` comes with a link that was opened: it is filled in, never sent by itself. */
 export function DevicesView({ code }: { code: string }) {
-  const { backend, revision } = useShared();
+  const { revision } = useShared();
   // Who is on the same network comes and goes without a word: asked again with every tick of the clock.
   const now = useNow();
   const asked = useAnswer({ cmd: "devices" }, revision * 1e9 + (Math.floor(now / 5000) % 1e9));
-  const { busy, refusal, act, clear } = useDoing();
   const [sent, setSent] = useState<Pairing | null>(null);
   const say = words.devices;
   const answer = asked.answer;
   const compared = answer?.paired.filter((one) => !one.confirmed && one.digits !== "") ?? [];
-  const pairWith = async (id: string) => {
-    const pairing = await act(() => backend.roam({ cmd: "accept", id }));
-    if (pairing) {
-      setSent(pairing);
-      asked.again();
-    }
-  };
   return (
     <div class="page wide">
       <h1>{words.views.devices}</h1>
@@ -62,7 +55,12 @@ export function DevicesView({ code }: { code: string }) {
         {answer?.paired.length === 0 && <Empty icon="devices" title={say.alone} why={say.aloneWhy} />}
         <ul class="cards">
           {answer?.paired.map((one) => (
-            <Paired key={one.id} device={one} changed={asked.again} />
+            <Paired
+              key={one.id}
+              device={one}
+              approval={answer.approvals.find((approval) => approval.id === one.id)}
+              changed={asked.again}
+            />
           ))}
         </ul>
       </Section>
@@ -81,35 +79,19 @@ export function DevicesView({ code }: { code: string }) {
               asked.again();
             }}
           />
-          {answer && answer.proposed.length > 0 && (
-            <>
-              <h3>{say.proposed}</h3>
-              <ul class="lines">
-                {answer.proposed.map((one) => (
-                  <li key={one.id} class="line">
-                    <Icon name="laptop" />
-                    <p class="line-text" dir="auto">
-                      {one.name} <span class="dim">{say.knownBy(one.by)}</span>
-                    </p>
-                    <Button busy={busy} name={`${say.pick}: ${one.name}`} onClick={() => void pairWith(one.id)}>
-                      {say.pick}
-                    </Button>
-                  </li>
-                ))}
-              </ul>
-              <Refused refusal={refusal} clear={clear} />
-            </>
-          )}
+          <Proposals devices={answer?.proposed ?? []} changed={asked.again} />
         </Section>
       </div>
+      <RevokedDevices devices={answer?.revoked ?? []} changed={asked.again} />
     </div>
   );
 }
 
-function Paired({ device, changed }: { device: PairedDevice; changed: () => void }) {
+function Paired(props: { device: PairedDevice; approval: Approval | undefined; changed: () => void }) {
+  const { device, approval, changed } = props;
   const { backend } = useShared();
   const { busy, refusal, act, clear } = useDoing();
-  const [asks, setAsks] = useState<"rename" | "unpair" | null>(null);
+  const [asks, setAsks] = useState<"rename" | "unpair" | "revoke" | null>(null);
   const [name, setName] = useState(device.name);
   const say = words.devices;
   const rename = async () => {
@@ -182,6 +164,8 @@ function Paired({ device, changed }: { device: PairedDevice; changed: () => void
             </form>
           </FirstFocus>
         )}
+        {approval && <Follow device={device} approval={approval} changed={changed} />}
+        {asks === "revoke" && <RevokeQuestion device={device} cancel={() => setAsks(null)} changed={changed} />}
         {asks === "unpair" && (
           <div class="consequence">
             <p dir="auto">{say.unpairWhy(device.name)}</p>
@@ -207,6 +191,16 @@ function Paired({ device, changed }: { device: PairedDevice; changed: () => void
           ) : (
             <Button kind="quiet" icon="close" name={say.takeBackName(device.name)} onClick={() => void unpair()}>
               {say.takeBack}
+            </Button>
+          )}
+          {device.confirmed && (
+            <Button
+              kind="quiet"
+              icon="unplug"
+              name={words.trust.revokeName(device.name)}
+              onClick={() => setAsks("revoke")}
+            >
+              {words.trust.revoke}
             </Button>
           )}
         </div>

@@ -13,7 +13,7 @@ test("a device that has the code is let in by keyboard", async ({ page }) => {
   await page.getByRole("button", { name: "Let it in" }).focus();
   await page.keyboard.press("Enter");
   await expect(page.getByText("tablet is paired.")).toBeVisible();
-  await expect(page.getByRole("button", { name: "Part with tablet" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Stop syncing with tablet" })).toBeVisible();
   expectCalm(page);
 });
 
@@ -102,10 +102,29 @@ test("a screenshot of the whole window is dropped and its QR found; a picture wi
   await expect(page.getByRole("alert")).toContainText("There is no QR code to be read in this picture.");
 });
 
-test("a device known to others is paired by one click", async ({ page }) => {
+test("a device known to others gets nothing until it is approved here with one click", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
-  await page.getByRole("button", { name: "Pair with it: studio-mini" }).click();
-  await expect(page.getByText("studio-mini is paired.").first()).toBeVisible();
+  await expect(page.getByText("Nothing is sent to them or taken from them until you approve them here.")).toBeVisible();
+  await page.getByRole("button", { name: "Approve studio-mini" }).click();
+  await expect(page.getByRole("heading", { name: "studio-mini" })).toBeVisible();
+  expect(await asked(page, "approve")).toHaveLength(1);
+  await page.getByRole("checkbox", { name: "Approve here whatever I approve on studio-mini" }).check();
+  expect(await asked(page, "follow")).toHaveLength(1);
+});
+
+test("a device is revoked after its consequences were shown, and can come back", async ({ page }) => {
+  await open(page, "devices");
+  await page.getByRole("button", { name: "Revoke studio" }).click();
+  await expect(page.getByText("None of your devices sends anything to studio")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Revoke studio" }).click();
+  await expect(page.getByRole("heading", { name: "studio", exact: true })).toHaveCount(0);
+  await expect(page.getByText("revoked on desk")).toBeVisible();
+  await page.getByRole("button", { name: "Approve studio again" }).click();
+  await expect(page.getByRole("heading", { name: "studio", exact: true })).toBeVisible();
+  await open(page, "devices", { state: "revoked" });
+  await expect(page.getByText("Not heard yet: laptop.")).toBeVisible();
+  await expectAccessible(page);
 });
 
 test("a device nearby is picked, and compared only after it was said what that does", async ({ page }) => {
@@ -204,11 +223,11 @@ test("renaming and parting, the consequence first", async ({ page }) => {
   await page.keyboard.type("travel");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "travel" })).toBeVisible();
-  await page.getByRole("button", { name: "Part with studio" }).click();
+  await page.getByRole("button", { name: "Stop syncing with studio" }).click();
   expect(await asked(page, "unpair")).toEqual([]);
-  await expect(page.getByText("studio keeps what it has and gets nothing more")).toBeVisible();
+  await expect(page.getByText("studio and this device stop syncing")).toBeVisible();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Part with studio" }).click();
+  await page.getByRole("button", { name: "Stop syncing with studio" }).click();
   await expect(page.getByRole("heading", { name: "studio" })).toHaveCount(0);
 });
 

@@ -7,7 +7,7 @@ use super::heart::Engine;
 use crate::api::types::*;
 use crate::merge::Statement;
 use crate::merge::device_list::{Heads, Revoked};
-use crate::session::{DeviceId, Millis};
+use crate::session::{DeviceId, Hlc, Millis};
 use crate::syncthing::device_id;
 use std::collections::BTreeSet;
 
@@ -123,6 +123,31 @@ impl Engine {
             true => format!("What you approve on {name} is approved here, too."),
             false => format!("What you approve on {name} is proposed here from now on, and nothing more."),
         })
+    }
+
+    /// The last revocation of this device that takes something out, with its time.
+    pub(super) fn last_cut(&self) -> Option<(Hlc, DeviceId)> {
+        let stated = self.lists.own_statements(&self.context.short).iter().rev();
+        let cut = stated.filter_map(|stated| match &stated.statement {
+            Statement::Revoke { device, since: Some(_), .. } => Some((stated.at, device.clone())),
+            _ => None,
+        });
+        let own = &self.context.device;
+        let counts = |device: &DeviceId| {
+            let revoked = self.lists.now.revoked.get(device);
+            revoked.is_some_and(|revoked| revoked.since.is_some() && revoked.by.contains_key(own))
+        };
+        cut.into_iter().find(|(_, device)| counts(device))
+    }
+
+    /// Puts back what the last revocation took out. The device stays revoked.
+    pub(super) fn undo_cut(&mut self) -> Answer {
+        let Some((_, device)) = self.last_cut() else { return Err(unknown("")) };
+        let Some(revoked) = self.lists.now.revoked.get(&device).cloned() else { return Err(unknown("")) };
+        let name = self.name_of_revoked(&device, &revoked);
+        let heads = revoked.heads.clone();
+        self.declare(vec![Statement::Revoke { device, name: name.clone(), heads, since: None, cut: Heads::new() }])?;
+        done(format!("What {name} wrote is in the sessions again. It stays revoked: `roam approve` lets it in."))
     }
 
     /// Puts a device out everywhere, or says what that would mean.

@@ -94,6 +94,7 @@ impl Engine {
             Request::Resolve { session, choice, branch, active } => {
                 return self.resolve(&session, &choice, branch, active).map(|(key, what)| Later::Decide(key, what));
             }
+            Request::Undo { session: None } if self.is_cut_last()? => self.undo_cut(),
             Request::Undo { session } => {
                 let last = self.last_decision()?.map(|(id, _)| id.at);
                 if let Some(message) = self.undo_forget(session.as_deref(), last)? {
@@ -563,6 +564,12 @@ impl Engine {
             last = last.max(own.map(|id| (id, key)));
         }
         Ok(last)
+    }
+
+    /// Whether this device took something out with a revocation after the last decision about a split.
+    fn is_cut_last(&self) -> Result<bool, StateError> {
+        let decided = self.last_decision()?.map(|(id, _)| id.at);
+        Ok(self.last_cut().is_some_and(|(at, _)| decided.is_none_or(|decided| decided < at)))
     }
 
     fn compare(

@@ -4,6 +4,7 @@
 use super::devices::{Circle, Paired};
 use super::heart::Engine;
 use super::list::in_heads;
+use super::queue::Want;
 use super::record::SessionRecord;
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
@@ -37,9 +38,12 @@ impl Engine {
         let strangers: Vec<String> = shorts.into_iter().filter(|short| !self.is_read(short)).collect();
         let revoked = self.lists.now.revoked.iter().map(|(id, revoked)| (id, &revoked.heads));
         let limits = revoked.chain(&self.lists.now.stopped).map(|(id, heads)| (id.short(), heads.clone()));
+        let cuts = self.lists.now.revoked.iter();
+        let cuts = cuts.filter_map(|(id, revoked)| Some((id.short(), revoked.cut.clone()?)));
         {
             let mut shared = self.context.change();
             shared.limits = limits.collect();
+            shared.cuts = cuts.collect();
             shared.owners.retain(|short, _| !strangers.contains(short));
         }
         self.neighbours.hellos.retain(|short, _| !strangers.contains(short));
@@ -110,6 +114,7 @@ impl Engine {
                 self.walk_lane(short, lane, &known);
             }
         }
+        self.look_at_cuts(before)?;
         let mut statements = Vec::new();
         for device in put_out {
             // After the state was lost it counts what was stated then, not what lies here.
@@ -119,6 +124,27 @@ impl Engine {
         }
         if let Err(error) = self.declare(statements) {
             self.trouble("list own", Some(super::list::problem(error)));
+        }
+        Ok(())
+    }
+
+    /// What was taken out of sessions, or is in them again: they are looked at.
+    fn look_at_cuts(&mut self, before: &DeviceList) -> Result<(), StateError> {
+        let cut = |list: &DeviceList, id: &DeviceId| list.revoked.get(id).and_then(|revoked| revoked.cut.clone());
+        let ids: BTreeSet<&DeviceId> = before.revoked.keys().chain(self.lists.now.revoked.keys()).collect();
+        let changed: Vec<(String, bool)> = ids
+            .into_iter()
+            .filter(|id| cut(before, id) != cut(&self.lists.now, id))
+            .map(|id| (id.short(), cut(before, id).is_some()))
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        for (key, row) in self.state.rows(None)? {
+            let of = |short: &str| row.devices.split(',').any(|other| other == short);
+            if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
+                self.want(key, Want { restored: *restored && row.state != "here", ..Want::default() });
+            }
         }
         Ok(())
     }

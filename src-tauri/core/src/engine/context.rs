@@ -61,6 +61,8 @@ pub struct Shared {
     pub names: BTreeMap<String, String>,
     /// Of revoked devices, by short id: so many frames of each journal are accepted, and none of others.
     pub limits: BTreeMap<String, Heads>,
+    /// Of devices revoked since a time, by short id: so many frames of each journal count, and none of others.
+    pub cuts: BTreeMap<String, Heads>,
     /// Who this device was before, by short id, and until when what it wrote is its own.
     pub former: BTreeMap<String, Millis>,
     pub places: Places,

@@ -1,6 +1,7 @@
 //! Journals into tries: what every device said of a session, verified, in whatever order it arrived.
 
 use super::context::Context;
+use super::cut::take_out;
 use super::origin::{self, Root};
 use super::record::{DocState, Said, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
@@ -70,6 +71,7 @@ pub fn ingest(
     let mut read = before.keys().try_for_each(|key| read_journal(context, record, key, &mut taken, &mut done));
     if let Some(journal) = before.values().next() {
         read = read.and_then(|()| absorb(context, record, &tool_of(journal), taken));
+        read = read.and_then(|()| take_out(context, &tool_of(journal), record));
     }
     match read {
         Ok(()) => Ok(done),

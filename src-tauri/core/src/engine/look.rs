@@ -442,7 +442,7 @@ impl<'a> Look<'a> {
         let mut guards = self.guards(on);
         self.verdict = self.planned(guards.clone());
         if let Verdict::Held { code: "rewritten", steps, .. } = &self.verdict
-            && self.loses_nothing(steps)
+            && (self.loses_nothing(steps) || self.is_taken_out(steps))
         {
             guards.rewrite_released = true;
             self.verdict = self.planned(guards);
@@ -482,6 +482,17 @@ impl<'a> Look<'a> {
     fn place(&self) -> PathBuf {
         let bound = self.job.record.bound.clone().filter(|bound| bound.is_dir());
         bound.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone())
+    }
+
+    /// The user took out what would go, with a revocation.
+    fn is_taken_out(&self, steps: &[Step]) -> bool {
+        steps.iter().all(|step| match step {
+            Step::Replace { doc, from, .. } => {
+                self.job.record.docs.get(doc).is_some_and(|state| state.trie.is_taken_out(*from))
+            }
+            Step::Create { .. } | Step::Append { .. } => true,
+            Step::Remove { .. } => false,
+        })
     }
 
     /// Another device wrote the docs anew, and all that was in them is there still.

@@ -9,6 +9,7 @@ pub mod authors;
 pub mod bases;
 pub mod compare;
 pub mod context;
+pub mod cut;
 pub mod devices;
 pub mod doctor;
 pub mod erase;

@@ -350,7 +350,11 @@ impl Engine {
         }
         self.greet();
         self.transport.part(paired.id.clone(), GRACE);
-        done(format!("{} is told, then the two devices part. The sessions on both stay.", self.shown_name(&paired)))
+        let name = self.shown_name(&paired);
+        done(format!(
+            "{name} and this device stop syncing. Sessions that are on both stay. Other devices still sync with {name}; \
+             `roam revoke` puts it out everywhere."
+        ))
     }
 }
 

@@ -115,6 +115,14 @@ pub fn stand(
             doc,
         });
     }
+    let is_empty = main.as_ref().and_then(|main| record.docs.get(main)).is_some_and(|state| {
+        // All of it was written by a device that was revoked since before.
+        state.trie.has_taken_out() && state.trie.live_tips() == [state.trie.start()]
+    });
+    if is_empty {
+        let settled = Settled { away: true, ..Settled::default() };
+        return Ok(Stand { settled, forks: Vec::new(), decided });
+    }
     Ok(Stand { settled, forks, decided })
 }
 

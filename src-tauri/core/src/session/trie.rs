@@ -7,6 +7,9 @@ use super::{ChainId, Hlc, Lane};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// In place of a device: the user took these lines out with a revocation.
+const TAKEN_OUT: &str = "-";
+
 /// Where an entry lies in a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Spot {
@@ -296,6 +299,24 @@ impl Trie {
             self.replaced.push(replaced);
         }
         Ok(())
+    }
+
+    /// Takes runs of lines out, and brings back those that were taken out before. What goes on from them stays.
+    pub fn take_out<T: Tips>(&mut self, runs: Vec<(ChainId, ChainId)>, read: &T) -> Result<(), T::Error> {
+        self.replaced.retain(|replaced| replaced.device != TAKEN_OUT);
+        for (new, old) in runs {
+            self.replace(Replaced { device: TAKEN_OUT.into(), old, new, at: Hlc::default() }, read)?;
+        }
+        Ok(())
+    }
+
+    /// Whether lines end here that were taken out.
+    pub fn is_taken_out(&self, tip: ChainId) -> bool {
+        self.replaced.iter().any(|replaced| replaced.device == TAKEN_OUT && replaced.old == tip)
+    }
+
+    pub fn has_taken_out(&self) -> bool {
+        self.replaced.iter().any(|replaced| replaced.device == TAKEN_OUT)
     }
 
     pub fn replaced(&self) -> &[Replaced] {

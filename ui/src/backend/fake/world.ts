@@ -30,6 +30,7 @@ export const STATES = [
   "held",
   "problems",
   "asking",
+  "revoked",
   "pairing",
   "many",
   "long",
@@ -208,7 +209,16 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     world.status.waiting = twoWait();
   },
   alone(world) {
-    world.devices = { paired: [], asking: [], more_asking: 0, proposed: [], nearby: [], nearby_off: null };
+    world.devices = {
+      paired: [],
+      asking: [],
+      more_asking: 0,
+      proposed: [],
+      nearby: [],
+      nearby_off: null,
+      approvals: [],
+      revoked: [],
+    };
     Object.assign(world.status, { paired: 0, connected: 0 });
     world.history = world.history.filter((row) => row.device === "desk");
   },
@@ -347,6 +357,18 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
     ];
     world.devices.more_asking = 3;
     world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop", digits: "" }];
+  },
+  revoked(world, at) {
+    world.devices.revoked = [
+      {
+        id: deviceId(8),
+        name: "old laptop",
+        by: [world.own.name],
+        at: at(3600),
+        since: null,
+        not_heard: world.devices.paired.slice(0, 1).map((one) => one.name),
+      },
+    ];
   },
   pairing(world) {
     world.devices.paired.push(tablet());
@@ -515,6 +537,8 @@ function baseDevices(at: At): Devices {
     proposed: [],
     nearby: [],
     nearby_off: null,
+    approvals: [2, 3].map((n) => ({ id: deviceId(n), follow: false, via: null })),
+    revoked: [],
   };
 }
 

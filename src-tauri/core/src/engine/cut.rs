@@ -1,0 +1,53 @@
+//! What a revoked device wrote since a time is taken out of the sessions (`roam revoke --since`). The lines stay in the
+//! vault and in the tries; what others went on from stays in the sessions, too. Knows nothing of stores.
+
+use super::approval::below_device;
+use super::context::Context;
+use super::record::SessionRecord;
+use crate::session::{ChainId, DocName, ToolId};
+use crate::vault::{Entry, Journal, JournalError};
+use std::collections::{BTreeMap, HashMap};
+
+/// Makes the tries agree with what counts now of each journal.
+pub fn take_out(context: &Context, tool: &ToolId, record: &mut SessionRecord) -> Result<(), JournalError> {
+    let counted = |journal: &Journal| {
+        let cut = context.shared().cuts.get(&journal.device)?.get(below_device(&journal.dir)).copied();
+        Some(cut.unwrap_or(0))
+    };
+    let journals: Vec<(&Journal, u64)> =
+        record.journals.values().filter_map(|journal| Some((journal, counted(journal)?))).collect();
+    if journals.is_empty() && !record.docs.values().any(|state| state.trie.has_taken_out()) {
+        return Ok(());
+    }
+    let mut runs: BTreeMap<DocName, HashMap<ChainId, ChainId>> = BTreeMap::new();
+    for (journal, counted) in journals.into_iter().filter(|(journal, counted)| *counted < journal.frames) {
+        for frame in journal.accepted(&context.vault)?.into_iter().skip(counted as usize) {
+            for entry in frame.entries {
+                if let Entry::Lines { doc, after, tip, .. } | Entry::Whole { doc, after, tip, .. } = entry {
+                    runs.entry(doc).or_default().insert(tip, after);
+                }
+            }
+        }
+    }
+    let SessionRecord { journals, docs, .. } = record;
+    for (name, state) in docs {
+        let before = runs.remove(name).unwrap_or_default();
+        // Where the first of the runs that follow each other begins.
+        let begin = |tip: ChainId| {
+            let mut node = tip;
+            for _ in 0..=before.len() {
+                match before.get(&node) {
+                    Some(after) if *after != node => node = *after,
+                    _ => break,
+                }
+            }
+            node
+        };
+        let mut out: Vec<(ChainId, ChainId)> = before.keys().map(|tip| (begin(*tip), *tip)).collect();
+        out.retain(|(begin, tip)| begin != tip);
+        out.sort();
+        let shelf = context.shelf(tool, journals, name);
+        state.trie.take_out(out, &shelf)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+// Who is let in and who is put out: approving a proposal, following a device, revoking one and taking that back.
+import { useEffect, useState } from "preact/hooks";
+import type { Approval, PairedDevice, ProposedDevice, RevokeAnswer, RevokedDevice } from "../backend/types";
+import { useDoing, useShared } from "../state";
+import { words } from "../words";
+import { Button, Refused, Section } from "./common";
+import { Icon } from "./icon";
+
+const say = words.trust;
+
+/** A device that another device of yours approves: one click lets it in here, too. */
+export function Proposals({ devices, changed }: { devices: ProposedDevice[]; changed: () => void }) {
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  if (devices.length === 0) return null;
+  const approve = async (id: string) => {
+    if (await act(() => backend.roam({ cmd: "approve", id }))) changed();
+  };
+  return (
+    <>
+      <h3>{say.proposed}</h3>
+      <p class="dim small">{say.proposedWhy}</p>
+      <ul class="lines">
+        {devices.map((one) => (
+          <li key={one.id} class="line">
+            <Icon name="laptop" />
+            <p class="line-text" dir="auto">
+              {one.name} <span class="dim">{say.knownBy(one.by)}</span>
+            </p>
+            <Button busy={busy} name={say.approveName(one.name)} onClick={() => void approve(one.id)}>
+              {say.approve}
+            </Button>
+          </li>
+        ))}
+      </ul>
+      <Refused refusal={refusal} clear={clear} />
+    </>
+  );
+}
+
+/** Whether what is approved on that device is approved here. */
+export function Follow(props: { device: PairedDevice; approval: Approval; changed: () => void }) {
+  const { device, approval, changed } = props;
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const follow = async (on: boolean) => {
+    if (await act(() => backend.roam({ cmd: "follow", id: device.id, on }))) changed();
+  };
+  return (
+    <>
+      {approval.via !== null && (
+        <p class="dim small" dir="auto">
+          {say.via(approval.via)}
+        </p>
+      )}
+      <label class="small">
+        <input
+          type="checkbox"
+          checked={approval.follow}
+          disabled={busy}
+          onChange={(event) => void follow(event.currentTarget.checked)}
+        />{" "}
+        <span dir="auto">{say.follow(device.name)}</span>
+      </label>
+      <Refused refusal={refusal} clear={clear} />
+    </>
+  );
+}
+
+/** The question before a device is put out, with what it means. */
+export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void; changed: () => void }) {
+  const { device, cancel, changed } = props;
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const [would, setWould] = useState<RevokeAnswer | null>(null);
+  useEffect(() => {
+    let open = true;
+    backend.roam({ cmd: "revoke", id: device.id, since: null, dry: true }).then(
+      (answer) => open && setWould(answer),
+      () => {},
+    );
+    return () => {
+      open = false;
+    };
+  }, [device.id]);
+  const revoke = async () => {
+    if (await act(() => backend.roam({ cmd: "revoke", id: device.id, since: null, dry: false }))) changed();
+  };
+  return (
+    <div class="consequence">
+      <p dir="auto">{say.revokeWhy(device.name)}</p>
+      {would !== null && would.not_heard.length > 0 && <p dir="auto">{say.until(device.name, would.not_heard)}</p>}
+      <div class="row-of-buttons">
+        <Button kind="danger" busy={busy} onClick={() => void revoke()}>
+          {say.revokeYes(device.name)}
+        </Button>
+        <Button onClick={cancel}>{say.cancel}</Button>
+      </div>
+      <Refused refusal={refusal} clear={clear} />
+    </div>
+  );
+}
+
+/** Devices that were put out, and who has not heard of it yet. */
+export function RevokedDevices({ devices, changed }: { devices: RevokedDevice[]; changed: () => void }) {
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  if (devices.length === 0) return null;
+  const approve = async (id: string) => {
+    if (await act(() => backend.roam({ cmd: "approve", id }))) changed();
+  };
+  return (
+    <Section title={say.revoked}>
+      <ul class="lines">
+        {devices.map((one) => (
+          <li key={one.id} class="line">
+            <Icon name="laptop" />
+            <p class="line-text" dir="auto">
+              {one.name} <span class="dim">{say.revokedOn(one.by)}</span>
+              <span class="dim block">
+                {one.not_heard.length > 0 ? say.notHeard(one.not_heard) : say.allHeard}
+                {one.since !== null && ` ${say.takenOut}`}
+              </span>
+            </p>
+            <Button busy={busy} name={say.againName(one.name)} onClick={() => void approve(one.id)}>
+              {say.again}
+            </Button>
+          </li>
+        ))}
+      </ul>
+      <Refused refusal={refusal} clear={clear} />
+    </Section>
+  );
+}
