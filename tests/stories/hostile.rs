@@ -629,6 +629,8 @@ fn a_known_directory_without_a_repository_is_found_for_another_device() {
     let path = world.devices[1].transcript(&notes, THREE);
     world.devices[1].say(&path, turn(&notes, THREE, "of its own"));
     assert_eq!(world.devices[1].state_of(&session), "here");
+}
+
 // ---- files that exhaust or block ----
 
 #[cfg(unix)]
