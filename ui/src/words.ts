@@ -99,6 +99,8 @@ export const words = {
       stitch: "decided: one after the other",
       branches: "decided: both in one session",
       undo: "decision taken back",
+      forgotten: "a session was forgotten",
+      removed: "a forgotten session was removed",
     } as Record<string, string>,
     pair: "Pair a device",
     pause: "Pause",
@@ -439,6 +441,37 @@ export const words = {
     noneFoundWhy: "Try fewer letters.",
     loading: "Loading projects …",
     set_done: "Its sessions are being written there.",
+  },
+  forget: {
+    title: "Forget everywhere",
+    intro: "Removes this session from all your devices, for good.",
+    ask: "Forget everywhere …",
+    forget: "Forget everywhere",
+    keep: "Keep it",
+    versions: (n: number, title: string) =>
+      `${plural(n, "version", "versions")} of “${title}” that became ${n === 1 ? "a session of its own goes" : "sessions of their own go"} with it.`,
+    where: (devices: string) =>
+      `It is removed from ${devices}: from session-roam and from the tool's own store, with what is added there until they hear of it. A device that is away removes it when it comes back.`,
+    cannotBeTold: (devices: string) => `${devices} cannot be told and may keep it.`,
+    beside: "What a tool keeps beside its sessions stays, like the history of its input line.",
+    minutes: (n: number) =>
+      n === 0
+        ? "This cannot be undone."
+        : `You can take it back for ${plural(n, "minute", "minutes")}. After that it cannot be undone.`,
+    done: "The session is forgotten.",
+    list: "Forgotten sessions",
+    none: "No session was forgotten.",
+    one: (tool: string) => `A session of ${tool}`,
+    by: (devices: string) => (devices ? `forgotten on ${devices}` : "forgotten"),
+    takeBack: "Take back",
+    states: {
+      removed: "removed",
+      in_store: "removed from session-roam, not from the tool",
+      removing: "being removed",
+      waiting: "waiting",
+      held: "held until you say so",
+      cannot_be_told: "cannot be told",
+    } as Record<string, string>,
   },
   more: {
     open: "More about this session",

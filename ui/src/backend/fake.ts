@@ -3,7 +3,7 @@
 import { type Backend, type Notice, Refusal } from "./backend";
 import { diff, diffPart, diffWords, length, transcript, transcriptPart } from "./fake/talk";
 import { deviceId, makeWorld, STATES, type StateName, tablet, type World } from "./fake/world";
-import type { Answers, Command, Done, Request, Status } from "./types";
+import type { Answers, Command, Done, ForgottenRow, Request, Status } from "./types";
 
 type Handlers = { [C in Command]: (request: Answers[C][0]) => Answers[C][1] };
 
@@ -294,6 +294,15 @@ function answers(world: World, tell: () => void): Handlers {
       }, offered!.consequence);
     },
     undo: ({ session }) => {
+      const taken = world.forgotten.find((one) => one.row?.session === session);
+      if (taken?.row) {
+        const { row } = taken;
+        return after(() => {
+          world.forgotten = world.forgotten.filter((one) => one !== taken);
+          world.sessions.unshift(row);
+          world.status.happenings += 1;
+        }, `“${row.title}” is not forgotten. Nobody was told, and nothing was removed.`);
+      }
       const at = world.decided.findLastIndex((one) => session === null || one.session === session);
       if (at < 0) refuse("nothing_to_undo", "Nothing was decided about this session.", "");
       remember("undo", world.decided[at]!.session, world.decided[at]!.title);
@@ -340,6 +349,34 @@ function answers(world: World, tell: () => void): Handlers {
         delete row.why;
       }, `“${row.title}” is back in this device's store.`);
     },
+    forget_preview: ({ session }) => {
+      const row = sessionOf(session);
+      const versions = world.sessions.filter((one) => one.title.startsWith(`${row.title} (from `));
+      const devices = [world.own.name, ...world.devices.paired.map((one) => one.name)];
+      return { sessions: [row, ...versions], devices, cannot_be_told: [], minutes: 10 };
+    },
+    forget: ({ session }) => {
+      const row = sessionOf(session);
+      const at = new Date(world.now);
+      const forgotten: ForgottenRow = {
+        key: `${row.tool}/x`,
+        tool: row.tool,
+        session: row.session,
+        title: row.title,
+        by: [world.own.name],
+        at: at.toISOString(),
+        undo_until: new Date(world.now + 600_000).toISOString(),
+        held: false,
+        receipts: [],
+      };
+      after(() => {
+        world.sessions = world.sessions.filter((one) => one.session !== row.session);
+        world.forgotten.unshift({ row, forgotten });
+        world.status.happenings += 1;
+      });
+      return [forgotten];
+    },
+    forgotten: () => world.forgotten.map((one) => one.forgotten),
     release: ({ what }) =>
       after(() => {
         world.status.held = world.status.held.filter((one) => one.what !== what);

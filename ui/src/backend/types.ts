@@ -384,6 +384,34 @@ export interface Span {
   changed: boolean;
 }
 
+/** What forgetting a session would mean: the session first, then its versions. */
+export interface ForgetPreview {
+  sessions: SessionRow[];
+  devices: string[];
+  cannot_be_told: string[];
+  minutes: number;
+}
+
+export interface ForgottenRow {
+  key: string;
+  tool: string;
+  /** On the device that forgot it, as long as it can be taken back. */
+  session?: string;
+  title?: string;
+  by: string[];
+  at: string;
+  undo_until?: string;
+  held: boolean;
+  receipts: ReceiptRow[];
+}
+
+export interface ReceiptRow {
+  device: string;
+  state: "removed" | "in_store" | "removing" | "waiting" | "held" | "cannot_be_told";
+  why?: string;
+  at?: string;
+}
+
 export interface HistoryRow {
   at: string;
   device: string;
@@ -497,6 +525,9 @@ export interface Answers {
   history: [{ session: string | null }, HistoryRow[]];
   export: [{ session: string; format: "markdown" | "json" | "native"; dir: string | null }, Exported];
   restore: [{ session: string }, Done];
+  forget_preview: [{ session: string }, ForgetPreview];
+  forget: [{ session: string }, ForgottenRow[]];
+  forgotten: [Record<never, never>, ForgottenRow[]];
   release: [{ what: string }, Done];
   pause: [Record<never, never>, Done];
   continue: [Record<never, never>, Done];

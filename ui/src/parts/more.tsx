@@ -6,18 +6,21 @@ import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 import { Button, CopyButton, Failed, Refused, Skeleton, Time } from "./common";
 import { Dialog } from "./dialog";
+import { Forget } from "./forget-question";
 
 interface MoreProps {
   row: Pick<SessionRow, "session" | "title">;
   changed: () => void;
   close: () => void;
+  forgotten: () => void;
 }
 
-export function More({ row, changed, close }: MoreProps) {
+export function More({ row, changed, close, forgotten }: MoreProps) {
   return (
     <Dialog title={row.title || words.session.untitled} close={close}>
       <Export session={row.session} />
       <History session={row.session} changed={changed} />
+      <Forget session={row.session} forgotten={forgotten} />
     </Dialog>
   );
 }

@@ -366,7 +366,7 @@ function Reading({
       {asked.phase === "loading" && <Skeleton rows={7} label={words.transcript.loading} tall />}
       {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
       {shown && <Transcript shown={shown} />}
-      {shown && more && <More row={shown} changed={asked.again} close={() => setMore(false)} />}
+      {shown && more && <More row={shown} changed={asked.again} close={() => setMore(false)} forgotten={close} />}
     </>
   );
 }

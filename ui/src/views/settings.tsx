@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { About, SwitchName } from "../backend/types";
 import { CheckUp } from "../parts/checkup";
 import { Button, Failed, Refused, Section, Skeleton, Submit, Switch } from "../parts/common";
+import { Forgotten } from "../parts/forgotten";
 import { useAnswer, useDoing, useShared } from "../state";
 import { words } from "../words";
 
@@ -71,6 +72,9 @@ export function SettingsView() {
               {row(asked.answer, "global_discovery")}
               {row(asked.answer, "relays")}
             </ul>
+          </Section>
+          <Section title={words.forget.list}>
+            <Forgotten />
           </Section>
           <Section title={words.checkup.title}>
             <CheckUp />

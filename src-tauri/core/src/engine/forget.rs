@@ -390,10 +390,7 @@ impl Engine {
         let own = self.lists.now.forgotten.get(&key).and_then(|known| known.receipts.get(&self.context.device));
         let is_news = own.is_none_or(|own| own.left != left.as_ref().map(|(left, _)| *left));
         if any && is_news {
-            let now = self.context.clock.now();
-            let (device, tool) = (self.context.short.clone(), key.tool.to_string());
-            let what = Happening { at: now, device, what: "forgotten".into(), tool, ..Happening::default() };
-            self.state.add_history(&what)?;
+            self.happened("removed", &key)?;
         }
         self.state.erase(&key)?;
         if is_news {
@@ -401,6 +398,13 @@ impl Engine {
             self.forgetting.receipts.push(Statement::Forgotten { session: key, left });
         }
         self.give_receipts()
+    }
+
+    /// What happened, without a word of the session; whoever shows lists asks for them again.
+    fn happened(&self, what: &str, key: &SessionKey) -> Result<(), StateError> {
+        let (device, tool) = (self.context.short.clone(), key.tool.to_string());
+        let at = self.context.clock.now();
+        self.state.add_history(&Happening { at, device, what: what.into(), tool, ..Happening::default() })
     }
 
     /// Receipts for all that was removed, in one frame, when nothing is left to do.
@@ -563,6 +567,7 @@ impl Engine {
         }
         for (key, _) in &group {
             self.hide(key);
+            self.happened("forgotten", key)?;
         }
         self.greet();
         self.forget_due();
@@ -590,6 +595,7 @@ impl Engine {
                 self.context.change().here.insert(asked.key.clone());
             }
             self.want(asked.key.clone(), Want::default());
+            self.happened("undo", &asked.key)?;
         }
         // What arrived or was written meanwhile.
         self.walk_vault()?;

@@ -4,6 +4,7 @@ import type {
   About,
   Devices,
   Doctor,
+  ForgottenRow,
   HistoryRow,
   LiveSession,
   PairedDevice,
@@ -59,6 +60,8 @@ export interface World {
   splits: SplitRow[];
   decided: SplitRow[];
   history: HistoryRow[];
+  /** With the session, as long as it can be taken back. */
+  forgotten: { row: SessionRow | null; forgotten: ForgottenRow }[];
   doctor: Doctor;
 }
 
@@ -125,6 +128,22 @@ export function makeWorld(name: StateName, now: number): World {
     splits: [],
     decided: [],
     history: history(at),
+    forgotten: [
+      {
+        row: null,
+        forgotten: {
+          key: "codex/bbbb",
+          tool: "codex",
+          by: ["desk"],
+          at: at(3 * 24 * 60),
+          held: false,
+          receipts: [
+            { device: "desk", state: "removed", at: at(3 * 24 * 60) },
+            { device: "laptop", state: "waiting", why: "It has not heard of it yet." },
+          ],
+        },
+      },
+    ],
     doctor: { checks: checks(), not_carried: [], tools: [], copies: [] },
   };
   shape[name]?.(world, at);

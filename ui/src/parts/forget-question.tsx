@@ -1,0 +1,79 @@
+// Removing a session everywhere: one question that says what goes, where and until when that can be taken back.
+import { useState } from "preact/hooks";
+import type { ForgetPreview } from "../backend/types";
+import { listed } from "../lib/format";
+import { useAnswer, useDoing, useShared } from "../state";
+import { words } from "../words";
+import { Button, Failed, Refused, Skeleton } from "./common";
+
+export function Forget({ session, forgotten }: { session: string; forgotten: () => void }) {
+  const [asking, setAsking] = useState(false);
+  const say = words.forget;
+  return (
+    <section class="more-part">
+      <h3>{say.title}</h3>
+      {asking ? (
+        <Question session={session} forgotten={forgotten} close={() => setAsking(false)} />
+      ) : (
+        <>
+          <p class="dim">{say.intro}</p>
+          <div class="row-of-buttons">
+            <Button icon="close" onClick={() => setAsking(true)}>
+              {say.ask}
+            </Button>
+          </div>
+        </>
+      )}
+    </section>
+  );
+}
+
+interface QuestionProps {
+  session: string;
+  forgotten: () => void;
+  close: () => void;
+}
+
+function Question({ session, forgotten, close }: QuestionProps) {
+  const { backend, tell } = useShared();
+  const asked = useAnswer({ cmd: "forget_preview", session });
+  const { busy, refusal, act } = useDoing();
+  const say = words.forget;
+  const forget = async () => {
+    const rows = await act(() => backend.roam({ cmd: "forget", session }));
+    if (!rows) return;
+    const takeBack = () => void act(() => backend.roam({ cmd: "undo", session }));
+    tell(say.done, rows.some((row) => row.undo_until) ? takeBack : undefined);
+    forgotten();
+  };
+  return (
+    <div role="group" aria-label={say.title}>
+      {asked.phase === "loading" && <Skeleton rows={3} label={words.loading} />}
+      {asked.phase === "failed" && <Failed refusal={asked.refusal} again={asked.again} />}
+      {asked.answer && <Consequences preview={asked.answer} />}
+      <Refused refusal={refusal} />
+      <div class="row-of-buttons end">
+        <Button onClick={close}>{say.keep}</Button>
+        {asked.answer && (
+          <Button kind="main" busy={busy} onClick={() => void forget()}>
+            {say.forget}
+          </Button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Consequences({ preview }: { preview: ForgetPreview }) {
+  const say = words.forget;
+  const [first, ...versions] = preview.sessions;
+  return (
+    <ul class="consequences">
+      {versions.length > 0 && <li>{say.versions(versions.length, first?.title ?? "")}</li>}
+      <li>{say.where(listed(preview.devices))}</li>
+      {preview.cannot_be_told.length > 0 && <li>{say.cannotBeTold(listed(preview.cannot_be_told))}</li>}
+      <li>{say.beside}</li>
+      <li>{say.minutes(preview.minutes)}</li>
+    </ul>
+  );
+}
