@@ -235,7 +235,7 @@ pub fn device() -> Device {
         code: format!(
             "session-roam:1?id={DESK}&name=desk&addr=tcp%3A%2F%2F192.168.1.4%3A22000&key=MFRGGZDFMZTWQ2LKNNWG23TPOA"
         ),
-        code_until: ago(-600),
+        code_until: "2026-11-28T12:10:00Z".into(),
         addresses: vec!["tcp://192.168.1.4:22000".into(), "tcp://10.0.0.4:22000".into()],
     }
 }

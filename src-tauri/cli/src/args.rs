@@ -241,7 +241,7 @@ pub struct Pair {
     #[arg(long, value_name = "ID")]
     pub dismiss: Option<String>,
     /// The six digits that the other screen shows
-    #[arg(long, value_name = "DIGITS", requires = "accept")]
+    #[arg(long, value_name = "DIGITS", requires = "accept", conflicts_with = "code")]
     pub digits: Option<String>,
     /// Do not ask; without a code, digits still have to be compared
     #[arg(long)]
