@@ -265,7 +265,7 @@ fn an_open_session_stays_in_its_store_until_it_is_closed() {
 #[test]
 fn a_tool_that_lets_nobody_remove_a_session_keeps_it_and_the_receipt_says_so() {
     let (mut world, here, _) = World::pair_of_devices();
-    world.devices[1].more_tools.push(Arc::new(Stubborn(ClaudeCode)));
+    world.devices[1].more_tools.push(Arc::new(Stubborn(ClaudeCode::default())));
     world.devices[1].start();
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, PLUM));

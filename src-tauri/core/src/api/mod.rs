@@ -1,5 +1,6 @@
 //! Commands and their answers, and the socket they travel over.
 
+pub mod devices;
 pub mod forgotten;
 pub mod home;
 pub mod host;

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Why a session is held until the user lets it go on.
-const HELD: [&str; 2] = ["rewritten", "steered"];
+pub(super) const HELD: [&str; 2] = ["rewritten", "steered"];
 
 pub(super) type Answer = Result<Value, ApiError>;
 
@@ -666,55 +666,6 @@ impl Engine {
             }
         }
         value(rows)
-    }
-
-    fn release(&mut self, what: &str) -> Answer {
-        if what == super::forget::HELD {
-            return self.release_forgotten();
-        }
-        if let Some(name) = what.strip_prefix(super::set_aside::PREFIX) {
-            return self.release_journal(name);
-        }
-        if let Some(tool) = what.strip_prefix("tool:") {
-            if !self.held.contains_key(what) {
-                return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
-            }
-            self.release_tool(&ToolId::new(tool));
-            return done("The sessions are gone from this device's store and stay in the vault.");
-        }
-        let rows = self.state.rows(None)?.into_iter();
-        let id = what.strip_prefix("session:").unwrap_or(what);
-        let chosen: Vec<(SessionKey, Row)> = rows
-            .filter(|(_, row)| HELD.contains(&row.code.as_str()) && (row.code == what || row.session == id))
-            .collect();
-        if chosen.is_empty() {
-            return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
-        }
-        for (key, _) in &chosen {
-            self.want(key.clone(), Want { released: true, ..Want::default() });
-        }
-        let which = match chosen.as_slice() {
-            [(_, row)] => format!("“{}” takes", row.title),
-            _ => format!("{} sessions take", chosen.len()),
-        };
-        done(format!("{which} the other device's version. What was here stays in the vault."))
-    }
-
-    /// Brings a session back that was deleted from this device's store.
-    fn restore(&mut self, text: &str) -> Answer {
-        let (key, row, record) = self.find(text)?;
-        if record.is_here() {
-            return Err(ApiError::new(
-                "is_here",
-                format!("“{}” is in this device's store.", row.title),
-                "Go on with it: `roam resume`.",
-            ));
-        }
-        if row.code == "put_away" {
-            return Err(ApiError::new("put_away", format!("“{}”: {}", row.title, row.why), row.hint));
-        }
-        self.want(key, Want { restored: true, ..Want::default() });
-        done(format!("“{}” is put back into this device's store.", row.title))
     }
 
     fn pause(&mut self, pause: bool) -> Answer {

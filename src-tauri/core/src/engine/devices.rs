@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn a_stranger_is_proposed_and_nothing_more() {
         let (friend, stranger) = (from_cert_der(b"friend"), from_cert_der(b"stranger"));
-        let desk = Desk::approving(&[(&friend, &[stranger.clone()])]);
+        let desk = Desk::approving(&[(&friend, std::slice::from_ref(&stranger))]);
         assert_eq!(desk.proposed(), 1);
         assert_eq!(desk.shared(&stranger), None);
         assert_eq!(desk.wanted().devices.len(), 1);
@@ -390,7 +390,8 @@ mod tests {
     #[test]
     fn an_owners_folder_goes_to_those_it_approves() {
         let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(from_cert_der);
-        let desk = Desk::approving(&[(&one, &[two.clone()]), (&two, &[]), (&three, &[one.clone(), two.clone()])]);
+        let desk =
+            Desk::approving(&[(&one, std::slice::from_ref(&two)), (&two, &[]), (&three, &[one.clone(), two.clone()])]);
         let sorted = |mut ids: Vec<DeviceId>| {
             ids.sort();
             ids

@@ -29,6 +29,7 @@ pub mod pairing;
 pub mod queue;
 pub mod record;
 pub mod recorder;
+pub mod releases;
 pub mod resolve;
 pub mod resuming;
 pub mod set_aside;

@@ -10,7 +10,7 @@
 use std::path::Path;
 
 /// Run or obeyed by git, hook managers, environment loaders and tools when a directory is opened or committed in.
-const OBEYED: [&str; 12] = [
+const OBEYED: [&str; 10] = [
     "git-hooks",
     "githooks",
     "hooks",
@@ -21,13 +21,11 @@ const OBEYED: [&str; 12] = [
     "lefthook.yml",
     "mise.local.toml",
     "mise.toml",
-    "opencode.json",
-    "opencode.jsonc",
 ];
 
 /// Why a file must not be restored from another device's record; `None` if it may be. `path` is relative to `cwd` or
-/// absolute, as any system writes it.
-pub fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
+/// absolute, as any system writes it. `denied` are names that tools obey, in small letters.
+pub fn refused(path: &str, cwd: &Path, denied: &[&str]) -> Option<&'static str> {
     let below = match below(path, cwd) {
         Some(below) => below,
         None => return Some("lies outside of this checkout"),
@@ -41,7 +39,7 @@ pub fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
     }
     let is_obeyed = |name: &&str| {
         let name = name.trim_end_matches(['.', ' ']).to_lowercase();
-        name.starts_with('.') || OBEYED.contains(&name.as_str())
+        name.starts_with('.') || OBEYED.contains(&name.as_str()) || denied.contains(&name.as_str())
     };
     if names.iter().any(is_obeyed) {
         return Some("is a hook or a setting");
@@ -129,6 +127,10 @@ pub fn is_secret(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
+        super::refused(path, cwd, &["opencode.json"])
+    }
 
     #[test]
     fn only_plain_files_inside_the_checkout_may_be_restored() {

@@ -119,7 +119,7 @@ pub fn members_of<'l>(line: &'l [u8], object: &str) -> Vec<(String, &'l [u8])> {
 
 /// Where the value at a place is; of several the last.
 pub fn value_of(line: &[u8], place: &str) -> Option<Range<usize>> {
-    members(line).into_iter().filter(|member| member.place == place).next_back().map(|member| member.value)
+    members(line).into_iter().rfind(|member| member.place == place).map(|member| member.value)
 }
 
 /// The texts of all members of that name, wherever they are.

@@ -426,7 +426,9 @@ mod tests {
     #[test]
     fn rules() {
         let unapprove = |n| Statement::Unapprove { device: id(n) };
-        let table: &[(&str, &[&[Statement]], &[usize], &[usize])] = &[
+        /// What it is about; the lists, one of each device; who is approved; who is revoked.
+        type Rule<'a> = (&'a str, &'a [&'a [Statement]], &'a [usize], &'a [usize]);
+        let table: &[Rule] = &[
             ("own_approval_approves", &[&[approve(1)]], &[1], &[]),
             ("another_devices_approval_proposes_only", &[&[approve(1)], &[approve(2)]], &[1], &[]),
             ("a_followed_devices_approval_approves", &[&[approve(1), follow(1)], &[approve(2)]], &[1, 2], &[]),
@@ -513,8 +515,8 @@ mod tests {
         let undone = Statement::ForgetUndone { session: session.clone() };
         let receipt = Statement::Forgotten { session: session.clone(), left: None };
         let forgotten = |lists: &[&[Statement]]| fold(lists).forgotten.contains_key(&session);
-        assert!(forgotten(&[&[approve(1)], &[forget.clone()]]));
-        assert!(!forgotten(&[&[], &[forget.clone()]]), "of a stranger");
+        assert!(forgotten(&[&[approve(1)], std::slice::from_ref(&forget)]));
+        assert!(!forgotten(&[&[], std::slice::from_ref(&forget)]), "of a stranger");
         assert!(!forgotten(&[&[approve(1)], &[forget.clone(), undone.clone()]]));
         assert!(forgotten(&[&[approve(1), receipt], &[forget, undone]]));
     }

@@ -131,16 +131,18 @@ mod tests {
     fn planted(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
         let ran = dir.join("ran");
         let program = dir.join("program");
-        std::fs::write(&program, format!("#!/bin/sh\necho \"$0 $*\" >>'{}'\ncat\n", ran.display())).unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::write(&program, format!("#!/bin/sh\necho \"$0 $*\" >>'{}'\ncat\n", ran.display()))
+            .expect("a directory of the test");
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("a directory of the test");
         let library = repository(&dir.join("library"), None);
-        std::fs::write(library.join("a"), "1").unwrap();
+        std::fs::write(library.join("a"), "1").expect("a directory of the test");
         plain_git(&library, &["add", "a"]);
         commit(&library, "library");
         let repo = repository(&dir.join("repo"), None);
-        std::fs::write(repo.join(".gitattributes"), "a filter=x diff=x\nb filter=y\nc filter=p\n").unwrap();
+        std::fs::write(repo.join(".gitattributes"), "a filter=x diff=x\nb filter=y\nc filter=p\n")
+            .expect("a directory of the test");
         for file in ["a", "b", "c"] {
-            std::fs::write(repo.join(file), "1").unwrap();
+            std::fs::write(repo.join(file), "1").expect("a directory of the test");
         }
         plain_git(&repo, &["add", "."]);
         let library = library.to_string_lossy().into_owned();
@@ -149,7 +151,7 @@ mod tests {
         let program = program.display().to_string();
         let included = dir.join("included");
         std::fs::write(&included, format!("[filter \"y\"]\n\tclean = {program} included\n\trequired = true\n"))
-            .unwrap();
+            .expect("a directory of the test");
         for (name, value) in [
             ("include.path", included.display().to_string()),
             ("filter.x.clean", format!("{program} clean")),
@@ -170,13 +172,13 @@ mod tests {
         let lib = repo.join("lib");
         plain_git(&lib, &["config", "filter.z.clean", &format!("{program} submodule")]);
         plain_git(&lib, &["config", "core.fsmonitor", &program]);
-        std::fs::create_dir_all(dir.join("hooks")).unwrap();
-        std::fs::copy(dir.join("program"), dir.join("hooks/post-index-change")).unwrap();
+        std::fs::create_dir_all(dir.join("hooks")).expect("a directory of the test");
+        std::fs::copy(dir.join("program"), dir.join("hooks/post-index-change")).expect("a directory of the test");
         // Same length, other bytes: only their content tells.
         for file in ["a", "b", "c", "lib/a"] {
-            std::fs::write(repo.join(file), "2").unwrap();
+            std::fs::write(repo.join(file), "2").expect("a directory of the test");
         }
-        std::fs::write(lib.join(".gitattributes"), "a filter=z\n").unwrap();
+        std::fs::write(lib.join(".gitattributes"), "a filter=z\n").expect("a directory of the test");
         let _ = std::fs::remove_file(&ran);
         (repo, ran, first)
     }

@@ -131,7 +131,8 @@ pub fn apply(up: &Up, wanted: &Wanted, settled: Option<&Wanted>, place: &Place) 
     if let Some(first) = &up.config {
         settings::restore(up, first, &config, &mut arranged)?;
     }
-    arrange_devices(up, wanted, settled, place, &config, &before, &mut made, &mut arranged)?;
+    let task = Task { up, wanted, settled, place };
+    arrange_devices(&task, &config, &before, &mut made, &mut arranged)?;
     let have = by_id(&config["folders"], "id");
     for (id, now) in &have {
         let path = now["path"].as_str().unwrap_or_default();
@@ -145,7 +146,7 @@ pub fn apply(up: &Up, wanted: &Wanted, settled: Option<&Wanted>, place: &Place) 
         }
     }
     for folder in &wanted.folders {
-        arrange_folder(up, wanted, folder, settled, place, have.get(&folder.id).copied(), &mut made, &mut arranged)?;
+        arrange_folder(&task, folder, have.get(&folder.id).copied(), &mut made, &mut arranged)?;
     }
     made.folders.retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
     if made != Made::load(place.home) {
@@ -154,16 +155,23 @@ pub fn apply(up: &Up, wanted: &Wanted, settled: Option<&Wanted>, place: &Place) 
     Ok(arranged)
 }
 
+/// What one arranging goes by.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    up: &'a Up,
+    wanted: &'a Wanted,
+    settled: Option<&'a Wanted>,
+    place: &'a Place<'a>,
+}
+
 fn arrange_devices(
-    up: &Up,
-    wanted: &Wanted,
-    settled: Option<&Wanted>,
-    place: &Place,
+    task: &Task,
     config: &Value,
     before: &Made,
     made: &mut Made,
     arranged: &mut Arranged,
 ) -> Result<(), ArrangeError> {
+    let Task { up, wanted, settled, place } = *task;
     let have = by_id(&config["devices"], "deviceID");
     let called = have.get(up.own.as_str()).map(|own| own["name"].as_str().unwrap_or_default());
     let name = called.map(|called| own_name(called, place));
@@ -224,15 +232,13 @@ fn own_name(called: &str, place: &Place) -> String {
 }
 
 fn arrange_folder(
-    up: &Up,
-    wanted: &Wanted,
+    task: &Task,
     folder: &WantedFolder,
-    settled: Option<&Wanted>,
-    place: &Place,
     have: Option<&Value>,
     made: &mut Made,
     arranged: &mut Arranged,
 ) -> Result<(), ArrangeError> {
+    let Task { up, wanted, settled, place } = *task;
     let known = made.folders.get(&folder.id) == Some(&folder.path);
     match missing(&folder.path) {
         // A folder that was there and is gone: making it anew would look like a deletion of everything in it.

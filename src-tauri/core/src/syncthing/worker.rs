@@ -2,13 +2,16 @@
 //! trouble. One thread, one inbox; it wakes for an order, for something due, or every few seconds to notice that the
 //! machine slept. While nothing happens it asks Syncthing nothing.
 
+mod peers;
+
+use self::peers::{Greeting, Newcomer, first_pause};
 use super::arrange::{self, Place};
 use super::events::Event;
 use super::home::{self, ChildConfig};
 use super::link::{Link, Up};
 use super::rest::{RestError, with_query};
 use super::scan::Scan;
-use super::{Asking, Nearby, Notice, Peer, Wanted, asking, folder_id, nearby, parse_folder_id};
+use super::{Asking, Nearby, Notice, Peer, Wanted, asking, nearby, parse_folder_id};
 use crate::session::{DeviceId, Lane, Millis, Problem};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,15 +27,12 @@ const SLEPT: Duration = Duration::from_secs(30);
 /// Needs something, does nothing, for this long: 2.1.3 forgets a folder whose temporary file it could not make.
 const STALLED: Duration = Duration::from_secs(30);
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
-/// A name is heard once in each connection: how long at most until the next one, while a pairing waits for it.
-const GREET_PAUSE: Duration = Duration::from_secs(5);
 const CONFIG_PAUSE: Duration = Duration::from_millis(100);
 /// That somebody else changed the config stays known for this long.
 const FOREIGN_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
 /// That there were too many to list stays known for this long.
 const STRANGERS_SHOWN: Duration = Duration::from_secs(600);
 const MOST_FOREIGN: usize = 8;
-const NEWCOMER_PATIENCE: Duration = Duration::from_secs(120);
 
 pub enum Order {
     /// A run of Syncthing began.
@@ -103,21 +103,6 @@ struct Folder {
     changed_since: Option<Instant>,
     told_changed: bool,
     lost: bool,
-}
-
-/// A device that was just added and has not connected yet.
-struct Newcomer {
-    added: Instant,
-    next: Instant,
-    pause: Duration,
-}
-
-/// A device that is connected to anew until it has heard what this one has to say.
-struct Greeting {
-    /// Changes with what there is to hear.
-    number: u64,
-    next: Instant,
-    pause: Duration,
 }
 
 impl Worker {
@@ -447,136 +432,6 @@ impl Worker {
         }
     }
 
-    /// How much of our own folders each connected device has. Later changes come as events.
-    fn ask_completion(&mut self, up: &Up) {
-        let Some(wanted) = self.wanted.clone() else { return };
-        for device in &wanted.devices {
-            for folder in wanted.folders.iter().filter(|folder| folder.own && folder.shared_with.contains(&device.id)) {
-                let path =
-                    with_query("/rest/db/completion", [("device", device.id.as_str()), ("folder", folder.id.as_str())]);
-                if let Ok(said) = up.rest.get(&path) {
-                    let number = |name: &str| said[name].as_u64().unwrap_or_default();
-                    self.completion
-                        .insert((device.id.clone(), folder.id.clone()), (number("globalBytes"), number("needBytes")));
-                }
-            }
-        }
-    }
-
-    fn ask_peers(&mut self, up: &Up) {
-        let Some(wanted) = self.wanted.clone() else { return };
-        let (Ok(connections), Ok(stats)) = (up.rest.get("/rest/system/connections"), up.rest.get("/rest/stats/device"))
-        else {
-            return;
-        };
-        let own = up.own.short();
-        let peers: Vec<Peer> = wanted
-            .devices
-            .iter()
-            .filter(|device| device.id != up.own)
-            .map(|device| {
-                let connection = &connections["connections"][device.id.as_str()];
-                let seen = stats[device.id.as_str()]["lastSeen"].as_str().filter(|seen| !is_never(seen));
-                let ours = Lane::BOTH.map(|lane| {
-                    self.completion.get(&(device.id.clone(), folder_id(lane, &own))).copied().unwrap_or_default()
-                });
-                let (global, need_bytes) = ours.iter().fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
-                Peer {
-                    id: device.id.clone(),
-                    connected: is_connected(connection, self.online.contains(&device.id)),
-                    last_seen: seen.map(str::to_owned),
-                    address: connection["address"].as_str().filter(|address| !address.is_empty()).map(str::to_owned),
-                    in_step: if global == 0 {
-                        100.0
-                    } else {
-                        100.0 * (1.0 - need_bytes.min(global) as f64 / global as f64)
-                    },
-                    need_bytes,
-                }
-            })
-            .collect();
-        let unclear =
-            |peer: &Peer| !peer.connected && connections["connections"][peer.id.as_str()]["connected"] == true;
-        if peers.iter().any(unclear) {
-            self.peers_due = Some(Instant::now() + LOOK_PAUSE);
-        }
-        self.newcomers.retain(|id, _| !peers.iter().any(|peer| peer.id == *id && peer.connected));
-        if peers != self.peers {
-            self.peers.clone_from(&peers);
-            self.link.tell(Notice::Peers(peers));
-        }
-    }
-
-    /// A first dial that was refused (the other side had not said yes) is repeated by 1.19 only after 20 to 60 s;
-    /// taking the device off and on dials at once. Ever more seldom, for two minutes; then Syncthing's own pace will do.
-    fn redial_newcomers(&mut self, up: &Up) {
-        let now = Instant::now();
-        self.newcomers.retain(|_, newcomer| now < newcomer.added + NEWCOMER_PATIENCE);
-        let due: Vec<DeviceId> =
-            self.newcomers.iter().filter(|(_, newcomer)| newcomer.next <= now).map(|(id, _)| id.clone()).collect();
-        if due.is_empty() {
-            return;
-        }
-        self.ask_peers(up);
-        for id in due {
-            if let Some(newcomer) = self.newcomers.get_mut(&id) {
-                newcomer.pause *= 2;
-                newcomer.next = now + newcomer.pause;
-                let _ = redial(up, &id);
-            }
-        }
-    }
-
-    fn greet_again(&mut self, devices: BTreeMap<DeviceId, u64>) {
-        self.greetings.retain(|id, _| devices.contains_key(id));
-        let (now, own) = (Instant::now(), self.link.up().map(|up| up.own.clone()));
-        for (id, number) in devices {
-            let same = self.greetings.get(&id).is_some_and(|greeting| greeting.number == number);
-            if !same {
-                let pause = own.as_ref().map_or(Duration::from_secs(1), |own| first_pause(own, &id));
-                self.greetings.insert(id, Greeting { number, next: now + pause, pause });
-            }
-        }
-    }
-
-    /// What a device is called is read once in each connection, so that a new word needs a new one.
-    fn redial_for_greetings(&mut self, up: &Up) {
-        let now = Instant::now();
-        if self.wanted.as_ref().is_none_or(|wanted| wanted.paused) || self.arrange_due.is_some() {
-            return;
-        }
-        for (id, greeting) in self.greetings.iter_mut().filter(|(_, greeting)| greeting.next <= now) {
-            greeting.pause = (greeting.pause * 2).min(GREET_PAUSE);
-            greeting.next = now + greeting.pause;
-            // It may not be arranged yet; the next time it is.
-            let _ = redial(up, id);
-        }
-    }
-
-    /// After sleep or a change of networks connections are dead and nobody has noticed yet.
-    fn redial_all(&mut self) {
-        let Some(up) = self.link.up() else { return };
-        if self.wanted.as_ref().is_some_and(|wanted| wanted.paused) {
-            return;
-        }
-        let wanted = self.wanted.iter().flat_map(|wanted| &wanted.devices);
-        for device in wanted.filter(|device| device.id != up.own) {
-            let _ = redial(&up, &device.id);
-        }
-        self.peers_due = Some(Instant::now() + LOOK_PAUSE);
-    }
-
-    fn part(&self, device: DeviceId, grace: Duration) {
-        let link = Arc::clone(&self.link);
-        std::thread::spawn(move || {
-            let end = Instant::now() + grace;
-            while Instant::now() < end && !link.has_ended() && !link.up().is_some_and(|up| has_all(&up, &device)) {
-                link.sleep(Duration::from_millis(100));
-            }
-            link.tell(Notice::Parted { device });
-        });
-    }
-
     // Folders.
 
     fn look_soon(&mut self, folder: &str) {
@@ -777,38 +632,6 @@ fn slept(monotonic: Duration, wall: Duration, wait: Duration) -> bool {
     monotonic + SLEPT < wall || wait + SLEPT < monotonic
 }
 
-/// Both sides taking each other off and on at the same moment would keep missing each other.
-fn first_pause(own: &DeviceId, other: &DeviceId) -> Duration {
-    Duration::from_millis(if own < other { 400 } else { 800 })
-}
-
-fn redial(up: &Up, device: &DeviceId) -> Result<(), RestError> {
-    let path = format!("/rest/config/devices/{device}");
-    up.rest.patch(&path, &json!({ "paused": true }))?;
-    up.rest.patch(&path, &json!({ "paused": false }))
-}
-
-fn has_all(up: &Up, device: &DeviceId) -> bool {
-    let folder = folder_id(Lane::Live, &up.own.short());
-    let path = with_query("/rest/db/completion", [("device", device.as_str()), ("folder", folder.as_str())]);
-    let connected = |connections: Value| is_connected(&connections["connections"][device.as_str()], false);
-    up.rest.get("/rest/system/connections").is_ok_and(connected)
-        && up.rest.get(&path).is_ok_and(|said| {
-            0 == number(&said, "needItems") + number(&said, "needDeletes") && said["completion"].as_f64() == Some(100.0)
-        })
-}
-
-/// For a moment a peer that has not accepted us counts as connected, since the year 1 (1.29 and 2.x); but so does one
-/// that has, right after the event that says so.
-fn is_connected(connection: &Value, came: bool) -> bool {
-    let since_year_one = connection["startedAt"].as_str().is_some_and(|started| started.starts_with("0001"));
-    connection["connected"].as_bool() == Some(true) && (came || !since_year_one)
-}
-
-fn is_never(seen: &str) -> bool {
-    seen.starts_with("0001") || seen.starts_with("1970")
-}
-
 fn is_taken(error: &str) -> bool {
     error.contains("address already in use") || error.contains("Only one usage")
 }
@@ -901,14 +724,6 @@ mod tests {
         assert!(slept(seconds(5), seconds(3600), seconds(5)), "Linux, macOS: the monotonic clock stood still");
         assert!(slept(seconds(3600), seconds(3600), seconds(5)), "Windows: it ran on, but we woke late");
         assert!(!slept(seconds(5), Duration::ZERO, seconds(5)), "the clock was set back");
-    }
-
-    #[test]
-    fn a_connection_since_the_year_one_is_none() {
-        assert!(!is_connected(&json!({"connected": true, "startedAt": "0001-01-01T00:00:00Z"}), false));
-        assert!(is_connected(&json!({"connected": true, "startedAt": "2026-11-23T10:00:00Z"}), false));
-        assert!(is_connected(&json!({"connected": true}), false), "1.19 does not say since when");
-        assert!(!is_connected(&Value::Null, true));
     }
 
     #[test]

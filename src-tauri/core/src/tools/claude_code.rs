@@ -85,7 +85,20 @@ const TAIL: u64 = 128 * 1024;
 /// What is looked at to learn whose an old `agent-*.jsonl` is.
 const FIRST_LINE: u64 = 64 * 1024;
 
-pub struct ClaudeCode;
+#[derive(Default)]
+pub struct ClaudeCode {
+    /// By transcript, what it was seen to say of copies.
+    copies: Mutex<BTreeMap<PathBuf, SeenCopies>>,
+}
+
+/// A transcript is read to its end once, and from there on later.
+#[derive(Clone, Default)]
+struct SeenCopies {
+    inode: u64,
+    read: u64,
+    /// By the names of copies, whether they are of secrets.
+    copies: BTreeMap<String, bool>,
+}
 
 /// The store's directories.
 struct Store {
@@ -218,7 +231,7 @@ impl Tool for ClaudeCode {
             repository: repository(&ends),
         };
         let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
-        Ok(Reading { facts, docs, secret: secret_copies(found, main), problems: Vec::new() })
+        Ok(Reading { facts, docs, secret: self.secret_copies(found, main), problems: Vec::new() })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
@@ -452,9 +465,8 @@ const STEERING: Steering = Steering {
     },
     neutral: |_, line, cwd| {
         let mut edits = MARKS.edits(line);
-        let is_refused = || {
-            cwd.as_os_str().is_empty() || tracked(line).iter().any(|path| guarded::refused(&path.path, cwd).is_some())
-        };
+        let is_refused =
+            || cwd.as_os_str().is_empty() || tracked(line).iter().any(|path| refused(&path.path, cwd).is_some());
         if may_track(line) && is_refused() {
             edits.extend(WITH_COPIES.edits(line));
         }
@@ -508,55 +520,55 @@ fn tracked(line: &[u8]) -> Vec<TrackedFile> {
     found
 }
 
+fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
+    guarded::refused(path, cwd, &super::OBEYED)
+}
+
 /// Why another device's copies are not given to the tool: one file that must not be written is enough, for the same copy
 /// may stand for several files.
 fn copies_refused(main: &[u8], cwd: &Path) -> Option<String> {
     let mut files = lines_of(main).flat_map(tracked);
-    files.find_map(|file| Some(format!("{} {}", file.path, guarded::refused(&file.path, cwd)?)))
+    files.find_map(|file| Some(format!("{} {}", file.path, refused(&file.path, cwd)?)))
 }
 
-/// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
-fn secret_copies(found: &Found, main: &FoundDoc) -> Vec<DocName> {
-    let copies = || found.docs.iter().filter_map(|doc| Some((doc, doc.name.as_str().strip_prefix(COPIES)?)));
-    if copies().next().is_none() {
-        return Vec::new();
-    }
-    let known = known_copies(main).unwrap_or_default();
-    copies().filter(|(_, copy)| known.get(*copy) != Some(&false)).map(|(doc, _)| doc.name.clone()).collect()
-}
-
-/// By the names of copies, whether they are of secrets. A transcript is read to its end once, and from there on later.
-fn known_copies(main: &FoundDoc) -> io::Result<BTreeMap<String, bool>> {
-    #[derive(Clone, Default)]
-    struct Seen {
-        inode: u64,
-        read: u64,
-        copies: BTreeMap<String, bool>,
-    }
-    static SEEN: Mutex<BTreeMap<PathBuf, Seen>> = Mutex::new(BTreeMap::new());
-    let before = SEEN.lock().unwrap_or_else(PoisonError::into_inner).get(&main.path).cloned().unwrap_or_default();
-    let goes_on = before.inode == main.stamp.inode && before.read <= main.stamp.len;
-    let mut seen = if goes_on { before } else { Seen { inode: main.stamp.inode, ..Seen::default() } };
-    let mut file = opener::file(&main.path)?;
-    file.seek(io::SeekFrom::Start(seen.read))?;
-    let mut reader = io::BufReader::with_capacity(1 << 20, file);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
-        if read == 0 || !line.ends_with(b"\n") {
-            break;
+impl ClaudeCode {
+    /// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
+    fn secret_copies(&self, found: &Found, main: &FoundDoc) -> Vec<DocName> {
+        let copies = || found.docs.iter().filter_map(|doc| Some((doc, doc.name.as_str().strip_prefix(COPIES)?)));
+        if copies().next().is_none() {
+            return Vec::new();
         }
-        seen.read += read as u64;
-        for file in tracked(&line) {
-            if let Some(copy) = file.copy {
-                *seen.copies.entry(copy).or_default() |= guarded::is_secret(&file.path);
+        let known = self.known_copies(main).unwrap_or_default();
+        copies().filter(|(_, copy)| known.get(*copy) != Some(&false)).map(|(doc, _)| doc.name.clone()).collect()
+    }
+
+    /// By the names of copies, whether they are of secrets.
+    fn known_copies(&self, main: &FoundDoc) -> io::Result<BTreeMap<String, bool>> {
+        let before =
+            self.copies.lock().unwrap_or_else(PoisonError::into_inner).get(&main.path).cloned().unwrap_or_default();
+        let goes_on = before.inode == main.stamp.inode && before.read <= main.stamp.len;
+        let mut seen = if goes_on { before } else { SeenCopies { inode: main.stamp.inode, ..SeenCopies::default() } };
+        let mut file = opener::file(&main.path)?;
+        file.seek(io::SeekFrom::Start(seen.read))?;
+        let mut reader = io::BufReader::with_capacity(1 << 20, file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line)?;
+            if read == 0 || !line.ends_with(b"\n") {
+                break;
+            }
+            seen.read += read as u64;
+            for file in tracked(&line) {
+                if let Some(copy) = file.copy {
+                    *seen.copies.entry(copy).or_default() |= guarded::is_secret(&file.path);
+                }
             }
         }
+        let copies = seen.copies.clone();
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner).insert(main.path.clone(), seen);
+        Ok(copies)
     }
-    let copies = seen.copies.clone();
-    SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(main.path.clone(), seen);
-    Ok(copies)
 }
 
 // ---- listing ----

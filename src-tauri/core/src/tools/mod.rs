@@ -26,6 +26,9 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Names without a dot in front that a tool obeys in a checkout, in small letters.
+const OBEYED: [&str; 2] = opencode::OBEYED;
+
 /// Where tools live on this machine: the environment as a value, so that tests and several homes are possible.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -437,7 +440,7 @@ impl<'a> Change<'a> {
         new.write_to(&mut bytes).map_err(|source| WriteError::Io { path, source })?;
         let values: Vec<_> = names.iter().copied().zip(neutral.iter().copied()).collect();
         let bytes = crate::formats::fields::with(&bytes, &values);
-        let there = there.and_then(|path| std::fs::read(path).ok());
+        let there = there.and_then(|path| opener::read(path, opener::MOST).ok());
         Ok(Some(there.map_or_else(|| bytes.clone(), |there| with_those_of(&bytes, names, &there))))
     }
 
@@ -536,7 +539,7 @@ pub trait Tool: Send + Sync {
 /// says what is wrong with it.
 pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
     let mut tools: Vec<Arc<dyn Tool>> = vec![
-        Arc::new(claude_code::ClaudeCode),
+        Arc::new(claude_code::ClaudeCode::default()),
         Arc::new(codex::Codex),
         Arc::new(cline::Cline),
         Arc::new(opencode::OpenCode::default()),

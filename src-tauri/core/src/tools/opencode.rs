@@ -58,6 +58,9 @@ pub struct OpenCode {
 /// The stamps of a database and of what waits beside it: while they are the same, so is what is in it.
 type Version = [Option<Stamp>; 2];
 
+/// Obeyed when the tool starts in a directory that has them.
+pub(super) const OBEYED: [&str; 2] = ["opencode.json", "opencode.jsonc"];
+
 /// Names that never roam: sign-ins, logs, programs, other people's repositories, the states of working trees.
 pub const DENIED: [&str; 8] =
     ["account.json", "auth.json", "bin", "log", "mcp-auth.json", "repos", "snapshot", "tool-output"];
