@@ -642,16 +642,15 @@ fn fifo(path: &Path) {
 }
 
 /// F9: a segment, a conflict copy or a `device.json` that is a link to a device, a directory that is a link. The engine
-/// neither hangs nor follows it, at its next start either, and other sessions continue. `/dev/null` here, because the stand-in
-/// for Syncthing reads what it replaces; `/dev/zero` and FIFOs are in tests/hostile_files.rs.
+/// neither hangs nor follows it, at its next start either, and other sessions continue.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
     use std::os::unix::fs::symlink;
     type Plant = fn(&Path);
-    let null: Plant = |path| symlink("/dev/null", path).expect("link");
+    let zero: Plant = |path| symlink("/dev/zero", path).expect("link");
     let nowhere: Plant = |path| symlink("/nowhere", path).expect("link");
-    for (what, plant) in [("null", null), ("nowhere", nowhere)] {
+    for (what, plant) in [("zero", zero), ("fifo", fifo), ("nowhere", nowhere)] {
         let (mut world, here) = stage();
         let file = replica(&world);
         let lane = world.devices[1].vault().lane_dir(&world.devices[0].short(), Lane::Live);

@@ -250,7 +250,7 @@ impl Ledger {
                 None => drop(fs::remove_file(target.path.join(&path))),
                 Some(hash) => {
                     // What is not what the index says can't be served: its blocks do not verify.
-                    let Ok(bytes) = fs::read(source.path.join(&path)) else { continue };
+                    let Some(bytes) = bytes_of(&source.path.join(&path)) else { continue };
                     if blake3::hash(&bytes) != hash {
                         continue;
                     }
@@ -280,7 +280,7 @@ impl Ledger {
                 paths.extend(files_below(&folder.path, &folder.path));
             }
             for path in paths.into_iter().filter(|path| !path.is_empty()) {
-                let hash = fs::read(folder.path.join(&path)).ok().map(|bytes| blake3::hash(&bytes));
+                let hash = bytes_of(&folder.path.join(&path)).map(|bytes| blake3::hash(&bytes));
                 let known = index.get(&path).cloned().unwrap_or(Item { version: 0, hash: None });
                 if known.hash != hash {
                     index.insert(path, Item { version: known.version + 1, hash });
@@ -301,7 +301,7 @@ impl Ledger {
                 }
             }
             index.retain(|path, item| {
-                fs::read(folder.path.join(path)).ok().map(|bytes| blake3::hash(&bytes)) == item.hash
+                bytes_of(&folder.path.join(path)).map(|bytes| blake3::hash(&bytes)) == item.hash
             });
         }
     }
@@ -364,13 +364,19 @@ fn files_below(root: &Path, dir: &Path) -> Vec<String> {
         if name.starts_with(".st") || name.starts_with(".syncthing.") || name.ends_with(".sr-tmp") {
             continue;
         }
-        if path.is_dir() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.extend(files_below(root, &path));
         } else if let Ok(relative) = path.strip_prefix(root) {
             found.push(relative.to_string_lossy().replace('\\', "/"));
         }
     }
     found
+}
+
+/// What a regular file holds. Devices and FIFOs are not synchronised, and a link's target is not read.
+fn bytes_of(path: &Path) -> Option<Vec<u8>> {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+    fs::read(path).ok()
 }
 
 /// As Syncthing does: a temporary file beside it, then a rename over the old one.

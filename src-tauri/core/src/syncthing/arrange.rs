@@ -347,6 +347,8 @@ pub(super) fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId
         // 2.x waits a second before it pulls and starts over with each update: steady updates would never arrive.
         "pullerDelayS": 0, "pullerPauseS": 5,
         "maxConflicts": -1, "ignorePerms": true, "order": "newestFirst", "markerName": MARKER,
+        // A device that sends too much leaves room on the disk for everything else.
+        "minDiskFree": { "value": 1.0, "unit": "%" },
         // An external versioner is a command that runs.
         "versioning": { "type": "" },
     })
@@ -355,15 +357,20 @@ pub(super) fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId
 /// The wanted fields that differ. Fields this version does not have are left out.
 fn difference(now: &Value, want: &Value) -> Map<String, Value> {
     let want = want.as_object().into_iter().flatten();
-    want.filter(|(name, value)| match (&now[name.as_str()], *value) {
-        (Value::Null, _) => false,
+    want.filter(|(name, value)| !now[name.as_str()].is_null() && differs(&now[name.as_str()], value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn differs(now: &Value, want: &Value) -> bool {
+    match (now, want) {
         (Value::Number(now), Value::Number(want)) => now.as_f64() != want.as_f64(),
         (Value::Array(now), Value::Array(want)) => members(now) != members(want),
-        (Value::Object(now), Value::Object(want)) => want.iter().any(|(name, value)| now.get(name) != Some(value)),
+        (Value::Object(now), Value::Object(want)) => {
+            want.iter().any(|(name, value)| now.get(name).is_none_or(|now| differs(now, value)))
+        }
         (now, want) => now != want,
-    })
-    .map(|(name, value)| (name.clone(), value.clone()))
-    .collect()
+    }
 }
 
 /// A list without its order; of the devices of a folder only who they are.
@@ -397,10 +404,14 @@ mod tests {
         let want = body.clone();
         body["devices"] = json!([{"deviceID": own, "introducedBy": "", "encryptionPassword": ""}]);
         body["fsWatcherDelayS"] = json!(10.0);
+        body["minDiskFree"] = json!({ "value": 1, "unit": "%" });
         body.as_object_mut().expect("object").remove("pullerDelayS");
         assert_eq!(difference(&body, &want), Map::new(), "a 1.x that knows no pullerDelayS is as wanted");
         body["order"] = json!("random");
         assert_eq!(Value::Object(difference(&body, &want)), json!({"order": "newestFirst"}));
+        body["order"] = want["order"].clone();
+        body["minDiskFree"] = json!({ "value": 0, "unit": "" });
+        assert_eq!(Value::Object(difference(&body, &want)), json!({"minDiskFree": {"value": 1.0, "unit": "%"}}));
     }
 
     #[test]
