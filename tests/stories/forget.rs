@@ -107,6 +107,23 @@ fn a_forgotten_session_is_gone_on_both_devices_and_never_returns() {
     }
 }
 
+/// A clock that was years ahead is set right: the time to take a forget back counts from then.
+#[test]
+fn a_clock_set_back_does_not_put_off_for_years_what_is_to_be_forgotten() {
+    let (mut world, here, _) = World::pair_of_devices();
+    let path = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&path, turn(&here, ONE, PLUM));
+    world.deliver();
+    forget(&mut world.devices[0], ONE);
+    let now = world.devices[0].clock_now();
+    world.devices[0].set_clock(now - 365 * DAY);
+    world.devices[0].poll();
+    assert!(world.devices[0].vault().holds(&key(ONE)), "it can still be taken back");
+    pass_grace(&mut world.devices[0]);
+    world.deliver();
+    world.devices.iter_mut().for_each(|device| assert_gone(device, ONE));
+}
+
 #[test]
 fn a_forget_is_taken_back_as_long_as_nobody_was_told() {
     let (mut world, here, _) = World::pair_of_devices();

@@ -134,6 +134,57 @@ fn a_line_of_another_device_that_only_steers_is_held_and_never_applied() {
     assert_quiet(&mut world, ONE);
 }
 
+/// Claude Code notes with what rights it opened a session: the usual ones are no reason to ask, and neither are those that the
+/// user let through once. More than that is.
+#[test]
+fn opening_a_session_on_two_devices_is_held_once_at_most_and_nothing_of_it_is_applied() {
+    let rights = |mode: &str| format!("{{\"type\":\"permission-mode\",\"permissionMode\":\"{mode}\"}}\n");
+    let usual = [rights("default"), "{\"type\":\"mode\",\"mode\":\"default\"}\n".into()].concat();
+    let (mut world, here, _) = World::pair_of_devices();
+    let transcript = world.devices[0].transcript(&here, ONE);
+    world.devices[0].say(&transcript, linked(&here, ONE, "", "a", "Change it"));
+    world.deliver();
+    let there = world.devices[1].place_of(ONE).expect("placed");
+    let held = |world: &mut World| -> Vec<String> {
+        let devices = world.devices.iter_mut();
+        devices.flat_map(|device| device.status().held).map(|held| held.message).collect()
+    };
+
+    world.devices[1].say(&there, &usual);
+    world.deliver();
+    assert_eq!(held(&mut world), Vec::<String>::new(), "first said there, and no more than without it");
+    world.devices[1].say(&there, rights("acceptEdits"));
+    world.deliver();
+    let first = held(&mut world);
+    assert!(first.len() == 1 && first[0].contains("permissionMode = acceptEdits"), "{first:?}");
+    let _: Done = world.devices[0].ask(Request::Release { what: format!("session:{ONE}") });
+    world.deliver();
+
+    // Here it is opened as usual, there as before; again and again.
+    for _ in 0..2 {
+        world.devices[0].say(&transcript, rights("default"));
+        world.deliver();
+        assert_eq!(held(&mut world), Vec::<String>::new());
+        world.devices[1].say(&there, rights("acceptEdits"));
+        world.deliver();
+        assert_eq!(held(&mut world), Vec::<String>::new());
+    }
+    let store = fs::read_to_string(&transcript).expect("text");
+    assert!(!store.contains(&rights("acceptEdits")), "{store}");
+    assert_eq!([0, 1].map(|at: usize| world.devices[at].state_of(ONE)), ["here", "here"]);
+
+    // What came along without a question opens no door, and a usual value hides no other.
+    world.devices[1].say(&there, [rights("bypassPermissions"), rights("default")].concat());
+    world.deliver();
+    let more = held(&mut world);
+    assert!(more.len() == 1 && more[0].contains("permissionMode = bypassPermissions"), "{more:?}");
+    assert_eq!(fs::read_to_string(&transcript).expect("text"), store, "nothing is written");
+    let _: Done = world.devices[0].ask(Request::Release { what: format!("session:{ONE}") });
+    world.deliver();
+    assert!(!fs::read_to_string(&transcript).expect("text").contains(&rights("bypassPermissions")), "nor applied");
+    assert_quiet(&mut world, ONE);
+}
+
 /// Going on here is not in the way of what is held, and words of the other device bring it along.
 #[test]
 fn a_held_line_comes_with_the_words_that_follow_it() {

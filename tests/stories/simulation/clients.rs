@@ -155,6 +155,13 @@ impl Scene<'_> {
                 vec![boundary, self.user(Some(&one), &two, &quoted(&format!("summary {word}")))]
             }
             // The same on every device, or of this one alone.
+            What::Note if self.number.1.is_multiple_of(4) => {
+                let mode = ["default", "acceptEdits"][self.number.0 % 2];
+                vec![format!(
+                    "{{\"type\":\"permission-mode\",\"permissionMode\":\"{mode}\",\"sessionId\":\"{}\"}}",
+                    self.session
+                )]
+            }
             What::Note if self.number.1.is_multiple_of(2) => {
                 vec![format!("{{\"type\":\"mode\",\"mode\":\"default\",\"sessionId\":\"{}\"}}", self.session)]
             }

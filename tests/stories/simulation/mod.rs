@@ -59,6 +59,7 @@ fn played(root: &Path, course: &Course) -> Ran {
         course.happenings.iter().try_for_each(|happening| play.happen(*happening))?;
         play.come_to_rest(course.tools_come_back)?;
         play.let_everybody_in()?;
+        play.let_through()?;
         match checks::wrongs(&mut play) {
             wrongs if wrongs.is_empty() => Ok(()),
             wrongs => Err(wrongs.join("\n")),

@@ -6,7 +6,7 @@ use super::forget::settle_quickly;
 use super::happening::{Crash, Happening, Heard, Kind, What};
 use super::shape::Shapes;
 use crate::world::{Device, START, World, tree};
-use session_roam_core::api::{Request, Side, SplitRow};
+use session_roam_core::api::{Done, Request, Side, SplitRow};
 use session_roam_core::engine::event::Event;
 use session_roam_core::session::{Millis, SessionId};
 use session_roam_core::syncthing::Notice;
@@ -576,7 +576,20 @@ impl Play {
         for (to, notice) in std::mem::take(&mut self.bag).into_iter().rev() {
             self.world.devices[to].notice(notice);
         }
-        self.rest()
+        self.rest()?;
+        self.let_through()
+    }
+
+    /// Each user looks at what other devices' tools noted of their rights, and takes the lines over.
+    pub fn let_through(&mut self) -> Result<(), String> {
+        let mut asked = false;
+        for device in &mut self.world.devices {
+            for held in device.status().held.into_iter().filter(|held| held.code == "steered") {
+                let _: Done = device.ask(Request::Release { what: held.what });
+                asked = true;
+            }
+        }
+        if asked { self.rest() } else { Ok(()) }
     }
 
     /// Time passes until all is quiet.

@@ -37,6 +37,9 @@ struct AskedOnce {
     at: Millis,
     /// From then on it is stated, and cannot be taken back.
     due: Millis,
+    /// When counting to `due` began anew, since the clock was set back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    anew: Option<Millis>,
     sessions: Vec<AskedSession>,
 }
 
@@ -151,6 +154,7 @@ impl Engine {
     /// States what cannot be taken back any more.
     pub(super) fn forget_due(&mut self) {
         let now = self.context.clock.now();
+        self.count_anew(now);
         let (due, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.forgetting.asked.0).into_iter().partition(|asked| asked.due <= now);
         // What is stated is not taken back: it is the same whether this device dies before or after the next step.
@@ -169,6 +173,21 @@ impl Engine {
             self.forgetting.asked.save(&self.home).map_err(|error| file_error(&error))
         });
         self.forget_trouble(stated.err());
+    }
+
+    /// A clock that was set back to before the question would put off for as long what the user wants soon.
+    fn count_anew(&mut self, now: Millis) {
+        let asked = self.forgetting.asked.0.iter_mut();
+        let mut ahead = asked.filter(|asked| now < asked.anew.unwrap_or(asked.at)).peekable();
+        if ahead.peek().is_none() {
+            return;
+        }
+        for asked in ahead {
+            let began = asked.anew.replace(now).unwrap_or(asked.at);
+            asked.due = Millis(now.0.saturating_add(asked.due.0.saturating_sub(began.0)));
+        }
+        let saved = self.forgetting.asked.save(&self.home).map_err(|error| file_error(&error));
+        self.forget_trouble(saved.err());
     }
 
     fn forget_trouble(&mut self, error: Option<ApiError>) {
@@ -560,7 +579,7 @@ impl Engine {
             session: row.session.clone(),
             title: row.title.clone(),
         });
-        self.forgetting.asked.0.push(AskedOnce { at, due, sessions: sessions.collect() });
+        self.forgetting.asked.0.push(AskedOnce { at, due, anew: None, sessions: sessions.collect() });
         if let Err(error) = self.forgetting.asked.save(&self.home) {
             self.forgetting.asked.0.pop();
             return Err(file_error(&error));

@@ -6,7 +6,7 @@ use super::record::{DocState, Neutral, SessionRecord};
 use crate::merge::{Step, Verdict};
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, ToolId};
-use crate::tools::{Content, Patch, Steer};
+use crate::tools::{Content, Patch, Steer, Steering};
 use crate::vault::JournalError;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,6 +14,8 @@ use std::path::Path;
 
 /// How much of a session is read to learn what it was run with before.
 const LOOKED_BACK: u64 = 8 << 20;
+/// Of so many values the user is told by name.
+const TOLD: usize = 8;
 
 /// Whether this device's own tool wrote the lines. A branch that was taken over is another device's until its own tool
 /// goes on with it elsewhere: who recorded it says nothing about who wrote it.
@@ -169,8 +171,9 @@ pub fn withhold(
     Ok(why)
 }
 
-/// A tail of other devices that has no words and changes what the session is run with: it stays in the journals until the
-/// user lets it through, and is not applied then either.
+/// A tail of other devices that has no words and gives the session a right: it stays in the journals until the user lets it
+/// through, and is not applied then either. What is no more than usual, or what that device ran the session with before, is
+/// what a tool notes when it opens a session: it comes neutral, without a question, and the transcript shows it.
 pub fn held(context: &Context, key: &SessionKey, record: &SessionRecord, verdict: &Verdict) -> Option<Verdict> {
     let Verdict::Checkout(steps) = verdict else { return None };
     let main = record.main()?;
@@ -179,9 +182,10 @@ pub fn held(context: &Context, key: &SessionKey, record: &SessionRecord, verdict
         return None;
     }
     let changes = changed(context, key, record, doc, (*from, *to)).unwrap_or_default();
-    let (device, _) = changes.first()?;
+    let (_, device) = changes.first()?;
     let name = context.shared().name_of(device);
-    let what: Vec<String> = changes.iter().map(|(_, steer)| format!("{} = {}", steer.name, steer.value)).collect();
+    let told = changes.iter().take(TOLD).map(|(steer, _)| format!("{} = {}", steer.name, steer.value));
+    let what: Vec<String> = told.collect();
     Some(Verdict::Held {
         code: "steered",
         why: format!("{name} changed how this session is run, and said nothing else: {}.", what.join(", ")),
@@ -192,16 +196,17 @@ pub fn held(context: &Context, key: &SessionKey, record: &SessionRecord, verdict
     })
 }
 
-/// What other devices' lines between two nodes set to something else than it was, with the device.
+/// What other devices' lines between two nodes set, with the device: what is more than usual, and neither how the session
+/// was run last nor how that device ran it last.
 fn changed(
     context: &Context,
     key: &SessionKey,
     record: &SessionRecord,
     doc: &DocName,
     (from, to): (ChainId, ChainId),
-) -> Result<Vec<(String, Steer)>, JournalError> {
+) -> Result<Vec<(Steer, String)>, JournalError> {
     let Some(tool) = context.tools.get(&key.tool) else { return Ok(Vec::new()) };
-    let sets = tool.about().steering.sets;
+    let Steering { sets, usual, .. } = tool.about().steering;
     let state = &record.docs[doc];
     let shelf = context.shelf(&key.tool, &record.journals, doc);
     let of_edge = |edge: &Edge| -> Result<Vec<Steer>, JournalError> {
@@ -212,26 +217,35 @@ fn changed(
         })?;
         Ok(found)
     };
-    let mut new: BTreeMap<String, (String, Steer)> = BTreeMap::new();
+    // Each value for itself: what is said later, or twice in a line, hides nothing.
+    let mut new: BTreeMap<Steer, String> = BTreeMap::new();
     for edge in state.trie.path_between(from, to).unwrap_or_default() {
         if is_own(context, record, edge) {
             continue;
         }
-        for steer in of_edge(edge)? {
-            new.insert(steer.name.clone(), (edge.source.device.clone(), steer));
-        }
+        let sets = of_edge(edge)?.into_iter().filter(|steer| !usual(steer));
+        new.extend(sets.map(|steer| (steer, edge.source.device.clone())));
     }
-    let (mut known, mut read) = (BTreeMap::new(), 0);
+    let (mut last, mut read) = (BTreeMap::new(), 0);
     for edge in state.trie.path(from).unwrap_or_default().into_iter().rev() {
-        if new.keys().all(|name| known.contains_key(name)) || LOOKED_BACK < read {
+        let by = &edge.source.device;
+        if new.iter().all(|(steer, device)| last.contains_key(&(steer.name.clone(), Some(device.clone()))))
+            || LOOKED_BACK < read
+        {
             break;
         }
         let in_edge: BTreeMap<String, String> =
             of_edge(edge)?.into_iter().map(|steer| (steer.name, steer.value)).collect();
         for (name, value) in in_edge {
-            known.entry(name).or_insert(value);
+            for whose in [None, Some(by.clone())] {
+                last.entry((name.clone(), whose)).or_insert_with(|| value.clone());
+            }
         }
         read += edge.bytes;
     }
-    Ok(new.into_values().filter(|(_, steer)| known.get(&steer.name) != Some(&steer.value)).collect())
+    let is_new = |(steer, device): &(Steer, String)| {
+        let mut before = [None, Some(device.clone())].into_iter().map(|whose| last.get(&(steer.name.clone(), whose)));
+        before.all(|value| value != Some(&steer.value))
+    };
+    Ok(new.into_iter().filter(is_new).collect())
 }

@@ -463,6 +463,12 @@ const STEERING: Steering = Steering {
         }
         false => MARKS.sets(content),
     },
+    usual: |steer| match steer.name.as_str() {
+        "mode" => ["default", "normal"].contains(&steer.value.as_str()),
+        "permissionMode" => ["default", "plan"].contains(&steer.value.as_str()),
+        "replMode" => steer.value == "false",
+        _ => false,
+    },
     neutral: |_, line, cwd| {
         let mut edits = MARKS.edits(line);
         let is_refused =

@@ -106,6 +106,7 @@ pub const DENIED: [&str; 22] = [
 /// names its directories, which are this device's, and a provider and model, of which the device must have the settings.
 const STEERING: Steering = Steering {
     sets: |_, _| Vec::new(),
+    usual: |_| false,
     neutral: |_, _, _| Vec::new(),
     restores: None,
     words: "the directories of a session or task, a task's own settings. The provider and model it names are chosen among those of \

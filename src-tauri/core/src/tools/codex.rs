@@ -99,6 +99,14 @@ const MARKS: Marks = Marks {
 
 const STEERING: Steering = Steering {
     sets: |_, line| MARKS.sets(line),
+    usual: |steer| match steer.name.as_str() {
+        "approval_policy" => ["untrusted", "on-request"].contains(&steer.value.as_str()),
+        "approvals_reviewer" => steer.value == "user",
+        "model_provider" | "model_provider_id" => steer.value == "openai",
+        "sandbox_mode" => ["read-only", "workspace-write"].contains(&steer.value.as_str()),
+        "sandbox_policy" => steer.value == "{\"type\":\"read-only\"}",
+        _ => false,
+    },
     neutral: |_, line, _| MARKS.edits(line),
     restores: None,
     words: "approvals, sandbox and permission profile, writable directories, model provider: a thread of another device \

@@ -107,6 +107,9 @@ pub struct About {
 pub struct Steering {
     /// What a line of a log, or the content of a document, sets. A line that is written in its neutral form sets nothing.
     pub sets: fn(&DocName, &[u8]) -> Vec<Steer>,
+    /// Whether that gives no right which the tool would not have unasked: where another device changes no more than that, its
+    /// lines are taken over without a question.
+    pub usual: fn(&Steer) -> bool,
     /// How a line of a log is written in the store of a device that did not write it, with the session in `cwd` there.
     /// The length stays, because forks and databases refer to a place in a file by its offset. Without a directory
     /// everything that may be renamed is.
@@ -127,7 +130,7 @@ pub struct Restores {
 
 impl Default for Steering {
     fn default() -> Self {
-        Self { sets: |_, _| Vec::new(), neutral: |_, _, _| Vec::new(), restores: None, words: "" }
+        Self { sets: |_, _| Vec::new(), usual: |_| false, neutral: |_, _, _| Vec::new(), restores: None, words: "" }
     }
 }
 

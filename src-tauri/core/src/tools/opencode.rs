@@ -113,6 +113,7 @@ const STEERING: Steering = Steering {
         };
         STEERS.iter().filter_map(set).collect()
     },
+    usual: |_| false,
     neutral: |_, _, _| Vec::new(),
     restores: None,
     words: "the session's permission rules, agent and model: OpenCode uses those of its settings here. The agent and the model \

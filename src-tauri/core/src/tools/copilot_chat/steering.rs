@@ -32,16 +32,45 @@ pub(super) const STEERING: Steering = Steering {
         _ => {
             let mut set = MARKS.sets(content);
             if set.is_empty() {
-                let value = fields::get(content, "v").unwrap_or_default().chars().take(120).collect();
-                set.push(Steer { name: "inputState".into(), value });
+                set.push(changed(content));
             }
             set
         }
+    },
+    usual: |steer| match steer.name.as_str() {
+        DRAFT => true,
+        "permissionLevel" => steer.value == "default",
+        "mode" => USUAL_MODES.contains(&steer.value.as_str()),
+        _ => false,
     },
     neutral: |doc, line, _| if doc.as_str() == DOCUMENT { Vec::new() } else { edits(line) },
     restores: None,
     words: "what is in the input box: mode, permission level (autopilot), model, drafts; the working directory",
 };
+
+/// What lies in the input box and gives no right.
+const DRAFT: &str = "input";
+const DRAFTS: [&str; 5] = ["inputText", "attachments", "selections", "contrib", "selectedModel"];
+const USUAL_MODES: [&str; 3] = [
+    "{\"id\":\"agent\",\"kind\":\"agent\"}",
+    "{\"id\":\"ask\",\"kind\":\"ask\"}",
+    "{\"id\":\"edit\",\"kind\":\"edit\"}",
+];
+
+/// What a change within `inputState` sets; whatever is not known goes by the name of the whole.
+fn changed(line: &[u8]) -> Steer {
+    let text =
+        |place: &str| steering::value_of(line, place).map(|value| String::from_utf8_lossy(&line[value]).into_owned());
+    let path: Vec<String> = text("/k").and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default();
+    let name = match &path[..] {
+        [_, field] if DRAFTS.contains(&field.as_str()) => DRAFT,
+        [_, field] if field == "mode" => "mode",
+        [_, field] if field == "permissionLevel" => "permissionLevel",
+        _ => "inputState",
+    };
+    let value = text("/v").unwrap_or_default();
+    Steer { name: name.into(), value: value.trim_matches('"').chars().take(120).collect() }
+}
 
 /// A change within `inputState` is led to a field of another name: all of its path becomes one name, and adding to a list
 /// becomes setting it, since there is no such list.
