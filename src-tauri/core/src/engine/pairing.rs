@@ -342,7 +342,6 @@ impl Engine {
                 self.shown_name(&paired)
             ));
         }
-        self.declare(vec![Statement::Unapprove { device: paired.id.clone() }])?;
         self.goodbye.insert(paired.id.clone());
         if let Err(error) = self.declare(vec![Statement::Unapprove { device: paired.id.clone() }]) {
             self.goodbye.remove(&paired.id);
