@@ -505,11 +505,7 @@ mod resuming {
 fn the_document_names_every_field_of_every_answer() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
-<<<<<<< HEAD
-    let answers: [(&str, Value); 20] = [
-=======
     let answers: [(&str, Value); 21] = [
->>>>>>> list
         ("roam status", value(status())),
         ("roam doctor", value(Doctor { tools: Vec::new(), not_carried: Vec::new(), ..doctor() })),
         ("roam doctor", value(taken_in())),
