@@ -241,6 +241,14 @@ impl Tool {
         }
     }
 
+    /// The same where the session's file decides, after [`Tool::allow_all`].
+    pub fn allowing(self) -> Vec<String> {
+        match self {
+            Self::ClaudeCode => words(&["acceptEdits"]),
+            Self::Codex => words(&["never", "danger-full-access"]),
+        }
+    }
+
     /// Lets Claude Code put files back to what they were at a message; gives what it said.
     pub fn rewind(self, device: &Device, resume: &Resume, message: &str) -> String {
         let (program, rest) = resume.argv.split_first().expect("a command to resume with");

@@ -372,7 +372,7 @@ struct Listed {
 }
 
 impl Store {
-    /// `None` where there is none. A link is none, and neither is what is no file.
+    /// `None` where there is none, or none yet. A link is none, and neither is what is no file.
     fn open(file: &Path) -> Result<Option<Self>, StoreError> {
         if files::stamp(file).is_err() {
             return Ok(None);
@@ -384,8 +384,17 @@ impl Store {
         });
         let connection = opened.map_err(|source| StoreError::Sql { file: file.to_path_buf(), source })?;
         let store = Self { connection, file: file.to_path_buf() };
+        if store.is_begun().map_err(|error| store.sql(error))? {
+            return Ok(None);
+        }
         store.check_shape()?;
         Ok(Some(store))
+    }
+
+    /// OpenCode has made the file and not its tables yet, but perhaps the one where it notes which it has made.
+    fn is_begun(&self) -> rusqlite::Result<bool> {
+        let tables = "select count(*) from sqlite_master where type = 'table' and name not like '%migration%'";
+        self.connection.query_row(tables, [], |row| row.get(0)).map(|tables: i64| tables == 0)
     }
 
     fn sql(&self, source: rusqlite::Error) -> StoreError {

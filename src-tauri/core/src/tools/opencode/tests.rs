@@ -167,6 +167,20 @@ fn a_store_of_another_make_is_said_to_be_one() {
 }
 
 #[test]
+fn a_store_that_opencode_is_making_has_no_sessions_and_is_not_of_another_make() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let machine = Machine::at(dir.path());
+    fs::create_dir_all(databases(&machine)[0].parent().expect("a directory")).expect("a directory");
+    for statements in ["pragma user_version = 1", "create table migration (id text primary key)"] {
+        change(&machine, statements);
+        let listing = listed(&machine);
+        assert_eq!((listing.found.len(), listing.unknown), (0, None), "after {statements}");
+    }
+    change(&machine, "create table session (id text primary key)");
+    assert!(listed(&machine).unknown.is_some(), "then it has tables");
+}
+
+#[test]
 fn ids_that_a_program_would_take_for_something_else_are_none() {
     let (_dir, machine) = home();
     change(
