@@ -56,7 +56,9 @@ impl Engine {
             was_in && !now.approved.contains_key(id) && !self.goodbye.contains(id)
         };
         let known = self.book.paired.clone();
-        self.book.paired.retain(|paired| !out(&paired.id));
+        // A pairing that began after the device was let go is a new one.
+        let begins = |paired: &Paired| paired.is_attempted() && !paired.confirmed;
+        self.book.paired.retain(|paired| begins(paired) || !out(&paired.id));
         self.neighbours.peers.retain(|peer| !out(&peer.id));
         for (id, approved) in
             self.circle().approved().into_iter().map(|(id, a)| (id.clone(), a.clone())).collect::<Vec<_>>()
