@@ -729,6 +729,60 @@ fn a_snapshot_that_grows_out_of_itself_is_refused() {
     let largest = files.iter().filter_map(|path| fs::symlink_metadata(path).ok()).map(|meta| meta.len()).max();
     assert!(largest.expect("files") < 1 << 20, "nothing of it was written");
     assert_eq!(world.devices[1].state_of(ONE), "here");
+    // The entry is left out, and told of; the session is read as ever.
+    let problems = world.devices[1].problems();
+    assert!(problems.iter().any(|code| code == "entry_refused"), "{problems:?}");
+    assert!(!problems.iter().any(|code| code == "journal_unreadable"), "{problems:?}");
+    world.devices[1].start();
+    assert!(!world.devices[1].has_problem("journal_unreadable"));
+    assert_ne!(world.devices[1].state_of(&session), "arriving");
+}
+
+/// F9: frames of a few kilobytes, each of a quarter of a million empty lines. All of them are taken in, and never held at once.
+#[test]
+fn a_journal_of_endless_short_lines_is_taken_in_piece_by_piece() {
+    const LINES: usize = 270_000;
+    let frames: usize = std::env::var("ROAM_TEST_FRAMES").ok().and_then(|frames| frames.parse().ok()).unwrap_or(3);
+    let (mut world, _) = stage();
+    world.devices[0].stop();
+    let session = id(79);
+    let docs = [("transcript.jsonl", "projects/-x/s.jsonl")];
+    let forgery = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    forgery.deliver(&mut world, "/x");
+    let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
+    let journals = crate::journals::journals(&world.devices[1]);
+    let first = &journals.iter().find(|journal| journal.session() == session).expect("a journal").frames[0];
+    let Some(Entry::Lines { doc, at, tip, bytes, .. }) = first.entries.last().cloned() else { panic!("lines") };
+    let owned = bytes.len();
+    let path =
+        first_segment(world.devices[1].vault().root(), &SessionKey::new(&first.head.tool, &first.head.session).hash);
+    let (mut all, mut head, mut prev, mut chain) =
+        (fs::read(&path).expect("segment"), first.head.clone(), first.hash.clone(), Chain::from(tip));
+    for _ in 0..frames {
+        let after = chain.tip;
+        let bytes = vec![b'\n'; LINES];
+        (0..LINES).for_each(|_| chain.feed(b"\n"));
+        (head.n, head.prev, head.at.count) = (head.n + 1, prev, head.at.count + 1);
+        let entry = Entry::Lines { doc: doc.clone(), at: at.clone(), after, tip: chain.tip, replaces: None, bytes };
+        let (frame, hash) = frame::render(&head, &[entry], |message| key.sign(message).to_vec());
+        all.extend(frame);
+        prev = hash;
+    }
+    fs::write(path.with_extension("new"), all).expect("write");
+    fs::rename(path.with_extension("new"), &path).expect("rename");
+    arrived(&mut world, 0, &path);
+    let rows: Vec<session_roam_core::api::SessionRow> =
+        world.devices[1].ask(Request::Sessions { filter: Default::default() });
+    let row = rows.iter().find(|row| row.session == session).expect("it is listed");
+    assert_eq!(row.bytes, (owned + frames * LINES) as u64);
+    assert_eq!(world.devices[1].state_of(ONE), "here");
+}
+
+/// The first segment of a session's journal in a vault.
+fn first_segment(vault: &Path, hash: &str) -> PathBuf {
+    let files = tree(vault).into_keys().map(|file| vault.join(file));
+    let mut found = files.filter(|file| file.to_string_lossy().contains(hash) && file.ends_with("0001.jsonl.zst"));
+    found.next().expect("a segment")
 }
 
 /// F9: a title of 200 KB was printed as 4.2 MB. The bytes stay in the journal; what is shown is short.

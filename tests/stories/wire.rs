@@ -300,9 +300,7 @@ impl Ledger {
                     drop(fs::remove_file(folder.path.join(&path)));
                 }
             }
-            index.retain(|path, item| {
-                bytes_of(&folder.path.join(path)).map(|bytes| blake3::hash(&bytes)) == item.hash
-            });
+            index.retain(|path, item| bytes_of(&folder.path.join(path)).map(|bytes| blake3::hash(&bytes)) == item.hash);
         }
     }
 

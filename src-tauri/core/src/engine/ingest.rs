@@ -7,13 +7,17 @@ use super::record::{DocState, Said, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, Tips, ToolId,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, Tips, ToolId, Trie,
 };
 use crate::vault::journal::{Shelf, journal_key};
 use crate::vault::limits;
 use crate::vault::strand::{self, Strands};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An entry taken from a frame, its lines chained, waiting to be put into its trie.
 pub struct Arrival {
@@ -36,6 +40,8 @@ pub struct Taken {
     choices: Vec<Chosen>,
     /// Entries that do not say what their ids claim.
     bad: u64,
+    /// Lines of the arrivals.
+    lines: usize,
 }
 
 /// What reading the journals brought.
@@ -49,6 +55,8 @@ pub struct Ingested {
     /// Segments of our own in which frames were found that were written and then forgotten, in a crash or on a full
     /// disk: nobody was told of them yet.
     pub found_again: Vec<(Lane, String)>,
+    /// Entries that do not say what their ids claim, by their author's short id.
+    bad: BTreeMap<String, u64>,
     /// What owners signed beside what was accepted of them, with the device.
     pub strands: Vec<(String, Strands)>,
 }
@@ -67,19 +75,58 @@ pub fn ingest(
     // A journal says how far it was read. If not all of that came into the tries, it must be read again, and may: what
     // is in a trie already does not come twice.
     let before = record.journals.clone();
-    let mut taken = Taken::default();
-    let mut read = before.keys().try_for_each(|key| read_journal(context, record, key, &mut taken, &mut done));
-    if let Some(journal) = before.values().next() {
-        read = read.and_then(|()| absorb(context, record, &tool_of(journal), taken));
-        read = read.and_then(|()| take_out(context, &tool_of(journal), record));
-    }
-    match read {
-        Ok(()) => Ok(done),
+    let Some(tool) = before.values().next().map(tool_of) else { return Ok(done) };
+    match read_all(context, record, &tool, &mut done).and_then(|()| take_out(context, &tool, record)) {
+        Ok(()) => {
+            for (device, count) in std::mem::take(&mut done.bad) {
+                done.problems.push(refused(&context.shared().name_of(&device), count));
+            }
+            Ok(done)
+        }
         Err(error) => {
             record.journals = before;
             Err(error)
         }
     }
+}
+
+/// Reads the journals to their ends, and puts what they say into the tries each time that it is enough to hold at once.
+fn read_all(
+    context: &Context,
+    record: &mut SessionRecord,
+    tool: &ToolId,
+    done: &mut Ingested,
+) -> Result<(), JournalError> {
+    let mut unread: Vec<String> = record.journals.keys().cloned().collect();
+    while !unread.is_empty() {
+        let (mut taken, mut left) = (Taken::default(), Vec::new());
+        for key in unread {
+            if limits::PASS_LINES <= taken.lines || read_journal(context, record, &key, &mut taken, done)? == Read::More
+            {
+                left.push(key);
+            }
+        }
+        for (device, count) in absorb(context, record, tool, taken)? {
+            *done.bad.entry(device).or_default() += count;
+        }
+        unread = left;
+    }
+    Ok(())
+}
+
+/// How far a journal was read.
+#[derive(PartialEq)]
+enum Read {
+    Whole,
+    More,
+}
+
+fn refused(name: &str, count: u64) -> Problem {
+    Problem::new(
+        "entry_refused",
+        format!("{count} entries in the journal of {name} do not say what their ids claim; they were left out."),
+        format!("Update session-roam on {name}; if that does not help, unpair it."),
+    )
 }
 
 fn tool_of(journal: &Journal) -> ToolId {
@@ -92,35 +139,51 @@ fn read_journal(
     key: &str,
     all: &mut Taken,
     done: &mut Ingested,
-) -> Result<(), JournalError> {
-    let Some(mut journal) = record.journals.remove(key) else { return Ok(()) };
+) -> Result<Read, JournalError> {
+    let Some(mut journal) = record.journals.remove(key) else { return Ok(Read::Whole) };
     let Some(owner) = context.shared().owners.get(&journal.device).cloned() else {
         // Its card has not arrived, so nothing of it can be verified yet.
         record.journals.insert(key.to_owned(), journal);
-        return Ok(());
+        return Ok(Read::Whole);
     };
     if context.vault.quarantine.holds(&journal.dir) {
         record.journals.insert(key.to_owned(), journal);
-        return Ok(());
+        return Ok(Read::Whole);
     }
     let tool = tool_of(&journal);
     let says = context.says(&tool);
     let mut about = record.session.clone().map(|session| (tool, session));
-    let mut taken = Taken::default();
+    let mut taken = Taken { lines: all.lines, ..Taken::default() };
     let own = journal.device == context.short;
-    let chained = |frame: &Frame| chained(frame, says);
+    let held = AtomicUsize::new(all.lines);
+    // What is too much to be held beside the others is chained when it has its turn.
+    let aside = |frame: &Frame| {
+        let lines = lines_in(frame);
+        let fits = lines <= limits::ASIDE_LINES && held.fetch_add(lines, Ordering::Relaxed) <= limits::PASS_LINES;
+        fits.then(|| chained(frame, says))
+    };
+    let mut end = Read::Whole;
     journal.limit = context.shared().limit(&journal);
     let read =
-        journal.read_new(&context.vault, &owner, &mut about, chained, |journal, frame, lines, segment, offset| {
+        journal.read_while(&context.vault, &owner, &mut about, aside, |journal, frame, lines, segment, offset| {
             context.saw(frame.head.at);
             if own {
                 done.found_again.push((journal.lane, journal.in_lane(segment)));
             }
+            let lines = lines.unwrap_or_else(|| chained(frame, says));
             take(journal, frame, (segment, offset), lines, &mut taken);
+            if taken.lines < limits::PASS_LINES {
+                return ControlFlow::Continue(());
+            }
+            end = Read::More;
+            ControlFlow::Break(())
         });
     record.session = about.map(|(_, session)| session).or(record.session.take());
     let (device, lane, mut fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
-    let beside = read.and_then(|()| strands(context, &journal, &owner, record));
+    let beside = read.and_then(|()| match end {
+        Read::Whole => strands(context, &journal, &owner, record),
+        Read::More => Ok(None),
+    });
     record.journals.insert(key.to_owned(), journal);
     if let Some(strands) = beside? {
         // Nothing is forged and nothing gets lost: another machine wrote with the same key.
@@ -135,19 +198,16 @@ fn read_journal(
                 .map(|arrival| (device.clone(), arrival.doc.clone(), arrival.edge.bytes, arrival.edge.lines)),
         );
     }
-    let bad = taken.bad;
+    if taken.bad > 0 {
+        *done.bad.entry(device.clone()).or_default() += taken.bad;
+    }
+    all.lines = taken.lines;
     all.arrivals.append(&mut taken.arrivals);
     all.cards.append(&mut taken.cards);
     all.choices.append(&mut taken.choices);
     let name = context.shared().name_of(&device);
-    if bad > 0 {
-        done.problems.push(Problem::new(
-            "entry_refused",
-            format!("{bad} entries in the journal of {name} do not say what their ids claim; they were left out."),
-            format!("Update session-roam on {name}; if that does not help, unpair it."),
-        ));
-    }
-    if let Some(fault) = fault {
+    // What is wrong is told once, when the end is seen.
+    if let Some(fault) = fault.filter(|_| end == Read::Whole) {
         let own = device == context.short;
         done.problems.push(match fault {
             Fault::Changed { .. } if own => own_fault(),
@@ -157,7 +217,7 @@ fn read_journal(
             done.tampered.push((device, lane));
         }
     }
-    Ok(())
+    Ok(end)
 }
 
 /// What lies beside the journal, where there is a reason to look: it changed, something in it does not follow, or a
@@ -212,6 +272,14 @@ pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
             "Update session-roam on this device.",
         ),
     }
+}
+
+fn lines_in(frame: &Frame) -> usize {
+    let lines = frame.entries.iter().map(|entry| match entry {
+        Entry::Lines { bytes, .. } => bytes.iter().filter(|byte| **byte == b'\n').count(),
+        _ => 0,
+    });
+    lines.sum()
 }
 
 /// The lines of each run in a frame.
@@ -275,6 +343,7 @@ pub fn take(
                     source: source(spot, place),
                     at,
                 };
+                taken.lines += tips.len();
                 taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Log,
@@ -324,8 +393,14 @@ pub fn chain(after: ChainId, bytes: &[u8], says: fn(&[u8]) -> bool) -> Vec<Line>
         .collect()
 }
 
-/// Puts entries into their tries, whose journals are all in the record again.
-pub fn absorb(context: &Context, record: &mut SessionRecord, tool: &ToolId, taken: Taken) -> Result<(), JournalError> {
+/// Puts entries into their tries, whose journals are all in the record again. Gives how many were left out because they are
+/// not what their ids claim, by their author's short id.
+pub fn absorb(
+    context: &Context,
+    record: &mut SessionRecord,
+    tool: &ToolId,
+    taken: Taken,
+) -> Result<BTreeMap<String, u64>, JournalError> {
     let says = context.says(tool);
     for (at, device, card) in taken.cards {
         let said = record.cards.entry(device).or_insert_with(|| Said { at, card: card.clone() });
@@ -344,8 +419,10 @@ pub fn absorb(context: &Context, record: &mut SessionRecord, tool: &ToolId, take
     // Whoever goes on with a session stamps later than what it goes on from: in this order hardly a run has to wait for
     // its beginning. What comes of it is the same in any order.
     runs.sort_by_key(|run| run[0].edge.at);
-    runs.iter().try_for_each(|run| absorb_run(context, record, says, run, &fresh))?;
-    origin::settle(context, tool, record)
+    let generations = Generations::default();
+    runs.iter().try_for_each(|run| absorb_run(context, record, says, run, (&fresh, &generations)))?;
+    origin::settle(context, tool, record)?;
+    Ok(generations.refused.into_inner())
 }
 
 /// Entries that follow each other in a journal and in their doc, together: where they are known already, that is read
@@ -360,6 +437,8 @@ fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
             let before = run[run.len() - 1];
             // What replaces something is told from its own end.
             let plain = run[0].replaces.is_none() && arrival.replaces.is_none() && arrival.kind == DocKind::Log;
+            // Together they are held twice.
+            let plain = plain && run.iter().map(|run| run.tips.len()).sum::<usize>() < limits::ASIDE_LINES;
             let follows = before.edge.tip == edge.after && before.edge.source.end == source.first;
             plain && follows && before.at == arrival.at
         };
@@ -375,8 +454,11 @@ fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
 }
 
 /// A run as one edge, with its lines.
-fn joined(run: &[&Arrival]) -> (Edge, Vec<Line>) {
+fn joined<'a>(run: &[&'a Arrival]) -> (Edge, Cow<'a, [Line]>) {
     let mut edge = run[0].edge.clone();
+    if let [arrival] = run {
+        return (edge, Cow::Borrowed(&arrival.tips));
+    }
     let mut tips = run[0].tips.clone();
     for arrival in &run[1..] {
         let more = &arrival.edge;
@@ -386,7 +468,7 @@ fn joined(run: &[&Arrival]) -> (Edge, Vec<Line>) {
         edge.bytes += more.bytes;
         edge.said += more.said;
     }
-    (edge, tips)
+    (edge, Cow::Owned(tips))
 }
 
 fn absorb_run(
@@ -394,7 +476,7 @@ fn absorb_run(
     record: &mut SessionRecord,
     says: fn(&[u8]) -> bool,
     run: &[&Arrival],
-    fresh: &Fresh<'_>,
+    (fresh, generations): (&Fresh<'_>, &Generations),
 ) -> Result<(), JournalError> {
     let (arrival, (edge, tips)) = (run[0], joined(run));
     let device = edge.source.device.clone();
@@ -428,7 +510,7 @@ fn absorb_run(
         }
     }
     let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
-    let lines = Lines { fresh, doc: &arrival.doc, shelf };
+    let lines = Lines { fresh, doc: &arrival.doc, shelf, generations, kind: arrival.kind, own: &context.short };
     let keep = state.local.as_ref().map(|local| local.tip);
     let (tip, at) = (edge.tip, edge.at);
     state.trie.insert(edge, &tips, keep, &lines)?;
@@ -439,7 +521,25 @@ fn absorb_run(
     if device == context.short && !passed_on {
         state.own_tip = Some(tip);
     }
+    if state.trie.is_empty() && state.trie.orphans() == 0 && state.local.is_none() {
+        // Its only entry was left out.
+        record.docs.remove(&arrival.doc);
+    }
     Ok(())
+}
+
+/// What is known of snapshots while entries come in.
+#[derive(Default)]
+struct Generations {
+    /// The last generation that was admitted, if it is small: mostly the next one goes on from it.
+    last: RefCell<Option<(DocName, ChainId, Vec<u8>)>>,
+    /// Those that are not what their ids claim, by their author's short id.
+    refused: RefCell<BTreeMap<String, u64>>,
+}
+
+impl Generations {
+    /// A larger content is rebuilt when it is needed.
+    const KEPT: usize = 8 << 20;
 }
 
 /// The lines that were just chained, by doc, device, lane and the entry's number: nobody reads them a second time.
@@ -481,6 +581,9 @@ struct Lines<'a> {
     fresh: &'a Fresh<'a>,
     doc: &'a DocName,
     shelf: Shelf<'a>,
+    generations: &'a Generations,
+    kind: DocKind,
+    own: &'a str,
 }
 
 impl Tips for Lines<'_> {
@@ -488,5 +591,24 @@ impl Tips for Lines<'_> {
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
         self.fresh.tips(self.doc, edge).map_or_else(|| self.shelf.tips(edge), Ok)
+    }
+
+    /// A generation that does not fit the one before, or whose id is another's, would end each reading of the doc.
+    fn admits(&self, trie: &Trie, edge: &Edge) -> Result<bool, JournalError> {
+        // What this device recorded itself it made of the content.
+        if self.kind == DocKind::Log || edge.source.device == self.own && !edge.source.relayed {
+            return Ok(true);
+        }
+        let content = self.shelf.generation(edge, || match self.generations.last.take() {
+            Some((doc, tip, content)) if doc == *self.doc && tip == edge.after => Ok(content),
+            _ => self.shelf.snapshot(&trie.path(edge.after).unwrap_or_default()),
+        })?;
+        let Some(content) = content else {
+            *self.generations.refused.borrow_mut().entry(edge.source.device.clone()).or_default() += 1;
+            return Ok(false);
+        };
+        let last = (content.len() <= Generations::KEPT).then(|| (self.doc.clone(), edge.tip, content));
+        self.generations.last.replace(last);
+        Ok(true)
     }
 }

@@ -52,6 +52,11 @@ pub struct Edge {
     pub at: Hlc,
 }
 
+/// Edges are joined up to so many lines: who has to look into one holds them all.
+const JOINED_LINES: u64 = 1 << 18;
+/// Of a longer run that waits for its beginning the lines are read again when that is there.
+const ORPHAN_LINES: usize = 1 << 12;
+
 /// What the trie must know of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -67,6 +72,10 @@ pub trait Tips {
     type Error;
     /// Each line of the edge, the last one ending in `edge.tip`.
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error>;
+    /// Whether an edge says what its ids claim, behind the node it goes on from; it is left out otherwise.
+    fn admits(&self, _trie: &Trie, _edge: &Edge) -> Result<bool, Self::Error> {
+        Ok(true)
+    }
 }
 
 /// A doc's trie with what its authors said of it.
@@ -138,7 +147,8 @@ impl Trie {
         }
         if !self.place(edge.clone(), tips, read)? {
             if !self.orphans.iter().any(|orphan| orphan.edge.tip == edge.tip && orphan.edge.after == edge.after) {
-                self.orphans.push(Orphan { edge, tips: tips.to_vec() });
+                let tips = if tips.len() <= ORPHAN_LINES { tips.to_vec() } else { Vec::new() };
+                self.orphans.push(Orphan { edge, tips });
             }
             return Ok(());
         }
@@ -152,9 +162,13 @@ impl Trie {
             let waiting = std::mem::take(&mut self.orphans);
             let before = waiting.len();
             for orphan in waiting {
-                if !self.place(orphan.edge.clone(), &orphan.tips, read)? {
+                if !self.make_node(orphan.edge.after, read)? {
                     self.orphans.push(orphan);
+                    continue;
                 }
+                let again = if orphan.tips.is_empty() { read.tips(&orphan.edge)? } else { Vec::new() };
+                let tips = if orphan.tips.is_empty() { &again } else { &orphan.tips };
+                self.place(orphan.edge, tips, read)?;
             }
             if self.orphans.len() == before {
                 return Ok(());
@@ -180,7 +194,9 @@ impl Trie {
         rest.bytes -= skipped_bytes;
         rest.said = said(&tips[matched..]);
         rest.source.skip += matched as u64;
-        self.edges.push(rest);
+        if read.admits(self, &rest)? {
+            self.edges.push(rest);
+        }
         Ok(true)
     }
 
@@ -266,7 +282,8 @@ impl Trie {
                     && upper.source.lane == lower.source.lane
                     && upper.source.relayed == lower.source.relayed
                     && upper.source.end == lower.source.first
-                    && lower.source.skip == 0;
+                    && lower.source.skip == 0
+                    && upper.lines + lower.lines <= JOINED_LINES;
                 follows.then_some((upper_at, lower_at))
             });
             let Some((upper_at, lower_at)) = pair else { return };

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// A new segment starts at this size, because every append makes Syncthing hash and copy the whole file.
@@ -98,6 +99,8 @@ enum Stop {
     More,
     /// There are none, or the last one is torn.
     End,
+    /// Whoever reads wants no more now.
+    Enough,
     /// No more are accepted of this journal.
     Full,
     Shape(FrameError),
@@ -318,6 +321,22 @@ impl Journal {
         prepare: impl Fn(&Frame) -> P + Sync,
         mut each: impl FnMut(&mut Self, &Frame, P, u32, u64),
     ) -> Result<(), JournalError> {
+        self.read_while(vault, owner, session, prepare, |journal, frame, prepared, segment, offset| {
+            each(journal, frame, prepared, segment, offset);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As `read_new`, until `each` breaks off: the frame it saw last is the last that is accepted. What follows is read the
+    /// next time.
+    pub fn read_while<P: Send>(
+        &mut self,
+        vault: &Vault,
+        owner: &Owner,
+        session: &mut Option<(ToolId, SessionId)>,
+        prepare: impl Fn(&Frame) -> P + Sync,
+        mut each: impl FnMut(&mut Self, &Frame, P, u32, u64) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         self.fault = None;
         let mut numbers = self.numbers(vault)?;
         numbers.sort_unstable();
@@ -361,7 +380,7 @@ impl Journal {
         owner: &Owner,
         session: &mut Option<(ToolId, SessionId)>,
         prepare: &(impl Fn(&Frame) -> P + Sync),
-        each: &mut impl FnMut(&mut Self, &Frame, P, u32, u64),
+        each: &mut impl FnMut(&mut Self, &Frame, P, u32, u64) -> ControlFlow<()>,
     ) -> Result<bool, JournalError> {
         let relative = self.relative(number);
         let path = vault.file(&relative);
@@ -407,8 +426,12 @@ impl Journal {
                 check.update(&bytes.read[offset..offset + len]);
                 self.accept(number, offset + len, &check.finalize(), &frame);
                 session.get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
-                each(self, &frame, prepared, number, offset as u64);
+                let flow = each(self, &frame, prepared, number, offset as u64);
                 offset += len;
+                if flow.is_break() {
+                    stop = Stop::Enough;
+                    break;
+                }
             }
             match stop {
                 Stop::More => {}
@@ -417,9 +440,9 @@ impl Journal {
                 stop => break stop,
             }
         };
-        let mut early = false;
+        let mut early = matches!(stop, Stop::Enough);
         match stop {
-            Stop::More | Stop::End | Stop::Full => {}
+            Stop::Enough | Stop::More | Stop::End | Stop::Full => {}
             Stop::Refused(Refusal::Early) => early = true,
             Stop::Shape(FrameError::Newer(version)) | Stop::Refused(Refusal::Newer(version)) => {
                 self.fault = Some(Fault::Newer { version });

@@ -19,6 +19,10 @@ pub const LINES: usize = 1 << 21;
 /// Frames read at once, and bytes they unpack to; one larger frame is read alone.
 pub const BATCH_FRAMES: usize = 256;
 pub const BATCH_BYTES: u64 = 8 << 20;
+/// Lines of new frames that are held at once before they go into their tries; the last frame may exceed it.
+pub const PASS_LINES: usize = 1 << 19;
+/// Lines of a frame that are chained beside others; a longer one is alone.
+pub const ASIDE_LINES: usize = 1 << 16;
 /// No frame begins behind this in a segment: a writer begins a new one there.
 pub const SEGMENT: u64 = 1 << 20;
 /// What is read of a segment: the frames that begin in it, the last one of any size.

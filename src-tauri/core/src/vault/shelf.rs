@@ -173,6 +173,23 @@ impl<'a> Shelf<'a> {
         }
     }
 
+    /// The content of the generation that is the one entry of `edge`; `before` gives the one before. `None` if it does not
+    /// follow from that, or is not what its id claims.
+    pub fn generation(
+        &self,
+        edge: &Edge,
+        before: impl FnOnce() -> Result<Vec<u8>, JournalError>,
+    ) -> Result<Option<Vec<u8>>, JournalError> {
+        let mut found = None;
+        self.entries(edge, |entry, _| {
+            found = Some(entry);
+            Ok(())
+        })?;
+        let Some(Entry::Whole { after, tip, head, tail, bytes, .. }) = found else { return Ok(None) };
+        let before = if head == 0 && tail == 0 { Vec::new() } else { before()? };
+        Ok(rebuild(&before, head, tail, bytes).filter(|content| after.then(content) == tip))
+    }
+
     /// The content of a snapshot at the end of `path`.
     pub fn snapshot(&self, path: &[&Edge]) -> Result<Vec<u8>, JournalError> {
         let mut content = Vec::new();
