@@ -56,6 +56,7 @@ export function Follow(props: { device: PairedDevice; approval: Approval; change
       <label class="small">
         <input
           type="checkbox"
+          aria-label={say.follow(device.name)}
           checked={approval.follow}
           disabled={busy}
           onChange={(event) => void follow(event.currentTarget.checked)}

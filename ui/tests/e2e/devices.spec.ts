@@ -108,7 +108,7 @@ test("a device known to others gets nothing until it is approved here with one c
   await page.getByRole("button", { name: "Approve studio-mini" }).click();
   await expect(page.getByRole("heading", { name: "studio-mini" })).toBeVisible();
   expect(await asked(page, "approve")).toHaveLength(1);
-  await page.getByRole("checkbox", { name: "Approve here whatever I approve on studio-mini" }).check();
+  await page.getByRole("checkbox", { name: "Approve here whatever I approve on studio-mini" }).click();
   expect(await asked(page, "follow")).toHaveLength(1);
 });
 
