@@ -73,6 +73,26 @@ export function Virtual({
     return () => observer.disconnect();
   }, [list]);
 
+  // Rows around a revealed one are measured only after it was scrolled to; it stays in sight until the user scrolls.
+  const revealed = useRef<{ at: number; margin: number } | null>(null);
+  const keepRevealed = () => {
+    const element = box.current;
+    if (!element || !revealed.current) return;
+    const height = element.clientHeight - (headBox.current?.offsetHeight ?? 0);
+    const top = toReveal(heights, revealed.current.at, element.scrollTop, height, revealed.current.margin);
+    if (top !== element.scrollTop) element.scrollTop = top;
+  };
+  useEffect(() => {
+    const release = () => {
+      revealed.current = null;
+    };
+    const element = box.current!;
+    for (const event of ["wheel", "pointerdown", "touchstart"]) element.addEventListener(event, release, { passive: true });
+    return () => {
+      for (const event of ["wheel", "pointerdown", "touchstart"]) element.removeEventListener(event, release);
+    };
+  }, [list]);
+
   // Measures what is drawn. Rows above the view that turned out higher or lower push the view along with them.
   const measure = () => {
     const element = box.current;
@@ -87,6 +107,7 @@ export function Virtual({
       if (at < firstSeen) moved += by;
     }
     if (moved !== 0) element.scrollTop += moved;
+    keepRevealed();
     if (changed) setMeasured((before) => before + 1);
   };
   const measureLatest = useRef(measure);
@@ -106,12 +127,11 @@ export function Virtual({
     () => ({
       heights,
       reveal(at, margin = 0) {
-        const element = box.current;
-        if (!element) return;
-        const height = element.clientHeight - (headBox.current?.offsetHeight ?? 0);
-        element.scrollTop = toReveal(heights, at, element.scrollTop, height, margin);
+        revealed.current = { at, margin };
+        keepRevealed();
       },
       top(at) {
+        revealed.current = null;
         if (box.current) box.current.scrollTop = heights.offset(at);
       },
       focus: () => box.current?.focus({ preventScroll: true }),
