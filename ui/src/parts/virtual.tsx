@@ -87,7 +87,8 @@ export function Virtual({
       revealed.current = null;
     };
     const element = box.current!;
-    for (const event of ["wheel", "pointerdown", "touchstart"]) element.addEventListener(event, release, { passive: true });
+    for (const event of ["wheel", "pointerdown", "touchstart"])
+      element.addEventListener(event, release, { passive: true });
     return () => {
       for (const event of ["wheel", "pointerdown", "touchstart"]) element.removeEventListener(event, release);
     };
