@@ -26,7 +26,8 @@ use files::{files_below, write};
 use isolation::{alone, run_within, wait_for};
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -53,6 +54,25 @@ fn three_devices_in_a_row_share_what_they_may() {
         let session = Session::begin(&a, 1, 20);
         pair(&a, &b);
 
+        // F5: b approved c, and a did not. What a writes reaches b and no further.
+        is_safe(&session, [&a, &b]);
+        let (a_id, c_id) = (a.roam(&["device"])["id"].clone(), c.roam(&["device"])["id"].clone());
+        let by_b = |device: &Device, id: &serde_json::Value| {
+            let devices = device.roam(&["devices"]);
+            assert!(!rows(&devices["paired"]).any(|row| row["id"] == *id), "{} never met it: {devices}", device.name);
+            let proposed = rows(&devices["proposed"]).find(|row| row["id"] == *id).cloned();
+            proposed.filter(|row| row["by"] == "b").map(drop).ok_or(devices.to_string())
+        };
+        wait_for("a to be proposed to c", PATIENCE, || by_b(&c, &a_id));
+        wait_for("c to be proposed to a", PATIENCE, || by_b(&a, &c_id));
+        session.say("Said before a and c approved each other");
+        is_safe(&session, [&a, &b]);
+        assert!(c.session(TOOL, &session.id).is_err(), "c knows a session of a device that it did not approve");
+        let of_a = c.roam_home.join("vault").join(short(&a));
+        assert!(!of_a.exists(), "c has a folder of a device that it did not approve");
+
+        a.roam(&["approve", c_id.as_str().expect("an id")]);
+        c.roam(&["approve", a_id.as_str().expect("an id")]);
         is_safe(&session, [&b, &c]);
         session.say("More, when everybody is there");
         is_safe(&session, [&b, &c]);
@@ -70,22 +90,33 @@ fn three_devices_in_a_row_share_what_they_may() {
             "it is not even in the vault: {journal:?}"
         );
 
-        let a_id = a.roam(&["device"])["id"].clone();
-        let devices = c.roam(&["devices"]);
-        assert!(!rows(&devices["paired"]).any(|row| row["id"] == a_id), "c never met a: {devices}");
-        let proposed = rows(&devices["proposed"]).find(|row| row["id"] == a_id);
-        assert_eq!(proposed.map(|row| &row["by"]), Some(&serde_json::json!("b")), "{devices}");
-
-        c.roam(&["pair", "--accept", a_id.as_str().expect("an id"), "--yes"]);
-        let c_id = c.roam(&["device"])["id"].clone();
-        a.roam(&["pair", "--accept", c_id.as_str().expect("an id"), "--yes"]);
         is_connected(&c, &a);
         b.stop();
         session.say("And now straight to c");
         is_safe(&session, [&a, &c]);
+
+        // F4: a revokes c while b is away. Once b has heard, it sends nothing to c, not even what is its own.
+        a.roam(&["revoke", c_id.as_str().expect("an id"), "--yes"]);
+        b.start();
+        wait_for("b to hear that c was revoked", PATIENCE, || {
+            let devices = b.roam(&["devices"]);
+            rows(&devices["revoked"]).any(|row| row["id"] == c_id).then_some(()).ok_or(devices.to_string())
+        });
+        session.say("Said after c was revoked");
+        let later = Session::begin(&b, 7, 3);
+        is_safe(&session, [&a, &b]);
+        is_safe(&later, [&a, &b]);
+        assert!(c.session(TOOL, &later.id).is_err(), "c got a session that was begun after its revocation");
+        let at_c = fs::read(session.on(&c)).expect("what c has");
+        assert!(!contains(&at_c, b"Said after c was revoked"), "c got words that were said after its revocation");
         a.stop();
+        b.stop();
         c.stop();
     });
+}
+
+fn contains(bytes: &[u8], words: &[u8]) -> bool {
+    bytes.windows(words.len()).any(|window| window == words)
 }
 
 #[test]
@@ -398,9 +429,12 @@ fn ports_taken_by_others_stop_nothing() {
             serde_json::from_slice(&fs::read(file).expect("how to reach it")).expect("JSON")
         };
         let address = rest["address"].as_str().expect("an address").to_owned();
+        let socket = PathBuf::from(address.strip_prefix("unix:").expect("a socket"));
         desk.stop();
-        let taken = TcpListener::bind(address.trim_start_matches("http://")).expect("it is free now");
-        session.say("Said while another program had the port of the interface");
+        // What a crash left there, with somebody listening.
+        drop(fs::remove_file(&socket));
+        let taken = UnixListener::bind(&socket).expect("it is free now");
+        session.say("Said while another program had the socket of the interface");
         desk.start();
         is_safe(&session, [&desk, &laptop]);
         drop(taken);
