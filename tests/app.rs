@@ -55,10 +55,13 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
 
         panel.click("Open session-roam");
         desktop.wait_windows(1);
-        desktop.close_window();
-        desktop.wait_windows(0);
-        panel.click("Open session-roam");
-        desktop.wait_windows(1);
+        // A click right after the window is gone, when the toolkit has not yet heard of its end, opens one, too.
+        for _ in 0..8 {
+            desktop.close_window();
+            desktop.wait_windows(0);
+            panel.click("Open session-roam");
+            desktop.wait_windows(1);
+        }
         panel.click("Quit");
         desktop.ended();
         assert!(desktop.status().is_err(), "the engine ended with it");

@@ -1,7 +1,8 @@
 //! Windows, made when somebody wants to look and destroyed when closed: without one the tray app is small.
 
 use session_roam_tray::{menu::place, spare};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 const MAIN: &str = "main";
@@ -18,15 +19,23 @@ pub fn compare(app: &AppHandle, session: &str) {
     show(app, &format!("split-{label}"), &place("split", session));
 }
 
+/// Held while a window is opened or brought to the front. One at a time, so that two clicks make one window.
+static OPENING: Mutex<()> = Mutex::new(());
+
+/// How long a window that was closed may take to be gone.
+const GONE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// If no window follows at once, what the web engine keeps for the next one is given back. On the loop's own thread, where no
-/// window can come in between.
+/// window can come in between; one that is being opened may not be listed yet.
 pub fn closed(app: &AppHandle) {
     let app = app.clone();
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(2));
         let handle = app.clone();
         let _ = app.run_on_main_thread(move || {
-            if handle.webview_windows().is_empty() {
+            if let Ok(_none_is_opened) = OPENING.try_lock()
+                && handle.webview_windows().is_empty()
+            {
                 spare::end_network_process();
             }
         });
@@ -37,14 +46,25 @@ pub fn closed(app: &AppHandle) {
 fn show(app: &AppHandle, label: &str, place: &str) {
     let (app, label, place) = (app.clone(), label.to_owned(), place.to_owned());
     tauri::async_runtime::spawn_blocking(move || {
-        let shown = match app.get_webview_window(&label) {
-            Some(window) => bring(&window, &place),
-            None => build(&app, &label, &place),
-        };
-        if let Err(error) = shown {
+        let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = bring_or_build(&app, &label, &place) {
             eprintln!("The window could not be opened: {error}.");
         }
     });
+}
+
+/// A window that was just closed is listed until the loop hears of its end, and until then whatever it is asked is lost
+/// without an error; only a question to it fails.
+fn bring_or_build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
+    let start = Instant::now();
+    while let Some(window) = app.get_webview_window(label) {
+        let brought = bring(&window, place).and_then(|()| window.is_visible());
+        if brought.is_ok() || GONE_PATIENCE < start.elapsed() {
+            return brought.map(drop);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    build(app, label, place)
 }
 
 fn bring(window: &WebviewWindow, place: &str) -> tauri::Result<()> {
