@@ -4,11 +4,12 @@ use crate::device::{Device, PATIENCE, rows};
 use crate::files::files_below;
 use crate::isolation::wait_for;
 use crate::mock;
-use crate::story::{bytes, carried_by_roam};
+use crate::story::{bytes, carried_by_roam, neutral};
 use crate::tools::Tool;
 use crate::world::{World, twin};
 use serde_json::Value;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What was said before the devices parted.
@@ -91,7 +92,8 @@ pub fn recorded(device: &Device, tool: Tool, session: &str) {
     wait_for(&format!("the journals of {} to hold {session}", device.name), PATIENCE, || {
         let wanted = bytes(tool, session, device)?;
         device.try_roam(&["export", session, "native", "--out", &target])?;
-        let whole = files_below(&out).iter().any(|file| fs::read(file).is_ok_and(|found| found == wanted));
+        let is_whole = |file: &PathBuf| fs::read(file).is_ok_and(|found| neutral(tool, &found) == wanted);
+        let whole = files_below(&out).iter().any(is_whole);
         if whole { Ok(()) } else { Err(format!("no file of {} bytes exported", wanted.len())) }
     });
     fs::remove_dir_all(out).expect("it was just written");

@@ -50,13 +50,17 @@ pub fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> 
 /// The session's file on a device, what steers in it in the form that it has where another device wrote it: so it is the
 /// same on all of them.
 pub fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, String> {
+    Ok(neutral(tool, &stored(tool, session, device)?))
+}
+
+/// What steers in these lines, in the form that it has where another device wrote it.
+pub fn neutral(tool: Tool, lines: &[u8]) -> Vec<u8> {
     let adapters = session_roam_core::tools::all(&[]);
     let adapter = adapters.iter().map(|adapter| adapter.about()).find(|about| about.tool.as_str() == tool.id());
     let neutral = adapter.expect("there is an adapter").steering.neutral;
     let doc = DocName::new("any.jsonl");
-    let file = stored(tool, session, device)?;
-    let lines = file.split_inclusive(|byte| *byte == b'\n');
-    Ok(lines.flat_map(|line| edited(line, &neutral(&doc, line, Path::new("")))).collect())
+    let lines = lines.split_inclusive(|byte| *byte == b'\n');
+    lines.flat_map(|line| edited(line, &neutral(&doc, line, Path::new("")))).collect()
 }
 
 /// The same as it lies there.
