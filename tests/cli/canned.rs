@@ -279,7 +279,6 @@ pub fn devices() -> Devices {
             id: LAPTOP.replace("LAPTOPA", "SERVERX"),
             name: "server".into(),
             by: "laptop".into(),
-            digits: String::new(),
         }],
         nearby: vec![NearbyDevice {
             id: LAPTOP.replace("LAPTOPA", "NEARBYX"),

@@ -59,6 +59,32 @@ fn nothing_is_shared_before_both_confirmed() {
     }
 }
 
+/// F4: "approve here whatever I approve on desk" is chosen at pairing, and counts once the pairing is complete.
+#[test]
+fn following_is_chosen_at_pairing_and_counts_once_it_is_complete() {
+    let mut world = World::devices(["desk", "lap"]);
+    let ids = [0, 1].map(|at| world.devices[at].id.to_string());
+    let follows = |world: &mut World, at: usize| {
+        let approvals = devices(world, at).approvals;
+        approvals.into_iter().map(|approval| (approval.id, approval.follow)).collect::<Vec<_>>()
+    };
+    let follow = |id: &str, on: bool| Request::Follow { id: id.into(), on };
+    let stranger = world.devices[1].try_ask(follow(&ids[0], true)).expect_err("it was never heard of");
+    assert_eq!(stranger.code, "unknown_device");
+    let code = code(&mut world, 0);
+    pairing(&mut world, 1, Request::Pair { code }).expect("asked");
+    for on in [true, false, true] {
+        world.devices[1].try_ask(follow(&ids[0], on)).expect("it is being paired");
+    }
+    world.deliver();
+    assert_eq!(follows(&mut world, 1), [], "nothing is approved yet");
+    accept(&mut world, 0, &ids[1]).expect("let in");
+    world.deliver();
+    assert!(is_complete(&mut world, 0) && is_complete(&mut world, 1));
+    assert_eq!(follows(&mut world, 1), [(ids[0].clone(), true)]);
+    assert_eq!(follows(&mut world, 0), [(ids[1].clone(), false)], "the other side chose nothing");
+}
+
 /// F6: without a code both screens show the same digits, and only after both users confirmed them is anything shared.
 #[test]
 fn without_a_code_digits_are_compared_on_both_sides() {

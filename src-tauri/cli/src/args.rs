@@ -243,6 +243,9 @@ pub struct Pair {
     /// The six digits that the other screen shows
     #[arg(long, value_name = "DIGITS", requires = "accept", conflicts_with = "code")]
     pub digits: Option<String>,
+    /// Approve here whatever you approve on that device, too
+    #[arg(long, conflicts_with = "dismiss")]
+    pub follow: bool,
     /// Do not ask; without a code, digits still have to be compared
     #[arg(long)]
     pub yes: bool,

@@ -14,12 +14,23 @@ const SHARED: &str = "Your sessions roam between the two from then on, in both d
 pub fn pair(engine: &mut Engine, what: Pair) -> Result<Output, ApiError> {
     match what {
         Pair { dismiss: Some(id), .. } => engine.done(&Request::Dismiss { id }),
-        Pair { accept: Some(id), yes, digits, .. } => accept(engine, id, yes, digits),
-        Pair { code, yes, .. } => ask(engine, code.unwrap_or_default(), yes),
+        Pair { accept: Some(id), yes, digits, follow, .. } => accept(engine, id, yes, digits, follow),
+        Pair { code, yes, follow, .. } => ask(engine, code.unwrap_or_default(), yes, follow),
     }
 }
 
-fn ask(engine: &mut Engine, code: String, yes: bool) -> Result<Output, ApiError> {
+/// The pairing as the engine answered it; the choice to follow the device goes with it.
+fn begun(engine: &mut Engine, request: &Request, follow: bool) -> Result<Output, ApiError> {
+    let answer = engine.ask(request)?;
+    if follow {
+        let pairing: Pairing = answer.as_type()?;
+        engine.ask(&Request::Follow { id: pairing.id, on: true })?;
+    }
+    let here: Device = engine.ask(&Request::Device)?.as_type()?;
+    answer.show(|pairing: Pairing| devices::pairing(&pairing, &here))
+}
+
+fn ask(engine: &mut Engine, code: String, yes: bool, follow: bool) -> Result<Output, ApiError> {
     let code = code.trim().to_owned();
     let read: Code = engine.ask(&Request::ReadCode { code: code.clone() })?.as_type()?;
     let question = match (read.has_code, read.proves) {
@@ -33,12 +44,16 @@ fn ask(engine: &mut Engine, code: String, yes: bool) -> Result<Output, ApiError>
     if !yes && !confirm(&question, "Say yes beforehand with --yes.")? {
         return Err(refused(&read.name));
     }
-    let answer = engine.ask(&Request::Pair { code })?;
-    let here: Device = engine.ask(&Request::Device)?.as_type()?;
-    answer.show(|pairing: Pairing| devices::pairing(&pairing, &here))
+    begun(engine, &Request::Pair { code }, follow)
 }
 
-fn accept(engine: &mut Engine, text: String, yes: bool, digits: Option<String>) -> Result<Output, ApiError> {
+fn accept(
+    engine: &mut Engine,
+    text: String,
+    yes: bool,
+    digits: Option<String>,
+    follow: bool,
+) -> Result<Output, ApiError> {
     let devices: Devices = engine.ask(&Request::Devices)?.as_type()?;
     let (id, digits) = match find(&devices, &text) {
         Some(Meant::Known { question, name, id }) => {
@@ -53,9 +68,7 @@ fn accept(engine: &mut Engine, text: String, yes: bool, digits: Option<String>) 
         // The engine knows best why not.
         None => (text, digits),
     };
-    let answer = engine.ask(&Request::Accept { id, digits })?;
-    let here: Device = engine.ask(&Request::Device)?.as_type()?;
-    answer.show(|pairing: Pairing| devices::pairing(&pairing, &here))
+    begun(engine, &Request::Accept { id, digits }, follow)
 }
 
 fn compared(
@@ -137,8 +150,7 @@ mod tests {
             has_code,
             compares: false,
         };
-        let proposed =
-            ProposedDevice { id: "CCCC-1".into(), name: "AAAA-1".into(), by: "desk".into(), digits: String::new() };
+        let proposed = ProposedDevice { id: "CCCC-1".into(), name: "AAAA-1".into(), by: "desk".into() };
         let devices = Devices {
             asking: vec![asking("AAAA-1", "laptop", true), asking("BBBB-1", "box", false)],
             proposed: vec![proposed],

@@ -168,7 +168,6 @@ export interface ProposedDevice {
   id: string;
   name: string;
   by: string;
-  digits: string;
 }
 
 export interface Pairing {

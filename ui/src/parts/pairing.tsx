@@ -76,8 +76,12 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
     const found = await act(() => backend.roam({ cmd: "read_code", code: text.trim() }));
     if (found) setRead(found);
   };
-  const pair = async () => {
-    const pairing = await act(() => backend.roam({ cmd: "pair", code: code.trim() }));
+  const pair = async (follow: boolean) => {
+    const pairing = await act(async () => {
+      const begun = await backend.roam({ cmd: "pair", code: code.trim() });
+      if (follow) await backend.roam({ cmd: "follow", id: begun.id, on: true });
+      return begun;
+    });
     if (!pairing) return;
     enter("");
     asked(pairing);
@@ -152,7 +156,7 @@ export function OtherCode({ asked, given = "", nearby, nearbyOff = null }: Other
           code={read}
           how={code.trim().startsWith("session-roam://") ? "link" : read.proves ? "code" : "nearby"}
           busy={busy}
-          pair={() => void pair()}
+          pair={(follow) => void pair(follow)}
           cancel={() => setRead(null)}
         />
       )}
@@ -270,7 +274,7 @@ interface MeantProps {
   code: Code;
   how: "code" | "link" | "nearby";
   busy: boolean;
-  pair: () => void;
+  pair: (follow: boolean) => void;
   cancel: () => void;
 }
 
@@ -278,6 +282,7 @@ interface MeantProps {
 function Meant({ code, how, busy, pair, cancel }: MeantProps) {
   const say = words.devices;
   const compares = !code.proves && !code.has_code;
+  const [follow, setFollow] = useState(false);
   return (
     <FirstFocus>
       <div class="consequence meant" role="group" aria-label={say.add}>
@@ -291,8 +296,9 @@ function Meant({ code, how, busy, pair, cancel }: MeantProps) {
           {code.id}
         </p>
         <p>{compares ? say.compareWhy : say.shared(code.name)}</p>
+        <FollowChoice name={code.name} on={follow} set={setFollow} />
         <div class="row-of-buttons">
-          <Button kind="main" busy={busy} onClick={pair}>
+          <Button kind="main" busy={busy} onClick={() => pair(follow)}>
             {compares ? say.compareWith(code.name) : say.pairWith(code.name)}
           </Button>
           <Button onClick={cancel}>{say.cancel}</Button>
@@ -302,14 +308,29 @@ function Meant({ code, how, busy, pair, cancel }: MeantProps) {
   );
 }
 
+/** Whether to approve here whatever is approved on the device that is being paired. */
+function FollowChoice(props: { name: string; on: boolean; set: (on: boolean) => void }) {
+  return (
+    <label class="small">
+      <input type="checkbox" checked={props.on} onChange={(event) => props.set(event.currentTarget.checked)} />{" "}
+      <span dir="auto">{words.trust.follow(props.name)}</span>
+    </label>
+  );
+}
+
 /** A device that asks: one that has this device's code is let in, with any other digits are compared first. */
 export function AskingQuestion({ device, done }: { device: AskingDevice; done: () => void }) {
   const { backend, tell } = useShared();
   const { busy, refusal, act, clear } = useDoing();
   const say = words.devices;
   const { id, name, has_code: hasCode } = device;
+  const [follow, setFollow] = useState(false);
   const letIn = async () => {
-    const pairing = await act(() => backend.roam({ cmd: "accept", id }));
+    const pairing = await act(async () => {
+      const paired = await backend.roam({ cmd: "accept", id });
+      if (follow) await backend.roam({ cmd: "follow", id, on: true });
+      return paired;
+    });
     if (!pairing) return;
     tell(say.paired(pairing.name));
     done();
@@ -332,6 +353,7 @@ export function AskingQuestion({ device, done }: { device: AskingDevice; done: (
         <p class="dim small code-text" dir="ltr">
           {id}
         </p>
+        {hasCode && <FollowChoice name={name} on={follow} set={setFollow} />}
         <Refused refusal={refusal} clear={clear} />
       </div>
       <div class="row-of-buttons">

@@ -64,8 +64,10 @@ test("a code is pasted; what is wrong with it is said where it was", async ({ pa
   await expect(page.getByText("the sessions of all tools and projects")).toBeVisible();
   expect(await asked(page, "pair")).toEqual([]);
   await expectAccessible(page);
+  await page.getByRole("checkbox", { name: "Approve here whatever I approve on tablet" }).check();
   await page.getByRole("button", { name: "Pair with tablet" }).click();
   await expect(page.getByText("tablet was asked.")).toBeVisible();
+  expect(await asked(page, "follow")).toHaveLength(1);
   await expect(page.getByText("Has not let this device in yet")).toBeVisible();
 });
 

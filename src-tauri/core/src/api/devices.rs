@@ -122,9 +122,6 @@ pub struct ProposedDevice {
     pub name: String,
     /// The paired device that knows it.
     pub by: String,
-    /// Empty: `by` vouches for it.
-    #[serde(default)]
-    pub digits: String,
 }
 
 /// What a pairing code says.

@@ -19,7 +19,7 @@ pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
         _ => error,
     })?;
     let settings = settings::load(home)
-        .map_err(|error| ApiError::new("settings", with_causes(&error), "Mend config.toml, then try again."))?;
+        .map_err(|error| ApiError::new("settings", with_causes(&error), "Correct config.toml, then try again."))?;
     let child = host::child_config(home, &settings);
     if child.external.is_some() {
         return Err(ApiError::new(

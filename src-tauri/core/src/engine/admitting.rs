@@ -112,7 +112,13 @@ impl Engine {
     pub(super) fn follow(&mut self, text: &str, on: bool) -> Answer {
         let (id, name) = self.named(text)?;
         if !self.lists.now.approved.contains_key(&id) {
-            return Err(unknown(text));
+            let begun = self.book.paired.iter_mut().find(|paired| paired.id == id && paired.is_attempted());
+            begun.ok_or_else(|| unknown(text))?.follow = on;
+            self.save_book();
+            return done(match on {
+                true => format!("What you approve on {name} is approved here, too, once {name} is paired."),
+                false => format!("What you approve on {name} will only be proposed here."),
+            });
         }
         let device = id.clone();
         if on {

@@ -74,6 +74,7 @@ impl Engine {
                     confirmed: true,
                     since,
                     attempt: None,
+                    follow: false,
                 });
             }
         }

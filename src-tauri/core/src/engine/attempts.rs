@@ -6,6 +6,7 @@
 use super::devices::{Book, Paired};
 use super::heart::Engine;
 use crate::api::types::ApiError;
+use crate::merge::Statement;
 use crate::session::{DeviceId, Millis, Problem, decent_name};
 use crate::syncthing::Asking;
 use crate::syncthing::proof::{self, Bits, Token};
@@ -142,7 +143,7 @@ impl Engine {
             };
             match (&mut attempt.step, token) {
                 (Step::Asking { answer, .. }, Token::Answer(heard)) if *answer == heard => {
-                    let approved = self.approve_paired(id, false);
+                    let approved = self.approve_paired(id);
                     self.settle(id, approved);
                 }
                 // Both users entered the code that the other one shows: both said yes.
@@ -205,7 +206,7 @@ impl Engine {
         let row = self.row_of(id);
         row.attempt = Some(Attempt { begun, step });
         row.since = row.since.max(since);
-        self.approve_paired(id, false)?;
+        self.approve_paired(id)?;
         self.secrets.use_up(secret);
         Ok(())
     }
@@ -317,6 +318,7 @@ impl Engine {
                     confirmed: false,
                     since: self.neighbours.hellos.get(&id.short()).map(|hello| hello.at).unwrap_or_default(),
                     attempt: None,
+                    follow: false,
                 });
                 self.book.paired.len() - 1
             }
@@ -325,11 +327,15 @@ impl Engine {
     }
 
     /// The pairing with this device is complete on this side: from now on folders are shared with it. The only place
-    /// where that is decided. `follow`: whom that device approves is approved here too.
-    pub(super) fn approve_paired(&mut self, id: &DeviceId, _follow: bool) -> Result<(), ApiError> {
+    /// where that is decided. Whom that device approves is approved here too if the user chose that beforehand.
+    pub(super) fn approve_paired(&mut self, id: &DeviceId) -> Result<(), ApiError> {
         let name = self.row_of(id).name.clone();
         self.declare_approved(id, &name)?;
-        self.row_of(id).confirmed = true;
+        if self.row_of(id).follow {
+            self.declare(vec![Statement::Follow { device: id.clone() }])?;
+        }
+        let row = self.row_of(id);
+        (row.confirmed, row.follow) = (true, false);
         self.book.parted.retain(|parted| parted != id);
         self.neighbours.asking.retain(|asking| asking.id != *id);
         let short = id.short();

@@ -48,6 +48,9 @@ pub struct Paired {
     /// A pairing that is under way or came to nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
+    /// The user chose, before the pairing is complete, to approve here whatever that device approves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follow: bool,
 }
 
 impl Paired {
@@ -346,6 +349,7 @@ mod tests {
                 confirmed: true,
                 since: Hlc::default(),
                 attempt: None,
+                follow: false,
             });
             let hellos = approved.iter().map(|(id, known)| (id.short(), hello(id, known)));
             Self {

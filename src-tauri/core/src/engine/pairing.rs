@@ -32,7 +32,6 @@ impl Engine {
             id: known.id.to_string(),
             name: known.name.clone(),
             by: self.shown_name(by),
-            digits: String::new(),
         });
         self.transport.look_around();
         let nearby_off = match (self.settings.network.local_discovery, self.syncthing.state.as_str()) {
@@ -234,7 +233,7 @@ impl Engine {
         }
         let proposed = self.circle().strangers().find(|(known, _)| known.id == id);
         if let Some(name) = proposed.map(|(known, _)| decent_name(&known.name)) {
-            self.approve_paired(&id, false)?;
+            self.approve_paired(&id)?;
             self.take_from_code(pairing::Code { id: id.clone(), name: name.clone(), addresses: Vec::new(), key: None });
             if let Some(paired) = self.book.paired.iter_mut().find(|paired| paired.id == id) {
                 paired.name = if name.is_empty() { unnamed(&id) } else { name };
@@ -273,7 +272,7 @@ impl Engine {
                 "Start again, best with the code that `roam device` shows on the other device.",
             ));
         }
-        self.approve_paired(id, false)?;
+        self.approve_paired(id)?;
         self.pairing_with(id, "paired")
     }
 

@@ -375,7 +375,7 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
       { id: deviceId(8), name: "tablet", address: "192.168.1.66", has_code: false, compares: true },
     ];
     world.devices.more_asking = 3;
-    world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop", digits: "" }];
+    world.devices.proposed = [{ id: deviceId(5), name: "studio-mini", by: "laptop" }];
   },
   revoked(world, at) {
     world.devices.revoked = [
