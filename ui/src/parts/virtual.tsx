@@ -59,6 +59,7 @@ export function Virtual({
     const element = box.current;
     if (!element) return;
     const headHeight = headBox.current?.offsetHeight ?? 0;
+    releaseIfScrolled(element);
     const next = { top: element.scrollTop, height: element.clientHeight - headHeight };
     setView((before) => (before.top === next.top && before.height === next.height ? before : next));
     onScroll?.();
@@ -73,31 +74,32 @@ export function Virtual({
     return () => observer.disconnect();
   }, [list]);
 
-  // Rows around a revealed one are measured only after it was scrolled to; it stays in sight until the user scrolls.
+  // Rows around a revealed one are measured only after it was scrolled to. It stays in sight until somebody else scrolls,
+  // in whatever way: then the view is not where it was put.
   const revealed = useRef<{ at: number; margin: number } | null>(null);
-  const keepRevealed = () => {
-    const element = box.current;
-    if (!element || !revealed.current) return;
-    const height = element.clientHeight - (headBox.current?.offsetHeight ?? 0);
-    const top = toReveal(heights, revealed.current.at, element.scrollTop, height, revealed.current.margin);
+  const put = useRef(0);
+  const scrollTo = (element: HTMLElement, top: number) => {
     if (top !== element.scrollTop) element.scrollTop = top;
+    put.current = element.scrollTop;
   };
-  useEffect(() => {
-    const release = () => {
-      revealed.current = null;
-    };
-    const element = box.current!;
-    for (const event of ["wheel", "pointerdown", "touchstart"])
-      element.addEventListener(event, release, { passive: true });
-    return () => {
-      for (const event of ["wheel", "pointerdown", "touchstart"]) element.removeEventListener(event, release);
-    };
-  }, [list]);
+  const releaseIfScrolled = (element: HTMLElement) => {
+    // A list that became shorter moves the view to its end.
+    const isAtEnd = element.scrollHeight - element.clientHeight - 1 <= element.scrollTop;
+    const isCut = element.scrollTop < put.current && isAtEnd;
+    if (1 < Math.abs(element.scrollTop - put.current) && !isCut) revealed.current = null;
+  };
+  const keepRevealed = (element: HTMLElement) => {
+    if (!revealed.current) return;
+    const height = element.clientHeight - (headBox.current?.offsetHeight ?? 0);
+    const { at, margin } = revealed.current;
+    scrollTo(element, toReveal(heights, at, element.scrollTop, height, margin));
+  };
 
   // Measures what is drawn. Rows above the view that turned out higher or lower push the view along with them.
   const measure = () => {
     const element = box.current;
     if (fixed || !body.current || !element) return;
+    releaseIfScrolled(element);
     const firstSeen = heights.rowAt(element.scrollTop);
     let moved = 0;
     let changed = false;
@@ -107,8 +109,8 @@ export function Virtual({
       if (by !== 0) changed = true;
       if (at < firstSeen) moved += by;
     }
-    if (moved !== 0) element.scrollTop += moved;
-    keepRevealed();
+    if (moved !== 0) scrollTo(element, element.scrollTop + moved);
+    keepRevealed(element);
     if (changed) setMeasured((before) => before + 1);
   };
   const measureLatest = useRef(measure);
@@ -128,8 +130,9 @@ export function Virtual({
     () => ({
       heights,
       reveal(at, margin = 0) {
+        if (!box.current) return;
         revealed.current = { at, margin };
-        keepRevealed();
+        keepRevealed(box.current);
       },
       top(at) {
         revealed.current = null;
