@@ -180,7 +180,7 @@ impl Engine {
             },
             waiting: waits.iter().map(waiting).collect(),
             held,
-            splits: self.state.with_split()?.iter().filter(|(_, row)| row.split != DECIDED).count() as u64,
+            splits: self.state.open_splits(DECIDED)?,
             live: self.live_sessions(),
             problems: self.problems.values().cloned().collect(),
             sessions: self.state.count()?,

@@ -1,6 +1,8 @@
 //! What the engine remembers between starts, in one SQLite file. All of it can be rebuilt from the vault and the
 //! tools' stores, so a lost or broken file costs time, never a session.
 
+mod statements;
+
 use crate::session::{Millis, SessionKey, ToolId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -8,7 +10,7 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
 /// Raised when the tables change; an older file is set aside and rebuilt.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -92,7 +94,7 @@ impl State {
         db.pragma_update(None, "cache_size", -4096)?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match version {
-            0 | SCHEMA => {}
+            0 | 2 | SCHEMA => {}
             // What cannot be rebuilt, like what was deleted here, is taken along.
             1 => db.execute_batch(
                 "ALTER TABLE sessions ADD COLUMN split TEXT NOT NULL DEFAULT '';
@@ -100,26 +102,20 @@ impl State {
             )?,
             _ => return Err(rusqlite::Error::InvalidQuery),
         }
-        db.execute_batch(
-            "CREATE TABLE IF NOT EXISTS sessions (
-                 key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
-                 updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
-                 hint TEXT NOT NULL, split TEXT NOT NULL, needs TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
-             CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
-             CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
-             CREATE INDEX IF NOT EXISTS by_state ON sessions (state);
-             CREATE INDEX IF NOT EXISTS by_updated ON sessions (updated);
-             CREATE INDEX IF NOT EXISTS by_split ON sessions (split) WHERE split <> '';
-             CREATE INDEX IF NOT EXISTS by_needs ON sessions (needs) WHERE needs <> '';
-             CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS history (
-                 at INTEGER NOT NULL, device TEXT NOT NULL, what TEXT NOT NULL, key TEXT NOT NULL, session TEXT NOT NULL,
-                 tool TEXT NOT NULL, doc TEXT NOT NULL, bytes INTEGER NOT NULL, lines INTEGER NOT NULL);
-             CREATE INDEX IF NOT EXISTS by_key ON history (key, at);
-             CREATE TABLE IF NOT EXISTS hidden AS SELECT * FROM sessions WHERE 0;",
-        )?;
+        let transaction = db.unchecked_transaction()?;
+        db.execute_batch(statements::TABLES)?;
+        if version == 2 {
+            let mut query = db.prepare(statements::ALL_NEEDS)?;
+            let needs: Vec<(String, String)> =
+                query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            for (key, needed) in needs {
+                for session in needed.lines().filter(|line| !line.is_empty()) {
+                    db.execute(statements::PUT_NEED, params![session, key])?;
+                }
+            }
+        }
         db.pragma_update(None, "user_version", SCHEMA)?;
+        transaction.commit()?;
         db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
             .and_then(|answer| if answer == "ok" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) })?;
         Ok(Self { path: path.to_path_buf(), db })
@@ -133,7 +129,7 @@ impl State {
     pub fn record<T: DeserializeOwned>(&self, key: &SessionKey) -> Result<Option<T>, StateError> {
         let text: Option<String> = self
             .db
-            .prepare_cached("SELECT record FROM sessions WHERE key = ?1")
+            .prepare_cached(statements::RECORD)
             .and_then(|mut query| query.query_row([key.to_string()], |row| row.get(0)).optional())
             .map_err(|source| self.error(source))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
@@ -141,113 +137,155 @@ impl State {
 
     pub fn put<T: Serialize>(&self, key: &SessionKey, row: &Row, record: &T) -> Result<(), StateError> {
         let record = serde_json::to_string(record).expect("a record is plain data");
-        self.db
-            .prepare_cached(
-                "INSERT OR REPLACE INTO sessions (key, tool, session, project, title, updated, bytes, state, code, why,
-                     hint, split, needs, devices, path, record)
-                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-            )
-            .and_then(|mut query| {
-                query.execute(params![
-                    key.to_string(),
-                    key.tool.as_str(),
-                    row.session,
-                    row.project,
-                    row.title,
-                    row.updated.0,
-                    row.bytes as i64,
-                    row.state,
-                    row.code,
-                    row.why,
-                    row.hint,
-                    row.split,
-                    row.needs,
-                    row.devices,
-                    row.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
-                    record
-                ])
-            })
-            .map(|_| ())
+        let text = key.to_string();
+        self.put_row(key, &text, row, &record)
+            .and_then(|()| self.put_needs(&text, row))
             .map_err(|source| self.error(source))
+    }
+
+    fn put_row(&self, key: &SessionKey, text: &str, row: &Row, record: &str) -> rusqlite::Result<()> {
+        let mut query = self.db.prepare_cached(statements::PUT)?;
+        let path = row.path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        query.execute(params![
+            text,
+            key.tool.as_str(),
+            row.session,
+            row.project,
+            row.title,
+            row.updated.0,
+            row.bytes as i64,
+            row.state,
+            row.code,
+            row.why,
+            row.hint,
+            row.split,
+            row.needs,
+            row.devices,
+            path,
+            record
+        ])?;
+        Ok(())
+    }
+
+    /// Which sessions it keeps its beginning in, to be found from those.
+    fn put_needs(&self, key: &str, row: &Row) -> rusqlite::Result<()> {
+        let mut needed: Vec<&str> = row.needs.lines().filter(|line| !line.is_empty()).collect();
+        needed.sort_unstable();
+        needed.dedup();
+        let known: Vec<String> = self
+            .db
+            .prepare_cached(statements::NEEDED_BY)?
+            .query_map([key], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        if known == needed {
+            return Ok(());
+        }
+        self.db.prepare_cached(statements::FORGET_NEEDS)?.execute([key])?;
+        for session in needed {
+            self.db.prepare_cached(statements::PUT_NEED)?.execute(params![session, key])?;
+        }
+        Ok(())
     }
 
     /// All sessions, newest first, of one tool or of all.
     pub fn rows(&self, tool: Option<&str>) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select("WHERE ?1 IS NULL OR tool = ?1 ORDER BY updated DESC, key", [tool])
+        match tool {
+            Some(tool) => self.select(statements::ROWS_OF_TOOL, [tool]),
+            None => self.select(statements::ROWS, []),
+        }
     }
 
     /// The newest sessions that another device than `own` added to.
     pub fn newest_of_others(&self, own: &str, limit: u32) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        let rest = "WHERE devices <> '' AND devices <> ?1 ORDER BY updated DESC, key LIMIT ?2";
-        self.select(rest, params![own, limit])
+        let mut found = Vec::new();
+        // There are few different lists of devices, however many sessions there are.
+        for devices in self.each_text(statements::NEXT_DEVICES, |last| params_of([last]))? {
+            if devices != own {
+                found.extend(self.select(statements::NEWEST_OF_DEVICES, params![devices, limit])?);
+            }
+        }
+        found.sort_by(|(key, row), (other_key, other)| {
+            other.updated.cmp(&row.updated).then_with(|| key.to_string().cmp(&other_key.to_string()))
+        });
+        found.truncate(limit as usize);
+        Ok(found)
     }
 
     /// The sessions whose id starts with `prefix`.
     pub fn find(&self, prefix: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select("WHERE substr(session, 1, length(?1)) = ?1 ORDER BY updated DESC, key", [prefix])
+        self.select(statements::STARTING, [prefix, &format!("{prefix}{}", char::MAX)])
     }
 
     /// The sessions in this state, newest first. Costs what it finds, however many sessions there are.
     pub fn with_state(&self, state: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select("WHERE state = ?1 ORDER BY updated DESC, key", [state])
+        self.select(statements::WITH_STATE, [state])
     }
 
     /// The sessions that went two ways, decided or not.
     pub fn with_split(&self) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select("WHERE split <> '' ORDER BY updated DESC, key", [])
+        self.select(statements::WITH_SPLIT, [])
+    }
+
+    /// How many sessions went two ways and are not as `decided`.
+    pub fn open_splits(&self, decided: &str) -> Result<u64, StateError> {
+        self.number(statements::OPEN_SPLITS, [decided])
     }
 
     /// The sessions that keep their beginning in this one.
     pub fn needing(&self, session: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select("WHERE needs <> '' AND instr(needs, ?1) > 0 ORDER BY key", [session])
+        self.select(statements::NEEDING, [session])
     }
 
     /// The sessions that wait with this code. Costs what it finds, however many sessions there are.
     pub fn with_code(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select("WHERE code = ?1 ORDER BY updated DESC, key", [code])
+        self.select(statements::WITH_CODE, [code])
     }
 
     /// One session of each project that has some with this code.
     pub fn one_of_each_project(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        // Straight from the index; all of the sessions themselves would be read again at each of a thousand arrivals.
-        let projects: Vec<String> = self
-            .db
-            .prepare_cached("SELECT DISTINCT project FROM sessions WHERE code = ?1")
-            .and_then(|mut query| query.query_map([code], |row| row.get(0))?.collect())
-            .map_err(|source| self.error(source))?;
         let mut found = Vec::new();
-        for project in projects {
-            found.extend(self.select("WHERE code = ?1 AND project = ?2 LIMIT 1", [code, project.as_str()])?);
+        for project in self.each_text(statements::NEXT_PROJECT, |last| params_of([code, last]))? {
+            found.extend(self.select(statements::ONE_OF_PROJECT, [code, project.as_str()])?);
         }
         Ok(found)
     }
 
     pub fn row(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
-        Ok(self.select("WHERE key = ?1", [key.to_string()])?.pop().map(|(_, row)| row))
+        Ok(self.select(statements::ROW, [key.to_string()])?.pop().map(|(_, row)| row))
     }
 
     /// How many sessions are known.
     pub fn count(&self) -> Result<u64, StateError> {
+        self.number(statements::COUNT, [])
+    }
+
+    fn number(&self, sql: &str, params: impl rusqlite::Params) -> Result<u64, StateError> {
         self.db
-            .query_row("SELECT count(*) FROM sessions", [], |row| row.get::<_, i64>(0))
-            .map(|count| count as u64)
+            .prepare_cached(sql)
+            .and_then(|mut query| query.query_row(params, |row| row.get::<_, i64>(0)))
+            .map(i64::unsigned_abs)
             .map_err(|source| self.error(source))
     }
 
-    fn select(&self, rest: &str, params: impl rusqlite::Params) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.rows_of("sessions", rest, params)
+    /// Each different text that is not empty, from an index: the statement gives the one after the last.
+    fn each_text(&self, sql: &str, params: impl Fn(&str) -> Vec<String>) -> Result<Vec<String>, StateError> {
+        let mut found: Vec<String> = Vec::new();
+        loop {
+            let params = params(found.last().map_or("", String::as_str));
+            let next = self
+                .db
+                .prepare_cached(sql)
+                .and_then(|mut query| query.query_row(rusqlite::params_from_iter(params), |row| row.get(0)).optional());
+            match next.map_err(|source| self.error(source))? {
+                Some(text) => found.push(text),
+                None => return Ok(found),
+            }
+        }
     }
 
-    fn rows_of(
-        &self,
-        table: &str,
-        rest: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        const COLUMNS: &str =
-            "key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs, devices, path";
+    fn select(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.db
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM {table} {rest}"))
+            .prepare_cached(sql)
             .and_then(|mut query| query.query_map(params, read_row)?.collect())
             .map_err(|source| self.error(source))
     }
@@ -255,14 +293,14 @@ impl State {
     /// Sizes of all segments as they were last read.
     pub fn segments(&self) -> Result<std::collections::HashMap<String, u64>, StateError> {
         self.db
-            .prepare_cached("SELECT path, bytes FROM segments")
+            .prepare_cached(statements::SEGMENTS)
             .and_then(|mut query| query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?.collect())
             .map_err(|source| self.error(source))
     }
 
     pub fn put_segment(&self, path: &str, bytes: u64) -> Result<(), StateError> {
         self.db
-            .prepare_cached("INSERT OR REPLACE INTO segments VALUES (?1, ?2)")
+            .prepare_cached(statements::PUT_SEGMENT)
             .and_then(|mut query| query.execute(params![path, bytes as i64]))
             .map(|_| ())
             .map_err(|source| self.error(source))
@@ -271,7 +309,7 @@ impl State {
     pub fn note<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
         let text: Option<String> = self
             .db
-            .query_row("SELECT value FROM notes WHERE name = ?1", [name], |row| row.get(0))
+            .query_row(statements::NOTE, [name], |row| row.get(0))
             .optional()
             .map_err(|source| self.error(source))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
@@ -279,15 +317,12 @@ impl State {
 
     pub fn put_note<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StateError> {
         let value = serde_json::to_string(value).expect("a note is plain data");
-        self.db
-            .execute("INSERT OR REPLACE INTO notes VALUES (?1, ?2)", params![name, value])
-            .map(|_| ())
-            .map_err(|source| self.error(source))
+        self.db.execute(statements::PUT_NOTE, params![name, value]).map(|_| ()).map_err(|source| self.error(source))
     }
 
     pub fn add_history(&self, happening: &Happening) -> Result<(), StateError> {
         self.db
-            .prepare_cached("INSERT INTO history VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")
+            .prepare_cached(statements::ADD_HISTORY)
             .and_then(|mut query| {
                 let h = happening;
                 query.execute(params![
@@ -308,18 +343,11 @@ impl State {
 
     /// How many things have happened. Costs the same however many there were.
     pub fn happenings(&self) -> Result<u64, StateError> {
-        self.db
-            .prepare_cached("SELECT coalesce(max(rowid), 0) FROM history")
-            .and_then(|mut query| query.query_row([], |row| row.get::<_, i64>(0)))
-            .map(i64::unsigned_abs)
-            .map_err(|source| self.error(source))
+        self.number(statements::HAPPENINGS, [])
     }
 
     /// The newest `limit` happenings, of one session or of all, newest first.
     pub fn history(&self, key: Option<&str>, limit: u32) -> Result<Vec<Happening>, StateError> {
-        let sql = "SELECT at, device, what, key, session, tool, doc, bytes, lines,
-                       (SELECT title FROM sessions WHERE sessions.key = history.key) FROM history
-                   WHERE (?1 IS NULL OR key = ?1) AND key NOT IN (SELECT key FROM hidden) ORDER BY at DESC, rowid DESC LIMIT ?2";
         let read = |row: &rusqlite::Row<'_>| {
             Ok(Happening {
                 at: Millis(row.get(0)?),
@@ -334,56 +362,52 @@ impl State {
                 title: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
             })
         };
-        self.db
-            .prepare_cached(sql)
-            .and_then(|mut query| query.query_map(params![key, limit], read)?.collect())
-            .map_err(|source| self.error(source))
+        let found = match key {
+            Some(key) => self
+                .db
+                .prepare_cached(statements::HISTORY_OF)
+                .and_then(|mut query| query.query_map(params![key, limit], read)?.collect()),
+            None => self
+                .db
+                .prepare_cached(statements::HISTORY)
+                .and_then(|mut query| query.query_map([limit], read)?.collect()),
+        };
+        found.map_err(|source| self.error(source))
     }
 
     /// Takes a session out of every list; [`Self::show`] undoes that.
     pub fn hide(&self, key: &SessionKey) -> Result<(), StateError> {
-        self.move_row(key, "sessions", "hidden")
+        self.together(|state| {
+            state.run_each(key, &[statements::CLEAR_HIDDEN, statements::INTO_HIDDEN, statements::ERASE_SESSION])
+        })
     }
 
     pub fn show(&self, key: &SessionKey) -> Result<(), StateError> {
-        self.move_row(key, "hidden", "sessions")
+        self.together(|state| {
+            state.run_each(key, &[statements::CLEAR_SHOWN, statements::INTO_SHOWN, statements::ERASE_HIDDEN])
+        })
     }
 
     /// A session that is hidden, as it was in the lists.
     pub fn hidden(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
-        Ok(self.rows_of("hidden", "WHERE key = ?1", [key.to_string()])?.pop().map(|(_, row)| row))
-    }
-
-    fn move_row(&self, key: &SessionKey, from: &str, to: &str) -> Result<(), StateError> {
-        let key = key.to_string();
-        self.together(|state| {
-            let moved = state
-                .db
-                .execute(
-                    &format!("DELETE FROM {to} WHERE key = ?1 AND EXISTS (SELECT 1 FROM {from} WHERE key = ?1)"),
-                    [&key],
-                )
-                .and_then(|_| {
-                    state.db.execute(&format!("INSERT INTO {to} SELECT * FROM {from} WHERE key = ?1"), [&key])
-                })
-                .and_then(|_| state.db.execute(&format!("DELETE FROM {from} WHERE key = ?1"), [&key]));
-            moved.map(|_| ()).map_err(|source| state.error(source))
-        })
+        Ok(self.select(statements::HIDDEN, [key.to_string()])?.pop().map(|(_, row)| row))
     }
 
     /// Removes all that is remembered of a session. Its bytes may remain in unused pages until [`Self::scrub`].
     pub fn erase(&self, key: &SessionKey) -> Result<(), StateError> {
-        let (text, dir) = (key.to_string(), format!("/{}/", key.hash));
+        let of_session =
+            [statements::ERASE_SESSION, statements::ERASE_HIDDEN, statements::ERASE_HISTORY, statements::FORGET_NEEDS];
         self.together(|state| {
-            let tables = ["sessions", "hidden", "history"];
-            let erased = tables
-                .iter()
-                .try_for_each(|table| {
-                    state.db.execute(&format!("DELETE FROM {table} WHERE key = ?1"), [&text]).map(|_| ())
-                })
-                .and_then(|()| state.db.execute("DELETE FROM segments WHERE instr(path, ?1) > 0", [&dir]));
-            erased.map(|_| ()).map_err(|source| state.error(source))
+            state.run_each(key, &of_session)?;
+            let segments = state.db.execute(statements::ERASE_SEGMENTS, [format!("/{}/", key.hash)]);
+            segments.map(|_| ()).map_err(|source| state.error(source))
         })
+    }
+
+    fn run_each(&self, key: &SessionKey, statements: &[&str]) -> Result<(), StateError> {
+        let text = key.to_string();
+        let run = |sql: &&str| self.db.execute(sql, [&text]).map(|_| ());
+        statements.iter().try_for_each(run).map_err(|source| self.error(source))
     }
 
     /// Rewrites the file, so that it holds nothing of what was erased, nor does its log or a copy that was set aside.
@@ -412,6 +436,10 @@ impl State {
         transaction.commit().map_err(|source| self.error(source))?;
         Ok(done)
     }
+}
+
+fn params_of<const N: usize>(params: [&str; N]) -> Vec<String> {
+    params.map(str::to_owned).into()
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
@@ -451,6 +479,69 @@ fn set_aside(path: &Path) -> Result<(), StateError> {
 mod tests {
     use super::*;
     use crate::session::SessionId;
+
+    /// Each statement of the state as SQLite would run it.
+    #[test]
+    fn no_statement_reads_a_whole_table_without_a_reason() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (state, _) = State::open(dir.path()).expect("open");
+        let plan = |sql: &str| -> Vec<String> {
+            let mut query = state.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement of SQLite");
+            let params = vec![rusqlite::types::Null; query.parameter_count()];
+            let rows = query.query_map(rusqlite::params_from_iter(params), |row| row.get(3)).expect("a plan");
+            rows.collect::<Result<_, _>>().expect("a plan")
+        };
+        for (name, sql, why) in statements::ALL {
+            let plan = plan(sql);
+            let reads_all = plan.iter().any(|step| step.starts_with("SCAN") && step != "SCAN CONSTANT ROW");
+            assert_eq!(reads_all, why.is_some(), "{name}: {plan:?}");
+        }
+        assert!(plan("SELECT key FROM sessions WHERE instr(needs, 'x') > 0")[0].starts_with("SCAN"), "it can be told");
+        // All of them are in that list.
+        let source = include_str!("mod.rs").split("mod tests {").next().expect("the code above");
+        for word in ["SELECT ", "INSERT ", "DELETE ", "UPDATE "] {
+            assert!(!source.contains(word), "a statement with {word} stands beside the list");
+        }
+    }
+
+    /// Field, "cost per session": found by the id that is kept in a row, not by reading every row.
+    #[test]
+    fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let key = |session: &str| SessionKey::new(&ToolId::new("x"), &SessionId::new(session));
+        let put = |state: &State, session: &str, needs: &str, split: &str| {
+            let row = Row { session: session.into(), needs: needs.into(), split: split.into(), ..Row::default() };
+            state.put(&key(session), &row, &1).expect("put");
+        };
+        let needing = |state: &State, session: &str| {
+            let found = state.needing(session).expect("needing");
+            found.into_iter().map(|(_, row)| row.session).collect::<Vec<_>>()
+        };
+        let (state, _) = State::open(dir.path()).expect("open");
+        put(&state, "a", "base\n\nother", "");
+        put(&state, "b", "other\nother\nother", "B");
+        put(&state, "c", "", "-");
+        assert_eq!(needing(&state, "other"), ["a", "b"]);
+        assert_eq!(needing(&state, "base"), ["a"]);
+        assert_eq!((needing(&state, "bas"), needing(&state, "")), (vec![], vec![]), "by the whole id");
+        put(&state, "a", "other", "");
+        assert_eq!((needing(&state, "base"), needing(&state, "other").len()), (vec![], 2));
+        assert_eq!((state.count().expect("count"), state.open_splits("-").expect("splits")), (3, 1));
+        state.hide(&key("b")).expect("hide");
+        assert_eq!((needing(&state, "other"), state.count().expect("count")), (vec!["a".to_owned()], 2));
+        state.show(&key("b")).expect("show");
+        state.show(&key("b")).expect("twice is once");
+        assert_eq!((needing(&state, "other").len(), state.count().expect("count")), (2, 3));
+        state.erase(&key("b")).expect("erase");
+        assert_eq!((needing(&state, "other"), state.count().expect("count")), (vec!["a".to_owned()], 2));
+
+        // A file of the version before has neither table.
+        state.db.execute_batch("DROP TABLE needs; DROP TRIGGER one_more; DROP TRIGGER one_less; DROP TABLE counts; PRAGMA user_version = 2;").expect("as before");
+        drop(state);
+        let (state, fresh) = State::open(dir.path()).expect("open");
+        assert!(!fresh);
+        assert_eq!((needing(&state, "other"), state.count().expect("count")), (vec!["a".to_owned()], 2));
+    }
 
     #[test]
     fn an_erased_session_leaves_no_byte_in_the_file() {

@@ -1,0 +1,128 @@
+//! Every SQL statement of the state, each named, so that a test can ask SQLite how it would run each of them. A statement
+//! that reads a whole table says why that is right; a new one without a reason has to use an index.
+
+/// The columns of a row of `sessions` or `hidden`, as `read_row` takes them.
+macro_rules! columns {
+    () => {
+        "key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs, devices, path"
+    };
+}
+
+/// `NAME = "sql";`, or `NAME reads all because "reason" = "sql";`.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident $(reads all because $why:literal)? = $sql:expr;)*) => {
+        $($(#[$doc])* pub const $name: &str = $sql;)*
+
+        /// Name, text, and why the statement may read a whole table.
+        #[cfg(test)]
+        pub const ALL: &[(&str, &str, Option<&str>)] =
+            &[$((stringify!($name), $sql, statements!(@why $($why)?))),*];
+    };
+    (@why $why:literal) => { Some($why) };
+    (@why) => { None };
+}
+
+statements! {
+    RECORD = "SELECT record FROM sessions WHERE key = ?1";
+    PUT = "INSERT INTO sessions (key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs,
+               devices, path, record)
+           VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)
+           ON CONFLICT (key) DO UPDATE SET tool = excluded.tool, session = excluded.session, project = excluded.project,
+               title = excluded.title, updated = excluded.updated, bytes = excluded.bytes, state = excluded.state,
+               code = excluded.code, why = excluded.why, hint = excluded.hint, split = excluded.split,
+               needs = excluded.needs, devices = excluded.devices, path = excluded.path, record = excluded.record";
+    NEEDED_BY = "SELECT session FROM needs WHERE key = ?1 ORDER BY session";
+    FORGET_NEEDS = "DELETE FROM needs WHERE key = ?1";
+    PUT_NEED = "INSERT OR IGNORE INTO needs (session, key) VALUES (?1, ?2)";
+
+    ROWS reads all because "the whole list was asked for" =
+        concat!("SELECT ", columns!(), " FROM sessions ORDER BY updated DESC, key");
+    ROWS_OF_TOOL reads all because "most sessions are of one tool, and its whole list was asked for" =
+        concat!("SELECT ", columns!(), " FROM sessions WHERE tool = ?1 ORDER BY updated DESC, key");
+    ROW = concat!("SELECT ", columns!(), " FROM sessions WHERE key = ?1");
+    /// The end of the range is the prefix with a letter behind it that sorts after all others.
+    STARTING = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_session WHERE session >= ?1 AND session < ?2 ORDER BY updated DESC, key");
+    WITH_STATE = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_state WHERE state = ?1 ORDER BY updated DESC, key");
+    WITH_SPLIT = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY with_split WHERE split > '' ORDER BY updated DESC, key");
+    OPEN_SPLITS = "SELECT count(*) FROM sessions INDEXED BY with_split WHERE split > '' AND split <> ?1";
+    NEEDING = concat!("SELECT ", columns!(),
+        " FROM sessions WHERE key IN (SELECT key FROM needs WHERE session = ?1) ORDER BY key");
+    WITH_CODE = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_code WHERE code = ?1 ORDER BY updated DESC, key");
+    NEXT_PROJECT = "SELECT project FROM sessions INDEXED BY by_code WHERE code = ?1 AND project > ?2 ORDER BY project LIMIT 1";
+    ONE_OF_PROJECT = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project = ?2 LIMIT 1");
+    NEXT_DEVICES = "SELECT devices FROM sessions INDEXED BY by_devices WHERE devices > ?1 ORDER BY devices LIMIT 1";
+    NEWEST_OF_DEVICES = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_devices WHERE devices = ?1 ORDER BY updated DESC, key LIMIT ?2");
+    COUNT = "SELECT n FROM counts WHERE name = 'sessions'";
+
+    SEGMENTS reads all because "compared with the whole vault, at a start" = "SELECT path, bytes FROM segments";
+    PUT_SEGMENT = "INSERT OR REPLACE INTO segments VALUES (?1, ?2)";
+    NOTE = "SELECT value FROM notes WHERE name = ?1";
+    PUT_NOTE = "INSERT OR REPLACE INTO notes VALUES (?1, ?2)";
+
+    ADD_HISTORY = "INSERT INTO history VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)";
+    HAPPENINGS = "SELECT coalesce(max(rowid), 0) FROM history";
+    /// From the end of the index, until there are enough.
+    HISTORY reads all because "it stops at its limit" =
+        "SELECT at, device, what, key, session, tool, doc, bytes, lines,
+             (SELECT title FROM sessions WHERE sessions.key = history.key) FROM history INDEXED BY by_time
+         WHERE NOT EXISTS (SELECT 1 FROM hidden WHERE hidden.key = history.key) ORDER BY at DESC, rowid DESC LIMIT ?1";
+    HISTORY_OF =
+        "SELECT at, device, what, key, session, tool, doc, bytes, lines,
+             (SELECT title FROM sessions WHERE sessions.key = history.key) FROM history INDEXED BY by_key
+         WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM hidden WHERE hidden.key = history.key)
+         ORDER BY at DESC, rowid DESC LIMIT ?2";
+
+    HIDDEN = concat!("SELECT ", columns!(), " FROM hidden WHERE key = ?1");
+    CLEAR_HIDDEN = "DELETE FROM hidden WHERE key = ?1 AND EXISTS (SELECT 1 FROM sessions WHERE key = ?1)";
+    INTO_HIDDEN = "INSERT INTO hidden SELECT * FROM sessions WHERE key = ?1";
+    CLEAR_SHOWN = "DELETE FROM sessions WHERE key = ?1 AND EXISTS (SELECT 1 FROM hidden WHERE key = ?1)";
+    INTO_SHOWN = "INSERT INTO sessions SELECT * FROM hidden WHERE key = ?1";
+    ERASE_SESSION = "DELETE FROM sessions WHERE key = ?1";
+    ERASE_HIDDEN = "DELETE FROM hidden WHERE key = ?1";
+    ERASE_HISTORY = "DELETE FROM history WHERE key = ?1";
+    ERASE_SEGMENTS reads all because "a session is forgotten once" = "DELETE FROM segments WHERE instr(path, ?1) > 0";
+}
+
+/// What is read of an older file to fill the tables that it had not.
+pub const ALL_NEEDS: &str =
+    "SELECT key, needs FROM sessions WHERE needs <> '' UNION ALL SELECT key, needs FROM hidden WHERE needs <> ''";
+
+/// The tables as they are now. `hidden` has the columns of `sessions` in their order, which differs in files that were
+/// brought up to date.
+pub const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS sessions (
+        key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
+        updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
+        hint TEXT NOT NULL, split TEXT NOT NULL, needs TEXT NOT NULL, devices TEXT NOT NULL, path TEXT,
+        record TEXT NOT NULL) WITHOUT ROWID;
+    DROP INDEX IF EXISTS by_updated;
+    DROP INDEX IF EXISTS by_split;
+    DROP INDEX IF EXISTS by_needs;
+    CREATE INDEX IF NOT EXISTS by_session ON sessions (session);
+    CREATE INDEX IF NOT EXISTS by_code ON sessions (code, project);
+    CREATE INDEX IF NOT EXISTS by_state ON sessions (state);
+    CREATE INDEX IF NOT EXISTS by_devices ON sessions (devices, updated);
+    CREATE INDEX IF NOT EXISTS with_split ON sessions (split) WHERE split > '';
+    CREATE TABLE IF NOT EXISTS needs (session TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (session, key)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS needs_of ON needs (key);
+    CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT OR IGNORE INTO counts SELECT 'sessions', count(*) FROM sessions;
+    CREATE TRIGGER IF NOT EXISTS one_more AFTER INSERT ON sessions
+        BEGIN UPDATE counts SET n = n + 1 WHERE name = 'sessions'; END;
+    CREATE TRIGGER IF NOT EXISTS one_less AFTER DELETE ON sessions
+        BEGIN UPDATE counts SET n = n - 1 WHERE name = 'sessions'; END;
+    CREATE TABLE IF NOT EXISTS segments (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS history (
+        at INTEGER NOT NULL, device TEXT NOT NULL, what TEXT NOT NULL, key TEXT NOT NULL, session TEXT NOT NULL,
+        tool TEXT NOT NULL, doc TEXT NOT NULL, bytes INTEGER NOT NULL, lines INTEGER NOT NULL);
+    CREATE INDEX IF NOT EXISTS by_key ON history (key, at);
+    CREATE INDEX IF NOT EXISTS by_time ON history (at);
+    CREATE TABLE IF NOT EXISTS hidden AS SELECT * FROM sessions WHERE 0;
+    CREATE INDEX IF NOT EXISTS hidden_by_key ON hidden (key);";
