@@ -54,8 +54,13 @@ pub fn run(args: &[&str]) -> Result<()> {
 
 fn parse(args: &[&str]) -> Result<(PathBuf, Size)> {
     let [home, rest @ ..] = args else { bail!("say where: cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]") };
-    let mut size = Size::default();
-    for pair in rest.chunks(2) {
+    let size = size(rest, Size::default())?;
+    Ok((std::path::absolute(home)?, size))
+}
+
+/// `--sessions N --mb N --seed N`, each as in `size` where it is not given.
+pub fn size(words: &[&str], mut size: Size) -> Result<Size> {
+    for pair in words.chunks(2) {
         let [name, value] = pair else { bail!("{} needs a number", pair[0]) };
         let number: u64 = value.parse().with_context(|| format!("{name} needs a number, not {value}"))?;
         match *name {
@@ -65,8 +70,7 @@ fn parse(args: &[&str]) -> Result<(PathBuf, Size)> {
             _ => bail!("there is no option {name}"),
         }
     }
-    let home = std::path::absolute(home)?;
-    Ok((home, size))
+    Ok(size)
 }
 
 /// Writes the store and the projects it belongs to below `home`. What is there already is written over.

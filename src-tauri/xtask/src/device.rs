@@ -146,6 +146,10 @@ impl Device {
     }
 
     /// The process ids of the engine and of its Syncthing.
+    pub fn engine_pid(&self) -> Result<u32> {
+        self.engine.as_ref().map(Child::id).context("the engine was not started")
+    }
+
     pub fn pids(&self) -> Result<(u32, u32)> {
         let engine = self.engine.as_ref().context("the engine was not started")?.id();
         let child =

@@ -36,6 +36,8 @@ The repository's own commands.
   cargo xtask demo           two devices on this machine, a sample session going over, then cleaned up
   cargo xtask bench roam [--write] [--no-corpus] [--no-latency]
                              measure what was promised; --write puts the table into docs/benchmarks.md
+  cargo xtask bench many [--write] [--sessions N] [--mb N]
+                            very many sessions: import, restart, status, against few
   cargo xtask bench merge [--write]
                              what merging and comparing cost
   cargo xtask bench chats [--write]
@@ -87,6 +89,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", "baseline"] => bench::baseline_alone(),
         ["bench", "app"] => bench::app(),
         ["bench", "chats", rest @ ..] => bench::chats::run(rest),
+        ["bench", "many", rest @ ..] => bench::many(rest),
         ["bench", "merge", rest @ ..] => bench::merge::run(rest),
         ["bench", "packages", rest @ ..] => bench::packages::run(rest),
         ["bench", "roam", rest @ ..] | ["bench", rest @ ..] => bench::run(rest),

@@ -69,7 +69,7 @@ fn import_rows(desk: &mut Device, made: &Made) -> Result<Vec<Row>> {
 }
 
 /// All sessions are known, and the engine has nothing to do.
-fn is_settled(made: &Made) -> impl Fn(&Value) -> Option<Instant> {
+pub fn is_settled(made: &Made) -> impl Fn(&Value) -> Option<Instant> {
     let wanted = made.sessions as u64;
     move |status: &Value| {
         let moving = &status["moving"];
@@ -216,6 +216,6 @@ fn files_below(dir: &Path) -> Result<(usize, u64)> {
     Ok((n_files, bytes))
 }
 
-fn megabytes(bytes: u64) -> f64 {
+pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

@@ -7,9 +7,11 @@ mod cost;
 mod history;
 mod latency;
 mod machine;
+mod many;
 pub mod merge;
 pub mod packages;
 
+use crate::corpus::{self, Size};
 use crate::device::Interrupt;
 use crate::{proc, run, setup};
 use anyhow::{Context, Result, bail};
@@ -77,6 +79,24 @@ const NOTES: &str = "\
 Both devices run on this one machine and share its cores; files are in the page cache, as they are just after a tool
 wrote them. Latency is taken from just before the write on A until B's file has its length, looked at each
 millisecond; afterwards both files are compared byte by byte. Sessions are made up (`cargo xtask corpus`).
+";
+
+/// Very many sessions: `--sessions N` and `--mb N` for fewer, `--write` for the page.
+pub fn many(args: &[&str]) -> Result<()> {
+    let (write, rest): (Vec<&str>, Vec<&str>) = args.iter().partition(|arg| **arg == "--write");
+    let many = corpus::size(&rest, Size { sessions: 20_000, megabytes: 3000, ..Size::default() })?;
+    setup::to_run()?;
+    let roam = run::build_roam()?;
+    let interrupt = Interrupt::watch()?;
+    let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let load = machine::load();
+    let rows = many::measure(&roam, place.path(), [Size::default(), many], &interrupt)?;
+    write_section("Very many sessions", "many", &rows, place.path(), load, MANY_NOTES, !write.is_empty())
+}
+
+const MANY_NOTES: &str = "\
+One device after the other on this machine, each alone. CPU time is that of the engine, without its Syncthing, from the start
+of `roam run`. The times of commands are medians of 21, the start of the process included.
 ";
 
 /// Prints a table; with `write` it takes the place of the section of that title in docs/benchmarks.md.
