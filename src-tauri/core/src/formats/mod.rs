@@ -7,6 +7,7 @@ pub mod files;
 pub mod guarded;
 pub mod jsonl;
 pub mod linked;
+pub mod listed;
 pub mod mutations;
 pub mod numbered;
 pub mod patched;

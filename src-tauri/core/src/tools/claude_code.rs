@@ -18,6 +18,7 @@ use super::{
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
+use crate::formats::listed::Listed;
 use crate::formats::steering::{self, Marks};
 use crate::formats::{fields, guarded, linked, process};
 use crate::merge::transcript::{self, Piece, Said};
@@ -30,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufRead, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
@@ -89,6 +90,10 @@ const FIRST_LINE: u64 = 64 * 1024;
 pub struct ClaudeCode {
     /// By transcript, what it was seen to say of copies.
     copies: Mutex<BTreeMap<PathBuf, SeenCopies>>,
+    /// By slug directory, the agents of before.
+    agents: Listed<Vec<OldAgent>>,
+    /// What lies in `todos`, by name.
+    todos: Listed<Vec<(PathBuf, String)>>,
 }
 
 /// A transcript is read to its end once, and from there on later.
@@ -194,13 +199,13 @@ impl Tool for ClaudeCode {
             return listing;
         }
         let live = live_sessions(&store);
-        let beside = Beside::read(&store);
-        // Read once for each slug directory: a thousand sessions may lie in one.
-        let mut agents: BTreeMap<PathBuf, Vec<OldAgent>> = BTreeMap::new();
+        let beside = self.beside(&store, which);
+        // Asked once for each slug directory: a thousand sessions may lie in one.
+        let mut agents: BTreeMap<PathBuf, Arc<Vec<OldAgent>>> = BTreeMap::new();
         for (session, main) in transcripts(&store, which, &mut listing.problems) {
             let live = live.get(session.as_str()).cloned();
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
-            let agents = agents.entry(slug_dir).or_insert_with_key(|dir| old_agents(dir));
+            let agents = agents.entry(slug_dir).or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
             match docs_of(&store, &session, &main, &beside, agents, &mut listing.problems) {
                 Ok(docs) => listing.found.push(Found { session, docs, live }),
                 // Gone between the look at the directory and the look at the file.
@@ -311,9 +316,17 @@ struct OldAgent {
     owner: SessionId,
 }
 
-fn old_agents(slug_dir: &Path) -> Vec<OldAgent> {
+/// With whether all of them say whose they are: one that was just begun may do so later.
+fn old_agents(slug_dir: &Path) -> (Vec<OldAgent>, bool) {
     let agents = entries(slug_dir).filter(|(path, name)| is_old_agent(name) && is_file(path));
-    agents.filter_map(|(path, name)| Some(OldAgent { owner: agent_owner(&path)?, path, name })).collect()
+    let (mut found, mut all) = (Vec::new(), true);
+    for (path, name) in agents {
+        match agent_owner(&path) {
+            Some(owner) => found.push(OldAgent { owner, path, name }),
+            None => all = false,
+        }
+    }
+    (found, all)
 }
 
 fn agent_owner(path: &Path) -> Option<SessionId> {
@@ -538,6 +551,16 @@ fn copies_refused(main: &[u8], cwd: &Path) -> Option<String> {
 }
 
 impl ClaudeCode {
+    fn beside(&self, store: &Store, which: Which<'_>) -> Beside {
+        let names = |dir: &Path| entries(dir).map(|(_, name)| name).collect();
+        let all = |dir: &Path| matches!(which, Which::All).then(|| names(dir));
+        Beside {
+            todos: self.todos.of(&store.todos, || (entries(&store.todos).collect(), true)),
+            tasks: all(&store.tasks),
+            file_history: all(&store.file_history),
+        }
+    }
+
     /// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
     fn secret_copies(&self, found: &Found, main: &FoundDoc) -> Vec<DocName> {
         let copies = || found.docs.iter().filter_map(|doc| Some((doc, doc.name.as_str().strip_prefix(COPIES)?)));
@@ -701,20 +724,22 @@ fn stray(store: &Store, session: SessionId, doc: String, path: &Path, original: 
 
 /// What lies beside the transcripts, by the names that say whose it is; read once for a whole listing.
 struct Beside {
-    todos: Vec<(PathBuf, String)>,
-    tasks: BTreeSet<String>,
-    file_history: BTreeSet<String>,
+    todos: Arc<Vec<(PathBuf, String)>>,
+    /// Directories, where all of them were listed; for one session they are tried.
+    tasks: Option<BTreeSet<String>>,
+    file_history: Option<BTreeSet<String>>,
 }
 
 impl Beside {
-    fn read(store: &Store) -> Self {
-        let names = |dir: &Path| entries(dir).map(|(_, name)| name).collect();
-        Self {
-            todos: entries(&store.todos).collect(),
-            tasks: names(&store.tasks),
-            file_history: names(&store.file_history),
-        }
+    /// Those of `todos` whose names begin so.
+    fn todos_of(&self, id: &str) -> impl Iterator<Item = &(PathBuf, String)> {
+        let first = self.todos.partition_point(|(_, name)| name.as_str() < id);
+        self.todos[first..].iter().take_while(move |(_, name)| name.starts_with(id))
     }
+}
+
+fn may_be_in(listed: Option<&BTreeSet<String>>, name: &str) -> bool {
+    listed.is_none_or(|names| names.contains(name))
 }
 
 fn docs_of(
@@ -734,10 +759,10 @@ fn docs_of(
     for agent in agents.iter().filter(|agent| agent.owner == *session) {
         docs.add_file(&agent.path, &format!("{BESIDE}agents/{}", agent.name));
     }
-    if beside.file_history.contains(id) {
+    if may_be_in(beside.file_history.as_ref(), id) {
         docs.walk(&store.file_history.join(id), &format!("{BESIDE}file-history/"), 0);
     }
-    for (path, name) in &beside.todos {
+    for (path, name) in beside.todos_of(id) {
         if let Some(rest) = name.strip_prefix(id).and_then(|rest| rest.strip_prefix('-'))
             && name.ends_with(".json")
         {
@@ -745,7 +770,7 @@ fn docs_of(
         }
     }
     for (dir, place) in task_dirs(id) {
-        if beside.tasks.contains(&dir) {
+        if may_be_in(beside.tasks.as_ref(), &dir) {
             docs.walk(&store.tasks.join(&dir), &format!("{BESIDE}{place}/"), 0);
         }
     }
