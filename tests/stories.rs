@@ -16,6 +16,8 @@ mod clones;
 mod contract;
 #[path = "stories/copilot.rs"]
 mod copilot;
+#[path = "stories/damaged.rs"]
+mod damaged;
 #[path = "stories/devices.rs"]
 mod devices;
 #[path = "stories/faults.rs"]
@@ -46,6 +48,8 @@ mod simulation;
 mod splits;
 #[path = "stories/takein.rs"]
 mod takein;
+#[path = "stories/taken_back.rs"]
+mod taken_back;
 #[path = "stories/talk.rs"]
 mod talk;
 #[path = "stories/wire.rs"]

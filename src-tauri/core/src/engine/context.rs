@@ -2,6 +2,7 @@
 
 use super::compare::Compared;
 use super::record::SessionRecord;
+use super::taken_back::Seen;
 use super::transcript::Index;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
@@ -45,6 +46,7 @@ pub struct Context {
     refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
     judged: Mutex<HashMap<[ChainId; 2], Judged>>,
     transcripts: Mutex<Vec<Arc<Index>>>,
+    taken_back: Mutex<Seen>,
 }
 
 /// Why two branches cannot be put one behind the other, and why one session cannot hold both; `None` where they can.
@@ -73,6 +75,8 @@ pub struct Shared {
     /// Sessions whose main doc is in a store here.
     pub here: HashSet<SessionKey>,
     pub paused: bool,
+    /// In so many sessions at once another device may take its own words back without a question.
+    pub max_rewritten: usize,
     /// The user wants copies of files with secrets to be carried, too.
     pub carry_secret_copies: bool,
 }
@@ -109,6 +113,7 @@ impl Context {
             refusals: Mutex::default(),
             judged: Mutex::default(),
             transcripts: Mutex::default(),
+            taken_back: Mutex::default(),
         }
     }
 
@@ -147,6 +152,11 @@ impl Context {
     /// Where the messages of the sessions lie that were read last.
     pub fn transcripts(&self) -> MutexGuard<'_, Vec<Arc<Index>>> {
         unpoisoned(self.transcripts.lock())
+    }
+
+    /// What other devices took back of their own words.
+    pub fn taken_back(&self) -> MutexGuard<'_, Seen> {
+        unpoisoned(self.taken_back.lock())
     }
 
     /// Finds the message in a record of a tool's log.

@@ -493,7 +493,7 @@ impl Engine {
         } else {
             self.unfinished.remove(&key);
         }
-        if unfinished || ["unwritable", "just_written"].contains(&row.code.as_str()) {
+        if unfinished || ["unwritable", "just_written", "taken_back"].contains(&row.code.as_str()) {
             self.retry_later();
         }
         self.session_troubles(&key, problems);
@@ -598,7 +598,7 @@ impl Engine {
         self.retrying = false;
         self.retry_unsaved();
         self.retry_unfinished();
-        self.retry_everywhere(&["unwritable", "just_written"]);
+        self.retry_everywhere(&["unwritable", "just_written", "taken_back"]);
     }
 
     pub(super) fn retry_unsaved(&mut self) {

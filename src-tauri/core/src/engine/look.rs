@@ -7,12 +7,13 @@ use super::context::Context;
 use super::foreign::{pass_on, pass_on_own};
 use super::forks::{self, Parent};
 use super::ingest::ingest;
-use super::record::SessionRecord;
+use super::record::{SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
 use super::split::{Stand, says_all, stand, united};
 use super::steering::{find_neutral, held, restored, withhold};
 use super::takein::{TakeInError, take_in};
+use super::taken_back::{self, Answer};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
@@ -109,6 +110,8 @@ struct Look<'a> {
     learned: Option<(Project, PathBuf)>,
     again: bool,
     taken: Option<TakenIn>,
+    /// The device whose own words are taken back with this look.
+    author: Option<String>,
 }
 
 impl<'a> Look<'a> {
@@ -130,6 +133,7 @@ impl<'a> Look<'a> {
             learned: None,
             again: false,
             taken: None,
+            author: None,
         }
     }
 
@@ -446,6 +450,8 @@ impl<'a> Look<'a> {
         {
             guards.rewrite_released = true;
             self.verdict = self.planned(guards);
+        } else {
+            self.follow_taken_back(guards);
         }
         if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
             self.verdict = held;
@@ -453,6 +459,50 @@ impl<'a> Look<'a> {
         if let Err(error) = self.withhold() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             self.again = true;
+        }
+    }
+
+    /// What another device took back of its own words is followed, unless it does so in many sessions at once.
+    fn follow_taken_back(&mut self, mut guards: Guards) {
+        let (context, key) = (self.context, self.job.key.clone());
+        let author = match &self.verdict {
+            Verdict::Held { code: "rewritten", steps, .. } => {
+                taken_back::author(context, &key, &self.job.record, steps).ok().flatten()
+            }
+            _ => None,
+        };
+        let Some(author) = author else { return context.taken_back().settled(&key) };
+        let most = context.shared().max_rewritten;
+        let answer = context.taken_back().answer(&key, &author, context.clock.now(), most);
+        match (answer, &self.verdict) {
+            (Answer::Follow, _) => {
+                guards.rewrite_released = true;
+                self.verdict = self.planned(guards);
+                self.author = Some(author);
+            }
+            (Answer::Wait, Verdict::Held { steps, .. }) => {
+                let why = format!("{} took back what it wrote last.", context.shared().name_of(&author));
+                let hint = "This device follows within seconds; the vault keeps what was taken back.".into();
+                self.verdict = Verdict::Waiting { code: "taken_back", why, hint, steps: steps.clone() };
+            }
+            _ => {}
+        }
+    }
+
+    /// The steps that took another device's words back are remembered, so that the user can undo them.
+    fn note_taken_back(&mut self, steps: &[Step]) {
+        let Some(author) = self.author.take() else { return };
+        let now = self.context.clock.now();
+        self.context.taken_back().followed(&self.job.key, now);
+        for step in steps {
+            let Step::Replace { doc, from, to } = step else { continue };
+            let trie = &self.job.record.docs[doc].trie;
+            let lost = trie.path_between(trie.meet(*from, *to), *from).unwrap_or_default();
+            let (bytes, lines) =
+                lost.iter().fold((0, 0), |(bytes, lines), edge| (bytes + edge.bytes, lines + edge.lines));
+            self.happened("taken_back", &author, doc, bytes, lines);
+            let back = TakenBack { doc: doc.clone(), old: *from, new: *to, at: self.context.tick() };
+            self.job.record.taken_back.push(back);
         }
     }
 
@@ -581,6 +631,7 @@ impl<'a> Look<'a> {
                     self.happened(if away { "taken_out" } else { "checked_out" }, &device, &doc, bytes, lines);
                 }
                 self.job.record.released = false;
+                self.note_taken_back(&steps);
                 if placed {
                     self.job.record.bound = Some(place);
                 }

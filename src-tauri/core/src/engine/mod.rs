@@ -37,6 +37,7 @@ pub mod split;
 mod steering;
 pub mod stores;
 pub mod takein;
+pub mod taken_back;
 pub mod transcript;
 
 pub use context::{Clock, Context, Shared, SystemClock};

@@ -49,6 +49,19 @@ pub struct SessionRecord {
     /// Frames that other devices signed beside their journals, whose lines this device passed on in its own.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub passed_on: BTreeSet<String>,
+    /// What other devices took back and this one followed, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_back: Vec<TakenBack>,
+}
+
+/// Lines that their author took back: the doc ended in `old` and now goes to `new`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenBack {
+    pub doc: DocName,
+    pub old: ChainId,
+    pub new: ChainId,
+    /// When this device followed.
+    pub at: Hlc,
 }
 
 /// Bytes of a log that are written as others of the same length.
@@ -247,7 +260,9 @@ impl SessionRecord {
             hint,
             split: match open {
                 Some(split) => split.tier().into(),
-                None if stand.settled.split.is_some() || !self.choices.is_empty() => DECIDED.into(),
+                None if stand.settled.split.is_some() || !self.choices.is_empty() || !self.taken_back.is_empty() => {
+                    DECIDED.into()
+                }
                 None => String::new(),
             },
             needs: self.origin().and_then(|card| card.base.as_ref()).map_or_else(String::new, |base| {

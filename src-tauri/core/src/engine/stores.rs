@@ -165,7 +165,7 @@ impl Engine {
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;
-        self.retry_everywhere(&["unwritable", "just_written", "live", "unknown_shape"]);
+        self.retry_everywhere(&["unwritable", "just_written", "taken_back", "live", "unknown_shape"]);
         self.compare_quiet()?;
         if self.queue.len() == before {
             self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;

@@ -8,6 +8,7 @@ pub mod harmless;
 pub mod ids;
 pub mod problem;
 pub mod project;
+pub mod records;
 pub mod time;
 pub mod trie;
 

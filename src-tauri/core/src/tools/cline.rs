@@ -920,8 +920,7 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
 
 /// The messages of a conversation of either layout.
 fn records(bytes: &[u8]) -> Vec<Value> {
-    let list = messages_in(bytes).map(|messages| messages.get().as_bytes()).unwrap_or(bytes);
-    serde_json::from_slice(list).unwrap_or_default()
+    transcript::records(messages_in(bytes).map(|messages| messages.get().as_bytes()).unwrap_or(bytes))
 }
 
 /// What a person said, without the tags around it.

@@ -43,7 +43,8 @@ use crate::formats::vscode::{Editor, Opens, System, Workspace, workspace_dirs, w
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript;
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use crate::session::chain::lines_of;
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from, records};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -919,15 +920,24 @@ fn named(bytes: &[u8]) -> Option<String> {
     title(&shown(bytes)?)
 }
 
-/// The document in either form, as far as it can be read.
-fn shown(bytes: &[u8]) -> Option<Value> {
-    match mutations::concerns(bytes.split(|byte| *byte == b'\n').next()?) {
-        Concerns::Everything => match replay(whole(DocKind::Log, bytes)) {
-            Ok(state) => Some(state),
-            Err(broken) => broken.before,
-        },
-        _ => serde_json::from_slice(bytes).ok(),
+/// The document in either form, as far as it can be read, and what stands for what cannot.
+fn as_far_as_readable(bytes: &[u8]) -> (Value, Vec<Value>) {
+    let first = lines_of(bytes).next().unwrap_or_default();
+    match mutations::concerns(first) {
+        Concerns::Everything => {
+            let (state, unread) = mutations::replay_leniently(whole(DocKind::Log, bytes));
+            (state.unwrap_or_default(), unread.into_iter().map(records::unreadable).collect())
+        }
+        _ => {
+            let (state, damage) = records::document(bytes);
+            let is_all = requests(&state).is_empty();
+            (state, damage.and_then(|damage| transcript::missing(damage, is_all)).into_iter().collect())
+        }
     }
+}
+
+fn shown(bytes: &[u8]) -> Option<Value> {
+    Some(as_far_as_readable(bytes).0).filter(|state| !state.is_null())
 }
 
 fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
@@ -1017,7 +1027,7 @@ fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
 
 /// Each request as the messages that most tools write: what the user said, what the model answered, what its tools did.
 fn records(bytes: &[u8]) -> Vec<Value> {
-    let state = shown(bytes).unwrap_or_default();
+    let (state, unread) = as_far_as_readable(bytes);
     let mut records = Vec::new();
     for request in requests(&state) {
         let (id, at) = (text(request, "requestId"), number(request, "timestamp"));
@@ -1043,6 +1053,7 @@ fn records(bytes: &[u8]) -> Vec<Value> {
         }
         record("assistant", answer);
     }
+    records.extend(unread);
     records
 }
 
