@@ -920,18 +920,18 @@ fn named(bytes: &[u8]) -> Option<String> {
     title(&shown(bytes)?)
 }
 
-/// The document in either form, as far as it can be read, and what stands for what cannot.
-fn as_far_as_readable(bytes: &[u8]) -> (Value, Vec<Value>) {
+/// The document in either form, as far as it can be read; what is missing of it, and the bytes of each line that says
+/// nothing.
+fn as_far_as_readable(bytes: &[u8]) -> (Value, Option<records::Damage>, Vec<u64>) {
     let first = lines_of(bytes).next().unwrap_or_default();
     match mutations::concerns(first) {
         Concerns::Everything => {
             let (state, unread) = mutations::replay_leniently(whole(DocKind::Log, bytes));
-            (state.unwrap_or_default(), unread.into_iter().map(records::unreadable).collect())
+            (state.unwrap_or_default(), None, unread)
         }
         _ => {
             let (state, damage) = records::document(bytes);
-            let is_all = requests(&state).is_empty();
-            (state, damage.and_then(|damage| transcript::missing(damage, is_all)).into_iter().collect())
+            (state, damage, Vec::new())
         }
     }
 }
@@ -1027,7 +1027,7 @@ fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
 
 /// Each request as the messages that most tools write: what the user said, what the model answered, what its tools did.
 fn records(bytes: &[u8]) -> Vec<Value> {
-    let (state, unread) = as_far_as_readable(bytes);
+    let (state, damage, unread) = as_far_as_readable(bytes);
     let mut records = Vec::new();
     for request in requests(&state) {
         let (id, at) = (text(request, "requestId"), number(request, "timestamp"));
@@ -1053,7 +1053,8 @@ fn records(bytes: &[u8]) -> Vec<Value> {
         }
         record("assistant", answer);
     }
-    records.extend(unread);
+    records.extend(unread.into_iter().map(records::unreadable));
+    records.extend(damage.and_then(|damage| transcript::missing(damage, records.is_empty())));
     records
 }
 
