@@ -52,6 +52,8 @@ mod takein;
 mod taken_back;
 #[path = "stories/talk.rs"]
 mod talk;
+#[path = "stories/twins.rs"]
+mod twins;
 #[path = "stories/wire.rs"]
 mod wire;
 #[path = "stories/world.rs"]

@@ -57,6 +57,8 @@ pub struct Engine {
     pub(super) incoming: u64,
     /// Problems by topic; a topic has one at most.
     pub(super) problems: BTreeMap<String, Problem>,
+    /// Second files of sessions, as they were when their session was last wanted.
+    pub(super) twins: HashMap<PathBuf, crate::tools::Stamp>,
     pub(super) held: BTreeMap<String, Held>,
     pub(super) import: Import,
     /// Looks since memory was last given back to the system.
@@ -144,6 +146,7 @@ impl Engine {
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
             incoming: 0,
             problems: BTreeMap::new(),
+            twins: HashMap::new(),
             held: BTreeMap::new(),
             import: Import::default(),
             looks: 0,

@@ -14,6 +14,7 @@ use super::split::{Stand, says_all, stand, united};
 use super::steering::{find_neutral, held, restored, withhold};
 use super::takein::{TakeInError, take_in};
 use super::taken_back::{self, Answer};
+use super::twins::record_twin;
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
@@ -21,7 +22,7 @@ use crate::projects::NoPlace;
 use crate::projects::places::is_repository;
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
-use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
+use crate::tools::{Found, Reading, Stray, Tool, Twin, Which, WriteError};
 use crate::vault::{JournalError, Strands};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -241,7 +242,8 @@ impl<'a> Look<'a> {
 
     fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
         let listing = tool.sessions(&self.context.machine, Which::One(session));
-        self.problems.extend(listing.problems);
+        let (advice, problems) = listing.problems.into_iter().partition(|problem| problem.code == "duplicate_session");
+        self.problems.extend::<Vec<Problem>>(problems);
         self.found = listing.found.into_iter().find(|found| found.session == *session);
         self.unknown = listing.unknown;
         // What cannot be read is not gone.
@@ -255,7 +257,7 @@ impl<'a> Look<'a> {
         }
         if !self.changed(&found) && !self.job.deep {
             self.learned = self.own_directory();
-            return;
+            return self.record_twins(tool, &listing.twins, advice);
         }
         let reading = match tool.read(&self.context.machine, &found) {
             Ok(reading) => match self.as_recorded(&found, reading) {
@@ -304,6 +306,36 @@ impl<'a> Look<'a> {
                     "Make room or mend the permissions; the session stays in the tool's store and is tried again.",
                 );
             }
+        }
+        self.record_twins(tool, &listing.twins, advice);
+    }
+
+    /// Other files with the session's id are recorded as branches; only then the user is advised to move one away.
+    fn record_twins(&mut self, tool: &dyn Tool, twins: &[Twin], advice: Vec<Problem>) {
+        let mut all = true;
+        // Of a session that has said nothing yet there is nothing to stand beside.
+        let is_known = self.job.record.origin().is_some();
+        let session = self.job.record.session.clone();
+        for twin in twins.iter().filter(|twin| is_known && Some(&twin.session) == session.as_ref()) {
+            // It may be of another project than the session is.
+            let excluded = |record: &SessionRecord, cwd: Option<&str>| {
+                is_excluded(self.context, record, None) || is_excluded(self.context, &SessionRecord::default(), cwd)
+            };
+            let session = (&self.job.key, &mut self.job.record);
+            match record_twin(self.context, tool, session, twin, excluded, self.job.lane) {
+                Ok(recorded) => self.took(recorded),
+                Err(error) => {
+                    all = false;
+                    self.again |= matches!(error, TakeInError::Moving);
+                    let hint = "Leave both files where they are until this is solved: what only one of them holds is in \
+                                no other place.";
+                    self.problem("twin_not_recorded", &error, hint);
+                }
+            }
+        }
+        if all && is_known {
+            let both = |advice: Problem| Problem { hint: format!("{} Both are recorded.", advice.hint), ..advice };
+            self.problems.extend(advice.into_iter().map(both));
         }
     }
 

@@ -39,6 +39,7 @@ pub mod stores;
 pub mod takein;
 pub mod taken_back;
 pub mod transcript;
+pub mod twins;
 
 pub use context::{Clock, Context, Shared, SystemClock};
 pub use look::{Job, Outcome, look};

@@ -49,6 +49,9 @@ pub struct SessionRecord {
     /// Frames that other devices signed beside their journals, whose lines this device passed on in its own.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub passed_on: BTreeSet<String>,
+    /// Further files with the session's id, as they were when they were recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twins: Vec<(PathBuf, Stamp)>,
     /// What other devices took back and this one followed, the last one last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken_back: Vec<TakenBack>,

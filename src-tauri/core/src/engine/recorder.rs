@@ -376,11 +376,17 @@ impl<'a> Recorder<'a> {
             return Ok(());
         }
         let (matched, node) = self.locate(record, (&doc.name, doc.kind, &doc.at), seen.start, &seen.tips)?;
+        let twin = record.twins.iter().any(|(path, _)| *path == doc.path);
         let own = self.context.short.clone();
         let state = state_of(record, doc);
         let all_known = matched == seen.tips.len();
         let came_back = all_known && state.trie.has_withdrawn(&own, seen.tip());
         let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
+        // Two files with one id: the one that was recorded is still there, beside this one, or it was this one that stood
+        // beside it. Nothing was rewritten.
+        let is_twin =
+            base.as_ref().is_some_and(|base| base.path != doc.path && (twin || Stamp::of(&base.path).is_ok()));
+        let known = known.filter(|_| !is_twin);
         let replaces = known.filter(|known| {
             // What the journals know and what is no shorter form of what was here is what was checked out here, by an
             // engine that died before it could remember that.

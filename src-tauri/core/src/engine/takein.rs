@@ -185,7 +185,7 @@ pub fn take_in(
     Ok((recorded, TakenRow { tool, session, path: stray.path.clone(), to, lines }))
 }
 
-fn read(context: &Context, tool: &dyn Tool, stray: &Stray) -> io::Result<(Facts, Vec<u8>)> {
+pub(super) fn read(context: &Context, tool: &dyn Tool, stray: &Stray) -> io::Result<(Facts, Vec<u8>)> {
     let doc = FoundDoc {
         name: stray.doc.clone(),
         kind: stray.kind,
@@ -207,7 +207,7 @@ fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
 }
 
 /// A half last line is nothing that a tool would read; it stays in the copy, which is moved and not deleted.
-fn whole_lines(bytes: &[u8]) -> &[u8] {
+pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
 }
 
@@ -228,7 +228,7 @@ fn new_card(
 }
 
 /// Appends the lines that no journal has, where they leave the trie; then all of the copy is in the journals.
-fn record_log(
+pub(super) fn record_log(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
@@ -276,7 +276,7 @@ fn reads_the_same(
     Ok(read? == bytes)
 }
 
-fn is_generation(
+pub(super) fn is_generation(
     context: &Context,
     key: &SessionKey,
     record: &SessionRecord,

@@ -13,8 +13,8 @@
 
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Which, WriteError,
-    Written,
+    Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Twin, Which,
+    WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -197,7 +197,7 @@ impl Tool for ClaudeCode {
         let beside = Beside::read(&store);
         // Read once for each slug directory: a thousand sessions may lie in one.
         let mut agents: BTreeMap<PathBuf, Vec<OldAgent>> = BTreeMap::new();
-        for (session, main) in transcripts(&store, which, &mut listing.problems) {
+        for (session, main) in transcripts(&store, which, &mut listing) {
             let live = live.get(session.as_str()).cloned();
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
             let agents = agents.entry(slug_dir).or_insert_with_key(|dir| old_agents(dir));
@@ -598,7 +598,7 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Transcripts by session. Of two copies the longer counts, and a problem says so.
-fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> BTreeMap<SessionId, PathBuf> {
+fn transcripts(store: &Store, which: Which<'_>, listing: &mut Listing) -> BTreeMap<SessionId, PathBuf> {
     let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
     let all = match which {
         Which::All => all_transcripts(store),
@@ -610,7 +610,7 @@ fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> 
             found.insert(session, path);
             continue;
         };
-        problems.push(Problem::new(
+        listing.problems.push(Problem::new(
             "duplicate_session",
             format!(
                 "{NAME} has session {session} twice: {} and {}. The longer one counts.",
@@ -620,11 +620,18 @@ fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> 
             format!("Move one of them out of {}: with two of them {NAME} may find neither.", store.projects.display()),
         ));
         let longer = |path: &Path| files::stamp(path).map(|stamp| (stamp.len, stamp.mtime_ns)).unwrap_or_default();
-        if longer(&other) < longer(&path) {
-            found.insert(session, path);
-        }
+        let (counts, twin) = if longer(&other) < longer(&path) { (path, other) } else { (other, path) };
+        listing.twins.extend(twin_of(store, &session, &twin));
+        found.insert(session, counts);
     }
     found
+}
+
+fn twin_of(store: &Store, session: &SessionId, path: &Path) -> Option<Twin> {
+    let at = files::names_below(&store.base, path)?.join("/");
+    let stamp = files::stamp(path).ok()?;
+    let doc = FoundDoc { name: DocName::new(MAIN), kind: DocKind::Log, at, path: path.to_path_buf(), stamp };
+    Some(Twin { session: session.clone(), doc })
 }
 
 fn all_transcripts(store: &Store) -> Vec<(SessionId, PathBuf)> {
@@ -912,9 +919,9 @@ fn updated(ends: &jsonl::Ends) -> Option<Millis> {
 
 /// The slug directory a session's files go to: where its transcript already is, else that of the bound directory.
 fn home_for(store: &Store, session: &SessionId, cwd: &Path, machine: &Machine) -> Result<Home, WriteError> {
-    let mut problems = Vec::new();
-    let existing = transcripts(store, Which::One(session), &mut problems).remove(session);
-    if let Some(problem) = problems.pop() {
+    let mut listing = Listing::default();
+    let existing = transcripts(store, Which::One(session), &mut listing).remove(session);
+    if let Some(problem) = listing.problems.pop() {
         return Err(WriteError::Refused(problem.message));
     }
     let slug_dir = match existing.as_deref().and_then(Path::parent) {

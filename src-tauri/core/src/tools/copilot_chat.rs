@@ -31,7 +31,7 @@
 
 use super::{
     About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
+    Reading, Resumable, Root, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
@@ -157,6 +157,9 @@ impl Tool for CopilotChat {
         for (session, copies) in &mut copies {
             let counts = the_one_that_counts(session, copies, &mut listing.problems);
             let live = counts.place.live(&running);
+            let others = copies.iter().rev().skip(1).filter_map(|copy| copy.docs(machine).into_iter().next());
+            listing.twins.extend(others.map(|doc| Twin { session: session.clone(), doc }));
+            let counts = copies.last().expect("a session was found by a copy of it");
             listing.found.push(Found { session: session.clone(), docs: counts.docs(machine), live });
         }
         listing
@@ -923,17 +926,13 @@ fn named(bytes: &[u8]) -> Option<String> {
 /// The document in either form, as far as it can be read; what is missing of it, and the bytes of each line that says
 /// nothing.
 fn as_far_as_readable(bytes: &[u8]) -> (Value, Option<records::Damage>, Vec<u64>) {
-    let first = lines_of(bytes).next().unwrap_or_default();
-    match mutations::concerns(first) {
-        Concerns::Everything => {
-            let (state, unread) = mutations::replay_leniently(whole(DocKind::Log, bytes));
-            (state.unwrap_or_default(), None, unread)
-        }
-        _ => {
-            let (state, damage) = records::document(bytes);
-            (state, damage, Vec::new())
-        }
+    let first = records::value(lines_of(bytes).next().unwrap_or_default());
+    if first.get("kind").and_then(Value::as_u64) == Some(0) {
+        let (state, unread) = mutations::replay_leniently(bytes);
+        return (state.unwrap_or_default(), None, unread);
     }
+    let (state, damage) = records::document(bytes);
+    (state, damage, Vec::new())
 }
 
 fn shown(bytes: &[u8]) -> Option<Value> {

@@ -230,9 +230,19 @@ pub struct Listing {
     pub found: Vec<Found>,
     pub problems: Vec<Problem>,
     pub strays: Vec<Stray>,
+    /// Further main docs of sessions that are found, in another place of the store: two files with one id. Each may hold
+    /// words of its own; a problem `duplicate_session` names both.
+    pub twins: Vec<Twin>,
     /// The store is of a shape that the adapter does not know, in words: "the table `session` has no column `id`". What
     /// can be read is listed; nothing is written until the adapter knows it.
     pub unknown: Option<String>,
+}
+
+/// Another file that claims to be a session's main doc.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    pub session: SessionId,
+    pub doc: FoundDoc,
 }
 
 /// A conflict copy of a session's doc. It is no doc: nothing reads it but a person, or `roam doctor --take-in`.
