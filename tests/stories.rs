@@ -44,6 +44,8 @@ mod promises;
 mod reading;
 #[path = "stories/simulation/mod.rs"]
 mod simulation;
+#[path = "stories/sizes.rs"]
+mod sizes;
 #[path = "stories/splits.rs"]
 mod splits;
 #[path = "stories/takein.rs"]

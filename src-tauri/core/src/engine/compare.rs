@@ -18,7 +18,7 @@ use crate::merge::transcript::{Said, said_in};
 use crate::merge::{Action, Fork, Split};
 use crate::session::{ChainId, SessionId, SessionKey, records};
 use crate::state;
-use crate::vault::journal::Piece;
+use crate::vault::journal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ struct Of {
 /// Where bytes of a tail lie in the journals.
 struct Place {
     off: u64,
-    piece: Piece,
+    piece: journal::Place,
     /// Who recorded it, by short id.
     device: String,
 }

@@ -12,6 +12,7 @@ use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKe
 use crate::tools::{Joins, Machine, Records, Steer, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
+use crate::vault::limits;
 use crate::vault::{Journal, Owner, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ pub struct Context {
     pub machine: Machine,
     pub tools: BTreeMap<ToolId, Arc<dyn Tool>>,
     pub clock: Arc<dyn Clock>,
+    pub sizes: Sizes,
     hlc: Mutex<Hlc>,
     identifier: Mutex<Identifier>,
     shared: RwLock<Shared>,
@@ -47,6 +49,22 @@ pub struct Context {
     judged: Mutex<HashMap<[ChainId; 2], Judged>>,
     transcripts: Mutex<Vec<Arc<Index>>>,
     taken_back: Mutex<Seen>,
+}
+
+/// How large a record may be, as far as this device records it. Others than the usual are for tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// A larger one is recorded in pieces.
+    pub whole: u64,
+    pub piece: u64,
+    /// A larger one is not carried: a line that says so stands in its place.
+    pub record: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { whole: limits::CONTENT, piece: 8 << 20, record: limits::RECORD }
+    }
 }
 
 /// Why two branches cannot be put one behind the other, and why one session cannot hold both; `None` where they can.
@@ -106,6 +124,7 @@ impl Context {
             machine,
             tools,
             clock,
+            sizes: Sizes::default(),
             hlc: Mutex::default(),
             identifier: Mutex::default(),
             shared: RwLock::new(shared),

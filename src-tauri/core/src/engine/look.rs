@@ -7,14 +7,12 @@ use super::context::Context;
 use super::foreign::{pass_on, pass_on_own};
 use super::forks::{self, Parent};
 use super::ingest::ingest;
-use super::record::{SessionRecord, TakenBack};
+use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
 use super::split::{Stand, says_all, stand, united};
 use super::steering::{find_neutral, held, restored, withhold};
 use super::takein::{TakeInError, take_in};
-use super::taken_back::{self, Answer};
-use super::twins::record_twin;
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
@@ -22,11 +20,13 @@ use crate::projects::NoPlace;
 use crate::projects::places::is_repository;
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
-use crate::tools::{Found, Reading, Stray, Tool, Twin, Which, WriteError};
+use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
 use crate::vault::{JournalError, Strands};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+mod special;
 
 const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
 
@@ -310,35 +310,6 @@ impl<'a> Look<'a> {
         self.record_twins(tool, &listing.twins, advice);
     }
 
-    /// Other files with the session's id are recorded as branches; only then the user is advised to move one away.
-    fn record_twins(&mut self, tool: &dyn Tool, twins: &[Twin], advice: Vec<Problem>) {
-        let mut all = true;
-        // Of a session that has said nothing yet there is nothing to stand beside.
-        let is_known = self.job.record.origin().is_some();
-        let session = self.job.record.session.clone();
-        for twin in twins.iter().filter(|twin| is_known && Some(&twin.session) == session.as_ref()) {
-            // It may be of another project than the session is.
-            let excluded = |record: &SessionRecord, cwd: Option<&str>| {
-                is_excluded(self.context, record, None) || is_excluded(self.context, &SessionRecord::default(), cwd)
-            };
-            let session = (&self.job.key, &mut self.job.record);
-            match record_twin(self.context, tool, session, twin, excluded, self.job.lane) {
-                Ok(recorded) => self.took(recorded),
-                Err(error) => {
-                    all = false;
-                    self.again |= matches!(error, TakeInError::Moving);
-                    let hint = "Leave both files where they are until this is solved: what only one of them holds is in \
-                                no other place.";
-                    self.problem("twin_not_recorded", &error, hint);
-                }
-            }
-        }
-        if all && is_known {
-            let both = |advice: Problem| Problem { hint: format!("{} Both are recorded.", advice.hint), ..advice };
-            self.problems.extend(advice.into_iter().map(both));
-        }
-    }
-
     /// A directory without a repository in which this session began, if that is not known yet.
     fn own_directory(&self) -> Option<(Project, PathBuf)> {
         let card = self.job.record.origin().filter(|_| self.context.began(&self.job.record))?;
@@ -488,53 +459,10 @@ impl<'a> Look<'a> {
         if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
             self.verdict = held;
         }
+        self.spare_gaps();
         if let Err(error) = self.withhold() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             self.again = true;
-        }
-    }
-
-    /// What another device took back of its own words is followed, unless it does so in many sessions at once.
-    fn follow_taken_back(&mut self, mut guards: Guards) {
-        let (context, key) = (self.context, self.job.key.clone());
-        let author = match &self.verdict {
-            Verdict::Held { code: "rewritten", steps, .. } => {
-                taken_back::author(context, &key, &self.job.record, steps).ok().flatten()
-            }
-            _ => None,
-        };
-        let Some(author) = author else { return context.taken_back().settled(&key) };
-        let most = context.shared().max_rewritten;
-        let answer = context.taken_back().answer(&key, &author, context.clock.now(), most);
-        match (answer, &self.verdict) {
-            (Answer::Follow, _) => {
-                guards.rewrite_released = true;
-                self.verdict = self.planned(guards);
-                self.author = Some(author);
-            }
-            (Answer::Wait, Verdict::Held { steps, .. }) => {
-                let why = format!("{} took back what it wrote last.", context.shared().name_of(&author));
-                let hint = "This device follows within seconds; the vault keeps what was taken back.".into();
-                self.verdict = Verdict::Waiting { code: "taken_back", why, hint, steps: steps.clone() };
-            }
-            _ => {}
-        }
-    }
-
-    /// The steps that took another device's words back are remembered, so that the user can undo them.
-    fn note_taken_back(&mut self, steps: &[Step]) {
-        let Some(author) = self.author.take() else { return };
-        let now = self.context.clock.now();
-        self.context.taken_back().followed(&self.job.key, now);
-        for step in steps {
-            let Step::Replace { doc, from, to } = step else { continue };
-            let trie = &self.job.record.docs[doc].trie;
-            let lost = trie.path_between(trie.meet(*from, *to), *from).unwrap_or_default();
-            let (bytes, lines) =
-                lost.iter().fold((0, 0), |(bytes, lines), edge| (bytes + edge.bytes, lines + edge.lines));
-            self.happened("taken_back", &author, doc, bytes, lines);
-            let back = TakenBack { doc: doc.clone(), old: *from, new: *to, at: self.context.tick() };
-            self.job.record.taken_back.push(back);
         }
     }
 
@@ -745,6 +673,7 @@ impl<'a> Look<'a> {
     }
 
     fn finish(mut self) -> Outcome {
+        self.report_gaps();
         let hint = "Nothing was changed; `roam status` says what is wrong.";
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
         self.answers.extend(self.job.decisions.iter().map(|(number, _)| (*number, failed())));

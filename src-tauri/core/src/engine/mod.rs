@@ -41,6 +41,6 @@ pub mod taken_back;
 pub mod transcript;
 pub mod twins;
 
-pub use context::{Clock, Context, Shared, SystemClock};
+pub use context::{Clock, Context, Shared, Sizes, SystemClock};
 pub use look::{Job, Outcome, look};
 pub use record::SessionRecord;

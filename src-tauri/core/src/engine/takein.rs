@@ -35,7 +35,7 @@ pub enum TakeInError {
     Moving,
     #[error("the session's journals could not be read")]
     NoJournals,
-    #[error("it holds one piece of more than 128 MB, or more than 1 GB")]
+    #[error("it holds more than 1 GB")]
     TooLarge,
     #[error("what was recorded of it reads differently")]
     ReadsDifferently,
@@ -248,7 +248,8 @@ pub(super) fn record_log(
     record.docs.insert(stray.doc.clone(), state);
     let Some(walked) = walked else { return Err(TakeInError::OtherContent) };
     let at = if known { String::new() } else { stray.at.clone() };
-    let entries = entries((&stray.doc, &at), &tips, walked?, bytes).map(|entry| entry.map(|(entry, _)| entry));
+    let entries =
+        entries((&stray.doc, &at), &tips, walked?, bytes, context.sizes).map(|entry| entry.map(|(entry, _)| entry));
     let entries = entries.collect::<Result<_, _>>().map_err(|_| TakeInError::TooLarge)?;
     let recorded = record_entries(context, key, record, entries, card, lane).inspect_err(|_| *record = before)?;
     match reads_the_same(context, key, record, stray, end, bytes)? {

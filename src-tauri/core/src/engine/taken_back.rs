@@ -146,6 +146,7 @@ fn is_in_others(
             Entry::Lines { doc: of, after, bytes, .. } if of == doc => {
                 found |= chain(*after, bytes, |_| true).iter().any(|line| lines.contains(&line.tip));
             }
+            Entry::Piece(piece) if piece.doc == *doc => found |= lines.contains(&piece.tip),
             _ => {}
         })?;
     }

@@ -52,7 +52,7 @@ pub struct Index {
 
 /// Lines that follow each other in a journal.
 struct Place {
-    piece: journal::Piece,
+    piece: journal::Place,
     /// The short id of whoever recorded them.
     device: String,
 }

@@ -2,7 +2,7 @@
 //! no merge depends on it. What a tool writes in a way of its own is read in its adapter, with the parts from here.
 
 use crate::session::chain::lines_of;
-use crate::session::records;
+use crate::session::{gap, records};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -247,6 +247,10 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
 ///
 /// [`records`]: crate::session::records
 pub fn said_in(record: &Value, reader: Reader) -> Option<Said<'_>> {
+    if let Some(bytes) = gap::bytes_of(record) {
+        let words = format!("record of {bytes} bytes, too large to be carried; it is on the device that wrote it");
+        return Some(Said { role: "system", at: None, id: None, pieces: vec![Piece::new("text", words)] });
+    }
     let Some(records::Damage { bytes, lost }) = records::damage(record) else { return reader(record) };
     match reader(record) {
         Some(mut said) => {

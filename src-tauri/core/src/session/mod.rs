@@ -4,6 +4,7 @@
 pub mod chain;
 pub mod copies;
 pub mod device_id;
+pub mod gap;
 pub mod harmless;
 pub mod ids;
 pub mod problem;
@@ -12,7 +13,7 @@ pub mod records;
 pub mod time;
 pub mod trie;
 
-pub use chain::{Chain, ChainId};
+pub use chain::{Chain, ChainId, LongLine};
 pub use copies::copied_from;
 pub use harmless::{harmless, harmless_json, harmless_line};
 pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};

@@ -478,6 +478,7 @@ const STEERING: Steering = Steering {
         }
         edits
     },
+    concerns: |part| MARKS.may_concern(part) || WITH_COPIES.may_concern(part) || may_track(part),
     restores: Some(Restores { is_one: |doc| doc.as_str().starts_with(COPIES), refused: copies_refused }),
     words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
             files for /rewind where one of them lies outside of the checkout or is a hook or a setting",

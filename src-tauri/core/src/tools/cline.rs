@@ -108,6 +108,7 @@ const STEERING: Steering = Steering {
     sets: |_, _| Vec::new(),
     usual: |_| false,
     neutral: |_, _, _| Vec::new(),
+    concerns: |_| false,
     restores: None,
     words: "the directories of a session or task, a task's own settings. The provider and model it names are chosen among those of \
             this device",

@@ -108,6 +108,7 @@ const STEERING: Steering = Steering {
         _ => false,
     },
     neutral: |_, line, _| MARKS.edits(line),
+    concerns: |part| MARKS.may_concern(part),
     restores: None,
     words: "approvals, sandbox and permission profile, writable directories, model provider: a thread of another device \
             opens with what config.toml here says",

@@ -114,6 +114,9 @@ pub struct Steering {
     /// The length stays, because forks and databases refer to a place in a file by its offset. Without a directory
     /// everything that may be renamed is.
     pub neutral: fn(&DocName, &[u8], cwd: &Path) -> Vec<Edit>,
+    /// Whether something in a part of a line may steer, whatever stands around that part: a cheap look, before a very long line is
+    /// read whole. May say yes for nothing, never no for something.
+    pub concerns: fn(&[u8]) -> bool,
     /// Which docs the tool may write into files of the user's, and when it may: given the main doc's content and the
     /// session's directory here, why another device's are not written. `None`: the tool has no such docs.
     pub restores: Option<Restores>,
@@ -130,7 +133,14 @@ pub struct Restores {
 
 impl Default for Steering {
     fn default() -> Self {
-        Self { sets: |_, _| Vec::new(), usual: |_| false, neutral: |_, _, _| Vec::new(), restores: None, words: "" }
+        Self {
+            sets: |_, _| Vec::new(),
+            usual: |_| false,
+            neutral: |_, _, _| Vec::new(),
+            concerns: |_| false,
+            restores: None,
+            words: "",
+        }
     }
 }
 

@@ -115,6 +115,7 @@ const STEERING: Steering = Steering {
     },
     usual: |_| false,
     neutral: |_, _, _| Vec::new(),
+    concerns: |_| false,
     restores: None,
     words: "the session's permission rules, agent and model: OpenCode uses those of its settings here. The agent and the model \
             that a message names are chosen among those of this device",

@@ -4,8 +4,9 @@
 use super::envelope::{self, Sealed};
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
 use super::limits;
+use super::piece::{Open, Piece};
 use super::shelf::read_batch;
-pub use super::shelf::{Piece, Shelf, middle, rebuild};
+pub use super::shelf::{Place, Shelf, middle, rebuild};
 use super::{Vault, segment_name};
 use crate::opener;
 use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};
@@ -33,6 +34,9 @@ pub struct Journal {
     pub last: Option<FrameHash>,
     /// Entries accepted of each doc.
     pub entries: BTreeMap<DocName, u64>,
+    /// Records of which only some pieces are accepted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pieces: BTreeMap<DocName, Open>,
     /// So many frames are accepted and no more: its owner was revoked.
     #[serde(skip)]
     pub limit: Option<u64>,
@@ -141,6 +145,7 @@ impl Journal {
             frames: 0,
             last: None,
             entries: BTreeMap::new(),
+            pieces: BTreeMap::new(),
             limit: None,
             fault: None,
         }
@@ -297,7 +302,7 @@ impl Journal {
         for (at, entry) in frame.entries.iter().enumerate() {
             let spot = Spot { segment, offset, line: at as u32 };
             let number = match entry {
-                Entry::Lines { doc, .. } | Entry::Whole { doc, .. } => {
+                Entry::Lines { doc, .. } | Entry::Whole { doc, .. } | Entry::Piece(Piece { doc, .. }) => {
                     let count = self.entries.entry(doc.clone()).or_default();
                     *count += 1;
                     *count - 1
