@@ -112,7 +112,8 @@ fn gaps_in(lines: &[Line], sizes: &Sizes) -> u64 {
 
 fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId, sizes: &Sizes) -> io::Result<Vec<Line>> {
     let (mut chain, mut tips) = (Chain::from(tip), Vec::new());
-    let (mut chunk, mut at) = (vec![0; CHUNK], from);
+    // Not more at once than is held of a line: one that is too large is always noticed before it ends.
+    let (mut chunk, mut at) = (vec![0; CHUNK.min(usize::try_from(sizes.whole).unwrap_or(CHUNK))], from);
     file.seek(SeekFrom::Start(at))?;
     loop {
         let read = file.take(to.saturating_sub(at)).read(&mut chunk)?;

@@ -168,10 +168,13 @@ struct Piece {
     to: u64,
 }
 
-/// The lines from number `at` on that fit into `room` bytes, at least one; the bytes of one that no frame may hold.
-fn next_piece(lines: &[Line], at: usize, room: u64) -> Result<Piece, u64> {
+/// The lines from number `at` on that fit into `room` bytes, at least one, and none that is `whole` no more; the bytes of one
+/// that no frame may hold.
+fn next_piece(lines: &[Line], at: usize, room: u64, whole: u64) -> Result<Piece, u64> {
     let from = at.checked_sub(1).map_or(0, |before| lines[before].end);
-    let fit = lines[at..].iter().take_while(|line| line.end - from <= room).count().max(1);
+    let starts = std::iter::once(from).chain(lines[at..].iter().map(|line| line.end));
+    let fits = |(line, start): &(&Line, u64)| line.end - from <= room && line.end - start <= whole;
+    let fit = lines[at..].iter().zip(starts).take_while(fits).count().max(1);
     let Line { tip, end: to, .. } = lines[at + fit - 1];
     if MOST_BYTES < to - from { Err(to - from) } else { Ok(Piece { lines: fit, tip, from, to }) }
 }
@@ -251,7 +254,7 @@ pub(super) fn entries<'t>(
             return long.pop_front().map(Ok);
         }
         (next < lines.len()).then(|| {
-            let piece = next_piece(lines, next, FRAME_BYTES as u64)?;
+            let piece = next_piece(lines, next, FRAME_BYTES as u64, sizes.whole)?;
             let (doc, at, bytes) = (doc.clone(), at.to_owned(), text[piece.from as usize..piece.to as usize].to_vec());
             let entry = Entry::Lines { doc, at, after, tip: piece.tip, replaces: None, bytes };
             let own = &lines[next..next + piece.lines];
@@ -541,7 +544,7 @@ impl<'a> Recorder<'a> {
                 continue;
             }
             let room = FRAME_BYTES.saturating_sub(self.size) as u64;
-            let Piece { lines: fit, tip, from, to } = next_piece(&seen.tips, at, room)
+            let Piece { lines: fit, tip, from, to } = next_piece(&seen.tips, at, room, self.context.sizes.whole)
                 .map_err(|bytes| RecordError::TooLarge { path: doc.path.clone(), bytes })?;
             let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
