@@ -8,6 +8,9 @@ use crate::world::{Device, World};
 use session_roam_core::api::{Doctor, Request, Shown};
 use session_roam_core::engine::Sizes;
 use session_roam_core::vault::Entry;
+use session_roam_core::vault::frame::{self, Head};
+use session_roam_core::vault::keys::DeviceKey;
+use session_roam_core::vault::piece::Piece;
 use std::fs;
 use std::path::PathBuf;
 
@@ -209,4 +212,47 @@ fn a_record_of_which_some_pieces_are_missing_is_waited_for() {
     world.meet(0, 1);
     assert_carried(&world.devices[0], &world.devices[1], ONE);
     assert_quiet(&mut world, ONE);
+}
+
+/// Pieces that their owner signed and that are not what they claim are left out; nothing is written and nothing held.
+#[test]
+fn pieces_that_do_not_give_the_record_they_claim_are_refused() {
+    let line = [&b"x".repeat(5_000)[..], b"\n"].concat();
+    type Change = fn(&mut Vec<Piece>);
+    let cases: [(&str, Change); 5] = [
+        ("other bytes", |pieces| pieces[1].bytes[0] ^= 1),
+        ("a piece too few", |pieces| drop(pieces.remove(1))),
+        ("a piece twice", |pieces| pieces.insert(1, pieces[1].clone())),
+        ("another size", |pieces| pieces.iter_mut().for_each(|piece| piece.size -= 1)),
+        ("more than any record has", |pieces| pieces.iter_mut().for_each(|piece| piece.size = u64::MAX)),
+    ];
+    for (what, change) in cases {
+        let (mut world, here, _) = pair();
+        let path = world.devices[0].transcript(&here, ONE);
+        world.devices[0].say(&path, turn(&here, ONE, "one"));
+        world.deliver();
+        let before = world.devices[1].stores();
+        let own = journals(&world.devices[1]).into_iter().find(|journal| journal.session() == ONE).expect("a journal");
+        let last = own.frames.last().expect("a frame").clone();
+        let Some(Entry::Lines { doc, at, tip: after, .. }) = last.entries.last().cloned() else { panic!("lines") };
+        let piece = |n: u32, bytes: &[u8]| {
+            let (doc, at, size) = (doc.clone(), at.clone(), line.len() as u64);
+            Piece { doc, at, after, tip: after.then(&line), replaces: None, n, of: 3, size, bytes: bytes.to_vec() }
+        };
+        let mut pieces = vec![piece(0, &line[..2_000]), piece(1, &line[2_000..4_000]), piece(2, &line[4_000..])];
+        change(&mut pieces);
+        let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
+        let head = Head { n: last.head.n + 1, prev: last.hash.clone(), ..last.head.clone() };
+        let entries: Vec<Entry> = pieces.into_iter().map(Entry::Piece).collect();
+        let (frame, _) = frame::render(&head, &entries, |message| key.sign(message).to_vec());
+        let file = segments(&world.devices[1], &world.devices[0]).pop().expect("a segment");
+        let bytes = [fs::read(&file).expect("segment"), frame].concat();
+        fs::write(file.with_extension("new"), bytes)
+            .and_then(|()| fs::rename(file.with_extension("new"), &file))
+            .expect("write");
+        world.devices[1].poll();
+        assert!(world.devices[1].has_problem("entry_refused"), "{what}: {:?}", world.devices[1].problems());
+        assert!(world.devices[1].stores() == before, "{what}");
+        assert_eq!(world.devices[1].state_of(ONE), "here", "{what}");
+    }
 }

@@ -81,6 +81,10 @@ pub fn ingest(
     // is in a trie already does not come twice.
     let before = record.journals.clone();
     let Some(tool) = before.values().next().map(tool_of) else { return Ok(done) };
+    if record.docs.values().any(|state| 0 < state.trie.orphans()) {
+        // What they wait for may be what an older version did not know. Read once more, nothing comes twice.
+        record.journals.values_mut().for_each(|journal| *journal = journal.unread().unwrap_or_else(|| journal.clone()));
+    }
     match read_all(context, record, &tool, &mut done).and_then(|()| take_out(context, &tool, record)) {
         Ok(()) => {
             for (device, count) in std::mem::take(&mut done.bad) {

@@ -136,7 +136,8 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
         let bytes = range.len() as u64;
         let value = match value {
             Some(Value::Object(fields)) if !fields.is_empty() => mark(fields, Damage { bytes, lost }),
-            _ => unreadable(bytes),
+            // A number or a text is no record, here as on a line of its own.
+            _ => serde_json::from_slice(&line[range.clone()]).unwrap_or_else(|_| unreadable(bytes)),
         };
         found.push(Record { range, value });
         at = next;
@@ -144,8 +145,8 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
     found
 }
 
-/// Where the next whole record begins. Members of the broken one are told from it by what stands before them: mostly it
-/// begins where nobody expected a value.
+/// Where the next whole record begins. Members of the broken one are told from it by what stands behind them: it is the end
+/// of the line, or another record. Those that begin where a value is expected are mostly members: so many of each are tried.
 fn next_start(line: &[u8], range: Range<usize>) -> Option<usize> {
     if MOST_SEARCHED < range.len() {
         return None;
@@ -162,7 +163,10 @@ fn next_start(line: &[u8], range: Range<usize>) -> Option<usize> {
             rest.is_empty() || matches!(line[rest.start], b'{' | 0)
         }
     };
-    between.into_iter().take(MOST_STARTS).find(is_whole).or_else(|| inside.into_iter().take(MOST_STARTS).find(is_whole))
+    let mut tried: Vec<usize> =
+        between.into_iter().take(MOST_STARTS).chain(inside.into_iter().take(MOST_STARTS)).collect();
+    tried.sort_unstable();
+    tried.into_iter().find(is_whole)
 }
 
 /// Reads one value: strict about its shape, lenient about strings and words. What was read before it broke is kept.
@@ -442,6 +446,11 @@ mod tests {
         for (rule, line, wanted) in rows {
             assert_eq!(values(line), wanted, "{rule}");
         }
+    }
+
+    #[test]
+    fn every_whole_record_behind_a_broken_one_is_found() {
+        assert_eq!(values(br#", {"a":1}{"b":2}"#), [json!({}), json!({ "a": 1 }), json!({ "b": 2 })]);
     }
 
     #[test]

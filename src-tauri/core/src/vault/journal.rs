@@ -20,6 +20,9 @@ use std::path::PathBuf;
 /// A new segment starts at this size, because every append makes Syncthing hash and copy the whole file.
 pub const SEGMENT_BYTES: u64 = limits::SEGMENT;
 
+/// Which kinds of entries this version takes.
+const READS: u32 = 1;
+
 /// How far a journal was read, or written: everything needed to go on and to notice a change behind our back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
@@ -34,6 +37,9 @@ pub struct Journal {
     pub last: Option<FrameHash>,
     /// Entries accepted of each doc.
     pub entries: BTreeMap<DocName, u64>,
+    /// What the version knew that read it: 0 passed over pieces, 1 takes them.
+    #[serde(default)]
+    pub reads: u32,
     /// Records of which only some pieces are accepted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pieces: BTreeMap<DocName, Open>,
@@ -145,10 +151,16 @@ impl Journal {
             frames: 0,
             last: None,
             entries: BTreeMap::new(),
+            reads: READS,
             pieces: BTreeMap::new(),
             limit: None,
             fault: None,
         }
+    }
+
+    /// The same journal, unread, if an older version passed over something that this one takes.
+    pub fn unread(&self) -> Option<Self> {
+        (self.reads < READS).then(|| Self::new(&self.device, self.lane, self.dir.clone()))
     }
 
     pub fn bytes(&self) -> u64 {
