@@ -113,7 +113,7 @@ fn gaps_in(lines: &[Line], sizes: &Sizes) -> u64 {
 fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId, sizes: &Sizes) -> io::Result<Vec<Line>> {
     let (mut chain, mut tips) = (Chain::from(tip), Vec::new());
     // Not more at once than is held of a line: one that is too large is always noticed before it ends.
-    let (mut chunk, mut at) = (vec![0; CHUNK.min(usize::try_from(sizes.whole).unwrap_or(CHUNK))], from);
+    let (mut chunk, mut at) = (vec![0; CHUNK.min(usize::try_from(sizes.piece).unwrap_or(CHUNK))], from);
     file.seek(SeekFrom::Start(at))?;
     loop {
         let read = file.take(to.saturating_sub(at)).read(&mut chunk)?;
@@ -122,7 +122,7 @@ fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId, sizes:
         }
         at += read as u64;
         chain.feed_each(&chunk[..read], |chain| tips.push(Line { tip: chain.tip, end: chain.bytes, says: true }));
-        if sizes.whole < chain.partial().len() as u64 {
+        if sizes.piece < chain.partial().len() as u64 {
             // Longer than is ever held: its end is looked for, and its id made piece by piece.
             let start = from + chain.bytes;
             let Some(end) = line_end(file, at, to, &mut chunk)? else { return Ok(tips) };
