@@ -59,7 +59,7 @@ fn damaged_lines_are_shown_as_far_as_they_can_be() {
             assert_eq!(show(&[&line[..], b"\n"].concat()), wanted, "{}: {rule}", case.name);
         }
         for (rule, value) in REFUSED {
-            assert_eq!(show(&with_member(line, value)), [text.clone()], "{}: {rule}", case.name);
+            assert_eq!(show(&with_member(line, value)), std::slice::from_ref(&text), "{}: {rule}", case.name);
         }
         // Wherever it is cut, something of it is shown.
         for cut in 1..record.len() {
