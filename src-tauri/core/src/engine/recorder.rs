@@ -590,8 +590,7 @@ impl<'a> Recorder<'a> {
         let mut whole = after.long(size);
         in_pieces(&head, most, read, |piece| {
             whole.feed(&piece.bytes);
-            self.push(record, Entry::Piece(piece), Vec::new())?;
-            self.flush(record)
+            self.push(record, Entry::Piece(piece), Vec::new())
         })?;
         // It changed meanwhile: what was recorded gives no line, on any device.
         if whole.end() == Some(tip) { Ok(()) } else { Err(moving()) }

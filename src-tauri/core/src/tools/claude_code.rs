@@ -560,12 +560,8 @@ impl ClaudeCode {
         let mut reader = io::BufReader::with_capacity(1 << 20, file);
         let mut line = Vec::new();
         loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line)?;
-            if read == 0 || !line.ends_with(b"\n") {
-                break;
-            }
-            seen.read += read as u64;
+            let Some(read) = next_line(&mut reader, &mut line)? else { break };
+            seen.read += read;
             for file in tracked(&line) {
                 if let Some(copy) = file.copy {
                     *seen.copies.entry(copy).or_default() |= guarded::is_secret(&file.path);
@@ -575,6 +571,28 @@ impl ClaudeCode {
         let copies = seen.copies.clone();
         self.copies.lock().unwrap_or_else(PoisonError::into_inner).insert(main.path.clone(), seen);
         Ok(copies)
+    }
+}
+
+/// Reads the next whole line; gives its bytes. Of a longer one than any that names copies nothing is kept: copies of which no
+/// line says what they are of stay at home.
+fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    const LONGEST: u64 = 16 << 20;
+    line.clear();
+    let mut read = 0;
+    loop {
+        let more = reader.by_ref().take(LONGEST).read_until(b'\n', line)? as u64;
+        read += more;
+        if more == 0 {
+            return Ok(None);
+        }
+        let is_whole = line.ends_with(b"\n");
+        if LONGEST <= read {
+            line.clear();
+        }
+        if is_whole {
+            return Ok(Some(read));
+        }
     }
 }
 

@@ -38,8 +38,8 @@ pub const CONTENT: u64 = 128 << 20;
 /// One record of a log, in however many pieces.
 pub const RECORD: u64 = 1 << 30;
 /// Pieces of one record, and the bytes of each.
-pub const PIECES: u32 = 1 << 10;
-pub const PIECE: u64 = 16 << 20;
+pub const PIECES: u32 = 1 << 12;
+pub const PIECE: u64 = 1 << 20;
 /// A doc's name, an author's place for it or directory: longer than any path that a system takes.
 pub const PATH: usize = 4096;
 /// The id of a session or a tool.
