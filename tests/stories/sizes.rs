@@ -256,3 +256,24 @@ fn pieces_that_do_not_give_the_record_they_claim_are_refused() {
         assert_eq!(world.devices[1].state_of(ONE), "here", "{what}");
     }
 }
+
+/// A version that knows no pieces passes over entries of up to 1 MiB that it does not know, and takes larger ones for damage.
+#[test]
+fn no_piece_is_larger_than_what_an_older_version_passes_over() {
+    let (mut world, here, _) = World::pair_of_devices();
+    for device in &mut world.devices {
+        device.stop();
+        device.sizes = Sizes { whole: 4_000, ..Sizes::default() };
+        device.start();
+    }
+    let path = world.devices[0].transcript(&here, ONE);
+    // What becomes longest when it is quoted.
+    world.devices[0].say(&path, turn(&here, ONE, "one") + &turn(&here, ONE, &"\"\\".repeat(700_000)));
+    world.deliver();
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
+    assert!(pieces(&world.devices[0]) > 5);
+    for segment in segments(&world.devices[0], &world.devices[0]) {
+        let lines = zstd::decode_all(&fs::read(segment).expect("segment")[..]).expect("zstd");
+        assert!(lines.split(|byte| *byte == b'\n').all(|line| line.len() < 1 << 20));
+    }
+}

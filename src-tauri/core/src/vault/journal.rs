@@ -753,6 +753,20 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_that_an_older_version_read_is_read_again_once() {
+        let desk = Desk::new();
+        let mut journal = desk.journal();
+        desk.append(&mut journal).expect("first");
+        assert_eq!(journal.unread(), None);
+        let mut stored = serde_json::to_value(&journal).expect("JSON");
+        stored.as_object_mut().expect("an object").remove("reads");
+        let older: Journal = serde_json::from_value(stored).expect("as an older version wrote it");
+        let mut again = older.unread().expect("unread");
+        again.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
+        assert_eq!(again, journal);
+    }
+
+    #[test]
     fn a_journal_that_a_newer_version_continued_is_left_alone() {
         let desk = Desk::new();
         let mut journal = desk.journal();
