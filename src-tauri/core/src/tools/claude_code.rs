@@ -559,8 +559,7 @@ impl ClaudeCode {
         file.seek(io::SeekFrom::Start(seen.read))?;
         let mut reader = io::BufReader::with_capacity(1 << 20, file);
         let mut line = Vec::new();
-        loop {
-            let Some(read) = next_line(&mut reader, &mut line)? else { break };
+        while let Some(read) = next_line(&mut reader, &mut line)? {
             seen.read += read;
             for file in tracked(&line) {
                 if let Some(copy) = file.copy {
