@@ -4,6 +4,8 @@
 #[path = "conformance/cases.rs"]
 #[allow(dead_code)] // the stories use the rest
 mod cases;
+#[path = "conformance/damaged.rs"]
+mod damaged;
 #[path = "conformance/power.rs"]
 mod power;
 

@@ -16,6 +16,8 @@ mod clones;
 mod contract;
 #[path = "stories/copilot.rs"]
 mod copilot;
+#[path = "stories/damaged.rs"]
+mod damaged;
 #[path = "stories/devices.rs"]
 mod devices;
 #[path = "stories/faults.rs"]
@@ -42,12 +44,18 @@ mod promises;
 mod reading;
 #[path = "stories/simulation/mod.rs"]
 mod simulation;
+#[path = "stories/sizes.rs"]
+mod sizes;
 #[path = "stories/splits.rs"]
 mod splits;
 #[path = "stories/takein.rs"]
 mod takein;
+#[path = "stories/taken_back.rs"]
+mod taken_back;
 #[path = "stories/talk.rs"]
 mod talk;
+#[path = "stories/twins.rs"]
+mod twins;
 #[path = "stories/wire.rs"]
 mod wire;
 #[path = "stories/world.rs"]

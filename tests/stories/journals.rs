@@ -26,7 +26,7 @@ impl Journal {
     pub fn additions(&self) -> impl Iterator<Item = (&DocName, &[u8])> {
         self.frames.iter().flat_map(|frame| &frame.entries).filter_map(|entry| match entry {
             Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. } => Some((doc, bytes.as_slice())),
-            Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => None,
+            Entry::Piece(_) | Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => None,
         })
     }
 }

@@ -12,7 +12,7 @@ use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow,
 use session_roam_core::engine::devices::{Book, Former};
 use session_roam_core::engine::event::{Event, Jobs};
 use session_roam_core::engine::heart::{Engine, Parts};
-use session_roam_core::engine::{Clock, Context, Job, look};
+use session_roam_core::engine::{Clock, Context, Job, Sizes, look};
 use session_roam_core::session::device_id::device_id_of_cert;
 use session_roam_core::session::{DeviceId, Millis, SessionId};
 use session_roam_core::settings;
@@ -91,6 +91,8 @@ pub struct Device {
     pub vars: BTreeMap<String, String>,
     /// Tools beyond those of the product and the user's own.
     pub more_tools: Vec<Arc<dyn Tool>>,
+    /// How large a record may be.
+    pub sizes: Sizes,
     jobs: Inline,
     running: Option<(Engine, Arc<Context>)>,
 }
@@ -120,6 +122,7 @@ impl Device {
             apps: Arc::default(),
             vars: BTreeMap::new(),
             more_tools: Vec::new(),
+            sizes: Sizes::default(),
             jobs: Inline::default(),
             running: None,
         }
@@ -151,7 +154,9 @@ impl Device {
         let shared = shared(&settings, &state, &book, &self.identity, &key, &self.name, &machine);
         let mut tools = tools::all(&settings.custom);
         tools.extend(self.more_tools.iter().cloned());
-        let context = Arc::new(Context::new(vault, self.id.clone(), key, machine, tools, self.clock.clone(), shared));
+        let mut context = Context::new(vault, self.id.clone(), key, machine, tools, self.clock.clone(), shared);
+        context.sizes = self.sizes;
+        let context = Arc::new(context);
         self.wire.lock().expect("one thread").started();
         self.jobs = Inline::default();
         let mut engine = Engine::new(Parts {

@@ -252,6 +252,7 @@ pub fn shared(
         excluded: settings.projects.exclude.iter().map(ProjectKey::new).collect(),
         former: book.former_of(&identity.device_id),
         tools_off: settings.tools.iter().filter(|(_, tool)| !tool.on).map(|(id, _)| ToolId::new(id)).collect(),
+        max_rewritten: settings.guard.max_rewritten,
         carry_secret_copies: settings.guard.carry_secret_copies,
         ..Shared::default()
     }

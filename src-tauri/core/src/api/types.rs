@@ -394,7 +394,7 @@ pub struct SessionRow {
     /// The main doc in this device's store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// Why it is not `here`, in words.
+    /// Why it is not `here`, or what of it is not carried, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

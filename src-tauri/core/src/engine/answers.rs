@@ -158,7 +158,9 @@ impl Engine {
             message: format!("“{}”: {}", row.title, row.why),
             hint: row.hint.clone(),
         }));
-        let rewritten = stopped.iter().filter(|(_, row)| row.code == "rewritten").count();
+        let rewritten =
+            |rows: &[(SessionKey, Row)], code: &str| rows.iter().filter(|(_, row)| row.code == code).count();
+        let rewritten = rewritten(&stopped, "rewritten") + rewritten(&waits, "taken_back");
         if rewritten > self.settings.guard.max_rewritten {
             held.push(Held {
                 what: "rewritten".into(),
@@ -561,7 +563,9 @@ impl Engine {
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
             let own = record.docs.keys().filter_map(|doc| Decided::of(&record.choices, doc).now);
             let own = own.filter(|chosen| chosen.choice.follows.is_none()).map(|chosen| chosen.id.clone()).max();
-            last = last.max(own.map(|id| (id, key)));
+            let followed =
+                record.taken_back.last().map(|back| ChoiceId { at: back.at, device: self.context.short.clone() });
+            last = last.max(own.max(followed).map(|id| (id, key)));
         }
         Ok(last)
     }

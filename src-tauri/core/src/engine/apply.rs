@@ -4,7 +4,7 @@ use super::bases::Rebound;
 use super::context::Context;
 use super::observe::{read_range, tail_hash};
 use super::record::{LocalDoc, Neutral, SessionRecord};
-use super::steering::{is_own, neutral, restored, written};
+use super::steering::{each_steered, is_own, neutral, restored, written};
 use crate::merge::Step;
 use crate::opener;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
@@ -47,14 +47,16 @@ impl Bytes for Neutrally<'_> {
                 continue;
             }
             let mut failed = Ok(());
-            let read = self.lines.shelf.pieces(edge, |_, lines| {
-                let changes = neutral(self.context, self.tool, self.doc, self.cwd, (at, lines));
+            let read = each_steered(self.context, self.tool, &self.lines.shelf, edge, |lines, is_raw| {
+                let changes = match is_raw {
+                    true => Vec::new(),
+                    false => neutral(self.context, self.tool, self.doc, self.cwd, (at, lines)),
+                };
                 if failed.is_ok() {
                     failed = out.write_all(&written(lines, at, &changes));
                 }
                 at += lines.len() as u64;
                 self.done.borrow_mut().extend(changes);
-                Ok(())
             });
             failed.and(read.map_err(io::Error::other))?;
         }
@@ -207,7 +209,9 @@ fn source<'a>(
     let lines = Lines { shelf: context.shelf(tool, &record.journals, step.doc()), edges: edges.unwrap_or_default() };
     match state.kind {
         DocKind::Log => {
-            let (start, doc) = (state.trie.size(from).1, step.doc());
+            // Where a line of this device's stands for a larger one, its file is longer than what is recorded.
+            let local = state.local.as_ref().filter(|local| local.tip == from && matches!(step, Step::Append { .. }));
+            let (start, doc) = (local.map_or(state.trie.size(from).1, |local| local.bytes), step.doc());
             Box::new(Neutrally { lines, start, context, tool, doc, record, cwd, done })
         }
         DocKind::Snapshot => Box::new(Whole(lines)),
@@ -258,6 +262,12 @@ fn wrote(
     let (from, to) = ends(step, state.trie.start());
     let (mut lines, mut bytes) = state.trie.size(to);
     let (lines_before, bytes_before) = state.trie.size(from);
+    let appended = state.local.as_ref().filter(|_| matches!(step, Step::Append { .. }));
+    let gaps = appended.map_or(0, |local| local.gaps);
+    if let Some(local) = appended {
+        bytes = local.bytes + bytes.saturating_sub(bytes_before);
+    }
+    let added = bytes.saturating_sub(appended.map_or(bytes_before, |local| local.bytes));
     let is_file = Stamp::of(path).is_ok_and(|now| now == stamp);
     let tail = match state.kind {
         DocKind::Log => content.open().and_then(|mut file| tail_hash(file.as_mut(), bytes)).ok()?,
@@ -284,6 +294,7 @@ fn wrote(
         there: true,
         compared: true,
         ours: true,
+        gaps,
     });
-    Some((step.doc().clone(), bytes.saturating_sub(bytes_before), lines.saturating_sub(lines_before)))
+    Some((step.doc().clone(), added, lines.saturating_sub(lines_before)))
 }

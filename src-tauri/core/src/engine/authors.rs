@@ -7,6 +7,7 @@ use super::record::SessionRecord;
 use super::transcript::{Before, Reading};
 use crate::api::types::ApiError;
 use crate::merge::diff::fingerprint;
+use crate::merge::transcript::said_in;
 use crate::session::{ChainId, SessionKey};
 use crate::tools::Records;
 use std::collections::HashMap;
@@ -37,7 +38,7 @@ pub fn of_generations(reading: &Reading<'_>, records: Records) -> Result<Vec<Opt
         // What was there before the oldest hands that are looked at may be anybody's.
         let device = (skipped == 0 || skipped < number).then(|| path[*at].source.device.clone());
         authors.clear();
-        for said in records(&content).iter().filter_map(reader) {
+        for said in records(&content).iter().filter_map(|record| said_in(record, reader)) {
             authors.push(known.entry(fingerprint(&said)).or_insert_with(|| device.clone()).clone());
         }
     }

@@ -14,11 +14,11 @@ use crate::api::types::{
     SplitRow,
 };
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
-use crate::merge::transcript::Said;
+use crate::merge::transcript::{Said, said_in};
 use crate::merge::{Action, Fork, Split};
-use crate::session::{ChainId, SessionId, SessionKey};
+use crate::session::{ChainId, SessionId, SessionKey, records};
 use crate::state;
-use crate::vault::journal::Piece;
+use crate::vault::journal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ struct Of {
 /// Where bytes of a tail lie in the journals.
 struct Place {
     off: u64,
-    piece: Piece,
+    piece: journal::Place,
     /// Who recorded it, by short id.
     device: String,
 }
@@ -376,11 +376,12 @@ impl<'a> Compare<'a> {
         let tail = self.tail(0, right)?;
         let record = |message: &Msg| {
             let bytes = tail.bytes.get(message.off as usize..(message.off + message.len) as usize)?;
-            serde_json::from_slice(bytes).ok()
+            records::records(bytes).into_iter().next()
         };
-        let records: Vec<serde_json::Value> =
+        let records: Vec<records::Record> =
             found.sides[0].iter().take(found.common).skip(from).take(n).filter_map(record).collect();
-        let messages = records.iter().filter_map(reader).map(|said| each(&said)).collect();
+        let messages = records.iter().filter_map(|record| said_in(&record.value, reader));
+        let messages = messages.map(|said| each(&said)).collect();
         Ok((found.common as u64, messages))
     }
 
@@ -404,8 +405,10 @@ impl<'a> Compare<'a> {
         message: &Msg,
         read: impl FnOnce(&Said<'_>) -> T,
     ) -> Result<Option<T>, ApiError> {
-        let record = serde_json::from_slice(&self.body(side, right, found, message)?).ok();
-        Ok(record.as_ref().and_then(self.context.said(&self.key.tool)).as_ref().map(read))
+        let body = self.body(side, right, found, message)?;
+        let record = records::records(&body).into_iter().next();
+        let said = record.as_ref().and_then(|record| said_in(&record.value, self.context.said(&self.key.tool)));
+        Ok(said.as_ref().map(read))
     }
 
     /// A message's record: from its place in the journals, if it has one; else from all of its side.

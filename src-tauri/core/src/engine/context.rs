@@ -2,6 +2,7 @@
 
 use super::compare::Compared;
 use super::record::SessionRecord;
+use super::taken_back::Seen;
 use super::transcript::Index;
 use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
@@ -11,6 +12,7 @@ use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKe
 use crate::tools::{Joins, Machine, Records, Steer, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
+use crate::vault::limits;
 use crate::vault::{Journal, Owner, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -38,6 +40,7 @@ pub struct Context {
     pub machine: Machine,
     pub tools: BTreeMap<ToolId, Arc<dyn Tool>>,
     pub clock: Arc<dyn Clock>,
+    pub sizes: Sizes,
     hlc: Mutex<Hlc>,
     identifier: Mutex<Identifier>,
     shared: RwLock<Shared>,
@@ -45,6 +48,24 @@ pub struct Context {
     refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
     judged: Mutex<HashMap<[ChainId; 2], Judged>>,
     transcripts: Mutex<Vec<Arc<Index>>>,
+    taken_back: Mutex<Seen>,
+}
+
+/// How large a record may be, as far as this device records it. Others than the usual are for tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// A larger one is recorded in pieces.
+    pub whole: u64,
+    pub piece: u64,
+    /// A larger one is not carried: a line that says so stands in its place.
+    pub record: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        // Quoted it stays below 1 MiB: a version that does not know pieces passes over them, and refuses what is larger.
+        Self { whole: limits::CONTENT, piece: 500_000, record: limits::RECORD }
+    }
 }
 
 /// Why two branches cannot be put one behind the other, and why one session cannot hold both; `None` where they can.
@@ -73,6 +94,8 @@ pub struct Shared {
     /// Sessions whose main doc is in a store here.
     pub here: HashSet<SessionKey>,
     pub paused: bool,
+    /// In so many sessions at once another device may take its own words back without a question.
+    pub max_rewritten: usize,
     /// The user wants copies of files with secrets to be carried, too.
     pub carry_secret_copies: bool,
 }
@@ -102,6 +125,7 @@ impl Context {
             machine,
             tools,
             clock,
+            sizes: Sizes::default(),
             hlc: Mutex::default(),
             identifier: Mutex::default(),
             shared: RwLock::new(shared),
@@ -109,6 +133,7 @@ impl Context {
             refusals: Mutex::default(),
             judged: Mutex::default(),
             transcripts: Mutex::default(),
+            taken_back: Mutex::default(),
         }
     }
 
@@ -147,6 +172,11 @@ impl Context {
     /// Where the messages of the sessions lie that were read last.
     pub fn transcripts(&self) -> MutexGuard<'_, Vec<Arc<Index>>> {
         unpoisoned(self.transcripts.lock())
+    }
+
+    /// What other devices took back of their own words.
+    pub fn taken_back(&self) -> MutexGuard<'_, Seen> {
+        unpoisoned(self.taken_back.lock())
     }
 
     /// Finds the message in a record of a tool's log.

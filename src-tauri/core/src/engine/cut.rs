@@ -5,6 +5,7 @@ use super::approval::below_device;
 use super::context::Context;
 use super::record::SessionRecord;
 use crate::session::{ChainId, DocName, ToolId};
+use crate::vault::piece::Piece;
 use crate::vault::{Entry, Journal, JournalError};
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +24,10 @@ pub fn take_out(context: &Context, tool: &ToolId, record: &mut SessionRecord) ->
     for (journal, counted) in journals.into_iter().filter(|(journal, counted)| *counted < journal.frames) {
         for frame in journal.accepted(&context.vault)?.into_iter().skip(counted as usize) {
             for entry in frame.entries {
-                if let Entry::Lines { doc, after, tip, .. } | Entry::Whole { doc, after, tip, .. } = entry {
+                if let Entry::Lines { doc, after, tip, .. }
+                | Entry::Whole { doc, after, tip, .. }
+                | Entry::Piece(Piece { doc, after, tip, .. }) = entry
+                {
                     runs.entry(doc).or_default().insert(tip, after);
                 }
             }

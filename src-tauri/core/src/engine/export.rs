@@ -194,9 +194,31 @@ fn native(
     let mut files = Vec::new();
     for (name, state) in &record.docs {
         let place: PathBuf = name.as_str().split('/').map(safe).collect();
-        files.push(write(&below, &place.to_string_lossy(), &bytes_of(context, record, name, state)?)?);
+        let place = place.to_string_lossy();
+        files.push(match state.kind {
+            DocKind::Log => write_log(context, record, (name, state), &below, &place)?,
+            DocKind::Snapshot => write(&below, &place, &bytes_of(context, record, name, state)?)?,
+        });
     }
     Ok(Exported { files, text: None })
+}
+
+/// Writes a log entry by entry: it may be larger than memory.
+fn write_log(
+    context: &Context,
+    record: &SessionRecord,
+    (name, state): (&DocName, &DocState),
+    dir: &Path,
+    place: &str,
+) -> Result<PathBuf, ApiError> {
+    let path = write(dir, place, &[])?;
+    let Some((_, edges)) = end_of(record, name, state) else { return Ok(path) };
+    let shelf = Shelf::new(&context.vault, &record.journals, name, |_| true);
+    let file = std::fs::File::options().append(true).open(&path).map_err(|error| unreadable(&error))?;
+    let mut out = std::io::BufWriter::new(file);
+    edges.iter().try_for_each(|edge| shelf.write_lines(edge, &mut out)).map_err(|error| unreadable(&error))?;
+    std::io::Write::flush(&mut out).map_err(|error| unreadable(&error))?;
+    Ok(path)
 }
 
 /// A name that stays in its directory on every system.

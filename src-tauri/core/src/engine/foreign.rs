@@ -8,6 +8,7 @@ use super::ingest::chain;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
 use crate::session::{Lane, Line, SessionKey};
+use crate::vault::piece::Piece;
 use crate::vault::{Entry, Frame, SessionCard, Strands};
 
 /// Puts what was found beside a journal into the own one, each frame once. Both sides are passed on: the machine that
@@ -49,7 +50,9 @@ pub fn pass_on_own(context: &Context, key: &SessionKey, record: &mut SessionReco
         let mut frames = journal.accepted(&context.vault)?;
         frames.retain(|frame| frame.head.at.wall <= *until);
         let entries = frames.into_iter().flat_map(|frame| frame.entries);
-        let entries = entries.filter(|entry| matches!(entry, Entry::Lines { .. } | Entry::Whole { .. })).collect();
+        let entries = entries
+            .filter(|entry| matches!(entry, Entry::Lines { .. } | Entry::Whole { .. } | Entry::Piece(_)))
+            .collect();
         let tips: Vec<_> = record.docs.iter().map(|(doc, state)| (doc.clone(), state.own_tip)).collect();
         let card = record.cards.get(&journal.device).map(|said| said.card.clone());
         let recorded = record_entries(context, key, record, entries, card, journal.lane)?;
@@ -65,7 +68,10 @@ pub fn pass_on_own(context: &Context, key: &SessionKey, record: &mut SessionReco
 
 /// Another device was faster.
 fn is_passed_on(record: &SessionRecord, device: &str, entry: &Entry) -> bool {
-    let (Entry::Lines { doc, tip, .. } | Entry::Whole { doc, tip, .. }) = entry else { return false };
+    let (Entry::Lines { doc, tip, .. } | Entry::Whole { doc, tip, .. } | Entry::Piece(Piece { doc, tip, .. })) = entry
+    else {
+        return false;
+    };
     let path = record.docs.get(doc).and_then(|state| state.trie.path(*tip));
     path.and_then(|path| path.last().map(|edge| edge.source.device != device)).unwrap_or(false)
 }
@@ -77,6 +83,7 @@ fn foreign(entry: &Entry) -> Option<Entry> {
         Entry::Lines { bytes, .. } if bytes.is_empty() => return None,
         Entry::Lines { at, replaces, .. } => (*at, *replaces) = (String::new(), None),
         Entry::Whole { at, .. } => at.clear(),
+        Entry::Piece(Piece { at, replaces, .. }) => (*at, *replaces) = (String::new(), None),
         // A decision is named by its frame: said again it would be another one.
         Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => return None,
     }
@@ -107,7 +114,7 @@ pub fn record_entries(
         let tips = match &entry {
             Entry::Lines { after, bytes, .. } => chain(*after, bytes, context.says(&key.tool)),
             Entry::Whole { tip, bytes, .. } => vec![Line { tip: *tip, end: bytes.len() as u64, says: true }],
-            Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => Vec::new(),
+            Entry::Piece(_) | Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => Vec::new(),
         };
         recorder.push(record, entry, tips)?;
     }

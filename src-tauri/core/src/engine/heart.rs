@@ -57,6 +57,8 @@ pub struct Engine {
     pub(super) incoming: u64,
     /// Problems by topic; a topic has one at most.
     pub(super) problems: BTreeMap<String, Problem>,
+    /// Second files of sessions, as they were when their session was last wanted.
+    pub(super) twins: HashMap<PathBuf, crate::tools::Stamp>,
     pub(super) held: BTreeMap<String, Held>,
     pub(super) import: Import,
     /// Looks since memory was last given back to the system.
@@ -144,6 +146,7 @@ impl Engine {
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
             incoming: 0,
             problems: BTreeMap::new(),
+            twins: HashMap::new(),
             held: BTreeMap::new(),
             import: Import::default(),
             looks: 0,
@@ -493,7 +496,7 @@ impl Engine {
         } else {
             self.unfinished.remove(&key);
         }
-        if unfinished || ["unwritable", "just_written"].contains(&row.code.as_str()) {
+        if unfinished || ["unwritable", "just_written", "taken_back"].contains(&row.code.as_str()) {
             self.retry_later();
         }
         self.session_troubles(&key, problems);
@@ -598,7 +601,7 @@ impl Engine {
         self.retrying = false;
         self.retry_unsaved();
         self.retry_unfinished();
-        self.retry_everywhere(&["unwritable", "just_written"]);
+        self.retry_everywhere(&["unwritable", "just_written", "taken_back"]);
     }
 
     pub(super) fn retry_unsaved(&mut self) {

@@ -7,10 +7,11 @@ use super::record::{DocState, Said, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, Tips, ToolId, Trie,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, Tips, ToolId, Trie, gap,
 };
 use crate::vault::journal::{Shelf, journal_key};
 use crate::vault::limits;
+use crate::vault::piece::{self, Added};
 use crate::vault::strand::{self, Strands};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
 use std::borrow::Cow;
@@ -29,6 +30,10 @@ pub struct Arrival {
     replaces: Option<ChainId>,
     /// The author's name when it wrote this.
     by: String,
+    /// It is one record that came in pieces.
+    in_pieces: bool,
+    /// Lines that stand for others which are too large to be carried.
+    gaps: Vec<ChainId>,
 }
 
 /// What a journal says, not in the tries yet.
@@ -76,6 +81,10 @@ pub fn ingest(
     // is in a trie already does not come twice.
     let before = record.journals.clone();
     let Some(tool) = before.values().next().map(tool_of) else { return Ok(done) };
+    if record.docs.values().any(|state| 0 < state.trie.orphans()) {
+        // What they wait for may be what an older version did not know. Read once more, nothing comes twice.
+        record.journals.values_mut().for_each(|journal| *journal = journal.unread().unwrap_or_else(|| journal.clone()));
+    }
     match read_all(context, record, &tool, &mut done).and_then(|()| take_out(context, &tool, record)) {
         Ok(()) => {
             for (device, count) in std::mem::take(&mut done.bad) {
@@ -301,6 +310,7 @@ pub fn take(
 ) {
     let (device, lane, at) = (journal.device.clone(), journal.lane, frame.head.at);
     let mut lines = lines.into_iter();
+    let mut open = std::mem::take(&mut journal.pieces);
     journal.enumerate(frame, segment, offset, |entry, spot, number| {
         // What was passed on lies in no store of the one who says it.
         let source = |spot: Spot, place: &str| Source {
@@ -344,6 +354,7 @@ pub fn take(
                     at,
                 };
                 taken.lines += tips.len();
+                let gaps = gaps_in(bytes, &tips);
                 taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Log,
@@ -352,8 +363,37 @@ pub fn take(
                     tips,
                     replaces: *replaces,
                     by: frame.head.by.clone(),
+                    in_pieces: false,
+                    gaps,
                 });
             }
+            Entry::Piece(piece) => match piece::add(&mut open, piece, spot, number) {
+                Added::More => {}
+                Added::Refused => taken.bad += 1,
+                Added::All(whole) => {
+                    let edge = Edge {
+                        after: whole.after,
+                        tip: whole.tip,
+                        lines: 1,
+                        said: 1,
+                        bytes: whole.size,
+                        source: Source { first: whole.first, ..source(whole.spot, &whole.at) },
+                        at,
+                    };
+                    taken.lines += 1;
+                    taken.arrivals.push(Arrival {
+                        doc: piece.doc.clone(),
+                        kind: DocKind::Log,
+                        at: whole.at,
+                        edge,
+                        tips: vec![Line { tip: whole.tip, end: whole.size, says: true }],
+                        replaces: whole.replaces,
+                        by: frame.head.by.clone(),
+                        in_pieces: true,
+                        gaps: Vec::new(),
+                    });
+                }
+            },
             Entry::Whole { doc, at: place, after, tip, bytes, .. } => {
                 let edge = Edge {
                     after: *after,
@@ -373,12 +413,22 @@ pub fn take(
                     tips,
                     replaces: None,
                     by: frame.head.by.clone(),
+                    in_pieces: false,
+                    gaps: Vec::new(),
                 });
             }
             // A session's journal holds no statements; those are read from the list's own journal.
             Entry::Device(_) | Entry::Unknown(_) => {}
         }
     });
+    journal.pieces = open;
+}
+
+fn gaps_in(bytes: &[u8], tips: &[Line]) -> Vec<ChainId> {
+    if !gap::may_be_in(bytes) {
+        return Vec::new();
+    }
+    lines_of(bytes).zip(tips).filter(|(line, _)| gap::is_gap(line)).map(|(_, line)| line.tip).collect()
 }
 
 /// The lines of a run that begins after `after`.
@@ -437,6 +487,8 @@ fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
             let before = run[run.len() - 1];
             // What replaces something is told from its own end.
             let plain = run[0].replaces.is_none() && arrival.replaces.is_none() && arrival.kind == DocKind::Log;
+            // Each is compared with its id by itself.
+            let plain = plain && !run[0].in_pieces && !arrival.in_pieces;
             // Together they are held twice.
             let plain = plain && run.iter().map(|run| run.tips.len()).sum::<usize>() < limits::ASIDE_LINES;
             let follows = before.edge.tip == edge.after && before.edge.source.end == source.first;
@@ -501,6 +553,7 @@ fn absorb_run(
     {
         origin::note(roots, &device, Root { stored: !passed_on, at: arrival.edge.at });
     }
+    state.gaps.extend(run.iter().flat_map(|arrival| &arrival.gaps));
     if !state.firsts.is_empty() {
         for arrival in run {
             let first = || First { at: arrival.edge.at, device: device.clone(), name: arrival.by.clone() };
@@ -596,8 +649,16 @@ impl Tips for Lines<'_> {
     /// A generation that does not fit the one before, or whose id is another's, would end each reading of the doc.
     fn admits(&self, trie: &Trie, edge: &Edge) -> Result<bool, JournalError> {
         // What this device recorded itself it made of the content.
-        if self.kind == DocKind::Log || edge.source.device == self.own && !edge.source.relayed {
+        if edge.source.device == self.own && !edge.source.relayed {
             return Ok(true);
+        }
+        if self.kind == DocKind::Log {
+            // Of lines every id was made of them; one that came in pieces is read now, and held by nobody.
+            let is_sound = edge.source.end - edge.source.first < 2 || self.shelf.is_sound(edge)?;
+            if !is_sound {
+                *self.generations.refused.borrow_mut().entry(edge.source.device.clone()).or_default() += 1;
+            }
+            return Ok(is_sound);
         }
         let content = self.shelf.generation(edge, || match self.generations.last.take() {
             Some((doc, tip, content)) if doc == *self.doc && tip == edge.after => Ok(content),

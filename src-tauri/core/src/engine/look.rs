@@ -26,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod special;
+
 const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
 
 /// A session to look at.
@@ -109,6 +111,8 @@ struct Look<'a> {
     learned: Option<(Project, PathBuf)>,
     again: bool,
     taken: Option<TakenIn>,
+    /// The device whose own words are taken back with this look.
+    author: Option<String>,
 }
 
 impl<'a> Look<'a> {
@@ -130,6 +134,7 @@ impl<'a> Look<'a> {
             learned: None,
             again: false,
             taken: None,
+            author: None,
         }
     }
 
@@ -237,7 +242,8 @@ impl<'a> Look<'a> {
 
     fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
         let listing = tool.sessions(&self.context.machine, Which::One(session));
-        self.problems.extend(listing.problems);
+        let (advice, problems) = listing.problems.into_iter().partition(|problem| problem.code == "duplicate_session");
+        self.problems.extend::<Vec<Problem>>(problems);
         self.found = listing.found.into_iter().find(|found| found.session == *session);
         self.unknown = listing.unknown;
         // What cannot be read is not gone.
@@ -251,7 +257,7 @@ impl<'a> Look<'a> {
         }
         if !self.changed(&found) && !self.job.deep {
             self.learned = self.own_directory();
-            return;
+            return self.record_twins(tool, &listing.twins, advice);
         }
         let reading = match tool.read(&self.context.machine, &found) {
             Ok(reading) => match self.as_recorded(&found, reading) {
@@ -301,6 +307,7 @@ impl<'a> Look<'a> {
                 );
             }
         }
+        self.record_twins(tool, &listing.twins, advice);
     }
 
     /// A directory without a repository in which this session began, if that is not known yet.
@@ -446,10 +453,13 @@ impl<'a> Look<'a> {
         {
             guards.rewrite_released = true;
             self.verdict = self.planned(guards);
+        } else {
+            self.follow_taken_back(guards);
         }
         if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
             self.verdict = held;
         }
+        self.spare_gaps();
         if let Err(error) = self.withhold() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             self.again = true;
@@ -581,6 +591,7 @@ impl<'a> Look<'a> {
                     self.happened(if away { "taken_out" } else { "checked_out" }, &device, &doc, bytes, lines);
                 }
                 self.job.record.released = false;
+                self.note_taken_back(&steps);
                 if placed {
                     self.job.record.bound = Some(place);
                 }
@@ -662,6 +673,7 @@ impl<'a> Look<'a> {
     }
 
     fn finish(mut self) -> Outcome {
+        self.report_gaps();
         let hint = "Nothing was changed; `roam status` says what is wrong.";
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
         self.answers.extend(self.job.decisions.iter().map(|(number, _)| (*number, failed())));

@@ -37,8 +37,10 @@ pub mod split;
 mod steering;
 pub mod stores;
 pub mod takein;
+pub mod taken_back;
 pub mod transcript;
+pub mod twins;
 
-pub use context::{Clock, Context, Shared, SystemClock};
+pub use context::{Clock, Context, Shared, Sizes, SystemClock};
 pub use look::{Job, Outcome, look};
 pub use record::SessionRecord;

@@ -9,6 +9,7 @@
 use super::context::{Context, Shared};
 use super::record::{DocState, SessionRecord};
 use crate::session::{ChainId, DocName, Hlc, SessionId, ToolId};
+use crate::vault::piece::Piece;
 use crate::vault::{Entry, JournalError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,6 +112,7 @@ fn find(context: &Context, tool: &ToolId, record: &SessionRecord, name: &DocName
             let (doc, at, after, replaces, is_empty) = match entry {
                 Entry::Lines { doc, at, after, replaces, bytes, .. } => (doc, at, after, *replaces, bytes.is_empty()),
                 Entry::Whole { doc, at, after, .. } => (doc, at, after, None, false),
+                Entry::Piece(Piece { doc, at, after, replaces, .. }) => (doc, at, after, *replaces, false),
                 _ => return,
             };
             if doc == name && starts.contains(after) && replaces.is_none() && !is_empty {

@@ -49,6 +49,22 @@ pub struct SessionRecord {
     /// Frames that other devices signed beside their journals, whose lines this device passed on in its own.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub passed_on: BTreeSet<String>,
+    /// Further files with the session's id, as they were when they were recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twins: Vec<(PathBuf, Stamp)>,
+    /// What other devices took back and this one followed, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_back: Vec<TakenBack>,
+}
+
+/// Lines that their author took back: the doc ended in `old` and now goes to `new`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenBack {
+    pub doc: DocName,
+    pub old: ChainId,
+    pub new: ChainId,
+    /// When this device followed.
+    pub at: Hlc,
 }
 
 /// Bytes of a log that are written as others of the same length.
@@ -132,6 +148,9 @@ pub struct DocState {
     /// What steers in other devices' lines and is written in neutral form in the store here, in the order of places.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "compact")]
     pub neutral: Vec<Neutral>,
+    /// Lines that stand for others which are too large to be carried.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub gaps: BTreeSet<ChainId>,
     /// Who recorded first the lines with which branches begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub firsts: Firsts,
@@ -159,6 +178,9 @@ pub struct LocalDoc {
     /// It is as this device wrote it.
     #[serde(default)]
     pub ours: bool,
+    /// So many of its lines are in no journal: they are too large to be carried.
+    #[serde(default)]
+    pub gaps: u64,
 }
 
 impl SessionRecord {
@@ -218,6 +240,12 @@ impl SessionRecord {
         self.docs.values().all(|doc| doc.local.as_ref().is_none_or(|local| !local.there || local.compared))
     }
 
+    /// How many records are too large to be carried, and whether they are in the store here.
+    pub fn left_out(&self) -> (usize, bool) {
+        let here = self.docs.values().filter_map(|state| state.local.as_ref()).any(|local| 0 < local.gaps);
+        (self.docs.values().map(|state| state.gaps.len()).sum(), here)
+    }
+
     /// Short ids of the devices that added to it.
     pub fn devices(&self) -> BTreeSet<&str> {
         self.journals.values().filter(|journal| journal.frames > 0).map(|journal| journal.device.as_str()).collect()
@@ -234,6 +262,11 @@ impl SessionRecord {
         if let (Some(split), "here" | "elsewhere") = (open, state) {
             (state, code, why, hint) = ("split", "split", split.reason.clone(), SEE_SPLITS.into());
         }
+        if let ((1.., here), "", "here" | "elsewhere") = (self.left_out(), code, state) {
+            let on = if here { "in this device's store" } else { "on the device that wrote it" };
+            (code, why) = ("left_out", format!("A record of more than 1 GB is {on} only."));
+            hint = "Everything before and after it is on every device.".into();
+        }
         let last = self.docs.values().map(|doc| doc.said.wall).max().unwrap_or_default();
         Row {
             session: self.session.as_ref().map_or_else(|| key.hash.clone(), |session| session.to_string()),
@@ -247,7 +280,9 @@ impl SessionRecord {
             hint,
             split: match open {
                 Some(split) => split.tier().into(),
-                None if stand.settled.split.is_some() || !self.choices.is_empty() => DECIDED.into(),
+                None if stand.settled.split.is_some() || !self.choices.is_empty() || !self.taken_back.is_empty() => {
+                    DECIDED.into()
+                }
                 None => String::new(),
             },
             needs: self.origin().and_then(|card| card.base.as_ref()).map_or_else(String::new, |base| {
@@ -278,6 +313,7 @@ impl DocState {
             local: None,
             own_tip: None,
             neutral: Vec::new(),
+            gaps: BTreeSet::new(),
             firsts: Firsts::new(),
             roots: Some(Roots::new()),
         }

@@ -1,18 +1,22 @@
 //! What is new in the tool's store here goes into this device's journal: raw, in order, signed.
 
-use super::context::Context;
+use super::context::{Context, Sizes};
 use super::ingest::{Taken, absorb, chain, take};
-use super::observe::{LogSeen, observe_log, read_range, read_whole, tail_hash};
+use super::observe::{LogSeen, gap_line, observe_log, read_range, read_whole, tail_hash};
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
-use crate::tools::{Content, Facts, Found, FoundDoc, Reading, Stamp, with_those_of};
+use crate::tools::{Content, Facts, Found, FoundDoc, ReadSeek, Reading, Stamp, with_those_of};
 use crate::vault::envelope::is_within_limits;
 use crate::vault::journal::{journal_key, middle};
 use crate::vault::limits;
+use crate::vault::piece;
 use crate::vault::{Entry, ForkOf, Frame, Journal, JournalError, SessionCard, VaultPath, frame};
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Lines of a log are cut into frames of about this many bytes.
@@ -164,12 +168,68 @@ struct Piece {
     to: u64,
 }
 
-/// The lines from number `at` on that fit into `room` bytes, at least one; the bytes of one that no frame may hold.
-fn next_piece(lines: &[Line], at: usize, room: u64) -> Result<Piece, u64> {
+/// The lines from number `at` on that fit into `room` bytes, at least one, and none that is `whole` no more; the bytes of one
+/// that no frame may hold.
+fn next_piece(lines: &[Line], at: usize, room: u64, whole: u64) -> Result<Piece, u64> {
     let from = at.checked_sub(1).map_or(0, |before| lines[before].end);
-    let fit = lines[at..].iter().take_while(|line| line.end - from <= room).count().max(1);
+    let starts = std::iter::once(from).chain(lines[at..].iter().map(|line| line.end));
+    let fits = |(line, start): &(&Line, u64)| line.end - from <= room && line.end - start <= whole;
+    let fit = lines[at..].iter().zip(starts).take_while(fits).count().max(1);
     let Line { tip, end: to, .. } = lines[at + fit - 1];
     if MOST_BYTES < to - from { Err(to - from) } else { Ok(Piece { lines: fit, tip, from, to }) }
+}
+
+/// One line in pieces of about the same size, none of which ends within a letter. `read` gives a range of its bytes.
+fn in_pieces<E>(
+    head: &piece::Piece,
+    most: u64,
+    mut read: impl FnMut(Range<u64>) -> Result<Vec<u8>, E>,
+    mut each: impl FnMut(piece::Piece) -> Result<(), E>,
+) -> Result<(), E> {
+    // Room for the letters that do not fit at the end of each.
+    let of = head.size.div_ceil(most.saturating_sub(8).max(1)).max(2);
+    let mut from = 0;
+    for n in 0..of {
+        let is_last = n + 1 == of;
+        let to = head.size * (n + 1) / of;
+        let mut bytes = read(from..to)?;
+        let is_cut = |bytes: &[u8]| bytes.last().is_some_and(|last| 0x80 <= *last);
+        for _ in 0..4 {
+            if !is_last && is_cut(&bytes) {
+                bytes.pop();
+            }
+        }
+        from += bytes.len() as u64;
+        each(piece::Piece { n: n as u32, of: of as u32, bytes, ..head.clone() })?;
+    }
+    Ok(())
+}
+
+/// A long line of `text` in entries.
+fn long_entries(
+    (doc, at): (&DocName, &str),
+    (after, line): (ChainId, &Line),
+    text: &[u8],
+    sizes: &Sizes,
+) -> Vec<(Entry, Vec<Line>)> {
+    let head = piece::Piece {
+        doc: doc.clone(),
+        at: at.to_owned(),
+        after,
+        tip: line.tip,
+        replaces: None,
+        n: 0,
+        of: 0,
+        size: text.len() as u64,
+        bytes: Vec::new(),
+    };
+    let mut found = Vec::new();
+    let read = |range: Range<u64>| Ok::<_, Infallible>(text[range.start as usize..range.end as usize].to_vec());
+    let Ok(()) = in_pieces(&head, sizes.piece, read, |piece| {
+        found.push((Entry::Piece(piece), Vec::new()));
+        Ok(())
+    });
+    found
 }
 
 /// What of `text` is new, in entries that fit into frames, each with its lines; `lines` are those of all of it.
@@ -178,10 +238,23 @@ pub(super) fn entries<'t>(
     lines: &'t [Line],
     (mut next, mut after): Known,
     text: &'t [u8],
+    sizes: Sizes,
 ) -> impl Iterator<Item = Result<(Entry, Vec<Line>), u64>> + 't {
+    let mut long = VecDeque::new();
     std::iter::from_fn(move || {
+        if let Some(entry) = long.pop_front() {
+            return Some(Ok(entry));
+        }
+        let from = next.checked_sub(1).map_or(0, |before| lines[before].end);
+        let line = lines.get(next).filter(|line| (sizes.whole + 1..=sizes.record).contains(&(line.end - from)));
+        if let Some(line) = line {
+            let bytes = &text[from as usize..line.end as usize];
+            long.extend(long_entries((doc, at), (after, line), bytes, &sizes));
+            (next, after) = (next + 1, line.tip);
+            return long.pop_front().map(Ok);
+        }
         (next < lines.len()).then(|| {
-            let piece = next_piece(lines, next, FRAME_BYTES as u64)?;
+            let piece = next_piece(lines, next, FRAME_BYTES as u64, sizes.whole)?;
             let (doc, at, bytes) = (doc.clone(), at.to_owned(), text[piece.from as usize..piece.to as usize].to_vec());
             let entry = Entry::Lines { doc, at, after, tip: piece.tip, replaces: None, bytes };
             let own = &lines[next..next + piece.lines];
@@ -252,6 +325,11 @@ impl<'a> Recorder<'a> {
             self.size += bytes.len();
             self.done.docs.push((doc.clone(), bytes.len() as u64, lines));
         }
+        if let Entry::Piece(piece) = &entry {
+            self.size += piece.bytes.len();
+            let lines = u64::from(piece.n + 1 == piece.of);
+            self.done.docs.push((piece.doc.clone(), piece.bytes.len() as u64, lines));
+        }
         if matches!(entry, Entry::Lines { .. }) {
             self.tips.push(tips);
         }
@@ -303,6 +381,10 @@ impl<'a> Recorder<'a> {
                     (doc, size) = (name.as_str().into(), bytes.len() as u64);
                     self.done.docs.pop();
                 }
+                Entry::Piece(piece) => {
+                    (doc, size) = (piece.doc.as_str().into(), piece.size);
+                    self.done.docs.pop();
+                }
                 Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}
             }
         }
@@ -323,7 +405,7 @@ impl<'a> Recorder<'a> {
         self.flush(record)?;
         let lines = chain(after, text, self.context.says(&self.key.tool));
         let known = self.locate(record, (doc, DocKind::Log, at), after, &lines)?;
-        for entry in entries((doc, at), &lines, known, text) {
+        for entry in entries((doc, at), &lines, known, text, self.context.sizes) {
             let (entry, tips) = entry.map_err(|bytes| RecordError::TooLarge { path: doc.as_str().into(), bytes })?;
             self.push(record, entry, tips)?;
         }
@@ -366,7 +448,7 @@ impl<'a> Recorder<'a> {
             return Ok(());
         }
         let read = |source| RecordError::Read { path: doc.path.clone(), source };
-        let seen = observe_log(content, doc.stamp, base.as_ref(), deep).map_err(read)?;
+        let seen = observe_log(content, doc.stamp, base.as_ref(), deep, &self.context.sizes).map_err(read)?;
         if let (0, Some(known)) = (seen.lines(), state_of(record, doc).local.as_mut())
             && 0 < known.lines
         {
@@ -376,11 +458,17 @@ impl<'a> Recorder<'a> {
             return Ok(());
         }
         let (matched, node) = self.locate(record, (&doc.name, doc.kind, &doc.at), seen.start, &seen.tips)?;
+        let twin = record.twins.iter().any(|(path, _)| *path == doc.path);
         let own = self.context.short.clone();
         let state = state_of(record, doc);
         let all_known = matched == seen.tips.len();
         let came_back = all_known && state.trie.has_withdrawn(&own, seen.tip());
         let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
+        // Two files with one id: the one that was recorded is still there, beside this one, or it was this one that stood
+        // beside it. Nothing was rewritten.
+        let is_twin =
+            base.as_ref().is_some_and(|base| base.path != doc.path && (twin || Stamp::of(&base.path).is_ok()));
+        let known = known.filter(|_| !is_twin);
         let replaces = known.filter(|known| {
             // What the journals know and what is no shorter form of what was here is what was checked out here, by an
             // engine that died before it could remember that.
@@ -403,6 +491,7 @@ impl<'a> Recorder<'a> {
             there: true,
             compared: seen.compared,
             ours: false,
+            gaps: seen.gaps + base.as_ref().filter(|base| base.tip == seen.start).map_or(0, |base| base.gaps),
         };
         self.flush(record)?;
         settle(self.context, &self.key.tool, record, doc, local)
@@ -446,8 +535,16 @@ impl<'a> Recorder<'a> {
         };
         let mut file = content.open().map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
         while at < seen.tips.len() {
+            let from = at.checked_sub(1).map_or(0, |before| seen.tips[before].end);
+            let line = seen.tips[at];
+            if self.context.sizes.whole < line.end - from {
+                let range = seen.start_bytes + from..seen.start_bytes + line.end;
+                self.long_line(record, doc, file.as_mut(), range, (after, line.tip), replaces.take())?;
+                (after, at) = (line.tip, at + 1);
+                continue;
+            }
             let room = FRAME_BYTES.saturating_sub(self.size) as u64;
-            let Piece { lines: fit, tip, from, to } = next_piece(&seen.tips, at, room)
+            let Piece { lines: fit, tip, from, to } = next_piece(&seen.tips, at, room, self.context.sizes.whole)
                 .map_err(|bytes| RecordError::TooLarge { path: doc.path.clone(), bytes })?;
             let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
@@ -463,6 +560,40 @@ impl<'a> Recorder<'a> {
             Some(old) if old != after => self.push(record, entry(after, after, Some(old), Vec::new()), Vec::new()),
             _ => Ok(()),
         }
+    }
+
+    /// Records a line that is larger than a frame may be: in pieces, or, if it is too large to be carried, the line that says
+    /// so.
+    fn long_line(
+        &mut self,
+        record: &mut SessionRecord,
+        doc: &FoundDoc,
+        file: &mut dyn ReadSeek,
+        range: Range<u64>,
+        (after, tip): (ChainId, ChainId),
+        replaces: Option<ChainId>,
+    ) -> Result<(), RecordError> {
+        let moving = || RecordError::Moving(doc.path.clone());
+        let (name, at, size) = (doc.name.clone(), doc.at.clone(), range.end - range.start);
+        if self.context.sizes.record < size {
+            let bytes = gap_line(file, range).map_err(|_| moving())?;
+            let lines = chain(after, &bytes, self.context.says(&self.key.tool));
+            if lines.last().map(|line| line.tip) != Some(tip) {
+                return Err(moving());
+            }
+            return self.push(record, Entry::Lines { doc: name, at, after, tip, replaces, bytes }, lines);
+        }
+        let head = piece::Piece { doc: name, at, after, tip, replaces, n: 0, of: 0, size, bytes: Vec::new() };
+        let most = self.context.sizes.piece;
+        let read =
+            |part: Range<u64>| read_range(file, range.start + part.start, range.start + part.end).map_err(|_| moving());
+        let mut whole = after.long(size);
+        in_pieces(&head, most, read, |piece| {
+            whole.feed(&piece.bytes);
+            self.push(record, Entry::Piece(piece), Vec::new())
+        })?;
+        // It changed meanwhile: what was recorded gives no line, on any device.
+        if whole.end() == Some(tip) { Ok(()) } else { Err(moving()) }
     }
 
     fn snapshot(&mut self, record: &mut SessionRecord, doc: &FoundDoc, content: &Content) -> Result<(), RecordError> {
@@ -487,6 +618,7 @@ impl<'a> Recorder<'a> {
             there: true,
             compared: true,
             ours: false,
+            gaps: 0,
         };
         if let Some(base) = base.filter(|base| base.tail == tail) {
             return settle(self.context, &self.key.tool, record, doc, local(base.tip));

@@ -6,6 +6,7 @@ use super::context::{Context, Refusals};
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{ForkPlan, Stand, author, stand};
+use super::taken_back;
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted};
 use crate::session::{ChainId, DocKind, DocName, Lane, SessionId, SessionKey};
@@ -403,6 +404,13 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
     let docs: Vec<DocName> = record.docs.keys().cloned().collect();
     let now = docs.iter().filter_map(|doc| Decided::of(&record.choices, doc).now);
     let last = now.filter(|chosen| chosen.choice.follows.is_none()).max_by(|one, other| one.id.cmp(&other.id));
+    let back = record.taken_back.last().filter(|back| last.is_none_or(|last| last.id.at < back.at)).cloned();
+    if let Some(back) = back {
+        let mut recorder = recorder(context, key, record)?;
+        taken_back::put_back(record, &mut recorder, &back).map_err(|error| unwritten(&error))?;
+        let message = "What another device took back is in the session again.".into();
+        return Ok((Done { done: true, message }, recorder.done));
+    }
     let Some(last) = last.cloned() else {
         return Err(ApiError::new(
             "nothing_to_undo",

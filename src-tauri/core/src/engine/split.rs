@@ -12,6 +12,7 @@ use crate::merge::{
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, Tips, decent_name};
 use crate::tools::Judge;
 use crate::vault::journal::Shelf;
+use crate::vault::piece::Piece;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -270,7 +271,7 @@ fn find_firsts(
                 Entry::Lines { doc, after, bytes, .. } if doc == name => {
                     chain(*after, bytes, |_| true).iter().for_each(|line| note(line.tip));
                 }
-                Entry::Whole { doc, tip, .. } if doc == name => note(*tip),
+                Entry::Whole { doc, tip, .. } | Entry::Piece(Piece { doc, tip, .. }) if doc == name => note(*tip),
                 _ => {}
             }
         })?;

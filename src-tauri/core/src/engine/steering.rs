@@ -8,9 +8,12 @@ use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, ToolId};
 use crate::tools::{Content, Patch, Steer, Steering};
 use crate::vault::JournalError;
-use std::collections::BTreeMap;
+use crate::vault::journal::Shelf;
+use crate::vault::shelf::Run;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// How much of a session is read to learn what it was run with before.
 const LOOKED_BACK: u64 = 8 << 20;
@@ -79,11 +82,12 @@ pub fn find_neutral(
     let mut found = state.neutral.clone();
     for edge in state.trie.edges().iter().filter(foreign) {
         let mut at = state.trie.size(edge.after).1;
-        shelf.pieces(edge, |_, lines| {
-            // What was written then depended on the directory then: what is there now says it.
-            found.extend(neutral(context, &key.tool, doc, Path::new(""), (at, lines)));
+        each_steered(context, &key.tool, &shelf, edge, |lines, is_raw| {
+            if !is_raw {
+                // What was written then depended on the directory then: what is there now says it.
+                found.extend(neutral(context, &key.tool, doc, Path::new(""), (at, lines)));
+            }
             at += lines.len() as u64;
-            Ok(())
         })?;
     }
     if found == state.neutral && state.local.is_some() {
@@ -94,6 +98,59 @@ pub fn find_neutral(
     found.dedup();
     record.docs.get_mut(doc).expect("looked at above").neutral = found;
     Ok(())
+}
+
+/// Calls `each` with the lines of an edge, in order. A record that came in pieces is handed out piece by piece, as raw bytes,
+/// if nothing in it can steer; otherwise as a line, and then it is held whole, one at a time.
+pub fn each_steered(
+    context: &Context,
+    tool: &ToolId,
+    shelf: &Shelf<'_>,
+    edge: &Edge,
+    mut each: impl FnMut(&[u8], bool),
+) -> Result<(), JournalError> {
+    static ONE: Mutex<()> = Mutex::new(());
+    // No word that steers is longer: one that lies across two pieces is found in their overlap.
+    const OVERLAP: usize = 4 << 10;
+    let concerns =
+        context.tools.get(tool).map_or((|_| true) as fn(&[u8]) -> bool, |tool| tool.about().steering.concerns);
+    let mut steers = BTreeSet::new();
+    let (mut record, mut before) = (0, Vec::new());
+    if 1 < edge.source.end - edge.source.first {
+        shelf.runs(edge, |run| {
+            if let Run::Piece(_, piece) = run {
+                if piece.n == 0 {
+                    (record, before) = (record + 1, Vec::new());
+                }
+                let joint = [&before[..], &piece.bytes[..OVERLAP.min(piece.bytes.len())]].concat();
+                if concerns(&joint) || concerns(&piece.bytes) {
+                    steers.insert(record);
+                }
+                before = piece.bytes[piece.bytes.len().saturating_sub(OVERLAP)..].to_vec();
+            }
+            Ok(())
+        })?;
+    }
+    let _one = (!steers.is_empty()).then(|| ONE.lock().unwrap_or_else(PoisonError::into_inner));
+    let (mut record, mut whole) = (0, Vec::new());
+    shelf.runs(edge, |run| {
+        match run {
+            Run::Lines(_, lines) => each(&lines, false),
+            Run::Piece(_, piece) => {
+                record += usize::from(piece.n == 0);
+                if !steers.contains(&record) {
+                    each(&piece.bytes, true);
+                    return Ok(());
+                }
+                whole.extend_from_slice(&piece.bytes);
+                if piece.n + 1 == piece.of {
+                    each(&whole, false);
+                    whole = Vec::new();
+                }
+            }
+        }
+        Ok(())
+    })
 }
 
 fn is_there(file: &Content, change: &Neutral) -> bool {

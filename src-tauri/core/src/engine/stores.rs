@@ -9,7 +9,7 @@ use crate::projects::Places;
 use crate::projects::places::is_repository;
 use crate::session::{Lane, Problem, Project, ProjectKey, SessionKey, ToolId};
 use crate::state::StateError;
-use crate::tools::{Found, Root, Tool, Touched, Which};
+use crate::tools::{Found, Root, Tool, Touched, Twin, Which};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,10 @@ impl Engine {
     fn list(&mut self, tool: &ToolId, start: bool) -> Result<(), StateError> {
         let Some(adapter) = self.context.tools.get(tool).cloned() else { return Ok(()) };
         let listing = adapter.sessions(&self.context.machine, Which::All);
-        self.trouble(&format!("store {tool}"), listing.problems.into_iter().next());
+        // A session's second file is reported by the look that has recorded it.
+        let reported = listing.problems.into_iter().find(|problem| problem.code != "duplicate_session");
+        self.trouble(&format!("store {tool}"), reported);
+        self.look_at_twins(tool, &listing.twins);
         let import = self.state.note::<bool>(&format!("imported {tool}"))?.is_none();
         let found: HashMap<SessionKey, &Found> =
             listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
@@ -89,6 +92,16 @@ impl Engine {
             self.live.keys().filter(|key| key.tool == *tool && !found.contains_key(key)).cloned().collect();
         gone.iter().for_each(|key| self.note_live(key, None));
         Ok(())
+    }
+
+    /// Nothing else says that a second file of a session changed.
+    fn look_at_twins(&mut self, tool: &ToolId, twins: &[Twin]) {
+        for Twin { session, doc } in twins {
+            if self.twins.get(&doc.path) != Some(&doc.stamp) {
+                self.twins.insert(doc.path.clone(), doc.stamp);
+                self.want_session(tool, session);
+            }
+        }
     }
 
     /// Many sessions gone at once is no decision of a person: hold, ask, spread nothing.
@@ -165,7 +178,7 @@ impl Engine {
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;
-        self.retry_everywhere(&["unwritable", "just_written", "live", "unknown_shape"]);
+        self.retry_everywhere(&["unwritable", "just_written", "taken_back", "live", "unknown_shape"]);
         self.compare_quiet()?;
         if self.queue.len() == before {
             self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;

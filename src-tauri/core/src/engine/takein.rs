@@ -35,7 +35,7 @@ pub enum TakeInError {
     Moving,
     #[error("the session's journals could not be read")]
     NoJournals,
-    #[error("it holds one piece of more than 128 MB, or more than 1 GB")]
+    #[error("it holds more than 1 GB")]
     TooLarge,
     #[error("what was recorded of it reads differently")]
     ReadsDifferently,
@@ -185,7 +185,7 @@ pub fn take_in(
     Ok((recorded, TakenRow { tool, session, path: stray.path.clone(), to, lines }))
 }
 
-fn read(context: &Context, tool: &dyn Tool, stray: &Stray) -> io::Result<(Facts, Vec<u8>)> {
+pub(super) fn read(context: &Context, tool: &dyn Tool, stray: &Stray) -> io::Result<(Facts, Vec<u8>)> {
     let doc = FoundDoc {
         name: stray.doc.clone(),
         kind: stray.kind,
@@ -207,7 +207,7 @@ fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
 }
 
 /// A half last line is nothing that a tool would read; it stays in the copy, which is moved and not deleted.
-fn whole_lines(bytes: &[u8]) -> &[u8] {
+pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
 }
 
@@ -228,7 +228,7 @@ fn new_card(
 }
 
 /// Appends the lines that no journal has, where they leave the trie; then all of the copy is in the journals.
-fn record_log(
+pub(super) fn record_log(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
@@ -248,7 +248,8 @@ fn record_log(
     record.docs.insert(stray.doc.clone(), state);
     let Some(walked) = walked else { return Err(TakeInError::OtherContent) };
     let at = if known { String::new() } else { stray.at.clone() };
-    let entries = entries((&stray.doc, &at), &tips, walked?, bytes).map(|entry| entry.map(|(entry, _)| entry));
+    let entries =
+        entries((&stray.doc, &at), &tips, walked?, bytes, context.sizes).map(|entry| entry.map(|(entry, _)| entry));
     let entries = entries.collect::<Result<_, _>>().map_err(|_| TakeInError::TooLarge)?;
     let recorded = record_entries(context, key, record, entries, card, lane).inspect_err(|_| *record = before)?;
     match reads_the_same(context, key, record, stray, end, bytes)? {
@@ -276,7 +277,7 @@ fn reads_the_same(
     Ok(read? == bytes)
 }
 
-fn is_generation(
+pub(super) fn is_generation(
     context: &Context,
     key: &SessionKey,
     record: &SessionRecord,

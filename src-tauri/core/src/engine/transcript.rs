@@ -6,14 +6,14 @@ use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Message, PartBody};
-use crate::merge::transcript::{Piece, Reader, Said, beginning};
+use crate::merge::transcript::{Piece, Reader, Said, beginning, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, DocName, Edge, SessionKey};
+use crate::session::{ChainId, DocName, Edge, SessionKey, records};
 use crate::tools::{Records, Steer};
 use crate::vault::journal;
-use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// So much of a part comes with its page; the rest when it is asked for.
@@ -52,7 +52,7 @@ pub struct Index {
 
 /// Lines that follow each other in a journal.
 struct Place {
-    piece: journal::Piece,
+    piece: journal::Place,
     /// The short id of whoever recorded them.
     device: String,
 }
@@ -133,7 +133,7 @@ impl Reading<'_> {
             let read = shelf.pieces(edge, |piece, bytes| {
                 let place = index.places.len() as u32;
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
-                let says = |line: &&[u8]| (parsed(line).as_ref().and_then(reader).is_some(), sets(self.doc, line));
+                let says = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
                 let mut from = 0;
                 for (line, (says, sets)) in lines.iter().zip(parallel::map(&lines, |line| line.len(), says)) {
                     let len = line.len() as u32;
@@ -142,9 +142,13 @@ impl Reading<'_> {
                         index.messages.push(At { place, from, len, change });
                         index.changes.push(words);
                     }
-                    if says {
-                        index.messages.push(At { place, from, len, change: None });
-                    }
+                    let at = |range: Range<u32>| At {
+                        place,
+                        from: from + range.start,
+                        len: range.len() as u32,
+                        change: None,
+                    };
+                    index.messages.extend(says.into_iter().map(at));
                     from += len;
                 }
                 index.places.push(Place { piece, device: edge.source.device.clone() });
@@ -162,7 +166,8 @@ impl Reading<'_> {
     pub(super) fn of_all(&self, records: Records, mut each: impl FnMut(&Said<'_>)) -> Result<(), ApiError> {
         let shelf = self.context.shelf(&self.key.tool, &self.record.journals, self.doc);
         let bytes = shelf.content(self.state.kind, &self.path).map_err(|error| unreadable(&error))?;
-        records(&bytes).iter().filter_map(self.reader()).for_each(|said| each(&said));
+        let reader = self.reader();
+        records(&bytes).iter().filter_map(|record| said_in(record, reader)).for_each(|said| each(&said));
         Ok(())
     }
 
@@ -199,8 +204,9 @@ impl Reading<'_> {
                 last = Some((at.place, shelf.piece(&place.piece).map_err(|error| unreadable(&error))?));
             }
             let bytes = last.as_ref().map_or(&[][..], |(_, bytes)| bytes);
-            let line = bytes.get(at.from as usize..(at.from + at.len) as usize).and_then(parsed);
-            if let Some(said) = line.as_ref().and_then(self.reader()) {
+            let bytes = bytes.get(at.from as usize..(at.from + at.len) as usize).unwrap_or_default();
+            let record = records::records(bytes).into_iter().next();
+            if let Some(said) = record.as_ref().and_then(|record| said_in(&record.value, self.reader())) {
                 each(Shown::Said(&said), Some(&place.device), number - 1);
             }
         }
@@ -244,7 +250,8 @@ impl Reading<'_> {
                     if let Some(words) = changes.by(&edge.source.device, sets(self.doc, line)) {
                         found.push(changed(&words, names.of(device, number)));
                     }
-                    if let Some(said) = parsed(line).as_ref().and_then(reader) {
+                    for record in records::records(line) {
+                        let Some(said) = said_in(&record.value, reader) else { continue };
                         found.push(message(&said, names.of(device, number)));
                         number += 1;
                     }
@@ -341,8 +348,11 @@ fn steering(words: &str) -> Said<'_> {
     Said { role: "steering", at: None, id: None, pieces: vec![Piece::new("text", words)] }
 }
 
-fn parsed(line: &[u8]) -> Option<Value> {
-    serde_json::from_slice(line).ok()
+/// Where the messages are in a line.
+fn said_at(line: &[u8], reader: Reader) -> Vec<Range<u32>> {
+    let says = |record: &records::Record| said_in(&record.value, reader).is_some();
+    let found = records::records(line).into_iter().filter(says);
+    found.map(|record| record.range.start as u32..record.range.end as u32).collect()
 }
 
 pub fn message(said: &Said<'_>, device: Option<String>) -> Message {

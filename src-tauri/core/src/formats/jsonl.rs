@@ -1,7 +1,8 @@
 //! Logs of JSON lines, read at both ends with bounded work. Anything may be in them: a byte-order mark, CRLF, bytes
-//! that are no UTF-8, records nobody knows, a last line half written. What can't be parsed is passed over.
+//! that are no UTF-8, records nobody knows, a last line half written. A damaged record counts as far as it can be read.
 
 use crate::opener;
+use crate::session::records;
 use serde_json::Value;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -45,23 +46,18 @@ pub fn read_ends(source: &mut (impl Read + Seek + ?Sized), head: u64, tail: u64)
 pub fn read_first(path: &Path, limit: u64) -> io::Result<Option<Value>> {
     let mut start = Vec::new();
     opener::file(path)?.take(limit).read_to_end(&mut start)?;
-    Ok(start.split_inclusive(|byte| *byte == b'\n').find_map(parse_line))
+    Ok(start.split_inclusive(|byte| *byte == b'\n').flat_map(parse_line).next())
 }
 
-/// The values of all lines that are JSON.
+/// The records of all lines that are whole, however damaged their strings are.
 pub fn parse_lines(bytes: &[u8]) -> Vec<Value> {
-    bytes.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
+    bytes.split(|byte| *byte == b'\n').flat_map(parse_line).collect()
 }
 
-fn parse_line(line: &[u8]) -> Option<Value> {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
-    if line.is_empty() {
-        return None;
-    }
-    match std::str::from_utf8(line) {
-        Ok(text) => serde_json::from_str(text).ok(),
-        Err(_) => serde_json::from_str(&String::from_utf8_lossy(line)).ok(),
-    }
+/// A record that is cut off may lack just what tells its kind: it says nothing about the session.
+fn parse_line(line: &[u8]) -> impl Iterator<Item = Value> {
+    let found = records::records(line).into_iter().map(|record| record.value);
+    found.filter(|value| records::damage(value).is_none())
 }
 
 fn whole_lines(bytes: &[u8]) -> &[u8] {
@@ -126,6 +122,13 @@ mod tests {
         let ends = read_ends(&mut Cursor::new(text), 1 << 20, 1 << 20).expect("ends");
         assert_eq!(numbers(&ends.head), [1, 2, 3]);
         assert!(ends.tail.is_empty());
+    }
+
+    /// Field 12: a title or directory in a record with a lone surrogate was not found.
+    #[test]
+    fn damaged_records_that_are_whole_count() {
+        let text = b"\0\0{\"n\":1,\"s\":\"\\ud800\"}{\"n\":2}\n{\"n\":3,\"s\":\"cut o\n{\"n\":4}\n";
+        assert_eq!(numbers(&parse_lines(text)), [1, 2, 4]);
     }
 
     #[test]

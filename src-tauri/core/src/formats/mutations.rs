@@ -4,6 +4,8 @@
 //! Paths are positions, so a line means what it means only behind the lines before it, and one that does not apply spoils
 //! all that follow: VS Code reads nothing of such a log. So this is strict, and says which line it was.
 
+use crate::session::chain::lines_of;
+use crate::session::records;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -73,6 +75,22 @@ pub fn replay(log: &[u8]) -> Result<Value, Broken> {
     replay.state.ok_or(Broken { line: lines + 1, why: Why::NoDocument, before: None })
 }
 
+/// The document as far as it can be shown: lines with damaged strings are applied, those that cannot be are passed over.
+/// Gives the bytes of each of them.
+pub fn replay_leniently(log: &[u8]) -> (Option<Value>, Vec<u64>) {
+    let (mut replay, mut unread) = (Replay::default(), Vec::new());
+    for line in lines_of(log) {
+        for record in records::records(line) {
+            let change = records::damage(&record.value).is_none().then(|| serde_json::from_value(record.value));
+            let applied = change.and_then(Result::ok).is_some_and(|change| replay.apply(change).is_ok());
+            if !applied {
+                unread.push(record.range.len() as u64);
+            }
+        }
+    }
+    (replay.state, unread)
+}
+
 impl Replay {
     /// Applies the next line, with the line feed at its end. On an error the document is as it was.
     fn take(&mut self, line: &[u8]) -> Result<(), Why> {
@@ -86,6 +104,10 @@ impl Replay {
             true => Why::Unknown,
             false => Why::NotJson,
         })?;
+        self.apply(line)
+    }
+
+    fn apply(&mut self, line: Line) -> Result<(), Why> {
         match (line.kind, line.k, line.v) {
             (0, None, Some(document)) => self.state = Some(document),
             (1, Some(path), Some(value)) => *self.place(&path)? = value,

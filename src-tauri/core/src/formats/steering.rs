@@ -95,7 +95,7 @@ impl Marks {
     }
 
     /// A cheap look, since nearly all lines steer nothing: the word as a whole string, or a letter that need not be escaped.
-    fn may_concern(&self, line: &[u8]) -> bool {
+    pub fn may_concern(&self, line: &[u8]) -> bool {
         let names = self.names.iter().map(|at| at.rsplit('/').next().unwrap_or_default());
         let mut words = names.chain(self.kinds.iter().flat_map(|(_, words)| words.iter().copied()));
         let is_string = |word: &str| {

@@ -1,9 +1,10 @@
 //! Two branches side by side: messages aligned by what they are, then turn by turn, then word by word. Pure, and
 //! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
 
-use super::transcript::{Part, Reader, Said};
+use super::transcript::{Part, Reader, Said, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
+use crate::session::records::{Record, records};
 use serde::{Deserialize, Serialize};
 use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices_deadline};
 use std::collections::HashMap;
@@ -72,26 +73,29 @@ pub struct Span {
 /// The messages in the lines after the common part.
 pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
     let lines: Vec<&[u8]> = lines_of(tail).collect();
-    let read = parallel::map(&lines, |line| line.len(), |line| message(line, reader));
+    let read = parallel::map(&lines, |line| line.len(), |line| messages(line, reader));
     let (mut off, mut found) = (0u64, Vec::new());
-    for (at, (line, message)) in lines.iter().zip(read).enumerate() {
-        found.extend(message.map(|message| Msg { line: at as u64, off, ..message }));
+    for (at, (line, messages)) in lines.iter().zip(read).enumerate() {
+        found.extend(messages.into_iter().map(|message| Msg { line: at as u64, off: off + message.off, ..message }));
         off += line.len() as u64;
     }
     found
 }
 
-/// The message in one line, wherever that lies.
-fn message(line: &[u8], reader: Reader) -> Option<Msg> {
-    let record = serde_json::from_slice(line).ok()?;
-    let message = reader(&record)?;
+/// The messages in one line, wherever that lies: mostly one or none.
+fn messages(line: &[u8], reader: Reader) -> Vec<Msg> {
+    records(line).iter().filter_map(|record| message(record, reader)).collect()
+}
+
+fn message(record: &Record, reader: Reader) -> Option<Msg> {
+    let message = said_in(&record.value, reader)?;
     let is_text = message.pieces.iter().all(|piece| piece.kind == "text");
     let pieces = if is_text { &[][..] } else { &message.pieces };
     Some(Msg {
         key: message.id.map_or_else(|| fingerprint(&message), str::to_owned),
         line: 0,
-        off: 0,
-        len: line.len() as u64,
+        off: record.range.start as u64,
+        len: record.range.len() as u64,
         role: message.role.into(),
         at: message.at.map(str::to_owned),
         preview: message.text().chars().take(PREVIEW).collect(),

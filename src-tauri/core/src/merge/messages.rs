@@ -11,6 +11,7 @@
 //! in order, because the tool writes them in another order after an import; the values are as the tool wrote them.
 
 use super::snapshots::Judged;
+use crate::session::records;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,7 +98,8 @@ impl Row {
     /// From an object as the tool writes it; its id.
     pub fn read(value: &RawValue) -> Option<(String, Self)> {
         let text = in_order(value);
-        let parsed: Value = serde_json::from_str(&text).ok()?;
+        // A tool takes what our parser refuses, like half a surrogate pair in a text that it cut.
+        let parsed = records::value(text.as_bytes());
         let id = parsed.get("id")?.as_str()?.to_owned();
         Some((id, Self { rank: rank(&parsed), text }))
     }
@@ -112,7 +114,7 @@ impl Row {
 
     /// What of a finished part is the conversation; the rest is how the tool got there.
     fn words(&self) -> Option<Map<String, Value>> {
-        let mut fields: Map<String, Value> = serde_json::from_str(&self.text).ok()?;
+        let Value::Object(mut fields) = records::value(self.text.as_bytes()) else { return None };
         for bookkeeping in ["metadata", "time", "snapshot", "cost", "tokens", "reason"] {
             fields.remove(bookkeeping);
         }
@@ -161,7 +163,7 @@ impl Message {
 }
 
 fn created(info: &str) -> Option<i64> {
-    let info: Value = serde_json::from_str(info).ok()?;
+    let info = records::value(info.as_bytes());
     let created = info.get("time")?.get("created")?;
     created.as_i64().or_else(|| created.as_f64().map(|created| created as i64))
 }
@@ -320,6 +322,17 @@ mod tests {
         let rendered = Session::parse(export).expect("an export").render();
         assert_eq!(String::from_utf8(rendered.clone()).expect("text"), wanted);
         assert_eq!(Session::parse(&rendered).expect("its own").render(), rendered);
+    }
+
+    /// Field 12: one text with half a surrogate pair made the whole session unreadable.
+    #[test]
+    fn a_message_with_a_lone_surrogate_is_a_message() {
+        let export = br#"{"info":{"id":"s"},"messages":[
+            {"info":{"id":"m1","role":"user","time":{"created":7}},"parts":[{"id":"p1","type":"text","text":"\ud83d"}]}]}"#;
+        let session = Session::parse(export).expect("an export");
+        assert_eq!(session.messages.len(), 1);
+        assert_eq!(Session::parse(&session.render()).expect("its own"), session);
+        assert_eq!(judge(&session.render(), &session.render()), Judged::Same);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What was said, in words a person reads, from the raw lines of any tool that writes JSON. Tolerant, for showing only:
 //! no merge depends on it. What a tool writes in a way of its own is read in its adapter, with the parts from here.
 
+use crate::session::chain::lines_of;
+use crate::session::{gap, records};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -240,13 +242,33 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
     })
 }
 
-/// The messages of a log, or of a snapshot that is one list of them, each handed to `each`.
-pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&Said<'_>)) {
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let record = serde_json::from_slice::<Value>(line).ok();
-        if let Some(said) = record.as_ref().and_then(reader) {
-            each(&said);
+/// The message in a record that [`records`] found. A damaged record is shown as far as it can be, and said to be damaged:
+/// none vanishes.
+///
+/// [`records`]: crate::session::records
+pub fn said_in(record: &Value, reader: Reader) -> Option<Said<'_>> {
+    if let Some(bytes) = gap::bytes_of(record) {
+        let words = format!("record of {bytes} bytes, too large to be carried; it is on the device that wrote it");
+        return Some(Said { role: "system", at: None, id: None, pieces: vec![Piece::new("text", words)] });
+    }
+    let Some(records::Damage { bytes, lost }) = records::damage(record) else { return reader(record) };
+    match reader(record) {
+        Some(mut said) => {
+            said.pieces.extend((0 < lost).then(|| unreadable(lost)));
+            Some(said)
         }
+        None => Some(Said { role: "system", at: None, id: None, pieces: vec![unreadable(bytes)] }),
+    }
+}
+
+fn unreadable(bytes: u64) -> Piece<'static> {
+    Piece::new("text", format!("unreadable record, {bytes} bytes"))
+}
+
+/// The messages of a log, each handed to `each`.
+pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&Said<'_>)) {
+    for record in lines_of(bytes).flat_map(records::records) {
+        said_in(&record.value, reader).iter().for_each(&mut each);
     }
 }
 
@@ -256,12 +278,24 @@ pub fn records(bytes: &[u8]) -> Vec<Value> {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(fields)) => fields.into_iter().map(|(_, value)| list(value)).max_by_key(Vec::len),
-        Ok(value) => Some(list(value)),
-        Err(_) => None,
+    let (whole, damage) = records::document(bytes);
+    let mut found = match whole {
+        Value::Object(fields) => fields.into_iter().map(|(_, value)| list(value)).max_by_key(Vec::len),
+        value => Some(list(value)),
     }
-    .unwrap_or_default()
+    .unwrap_or_default();
+    if let Some(damage) = damage {
+        let last = found.pop().map(records::cut_off);
+        found.extend(last);
+        found.extend(missing(damage, found.is_empty()));
+    }
+    found
+}
+
+/// What stands for the rest of a document that ends too early or cannot be read.
+pub fn missing(damage: records::Damage, is_all: bool) -> Option<Value> {
+    let bytes = if is_all { damage.bytes } else { damage.lost };
+    (0 < bytes).then(|| records::unreadable(bytes))
 }
 
 #[cfg(test)]
@@ -270,7 +304,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn messages_of_two_shapes_are_read_and_the_rest_is_passed_over() {
+    fn messages_of_two_shapes_are_read_and_notes_are_passed_over() {
         let log = concat!(
             r#"{"type":"user","uuid":"u1","timestamp":"T","message":{"role":"user","content":"hello"}}"#,
             "\n",
@@ -285,7 +319,23 @@ mod tests {
         let mut found = Vec::new();
         messages(log.as_bytes(), said, |said| found.push((said.role, said.text(), said.id.map(str::to_owned))));
         let first = ("user", "hello".to_owned(), Some("u1".to_owned()));
-        assert_eq!(found, [first, ("tool", "42".into(), None), ("assistant", "hi".into(), None)]);
+        let damaged = ("system", "unreadable record, 8 bytes".into(), None);
+        assert_eq!(found, [first, damaged, ("tool", "42".into(), None), ("assistant", "hi".into(), None)]);
+    }
+
+    /// Field 12: what a strict parser refuses was in nothing that is shown.
+    #[test]
+    fn a_damaged_record_is_shown_as_far_as_it_can_be() {
+        let said_of = |log: &[u8]| {
+            let mut found = Vec::new();
+            messages(log, said, |said| found.push((said.role, said.text())));
+            found
+        };
+        let cut = br#"{"message":{"role":"user","content":"Hello wor"#;
+        assert_eq!(said_of(cut), [("user", "Hello wor".to_owned())]);
+        let broken = br#"{"message":{"role":"user","content":"Hello" and more"#;
+        assert_eq!(said_of(broken), [("user", "Hello\nunreadable record, 8 bytes".to_owned())]);
+        assert_eq!(said_of(b"{\"message\":{\"ro"), [("system", "unreadable record, 15 bytes".to_owned())]);
     }
 
     fn parts(content: &Value, most: usize) -> Vec<Part> {

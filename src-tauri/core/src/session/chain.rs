@@ -27,6 +27,14 @@ impl ChainId {
         Self(*hasher.finalize().as_bytes())
     }
 
+    /// The id after one more line of so many bytes, which come piece by piece.
+    pub fn long(self, bytes: u64) -> LongLine {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0);
+        hasher.update(&bytes.to_le_bytes());
+        LongLine { hasher, left: bytes }
+    }
+
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -37,6 +45,24 @@ impl ChainId {
 
     pub fn from_hex(text: &str) -> Option<Self> {
         data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+    }
+}
+
+/// A line that is never held whole.
+pub struct LongLine {
+    hasher: blake3::Hasher,
+    left: u64,
+}
+
+impl LongLine {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.left = self.left.wrapping_sub(bytes.len() as u64);
+    }
+
+    /// `None` if there were more bytes, or fewer, than was said.
+    pub fn end(self) -> Option<ChainId> {
+        (self.left == 0).then(|| ChainId(*self.hasher.finalize().as_bytes()))
     }
 }
 
@@ -121,6 +147,14 @@ impl Chain {
         self.feed_each(bytes, |_| ());
     }
 
+    /// Takes a line that was read beside it: `tip` is the id behind it. What is held of it is let go.
+    pub fn pass(&mut self, tip: ChainId, bytes: u64) {
+        self.tip = tip;
+        self.bytes += bytes;
+        self.lines += 1;
+        self.partial.clear();
+    }
+
     /// Bytes after the last line end: a torn or growing last line.
     pub fn partial(&self) -> &[u8] {
         &self.partial
@@ -140,6 +174,17 @@ mod tests {
         text.chunks(3).for_each(|piece| pieces.feed(piece));
         assert_eq!(whole, pieces);
         assert_eq!((whole.lines, whole.partial()), (3, &b"last"[..]));
+    }
+
+    #[test]
+    fn a_long_line_has_the_id_of_any_other() {
+        let line = vec![b'x'; 100_000];
+        let mut long = ChainId::log_start().long(line.len() as u64);
+        line.chunks(777).for_each(|piece| long.feed(piece));
+        assert_eq!(long.end(), Some(ChainId::log_start().then(&line)));
+        let mut short = ChainId::log_start().long(2);
+        short.feed(b"x");
+        assert_eq!(short.end(), None);
     }
 
     #[test]

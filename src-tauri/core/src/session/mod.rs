@@ -4,14 +4,16 @@
 pub mod chain;
 pub mod copies;
 pub mod device_id;
+pub mod gap;
 pub mod harmless;
 pub mod ids;
 pub mod problem;
 pub mod project;
+pub mod records;
 pub mod time;
 pub mod trie;
 
-pub use chain::{Chain, ChainId};
+pub use chain::{Chain, ChainId, LongLine};
 pub use copies::copied_from;
 pub use harmless::{harmless, harmless_json, harmless_line};
 pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};

@@ -340,15 +340,20 @@ impl Trie {
         &self.replaced
     }
 
-    /// What an author went away from and did not come back to.
+    /// What an author went away from and nobody came back to: whoever has it in a store again takes the withdrawal back.
     fn withdrawn(&self) -> BTreeSet<ChainId> {
         let mut in_order: Vec<&Replaced> = self.replaced.iter().collect();
         in_order.sort_by_key(|replaced| (replaced.at, replaced.old, replaced.new));
         let mut by_device: BTreeMap<&str, BTreeSet<ChainId>> = BTreeMap::new();
         for replaced in in_order {
-            let withdrawn = by_device.entry(&replaced.device).or_default();
-            withdrawn.insert(replaced.old);
-            withdrawn.remove(&replaced.new);
+            by_device.entry(&replaced.device).or_default().insert(replaced.old);
+            // What the user took out with a revocation, no device brings back.
+            let is_taken_out = |device: &str| device == TAKEN_OUT;
+            let others =
+                by_device.iter_mut().filter(|(device, _)| is_taken_out(device) == is_taken_out(&replaced.device));
+            for (_, withdrawn) in others {
+                withdrawn.remove(&replaced.new);
+            }
         }
         by_device.into_values().flatten().collect()
     }

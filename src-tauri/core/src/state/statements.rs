@@ -24,13 +24,18 @@ macro_rules! statements {
 
 statements! {
     RECORD = "SELECT record FROM sessions WHERE key = ?1";
+    /// What is as it was is not written again: a restart looks at every session.
     PUT = "INSERT INTO sessions (key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs,
                devices, path, record)
            VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)
            ON CONFLICT (key) DO UPDATE SET tool = excluded.tool, session = excluded.session, project = excluded.project,
                title = excluded.title, updated = excluded.updated, bytes = excluded.bytes, state = excluded.state,
                code = excluded.code, why = excluded.why, hint = excluded.hint, split = excluded.split,
-               needs = excluded.needs, devices = excluded.devices, path = excluded.path, record = excluded.record";
+               needs = excluded.needs, devices = excluded.devices, path = excluded.path, record = excluded.record
+           WHERE (record, state, code, why, hint, split, needs, devices, path, title, updated, bytes, project, session, tool)
+               IS NOT (excluded.record, excluded.state, excluded.code, excluded.why, excluded.hint, excluded.split,
+                   excluded.needs, excluded.devices, excluded.path, excluded.title, excluded.updated, excluded.bytes,
+                   excluded.project, excluded.session, excluded.tool)";
     NEEDED_BY = "SELECT session FROM needs WHERE key = ?1 ORDER BY session";
     FORGET_NEEDS = "DELETE FROM needs WHERE key = ?1";
     PUT_NEED = "INSERT OR IGNORE INTO needs (session, key) VALUES (?1, ?2)";

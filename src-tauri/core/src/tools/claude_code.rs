@@ -13,8 +13,8 @@
 
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Which, WriteError,
-    Written,
+    Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Twin, Which,
+    WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -202,7 +202,7 @@ impl Tool for ClaudeCode {
         let beside = self.beside(&store, which);
         // Asked once for each slug directory: a thousand sessions may lie in one.
         let mut agents: BTreeMap<PathBuf, Arc<Vec<OldAgent>>> = BTreeMap::new();
-        for (session, main) in transcripts(&store, which, &mut listing.problems) {
+        for (session, main) in transcripts(&store, which, &mut listing) {
             let live = live.get(session.as_str()).cloned();
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
             let agents = agents.entry(slug_dir).or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
@@ -491,6 +491,7 @@ const STEERING: Steering = Steering {
         }
         edits
     },
+    concerns: |part| MARKS.may_concern(part) || WITH_COPIES.may_concern(part) || may_track(part),
     restores: Some(Restores { is_one: |doc| doc.as_str().starts_with(COPIES), refused: copies_refused }),
     words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
             files for /rewind where one of them lies outside of the checkout or is a hook or a setting",
@@ -581,13 +582,8 @@ impl ClaudeCode {
         file.seek(io::SeekFrom::Start(seen.read))?;
         let mut reader = io::BufReader::with_capacity(1 << 20, file);
         let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line)?;
-            if read == 0 || !line.ends_with(b"\n") {
-                break;
-            }
-            seen.read += read as u64;
+        while let Some(read) = next_line(&mut reader, &mut line)? {
+            seen.read += read;
             for file in tracked(&line) {
                 if let Some(copy) = file.copy {
                     *seen.copies.entry(copy).or_default() |= guarded::is_secret(&file.path);
@@ -597,6 +593,28 @@ impl ClaudeCode {
         let copies = seen.copies.clone();
         self.copies.lock().unwrap_or_else(PoisonError::into_inner).insert(main.path.clone(), seen);
         Ok(copies)
+    }
+}
+
+/// Reads the next whole line; gives its bytes. Of a longer one than any that names copies nothing is kept: copies of which no
+/// line says what they are of stay at home.
+fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    const LONGEST: u64 = 16 << 20;
+    line.clear();
+    let mut read = 0;
+    loop {
+        let more = reader.by_ref().take(LONGEST).read_until(b'\n', line)? as u64;
+        read += more;
+        if more == 0 {
+            return Ok(None);
+        }
+        let is_whole = line.ends_with(b"\n");
+        if LONGEST <= read {
+            line.clear();
+        }
+        if is_whole {
+            return Ok(Some(read));
+        }
     }
 }
 
@@ -621,7 +639,7 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Transcripts by session. Of two copies the longer counts, and a problem says so.
-fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> BTreeMap<SessionId, PathBuf> {
+fn transcripts(store: &Store, which: Which<'_>, listing: &mut Listing) -> BTreeMap<SessionId, PathBuf> {
     let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
     let all = match which {
         Which::All => all_transcripts(store),
@@ -633,7 +651,7 @@ fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> 
             found.insert(session, path);
             continue;
         };
-        problems.push(Problem::new(
+        listing.problems.push(Problem::new(
             "duplicate_session",
             format!(
                 "{NAME} has session {session} twice: {} and {}. The longer one counts.",
@@ -643,11 +661,18 @@ fn transcripts(store: &Store, which: Which<'_>, problems: &mut Vec<Problem>) -> 
             format!("Move one of them out of {}: with two of them {NAME} may find neither.", store.projects.display()),
         ));
         let longer = |path: &Path| files::stamp(path).map(|stamp| (stamp.len, stamp.mtime_ns)).unwrap_or_default();
-        if longer(&other) < longer(&path) {
-            found.insert(session, path);
-        }
+        let (counts, twin) = if longer(&other) < longer(&path) { (path, other) } else { (other, path) };
+        listing.twins.extend(twin_of(store, &session, &twin));
+        found.insert(session, counts);
     }
     found
+}
+
+fn twin_of(store: &Store, session: &SessionId, path: &Path) -> Option<Twin> {
+    let at = files::names_below(&store.base, path)?.join("/");
+    let stamp = files::stamp(path).ok()?;
+    let doc = FoundDoc { name: DocName::new(MAIN), kind: DocKind::Log, at, path: path.to_path_buf(), stamp };
+    Some(Twin { session: session.clone(), doc })
 }
 
 fn all_transcripts(store: &Store) -> Vec<(SessionId, PathBuf)> {
@@ -937,9 +962,9 @@ fn updated(ends: &jsonl::Ends) -> Option<Millis> {
 
 /// The slug directory a session's files go to: where its transcript already is, else that of the bound directory.
 fn home_for(store: &Store, session: &SessionId, cwd: &Path, machine: &Machine) -> Result<Home, WriteError> {
-    let mut problems = Vec::new();
-    let existing = transcripts(store, Which::One(session), &mut problems).remove(session);
-    if let Some(problem) = problems.pop() {
+    let mut listing = Listing::default();
+    let existing = transcripts(store, Which::One(session), &mut listing).remove(session);
+    if let Some(problem) = listing.problems.pop() {
         return Err(WriteError::Refused(problem.message));
     }
     let slug_dir = match existing.as_deref().and_then(Path::parent) {

@@ -34,7 +34,7 @@
 
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Running, Stamp, Steering, Stray, Tool, Touched, Which, WriteError, Written,
+    Reading, Resumable, Root, Running, Stamp, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::rows::{self, Rows};
@@ -108,6 +108,7 @@ const STEERING: Steering = Steering {
     sets: |_, _| Vec::new(),
     usual: |_| false,
     neutral: |_, _, _| Vec::new(),
+    concerns: |_| false,
     restores: None,
     words: "the directories of a session or task, a task's own settings. The provider and model it names are chosen among those of \
             this device",
@@ -701,6 +702,8 @@ impl TaskStore {
             docs.extend(rows.as_ref().and_then(|rows| self.row_doc(rows, &id)));
             if seen.contains(&id) {
                 listing.problems.push(twice(&id, &self.task_dir(&id)));
+                let session = SessionId::new(id.as_str());
+                listing.twins.extend(docs.into_iter().next().map(|doc| Twin { session, doc }));
                 continue;
             }
             listing.found.push(Found { session: SessionId::new(id.as_str()), docs, live: live() });
@@ -727,7 +730,7 @@ impl TaskStore {
 fn twice(id: &str, ignored: &Path) -> Problem {
     Problem::new(
         "duplicate_session",
-        format!("{NAME} has session {id} twice; the copy in {} is not looked at.", ignored.display()),
+        format!("{NAME} has session {id} twice; the other one is in {}.", ignored.display()),
         "Delete it in the editor, or move it away.",
     )
 }
@@ -920,8 +923,7 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
 
 /// The messages of a conversation of either layout.
 fn records(bytes: &[u8]) -> Vec<Value> {
-    let list = messages_in(bytes).map(|messages| messages.get().as_bytes()).unwrap_or(bytes);
-    serde_json::from_slice(list).unwrap_or_default()
+    transcript::records(messages_in(bytes).map(|messages| messages.get().as_bytes()).unwrap_or(bytes))
 }
 
 /// What a person said, without the tags around it.

@@ -14,7 +14,7 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, ReadSeek,
-    Reading, Repository, Resumable, Root, Steering, Stray, Tool, Touched, Which, WriteError, Written,
+    Reading, Repository, Resumable, Root, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -108,6 +108,7 @@ const STEERING: Steering = Steering {
         _ => false,
     },
     neutral: |_, line, _| MARKS.edits(line),
+    concerns: |part| MARKS.may_concern(part),
     restores: None,
     words: "approvals, sandbox and permission profile, writable directories, model provider: a thread of another device \
             opens with what config.toml here says",
@@ -175,11 +176,9 @@ impl Tool for Codex {
             listing.strays = all_rollouts(&base).into_iter().filter_map(|path| stray(&base, path)).collect();
             return listing;
         }
-        for (session, path) in rollouts(&base, which, &mut listing.problems) {
+        for (session, path) in rollouts(&base, which, &mut listing) {
             // Gone between the look at the directory and the look at the file: not there.
-            let Ok(stamp) = files::stamp(&path) else { continue };
-            let at = at(&base, &path);
-            let doc = FoundDoc { name: DocName::new(MAIN), kind: DocKind::Log, at, path, stamp };
+            let Some(doc) = main_doc(&base, path) else { continue };
             let live = is_locked(&base, &session).then(|| format!("{NAME} has it open"));
             listing.found.push(Found { session, docs: vec![doc], live });
         }
@@ -304,13 +303,13 @@ fn at(base: &Path, path: &Path) -> String {
 // ---- listing ----
 
 /// Rollouts by thread. Of two copies the plain one counts, then the longer; a problem tells of two plain ones.
-fn rollouts(base: &Path, which: Which<'_>, problems: &mut Vec<Problem>) -> BTreeMap<SessionId, PathBuf> {
+fn rollouts(base: &Path, which: Which<'_>, listing: &mut Listing) -> BTreeMap<SessionId, PathBuf> {
     let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
     for path in all_rollouts(base) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let Some(rollout) = Rollout::parse(&name) else {
             if let (Which::All, true) = (which, is_segment(&name)) {
-                problems.push(unknown_segment(&path));
+                listing.problems.push(unknown_segment(&path));
             }
             continue;
         };
@@ -323,16 +322,25 @@ fn rollouts(base: &Path, which: Which<'_>, problems: &mut Vec<Problem>) -> BTree
             None => drop(found.insert(rollout.session, path)),
             Some(other) => {
                 if !is_packed(other) && !is_packed(&path) {
-                    problems.push(twice(&rollout.session, other, &path));
+                    listing.problems.push(twice(&rollout.session, other, &path));
                 }
                 let rank = |path: &Path| (!is_packed(path), files::stamp(path).map(|stamp| stamp.len).unwrap_or(0));
-                if rank(other) < rank(&path) {
-                    found.insert(rollout.session, path);
-                }
+                let (counts, twin) = match rank(other) < rank(&path) {
+                    true => (path, other.clone()),
+                    false => (other.clone(), path),
+                };
+                let session = rollout.session.clone();
+                listing.twins.extend(main_doc(base, twin).map(|doc| Twin { session, doc }));
+                found.insert(rollout.session, counts);
             }
         }
     }
     found
+}
+
+fn main_doc(base: &Path, path: PathBuf) -> Option<FoundDoc> {
+    let stamp = files::stamp(&path).ok()?;
+    Some(FoundDoc { name: DocName::new(MAIN), kind: DocKind::Log, at: at(base, &path), path, stamp })
 }
 
 /// All regular files where rollouts may lie, in a fixed order.
@@ -534,9 +542,9 @@ fn write_rollout(
     author_at: &str,
     change: &Change<'_>,
 ) -> Result<Written, WriteError> {
-    let mut problems = Vec::new();
-    let existing = rollouts(base, Which::One(checkout.session), &mut problems).remove(checkout.session);
-    if let Some(problem) = problems.pop() {
+    let mut listing = Listing::default();
+    let existing = rollouts(base, Which::One(checkout.session), &mut listing).remove(checkout.session);
+    if let Some(problem) = listing.problems.pop() {
         return Err(WriteError::Refused(problem.message));
     }
     match (change, existing) {

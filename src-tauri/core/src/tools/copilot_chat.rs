@@ -31,7 +31,7 @@
 
 use super::{
     About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Stamp, Stray, Tool, Touched, Which, WriteError, Written,
+    Reading, Resumable, Root, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
@@ -43,7 +43,8 @@ use crate::formats::vscode::{Editor, Opens, System, Workspace, workspace_dirs, w
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript;
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
+use crate::session::chain::lines_of;
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from, records};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,6 +157,9 @@ impl Tool for CopilotChat {
         for (session, copies) in &mut copies {
             let counts = the_one_that_counts(session, copies, &mut listing.problems);
             let live = counts.place.live(&running);
+            let others = copies.iter().rev().skip(1).filter_map(|copy| copy.docs(machine).into_iter().next());
+            listing.twins.extend(others.map(|doc| Twin { session: session.clone(), doc }));
+            let counts = copies.last().expect("a session was found by a copy of it");
             listing.found.push(Found { session: session.clone(), docs: counts.docs(machine), live });
         }
         listing
@@ -919,15 +923,20 @@ fn named(bytes: &[u8]) -> Option<String> {
     title(&shown(bytes)?)
 }
 
-/// The document in either form, as far as it can be read.
-fn shown(bytes: &[u8]) -> Option<Value> {
-    match mutations::concerns(bytes.split(|byte| *byte == b'\n').next()?) {
-        Concerns::Everything => match replay(whole(DocKind::Log, bytes)) {
-            Ok(state) => Some(state),
-            Err(broken) => broken.before,
-        },
-        _ => serde_json::from_slice(bytes).ok(),
+/// The document in either form, as far as it can be read; what is missing of it, and the bytes of each line that says
+/// nothing.
+fn as_far_as_readable(bytes: &[u8]) -> (Value, Option<records::Damage>, Vec<u64>) {
+    let first = records::value(lines_of(bytes).next().unwrap_or_default());
+    if first.get("kind").and_then(Value::as_u64) == Some(0) {
+        let (state, unread) = mutations::replay_leniently(bytes);
+        return (state.unwrap_or_default(), None, unread);
     }
+    let (state, damage) = records::document(bytes);
+    (state, damage, Vec::new())
+}
+
+fn shown(bytes: &[u8]) -> Option<Value> {
+    Some(as_far_as_readable(bytes).0).filter(|state| !state.is_null())
 }
 
 fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
@@ -1017,7 +1026,7 @@ fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
 
 /// Each request as the messages that most tools write: what the user said, what the model answered, what its tools did.
 fn records(bytes: &[u8]) -> Vec<Value> {
-    let state = shown(bytes).unwrap_or_default();
+    let (state, damage, unread) = as_far_as_readable(bytes);
     let mut records = Vec::new();
     for request in requests(&state) {
         let (id, at) = (text(request, "requestId"), number(request, "timestamp"));
@@ -1043,6 +1052,8 @@ fn records(bytes: &[u8]) -> Vec<Value> {
         }
         record("assistant", answer);
     }
+    records.extend(unread.into_iter().map(records::unreadable));
+    records.extend(damage.and_then(|damage| transcript::missing(damage, records.is_empty())));
     records
 }
 

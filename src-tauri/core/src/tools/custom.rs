@@ -17,7 +17,7 @@
 
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
-    Root, Steering, Stray, Tool, Touched, Which, WriteError, Written,
+    Root, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
@@ -159,7 +159,7 @@ impl CustomTool {
     }
 
     /// All files that the pattern names, by session; the first of two counts and a problem tells of the other.
-    fn found(&self, machine: &Machine, problems: &mut Vec<Problem>) -> BTreeMap<SessionId, FoundDoc> {
+    fn found(&self, machine: &Machine, listing: &mut Listing) -> BTreeMap<SessionId, FoundDoc> {
         let root = self.root(machine);
         let mut paths = Vec::new();
         walk(&root, &mut Vec::new(), &self.pattern, &mut paths);
@@ -173,16 +173,19 @@ impl CustomTool {
             let doc = FoundDoc { name: self.main(), kind: self.kind(), at: names.join("/"), path, stamp };
             match found.get(&session) {
                 None => drop(found.insert(session, doc)),
-                Some(first) => problems.push(Problem::new(
-                    "duplicate_session",
-                    format!(
-                        "{} has session {session} twice: {} and {}.",
-                        self.name(),
-                        first.path.display(),
-                        doc.path.display()
-                    ),
-                    "Make the pattern \"sessions\" in config.toml name one of them only.",
-                )),
+                Some(first) => {
+                    listing.problems.push(Problem::new(
+                        "duplicate_session",
+                        format!(
+                            "{} has session {session} twice: {} and {}.",
+                            self.name(),
+                            first.path.display(),
+                            doc.path.display()
+                        ),
+                        "Make the pattern \"sessions\" in config.toml name one of them only.",
+                    ));
+                    listing.twins.push(Twin { session, doc });
+                }
             }
         }
         found
@@ -322,7 +325,7 @@ impl Tool for CustomTool {
             self.strays(&self.root(machine), &mut Vec::new(), &mut listing.strays);
             return listing;
         }
-        for (session, doc) in self.found(machine, &mut listing.problems) {
+        for (session, doc) in self.found(machine, &mut listing) {
             if matches!(which, Which::One(wanted) if *wanted != session) {
                 continue;
             }
@@ -350,7 +353,7 @@ impl Tool for CustomTool {
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let root = self.root(machine);
-        let existing = self.found(machine, &mut Vec::new()).remove(checkout.session);
+        let existing = self.found(machine, &mut Listing::default()).remove(checkout.session);
         let mut writes = Vec::new();
         for doc in &checkout.docs {
             if *doc.name != self.main() {

@@ -114,6 +114,9 @@ pub struct Steering {
     /// The length stays, because forks and databases refer to a place in a file by its offset. Without a directory
     /// everything that may be renamed is.
     pub neutral: fn(&DocName, &[u8], cwd: &Path) -> Vec<Edit>,
+    /// Whether something in a part of a line may steer, whatever stands around that part: a cheap look, before a very long line is
+    /// read whole. May say yes for nothing, never no for something.
+    pub concerns: fn(&[u8]) -> bool,
     /// Which docs the tool may write into files of the user's, and when it may: given the main doc's content and the
     /// session's directory here, why another device's are not written. `None`: the tool has no such docs.
     pub restores: Option<Restores>,
@@ -130,7 +133,14 @@ pub struct Restores {
 
 impl Default for Steering {
     fn default() -> Self {
-        Self { sets: |_, _| Vec::new(), usual: |_| false, neutral: |_, _, _| Vec::new(), restores: None, words: "" }
+        Self {
+            sets: |_, _| Vec::new(),
+            usual: |_| false,
+            neutral: |_, _, _| Vec::new(),
+            concerns: |_| false,
+            restores: None,
+            words: "",
+        }
     }
 }
 
@@ -230,9 +240,19 @@ pub struct Listing {
     pub found: Vec<Found>,
     pub problems: Vec<Problem>,
     pub strays: Vec<Stray>,
+    /// Further main docs of sessions that are found, in another place of the store: two files with one id. Each may hold
+    /// words of its own; a problem `duplicate_session` names both.
+    pub twins: Vec<Twin>,
     /// The store is of a shape that the adapter does not know, in words: "the table `session` has no column `id`". What
     /// can be read is listed; nothing is written until the adapter knows it.
     pub unknown: Option<String>,
+}
+
+/// Another file that claims to be a session's main doc.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    pub session: SessionId,
+    pub doc: FoundDoc,
 }
 
 /// A conflict copy of a session's doc. It is no doc: nothing reads it but a person, or `roam doctor --take-in`.

@@ -35,9 +35,9 @@ use crate::formats::program::{self, Run};
 use crate::formats::{fields, files};
 use crate::merge::messages::{self, Message, Row, Session, fields_of, object};
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::{Piece, Said, target_in};
+use crate::merge::transcript::{self, Piece, Said, target_in};
 use crate::opener;
-use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId};
+use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, records};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -115,6 +115,7 @@ const STEERING: Steering = Steering {
     },
     usual: |_| false,
     neutral: |_, _, _| Vec::new(),
+    concerns: |_| false,
     restores: None,
     words: "the session's permission rules, agent and model: OpenCode uses those of its settings here. The agent and the model \
             that a message names are chosen among those of this device",
@@ -664,21 +665,37 @@ fn facts(session: &Session) -> Facts {
 }
 
 fn ended(message: &Message) -> Option<Millis> {
-    let info: Value = serde_json::from_str(&message.info.text).ok()?;
+    let info = records::value(message.info.text.as_bytes());
     let time = info.get("time")?;
     time.get("completed").or_else(|| time.get("created"))?.as_i64().map(Millis)
 }
 
 /// One record a message, stamped as the records of other tools are.
 fn records(content: &[u8]) -> Vec<Value> {
-    let Some(session) = Session::parse(content) else { return Vec::new() };
+    let Some(session) = Session::parse(content) else { return damaged_records(content) };
     let record = |(place, message): (&(i64, String), &Message)| {
-        let parse = |row: &Row| serde_json::from_str::<Value>(&row.text).unwrap_or_default();
+        let parse = |row: &Row| records::value(row.text.as_bytes());
         let parts: Vec<Value> = message.parts.values().map(parse).collect();
         let at = Millis(place.0).rfc3339();
         serde_json::json!({ "uuid": place.1, "timestamp": at, "info": parse(&message.info), "parts": parts })
     };
     session.messages.iter().map(record).collect()
+}
+
+/// Those of a document that is no session any more.
+fn damaged_records(content: &[u8]) -> Vec<Value> {
+    let (whole, damage) = records::document(content);
+    let record = |message: &Value| match (message.get("info"), message.get("parts")) {
+        (Some(info), Some(parts)) => {
+            let at = info.pointer("/time/created").and_then(Value::as_i64).map(|at| Millis(at).rfc3339());
+            serde_json::json!({ "uuid": info.get("id"), "timestamp": at, "info": info, "parts": parts })
+        }
+        _ => records::unreadable(message.to_string().len() as u64),
+    };
+    let mut found: Vec<Value> =
+        whole.get("messages").and_then(Value::as_array).into_iter().flatten().map(record).collect();
+    found.extend(damage.and_then(|damage| transcript::missing(damage, found.is_empty())));
+    found
 }
 
 fn said(record: &Value) -> Option<Said<'_>> {

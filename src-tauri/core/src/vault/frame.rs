@@ -4,6 +4,7 @@
 use super::envelope::{self, Opened, Sealed};
 pub use super::envelope::{frame_len, needed, next_batch};
 use super::limits;
+use super::piece::Piece;
 use crate::merge::{Choice, Statement};
 use crate::parallel;
 use crate::session::chain::lines_of;
@@ -101,6 +102,7 @@ impl Entry {
             Self::Lines { doc, at, .. } | Self::Whole { doc, at, .. } => {
                 doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH
             }
+            Self::Piece(Piece { doc, at, .. }) => doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH,
             Self::About(_) | Self::Choice(_) | Self::Device(_) | Self::Unknown(_) => true,
         }
     }
@@ -132,6 +134,8 @@ pub enum Entry {
         tail: u64,
         bytes: Vec<u8>,
     },
+    /// A piece of one line of a log.
+    Piece(Piece),
     /// Of a later version; kept in the journal, ignored here.
     Unknown(String),
 }
@@ -170,6 +174,25 @@ enum Line<'a> {
     },
 }
 
+/// A piece of a line as it is written.
+#[derive(Serialize)]
+struct PieceLine<'a> {
+    k: &'static str,
+    doc: &'a DocName,
+    at: &'a str,
+    after: ChainId,
+    tip: ChainId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<ChainId>,
+    n: u32,
+    of: u32,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+}
+
 /// A line of lines or of a snapshot as it is read: its text stays as it stands in the journal.
 #[derive(Deserialize)]
 struct Run<'a> {
@@ -184,6 +207,9 @@ struct Run<'a> {
     head: u64,
     #[serde(default)]
     tail: u64,
+    n: Option<u32>,
+    of: Option<u32>,
+    size: Option<u64>,
     #[serde(borrow)]
     text: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -291,6 +317,13 @@ pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8
                 let (after, tip, head, tail) = (*after, *tip, *head, *tail);
                 push_line(&mut lines, &Line::Whole { doc, at, after, tip, head, tail, text, base64 });
             }
+            Entry::Piece(Piece { doc, at, after, tip, replaces, n, of, size, bytes }) => {
+                let (text, base64) = pack(bytes);
+                let (after, tip, replaces, n, of, size) = (*after, *tip, *replaces, *n, *of, *size);
+                let line = PieceLine { k: "piece", doc, at, after, tip, replaces, n, of, size, text, base64 };
+                serde_json::to_writer(&mut lines, &line).expect("plain data serialises into memory");
+                lines.push(b'\n');
+            }
             Entry::Unknown(line) => {
                 lines.extend_from_slice(line.as_bytes());
                 lines.push(b'\n');
@@ -309,6 +342,7 @@ impl Entry {
     fn size(&self) -> usize {
         match self {
             Self::Lines { bytes, .. } | Self::Whole { bytes, .. } => bytes.len() + 256,
+            Self::Piece(piece) => piece.bytes.len() + 256,
             Self::About(_) | Self::Choice(_) => 1024,
             Self::Device(Statement::Revoke { heads, .. } | Statement::Heads { heads, .. }) => 512 + heads.len() * 256,
             Self::Device(_) => 512,
@@ -385,10 +419,12 @@ fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameErr
 fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
     // Nothing else is ever so large.
     let run = serde_json::from_slice(&line).map_err(|_| FrameError::TooLarge)?;
-    let Run { k, doc, at, after, tip, replaces, head, tail, text, base64 } = run;
+    let Run { k, doc, at, after, tip, replaces, head, tail, n, of, size, text, base64 } = run;
+    let piece = n.zip(of).zip(size).filter(|_| k == "piece");
     let is_lines = match &*k {
         "lines" => true,
         "whole" => false,
+        "piece" if piece.is_some() => false,
         _ => return Err(FrameError::TooLarge),
     };
     let (raw, is_text) = match (text, base64) {
@@ -402,6 +438,9 @@ fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
     let decoded = if is_text { unescape_in_place(&mut line, range) } else { decode_in_place(&mut line, range) };
     decoded.ok_or(FrameError::Shape)?;
     let bytes = line;
+    if let Some(((n, of), size)) = piece {
+        return Ok(Entry::Piece(Piece { doc, at, after, tip, replaces, n, of, size, bytes }));
+    }
     Ok(match is_lines {
         true => Entry::Lines { doc, at, after, tip, replaces, bytes },
         false => Entry::Whole { doc, at, after, tip, head, tail, bytes },
@@ -508,11 +547,16 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
 impl Run<'_> {
     /// `None` if it is of another kind.
     fn entry(self) -> Option<Result<Entry, FrameError>> {
-        let Self { k, doc, at, after, tip, replaces, head, tail, text, base64 } = self;
+        let Self { k, doc, at, after, tip, replaces, head, tail, n, of, size, text, base64 } = self;
         let bytes = || unpack(text, base64).ok_or(FrameError::Shape);
         match &*k {
             "lines" => Some(bytes().map(|bytes| Entry::Lines { doc, at, after, tip, replaces, bytes })),
             "whole" => Some(bytes().map(|bytes| Entry::Whole { doc, at, after, tip, head, tail, bytes })),
+            "piece" => {
+                let ((n, of), size) = n.zip(of).zip(size)?;
+                let whole = |bytes| Entry::Piece(Piece { doc, at, after, tip, replaces, n, of, size, bytes });
+                Some(bytes().map(whole))
+            }
             _ => None,
         }
     }

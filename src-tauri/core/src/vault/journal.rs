@@ -4,8 +4,9 @@
 use super::envelope::{self, Sealed};
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
 use super::limits;
+use super::piece::{Open, Piece};
 use super::shelf::read_batch;
-pub use super::shelf::{Piece, Shelf, middle, rebuild};
+pub use super::shelf::{Place, Shelf, middle, rebuild};
 use super::{Vault, segment_name};
 use crate::opener;
 use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};
@@ -18,6 +19,9 @@ use std::path::PathBuf;
 
 /// A new segment starts at this size, because every append makes Syncthing hash and copy the whole file.
 pub const SEGMENT_BYTES: u64 = limits::SEGMENT;
+
+/// Which kinds of entries this version takes.
+const READS: u32 = 1;
 
 /// How far a journal was read, or written: everything needed to go on and to notice a change behind our back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +37,12 @@ pub struct Journal {
     pub last: Option<FrameHash>,
     /// Entries accepted of each doc.
     pub entries: BTreeMap<DocName, u64>,
+    /// What the version knew that read it: 0 passed over pieces, 1 takes them.
+    #[serde(default)]
+    pub reads: u32,
+    /// Records of which only some pieces are accepted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pieces: BTreeMap<DocName, Open>,
     /// So many frames are accepted and no more: its owner was revoked.
     #[serde(skip)]
     pub limit: Option<u64>,
@@ -141,9 +151,16 @@ impl Journal {
             frames: 0,
             last: None,
             entries: BTreeMap::new(),
+            reads: READS,
+            pieces: BTreeMap::new(),
             limit: None,
             fault: None,
         }
+    }
+
+    /// The same journal, unread, if an older version passed over something that this one takes.
+    pub fn unread(&self) -> Option<Self> {
+        (self.reads < READS).then(|| Self::new(&self.device, self.lane, self.dir.clone()))
     }
 
     pub fn bytes(&self) -> u64 {
@@ -297,7 +314,7 @@ impl Journal {
         for (at, entry) in frame.entries.iter().enumerate() {
             let spot = Spot { segment, offset, line: at as u32 };
             let number = match entry {
-                Entry::Lines { doc, .. } | Entry::Whole { doc, .. } => {
+                Entry::Lines { doc, .. } | Entry::Whole { doc, .. } | Entry::Piece(Piece { doc, .. }) => {
                     let count = self.entries.entry(doc.clone()).or_default();
                     *count += 1;
                     *count - 1
@@ -733,6 +750,20 @@ mod tests {
             reader.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
             assert_eq!((reader.frames, reader.fault), (2, Some(Fault::Changed { segment: 1 })));
         }
+    }
+
+    #[test]
+    fn a_journal_that_an_older_version_read_is_read_again_once() {
+        let desk = Desk::new();
+        let mut journal = desk.journal();
+        desk.append(&mut journal).expect("first");
+        assert_eq!(journal.unread(), None);
+        let mut stored = serde_json::to_value(&journal).expect("JSON");
+        stored.as_object_mut().expect("an object").remove("reads");
+        let older: Journal = serde_json::from_value(stored).expect("as an older version wrote it");
+        let mut again = older.unread().expect("unread");
+        again.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
+        assert_eq!(again, journal);
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub const STRANDS: usize = 32 << 20;
 pub const HELLO: u64 = 4 << 20;
 /// The content of a snapshot: what the recorder takes.
 pub const CONTENT: u64 = 128 << 20;
+/// One record of a log, in however many pieces.
+pub const RECORD: u64 = 1 << 30;
+/// Pieces of one record, and the bytes of each.
+pub const PIECES: u32 = 1 << 12;
+pub const PIECE: u64 = 1 << 20;
 /// A doc's name, an author's place for it or directory: longer than any path that a system takes.
 pub const PATH: usize = 4096;
 /// The id of a session or a tool.

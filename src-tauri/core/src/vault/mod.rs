@@ -10,6 +10,7 @@ pub mod journal;
 pub mod kept;
 pub mod keys;
 pub mod limits;
+pub mod piece;
 pub mod quarantine;
 pub mod shelf;
 pub mod strand;

@@ -5,8 +5,9 @@ use super::Vault;
 use super::frame::{self, Entry, Frame, Head};
 use super::journal::{Journal, JournalError, Segment, journal_key};
 use super::limits;
+use super::piece::Piece;
 use crate::session::chain::lines_of;
-use crate::session::{Chain, DocKind, DocName, Edge, Line, Spot, Tips};
+use crate::session::{Chain, ChainId, DocKind, DocName, Edge, Line, LongLine, Spot, Tips};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -24,12 +25,18 @@ pub struct Shelf<'a> {
 
 /// Lines of one entry of a log.
 #[derive(Clone, Debug)]
-pub struct Piece {
+pub struct Place {
     journal: String,
     spot: Spot,
     /// Where they begin in the entry's bytes.
     start: usize,
     pub len: usize,
+}
+
+/// What one entry of a log holds.
+pub enum Run {
+    Lines(Place, Vec<u8>),
+    Piece(Place, Piece),
 }
 
 impl<'a> Shelf<'a> {
@@ -63,8 +70,8 @@ impl<'a> Shelf<'a> {
                     let first = (segment.number, offset as u64) == (at.segment, at.offset);
                     let skip = if first { at.line as usize } else { 0 };
                     for (line, entry) in frame.entries.into_iter().enumerate().skip(skip) {
-                        let ours =
-                            matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. } if doc == self.doc);
+                        let ours = matches!(&entry, Entry::Lines { doc, .. } | Entry::Whole { doc, .. }
+                            | Entry::Piece(Piece { doc, .. }) if doc == self.doc);
                         if ours && wanted > 0 {
                             wanted -= 1;
                             each(entry, Spot { segment: segment.number, offset: offset as u64, line: line as u32 })?;
@@ -109,21 +116,47 @@ impl<'a> Shelf<'a> {
 
     /// Writes the lines of an edge of a log.
     pub fn write_lines(&self, edge: &Edge, out: &mut dyn Write) -> Result<(), JournalError> {
-        self.pieces(edge, |_, bytes| {
+        self.runs(edge, |run| {
+            let (Run::Lines(_, bytes) | Run::Piece(_, Piece { bytes, .. })) = &run;
             out.write_all(bytes).map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
         })
     }
 
-    /// Calls `each` with the lines of an edge of a log, entry by entry, and with where they lie.
+    /// Calls `each` with the lines of an edge of a log, entry by entry, and with where they lie. Of a record that was recorded
+    /// in pieces it gets the beginning, as a line: for showing only.
     pub fn pieces(
         &self,
         edge: &Edge,
-        mut each: impl FnMut(Piece, &[u8]) -> Result<(), JournalError>,
+        mut each: impl FnMut(Place, &[u8]) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let (mut skip, mut wanted) = (edge.source.skip, edge.lines);
+        const SHOWN: usize = 256 << 10;
+        self.runs(edge, |run| match run {
+            Run::Lines(place, bytes) => each(place, &bytes),
+            Run::Piece(place, piece) if piece.n == 0 => {
+                let len = SHOWN.min(piece.bytes.len());
+                each(Place { len, ..place }, &[&piece.bytes[..len], b"\n"].concat())
+            }
+            Run::Piece(..) => Ok(()),
+        })
+    }
+
+    /// Calls `each` with what an edge of a log holds, in order.
+    pub fn runs(&self, edge: &Edge, mut each: impl FnMut(Run) -> Result<(), JournalError>) -> Result<(), JournalError> {
+        let (mut skip, mut wanted, mut is_wanted) = (edge.source.skip, edge.lines, false);
         self.entries(edge, |entry, spot| {
-            let Entry::Lines { bytes, .. } = entry else {
-                return Err(JournalError::Lost { dir: edge.source.device.clone() });
+            let (journal, start) = (journal_key(&edge.source.device, edge.source.lane), 0);
+            let mut bytes = match entry {
+                Entry::Lines { bytes, .. } => bytes,
+                Entry::Piece(piece) => {
+                    if piece.n == 0 {
+                        is_wanted = skip == 0 && 0 < wanted;
+                        skip = skip.saturating_sub(1);
+                        wanted -= u64::from(is_wanted);
+                    }
+                    let place = Place { journal, spot, start, len: piece.bytes.len() };
+                    return if is_wanted { each(Run::Piece(place, piece)) } else { Ok(()) };
+                }
+                _ => return Err(JournalError::Lost { dir: edge.source.device.clone() }),
             };
             let (mut start, mut end) = (0, 0);
             for line in lines_of(&bytes) {
@@ -136,14 +169,28 @@ impl<'a> Shelf<'a> {
                     end += line.len();
                 }
             }
-            let (journal, len) = (journal_key(&edge.source.device, edge.source.lane), end - start);
-            each(Piece { journal, spot, start, len }, &bytes[start..end])
+            bytes.truncate(end);
+            bytes.drain(..start);
+            each(Run::Lines(Place { journal, spot, start, len: end - start }, bytes))
         })?;
         if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
     }
 
+    /// Whether a record that was recorded in pieces is what its id claims; true for everything else.
+    pub fn is_sound(&self, edge: &Edge) -> Result<bool, JournalError> {
+        let mut record: Option<(LongLine, ChainId)> = None;
+        self.entries(edge, |entry, _| {
+            if let Entry::Piece(piece) = entry {
+                let (line, _) = record.get_or_insert_with(|| (piece.after.long(piece.size), piece.tip));
+                line.feed(&piece.bytes);
+            }
+            Ok(())
+        })?;
+        Ok(record.is_none_or(|(line, tip)| line.end() == Some(tip)))
+    }
+
     /// Reads back what lies at one place.
-    pub fn piece(&self, piece: &Piece) -> Result<Vec<u8>, JournalError> {
+    pub fn piece(&self, piece: &Place) -> Result<Vec<u8>, JournalError> {
         let lost = || JournalError::Lost { dir: piece.journal.clone() };
         let journal = self.journals.get(&piece.journal).ok_or_else(lost)?;
         let segment = journal.segments.iter().find(|segment| segment.number == piece.spot.segment).ok_or_else(lost)?;
@@ -154,7 +201,7 @@ impl<'a> Shelf<'a> {
             frame::parse(&rest[..len]).map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
         self.last.replace(Some((journal.relative(segment.number), bytes)));
         match frame.entries.into_iter().nth(piece.spot.line as usize) {
-            Some(Entry::Lines { bytes, .. }) => {
+            Some(Entry::Lines { bytes, .. } | Entry::Piece(Piece { bytes, .. })) => {
                 bytes.get(piece.start..piece.start + piece.len).map(<[u8]>::to_vec).ok_or_else(lost)
             }
             _ => Err(lost()),
@@ -291,7 +338,15 @@ impl Tips for Shelf<'_> {
                         tips.push(Line { tip, end: total, says: true });
                     }
                 }
-                Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}
+                Entry::Piece(piece) if piece.n == 0 => {
+                    if skip > 0 {
+                        skip -= 1;
+                    } else if (tips.len() as u64) < edge.lines {
+                        chain.pass(piece.tip, piece.size);
+                        tips.push(Line { tip: chain.tip, end: chain.bytes, says: true });
+                    }
+                }
+                Entry::Piece(_) | Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}
             }
             Ok(())
         })?;

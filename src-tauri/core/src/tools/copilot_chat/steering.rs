@@ -44,6 +44,7 @@ pub(super) const STEERING: Steering = Steering {
         _ => false,
     },
     neutral: |doc, line, _| if doc.as_str() == DOCUMENT { Vec::new() } else { edits(line) },
+    concerns: |_| true,
     restores: None,
     words: "what is in the input box: mode, permission level (autopilot), model, drafts; the working directory",
 };

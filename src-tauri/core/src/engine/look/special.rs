@@ -1,0 +1,119 @@
+//! Parts of a look that most sessions never need: a second file with the session's id, and what another device took back of
+//! its own words.
+
+use super::{Look, is_excluded};
+use crate::engine::record::{SessionRecord, TakenBack};
+use crate::engine::takein::TakeInError;
+use crate::engine::taken_back::{self, Answer};
+use crate::engine::twins::record_twin;
+use crate::merge::{Guards, Step, Verdict};
+use crate::session::{DocName, Problem};
+use crate::tools::{Tool, Twin};
+
+impl Look<'_> {
+    /// Other files with the session's id are recorded as branches; only then the user is advised to move one away.
+    pub(super) fn record_twins(&mut self, tool: &dyn Tool, twins: &[Twin], advice: Vec<Problem>) {
+        let mut all = true;
+        // Of a session that has said nothing yet there is nothing to stand beside.
+        let is_known = self.job.record.origin().is_some();
+        let session = self.job.record.session.clone();
+        for twin in twins.iter().filter(|twin| is_known && Some(&twin.session) == session.as_ref()) {
+            // It may be of another project than the session is.
+            let excluded = |record: &SessionRecord, cwd: Option<&str>| {
+                is_excluded(self.context, record, None) || is_excluded(self.context, &SessionRecord::default(), cwd)
+            };
+            let session = (&self.job.key, &mut self.job.record);
+            match record_twin(self.context, tool, session, twin, excluded, self.job.lane) {
+                Ok(recorded) => self.took(recorded),
+                Err(error) => {
+                    all = false;
+                    self.again |= matches!(error, TakeInError::Moving);
+                    let hint = "Leave both files where they are until this is solved: what only one of them holds is in \
+                                no other place.";
+                    self.problem("twin_not_recorded", &error, hint);
+                }
+            }
+        }
+        if all && is_known {
+            let both = |advice: Problem| Problem { hint: format!("{} Both are recorded.", advice.hint), ..advice };
+            self.problems.extend(advice.into_iter().map(both));
+        }
+    }
+
+    /// What another device took back of its own words is followed, unless it does so in many sessions at once.
+    pub(super) fn follow_taken_back(&mut self, mut guards: Guards) {
+        let (context, key) = (self.context, self.job.key.clone());
+        let author = match &self.verdict {
+            Verdict::Held { code: "rewritten", steps, .. } => {
+                taken_back::author(context, &key, &self.job.record, steps).ok().flatten()
+            }
+            _ => None,
+        };
+        let Some(author) = author else { return context.taken_back().settled(&key) };
+        let most = context.shared().max_rewritten;
+        let answer = context.taken_back().answer(&key, &author, context.clock.now(), most);
+        match (answer, &self.verdict) {
+            (Answer::Follow, _) => {
+                guards.rewrite_released = true;
+                self.verdict = self.planned(guards);
+                self.author = Some(author);
+            }
+            (Answer::Wait, Verdict::Held { steps, .. }) => {
+                let why = format!("{} took back what it wrote last.", context.shared().name_of(&author));
+                let hint = "This device follows within seconds; the vault keeps what was taken back.".into();
+                self.verdict = Verdict::Waiting { code: "taken_back", why, hint, steps: steps.clone() };
+            }
+            _ => {}
+        }
+    }
+
+    /// The steps that took another device's words back are remembered, so that the user can undo them.
+    pub(super) fn note_taken_back(&mut self, steps: &[Step]) {
+        let Some(author) = self.author.take() else { return };
+        let now = self.context.clock.now();
+        self.context.taken_back().followed(&self.job.key, now);
+        for step in steps {
+            let Step::Replace { doc, from, to } = step else { continue };
+            let trie = &self.job.record.docs[doc].trie;
+            let lost = trie.path_between(trie.meet(*from, *to), *from).unwrap_or_default();
+            let (bytes, lines) =
+                lost.iter().fold((0, 0), |(bytes, lines), edge| (bytes + edge.bytes, lines + edge.lines));
+            self.happened("taken_back", &author, doc, bytes, lines);
+            let back = TakenBack { doc: doc.clone(), old: *from, new: *to, at: self.context.tick() };
+            self.job.record.taken_back.push(back);
+        }
+    }
+
+    /// A record that is too large to be carried lies in this file alone: nothing is written over it.
+    pub(super) fn spare_gaps(&mut self) {
+        let docs = &self.job.record.docs;
+        let local_gaps =
+            |doc: &DocName| docs.get(doc).and_then(|state| state.local.as_ref()).map_or(0, |local| local.gaps);
+        let takes_away = |step: &Step| match step {
+            Step::Replace { doc, .. } | Step::Remove { doc, .. } => 0 < local_gaps(doc),
+            Step::Create { .. } | Step::Append { .. } => false,
+        };
+        if let Verdict::Checkout(steps) = &self.verdict
+            && steps.iter().any(takes_away)
+        {
+            let why = "A record in this file is too large to be carried and is in no other place.".into();
+            let hint = "Move the file elsewhere if this device is to have the other version.".into();
+            self.verdict = Verdict::Waiting { code: "left_out", why, hint, steps: steps.clone() };
+        }
+    }
+
+    /// Says on every device what is missing.
+    pub(super) fn report_gaps(&mut self) {
+        let record = &self.job.record;
+        let (many, here) = record.left_out();
+        if 0 < many {
+            let title = record.latest().and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into());
+            let on = if here { "this device" } else { "the device that wrote them" };
+            self.problems.push(Problem::new(
+                "record_left_out",
+                format!("“{title}”: {many} records of more than 1 GB are not carried; they are on {on} only."),
+                "Everything before and after them is on every device; a line in their place says how large they are.",
+            ));
+        }
+    }
+}

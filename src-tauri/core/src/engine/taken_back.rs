@@ -1,0 +1,206 @@
+//! Lines that another device wrote and took back: it shortened or changed the tail of a log that it had written alone. Such
+//! a change is followed without a question. It knows whose words the lines are; what is done about them says the plan.
+
+use super::context::Context;
+use super::ingest::chain;
+use super::record::{SessionRecord, TakenBack};
+use super::recorder::{RecordError, Recorder};
+use crate::merge::Step;
+use crate::session::{ChainId, DocKind, DocName, Edge, Millis, SessionKey, Tips};
+use crate::vault::{Entry, JournalError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So long a change waits before it is followed: many at once are an accident or an attack, and none of them is followed.
+const SETTLED: i64 = 5_000;
+/// Changes count as made at once within this time.
+const AT_ONCE: i64 = 60_000;
+
+/// The sessions in which other devices took lines back, as far as this start of the engine has seen them.
+#[derive(Debug, Default)]
+pub struct Seen(BTreeMap<SessionKey, Change>);
+
+#[derive(Debug)]
+struct Change {
+    /// The device that took lines back, by short id.
+    device: String,
+    since: Millis,
+    followed: bool,
+}
+
+/// What is to be done about a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Follow,
+    Wait,
+    /// The device changes more sessions at once than the user allows unasked.
+    Hold,
+}
+
+impl Seen {
+    pub fn answer(&mut self, key: &SessionKey, device: &str, now: Millis, most: usize) -> Answer {
+        self.0.retain(|_, change| !change.followed || now.0.saturating_sub(change.since.0) <= AT_ONCE);
+        let change = self.0.entry(key.clone()).or_insert_with(|| Change {
+            device: device.to_owned(),
+            since: now,
+            followed: false,
+        });
+        if change.followed || change.device != device {
+            *change = Change { device: device.to_owned(), since: now, followed: false };
+        }
+        // A clock that was set back starts the time anew.
+        change.since = change.since.min(now);
+        let waited = now.0.saturating_sub(change.since.0);
+        match self.0.values().filter(|change| change.device == device).count() {
+            many if most < many => Answer::Hold,
+            _ if waited < SETTLED => Answer::Wait,
+            _ => Answer::Follow,
+        }
+    }
+
+    pub fn followed(&mut self, key: &SessionKey, now: Millis) {
+        if let Some(change) = self.0.get_mut(key) {
+            (change.followed, change.since) = (true, now);
+        }
+    }
+
+    /// There is nothing to follow in this session any more.
+    pub fn settled(&mut self, key: &SessionKey) {
+        if self.0.get(key).is_some_and(|change| !change.followed) {
+            self.0.remove(key);
+        }
+    }
+}
+
+/// The device, by short id, whose own tail these steps take back and nothing else; `None` where anybody else has a part
+/// in it.
+pub fn author(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    steps: &[Step],
+) -> Result<Option<String>, JournalError> {
+    let mut author: Option<String> = None;
+    for step in steps {
+        let (doc, from, to) = match step {
+            Step::Create { .. } | Step::Append { .. } => continue,
+            Step::Replace { doc, from, to } => (doc, *from, *to),
+            Step::Remove { .. } => return Ok(None),
+        };
+        let device = author_of(context, key, record, doc, (from, to))?;
+        let (Some(device), true) = (&device, author.is_none() || author == device) else { return Ok(None) };
+        author = Some(device.clone());
+    }
+    Ok(author)
+}
+
+fn author_of(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    (from, to): (ChainId, ChainId),
+) -> Result<Option<String>, JournalError> {
+    let Some(state) = record.docs.get(doc).filter(|state| state.kind == DocKind::Log) else { return Ok(None) };
+    let trie = &state.trie;
+    let kept = trie.meet(from, to);
+    if kept == trie.start() {
+        // Nothing is left of it: that is another session by the same name, and no tail.
+        return Ok(None);
+    }
+    let lost = trie.path_between(kept, from).unwrap_or_default();
+    let Some(device) = lost.first().map(|edge| edge.source.device.clone()) else { return Ok(None) };
+    let is_its = |edge: &Edge| edge.source.device == device && !edge.source.relayed;
+    let nodes: BTreeSet<ChainId> = lost.iter().map(|edge| edge.tip).collect();
+    let took_back = trie.replaced().iter().any(|replaced| {
+        replaced.device == device && trie.is_ancestor(from, replaced.old) && !trie.is_ancestor(from, replaced.new)
+    });
+    // Somebody continued, or began a branch in the middle.
+    let goes_on = trie.edges().iter().any(|edge| nodes.contains(&edge.after) && !is_its(edge));
+    if device == context.short || !lost.iter().all(|edge| is_its(edge)) || !took_back || goes_on {
+        return Ok(None);
+    }
+    match is_in_others(context, key, record, doc, &device, &lost)? {
+        true => Ok(None),
+        false => Ok(Some(device)),
+    }
+}
+
+/// Whether another device's journal has one of the lines, too: then they may be its words, whoever was heard first. A former
+/// identity of the author is another device: two machines had that key, so the lines may be the other one's.
+fn is_in_others(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &DocName,
+    device: &str,
+    lost: &[&Edge],
+) -> Result<bool, JournalError> {
+    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let mut lines: BTreeSet<ChainId> = BTreeSet::new();
+    for edge in lost {
+        lines.extend(shelf.tips(edge)?.into_iter().map(|line| line.tip));
+    }
+    let mut found = false;
+    for journal in record.journals.values().filter(|journal| journal.device != device) {
+        shelf.scan(journal, |_, entry| match entry {
+            Entry::Lines { doc: of, after, bytes, .. } if of == doc => {
+                found |= chain(*after, bytes, |_| true).iter().any(|line| lines.contains(&line.tip));
+            }
+            Entry::Piece(piece) if piece.doc == *doc => found |= lines.contains(&piece.tip),
+            _ => {}
+        })?;
+    }
+    Ok(found)
+}
+
+/// Takes back that a device's change was followed: this device says that its doc holds the lines again.
+pub(super) fn put_back(
+    record: &mut SessionRecord,
+    recorder: &mut Recorder<'_>,
+    back: &TakenBack,
+) -> Result<(), RecordError> {
+    let at = record.docs.get(&back.doc).map(|state| state.at.clone()).unwrap_or_default();
+    let entry = Entry::Lines {
+        doc: back.doc.clone(),
+        at,
+        after: back.old,
+        tip: back.old,
+        replaces: Some(back.new),
+        bytes: Vec::new(),
+    };
+    recorder.push(record, entry, Vec::new())?;
+    recorder.flush(record)?;
+    record.taken_back.retain(|known| known != back);
+    // The user has seen what it replaces.
+    record.released = true;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{SessionId, ToolId};
+
+    fn key(number: usize) -> SessionKey {
+        SessionKey::new(&ToolId::new("x"), &SessionId::new(format!("s{number}")))
+    }
+
+    #[test]
+    fn one_change_is_followed_soon_and_many_at_once_never() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.answer(&key(0), "desk", Millis(0), 2), Answer::Wait);
+        assert_eq!(seen.answer(&key(0), "desk", Millis(SETTLED), 2), Answer::Follow);
+        seen.followed(&key(0), Millis(SETTLED));
+        // Another device's changes are counted for themselves.
+        assert_eq!(seen.answer(&key(9), "tab", Millis(SETTLED), 2), Answer::Wait);
+        for (number, wanted) in [(1, Answer::Wait), (2, Answer::Hold), (3, Answer::Hold)] {
+            assert_eq!(seen.answer(&key(number), "desk", Millis(SETTLED), 2), wanted);
+        }
+        // What waited is held, too, and stays so.
+        for later in [SETTLED * 2, AT_ONCE * 100] {
+            assert_eq!(seen.answer(&key(1), "desk", Millis(later), 2), Answer::Hold);
+        }
+        seen.settled(&key(2));
+        assert_eq!(seen.answer(&key(3), "desk", Millis(AT_ONCE * 100), 2), Answer::Follow);
+    }
+}

@@ -1,0 +1,76 @@
+//! Two files with one session's id in a tool's store: what only one of them holds is recorded as a branch, before the user
+//! is advised to move one away. The lines are passed on, as those of a conflict copy are: the session's own file is the
+//! other one.
+
+use super::context::Context;
+use super::record::{DocState, SessionRecord};
+use super::recorder::{Recorded, Recorder};
+use super::takein::{TakeInError, is_generation, read, record_log, whole_lines};
+use crate::session::{DocKind, Lane, SessionKey};
+use crate::tools::{Stamp, Stray, Tool, Twin};
+use std::path::PathBuf;
+
+/// Records what the journals lack of another main doc, once for each of its states. The session has a journal already.
+pub fn record_twin(
+    context: &Context,
+    tool: &dyn Tool,
+    (key, record): (&SessionKey, &mut SessionRecord),
+    twin: &Twin,
+    excluded: impl Fn(&SessionRecord, Option<&str>) -> bool,
+    lane: Lane,
+) -> Result<Recorded, TakeInError> {
+    if is_recorded(record, twin) {
+        return Ok(Recorded::default());
+    }
+    let doc = &twin.doc;
+    let stray = Stray {
+        session: twin.session.clone(),
+        doc: doc.name.clone(),
+        kind: doc.kind,
+        main: true,
+        at: doc.at.clone(),
+        path: doc.path.clone(),
+        stamp: doc.stamp,
+        live: None,
+    };
+    let (facts, bytes) = read(context, tool, &stray).map_err(TakeInError::Read)?;
+    if excluded(record, facts.cwd.as_deref()) {
+        return Err(TakeInError::Excluded);
+    }
+    if Stamp::of(&doc.path).is_ok_and(|now| now != doc.stamp) {
+        return Err(TakeInError::Moving);
+    }
+    let recorded = match doc.kind {
+        DocKind::Log => record_log(context, key, record, (&stray, None), whole_lines(&bytes), lane)?,
+        DocKind::Snapshot if is_generation(context, key, record, &stray, &bytes)? => Recorded::default(),
+        DocKind::Snapshot => generation(context, key, record, &stray, &bytes, lane)?,
+    };
+    record.twins.retain(|(path, _)| *path != doc.path);
+    record.twins.push((doc.path.clone(), doc.stamp));
+    Ok(recorded)
+}
+
+/// Whether the journals have all of it.
+fn is_recorded(record: &SessionRecord, twin: &Twin) -> bool {
+    record.twins.iter().any(|known: &(PathBuf, Stamp)| *known == (twin.doc.path.clone(), twin.doc.stamp))
+}
+
+fn generation(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+    stray: &Stray,
+    bytes: &[u8],
+    lane: Lane,
+) -> Result<Recorded, TakeInError> {
+    let card = record.cards.get(&context.short).map(|said| said.card.clone()).or_else(|| record.latest().cloned());
+    let (Some(session), Some(card)) = (record.session.clone(), card) else { return Err(TakeInError::NoSession) };
+    let start = match record.docs.get(&stray.doc) {
+        Some(state) if state.kind == DocKind::Snapshot => state.trie.start(),
+        Some(_) => return Err(TakeInError::OtherContent),
+        None => DocState::new(DocKind::Snapshot, stray.at.clone()).trie.start(),
+    };
+    let mut recorder = Recorder::new(context, key, &session, lane, record, card);
+    recorder.generation_of(record, (&stray.doc, ""), start, bytes)?;
+    Ok(recorder.finish(record)?)
+}
