@@ -11,6 +11,7 @@
 //! Two copies of an id in two slug directories make the tool find neither (2.1.330), so there is never a second one.
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
+use super::stores::Moved;
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Which, WriteError,
@@ -89,6 +90,8 @@ const FIRST_LINE: u64 = 64 * 1024;
 pub struct ClaudeCode {
     /// By transcript, what it was seen to say of copies.
     copies: Mutex<BTreeMap<PathBuf, SeenCopies>>,
+    /// By `projects` directory, the links in it that were followed when it was last listed: they are watched, too.
+    linked: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
 }
 
 /// A transcript is read to its end once, and from there on later.
@@ -155,13 +158,16 @@ impl Tool for ClaudeCode {
     fn roots(&self, machine: &Machine) -> Vec<Root> {
         let store = Store::of(machine);
         let root = |path, deep, store| Root { path, deep, store };
-        vec![
+        let linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&store.projects).cloned();
+        let linked = linked.into_iter().flatten().map(|link| root(link, true, false)).collect::<Vec<_>>();
+        let own = vec![
             root(store.projects, true, true),
             root(store.file_history, true, true),
             root(store.todos, false, true),
             root(store.tasks, true, true),
             root(store.sessions, false, false),
-        ]
+        ];
+        own.into_iter().chain(linked).collect()
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
@@ -192,6 +198,9 @@ impl Tool for ClaudeCode {
         if let Which::Strays = which {
             listing.strays = strays(&store);
             return listing;
+        }
+        if let Which::All = which {
+            self.note_linked(&store);
         }
         let live = live_sessions(&store);
         let beside = Beside::read(&store);
@@ -270,11 +279,21 @@ impl Tool for ClaudeCode {
             cwd: session.cwd.to_path_buf(),
             env: config.into_iter().collect(),
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
+            before: Vec::new(),
         }
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == MAIN
+    }
+
+    /// The vendor documents `CLAUDE_CONFIG_DIR` in its list of environment variables; seen with 2.1.330, 2026-11-28.
+    fn moved(&self) -> Option<Moved> {
+        Some(Moved {
+            var: "CLAUDE_CONFIG_DIR",
+            usual: ".claude",
+            marks: &["projects", "settings.json", ".claude.json", "history.jsonl"],
+        })
     }
 }
 
@@ -538,6 +557,12 @@ fn copies_refused(main: &[u8], cwd: &Path) -> Option<String> {
 }
 
 impl ClaudeCode {
+    fn note_linked(&self, store: &Store) {
+        let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+        let links: Vec<PathBuf> = directories(&store.projects).into_iter().filter(is_link).collect();
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner).insert(store.projects.clone(), links);
+    }
+
     /// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
     fn secret_copies(&self, found: &Found, main: &FoundDoc) -> Vec<DocName> {
         let copies = || found.docs.iter().filter_map(|doc| Some((doc, doc.name.as_str().strip_prefix(COPIES)?)));
@@ -592,9 +617,14 @@ fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
     found.into_iter()
 }
 
+/// The directories in a directory of the store. Of a directory that is linked twice the first link counts.
 fn directories(dir: &Path) -> Vec<PathBuf> {
-    let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    entries(dir).map(|(path, _)| path).filter(|path| is_dir(path)).collect()
+    let mut linked = BTreeSet::new();
+    let is_dir = |path: &PathBuf| match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => files::followed(dir, path).is_some_and(|to| linked.insert(to)),
+        metadata => metadata.is_ok_and(|metadata| metadata.is_dir()),
+    };
+    entries(dir).map(|(path, _)| path).filter(is_dir).collect()
 }
 
 /// Transcripts by session. Of two copies the longer counts, and a problem says so.
@@ -769,8 +799,7 @@ struct Docs<'a> {
 
 impl Docs<'_> {
     fn walk(&mut self, dir: &Path, prefix: &str, depth: usize) {
-        let is_dir = fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir());
-        if !is_dir {
+        if !files::is_own_dir(self.base, dir) {
             return;
         }
         if depth > DEEPEST {
