@@ -446,6 +446,7 @@ mod resuming {
             cwd: cwd.into(),
             env: [("GIVEN".to_owned(), "a b".to_owned())].into(),
             unset: vec!["INSIDE".into()],
+            before: Vec::new(),
             notes: vec!["It is live on laptop, 12 s ago.".into()],
         };
         Stage::with(move |_| Ok(value(&resume)))
@@ -490,6 +491,7 @@ mod resuming {
             cwd: dir.path().into(),
             env: [("GIVEN".to_owned(), "it's $HOME".to_owned())].into(),
             unset: vec!["INSIDE".into()],
+            before: Vec::new(),
             notes: Vec::new(),
         };
         let stage = Stage::with(move |_| Ok(value(&resume)));

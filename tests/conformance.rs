@@ -439,17 +439,28 @@ fn links_are_neither_read_nor_written_through() {
 
 #[cfg(unix)]
 #[test]
-fn a_linked_directory_does_not_lead_out_of_the_store() {
+fn a_linked_directory_leads_to_one_of_the_users_own_and_nowhere_else() {
     let case = cases().into_iter().find(|case| case.name == "claude-code/everything").expect("case");
-    let (here, there) = (Device::of(&case), Device::other_for(&case));
-    let outside = there.machine.home.join("outside");
-    fs::create_dir_all(&outside).expect("dir");
-    fs::create_dir_all(there.machine.home.join(".claude/projects")).expect("dir");
-    let real = fs::canonicalize(&there.cwd).expect("cwd");
-    let slug = there.machine.home.join(".claude/projects").join(tools::claude_code::slug(&real.to_string_lossy()));
-    std::os::unix::fs::symlink(&outside, slug).expect("link");
-    assert!(matches!(put_down(&case, &there, &pick_up(&case, &here.machine)), Err(WriteError::Refused(_))));
-    assert_eq!(tree(&outside), BTreeMap::new());
+    let linked_to = |target: &str| {
+        let (here, there) = (Device::of(&case), Device::other_for(&case));
+        let projects = there.machine.home.join(".claude/projects");
+        let target = there.machine.home.join(target);
+        for dir in [&projects, &target] {
+            fs::create_dir_all(dir).expect("dir");
+        }
+        let real = fs::canonicalize(&there.cwd).expect("cwd");
+        std::os::unix::fs::symlink(&target, projects.join(tools::claude_code::slug(&real.to_string_lossy())))
+            .expect("link");
+        let written = put_down(&case, &there, &pick_up(&case, &here.machine));
+        (written, tree(&target).keys().any(|path| path.extension().is_some_and(|extension| extension == "jsonl")))
+    };
+    let (written, there) = linked_to("outside");
+    assert!(written.is_ok() && there, "{written:?}");
+    // Around the store.
+    for target in [".claude", "."] {
+        let (refused, there) = linked_to(target);
+        assert!(matches!(refused, Err(WriteError::Refused(_))) && !there, "{target}: {refused:?}");
+    }
 }
 
 /// Makes the tool look as if it had the session open; what is returned keeps it so.

@@ -42,6 +42,8 @@ mod power;
 mod promises;
 #[path = "stories/reading.rs"]
 mod reading;
+#[path = "stories/several.rs"]
+mod several;
 #[path = "stories/simulation/mod.rs"]
 mod simulation;
 #[path = "stories/sizes.rs"]

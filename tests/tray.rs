@@ -451,6 +451,7 @@ fn resume() -> Resume {
         cwd: "/home/mia/my $(code)".into(),
         env: [("CONFIG".to_owned(), "a b".to_owned())].into(),
         unset: vec!["INSIDE".into()],
+        before: Vec::new(),
         notes: Vec::new(),
         remarks: Vec::new(),
     }

@@ -206,6 +206,7 @@ pub fn doctor() -> Doctor {
                 open: Some("Codex has it open".into()),
             },
         ],
+        left_out: Vec::new(),
     }
 }
 
@@ -338,6 +339,7 @@ pub fn tools() -> Vec<ToolRow> {
             roots: vec![root.into()],
             sessions,
             bytes: sessions * 510_000,
+            stores: Vec::new(),
         };
     vec![
         row("claude-code", "Claude Code", "merge", "", true, true, "/home/mia/.claude/projects", 1024),
@@ -473,6 +475,7 @@ pub fn resume() -> Resume {
         cwd: "/home/mia/my code/api".into(),
         env: [("CLAUDE_CONFIG_DIR".to_owned(), "/home/mia/.claude".to_owned())].into(),
         unset: vec!["CLAUDECODE".into()],
+        before: Vec::new(),
         notes: vec!["It is live on laptop, 12 s ago.".into()],
         remarks: vec![Remark { code: "live".into(), message: "It is live on laptop, 12 s ago.".into() }],
     }

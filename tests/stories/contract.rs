@@ -145,7 +145,7 @@ impl Tool for Rows {
 
     fn resume(&self, _: &Machine, session: &Resumable<'_>) -> Launch {
         let argv = vec!["rows".into(), session.session.to_string()];
-        Launch { argv, cwd: session.cwd.into(), env: BTreeMap::new(), unset: Vec::new() }
+        Launch { argv, cwd: session.cwd.into(), env: BTreeMap::new(), unset: Vec::new(), before: Vec::new() }
     }
 }
 

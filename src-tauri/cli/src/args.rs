@@ -254,9 +254,19 @@ pub struct Pair {
 #[derive(Subcommand)]
 pub enum ToolAction {
     /// Let a tool's sessions roam
-    On { tool: String },
+    On {
+        tool: String,
+        /// Only those of this store: a directory that `roam tools` lists, or one of your own
+        #[arg(long, value_name = "DIR")]
+        store: Option<PathBuf>,
+    },
     /// Neither send nor receive a tool's sessions on this device
-    Off { tool: String },
+    Off {
+        tool: String,
+        /// Only those of this store
+        #[arg(long, value_name = "DIR")]
+        store: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]

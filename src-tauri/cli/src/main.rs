@@ -74,14 +74,18 @@ fn dispatch(args: Args) -> Outcome {
         Command::Follow { id, stop } => engine.done(&Request::Follow { id, on: !stop }),
         Command::Unpair { id } => engine.done(&Request::Unpair { id }),
         Command::Tools { action: None } => {
+            resume::tell_stores(&mut engine);
             engine.ask(&Request::Tools)?.show(|rows: Vec<_>| render::tables::tools(&rows, &view))
         }
         Command::Tools { action: Some(action) } => {
-            let (tool, on) = match action {
-                ToolAction::On { tool } => (tool, true),
-                ToolAction::Off { tool } => (tool, false),
+            let (tool, store, on) = match action {
+                ToolAction::On { tool, store } => (tool, store, true),
+                ToolAction::Off { tool, store } => (tool, store, false),
             };
-            engine.done(&Request::ToolSwitch { tool, on })
+            match store {
+                Some(dir) => engine.done(&Request::StoreSwitch { tool, dir: absolute(&dir)?, on }),
+                None => engine.done(&Request::ToolSwitch { tool, on }),
+            }
         }
         Command::Projects { action: None } => {
             engine.ask(&Request::Projects)?.show(|rows: Vec<_>| render::tables::projects(&rows, &view))

@@ -4,11 +4,13 @@ use crate::ask::Engine;
 use crate::out::{self, Output};
 use session_roam_core::api::quote::command_line;
 use session_roam_core::api::{ApiError, Request, Resume};
+use session_roam_core::tools::store_variables;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Output, ApiError> {
+    tell_stores(engine);
     let answer = engine.ask(&Request::Resume { session })?;
     let resume: Resume = answer.as_type()?;
     if print {
@@ -21,12 +23,41 @@ pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Outpu
     }
     let program = program(&resume)?;
     resume.notes.iter().for_each(|note| out::note(note));
+    for first in &resume.before {
+        run_first(&program, first, &resume)?;
+    }
     become_tool(command(&program, &resume), &program)
 }
 
+/// A command of the same tool that must succeed first; what it says is shown as it is.
+fn run_first(program: &Path, words: &[String], resume: &Resume) -> Result<(), ApiError> {
+    let status = command_of(program, words, resume).status().map_err(|error| cannot_start(program, &error))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(ApiError::new(
+            "tool_refused",
+            format!("`{}` did not succeed.", words.join(" ")),
+            "What the tool says of it stands above.",
+        )),
+    }
+}
+
+/// Tells the engine which stores this shell's variables say: it may have been started in another environment.
+pub fn tell_stores(engine: &mut Engine) {
+    let vars = store_variables(|name| std::env::var(name).ok());
+    if !vars.is_empty() {
+        // An older engine does not know the question; then it knows the stores that it knows.
+        let _ = engine.ask(&Request::StoresSaid { vars });
+    }
+}
+
 fn command(program: &Path, resume: &Resume) -> Command {
+    command_of(program, &resume.argv, resume)
+}
+
+fn command_of(program: &Path, argv: &[String], resume: &Resume) -> Command {
     let mut command = Command::new(program);
-    command.args(resume.argv.iter().skip(1)).current_dir(&resume.cwd);
+    command.args(argv.iter().skip(1)).current_dir(&resume.cwd);
     for name in &resume.unset {
         command.env_remove(name);
     }

@@ -53,11 +53,15 @@ pub struct Syncthing {
 #[serde(default, deny_unknown_fields)]
 pub struct ToolSettings {
     pub on: bool,
+    /// Directories that are stores of the tool, too, beside those that are found.
+    pub stores: Vec<PathBuf>,
+    /// Stores that are not used.
+    pub off: Vec<PathBuf>,
 }
 
 impl Default for ToolSettings {
     fn default() -> Self {
-        Self { on: true }
+        Self { on: true, stores: Vec::new(), off: Vec::new() }
     }
 }
 
@@ -131,9 +135,12 @@ listen = ["default"]
 # The Syncthing binary. Without this line: the one shipped beside `roam`, then `syncthing` on PATH.
 # binary = "/usr/bin/syncthing"
 
-# One section a tool. A tool is on unless it says otherwise; what is off is neither sent nor received here.
+# One section a tool. A tool is on unless it says otherwise; what is off is neither sent nor received here. A tool may have
+# several stores; `roam tools` lists those that were found. `stores` names more, `off` those that are not used.
 # [tools.codex]
 # on = false
+# stores = ["~/codex-of-a-client"]
+# off = ["~/.codex-trial"]
 
 [projects]
 # Folders below which your checkouts are. A session whose project is found there is placed by itself. Those that do not

@@ -171,6 +171,7 @@ const RAW: &[&str] = &["fs::read(", "fs::read_to_string(", "File::open(", "fs::c
 const MAY_READ_RAW: &[(&str, &str)] = &[
     ("src-tauri/core/src/vault/keys.rs", "the device's own key, in its own 0700 directory"),
     ("src-tauri/core/src/formats/process.rs", "what the system says in /proc"),
+    ("src-tauri/core/src/formats/listed.rs", "when a directory changed last"),
     ("src-tauri/core/src/formats/files.rs", "the permissions of a file that was just looked at"),
     ("src-tauri/core/src/formats/vscode.rs", "when an editor's database was used last; it is not opened"),
 ];
@@ -185,9 +186,10 @@ fn raw_reading(source: &Source) -> Vec<String> {
     found.map(|(number, call)| format!("{}:{number}: {call}…) reads raw; use crate::opener", source.path)).collect()
 }
 
-/// The engine answers in the api's plain types; it knows nothing else of the api.
+/// The engine answers in the api's plain types, commands written as a shell reads them; it knows nothing else of the api.
 fn is_types_only(module: &str, used: &str, line: &str) -> bool {
-    (module, used) != ("engine", "api") || line.contains("crate::api::types")
+    (module, used) != ("engine", "api")
+        || ["types", "quote"].iter().any(|name| line.contains(&format!("crate::api::{name}")))
 }
 
 /// The first segments after each `crate::` of a line, braces at that place opened.
@@ -249,7 +251,7 @@ fn shell_names(source: &Source) -> Vec<String> {
 fn tool_names_known(sources: &[Source]) -> Vec<String> {
     let files = sources.iter().filter_map(|source| source.path.strip_prefix("src-tauri/core/src/tools/"));
     let stems = files.filter_map(|file| file.split('/').next()).map(|name| name.trim_end_matches(".rs"));
-    let own = stems.filter(|stem| !["mod", "custom"].contains(stem));
+    let own = stems.filter(|stem| !["mod", "custom", "seek", "stores"].contains(stem));
     own.flat_map(|stem| [stem.to_owned(), stem.replace('_', "-")])
         .chain(VENDORS.iter().map(|name| (*name).to_owned()))
         .collect()

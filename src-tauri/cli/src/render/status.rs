@@ -3,7 +3,7 @@
 use super::table::{Column, table};
 use super::{View, and, number, plural, project, quoted, size, wrap};
 use crate::when::ago;
-use session_roam_core::api::{Devices, Doctor, Held, LiveSession, Moving, Status, Waiting};
+use session_roam_core::api::{Devices, Doctor, Held, LeftOut, LiveSession, Moving, Status, Waiting};
 use session_roam_core::session::Problem;
 
 /// Titles named below one reason; the rest are counted.
@@ -194,8 +194,14 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
     let n_problems = doctor.checks.iter().filter(|check| check.state == "problem").count();
     let n_out = doctor.not_carried.len() as u64;
     let mut out = match (n_problems, n_out) {
+        (0, 0) if doctor.checks.iter().any(|check| check.name == "import") => {
+            "Nothing is wrong so far: sessions are still being taken in.\n".to_owned()
+        }
+        (0, 0) if is_partly_off(doctor) => {
+            "All is well: every session of the tools and stores that are on is carried.\n".to_owned()
+        }
         (0, 0) => "All is well: every session is carried.\n".to_owned(),
-        (0, n) => format!("All is well, and {} not carried: each says why below.\n", is_are(n)),
+        (0, n) => format!("{} not carried: each says why below.\n", is_are(n)),
         (1, _) => "One thing is wrong.\n".to_owned(),
         (n, _) => format!("{n} things are wrong.\n"),
     };
@@ -210,6 +216,7 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
         }
     }
     section(&mut out, "Conflict copies", &super::copies::copies(&doctor.copies, view));
+    section(&mut out, "Left out", &left_out(&doctor.left_out, view));
     section(&mut out, "Not carried", &waiting(&doctor.not_carried, view));
     if !doctor.tools.is_empty() {
         let rows: Vec<_> = doctor
@@ -227,6 +234,15 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
         ));
     }
     out
+}
+
+/// Something of this device's is not carried because its user said so.
+fn is_partly_off(doctor: &Doctor) -> bool {
+    doctor.tools.iter().any(|tool| tool.found && (!tool.on || tool.stores.iter().any(|store| !store.on)))
+}
+
+fn left_out(rows: &[LeftOut], view: &View) -> String {
+    rows.iter().map(|row| wrap(&row.path.display().to_string(), 2, view) + &wrap(&row.why, 4, view)).collect()
 }
 
 fn is_are(n: u64) -> String {

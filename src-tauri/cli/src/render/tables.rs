@@ -113,6 +113,19 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
     out.push_str(
         "\nLevels: see = list and read · carry = travels · resume = goes on in the tool · merge = splits are handled\n",
     );
+    for row in rows.iter().filter(|row| row.stores.len() > 1) {
+        out.push_str(&format!("\n{} has several stores:\n", row.name));
+        for store in &row.stores {
+            let how = match (store.on, store.found) {
+                (false, _) => "off".to_owned(),
+                (true, false) => "on, not there now".to_owned(),
+                (true, true) => format!("on, {}, {}", plural(store.sessions, "session"), size(store.bytes)),
+            };
+            out.push_str(&format!("  {} ({how}; known from {})\n", below_home(&store.dir), one_line(&store.from)));
+        }
+        let one = word(&row.stores[row.stores.len() - 1].dir.to_string_lossy());
+        out.push_str(&format!("One is switched off with `roam tools off {} --store {one}`.\n", row.tool));
+    }
     for row in rows.iter().filter(|row| !row.reason.is_empty()) {
         out.push_str(&wrap(&format!("{}: {}", row.name, row.reason), 0, view));
     }

@@ -14,14 +14,18 @@ pub fn word(text: &str) -> String {
 }
 
 pub fn for_sh(resume: &Resume) -> String {
-    let mut words = Vec::new();
+    let mut env = Vec::new();
     if !resume.env.is_empty() || !resume.unset.is_empty() {
-        words.push("env".to_owned());
-        words.extend(resume.unset.iter().map(|name| format!("-u {}", sh(name))));
-        words.extend(resume.env.iter().map(|(name, value)| sh(&format!("{name}={value}"))));
+        env.push("env".to_owned());
+        env.extend(resume.unset.iter().map(|name| format!("-u {}", sh(name))));
+        env.extend(resume.env.iter().map(|(name, value)| sh(&format!("{name}={value}"))));
     }
-    words.extend(resume.argv.iter().map(|word| sh(word)));
-    format!("cd {} && {}", sh(&resume.cwd.to_string_lossy()), words.join(" "))
+    let command = |argv: &Vec<String>| {
+        let words = env.iter().cloned().chain(argv.iter().map(|word| sh(word)));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let commands = resume.before.iter().chain([&resume.argv]).map(command);
+    format!("cd {} && {}", sh(&resume.cwd.to_string_lossy()), commands.collect::<Vec<_>>().join(" && "))
 }
 
 pub fn for_cmd(resume: &Resume) -> String {
@@ -31,7 +35,8 @@ pub fn for_cmd(resume: &Resume) -> String {
     let mut steps = vec![format!("cd /d {}", cmd(&resume.cwd.to_string_lossy()))];
     steps.extend(resume.unset.iter().map(|name| set(format!("{name}="))));
     steps.extend(resume.env.iter().map(|(name, value)| set(format!("{name}={value}"))));
-    steps.push(resume.argv.iter().map(|word| cmd(word)).collect::<Vec<_>>().join(" "));
+    let command = |argv: &Vec<String>| argv.iter().map(|word| cmd(word)).collect::<Vec<_>>().join(" ");
+    steps.extend(resume.before.iter().chain([&resume.argv]).map(command));
     steps.join(" && ")
 }
 
@@ -47,7 +52,9 @@ pub fn for_powershell(resume: &Resume) -> String {
             .iter()
             .map(|(name, value)| format!("Set-Item -LiteralPath {} {}", variable(name), powershell(value))),
     );
-    steps.push(format!("& {}", resume.argv.iter().map(|word| powershell(word)).collect::<Vec<_>>().join(" ")));
+    let command =
+        |argv: &Vec<String>| format!("& {}", argv.iter().map(|word| powershell(word)).collect::<Vec<_>>().join(" "));
+    steps.extend(resume.before.iter().chain([&resume.argv]).map(command));
     steps.join("; ")
 }
 
@@ -166,6 +173,7 @@ mod tests {
             cwd: "/home/mia/my code".into(),
             env: [("CONFIG".to_owned(), "a b".to_owned())].into(),
             unset: vec!["INSIDE".into()],
+            before: Vec::new(),
             notes: Vec::new(),
             remarks: Vec::new(),
         }

@@ -88,6 +88,16 @@ pub enum Request {
         tool: String,
         on: bool,
     },
+    /// Switches one of a tool's stores.
+    StoreSwitch {
+        tool: String,
+        dir: PathBuf,
+        on: bool,
+    },
+    /// The variables of the asking shell that move tools' stores.
+    StoresSaid {
+        vars: BTreeMap<String, String>,
+    },
     Projects,
     ProjectMap {
         key: String,
@@ -365,6 +375,23 @@ pub struct ToolRow {
     pub roots: Vec<PathBuf>,
     pub sessions: u64,
     pub bytes: u64,
+    /// Each of its stores, of a tool that may have several.
+    #[serde(default)]
+    pub stores: Vec<StoreRow>,
+}
+
+/// One of a tool's stores.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoreRow {
+    /// What the tool's variable says for it.
+    pub dir: PathBuf,
+    pub on: bool,
+    /// It exists now.
+    pub found: bool,
+    /// How it was found, in words.
+    pub from: String,
+    pub sessions: u64,
+    pub bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -459,6 +486,9 @@ pub struct Resume {
     pub cwd: PathBuf,
     pub env: BTreeMap<String, String>,
     pub unset: Vec<String>,
+    /// Commands that must succeed first, in the same directory and environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Vec<String>>,
     /// What to know before going on: "live on desk, 12 s ago".
     pub notes: Vec<String>,
     /// The same with codes.
@@ -469,7 +499,7 @@ pub struct Resume {
 /// Something to know before going on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Remark {
-    /// `open_here`, `live`, `split`, `waiting`, `held`; about the checkout: `branch`, `commit_missing`,
+    /// `open_here`, `live`, `split`, `waiting`, `held`, `first` (a command of the tool that comes first); about the checkout: `branch`, `commit_missing`,
     /// `commit_beside`, `changed`.
     pub code: String,
     pub message: String,
@@ -663,6 +693,19 @@ pub struct Doctor {
     /// Conflict copies of sessions in the tools' stores.
     #[serde(default)]
     pub copies: Vec<CopyRow>,
+    /// What lies in the tools' stores and is not carried, the first of each reason; the check `left out` counts them all.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A path in a tool's store that is not carried.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    pub tool: String,
+    pub path: PathBuf,
+    /// `link`, `name`, `kind`, `too_deep`, `unreadable`, `copy`, `not_downloaded`.
+    pub code: String,
+    pub why: String,
 }
 
 /// A conflict copy in a tool's store.

@@ -78,6 +78,8 @@ impl Engine {
             Request::Unpair { id } => self.unpair(&id),
             Request::Tools => value(self.tool_rows()?),
             Request::ToolSwitch { tool, on } => self.switch(&tool, on),
+            Request::StoreSwitch { tool, dir, on } => self.switch_store(&tool, &dir, on),
+            Request::StoresSaid { vars } => self.said_stores(&vars),
             Request::Projects => value(self.projects()?),
             Request::ProjectMap { key, dir } => self.map(&key, &dir),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
@@ -282,6 +284,7 @@ impl Engine {
                 roots,
                 sessions: listing.found.len() as u64,
                 bytes: listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.stamp.len).sum(),
+                stores: self.store_rows(id),
             });
         }
         Ok(rows)

@@ -9,13 +9,14 @@ use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, NoPlace, Places};
 use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
+use crate::tools::stores::{Everywhere, Whereabouts};
 use crate::tools::{Joins, Machine, Records, Steer, Tool};
 use crate::vault::journal::Shelf;
 use crate::vault::keys::DeviceKey;
 use crate::vault::limits;
 use crate::vault::{Journal, Owner, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The one place that reads the wall clock.
@@ -39,6 +40,8 @@ pub struct Context {
     pub key: DeviceKey,
     pub machine: Machine,
     pub tools: BTreeMap<ToolId, Arc<dyn Tool>>,
+    /// The stores of those of the tools that may have several.
+    pub stores: BTreeMap<ToolId, Arc<Everywhere>>,
     pub clock: Arc<dyn Clock>,
     pub sizes: Sizes,
     hlc: Mutex<Hlc>,
@@ -115,7 +118,12 @@ impl Context {
         clock: Arc<dyn Clock>,
         shared: Shared,
     ) -> Self {
-        let tools = tools.into_iter().map(|tool| (tool.about().tool, tool)).collect();
+        let mut tools: BTreeMap<ToolId, Arc<dyn Tool>> =
+            tools.into_iter().map(|tool| (tool.about().tool, tool)).collect();
+        let everywhere = |tool: &Arc<dyn Tool>| Some(Everywhere::new(tool.clone(), tool.moved()?, &machine));
+        let stores: BTreeMap<ToolId, Arc<Everywhere>> =
+            tools.iter().filter_map(|(id, tool)| Some((id.clone(), Arc::new(everywhere(tool)?)))).collect();
+        tools.extend(stores.iter().map(|(id, stores)| (id.clone(), stores.clone() as Arc<dyn Tool>)));
         let short = device.short();
         Self {
             vault,
@@ -124,6 +132,7 @@ impl Context {
             key,
             machine,
             tools,
+            stores,
             clock,
             sizes: Sizes::default(),
             hlc: Mutex::default(),
@@ -272,6 +281,11 @@ impl Context {
             true => shared.places.find(home, &self.device, &card.project).ok_or(NoPlace::Missing),
             false => shared.places.find_for_other(home, &self.device, &card.project),
         }
+    }
+
+    /// Where a file lies among a tool's stores.
+    pub fn whereabouts(&self, tool: &ToolId, path: &Path) -> Whereabouts {
+        self.stores.get(tool).map_or(Whereabouts::Used, |stores| stores.whereabouts(path))
     }
 
     pub fn hlc(&self) -> Hlc {

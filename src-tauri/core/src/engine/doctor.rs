@@ -1,10 +1,10 @@
 //! Checks that explain every session that is not carried, in words.
 
 use super::context::Context;
+use super::left_out::left_out;
 use super::takein;
-use crate::api::types::{Check, CopyRow, Doctor, Status, ToolRow, Waiting};
+use crate::api::types::{Check, CopyRow, Doctor, LeftOut, Status, ToolRow, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<String>) -> Check {
     Check { name: name.into(), state: state.into(), message: message.into(), hint: hint.into() }
@@ -20,9 +20,14 @@ pub fn doctor(
 ) -> Doctor {
     let mut checks = vec![syncthing(status), vault(context), pairing(status, devices)];
     checks.extend(tools.iter().map(store));
+    checks.extend(importing(status));
     checks.extend(forgotten.iter().map(|(tool, sessions)| still_there(tool, *sessions)));
     let copies = copies(context);
-    checks.push(conflict_copies(context, &copies));
+    let mut left = left_out(context);
+    // A check of its own tells of the copies that can be taken in.
+    left.retain(|left| !copies.iter().any(|copy| copy.path == left.path));
+    checks.push(conflict_copies(&copies));
+    checks.extend(counted(&left));
     checks.extend(
         status
             .problems
@@ -30,7 +35,7 @@ pub fn doctor(
             .map(|problem| check(&problem.code, "problem", problem.message.clone(), problem.hint.clone())),
     );
     checks.extend(status.held.iter().map(|held| check(&held.code, "problem", held.message.clone(), held.hint.clone())));
-    Doctor { checks, not_carried, tools, copies }
+    Doctor { checks, not_carried, tools, copies, left_out: first_of_each(left) }
 }
 
 fn syncthing(status: &Status) -> Check {
@@ -109,6 +114,12 @@ fn store(tool: &ToolRow) -> Check {
     }
 }
 
+fn importing(status: &Status) -> Option<Check> {
+    let moving = &status.moving;
+    let message = format!("Sessions are still being taken in: {} of {}.", moving.import_done, moving.import_total);
+    (status.engine == "importing").then(|| check("import", "note", message, "Ask again when that is done."))
+}
+
 /// Forgotten sessions that a tool has still, or again.
 fn still_there(tool: &str, sessions: u64) -> Check {
     let (what, them) = match sessions {
@@ -129,18 +140,11 @@ fn copies(context: &Context) -> Vec<CopyRow> {
     strays.iter().map(|(tool, stray)| takein::describe(context, context.tools[tool].as_ref(), stray)).collect()
 }
 
-fn conflict_copies(context: &Context, copies: &[CopyRow]) -> Check {
+fn conflict_copies(copies: &[CopyRow]) -> Check {
     let new: u64 = copies.iter().map(|copy| copy.new).sum();
-    let others = debris(context).into_iter().filter(|path| !copies.iter().any(|copy| copy.path == *path));
-    match (copies.len(), others.count()) {
-        (0, 0) => check("conflict copies", "ok", "No conflict copies lie in the tools' stores.", ""),
-        (0, others) => check(
-            "conflict copies",
-            "note",
-            format!("{others} conflict copies of files that belong to no session lie in the tools' stores."),
-            "Stop syncing the tools' own folders, and move these files away once you have looked at them.",
-        ),
-        (n, _) => check(
+    match copies.len() {
+        0 => check("conflict copies", "ok", "No conflict copies of sessions lie in the tools' stores.", ""),
+        n => check(
             "conflict copies",
             "problem",
             format!(
@@ -152,25 +156,37 @@ fn conflict_copies(context: &Context, copies: &[CopyRow]) -> Check {
     }
 }
 
-fn debris(context: &Context) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for tool in context.tools.values() {
-        for root in tool.roots(&context.machine).into_iter().filter(|root| root.store) {
-            let mut dirs = vec![root.path];
-            while let Some(dir) = dirs.pop() {
-                for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
-                    match entry.file_type() {
-                        Ok(kind) if kind.is_dir() && root.deep => dirs.push(entry.path()),
-                        Ok(kind)
-                            if kind.is_file() && entry.file_name().to_string_lossy().contains(".sync-conflict-") =>
-                        {
-                            found.push(entry.path())
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-    found
+/// How many entries of the stores are not carried, by reason; no check where there are none.
+fn counted(left: &[LeftOut]) -> Option<Check> {
+    let count = |code: &str| left.iter().filter(|left| left.code == code).count();
+    let kinds = [
+        ("link", "links that are not followed"),
+        ("name", "files under names that the tool does not give"),
+        ("kind", "things that are no regular files"),
+        ("too_deep", "directories that lie too deep"),
+        ("unreadable", "files or directories that cannot be read"),
+        ("copy", "conflict copies of another way of syncing"),
+        ("not_downloaded", "files that are in iCloud only"),
+    ];
+    let found = kinds.iter().map(|(code, words)| (count(code), words)).filter(|(count, _)| *count > 0);
+    let words: Vec<String> = found.map(|(count, words)| format!("{count} {words}")).collect();
+    (!words.is_empty()).then(|| {
+        check(
+            "left out",
+            "problem",
+            format!("In the tools' stores are {}: these are not carried.", words.join(", ")),
+            "Each is named below with its reason. Move it into the store under the tool's own name, or out of the store.",
+        )
+    })
+}
+
+fn first_of_each(left: Vec<LeftOut>) -> Vec<LeftOut> {
+    const SHOWN: usize = 20;
+    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut is_shown = |left: &LeftOut| {
+        let n = seen.entry((left.tool.clone(), left.code.clone())).or_default();
+        *n += 1;
+        *n <= SHOWN
+    };
+    left.into_iter().filter(|left| is_shown(left)).collect()
 }

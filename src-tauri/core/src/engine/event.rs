@@ -5,8 +5,10 @@ use super::look::Job;
 use super::look::Outcome;
 use crate::api::types::{ApiError, Request};
 use crate::projects::Places;
-use crate::session::Problem;
+use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;
+use crate::tools::seek::Sought;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Events say "look here"; they carry no truth. A lost, doubled or self-made one does no harm.
@@ -28,6 +30,8 @@ pub enum Event {
     Erased(Box<Erasure>),
     /// The search for checkouts is over: the places it began with, and those it ended with.
     Searched(Box<(Places, Places)>),
+    /// The search for stores is over: what was found, by tool.
+    StoresFound(BTreeMap<ToolId, Vec<Sought>>),
     /// A worker panicked on this session; nothing of it was kept.
     Stumbled(crate::session::SessionKey),
     Request(Request, Reply),

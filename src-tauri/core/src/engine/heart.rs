@@ -12,6 +12,7 @@ use super::look::{Job, Outcome};
 use super::queue::{Queue, Want};
 use super::record::SessionRecord;
 use super::resolve::{Decision, has_to_follow};
+use super::several::Remembered;
 use super::split::Stand;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
@@ -53,6 +54,8 @@ pub struct Engine {
     /// Sessions open on this device.
     pub(super) live: BTreeMap<SessionKey, String>,
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
+    /// The stores of tools that may have several, as they were found.
+    pub(super) known_stores: Remembered,
     pub(super) syncthing: SyncthingStatus,
     pub(super) incoming: u64,
     /// Problems by topic; a topic has one at most.
@@ -143,6 +146,7 @@ impl Engine {
             retrying: false,
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
+            known_stores: Remembered::new(),
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
             incoming: 0,
             problems: BTreeMap::new(),
@@ -176,6 +180,7 @@ impl Engine {
 
     fn try_wake(&mut self) -> Result<(), StateError> {
         self.remember_here()?;
+        self.remember_stores()?;
         self.begin_quarantine();
         self.remember_hello();
         self.remember_clones()?;
@@ -209,6 +214,7 @@ impl Engine {
             Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
             Event::Erased(erasure) => self.guarded(|engine| engine.erased(*erasure)),
             Event::Searched(places) => self.guarded(|engine| engine.searched(&places.0, places.1)),
+            Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
             Event::Stumbled(key) => self.stumbled(&key),
             Event::Request(request, reply) => self.answer(request, reply),
             Event::Stop => self.stopping = true,

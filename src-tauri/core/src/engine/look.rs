@@ -10,6 +10,7 @@ use super::ingest::ingest;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
+use super::several;
 use super::split::{Stand, says_all, stand, united};
 use super::steering::{find_neutral, held, restored, withhold};
 use super::takein::{TakeInError, take_in};
@@ -102,6 +103,8 @@ struct Look<'a> {
     holder: Option<SessionId>,
     /// What of the store's shape is not known.
     unknown: Option<String>,
+    /// It is in a store that is not read now: a code, why, and what to do.
+    away: Option<(&'static str, String, String)>,
     answers: Vec<(u64, Result<Done, ApiError>)>,
     announce: Vec<(Lane, String)>,
     happenings: Vec<Happening>,
@@ -125,6 +128,7 @@ impl<'a> Look<'a> {
             stand: Stand::default(),
             holder: None,
             unknown: None,
+            away: None,
             answers: Vec::new(),
             announce: Vec::new(),
             happenings: Vec::new(),
@@ -246,6 +250,12 @@ impl<'a> Look<'a> {
         self.problems.extend::<Vec<Problem>>(problems);
         self.found = listing.found.into_iter().find(|found| found.session == *session);
         self.unknown = listing.unknown;
+        if self.found.is_none() {
+            self.away = several::away(self.context, &self.job.key.tool, &self.job.record);
+        }
+        if self.away.is_some() {
+            return;
+        }
         // What cannot be read is not gone.
         if self.found.is_some() || self.unknown.is_none() {
             self.note_missing();
@@ -455,6 +465,9 @@ impl<'a> Look<'a> {
             self.verdict = self.planned(guards);
         } else {
             self.follow_taken_back(guards);
+        }
+        if let Some((code, why, hint)) = self.away.clone() {
+            self.verdict = Verdict::Waiting { code, why, hint, steps: Vec::new() };
         }
         if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
             self.verdict = held;

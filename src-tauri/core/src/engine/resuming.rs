@@ -5,11 +5,12 @@ use super::answers::{Work, value};
 use super::context::Context;
 use super::heart::Engine;
 use super::record::SessionRecord;
+use crate::api::quote;
 use crate::api::types::{ApiError, Remark, Resume};
 use crate::projects::standing::{Commit, standing, whereabouts};
 use crate::session::{Millis, SessionId, SessionKey};
 use crate::state::Row;
-use crate::tools::{Repository, Resumable, Tool, Which};
+use crate::tools::{self, Repository, Resumable, Tool, Which};
 use std::path::{Path, PathBuf};
 
 impl Engine {
@@ -42,8 +43,10 @@ impl Engine {
             let elsewhere = author(&record).is_some_and(|device| device != context.short);
             let noted = noted(&context, &*tool, &session).unwrap_or_default();
             remarks.extend(about_checkout(&launch.cwd, &noted, elsewhere));
+            remarks.extend(launch.before.iter().map(|command| first(command)));
             let notes = remarks.iter().map(|remark| remark.message.clone()).collect();
-            value(Resume { argv: launch.argv, cwd: launch.cwd, env: launch.env, unset: launch.unset, notes, remarks })
+            let tools::Launch { argv, cwd, env, unset, before } = launch;
+            value(Resume { argv, cwd, env, unset, before, notes, remarks })
         }))
     }
 
@@ -76,6 +79,12 @@ impl Engine {
         }
         found
     }
+}
+
+/// What the tool itself must do before it opens the session.
+fn first(command: &[String]) -> Remark {
+    let line = command.iter().map(|word| quote::word(word)).collect::<Vec<_>>().join(" ");
+    remark("first", format!("`{line}` runs first: without it the tool does not open this session."))
 }
 
 fn remark(code: &str, message: impl Into<String>) -> Remark {

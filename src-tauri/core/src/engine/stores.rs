@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// Lists a tool's store by stat and looks at what is not as it was.
-    fn list(&mut self, tool: &ToolId, start: bool) -> Result<(), StateError> {
+    pub(super) fn list(&mut self, tool: &ToolId, start: bool) -> Result<(), StateError> {
         let Some(adapter) = self.context.tools.get(tool).cloned() else { return Ok(()) };
         let listing = adapter.sessions(&self.context.machine, Which::All);
         // A session's second file is reported by the look that has recorded it.
@@ -66,7 +66,7 @@ impl Engine {
             listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
         // Where the store cannot be read, nobody knows what is gone.
         if listing.unknown.is_none() {
-            self.guard_vanished(tool, adapter.as_ref(), &found);
+            self.guard_vanished(tool, adapter.as_ref(), &found)?;
         }
         // In the order of the listing: the same store is always looked at in the same order.
         for found in &listing.found {
@@ -105,10 +105,16 @@ impl Engine {
     }
 
     /// Many sessions gone at once is no decision of a person: hold, ask, spread nothing.
-    fn guard_vanished(&mut self, tool: &ToolId, adapter: &dyn Tool, found: &HashMap<SessionKey, &Found>) {
+    fn guard_vanished(
+        &mut self,
+        tool: &ToolId,
+        adapter: &dyn Tool,
+        found: &HashMap<SessionKey, &Found>,
+    ) -> Result<(), StateError> {
         let here: Vec<SessionKey> =
             self.context.shared().here.iter().filter(|key| key.tool == *tool).cloned().collect();
         let vanished: BTreeSet<SessionKey> = here.iter().filter(|key| !found.contains_key(*key)).cloned().collect();
+        let vanished = self.really_vanished(tool, vanished)?;
         let store_gone = !here.is_empty()
             && adapter.roots(&self.context.machine).iter().filter(|root| root.store).all(|root| !root.path.exists());
         let too_many = vanished.len() > self.settings.guard.max_vanished || (store_gone && !vanished.is_empty());
@@ -123,7 +129,7 @@ impl Engine {
                 hint: format!("If the store comes back, all goes on by itself. If it was meant, say so with `roam release {what}`."),
             });
             self.vanished.insert(tool.clone(), vanished);
-            return;
+            return Ok(());
         }
         if self.held.remove(&what).is_some() {
             self.context.change().tools_held.remove(tool);
@@ -134,6 +140,7 @@ impl Engine {
             self.seen.remove(&key);
             self.want(key, Want::default());
         }
+        Ok(())
     }
 
     /// The user meant it: the sessions are gone here, and stay in the vault.
@@ -176,6 +183,7 @@ impl Engine {
         self.retry_unfinished();
         self.retry_forgotten()?;
         self.list_all(false)?;
+        self.seek_stores();
         self.refresh_presence();
         self.find_places()?;
         self.retry_everywhere(&["unwritable", "just_written", "taken_back", "live", "unknown_shape"]);

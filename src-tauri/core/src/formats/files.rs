@@ -221,7 +221,44 @@ fn check_inside(root: &Path, path: &Path) -> Result<(), WriteError> {
         return Ok(());
     };
     let real = fs::canonicalize(&nearest).map_err(|source| WriteError::Io { path: nearest.clone(), source })?;
-    if real.starts_with(&real_root) { Ok(()) } else { Err(outside()) }
+    if real.starts_with(&real_root) || is_below_own_link(root, &nearest, &real) { Ok(()) } else { Err(outside()) }
+}
+
+/// Whether the first link between `root` and `path` is one that is followed, and `real`, where the path really lies, is
+/// below that link's target.
+fn is_below_own_link(root: &Path, path: &Path, real: &Path) -> bool {
+    let above = path.ancestors().take_while(|above| above.starts_with(root) && *above != root);
+    let link = above.filter(|above| fs::symlink_metadata(above).is_ok_and(|metadata| metadata.is_symlink())).last();
+    link.filter(|link| is_own_dir(root, link))
+        .is_some_and(|link| fs::canonicalize(link).is_ok_and(|target| real.starts_with(target)))
+}
+
+/// Whether a path below a store is a directory whose files are the store's: a directory, or a link to a directory that
+/// belongs to this user and lies in no store. Only the user can have made such a link: other devices' files are written
+/// as plain files. Links are not followed where the system does not say who owns a directory.
+pub fn is_own_dir(root: &Path, path: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    metadata.is_dir() || (metadata.is_symlink() && followed(root, path).is_some())
+}
+
+/// Where a link below a store leads, if it is followed.
+pub fn followed(root: &Path, link: &Path) -> Option<PathBuf> {
+    let target = fs::canonicalize(link).ok()?;
+    let (root, parent) = (fs::canonicalize(root).ok()?, fs::canonicalize(link.parent()?).ok()?);
+    let apart = !target.starts_with(&root) && !root.starts_with(&target) && !parent.starts_with(&target);
+    (apart && is_users(&fs::metadata(&target).ok()?)).then_some(target)
+}
+
+#[cfg(unix)]
+fn is_users(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // SAFETY: geteuid(2) has no preconditions and cannot fail.
+    metadata.is_dir() && metadata.uid() == unsafe { libc::geteuid() }
+}
+
+#[cfg(not(unix))]
+fn is_users(_metadata: &Metadata) -> bool {
+    false
 }
 
 /// The deepest directory above `path` that exists (`path` itself may be a link and is judged elsewhere).

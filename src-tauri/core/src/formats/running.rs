@@ -1,7 +1,7 @@
 //! Which programs run on this machine: some tools keep their store in memory and write it over whatever came meanwhile,
 //! so that theirs is written only when they have quit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +18,8 @@ pub struct Running {
     pub cwd: Option<PathBuf>,
     /// Its arguments, the program's own name first.
     pub args: Vec<String>,
+    /// Variables of its environment; empty in the answer of [`Apps::running`].
+    pub vars: BTreeMap<String, String>,
 }
 
 impl Running {
@@ -33,6 +35,18 @@ impl Running {
 /// Asks which programs run.
 pub trait Apps: Debug + Send + Sync {
     fn running(&self) -> Vec<Running>;
+
+    /// The environments of those programs of this user that have one of these variables: these variables, and the home
+    /// directory. Programs of others do not tell.
+    fn environments(&self, names: &BTreeSet<&str>) -> Vec<BTreeMap<String, String>> {
+        self.running().into_iter().map(|running| running.vars).filter(|vars| has_one(vars, names)).collect()
+    }
+}
+
+const HOMES: [&str; 2] = ["HOME", "USERPROFILE"];
+
+fn has_one(vars: &BTreeMap<String, String>, names: &BTreeSet<&str>) -> bool {
+    names.iter().any(|name| vars.get(*name).is_some_and(|value| !value.is_empty()))
 }
 
 /// What runs is what the list says: for tests.
@@ -66,6 +80,19 @@ impl Apps for SystemApps {
             _ => last.insert((Instant::now(), ask())).1.clone(),
         }
     }
+
+    fn environments(&self, names: &BTreeSet<&str>) -> Vec<BTreeMap<String, String>> {
+        let wanted = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).without_tasks();
+        let mut system = System::new();
+        system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
+        let is_wanted = |name: &str| names.contains(name) || HOMES.contains(&name);
+        let of = |process: &sysinfo::Process| -> BTreeMap<String, String> {
+            let pairs = process.environ().iter().filter_map(|pair| pair.to_str()?.split_once('='));
+            pairs.filter(|(name, _)| is_wanted(name)).map(|(name, value)| (name.into(), value.into())).collect()
+        };
+        let found: BTreeSet<_> = system.processes().values().map(of).filter(|vars| has_one(vars, names)).collect();
+        found.into_iter().collect()
+    }
 }
 
 fn ask() -> Vec<Running> {
@@ -81,6 +108,7 @@ fn ask() -> Vec<Running> {
         exe: process.exe().map(PathBuf::from).unwrap_or_default(),
         cwd: process.cwd().map(PathBuf::from),
         args: process.cmd().iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        vars: BTreeMap::new(),
     });
     running.collect::<BTreeSet<_>>().into_iter().collect()
 }

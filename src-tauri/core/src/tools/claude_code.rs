@@ -11,19 +11,19 @@
 //! Two copies of an id in two slug directories make the tool find neither (2.1.330), so there is never a second one.
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
+use super::stores::Moved;
+mod steering;
+
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Repository, Restores, Resumable, Root, Stamp, Steer, Steering, Stray, Tool, Touched, Twin, Which,
-    WriteError, Written,
+    Reading, Repository, Resumable, Root, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;
-use crate::formats::steering::{self, Marks};
-use crate::formats::{fields, guarded, linked, process};
+use crate::formats::{guarded, linked, process};
 use crate::merge::transcript::{self, Piece, Said};
 use crate::opener;
-use crate::session::chain::lines_of;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,6 +32,8 @@ use std::fs;
 use std::io::{self, BufRead, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use steering::{AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, bound, is_agents_card, tracked};
 
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
@@ -94,6 +96,8 @@ pub struct ClaudeCode {
     agents: Listed<Vec<OldAgent>>,
     /// What lies in `todos`, by name.
     todos: Listed<Vec<(PathBuf, String)>>,
+    /// By `projects` directory, the links in it that were followed when it was last listed: they are watched, too.
+    linked: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
 }
 
 /// A transcript is read to its end once, and from there on later.
@@ -160,13 +164,16 @@ impl Tool for ClaudeCode {
     fn roots(&self, machine: &Machine) -> Vec<Root> {
         let store = Store::of(machine);
         let root = |path, deep, store| Root { path, deep, store };
-        vec![
+        let linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&store.projects).cloned();
+        let linked = linked.into_iter().flatten().map(|link| root(link, true, false)).collect::<Vec<_>>();
+        let own = vec![
             root(store.projects, true, true),
             root(store.file_history, true, true),
             root(store.todos, false, true),
             root(store.tasks, true, true),
             root(store.sessions, false, false),
-        ]
+        ];
+        own.into_iter().chain(linked).collect()
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
@@ -197,6 +204,9 @@ impl Tool for ClaudeCode {
         if let Which::Strays = which {
             listing.strays = strays(&store);
             return listing;
+        }
+        if let Which::All = which {
+            self.note_linked(&store);
         }
         let live = live_sessions(&store);
         let beside = self.beside(&store, which);
@@ -275,11 +285,21 @@ impl Tool for ClaudeCode {
             cwd: session.cwd.to_path_buf(),
             env: config.into_iter().collect(),
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
+            before: Vec::new(),
         }
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == MAIN
+    }
+
+    /// The vendor documents `CLAUDE_CONFIG_DIR` in its list of environment variables; seen with 2.1.330, 2026-11-28.
+    fn moved(&self) -> Option<Moved> {
+        Some(Moved {
+            var: "CLAUDE_CONFIG_DIR",
+            usual: ".claude",
+            marks: &["projects", "settings.json", ".claude.json", "history.jsonl"],
+        })
     }
 }
 
@@ -420,137 +440,6 @@ fn names_directory(slug_dir: &Path, cwd: &str) -> bool {
     ends.is_some_and(|ends| ends.head.iter().find_map(|record| text(record, "cwd")).as_deref() == Some(cwd))
 }
 
-// ---- what steers ----
-
-/// What a transcript says of how the session is run. On resume 2.1.330 takes the last `permission-mode` record for the
-/// session's mode (`acceptEdits`, `auto`, `dontAsk`, `plan`; not `bypassPermissions`), whatever `permissions.defaultMode` in
-/// the settings says; a record of an unknown kind is passed over, and the settings count (seen 2026-11-28). The other kinds
-/// are those that its loader keeps, last one wins, which name an agent, a mode, a directory, a channel to elsewhere or code
-/// to load. Records that only take something away (`isolation-latch`, `session-owner`, `history-suppression`,
-/// `memory-mode`) stay as they are.
-const MARKS: Marks = Marks {
-    kinds: &[(
-        &["/type"],
-        &[
-            "agent-setting",
-            "artifact-autoreact-ledger",
-            "artifact-comment-monitor",
-            "bridge-session",
-            "dev-mods",
-            "hybrid-organization",
-            "mode",
-            "observer-ref",
-            "permission-mode",
-            "relocated",
-            "repl-mode",
-            "worktree-state",
-        ],
-    )],
-    names: &["/permissionMode", "/permissionDecision", "/hooks", "/mcpServers", "/allowedTools"],
-    content: &[],
-    shown: &[
-        "/permissionMode",
-        "/mode",
-        "/replMode",
-        "/agentSetting",
-        "/worktreeSession/worktreePath",
-        "/relocatedCwd",
-        "/folder",
-        "/bridgeSessionId",
-    ],
-};
-
-/// The same with records that name files to restore.
-const WITH_COPIES: Marks = Marks {
-    kinds: &[(&["/type"], &["file-history-delta", "file-history-snapshot"])],
-    names: &[],
-    content: &[],
-    shown: &[],
-};
-
-const STEERING: Steering = Steering {
-    sets: |doc, content| match is_agents_card(doc) {
-        true => {
-            let value = fields::get(content, AGENTS_OWN[0]).filter(|value| *value != AGENTS_NEUTRAL[0]);
-            value.map(|value| Steer { name: AGENTS_OWN[0].into(), value: value.into() }).into_iter().collect()
-        }
-        false => MARKS.sets(content),
-    },
-    usual: |steer| match steer.name.as_str() {
-        "mode" => ["default", "normal"].contains(&steer.value.as_str()),
-        "permissionMode" => ["default", "plan"].contains(&steer.value.as_str()),
-        "replMode" => steer.value == "false",
-        _ => false,
-    },
-    neutral: |_, line, cwd| {
-        let mut edits = MARKS.edits(line);
-        let is_refused =
-            || cwd.as_os_str().is_empty() || tracked(line).iter().any(|path| refused(&path.path, cwd).is_some());
-        if may_track(line) && is_refused() {
-            edits.extend(WITH_COPIES.edits(line));
-        }
-        edits
-    },
-    concerns: |part| MARKS.may_concern(part) || WITH_COPIES.may_concern(part) || may_track(part),
-    restores: Some(Restores { is_one: |doc| doc.as_str().starts_with(COPIES), refused: copies_refused }),
-    words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
-            files for /rewind where one of them lies outside of the checkout or is a hook or a setting",
-};
-
-/// Docs that hold copies of files as they were.
-const COPIES: &str = "beside/file-history/";
-
-/// What a subagent's card says of its rights, and what is written there for another device's.
-const AGENTS_OWN: [&str; 1] = ["permissionMode"];
-const AGENTS_NEUTRAL: [&str; 1] = ["\"default\""];
-
-fn is_agents_card(doc: &DocName) -> bool {
-    doc.as_str().starts_with("subagents/") && doc.as_str().ends_with(".meta.json")
-}
-
-fn bound(doc: &DocName) -> &'static [&'static str] {
-    if is_agents_card(doc) { &AGENTS_OWN } else { &[] }
-}
-
-/// A file whose state a transcript remembers, and the name of the copy.
-struct TrackedFile {
-    path: String,
-    copy: Option<String>,
-}
-
-fn may_track(line: &[u8]) -> bool {
-    let has = |word: &[u8]| memchr::memmem::find(line, word).is_some();
-    has(b"trackedFileBackups") || has(b"trackingPath") || has(b"file-history-") || has(b"\\u")
-}
-
-/// The files that a record names. `--rewind-files` of 2.1.330 joins a relative path to the session's directory and takes
-/// an absolute one as it is (seen 2026-11-28).
-fn tracked(line: &[u8]) -> Vec<TrackedFile> {
-    if !may_track(line) {
-        return Vec::new();
-    }
-    let copy = |value: &[u8]| fields::text(value, "backupFileName");
-    let mut found: Vec<TrackedFile> = steering::members_of(line, "trackedFileBackups")
-        .into_iter()
-        .map(|(path, value)| TrackedFile { path, copy: copy(value) })
-        .collect();
-    let copy = fields::text(line, "/backup/backupFileName");
-    found
-        .extend(steering::texts(line, "trackingPath").into_iter().map(|path| TrackedFile { path, copy: copy.clone() }));
-    found
-}
-
-fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
-    guarded::refused(path, cwd, &super::OBEYED)
-}
-
-/// Why another device's copies are not given to the tool: one file that must not be written is enough, for the same copy
-/// may stand for several files.
-fn copies_refused(main: &[u8], cwd: &Path) -> Option<String> {
-    let mut files = lines_of(main).flat_map(tracked);
-    files.find_map(|file| Some(format!("{} {}", file.path, refused(&file.path, cwd)?)))
-}
-
 impl ClaudeCode {
     fn beside(&self, store: &Store, which: Which<'_>) -> Beside {
         let names = |dir: &Path| entries(dir).map(|(_, name)| name).collect();
@@ -560,6 +449,12 @@ impl ClaudeCode {
             tasks: all(&store.tasks),
             file_history: all(&store.file_history),
         }
+    }
+
+    fn note_linked(&self, store: &Store) {
+        let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+        let links: Vec<PathBuf> = directories(&store.projects).into_iter().filter(is_link).collect();
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner).insert(store.projects.clone(), links);
     }
 
     /// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
@@ -633,9 +528,14 @@ fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
     found.into_iter()
 }
 
+/// The directories in a directory of the store. Of a directory that is linked twice the first link counts.
 fn directories(dir: &Path) -> Vec<PathBuf> {
-    let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    entries(dir).map(|(path, _)| path).filter(|path| is_dir(path)).collect()
+    let mut linked = BTreeSet::new();
+    let is_dir = |path: &PathBuf| match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => files::followed(dir, path).is_some_and(|to| linked.insert(to)),
+        metadata => metadata.is_ok_and(|metadata| metadata.is_dir()),
+    };
+    entries(dir).map(|(path, _)| path).filter(is_dir).collect()
 }
 
 /// Transcripts by session. Of two copies the longer counts, and a problem says so.
@@ -819,8 +719,7 @@ struct Docs<'a> {
 
 impl Docs<'_> {
     fn walk(&mut self, dir: &Path, prefix: &str, depth: usize) {
-        let is_dir = fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir());
-        if !is_dir {
+        if !files::is_own_dir(self.base, dir) {
             return;
         }
         if depth > DEEPEST {

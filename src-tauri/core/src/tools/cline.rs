@@ -32,6 +32,7 @@
 //! Not read: tasks in Cursor, Windsurf and on remote hosts (`~/.vscode-server`). Checkpoints (a Git repository beside the
 //! tasks, or refs in the project's own) do not travel.
 
+use super::stores::Moved;
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Running, Stamp, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
@@ -219,11 +220,16 @@ impl Tool for Cline {
             _ => vec!["cline".to_owned(), "--id".to_owned(), id.to_owned()],
         };
         let moved = VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), machine.var(name)?.to_owned())));
-        Launch { argv, cwd: session.cwd.to_path_buf(), env: moved.collect(), unset: Vec::new() }
+        Launch { argv, cwd: session.cwd.to_path_buf(), env: moved.collect(), unset: Vec::new(), before: Vec::new() }
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
         [MESSAGES, API_HISTORY].contains(&doc.as_str())
+    }
+
+    /// The command line takes `CLINE_DIR`; seen with 3.0.65, 2026-11-23.
+    fn moved(&self) -> Option<Moved> {
+        Some(Moved { var: "CLINE_DIR", usual: ".cline", marks: &["data"] })
     }
 }
 
@@ -280,13 +286,14 @@ fn is_task_doc(doc: &str) -> bool {
 fn dirs(dir: &Path, which: Which<'_>, wanted: fn(&str) -> bool) -> Vec<String> {
     if let Which::One(session) = which {
         let id = session.as_str();
-        let is_there = wanted(id) && fs::symlink_metadata(dir.join(id)).is_ok_and(|metadata| metadata.is_dir());
+        let is_there = wanted(id) && files::is_own_dir(dir, &dir.join(id));
         return is_there.then(|| id.to_owned()).into_iter().collect();
     }
-    names(dir, |kind| kind.is_dir()).into_iter().filter(|name| wanted(name)).collect()
+    let may_be = names(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
+    may_be.filter(|name| wanted(name) && files::is_own_dir(dir, &dir.join(name))).collect()
 }
 
-/// The names in a directory, in a fixed order. Links are none of them.
+/// The names in a directory, in a fixed order.
 fn names(dir: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let names = entries.filter(|entry| entry.file_type().is_ok_and(|kind| wanted(&kind)));

@@ -12,6 +12,7 @@
 //! Whoever writes a thread holds a file lock on `thread-writer-locks/<uuid>.lock`, created when taken and removed
 //! under `.coordination.lock` when released (0.169.0). We take it while we write, as Codex does.
 
+use super::stores::Moved;
 use super::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, ReadSeek,
     Reading, Repository, Resumable, Root, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
@@ -227,17 +228,38 @@ impl Tool for Codex {
         let home = machine.var("CODEX_HOME").map(|dir| ("CODEX_HOME".into(), dir.into()));
         // `-C` answers the question which directory is meant (0.169.0).
         let cwd = session.cwd.to_string_lossy().into_owned();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let unarchive = || words(&["codex", "unarchive", session.session.as_str()]);
+        let before = is_archived(machine, session.session).then(unarchive).into_iter().collect();
         Launch {
             argv: vec!["codex".into(), "resume".into(), session.session.as_str().into(), "-C".into(), cwd],
             cwd: session.cwd.to_path_buf(),
             env: home.into_iter().collect(),
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
+            before,
         }
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == MAIN
     }
+
+    /// The vendor documents `CODEX_HOME`; seen with 0.169.0, 2026-11-28.
+    fn moved(&self) -> Option<Moved> {
+        Some(Moved {
+            var: "CODEX_HOME",
+            usual: ".codex",
+            marks: &["sessions", "archived_sessions", "config.toml", "auth.json"],
+        })
+    }
+}
+
+/// Whether the thread lies among the archived ones: `codex resume` of 0.169.0 refuses those, `codex unarchive` moves one
+/// back (seen 2026-11-28).
+fn is_archived(machine: &Machine, session: &SessionId) -> bool {
+    let base = base(machine);
+    let path = rollouts(&base, Which::One(session), &mut Listing::default()).remove(session);
+    path.is_some_and(|path| path.starts_with(base.join("archived_sessions")))
 }
 
 // ---- names ----
@@ -347,8 +369,9 @@ fn main_doc(base: &Path, path: PathBuf) -> Option<FoundDoc> {
 fn all_rollouts(base: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut days = vec![base.join("sessions")];
+    let is_dir = |kind: &fs::FileType, name: &str| (kind.is_dir() || kind.is_symlink()) && is_number(name);
     for _ in 0..3 {
-        days = days.iter().flat_map(|dir| entries(dir, |kind, name| kind.is_dir() && is_number(name))).collect();
+        days = days.iter().flat_map(|dir| entries(dir, is_dir)).filter(|dir| files::is_own_dir(base, dir)).collect();
     }
     days.push(base.join("archived_sessions"));
     for dir in days {

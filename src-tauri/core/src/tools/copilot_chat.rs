@@ -234,6 +234,7 @@ impl Tool for CopilotChat {
             env: BTreeMap::new(),
             // Set in VS Code's own terminal; `code` would talk to that window (VS Code's `cli.ts`, 2026-11-23).
             unset: vec!["ELECTRON_RUN_AS_NODE".into(), "VSCODE_IPC_HOOK_CLI".into()],
+            before: Vec::new(),
         }
     }
 

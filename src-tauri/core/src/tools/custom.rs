@@ -383,6 +383,7 @@ impl Tool for CustomTool {
             cwd: session.cwd.to_path_buf(),
             env: BTreeMap::new(),
             unset: Vec::new(),
+            before: Vec::new(),
         }
     }
 
@@ -395,7 +396,8 @@ fn is_denied(name: &str) -> bool {
     files::is_foreign_name(name) || DENIED.iter().any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
-/// Collects the names of regular files below `dir` that the rest of the pattern may mean. Links are not followed.
+/// Collects the names of regular files below `dir` that the rest of the pattern may mean. Of links only those to
+/// directories of the user's are followed.
 fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec<Vec<String>>) {
     if above.len() > DEEPEST {
         return;
@@ -412,7 +414,7 @@ fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec
             continue;
         }
         above.push(name);
-        if kind.is_dir() {
+        if kind.is_dir() || (kind.is_symlink() && files::is_own_dir(dir, &entry.path())) {
             walk(&entry.path(), above, if first == "**" { pattern } else { rest }, found);
         } else if kind.is_file() && rest.is_empty() && first != "**" && !found.contains(above) {
             found.push(above.clone());

@@ -1,5 +1,5 @@
-//! The contract between the engine and a tool's store: seven methods, and what a main doc may be called. Each tool is
-//! one file in this folder; nothing outside that file says the tool's name.
+//! The contract between the engine and a tool's store: seven methods, what a main doc may be called, and which
+//! variable moves the store. Each tool is one file in this folder; nothing outside that file says the tool's name.
 //!
 //! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
 
@@ -9,10 +9,13 @@ pub mod codex;
 pub mod copilot_chat;
 pub mod custom;
 pub mod opencode;
+pub mod seek;
+pub mod stores;
 
 pub use crate::formats::patched::PatchedBytes;
 
 pub use crate::formats::fields::with_those_of;
+pub use crate::formats::files::{followed, is_foreign_name};
 pub use crate::formats::running::{Apps, Running, SystemApps};
 pub use crate::formats::steering::{Edit, Steer};
 
@@ -527,6 +530,9 @@ pub struct Launch {
     /// Variables to remove: those that would make the tool believe that it runs inside another one.
     #[serde(default)]
     pub unset: Vec<String>,
+    /// Commands of the tool that must succeed first, each with its arguments.
+    #[serde(default)]
+    pub before: Vec<Vec<String>>,
 }
 
 /// A tool's store. Methods may be called from any thread, several at once.
@@ -556,6 +562,17 @@ pub trait Tool: Send + Sync {
     fn is_main(&self, _doc: &DocName) -> bool {
         true
     }
+
+    /// The variable that moves its store; `None` where there is none.
+    fn moved(&self) -> Option<stores::Moved> {
+        None
+    }
+}
+
+/// The variables that move tools' stores, as they are set in this environment.
+pub fn store_variables(var: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let moved = all(&[]).into_iter().filter_map(|tool| tool.moved());
+    moved.filter_map(|moved| Some((moved.var.to_owned(), var(moved.var)?))).collect()
 }
 
 /// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`

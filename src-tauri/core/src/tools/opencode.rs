@@ -26,6 +26,7 @@
 //! Seen with 1.18.33 on Linux (2026-11-23) against a mock model: export after import is the same but for the order of keys,
 //! counters and times of the session; ids are kept; importing twice changes nothing.
 
+use super::stores::Moved;
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
@@ -247,11 +248,17 @@ impl Tool for OpenCode {
             cwd: session.cwd.to_path_buf(),
             env: BTreeMap::new(),
             unset: INHERITED.map(str::to_owned).to_vec(),
+            before: Vec::new(),
         }
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
         doc.as_str() == MAIN
+    }
+
+    /// OpenCode follows the XDG directories on every system; seen with 1.18.33, 2026-11-23.
+    fn moved(&self) -> Option<Moved> {
+        Some(Moved { var: "XDG_DATA_HOME", usual: ".local/share", marks: &["opencode/opencode.db"] })
     }
 }
 

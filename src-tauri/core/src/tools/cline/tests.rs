@@ -144,7 +144,8 @@ fn a_session_is_open_in_the_process_that_says_so() {
         fs::write(dir.join(format!("{ID}.json")), said.to_string()).expect("write");
         let mut is_open = |pid: u32, exe: &str, args: &[&str]| {
             let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-            store.machine.apps = Arc::new(vec![Running { pid, exe: exe.into(), cwd: None, args }]);
+            store.machine.apps =
+                Arc::new(vec![Running { pid, exe: exe.into(), cwd: None, args, ..Running::default() }]);
             store.found(ID).live.is_some()
         };
         [

@@ -197,6 +197,7 @@ fn who_has_a_session_open() {
         exe: "/opt/opencode".into(),
         cwd: Some("/home/ada/code".into()),
         args: args.iter().map(|word| (*word).to_owned()).collect(),
+        ..Running::default()
     };
     let live = |running: Running| {
         let machine = Machine { apps: Arc::new(vec![running]), ..Machine::at("/home/ada") };

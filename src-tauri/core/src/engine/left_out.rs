@@ -1,0 +1,155 @@
+//! What lies in the tools' stores and is not carried, found by comparing what lies there with what the adapters list. Each
+//! entry has a reason in words, so that nothing is skipped in silence.
+//!
+//! Files that a tool keeps beside its sessions (indexes, caches, locks) are no sessions and are not counted.
+
+use super::context::Context;
+use crate::api::types::LeftOut;
+use crate::opener;
+use crate::session::copies::{Copied, copy_of};
+use crate::tools::{self, Which};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Directories below a store's root are walked this deep; no adapter looks deeper.
+const DEEPEST: usize = 12;
+/// More entries than any store has; a store behind a link loop ends here.
+const MOST: usize = 2_000_000;
+
+/// Everything that is left out of the stores of the tools that are on.
+pub fn left_out(context: &Context) -> Vec<LeftOut> {
+    let off = context.shared().tools_off.clone();
+    let mut all = Vec::new();
+    for (id, tool) in context.tools.iter().filter(|(id, _)| !off.contains(*id)) {
+        let listing = tool.sessions(&context.machine, Which::All);
+        let strays = tool.sessions(&context.machine, Which::Strays).strays;
+        let docs: BTreeSet<PathBuf> =
+            listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.path.clone()).collect();
+        let mains: Vec<&Path> =
+            listing.found.iter().filter_map(|found| Some(found.docs.first()?.path.as_path())).collect();
+        let mut walk = Walk {
+            tool: id.to_string(),
+            known: strays.into_iter().map(|stray| stray.path).collect(),
+            beside: mains.iter().filter_map(|main| Some(main.parent()?.to_path_buf())).collect(),
+            docs,
+            n_entries: 0,
+            found: &mut all,
+        };
+        for root in tool.roots(&context.machine).into_iter().filter(|root| root.store) {
+            match root.deep {
+                true => walk.dir(&root.path, &root.path, 0),
+                false => walk.shallow(&root.path),
+            }
+        }
+    }
+    all
+}
+
+struct Walk<'a> {
+    tool: String,
+    docs: BTreeSet<PathBuf>,
+    /// Conflict copies that a check of their own tells of.
+    known: BTreeSet<PathBuf>,
+    /// Directories in which main docs lie.
+    beside: BTreeSet<PathBuf>,
+    n_entries: usize,
+    found: &'a mut Vec<LeftOut>,
+}
+
+impl Walk<'_> {
+    fn dir(&mut self, root: &Path, dir: &Path, depth: usize) {
+        if depth > DEEPEST {
+            return self.add(dir, "too_deep", "It lies deeper than any tool keeps a session.");
+        }
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.add(dir, "unreadable", &format!("It cannot be read: {error}.")),
+        };
+        for entry in entries.flatten() {
+            self.n_entries += 1;
+            let (Ok(kind), path) = (entry.file_type(), entry.path()) else { continue };
+            if self.n_entries > MOST {
+                return;
+            }
+            if kind.is_symlink() {
+                self.link(root, &path, depth);
+            } else if kind.is_dir() {
+                self.dir(root, &path, depth + 1);
+            } else {
+                self.file(&path, kind.is_file(), &entry.file_name());
+            }
+        }
+    }
+
+    /// A directory of which only the files are the tool's sessions.
+    fn shallow(&mut self, root: &Path) {
+        for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                self.file(&entry.path(), true, &entry.file_name());
+            }
+        }
+    }
+
+    fn link(&mut self, root: &Path, link: &Path, depth: usize) {
+        // The same directory reached by a second link holds nothing that the first one does not.
+        if tools::followed(root, link).is_some() {
+            return self.dir(root, link, depth + 1);
+        }
+        let to = fs::read_link(link).map(|to| to.display().to_string()).unwrap_or_default();
+        self.add(
+            link,
+            "link",
+            &format!(
+                "It is a link to {to}. Links to directories of your own outside of the store are followed, no others."
+            ),
+        );
+    }
+
+    fn file(&mut self, path: &Path, regular: bool, name: &OsStr) {
+        if self.docs.contains(path) {
+            // Listed by name; whether it can be read is found out here.
+            if let Err(error) = opener::file(path)
+                && error.kind() == io::ErrorKind::PermissionDenied
+            {
+                self.add(path, "unreadable", "Its permissions do not let you read it.");
+            }
+            return;
+        }
+        if self.known.contains(path) {
+            return;
+        }
+        let Some(name) = name.to_str() else {
+            return self.add(path, "name", "Its name is not text.");
+        };
+        let beside = |other: &str| opener::is_there(&path.with_file_name(other));
+        if let Some(Copied { original, by }) = copy_of(name, beside) {
+            return self.add(path, "copy", &format!("It is a copy of {original} that {by} made of a conflict."));
+        }
+        if tools::is_foreign_name(name) {
+            return;
+        }
+        if let Some(original) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".icloud")) {
+            return self.add(path, "not_downloaded", &format!("It stands for {original}, which is in iCloud only."));
+        }
+        let parent_has_sessions = path.parent().is_some_and(|parent| self.beside.contains(parent));
+        let like_a_log = [".jsonl", ".jsonl.zst"].iter().any(|ending| name.ends_with(ending));
+        if !regular && (like_a_log || parent_has_sessions) {
+            self.add(path, "kind", "It is not a regular file.");
+        } else if like_a_log {
+            self.add(path, "name", "Its name is not one that the tool gives a session.");
+        }
+    }
+
+    fn add(&mut self, path: &Path, code: &str, why: &str) {
+        self.found.push(LeftOut {
+            tool: self.tool.clone(),
+            path: path.to_path_buf(),
+            code: code.into(),
+            why: why.into(),
+        });
+    }
+}

@@ -1,0 +1,290 @@
+//! Tools with several stores: which there are, remembered whatever environment the engine was started in, and switched on
+//! and off one by one. A session in a store that is off, or not there now, is not deleted.
+
+use super::answers::{Answer, done};
+use super::context::Context;
+use super::event::Event;
+use super::heart::Engine;
+use super::record::SessionRecord;
+use crate::api::quote::word;
+use crate::api::types::{ApiError, StoreRow};
+use crate::projects::places::expand;
+use crate::session::{Problem, SessionKey, ToolId};
+use crate::state::StateError;
+use crate::tools::seek::{Sought, seek};
+use crate::tools::stores::{Moved, StoreAt, Whereabouts};
+use crate::tools::{Tool, Which};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// More stores of one tool than anybody keeps; what is found beyond that is not added.
+const MOST: usize = 32;
+const NOTE: &str = "stores";
+
+/// A store that was used or found once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    pub dir: PathBuf,
+    /// How it was found, in words.
+    pub from: String,
+}
+
+pub type Remembered = BTreeMap<ToolId, Vec<Known>>;
+
+/// Why a session's files are not read though they were in a store here: a code, why, and what to do.
+pub fn away(context: &Context, tool: &ToolId, record: &SessionRecord) -> Option<(&'static str, String, String)> {
+    let local = record.main_doc()?.local.as_ref().filter(|local| local.there)?;
+    let several = context.stores.get(tool).is_some_and(|stores| stores.stores().len() > 1);
+    match context.whereabouts(tool, &local.path) {
+        Whereabouts::Off(dir) => Some((
+            "store_off",
+            format!("It is in {}, which is switched off on this device.", dir.display()),
+            format!("`roam tools on {tool} --store {}` switches it on.", word(&dir.to_string_lossy())),
+        )),
+        Whereabouts::Gone(dir) if several => Some((
+            "store_gone",
+            format!("It is in {}, which is not there now.", dir.display()),
+            "Bring the directory back; the session is looked at within a minute.".into(),
+        )),
+        _ => None,
+    }
+}
+
+impl Engine {
+    /// The stores that were known when the engine ended, then those that this environment says, then those that are found.
+    pub(super) fn remember_stores(&mut self) -> Result<(), StateError> {
+        self.known_stores = self.state.note(NOTE)?.unwrap_or_default();
+        let machine = self.context.machine.clone();
+        for (id, stores) in &self.context.stores.clone() {
+            for dir in stores.said_by(&machine) {
+                self.know(id, dir, "this environment");
+            }
+            let named = self.settings.tools.get(id.as_str()).map(|tool| tool.stores.clone()).unwrap_or_default();
+            for dir in named {
+                self.know(id, expand(&machine.home, &dir), "config.toml");
+            }
+        }
+        let all = self.moved();
+        let found = seek(&machine, &all.iter().map(|(_, moved)| *moved).collect::<Vec<_>>());
+        for ((id, _), found) in all.iter().zip(found) {
+            found.into_iter().for_each(|sought| self.know(id, sought.dir, &sought.from));
+        }
+        self.use_stores().map(drop)
+    }
+
+    fn moved(&self) -> Vec<(ToolId, Moved)> {
+        self.context.stores.iter().map(|(id, stores)| (id.clone(), stores.moved())).collect()
+    }
+
+    fn know(&mut self, tool: &ToolId, dir: PathBuf, from: &str) {
+        let known = self.known_stores.entry(tool.clone()).or_default();
+        if known.len() < MOST && !known.iter().any(|known| known.dir == dir) {
+            known.push(Known { dir, from: from.into() });
+        }
+    }
+
+    /// Has the adapters use what is known; says for which tools that is news.
+    fn use_stores(&mut self) -> Result<Vec<ToolId>, StateError> {
+        let machine = self.context.machine.clone();
+        let mut changed = Vec::new();
+        for (id, stores) in &self.context.stores.clone() {
+            let off = self.stores_off(id);
+            let known = self.known_stores.get(id).cloned().unwrap_or_default();
+            let usual = stores.moved().usual_in(&machine.home);
+            // The usual directory counts as a store once something is in it, or if there is no other.
+            let is_one = |known: &Known| known.dir != usual || stores.moved().is_store(&usual);
+            let mut used: Vec<Known> = known.iter().filter(|known| is_one(known)).cloned().collect();
+            if used.is_empty() {
+                used = known;
+            }
+            let used =
+                used.into_iter().map(|known| StoreAt { on: !off.contains(&known.dir), dir: known.dir }).collect();
+            if stores.set(&machine, used) {
+                changed.push(id.clone());
+            }
+        }
+        if self.state.note::<Remembered>(NOTE)?.unwrap_or_default() != self.known_stores {
+            self.state.put_note(NOTE, &self.known_stores)?;
+        }
+        Ok(changed)
+    }
+
+    fn stores_off(&self, tool: &ToolId) -> BTreeSet<PathBuf> {
+        let off = self.settings.tools.get(tool.as_str()).map(|tool| tool.off.clone()).unwrap_or_default();
+        off.iter().map(|dir| expand(&self.context.machine.home, dir)).collect()
+    }
+
+    /// Looks for stores beside the loop.
+    pub(super) fn seek_stores(&mut self) {
+        let (machine, all) = (self.context.machine.clone(), self.moved());
+        self.jobs.beside(Box::new(move || {
+            let found = seek(&machine, &all.iter().map(|(_, moved)| *moved).collect::<Vec<_>>());
+            Event::StoresFound(all.into_iter().map(|(id, _)| id).zip(found).collect())
+        }));
+    }
+
+    pub(super) fn stores_found(&mut self, found: BTreeMap<ToolId, Vec<Sought>>) -> Result<(), StateError> {
+        for (id, found) in found {
+            found.into_iter().for_each(|sought| self.know(&id, sought.dir, &sought.from));
+        }
+        self.take_stores()
+    }
+
+    fn take_stores(&mut self) -> Result<(), StateError> {
+        let off = self.context.shared().tools_off.clone();
+        let changed = self.use_stores()?;
+        changed.into_iter().filter(|id| !off.contains(id)).try_for_each(|id| self.list(&id, false))
+    }
+
+    /// The variables of the shell in which somebody asks: the stores that they say are in use.
+    pub(super) fn said_stores(&mut self, vars: &BTreeMap<String, String>) -> Answer {
+        for (id, moved) in self.moved() {
+            let dir = vars.get(moved.var).map(|dir| PathBuf::from(dir.trim())).filter(|dir| dir.is_absolute());
+            if let Some(dir) = dir.filter(|dir| moved.is_store(dir)) {
+                self.know(&id, dir, "your shell");
+            }
+        }
+        self.take_stores()?;
+        done("The stores are known.")
+    }
+
+    /// Switches one store of a tool. One that was never seen is a store from then on.
+    pub(super) fn switch_store(&mut self, tool: &str, dir: &Path, on: bool) -> Answer {
+        let id = ToolId::new(tool);
+        let Some(stores) = self.context.stores.get(&id).cloned() else {
+            let many: Vec<&str> = self.context.stores.keys().map(ToolId::as_str).collect();
+            let message = format!("“{tool}” is not a tool with several stores.");
+            return Err(ApiError::new("unknown_tool", message, format!("One of: {}.", many.join(", "))));
+        };
+        let dir = expand(&self.context.machine.home, dir);
+        let is_known = self.known_stores.get(&id).is_some_and(|known| known.iter().any(|known| known.dir == dir));
+        if !is_known && !stores.moved().is_store(&dir) {
+            let known = stores.stores();
+            let known: Vec<String> = known.iter().map(|store| store.dir.display().to_string()).collect();
+            let name = stores.about().name;
+            return Err(ApiError::new(
+                "no_such_directory",
+                format!("{} is not a store of {name} on this device.", dir.display()),
+                format!("Known are: {}.", known.join(", ")),
+            ));
+        }
+        let text = dir.to_string_lossy().into_owned();
+        let home = self.context.machine.home.clone();
+        let list = |old: &[PathBuf], add: bool| {
+            let others = old.iter().filter(|known| expand(&home, known) != dir);
+            let mut all: Vec<String> = others.map(|known| known.to_string_lossy().into_owned()).collect();
+            all.extend(add.then(|| text.clone()));
+            all.iter().map(String::as_str).collect::<toml_edit::Array>()
+        };
+        let old = self.settings.tools.get(tool).cloned().unwrap_or_default();
+        let (off, named) = (list(&old.off, !on), (!is_known).then(|| list(&old.stores, true)));
+        self.settings = crate::settings::change(&self.home, |document| {
+            document["tools"][tool]["off"] = toml_edit::value(off);
+            if let Some(named) = named {
+                document["tools"][tool]["stores"] = toml_edit::value(named);
+            }
+        })
+        .map_err(super::answers::settings_error)?;
+        self.know(&id, dir.clone(), "config.toml");
+        self.use_stores()?;
+        if on {
+            self.seen.retain(|key, _| key.tool != id);
+            self.retry(&id, "store_off");
+        }
+        if !self.context.shared().tools_off.contains(&id) {
+            self.list(&id, false)?;
+        }
+        done(match on {
+            true => format!("The sessions in {} roam.", dir.display()),
+            false => {
+                format!("The sessions in {} do not roam any more. What is in the vault stays there.", dir.display())
+            }
+        })
+    }
+
+    /// Each store of a tool, if it may have several.
+    pub(super) fn store_rows(&self, id: &ToolId) -> Vec<StoreRow> {
+        let Some(stores) = self.context.stores.get(id) else { return Vec::new() };
+        let known = self.known_stores.get(id);
+        let from = |dir: &Path| known?.iter().find(|known| known.dir == *dir).map(|known| known.from.clone());
+        let row = |store: StoreAt| {
+            let machine = stores.alone(&store.dir)?;
+            let listing = stores.tool().sessions(&machine, Which::All);
+            let roots = stores.tool().roots(&machine).into_iter().filter(|root| root.store);
+            Some(StoreRow {
+                found: roots.map(|root| root.path).any(|root| root.exists()),
+                from: from(&store.dir).unwrap_or_default(),
+                on: store.on,
+                sessions: listing.found.len() as u64,
+                bytes: listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.stamp.len).sum(),
+                dir: store.dir,
+            })
+        };
+        stores.stores().into_iter().filter_map(row).collect()
+    }
+
+    /// Sorts sessions that a listing lacks: those that are in a store which is used are gone; of others nobody knows.
+    pub(super) fn really_vanished(
+        &mut self,
+        tool: &ToolId,
+        missing: BTreeSet<SessionKey>,
+    ) -> Result<BTreeSet<SessionKey>, StateError> {
+        if missing.is_empty() || !self.context.stores.contains_key(tool) {
+            return Ok(missing);
+        }
+        let (mut vanished, mut away) = (BTreeSet::new(), BTreeMap::<PathBuf, u64>::new());
+        let mut learnt = false;
+        for key in missing {
+            let path = self.state.row(&key)?.and_then(|row| row.path);
+            let Some(path) = path else {
+                vanished.insert(key);
+                continue;
+            };
+            match self.context.whereabouts(tool, &path) {
+                Whereabouts::Off(_) => {}
+                Whereabouts::Gone(dir) if self.context.stores[tool].stores().len() > 1 => {
+                    *away.entry(dir).or_default() += 1
+                }
+                Whereabouts::Used | Whereabouts::Gone(_) => {
+                    vanished.insert(key);
+                }
+                // It was recorded from a store that this environment does not say: an older version knew one at a time.
+                Whereabouts::Unknown => match self.store_above(tool, &path) {
+                    Some(dir) => {
+                        self.know(tool, dir, "sessions recorded from it");
+                        learnt = true;
+                    }
+                    None => *away.entry(path.parent().unwrap_or(&path).to_path_buf()).or_default() += 1,
+                },
+            }
+        }
+        let problem = away.iter().next().map(|(dir, sessions)| {
+            let others = if away.len() > 1 { " The same is true of other directories." } else { "" };
+            Problem::new(
+                "store_gone",
+                format!(
+                    "{} is not there now, with {sessions} sessions that were recorded from it. They do not count as \
+                     deleted.{others}",
+                    dir.display()
+                ),
+                format!(
+                    "Bring the directory back, or switch it off: `roam tools off {tool} --store {}`.",
+                    word(&dir.to_string_lossy())
+                ),
+            )
+        });
+        self.trouble(&format!("stores {tool}"), problem);
+        if learnt {
+            self.use_stores()?;
+            self.seek_stores();
+        }
+        Ok(vanished)
+    }
+
+    fn store_above(&self, tool: &ToolId, path: &Path) -> Option<PathBuf> {
+        let moved = self.context.stores.get(tool)?.moved();
+        let above = path.ancestors().skip(1).filter(|dir| *dir != self.context.machine.home);
+        above.take(12).find(|dir| moved.is_store(dir)).map(Path::to_path_buf)
+    }
+}

@@ -1,0 +1,280 @@
+//! All stores of one tool as one: most tools let a variable move their store, and people use that to keep two of them
+//! (work and private, a trial). Each store is the tool's adapter on a machine on which the variable says so.
+//!
+//! Which variable that is, and what a store looks like, each adapter says in its own file ([`Tool::moved`]). Finding
+//! stores is in `tools/seek.rs`. Knows no engine: which stores there are, and which are on, is set from outside.
+
+use super::{
+    About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched, Twin, Which, WriteError,
+    Written,
+};
+use crate::session::{DocName, Problem, SessionId};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The variable that moves a tool's store.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved {
+    pub var: &'static str,
+    /// The directory without the variable, below the home directory and `/`-separated.
+    pub usual: &'static str,
+    /// Names of which at least one lies in a directory that is such a store.
+    pub marks: &'static [&'static str],
+}
+
+impl Moved {
+    pub fn usual_in(&self, home: &Path) -> PathBuf {
+        self.usual.split('/').fold(home.to_path_buf(), |path, name| path.join(name))
+    }
+
+    pub fn is_store(&self, dir: &Path) -> bool {
+        self.marks.iter().any(|mark| dir.join(mark).exists())
+    }
+}
+
+/// A directory that is one of a tool's stores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreAt {
+    pub dir: PathBuf,
+    pub on: bool,
+}
+
+struct Placed {
+    store: StoreAt,
+    machine: Machine,
+    roots: Vec<PathBuf>,
+}
+
+impl Placed {
+    fn holds(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| path.starts_with(root))
+    }
+
+    fn is_there(&self) -> bool {
+        self.roots.iter().any(|root| root.exists())
+    }
+}
+
+/// Where a path lies among a tool's stores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// In a store that is used and there.
+    Used,
+    /// In a store that is switched off.
+    Off(PathBuf),
+    /// In a store whose directory is not there.
+    Gone(PathBuf),
+    /// In no store that is known.
+    Unknown,
+}
+
+/// A tool with all of its stores.
+pub struct Everywhere {
+    tool: Arc<dyn Tool>,
+    moved: Moved,
+    placed: RwLock<Arc<Vec<Placed>>>,
+}
+
+impl Everywhere {
+    /// The tool with the store that this machine's variables say, and the usual one if that is there.
+    pub fn new(tool: Arc<dyn Tool>, moved: Moved, machine: &Machine) -> Self {
+        let this = Self { tool, moved, placed: RwLock::default() };
+        let dirs = this.said_by(machine).into_iter().map(|dir| StoreAt { dir, on: true }).collect();
+        this.set(machine, dirs);
+        this
+    }
+
+    pub fn moved(&self) -> Moved {
+        self.moved
+    }
+
+    /// The stores that the machine's own variables say, the one new sessions go to first.
+    pub fn said_by(&self, machine: &Machine) -> Vec<PathBuf> {
+        let usual = self.moved.usual_in(&machine.home);
+        let set = machine.var(self.moved.var).map(str::trim).map(PathBuf::from).filter(|dir| dir.is_absolute());
+        match set {
+            Some(dir) if dir == usual || !self.moved.is_store(&usual) => vec![dir],
+            Some(dir) => vec![dir, usual],
+            None => vec![usual],
+        }
+    }
+
+    /// Uses these stores from now on. A directory that is a store of the list already, by another name or because another
+    /// variable decides, is left out. Says whether anything changed.
+    pub fn set(&self, machine: &Machine, stores: Vec<StoreAt>) -> bool {
+        let usual = self.moved.usual_in(&machine.home);
+        let mut taken = BTreeSet::new();
+        let mut placed: Vec<Placed> = Vec::new();
+        for store in stores {
+            let mut machine = machine.clone();
+            let named = machine.var(self.moved.var).map(PathBuf::from) == Some(store.dir.clone());
+            match store.dir == usual && !named {
+                true => drop(machine.vars.remove(self.moved.var)),
+                false => {
+                    machine.vars.insert(self.moved.var.into(), store.dir.to_string_lossy().into_owned());
+                }
+            }
+            let roots: Vec<PathBuf> = self.tool.roots(&machine).into_iter().map(|root| root.path).collect();
+            let real = roots.first().map(|root| std::fs::canonicalize(root).unwrap_or_else(|_| root.clone()));
+            if taken.insert(real.clone()) {
+                placed.push(Placed { store, machine, roots });
+            }
+        }
+        let mut known = self.placed.write().unwrap_or_else(PoisonError::into_inner);
+        let stores = |placed: &[Placed]| placed.iter().map(|placed| placed.store.clone()).collect::<Vec<_>>();
+        let changed = stores(&known) != stores(&placed);
+        *known = Arc::new(placed);
+        changed
+    }
+
+    pub fn stores(&self) -> Vec<StoreAt> {
+        self.placed().iter().map(|placed| placed.store.clone()).collect()
+    }
+
+    /// One store as a machine of its own, to list it alone.
+    pub fn alone(&self, dir: &Path) -> Option<Machine> {
+        self.placed().iter().find(|placed| placed.store.dir == dir).map(|placed| placed.machine.clone())
+    }
+
+    pub fn tool(&self) -> &Arc<dyn Tool> {
+        &self.tool
+    }
+
+    pub fn whereabouts(&self, path: &Path) -> Whereabouts {
+        let placed = self.placed();
+        let Some(placed) = placed.iter().find(|placed| placed.holds(path)) else { return Whereabouts::Unknown };
+        match (placed.store.on, placed.is_there()) {
+            (false, _) => Whereabouts::Off(placed.store.dir.clone()),
+            (true, false) => Whereabouts::Gone(placed.store.dir.clone()),
+            (true, true) => Whereabouts::Used,
+        }
+    }
+
+    fn placed(&self) -> Arc<Vec<Placed>> {
+        self.placed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The store that has the session; otherwise the one that new sessions go to.
+    fn home_of(&self, placed: &[Placed], session: &SessionId, path: Option<&Path>) -> Option<usize> {
+        let on = || placed.iter().enumerate().filter(|(_, placed)| placed.store.on);
+        if let (1, Some((at, _))) = (on().count(), on().next()) {
+            return Some(at);
+        }
+        let by_path = path.and_then(|path| on().find(|(_, placed)| placed.holds(path)));
+        let has = |placed: &Placed| {
+            let listed = self.tool.sessions(&placed.machine, Which::One(session));
+            listed.found.iter().any(|found| found.session == *session)
+        };
+        let by_session = || on().find(|(_, placed)| has(placed));
+        by_path.or_else(by_session).or_else(|| on().next()).map(|(at, _)| at)
+    }
+
+    /// Adds what another store lists. Of a session in two stores the longer one counts, and a problem says so; the same
+    /// files reached in two ways are one.
+    fn join(&self, listing: &mut Listing, other: Listing) {
+        let known: HashMap<SessionId, usize> =
+            listing.found.iter().enumerate().map(|(at, found)| (found.session.clone(), at)).collect();
+        for found in other.found {
+            let Some(at) = known.get(&found.session).copied() else {
+                listing.found.push(found);
+                continue;
+            };
+            let (Some(one), Some(two)) = (listing.found[at].docs.first(), found.docs.first()) else { continue };
+            if std::fs::canonicalize(&one.path).ok() == std::fs::canonicalize(&two.path).ok() {
+                continue;
+            }
+            listing.problems.push(Problem::new(
+                "duplicate_session",
+                format!(
+                    "Session {} is in two stores of {}: {} and {}. The longer one counts.",
+                    found.session,
+                    self.tool.about().name,
+                    one.path.display(),
+                    two.path.display()
+                ),
+                "Move one of the two files away, or switch one of the stores off with `roam tools off TOOL --store DIR`.",
+            ));
+            let is_longer = one.stamp.len < two.stamp.len;
+            let shorter = if is_longer { std::mem::replace(&mut listing.found[at], found) } else { found };
+            let (session, doc) = (shorter.session, shorter.docs.into_iter().next());
+            listing.twins.extend(doc.map(|doc| Twin { session, doc }));
+        }
+        listing.twins.extend(other.twins);
+        listing.problems.extend(other.problems);
+        listing.strays.extend(other.strays);
+        listing.unknown = listing.unknown.take().or(other.unknown);
+    }
+}
+
+impl Tool for Everywhere {
+    fn about(&self) -> About {
+        self.tool.about()
+    }
+
+    fn roots(&self, _machine: &Machine) -> Vec<Root> {
+        let mut roots: Vec<Root> = Vec::new();
+        for placed in self.placed().iter().filter(|placed| placed.store.on) {
+            let new = self.tool.roots(&placed.machine).into_iter().filter(|root| !roots.contains(root));
+            roots.extend(new.collect::<Vec<_>>());
+        }
+        roots
+    }
+
+    fn touched(&self, _machine: &Machine, path: &Path) -> Touched {
+        let placed = self.placed();
+        let touched =
+            placed.iter().filter(|placed| placed.store.on).map(|placed| self.tool.touched(&placed.machine, path));
+        touched.into_iter().find(|touched| *touched != Touched::Nothing).unwrap_or(Touched::Nothing)
+    }
+
+    fn sessions(&self, _machine: &Machine, which: Which<'_>) -> Listing {
+        let placed = self.placed();
+        let mut listings =
+            placed.iter().filter(|placed| placed.store.on).map(|placed| self.tool.sessions(&placed.machine, which));
+        let mut all = listings.next().unwrap_or_default();
+        listings.for_each(|other| self.join(&mut all, other));
+        all
+    }
+
+    fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
+        let placed = self.placed();
+        let path = found.docs.first().map(|doc| doc.path.as_path());
+        let at = path.and_then(|path| placed.iter().find(|placed| placed.holds(path))).or_else(|| placed.first());
+        self.tool.read(at.map_or(machine, |placed| &placed.machine), found)
+    }
+
+    fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
+        let placed = self.placed();
+        let path = checkout.docs.iter().find_map(|doc| doc.change.path());
+        let at = self.home_of(&placed, checkout.session, path).and_then(|at| placed.get(at));
+        self.tool.write(at.map_or(machine, |placed| &placed.machine), checkout)
+    }
+
+    fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
+        let placed = self.placed();
+        let at = self.home_of(&placed, session.session, None).and_then(|at| placed.get(at));
+        let Some(at) = at else { return self.tool.resume(machine, session) };
+        let mut launch = self.tool.resume(&at.machine, session);
+        if placed.len() > 1 {
+            // The shell in which the tool is started may say another store.
+            let var = self.moved.var.to_owned();
+            match at.machine.var(self.moved.var) {
+                Some(dir) => {
+                    launch.env.entry(var).or_insert_with(|| dir.to_owned());
+                }
+                None => launch.unset.push(var),
+            }
+        }
+        launch
+    }
+
+    fn is_main(&self, doc: &DocName) -> bool {
+        self.tool.is_main(doc)
+    }
+
+    fn moved(&self) -> Option<Moved> {
+        Some(self.moved)
+    }
+}
