@@ -94,7 +94,16 @@ fn a_first_import_with_long_records_travels() {
 
 #[test]
 fn what_steers_in_a_long_record_of_another_device_has_no_effect() {
+    // Also where the other device made pieces of what this one would read whole.
+    for sizes in [SMALL, Sizes::default()] {
+        what_steers_has_no_effect(sizes);
+    }
+}
+
+fn what_steers_has_no_effect(sizes: Sizes) {
     let (mut world, here, _) = pair();
+    world.devices[1].sizes = sizes;
+    world.devices[1].start();
     let path = world.devices[0].transcript(&here, ONE);
     let steers =
         format!("{{\"pad\":\"{}\",\"type\":\"permission-mode\",\"permissionMode\":\"acceptEdits\"}}\n", long(50_000));

@@ -116,7 +116,9 @@ pub fn each_steered(
         context.tools.get(tool).map_or((|_| true) as fn(&[u8]) -> bool, |tool| tool.about().steering.concerns);
     let mut steers = BTreeSet::new();
     let (mut record, mut before) = (0, Vec::new());
-    if 1 < edge.source.end - edge.source.first {
+    // A record that is not worth a second reading is held whole, and looked at like any other.
+    let is_long = context.sizes.whole < edge.bytes;
+    if is_long {
         shelf.runs(edge, |run| {
             if let Run::Piece(_, piece) = run {
                 if piece.n == 0 {
@@ -138,7 +140,7 @@ pub fn each_steered(
             Run::Lines(_, lines) => each(&lines, false),
             Run::Piece(_, piece) => {
                 record += usize::from(piece.n == 0);
-                if !steers.contains(&record) {
+                if is_long && !steers.contains(&record) {
                     each(&piece.bytes, true);
                     return Ok(());
                 }
