@@ -91,6 +91,7 @@ export const words = {
       split: "went two ways",
       forked: "a branch became a session of its own",
       taken_out: "taken out of the tool",
+      moved: "left another project's directory",
       united: "put together again",
       restored: "brought back",
       "keep-both": "decided: keep both",

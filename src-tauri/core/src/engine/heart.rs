@@ -15,7 +15,7 @@ use super::resolve::{Decision, has_to_follow};
 use super::split::Stand;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Millis, Problem, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, Millis, Problem, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
 use crate::syncthing::Transport;
@@ -68,6 +68,8 @@ pub struct Engine {
     /// A search for checkouts is under way, and when the last one began.
     pub(super) searching: bool,
     pub(super) searched_at: Option<Instant>,
+    /// Directories from which sessions must move, as of the last look at them.
+    pub(super) misplaced: BTreeSet<(ProjectKey, PathBuf)>,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
     /// Conflict copies are being taken in; the answer waits for all of their sessions.
@@ -151,6 +153,7 @@ impl Engine {
             cycle_ms: 0.0,
             searching: false,
             searched_at: None,
+            misplaced: BTreeSet::new(),
             greeted: None,
             greeted_at: None,
             taking_in: None,
@@ -191,6 +194,7 @@ impl Engine {
         }
         self.want_former()?;
         self.want_origins()?;
+        self.want_placed()?;
         self.list_all(true)
     }
 
@@ -460,6 +464,7 @@ impl Engine {
             tampered,
             cloned,
             learned,
+            placed,
             live,
             again,
             taken,
@@ -539,6 +544,9 @@ impl Engine {
         }
         if let Some((project, place)) = learned {
             self.learn(&project, &place);
+        }
+        if let Some((project, place)) = placed {
+            self.placed(&project, &place)?;
         }
         if imported {
             self.import.done += 1;

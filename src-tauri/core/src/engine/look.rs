@@ -75,6 +75,8 @@ pub struct Outcome {
     pub cloned: BTreeSet<String>,
     /// A place of a project, seen in the tool's own records.
     pub learned: Option<(Project, PathBuf)>,
+    /// The directory of this device that it was written for.
+    pub placed: Option<(Project, PathBuf)>,
     pub live: Option<String>,
     /// Something moved meanwhile; look again soon.
     pub again: bool,
@@ -107,6 +109,9 @@ struct Look<'a> {
     tampered: Vec<(String, Lane)>,
     cloned: BTreeSet<String>,
     learned: Option<(Project, PathBuf)>,
+    /// The directory it was written for.
+    placed: Option<(Project, PathBuf)>,
+    moved: bool,
     again: bool,
     taken: Option<TakenIn>,
 }
@@ -128,6 +133,8 @@ impl<'a> Look<'a> {
             tampered: Vec::new(),
             cloned: BTreeSet::new(),
             learned: None,
+            placed: None,
+            moved: false,
             again: false,
             taken: None,
         }
@@ -165,6 +172,13 @@ impl<'a> Look<'a> {
         }
         if let Verdict::Checkout(_) = self.verdict {
             self.write();
+        }
+        // It left another project's directory: what follows is decided as if it had just arrived.
+        if std::mem::take(&mut self.moved) {
+            self.plan(on);
+            if let Verdict::Checkout(_) = self.verdict {
+                self.write();
+            }
         }
     }
 
@@ -540,6 +554,7 @@ impl<'a> Look<'a> {
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
             place_refused: place == Err(NoPlace::Refused),
+            misplaced: record.is_here() && self.context.is_misplaced(record),
             place: place.ok(),
             project: origin
                 .map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string()))
@@ -576,13 +591,22 @@ impl<'a> Look<'a> {
         match written {
             Ok(done) => {
                 let away = matches!(steps.first(), Some(Step::Remove { .. }));
+                self.moved = away && !self.stand.settled.away;
+                let what = match away {
+                    true if self.moved => "moved",
+                    true => "taken_out",
+                    false => "checked_out",
+                };
                 for (doc, bytes, lines) in done {
                     let device = self.context.short.clone();
-                    self.happened(if away { "taken_out" } else { "checked_out" }, &device, &doc, bytes, lines);
+                    self.happened(what, &device, &doc, bytes, lines);
                 }
                 self.job.record.released = false;
                 if placed {
+                    self.placed = self.job.record.origin().map(|card| (card.project.clone(), place.clone()));
                     self.job.record.bound = Some(place);
+                } else if self.moved {
+                    self.job.record.bound = None;
                 }
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }
@@ -689,6 +713,7 @@ impl<'a> Look<'a> {
             tampered: self.tampered,
             cloned: self.cloned,
             learned: self.learned,
+            placed: self.placed,
             again: self.again,
             taken: self.taken.or(untouched),
         }

@@ -121,9 +121,8 @@ pub(super) fn card(
         (Some(origin), _) => origin.project.clone(),
         (None, Some(cwd)) => context.identifier().identify(&context.machine.home, &context.device, Path::new(cwd)),
         (None, None) => Project {
-            key: ProjectKey::new(format!("device:{}:", context.short)),
             names: vec!["No directory".into()],
-            root_commit: None,
+            ..Project::new(ProjectKey::new(format!("device:{}:", context.short)))
         },
     };
     SessionCard {

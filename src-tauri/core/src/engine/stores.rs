@@ -165,6 +165,7 @@ impl Engine {
         self.list_all(false)?;
         self.refresh_presence();
         self.find_places()?;
+        self.check_places()?;
         self.retry_everywhere(&["unwritable", "just_written", "live", "unknown_shape"]);
         self.compare_quiet()?;
         if self.queue.len() == before {
@@ -230,7 +231,8 @@ impl Engine {
         self.state.put_note("places", &places)?;
         self.context.change().places = places;
         let wanted = self.homeless()?;
-        self.place_found(&wanted)
+        self.place_found(&wanted)?;
+        self.check_places()
     }
 
     /// Projects whose sessions wait for a checkout.

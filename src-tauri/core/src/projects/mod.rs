@@ -3,10 +3,12 @@
 //! Reads `.git` directories itself and asks `git` only for the root commit and how a checkout stands. Knows no tool and no session.
 
 pub mod checkout;
+mod config;
 mod git;
 pub mod paths;
 pub mod places;
 pub mod remote;
+mod search;
 pub mod standing;
 
 pub use crate::session::Project;
@@ -18,6 +20,9 @@ use paths::Style;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// Nobody has as many; a card that names more is not accepted.
+const MOST_REMOTES: usize = 16;
 
 /// Says which project a directory belongs to: `git:<host/owner/repo>[#sub/dir]`, else `root:<commit>[#sub/dir]`, else
 /// `home:<path below home>`, else `device:<short id>:<path>`.
@@ -65,11 +70,18 @@ impl Identifier {
                 (None, None) => None,
             };
             if let Some(repository) = repository {
+                // Hidden directories are no place for a session on another device.
+                let hidden = |part: &&str| !part.starts_with('.');
+                let sub = sub.split('/').take_while(hidden).collect::<Vec<_>>().join("/");
                 let names = names(checkout.remotes.first().map(String::as_str), &sub, &checkout.work_tree, cwd);
-                return Project { key: with_sub(&repository, &sub), names, root_commit };
+                let more = checkout.remotes.iter().take(MOST_REMOTES).cloned();
+                let remotes = if checkout.remotes.len() < 2 { Vec::new() } else { more.collect() };
+                let at = Some(shown_path(home, &checkout.work_tree));
+                let branch = checkout::head_branch(&checkout.work_tree);
+                return Project { key: with_sub(&repository, &sub), names, root_commit, remotes, at, branch };
             }
         }
-        Project { key: path_key(home, device, cwd), names: names(None, "", cwd, cwd), root_commit: None }
+        Project { names: names(None, "", cwd, cwd), ..Project::new(path_key(home, device, cwd)) }
     }
 
     fn root_commit(&mut self, checkout: &Checkout) -> Option<String> {
@@ -86,17 +98,23 @@ impl Identifier {
 
 /// The key of a directory that is no checkout: below home, or on this device only.
 fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
-    let style = Style::HERE;
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    let below = paths::below(style, &text(home), &text(cwd)).or_else(|| {
-        // The home directory, or the way to this directory, may go through a symbolic link.
-        let (home, cwd) = (home.canonicalize().ok()?, cwd.canonicalize().ok()?);
-        paths::below(style, &text(&home), &text(&cwd))
-    });
-    ProjectKey::new(match below {
+    ProjectKey::new(match below_home(home, cwd) {
         Some(rest) => format!("home:{rest}"),
-        None => format!("device:{}:{}", device.short(), paths::portable(style, &text(cwd))),
+        None => format!("device:{}:{}", device.short(), paths::portable(Style::HERE, &cwd.to_string_lossy())),
     })
+}
+
+fn below_home(home: &Path, dir: &Path) -> Option<String> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    paths::below(Style::HERE, &text(home), &text(dir)).or_else(|| {
+        // The home directory, or the way to this directory, may go through a symbolic link.
+        let (home, dir) = (home.canonicalize().ok()?, dir.canonicalize().ok()?);
+        paths::below(Style::HERE, &text(&home), &text(&dir))
+    })
+}
+
+fn shown_path(home: &Path, dir: &Path) -> String {
+    below_home(home, dir).unwrap_or_else(|| paths::portable(Style::HERE, &dir.to_string_lossy()))
 }
 
 fn with_sub(repository: &str, sub: &str) -> ProjectKey {

@@ -207,6 +207,11 @@ impl State {
         self.select("WHERE code = ?1 ORDER BY updated DESC, key", [code])
     }
 
+    /// The sessions of a project that wait for nothing outside of themselves. Costs what it finds.
+    pub fn settled_in_project(&self, project: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select("WHERE code IN ('', 'split', 'rewritten') AND project = ?1 ORDER BY key", [project])
+    }
+
     /// One session of each project that has some with this code.
     pub fn one_of_each_project(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         // Straight from the index; all of the sessions themselves would be read again at each of a thousand arrivals.
