@@ -1,9 +1,9 @@
 //! Which directory a session belongs to, on every device: repositories that look alike, clones, worktrees, directories that
 //! were renamed or removed.
 
-use crate::talk::{ONE, TWO, assert_carried, turn};
+use crate::talk::{ONE, TWO, assert_carried, id, item, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::api::Request;
+use session_roam_core::api::{Request, Resume};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -127,4 +127,145 @@ fn a_second_remote_in_common_makes_no_two_repositories_one() {
     says(&mut world, 1, &blog, TWO, "of blog");
     says(&mut world, 0, &shop, ONE, "of shop");
     assert_eq!(world.devices[1].place_of(ONE), None);
+}
+
+// ---- directories that are gone ----
+
+fn resumes_in(device: &mut Device, session: &str) -> PathBuf {
+    let resume: Resume = device.ask(Request::Resume { session: session.into() });
+    resume.cwd
+}
+
+/// A session that the tool wrote before session-roam was ever started.
+fn wrote_before(device: &Device, cwd: &Path, session: &str, branch: &str) {
+    let branch = format!("\"gitBranch\":\"{branch}\",\"sessionId\"");
+    let line = turn(cwd, session, "before").replace("\"sessionId\"", &branch);
+    device.append(&device.transcript(cwd, session), line.as_bytes());
+}
+
+/// Field 01: a worktree that was removed after its session, inside of the checkout and beside it.
+#[test]
+fn a_session_of_a_removed_worktree_opens_in_its_repositorys_checkout() {
+    for inside in [true, false] {
+        let mut world = World::asleep(["desk", "lap"]);
+        let api = from_starter(&world.devices[0], "api", Some(SHOP));
+        let tree = if inside { api.join(".claude/worktrees/fix") } else { api.with_file_name("api-fix") };
+        git(&api, &["worktree", "add", "-q", "-b", "fix", &tree.to_string_lossy()]);
+        wrote_before(&world.devices[0], &tree, ONE, "fix");
+        git(&api, &["worktree", "remove", &tree.to_string_lossy()]);
+        let there = from_starter(&world.devices[1], "work/shop", Some(SHOP));
+        world.devices.iter_mut().for_each(Device::start);
+        world.pair(0, 1);
+        world.devices[0].poll();
+        world.deliver();
+        assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)), "inside: {inside}");
+        assert_eq!(resumes_in(&mut world.devices[0], ONE), api);
+        assert_eq!(resumes_in(&mut world.devices[1], ONE), there);
+        let resume: Resume = world.devices[0].ask(Request::Resume { session: ONE.into() });
+        assert!(resume.remarks.iter().any(|remark| remark.code == "directory_gone"), "{:?}", resume.remarks);
+    }
+}
+
+/// Field 01: nothing tells what the directory was; the tool resumes its session all the same.
+#[test]
+fn a_session_of_a_directory_that_nobody_knows_any_more_can_be_resumed_where_it_began() {
+    let mut world = World::devices(["desk"]);
+    let gone = world.devices[0].home.join("code/gone");
+    says(&mut world, 0, &gone, ONE, "hello");
+    assert_eq!(resumes_in(&mut world.devices[0], ONE), world.devices[0].home.join("code"));
+}
+
+/// Field 02: the tool's own worktree was cleaned up, and its records name the repository.
+#[test]
+fn a_repository_that_the_records_name_is_found_by_that_url() {
+    let mut world = World::asleep(["desk", "lap"]);
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let there = from_starter(&world.devices[1], "work/shop", Some(SHOP));
+    let gone = world.devices[0].home.join(".codex/worktrees/ab12/shop");
+    let git = format!("\"git\":{{\"branch\":\"fix\",\"repository_url\":\"{SHOP}\"}},\"cli_version\"");
+    let path = world.devices[0].rollout(ONE);
+    let text = meta(&gone, ONE).replace("\"cli_version\"", &git) + &item("hello");
+    world.devices[0].append(&path, text.as_bytes());
+    world.devices.iter_mut().for_each(Device::start);
+    world.pair(0, 1);
+    assert_eq!(world.devices[1].row(ONE).expect("a row").project, "git:github.com/acme/shop");
+    assert_eq!(resumes_in(&mut world.devices[1], ONE), there);
+    world.devices[0].poll();
+    assert_eq!(resumes_in(&mut world.devices[0], ONE), shop);
+}
+
+/// A sibling of field 02: another repository lies where the session ran, and the records know better.
+#[test]
+fn a_directory_that_holds_another_repository_now_is_not_the_sessions() {
+    let mut world = World::asleep(["desk", "lap"]);
+    let cwd = from_starter(&world.devices[0], "site", Some(BLOG));
+    let git = format!("\"git\":{{\"repository_url\":\"{SHOP}\"}},\"cli_version\"");
+    let path = world.devices[0].rollout(ONE);
+    let text = meta(&cwd, ONE).replace("\"cli_version\"", &git) + &item("hello");
+    world.devices[0].append(&path, text.as_bytes());
+    from_starter(&world.devices[1], "blog", Some(BLOG));
+    world.devices.iter_mut().for_each(Device::start);
+    world.pair(0, 1);
+    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+}
+
+/// Field 06: the directory was renamed, and the tool's directory with it.
+#[test]
+fn a_session_belongs_to_the_directory_that_its_own_was_renamed_to() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let old = world.devices[0].home.join("code/old");
+    fs::create_dir_all(&old).expect("dir");
+    says(&mut world, 0, &old, ONE, "hello");
+    let (new, there) = (old.with_file_name("new"), world.devices[1].home.join("code/new"));
+    fs::rename(&old, &new).expect("rename");
+    fs::rename(world.devices[0].slug_dir(&old), world.devices[0].slug_dir(&new)).expect("rename");
+    fs::create_dir_all(&there).expect("dir");
+    says(&mut world, 1, &there, TWO, "of the lap's own");
+    let moved = world.devices[0].transcript(&new, ONE);
+    world.devices[0].touch(&moved);
+    world.devices[0].poll();
+    world.deliver();
+    assert_eq!(world.devices[0].row(ONE).expect("a row").project, "home:code/new");
+    assert_eq!(resumes_in(&mut world.devices[0], ONE), new);
+    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
+}
+
+/// Kind 2: what is learnt later corrects what was assumed first, on every device alike.
+#[test]
+fn a_remote_that_is_added_later_finds_the_sessions_that_waited() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let plain = from_starter(&world.devices[0], "plain", None);
+    let there = from_starter(&world.devices[1], "shop", Some(SHOP));
+    says(&mut world, 1, &there, TWO, "of shop");
+    says(&mut world, 0, &plain, ONE, "hello");
+    assert_eq!(world.devices[1].place_of(ONE), None);
+    git(&plain, &["remote", "add", "origin", SHOP]);
+    // An answer about a directory holds for five seconds; another one begins anew.
+    world.devices[0].start();
+    world.devices[0].poll();
+    world.deliver();
+    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
+    for device in &mut world.devices {
+        assert_eq!(device.row(ONE).expect("a row").project, "git:github.com/acme/shop", "{}", device.name);
+    }
+}
+
+/// Field 04: two clones of one remote under the same names on both devices.
+#[test]
+fn of_two_clones_the_one_of_the_same_name_is_taken() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let names = ["work/api", "play/api", "api-review"];
+    let [here, there] = [0, 1].map(|at| names.map(|name| world.devices[at].project(name, SHOP)));
+    for (number, dir) in there.iter().enumerate() {
+        says(&mut world, 1, dir, &id(100 + number), "of the lap's own");
+    }
+    for (number, dir) in here.iter().enumerate() {
+        says(&mut world, 0, dir, &id(number), "hello");
+    }
+    for (number, dir) in there.iter().enumerate() {
+        assert_eq!(world.devices[1].place_of(&id(number)), Some(world.devices[1].transcript(dir, &id(number))));
+    }
 }

@@ -91,6 +91,7 @@ export const words = {
       split: "went two ways",
       forked: "a branch became a session of its own",
       taken_out: "taken out of the tool",
+      recognised: "recognised as a session of another project",
       moved: "left another project's directory",
       united: "put together again",
       restored: "brought back",

@@ -15,7 +15,7 @@ use super::resolve::{Decision, has_to_follow};
 use super::split::Stand;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Millis, Problem, ProjectKey, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, Millis, Problem, Project, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
 use crate::syncthing::Transport;
@@ -70,6 +70,12 @@ pub struct Engine {
     pub(super) searched_at: Option<Instant>,
     /// Directories from which sessions must move, as of the last look at them.
     pub(super) misplaced: BTreeSet<(ProjectKey, PathBuf)>,
+    /// Projects of sessions that began here and are no longer what they were, as of the last look.
+    pub(super) outdated: BTreeSet<ProjectKey>,
+    /// So many work trees were known then.
+    pub(super) n_trees: usize,
+    /// Projects of sessions that began here in a directory that is gone: looked for with the next search.
+    pub(super) sought: Vec<Project>,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
     /// Conflict copies are being taken in; the answer waits for all of their sessions.
@@ -154,6 +160,9 @@ impl Engine {
             searching: false,
             searched_at: None,
             misplaced: BTreeSet::new(),
+            outdated: BTreeSet::new(),
+            n_trees: 0,
+            sought: Vec::new(),
             greeted: None,
             greeted_at: None,
             taking_in: None,

@@ -16,14 +16,14 @@ use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
-use crate::projects::NoPlace;
 use crate::projects::places::is_repository;
+use crate::projects::{NoPlace, corrected};
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
 use crate::vault::{JournalError, Strands};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
@@ -263,7 +263,7 @@ impl<'a> Look<'a> {
         if self.job.dry {
             return;
         }
-        if !self.changed(&found) && !self.job.deep {
+        if !self.changed(&found) && !self.job.deep && !self.is_outdated() {
             self.learned = self.own_directory();
             return;
         }
@@ -286,6 +286,7 @@ impl<'a> Look<'a> {
             self.problems.clear();
             return;
         }
+        let before = self.job.record.origin().map(|card| card.project.key.clone());
         let recorded = record_session(
             self.context,
             &self.job.key,
@@ -298,6 +299,12 @@ impl<'a> Look<'a> {
         match recorded {
             Ok(recorded) => {
                 self.took(recorded);
+                if let (Some(before), Some(card)) = (before, self.job.record.origin())
+                    && before != card.project.key
+                {
+                    let (device, main) = (self.context.short.clone(), card.main.clone());
+                    self.happened("recognised", &device, &main, 0, 0);
+                }
                 // The directory in a session of another device says nothing about this one.
                 let began_here = self.context.began(&self.job.record);
                 if let (true, Some(card), Some(cwd)) = (began_here, self.job.record.origin(), &reading.facts.cwd)
@@ -314,6 +321,20 @@ impl<'a> Look<'a> {
                     "Make room or mend the permissions; the session stays in the tool's store and is tried again.",
                 );
             }
+        }
+    }
+
+    /// The directory in which this session began is gone, or is not what it was recognised as.
+    fn is_outdated(&self) -> bool {
+        let Some(card) = self.job.record.origin().filter(|_| self.context.began(&self.job.record)) else {
+            return false;
+        };
+        let Some(cwd) = card.cwd.as_ref().map(Path::new) else { return false };
+        let (home, device) = (&self.context.machine.home, &self.context.device);
+        let now = || self.context.identifier().identify(home, device, cwd);
+        match cwd.is_dir() {
+            true => corrected(&card.project, now(), home) != card.project,
+            false => !card.project.key.as_str().starts_with("git:") || card.project.key.as_str().contains("#."),
         }
     }
 

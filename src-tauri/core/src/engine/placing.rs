@@ -2,6 +2,7 @@
 
 use super::heart::Engine;
 use super::queue::Want;
+use crate::projects::places::is_repository;
 use crate::session::{Project, ProjectKey};
 use crate::state::StateError;
 use std::collections::BTreeSet;
@@ -27,7 +28,26 @@ impl Engine {
             self.want_project(&project)?;
         }
         self.misplaced = wrong;
+        let outdated = self.context.shared().places.outdated(&self.context.machine.home);
+        let trees = self.context.shared().places.work_trees().len();
+        if trees != self.n_trees {
+            // What was learnt may tell what a vanished directory was.
+            self.n_trees = trees;
+            self.outdated.clear();
+        }
+        for project in outdated.difference(&self.outdated).cloned().collect::<Vec<_>>() {
+            self.want_project(&project)?;
+        }
+        self.outdated = outdated;
         Ok(())
+    }
+
+    /// Looks for the repository of sessions of this device whose directory is gone, if its place is not known.
+    pub(super) fn seek(&mut self, project: &Project, cwd: &Path) {
+        let known = self.context.shared().places.find(&self.context.machine.home, &self.context.device, project);
+        if !cwd.is_dir() && is_repository(&project.key) && known.is_none() && !self.sought.contains(project) {
+            self.sought.push(project.clone());
+        }
     }
 
     /// Looks at the sessions of a project that are in a store here.

@@ -5,6 +5,7 @@
 pub mod checkout;
 mod config;
 mod git;
+mod gone;
 pub mod paths;
 pub mod places;
 pub mod remote;
@@ -17,7 +18,7 @@ pub use places::{NoPlace, Places};
 use crate::session::{DeviceId, ProjectKey};
 use checkout::Checkout;
 use paths::Style;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,54 @@ const MOST_REMOTES: usize = 16;
 /// A directory that is gone belongs to the checkout it was in, if that is still there.
 pub fn identify(home: &Path, device: &DeviceId, cwd: &Path) -> Project {
     Identifier::default().identify(home, device, cwd)
+}
+
+/// What is known of a session's repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    pub cwd: &'a Path,
+    /// Other directories that its records name, the likelier first.
+    pub also: &'a [String],
+    /// The repository's URL, as its records name it.
+    pub url: Option<&'a str>,
+    pub branch: Option<&'a str>,
+    pub commit: Option<&'a str>,
+}
+
+/// The project after more is known than when it was first recognised. What is surer replaces what was assumed; nothing
+/// becomes less sure because a directory or a remote is gone.
+pub fn corrected(before: &Project, now: Project, home: &Path) -> Project {
+    let (was, is) = (split_sub(&before.key).0, split_sub(&now.key).0);
+    let rank = |repository: &str| match repository {
+        _ if repository.starts_with("git:") => 2,
+        _ if repository.starts_with("root:") => 1,
+        _ => 0,
+    };
+    let replaces = match rank(is).cmp(&rank(was)) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal if was == is => {
+            let hidden = split_sub(&before.key).1.split('/').any(|part| part.starts_with('.'));
+            // A remote was added: other devices may know the repository by it.
+            let remotes = !now.remotes.is_empty() && now.remotes != before.remotes;
+            if remotes && !hidden {
+                return Project { remotes: now.remotes, ..before.clone() };
+            }
+            hidden
+        }
+        // The same repository under another remote, and none that has both.
+        std::cmp::Ordering::Equal if rank(is) == 2 => {
+            let kept = was.strip_prefix("git:").is_some_and(|remote| now.remotes.iter().any(|known| known == remote));
+            !kept && now.at.is_some() && now.root_commit == before.root_commit
+        }
+        std::cmp::Ordering::Equal if rank(is) == 1 => false,
+        // Renamed: the one is gone, the other is there.
+        std::cmp::Ordering::Equal => {
+            let dir = |key: &str| key.strip_prefix("home:").map(|rest| home.join(rest));
+            dir(was).is_some_and(|dir| !dir.is_dir()) && dir(is).is_some_and(|dir| dir.is_dir())
+        }
+    };
+    if replaces { now } else { before.clone() }
 }
 
 /// [`identify`] for many directories: asks `git` once a repository and the disk once in a while.
@@ -59,6 +108,49 @@ impl Identifier {
         }
         self.by_cwd.insert(cwd.to_owned(), (Instant::now(), project.clone()));
         project
+    }
+
+    /// The project of a session: by the directory's remote; by what the session's records say, where the directory has
+    /// none or is another repository now; by what is known of a directory that is gone; else by its path.
+    pub fn identify_session(
+        &mut self,
+        home: &Path,
+        device: &DeviceId,
+        evidence: Evidence<'_>,
+        known: &BTreeSet<PathBuf>,
+    ) -> Project {
+        let Evidence { cwd, also, url, branch, commit } = evidence;
+        let here = self.identify(home, device, cwd);
+        let by_url = url.and_then(remote::normalise).map(|remote| by_remote(&remote, cwd, branch));
+        if let Some(by_url) = by_url {
+            let remote = by_url.key.as_str().strip_prefix("git:").unwrap_or_default();
+            let has_it =
+                split_sub(&here.key).0 == by_url.key.as_str() || here.remotes.iter().any(|known| known == remote);
+            // A remote that was renamed leaves the commits, except for the first, which a starter gives to many.
+            let knows = |commit: &str| {
+                use standing::Commit;
+                here.root_commit.as_deref() != Some(commit)
+                    && matches!(standing::whereabouts(cwd, commit), Some(Commit::Below | Commit::Beside))
+            };
+            let is_here = here.key.as_str().starts_with("git:") && (has_it || commit.is_some_and(knows));
+            return if is_here { here } else { by_url };
+        }
+        let gone = !cwd.is_dir();
+        // Home itself may be a checkout: what is gone below it is not known to have been part of it.
+        let in_home = checkout::around(cwd).is_some_and(|(checkout, _)| checkout.work_tree == home);
+        if !gone || places::is_repository(&here.key) && !in_home {
+            return here;
+        }
+        for dir in also.iter().map(Path::new).filter(|dir| dir.is_dir()) {
+            let other = self.identify(home, device, dir);
+            if places::is_repository(&other.key) {
+                return other;
+            }
+        }
+        match gone::repository_of(cwd, branch, known) {
+            Some(tree) => Project { branch: branch.map(str::to_owned), ..self.identify(home, device, &tree) },
+            None => Project { names: here.names, ..Project::new(path_key(home, device, cwd)) },
+        }
     }
 
     fn look(&mut self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
@@ -94,6 +186,12 @@ impl Identifier {
         self.root_commits.insert(checkout.common_dir.clone(), (Instant::now(), found.clone()));
         found
     }
+}
+
+/// The project of a repository of which only a remote is known.
+fn by_remote(remote: &str, cwd: &Path, branch: Option<&str>) -> Project {
+    let key = ProjectKey::new(format!("git:{remote}"));
+    Project { names: names(Some(remote), "", cwd, cwd), branch: branch.map(str::to_owned), ..Project::new(key) }
 }
 
 /// The key of a directory that is no checkout: below home, or on this device only.

@@ -171,6 +171,31 @@ impl Places {
         }
     }
 
+    /// All work trees that are known.
+    pub fn work_trees(&self) -> BTreeSet<PathBuf> {
+        self.learnt.values().flatten().map(|place| place.work_tree.clone()).collect()
+    }
+
+    /// Projects of sessions of this device that are no longer what they were recognised as: the checkout is gone or has
+    /// other remotes, the directory is gone or became a checkout.
+    pub fn outdated(&self, home: &Path) -> BTreeSet<ProjectKey> {
+        let is_it =
+            |repository: &str, place: &Place| match (checkout::at(&place.work_tree), repository.strip_prefix("git:")) {
+                (None, _) => false,
+                (Some(checkout), Some(remote)) => checkout.remotes.iter().any(|known| known == remote),
+                (Some(checkout), None) => checkout.remotes.is_empty(),
+            };
+        let repositories = self
+            .learnt
+            .iter()
+            .filter(|(repository, places)| places.iter().any(|place| 0 < place.seen && !is_it(repository, place)));
+        let plain = self.own.iter().filter(|key| {
+            let dir = key.as_str().strip_prefix("home:").map(|rest| home.join(rest));
+            dir.is_some_and(|dir| !dir.is_dir() || dir.join(".git").exists())
+        });
+        repositories.map(|(repository, _)| ProjectKey::new(repository)).chain(plain.cloned()).collect()
+    }
+
     /// Remembers that a session of the project was written for `dir`; says whether that is news.
     pub fn give(&mut self, project: &Project, dir: &Path) -> bool {
         let given = self.given.entry(project.key.clone());

@@ -207,9 +207,14 @@ impl State {
         self.select("WHERE code = ?1 ORDER BY updated DESC, key", [code])
     }
 
-    /// The sessions of a project that wait for nothing outside of themselves. Costs what it finds.
+    /// The sessions of a project, and of directories inside of it, that wait for nothing outside of themselves. Costs
+    /// what it finds.
     pub fn settled_in_project(&self, project: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select("WHERE code IN ('', 'split', 'rewritten') AND project = ?1 ORDER BY key", [project])
+        const CODES: &str = "code IN ('', 'split', 'rewritten')";
+        let mut found = self.select(&format!("WHERE {CODES} AND project = ?1 ORDER BY key"), [project])?;
+        let below = format!("WHERE {CODES} AND ?1 <= project AND project < ?2 ORDER BY key");
+        found.extend(self.select(&below, [format!("{project}#"), format!("{project}$")])?);
+        Ok(found)
     }
 
     /// One session of each project that has some with this code.
