@@ -36,6 +36,8 @@ mod journals;
 mod lists;
 #[path = "stories/pairing.rs"]
 mod pairing;
+#[path = "stories/places.rs"]
+mod places;
 #[path = "stories/power.rs"]
 mod power;
 #[path = "stories/promises.rs"]

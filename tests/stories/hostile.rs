@@ -274,7 +274,7 @@ impl Forgery<'_> {
         let desk = &world.devices[0];
         let key = DeviceKey::load_or_create(&desk.roam).expect("key");
         let (tool, session) = (ToolId::new(self.tool), SessionId::new(self.session));
-        let project = Project { key: ProjectKey::new(project), names: vec!["api".into()], root_commit: None };
+        let project = Project { names: vec!["api".into()], ..Project::new(ProjectKey::new(project)) };
         let dir = VaultPath::journal_dir(&desk.short(), Lane::Live, &SessionKey::new(&tool, &session), &project.key);
         let card = SessionCard {
             project,

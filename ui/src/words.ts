@@ -92,6 +92,8 @@ export const words = {
       forked: "a branch became a session of its own",
       taken_out: "taken out of the tool",
       taken_back: "taken back by its device",
+      recognised: "recognised as a session of another project",
+      moved: "left another project's directory",
       united: "put together again",
       restored: "brought back",
       "keep-both": "decided: keep both",

@@ -314,11 +314,7 @@ fn append(
 
 fn card(doc: &DocName) -> SessionCard {
     SessionCard {
-        project: Project {
-            key: ProjectKey::new("git:example/parser"),
-            names: vec!["parser".into()],
-            root_commit: None,
-        },
+        project: Project { names: vec!["parser".into()], ..Project::new(ProjectKey::new("git:example/parser")) },
         cwd: Some("/home/ada/code/parser".into()),
         title: Some("The parser".into()),
         updated: Millis(BEGIN_MS),

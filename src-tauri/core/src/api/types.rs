@@ -644,7 +644,7 @@ pub struct HistoryRow {
     /// The session's, as it is now.
     #[serde(default)]
     pub title: String,
-    /// `recorded`, `arrived`, `checked_out`, `forked`, `united`, `taken_out`, a decision by its name, …
+    /// `recorded`, `arrived`, `checked_out`, `forked`, `united`, `taken_out`, `moved`, a decision by its name, …
     pub what: String,
     pub session: String,
     pub tool: String,

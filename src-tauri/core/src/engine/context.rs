@@ -288,6 +288,13 @@ impl Context {
         self.stores.get(tool).map_or(Whereabouts::Used, |stores| stores.whereabouts(path))
     }
 
+    /// Whether the directory that the session was written for is not its project's, or no longer the best.
+    pub fn is_misplaced(&self, record: &SessionRecord) -> bool {
+        let (Some(card), Some(bound)) = (record.origin(), record.bound.as_ref()) else { return false };
+        let shared = self.shared();
+        bound.is_dir() && shared.places.is_misplaced(&self.machine.home, &self.device, &card.project, bound)
+    }
+
     pub fn hlc(&self) -> Hlc {
         *unpoisoned(self.hlc.lock())
     }

@@ -16,7 +16,7 @@ use super::several::Remembered;
 use super::split::Stand;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Millis, Problem, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, Millis, Problem, Project, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
 use crate::syncthing::Transport;
@@ -73,6 +73,14 @@ pub struct Engine {
     /// A search for checkouts is under way, and when the last one began.
     pub(super) searching: bool,
     pub(super) searched_at: Option<Instant>,
+    /// Directories from which sessions must move, as of the last look at them.
+    pub(super) misplaced: BTreeSet<(ProjectKey, PathBuf)>,
+    /// Projects of sessions that began here and are no longer what they were, as of the last look.
+    pub(super) outdated: BTreeSet<ProjectKey>,
+    /// So many work trees were known then.
+    pub(super) n_trees: usize,
+    /// Projects of sessions that began here in a directory that is gone: looked for with the next search.
+    pub(super) sought: Vec<Project>,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
     /// Conflict copies are being taken in; the answer waits for all of their sessions.
@@ -158,6 +166,10 @@ impl Engine {
             cycle_ms: 0.0,
             searching: false,
             searched_at: None,
+            misplaced: BTreeSet::new(),
+            outdated: BTreeSet::new(),
+            n_trees: 0,
+            sought: Vec::new(),
             greeted: None,
             greeted_at: None,
             taking_in: None,
@@ -199,6 +211,7 @@ impl Engine {
         }
         self.want_former()?;
         self.want_origins()?;
+        self.want_placed()?;
         self.list_all(true)
     }
 
@@ -469,6 +482,7 @@ impl Engine {
             tampered,
             cloned,
             learned,
+            placed,
             live,
             again,
             taken,
@@ -548,6 +562,9 @@ impl Engine {
         }
         if let Some((project, place)) = learned {
             self.learn(&project, &place);
+        }
+        if let Some((project, place)) = placed {
+            self.placed(&project, &place)?;
         }
         if imported {
             self.import.done += 1;

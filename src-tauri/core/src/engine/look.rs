@@ -17,14 +17,14 @@ use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
-use crate::projects::NoPlace;
 use crate::projects::places::is_repository;
+use crate::projects::{NoPlace, corrected};
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
 use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
 use crate::vault::{JournalError, Strands};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod special;
@@ -78,6 +78,8 @@ pub struct Outcome {
     pub cloned: BTreeSet<String>,
     /// A place of a project, seen in the tool's own records.
     pub learned: Option<(Project, PathBuf)>,
+    /// The directory of this device that it was written for.
+    pub placed: Option<(Project, PathBuf)>,
     pub live: Option<String>,
     /// Something moved meanwhile; look again soon.
     pub again: bool,
@@ -112,6 +114,9 @@ struct Look<'a> {
     tampered: Vec<(String, Lane)>,
     cloned: BTreeSet<String>,
     learned: Option<(Project, PathBuf)>,
+    /// The directory it was written for.
+    placed: Option<(Project, PathBuf)>,
+    moved: bool,
     again: bool,
     taken: Option<TakenIn>,
     /// The device whose own words are taken back with this look.
@@ -136,6 +141,8 @@ impl<'a> Look<'a> {
             tampered: Vec::new(),
             cloned: BTreeSet::new(),
             learned: None,
+            placed: None,
+            moved: false,
             again: false,
             taken: None,
             author: None,
@@ -174,6 +181,13 @@ impl<'a> Look<'a> {
         }
         if let Verdict::Checkout(_) = self.verdict {
             self.write();
+        }
+        // It left another project's directory: what follows is decided as if it had just arrived.
+        if std::mem::take(&mut self.moved) {
+            self.plan(on);
+            if let Verdict::Checkout(_) = self.verdict {
+                self.write();
+            }
         }
     }
 
@@ -265,7 +279,7 @@ impl<'a> Look<'a> {
         if self.job.dry {
             return;
         }
-        if !self.changed(&found) && !self.job.deep {
+        if !self.changed(&found) && !self.job.deep && !self.is_outdated() {
             self.learned = self.own_directory();
             return self.record_twins(tool, &listing.twins, advice);
         }
@@ -288,6 +302,7 @@ impl<'a> Look<'a> {
             self.problems.clear();
             return;
         }
+        let before = self.job.record.origin().map(|card| card.project.key.clone());
         let recorded = record_session(
             self.context,
             &self.job.key,
@@ -300,6 +315,12 @@ impl<'a> Look<'a> {
         match recorded {
             Ok(recorded) => {
                 self.took(recorded);
+                if let (Some(before), Some(card)) = (before, self.job.record.origin())
+                    && before != card.project.key
+                {
+                    let (device, main) = (self.context.short.clone(), card.main.clone());
+                    self.happened("recognised", &device, &main, 0, 0);
+                }
                 // The directory in a session of another device says nothing about this one.
                 let began_here = self.context.began(&self.job.record);
                 if let (true, Some(card), Some(cwd)) = (began_here, self.job.record.origin(), &reading.facts.cwd)
@@ -318,6 +339,20 @@ impl<'a> Look<'a> {
             }
         }
         self.record_twins(tool, &listing.twins, advice);
+    }
+
+    /// The directory in which this session began is gone, or is not what it was recognised as.
+    fn is_outdated(&self) -> bool {
+        let Some(card) = self.job.record.origin().filter(|_| self.context.began(&self.job.record)) else {
+            return false;
+        };
+        let Some(cwd) = card.cwd.as_ref().map(Path::new) else { return false };
+        let (home, device) = (&self.context.machine.home, &self.context.device);
+        let now = || self.context.identifier().identify(home, device, cwd);
+        match cwd.is_dir() {
+            true => corrected(&card.project, now(), home) != card.project,
+            false => !card.project.key.as_str().starts_with("git:") || card.project.key.as_str().contains("#."),
+        }
     }
 
     /// A directory without a repository in which this session began, if that is not known yet.
@@ -563,6 +598,7 @@ impl<'a> Look<'a> {
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
             place_refused: place == Err(NoPlace::Refused),
+            misplaced: record.is_here() && self.context.is_misplaced(record),
             place: place.ok(),
             project: origin
                 .map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string()))
@@ -599,14 +635,23 @@ impl<'a> Look<'a> {
         match written {
             Ok(done) => {
                 let away = matches!(steps.first(), Some(Step::Remove { .. }));
+                self.moved = away && !self.stand.settled.away;
+                let what = match away {
+                    true if self.moved => "moved",
+                    true => "taken_out",
+                    false => "checked_out",
+                };
                 for (doc, bytes, lines) in done {
                     let device = self.context.short.clone();
-                    self.happened(if away { "taken_out" } else { "checked_out" }, &device, &doc, bytes, lines);
+                    self.happened(what, &device, &doc, bytes, lines);
                 }
                 self.job.record.released = false;
                 self.note_taken_back(&steps);
                 if placed {
+                    self.placed = self.job.record.origin().map(|card| (card.project.clone(), place.clone()));
                     self.job.record.bound = Some(place);
+                } else if self.moved {
+                    self.job.record.bound = None;
                 }
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }
@@ -714,6 +759,7 @@ impl<'a> Look<'a> {
             tampered: self.tampered,
             cloned: self.cloned,
             learned: self.learned,
+            placed: self.placed,
             again: self.again,
             taken: self.taken.or(untouched),
         }

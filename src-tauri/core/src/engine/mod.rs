@@ -27,6 +27,7 @@ pub mod network;
 pub mod observe;
 pub mod origin;
 pub mod pairing;
+pub mod placing;
 pub mod queue;
 pub mod record;
 pub mod recorder;

@@ -146,9 +146,8 @@ mod tests {
     }
 
     fn card(main: &str, project: &str) -> SessionCard {
-        let (key, names) = (ProjectKey::new(project), Vec::new());
         SessionCard {
-            project: Project { key, names, root_commit: None },
+            project: Project::new(ProjectKey::new(project)),
             cwd: None,
             title: None,
             updated: Millis(0),

@@ -5,6 +5,7 @@ use super::ingest::{Taken, absorb, chain, take};
 use super::observe::{LogSeen, gap_line, observe_log, read_range, read_whole, tail_hash};
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
+use crate::projects::{Evidence, corrected};
 use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
 use crate::tools::{Content, Facts, Found, FoundDoc, ReadSeek, Reading, Stamp, with_those_of};
 use crate::vault::envelope::is_within_limits;
@@ -90,6 +91,7 @@ pub fn record_session(
             recorded => recorded?,
         }
     }
+    recorder.correct(record);
     recorder.finish(record)
 }
 
@@ -112,7 +114,25 @@ pub fn record_generation(
     recorder.finish(record)
 }
 
-/// What this device says of the session. A session keeps the project it was first seen in.
+/// The project that the records, and the disk, say a session belongs to.
+pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
+    let repository = facts.repository.as_ref();
+    let evidence = Evidence {
+        cwd: Path::new(facts.cwd.as_ref()?),
+        also: &facts.also,
+        url: repository.and_then(|said| said.url.as_deref()),
+        branch: repository.and_then(|said| said.branch.as_deref()),
+        commit: repository.and_then(|said| said.commit.as_deref()),
+    };
+    let known = match evidence.cwd.is_dir() {
+        true => Default::default(),
+        false => context.shared().places.work_trees(),
+    };
+    Some(context.identifier().identify_session(&context.machine.home, &context.device, evidence, &known))
+}
+
+/// What this device says of the session. A session that began here keeps the project it was first seen in until
+/// something surer is known; any other has its origin's.
 pub(super) fn card(
     context: &Context,
     key: &SessionKey,
@@ -121,13 +141,13 @@ pub(super) fn card(
     (main, stamp): (&DocName, Stamp),
 ) -> SessionCard {
     let fork = record.origin().and_then(|origin| origin.fork.clone());
-    let project = match (record.origin(), &facts.cwd) {
+    let project = match (record.origin(), identified(context, facts)) {
+        (Some(origin), Some(now)) if context.began(record) => corrected(&origin.project, now, &context.machine.home),
         (Some(origin), _) => origin.project.clone(),
-        (None, Some(cwd)) => context.identifier().identify(&context.machine.home, &context.device, Path::new(cwd)),
+        (None, Some(now)) => now,
         (None, None) => Project {
-            key: ProjectKey::new(format!("device:{}:", context.short)),
             names: vec!["No directory".into()],
-            root_commit: None,
+            ..Project::new(ProjectKey::new(format!("device:{}:", context.short)))
         },
     };
     SessionCard {
@@ -301,6 +321,14 @@ impl<'a> Recorder<'a> {
             card: Some(card).filter(|_| news),
             dir,
             done: Recorded::default(),
+        }
+    }
+
+    /// Another project is said at once, whether there is anything else to say or not.
+    fn correct(&mut self, record: &SessionRecord) {
+        let said = record.cards.get(&self.context.short).map(|said| &said.card.project);
+        if self.card.as_ref().is_some_and(|card| said.is_some_and(|said| *said != card.project)) {
+            self.batch.splice(0..0, self.card.take().map(Entry::About));
         }
     }
 

@@ -35,8 +35,14 @@ impl Engine {
                 "Say where it is with `roam projects map`.",
             ));
         };
+        let was = record.origin().filter(|_| self.context.began(&record)).and_then(|card| card.cwd.clone());
+        let was = was.filter(|was| !Path::new(was).is_dir());
         let session = record.session.clone().unwrap_or_else(|| SessionId::new(row.session.clone()));
         let mut remarks = self.told_of(&key, &row);
+        if let Some(was) = was {
+            let what = format!("Its directory {was} is gone; it opens in {}.", cwd.display());
+            remarks.push(remark("directory_gone", what));
+        }
         let context = self.context.clone();
         Ok(Box::new(move || {
             let launch = tool.resume(&context.machine, &Resumable { session: &session, cwd: &cwd });
@@ -55,7 +61,20 @@ impl Engine {
         let origin = record.origin();
         let own = origin.filter(|_| self.context.began(record)).and_then(|card| card.cwd.clone()).map(PathBuf::from);
         let own = own.filter(|cwd| cwd.is_dir()).or_else(|| record.bound.clone().filter(|bound| bound.is_dir()));
-        own.or_else(|| self.context.place(record).ok())
+        // A directory that was removed: the repository's checkout, else what is left of the way to it. Every tool finds a
+        // session by its id from there.
+        let nearest = || {
+            let cwd = origin.filter(|_| self.context.began(record))?.cwd.as_ref()?;
+            let home = &self.context.machine.home;
+            Some(
+                Path::new(cwd)
+                    .ancestors()
+                    .find(|dir| dir.is_dir() && dir.starts_with(home))
+                    .unwrap_or(home)
+                    .to_path_buf(),
+            )
+        };
+        own.or_else(|| self.context.place(record).ok()).or_else(nearest)
     }
 
     /// Where it is open, and what it waits for.

@@ -186,6 +186,7 @@ impl Engine {
         self.seek_stores();
         self.refresh_presence();
         self.find_places()?;
+        self.check_places()?;
         self.retry_everywhere(&["unwritable", "just_written", "taken_back", "live", "unknown_shape"]);
         self.compare_quiet()?;
         if self.queue.len() == before {
@@ -208,6 +209,7 @@ impl Engine {
     }
 
     pub(super) fn learn(&mut self, project: &Project, place: &Path) {
+        self.seek(project, place);
         let before = self.context.shared().places.clone();
         self.context.change().places.learn(project, place);
         let after = self.context.shared().places.clone();
@@ -220,13 +222,15 @@ impl Engine {
     /// Looks for checkouts of projects whose sessions wait for one: what is known at once, the disk beside the loop.
     pub(super) fn find_places(&mut self) -> Result<(), StateError> {
         const AGAIN: Duration = Duration::from_secs(5);
-        let wanted = self.homeless()?;
+        let mut wanted = self.homeless()?;
         self.place_found(&wanted)?;
+        wanted.extend(self.sought.iter().cloned());
         let in_vain = !wanted.iter().any(|project| is_repository(&project.key));
         if in_vain || self.searching || self.searched_at.is_some_and(|at| at.elapsed() < AGAIN) {
             return Ok(());
         }
         self.searching = true;
+        self.sought.clear();
         self.searched_at = Some(Instant::now());
         let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
         let (search, mut places) = (self.settings.projects.search.clone(), self.context.shared().places.clone());
@@ -251,7 +255,8 @@ impl Engine {
         self.state.put_note("places", &places)?;
         self.context.change().places = places;
         let wanted = self.homeless()?;
-        self.place_found(&wanted)
+        self.place_found(&wanted)?;
+        self.check_places()
     }
 
     /// Projects whose sessions wait for a checkout.

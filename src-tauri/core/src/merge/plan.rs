@@ -20,6 +20,9 @@ pub struct Guards {
     pub place: Option<PathBuf>,
     /// Another device names a directory of this one that it has no say in.
     pub place_refused: bool,
+    /// The session lies in another project's directory, or its own has turned up: it leaves where it lies, and comes
+    /// back where it belongs.
+    pub misplaced: bool,
     /// The project's name for the user.
     pub project: String,
     pub excluded: bool,
@@ -133,6 +136,9 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     if view.settled.away {
         return put_away(view);
     }
+    if view.guards.misplaced {
+        return guard(view, removals(view));
+    }
     if let Some(split) = view.settled.split.as_ref().filter(|split| split.ask) {
         return Verdict::Ask(split.clone());
     }
@@ -159,9 +165,14 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     guard(view, steps)
 }
 
-fn put_away(view: &SessionView<'_>) -> Verdict {
+/// All that is in the store; it is in the journals, too.
+fn removals(view: &SessionView<'_>) -> Vec<Step> {
     let there = |doc: &DocView<'_>| doc.local.map(|local| Step::Remove { doc: doc.name.clone(), from: local.tip });
-    let steps: Vec<Step> = view.docs.iter().filter_map(there).collect();
+    view.docs.iter().filter_map(there).collect()
+}
+
+fn put_away(view: &SessionView<'_>) -> Verdict {
+    let steps = removals(view);
     if steps.is_empty() { Verdict::Away } else { guard(view, steps) }
 }
 

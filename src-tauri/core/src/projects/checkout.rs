@@ -1,6 +1,7 @@
 //! A repository on disk, read without running Git: where it begins, its remotes, whether it is a linked worktree.
 //! Only the root commit, and in `standing.rs` how it stands, is asked of `git`, which may be missing.
 
+use super::config::{self, Setting};
 use super::git::{self, output_within};
 use super::{paths, remote};
 use crate::opener;
@@ -17,6 +18,8 @@ pub struct Checkout {
     pub remotes: Vec<String>,
     /// One of `git worktree add`, not the main work tree.
     pub linked: bool,
+    /// The container of a bare repository: its worktrees may lie below it, and nothing is checked out in it.
+    pub bare: bool,
 }
 
 /// The checkout that `dir` lies in and the way down to `dir`, `/`-separated. `dir` need not exist any more.
@@ -48,7 +51,9 @@ pub fn at(dir: &Path) -> Option<Checkout> {
     let linked = common_dir != git_dir;
     // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that it can be a key.
     let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
-    Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes: parse_remotes(&config), linked })
+    let settings = config::parse(&config);
+    let (remotes, bare) = (remotes_of(&settings), !linked && is_bare(&settings));
+    Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes, linked, bare })
 }
 
 fn git_dir(work_tree: &Path) -> Option<PathBuf> {
@@ -58,7 +63,7 @@ fn git_dir(work_tree: &Path) -> Option<PathBuf> {
 }
 
 /// The branch that is checked out, without asking `git`.
-pub(super) fn head_branch(work_tree: &Path) -> Option<String> {
+pub fn head_branch(work_tree: &Path) -> Option<String> {
     let head = read_small(&git_dir(work_tree)?.join("HEAD"))?;
     let branch = head.trim().strip_prefix("ref: refs/heads/")?;
     // What a repository with another kind of references has there.
@@ -101,24 +106,19 @@ fn read_small(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The remotes of a Git config that have a key. Includes are not followed; what is not understood is passed over.
+/// The remotes of a Git config that have a key. Includes are not followed; what is not understood is skipped.
 pub fn parse_remotes(config: &str) -> Vec<String> {
-    let mut named: Vec<(String, String)> = Vec::new();
-    let mut current: Option<String> = None;
-    for line in config.lines().map(str::trim) {
-        let mut rest = line;
-        if let Some(inside) = line.strip_prefix('[') {
-            let end = section_end(inside).unwrap_or(inside.len());
-            current = remote_name(&inside[..end]);
-            rest = inside.get(end + 1..).unwrap_or("").trim();
-        }
-        let (Some(name), Some((variable, value))) = (&current, rest.split_once('=')) else { continue };
-        let is_first = named.iter().all(|(known, _)| known != name);
-        if variable.trim().eq_ignore_ascii_case("url") && is_first {
-            named.push((name.clone(), config_value(value)));
+    remotes_of(&config::parse(config))
+}
+
+fn remotes_of(settings: &[Setting]) -> Vec<String> {
+    let mut named: Vec<(&str, &str)> = Vec::new();
+    for setting in settings {
+        if let Some(name) = setting.of("remote", "url").filter(|name| named.iter().all(|(known, _)| known != name)) {
+            named.push((name, &setting.value));
         }
     }
-    named.sort_by_key(|(name, _)| name != "origin");
+    named.sort_by_key(|(name, _)| *name != "origin");
     let mut remotes = Vec::new();
     for key in named.iter().filter_map(|(_, url)| remote::normalise(url)) {
         if !remotes.contains(&key) {
@@ -128,39 +128,10 @@ pub fn parse_remotes(config: &str) -> Vec<String> {
     remotes
 }
 
-/// Where the `]` of a section header is; one inside quotes does not count.
-fn section_end(header: &str) -> Option<usize> {
-    let mut quoted = false;
-    let mut escaped = false;
-    header.bytes().position(|byte| {
-        let is_end = byte == b']' && !quoted;
-        quoted ^= byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        is_end
-    })
-}
-
-/// `origin` of `remote "origin"`.
-fn remote_name(header: &str) -> Option<String> {
-    let (section, name) = header.split_once('"')?;
-    let name = name.strip_suffix('"')?;
-    section.trim().eq_ignore_ascii_case("remote").then(|| name.replace("\\\"", "\"").replace("\\\\", "\\"))
-}
-
-/// A config value without quotes, escapes and the comment behind it.
-fn config_value(raw: &str) -> String {
-    let mut value = String::new();
-    let mut quoted = false;
-    let mut characters = raw.trim().chars();
-    while let Some(c) = characters.next() {
-        match c {
-            '"' => quoted = !quoted,
-            '\\' => value.extend(characters.next()),
-            '#' | ';' if !quoted => break,
-            _ => value.push(c),
-        }
-    }
-    value.trim_end().to_owned()
+/// `core.bare`: the directory holds a repository and no work tree.
+fn is_bare(settings: &[Setting]) -> bool {
+    let bare = settings.iter().rev().find(|setting| setting.section == "core" && setting.name == "bare");
+    bare.is_some_and(|setting| ["true", "yes", "on", "1"].contains(&setting.value.to_ascii_lowercase().as_str()))
 }
 
 #[cfg(test)]

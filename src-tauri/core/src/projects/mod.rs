@@ -3,10 +3,13 @@
 //! Reads `.git` directories itself and asks `git` only for the root commit and how a checkout stands. Knows no tool and no session.
 
 pub mod checkout;
+mod config;
 mod git;
+mod gone;
 pub mod paths;
 pub mod places;
 pub mod remote;
+mod search;
 pub mod standing;
 
 pub use crate::session::Project;
@@ -15,9 +18,12 @@ pub use places::{NoPlace, Places};
 use crate::session::{DeviceId, ProjectKey};
 use checkout::Checkout;
 use paths::Style;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// Nobody has as many; a card that names more is not accepted.
+const MOST_REMOTES: usize = 16;
 
 /// Says which project a directory belongs to: `git:<host/owner/repo>[#sub/dir]`, else `root:<commit>[#sub/dir]`, else
 /// `home:<path below home>`, else `device:<short id>:<path>`.
@@ -25,6 +31,54 @@ use std::time::{Duration, Instant};
 /// A directory that is gone belongs to the checkout it was in, if that is still there.
 pub fn identify(home: &Path, device: &DeviceId, cwd: &Path) -> Project {
     Identifier::default().identify(home, device, cwd)
+}
+
+/// What is known of a session's repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    pub cwd: &'a Path,
+    /// Other directories that its records name, the likelier first.
+    pub also: &'a [String],
+    /// The repository's URL, as its records name it.
+    pub url: Option<&'a str>,
+    pub branch: Option<&'a str>,
+    pub commit: Option<&'a str>,
+}
+
+/// The project after more is known than when it was first recognised. What is surer replaces what was assumed; nothing
+/// becomes less sure because a directory or a remote is gone.
+pub fn corrected(before: &Project, now: Project, home: &Path) -> Project {
+    let (was, is) = (split_sub(&before.key).0, split_sub(&now.key).0);
+    let rank = |repository: &str| match repository {
+        _ if repository.starts_with("git:") => 2,
+        _ if repository.starts_with("root:") => 1,
+        _ => 0,
+    };
+    let replaces = match rank(is).cmp(&rank(was)) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal if was == is => {
+            let hidden = split_sub(&before.key).1.split('/').any(|part| part.starts_with('.'));
+            // A remote was added: other devices may know the repository by it.
+            let remotes = !now.remotes.is_empty() && now.remotes != before.remotes;
+            if remotes && !hidden {
+                return Project { remotes: now.remotes, ..before.clone() };
+            }
+            hidden
+        }
+        // The same repository under another remote, and none that has both.
+        std::cmp::Ordering::Equal if rank(is) == 2 => {
+            let kept = was.strip_prefix("git:").is_some_and(|remote| now.remotes.iter().any(|known| known == remote));
+            !kept && now.at.is_some() && now.root_commit == before.root_commit
+        }
+        std::cmp::Ordering::Equal if rank(is) == 1 => false,
+        // Renamed: the one is gone, the other is there.
+        std::cmp::Ordering::Equal => {
+            let dir = |key: &str| key.strip_prefix("home:").map(|rest| home.join(rest));
+            dir(was).is_some_and(|dir| !dir.is_dir()) && dir(is).is_some_and(|dir| dir.is_dir())
+        }
+    };
+    if replaces { now } else { before.clone() }
 }
 
 /// [`identify`] for many directories: asks `git` once a repository and the disk once in a while.
@@ -56,6 +110,49 @@ impl Identifier {
         project
     }
 
+    /// The project of a session: by the directory's remote; by what the session's records say, where the directory has
+    /// none or is another repository now; by what is known of a directory that is gone; else by its path.
+    pub fn identify_session(
+        &mut self,
+        home: &Path,
+        device: &DeviceId,
+        evidence: Evidence<'_>,
+        known: &BTreeSet<PathBuf>,
+    ) -> Project {
+        let Evidence { cwd, also, url, branch, commit } = evidence;
+        let here = self.identify(home, device, cwd);
+        let by_url = url.and_then(remote::normalise).map(|remote| by_remote(&remote, cwd, branch));
+        if let Some(by_url) = by_url {
+            let remote = by_url.key.as_str().strip_prefix("git:").unwrap_or_default();
+            let has_it =
+                split_sub(&here.key).0 == by_url.key.as_str() || here.remotes.iter().any(|known| known == remote);
+            // A remote that was renamed leaves the commits, except for the first, which a starter gives to many.
+            let knows = |commit: &str| {
+                use standing::Commit;
+                here.root_commit.as_deref() != Some(commit)
+                    && matches!(standing::whereabouts(cwd, commit), Some(Commit::Below | Commit::Beside))
+            };
+            let is_here = here.key.as_str().starts_with("git:") && (has_it || commit.is_some_and(knows));
+            return if is_here { here } else { by_url };
+        }
+        let gone = !cwd.is_dir();
+        // Home itself may be a checkout: what is gone below it is not known to have been part of it.
+        let in_home = checkout::around(cwd).is_some_and(|(checkout, _)| checkout.work_tree == home);
+        if !gone || places::is_repository(&here.key) && !in_home {
+            return here;
+        }
+        for dir in also.iter().map(Path::new).filter(|dir| dir.is_dir()) {
+            let other = self.identify(home, device, dir);
+            if places::is_repository(&other.key) {
+                return other;
+            }
+        }
+        match gone::repository_of(cwd, branch, known) {
+            Some(tree) => Project { branch: branch.map(str::to_owned), ..self.identify(home, device, &tree) },
+            None => Project { names: here.names, ..Project::new(path_key(home, device, cwd)) },
+        }
+    }
+
     fn look(&mut self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
         if let Some((checkout, sub)) = checkout::around(cwd) {
             let root_commit = self.root_commit(&checkout);
@@ -65,11 +162,18 @@ impl Identifier {
                 (None, None) => None,
             };
             if let Some(repository) = repository {
+                // Hidden directories are no place for a session on another device.
+                let hidden = |part: &&str| !part.starts_with('.');
+                let sub = sub.split('/').take_while(hidden).collect::<Vec<_>>().join("/");
                 let names = names(checkout.remotes.first().map(String::as_str), &sub, &checkout.work_tree, cwd);
-                return Project { key: with_sub(&repository, &sub), names, root_commit };
+                let more = checkout.remotes.iter().take(MOST_REMOTES).cloned();
+                let remotes = if checkout.remotes.len() < 2 { Vec::new() } else { more.collect() };
+                let at = Some(shown_path(home, &checkout.work_tree));
+                let branch = checkout::head_branch(&checkout.work_tree);
+                return Project { key: with_sub(&repository, &sub), names, root_commit, remotes, at, branch };
             }
         }
-        Project { key: path_key(home, device, cwd), names: names(None, "", cwd, cwd), root_commit: None }
+        Project { names: names(None, "", cwd, cwd), ..Project::new(path_key(home, device, cwd)) }
     }
 
     fn root_commit(&mut self, checkout: &Checkout) -> Option<String> {
@@ -84,19 +188,31 @@ impl Identifier {
     }
 }
 
+/// The project of a repository of which only a remote is known.
+fn by_remote(remote: &str, cwd: &Path, branch: Option<&str>) -> Project {
+    let key = ProjectKey::new(format!("git:{remote}"));
+    Project { names: names(Some(remote), "", cwd, cwd), branch: branch.map(str::to_owned), ..Project::new(key) }
+}
+
 /// The key of a directory that is no checkout: below home, or on this device only.
 fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
-    let style = Style::HERE;
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    let below = paths::below(style, &text(home), &text(cwd)).or_else(|| {
-        // The home directory, or the way to this directory, may go through a symbolic link.
-        let (home, cwd) = (home.canonicalize().ok()?, cwd.canonicalize().ok()?);
-        paths::below(style, &text(&home), &text(&cwd))
-    });
-    ProjectKey::new(match below {
+    ProjectKey::new(match below_home(home, cwd) {
         Some(rest) => format!("home:{rest}"),
-        None => format!("device:{}:{}", device.short(), paths::portable(style, &text(cwd))),
+        None => format!("device:{}:{}", device.short(), paths::portable(Style::HERE, &cwd.to_string_lossy())),
     })
+}
+
+fn below_home(home: &Path, dir: &Path) -> Option<String> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    paths::below(Style::HERE, &text(home), &text(dir)).or_else(|| {
+        // The home directory, or the way to this directory, may go through a symbolic link.
+        let (home, dir) = (home.canonicalize().ok()?, dir.canonicalize().ok()?);
+        paths::below(Style::HERE, &text(&home), &text(&dir))
+    })
+}
+
+fn shown_path(home: &Path, dir: &Path) -> String {
+    below_home(home, dir).unwrap_or_else(|| paths::portable(Style::HERE, &dir.to_string_lossy()))
 }
 
 fn with_sub(repository: &str, sub: &str) -> ProjectKey {

@@ -9,7 +9,7 @@ use super::{Project, split_sub};
 use crate::session::{DeviceId, ProjectKey};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// All known places; travels as JSON into the engine's state.
@@ -19,10 +19,19 @@ pub struct Places {
     /// Where the user said a project is.
     mapped: BTreeMap<ProjectKey, PathBuf>,
     /// Work trees by the key of their repository, without the directory inside.
-    learnt: BTreeMap<String, Vec<Place>>,
+    pub(super) learnt: BTreeMap<String, Vec<Place>>,
     /// Directories that are no repository and in which a session of this device began, by key.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     own: BTreeSet<ProjectKey>,
+    /// Projects of sessions that began elsewhere, and the directories that those were written for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    given: BTreeMap<ProjectKey, Given>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Given {
+    project: Project,
+    dirs: BTreeSet<PathBuf>,
 }
 
 /// Why a project of another device has no directory here.
@@ -33,9 +42,30 @@ pub enum NoPlace {
     Refused,
 }
 
+/// By what a directory is known as a project's; greater is surer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// The same path below home, and no remote.
+    Path,
+    /// The same oldest commit, and no remote.
+    Root,
+    /// Its first remote is one of its author's other remotes.
+    Related,
+    Remote,
+    /// The user said so.
+    Mapped,
+}
+
+struct Found {
+    mark: Mark,
+    dir: PathBuf,
+    /// So many directories below the work tree.
+    depth: usize,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Place {
-    work_tree: PathBuf,
+pub(super) struct Place {
+    pub(super) work_tree: PathBuf,
     #[serde(default)]
     linked: bool,
     /// Greatest where a session of the repository was seen last, 0 where none was: found by searching. A count needs
@@ -43,19 +73,13 @@ struct Place {
     #[serde(default)]
     seen: u64,
     #[serde(default)]
-    root_commit: Option<String>,
+    pub(super) root_commit: Option<String>,
 }
 
 /// More places of one repository than this are forgotten, those seen least lately first.
 const MAX_PLACES: usize = 32;
 /// Directories without a repository that are remembered.
 const MAX_OWN: usize = 4096;
-const MAX_DEPTH: usize = 5;
-/// How far below a checkout others are looked for: submodules and repositories of repositories.
-const DEPTH_INSIDE: usize = 2;
-const MAX_ENTRIES: usize = 100_000;
-/// Root commits asked of Git in one search.
-const MAX_ROOTS: usize = 200;
 
 impl Places {
     /// Remembers that a session of this device ran in `cwd`, which is `project`; call it in the order of their activity.
@@ -70,9 +94,9 @@ impl Places {
         let repository = split_sub(&project.key).0.to_owned();
         let is_it = match repository.strip_prefix("git:") {
             Some(remote) => checkout.remotes.iter().any(|known| known == remote),
-            None => true,
+            None => checkout.remotes.is_empty(),
         };
-        if is_it {
+        if is_it && !checkout.bare {
             let places = self.learnt.get(&repository).into_iter().flatten();
             let last = places.max_by_key(|place| place.seen).filter(|place| 0 < place.seen);
             let seen = match last {
@@ -96,9 +120,16 @@ impl Places {
     /// The directory of this device for a session that began on another one. Its key is that device's word: it finds
     /// known checkouts, and directories in which sessions of this device began or which the user named, and nothing
     /// else. No key leads to a hidden directory or, by a link, out of a checkout.
+    ///
+    /// In this order: what the user said; a checkout that has the key's remote; one whose first remote is another one of
+    /// its author's; one without any remote and with the same oldest commit. A remote that contradicts outvotes the rest.
     pub fn find_for_other(&self, home: &Path, device: &DeviceId, project: &Project) -> Result<PathBuf, NoPlace> {
+        self.marked_for_other(home, device, project).map(|(_, dir)| dir)
+    }
+
+    fn marked_for_other(&self, home: &Path, device: &DeviceId, project: &Project) -> Result<(Mark, PathBuf), NoPlace> {
         if let Some(dir) = self.mapped_dir(&project.key) {
-            return Ok(dir);
+            return Ok((Mark::Mapped, dir));
         }
         let text = project.key.as_str();
         if let Some(rest) = text.strip_prefix("device:") {
@@ -112,22 +143,90 @@ impl Places {
             })?;
             // Home itself is no name that its author chose: sessions that belong to no directory have it.
             let known = rest.is_empty() || self.own.contains(&project.key) || self.is_in_checkout(home, &dir);
-            return if known { Ok(dir) } else { Err(NoPlace::Refused) };
+            // What has a remote is a repository that its author's directory is not.
+            return if known && !has_remote(&dir) { Ok((Mark::Path, dir)) } else { Err(NoPlace::Refused) };
         }
-        let (repository, sub) = split_sub(&project.key);
-        if sub.split('/').any(|part| part.starts_with('.')) {
+        if split_sub(&project.key).1.split('/').any(|part| part.starts_with('.')) {
             return Err(NoPlace::Refused);
         }
-        let found = self.same_remote(repository, sub).or_else(|| self.same_root(root_of(project)?, sub));
-        let dir = found.ok_or(NoPlace::Missing)?;
+        let Found { mark, dir, depth, .. } = self.best_checkout(home, project).ok_or(NoPlace::Missing)?;
         // A link inside of the checkout may lead anywhere.
-        let depth = sub.split('/').filter(|part| !part.is_empty()).count();
         let work_tree = dir.ancestors().nth(depth);
         let (real, within) = (dir.canonicalize(), work_tree.and_then(|work_tree| work_tree.canonicalize().ok()));
         match (real, within) {
-            (Ok(real), Some(within)) if real.starts_with(&within) => Ok(dir),
+            (Ok(real), Some(within)) if real.starts_with(&within) => Ok((mark, dir)),
             _ => Err(NoPlace::Refused),
         }
+    }
+
+    /// Whether a session that was put into `dir` must leave it: `dir` belongs to another repository, or the project has
+    /// a place that is surely its own. Where nothing contradicts and nothing is surer, a session stays.
+    pub fn is_misplaced(&self, home: &Path, device: &DeviceId, project: &Project, dir: &Path) -> bool {
+        let best = self.marked_for_other(home, device, project);
+        match (self.mark(home, project, dir), best) {
+            (Some(mark), Ok((best, _))) => mark < best,
+            (Some(_), Err(_)) => false,
+            (None, Ok((_, best))) => best != dir,
+            (None, Err(_)) => has_remote(dir),
+        }
+    }
+
+    /// All work trees that are known.
+    pub fn work_trees(&self) -> BTreeSet<PathBuf> {
+        self.learnt.values().flatten().map(|place| place.work_tree.clone()).collect()
+    }
+
+    /// Projects of sessions of this device that are no longer what they were recognised as: the checkout is gone or has
+    /// other remotes, the directory is gone or became a checkout.
+    pub fn outdated(&self, home: &Path) -> BTreeSet<ProjectKey> {
+        let is_it =
+            |repository: &str, place: &Place| match (checkout::at(&place.work_tree), repository.strip_prefix("git:")) {
+                (None, _) => false,
+                (Some(checkout), Some(remote)) => checkout.remotes.iter().any(|known| known == remote),
+                (Some(checkout), None) => checkout.remotes.is_empty(),
+            };
+        let repositories = self
+            .learnt
+            .iter()
+            .filter(|(repository, places)| places.iter().any(|place| 0 < place.seen && !is_it(repository, place)));
+        let plain = self.own.iter().filter(|key| {
+            let dir = key.as_str().strip_prefix("home:").map(|rest| home.join(rest));
+            dir.is_some_and(|dir| !dir.is_dir() || dir.join(".git").exists())
+        });
+        repositories.map(|(repository, _)| ProjectKey::new(repository)).chain(plain.cloned()).collect()
+    }
+
+    /// Remembers that a session of the project was written for `dir`; says whether that is news.
+    pub fn give(&mut self, project: &Project, dir: &Path) -> bool {
+        let given = self.given.entry(project.key.clone());
+        let given = given.or_insert_with(|| Given { project: project.clone(), dirs: BTreeSet::new() });
+        let signs = |project: &Project| (project.root_commit.clone(), project.remotes.clone());
+        let other = signs(&given.project) != signs(project);
+        if other {
+            given.project = project.clone();
+        }
+        given.dirs.insert(dir.to_owned()) || other
+    }
+
+    /// Projects with directories that sessions were written for and must leave, see [`Places::is_misplaced`].
+    pub fn misgiven(&self, home: &Path, device: &DeviceId) -> BTreeSet<(ProjectKey, PathBuf)> {
+        let all = self.given.iter().flat_map(|(key, given)| given.dirs.iter().map(move |dir| (key, given, dir)));
+        let wrong = all.filter(|(_, given, dir)| dir.is_dir() && self.is_misplaced(home, device, &given.project, dir));
+        wrong.map(|(key, _, dir)| (key.clone(), dir.clone())).collect()
+    }
+
+    /// By what `dir` is known as the project's; `None` where nothing says so.
+    fn mark(&self, home: &Path, project: &Project, dir: &Path) -> Option<Mark> {
+        if self.mapped_dir(&project.key).is_some_and(|mapped| mapped == dir) {
+            return Some(Mark::Mapped);
+        }
+        if let Some(rest) = project.key.as_str().strip_prefix("home:") {
+            return (inside(home, rest)? == dir && !has_remote(dir)).then_some(Mark::Path);
+        }
+        let (checkout, _) = checkout::around(dir)?;
+        let known = self.learnt.values().flatten().filter(|place| place.work_tree == checkout.work_tree);
+        let root = known.filter_map(|place| place.root_commit.as_deref()).next();
+        mark_of(project, &checkout, root)
     }
 
     /// Whether a session of this device began in that directory, which is no repository.
@@ -149,9 +248,8 @@ impl Places {
 
     /// The directory of this device that is the project's, if there is one at this moment. For sessions that began here.
     ///
-    /// In this order: what the user said; a checkout of the same remote; one with the same oldest commit (a fork, a
-    /// renamed remote). Of several: one whose first remote it is, a main work tree, where a session was seen last,
-    /// the shortest path.
+    /// Of several checkouts that one counts which its author's is most like: the directory inside exists, its name and
+    /// those above it, its branch; then a main work tree, where a session was seen last, the shortest path.
     pub fn find(&self, home: &Path, device: &DeviceId, project: &Project) -> Option<PathBuf> {
         if let Some(dir) = self.mapped_dir(&project.key) {
             return Some(dir);
@@ -166,8 +264,7 @@ impl Places {
             let dir = PathBuf::from(if path.is_empty() { "/" } else { path });
             return (owner == device.short() && dir.is_absolute() && dir.is_dir()).then_some(dir);
         }
-        let (repository, sub) = split_sub(&project.key);
-        self.same_remote(repository, sub).or_else(|| self.same_root(root_of(project)?, sub))
+        self.best_checkout(home, project).map(|found| found.dir)
     }
 
     /// All directories known for a key that exist, the best first.
@@ -185,62 +282,6 @@ impl Places {
         dirs
     }
 
-    /// Looks for checkouts below `roots` and beside places that vanished; says how many of `wanted` have a place now
-    /// and had none before. Remembers every checkout it meets. May take seconds: not for the engine's loop.
-    pub fn search(&mut self, home: &Path, device: &DeviceId, roots: &[PathBuf], wanted: &[Project]) -> usize {
-        let missing: Vec<&Project> =
-            wanted.iter().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
-        if !missing.iter().any(|project| is_repository(&project.key)) {
-            return 0;
-        }
-        let mut starts: Vec<(PathBuf, usize)> = roots.iter().map(|root| (expand(home, root), MAX_DEPTH)).collect();
-        starts.extend(self.beside_vanished(&missing).into_iter().map(|dir| (dir, 2)));
-        let found = walk(home, starts);
-        for checkout in &found {
-            for remote in &checkout.remotes {
-                self.remember(format!("git:{remote}"), checkout, 0, None);
-            }
-        }
-        let still: Vec<&Project> =
-            missing.iter().copied().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
-        self.search_roots(&found, &still);
-        missing.iter().filter(|project| self.find_for_other(home, device, project).is_ok()).count()
-    }
-
-    /// Asks checkouts for their oldest commit, as long as somebody is missing that is known by one.
-    fn search_roots(&mut self, found: &[Checkout], missing: &[&Project]) {
-        let commits: BTreeSet<&str> = missing.iter().filter_map(|project| root_of(project)).collect();
-        if commits.is_empty() {
-            return;
-        }
-        for checkout in found.iter().take(MAX_ROOTS) {
-            let Some(commit) = checkout::root_commit(checkout).filter(|commit| commits.contains(commit.as_str()))
-            else {
-                continue;
-            };
-            self.remember(format!("root:{commit}"), checkout, 0, Some(commit));
-        }
-    }
-
-    /// Parents of work trees that are gone and were a missing project's: a checkout that was renamed or moved is mostly
-    /// near.
-    fn beside_vanished(&self, missing: &[&Project]) -> BTreeSet<PathBuf> {
-        let is_missing = |repository: &str, place: &Place| {
-            let root = place.root_commit.as_deref();
-            missing
-                .iter()
-                .any(|project| split_sub(&project.key).0 == repository || root.is_some() && root_of(project) == root)
-        };
-        let places =
-            self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
-        let gone = places.filter(|(repository, place)| !place.work_tree.is_dir() && is_missing(repository, place));
-        gone.map(|(_, place)| place)
-            .filter_map(|place| place.work_tree.ancestors().skip(1).find(|dir| dir.is_dir()))
-            .filter(|dir| dir.parent().is_some())
-            .map(Path::to_owned)
-            .collect()
-    }
-
     fn mapped_dir(&self, key: &ProjectKey) -> Option<PathBuf> {
         let whole = self.mapped.get(key).filter(|dir| dir.is_dir()).cloned();
         whole.or_else(|| {
@@ -249,40 +290,39 @@ impl Places {
         })
     }
 
-    fn same_remote(&self, repository: &str, sub: &str) -> Option<PathBuf> {
-        let places = self.learnt.get(repository)?.iter();
-        let remote = repository.strip_prefix("git:");
-        let live = places.filter_map(|place| {
+    /// The checkout that is most surely the project's and most like its author's.
+    fn best_checkout(&self, home: &Path, project: &Project) -> Option<Found> {
+        let (repository, sub) = split_sub(&project.key);
+        let root = root_of(project);
+        let concerns = |known: &str, place: &Place| {
+            let related =
+                known.strip_prefix("git:").is_some_and(|remote| project.remotes.iter().any(|one| one == remote));
+            let same_root = root.is_some_and(|root| {
+                place.root_commit.as_deref() == Some(root) || known.strip_prefix("root:") == Some(root)
+            });
+            known == repository || related || same_root
+        };
+        let places = self.learnt.iter().flat_map(|(known, places)| places.iter().map(move |place| (known, place)));
+        let live = places.filter(|(known, place)| concerns(known, place)).filter_map(|(known, place)| {
             let checkout = checkout::at(&place.work_tree)?;
-            let position = match remote {
-                Some(remote) => checkout.remotes.iter().position(|known| known == remote)?,
-                None => 0,
-            };
-            let dir = inside(&place.work_tree, sub)?;
-            Some(((0 < position, Place { linked: checkout.linked, ..place.clone() }.rank()), dir))
+            let root_commit = place.root_commit.as_deref().or(known.strip_prefix("root:"));
+            let mark = mark_of(project, &checkout, root_commit)?;
+            let (dir, depth, missing) = deepest(&place.work_tree, sub)?;
+            let position = checkout.remotes.iter().position(|remote| repository.strip_prefix("git:") == Some(remote));
+            let other_branch = project.branch.is_some() && checkout::head_branch(&place.work_tree) != project.branch;
+            let likeness = (missing, Reverse(likeness(home, project, &place.work_tree)), other_branch);
+            let rank = (
+                Reverse(mark),
+                likeness,
+                position != Some(0),
+                Place { linked: checkout.linked, ..place.clone() }.rank(),
+            );
+            Some((rank, Found { mark, dir, depth }))
         });
-        live.min().map(|(_, dir)| dir)
+        live.min_by(|one, two| one.0.cmp(&two.0)).map(|(_, found)| found)
     }
 
-    fn same_root(&self, commit: &str, sub: &str) -> Option<PathBuf> {
-        let places =
-            self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
-        let related = places.filter(|(repository, place)| {
-            place.root_commit.as_deref() == Some(commit) || repository.strip_prefix("root:") == Some(commit)
-        });
-        let live = related.filter_map(|(repository, place)| {
-            let checkout = checkout::at(&place.work_tree)?;
-            // A place learnt by its remote whose remote changed is another repository now.
-            let is_it = repository
-                .strip_prefix("git:")
-                .is_none_or(|remote| checkout.remotes.iter().any(|known| known == remote));
-            let dir = inside(&place.work_tree, sub)?;
-            is_it.then(|| (Place { linked: checkout.linked, ..place.clone() }.rank(), dir))
-        });
-        live.min().map(|(_, dir)| dir)
-    }
-
-    fn remember(&mut self, repository: String, checkout: &Checkout, seen: u64, root_commit: Option<String>) {
+    pub(super) fn remember(&mut self, repository: String, checkout: &Checkout, seen: u64, root_commit: Option<String>) {
         let places = self.learnt.entry(repository).or_default();
         match places.iter_mut().find(|place| place.work_tree == checkout.work_tree) {
             Some(place) => {
@@ -313,6 +353,57 @@ pub fn is_repository(key: &ProjectKey) -> bool {
     key.as_str().starts_with("git:") || key.as_str().starts_with("root:")
 }
 
+/// What a checkout is to a project. A weaker sign counts only where no remote contradicts it.
+fn mark_of(project: &Project, checkout: &Checkout, root_commit: Option<&str>) -> Option<Mark> {
+    let own = split_sub(&project.key).0.strip_prefix("git:");
+    let first = checkout.remotes.first();
+    match own {
+        _ if checkout.bare => None,
+        Some(own) if checkout.remotes.iter().any(|remote| remote == own) => Some(Mark::Remote),
+        Some(_) if first.is_some_and(|first| project.remotes.contains(first)) => Some(Mark::Related),
+        _ if first.is_some() => None,
+        _ => (root_commit.is_some() && root_commit == root_of(project)).then_some(Mark::Root),
+    }
+}
+
+/// Whether a directory lies in a repository that has a remote.
+fn has_remote(dir: &Path) -> bool {
+    checkout::around(dir).is_some_and(|(checkout, _)| !checkout.remotes.is_empty())
+}
+
+/// The directory inside of a work tree, or that above it which exists; how far below it lies, and how much is missing.
+/// Another repository inside is not entered. The way down comes from another device: it must not climb.
+fn deepest(work_tree: &Path, sub: &str) -> Option<(PathBuf, usize, usize)> {
+    if !paths::stays_below(sub) {
+        return None;
+    }
+    let parts: Vec<&str> = sub.split('/').filter(|part| !part.is_empty()).collect();
+    let mut dir = work_tree.to_owned();
+    for (depth, part) in parts.iter().enumerate() {
+        let next = dir.join(part);
+        if !next.is_dir() || next.join(".git").exists() {
+            return Some((dir, depth, parts.len() - depth));
+        }
+        dir = next;
+    }
+    dir.is_dir().then_some((dir, parts.len(), 0))
+}
+
+/// How many names, from the last one on, a work tree shares with its author's; one more where the whole path below home
+/// is the same.
+fn likeness(home: &Path, project: &Project, work_tree: &Path) -> usize {
+    let Some(at) = &project.at else {
+        let name = work_tree.file_name().map(|name| name.to_string_lossy().into_owned());
+        return usize::from(name.is_some_and(|name| project.names.contains(&name)));
+    };
+    let style = Style::HERE;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let here = paths::below(style, &text(home), &text(work_tree));
+    let here = here.unwrap_or_else(|| paths::portable(style, &text(work_tree)));
+    let same = here.rsplit('/').zip(at.rsplit('/')).take_while(|(one, two)| one.eq_ignore_ascii_case(two)).count();
+    same + usize::from(here.eq_ignore_ascii_case(at))
+}
+
 /// A directory below another one. The way down comes from another device: it must not climb.
 fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
     if !paths::stays_below(rest) {
@@ -324,71 +415,13 @@ fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
 }
 
 /// The oldest commit a project is known by.
-fn root_of(project: &Project) -> Option<&str> {
+pub(super) fn root_of(project: &Project) -> Option<&str> {
     project.root_commit.as_deref().or_else(|| split_sub(&project.key).0.strip_prefix("root:"))
 }
 
 /// `~/code` as the user writes it in config.toml.
 pub fn expand(home: &Path, dir: &Path) -> PathBuf {
     dir.strip_prefix("~").map_or_else(|_| dir.to_owned(), |rest| home.join(rest))
-}
-
-/// All checkouts below the starts, nearest first, names in order. Follows no link.
-fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
-    let mut queue: VecDeque<(PathBuf, usize, bool)> =
-        starts.into_iter().map(|(dir, depth)| (dir, depth, false)).collect();
-    let mut visited: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    let mut found: Vec<Checkout> = Vec::new();
-    let mut n_entries = 0;
-    while let Some((dir, mut depth, mut in_checkout)) = queue.pop_front() {
-        match visited.get(&dir) {
-            Some(seen) if depth <= *seen => continue,
-            _ => visited.insert(dir.clone(), depth),
-        };
-        if let Some(checkout) = checkout::at(&dir) {
-            if !found.contains(&checkout) {
-                found.push(checkout);
-            }
-            depth = depth.min(DEPTH_INSIDE);
-            in_checkout = true;
-        }
-        if depth == 0 || MAX_ENTRIES <= n_entries {
-            continue;
-        }
-        for name in directories(&dir, MAX_ENTRIES - n_entries, &mut n_entries) {
-            if !is_passed_over(&name, &dir, home, in_checkout) {
-                queue.push_back((dir.join(name), depth - 1, in_checkout));
-            }
-        }
-    }
-    found
-}
-
-/// The names of the directories in `dir`, links left out, in order.
-fn directories(dir: &Path, limit: usize, n_entries: &mut usize) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten().take(limit) {
-        *n_entries += 1;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            names.extend(entry.file_name().into_string());
-        }
-    }
-    names
-}
-
-/// Directories nobody keeps checkouts in. What builds leave behind is passed over inside a checkout only: outside,
-/// `build`, `dist`, `target` and `worktrees` are names like any other.
-fn is_passed_over(name: &str, dir: &Path, home: &Path, in_checkout: bool) -> bool {
-    const MADE: [&str; 7] = ["target", "build", "dist", "out", "venv", "vendor", "Pods"];
-    let has_own_repository = || dir.join(name).join(".git").exists();
-    let is_system = dir == home
-        && match Style::HERE {
-            Style::Mac => name == "Library",
-            Style::Windows => name.eq_ignore_ascii_case("AppData"),
-            Style::Unix => false,
-        };
-    let never = name.starts_with('.') || name == "node_modules" || name == "__pycache__" || is_system;
-    never || in_checkout && MADE.contains(&name) && !has_own_repository()
 }
 
 #[cfg(test)]
@@ -432,7 +465,7 @@ mod tests {
     }
 
     fn project(key: &str) -> Project {
-        Project { key: ProjectKey::new(key), names: vec![], root_commit: None }
+        Project::new(ProjectKey::new(key))
     }
 
     #[test]
@@ -443,7 +476,7 @@ mod tests {
         desk.learn(&api);
         assert_eq!(desk.find(&project("git:github.com/acme/api")), Some(api.clone()));
         assert_eq!(desk.find(&project("git:github.com/acme/api#web")), Some(api.join("web")));
-        assert_eq!(desk.find(&project("git:github.com/acme/api#ios")), None);
+        assert_eq!(desk.find(&project("git:github.com/acme/api#ios")), Some(api.clone()), "as near as there is");
         assert_eq!(desk.find(&project("git:github.com/acme-api/x")), None);
         let saved = serde_json::to_string(&desk.places).unwrap();
         assert_eq!(serde_json::from_str::<Places>(&saved).unwrap(), desk.places);
@@ -506,22 +539,100 @@ mod tests {
         assert_eq!(searched.find(&key), Some(searched.home().join("code/a")));
     }
 
+    /// Field 03: what was made from one starter has one oldest commit.
     #[test]
-    fn a_fork_is_recognised_by_its_oldest_commit() {
+    fn an_oldest_commit_recognises_nothing_that_has_another_remote() {
         let mut desk = Desk::new();
-        let fork = desk.repository("api", "https://h.example/me/api");
-        let root = commit(&fork, "first");
-        commit(&fork, "second");
-        let wanted = Project { root_commit: Some(root), ..project("git:h.example/acme/api") };
+        let blog = desk.repository("blog", "https://h.example/acme/blog");
+        let root = commit(&blog, "first");
+        desk.learn(&blog);
+        let shop = Project { root_commit: Some(root.clone()), ..project("git:h.example/acme/shop") };
+        for wanted in [shop.clone(), project(&format!("root:{root}"))] {
+            assert_eq!(desk.find(&wanted), None);
+            assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 0);
+            assert!(desk.places.is_misplaced(desk.home(), &device(), &wanted, &blog));
+        }
+        git(&blog, &["remote", "remove", "origin"]);
+        let mut searched = Desk { places: Places::default(), ..desk };
+        assert_eq!(searched.search(&["~"], std::slice::from_ref(&shop)), 1);
+        assert_eq!(searched.find(&shop), Some(blog.clone()), "nothing contradicts");
+        let own = searched.repository("shop", "https://h.example/acme/shop");
+        searched.learn(&own);
+        assert_eq!(searched.find(&shop), Some(own.clone()), "a remote is surer");
+        let leaves = |dir: &Path| searched.places.is_misplaced(searched.home(), &device(), &shop, dir);
+        assert_eq!((leaves(&blog), leaves(&own)), (true, false));
+    }
+
+    #[test]
+    fn a_fork_and_what_it_was_forked_from_are_one_where_their_author_has_both_remotes() {
+        let mut desk = Desk::new();
+        let api = desk.repository("api", "https://h.example/acme/api");
+        desk.learn(&api);
+        let both = ["h.example/me/api", "h.example/acme/api"].map(str::to_owned).to_vec();
+        let fork = Project { remotes: both, ..project("git:h.example/me/api") };
+        assert_eq!(desk.find(&fork), Some(api.clone()));
+        // Another fork of the same is not.
+        git(&api, &["remote", "set-url", "origin", "https://h.example/other/api"]);
+        git(&api, &["remote", "add", "upstream", "https://h.example/acme/api"]);
+        assert_eq!(desk.find(&fork), None);
+    }
+
+    #[test]
+    fn of_several_places_that_one_counts_which_is_most_like_its_authors() {
+        let mut desk = Desk::new();
+        let url = "https://h.example/acme/api";
+        let [work, play, other] = ["work/api", "play/api", "api-2"].map(|at| desk.repository(at, url));
+        commit(&other, "first");
+        git(&other, &["worktree", "add", "-q", "-b", "fix", "../api-fix"]);
+        let (fix, home) = (desk.home().join("api-fix"), desk.home().to_owned());
+        for dir in [&work, &fix, &other, &play] {
+            desk.learn(dir);
+        }
+        let from = |at: &str, branch: Option<&str>| {
+            let (at, branch) = (Some(at.to_owned()), branch.map(str::to_owned));
+            let found = desk.find(&Project { at, branch, ..project("git:h.example/acme/api") });
+            found.and_then(|dir| Some(dir.strip_prefix(&home).ok()?.to_string_lossy().replace('\\', "/")))
+        };
+        for (at, branch, wanted) in [
+            ("work/api", None, "work/api"),
+            ("play/api", None, "play/api"),
+            ("src/play/api", None, "play/api"),
+            ("C:/Users/x/work/api", Some("fix"), "work/api"),
+            ("api-fix", None, "api-fix"),
+            ("elsewhere", Some("fix"), "api-fix"),
+            ("elsewhere", None, "play/api"),
+        ] {
+            assert_eq!(from(at, branch).as_deref(), Some(wanted), "{at} {branch:?}");
+        }
+    }
+
+    #[test]
+    fn the_container_of_a_bare_repository_is_no_place() {
+        let mut desk = Desk::new();
+        let container = desk.home().join("api");
+        let source = desk.repository("source", "https://h.example/acme/api");
+        commit(&source, "first");
+        std::fs::create_dir(&container).unwrap();
+        git(&container, &["clone", "-q", "--bare", &source.to_string_lossy(), ".bare"]);
+        std::fs::write(container.join(".git"), "gitdir: ./.bare\n").unwrap();
+        git(&container, &["remote", "set-url", "origin", "https://h.example/acme/api"]);
+        git(&container, &["worktree", "add", "-q", "work"]);
+        std::fs::remove_dir_all(&source).unwrap();
+        let wanted = project("git:h.example/acme/api");
+        assert_eq!(desk.learn(&container).key, wanted.key, "a session may begin there all the same");
         assert_eq!(desk.find(&wanted), None);
-        desk.learn(&fork);
-        assert_eq!(desk.find(&wanted), Some(fork.clone()));
-        let mut searched = Places::default();
-        assert_eq!(
-            searched.search(desk.home(), &device(), &[desk.home().to_owned()], std::slice::from_ref(&wanted)),
-            1
-        );
-        assert_eq!(searched.find(desk.home(), &device(), &wanted), Some(fork));
+        assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
+        assert_eq!(desk.find(&wanted), Some(container.join("work")));
+    }
+
+    /// A sibling of field 03: another repository lies where the project has a directory.
+    #[test]
+    fn a_repository_inside_another_one_is_not_entered() {
+        let mut desk = Desk::new();
+        let api = desk.repository("api", "https://h.example/acme/api");
+        desk.repository("api/vendor/lib", "https://h.example/acme/lib");
+        desk.learn(&api);
+        assert_eq!(desk.find(&project("git:h.example/acme/api#vendor/lib/src")), Some(api.join("vendor")));
     }
 
     #[test]
@@ -634,6 +745,10 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink("/", api.join("root")).unwrap();
         desk.learn(&api);
+        let plain = repository(&desk.home().join("plain"), None);
+        commit(&plain, "first");
+        std::fs::create_dir(plain.join("web")).unwrap();
+        desk.learn(&plain);
         desk.places.learn(&project("home:notes"), &desk.home().join("notes"));
         desk.places.map(&ProjectKey::new("home:mapped"), desk.home().join("mapped"));
         let find = |key: &str| desk.places.find_for_other(desk.home(), &device(), &project(key));
@@ -641,8 +756,8 @@ mod tests {
         let found = [
             ("home:notes", "notes"),
             ("home:mapped", "mapped"),
-            ("home:code/api", "code/api"),
-            ("home:code/api/web", "code/api/web"),
+            ("home:plain", "plain"),
+            ("home:plain/web", "plain/web"),
             ("git:h.example/acme/api", "code/api"),
             ("git:h.example/acme/api#web", "code/api/web"),
         ];
@@ -650,8 +765,15 @@ mod tests {
             assert_eq!(find(key), here(at), "{key}");
         }
         let own = device().short();
-        let refused =
-            ["home:.ssh", "home:private", "home:code", "home:code/api/.git", "home:code/api/.cache", "home:../x"];
+        let refused = [
+            "home:.ssh",
+            "home:private",
+            "home:code",
+            "home:code/api",
+            "home:code/api/.git",
+            "home:code/api/.cache",
+            "home:../x",
+        ];
         for key in refused.map(str::to_owned).into_iter().chain([
             format!("device:{own}:/etc"),
             format!("device:{own}:"),

@@ -241,6 +241,18 @@ impl State {
         self.select(statements::WITH_CODE, [code])
     }
 
+    /// The sessions of a project, and of directories inside of it, that wait for nothing outside of themselves. Costs
+    /// what it finds.
+    pub fn settled_in_project(&self, project: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let (from, to) = (format!("{project}#"), format!("{project}$"));
+        let mut found = Vec::new();
+        for code in ["", "split", "rewritten"] {
+            found.extend(self.select(statements::IN_PROJECT, [code, project])?);
+            found.extend(self.select(statements::BELOW_PROJECT, [code, from.as_str(), to.as_str()])?);
+        }
+        Ok(found)
+    }
+
     /// One session of each project that has some with this code.
     pub fn one_of_each_project(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         let mut found = Vec::new();

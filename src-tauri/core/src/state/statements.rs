@@ -57,6 +57,10 @@ statements! {
         " FROM sessions WHERE key IN (SELECT key FROM needs WHERE session = ?1) ORDER BY key");
     WITH_CODE = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_code WHERE code = ?1 ORDER BY updated DESC, key");
+    IN_PROJECT = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project = ?2 ORDER BY key");
+    BELOW_PROJECT = concat!("SELECT ", columns!(),
+        " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project >= ?2 AND project < ?3 ORDER BY key");
     NEXT_PROJECT = "SELECT project FROM sessions INDEXED BY by_code WHERE code = ?1 AND project > ?2 ORDER BY project LIMIT 1";
     ONE_OF_PROJECT = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_code WHERE code = ?1 AND project = ?2 LIMIT 1");

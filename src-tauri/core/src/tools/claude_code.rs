@@ -237,6 +237,7 @@ impl Tool for ClaudeCode {
             // The first records may be a queued prompt, a snapshot or a title, which name no directory (`claude -p`,
             // 2.1.330, 2026-11-23); every record of the conversation does.
             early: cwd.is_none(),
+            also: also(&ends, cwd.as_deref()),
             cwd,
             title: title(&ends),
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
@@ -812,7 +813,47 @@ fn is_running(running: &Running) -> bool {
 /// continued here: then the one whose slug is the directory it lies in.
 fn home_of(ends: &jsonl::Ends, slug_name: &str) -> Option<String> {
     let named = || ends.forwards().filter_map(named_directory);
-    named().find(|cwd| slug(cwd).eq_ignore_ascii_case(slug_name)).or_else(|| named().next())
+    let first = || named().next();
+    let renamed = || directory_of_slug(slug_name, Path::new(&first()?));
+    named().find(|cwd| slug(cwd).eq_ignore_ascii_case(slug_name)).or_else(renamed).or_else(first)
+}
+
+/// The directory of a slug whose transcripts name `named`, which is gone: it was renamed, and the user renamed the tool's
+/// directory with it (anthropics/claude-code issues 24745, 12680). None where several directories have that slug.
+fn directory_of_slug(slug_name: &str, named: &Path) -> Option<String> {
+    const MOST: usize = 2000;
+    let slug_of = |dir: &Path| slug(&dir.to_string_lossy());
+    if named.is_dir() {
+        return None;
+    }
+    let above = |dir: &&Path| dir.is_dir() && slug_name.starts_with(&slug_of(dir));
+    let mut open = vec![named.ancestors().skip(1).find(above)?.to_path_buf()];
+    let (mut found, mut n_entries) = (Vec::new(), 0);
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten().take(MOST - n_entries.min(MOST)) {
+            n_entries += 1;
+            let (path, is_dir) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            match slug_of(&path) {
+                own if is_dir && own == slug_name => found.push(path),
+                own if is_dir && slug_name.starts_with(&format!("{own}-")) => open.push(path),
+                _ => {}
+            }
+        }
+    }
+    if let [one] = &found[..] { Some(one.to_string_lossy().into_owned()) } else { None }
+}
+
+/// The other directories that a transcript names: where a worktree was made from, then all others.
+fn also(ends: &jsonl::Ends, cwd: Option<&str>) -> Vec<String> {
+    const MOST: usize = 8;
+    let from = |record: &Value| text(record.get("worktreeSession")?, "originalCwd");
+    let mut dirs: Vec<String> = Vec::new();
+    for dir in ends.forwards().filter_map(from).chain(ends.forwards().filter_map(named_directory)) {
+        if Some(dir.as_str()) != cwd && !dirs.contains(&dir) && dirs.len() < MOST {
+            dirs.push(dir);
+        }
+    }
+    dirs
 }
 
 /// The first directory that is named anywhere in a transcript which names none at its ends.
@@ -996,7 +1037,7 @@ fn said(record: &Value) -> Option<Said<'_>> {
 fn repository(ends: &jsonl::Ends) -> Option<Repository> {
     let branch = ends.backwards().find_map(|record| text(record, "gitBranch"))?;
     let named = !branch.is_empty() && branch != "HEAD";
-    named.then_some(Repository { branch: Some(branch), commit: None })
+    named.then_some(Repository { branch: Some(branch), ..Repository::default() })
 }
 
 #[cfg(test)]

@@ -196,6 +196,7 @@ impl Tool for Codex {
         let meta = ends.head.iter().find_map(session_meta);
         let facts = Facts {
             cwd: meta.and_then(|meta| text(meta, "cwd")),
+            also: Vec::new(),
             title: title(&ends),
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
             version: ends.backwards().find_map(session_meta).and_then(|meta| text(meta, "cli_version")),
@@ -721,7 +722,7 @@ fn says(line: &[u8]) -> bool {
 fn repository(meta: &Value) -> Option<Repository> {
     let git = meta.get("git")?;
     let word = |name: &str| text(git, name).filter(|word| !word.is_empty());
-    let found = Repository { branch: word("branch"), commit: word("commit_hash") };
+    let found = Repository { url: word("repository_url"), branch: word("branch"), commit: word("commit_hash") };
     (found != Repository::default()).then_some(found)
 }
 
@@ -858,7 +859,7 @@ mod tests {
     #[test]
     fn the_repository_is_what_the_thread_was_taken_up_in() {
         let meta = serde_json::json!({ "git": { "branch": "main", "commit_hash": "abc", "repository_url": "x" } });
-        let found = Repository { branch: Some("main".into()), commit: Some("abc".into()) };
+        let found = Repository { url: Some("x".into()), branch: Some("main".into()), commit: Some("abc".into()) };
         assert_eq!(repository(&meta), Some(found));
         assert_eq!(repository(&serde_json::json!({ "git": {} })), None);
     }

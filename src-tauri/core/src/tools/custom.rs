@@ -345,6 +345,7 @@ impl Tool for CustomTool {
             updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
             version: None,
             requires: Vec::new(),
+            also: Vec::new(),
             base: None,
             repository: None,
         };

@@ -321,6 +321,10 @@ impl Stamp {
 pub struct Facts {
     /// The directory it belongs to on this device (the author's cwd).
     pub cwd: Option<String>,
+    /// Other directories that the records name, the likelier first: where `cwd` is gone, one of them may tell the
+    /// repository.
+    #[serde(default)]
+    pub also: Vec<String>,
     pub title: Option<String>,
     /// Last activity.
     pub updated: Option<Millis>,
@@ -343,6 +347,9 @@ pub struct Facts {
 /// What a tool notes about the repository in which a session runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
+    /// Its remote, as the tool noted it.
+    #[serde(default)]
+    pub url: Option<String>,
     pub branch: Option<String>,
     /// The whole hash.
     pub commit: Option<String>,

@@ -76,13 +76,17 @@ pub struct ForkOf {
 impl SessionCard {
     /// The card with the texts for people as they are shown; `None` if it names what is no path, id or list of such.
     pub fn bounded(mut self) -> Option<Self> {
-        let paths = [Some(self.project.key.as_str()), self.cwd.as_deref(), Some(self.main.as_str())];
+        let project = &self.project;
+        let paths = [Some(project.key.as_str()), self.cwd.as_deref(), Some(self.main.as_str()), project.at.as_deref()];
         let fork = self.fork.as_ref().map(|fork| fork.session.as_str());
         let base = self.base.as_ref().map(|base| base.session.as_str());
-        let root = self.project.root_commit.as_deref();
+        let root = project.root_commit.as_deref();
         let ids = self.requires.iter().map(SessionId::as_str).chain(fork).chain(base).chain(root);
         let ids = ids.chain(self.version.as_deref());
-        let fits = paths.into_iter().flatten().all(|path| path.len() <= limits::PATH)
+        let paths = paths.into_iter().flatten().chain(project.branch.as_deref());
+        let paths = paths.chain(project.remotes.iter().map(String::as_str));
+        let fits = { paths }.all(|path| path.len() <= limits::PATH)
+            && project.remotes.len() <= limits::NAMED
             && ids.clone().all(|id| id.len() <= limits::ID)
             && self.requires.len() <= limits::NAMED;
         self.title = self.title.as_deref().map(limits::shown);

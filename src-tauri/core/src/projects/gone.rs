@@ -1,0 +1,64 @@
+//! Directories that are no longer there: which repository they were a worktree of. Reads what git left behind, within
+//! bounds, and runs nothing.
+
+use super::checkout;
+use crate::opener;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Directories beside a vanished one that are looked at.
+const MOST_BESIDE: usize = 500;
+const MOST_WORKTREES: usize = 500;
+
+/// A work tree of the repository that `gone` was a worktree of: one that still names it, else the one whose name `gone`
+/// begins with and that has the branch that was checked out in `gone`. Looks at `known` work trees and beside `gone`.
+pub fn repository_of(gone: &Path, branch: Option<&str>, known: &BTreeSet<PathBuf>) -> Option<PathBuf> {
+    let parent = gone.ancestors().skip(1).find(|dir| dir.is_dir())?;
+    let beside = std::fs::read_dir(parent).into_iter().flatten().flatten().take(MOST_BESIDE).map(|entry| entry.path());
+    let mut trees: BTreeSet<PathBuf> = beside.filter(|dir| dir.join(".git").exists()).collect();
+    trees.extend(known.iter().cloned());
+    if let Some(tree) = trees.iter().find(|tree| names_worktree(tree, gone)) {
+        return Some(tree.clone());
+    }
+    let branch = branch.filter(|branch| !["main", "master", "develop", "trunk"].contains(branch))?;
+    let vanished = gone.strip_prefix(parent).ok()?;
+    let mut alike = trees.iter().filter(|tree| begins_with_name(vanished, tree) && has_branch(tree, branch));
+    match (alike.next(), alike.next()) {
+        (Some(tree), None) => Some(tree.clone()),
+        _ => None,
+    }
+}
+
+/// Whether git still lists `gone`, or a directory above it, as a worktree of the repository.
+fn names_worktree(tree: &Path, gone: &Path) -> bool {
+    let Some(checkout) = checkout::at(tree) else { return false };
+    let listed = std::fs::read_dir(checkout.common_dir.join("worktrees")).into_iter().flatten().flatten();
+    listed.take(MOST_WORKTREES).any(|entry| {
+        let text = small(&entry.path().join("gitdir")).unwrap_or_default();
+        Path::new(text.trim()).parent().is_some_and(|dir| gone.starts_with(dir))
+    })
+}
+
+/// `api-fix` begins with `api`; so does `api/fix`.
+fn begins_with_name(vanished: &Path, tree: &Path) -> bool {
+    let Some(name) = tree.file_name().map(|name| name.to_string_lossy().into_owned()) else { return false };
+    vanished.components().any(|part| {
+        let part = part.as_os_str().to_string_lossy();
+        part.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_', '.']))
+    })
+}
+
+/// Whether the repository has, or had, a branch that is not checked out in `tree` itself.
+fn has_branch(tree: &Path, branch: &str) -> bool {
+    let Some(checkout) = checkout::at(tree).filter(|_| super::paths::stays_below(branch)) else { return false };
+    let dir = &checkout.common_dir;
+    let loose = dir.join("refs/heads").join(branch).is_file() || dir.join("logs/refs/heads").join(branch).is_file();
+    let packed = || small(&dir.join("packed-refs")).unwrap_or_default();
+    let is_it = |line: &str| line.strip_suffix(branch).is_some_and(|start| start.ends_with(" refs/heads/"));
+    checkout::head_branch(tree).as_deref() != Some(branch) && (loose || packed().lines().any(is_it))
+}
+
+fn small(path: &Path) -> Option<String> {
+    let bytes = opener::start_of(&mut opener::file_behind_links(path).ok()?, opener::SMALL).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}

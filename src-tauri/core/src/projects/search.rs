@@ -1,0 +1,135 @@
+//! Looking for checkouts on the disk, within bounds. A part of [`Places`]; the engine's loop does not wait for it.
+
+use super::checkout::{self, Checkout};
+use super::paths::Style;
+use super::places::{Place, Places, expand, is_repository, root_of};
+use super::{Project, split_sub};
+use crate::session::DeviceId;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+const MAX_DEPTH: usize = 5;
+/// How far below a checkout others are looked for: submodules and repositories of repositories.
+const DEPTH_INSIDE: usize = 2;
+const MAX_ENTRIES: usize = 100_000;
+/// Root commits asked of Git in one search.
+const MAX_ROOTS: usize = 200;
+
+impl Places {
+    /// Looks for checkouts below `roots` and beside places that vanished; says how many of `wanted` have a place now
+    /// and had none before. Remembers every checkout it meets. May take seconds: not for the engine's loop.
+    pub fn search(&mut self, home: &Path, device: &DeviceId, roots: &[PathBuf], wanted: &[Project]) -> usize {
+        let missing: Vec<&Project> =
+            wanted.iter().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
+        if !missing.iter().any(|project| is_repository(&project.key)) {
+            return 0;
+        }
+        let mut starts: Vec<(PathBuf, usize)> = roots.iter().map(|root| (expand(home, root), MAX_DEPTH)).collect();
+        starts.extend(self.beside_vanished(&missing).into_iter().map(|dir| (dir, 2)));
+        let mut found = walk(home, starts);
+        found.retain(|checkout| !checkout.bare);
+        for checkout in &found {
+            for remote in &checkout.remotes {
+                self.remember(format!("git:{remote}"), checkout, 0, None);
+            }
+        }
+        let still: Vec<&Project> =
+            missing.iter().copied().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
+        self.search_roots(&found, &still);
+        missing.iter().filter(|project| self.find_for_other(home, device, project).is_ok()).count()
+    }
+
+    /// Asks checkouts for their oldest commit, as long as somebody is missing that is known by one.
+    fn search_roots(&mut self, found: &[Checkout], missing: &[&Project]) {
+        let commits: BTreeSet<&str> = missing.iter().filter_map(|project| root_of(project)).collect();
+        if commits.is_empty() {
+            return;
+        }
+        // Where there is a remote, the oldest commit recognises nothing.
+        let without_remote = found.iter().filter(|checkout| checkout.remotes.is_empty());
+        for checkout in without_remote.take(MAX_ROOTS) {
+            let Some(commit) = checkout::root_commit(checkout).filter(|commit| commits.contains(commit.as_str()))
+            else {
+                continue;
+            };
+            self.remember(format!("root:{commit}"), checkout, 0, Some(commit));
+        }
+    }
+
+    /// Parents of work trees that are gone and were a missing project's: a checkout that was renamed or moved is mostly
+    /// near.
+    fn beside_vanished(&self, missing: &[&Project]) -> BTreeSet<PathBuf> {
+        let is_missing = |repository: &str, place: &Place| {
+            let root = place.root_commit.as_deref();
+            missing
+                .iter()
+                .any(|project| split_sub(&project.key).0 == repository || root.is_some() && root_of(project) == root)
+        };
+        let places =
+            self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
+        let gone = places.filter(|(repository, place)| !place.work_tree.is_dir() && is_missing(repository, place));
+        gone.map(|(_, place)| place)
+            .filter_map(|place| place.work_tree.ancestors().skip(1).find(|dir| dir.is_dir()))
+            .filter(|dir| dir.parent().is_some())
+            .map(Path::to_owned)
+            .collect()
+    }
+}
+
+/// All checkouts below the starts, nearest first, names in order. Follows no link.
+fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
+    let mut queue: VecDeque<(PathBuf, usize, bool)> =
+        starts.into_iter().map(|(dir, depth)| (dir, depth, false)).collect();
+    let mut visited: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    let mut found: Vec<Checkout> = Vec::new();
+    let mut n_entries = 0;
+    while let Some((dir, mut depth, mut in_checkout)) = queue.pop_front() {
+        match visited.get(&dir) {
+            Some(seen) if depth <= *seen => continue,
+            _ => visited.insert(dir.clone(), depth),
+        };
+        if let Some(checkout) = checkout::at(&dir) {
+            if !found.contains(&checkout) {
+                found.push(checkout);
+            }
+            depth = depth.min(DEPTH_INSIDE);
+            in_checkout = true;
+        }
+        if depth == 0 || MAX_ENTRIES <= n_entries {
+            continue;
+        }
+        for name in directories(&dir, MAX_ENTRIES - n_entries, &mut n_entries) {
+            if !is_passed_over(&name, &dir, home, in_checkout) {
+                queue.push_back((dir.join(name), depth - 1, in_checkout));
+            }
+        }
+    }
+    found
+}
+
+/// The names of the directories in `dir`, links left out, in order.
+fn directories(dir: &Path, limit: usize, n_entries: &mut usize) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten().take(limit) {
+        *n_entries += 1;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    names
+}
+
+/// Directories nobody keeps checkouts in. What builds leave behind is passed over inside a checkout only: outside,
+/// `build`, `dist`, `target` and `worktrees` are names like any other.
+fn is_passed_over(name: &str, dir: &Path, home: &Path, in_checkout: bool) -> bool {
+    const MADE: [&str; 7] = ["target", "build", "dist", "out", "venv", "vendor", "Pods"];
+    let has_own_repository = || dir.join(name).join(".git").exists();
+    let is_system = dir == home
+        && match Style::HERE {
+            Style::Mac => name == "Library",
+            Style::Windows => name.eq_ignore_ascii_case("AppData"),
+            Style::Unix => false,
+        };
+    let never = name.starts_with('.') || name == "node_modules" || name == "__pycache__" || is_system;
+    never || in_checkout && MADE.contains(&name) && !has_own_repository()
+}

@@ -1,0 +1,137 @@
+//! What in a transcript steers Claude Code, and which copies of files it may restore for `/rewind`.
+
+use crate::formats::steering::{self, Marks};
+use crate::formats::{fields, guarded};
+use crate::session::DocName;
+use crate::session::chain::lines_of;
+use crate::tools::{Restores, Steer, Steering};
+use std::path::Path;
+
+/// What a transcript says of how the session is run. On resume 2.1.330 takes the last `permission-mode` record for the
+/// session's mode (`acceptEdits`, `auto`, `dontAsk`, `plan`; not `bypassPermissions`), whatever `permissions.defaultMode` in
+/// the settings says; a record of an unknown kind is passed over, and the settings count (seen 2026-11-28). The other kinds
+/// are those that its loader keeps, last one wins, which name an agent, a mode, a directory, a channel to elsewhere or code
+/// to load. Records that only take something away (`isolation-latch`, `session-owner`, `history-suppression`,
+/// `memory-mode`) stay as they are.
+const MARKS: Marks = Marks {
+    kinds: &[(
+        &["/type"],
+        &[
+            "agent-setting",
+            "artifact-autoreact-ledger",
+            "artifact-comment-monitor",
+            "bridge-session",
+            "dev-mods",
+            "hybrid-organization",
+            "mode",
+            "observer-ref",
+            "permission-mode",
+            "relocated",
+            "repl-mode",
+            "worktree-state",
+        ],
+    )],
+    names: &["/permissionMode", "/permissionDecision", "/hooks", "/mcpServers", "/allowedTools"],
+    content: &[],
+    shown: &[
+        "/permissionMode",
+        "/mode",
+        "/replMode",
+        "/agentSetting",
+        "/worktreeSession/worktreePath",
+        "/relocatedCwd",
+        "/folder",
+        "/bridgeSessionId",
+    ],
+};
+
+/// The same with records that name files to restore.
+const WITH_COPIES: Marks = Marks {
+    kinds: &[(&["/type"], &["file-history-delta", "file-history-snapshot"])],
+    names: &[],
+    content: &[],
+    shown: &[],
+};
+
+pub(super) const STEERING: Steering = Steering {
+    sets: |doc, content| match is_agents_card(doc) {
+        true => {
+            let value = fields::get(content, AGENTS_OWN[0]).filter(|value| *value != AGENTS_NEUTRAL[0]);
+            value.map(|value| Steer { name: AGENTS_OWN[0].into(), value: value.into() }).into_iter().collect()
+        }
+        false => MARKS.sets(content),
+    },
+    usual: |steer| match steer.name.as_str() {
+        "mode" => ["default", "normal"].contains(&steer.value.as_str()),
+        "permissionMode" => ["default", "plan"].contains(&steer.value.as_str()),
+        "replMode" => steer.value == "false",
+        _ => false,
+    },
+    neutral: |_, line, cwd| {
+        let mut edits = MARKS.edits(line);
+        let is_refused =
+            || cwd.as_os_str().is_empty() || tracked(line).iter().any(|path| refused(&path.path, cwd).is_some());
+        if may_track(line) && is_refused() {
+            edits.extend(WITH_COPIES.edits(line));
+        }
+        edits
+    },
+    concerns: |part| MARKS.may_concern(part) || WITH_COPIES.may_concern(part) || may_track(part),
+    restores: Some(Restores { is_one: |doc| doc.as_str().starts_with(COPIES), refused: copies_refused }),
+    words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
+            files for /rewind where one of them lies outside of the checkout or is a hook or a setting",
+};
+
+/// Docs that hold copies of files as they were.
+pub(super) const COPIES: &str = "beside/file-history/";
+
+/// What a subagent's card says of its rights, and what is written there for another device's.
+pub(super) const AGENTS_OWN: [&str; 1] = ["permissionMode"];
+pub(super) const AGENTS_NEUTRAL: [&str; 1] = ["\"default\""];
+
+pub(super) fn is_agents_card(doc: &DocName) -> bool {
+    doc.as_str().starts_with("subagents/") && doc.as_str().ends_with(".meta.json")
+}
+
+pub(super) fn bound(doc: &DocName) -> &'static [&'static str] {
+    if is_agents_card(doc) { &AGENTS_OWN } else { &[] }
+}
+
+/// A file whose state a transcript remembers, and the name of the copy.
+pub(super) struct TrackedFile {
+    pub(super) path: String,
+    pub(super) copy: Option<String>,
+}
+
+fn may_track(line: &[u8]) -> bool {
+    let has = |word: &[u8]| memchr::memmem::find(line, word).is_some();
+    has(b"trackedFileBackups") || has(b"trackingPath") || has(b"file-history-") || has(b"\\u")
+}
+
+/// The files that a record names. `--rewind-files` of 2.1.330 joins a relative path to the session's directory and takes
+/// an absolute one as it is (seen 2026-11-28).
+pub(super) fn tracked(line: &[u8]) -> Vec<TrackedFile> {
+    if !may_track(line) {
+        return Vec::new();
+    }
+    let copy = |value: &[u8]| fields::text(value, "backupFileName");
+    let mut found: Vec<TrackedFile> = steering::members_of(line, "trackedFileBackups")
+        .into_iter()
+        .map(|(path, value)| TrackedFile { path, copy: copy(value) })
+        .collect();
+    let copy = fields::text(line, "/backup/backupFileName");
+    found
+        .extend(steering::texts(line, "trackingPath").into_iter().map(|path| TrackedFile { path, copy: copy.clone() }));
+    found
+}
+
+fn refused(path: &str, cwd: &Path) -> Option<&'static str> {
+    guarded::refused(path, cwd, &crate::tools::OBEYED)
+}
+
+/// Why another device's copies are not given to the tool: one file that must not be written is enough, for the same copy
+/// may stand for several files.
+fn copies_refused(main: &[u8], cwd: &Path) -> Option<String> {
+    let mut files = lines_of(main).flat_map(tracked);
+    files.find_map(|file| Some(format!("{} {}", file.path, refused(&file.path, cwd)?)))
+}
