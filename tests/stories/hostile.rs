@@ -440,17 +440,19 @@ fn a_link_in_the_store_is_not_written_through() {
     #[cfg(unix)]
     {
         let (mut world, here, there) = World::pair_of_devices();
-        let outside = world.devices[1].home.join("outside");
-        fs::create_dir_all(&outside).expect("dir");
         let slug = world.devices[1].slug_dir(&there);
         fs::create_dir_all(slug.parent().expect("parent")).expect("dir");
+        // A link to a directory of the user's own is followed; this one leads around the store.
+        let outside = world.devices[1].home.join(".claude");
+        let names = || fs::read_dir(&outside).expect("dir").count();
+        let before = names();
         std::os::unix::fs::symlink(&outside, &slug).expect("link");
         let path = world.devices[0].transcript(&here, ONE);
         world.devices[0].say(&path, turn(&here, ONE, "hello"));
         let other = world.devices[0].rollout(TWO);
         world.devices[0].say(&other, meta(&here, TWO));
         world.deliver();
-        assert_eq!(fs::read_dir(&outside).expect("dir").count(), 0);
+        assert_eq!(names(), before);
         assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("unwritable"));
         assert_carried(&world.devices[0], &world.devices[1], TWO);
     }

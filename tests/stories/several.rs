@@ -260,7 +260,12 @@ fn a_link_that_is_not_followed_is_named() {
     let desk = &mut world.devices[0];
     let slug = desk.slug_dir(&here);
     fs::create_dir_all(&slug).expect("dir");
-    std::os::unix::fs::symlink("/etc", slug.with_file_name("-not-mine")).expect("link");
+    // What is not this user's: to root a directory given away, to others one of root's.
+    let given = desk.home.join("given away");
+    fs::create_dir_all(&given).expect("dir");
+    let other = std::os::unix::fs::chown(&given, Some(65534), None).map_or("/etc".into(), |()| given);
+    std::os::unix::fs::symlink(other, slug.with_file_name("-not-mine")).expect("link");
+    std::os::unix::fs::symlink(desk.home.join(".claude"), slug.with_file_name("-around")).expect("link");
     std::os::unix::fs::symlink(desk.home.join("nowhere"), slug.with_file_name("-broken")).expect("link");
     let real = desk.home.join("one.jsonl");
     fs::write(&real, turn(&here, ONE, "one")).expect("file");
@@ -269,7 +274,7 @@ fn a_link_that_is_not_followed_is_named() {
     let doctor: Doctor = desk.ask(Request::Doctor);
     let check = doctor.checks.iter().find(|check| check.name == "left out").expect("named");
     assert_eq!(check.state, "problem");
-    for name in ["-not-mine", "-broken", ONE] {
+    for name in ["-not-mine", "-around", "-broken", ONE] {
         assert!(doctor.left_out.iter().any(|left| left.path.to_string_lossy().contains(name)), "{:?}", doctor.left_out);
     }
     assert_eq!(settings::load(&desk.roam).expect("settings").tools.len(), 0);

@@ -230,7 +230,7 @@ impl Engine {
         tool: &ToolId,
         missing: BTreeSet<SessionKey>,
     ) -> Result<BTreeSet<SessionKey>, StateError> {
-        if missing.is_empty() || !self.context.stores.contains_key(tool) {
+        if !self.context.stores.contains_key(tool) {
             return Ok(missing);
         }
         let (mut vanished, mut away) = (BTreeSet::new(), BTreeMap::<PathBuf, u64>::new());
