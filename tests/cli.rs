@@ -270,6 +270,7 @@ fn arguments_become_requests() {
         (&["pair", "--dismiss", "tablet"], Request::Dismiss { id: "tablet".into() }),
         (&["tools", "on", "codex"], Request::ToolSwitch { tool: "codex".into(), on: true }),
         (&["projects", "map", "k", "src"], Request::ProjectMap { key: "k".into(), dir: here.join("src") }),
+        (&["projects", "map", "src"], Request::ProjectMap { key: String::new(), dir: here.join("src") }),
         (&["projects", "exclude", "k"], Request::ProjectExclude { key: "k".into(), excluded: true }),
         (&["projects", "exclude", "k", "--off"], Request::ProjectExclude { key: "k".into(), excluded: false }),
         (

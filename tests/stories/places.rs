@@ -3,7 +3,7 @@
 
 use crate::talk::{ONE, TWO, assert_carried, id, item, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::api::{Request, Resume};
+use session_roam_core::api::{Done, Request, Resume};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -268,4 +268,53 @@ fn of_two_clones_the_one_of_the_same_name_is_taken() {
     for (number, dir) in there.iter().enumerate() {
         assert_eq!(world.devices[1].place_of(&id(number)), Some(world.devices[1].transcript(dir, &id(number))));
     }
+}
+
+/// Field, kind 4: `roam projects map` took any key, said that all is well, and moved nothing.
+#[test]
+fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let here = world.devices[0].project("shop", SHOP);
+    says(&mut world, 0, &here, ONE, "hello");
+    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+    let lap = &mut world.devices[1];
+    let dirs: Vec<PathBuf> = ["one", "two", "three"].iter().map(|name| lap.home.join(name)).collect();
+    dirs.iter().for_each(|dir| fs::create_dir_all(dir).expect("dir"));
+    let map = |key: &str, dir: &Path| Request::ProjectMap { key: key.into(), dir: dir.into() };
+    for (said, code) in
+        [("acme/shp", "no_such_project"), ("https://h.example/x/y", "no_such_project"), ("", "no_remote")]
+    {
+        let refused = lap.try_ask(map(said, &dirs[0])).expect_err("it fits nothing");
+        assert_eq!(refused.code, code, "{said}");
+        let suggests = refused.hint.contains("`git:github.com/acme/shop`");
+        assert_eq!(suggests, said != "https://h.example/x/y", "{}", refused.hint);
+    }
+    let as_url = lap.project("elsewhere", SHOP);
+    let ways = [
+        ("Acme/Shop", &dirs[0]),
+        ("https://github.com/acme/shop.git", &dirs[1]),
+        ("shop", &dirs[2]),
+        ("git:github.com/acme/shop", &dirs[0]),
+        ("", &as_url),
+    ];
+    for (said, dir) in ways {
+        let _: Done = world.devices[1].ask(map(said, dir));
+        world.deliver();
+        assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(dir, ONE)), "{said}");
+        assert_carried(&world.devices[0], &world.devices[1], ONE);
+        assert_eq!(world.devices[1].stores().len(), 1, "{said}: nothing is left where it was");
+    }
+    // Two of one name: neither is taken for the other.
+    let other = world.devices[0].project("other/shop", "git@github.com:rival/shop.git");
+    says(&mut world, 0, &other, TWO, "hello");
+    let refused = world.devices[1].try_ask(map("shop", &dirs[0])).expect_err("which one");
+    assert_eq!(refused.code, "ambiguous");
+    assert!(refused.hint.contains("acme/shop") && refused.hint.contains("rival/shop"), "{}", refused.hint);
+    // A checkout of something else is taken because the user says so, and the answer says what it is.
+    let blog = world.devices[1].project("blog", BLOG);
+    let said: Done = world.devices[1].ask(map("rival/shop", &blog));
+    assert!(said.message.contains("github.com/acme/blog"), "{}", said.message);
+    world.deliver();
+    assert_eq!(world.devices[1].place_of(TWO), Some(world.devices[1].transcript(&blog, TWO)));
 }

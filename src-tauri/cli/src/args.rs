@@ -273,13 +273,14 @@ pub enum ToolAction {
 pub enum ProjectAction {
     /// Say where a project is on this device
     Map {
-        /// As `roam projects` shows it
-        key: String,
-        dir: PathBuf,
+        /// Which project, and its directory: a key or a name as `roam projects` shows it, or the URL of its repository. Of a
+        /// directory alone its own remote counts
+        #[arg(value_names = ["PROJECT", "DIR"], num_args = 1..=2, required = true)]
+        what: Vec<String>,
     },
     /// Keep a project's sessions on this device
     Exclude {
-        /// As `roam projects` shows it
+        /// Its key, a name or the URL of its repository
         key: String,
         /// Let them roam again
         #[arg(long)]

@@ -90,8 +90,12 @@ fn dispatch(args: Args) -> Outcome {
         Command::Projects { action: None } => {
             engine.ask(&Request::Projects)?.show(|rows: Vec<_>| render::tables::projects(&rows, &view))
         }
-        Command::Projects { action: Some(ProjectAction::Map { key, dir }) } => {
-            engine.done(&Request::ProjectMap { key, dir: absolute(&dir)? })
+        Command::Projects { action: Some(ProjectAction::Map { what }) } => {
+            let (key, dir) = match what.as_slice() {
+                [key, dir, ..] => (key.clone(), Path::new(dir)),
+                rest => (String::new(), rest.first().map_or(Path::new(""), Path::new)),
+            };
+            engine.done(&Request::ProjectMap { key, dir: absolute(dir)? })
         }
         Command::Projects { action: Some(ProjectAction::Exclude { key, off }) } => {
             engine.done(&Request::ProjectExclude { key, excluded: !off })

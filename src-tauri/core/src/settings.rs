@@ -65,15 +65,35 @@ impl Default for ToolSettings {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+/// Where people keep code. The template says the same.
+const USUAL_FOLDERS: [&str; 10] = [
+    "~/code",
+    "~/src",
+    "~/work",
+    "~/dev",
+    "~/projects",
+    "~/git",
+    "~/repos",
+    "~/Developer",
+    "~/Documents/GitHub",
+    "~/source/repos",
+];
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Projects {
-    /// Folders below which checkouts are looked for; the template names the usual ones.
+    /// Folders below which checkouts are looked for; an empty list for none.
     pub search: Vec<PathBuf>,
     /// Keys whose sessions never leave this device.
     pub exclude: Vec<String>,
     /// Key to directory, where the user said so.
     pub map: BTreeMap<String, PathBuf>,
+}
+
+impl Default for Projects {
+    fn default() -> Self {
+        Self { search: USUAL_FOLDERS.map(PathBuf::from).to_vec(), exclude: Vec::new(), map: BTreeMap::new() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -202,10 +222,7 @@ mod tests {
 
     #[test]
     fn the_template_is_complete_and_says_the_defaults() {
-        let mut template = toml::from_str::<Settings>(TEMPLATE).expect("template");
-        // A new home begins with the folders people keep code in; a config.toml that names none has none.
-        assert!(template.projects.search.contains(&"~/src".into()));
-        template.projects.search.clear();
+        let template = toml::from_str::<Settings>(TEMPLATE).expect("template");
         assert_eq!(template, Settings::default());
     }
 

@@ -201,6 +201,7 @@ fn parts(
     let vault = Vault::at(home);
     make_private(vault.root()).map_err(|error| broken("The vault", &error))?;
     let machine = machine();
+    crate::projects::understand_as(&machine.home, &machine.vars);
     let shared = shared(&settings, &state, &book, identity, &key, &name, &machine);
     let tools = tools::all(&settings.custom);
     let context = Arc::new(Context::new(vault, identity.device_id.clone(), key, machine, tools, clock, shared));

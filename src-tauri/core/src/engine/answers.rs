@@ -15,14 +15,14 @@ use super::transcript::{Before, Names};
 use super::{compare, doctor, export};
 use crate::api::types::*;
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
-use crate::session::{Millis, Problem, ProjectKey, SessionId, SessionKey, ToolId};
+use crate::session::{Millis, Problem, SessionId, SessionKey, ToolId};
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
 use crate::tools::{Level, Which};
 use crate::vault::hello;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why a session is held until the user lets it go on.
 pub(super) const HELD: [&str; 2] = ["rewritten", "steered"];
@@ -325,82 +325,6 @@ impl Engine {
             format!("{name} roams.")
         } else {
             format!("{name} does not roam on this device any more. What is in the vault stays there.")
-        })
-    }
-
-    fn projects(&self) -> Result<Vec<ProjectRow>, ApiError> {
-        let shared = self.context.shared();
-        let mut rows: BTreeMap<String, ProjectRow> = BTreeMap::new();
-        for (key, row) in self.state.rows(None)? {
-            let project = ProjectKey::new(row.project.clone());
-            let entry = rows.entry(row.project.clone()).or_insert_with(|| ProjectRow {
-                key: row.project.clone(),
-                names: Vec::new(),
-                places: Vec::new(),
-                sessions: 0,
-                excluded: shared.is_excluded(&project),
-                tools: Vec::new(),
-            });
-            entry.sessions += 1;
-            if !entry.tools.contains(&key.tool.to_string()) {
-                entry.tools.push(key.tool.to_string());
-            }
-            if entry.names.is_empty() {
-                let record: Option<SessionRecord> = self.state.record(&key)?;
-                if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
-                    entry.names = card.project.names.clone();
-                    entry.places = shared.places.of(&card.project.key);
-                    entry.places.extend(shared.places.find(
-                        &self.context.machine.home,
-                        &self.context.device,
-                        &card.project,
-                    ));
-                    entry.places.sort();
-                    entry.places.dedup();
-                }
-            }
-        }
-        Ok(rows.into_values().collect())
-    }
-
-    fn map(&mut self, key: &str, dir: &Path) -> Answer {
-        if !dir.is_absolute() || !dir.is_dir() {
-            return Err(ApiError::new(
-                "no_such_directory",
-                format!("{} is not a directory on this device.", dir.display()),
-                "Give the full path of the checkout.",
-            ));
-        }
-        let project = ProjectKey::new(key);
-        self.settings = crate::settings::change(&self.home, |document| {
-            document["projects"]["map"][key] = toml_edit::value(dir.to_string_lossy().into_owned());
-        })
-        .map_err(settings_error)?;
-        self.context.change().places.map(&project, dir.to_path_buf());
-        self.state.put_note("places", &self.context.shared().places.clone())?;
-        self.retry_everywhere(&["no_place", "place_refused"]);
-        done(format!("{key} is in {} on this device.", dir.display()))
-    }
-
-    fn exclude(&mut self, key: &str, excluded: bool) -> Answer {
-        let mut keys: Vec<String> =
-            self.settings.projects.exclude.iter().filter(|known| *known != key).cloned().collect();
-        if excluded {
-            keys.push(key.to_owned());
-        }
-        let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
-        self.settings =
-            crate::settings::change(&self.home, |document| document["projects"]["exclude"] = toml_edit::value(array))
-                .map_err(settings_error)?;
-        self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
-        self.seen.clear();
-        self.greet();
-        self.list_all(false)?;
-        self.retry_everywhere(&["excluded"]);
-        done(if excluded {
-            format!("Sessions of {key} do not leave this device from now on. What left before stays where it is.")
-        } else {
-            format!("Sessions of {key} roam.")
         })
     }
 

@@ -23,6 +23,7 @@ pub mod ingest;
 pub mod left_out;
 pub mod list;
 pub mod look;
+mod mapping;
 pub mod network;
 pub mod observe;
 pub mod origin;

@@ -1,6 +1,7 @@
 //! A repository on disk, read without running Git: where it begins, its remotes, whether it is a linked worktree.
 //! Only the root commit, and in `standing.rs` how it stands, is asked of `git`, which may be missing.
 
+use super::aliases::Aliases;
 use super::config::{self, Setting};
 use super::git::{self, output_within};
 use super::{paths, remote};
@@ -52,7 +53,7 @@ pub fn at(dir: &Path) -> Option<Checkout> {
     // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that it can be a key.
     let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
     let settings = config::parse(&config);
-    let (remotes, bare) = (remotes_of(&settings), !linked && is_bare(&settings));
+    let (remotes, bare) = (remotes_of(&settings, &Aliases::own()), !linked && is_bare(&settings));
     Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes, linked, bare })
 }
 
@@ -107,11 +108,7 @@ fn read_small(path: &Path) -> Option<String> {
 }
 
 /// The remotes of a Git config that have a key. Includes are not followed; what is not understood is skipped.
-pub fn parse_remotes(config: &str) -> Vec<String> {
-    remotes_of(&config::parse(config))
-}
-
-fn remotes_of(settings: &[Setting]) -> Vec<String> {
+fn remotes_of(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
     let mut named: Vec<(&str, &str)> = Vec::new();
     for setting in settings {
         if let Some(name) = setting.of("remote", "url").filter(|name| named.iter().all(|(known, _)| known != name)) {
@@ -120,7 +117,7 @@ fn remotes_of(settings: &[Setting]) -> Vec<String> {
     }
     named.sort_by_key(|(name, _)| *name != "origin");
     let mut remotes = Vec::new();
-    for key in named.iter().filter_map(|(_, url)| remote::normalise(url)) {
+    for key in named.iter().filter_map(|(_, url)| remote::normalise(&aliases.meant(url, settings))) {
         if !remotes.contains(&key) {
             remotes.push(key);
         }
@@ -173,6 +170,10 @@ pub(super) mod testing {
 mod tests {
     use super::testing::*;
     use super::*;
+
+    fn parse_remotes(config: &str) -> Vec<String> {
+        remotes_of(&config::parse(config), &Aliases::default())
+    }
 
     #[test]
     fn origin_comes_first_and_local_remotes_do_not_count() {

@@ -2,6 +2,7 @@
 //!
 //! Reads `.git` directories itself and asks `git` only for the root commit and how a checkout stands. Knows no tool and no session.
 
+mod aliases;
 pub mod checkout;
 mod config;
 mod git;
@@ -13,6 +14,7 @@ mod search;
 pub mod standing;
 
 pub use crate::session::Project;
+pub use aliases::understand_as;
 pub use places::{NoPlace, Places};
 
 use crate::session::{DeviceId, ProjectKey};
@@ -121,7 +123,7 @@ impl Identifier {
     ) -> Project {
         let Evidence { cwd, also, url, branch, commit } = evidence;
         let here = self.identify(home, device, cwd);
-        let by_url = url.and_then(remote::normalise).map(|remote| by_remote(&remote, cwd, branch));
+        let by_url = url.and_then(meant).map(|remote| by_remote(&remote, cwd, branch));
         if let Some(by_url) = by_url {
             let remote = by_url.key.as_str().strip_prefix("git:").unwrap_or_default();
             let has_it =
@@ -186,6 +188,11 @@ impl Identifier {
         self.root_commits.insert(checkout.common_dir.clone(), (Instant::now(), found.clone()));
         found
     }
+}
+
+/// A remote's URL, as this user's Git and SSH understand it.
+pub fn meant(url: &str) -> Option<String> {
+    remote::normalise(&aliases::Aliases::own().meant(url, &[]))
 }
 
 /// The project of a repository of which only a remote is known.

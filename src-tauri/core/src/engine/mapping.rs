@@ -1,0 +1,198 @@
+//! The user's projects: which there are, where each lies here, which of them stay on this device.
+
+use super::answers::{Answer, done, settings_error};
+use super::heart::Engine;
+use super::record::SessionRecord;
+use crate::api::types::{ApiError, ProjectRow};
+use crate::projects;
+use crate::session::ProjectKey;
+use similar::TextDiff;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What a project's key begins with.
+const KINDS: [&str; 4] = ["git:", "root:", "home:", "device:"];
+/// So many projects are suggested, those that are most like what was said.
+const MOST_SUGGESTED: usize = 3;
+
+impl Engine {
+    pub(super) fn projects(&self) -> Result<Vec<ProjectRow>, ApiError> {
+        let shared = self.context.shared();
+        let mut rows: BTreeMap<String, ProjectRow> = BTreeMap::new();
+        for (key, row) in self.state.rows(None)? {
+            let project = ProjectKey::new(row.project.clone());
+            let entry = rows.entry(row.project.clone()).or_insert_with(|| ProjectRow {
+                key: row.project.clone(),
+                names: Vec::new(),
+                places: Vec::new(),
+                sessions: 0,
+                excluded: shared.is_excluded(&project),
+                tools: Vec::new(),
+            });
+            entry.sessions += 1;
+            if !entry.tools.contains(&key.tool.to_string()) {
+                entry.tools.push(key.tool.to_string());
+            }
+            if entry.names.is_empty() {
+                let record: Option<SessionRecord> = self.state.record(&key)?;
+                if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
+                    entry.names = card.project.names.clone();
+                    entry.places = shared.places.of(&card.project.key);
+                    entry.places.extend(shared.places.find(
+                        &self.context.machine.home,
+                        &self.context.device,
+                        &card.project,
+                    ));
+                    entry.places.sort();
+                    entry.places.dedup();
+                }
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    /// Says where a project is on this device; its sessions that wait for a place, or were written elsewhere, move there.
+    pub(super) fn map(&mut self, said: &str, dir: &Path) -> Answer {
+        if !dir.is_absolute() || !dir.is_dir() {
+            return Err(ApiError::new(
+                "no_such_directory",
+                format!("{} is not a directory on this device.", dir.display()),
+                "Give the path of the checkout.",
+            ));
+        }
+        let key = self.meant_project(said, Some(dir))?;
+        let other = self.remote_of(dir).filter(|remote| {
+            let repository = key.as_str().split('#').next().unwrap_or_default();
+            !repository.starts_with("git:") || repository != remote
+        });
+        let text = key.to_string();
+        self.settings = crate::settings::change(&self.home, |document| {
+            document["projects"]["map"][&text] = toml_edit::value(dir.to_string_lossy().into_owned());
+        })
+        .map_err(settings_error)?;
+        self.context.change().places.map(&key, dir.to_path_buf());
+        self.state.put_note("places", &self.context.shared().places.clone())?;
+        self.retry_everywhere(&["no_place", "place_refused"]);
+        self.want_project(&key)?;
+        self.check_places()?;
+        let but = other.map(|remote| {
+            let remote = remote.trim_start_matches("git:");
+            format!(" It is a checkout of {remote}; sessions of {key} are written there because you say so.")
+        });
+        done(format!("{key} is in {} on this device.{}", dir.display(), but.unwrap_or_default()))
+    }
+
+    /// Keeps a project's sessions on this device, or lets them roam again. It may be said before there are any.
+    pub(super) fn exclude(&mut self, said: &str, excluded: bool) -> Answer {
+        let is_key = KINDS.iter().any(|kind| said.starts_with(kind));
+        let known = self.settings.projects.exclude.iter().any(|known| known == said);
+        let key = &if is_key || known { said.to_owned() } else { self.meant_project(said, None)?.to_string() };
+        let mut keys: Vec<String> =
+            self.settings.projects.exclude.iter().filter(|known| *known != key).cloned().collect();
+        if excluded {
+            keys.push(key.to_owned());
+        }
+        let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
+        self.settings =
+            crate::settings::change(&self.home, |document| document["projects"]["exclude"] = toml_edit::value(array))
+                .map_err(settings_error)?;
+        self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
+        self.seen.clear();
+        self.greet();
+        self.list_all(false)?;
+        self.retry_everywhere(&["excluded"]);
+        done(if excluded {
+            format!("Sessions of {key} do not leave this device from now on. What left before stays where it is.")
+        } else {
+            format!("Sessions of {key} roam.")
+        })
+    }
+
+    /// The project that is meant: by its key, the URL of its repository, a name it goes by, or, if nothing is said, the
+    /// directory's own remote.
+    fn meant_project(&self, said: &str, dir: Option<&Path>) -> Result<ProjectKey, ApiError> {
+        let own = dir.and_then(|dir| self.remote_of(dir));
+        let known = self.project_names()?;
+        if said.is_empty() {
+            return own.map(ProjectKey::new).ok_or_else(|| {
+                let dir = dir.unwrap_or_else(|| Path::new(""));
+                let message = format!("{} has no remote by which its project is recognised.", dir.display());
+                unknown("no_remote", message, "", &known)
+            });
+        }
+        let repository = |key: &str| key.split('#').next().unwrap_or_default().to_owned();
+        let by_url = projects::meant(said).map(|remote| format!("git:{remote}"));
+        for key in [Some(said.to_owned()), by_url].into_iter().flatten() {
+            let is_known = known.keys().any(|other| *other == key || repository(other) == repository(&key));
+            if is_known || own.as_ref().is_some_and(|own| *own == repository(&key)) {
+                return Ok(ProjectKey::new(key));
+            }
+        }
+        let lower = said.to_lowercase();
+        let named = |names: &BTreeSet<String>| names.iter().any(|name| name.to_lowercase() == lower);
+        let found: Vec<&String> = known.iter().filter(|(_, names)| named(names)).map(|(key, _)| key).collect();
+        match found.as_slice() {
+            [] => Err(unknown("no_such_project", format!("No project is called {said}."), said, &known)),
+            [key] => Ok(ProjectKey::new(key.as_str())),
+            several => Err(ApiError::new(
+                "ambiguous",
+                format!("{} projects are called {said}.", several.len()),
+                format!("Say which: {}.", listed(several.iter().map(|key| key.as_str()))),
+            )),
+        }
+    }
+
+    /// The key of the repository that a directory is a checkout of, if it has a remote.
+    fn remote_of(&self, dir: &Path) -> Option<String> {
+        let project = projects::identify(&self.context.machine.home, &self.context.device, dir);
+        let repository = project.key.as_str().split('#').next()?;
+        repository.starts_with("git:").then(|| repository.to_owned())
+    }
+
+    /// Every known key with the names it goes by, the last parts of the key among them.
+    fn project_names(&self) -> Result<BTreeMap<String, BTreeSet<String>>, ApiError> {
+        let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in self.projects()? {
+            known.entry(row.key).or_default().extend(row.names);
+        }
+        for key in self.settings.projects.map.keys().chain(&self.settings.projects.exclude) {
+            known.entry(key.clone()).or_default();
+        }
+        for (key, names) in &mut known {
+            let path = key.split_once(':').map_or(key.as_str(), |(_, path)| path);
+            let (path, sub) = path.split_once('#').unwrap_or((path, ""));
+            let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+            for from in parts.len().saturating_sub(3)..parts.len() {
+                let name = parts[from..].join("/");
+                names.insert(if sub.is_empty() { name } else { format!("{name}/{sub}") });
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// What is said where nothing fits, with the projects that are most like it.
+fn unknown(code: &str, message: String, said: &str, known: &BTreeMap<String, BTreeSet<String>>) -> ApiError {
+    let likeness = |key: &str, names: &BTreeSet<String>| {
+        let all = names.iter().map(String::as_str).chain([key]);
+        let ratios = all.map(|name| TextDiff::from_chars(said.to_lowercase(), name.to_lowercase()).ratio());
+        ratios.fold(0.0_f32, f32::max)
+    };
+    let mut rated: Vec<(f32, &str)> = known.iter().map(|(key, names)| (likeness(key, names), key.as_str())).collect();
+    rated.retain(|(ratio, _)| said.is_empty() || 0.5 < *ratio);
+    rated.sort_by(|(one, key), (other, than)| other.total_cmp(one).then_with(|| key.cmp(than)));
+    let hint = match rated.as_slice() {
+        [] => "`roam projects` lists them.".to_owned(),
+        rated => {
+            format!(
+                "Did you mean {}? `roam projects` lists all.",
+                listed(rated.iter().map(|(_, key)| *key).take(MOST_SUGGESTED))
+            )
+        }
+    };
+    ApiError::new(code, message, hint)
+}
+
+fn listed<'a>(keys: impl Iterator<Item = &'a str>) -> String {
+    keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}
