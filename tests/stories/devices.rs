@@ -5,6 +5,7 @@ use crate::talk::{ONE, THREE, TWO, assert_carried, turn};
 use crate::wire::locked;
 use crate::world::{START, World};
 use session_roam_core::api::{ApiError, Devices, Done, Request, RevokeAnswer};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const REMOTE: &str = "git@github.com:acme/api.git";
@@ -341,14 +342,51 @@ fn a_revocation_outlasts_the_pairing_with_the_device_that_stated_it() {
 fn a_device_is_named_whole_or_by_a_name_or_start_that_only_it_has() {
     let (mut world, _) = all_paired(["box", "twin", "twin"]);
     let ids: Vec<String> = world.devices.iter().map(|device| device.id.to_string()).collect();
+    let second = world.devices[2].status().device;
+    let (first, other) = if second == "twin" { (&ids[2], &ids[1]) } else { (&ids[1], &ids[2]) };
     let mut code = |id: &str| {
         let asked = world.devices[0].try_ask(Request::Revoke { id: id.into(), since: None, dry: true });
         asked.map_or_else(|error| error.code, |answer| answer["id"].as_str().unwrap_or_default().to_owned())
     };
-    assert_eq!(code("twin"), "ambiguous_device");
+    assert_eq!((&code("twin"), &code("Twin 2")), (first, other));
     assert_eq!(code(&ids[1][..4]), "unknown_device", "too short");
     assert_eq!(code(&ids[1][..7]), ids[1]);
     assert_eq!(code(&ids[2]), ids[2]);
     assert_eq!(code("nobody"), "unknown_device");
     assert!(devices(&mut world, 0).revoked.is_empty(), "asking what it would mean does nothing");
+}
+
+/// Field, kind 11: “goes on as on vm. What vm added …”: two machines with one host name could not be told apart.
+#[test]
+fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
+    let mut world = World::devices(["vm", "vm", "VM", "desk"]);
+    for (one, other) in [(0, 1), (2, 1), (0, 2), (3, 0)] {
+        world.pair(one, other);
+    }
+    world.deliver();
+    let own: Vec<String> = (0..4).map(|at| world.devices[at].status().device).collect();
+    let distinct: BTreeSet<String> = own.iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(distinct.len(), 4, "{own:?}");
+    assert!(own.iter().filter(|name| name.to_lowercase() == "vm").count() == 1 && own[3] == "desk", "{own:?}");
+    // Each is called by all as it calls itself.
+    for at in 0..4 {
+        let devices: Devices = world.devices[at].ask(Request::Devices);
+        for paired in &devices.paired {
+            let other = world.devices.iter().position(|device| device.id.as_str() == paired.id).expect("one of these");
+            assert_eq!(paired.name, own[other], "on {}", own[at]);
+        }
+    }
+    let taken = world.devices[0].try_ask(Request::Rename { id: None, name: own[1].to_uppercase() }).expect_err("taken");
+    assert_eq!(taken.code, "name_taken");
+    // A new name is everywhere at once, the host name of a device started again does not come back.
+    let _: Done = world.devices[1].ask(Request::Rename { id: None, name: "tower".into() });
+    world.deliver();
+    for device in &mut world.devices {
+        device.start();
+    }
+    world.deliver();
+    assert_eq!(world.devices[1].status().device, "tower");
+    let devices: Devices = world.devices[0].ask(Request::Devices);
+    let tower = world.devices[1].id.to_string();
+    assert!(devices.paired.iter().any(|paired| paired.id == tower && paired.name == "tower"), "{:?}", devices.paired);
 }

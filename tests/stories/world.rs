@@ -151,7 +151,8 @@ impl Device {
         let card = Card::make(&self.identity.cert_pem, &self.identity.key_pem, &key, self.clock.now()).expect("card");
         let book = Book::load(&self.roam).expect("book");
         let (vault, machine) = (self.vault(), self.machine());
-        let shared = shared(&settings, &state, &book, &self.identity, &key, &self.name, &machine);
+        let name = if settings.name.is_empty() { self.name.clone() } else { settings.name.clone() };
+        let shared = shared(&settings, &state, &book, &self.identity, &key, &name, &machine);
         let mut tools = tools::all(&settings.custom);
         tools.extend(self.more_tools.iter().cloned());
         let mut context = Context::new(vault, self.id.clone(), key, machine, tools, self.clock.clone(), shared);
@@ -162,7 +163,7 @@ impl Device {
         let mut engine = Engine::new(Parts {
             home: self.roam.clone(),
             settings,
-            name: self.name.clone(),
+            name,
             context: context.clone(),
             card,
             state,

@@ -24,6 +24,7 @@ pub mod left_out;
 pub mod list;
 pub mod look;
 mod mapping;
+mod names;
 pub mod network;
 pub mod observe;
 pub mod origin;

@@ -229,17 +229,14 @@ impl Engine {
         let leaves = hello.goodbye.contains(&self.context.device)
             && self.book.paired.iter().any(|paired| paired.id == hello.card.device && paired.since < hello.at);
         let device = hello.card.device.clone();
-        let own_name = self.book.names.get(device.as_str()).cloned().unwrap_or_else(|| decent_name(&hello.name));
         let new = {
             let mut shared = self.context.change();
-            shared.names.insert(short.to_owned(), own_name);
+            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&hello.name));
             shared.owners.insert(short.to_owned(), Owner { device: device.clone(), key }).is_none()
         };
-        for paired in self.book.paired.iter_mut().filter(|paired| paired.id == device) {
-            paired.name = decent_name(&hello.name);
-        }
         let has_let_us_in = hello.paired.iter().any(|known| known.id == self.context.device);
         self.neighbours.hellos.insert(short.to_owned(), hello);
+        self.name_apart();
         if has_let_us_in {
             self.heard_in_full(&device);
         }

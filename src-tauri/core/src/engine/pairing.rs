@@ -1,12 +1,12 @@
 //! Pairing and parting, as the user asks for it: both sides say yes, and nobody is added alone.
 
-use super::answers::{Answer, done, settings_error, value};
+use super::answers::{Answer, done, value};
 use super::attempts::{Attempt, Step, asking_name, unnamed};
 use super::devices::{Paired, starts};
 use super::heart::Engine;
 use crate::api::types::*;
 use crate::merge::Statement;
-use crate::session::{DeviceId, NAME_LENGTH, decent_name};
+use crate::session::{DeviceId, decent_name};
 use crate::syncthing::pairing;
 use std::time::Duration;
 
@@ -196,8 +196,7 @@ impl Engine {
         if !code.addresses.is_empty() {
             paired.addresses = code.addresses;
         }
-        let (short, name) = (code.id.short(), paired.name.clone());
-        self.context.change().names.entry(short).or_insert(name);
+        self.name_apart();
     }
 
     fn pairing_with(&self, id: &DeviceId, state: &str) -> Answer {
@@ -301,32 +300,6 @@ impl Engine {
         done(format!("{} was turned away.", asking_name(&asking)))
     }
 
-    pub(super) fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > NAME_LENGTH || name.chars().any(char::is_control) {
-            return Err(ApiError::new(
-                "bad_name",
-                "A name has 1 to 64 characters and no control characters.",
-                "Choose another name.",
-            ));
-        }
-        let Some(id) = id else {
-            self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name))
-                .map_err(settings_error)?;
-            self.name = name.to_owned();
-            self.announce_attempts();
-            let short = self.context.short.clone();
-            self.context.change().names.insert(short, name.to_owned());
-            self.greet();
-            return done(format!("This device is called {name} now."));
-        };
-        let paired = self.book.find(id).cloned().ok_or_else(|| unknown_device(id))?;
-        self.book.names.insert(paired.id.to_string(), name.to_owned());
-        self.context.change().names.insert(paired.id.short(), name.to_owned());
-        self.save_book();
-        done(format!("{} is shown as {name} here.", paired.name))
-    }
-
     /// Says goodbye first: the other device learns of it before the way to it is cut.
     pub(super) fn unpair(&mut self, text: &str) -> Answer {
         const GRACE: Duration = Duration::from_secs(10);
@@ -380,6 +353,6 @@ fn not_asking(text: &str) -> ApiError {
     )
 }
 
-fn unknown_device(text: &str) -> ApiError {
+pub(super) fn unknown_device(text: &str) -> ApiError {
     ApiError::new("unknown_device", format!("No paired device is called “{text}”."), "List them with `roam devices`.")
 }

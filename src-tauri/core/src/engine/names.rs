@@ -1,0 +1,152 @@
+//! Names that tell the user's devices apart. Of two devices with one name the one with the smaller id keeps it; the other
+//! one calls itself by the next number, and is shown so before it has done that.
+
+use super::answers::{Answer, done, settings_error};
+use super::devices::Paired;
+use super::heart::Engine;
+use super::pairing::unknown_device;
+use crate::api::types::ApiError;
+use crate::session::{DeviceId, NAME_LENGTH, Problem, decent_name};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How firmly a device has its name; of two with one name the firmer keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hold {
+    /// The user chose it on this device.
+    Chosen,
+    /// This device, and those it is paired with.
+    Own,
+    /// It is being paired.
+    Asking,
+}
+
+impl Engine {
+    pub(super) fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > NAME_LENGTH || name.chars().any(char::is_control) {
+            return Err(ApiError::new(
+                "bad_name",
+                "A name has 1 to 64 characters and no control characters.",
+                "Choose another name.",
+            ));
+        }
+        let Some(id) = id else {
+            self.refuse_taken(name, &self.context.device.clone())?;
+            self.call_oneself(name)?;
+            return done(format!("This device is called {name} now."));
+        };
+        let paired = self.book.find(id).cloned().ok_or_else(|| unknown_device(id))?;
+        self.refuse_taken(name, &paired.id)?;
+        self.book.names.insert(paired.id.to_string(), name.to_owned());
+        self.name_apart();
+        self.save_book();
+        done(format!("{} is shown as {name} here.", paired.name))
+    }
+
+    fn call_oneself(&mut self, name: &str) -> Result<(), ApiError> {
+        self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name))
+            .map_err(settings_error)?;
+        self.name = name.to_owned();
+        self.announce_attempts();
+        let short = self.context.short.clone();
+        self.context.change().names.insert(short, name.to_owned());
+        self.greet();
+        Ok(())
+    }
+
+    fn refuse_taken(&self, name: &str, by: &DeviceId) -> Result<(), ApiError> {
+        let others = self.named_devices().into_iter().filter(|(_, id, _)| id != by);
+        let is_same = |other: &str| other.to_lowercase() == name.to_lowercase();
+        match others.into_iter().find(|(_, _, other)| is_same(other)) {
+            None => Ok(()),
+            Some((_, id, other)) => Err(ApiError::new(
+                "name_taken",
+                format!("Another one of your devices is called {other} ({}).", id.short()),
+                "Choose a name that no other device has.",
+            )),
+        }
+    }
+
+    /// Gives each device a name that no other one has, wherever it is shown.
+    pub(super) fn name_apart(&mut self) {
+        let names = apart(self.named_devices());
+        for paired in &mut self.book.paired {
+            if let Some(name) = names.get(&paired.id).filter(|_| !self.book.names.contains_key(paired.id.as_str())) {
+                paired.name.clone_from(name);
+            }
+        }
+        {
+            let mut shared = self.context.change();
+            shared.names.extend(names.iter().map(|(id, name)| (id.short(), name.clone())));
+        }
+        let own = names.get(&self.context.device).filter(|name| **name != self.name).cloned();
+        let failed = own.and_then(|name| self.call_oneself(&name).err());
+        self.trouble("name", failed.map(|error| Problem::new(&error.code, error.message, error.hint)));
+    }
+
+    fn named_devices(&self) -> Vec<(Hold, DeviceId, String)> {
+        let said = |paired: &Paired| {
+            let hello = self.neighbours.hellos.get(&paired.id.short());
+            let said = hello.map(|hello| decent_name(&hello.name)).filter(|name| !name.is_empty());
+            said.unwrap_or_else(|| paired.name.clone())
+        };
+        let others = self.book.paired.iter().map(|paired| match self.book.names.get(paired.id.as_str()) {
+            Some(chosen) => (Hold::Chosen, paired.id.clone(), chosen.clone()),
+            None if paired.confirmed => (Hold::Own, paired.id.clone(), said(paired)),
+            None => (Hold::Asking, paired.id.clone(), said(paired)),
+        });
+        [(Hold::Own, self.context.device.clone(), self.name.clone())].into_iter().chain(others).collect()
+    }
+}
+
+fn apart(mut devices: Vec<(Hold, DeviceId, String)>) -> BTreeMap<DeviceId, String> {
+    devices.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+    let mut taken = BTreeSet::new();
+    let mut names = BTreeMap::new();
+    for (_, id, name) in devices {
+        let name = if taken.contains(&name.to_lowercase()) { numbered(&name, &taken) } else { name };
+        taken.insert(name.to_lowercase());
+        names.insert(id, name);
+    }
+    names
+}
+
+/// The name with the first number behind it that makes it one of its own.
+fn numbered(name: &str, taken: &BTreeSet<String>) -> String {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let base =
+        name.rsplit_once(' ').filter(|(base, end)| !base.is_empty() && is_number(end)).map_or(name, |(base, _)| base);
+    let with = |number: usize| {
+        let end = format!(" {number}");
+        let start: String = base.chars().take(NAME_LENGTH - end.len()).collect();
+        format!("{start}{end}")
+    };
+    let mut free = (2..).map(with).filter(|name| !taken.contains(&name.to_lowercase()));
+    free.next().unwrap_or_else(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::device_id::device_id_of_cert;
+
+    fn named(devices: &[(Hold, &DeviceId, &str)]) -> Vec<String> {
+        let names = apart(devices.iter().map(|(hold, id, name)| (*hold, (*id).clone(), (*name).to_owned())).collect());
+        devices.iter().map(|(_, id, _)| names[*id].clone()).collect()
+    }
+
+    #[test]
+    fn every_device_has_a_name_of_its_own_whoever_is_asked() {
+        let mut ids = [b"a", b"b", b"c", b"d"].map(|cert| device_id_of_cert(cert));
+        ids.sort();
+        let [a, b, c, d] = &ids;
+        use Hold::{Asking, Chosen, Own};
+        assert_eq!(named(&[(Own, a, "vm"), (Own, b, "VM"), (Own, c, "vm 2")]), ["vm", "VM 2", "vm 3"]);
+        assert_eq!(named(&[(Own, c, "vm 2"), (Own, b, "VM"), (Own, a, "vm")]), ["vm 3", "VM 2", "vm"]);
+        assert_eq!(named(&[(Asking, a, "vm"), (Own, d, "vm"), (Chosen, c, "vm")]), ["vm 3", "vm 2", "vm"]);
+        let long = "x".repeat(NAME_LENGTH);
+        let other = &named(&[(Own, a, &long), (Own, b, &long)])[1];
+        assert!(other.ends_with(" 2") && other.chars().count() == NAME_LENGTH, "{other}");
+        assert_eq!(named(&[(Own, a, "7"), (Own, b, "7")]), ["7", "7 2"]);
+    }
+}
