@@ -23,6 +23,7 @@ use session_roam_core::api::{
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What a command comes to.
 type Outcome = Result<Output, ApiError>;
@@ -64,7 +65,7 @@ fn dispatch(args: Args) -> Outcome {
         }
         Command::Doctor { take_in: false } => doctor(&mut engine, &view),
         Command::Device { .. } => {
-            engine.ask(&Request::Device)?.show(|device: Device| render::devices::this_device(&device))
+            with_addresses(&mut engine)?.show(|device: Device| render::devices::this_device(&device))
         }
         Command::Devices => engine.ask(&Request::Devices)?.show(|devices| render::devices::devices(&devices, &view)),
         Command::Pair(what) => pair::pair(&mut engine, what),
@@ -161,6 +162,20 @@ fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
     std::path::absolute(path).map_err(|error| {
         ApiError::new("bad_path", format!("{} is not usable: {error}.", path.display()), "Give a whole path.")
     })
+}
+
+/// This device as soon as it knows where it is reached: a code without addresses is of use on the same network only.
+fn with_addresses(engine: &mut Engine) -> Result<ask::Answer, ApiError> {
+    const AGAIN: Duration = Duration::from_millis(200);
+    const MOST: u32 = 50;
+    for _ in 1..MOST {
+        let answer = engine.ask(&Request::Device)?;
+        if answer.as_type::<Device>().is_ok_and(|device| !device.addresses.is_empty()) {
+            return Ok(answer);
+        }
+        std::thread::sleep(AGAIN);
+    }
+    engine.ask(&Request::Device)
 }
 
 /// A stopped engine is an answer here, not a failure.

@@ -17,6 +17,9 @@ pub fn this_device(device: &Device) -> String {
     for (idx, address) in device.addresses.iter().enumerate() {
         out.push_str(&format!("{}  {address}\n", if idx == 0 { "At  " } else { "    " }));
     }
+    if device.addresses.is_empty() {
+        out.push_str("At    no address yet: Syncthing does not run, or there is no network. Devices on the same network\n      find this one all the same; for others run this again.\n");
+    }
     out.push_str(&format!("\nOn your other device:\n  roam pair {}\n", word(&device.code)));
     out.push_str("The code is good for one pairing, within ten minutes. Show it to nobody else.\n");
     out

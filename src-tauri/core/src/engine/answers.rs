@@ -37,6 +37,11 @@ pub(super) fn done(message: impl Into<String>) -> Answer {
     value(Done { done: true, message: message.into() })
 }
 
+/// Whether a session is in lists and counts: what begins to arrive has no project yet.
+pub(super) fn is_listed(row: &Row) -> bool {
+    row.code != "arriving" || !row.project.is_empty()
+}
+
 impl From<StateError> for ApiError {
     fn from(error: StateError) -> Self {
         Self::new(
@@ -187,7 +192,7 @@ impl Engine {
             splits: self.state.open_splits(DECIDED)?,
             live: self.live_sessions(),
             problems: self.problems.values().cloned().collect(),
-            sessions: self.state.count()?,
+            sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
             device: self.name.clone(),
             paired: self.lists.now.approved.len() as u64,
             connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
@@ -343,7 +348,7 @@ impl Engine {
                 let is_it = |device: &String| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device));
                 tool && project && filter.device.as_ref().is_none_or(is_it)
             };
-            let listed = rows.iter().filter(|(_, row)| row.code != "arriving" || !row.project.is_empty());
+            let listed = rows.iter().filter(|(_, row)| is_listed(row));
             let limit = filter.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
             let listed = listed.map(|(key, row)| session_row(&shared, key, row)).filter(fits).take(limit);
             value(listed.collect::<Vec<_>>())

@@ -603,6 +603,7 @@ impl<'a> Look<'a> {
             project: origin
                 .map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string()))
                 .unwrap_or_default(),
+            project_key: origin.map(|card| card.project.key.to_string()).unwrap_or_default(),
             excluded: origin.is_some_and(|card| shared.is_excluded(&card.project.key)),
             tool_on: on,
             paused: shared.paused,
@@ -672,7 +673,8 @@ impl<'a> Look<'a> {
                 self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
             }
             Err(error @ WriteError::Refused(_)) => {
-                let (why, hint) = (with_causes(&error), "It is tried again by itself.".into());
+                let why = with_causes(&error);
+                let hint = "Move away what is in its way; it is tried again within a minute.".into();
                 self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
             }
             Err(error) => {

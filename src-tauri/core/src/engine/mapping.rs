@@ -1,6 +1,6 @@
 //! The user's projects: which there are, where each lies here, which of them stay on this device.
 
-use super::answers::{Answer, done, settings_error};
+use super::answers::{Answer, done, is_listed, settings_error};
 use super::heart::Engine;
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ProjectRow};
@@ -19,7 +19,8 @@ impl Engine {
     pub(super) fn projects(&self) -> Result<Vec<ProjectRow>, ApiError> {
         let shared = self.context.shared();
         let mut rows: BTreeMap<String, ProjectRow> = BTreeMap::new();
-        for (key, row) in self.state.rows(None)? {
+        // What arrives and says nothing of itself yet is in no list.
+        for (key, row) in self.state.rows(None)?.into_iter().filter(|(_, row)| is_listed(row)) {
             let project = ProjectKey::new(row.project.clone());
             let entry = rows.entry(row.project.clone()).or_insert_with(|| ProjectRow {
                 key: row.project.clone(),

@@ -32,7 +32,7 @@ impl Engine {
             return Err(ApiError::new(
                 "no_place",
                 format!("There is no checkout of {} on this device.", row.project),
-                "Say where it is with `roam projects map`.",
+                "Say where it is: `roam projects map DIR` there, or `roam projects map PROJECT DIR`.",
             ));
         };
         let was = record.origin().filter(|_| self.context.began(&record)).and_then(|card| card.cwd.clone());

@@ -25,6 +25,8 @@ pub struct Guards {
     pub misplaced: bool,
     /// The project's name for the user.
     pub project: String,
+    /// Its key, which commands take.
+    pub project_key: String,
     pub excluded: bool,
     pub tool_on: bool,
     /// The user wants nothing written for a while.
@@ -224,7 +226,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             "excluded",
             format!("The project {} is excluded on this device.", guards.project),
-            "Include it with `roam projects exclude KEY --off`.",
+            &format!("Include it with `roam projects exclude {} --off`.", said(&guards.project_key)),
             steps,
         );
     }
@@ -251,7 +253,9 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return Verdict::Held {
             code: "rewritten",
             why: "Another device rewrote or shortened what is here.".into(),
-            hint: "Compare the two with `roam journal`; take the other device's version with `roam release`.".into(),
+            hint: "`roam show` shows what is here; `roam release` takes the other device's version. What is here stays in \
+                   the journals either way."
+                .into(),
             steps,
         };
     }
@@ -259,24 +263,19 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             "place_refused",
             format!("Another device names {} as its directory; no session of this device began there.", guards.project),
-            "If it belongs there, or somewhere else, say so with `roam projects map`.",
+            &format!("Say where it belongs: `roam projects map {} DIR`.", said(&guards.project_key)),
             steps,
         );
     }
     if guards.place.is_none() && !main_here {
-        let hint = "Check the project out on this device, or say where it is with `roam projects map`.";
-        return wait(
-            "no_place",
-            format!("There is no checkout of {} on this device yet.", guards.project),
-            hint,
-            steps,
-        );
+        let (why, hint) = no_place(&guards.project, &guards.project_key);
+        return wait("no_place", why, &hint, steps);
     }
     if let Some(parent) = guards.missing_parents.first() {
         return wait(
             "parent",
             format!("It continues “{parent}”, which is not here yet."),
-            "It arrives by itself.",
+            "It goes on as soon as that has arrived; connect the device that has it.",
             steps,
         );
     }
@@ -284,6 +283,35 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait("live", live.clone(), "It goes on by itself when the session is closed.", steps);
     }
     Verdict::Checkout(steps)
+}
+
+/// A project's key as a command takes it. What a shell would read otherwise is left to the user to copy.
+fn said(key: &str) -> &str {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'_' | b'-');
+    if !key.is_empty() && key.bytes().all(is_plain) && !key.starts_with('-') { key } else { "PROJECT" }
+}
+
+/// Why a session has no directory here, and what its user can do: only what has a remote can be cloned.
+fn no_place(project: &str, key: &str) -> (String, String) {
+    let map = format!("`roam projects map {} DIR`", said(key));
+    match key.split_once(':') {
+        Some(("root", _)) => (
+            format!("There is no copy of the repository {project} on this device, and it has no remote."),
+            format!("Copy it here, or give its sessions a directory: {map}."),
+        ),
+        Some(("home", rest)) => (
+            format!("There is no directory ~/{rest} on this device."),
+            format!("Give its sessions a directory: {map}."),
+        ),
+        Some(("device", rest)) => (
+            format!("It was made in {} on another device.", rest.split_once(':').map_or(rest, |(_, path)| path)),
+            format!("Give its sessions a directory here: {map}."),
+        ),
+        _ => (
+            format!("There is no checkout of {project} on this device yet."),
+            format!("Clone it, or say where it is: {map}."),
+        ),
+    }
 }
 
 /// Words of a log's conversation would be taken away or changed by another device. (A snapshot's next generation is no

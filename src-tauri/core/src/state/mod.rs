@@ -271,6 +271,11 @@ impl State {
         self.number(statements::COUNT, [])
     }
 
+    /// Sessions that begin to arrive and say nothing of themselves yet: in no list.
+    pub fn nameless(&self) -> Result<u64, StateError> {
+        self.number(statements::NAMELESS, [])
+    }
+
     fn number(&self, sql: &str, params: impl rusqlite::Params) -> Result<u64, StateError> {
         self.db
             .prepare_cached(sql)

@@ -67,6 +67,7 @@ statements! {
     NEXT_DEVICES = "SELECT devices FROM sessions INDEXED BY by_devices WHERE devices > ?1 ORDER BY devices LIMIT 1";
     NEWEST_OF_DEVICES = concat!("SELECT ", columns!(),
         " FROM sessions INDEXED BY by_devices WHERE devices = ?1 ORDER BY updated DESC, key LIMIT ?2");
+    NAMELESS = "SELECT count(*) FROM sessions INDEXED BY by_code WHERE code = 'arriving' AND project = ''";
     COUNT = "SELECT n FROM counts WHERE name = 'sessions'";
 
     SEGMENTS reads all because "compared with the whole vault, at a start" = "SELECT path, bytes FROM segments";
