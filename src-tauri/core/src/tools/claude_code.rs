@@ -12,6 +12,7 @@
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
 use super::stores::Moved;
+mod plans;
 mod steering;
 
 use super::{
@@ -33,6 +34,7 @@ use std::io::{self, BufRead, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use plans::Plans;
 use steering::{AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, bound, is_agents_card, tracked};
 
 const NAME: &str = "Claude Code";
@@ -98,6 +100,7 @@ pub struct ClaudeCode {
     todos: Listed<Vec<(PathBuf, String)>>,
     /// By `projects` directory, the links in it that were followed when it was last listed: they are watched, too.
     linked: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
+    plans: Plans,
 }
 
 /// A transcript is read to its end once, and from there on later.
@@ -116,6 +119,7 @@ struct Store {
     file_history: PathBuf,
     todos: PathBuf,
     tasks: PathBuf,
+    plans: PathBuf,
     sessions: PathBuf,
 }
 
@@ -127,6 +131,7 @@ impl Store {
         };
         Self {
             projects: base.join("projects"),
+            plans: base.join("plans"),
             file_history: base.join("file-history"),
             todos: base.join("todos"),
             tasks: base.join("tasks"),
@@ -171,6 +176,7 @@ impl Tool for ClaudeCode {
             root(store.file_history, true, true),
             root(store.todos, false, true),
             root(store.tasks, true, true),
+            root(store.plans, false, true),
             root(store.sessions, false, false),
         ];
         own.into_iter().chain(linked).collect()
@@ -183,8 +189,8 @@ impl Tool for ClaudeCode {
         match names[..] {
             [] => Touched::Everything,
             ["sessions", ..] => Touched::Liveness,
-            ["projects" | "file-history" | "todos" | "tasks"] => Touched::Everything,
-            ["projects" | "file-history" | "todos" | "tasks", .., last] if files::is_foreign_name(last) => {
+            ["projects" | "file-history" | "todos" | "tasks" | "plans"] => Touched::Everything,
+            ["projects" | "file-history" | "todos" | "tasks" | "plans", .., last] if files::is_foreign_name(last) => {
                 Touched::Nothing
             }
             ["projects", _] => Touched::Everything,
@@ -194,6 +200,7 @@ impl Tool for ClaudeCode {
             ["todos", name] => name.get(..36).map_or(Touched::Nothing, session_of),
             ["tasks", dir, ..] if dir.starts_with("session-") => session_starting(&store, &dir["session-".len()..]),
             ["tasks", id, ..] => session_of(id),
+            ["plans", name] => self.plans.touched(name),
             _ => Touched::Nothing,
         }
     }
@@ -217,7 +224,16 @@ impl Tool for ClaudeCode {
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
             let agents = agents.entry(slug_dir).or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
             match docs_of(&store, &session, &main, &beside, agents, &mut listing.problems) {
-                Ok(docs) => listing.found.push(Found { session, docs, live }),
+                Ok(mut docs) => {
+                    let stamp = docs.first().map(|main| main.stamp).unwrap_or_default();
+                    let plans = self.plans.of(&store.plans, &session, &main, stamp);
+                    let mut add = Docs { base: &store.base, found: Vec::new(), problems: &mut listing.problems };
+                    for (path, name) in plans {
+                        add.add_file(&path, &format!("{BESIDE}plans/{name}"));
+                    }
+                    docs.append(&mut add.found);
+                    listing.found.push(Found { session, docs, live });
+                }
                 // Gone between the look at the directory and the look at the file.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => listing.problems.push(unreadable(&main, &error)),
@@ -944,6 +960,7 @@ fn place<'s>(
         "todos" if rest.ends_with(".json") && !rest.contains('/') => {
             Ok((&store.todos, files::below(&store.todos, &format!("{id}-{rest}"))?))
         }
+        "plans" if plans::is_plan(rest) => Ok((&store.plans, files::below(&store.plans, rest)?)),
         "tasks" => Ok((&store.tasks, files::below(&store.tasks.join(long.0), rest)?)),
         "tasks-short" => Ok((&store.tasks, files::below(&store.tasks.join(short.0), rest)?)),
         _ => Err(WriteError::Refused(format!("\"{name}\" is none of a session's files"))),
