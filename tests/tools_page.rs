@@ -58,6 +58,9 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     }
     writeln!(page, "| versions | {} |", about.versions).expect("text");
     writeln!(page, "| read from | {} |", roots.join("<br>")).expect("text");
+    if let Some(moved) = tool.moved() {
+        writeln!(page, "| store moved by | `{}` |", moved.var).expect("text");
+    }
     writeln!(page, "| resumed by | `{}` |", launch.argv.join(" ").replace(".cmd ", " ")).expect("text");
     if !launch.unset.is_empty() {
         let unset: Vec<&str> = launch.unset.iter().map(String::as_str).collect();
@@ -78,7 +81,14 @@ fn page() -> String {
          Levels: *see* (listed, read, searched) < *carry* (travels, readable elsewhere) < *resume* (opens and goes on in the\n\
          tool) < *merge* (splits are handled).\n\
          Only what belongs to a session is ever listed; names that must never roam stand above that, whatever a session's\n\
-         directory holds or another device says.\n\n",
+         directory holds or another device says.\n\n\
+         A tool may have several stores on a device, where a variable moves its store (the table of each tool names it). All\n\
+         that are in use are found, whatever environment session-roam was started in: from the tool's running programs, the\n\
+         shells' profiles, directories with the usual names (`~/.claude-work`), and the shell in which `roam` is called.\n\
+         `roam tools` lists them, `roam tools off TOOL --store DIR` switches one off, and resuming sets the variable. A store\n\
+         that is not there now has lost nothing: its sessions do not count as deleted. What lies in a store and is not\n\
+         carried (links out of what is yours, names that the tool does not give, copies made by Dropbox, iCloud or OneDrive,\n\
+         what cannot be read) `roam doctor` counts and explains.\n\n",
     );
     for tool in all(&[]) {
         section(&mut page, tool.as_ref(), &machine);

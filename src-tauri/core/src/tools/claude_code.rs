@@ -3,7 +3,8 @@
 //!
 //! Store, the same on every system: `~/.claude`, or `$CLAUDE_CONFIG_DIR`. A session is the transcript
 //! `projects/<slug of the directory>/<uuid>.jsonl`, the files below `projects/<slug>/<uuid>/` (subagents, long tool
-//! results, workflows), and what lies beside it under its id: `file-history/` (for /rewind), `todos/`, `tasks/`.
+//! results, workflows), and what lies beside it under its id: `file-history/` (for /rewind), `todos/`, `tasks/`; and the
+//! plan in `plans/` whose name its records say.
 //! There is no index: a transcript in the slug directory of the current directory is listed, continued and resumed
 //! as it is, byte for byte. Seen with 2.1.330 on 2026-11-23; the vendor's Agent SDK documents copying transcripts
 //! ("Resume across hosts").
@@ -11,10 +12,10 @@
 //! Two copies of an id in two slug directories make the tool find neither (2.1.330), so there is never a second one.
 //! Files older than 30 days are deleted by the tool according to their modification time.
 
-use super::stores::Moved;
 mod plans;
 mod steering;
 
+use super::stores::Moved;
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
     Reading, Repository, Resumable, Root, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
