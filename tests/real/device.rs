@@ -245,13 +245,21 @@ impl Device {
     }
 
     pub fn clone_repository(&self, from: &Device, remote: &str) {
-        fs::create_dir_all(self.checkout.parent().expect("a checkout is in a directory")).expect("a directory");
-        let (source, target) = (from.checkout.to_str(), self.checkout.to_str());
-        self.git(&["clone", "--quiet", source.expect("UTF-8"), target.expect("UTF-8")]);
-        self.git(&["remote", "set-url", "origin", remote]);
+        self.clone_into(&self.checkout, from, remote);
     }
 
-    fn git(&self, arguments: &[&str]) {
+    /// A clone of another device's repository that lies in `target` and names `remote` from its first moment on.
+    pub fn clone_into(&self, target: &Path, from: &Device, remote: &str) {
+        fs::create_dir_all(target.parent().expect("a checkout is in a directory")).expect("a directory");
+        // Made elsewhere: an engine may look at any moment.
+        let made = self.root.join(format!("clone-of-{}", self.name));
+        let [source, clone] = [&from.checkout, &made].map(|dir| dir.to_str().expect("UTF-8"));
+        self.git(&["clone", "--quiet", source, clone]);
+        self.git(&["-C", clone, "remote", "set-url", "origin", remote]);
+        fs::rename(&made, target).expect("on one disk");
+    }
+
+    pub fn git(&self, arguments: &[&str]) {
         let ended = run_within(Duration::from_secs(30), self.command("git", arguments), &self.root);
         assert!(ended.status.success(), "git {arguments:?}: {}", ended.told());
     }

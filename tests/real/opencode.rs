@@ -43,10 +43,15 @@ impl Devices {
 
     pub fn paired() -> Self {
         let mut devices = Self::new();
-        devices.desk.start();
-        devices.laptop.start();
-        crate::device::pair(&devices.desk, &devices.laptop);
+        devices.meet();
         devices
+    }
+
+    /// Starts both engines for the first time and pairs them.
+    pub fn meet(&mut self) {
+        self.desk.start();
+        self.laptop.start();
+        crate::device::pair(&self.desk, &self.laptop);
     }
 
     pub fn both(&self) -> [&Device; 2] {

@@ -90,18 +90,24 @@ impl Tool {
 
     /// Starts a session in the device's checkout and returns its id.
     pub fn begin(self, device: &Device, prompt: &str) -> String {
+        self.begin_in(device, &device.checkout, prompt)
+    }
+
+    pub fn begin_in(self, device: &Device, cwd: &Path, prompt: &str) -> String {
         match self {
             Self::ClaudeCode => {
-                self.new_session(device, &["claude", "-p", "--allowedTools", "Bash(echo:*)", "--", prompt])
+                self.new_session(device, cwd, &["claude", "-p", "--allowedTools", "Bash(echo:*)", "--", prompt])
             }
-            Self::Codex => self.new_session(device, &["codex", "exec", prompt]),
+            Self::Codex => self.new_session(device, cwd, &["codex", "exec", prompt]),
         }
     }
 
     /// Runs what starts a session and returns its id.
-    fn new_session(self, device: &Device, argv: &[&str]) -> String {
+    fn new_session(self, device: &Device, cwd: &Path, argv: &[&str]) -> String {
         let before = self.files(device);
-        let ended = run_within(PROMPT_LIMIT, device.command(argv[0], &argv[1..]), device.scratch());
+        let mut command = device.command(argv[0], &argv[1..]);
+        command.current_dir(cwd);
+        let ended = run_within(PROMPT_LIMIT, command, device.scratch());
         assert!(ended.status.success(), "{argv:?} on {}: {}", device.name, ended.told());
         let mut new = self.files(device);
         new.retain(|file| !before.contains(file) && is_session(file));
@@ -145,12 +151,34 @@ impl Tool {
         files.iter().map(|file| id_of(file)).collect()
     }
 
+    fn usual_store(self) -> &'static str {
+        match self {
+            Self::ClaudeCode => ".claude",
+            Self::Codex => ".codex",
+        }
+    }
+
+    /// The variable that has the tool use another store than the usual one.
+    pub fn store_variable(self) -> &'static str {
+        match self {
+            Self::ClaudeCode => "CLAUDE_CONFIG_DIR",
+            Self::Codex => "CODEX_HOME",
+        }
+    }
+
+    /// Where a device whose user keeps two stores has the other one.
+    pub fn second_store(self, device: &Device) -> PathBuf {
+        device.home.join("work").join(self.id())
+    }
+
     fn files(self, device: &Device) -> Vec<PathBuf> {
-        let store = match self {
-            Self::ClaudeCode => projects(device),
-            Self::Codex => device.home.join(".codex/sessions"),
+        let below: &[&str] = match self {
+            Self::ClaudeCode => &["projects"],
+            Self::Codex => &["sessions", "archived_sessions"],
         };
-        let mut files = files_below(&store);
+        let stores = [device.home.join(self.usual_store()), self.second_store(device)];
+        let dirs = stores.iter().flat_map(|store| below.iter().map(|name| store.join(name)));
+        let mut files: Vec<PathBuf> = dirs.flat_map(|dir| files_below(&dir)).collect();
         files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
         files
     }
@@ -321,7 +349,7 @@ trust_level = "trusted"
 /// A thread of Codex that begins as another: it stores where in the other's file it left that, and what came after
 /// (seen with 0.169.0, 2026-11-23).
 pub fn child_of(device: &Device, parent: &str, prompt: &str) -> String {
-    Tool::Codex.new_session(device, &["codex", "exec", "fork", parent, prompt])
+    Tool::Codex.new_session(device, &device.checkout, &["codex", "exec", "fork", parent, prompt])
 }
 
 /// Codex' own list, as its picker shows it under "All": ids and paths, asked of `codex app-server`.

@@ -44,10 +44,15 @@ impl World {
 
     pub fn paired_with(clients: &[Client]) -> Self {
         let mut world = Self::with(clients);
-        world.desk.start();
-        world.laptop.start();
-        pair(&world.desk, &world.laptop);
+        world.meet();
         world
+    }
+
+    /// Starts both engines for the first time and pairs them.
+    pub fn meet(&mut self) {
+        self.desk.start();
+        self.laptop.start();
+        pair(&self.desk, &self.laptop);
     }
 }
 

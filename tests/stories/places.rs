@@ -190,8 +190,7 @@ fn a_repository_that_the_records_name_is_found_by_that_url() {
     world.pair(0, 1);
     assert_eq!(world.devices[1].row(ONE).expect("a row").project, "git:github.com/acme/shop");
     assert_eq!(resumes_in(&mut world.devices[1], ONE), there);
-    world.devices[0].poll();
-    assert_eq!(resumes_in(&mut world.devices[0], ONE), shop);
+    assert_eq!(resumes_in(&mut world.devices[0], ONE), shop, "before any poll");
 }
 
 /// A sibling of field 02: another repository lies where the session ran, and the records know better.

@@ -81,6 +81,8 @@ pub struct Engine {
     pub(super) n_trees: usize,
     /// Projects of sessions that began here in a directory that is gone: looked for with the next search.
     pub(super) sought: Vec<Project>,
+    /// Those that the search under way, or else the last one, looks for.
+    pub(super) searched_for: Vec<Project>,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
     /// Conflict copies are being taken in; the answer waits for all of their sessions.
@@ -170,6 +172,7 @@ impl Engine {
             outdated: BTreeSet::new(),
             n_trees: 0,
             sought: Vec::new(),
+            searched_for: Vec::new(),
             greeted: None,
             greeted_at: None,
             taking_in: None,
@@ -561,7 +564,7 @@ impl Engine {
             self.find_places()?;
         }
         if let Some((project, place)) = learned {
-            self.learn(&project, &place);
+            self.learn(&project, &place)?;
         }
         if let Some((project, place)) = placed {
             self.placed(&project, &place)?;

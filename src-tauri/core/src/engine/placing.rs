@@ -42,12 +42,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks for the repository of sessions of this device whose directory is gone, if its place is not known.
-    pub(super) fn seek(&mut self, project: &Project, cwd: &Path) {
+    /// Looks for the repository of sessions of this device whose directory is gone, if its place is not known. At once: the
+    /// session may be resumed in the next moment, and until the place is known it opens above where its directory was.
+    pub(super) fn seek(&mut self, project: &Project, cwd: &Path) -> Result<(), StateError> {
         let known = self.context.shared().places.find(&self.context.machine.home, &self.context.device, project);
         if !cwd.is_dir() && is_repository(&project.key) && known.is_none() && !self.sought.contains(project) {
             self.sought.push(project.clone());
+            self.find_places()?;
         }
+        Ok(())
     }
 
     /// Looks at the sessions of a project that are in a store here.

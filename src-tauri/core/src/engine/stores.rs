@@ -208,8 +208,8 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn learn(&mut self, project: &Project, place: &Path) {
-        self.seek(project, place);
+    pub(super) fn learn(&mut self, project: &Project, place: &Path) -> Result<(), StateError> {
+        self.seek(project, place)?;
         let before = self.context.shared().places.clone();
         self.context.change().places.learn(project, place);
         let after = self.context.shared().places.clone();
@@ -217,6 +217,7 @@ impl Engine {
             let _ = self.state.put_note("places", &after);
             self.retry_everywhere(&["no_place", "place_refused"]);
         }
+        Ok(())
     }
 
     /// Looks for checkouts of projects whose sessions wait for one: what is known at once, the disk beside the loop.
@@ -230,7 +231,7 @@ impl Engine {
             return Ok(());
         }
         self.searching = true;
-        self.sought.clear();
+        self.searched_for = std::mem::take(&mut self.sought);
         self.searched_at = Some(Instant::now());
         let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
         let (search, mut places) = (self.settings.projects.search.clone(), self.context.shared().places.clone());
@@ -250,6 +251,7 @@ impl Engine {
         if self.context.shared().places != *before {
             // Something was learnt meanwhile, which the search does not know: search again.
             self.searched_at = None;
+            self.sought.append(&mut self.searched_for);
             return self.find_places();
         }
         self.state.put_note("places", &places)?;
