@@ -38,6 +38,8 @@ mod lists;
 mod pairing;
 #[path = "stories/places.rs"]
 mod places;
+#[path = "stories/places_at_random.rs"]
+mod places_at_random;
 #[path = "stories/power.rs"]
 mod power;
 #[path = "stories/promises.rs"]

@@ -29,12 +29,17 @@ fn git(dir: &Path, args: &[&str]) {
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The repository that others are made from.
+pub fn starter(work_tree: &Path) {
+    git(work_tree, &["init", "-q"]);
+    git(work_tree, &["commit", "-q", "--allow-empty", "-m", "the starter"]);
+}
+
 /// A repository below `~/code` that was made from the one starter there is: the same oldest commit, its own remote.
 fn from_starter(device: &Device, dir: &str, remote: Option<&str>) -> PathBuf {
     let work_tree = device.home.join("code").join(dir);
     fs::create_dir_all(&work_tree).expect("dir");
-    git(&work_tree, &["init", "-q"]);
-    git(&work_tree, &["commit", "-q", "--allow-empty", "-m", "the starter"]);
+    starter(&work_tree);
     if let Some(remote) = remote {
         git(&work_tree, &["remote", "add", "origin", remote]);
     }
@@ -316,4 +321,24 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
     assert!(said.message.contains("github.com/acme/blog"), "{}", said.message);
     world.deliver();
     assert_eq!(world.devices[1].place_of(TWO), Some(world.devices[1].transcript(&blog, TWO)));
+}
+
+/// A sibling of field 03: another repository from the same starter was cloned where the session's lay.
+#[test]
+fn a_repository_cloned_where_another_one_lay_does_not_take_its_sessions() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let here = from_starter(&world.devices[0], "work", Some(SHOP));
+    let (shop, _blog) =
+        (from_starter(&world.devices[1], "shop", Some(SHOP)), from_starter(&world.devices[1], "blog", Some(BLOG)));
+    says(&mut world, 0, &here, ONE, "of shop");
+    fs::remove_dir_all(&here).expect("remove");
+    from_starter(&world.devices[0], "work", Some(BLOG));
+    world.devices[0].start();
+    world.devices[0].poll();
+    world.deliver();
+    says(&mut world, 0, &here, ONE, "still of shop");
+    assert_eq!(world.devices[1].row(ONE).expect("a row").project, "git:github.com/acme/shop");
+    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&shop, ONE)));
+    assert_carried(&world.devices[0], &world.devices[1], ONE);
 }

@@ -7,7 +7,7 @@
 
 mod checks;
 pub mod clients;
-mod dice;
+pub mod dice;
 mod forget;
 pub mod happening;
 mod play;

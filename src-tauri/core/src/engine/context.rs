@@ -292,7 +292,7 @@ impl Context {
     pub fn is_misplaced(&self, record: &SessionRecord) -> bool {
         let (Some(card), Some(bound)) = (record.origin(), record.bound.as_ref()) else { return false };
         let shared = self.shared();
-        bound.is_dir() && shared.places.is_misplaced(&self.machine.home, &self.device, &card.project, bound)
+        shared.places.is_misplaced(&self.machine.home, &self.device, &card.project, bound)
     }
 
     pub fn hlc(&self) -> Hlc {

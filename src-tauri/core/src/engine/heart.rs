@@ -79,6 +79,8 @@ pub struct Engine {
     pub(super) outdated: BTreeSet<ProjectKey>,
     /// So many work trees were known then.
     pub(super) n_trees: usize,
+    /// Directories that sessions were written for and that are gone: their projects were looked for.
+    pub(super) gone_dirs: BTreeSet<PathBuf>,
     /// Projects of sessions that began here in a directory that is gone: looked for with the next search.
     pub(super) sought: Vec<Project>,
     /// Those that the search under way, or else the last one, looks for.
@@ -173,6 +175,7 @@ impl Engine {
             n_trees: 0,
             sought: Vec::new(),
             searched_for: Vec::new(),
+            gone_dirs: BTreeSet::new(),
             greeted: None,
             greeted_at: None,
             taking_in: None,

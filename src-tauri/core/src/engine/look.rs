@@ -350,7 +350,10 @@ impl<'a> Look<'a> {
         let (home, device) = (&self.context.machine.home, &self.context.device);
         let now = || self.context.identifier().identify(home, device, cwd);
         match cwd.is_dir() {
-            true => corrected(&card.project, now(), home) != card.project,
+            true => {
+                let known = |repository: &str| self.context.shared().places.was(repository, cwd);
+                corrected(&card.project, now(), home, known) != card.project
+            }
             false => !card.project.key.as_str().starts_with("git:") || card.project.key.as_str().contains("#."),
         }
     }

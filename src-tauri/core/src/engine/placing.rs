@@ -39,6 +39,15 @@ impl Engine {
             self.want_project(&project)?;
         }
         self.outdated = outdated;
+        // A checkout that was moved is somewhere else since it left: it is looked for once.
+        let gone: Vec<(Project, PathBuf)> =
+            self.context.shared().places.vanished().map(|(project, dir)| (project.clone(), dir.clone())).collect();
+        for (project, dir) in gone {
+            if self.gone_dirs.insert(dir.clone()) {
+                self.seek(&project, &dir)?;
+            }
+        }
+        self.gone_dirs.retain(|dir| !dir.is_dir());
         Ok(())
     }
 

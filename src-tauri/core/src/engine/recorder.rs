@@ -142,7 +142,11 @@ pub(super) fn card(
 ) -> SessionCard {
     let fork = record.origin().and_then(|origin| origin.fork.clone());
     let project = match (record.origin(), identified(context, facts)) {
-        (Some(origin), Some(now)) if context.began(record) => corrected(&origin.project, now, &context.machine.home),
+        (Some(origin), Some(now)) if context.began(record) => {
+            let cwd = Path::new(facts.cwd.as_deref().unwrap_or_default());
+            let known = |repository: &str| context.shared().places.was(repository, cwd);
+            corrected(&origin.project, now, &context.machine.home, known)
+        }
         (Some(origin), _) => origin.project.clone(),
         (None, Some(now)) => now,
         (None, None) => Project {

@@ -19,6 +19,9 @@ pub struct Checkout {
     pub remotes: Vec<String>,
     /// One of `git worktree add`, not the main work tree.
     pub linked: bool,
+    /// When the repository was made here, in milliseconds since 1970, where the file system says so: moving and renaming
+    /// keep it, cloning again does not.
+    pub born: Option<u64>,
     /// The container of a bare repository: its worktrees may lie below it, and nothing is checked out in it.
     pub bare: bool,
 }
@@ -54,7 +57,13 @@ pub fn at(dir: &Path) -> Option<Checkout> {
     let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
     let settings = config::parse(&config);
     let (remotes, bare) = (remotes_of(&settings, &Aliases::own()), !linked && is_bare(&settings));
-    Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes, linked, bare })
+    let born = born(&common_dir);
+    Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes, linked, born, bare })
+}
+
+fn born(common_dir: &Path) -> Option<u64> {
+    let since = std::fs::metadata(common_dir).ok()?.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
 }
 
 fn git_dir(work_tree: &Path) -> Option<PathBuf> {

@@ -48,8 +48,9 @@ pub struct Evidence<'a> {
 }
 
 /// The project after more is known than when it was first recognised. What is surer replaces what was assumed; nothing
-/// becomes less sure because a directory or a remote is gone.
-pub fn corrected(before: &Project, now: Project, home: &Path) -> Project {
+/// becomes less sure because a directory or a remote is gone. `was_known_as` says whether the checkout that is there now was
+/// known as a repository: else it is another one in the same place, whose oldest commit may be that of a common starter.
+pub fn corrected(before: &Project, now: Project, home: &Path, was_known_as: impl Fn(&str) -> bool) -> Project {
     let (was, is) = (split_sub(&before.key).0, split_sub(&now.key).0);
     let rank = |repository: &str| match repository {
         _ if repository.starts_with("git:") => 2,
@@ -58,7 +59,7 @@ pub fn corrected(before: &Project, now: Project, home: &Path) -> Project {
     };
     let replaces = match rank(is).cmp(&rank(was)) {
         std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Greater => rank(was) == 0 || now.at.is_none() || was_known_as(was),
         std::cmp::Ordering::Equal if was == is => {
             let hidden = split_sub(&before.key).1.split('/').any(|part| part.starts_with('.'));
             // A remote was added: other devices may know the repository by it.
@@ -71,7 +72,7 @@ pub fn corrected(before: &Project, now: Project, home: &Path) -> Project {
         // The same repository under another remote, and none that has both.
         std::cmp::Ordering::Equal if rank(is) == 2 => {
             let kept = was.strip_prefix("git:").is_some_and(|remote| now.remotes.iter().any(|known| known == remote));
-            !kept && now.at.is_some() && now.root_commit == before.root_commit
+            !kept && now.at.is_some() && now.root_commit == before.root_commit && was_known_as(was)
         }
         std::cmp::Ordering::Equal if rank(is) == 1 => false,
         // Renamed: the one is gone, the other is there.

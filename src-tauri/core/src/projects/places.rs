@@ -74,6 +74,8 @@ pub(super) struct Place {
     seen: u64,
     #[serde(default)]
     pub(super) root_commit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    born: Option<u64>,
 }
 
 /// More places of one repository than this are forgotten, those seen least lately first.
@@ -160,15 +162,27 @@ impl Places {
     }
 
     /// Whether a session that was put into `dir` must leave it: `dir` belongs to another repository, or the project has
-    /// a place that is surely its own. Where nothing contradicts and nothing is surer, a session stays.
+    /// a place that is surely its own. Where nothing contradicts and nothing is surer, a session stays. From a directory
+    /// that is gone it goes to where the project is now, if it is anywhere.
     pub fn is_misplaced(&self, home: &Path, device: &DeviceId, project: &Project, dir: &Path) -> bool {
         let best = self.marked_for_other(home, device, project);
+        if !dir.is_dir() {
+            return best.is_ok_and(|(_, best)| best != dir);
+        }
         match (self.mark(home, project, dir), best) {
             (Some(mark), Ok((best, _))) => mark < best,
             (Some(_), Err(_)) => false,
             (None, Ok((_, best))) => best != dir,
             (None, Err(_)) => has_remote(dir),
         }
+    }
+
+    /// Whether the checkout around `dir` was known as that repository: it was given another remote, and is no other
+    /// repository that lies where the one known lay.
+    pub fn was(&self, repository: &str, dir: &Path) -> bool {
+        let born = checkout::around(dir).and_then(|(checkout, _)| checkout.born);
+        let mut known = self.learnt.get(repository).into_iter().flatten();
+        born.is_some() && known.any(|place| place.born == born)
     }
 
     /// All work trees that are known.
@@ -211,8 +225,14 @@ impl Places {
     /// Projects with directories that sessions were written for and must leave, see [`Places::is_misplaced`].
     pub fn misgiven(&self, home: &Path, device: &DeviceId) -> BTreeSet<(ProjectKey, PathBuf)> {
         let all = self.given.iter().flat_map(|(key, given)| given.dirs.iter().map(move |dir| (key, given, dir)));
-        let wrong = all.filter(|(_, given, dir)| dir.is_dir() && self.is_misplaced(home, device, &given.project, dir));
+        let wrong = all.filter(|(_, given, dir)| self.is_misplaced(home, device, &given.project, dir));
         wrong.map(|(key, _, dir)| (key.clone(), dir.clone())).collect()
+    }
+
+    /// Projects with directories that sessions were written for and that are gone.
+    pub fn vanished(&self) -> impl Iterator<Item = (&Project, &PathBuf)> {
+        let all = self.given.values().flat_map(|given| given.dirs.iter().map(|dir| (&given.project, dir)));
+        all.filter(|(_, dir)| !dir.is_dir())
     }
 
     /// By what `dir` is known as the project's; `None` where nothing says so.
@@ -329,10 +349,15 @@ impl Places {
                 place.linked = checkout.linked;
                 place.seen = place.seen.max(seen);
                 place.root_commit = root_commit.or(place.root_commit.take());
+                place.born = checkout.born;
             }
-            None => {
-                places.push(Place { work_tree: checkout.work_tree.clone(), linked: checkout.linked, seen, root_commit })
-            }
+            None => places.push(Place {
+                work_tree: checkout.work_tree.clone(),
+                linked: checkout.linked,
+                seen,
+                root_commit,
+                born: checkout.born,
+            }),
         }
         if MAX_PLACES < places.len() {
             places.sort_by_key(|place| (!place.work_tree.is_dir(), Reverse(place.seen)));
