@@ -189,7 +189,10 @@ fn ids(device: &Device) -> Vec<String> {
 /// The session as it is in the device's store.
 pub fn content(device: &Device, session: &str) -> Vec<u8> {
     let found = found(device, session).unwrap_or_else(|| panic!("{session} is not on {}", device.name));
-    let reading = OpenCode::default().read(&machine(device), &found).expect("it can be read");
+    // The engine's own import may hold the database: OpenCode then says "database is locked" (seen 2026-11-29).
+    let reading = wait_for(&format!("{session} of {} to be exported", device.name), PROMPT_LIMIT, || {
+        OpenCode::default().read(&machine(device), &found).map_err(|error| error.to_string())
+    });
     let Content::Bytes(bytes) = &reading.docs[0] else { panic!("made on the spot") };
     bytes.to_vec()
 }
