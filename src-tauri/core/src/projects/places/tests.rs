@@ -1,0 +1,363 @@
+//! Tests of the module above.
+
+use super::super::checkout::testing::*;
+use super::super::identify;
+use super::*;
+
+struct Desk {
+    dir: tempfile::TempDir,
+    places: Places,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), places: Places::default() }
+    }
+    fn home(&self) -> &Path {
+        self.dir.path()
+    }
+    fn repository(&self, at: &str, origin: &str) -> PathBuf {
+        repository(&self.home().join(at), Some(origin))
+    }
+    fn learn(&mut self, dir: &Path) -> Project {
+        let project = identify(self.home(), &device(), dir);
+        self.places.learn(&project, dir);
+        project
+    }
+    fn find(&self, project: &Project) -> Option<PathBuf> {
+        self.places.find(self.home(), &device(), project)
+    }
+    fn search(&mut self, roots: &[&str], wanted: &[Project]) -> usize {
+        let roots: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
+        let home = self.home().to_owned();
+        self.places.search(&home, &device(), &roots, wanted)
+    }
+}
+
+fn device() -> DeviceId {
+    crate::session::device_id::device_id_of_cert(b"desk")
+}
+
+fn project(key: &str) -> Project {
+    Project::new(ProjectKey::new(key))
+}
+
+#[test]
+fn a_session_of_another_device_finds_the_checkout_here() {
+    let mut desk = Desk::new();
+    let api = desk.repository("work/api", "git@github.com:acme/api.git");
+    std::fs::create_dir(api.join("web")).unwrap();
+    desk.learn(&api);
+    assert_eq!(desk.find(&project("git:github.com/acme/api")), Some(api.clone()));
+    assert_eq!(desk.find(&project("git:github.com/acme/api#web")), Some(api.join("web")));
+    assert_eq!(desk.find(&project("git:github.com/acme/api#ios")), Some(api.clone()), "as near as there is");
+    assert_eq!(desk.find(&project("git:github.com/acme-api/x")), None);
+    let saved = serde_json::to_string(&desk.places).unwrap();
+    assert_eq!(serde_json::from_str::<Places>(&saved).unwrap(), desk.places);
+}
+
+#[test]
+fn similar_names_are_different_projects() {
+    let mut desk = Desk::new();
+    let one = desk.repository("one", "git@h.example:a/b-c.git");
+    let two = desk.repository("two", "git@h.example:a-b/c.git");
+    desk.learn(&one);
+    desk.learn(&two);
+    assert_eq!(desk.find(&project("git:h.example/a/b-c")), Some(one));
+    assert_eq!(desk.find(&project("git:h.example/a-b/c")), Some(two));
+}
+
+#[test]
+fn a_place_that_became_another_project_is_not_given_out() {
+    let mut desk = Desk::new();
+    let api = desk.repository("api", "https://h.example/acme/api");
+    let was = desk.learn(&api);
+    git(&api, &["remote", "set-url", "origin", "https://h.example/acme/other"]);
+    assert_eq!(desk.find(&was), None);
+    std::fs::remove_dir_all(api.join(".git")).unwrap();
+    assert_eq!(desk.find(&was), None);
+}
+
+#[test]
+fn of_several_places_the_choice_is_always_the_same() {
+    let mut desk = Desk::new();
+    let url = "https://h.example/acme/api";
+    let long = desk.repository("code/acme/api", url);
+    commit(&long, "first");
+    let short = desk.repository("api", url);
+    git(&long, &["worktree", "add", "-q", "../../../t"]);
+    let tree = desk.home().join("t");
+    let key = project("git:h.example/acme/api");
+    desk.learn(&tree);
+    assert_eq!(desk.find(&key), Some(tree.clone()), "a worktree, if there is nothing else");
+    desk.learn(&short);
+    desk.learn(&long);
+    desk.learn(&tree);
+    assert_eq!(desk.find(&key), Some(long.clone()), "the main work tree a session was seen in last");
+    assert_eq!(desk.places.of(&key.key), [long, short.clone(), tree.clone()]);
+    desk.learn(&short);
+    assert_eq!(desk.find(&key), Some(short.clone()));
+    let before = desk.places.clone();
+    desk.learn(&short);
+    assert_eq!(desk.places, before, "nothing new, nothing to save");
+    desk.places.map(&key.key, tree.clone());
+    assert_eq!(desk.find(&key), Some(tree), "what the user said comes first");
+    desk.places.unmap(&key.key);
+    assert_eq!(desk.find(&key), Some(short));
+
+    let mut searched = Desk::new();
+    for at in ["code/b", "code/a", "code/long"] {
+        searched.repository(at, url);
+    }
+    assert_eq!(searched.search(&["~/code"], std::slice::from_ref(&key)), 1);
+    assert_eq!(searched.find(&key), Some(searched.home().join("code/a")));
+}
+
+/// Field 03: what was made from one starter has one oldest commit.
+#[test]
+fn an_oldest_commit_recognises_nothing_that_has_another_remote() {
+    let mut desk = Desk::new();
+    let blog = desk.repository("blog", "https://h.example/acme/blog");
+    let root = commit(&blog, "first");
+    desk.learn(&blog);
+    let shop = Project { root_commit: Some(root.clone()), ..project("git:h.example/acme/shop") };
+    for wanted in [shop.clone(), project(&format!("root:{root}"))] {
+        assert_eq!(desk.find(&wanted), None);
+        assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 0);
+        assert!(desk.places.is_misplaced(desk.home(), &device(), &wanted, &blog));
+    }
+    git(&blog, &["remote", "remove", "origin"]);
+    let mut searched = Desk { places: Places::default(), ..desk };
+    assert_eq!(searched.search(&["~"], std::slice::from_ref(&shop)), 1);
+    assert_eq!(searched.find(&shop), Some(blog.clone()), "nothing contradicts");
+    let own = searched.repository("shop", "https://h.example/acme/shop");
+    searched.learn(&own);
+    assert_eq!(searched.find(&shop), Some(own.clone()), "a remote is surer");
+    let leaves = |dir: &Path| searched.places.is_misplaced(searched.home(), &device(), &shop, dir);
+    assert_eq!((leaves(&blog), leaves(&own)), (true, false));
+}
+
+#[test]
+fn a_fork_and_what_it_was_forked_from_are_one_where_their_author_has_both_remotes() {
+    let mut desk = Desk::new();
+    let api = desk.repository("api", "https://h.example/acme/api");
+    desk.learn(&api);
+    let both = ["h.example/me/api", "h.example/acme/api"].map(str::to_owned).to_vec();
+    let fork = Project { remotes: both, ..project("git:h.example/me/api") };
+    assert_eq!(desk.find(&fork), Some(api.clone()));
+    // Another fork of the same is not.
+    git(&api, &["remote", "set-url", "origin", "https://h.example/other/api"]);
+    git(&api, &["remote", "add", "upstream", "https://h.example/acme/api"]);
+    assert_eq!(desk.find(&fork), None);
+}
+
+#[test]
+fn of_several_places_that_one_counts_which_is_most_like_its_authors() {
+    let mut desk = Desk::new();
+    let url = "https://h.example/acme/api";
+    let [work, play, other] = ["work/api", "play/api", "api-2"].map(|at| desk.repository(at, url));
+    commit(&other, "first");
+    git(&other, &["worktree", "add", "-q", "-b", "fix", "../api-fix"]);
+    let (fix, home) = (desk.home().join("api-fix"), desk.home().to_owned());
+    for dir in [&work, &fix, &other, &play] {
+        desk.learn(dir);
+    }
+    let from = |at: &str, branch: Option<&str>| {
+        let (at, branch) = (Some(at.to_owned()), branch.map(str::to_owned));
+        let found = desk.find(&Project { at, branch, ..project("git:h.example/acme/api") });
+        found.and_then(|dir| Some(dir.strip_prefix(&home).ok()?.to_string_lossy().replace('\\', "/")))
+    };
+    for (at, branch, wanted) in [
+        ("work/api", None, "work/api"),
+        ("play/api", None, "play/api"),
+        ("src/play/api", None, "play/api"),
+        ("C:/Users/x/work/api", Some("fix"), "work/api"),
+        ("api-fix", None, "api-fix"),
+        ("elsewhere", Some("fix"), "api-fix"),
+        ("elsewhere", None, "play/api"),
+    ] {
+        assert_eq!(from(at, branch).as_deref(), Some(wanted), "{at} {branch:?}");
+    }
+}
+
+#[test]
+fn the_container_of_a_bare_repository_is_no_place() {
+    let mut desk = Desk::new();
+    let container = desk.home().join("api");
+    let source = desk.repository("source", "https://h.example/acme/api");
+    commit(&source, "first");
+    std::fs::create_dir(&container).unwrap();
+    git(&container, &["clone", "-q", "--bare", &source.to_string_lossy(), ".bare"]);
+    std::fs::write(container.join(".git"), "gitdir: ./.bare\n").unwrap();
+    git(&container, &["remote", "set-url", "origin", "https://h.example/acme/api"]);
+    git(&container, &["worktree", "add", "-q", "work"]);
+    std::fs::remove_dir_all(&source).unwrap();
+    let wanted = project("git:h.example/acme/api");
+    assert_eq!(desk.learn(&container).key, wanted.key, "a session may begin there all the same");
+    assert_eq!(desk.find(&wanted), None);
+    assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(container.join("work")));
+}
+
+/// A sibling of field 03: another repository lies where the project has a directory.
+#[test]
+fn a_repository_inside_another_one_is_not_entered() {
+    let mut desk = Desk::new();
+    let api = desk.repository("api", "https://h.example/acme/api");
+    desk.repository("api/vendor/lib", "https://h.example/acme/lib");
+    desk.learn(&api);
+    assert_eq!(desk.find(&project("git:h.example/acme/api#vendor/lib/src")), Some(api.join("vendor")));
+}
+
+#[test]
+fn a_second_remote_is_enough_to_be_recognised() {
+    let mut desk = Desk::new();
+    let fork = desk.repository("api", "https://h.example/me/api");
+    git(&fork, &["remote", "add", "upstream", "https://h.example/acme/api"]);
+    let wanted = project("git:h.example/acme/api");
+    assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(fork));
+}
+
+#[test]
+fn a_project_without_remote_is_found_by_its_oldest_commit() {
+    let mut desk = Desk::new();
+    let repo = repository(&desk.home().join("x/notes"), None);
+    let root = commit(&repo, "first");
+    let wanted = project(&format!("root:{root}"));
+    assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(repo));
+}
+
+#[test]
+fn a_renamed_or_moved_checkout_is_found_again() {
+    let mut desk = Desk::new();
+    let api = desk.repository("code/api", "https://h.example/acme/api");
+    let wanted = desk.learn(&api);
+    let renamed = desk.home().join("code/api-2026");
+    std::fs::rename(&api, &renamed).unwrap();
+    assert_eq!(desk.find(&wanted), None);
+    assert_eq!(desk.search(&[], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(renamed.clone()));
+    let moved = desk.home().join("code/acme/api");
+    std::fs::create_dir(desk.home().join("code/acme")).unwrap();
+    std::fs::rename(&renamed, &moved).unwrap();
+    assert_eq!(desk.search(&[], std::slice::from_ref(&wanted)), 1);
+    assert_eq!(desk.find(&wanted), Some(moved));
+    assert_eq!(desk.search(&[], std::slice::from_ref(&wanted)), 0, "nothing is missing any more");
+}
+
+#[test]
+fn folders_called_build_dist_or_worktrees_are_not_lost() {
+    let mut desk = Desk::new();
+    let mut wanted = Vec::new();
+    for name in ["build", "dist", "worktrees", "target", "my-build/dist/x", "vendor", "code/build"] {
+        let url = format!("https://h.example/acme/{}", name.replace('/', "-"));
+        desk.repository(&format!("all/{name}"), &url);
+        wanted.push(identify(desk.home(), &device(), &desk.home().join("all").join(name)));
+    }
+    assert_eq!(desk.search(&["~/all"], &wanted), wanted.len());
+}
+
+#[test]
+fn a_search_has_bounds() {
+    let mut desk = Desk::new();
+    let far = ["a/b/c/d/e/too-deep", ".hidden/x", "node_modules/x", "repo/target/x/y"];
+    desk.repository("repo", "https://h.example/acme/repo");
+    for at in far {
+        desk.repository(at, "https://h.example/acme/api");
+    }
+    let wanted = project("git:h.example/acme/api");
+    assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 0);
+    desk.repository("a/b/c/d/e", "https://h.example/acme/api");
+    assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_search_follows_no_links() {
+    let (mut desk, outside) = (Desk::new(), tempfile::tempdir().unwrap());
+    repository(&outside.path().join("api"), Some("https://h.example/acme/api"));
+    std::os::unix::fs::symlink(outside.path(), desk.home().join("link")).unwrap();
+    std::os::unix::fs::symlink(desk.home(), desk.home().join("loop")).unwrap();
+    assert_eq!(desk.search(&["~"], &[project("git:h.example/acme/api")]), 0);
+}
+
+#[test]
+fn paths_below_home_are_there_if_they_exist_and_never_outside() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.home().join("notes/ideas")).unwrap();
+    assert_eq!(desk.find(&project("home:notes/ideas")), Some(desk.home().join("notes/ideas")));
+    assert_eq!(desk.find(&project("home:")), Some(desk.home().to_owned()));
+    for key in ["home:none", "home:../..", "home:/", "home:notes/../..", "git:x/..#..", "nonsense"] {
+        assert_eq!(desk.find(&project(key)), None, "{key}");
+    }
+    let here = identify(Path::new("/nobody"), &device(), desk.home());
+    assert_eq!(desk.find(&here), Some(desk.home().to_owned()));
+    let elsewhere = project(&here.key.as_str().replace(&device().short(), "AAAAAAAAAAAAAA"));
+    assert_eq!(desk.find(&elsewhere), None);
+}
+
+#[test]
+fn a_mapped_repository_maps_the_directories_inside() {
+    let mut desk = Desk::new();
+    let dir = desk.home().join("anywhere");
+    std::fs::create_dir_all(dir.join("web")).unwrap();
+    desk.places.map(&ProjectKey::new("git:h.example/acme/api"), dir.clone());
+    assert_eq!(desk.find(&project("git:h.example/acme/api#web")), Some(dir.join("web")));
+    assert_eq!(desk.find(&project("git:h.example/acme/api#../x")), None);
+}
+
+/// F8: a peer's key named any directory below home, and any at all of the device it was read on.
+#[test]
+fn another_devices_key_finds_what_is_known_and_nothing_else() {
+    let mut desk = Desk::new();
+    let api = desk.repository("code/api", "https://h.example/acme/api");
+    for dir in [".ssh", "private", "notes", "code/api/web", "code/api/.git/hooks", "code/api/.cache", "mapped"] {
+        std::fs::create_dir_all(desk.home().join(dir)).unwrap();
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/", api.join("root")).unwrap();
+    desk.learn(&api);
+    let plain = repository(&desk.home().join("plain"), None);
+    commit(&plain, "first");
+    std::fs::create_dir(plain.join("web")).unwrap();
+    desk.learn(&plain);
+    desk.places.learn(&project("home:notes"), &desk.home().join("notes"));
+    desk.places.map(&ProjectKey::new("home:mapped"), desk.home().join("mapped"));
+    let find = |key: &str| desk.places.find_for_other(desk.home(), &device(), &project(key));
+    let here = |at: &str| Ok(desk.home().join(at));
+    let found = [
+        ("home:notes", "notes"),
+        ("home:mapped", "mapped"),
+        ("home:plain", "plain"),
+        ("home:plain/web", "plain/web"),
+        ("git:h.example/acme/api", "code/api"),
+        ("git:h.example/acme/api#web", "code/api/web"),
+    ];
+    for (key, at) in found {
+        assert_eq!(find(key), here(at), "{key}");
+    }
+    let own = device().short();
+    let refused = [
+        "home:.ssh",
+        "home:private",
+        "home:code",
+        "home:code/api",
+        "home:code/api/.git",
+        "home:code/api/.cache",
+        "home:../x",
+    ];
+    for key in refused.map(str::to_owned).into_iter().chain([
+        format!("device:{own}:/etc"),
+        format!("device:{own}:"),
+        "git:h.example/acme/api#.git/hooks".into(),
+    ]) {
+        assert_eq!(find(&key), Err(NoPlace::Refused), "{key}");
+    }
+    for key in ["home:none", "device:AAAAAAAAAAAAAA:/etc", "git:h.example/acme/none", "nonsense"] {
+        assert_eq!(find(key), Err(NoPlace::Missing), "{key}");
+    }
+    #[cfg(unix)]
+    assert_eq!(find("git:h.example/acme/api#root/etc"), Err(NoPlace::Refused));
+}
