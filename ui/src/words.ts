@@ -421,6 +421,10 @@ export const words = {
     loading: "Looking for tools …",
     where: "Kept in",
     moreRoots: (n: number) => `and ${count(n)} more`,
+    stores: (n: number) => `${count(n)} stores on this device`,
+    storeName: (dir: string) => `Sessions in ${dir} roam`,
+    storeFrom: (from: string) => `found through ${from}`,
+    storeGone: "not there now; its sessions do not count as deleted",
   },
   projects: {
     intro: "Where each project lies on this device. Sessions go to the same project on every device, wherever it lies.",
@@ -505,6 +509,7 @@ export const words = {
     copies: (n: number) => `${plural(n, "copy", "copies")} left by another way of syncing`,
     copiesWhy:
       "Taking one in records its lines as a branch of its session; then the copy is moved into session-roam's folder, never deleted.",
+    leftOut: "What lies in the stores and does not roam, with the reason for each",
     newLines: (n: number) => `${plural(n, "line", "lines")} that the session does not have`,
     nothingNew: "nothing that the session does not have",
     takeIn: "Take them in",

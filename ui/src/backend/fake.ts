@@ -212,6 +212,11 @@ function answers(world: World, tell: () => void): Handlers {
       after(() => {
         for (const row of world.tools) if (row.tool === tool) row.on = on;
       }),
+    store_switch: ({ tool, dir, on }) =>
+      after(() => {
+        const stores = world.tools.find((row) => row.tool === tool)?.stores ?? [];
+        for (const store of stores) if (store.dir === dir) store.on = on;
+      }),
     projects: () => world.projects,
     project_map: ({ key, dir }) => {
       if (!dir.startsWith("/")) refuse("no_such_directory", `There is no folder ${dir}`, "Give the whole path.");

@@ -192,6 +192,20 @@ export interface ToolRow {
   roots: string[];
   sessions: number;
   bytes: number;
+  /** Each of its stores, of a tool that may have several. */
+  stores: StoreRow[];
+}
+
+/** One of a tool's stores. */
+export interface StoreRow {
+  /** What the tool's variable says for it. */
+  dir: string;
+  on: boolean;
+  found: boolean;
+  /** How it was found, in words. */
+  from: string;
+  sessions: number;
+  bytes: number;
 }
 
 export interface ProjectRow {
@@ -437,6 +451,15 @@ export interface Doctor {
   not_carried: Waiting[];
   tools: ToolRow[];
   copies: CopyRow[];
+  /** What lies in the tools' stores and is not carried, the first of each reason. */
+  left_out: LeftOut[];
+}
+
+export interface LeftOut {
+  tool: string;
+  path: string;
+  code: "link" | "name" | "kind" | "too_deep" | "unreadable" | "copy" | "not_downloaded" | string;
+  why: string;
 }
 
 /** A conflict copy that another way of syncing left in a tool's store. */
@@ -503,6 +526,7 @@ export interface Answers {
   unpair: [{ id: string }, Done];
   tools: [Record<never, never>, ToolRow[]];
   tool_switch: [{ tool: string; on: boolean }, Done];
+  store_switch: [{ tool: string; dir: string; on: boolean }, Done];
   projects: [Record<never, never>, ProjectRow[]];
   project_map: [{ key: string; dir: string }, Done];
   project_exclude: [{ key: string; excluded: boolean }, Done];

@@ -64,6 +64,26 @@ function Found({ doctor, again }: { doctor: Doctor; again: () => void }) {
         ))}
       </ul>
       {doctor.copies.length > 0 && <Copies copies={doctor.copies} again={again} />}
+      {doctor.left_out.length > 0 && (
+        <details class="fold">
+          <summary>
+            <Icon name="right" size={12} />
+            <span class="fold-name">{say.leftOut}</span>
+          </summary>
+          <ul class="lines">
+            {doctor.left_out.slice(0, 100).map((one) => (
+              <li key={one.path} class="line">
+                <p class="line-text">
+                  <code class="block" dir="ltr">
+                    {one.path}
+                  </code>
+                  <span class="dim">{one.why}</span>
+                </p>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
       {doctor.not_carried.length > 0 && (
         <details class="fold">
           <summary>

@@ -75,7 +75,8 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
             </ul>
           </details>
         )}
-        {row.found && row.roots.length > 0 && (
+        {row.stores.length > 1 && <Stores row={row} changed={changed} />}
+        {row.found && row.stores.length < 2 && row.roots.length > 0 && (
           <p class="dim">
             {say.where}{" "}
             {row.roots.slice(0, SHOWN_ROOTS).map((root) => (
@@ -96,6 +97,43 @@ function Tool({ row, changed }: { row: ToolRow; changed: () => void }) {
         onChange={(on) => void turn(on)}
       />
     </li>
+  );
+}
+
+/** The stores of a tool that has several, each with its switch. */
+function Stores({ row, changed }: { row: ToolRow; changed: () => void }) {
+  const { backend } = useShared();
+  const { busy, refusal, act, clear } = useDoing();
+  const say = words.tools;
+  const turn = async (dir: string, on: boolean) => {
+    await act(() => backend.roam({ cmd: "store_switch", tool: row.tool, dir, on }));
+    changed();
+  };
+  return (
+    <section class="stores" aria-label={say.stores(row.stores.length)}>
+      <ul class="plain-list">
+        {row.stores.map((store) => (
+          <li key={store.dir} class="store">
+            <p class="dim">
+              <code class="block" dir="ltr">
+                {store.dir}
+              </code>
+              {store.found ? `${say.sessions(store.sessions)} · ${size(store.bytes)}` : say.storeGone}
+              {" · "}
+              {say.storeFrom(store.from)}
+            </p>
+            <Switch
+              on={store.on}
+              busy={busy}
+              name={say.storeName(store.dir)}
+              words={[say.on, say.off]}
+              onChange={(on) => void turn(store.dir, on)}
+            />
+          </li>
+        ))}
+      </ul>
+      <Refused refusal={refusal} clear={clear} />
+    </section>
   );
 }
 

@@ -196,12 +196,27 @@ test("without a camera it says what to do instead", async ({ page }) => {
   expectCalm(page);
 });
 
+test("each store of a tool has its own switch", async ({ page }) => {
+  await open(page, "tools", { state: "busy" });
+  const stores = page.getByRole("region", { name: "2 stores on this device" });
+  await expect(stores).toContainText("4 sessions");
+  await expect(stores).toContainText("found through ~/.bashrc");
+  const work = stores.getByRole("switch", { name: "Sessions in /home/mara/.claude-work roam" });
+  await work.click();
+  await expect(work).not.toBeChecked();
+  await expect(page.getByRole("switch", { name: "Claude Code roams" })).toBeChecked();
+  await expectAccessible(page);
+  expectCalm(page);
+});
+
 test("the check-up says what was found, what would be written, and takes copies in", async ({ page }) => {
   await open(page, "settings", { state: "problems" });
   expect(await asked(page, "doctor")).toEqual([]);
   await page.getByRole("button", { name: "Check now" }).click();
   await expect(page.getByText("2 copies left by another way of syncing")).toBeVisible();
   await expect(page.getByText("12 lines that the session does not have")).toBeVisible();
+  await page.getByText("What lies in the stores and does not roam").click();
+  await expect(page.getByText(/It is a link to \/mnt\/disk\/old/)).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("button", { name: "Take them in" }).click();
   await expect(page.getByText("1 copy was taken in.")).toBeVisible();

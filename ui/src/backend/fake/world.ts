@@ -12,6 +12,7 @@ import type {
   SessionRow,
   SplitRow,
   Status,
+  StoreRow,
   ToolRow,
 } from "../types";
 
@@ -144,7 +145,7 @@ export function makeWorld(name: StateName, now: number): World {
         },
       },
     ],
-    doctor: { checks: checks(), not_carried: [], tools: [], copies: [] },
+    doctor: { checks: checks(), not_carried: [], tools: [], copies: [], left_out: [] },
   };
   shape[name]?.(world, at);
   world.status.splits = world.splits.length;
@@ -347,6 +348,14 @@ const shape: Partial<Record<StateName, (world: World, at: At) => void>> = {
         lines: 12,
         new: 0,
         open: "Claude Code has it open (process 4711)",
+      },
+    ];
+    world.doctor.left_out = [
+      {
+        tool: "claude-code",
+        path: "/home/mara/.claude/projects/-code-old",
+        code: "link",
+        why: "It is a link to /mnt/disk/old. Links to directories of your own outside of the store are followed, no others.",
       },
     ];
     world.about.no_tray =
@@ -561,6 +570,14 @@ function baseDevices(at: At): Devices {
   };
 }
 
+function stores(): StoreRow[] {
+  const store = { on: true, found: true, from: "the usual place", sessions: 27, bytes: 81_000_000 };
+  return [
+    { ...store, dir: "/home/mara/.claude" },
+    { ...store, dir: "/home/mara/.claude-work", from: "~/.bashrc", sessions: 4, bytes: 3_200_000 },
+  ];
+}
+
 function baseTools(): ToolRow[] {
   const row = (
     tool: string,
@@ -579,6 +596,7 @@ function baseTools(): ToolRow[] {
     found: sessions > 0,
     on: true,
     roots: [`/home/mara/.${tool.split("-")[0]}`],
+    stores: tool === "claude-code" ? stores() : [],
     sessions,
     bytes,
     ...more,
