@@ -118,10 +118,13 @@ fn a_session_that_may_do_everything_asks_on_a_device_whose_user_wants_that() {
         for tool in Tool::ALL {
             tool.ask_before_all(&world.laptop);
             // All of it arrives at once: a line that only steers would be held.
-            world.laptop.roam(&["pause"]);
+            world.desk.roam(&["pause"]);
             let session = tool.begin(&world.desk, &format!("Do as you like, {tool:?}"));
             tool.allow_all(&world.desk, &session);
-            world.laptop.roam(&["continue"]);
+            let whole = stored(tool, &session, &world.desk).expect("it was just written");
+            let recorded = || world.desk.has_recorded(&session, &whole);
+            wait_for("the desk to have recorded all of it", PATIENCE, recorded);
+            world.desk.roam(&["continue"]);
             let resume = carried_by_roam(tool, &session, &world.desk, &world.laptop);
             assert_eq!(stored(tool, &session, &world.desk).map(|file| tool.allows_all(&file)), Ok(true), "as it was");
             assert_eq!(run_with(&world, tool, &session, &resume), tool.asking(), "{tool:?} on the laptop");

@@ -1,7 +1,7 @@
 //! A device of the user's on this machine: a HOME, a checkout of the project at a path of its own, and a
 //! `SESSION_ROAM_HOME` with the real `roam run` on it. Knows nothing of tools.
 
-use crate::files::write;
+use crate::files::{files_below, write};
 use crate::isolation::{Ended, run_within, wait_for};
 use serde::Deserialize;
 use serde_json::Value;
@@ -198,6 +198,18 @@ impl Device {
     /// Asks the running engine; panics when the command fails.
     pub fn roam(&self, arguments: &[&str]) -> Value {
         self.try_roam(arguments).unwrap_or_else(|told| panic!("roam {} on {}: {told}", arguments.join(" "), self.name))
+    }
+
+    /// Whether the journals here give back a file with these bytes.
+    pub fn has_recorded(&self, session: &str, bytes: &[u8]) -> Result<(), String> {
+        let out = self.scratch().join(format!("export-{}-{session}", self.name));
+        let target = out.to_str().expect("UTF-8").to_owned();
+        self.try_roam(&["export", session, "native", "--out", &target])?;
+        let files = files_below(&out);
+        let sizes: Vec<u64> = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).collect();
+        let whole = files.iter().any(|file| fs::read(file).is_ok_and(|found| found == bytes));
+        fs::remove_dir_all(out).map_err(|error| error.to_string())?;
+        if whole { Ok(()) } else { Err(format!("{} bytes wanted, files of {sizes:?} exported", bytes.len())) }
     }
 
     pub fn try_roam(&self, arguments: &[&str]) -> Result<Value, String> {
