@@ -587,6 +587,8 @@ impl<'a> Look<'a> {
         let record = &self.job.record;
         let origin = record.origin();
         let place = self.context.place(record);
+        // Before the lock is taken: whoever holds it and asks for it again waits for a writer in between, for ever.
+        let misplaced = record.is_here() && self.context.is_misplaced(record);
         let shared = self.context.shared();
         let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
         let base = origin.and_then(|card| card.base.as_ref()).map(|base| &base.session);
@@ -601,7 +603,7 @@ impl<'a> Look<'a> {
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
             place_refused: place == Err(NoPlace::Refused),
-            misplaced: record.is_here() && self.context.is_misplaced(record),
+            misplaced,
             place: place.ok(),
             project: origin
                 .map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string()))

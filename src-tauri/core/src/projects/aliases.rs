@@ -2,6 +2,7 @@
 //! `HostName` of `~/.ssh/config`. Both are read, neither program is run: `Match exec` would run a command.
 
 use super::config::{self, Setting};
+use super::remote;
 use crate::opener;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,10 +68,14 @@ impl Aliases {
         aliases
     }
 
-    /// A remote's URL as it is meant; `own` are the settings of the repository itself.
+    /// A remote's URL as it is meant; `own` are the settings of the repository itself. A URL that names a host in full means
+    /// that host on every device, even where a mirror or a tunnel is the way to it.
     pub fn meant(&self, url: &str, own: &[Setting]) -> String {
-        let own = rewrites(own);
-        let fitting = own.iter().chain(&self.rewrites).filter(|(instead, _)| url.starts_with(instead.as_str()));
+        let key = remote::normalise(url);
+        let in_full = key.is_some_and(|key| key.split('/').next().is_some_and(|host| host.contains('.')));
+        let own = if in_full { Vec::new() } else { rewrites(own) };
+        let fitting =
+            own.iter().chain(&self.rewrites).filter(|(instead, _)| !in_full && url.starts_with(instead.as_str()));
         let longest = fitting.max_by_key(|(instead, _)| instead.len());
         let url = longest.map_or_else(|| url.to_owned(), |(instead, base)| format!("{base}{}", &url[instead.len()..]));
         match host_within(&url).and_then(|(from, to)| Some((from, to, self.host(&url[from..to])?))) {
@@ -87,7 +92,9 @@ impl Aliases {
             && host.bytes().any(|byte| byte.is_ascii_alphabetic())
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
             && !host.ends_with(".localhost");
-        is_name.then_some(host)
+        // `github.com-work` is such a name for one of several accounts; a host in full is itself.
+        let is_alias = !alias.contains('.') || alias.to_lowercase().starts_with(&host);
+        (is_name && is_alias).then_some(host)
     }
 
     fn read_ssh(&mut self, home: &Path, file: &Path, depth: usize) {
@@ -228,7 +235,8 @@ mod tests {
     #[test]
     fn one_repository_under_the_names_that_git_and_ssh_give_it() {
         let git = "[url \"https://github.com/\"]\n\tinsteadOf = gh:\n[url \"git@github.com:acme/\"]\n\tinsteadOf = gh:a/\n\
-                   [include]\n\tpath = more.gitconfig\n[core]\n\teditor = vi\n";
+                   [include]\n\tpath = more.gitconfig\n[core]\n\teditor = vi\n\
+                   [url \"https://mirror.corp/\"]\n\tinsteadOf = https://mirrored.example/\n";
         let ssh = "Host work github.com-work\n  HostName github.com\n  User git\n\nHost *.corp !no.corp\n\tHostName=%h.example.com\n\
                    Host tunnel\nHostName 127.0.0.1\nHost number\nHostName 140.82.121.3\nMatch exec \"touch /tmp/x\"\nHostName evil.example\n\
                    Match all\nInclude conf.d/*.conf\nHost work\nHostName second.example\n";
@@ -254,7 +262,9 @@ mod tests {
         }
         let others = [
             ("gl:acme/api", Some("gitlab.com/acme/api")),
-            ("git@x.corp:acme/api", Some("x.corp.example.com/acme/api")),
+            ("git@x.corp:acme/api", Some("x.corp/acme/api")),
+            // A mirror is the way to a host.
+            ("https://mirrored.example/acme/api", Some("mirrored.example/acme/api")),
             ("git@no.corp:acme/api", Some("no.corp/acme/api")),
             // The way to a host that has a name is not its name.
             ("git@tunnel:acme/api", Some("tunnel/acme/api")),

@@ -230,7 +230,7 @@ impl Tool for ClaudeCode {
                     let plans = self.plans.of(&store.plans, &session, &main, stamp);
                     let mut add = Docs { base: &store.base, found: Vec::new(), problems: &mut listing.problems };
                     for (path, name) in plans {
-                        add.add_file(&path, &format!("{BESIDE}plans/{name}"));
+                        add.add_file(&path, &format!("{PLANS}{name}"));
                     }
                     docs.append(&mut add.found);
                     listing.found.push(Found { session, docs, live });
@@ -288,6 +288,10 @@ impl Tool for ClaudeCode {
         let changes: Vec<Change<'_>> = changes.collect();
         let mut writes = Vec::new();
         for (doc, change) in checkout.docs.iter().zip(&changes) {
+            // Another session, a fork of this one, may have the same plan: it is never taken away.
+            if matches!(change, Change::Remove { .. }) && doc.name.as_str().starts_with(PLANS) {
+                continue;
+            }
             let (root, path) = place(&store, &home, session, doc.name.as_str())?;
             writes.push(planned(root, path, doc.name, change, &home)?);
         }
@@ -723,6 +727,8 @@ fn docs_of(
 /// Doc names of files that lie beside the session's own directory begin with this, so that they never meet a file
 /// inside it.
 const BESIDE: &str = "beside/";
+/// Docs that are plan files.
+const PLANS: &str = "beside/plans/";
 
 /// The two names a session's task directory may have, and what each is called within the session.
 fn task_dirs(id: &str) -> [(String, &'static str); 2] {

@@ -168,7 +168,9 @@ impl Everywhere {
             listed.found.iter().any(|found| found.session == *session)
         };
         let by_session = || on().find(|(_, placed)| has(placed));
-        by_path.or_else(by_session).or_else(|| on().next()).map(|(at, _)| at)
+        // A store on a disk that is not there now must not be begun anew under its mount point.
+        let there = || on().find(|(_, placed)| placed.is_there());
+        by_path.or_else(by_session).or_else(there).or_else(|| on().next()).map(|(at, _)| at)
     }
 
     /// Adds what another store lists. Of a session in two stores the longer one counts, and a problem says so; the same
