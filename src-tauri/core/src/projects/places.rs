@@ -244,7 +244,9 @@ impl Places {
             return (inside(home, rest)? == dir && !has_remote(dir)).then_some(Mark::Path);
         }
         let (checkout, _) = checkout::around(dir)?;
-        let known = self.learnt.values().flatten().filter(|place| place.work_tree == checkout.work_tree);
+        let is_same = |place: &&Place| place.born.is_none() || place.born == checkout.born;
+        let known =
+            self.learnt.values().flatten().filter(|place| place.work_tree == checkout.work_tree).filter(is_same);
         let root = known.filter_map(|place| place.root_commit.as_deref()).next();
         mark_of(project, &checkout, root)
     }
@@ -325,7 +327,9 @@ impl Places {
         let places = self.learnt.iter().flat_map(|(known, places)| places.iter().map(move |place| (known, place)));
         let live = places.filter(|(known, place)| concerns(known, place)).filter_map(|(known, place)| {
             let checkout = checkout::at(&place.work_tree)?;
-            let root_commit = place.root_commit.as_deref().or(known.strip_prefix("root:"));
+            // Another repository may have been made where this one lay.
+            let is_same = place.born.is_none() || place.born == checkout.born;
+            let root_commit = place.root_commit.as_deref().or(known.strip_prefix("root:")).filter(|_| is_same);
             let mark = mark_of(project, &checkout, root_commit)?;
             let (dir, depth, missing) = deepest(&place.work_tree, sub)?;
             let position = checkout.remotes.iter().position(|remote| repository.strip_prefix("git:") == Some(remote));
