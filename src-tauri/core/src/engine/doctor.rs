@@ -24,7 +24,7 @@ pub fn doctor(
     checks.extend(forgotten.iter().map(|(tool, sessions)| still_there(tool, *sessions)));
     let copies = copies(context);
     let mut left = left_out(context);
-    // A check of its own tells of the copies that can be taken in.
+    // Copies that can be taken in have their own check.
     left.retain(|left| !copies.iter().any(|copy| copy.path == left.path));
     checks.push(conflict_copies(&copies));
     checks.extend(counted(&left));
@@ -156,7 +156,7 @@ fn conflict_copies(copies: &[CopyRow]) -> Check {
     }
 }
 
-/// How many entries of the stores are not carried, by reason; no check where there are none.
+/// How many entries of the stores are not carried, by reason. Without any there is no such check.
 fn counted(left: &[LeftOut]) -> Option<Check> {
     let count = |code: &str| left.iter().filter(|left| left.code == code).count();
     let kinds = [

@@ -51,7 +51,7 @@ pub fn left_out(context: &Context) -> Vec<LeftOut> {
 struct Walk<'a> {
     tool: String,
     docs: BTreeSet<PathBuf>,
-    /// Conflict copies that a check of their own tells of.
+    /// Conflict copies, which another check lists.
     known: BTreeSet<PathBuf>,
     /// Directories in which main docs lie.
     beside: BTreeSet<PathBuf>,

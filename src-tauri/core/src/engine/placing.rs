@@ -54,8 +54,11 @@ impl Engine {
     /// Looks for the repository of sessions of this device whose directory is gone, if its place is not known. At once: the
     /// session may be resumed in the next moment, and until the place is known it opens above where its directory was.
     pub(super) fn seek(&mut self, project: &Project, cwd: &Path) -> Result<(), StateError> {
+        if !is_repository(&project.key) || cwd.is_dir() || self.sought.contains(project) {
+            return Ok(());
+        }
         let known = self.context.shared().places.find(&self.context.machine.home, &self.context.device, project);
-        if !cwd.is_dir() && is_repository(&project.key) && known.is_none() && !self.sought.contains(project) {
+        if known.is_none() {
             self.sought.push(project.clone());
             self.find_places()?;
         }
