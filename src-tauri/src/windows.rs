@@ -78,6 +78,8 @@ fn bring(window: &WebviewWindow, place: &str) -> tauri::Result<()> {
     window.set_focus()
 }
 
+/// It is shown when it is complete: a window that can be closed before it is listed would be listed for ever, and one that can
+/// be closed while its size is restored would stop the event loop.
 fn build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
     let page = WebviewUrl::App(format!("index.html{place}").into());
     let builder = WebviewWindowBuilder::new(app, label, page)
@@ -86,8 +88,11 @@ fn build(app: &AppHandle, label: &str, place: &str) -> tauri::Result<()> {
         .min_inner_size(480.0, 400.0)
         // A dropped picture goes to the page, which reads the QR code in it.
         .disable_drag_drop_handler()
-        .on_navigation(is_ours);
-    builder.build().map(drop)
+        .on_navigation(is_ours)
+        .visible(false);
+    let window = builder.build()?;
+    window.show()?;
+    window.set_focus()
 }
 
 /// The page never leads anywhere else; links are opened in the browser, by `open_link`.

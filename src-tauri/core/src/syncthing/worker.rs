@@ -27,6 +27,9 @@ const SLEPT: Duration = Duration::from_secs(30);
 /// Needs something, does nothing, for this long: 2.1.3 forgets a folder whose temporary file it could not make.
 const STALLED: Duration = Duration::from_secs(30);
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// How long a folder that Syncthing stopped is left alone: twice as long after each check that changed nothing.
+const ERROR_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_ERROR_PAUSE: Duration = Duration::from_secs(60);
 const CONFIG_PAUSE: Duration = Duration::from_millis(100);
 /// That somebody else changed the config stays known for this long.
 const FOREIGN_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -103,6 +106,8 @@ struct Folder {
     changed_since: Option<Instant>,
     told_changed: bool,
     lost: bool,
+    /// How long Syncthing, which stopped this folder because of an error, is left alone before it is asked to check again.
+    error_pause: Option<Duration>,
 }
 
 impl Worker {
@@ -380,8 +385,7 @@ impl Worker {
         for (id, folder) in &mut self.folders {
             if folder.lost && !lost.iter().any(|(other, _)| other == id) {
                 folder.lost = false;
-                let (rest, id) = (up.rest.clone(), id.clone());
-                std::thread::spawn(move || rest.scan(&id, &[]));
+                check_again(up, id);
             }
         }
     }
@@ -436,7 +440,8 @@ impl Worker {
 
     fn look_soon(&mut self, folder: &str) {
         let folder = self.folders.entry(folder.to_owned()).or_default();
-        folder.due.get_or_insert(Instant::now() + LOOK_PAUSE);
+        let soon = Instant::now() + LOOK_PAUSE;
+        folder.due = Some(folder.due.map_or(soon, |due| due.min(soon)));
     }
 
     fn look_at_foreign_soon(&mut self) {
@@ -451,7 +456,10 @@ impl Worker {
         if to == "error" {
             match self.path_of(&folder).and_then(|(path, _)| arrange::missing(&path)) {
                 Some(message) => self.lost(&folder, message),
-                None => self.trouble(&topic(&folder), Some(folder_problem(&folder, error))),
+                None => {
+                    self.trouble(&topic(&folder), Some(folder_problem(&folder, error)));
+                    self.look_soon(&folder);
+                }
             }
         } else if !own || self.troubles.contains_key(&topic(&folder)) {
             self.look_soon(&folder);
@@ -496,7 +504,12 @@ impl Worker {
         let tell_changed = folder.changed_since.is_some_and(|since| since + LOOK_PAUSE <= now) && !folder.told_changed;
         folder.stalled_since = (needs && idle && connected).then(|| folder.stalled_since.unwrap_or(now));
         let stalled = folder.stalled_since.is_some_and(|since| since + STALLED <= now);
-        folder.due = if state == "syncing" || changed && !folder.told_changed {
+        let pause = folder.error_pause.map_or(ERROR_PAUSE, |pause| (2 * pause).min(LONGEST_ERROR_PAUSE));
+        folder.error_pause = (state == "error" && !folder.lost).then_some(pause);
+        folder.due = if let Some(pause) = folder.error_pause {
+            check_again(up, id);
+            Some(now + pause)
+        } else if state == "syncing" || changed && !folder.told_changed {
             Some(now + LOOK_PAUSE)
         } else {
             // What else it does ends with an event.
@@ -600,6 +613,13 @@ impl Worker {
             self.link.tell(Notice::Trouble { topic: topic.to_owned(), problem });
         }
     }
+}
+
+/// Has Syncthing check the health of a folder that it stopped. It does so by itself only at the next full scan, or at the
+/// next pull, which may be an hour away (1.19.2, 2026-11-29: a disk that had room again was not looked at for 150 s).
+fn check_again(up: &Up, folder: &str) {
+    let (rest, folder) = (up.rest.clone(), folder.to_owned());
+    std::thread::spawn(move || rest.scan(&folder, &[]));
 }
 
 /// Whether we could listen on this address ourselves, which names a number and not "the default".
