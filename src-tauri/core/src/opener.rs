@@ -104,6 +104,8 @@ pub fn start_of(file: &mut File, len: u64) -> io::Result<Vec<u8>> {
 pub struct Listed {
     pub name: OsString,
     pub kind: Kind,
+    /// The size of a regular file in bytes; 0 for everything else.
+    pub len: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +134,11 @@ pub fn list_below(root: &Path, relative: &str, most: usize) -> io::Result<Vec<Li
             () if kind.is_file() => Kind::File,
             () => Kind::Other,
         };
-        listed.push(Listed { name: entry.file_name(), kind });
+        let len = match kind {
+            Kind::File => entry.metadata().map_or(0, |metadata| metadata.len()),
+            Kind::Dir | Kind::Other => 0,
+        };
+        listed.push(Listed { name: entry.file_name(), kind, len });
     }
     listed.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(listed)
@@ -308,7 +314,9 @@ mod tests {
             assert_eq!(refused(file_below(dir.path(), path)), Refused::Path, "{path}");
         }
         let listed = list_below(dir.path(), "a", 10).expect("listed");
-        assert_eq!(listed, [Listed { name: "b".into(), kind: Kind::Dir }]);
+        assert_eq!(listed, [Listed { name: "b".into(), kind: Kind::Dir, len: 0 }]);
+        let listed = list_below(dir.path(), "a/b", 10).expect("listed");
+        assert_eq!(listed, [Listed { name: "c".into(), kind: Kind::File, len: 4 }]);
         assert_eq!(file_below(dir.path(), "a/x").expect_err("none").kind(), io::ErrorKind::NotFound);
     }
 

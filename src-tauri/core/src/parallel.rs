@@ -12,8 +12,12 @@ const LEAST: usize = 16 << 10;
 /// Does `work` with each item; `weight` says about how much work one is, in bytes.
 pub fn map<T: Sync, R: Send>(items: &[T], weight: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let total: usize = items.iter().map(&weight).sum();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(MOST_THREADS).min(total / LEAST).min(items.len()).max(1);
+    let useful = MOST_THREADS.min(total / LEAST).min(items.len()).max(1);
+    // Counting the cores reads several files; most sessions are too small for a second thread.
+    let threads = match useful {
+        1 => 1,
+        _ => thread::available_parallelism().map_or(1, usize::from).min(useful),
+    };
     let mut shares = shares(items, total.div_ceil(threads).max(1), weight);
     let Some(first) = shares.next() else { return Vec::new() };
     thread::scope(|scope| {

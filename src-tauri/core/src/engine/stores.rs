@@ -4,7 +4,7 @@ use super::event::Event;
 use super::heart::Engine;
 use super::queue::Want;
 use crate::api::types::Held;
-use crate::opener::Kind;
+use crate::opener::{Kind, Listed};
 use crate::projects::Places;
 use crate::projects::places::is_repository;
 use crate::session::{Lane, Problem, Project, ProjectKey, SessionKey, ToolId};
@@ -342,15 +342,16 @@ impl Engine {
         for dir in dirs {
             // What is no file in the place of a segment is looked at, too: it is refused where it is opened.
             let listed = self.context.vault.list(&dir).unwrap_or_default();
-            for name in listed.into_iter().filter_map(|listed| listed.name.into_string().ok()) {
+            for Listed { name, kind, len } in listed {
+                let Ok(name) = name.into_string() else { continue };
                 let in_lane = format!("{}/{name}", &dir[root.len() + 1..]);
                 if let Some(copy) = crate::vault::VaultPath::parse_copy(device, lane, &in_lane) {
                     self.want_journal(copy);
                     continue;
                 }
                 let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else { continue };
-                let size = self.context.vault.open(&format!("{dir}/{name}")).and_then(|file| file.metadata());
-                if size.map(|meta| meta.len()).ok() != known.get(&format!("{}/{name}", path.dir())).copied() {
+                let size = (kind == Kind::File).then_some(len);
+                if size != known.get(&format!("{}/{name}", path.dir())).copied() {
                     self.want_journal(path);
                 }
             }
