@@ -373,9 +373,9 @@ impl Engine {
         let (mut lost, mut restored) = (0, 0);
         let mut dirs = vec![own.clone()];
         while let Some(dir) = dirs.pop() {
-            for name in names_in(&dir) {
+            for (name, is_dir) in names_in(&dir) {
                 let path = dir.join(&name);
-                if path.is_dir() {
+                if is_dir {
                     dirs.push(path);
                     continue;
                 }
@@ -402,9 +402,12 @@ impl Engine {
     }
 }
 
-fn names_in(dir: &Path) -> Vec<String> {
+/// The names in a directory of our own, each with whether it is a directory's.
+fn names_in(dir: &Path) -> Vec<(String, bool)> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    let named =
+        |entry: std::fs::DirEntry| Some((entry.file_name().into_string().ok()?, entry.file_type().ok()?.is_dir()));
+    entries.filter_map(named).collect()
 }
 
 fn fingerprint(found: &Found) -> u64 {
