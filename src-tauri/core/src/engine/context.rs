@@ -2,6 +2,7 @@
 
 use super::compare::Compared;
 use super::record::SessionRecord;
+use super::shared_docs::Holders;
 use super::taken_back::Seen;
 use super::transcript::Index;
 use crate::merge::device_list::Heads;
@@ -96,6 +97,8 @@ pub struct Shared {
     pub tools_held: BTreeSet<ToolId>,
     /// Sessions whose main doc is in a store here.
     pub here: HashSet<SessionKey>,
+    /// The sessions that have docs in places which many sessions share.
+    pub holders: Holders,
     pub paused: bool,
     /// In so many sessions at once another device may take its own words back without a question.
     pub max_rewritten: usize,

@@ -489,6 +489,7 @@ impl Engine {
             cloned,
             learned,
             placed,
+            holds,
             live,
             again,
             taken,
@@ -529,6 +530,7 @@ impl Engine {
         self.looks += 1;
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
+            holds.iter().try_for_each(|doc| state.put_holder(&key, doc))?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {
                 journal.segments.iter().try_for_each(|segment| {

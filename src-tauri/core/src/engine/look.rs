@@ -11,6 +11,7 @@ use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
 use super::several;
+use super::shared_docs::{claim, shared_docs};
 use super::split::{Stand, says_all, stand, united};
 use super::steering::{find_neutral, held, restored, withhold};
 use super::takein::{TakeInError, take_in};
@@ -80,6 +81,8 @@ pub struct Outcome {
     pub learned: Option<(Project, PathBuf)>,
     /// The directory of this device that it was written for.
     pub placed: Option<(Project, PathBuf)>,
+    /// Docs that no other session of this device has, though they lie where others' do.
+    pub holds: Vec<DocName>,
     pub live: Option<String>,
     /// Something moved meanwhile; look again soon.
     pub again: bool,
@@ -116,6 +119,7 @@ struct Look<'a> {
     learned: Option<(Project, PathBuf)>,
     /// The directory it was written for.
     placed: Option<(Project, PathBuf)>,
+    holds: Vec<DocName>,
     moved: bool,
     again: bool,
     taken: Option<TakenIn>,
@@ -142,6 +146,7 @@ impl<'a> Look<'a> {
             cloned: BTreeSet::new(),
             learned: None,
             placed: None,
+            holds: Vec::new(),
             moved: false,
             again: false,
             taken: None,
@@ -264,6 +269,12 @@ impl<'a> Look<'a> {
         self.problems.extend::<Vec<Problem>>(problems);
         self.found = listing.found.into_iter().find(|found| found.session == *session);
         self.unknown = listing.unknown;
+        if let Some(found) = &mut self.found {
+            match claim(self.context, &self.job.key, &self.job.record, found) {
+                Ok(holds) => self.holds = holds,
+                Err(error) => return self.problem("journal_unreadable", &error, JOURNAL_HINT),
+            }
+        }
         if self.found.is_none() {
             self.away = several::away(self.context, &self.job.key.tool, &self.job.record);
         }
@@ -570,7 +581,12 @@ impl<'a> Look<'a> {
     fn planned(&self, guards: Guards) -> Verdict {
         let main = self.job.record.main().cloned();
         let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).taken_back;
-        let docs = self.job.record.docs.iter().map(|(name, state)| DocView {
+        let anothers: Vec<&DocName> = {
+            let (shared, docs) = (self.context.shared(), self.job.record.docs.keys());
+            docs.filter(|doc| shared.holders.is_anothers(&self.job.key, doc)).collect()
+        };
+        let docs = self.job.record.docs.iter().filter(|(name, _)| !anothers.contains(name));
+        let docs = docs.map(|(name, state)| DocView {
             name,
             kind: state.kind,
             main: Some(name) == main.as_ref(),
@@ -622,6 +638,10 @@ impl<'a> Look<'a> {
     fn write(&mut self) {
         let Verdict::Checkout(mut steps) = self.verdict.clone() else { return };
         let Some(session) = self.job.record.session.clone() else { return };
+        let shared = shared_docs(self.context, &self.job.key);
+        let is_shared = |doc: &DocName| shared.is_some_and(|shared| (shared.is_one)(doc));
+        // A fork of the session may name it, too: it stays when the session leaves the store.
+        steps.retain(|step| !matches!(step, Step::Remove { doc, .. } if is_shared(doc)));
         let place = self.place();
         let main = self.job.record.main().cloned();
         let placed = steps.iter().any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
@@ -648,6 +668,10 @@ impl<'a> Look<'a> {
                     false => "checked_out",
                 };
                 for (doc, bytes, lines) in done {
+                    if is_shared(&doc) {
+                        self.context.change().holders.claim(&self.job.key, &doc);
+                        self.holds.push(doc.clone());
+                    }
                     let device = self.context.short.clone();
                     self.happened(what, &device, &doc, bytes, lines);
                 }
@@ -767,6 +791,7 @@ impl<'a> Look<'a> {
             cloned: self.cloned,
             learned: self.learned,
             placed: self.placed,
+            holds: self.holds,
             again: self.again,
             taken: self.taken.or(untouched),
         }

@@ -290,10 +290,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Which sessions are in the stores, as far as we remember: what is missing now has vanished.
+    /// Which sessions are in the stores, and which docs are whose, as far as we remember: what is missing now has vanished.
     pub(super) fn remember_here(&mut self) -> Result<(), StateError> {
-        let rows = self.state.rows(None)?;
+        let (rows, holders) = (self.state.rows(None)?, self.state.holders()?);
         let mut shared = self.context.change();
+        holders.iter().for_each(|(key, doc)| shared.holders.claim(key, doc));
         shared.here = rows.into_iter().filter(|(_, row)| row.path.is_some()).map(|(key, _)| key).collect();
         Ok(())
     }
