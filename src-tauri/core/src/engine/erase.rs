@@ -76,8 +76,7 @@ fn find(context: &Context, job: &Erase) -> Option<Found> {
 fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
     let Some(shared) = shared_docs(context, &job.key) else { return found };
     let is_changed = |doc: &FoundDoc| job.shared.iter().any(|seen| seen.name == doc.name && seen.stamp != doc.stamp);
-    let is_own =
-        |doc: &FoundDoc| context.shared().holders.of(&job.key, &doc.name) == Some(&job.key) && !is_changed(doc);
+    let is_own = |doc: &FoundDoc| context.holders().of(&job.key, &doc.name) == Some(&job.key) && !is_changed(doc);
     found.docs.retain(|doc| !(shared.is_one)(&doc.name) || is_own(doc));
     for seen in &job.shared {
         let is_listed = found.docs.iter().any(|doc| doc.name == seen.name);

@@ -391,8 +391,8 @@ impl Engine {
     /// The docs that a forgotten session alone has, as they were last seen.
     fn shared_docs_of(&self, key: &SessionKey) -> Vec<FoundDoc> {
         let record: SessionRecord = self.state.hidden_record(key).ok().flatten().unwrap_or_default();
-        let shared = self.context.shared();
-        let own = record.docs.into_iter().filter(|(doc, _)| shared.holders.of(key, doc) == Some(key));
+        let holders = self.context.holders();
+        let own = record.docs.into_iter().filter(|(doc, _)| holders.of(key, doc) == Some(key));
         let seen = own.filter_map(|(name, state)| Some((name, state.kind, state.local?)));
         seen.map(|(name, kind, local)| FoundDoc { name, kind, at: local.at, path: local.path, stamp: local.stamp })
             .collect()
@@ -425,7 +425,7 @@ impl Engine {
         self.state.erase(&key)?;
         if left.is_none() {
             self.state.forget_holders(&key)?;
-            self.context.change().holders.forget(&key);
+            self.context.holders().forget(&key);
         }
         if is_news {
             let left = left.map(|(left, _)| left);

@@ -18,7 +18,7 @@ use super::takein::{TakeInError, take_in};
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
-use crate::projects::places::is_repository;
+use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
@@ -78,7 +78,7 @@ pub struct Outcome {
     /// Devices whose key a second machine uses.
     pub cloned: BTreeSet<String>,
     /// A place of a project, seen in the tool's own records.
-    pub learned: Option<(Project, PathBuf)>,
+    pub learned: Option<Lesson>,
     /// The directory of this device that it was written for.
     pub placed: Option<(Project, PathBuf)>,
     /// Docs that no other session of this device has, though they lie where others' do.
@@ -362,7 +362,7 @@ impl<'a> Look<'a> {
         let now = || self.context.identifier().identify(home, device, cwd);
         match cwd.is_dir() {
             true => {
-                let known = |repository: &str| self.context.shared().places.was(repository, cwd);
+                let known = |repository: &str| self.context.places().was(repository, cwd);
                 corrected(&card.project, now(), home, known) != card.project
             }
             false => !card.project.key.as_str().starts_with("git:") || card.project.key.as_str().contains("#."),
@@ -582,8 +582,8 @@ impl<'a> Look<'a> {
         let main = self.job.record.main().cloned();
         let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).taken_back;
         let anothers: Vec<&DocName> = {
-            let (shared, docs) = (self.context.shared(), self.job.record.docs.keys());
-            docs.filter(|doc| shared.holders.is_anothers(&self.job.key, doc)).collect()
+            let (holders, docs) = (self.context.holders(), self.job.record.docs.keys());
+            docs.filter(|doc| holders.is_anothers(&self.job.key, doc)).collect()
         };
         let docs = self.job.record.docs.iter().filter(|(name, _)| !anothers.contains(name));
         let docs = docs.map(|(name, state)| DocView {
@@ -669,7 +669,7 @@ impl<'a> Look<'a> {
                 };
                 for (doc, bytes, lines) in done {
                     if is_shared(&doc) {
-                        self.context.change().holders.claim(&self.job.key, &doc);
+                        self.context.holders().claim(&self.job.key, &doc);
                         self.holds.push(doc.clone());
                     }
                     let device = self.context.short.clone();
@@ -762,6 +762,9 @@ impl<'a> Look<'a> {
     }
 
     fn finish(mut self) -> Outcome {
+        let (home, device) = (&self.context.machine.home, &self.context.device);
+        let learned = self.learned.take();
+        let learned = learned.map(|(project, cwd)| self.context.places().lesson(home, device, project, &cwd));
         self.report_gaps();
         let hint = "Nothing was changed; `roam status` says what is wrong.";
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
@@ -789,7 +792,7 @@ impl<'a> Look<'a> {
             problems: self.problems,
             tampered: self.tampered,
             cloned: self.cloned,
-            learned: self.learned,
+            learned,
             placed: self.placed,
             holds: self.holds,
             again: self.again,

@@ -47,15 +47,15 @@ pub fn claim(
     let Some(main) = found.docs.first().map(|main| main.name.clone()) else { return Ok(Vec::new()) };
     let mut own = Vec::new();
     for doc in found.docs.iter().filter(|doc| (shared.is_one)(&doc.name)) {
-        let holder = context.shared().holders.of(key, &doc.name).cloned();
+        let holder = context.holders().of(key, &doc.name).cloned();
         let may_claim = match &holder {
             Some(holder) => holder == key,
             None => may_claim(context, key, record, (shared, &main), doc)?,
         };
         if may_claim {
-            let mut all = context.change();
-            all.holders.claim(key, &doc.name);
-            if !all.holders.is_anothers(key, &doc.name) {
+            let mut holders = context.holders();
+            holders.claim(key, &doc.name);
+            if !holders.is_anothers(key, &doc.name) {
                 own.push(doc.name.clone());
             }
         }

@@ -16,6 +16,7 @@ pub mod standing;
 pub use crate::session::Project;
 pub use aliases::understand_as;
 pub use places::{NoPlace, Places};
+pub use search::outline;
 
 use crate::session::{DeviceId, ProjectKey};
 use checkout::Checkout;
