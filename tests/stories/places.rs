@@ -123,6 +123,36 @@ fn a_checkout_is_found_with_the_next_look_however_long_it_was_missing() {
     assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
 }
 
+/// Every directory that a session was ever written for was asked of the disk at every poll, for ever.
+#[test]
+fn a_directory_that_its_sessions_have_left_is_asked_about_no_more() {
+    let (mut world, _, _) = World::pair_of_devices();
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let there = from_starter(&world.devices[1], "my shop", Some(SHOP));
+    let path = world.devices[1].transcript(&there, TWO);
+    world.devices[1].say(&path, turn(&there, TWO, "it is known here"));
+    says(&mut world, 0, &shop, ONE, "of shop");
+    let lap = &mut world.devices[1];
+    let given = |lap: &mut Device| {
+        lap.stop();
+        let (state, _) = session_roam_core::state::State::open(&lap.roam).expect("state");
+        let places: serde_json::Value = state.note("places").expect("note").expect("places");
+        drop(state);
+        lap.start();
+        places["given"].to_string()
+    };
+    assert!(given(lap).contains("my shop"));
+    let moved = lap.home.join("code/moved");
+    fs::rename(&there, &moved).expect("rename");
+    for _ in 0..3 {
+        lap.set_clock(lap.clock_now() + 30_000);
+        lap.poll();
+    }
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&moved, ONE)));
+    let given = given(lap);
+    assert!(given.contains("moved") && !given.contains("my shop"), "{given}");
+}
+
 /// Field 03: what an older version, or a weaker sign, put into another repository's store does not stay there.
 #[test]
 fn a_session_leaves_a_repository_that_turns_out_to_be_another() {

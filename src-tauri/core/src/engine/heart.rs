@@ -57,6 +57,10 @@ pub struct Engine {
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
     /// The stores of tools that may have several, as they were found.
     pub(super) known_stores: Remembered,
+    /// Stores that are gone and hold sessions, as of the last time when places for stores ran out.
+    pub(super) dead_stores: BTreeMap<ToolId, Vec<PathBuf>>,
+    /// Where sessions that the stores lack were, as long as they lack them.
+    pub(super) missing_paths: HashMap<SessionKey, Option<PathBuf>>,
     pub(super) syncthing: SyncthingStatus,
     pub(super) incoming: u64,
     /// Problems by topic; a topic has one at most.
@@ -147,6 +151,8 @@ impl Engine {
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
             known_stores: Remembered::new(),
+            dead_stores: BTreeMap::new(),
+            missing_paths: HashMap::new(),
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
             incoming: 0,
             problems: BTreeMap::new(),
@@ -509,6 +515,7 @@ impl Engine {
             self.retry_later();
         }
         self.session_troubles(&key, problems);
+        self.missing_paths.remove(&key);
         self.looks += 1;
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
@@ -663,6 +670,7 @@ impl Engine {
     /// Nothing of what was to be done about a session is done any more.
     pub(super) fn drop_session(&mut self, key: &SessionKey) {
         self.unsaved.remove(key);
+        self.missing_paths.remove(key);
         self.restless.remove(key);
         self.unfinished.remove(key);
         self.needs.remove(key);

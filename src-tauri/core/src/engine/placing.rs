@@ -178,6 +178,7 @@ impl Engine {
         for (project, _) in misplaced.difference(&self.placing.misplaced).cloned().collect::<Vec<_>>() {
             self.want_project(&project)?;
         }
+        self.forget_left(&misplaced, &gone)?;
         self.placing.misplaced = misplaced;
         if n_trees != self.placing.n_trees {
             // What was learnt may tell what a vanished directory was.
@@ -195,6 +196,23 @@ impl Engine {
             self.seek(project)?;
         }
         Ok(())
+    }
+
+    /// A directory that is gone, and whose sessions were looked at because their project is elsewhere, is asked about no more:
+    /// a session that could not leave yet says so itself when it is looked at again.
+    fn forget_left(
+        &mut self,
+        misplaced: &BTreeSet<(ProjectKey, PathBuf)>,
+        gone: &[(Project, PathBuf, bool)],
+    ) -> Result<(), StateError> {
+        let all = gone.iter().map(|(project, dir, _)| (project.key.clone(), dir.clone()));
+        let is_left = |one: &(ProjectKey, PathBuf)| misplaced.contains(one) && self.placing.misplaced.contains(one);
+        let left: Vec<_> = all.filter(is_left).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        self.change_places(|places| left.iter().for_each(|(project, dir)| places.take_back(project, dir)));
+        self.state.put_note("places", &*self.context.places())
     }
 
     /// Looks for a repository whose sessions' directory is gone. At once: the session may be resumed in the next moment, and

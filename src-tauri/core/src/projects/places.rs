@@ -259,6 +259,16 @@ impl Places {
         given.dirs.insert(dir.to_owned()) || other
     }
 
+    /// The sessions that were written for the directory have left it.
+    pub fn take_back(&mut self, project: &ProjectKey, dir: &Path) {
+        if let Some(given) = self.given.get_mut(project) {
+            given.dirs.remove(dir);
+            if given.dirs.is_empty() {
+                self.given.remove(project);
+            }
+        }
+    }
+
     /// Projects with directories that sessions were written for and must leave, see [`Places::is_misplaced`].
     pub fn misgiven(&self, home: &Path, device: &DeviceId) -> BTreeSet<(ProjectKey, PathBuf)> {
         let all = self.given.iter().flat_map(|(key, given)| given.dirs.iter().map(move |dir| (key, given, dir)));
