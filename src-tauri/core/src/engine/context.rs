@@ -46,7 +46,7 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     pub sizes: Sizes,
     hlc: Mutex<Hlc>,
-    identifier: Mutex<Identifier>,
+    pub identifier: Identifier,
     shared: RwLock<Shared>,
     compared: Mutex<Option<Arc<Compared>>>,
     refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
@@ -138,7 +138,7 @@ impl Context {
             clock,
             sizes: Sizes::default(),
             hlc: Mutex::default(),
-            identifier: Mutex::default(),
+            identifier: Identifier::default(),
             shared: RwLock::new(shared),
             compared: Mutex::default(),
             refusals: Mutex::default(),
@@ -155,10 +155,6 @@ impl Context {
 
     pub fn change(&self) -> RwLockWriteGuard<'_, Shared> {
         unpoisoned(self.shared.write())
-    }
-
-    pub fn identifier(&self) -> MutexGuard<'_, Identifier> {
-        unpoisoned(self.identifier.lock())
     }
 
     /// The comparison that was shown last.

@@ -359,7 +359,7 @@ impl<'a> Look<'a> {
         };
         let Some(cwd) = card.cwd.as_ref().map(Path::new) else { return false };
         let (home, device) = (&self.context.machine.home, &self.context.device);
-        let now = || self.context.identifier().identify(home, device, cwd);
+        let now = || self.context.identifier.identify(home, device, cwd);
         match cwd.is_dir() {
             true => {
                 let known = |repository: &str| self.context.places().was(repository, cwd);
@@ -806,7 +806,7 @@ fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> 
     let said = [record.origin(), record.cards.get(&context.short).map(|said| &said.card)];
     let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
     if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
-        keys.push(context.identifier().identify(&context.machine.home, &context.device, std::path::Path::new(cwd)).key);
+        keys.push(context.identifier.identify(&context.machine.home, &context.device, std::path::Path::new(cwd)).key);
     }
     keys.iter().any(|key| context.shared().is_excluded(key))
 }

@@ -128,7 +128,7 @@ pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
         true => Default::default(),
         false => context.places().work_trees(),
     };
-    Some(context.identifier().identify_session(&context.machine.home, &context.device, evidence, &known))
+    Some(context.identifier.identify_session(&context.machine.home, &context.device, evidence, &known))
 }
 
 /// What this device says of the session. A session that began here keeps the project it was first seen in until
