@@ -13,8 +13,8 @@ use super::resolve::{self, Decision};
 use super::several;
 use super::shared_docs::{claim, shared_docs};
 use super::split::{Stand, says_all, stand, united};
-use super::steering::{find_neutral, held, restored, withhold};
-use super::takein::{TakeInError, take_in};
+use super::steering::{find_neutral, held, restored};
+use super::takein::TakeInError;
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
@@ -231,24 +231,6 @@ impl<'a> Look<'a> {
             }
             Err(error) => self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again."),
         }
-    }
-
-    fn take_in(&mut self, tool: &dyn Tool, strays: &[Stray]) {
-        let mut done = TakenIn::default();
-        for stray in strays {
-            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(stray.live.clone());
-            let stray = Stray { live, ..stray.clone() };
-            let excluded = |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
-            let session = (&self.job.key, &mut self.job.record);
-            match take_in(self.context, tool, session, &stray, excluded, self.job.lane) {
-                Ok((recorded, row)) => {
-                    self.took(recorded);
-                    done.taken.push(row);
-                }
-                Err(error) => done.left.push(error.row(&self.job.key.tool, &stray)),
-            }
-        }
-        self.taken = Some(done);
     }
 
     /// What was recorded goes out and into the history.
@@ -526,27 +508,6 @@ impl<'a> Look<'a> {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             self.again = true;
         }
-    }
-
-    /// Copies of files that the tool could be made to write outside of the checkout stay in the journals.
-    fn withhold(&mut self) -> Result<(), JournalError> {
-        let Verdict::Checkout(steps) = &mut self.verdict else { return Ok(()) };
-        let (key, mut steps) = (self.job.key.clone(), std::mem::take(steps));
-        let cwd = self.place();
-        let main = self.job.record.main().cloned();
-        let target = main.and_then(|main| self.stand.settled.targets.get(&main)).copied();
-        let why = withhold(self.context, &key, &mut self.job.record, &mut steps, (&cwd, target))?;
-        self.verdict = if steps.is_empty() { Verdict::Here } else { Verdict::Checkout(steps) };
-        if let Some(why) = why {
-            let title =
-                self.job.record.latest().and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into());
-            self.problems.push(Problem::new(
-                "copies_withheld",
-                format!("“{title}”: another device's copies of files are kept in the vault and not given to the tool: {why}."),
-                "Nothing needs to be done. Going back to an earlier state of these files works on that device only.",
-            ));
-        }
-        Ok(())
     }
 
     /// Where the session is, or shall be put. It stays where it was put; one whose main doc is here already is written
