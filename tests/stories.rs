@@ -40,6 +40,8 @@ mod pairing;
 mod places;
 #[path = "stories/places_at_random.rs"]
 mod places_at_random;
+#[path = "stories/plans.rs"]
+mod plans;
 #[path = "stories/power.rs"]
 mod power;
 #[path = "stories/promises.rs"]

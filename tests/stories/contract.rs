@@ -86,6 +86,7 @@ impl Tool for Rows {
             bound: |_| &["dir"],
             joins: Joins { judge: Some(judge), union: Some(union), ..Joins::default() },
             steering: session_roam_core::tools::Steering::default(),
+            shared: None,
         }
     }
 

@@ -356,6 +356,38 @@ fn a_device_is_named_whole_or_by_a_name_or_start_that_only_it_has() {
     assert!(devices(&mut world, 0).revoked.is_empty(), "asking what it would mean does nothing");
 }
 
+/// An approved device with a smaller id could make another one change its name again and again.
+#[test]
+fn a_device_gives_its_name_up_no_more_often_than_there_are_others() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let (rival, victim) = if world.devices[0].id < world.devices[1].id { (0, 1) } else { (1, 0) };
+    let rename = |world: &mut World, at: usize, name: &str| {
+        // What the command refuses, whoever owns the device may write into its settings.
+        world.devices[at].stop();
+        let change = |document: &mut toml_edit::DocumentMut| document["name"] = toml_edit::value(name);
+        session_roam_core::settings::change(&world.devices[at].roam, change).expect("settings");
+        world.devices[at].start();
+        world.deliver();
+    };
+    let own = world.devices[victim].status().device;
+    rename(&mut world, rival, &own);
+    let second = world.devices[victim].status().device;
+    assert_eq!(second, format!("{own} 2"), "two devices of one name are told apart");
+    assert!(!world.devices[victim].has_problem("name_clash"));
+    for _ in 0..2 {
+        rename(&mut world, rival, &second);
+        assert_eq!(world.devices[victim].status().device, second);
+        assert!(world.devices[victim].has_problem("name_clash"));
+        let devices: Devices = world.devices[victim].ask(Request::Devices);
+        assert_eq!(devices.paired[0].name, format!("{own} 3"), "it is shown by a number");
+        world.devices[victim].start();
+        world.deliver();
+    }
+    rename(&mut world, rival, "another");
+    assert!(!world.devices[victim].has_problem("name_clash"));
+}
+
 /// Field, kind 11: “goes on as on vm. What vm added …”: two machines with one host name could not be told apart.
 #[test]
 fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {

@@ -76,7 +76,8 @@ impl Story {
 }
 
 fn found(case: &Case, machine: &Machine) -> Option<Found> {
-    case.tool.sessions(machine, Which::All).found.into_iter().next()
+    let first = case.tool.sessions(machine, Which::All).found.into_iter().next()?;
+    case.tool.sessions(machine, Which::One(&first.session)).found.into_iter().next()
 }
 
 fn bytes_of(content: &Content) -> Vec<u8> {

@@ -3,7 +3,8 @@
 
 use crate::talk::{ONE, TWO, assert_carried, id, item, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::api::{Done, Request, Resume};
+use session_roam_core::api::{Done, ProjectRow, Request, Resume};
+use session_roam_core::engine::event::Event;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -77,6 +78,79 @@ fn two_repositories_from_one_starter_are_never_mixed() {
     assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
     assert_carried(&world.devices[0], &world.devices[1], ONE);
     assert_eq!(world.devices[1].place_of(TWO), Some(world.devices[1].transcript(&blog, TWO)));
+}
+
+/// A search that was overtaken was begun again at once, and a disk that did not answer held up the loop.
+#[test]
+fn what_is_learnt_while_the_disk_is_asked_is_kept_with_what_it_answers() {
+    let (mut world, _, _) = World::pair_of_devices();
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    says(&mut world, 0, &shop, ONE, "of shop");
+    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
+    let there = from_starter(&world.devices[1], "my shop", Some(SHOP));
+    let blog = from_starter(&world.devices[1], "blog", Some(BLOG));
+    let lap = &mut world.devices[1];
+    lap.set_clock(lap.clock_now() + 60_000);
+    lap.tell(Event::Poll);
+    assert_eq!(lap.waits_for(ONE).as_deref(), Some("no_place"), "nothing was asked of the disk on the loop");
+    // The session of blog is learnt of before the search is over.
+    let path = lap.transcript(&blog, TWO);
+    lap.append(&path, turn(&blog, TWO, "of blog").as_bytes());
+    lap.tell(Event::Touched(vec![path]));
+    lap.settle();
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
+    let rows: Vec<ProjectRow> = lap.ask(Request::Projects);
+    let places = |key: &str| rows.iter().find(|row| row.key == key).map(|row| row.places.clone());
+    assert_eq!(places("git:github.com/acme/blog"), Some(vec![blog]));
+    assert_eq!(places("git:github.com/acme/shop"), Some(vec![there]));
+}
+
+/// A project that is nowhere is looked for ever more seldom, and at once where directories appeared.
+#[test]
+fn a_checkout_is_found_with_the_next_look_however_long_it_was_missing() {
+    let (mut world, _, _) = World::pair_of_devices();
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    says(&mut world, 0, &shop, ONE, "of shop");
+    let lap = &mut world.devices[1];
+    for _ in 0..20 {
+        lap.set_clock(lap.clock_now() + 30_000);
+        lap.poll();
+    }
+    assert_eq!(lap.waits_for(ONE).as_deref(), Some("no_place"));
+    let there = from_starter(lap, "shop", Some(SHOP));
+    lap.set_clock(lap.clock_now() + 30_000);
+    lap.poll();
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
+}
+
+/// Every directory that a session was ever written for was asked of the disk at every poll, for ever.
+#[test]
+fn a_directory_that_its_sessions_have_left_is_asked_about_no_more() {
+    let (mut world, _, _) = World::pair_of_devices();
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let there = from_starter(&world.devices[1], "my shop", Some(SHOP));
+    let path = world.devices[1].transcript(&there, TWO);
+    world.devices[1].say(&path, turn(&there, TWO, "it is known here"));
+    says(&mut world, 0, &shop, ONE, "of shop");
+    let lap = &mut world.devices[1];
+    let given = |lap: &mut Device| {
+        lap.stop();
+        let (state, _) = session_roam_core::state::State::open(&lap.roam).expect("state");
+        let places: serde_json::Value = state.note("places").expect("note").expect("places");
+        drop(state);
+        lap.start();
+        places["given"].to_string()
+    };
+    assert!(given(lap).contains("my shop"));
+    let moved = lap.home.join("code/moved");
+    fs::rename(&there, &moved).expect("rename");
+    for _ in 0..3 {
+        lap.set_clock(lap.clock_now() + 30_000);
+        lap.poll();
+    }
+    assert_eq!(lap.place_of(ONE), Some(lap.transcript(&moved, ONE)));
+    let given = given(lap);
+    assert!(given.contains("moved") && !given.contains("my shop"), "{given}");
 }
 
 /// Field 03: what an older version, or a weaker sign, put into another repository's store does not stay there.

@@ -184,6 +184,46 @@ fn the_sessions_of_a_store_that_is_not_there_are_not_deleted() {
     assert!(there.contains("more"));
 }
 
+/// Programs that make a store for a moment filled all the places there are, and the next real store was silently not taken.
+#[test]
+fn stores_that_are_gone_make_room_for_new_ones_and_too_many_are_reported() {
+    let (mut world, here, _) = two_stores();
+    let desk = &mut world.devices[0];
+    let home = desk.home.clone();
+    desk.vars.clear();
+    desk.start();
+    // It holds a session, and is away for a while.
+    fs::rename(home.join(".claude-work"), home.join("unplugged")).expect("rename");
+    let run_in = |desk: &mut Device, store: &Path| {
+        fs::create_dir_all(store.join("projects")).expect("dir");
+        let vars = [("HOME", home.as_path()), (VAR, store)];
+        let vars = vars.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).into();
+        *desk.apps.lock().expect("one thread") = vec![Running { pid: 4711, vars, ..Running::default() }];
+        desk.poll();
+    };
+    for number in 0..70 {
+        let store = home.join(format!("for-a-moment/{number}"));
+        run_in(desk, &store);
+        fs::remove_dir_all(&store).expect("gone");
+    }
+    assert!(!desk.has_problem("stores_full"));
+    let path = in_store(desk, "new", &here, THREE);
+    desk.append(&path, turn(&here, THREE, "one").as_bytes());
+    run_in(desk, &home.join("new"));
+    assert_eq!(desk.state_of(THREE), "here");
+    let known = dirs(desk, "claude-code");
+    assert!([".claude", ".claude-work", "new"].iter().all(|name| known.iter().any(|known| known == name)), "{known:?}");
+    for number in 0..32 {
+        run_in(desk, &home.join(format!("kept/{number}")));
+    }
+    assert!(desk.has_problem("stores_full"));
+    assert!(stores(desk, "claude-code").len() <= 32);
+    fs::remove_dir_all(home.join("kept")).expect("gone");
+    run_in(desk, &home.join("one more"));
+    assert!(!desk.has_problem("stores_full"));
+    assert!(dirs(desk, "claude-code").iter().any(|known| known == "one more"));
+}
+
 /// Field 16, sibling: what an older version recorded from another store is found where it was.
 #[test]
 fn a_store_that_only_sessions_tell_of_is_found_through_them() {

@@ -249,7 +249,7 @@ pub fn shared(
     Shared {
         owners: [(short, Owner { device: identity.device_id.clone(), key: key.public() })].into(),
         names,
-        places,
+        places: places.into(),
         excluded: settings.projects.exclude.iter().map(ProjectKey::new).collect(),
         former: book.former_of(&identity.device_id),
         tools_off: settings.tools.iter().filter(|(_, tool)| !tool.on).map(|(id, _)| ToolId::new(id)).collect(),

@@ -85,7 +85,7 @@ impl Engine {
             Request::ToolSwitch { tool, on } => self.switch(&tool, on),
             Request::StoreSwitch { tool, dir, on } => self.switch_store(&tool, &dir, on),
             Request::StoresSaid { vars } => self.said_stores(&vars),
-            Request::Projects => value(self.projects()?),
+            Request::Projects => return self.projects().map(Later::Aside),
             Request::ProjectMap { key, dir } => self.map(&key, &dir),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
             Request::Sessions { filter } => return self.sessions(filter).map(Later::Aside),

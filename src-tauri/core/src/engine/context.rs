@@ -2,6 +2,7 @@
 
 use super::compare::Compared;
 use super::record::SessionRecord;
+use super::shared_docs::Holders;
 use super::taken_back::Seen;
 use super::transcript::Index;
 use crate::merge::device_list::Heads;
@@ -45,13 +46,14 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     pub sizes: Sizes,
     hlc: Mutex<Hlc>,
-    identifier: Mutex<Identifier>,
+    pub identifier: Identifier,
     shared: RwLock<Shared>,
     compared: Mutex<Option<Arc<Compared>>>,
     refusals: Mutex<HashMap<[ChainId; 2], Refusals>>,
     judged: Mutex<HashMap<[ChainId; 2], Judged>>,
     transcripts: Mutex<Vec<Arc<Index>>>,
     taken_back: Mutex<Seen>,
+    holders: Mutex<Holders>,
 }
 
 /// How large a record may be, as far as this device records it. Others than the usual are for tests.
@@ -89,7 +91,7 @@ pub struct Shared {
     pub cuts: BTreeMap<String, Heads>,
     /// Who this device was before, by short id, and until when what it wrote is its own.
     pub former: BTreeMap<String, Millis>,
-    pub places: Places,
+    pub places: Arc<Places>,
     pub excluded: BTreeSet<ProjectKey>,
     pub tools_off: BTreeSet<ToolId>,
     /// Tools whose store lost many sessions at once.
@@ -136,13 +138,14 @@ impl Context {
             clock,
             sizes: Sizes::default(),
             hlc: Mutex::default(),
-            identifier: Mutex::default(),
+            identifier: Identifier::default(),
             shared: RwLock::new(shared),
             compared: Mutex::default(),
             refusals: Mutex::default(),
             judged: Mutex::default(),
             transcripts: Mutex::default(),
             taken_back: Mutex::default(),
+            holders: Mutex::default(),
         }
     }
 
@@ -152,10 +155,6 @@ impl Context {
 
     pub fn change(&self) -> RwLockWriteGuard<'_, Shared> {
         unpoisoned(self.shared.write())
-    }
-
-    pub fn identifier(&self) -> MutexGuard<'_, Identifier> {
-        unpoisoned(self.identifier.lock())
     }
 
     /// The comparison that was shown last.
@@ -186,6 +185,16 @@ impl Context {
     /// What other devices took back of their own words.
     pub fn taken_back(&self) -> MutexGuard<'_, Seen> {
         unpoisoned(self.taken_back.lock())
+    }
+
+    /// The sessions that have docs in places which many sessions share. A look claims such a doc at once.
+    pub fn holders(&self) -> MutexGuard<'_, Holders> {
+        unpoisoned(self.holders.lock())
+    }
+
+    /// Where projects lie, as it is known now. To be asked without a lock: the answers come from the disk.
+    pub fn places(&self) -> Arc<Places> {
+        self.shared().places.clone()
     }
 
     /// Finds the message in a record of a tool's log.
@@ -274,12 +283,12 @@ impl Context {
     /// this device knows already.
     pub fn place(&self, record: &SessionRecord) -> Result<PathBuf, NoPlace> {
         let card = record.origin().ok_or(NoPlace::Missing)?;
-        let (home, shared) = (&self.machine.home, self.shared());
+        let (home, places) = (&self.machine.home, self.places());
         // A branch has the project of the session it left, whoever recorded it.
-        let is_own = self.is_own(record) && (card.fork.is_none() || shared.places.began_in(&card.project.key));
+        let is_own = self.is_own(record) && (card.fork.is_none() || places.began_in(&card.project.key));
         match is_own {
-            true => shared.places.find(home, &self.device, &card.project).ok_or(NoPlace::Missing),
-            false => shared.places.find_for_other(home, &self.device, &card.project),
+            true => places.find(home, &self.device, &card.project).ok_or(NoPlace::Missing),
+            false => places.find_for_other(home, &self.device, &card.project),
         }
     }
 
@@ -291,8 +300,7 @@ impl Context {
     /// Whether the directory that the session was written for is not its project's, or no longer the best.
     pub fn is_misplaced(&self, record: &SessionRecord) -> bool {
         let (Some(card), Some(bound)) = (record.origin(), record.bound.as_ref()) else { return false };
-        let shared = self.shared();
-        shared.places.is_misplaced(&self.machine.home, &self.device, &card.project, bound)
+        self.places().is_misplaced(&self.machine.home, &self.device, &card.project, bound)
     }
 
     pub fn hlc(&self) -> Hlc {

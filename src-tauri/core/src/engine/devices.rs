@@ -24,6 +24,13 @@ pub struct Book {
     pub names: BTreeMap<String, String>,
     /// Who this device was before it got a new identity.
     pub former: Vec<Former>,
+    /// How often this device gave up its name to another one: no more often than there are others.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub yielded: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// An identity that this device had.

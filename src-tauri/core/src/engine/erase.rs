@@ -2,9 +2,10 @@
 //! as a guest. Each step may be repeated: after a crash the rest is removed. Knows nothing of who asked, and when.
 
 use super::context::Context;
+use super::shared_docs::shared_docs;
 use crate::merge::Left;
 use crate::session::{Lane, SessionId, SessionKey};
-use crate::tools::{Change, Checkout, DocWrite, Found, Tool, Which, WriteError};
+use crate::tools::{Change, Checkout, DocWrite, Found, FoundDoc, Stamp, Tool, Which, WriteError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,8 @@ pub struct Erase {
     /// Whether the tool's store is concerned, too: not once this device has stated that it is removed there. What is put
     /// there later was put there by the user.
     pub from_store: bool,
+    /// The docs that it alone has in places of many sessions, as they were last seen.
+    pub shared: Vec<FoundDoc>,
     /// session-roam's home.
     pub home: PathBuf,
 }
@@ -46,6 +49,13 @@ pub fn erase(context: &Context, job: &Erase) -> Erasure {
     if let Err(error) = erase_copies(job, session.as_ref()) {
         done.error = done.error.or(Some(error));
     }
+    let found = match (found, session) {
+        (Some(found), _) => Some(with_shared(context, job, found)),
+        // The tool removed its transcript, and what lay elsewhere is left.
+        (None, Some(session)) => Some(with_shared(context, job, Found { session, docs: Vec::new(), live: None })),
+        (None, None) => None,
+    };
+    let found = found.filter(|found| !found.docs.is_empty());
     if let (true, Some(tool), Some(found)) = (job.from_store, context.tools.get(&job.key.tool), found) {
         done.any = true;
         done.left = take_out(context, tool.as_ref(), &found).err();
@@ -59,6 +69,22 @@ fn find(context: &Context, job: &Erase) -> Option<Found> {
     let which = job.session.as_ref().map_or(Which::All, Which::One);
     let listing = tool.sessions(&context.machine, which);
     listing.found.into_iter().find(|found| SessionKey::new(&job.key.tool, &found.session) == job.key)
+}
+
+/// Of docs in places of many sessions, which any session may name, it has those only that it alone has and that are as they
+/// were last seen.
+fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
+    let Some(shared) = shared_docs(context, &job.key) else { return found };
+    let is_changed = |doc: &FoundDoc| job.shared.iter().any(|seen| seen.name == doc.name && seen.stamp != doc.stamp);
+    let is_own = |doc: &FoundDoc| context.holders().of(&job.key, &doc.name) == Some(&job.key) && !is_changed(doc);
+    found.docs.retain(|doc| !(shared.is_one)(&doc.name) || is_own(doc));
+    for seen in &job.shared {
+        let is_listed = found.docs.iter().any(|doc| doc.name == seen.name);
+        if !is_listed && Stamp::of(&seen.path).is_ok_and(|now| now == seen.stamp) {
+            found.docs.push(seen.clone());
+        }
+    }
+    found
 }
 
 /// Removes all of its docs from the store, the main doc last.

@@ -3,8 +3,8 @@
 use super::erase::Erasure;
 use super::look::Job;
 use super::look::Outcome;
+use super::placing::{Checked, Searched};
 use crate::api::types::{ApiError, Request};
-use crate::projects::Places;
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;
 use crate::tools::seek::Sought;
@@ -28,8 +28,10 @@ pub enum Event {
     Looked(Box<Outcome>),
     /// A forgotten session was removed from this device, as far as that was possible.
     Erased(Box<Erasure>),
-    /// The search for checkouts is over: the places it began with, and those it ended with.
-    Searched(Box<(Places, Places)>),
+    /// The search for checkouts is over.
+    Searched(Box<Searched>),
+    /// The disk was asked where projects are.
+    PlacesChecked(Box<Checked>),
     /// The search for stores is over: what was found, by tool.
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
     /// A worker panicked on this session; nothing of it was kept.

@@ -11,7 +11,7 @@ use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, ReceiptRow}
 use crate::merge::{Left, Receipt, Statement};
 use crate::session::{DeviceId, Hlc, Millis, Problem, SessionId, SessionKey};
 use crate::state::{Happening, Row, StateError};
-use crate::tools::{Found, Which};
+use crate::tools::{Found, FoundDoc, Which};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -375,6 +375,7 @@ impl Engine {
         let job = Erase {
             key: key.clone(),
             session: session.filter(|session| !session.as_str().is_empty()),
+            shared: self.shared_docs_of(key),
             from_store: own.is_none_or(|receipt| receipt.left.is_some()),
             home: self.home.clone(),
         };
@@ -385,6 +386,16 @@ impl Engine {
             erased.map_or_else(|_| Event::Stumbled(job.key), |erasure| Event::Erased(Box::new(erasure)))
         }));
         true
+    }
+
+    /// The docs that a forgotten session alone has, as they were last seen.
+    fn shared_docs_of(&self, key: &SessionKey) -> Vec<FoundDoc> {
+        let record: SessionRecord = self.state.hidden_record(key).ok().flatten().unwrap_or_default();
+        let holders = self.context.holders();
+        let own = record.docs.into_iter().filter(|(doc, _)| holders.of(key, doc) == Some(key));
+        let seen = own.filter_map(|(name, state)| Some((name, state.kind, state.local?)));
+        seen.map(|(name, kind, local)| FoundDoc { name, kind, at: local.at, path: local.path, stamp: local.stamp })
+            .collect()
     }
 
     pub(super) fn erased(&mut self, erasure: Erasure) -> Result<(), StateError> {
@@ -412,6 +423,10 @@ impl Engine {
             self.happened("removed", &key)?;
         }
         self.state.erase(&key)?;
+        if left.is_none() {
+            self.state.forget_holders(&key)?;
+            self.context.holders().forget(&key);
+        }
         if is_news {
             let left = left.map(|(left, _)| left);
             self.forgetting.receipts.push(Statement::Forgotten { session: key, left });

@@ -9,6 +9,7 @@ use super::forget::Forgetting;
 use super::forks::{Parent, is_taken_over};
 use super::list::Lists;
 use super::look::{Job, Outcome};
+use super::placing::Placing;
 use super::queue::{Queue, Want};
 use super::record::SessionRecord;
 use super::resolve::{Decision, has_to_follow};
@@ -16,7 +17,7 @@ use super::several::Remembered;
 use super::split::Stand;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Millis, Problem, Project, ProjectKey, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, Millis, Problem, SessionId, SessionKey, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
 use crate::syncthing::Transport;
@@ -56,6 +57,10 @@ pub struct Engine {
     pub(super) vanished: BTreeMap<ToolId, BTreeSet<SessionKey>>,
     /// The stores of tools that may have several, as they were found.
     pub(super) known_stores: Remembered,
+    /// Stores that are gone and hold sessions, as of the last time when places for stores ran out.
+    pub(super) dead_stores: BTreeMap<ToolId, Vec<PathBuf>>,
+    /// Where sessions that the stores lack were, as long as they lack them.
+    pub(super) missing_paths: HashMap<SessionKey, Option<PathBuf>>,
     pub(super) syncthing: SyncthingStatus,
     pub(super) incoming: u64,
     /// Problems by topic; a topic has one at most.
@@ -70,21 +75,8 @@ pub struct Engine {
     pub(super) uncompared: BTreeSet<SessionKey>,
     /// Milliseconds of the last full look that found nothing changed, with everything that belongs to one.
     pub(super) cycle_ms: f64,
-    /// A search for checkouts is under way, and when the last one began.
-    pub(super) searching: bool,
-    pub(super) searched_at: Option<Instant>,
-    /// Directories from which sessions must move, as of the last look at them.
-    pub(super) misplaced: BTreeSet<(ProjectKey, PathBuf)>,
-    /// Projects of sessions that began here and are no longer what they were, as of the last look.
-    pub(super) outdated: BTreeSet<ProjectKey>,
-    /// So many work trees were known then.
-    pub(super) n_trees: usize,
-    /// Directories that sessions were written for and that are gone: their projects were looked for.
-    pub(super) gone_dirs: BTreeSet<PathBuf>,
-    /// Projects of sessions that began here in a directory that is gone: looked for with the next search.
-    pub(super) sought: Vec<Project>,
-    /// Those that the search under way, or else the last one, looks for.
-    pub(super) searched_for: Vec<Project>,
+    /// Where projects are looked for, and what was seen of where they are.
+    pub(super) placing: Placing,
     pub(super) greeted: Option<crate::vault::hello::Hello>,
     pub(super) greeted_at: Option<Instant>,
     /// Conflict copies are being taken in; the answer waits for all of their sessions.
@@ -159,6 +151,8 @@ impl Engine {
             live: BTreeMap::new(),
             vanished: BTreeMap::new(),
             known_stores: Remembered::new(),
+            dead_stores: BTreeMap::new(),
+            missing_paths: HashMap::new(),
             syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
             incoming: 0,
             problems: BTreeMap::new(),
@@ -168,14 +162,7 @@ impl Engine {
             looks: 0,
             uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
-            searching: false,
-            searched_at: None,
-            misplaced: BTreeSet::new(),
-            outdated: BTreeSet::new(),
-            n_trees: 0,
-            sought: Vec::new(),
-            searched_for: Vec::new(),
-            gone_dirs: BTreeSet::new(),
+            placing: Placing::default(),
             greeted: None,
             greeted_at: None,
             taking_in: None,
@@ -232,7 +219,8 @@ impl Engine {
             Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
             Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
             Event::Erased(erasure) => self.guarded(|engine| engine.erased(*erasure)),
-            Event::Searched(places) => self.guarded(|engine| engine.searched(&places.0, places.1)),
+            Event::Searched(searched) => self.guarded(|engine| engine.searched(*searched)),
+            Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
             Event::Stumbled(key) => self.stumbled(&key),
             Event::Request(request, reply) => self.answer(request, reply),
@@ -489,6 +477,7 @@ impl Engine {
             cloned,
             learned,
             placed,
+            holds,
             live,
             again,
             taken,
@@ -526,9 +515,11 @@ impl Engine {
             self.retry_later();
         }
         self.session_troubles(&key, problems);
+        self.missing_paths.remove(&key);
         self.looks += 1;
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &record)?;
+            holds.iter().try_for_each(|doc| state.put_holder(&key, doc))?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {
                 journal.segments.iter().try_for_each(|segment| {
@@ -566,8 +557,8 @@ impl Engine {
         if row.code == "no_place" {
             self.find_places()?;
         }
-        if let Some((project, place)) = learned {
-            self.learn(&project, &place)?;
+        if let Some(lesson) = learned {
+            self.learn(&lesson)?;
         }
         if let Some((project, place)) = placed {
             self.placed(&project, &place)?;
@@ -679,6 +670,7 @@ impl Engine {
     /// Nothing of what was to be done about a session is done any more.
     pub(super) fn drop_session(&mut self, key: &SessionKey) {
         self.unsaved.remove(key);
+        self.missing_paths.remove(key);
         self.restless.remove(key);
         self.unfinished.remove(key);
         self.needs.remove(key);

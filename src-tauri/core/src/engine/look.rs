@@ -11,13 +11,14 @@ use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
 use super::several;
+use super::shared_docs::{claim, shared_docs};
 use super::split::{Stand, says_all, stand, united};
-use super::steering::{find_neutral, held, restored, withhold};
-use super::takein::{TakeInError, take_in};
+use super::steering::{find_neutral, held, restored};
+use super::takein::TakeInError;
 use crate::api::types::{ApiError, Done, TakenIn};
 use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdict, plan};
 use crate::opener;
-use crate::projects::places::is_repository;
+use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
@@ -77,9 +78,11 @@ pub struct Outcome {
     /// Devices whose key a second machine uses.
     pub cloned: BTreeSet<String>,
     /// A place of a project, seen in the tool's own records.
-    pub learned: Option<(Project, PathBuf)>,
+    pub learned: Option<Lesson>,
     /// The directory of this device that it was written for.
     pub placed: Option<(Project, PathBuf)>,
+    /// Docs that no other session of this device has, though they lie where others' do.
+    pub holds: Vec<DocName>,
     pub live: Option<String>,
     /// Something moved meanwhile; look again soon.
     pub again: bool,
@@ -116,6 +119,7 @@ struct Look<'a> {
     learned: Option<(Project, PathBuf)>,
     /// The directory it was written for.
     placed: Option<(Project, PathBuf)>,
+    holds: Vec<DocName>,
     moved: bool,
     again: bool,
     taken: Option<TakenIn>,
@@ -142,6 +146,7 @@ impl<'a> Look<'a> {
             cloned: BTreeSet::new(),
             learned: None,
             placed: None,
+            holds: Vec::new(),
             moved: false,
             again: false,
             taken: None,
@@ -228,24 +233,6 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn take_in(&mut self, tool: &dyn Tool, strays: &[Stray]) {
-        let mut done = TakenIn::default();
-        for stray in strays {
-            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(stray.live.clone());
-            let stray = Stray { live, ..stray.clone() };
-            let excluded = |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
-            let session = (&self.job.key, &mut self.job.record);
-            match take_in(self.context, tool, session, &stray, excluded, self.job.lane) {
-                Ok((recorded, row)) => {
-                    self.took(recorded);
-                    done.taken.push(row);
-                }
-                Err(error) => done.left.push(error.row(&self.job.key.tool, &stray)),
-            }
-        }
-        self.taken = Some(done);
-    }
-
     /// What was recorded goes out and into the history.
     fn took(&mut self, recorded: Recorded) {
         for (doc, bytes, lines) in recorded.docs {
@@ -264,6 +251,12 @@ impl<'a> Look<'a> {
         self.problems.extend::<Vec<Problem>>(problems);
         self.found = listing.found.into_iter().find(|found| found.session == *session);
         self.unknown = listing.unknown;
+        if let Some(found) = &mut self.found {
+            match claim(self.context, &self.job.key, &self.job.record, found) {
+                Ok(holds) => self.holds = holds,
+                Err(error) => return self.problem("journal_unreadable", &error, JOURNAL_HINT),
+            }
+        }
         if self.found.is_none() {
             self.away = several::away(self.context, &self.job.key.tool, &self.job.record);
         }
@@ -348,10 +341,10 @@ impl<'a> Look<'a> {
         };
         let Some(cwd) = card.cwd.as_ref().map(Path::new) else { return false };
         let (home, device) = (&self.context.machine.home, &self.context.device);
-        let now = || self.context.identifier().identify(home, device, cwd);
+        let now = || self.context.identifier.identify(home, device, cwd);
         match cwd.is_dir() {
             true => {
-                let known = |repository: &str| self.context.shared().places.was(repository, cwd);
+                let known = |repository: &str| self.context.places().was(repository, cwd);
                 corrected(&card.project, now(), home, known) != card.project
             }
             false => !card.project.key.as_str().starts_with("git:") || card.project.key.as_str().contains("#."),
@@ -517,27 +510,6 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Copies of files that the tool could be made to write outside of the checkout stay in the journals.
-    fn withhold(&mut self) -> Result<(), JournalError> {
-        let Verdict::Checkout(steps) = &mut self.verdict else { return Ok(()) };
-        let (key, mut steps) = (self.job.key.clone(), std::mem::take(steps));
-        let cwd = self.place();
-        let main = self.job.record.main().cloned();
-        let target = main.and_then(|main| self.stand.settled.targets.get(&main)).copied();
-        let why = withhold(self.context, &key, &mut self.job.record, &mut steps, (&cwd, target))?;
-        self.verdict = if steps.is_empty() { Verdict::Here } else { Verdict::Checkout(steps) };
-        if let Some(why) = why {
-            let title =
-                self.job.record.latest().and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into());
-            self.problems.push(Problem::new(
-                "copies_withheld",
-                format!("“{title}”: another device's copies of files are kept in the vault and not given to the tool: {why}."),
-                "Nothing needs to be done. Going back to an earlier state of these files works on that device only.",
-            ));
-        }
-        Ok(())
-    }
-
     /// Where the session is, or shall be put. It stays where it was put; one whose main doc is here already is written
     /// beside it, wherever that is.
     fn place(&self) -> PathBuf {
@@ -570,7 +542,12 @@ impl<'a> Look<'a> {
     fn planned(&self, guards: Guards) -> Verdict {
         let main = self.job.record.main().cloned();
         let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).taken_back;
-        let docs = self.job.record.docs.iter().map(|(name, state)| DocView {
+        let anothers: Vec<&DocName> = {
+            let (holders, docs) = (self.context.holders(), self.job.record.docs.keys());
+            docs.filter(|doc| holders.is_anothers(&self.job.key, doc)).collect()
+        };
+        let docs = self.job.record.docs.iter().filter(|(name, _)| !anothers.contains(name));
+        let docs = docs.map(|(name, state)| DocView {
             name,
             kind: state.kind,
             main: Some(name) == main.as_ref(),
@@ -622,6 +599,10 @@ impl<'a> Look<'a> {
     fn write(&mut self) {
         let Verdict::Checkout(mut steps) = self.verdict.clone() else { return };
         let Some(session) = self.job.record.session.clone() else { return };
+        let shared = shared_docs(self.context, &self.job.key);
+        let is_shared = |doc: &DocName| shared.is_some_and(|shared| (shared.is_one)(doc));
+        // A fork of the session may name it, too: it stays when the session leaves the store.
+        steps.retain(|step| !matches!(step, Step::Remove { doc, .. } if is_shared(doc)));
         let place = self.place();
         let main = self.job.record.main().cloned();
         let placed = steps.iter().any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
@@ -648,6 +629,10 @@ impl<'a> Look<'a> {
                     false => "checked_out",
                 };
                 for (doc, bytes, lines) in done {
+                    if is_shared(&doc) {
+                        self.context.holders().claim(&self.job.key, &doc);
+                        self.holds.push(doc.clone());
+                    }
                     let device = self.context.short.clone();
                     self.happened(what, &device, &doc, bytes, lines);
                 }
@@ -738,6 +723,9 @@ impl<'a> Look<'a> {
     }
 
     fn finish(mut self) -> Outcome {
+        let (home, device) = (&self.context.machine.home, &self.context.device);
+        let learned = self.learned.take();
+        let learned = learned.map(|(project, cwd)| self.context.places().lesson(home, device, project, &cwd));
         self.report_gaps();
         let hint = "Nothing was changed; `roam status` says what is wrong.";
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
@@ -765,8 +753,9 @@ impl<'a> Look<'a> {
             problems: self.problems,
             tampered: self.tampered,
             cloned: self.cloned,
-            learned: self.learned,
+            learned,
             placed: self.placed,
+            holds: self.holds,
             again: self.again,
             taken: self.taken.or(untouched),
         }
@@ -778,7 +767,7 @@ fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> 
     let said = [record.origin(), record.cards.get(&context.short).map(|said| &said.card)];
     let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
     if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
-        keys.push(context.identifier().identify(&context.machine.home, &context.device, std::path::Path::new(cwd)).key);
+        keys.push(context.identifier.identify(&context.machine.home, &context.device, std::path::Path::new(cwd)).key);
     }
     keys.iter().any(|key| context.shared().is_excluded(key))
 }

@@ -1,11 +1,11 @@
 //! The user's projects: which there are, where each lies here, which of them stay on this device.
 
-use super::answers::{Answer, done, is_listed, settings_error};
+use super::answers::{Answer, Work, done, is_listed, settings_error, value};
 use super::heart::Engine;
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ProjectRow};
 use crate::projects;
-use crate::session::ProjectKey;
+use crate::session::{Project, ProjectKey};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,20 +16,40 @@ const KINDS: [&str; 4] = ["git:", "root:", "home:", "device:"];
 const MOST_SUGGESTED: usize = 3;
 
 impl Engine {
-    pub(super) fn projects(&self) -> Result<Vec<ProjectRow>, ApiError> {
+    /// The user's projects. Where each of them lies is asked of the disk, beside the loop.
+    pub(super) fn projects(&self) -> Result<Work, ApiError> {
+        let (rows, places) = (self.project_rows()?, self.context.places());
+        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
+        Ok(Box::new(move || {
+            let placed = |(mut row, project): (ProjectRow, Option<Project>)| {
+                if let Some(project) = project {
+                    row.places = places.of(&project.key);
+                    row.places.extend(places.find(&home, &device, &project));
+                    row.places.sort();
+                    row.places.dedup();
+                }
+                row
+            };
+            value(rows.into_iter().map(placed).collect::<Vec<_>>())
+        }))
+    }
+
+    /// The projects without their places, each as its first session has it.
+    fn project_rows(&self) -> Result<Vec<(ProjectRow, Option<Project>)>, ApiError> {
         let shared = self.context.shared();
-        let mut rows: BTreeMap<String, ProjectRow> = BTreeMap::new();
+        let mut rows: BTreeMap<String, (ProjectRow, Option<Project>)> = BTreeMap::new();
         // What arrives and says nothing of itself yet is in no list.
         for (key, row) in self.state.rows(None)?.into_iter().filter(|(_, row)| is_listed(row)) {
             let project = ProjectKey::new(row.project.clone());
-            let entry = rows.entry(row.project.clone()).or_insert_with(|| ProjectRow {
+            let new = || ProjectRow {
                 key: row.project.clone(),
                 names: Vec::new(),
                 places: Vec::new(),
                 sessions: 0,
                 excluded: shared.is_excluded(&project),
                 tools: Vec::new(),
-            });
+            };
+            let (entry, known) = rows.entry(row.project.clone()).or_insert_with(|| (new(), None));
             entry.sessions += 1;
             if !entry.tools.contains(&key.tool.to_string()) {
                 entry.tools.push(key.tool.to_string());
@@ -38,14 +58,7 @@ impl Engine {
                 let record: Option<SessionRecord> = self.state.record(&key)?;
                 if let Some(card) = record.as_ref().and_then(SessionRecord::origin) {
                     entry.names = card.project.names.clone();
-                    entry.places = shared.places.of(&card.project.key);
-                    entry.places.extend(shared.places.find(
-                        &self.context.machine.home,
-                        &self.context.device,
-                        &card.project,
-                    ));
-                    entry.places.sort();
-                    entry.places.dedup();
+                    *known = Some(card.project.clone());
                 }
             }
         }
@@ -71,8 +84,7 @@ impl Engine {
             document["projects"]["map"][&text] = toml_edit::value(dir.to_string_lossy().into_owned());
         })
         .map_err(settings_error)?;
-        self.context.change().places.map(&key, dir.to_path_buf());
-        self.state.put_note("places", &self.context.shared().places.clone())?;
+        self.place(&key, dir.to_path_buf())?;
         self.retry_everywhere(&["no_place", "place_refused"]);
         self.want_project(&key)?;
         self.check_places()?;
@@ -153,7 +165,7 @@ impl Engine {
     /// Every known key with the names it goes by, the last parts of the key among them.
     fn project_names(&self) -> Result<BTreeMap<String, BTreeSet<String>>, ApiError> {
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for row in self.projects()? {
+        for (row, _) in self.project_rows()? {
             known.entry(row.key).or_default().extend(row.names);
         }
         for key in self.settings.projects.map.keys().chain(&self.settings.projects.exclude) {

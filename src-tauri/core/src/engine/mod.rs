@@ -38,6 +38,7 @@ pub mod resolve;
 pub mod resuming;
 pub mod set_aside;
 pub mod several;
+pub mod shared_docs;
 pub mod split;
 mod steering;
 pub mod stores;

@@ -1,5 +1,6 @@
 //! Names that tell the user's devices apart. Of two devices with one name the one with the smaller id keeps it; the other
-//! one calls itself by the next number, and is shown so before it has done that.
+//! one calls itself by the next number, and is shown so before it has done that. It gives its name up no
+//! more often than there are others: one that takes it then is shown by a number, and reported.
 
 use super::answers::{Answer, done, settings_error};
 use super::devices::Paired;
@@ -12,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How firmly a device has its name; of two with one name the firmer keeps it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hold {
+    /// This device, which has given up its name as often as honest devices may need.
+    Kept,
     /// The user chose it on this device.
     Chosen,
     /// This device, and those it is paired with.
@@ -69,19 +72,36 @@ impl Engine {
 
     /// Gives each device a name that no other one has, wherever it is shown.
     pub(super) fn name_apart(&mut self) {
-        let names = apart(self.named_devices());
+        let mut devices = self.named_devices();
+        let mut names = apart(devices.clone());
+        let own = self.context.device.clone();
+        let mut problem = None;
+        if names.get(&own).is_some_and(|name| *name != self.name) {
+            // Of many devices with one name each may have to move on once for every other one.
+            if self.book.complete().count() <= self.book.yielded {
+                let is_rival =
+                    |id: &DeviceId, name: &str| *id != own && name.to_lowercase() == self.name.to_lowercase();
+                let rival = devices.iter().find(|(_, id, name)| is_rival(id, name)).map(|(_, id, _)| id.clone());
+                devices.iter_mut().filter(|(_, id, _)| *id == own).for_each(|(hold, ..)| *hold = Hold::Kept);
+                names = apart(devices);
+                problem = rival.map(|rival| taken_again(&rival, &self.name, &names[&rival]));
+            } else {
+                let renamed = self.call_oneself(&names[&own].clone());
+                if renamed.is_ok() {
+                    self.book.yielded += 1;
+                    self.save_book();
+                }
+                problem = renamed.err().map(|error| Problem::new(&error.code, error.message, error.hint));
+            }
+        }
         for paired in &mut self.book.paired {
             if let Some(name) = names.get(&paired.id).filter(|_| !self.book.names.contains_key(paired.id.as_str())) {
                 paired.name.clone_from(name);
             }
         }
-        {
-            let mut shared = self.context.change();
-            shared.names.extend(names.iter().map(|(id, name)| (id.short(), name.clone())));
-        }
-        let own = names.get(&self.context.device).filter(|name| **name != self.name).cloned();
-        let failed = own.and_then(|name| self.call_oneself(&name).err());
-        self.trouble("name", failed.map(|error| Problem::new(&error.code, error.message, error.hint)));
+        let shown = names.iter().map(|(id, name)| (id.short(), name.clone()));
+        self.context.change().names.extend(shown);
+        self.trouble("name", problem);
     }
 
     fn named_devices(&self) -> Vec<(Hold, DeviceId, String)> {
@@ -97,6 +117,15 @@ impl Engine {
         });
         [(Hold::Own, self.context.device.clone(), self.name.clone())].into_iter().chain(others).collect()
     }
+}
+
+fn taken_again(rival: &DeviceId, name: &str, shown: &str) -> Problem {
+    let message = format!(
+        "A device calls itself {name} again, which is this device's name. This device keeps it and shows the other one ({}) as \
+         {shown}.",
+        rival.short()
+    );
+    Problem::new("name_clash", message, "Rename one of the two. If you did not name the other device so, look at it.")
 }
 
 fn apart(mut devices: Vec<(Hold, DeviceId, String)>) -> BTreeMap<DeviceId, String> {

@@ -1,66 +1,300 @@
-//! Sessions that lie in another directory than their project's: noticed, and looked at again, so that they move.
+//! Where projects are on this device: learnt from sessions, asked of the disk, looked for. Sessions that lie in another
+//! directory than their project's are looked at again, so that they move. The disk is asked beside the loop: a mount that does
+//! not answer holds up nothing else.
 
+use super::event::Event;
 use super::heart::Engine;
 use super::queue::Want;
-use crate::projects::places::is_repository;
-use crate::session::{Project, ProjectKey};
+use crate::projects::places::{Lesson, is_repository};
+use crate::projects::{Places, outline};
+use crate::session::{DeviceId, Millis, Project, ProjectKey};
 use crate::state::StateError;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A search begins no sooner after the one before.
+const AGAIN_MS: i64 = 5_000;
+/// A project that is nowhere is looked for again after this, then after twice as long, up to [`MOST_MS`].
+const FIRST_MS: i64 = 30_000;
+const MOST_MS: i64 = 60 * 60_000;
+
+/// What was seen of where projects are, and what is under way.
+#[derive(Default)]
+pub struct Placing {
+    searching: bool,
+    searched_at: Option<Millis>,
+    /// What the last search saw first.
+    outline: Option<u64>,
+    pauses: Pauses,
+    /// The disk is being asked.
+    checking: bool,
+    /// It is to be asked again, for everything or only for what sessions wait for.
+    check_again: Option<bool>,
+    /// Directories from which sessions must move, as of the last look at them.
+    misplaced: BTreeSet<(ProjectKey, PathBuf)>,
+    /// Projects of sessions that began here and are no longer what they were, as of the last look.
+    outdated: BTreeSet<ProjectKey>,
+    /// So many work trees were known then.
+    n_trees: usize,
+    /// Directories that sessions were written for and that are gone: their projects were looked for.
+    gone_dirs: BTreeSet<PathBuf>,
+    /// Projects of sessions that began here in a directory that is gone: looked for with the next search.
+    sought: Vec<Project>,
+}
+
+/// What a search for checkouts came to.
+pub struct Searched {
+    before: Arc<Places>,
+    found: Places,
+    outline: u64,
+    /// The projects that were looked for, and whether each is somewhere now.
+    asked: Vec<(ProjectKey, bool)>,
+}
+
+/// What the disk says about where projects are.
+pub struct Checked {
+    /// Of those that sessions wait for, the projects that have a directory now.
+    found: BTreeSet<ProjectKey>,
+    /// Of all others, where that was asked, too.
+    rest: Option<Rest>,
+}
+
+struct Rest {
+    misplaced: BTreeSet<(ProjectKey, PathBuf)>,
+    outdated: BTreeSet<ProjectKey>,
+    n_trees: usize,
+    /// Directories that are gone, with their projects, and whether another directory is known for these.
+    gone: Vec<(Project, PathBuf, bool)>,
+}
+
+/// Until when projects that are nowhere are not looked for.
+#[derive(Default)]
+struct Pauses(BTreeMap<ProjectKey, (Millis, i64)>);
+
+impl Pauses {
+    fn is_due(&self, project: &ProjectKey, now: Millis) -> bool {
+        // A clock that was set back ends a pause.
+        self.0.get(project).is_none_or(|(until, pause)| until.0 <= now.0 || now.0 + pause < until.0)
+    }
+
+    fn looked_for(&mut self, project: &ProjectKey, is_found: bool, now: Millis) {
+        if is_found {
+            self.0.remove(project);
+            return;
+        }
+        let (until, pause) = self.0.entry(project.clone()).or_insert((now, FIRST_MS / 2));
+        *pause = (*pause * 2).min(MOST_MS);
+        *until = Millis(now.0 + *pause);
+    }
+}
+
+fn check(places: &Places, (home, device): (&Path, &DeviceId), homeless: &[Project], all: bool) -> Checked {
+    let is_found = |project: &&Project| places.find_for_other(home, device, project).is_ok();
+    let gone = |(project, dir): (&Project, &PathBuf)| {
+        (project.clone(), dir.clone(), places.find(home, device, project).is_some())
+    };
+    let rest = || Rest {
+        misplaced: places.misgiven(home, device),
+        outdated: places.outdated(home),
+        n_trees: places.work_trees().len(),
+        gone: places.vanished().map(gone).collect(),
+    };
+    Checked {
+        found: homeless.iter().filter(is_found).map(|project| project.key.clone()).collect(),
+        rest: all.then(rest),
+    }
+}
 
 impl Engine {
     /// Remembers for which directory a session was written.
     pub(super) fn placed(&mut self, project: &Project, dir: &Path) -> Result<(), StateError> {
-        if !self.context.change().places.give(project, dir) {
+        if !self.change_places(|places| places.give(project, dir)) {
             return Ok(());
         }
-        let places = self.context.shared().places.clone();
-        self.state.put_note("places", &places)
+        self.state.put_note("places", &*self.context.places())
     }
 
-    /// Looks at the sessions of directories that became another project's, or for which a surer one was found.
-    pub(super) fn check_places(&mut self) -> Result<(), StateError> {
-        let wrong: BTreeSet<(ProjectKey, PathBuf)> = {
-            let shared = self.context.shared();
-            shared.places.misgiven(&self.context.machine.home, &self.context.device)
-        };
-        for (project, _) in wrong.difference(&self.misplaced).cloned().collect::<Vec<_>>() {
-            self.want_project(&project)?;
+    fn change_places<T>(&self, change: impl FnOnce(&mut Places) -> T) -> T {
+        change(Arc::make_mut(&mut self.context.change().places))
+    }
+
+    pub(super) fn learn(&mut self, lesson: &Lesson) -> Result<(), StateError> {
+        if lesson.is_lost {
+            self.seek(&lesson.project)?;
         }
-        self.misplaced = wrong;
-        let outdated = self.context.shared().places.outdated(&self.context.machine.home);
-        let trees = self.context.shared().places.work_trees().len();
-        if trees != self.n_trees {
-            // What was learnt may tell what a vanished directory was.
-            self.n_trees = trees;
-            self.outdated.clear();
+        let before = self.context.places();
+        self.change_places(|places| places.learn(lesson));
+        let after = self.context.places();
+        if before != after {
+            let _ = self.state.put_note("places", &*after);
+            self.retry_everywhere(&["no_place", "place_refused"]);
         }
-        for project in outdated.difference(&self.outdated).cloned().collect::<Vec<_>>() {
-            self.want_project(&project)?;
-        }
-        self.outdated = outdated;
-        // A checkout that was moved is somewhere else since it left: it is looked for once.
-        let gone: Vec<(Project, PathBuf)> =
-            self.context.shared().places.vanished().map(|(project, dir)| (project.clone(), dir.clone())).collect();
-        for (project, dir) in gone {
-            if self.gone_dirs.insert(dir.clone()) {
-                self.seek(&project, &dir)?;
-            }
-        }
-        self.gone_dirs.retain(|dir| !dir.is_dir());
         Ok(())
     }
 
-    /// Looks for the repository of sessions of this device whose directory is gone, if its place is not known. At once: the
-    /// session may be resumed in the next moment, and until the place is known it opens above where its directory was.
-    pub(super) fn seek(&mut self, project: &Project, cwd: &Path) -> Result<(), StateError> {
-        if !is_repository(&project.key) || cwd.is_dir() || self.sought.contains(project) {
+    /// Says where a project is, as the user does. Whatever was nowhere is looked for again.
+    pub(super) fn place(&mut self, key: &ProjectKey, dir: PathBuf) -> Result<(), StateError> {
+        self.change_places(|places| places.map(key, dir));
+        self.placing.pauses = Pauses::default();
+        self.state.put_note("places", &*self.context.places())
+    }
+
+    /// Asks the disk about all places: looks at the sessions of directories that became another project's, or for which a
+    /// surer one was found, and at those that wait for a place.
+    pub(super) fn check_places(&mut self) -> Result<(), StateError> {
+        let homeless = self.homeless()?;
+        self.check(homeless, true);
+        Ok(())
+    }
+
+    fn check(&mut self, homeless: Vec<Project>, all: bool) {
+        if self.placing.checking {
+            self.placing.check_again = Some(all || self.placing.check_again == Some(true));
+            return;
+        }
+        self.placing.checking = true;
+        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
+        let places = self.context.places();
+        self.jobs
+            .beside(Box::new(move || Event::PlacesChecked(Box::new(check(&places, (&home, &device), &homeless, all)))));
+    }
+
+    pub(super) fn checked(&mut self, checked: Checked) -> Result<(), StateError> {
+        self.placing.checking = false;
+        self.place_found(&checked.found)?;
+        if let Some(rest) = checked.rest {
+            self.move_from(rest)?;
+        }
+        match self.placing.check_again.take() {
+            Some(true) => self.check_places(),
+            Some(false) => self.find_places(),
+            None => Ok(()),
+        }
+    }
+
+    fn move_from(&mut self, rest: Rest) -> Result<(), StateError> {
+        let Rest { misplaced, outdated, n_trees, gone } = rest;
+        for (project, _) in misplaced.difference(&self.placing.misplaced).cloned().collect::<Vec<_>>() {
+            self.want_project(&project)?;
+        }
+        self.forget_left(&misplaced, &gone)?;
+        self.placing.misplaced = misplaced;
+        if n_trees != self.placing.n_trees {
+            // What was learnt may tell what a vanished directory was.
+            self.placing.n_trees = n_trees;
+            self.placing.outdated.clear();
+        }
+        for project in outdated.difference(&self.placing.outdated).cloned().collect::<Vec<_>>() {
+            self.want_project(&project)?;
+        }
+        self.placing.outdated = outdated;
+        // A checkout that was moved is somewhere else since it left: it is looked for once.
+        let dirs = gone.iter().map(|(_, dir, _)| dir.clone()).collect();
+        let before = std::mem::replace(&mut self.placing.gone_dirs, dirs);
+        for (project, _, _) in gone.iter().filter(|(_, dir, is_known)| !is_known && !before.contains(dir)) {
+            self.seek(project)?;
+        }
+        Ok(())
+    }
+
+    /// A directory that is gone, and whose sessions were looked at because their project is elsewhere, is asked about no more:
+    /// a session that could not leave yet says so itself when it is looked at again.
+    fn forget_left(
+        &mut self,
+        misplaced: &BTreeSet<(ProjectKey, PathBuf)>,
+        gone: &[(Project, PathBuf, bool)],
+    ) -> Result<(), StateError> {
+        let all = gone.iter().map(|(project, dir, _)| (project.key.clone(), dir.clone()));
+        let is_left = |one: &(ProjectKey, PathBuf)| misplaced.contains(one) && self.placing.misplaced.contains(one);
+        let left: Vec<_> = all.filter(is_left).collect();
+        if left.is_empty() {
             return Ok(());
         }
-        let known = self.context.shared().places.find(&self.context.machine.home, &self.context.device, project);
-        if known.is_none() {
-            self.sought.push(project.clone());
-            self.find_places()?;
+        self.change_places(|places| left.iter().for_each(|(project, dir)| places.take_back(project, dir)));
+        self.state.put_note("places", &*self.context.places())
+    }
+
+    /// Looks for a repository whose sessions' directory is gone. At once: the session may be resumed in the next moment, and
+    /// until the place is known it opens above where its directory was.
+    fn seek(&mut self, project: &Project) -> Result<(), StateError> {
+        if !is_repository(&project.key) || self.placing.sought.contains(project) {
+            return Ok(());
+        }
+        self.placing.sought.push(project.clone());
+        self.find_places()
+    }
+
+    /// Looks for checkouts of projects whose sessions wait for one: what is known, and where checkouts lie.
+    pub(super) fn find_places(&mut self) -> Result<(), StateError> {
+        let mut wanted = self.homeless()?;
+        if !wanted.is_empty() {
+            self.check(wanted.clone(), false);
+        }
+        wanted.extend(self.placing.sought.iter().cloned());
+        wanted.retain(|project| is_repository(&project.key));
+        let now = self.context.clock.now();
+        let is_soon = self.placing.searched_at.is_some_and(|at| at.0 <= now.0 && now.0 < at.0 + AGAIN_MS);
+        if wanted.is_empty() || self.placing.searching || is_soon {
+            return Ok(());
+        }
+        self.placing.searching = true;
+        self.placing.searched_at = Some(now);
+        let sought = std::mem::take(&mut self.placing.sought);
+        let pauses = &mut self.placing.pauses;
+        pauses.0.retain(|key, _| wanted.iter().any(|project| project.key == *key));
+        let is_due = |project: &Project| sought.contains(project) || pauses.is_due(&project.key, now);
+        let due: Vec<Project> = wanted.iter().filter(|project| is_due(project)).cloned().collect();
+        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
+        let (roots, before, last) =
+            (self.settings.projects.search.clone(), self.context.places(), self.placing.outline);
+        self.jobs.beside(Box::new(move || {
+            let outline = outline(&home, &roots);
+            let asked = if last == Some(outline) { due } else { wanted };
+            let mut found = (*before).clone();
+            if !asked.is_empty() {
+                found.search(&home, &device, &roots, &asked);
+            }
+            let is_found = |project: &Project| found.find_for_other(&home, &device, project).is_ok();
+            let asked = asked.iter().map(|project| (project.key.clone(), is_found(project))).collect();
+            Event::Searched(Box::new(Searched { before, found, outline, asked }))
+        }));
+        Ok(())
+    }
+
+    /// Takes over what a search found; what was learnt meanwhile stays.
+    pub(super) fn searched(&mut self, searched: Searched) -> Result<(), StateError> {
+        let Searched { before, found, outline, asked } = searched;
+        self.placing.searching = false;
+        self.placing.outline = Some(outline);
+        let now = self.context.clock.now();
+        asked.iter().for_each(|(key, is_found)| self.placing.pauses.looked_for(key, *is_found, now));
+        if *before == found {
+            return Ok(());
+        }
+        self.change_places(|places| places.adopt(&before, &found));
+        self.state.put_note("places", &*self.context.places())?;
+        self.check_places()
+    }
+
+    /// Projects whose sessions wait for a checkout.
+    fn homeless(&self) -> Result<Vec<Project>, StateError> {
+        let mut wanted: Vec<Project> = Vec::new();
+        for (key, _) in self.state.one_of_each_project("no_place")? {
+            let record: Option<super::SessionRecord> = self.state.record(&key)?;
+            wanted.extend(record.as_ref().and_then(|record| record.origin()).map(|card| card.project.clone()));
+        }
+        Ok(wanted)
+    }
+
+    fn place_found(&mut self, found: &BTreeSet<ProjectKey>) -> Result<(), StateError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        for (key, row) in self.state.with_code("no_place")? {
+            if found.contains(&ProjectKey::new(row.project)) {
+                self.want(key, Want::default());
+            }
         }
         Ok(())
     }
@@ -85,5 +319,29 @@ impl Engine {
             }
         }
         self.state.put_note(NOTE, &true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_nowhere_is_looked_for_ever_more_seldom() {
+        let (mut pauses, project) = (Pauses::default(), ProjectKey::new("git:h.example/acme/api"));
+        let minutes = |n: i64| Millis(n * 60_000);
+        assert!(pauses.is_due(&project, minutes(0)));
+        let (mut times, day) = (0, 24 * 60 * 2);
+        for now in (0..day).map(|half| Millis(half * 30_000)) {
+            if pauses.is_due(&project, now) {
+                times += 1;
+                pauses.looked_for(&project, false, now);
+            }
+        }
+        assert!((24..35).contains(&times), "{times} times in a day");
+        assert!(!pauses.is_due(&project, Millis(day * 30_000)));
+        assert!(pauses.is_due(&project, minutes(0)), "the clock was set back");
+        pauses.looked_for(&project, true, minutes(0));
+        assert!(pauses.is_due(&project, minutes(1)));
     }
 }

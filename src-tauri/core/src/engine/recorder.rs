@@ -126,9 +126,9 @@ pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
     };
     let known = match evidence.cwd.is_dir() {
         true => Default::default(),
-        false => context.shared().places.work_trees(),
+        false => context.places().work_trees(),
     };
-    Some(context.identifier().identify_session(&context.machine.home, &context.device, evidence, &known))
+    Some(context.identifier.identify_session(&context.machine.home, &context.device, evidence, &known))
 }
 
 /// What this device says of the session. A session that began here keeps the project it was first seen in until
@@ -144,7 +144,7 @@ pub(super) fn card(
     let project = match (record.origin(), identified(context, facts)) {
         (Some(origin), Some(now)) if context.began(record) => {
             let cwd = Path::new(facts.cwd.as_deref().unwrap_or_default());
-            let known = |repository: &str| context.shared().places.was(repository, cwd);
+            let known = |repository: &str| context.places().was(repository, cwd);
             corrected(&origin.project, now, &context.machine.home, known)
         }
         (Some(origin), _) => origin.project.clone(),

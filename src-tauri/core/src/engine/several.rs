@@ -15,10 +15,10 @@ use crate::tools::seek::{Sought, seek};
 use crate::tools::stores::{Moved, StoreAt, Whereabouts};
 use crate::tools::{Tool, Which};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-/// More stores of one tool than anybody keeps; what is found beyond that is not added.
+/// More stores of one tool than anybody keeps. Beyond that those that are gone make room, and what finds none is reported.
 const MOST: usize = 32;
 const NOTE: &str = "stores";
 
@@ -79,9 +79,52 @@ impl Engine {
 
     fn know(&mut self, tool: &ToolId, dir: PathBuf, from: &str) {
         let known = self.known_stores.entry(tool.clone()).or_default();
-        if known.len() < MOST && !known.iter().any(|known| known.dir == dir) {
+        if known.iter().any(|known| known.dir == dir) {
+            return;
+        }
+        let is_full = |known: &[Known]| MOST <= known.len();
+        if is_full(known) {
+            self.drop_dead_stores(tool);
+        }
+        let known = self.known_stores.entry(tool.clone()).or_default();
+        let refused = is_full(known).then(|| dir.clone());
+        if refused.is_none() {
             known.push(Known { dir, from: from.into() });
         }
+        let topic = format!("stores full {tool}");
+        let problem = refused.map(|dir| {
+            let message = format!("{} is not read: {MOST} stores of {tool} are known already.", dir.display());
+            let hint = "Remove the directories of stores that you do not use any more; their places become free.";
+            Problem::new("stores_full", message, hint)
+        });
+        self.trouble(&topic, problem);
+    }
+
+    /// Makes room: a store that is gone, that holds no session and that nobody named or switched is not known any more. Programs
+    /// that make a store for a moment leave many.
+    fn drop_dead_stores(&mut self, tool: &ToolId) {
+        let Some(stores) = self.context.stores.get(tool).cloned() else { return };
+        let (moved, machine) = (stores.moved(), self.context.machine.clone());
+        let set = self.settings.tools.get(tool.as_str()).cloned().unwrap_or_default();
+        let mut named: BTreeSet<PathBuf> =
+            set.off.iter().chain(&set.stores).map(|dir| expand(&machine.home, dir)).collect();
+        named.extend(stores.said_by(&machine));
+        named.insert(moved.usual_in(&machine.home));
+        let known = self.known_stores.get(tool).cloned().unwrap_or_default();
+        let dead = known.into_iter().map(|known| known.dir);
+        let dead: Vec<PathBuf> = dead.filter(|dir| !named.contains(dir) && !moved.is_store(dir)).collect();
+        // To find out which of them hold sessions, all of the tool's are read: once, until others are dead.
+        if dead.is_empty() || self.dead_stores.get(tool) == Some(&dead) {
+            return;
+        }
+        let Ok(rows) = self.state.rows(Some(tool.as_str())) else { return };
+        let holds =
+            |dir: &Path| rows.iter().any(|(_, row)| row.path.as_ref().is_some_and(|path| path.starts_with(dir)));
+        let (held, empty): (Vec<PathBuf>, Vec<PathBuf>) = dead.into_iter().partition(|dir| holds(dir));
+        // Those that were found first go first; half of the places are enough room for a while.
+        let gone: BTreeSet<PathBuf> = empty.into_iter().take(MOST / 2).collect();
+        self.dead_stores.insert(tool.clone(), held);
+        self.known_stores.entry(tool.clone()).or_default().retain(|known| !gone.contains(&known.dir));
     }
 
     /// Has the adapters use what is known; says for which tools that is news.
@@ -126,6 +169,7 @@ impl Engine {
 
     pub(super) fn stores_found(&mut self, found: BTreeMap<ToolId, Vec<Sought>>) -> Result<(), StateError> {
         for (id, found) in found {
+            self.trouble(&format!("stores full {id}"), None);
             found.into_iter().for_each(|sought| self.know(&id, sought.dir, &sought.from));
         }
         self.take_stores()
@@ -235,13 +279,25 @@ impl Engine {
         }
         let (mut vanished, mut away) = (BTreeSet::new(), BTreeMap::<PathBuf, u64>::new());
         let mut learnt = false;
+        // A store that is away is listed again and again: each session is read once, and each directory asked once.
+        self.missing_paths.retain(|key, _| key.tool != *tool || missing.contains(key));
+        let mut places: HashMap<PathBuf, Whereabouts> = HashMap::new();
         for key in missing {
-            let path = self.state.row(&key)?.and_then(|row| row.path);
+            let path = match self.missing_paths.get(&key) {
+                Some(path) => path.clone(),
+                None => {
+                    let path = self.state.row(&key)?.and_then(|row| row.path);
+                    self.missing_paths.insert(key.clone(), path.clone());
+                    path
+                }
+            };
             let Some(path) = path else {
                 vanished.insert(key);
                 continue;
             };
-            match self.context.whereabouts(tool, &path) {
+            let dir = path.parent().unwrap_or(&path).to_path_buf();
+            let ask = || self.context.whereabouts(tool, &path);
+            match places.entry(dir).or_insert_with(ask).clone() {
                 Whereabouts::Off(_) => {}
                 Whereabouts::Gone(dir) if self.context.stores[tool].stores().len() > 1 => {
                     *away.entry(dir).or_default() += 1
@@ -252,8 +308,9 @@ impl Engine {
                 // It was recorded from a store that this environment does not say: an older version knew one at a time.
                 Whereabouts::Unknown => match self.store_above(tool, &path) {
                     Some(dir) => {
+                        let before = self.known_stores.get(tool).map_or(0, Vec::len);
                         self.know(tool, dir, "sessions recorded from it");
-                        learnt = true;
+                        learnt |= before < self.known_stores.get(tool).map_or(0, Vec::len);
                     }
                     None => *away.entry(path.parent().unwrap_or(&path).to_path_buf()).or_default() += 1,
                 },

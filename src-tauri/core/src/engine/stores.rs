@@ -1,20 +1,18 @@
-//! The tools' stores: who changed, who vanished, who is live, and where projects are.
+//! The tools' stores: who changed, who vanished, who is live.
 
-use super::event::Event;
 use super::heart::Engine;
 use super::queue::Want;
 use crate::api::types::Held;
 use crate::opener::{Kind, Listed};
-use crate::projects::Places;
 use crate::projects::places::is_repository;
-use crate::session::{Lane, Problem, Project, ProjectKey, SessionKey, ToolId};
+use crate::session::{Lane, Problem, ProjectKey, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::{Found, Root, Tool, Touched, Twin, Which};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 impl Engine {
     /// The directories to watch.
@@ -208,91 +206,10 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn learn(&mut self, project: &Project, place: &Path) -> Result<(), StateError> {
-        self.seek(project, place)?;
-        let before = self.context.shared().places.clone();
-        self.context.change().places.learn(project, place);
-        let after = self.context.shared().places.clone();
-        if before != after {
-            let _ = self.state.put_note("places", &after);
-            self.retry_everywhere(&["no_place", "place_refused"]);
-        }
-        Ok(())
-    }
-
-    /// Looks for checkouts of projects whose sessions wait for one: what is known at once, the disk beside the loop.
-    pub(super) fn find_places(&mut self) -> Result<(), StateError> {
-        const AGAIN: Duration = Duration::from_secs(5);
-        let mut wanted = self.homeless()?;
-        self.place_found(&wanted)?;
-        wanted.extend(self.sought.iter().cloned());
-        let in_vain = !wanted.iter().any(|project| is_repository(&project.key));
-        if in_vain || self.searching || self.searched_at.is_some_and(|at| at.elapsed() < AGAIN) {
-            return Ok(());
-        }
-        self.searching = true;
-        self.searched_for = std::mem::take(&mut self.sought);
-        self.searched_at = Some(Instant::now());
-        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
-        let (search, mut places) = (self.settings.projects.search.clone(), self.context.shared().places.clone());
-        self.jobs.beside(Box::new(move || {
-            let before = places.clone();
-            places.search(&home, &device, &search, &wanted);
-            Event::Searched(Box::new((before, places)))
-        }));
-        Ok(())
-    }
-
-    pub(super) fn searched(&mut self, before: &Places, places: Places) -> Result<(), StateError> {
-        self.searching = false;
-        if *before == places {
-            return Ok(());
-        }
-        if self.context.shared().places != *before {
-            // Something was learnt meanwhile, which the search does not know: search again.
-            self.searched_at = None;
-            self.sought.append(&mut self.searched_for);
-            return self.find_places();
-        }
-        self.state.put_note("places", &places)?;
-        self.context.change().places = places;
-        let wanted = self.homeless()?;
-        self.place_found(&wanted)?;
-        self.check_places()
-    }
-
-    /// Projects whose sessions wait for a checkout.
-    fn homeless(&self) -> Result<Vec<Project>, StateError> {
-        let mut wanted: Vec<Project> = Vec::new();
-        for (key, _) in self.state.one_of_each_project("no_place")? {
-            let record: Option<super::SessionRecord> = self.state.record(&key)?;
-            wanted.extend(record.as_ref().and_then(|record| record.origin()).map(|card| card.project.clone()));
-        }
-        Ok(wanted)
-    }
-
-    fn place_found(&mut self, wanted: &[Project]) -> Result<(), StateError> {
-        let found: BTreeSet<String> = {
-            let shared = self.context.shared();
-            let at = |project: &&Project| {
-                shared.places.find_for_other(&self.context.machine.home, &self.context.device, project).is_ok()
-            };
-            wanted.iter().filter(at).map(|project| project.key.to_string()).collect()
-        };
-        if found.is_empty() {
-            return Ok(());
-        }
-        for (key, row) in self.state.with_code("no_place")? {
-            if found.contains(&row.project) {
-                self.want(key, Want::default());
-            }
-        }
-        Ok(())
-    }
-
-    /// Which sessions are in the stores, as far as we remember: what is missing now has vanished.
+    /// Which sessions are in the stores, and which docs are whose, as far as we remember: what is missing now has vanished.
     pub(super) fn remember_here(&mut self) -> Result<(), StateError> {
-        let rows = self.state.rows(None)?;
+        let (rows, holders) = (self.state.rows(None)?, self.state.holders()?);
+        holders.iter().for_each(|(key, doc)| self.context.holders().claim(key, doc));
         let mut shared = self.context.change();
         shared.here = rows.into_iter().filter(|(_, row)| row.path.is_some()).map(|(key, _)| key).collect();
         Ok(())

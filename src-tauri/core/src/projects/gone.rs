@@ -4,7 +4,7 @@
 use super::checkout;
 use crate::opener;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Directories beside a vanished one that are looked at.
 const MOST_BESIDE: usize = 500;
@@ -29,14 +29,40 @@ pub fn repository_of(gone: &Path, branch: Option<&str>, known: &BTreeSet<PathBuf
     }
 }
 
-/// Whether git still lists `gone`, or a directory above it, as a worktree of the repository.
+/// Whether git still lists `gone`, or a directory above it, as a worktree of the repository. The path may be relative to where it
+/// is listed (`worktree.useRelativePaths`, Git 2.48), and then it is one without links.
 fn names_worktree(tree: &Path, gone: &Path) -> bool {
     let Some(checkout) = checkout::at(tree) else { return false };
+    let real = without_links(gone);
+    let is_it = |dir: &Path| gone.starts_with(dir) || real.as_ref().is_some_and(|real| real.starts_with(dir));
     let listed = std::fs::read_dir(checkout.common_dir.join("worktrees")).into_iter().flatten().flatten();
     listed.take(MOST_WORKTREES).any(|entry| {
         let text = small(&entry.path().join("gitdir")).unwrap_or_default();
-        Path::new(text.trim()).parent().is_some_and(|dir| gone.starts_with(dir))
+        let path = Path::new(text.trim());
+        let path = if path.is_absolute() { Some(path.to_owned()) } else { resolved(&entry.path(), path) };
+        path.as_deref().and_then(Path::parent).is_some_and(is_it)
     })
+}
+
+/// A relative path as it is meant from `base`; what it leads to is gone, so the disk cannot say.
+fn resolved(base: &Path, path: &Path) -> Option<PathBuf> {
+    let mut dir = base.to_owned();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => dir.push(name),
+            Component::ParentDir => dir.pop().then_some(())?,
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    // An empty path names nothing.
+    (path.components().next().is_some()).then_some(dir)
+}
+
+/// The path with what is left of it as the disk sees it.
+fn without_links(gone: &Path) -> Option<PathBuf> {
+    let left = gone.ancestors().find(|dir| dir.is_dir())?;
+    Some(left.canonicalize().ok()?.join(gone.strip_prefix(left).ok()?))
 }
 
 /// `api-fix` begins with `api`; so does `api/fix`.
@@ -61,4 +87,40 @@ fn has_branch(tree: &Path, branch: &str) -> bool {
 fn small(path: &Path) -> Option<String> {
     let bytes = opener::start_of(&mut opener::file_behind_links(path).ok()?, opener::SMALL).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::projects::checkout::testing::*;
+
+    #[test]
+    fn a_worktree_that_is_listed_by_a_relative_path_tells_its_repository() {
+        let home = tempfile::tempdir().unwrap();
+        let repo = repository(&home.path().join("code/api"), None);
+        let listed = repo.join(".git/worktrees/fix");
+        std::fs::create_dir_all(&listed).unwrap();
+        let (gone, other) = (home.path().join("trees/fix/web"), home.path().join("trees/other"));
+        let known = BTreeSet::from([repo.clone()]);
+        let of = |dir: &Path| repository_of(dir, None, &known);
+        for (text, is_it) in [
+            ("../../../../../trees/fix/.git\n", true),
+            (".././../../../../trees/fix/.git", true),
+            ("../../../../trees/fix/.git", false),
+            ("trees/fix/.git", false),
+            ("../../../../../../../../../../../../../../../../trees/fix/.git", false),
+            ("", false),
+        ] {
+            std::fs::write(listed.join("gitdir"), text).unwrap();
+            assert_eq!(of(&gone), is_it.then(|| repo.clone()), "{text}");
+            assert_eq!(of(&other), None);
+        }
+        std::fs::write(listed.join("gitdir"), home.path().join("trees/fix/.git").to_str().unwrap()).unwrap();
+        assert_eq!(of(&gone), Some(repo.clone()));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(home.path(), home.path().join("link")).unwrap();
+            assert_eq!(of(&home.path().join("link/trees/fix")), Some(repo));
+        }
+    }
 }

@@ -16,12 +16,15 @@ pub mod standing;
 pub use crate::session::Project;
 pub use aliases::understand_as;
 pub use places::{NoPlace, Places};
+pub use search::outline;
 
 use crate::session::{DeviceId, ProjectKey};
 use checkout::Checkout;
 use paths::Style;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Nobody has as many; a card that names more is not accepted.
@@ -84,39 +87,67 @@ pub fn corrected(before: &Project, now: Project, home: &Path, was_known_as: impl
     if replaces { now } else { before.clone() }
 }
 
-/// [`identify`] for many directories: asks `git` once a repository and the disk once in a while.
+/// [`identify`] for many directories: asks `git` once a repository and the disk once in a while. Neither is asked under a lock:
+/// a mount that does not answer holds up who asks about it, and nobody else.
 #[derive(Debug, Default)]
 pub struct Identifier {
-    by_cwd: HashMap<PathBuf, (Instant, Project)>,
-    root_commits: HashMap<PathBuf, (Instant, Option<String>)>,
+    by_cwd: Kept<PathBuf, Project>,
+    /// By the repository's directory and when it was made: another one may be made in the same place.
+    root_commits: Kept<(PathBuf, Option<u64>), Option<String>>,
+    /// By the directory that is gone, the branch that was checked out in it and a hash of the work trees known then, the work
+    /// tree that tells its repository.
+    gone: Kept<(PathBuf, Option<String>, u64), Option<PathBuf>>,
+}
+
+/// Answers, with the time they were found.
+#[derive(Debug)]
+struct Kept<K, V>(Mutex<HashMap<K, (Instant, V)>>);
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+    /// The answer that is known and still holds, as long as `lasts` says of it; else that of `find`.
+    fn of(&self, key: K, lasts: impl Fn(&V) -> Option<Duration>, find: impl FnOnce() -> V) -> V {
+        if let Some((at, answer)) = self.lock().get(&key)
+            && lasts(answer).is_none_or(|lasts| at.elapsed() < lasts)
+        {
+            return answer.clone();
+        }
+        let answer = find();
+        let mut known = self.lock();
+        if Identifier::MANY <= known.len() {
+            known.clear();
+        }
+        known.insert(key, (Instant::now(), answer.clone()));
+        answer
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, (Instant, V)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Identifier {
     /// How long an answer holds: a remote that was just added is seen soon, a thousand sessions of one project cost
     /// one look.
     const FRESH: Duration = Duration::from_secs(5);
-    /// A root commit stays; a repository without any is asked again after this.
-    const NO_COMMIT_YET: Duration = Duration::from_secs(60);
+    /// A root commit stays. A repository without any, and one of which the disk does not say when it was made, is asked again
+    /// after this.
+    const ASKED_AGAIN: Duration = Duration::from_secs(60);
     const MANY: usize = 4096;
 
-    pub fn identify(&mut self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
-        if let Some((at, project)) = self.by_cwd.get(cwd)
-            && at.elapsed() < Self::FRESH
-        {
-            return project.clone();
-        }
-        let project = self.look(home, device, cwd);
-        if self.by_cwd.len() >= Self::MANY {
-            self.by_cwd.clear();
-        }
-        self.by_cwd.insert(cwd.to_owned(), (Instant::now(), project.clone()));
-        project
+    pub fn identify(&self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
+        self.by_cwd.of(cwd.to_owned(), |_| Some(Self::FRESH), || self.look(home, device, cwd))
     }
 
     /// The project of a session: by the directory's remote; by what the session's records say, where the directory has
     /// none or is another repository now; by what is known of a directory that is gone; else by its path.
     pub fn identify_session(
-        &mut self,
+        &self,
         home: &Path,
         device: &DeviceId,
         evidence: Evidence<'_>,
@@ -150,13 +181,17 @@ impl Identifier {
                 return other;
             }
         }
-        match gone::repository_of(cwd, branch, known) {
+        // A thousand sessions of one directory cost one look.
+        let mut trees = DefaultHasher::new();
+        known.hash(&mut trees);
+        let key = (cwd.to_owned(), branch.map(str::to_owned), trees.finish());
+        match self.gone.of(key, |_| Some(Self::FRESH), || gone::repository_of(cwd, branch, known)) {
             Some(tree) => Project { branch: branch.map(str::to_owned), ..self.identify(home, device, &tree) },
             None => Project { names: here.names, ..Project::new(path_key(home, device, cwd)) },
         }
     }
 
-    fn look(&mut self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
+    fn look(&self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
         if let Some((checkout, sub)) = checkout::around(cwd) {
             let root_commit = self.root_commit(&checkout);
             let repository = match (checkout.remotes.first(), &root_commit) {
@@ -179,15 +214,11 @@ impl Identifier {
         Project { names: names(None, "", cwd, cwd), ..Project::new(path_key(home, device, cwd)) }
     }
 
-    fn root_commit(&mut self, checkout: &Checkout) -> Option<String> {
-        if let Some((at, known)) = self.root_commits.get(&checkout.common_dir)
-            && (known.is_some() || at.elapsed() < Self::NO_COMMIT_YET)
-        {
-            return known.clone();
-        }
-        let found = checkout::root_commit(checkout);
-        self.root_commits.insert(checkout.common_dir.clone(), (Instant::now(), found.clone()));
-        found
+    fn root_commit(&self, checkout: &Checkout) -> Option<String> {
+        let key = (checkout.common_dir.clone(), checkout.born);
+        let stays = |commit: &Option<String>| commit.is_some() && checkout.born.is_some();
+        let lasts = |commit: &Option<String>| (!stays(commit)).then_some(Self::ASKED_AGAIN);
+        self.root_commits.of(key, lasts, || checkout::root_commit(checkout))
     }
 }
 
@@ -328,10 +359,48 @@ mod tests {
     }
 
     #[test]
+    fn another_repository_in_the_same_place_has_its_own_oldest_commit() {
+        let home = tempfile::tempdir().unwrap();
+        let (dir, identifier) = (home.path().join("api"), Identifier::default());
+        let mut commits = Vec::new();
+        for (name, born) in [("first", 1), ("second", 2)] {
+            let repo = repository(&dir, None);
+            commit(&repo, name);
+            // Not every file system says it.
+            let checkout = Checkout { born: Some(born), ..checkout::at(&repo).unwrap() };
+            let found = identifier.root_commit(&checkout);
+            assert_eq!(found, checkout::root_commit(&checkout), "{name}");
+            assert_eq!(identifier.root_commit(&checkout), found);
+            commits.extend(found);
+            std::fs::rename(repo.join(".git"), home.path().join(name)).unwrap();
+        }
+        assert_ne!(commits[0], commits[1]);
+    }
+
+    #[test]
+    fn a_vanished_directory_is_looked_at_once_for_all_of_its_sessions() {
+        let (home, identifier) = (tempfile::tempdir().unwrap(), Identifier::default());
+        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
+        let listed = repo.join(".git/worktrees/fix");
+        std::fs::create_dir_all(&listed).unwrap();
+        let gone = home.path().join("api-fix");
+        std::fs::write(listed.join("gitdir"), gone.join(".git").to_str().unwrap()).unwrap();
+        let evidence = Evidence { cwd: &gone, also: &[], url: None, branch: None, commit: None };
+        let of = |known: &[&Path]| {
+            let known = known.iter().map(|dir| dir.to_path_buf()).collect();
+            identifier.identify_session(home.path(), &device(), evidence, &known).key.to_string()
+        };
+        assert_eq!(of(&[]), "git:github.com/acme/api");
+        std::fs::remove_dir_all(&listed).unwrap();
+        assert_eq!(of(&[]), "git:github.com/acme/api");
+        assert_eq!(of(&[&repo]), "home:api-fix", "what is known now is more");
+    }
+
+    #[test]
     fn the_answer_is_kept_for_a_moment() {
         let home = tempfile::tempdir().unwrap();
         let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
-        let mut identifier = Identifier::default();
+        let identifier = Identifier::default();
         let first = identifier.identify(home.path(), &device(), &repo);
         git(&repo, &["remote", "set-url", "origin", "https://github.com/acme/other"]);
         assert_eq!(identifier.identify(home.path(), &device(), &repo), first);

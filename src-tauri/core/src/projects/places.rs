@@ -34,6 +34,15 @@ struct Given {
     dirs: BTreeSet<PathBuf>,
 }
 
+/// What a look at a session saw of the place it ran in.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    pub project: Project,
+    checkout: Option<Checkout>,
+    /// The directory is gone, and no other one is known for the project.
+    pub is_lost: bool,
+}
+
 /// Why a project of another device has no directory here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPlace {
@@ -84,15 +93,23 @@ const MAX_PLACES: usize = 32;
 const MAX_OWN: usize = 4096;
 
 impl Places {
-    /// Remembers that a session of this device ran in `cwd`, which is `project`; call it in the order of their activity.
-    pub fn learn(&mut self, project: &Project, cwd: &Path) {
+    /// What there is to learn from a session of this device that ran in `cwd`, which is `project`. Asks the disk.
+    pub fn lesson(&self, home: &Path, device: &DeviceId, project: Project, cwd: &Path) -> Lesson {
+        let checkout = is_repository(&project.key).then(|| checkout::around(cwd)).flatten().map(|(found, _)| found);
+        let is_lost = is_repository(&project.key) && !cwd.is_dir() && self.find(home, device, &project).is_none();
+        Lesson { project, checkout, is_lost }
+    }
+
+    /// Remembers where a session of this device ran; call it in the order of their activity. Asks no disk.
+    pub fn learn(&mut self, lesson: &Lesson) {
+        let Lesson { project, checkout, .. } = lesson;
         if !is_repository(&project.key) {
             if self.own.len() < MAX_OWN {
                 self.own.insert(project.key.clone());
             }
             return;
         }
-        let Some((checkout, _sub)) = checkout::around(cwd) else { return };
+        let Some(checkout) = checkout else { return };
         let repository = split_sub(&project.key).0.to_owned();
         let is_it = match repository.strip_prefix("git:") {
             Some(remote) => checkout.remotes.iter().any(|known| known == remote),
@@ -105,7 +122,27 @@ impl Places {
                 Some(place) if place.work_tree == checkout.work_tree => place.seen,
                 other => other.map_or(0, |place| place.seen) + 1,
             };
-            self.remember(repository, &checkout, seen, project.root_commit.clone());
+            self.remember(repository, checkout, seen, project.root_commit.clone());
+        }
+    }
+
+    /// Takes over what a search found: it began with `before` and ended with `found`, and more may have been learnt meanwhile.
+    pub fn adopt(&mut self, before: &Self, found: &Self) {
+        let none = Vec::new();
+        for (repository, places) in &found.learnt {
+            let known = before.learnt.get(repository).unwrap_or(&none);
+            for place in places.iter().filter(|place| !known.contains(place)) {
+                let own = self.learnt.entry(repository.clone()).or_default();
+                match own.iter_mut().find(|other| other.work_tree == place.work_tree) {
+                    Some(other) => *other = Place { seen: other.seen.max(place.seen), ..place.clone() },
+                    None => own.push(place.clone()),
+                }
+            }
+            let is_dropped = |place: &Place| known.contains(place) && !places.contains(place);
+            self.learnt
+                .entry(repository.clone())
+                .or_default()
+                .retain(|place| !is_dropped(place) || places.iter().any(|other| other.work_tree == place.work_tree));
         }
     }
 
@@ -220,6 +257,16 @@ impl Places {
             given.project = project.clone();
         }
         given.dirs.insert(dir.to_owned()) || other
+    }
+
+    /// The sessions that were written for the directory have left it.
+    pub fn take_back(&mut self, project: &ProjectKey, dir: &Path) {
+        if let Some(given) = self.given.get_mut(project) {
+            given.dirs.remove(dir);
+            if given.dirs.is_empty() {
+                self.given.remove(project);
+            }
+        }
     }
 
     /// Projects with directories that sessions were written for and must leave, see [`Places::is_misplaced`].
@@ -363,7 +410,16 @@ impl Places {
                 born: checkout.born,
             }),
         }
-        if MAX_PLACES < places.len() {
+        // Which of them are gone a search finds out; nobody waits for the disk here.
+        if 2 * MAX_PLACES < places.len() {
+            places.sort_by_key(|place| Reverse(place.seen));
+            places.truncate(2 * MAX_PLACES);
+        }
+    }
+
+    /// Forgets places that are too many for one repository, those first that are gone. Asks the disk.
+    pub(super) fn forget_gone(&mut self) {
+        for places in self.learnt.values_mut().filter(|places| MAX_PLACES < places.len()) {
             places.sort_by_key(|place| (!place.work_tree.is_dir(), Reverse(place.seen)));
             places.truncate(MAX_PLACES);
         }

@@ -6,6 +6,7 @@ use super::places::{Place, Places, expand, is_repository, root_of};
 use super::{Project, split_sub};
 use crate::session::DeviceId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 const MAX_DEPTH: usize = 5;
@@ -36,6 +37,7 @@ impl Places {
         let still: Vec<&Project> =
             missing.iter().copied().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
         self.search_roots(&found, &still);
+        self.forget_gone();
         missing.iter().filter(|project| self.find_for_other(home, device, project).is_ok()).count()
     }
 
@@ -74,6 +76,23 @@ impl Places {
             .map(Path::to_owned)
             .collect()
     }
+}
+
+/// What a search would see first: the names of the directories in the roots and in those. A checkout that was cloned or moved
+/// there changes it. Asks the disk.
+pub fn outline(home: &Path, roots: &[PathBuf]) -> u64 {
+    const MOST: usize = 5000;
+    let (mut hasher, mut n_entries) = (DefaultHasher::new(), 0);
+    for root in roots.iter().map(|root| expand(home, root)) {
+        for name in directories(&root, MOST - n_entries.min(MOST), &mut n_entries) {
+            let dir = root.join(&name);
+            let is_plain = !is_passed_over(&name, &root, home, false) && !dir.join(".git").exists();
+            let below =
+                if is_plain { directories(&dir, MOST - n_entries.min(MOST), &mut n_entries) } else { BTreeSet::new() };
+            (dir, below).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// All checkouts below the starts, nearest first, names in order. Follows no link.

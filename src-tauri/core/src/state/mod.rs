@@ -3,7 +3,7 @@
 
 mod statements;
 
-use crate::session::{Millis, SessionKey, ToolId};
+use crate::session::{DocName, Millis, SessionKey, ToolId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -127,9 +127,18 @@ impl State {
 
     /// A session's record, if there is one that this version can read.
     pub fn record<T: DeserializeOwned>(&self, key: &SessionKey) -> Result<Option<T>, StateError> {
+        self.read_record(statements::RECORD, key)
+    }
+
+    /// The record of a session that is hidden.
+    pub fn hidden_record<T: DeserializeOwned>(&self, key: &SessionKey) -> Result<Option<T>, StateError> {
+        self.read_record(statements::HIDDEN_RECORD, key)
+    }
+
+    fn read_record<T: DeserializeOwned>(&self, sql: &str, key: &SessionKey) -> Result<Option<T>, StateError> {
         let text: Option<String> = self
             .db
-            .prepare_cached(statements::RECORD)
+            .prepare_cached(sql)
             .and_then(|mut query| query.query_row([key.to_string()], |row| row.get(0)).optional())
             .map_err(|source| self.error(source))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
@@ -392,6 +401,30 @@ impl State {
         found.map_err(|source| self.error(source))
     }
 
+    /// The sessions that hold docs in places of many sessions.
+    pub fn holders(&self) -> Result<Vec<(SessionKey, DocName)>, StateError> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let (tool, doc, key): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((SessionKey { tool: ToolId::new(tool), hash: hash_of(&key) }, DocName::new(doc)))
+        };
+        self.db
+            .prepare_cached(statements::HOLDERS)
+            .and_then(|mut query| query.query_map([], read)?.collect())
+            .map_err(|source| self.error(source))
+    }
+
+    pub fn put_holder(&self, key: &SessionKey, doc: &DocName) -> Result<(), StateError> {
+        self.db
+            .prepare_cached(statements::PUT_HOLDER)
+            .and_then(|mut query| query.execute([key.tool.as_str(), doc.as_str(), &key.to_string()]))
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
+    pub fn forget_holders(&self, key: &SessionKey) -> Result<(), StateError> {
+        self.run_each(key, &[statements::FORGET_HOLDERS])
+    }
+
     /// Takes a session out of every list; [`Self::show`] undoes that.
     pub fn hide(&self, key: &SessionKey) -> Result<(), StateError> {
         self.together(|state| {
@@ -459,10 +492,13 @@ fn params_of<const N: usize>(params: [&str; N]) -> Vec<String> {
     params.map(str::to_owned).into()
 }
 
+fn hash_of(key: &str) -> String {
+    key.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
     let key: String = row.get(0)?;
-    let hash = key.rsplit('/').next().unwrap_or_default().to_owned();
-    let key = SessionKey { tool: ToolId::new(row.get::<_, String>(1)?), hash };
+    let key = SessionKey { tool: ToolId::new(row.get::<_, String>(1)?), hash: hash_of(&key) };
     let found = Row {
         session: row.get(2)?,
         project: row.get(3)?,

@@ -40,6 +40,11 @@ statements! {
     FORGET_NEEDS = "DELETE FROM needs WHERE key = ?1";
     PUT_NEED = "INSERT OR IGNORE INTO needs (session, key) VALUES (?1, ?2)";
 
+    HOLDERS reads all because "read once, at a start" = "SELECT tool, doc, key FROM holders";
+    PUT_HOLDER = "INSERT OR REPLACE INTO holders (tool, doc, key) VALUES (?1, ?2, ?3)";
+    FORGET_HOLDERS reads all because "a session is forgotten once, and few sessions have such docs" =
+        "DELETE FROM holders WHERE key = ?1";
+
     ROWS reads all because "the whole list was asked for" =
         concat!("SELECT ", columns!(), " FROM sessions ORDER BY updated DESC, key");
     ROWS_OF_TOOL reads all because "most sessions are of one tool, and its whole list was asked for" =
@@ -89,6 +94,7 @@ statements! {
          ORDER BY at DESC, rowid DESC LIMIT ?2";
 
     HIDDEN = concat!("SELECT ", columns!(), " FROM hidden WHERE key = ?1");
+    HIDDEN_RECORD = "SELECT record FROM hidden WHERE key = ?1";
     CLEAR_HIDDEN = "DELETE FROM hidden WHERE key = ?1 AND EXISTS (SELECT 1 FROM sessions WHERE key = ?1)";
     INTO_HIDDEN = "INSERT INTO hidden SELECT * FROM sessions WHERE key = ?1";
     CLEAR_SHOWN = "DELETE FROM sessions WHERE key = ?1 AND EXISTS (SELECT 1 FROM hidden WHERE key = ?1)";
@@ -121,6 +127,8 @@ pub const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS with_split ON sessions (split) WHERE split > '';
     CREATE TABLE IF NOT EXISTS needs (session TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (session, key)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS needs_of ON needs (key);
+    CREATE TABLE IF NOT EXISTS holders (doc TEXT NOT NULL, key TEXT NOT NULL, tool TEXT NOT NULL,
+        PRIMARY KEY (tool, doc)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
     INSERT OR IGNORE INTO counts SELECT 'sessions', count(*) FROM sessions;
     CREATE TRIGGER IF NOT EXISTS one_more AFTER INSERT ON sessions

@@ -4,7 +4,8 @@
 //! Store, the same on every system: `~/.claude`, or `$CLAUDE_CONFIG_DIR`. A session is the transcript
 //! `projects/<slug of the directory>/<uuid>.jsonl`, the files below `projects/<slug>/<uuid>/` (subagents, long tool
 //! results, workflows), and what lies beside it under its id: `file-history/` (for /rewind), `todos/`, `tasks/`; and the
-//! plan in `plans/` whose name its records say.
+//! plan in `plans/` whose name its records say: of several sessions that name one plan, the first one of this device has it.
+//! It is removed from this device when that session is forgotten, unless it was changed since.
 //! There is no index: a transcript in the slug directory of the current directory is listed, continued and resumed
 //! as it is, byte for byte. Seen with 2.1.330 on 2026-11-23; the vendor's Agent SDK documents copying transcripts
 //! ("Resume across hosts").
@@ -18,7 +19,7 @@ mod steering;
 use super::stores::Moved;
 use super::{
     About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Repository, Resumable, Root, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
+    Reading, Repository, Resumable, Root, SharedDocs, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -163,6 +164,7 @@ impl Tool for ClaudeCode {
                 ..Joins::default()
             },
             steering: STEERING,
+            shared: Some(SharedDocs { is_one: |doc| doc.as_str().starts_with(PLANS), names: plans::names }),
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }
@@ -220,14 +222,23 @@ impl Tool for ClaudeCode {
         let beside = self.beside(&store, which);
         // Asked once for each slug directory: a thousand sessions may lie in one.
         let mut agents: BTreeMap<PathBuf, Arc<Vec<OldAgent>>> = BTreeMap::new();
-        for (session, main) in transcripts(&store, which, &mut listing) {
+        let transcripts = transcripts(&store, which, &mut listing);
+        if let Which::All = which {
+            let is_there =
+                |session: &SessionId, main: &Path| transcripts.get(session).is_some_and(|known| known == main);
+            self.plans.retain(&store.projects, is_there);
+        }
+        for (session, main) in transcripts {
             let live = live.get(session.as_str()).cloned();
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
             let agents = agents.entry(slug_dir).or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
             match docs_of(&store, &session, &main, &beside, agents, &mut listing.problems) {
                 Ok(mut docs) => {
                     let stamp = docs.first().map(|main| main.stamp).unwrap_or_default();
-                    let plans = self.plans.of(&store.plans, &session, &main, stamp);
+                    let plans = match which {
+                        Which::One(_) => self.plans.of(&store.plans, &session, &main, stamp),
+                        Which::All | Which::Strays => self.plans.known_of(&store.plans, &main),
+                    };
                     let mut add = Docs { base: &store.base, found: Vec::new(), problems: &mut listing.problems };
                     for (path, name) in plans {
                         add.add_file(&path, &format!("{PLANS}{name}"));
@@ -288,11 +299,14 @@ impl Tool for ClaudeCode {
         let changes: Vec<Change<'_>> = changes.collect();
         let mut writes = Vec::new();
         for (doc, change) in checkout.docs.iter().zip(&changes) {
-            // Another session, a fork of this one, may have the same plan: it is never taken away.
-            if matches!(change, Change::Remove { .. }) && doc.name.as_str().starts_with(PLANS) {
+            let (root, path) = place(&store, &home, session, doc.name.as_str())?;
+            // Whose plan it is, is not known here: a plan that is there already is left as it is.
+            if matches!(change, Change::Create(_))
+                && doc.name.as_str().starts_with(PLANS)
+                && files::stamp(&path).is_ok()
+            {
                 continue;
             }
-            let (root, path) = place(&store, &home, session, doc.name.as_str())?;
             writes.push(planned(root, path, doc.name, change, &home)?);
         }
         // The main doc last: until it is there, the session is as it was.

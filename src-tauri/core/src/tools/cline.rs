@@ -139,6 +139,7 @@ impl Tool for Cline {
             records: Some(records),
             bound,
             steering: STEERING,
+            shared: None,
             joins: Joins { judge: Some(judge), ..Joins::default() },
         }
     }

@@ -144,6 +144,7 @@ impl Tool for Codex {
             // Names of threads are in a database and an index beside the rollouts, not in a record (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
             steering: STEERING,
+            shared: None,
             versions: "0.169.0 (2026-11-23); older than 0.150: opens by id, but may be missing in the picker".into(),
         }
     }

@@ -114,6 +114,7 @@ impl Tool for CopilotChat {
             records: Some(records),
             bound: |doc| if doc.as_str() == DOCUMENT { &BOUND } else { &[] },
             steering: STEERING,
+            shared: None,
             joins: Joins { title: Some(title_line), named: Some(named), judge: Some(judge), ..Joins::default() },
         }
     }

@@ -298,6 +298,7 @@ impl Tool for CustomTool {
                 ..Steering::default()
             },
             joins: super::Joins::default(),
+            shared: None,
             versions: "described in config.toml".into(),
         }
     }

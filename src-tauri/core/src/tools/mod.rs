@@ -101,6 +101,18 @@ pub struct About {
     /// What in a session steers the tool: what it may do, what it asks before, which model and programs it uses.
     #[serde(skip)]
     pub steering: Steering,
+    /// Docs that lie where those of other sessions do, under a name that the records give. `None`: the tool has none.
+    #[serde(skip)]
+    pub shared: Option<SharedDocs>,
+}
+
+/// Docs whose place is not the session's alone: any session whose records have the name leads to them. A device lets one
+/// session have such a doc, and another device's records give no right to it (`engine/shared_docs.rs`).
+#[derive(Clone, Copy, Debug)]
+pub struct SharedDocs {
+    pub is_one: fn(&DocName) -> bool,
+    /// Whether a line of the main doc names the doc.
+    pub names: fn(&DocName, &[u8]) -> bool,
 }
 
 /// What in a session steers its tool. It is recorded and carried like everything else, and never applied where another
@@ -231,6 +243,8 @@ pub enum Touched {
 /// What to list.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
+    /// By stat alone. Docs that only a session's records lead to ([`SharedDocs`]) are listed when that session was listed as
+    /// `One` before.
     All,
     One(&'a SessionId),
     /// No sessions, but the copies that another way of syncing left among them.

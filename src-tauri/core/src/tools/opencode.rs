@@ -164,6 +164,7 @@ impl Tool for OpenCode {
             records: Some(records),
             bound: |_| &BOUND,
             steering: STEERING,
+            shared: None,
             joins: Joins {
                 judge: Some(|_: &DocName, first, second| -> Judged { messages::judge(first, second) }),
                 union: Some(messages::union),

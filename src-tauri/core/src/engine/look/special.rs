@@ -1,14 +1,17 @@
-//! Parts of a look that most sessions never need: a second file with the session's id, and what another device took back of
-//! its own words.
+//! Parts of a look that most sessions never need: a second file with the session's id, conflict copies, copies of files that
+//! are not given to the tool, and what another device took back of its own words.
 
 use super::{Look, is_excluded};
+use crate::api::types::TakenIn;
 use crate::engine::record::{SessionRecord, TakenBack};
-use crate::engine::takein::TakeInError;
+use crate::engine::steering::withhold;
+use crate::engine::takein::{TakeInError, take_in};
 use crate::engine::taken_back::{self, Answer};
 use crate::engine::twins::record_twin;
 use crate::merge::{Guards, Step, Verdict};
 use crate::session::{DocName, Problem};
-use crate::tools::{Tool, Twin};
+use crate::tools::{Stray, Tool, Twin};
+use crate::vault::JournalError;
 
 impl Look<'_> {
     /// Other files with the session's id are recorded as branches; only then the user is advised to move one away.
@@ -115,5 +118,45 @@ impl Look<'_> {
                 "Everything before and after them is on every device; a line in their place says how large they are.",
             ));
         }
+    }
+
+    /// Conflict copies are recorded, as the user asked for.
+    pub(super) fn take_in(&mut self, tool: &dyn Tool, strays: &[Stray]) {
+        let mut done = TakenIn::default();
+        for stray in strays {
+            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(stray.live.clone());
+            let stray = Stray { live, ..stray.clone() };
+            let excluded = |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
+            let session = (&self.job.key, &mut self.job.record);
+            match take_in(self.context, tool, session, &stray, excluded, self.job.lane) {
+                Ok((recorded, row)) => {
+                    self.took(recorded);
+                    done.taken.push(row);
+                }
+                Err(error) => done.left.push(error.row(&self.job.key.tool, &stray)),
+            }
+        }
+        self.taken = Some(done);
+    }
+
+    /// Copies of files that the tool could be made to write outside of the checkout stay in the journals.
+    pub(super) fn withhold(&mut self) -> Result<(), JournalError> {
+        let Verdict::Checkout(steps) = &mut self.verdict else { return Ok(()) };
+        let (key, mut steps) = (self.job.key.clone(), std::mem::take(steps));
+        let cwd = self.place();
+        let main = self.job.record.main().cloned();
+        let target = main.and_then(|main| self.stand.settled.targets.get(&main)).copied();
+        let why = withhold(self.context, &key, &mut self.job.record, &mut steps, (&cwd, target))?;
+        self.verdict = if steps.is_empty() { Verdict::Here } else { Verdict::Checkout(steps) };
+        if let Some(why) = why {
+            let title =
+                self.job.record.latest().and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into());
+            self.problems.push(Problem::new(
+                "copies_withheld",
+                format!("“{title}”: another device's copies of files are kept in the vault and not given to the tool: {why}."),
+                "Nothing needs to be done. Going back to an earlier state of these files works on that device only.",
+            ));
+        }
+        Ok(())
     }
 }

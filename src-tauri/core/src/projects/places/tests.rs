@@ -4,6 +4,8 @@ use super::super::checkout::testing::*;
 use super::super::identify;
 use super::*;
 
+const SHOP_URL: &str = "https://h.example/acme/shop";
+
 struct Desk {
     dir: tempfile::TempDir,
     places: Places,
@@ -21,7 +23,8 @@ impl Desk {
     }
     fn learn(&mut self, dir: &Path) -> Project {
         let project = identify(self.home(), &device(), dir);
-        self.places.learn(&project, dir);
+        let lesson = self.places.lesson(self.home(), &device(), project.clone(), dir);
+        self.places.learn(&lesson);
         project
     }
     fn find(&self, project: &Project) -> Option<PathBuf> {
@@ -260,6 +263,42 @@ fn folders_called_build_dist_or_worktrees_are_not_lost() {
 }
 
 #[test]
+fn what_a_search_found_and_what_was_learnt_meanwhile_are_both_kept() {
+    let mut desk = Desk::new();
+    let (api, shop) = (desk.repository("a/api", "https://h.example/acme/api"), desk.repository("b/shop", SHOP_URL));
+    let wanted = project("git:h.example/acme/api");
+    let before = desk.places.clone();
+    assert_eq!(desk.search(&["~/a"], std::slice::from_ref(&wanted)), 1);
+    let found = std::mem::replace(&mut desk.places, before.clone());
+    let learnt = desk.learn(&shop);
+    let again = desk.repository("b/api", "https://h.example/acme/api");
+    desk.learn(&again);
+    desk.places.adopt(&before, &found);
+    assert_eq!(desk.find(&learnt), Some(shop));
+    let mut places = desk.places.of(&wanted.key);
+    places.sort();
+    assert_eq!(places, [api, again]);
+    // What the search dropped goes, unless it was seen meanwhile.
+    let (before, all) = (desk.places.clone(), desk.places.clone());
+    desk.places.adopt(&before, &Places { learnt: [("git:h.example/acme/api".into(), Vec::new())].into(), ..all });
+    assert_eq!(desk.places.of(&wanted.key), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_checkout_that_appears_changes_what_a_search_sees_first() {
+    use crate::projects::outline;
+    let desk = Desk::new();
+    let roots = [PathBuf::from("~/code")];
+    desk.repository("code/acme/api", "https://h.example/acme/api");
+    let before = outline(desk.home(), &roots);
+    std::fs::create_dir_all(desk.home().join("code/acme/api/src/new")).unwrap();
+    std::fs::write(desk.home().join("code/acme/notes.md"), "").unwrap();
+    assert_eq!(outline(desk.home(), &roots), before);
+    desk.repository("code/acme/shop", SHOP_URL);
+    assert_ne!(outline(desk.home(), &roots), before);
+}
+
+#[test]
 fn a_search_has_bounds() {
     let mut desk = Desk::new();
     let far = ["a/b/c/d/e/too-deep", ".hidden/x", "node_modules/x", "repo/target/x/y"];
@@ -323,7 +362,8 @@ fn another_devices_key_finds_what_is_known_and_nothing_else() {
     commit(&plain, "first");
     std::fs::create_dir(plain.join("web")).unwrap();
     desk.learn(&plain);
-    desk.places.learn(&project("home:notes"), &desk.home().join("notes"));
+    let lesson = desk.places.lesson(desk.home(), &device(), project("home:notes"), &desk.home().join("notes"));
+    desk.places.learn(&lesson);
     desk.places.map(&ProjectKey::new("home:mapped"), desk.home().join("mapped"));
     let find = |key: &str| desk.places.find_for_other(desk.home(), &device(), &project(key));
     let here = |at: &str| Ok(desk.home().join(at));

@@ -2,21 +2,29 @@
 //! say, which have the plan's name as `slug` from when there is one (2.1.330, 2026-11-28). A directory of the user's own that
 //! the setting `plansDirectory` names is part of the checkout and no part of a session.
 
-use super::entries;
+use super::{PLANS, entries};
 use crate::formats::jsonl::{self, text};
 use crate::formats::listed::Listed;
 use crate::opener;
-use crate::session::SessionId;
+use crate::session::{DocName, SessionId};
 use crate::tools::{Stamp, Touched};
 use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Of a transcript so much is looked at, at either end: every record of a conversation says the name.
-const LOOKED_AT: u64 = 64 * 1024;
+/// How much of either end of a transcript is searched for the name: every record of a conversation has it.
+const SEARCHED: u64 = 64 * 1024;
 
-/// By transcript: whose it is, how it was when it was looked at, and the name that it said.
-type Known = HashMap<PathBuf, (SessionId, Stamp, Option<String>)>;
+/// By transcript.
+type Known = HashMap<PathBuf, Named>;
+
+/// What a transcript said when it was read last.
+struct Named {
+    session: SessionId,
+    stamp: Stamp,
+    plan: Option<String>,
+}
 
 #[derive(Default)]
 pub(super) struct Plans {
@@ -25,22 +33,38 @@ pub(super) struct Plans {
 }
 
 impl Plans {
-    /// The plan files of a session. Where there are no plans, nothing is read.
+    /// The plan files that the records of one session name. Where there are no plans, no transcript is read.
     pub(super) fn of(&self, dir: &Path, session: &SessionId, main: &Path, stamp: Stamp) -> Vec<(PathBuf, String)> {
-        let names = self.listed.of(dir, || (entries(dir).map(|(_, name)| name).collect(), true));
+        let names = self.names_in(dir);
         if names.is_empty() {
             return Vec::new();
         }
-        let Some(plan) = self.name_in(session, main, stamp) else { return Vec::new() };
+        let is_known = self.known().get(main).is_some_and(|known| known.stamp == stamp);
+        if !is_known {
+            let plan = read_name(main);
+            self.known().insert(main.to_owned(), Named { session: session.clone(), stamp, plan });
+        }
+        self.known_of(dir, main)
+    }
+
+    /// The plan files that a transcript named when it was read last. A listing of all sessions reads no transcript.
+    pub(super) fn known_of(&self, dir: &Path, main: &Path) -> Vec<(PathBuf, String)> {
+        let Some(plan) = self.known().get(main).and_then(|known| known.plan.clone()) else { return Vec::new() };
+        let names = self.names_in(dir);
         let from = names.range(plan.clone()..).take_while(|name| name.starts_with(&plan));
         from.filter(|name| is_of(name, &plan)).map(|name| (dir.join(name), name.clone())).collect()
     }
 
-    /// Which session's plan it is. Of one that no session has named yet its session is looked at when it does.
+    /// Drops what is known of transcripts below `projects` that are gone.
+    pub(super) fn retain(&self, projects: &Path, is_there: impl Fn(&SessionId, &Path) -> bool) {
+        self.known().retain(|main, known| !main.starts_with(projects) || is_there(&known.session, main));
+    }
+
+    /// The session that a plan file belongs to. A plan that no session has named yet is found when its session is read.
     pub(super) fn touched(&self, name: &str) -> Touched {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let says_it = |plan: &Option<String>| plan.as_ref().is_some_and(|plan| is_of(name, plan));
-        let mut sessions = known.values().filter(|(_, _, plan)| says_it(plan)).map(|(session, ..)| session);
+        let known = self.known();
+        let names_it = |plan: &Option<String>| plan.as_ref().is_some_and(|plan| is_of(name, plan));
+        let mut sessions = known.values().filter(|known| names_it(&known.plan)).map(|known| &known.session);
         match (sessions.next(), sessions.next()) {
             (None, _) => Touched::Nothing,
             (Some(session), None) => Touched::Session(session.clone()),
@@ -48,20 +72,48 @@ impl Plans {
         }
     }
 
-    fn name_in(&self, session: &SessionId, main: &Path, stamp: Stamp) -> Option<String> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, name)) = known.get(main).filter(|(_, seen, _)| *seen == stamp) {
-            return name.clone();
-        }
-        let name = read_name(main);
-        known.insert(main.to_owned(), (session.clone(), stamp, name.clone()));
-        name
+    fn names_in(&self, dir: &Path) -> std::sync::Arc<BTreeSet<String>> {
+        self.listed.of(dir, || (entries(dir).map(|(_, name)| name).collect(), true))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// The last name in a transcript, at its end or else at its beginning.
 fn read_name(main: &Path) -> Option<String> {
-    let ends = jsonl::read_ends(&mut opener::file(main).ok()?, LOOKED_AT, LOOKED_AT).ok()?;
-    ends.backwards().find_map(|record| text(record, "slug")).filter(|name| is_name(name))
+    let mut file = opener::file(main).ok()?;
+    let len = file.seek(SeekFrom::End(0)).ok()?;
+    let mut read = |from: u64| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(from))?;
+        (&mut file).take(SEARCHED).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let end = last_name(&read(len.saturating_sub(SEARCHED)).ok()?);
+    end.or_else(|| last_name(&read(0).ok()?))
+}
+
+/// Only lines that may have the name are parsed: a transcript is read at every start.
+fn last_name(bytes: &[u8]) -> Option<String> {
+    let lines = bytes.rsplit(|byte| *byte == b'\n');
+    lines.filter(|line| may_name(line)).find_map(name_of)
+}
+
+fn may_name(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"\"slug\"").is_some()
+}
+
+/// The plan that a record names.
+fn name_of(line: &[u8]) -> Option<String> {
+    jsonl::parse_lines(line).iter().rev().find_map(|record| text(record, "slug")).filter(|name| is_name(name))
+}
+
+/// Whether a line of a transcript names the plan that a doc is.
+pub(super) fn names(doc: &DocName, line: &[u8]) -> bool {
+    let file = doc.as_str().strip_prefix(PLANS);
+    file.is_some_and(|file| may_name(line) && name_of(line).is_some_and(|plan| is_of(file, &plan)))
 }
 
 fn is_name(name: &str) -> bool {
@@ -99,5 +151,30 @@ mod tests {
             assert!(!is_plan(name), "{name}");
         }
         assert!(is_plan("calm-wise-otter-agent-a1b2.md"));
+    }
+
+    #[test]
+    fn a_transcript_is_read_for_its_own_session_alone_and_dropped_when_it_is_gone() {
+        let home = tempfile::tempdir().unwrap();
+        let (dir, main) = (home.path().join("plans"), home.path().join("projects/x/one.jsonl"));
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::create_dir_all(main.parent().unwrap()).unwrap();
+        std::fs::write(dir.join("bold-red-fox.md"), "Plan.").unwrap();
+        let nested = r#"{"toolUseResult":{"slug":"another"}}"#;
+        let long = format!("{{\"text\":\"{}\"}}", "x".repeat(100_000));
+        std::fs::write(&main, format!("{{\"slug\":\"bold-red-fox\"}}\n{nested}\n{long}\n")).unwrap();
+        let (plans, session) = (Plans::default(), SessionId::new("one"));
+        assert_eq!(plans.known_of(&dir, &main), []);
+        assert_eq!(plans.touched("bold-red-fox.md"), Touched::Nothing);
+        let stamp = Stamp { len: 1, ..Stamp::default() };
+        assert_eq!(plans.of(&dir, &session, &main, stamp).len(), 1);
+        assert_eq!(plans.known_of(&dir, &main).len(), 1);
+        assert_eq!(plans.touched("bold-red-fox.md"), Touched::Session(session));
+        std::fs::write(&main, "{}\n").unwrap();
+        assert_eq!(plans.of(&dir, &SessionId::new("one"), &main, stamp).len(), 1, "it is not read again");
+        plans.retain(&home.path().join("elsewhere"), |_, _| false);
+        assert_eq!(plans.known_of(&dir, &main).len(), 1);
+        plans.retain(&home.path().join("projects"), |_, _| false);
+        assert_eq!(plans.known_of(&dir, &main), []);
     }
 }

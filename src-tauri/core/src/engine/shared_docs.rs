@@ -1,0 +1,123 @@
+//! Docs that lie where those of other sessions do, a plan for instance: at most one session of this device has each. Another
+//! device that knows such a name can name it in a session of its own, and would otherwise read this device's doc, and replace
+//! it, through that session. Which docs these are, and which records name them, says the adapter.
+
+use super::context::Context;
+use super::record::SessionRecord;
+use super::steering::{each_steered, is_own};
+use crate::session::chain::lines_of;
+use crate::session::{DocName, SessionKey};
+use crate::tools::{Found, FoundDoc, SharedDocs};
+use crate::vault::JournalError;
+use std::collections::BTreeMap;
+
+/// The session that has each of them on this device.
+#[derive(Debug, Default)]
+pub struct Holders(BTreeMap<(String, DocName), SessionKey>);
+
+impl Holders {
+    pub fn of(&self, key: &SessionKey, doc: &DocName) -> Option<&SessionKey> {
+        self.0.get(&(key.tool.to_string(), doc.clone()))
+    }
+
+    pub fn is_anothers(&self, key: &SessionKey, doc: &DocName) -> bool {
+        self.of(key, doc).is_some_and(|holder| holder != key)
+    }
+
+    /// The session has it, unless another one does.
+    pub fn claim(&mut self, key: &SessionKey, doc: &DocName) {
+        self.0.entry((key.tool.to_string(), doc.clone())).or_insert_with(|| key.clone());
+    }
+
+    /// The session is forgotten.
+    pub fn forget(&mut self, key: &SessionKey) {
+        self.0.retain(|_, holder| holder != key);
+    }
+}
+
+/// The docs in the store that count as the session's: of those whose place other sessions share, the ones that it has had
+/// here, and the ones that nobody has and that only this device named or that its journals brought. Gives those that it has now.
+pub fn claim(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    found: &mut Found,
+) -> Result<Vec<DocName>, JournalError> {
+    let Some(shared) = shared_docs(context, key) else { return Ok(Vec::new()) };
+    let Some(main) = found.docs.first().map(|main| main.name.clone()) else { return Ok(Vec::new()) };
+    let mut own = Vec::new();
+    for doc in found.docs.iter().filter(|doc| (shared.is_one)(&doc.name)) {
+        let holder = context.holders().of(key, &doc.name).cloned();
+        let may_claim = match &holder {
+            Some(holder) => holder == key,
+            None => may_claim(context, key, record, (shared, &main), doc)?,
+        };
+        if may_claim {
+            let mut holders = context.holders();
+            holders.claim(key, &doc.name);
+            if !holders.is_anothers(key, &doc.name) {
+                own.push(doc.name.clone());
+            }
+        }
+    }
+    found.docs.retain(|doc| !(shared.is_one)(&doc.name) || own.contains(&doc.name));
+    Ok(own)
+}
+
+pub fn shared_docs(context: &Context, key: &SessionKey) -> Option<SharedDocs> {
+    context.tools.get(&key.tool)?.about().shared
+}
+
+/// Whether a doc that no session has yet is this one's.
+fn may_claim(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    (shared, main): (SharedDocs, &DocName),
+    doc: &FoundDoc,
+) -> Result<bool, JournalError> {
+    let was_here = record.docs.get(&doc.name).is_some_and(|state| state.local.is_some());
+    Ok(was_here
+        || !is_named_elsewhere(context, key, record, (shared, main), &doc.name)?
+        || is_recorded(context, key, record, doc)?)
+}
+
+/// Whether another device wrote a record that names it. A record that is too large to be held counts as one.
+fn is_named_elsewhere(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    (shared, main): (SharedDocs, &DocName),
+    doc: &DocName,
+) -> Result<bool, JournalError> {
+    let Some(state) = record.docs.get(main) else { return Ok(false) };
+    let shelf = context.shelf(&key.tool, &record.journals, main);
+    let mut is_named = false;
+    for edge in state.trie.edges().iter().filter(|edge| !is_own(context, record, edge)) {
+        each_steered(context, &key.tool, &shelf, edge, |lines, is_raw| {
+            is_named |= is_raw || lines_of(lines).any(|line| (shared.names)(doc, line));
+        })?;
+        if is_named {
+            break;
+        }
+    }
+    Ok(is_named)
+}
+
+/// Whether the journals of the session have what is in the file.
+fn is_recorded(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    doc: &FoundDoc,
+) -> Result<bool, JournalError> {
+    let Some(state) = record.docs.get(&doc.name) else { return Ok(false) };
+    let Ok(content) = crate::opener::read(&doc.path, crate::opener::MOST) else { return Ok(false) };
+    let shelf = context.shelf(&key.tool, &record.journals, &doc.name);
+    for tip in state.trie.live_tips() {
+        if shelf.content(state.kind, &state.trie.path(tip).unwrap_or_default())? == content {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
