@@ -88,7 +88,10 @@ fn page() -> String {
          `roam tools` lists them, `roam tools off TOOL --store DIR` switches one off, and resuming sets the variable. A store\n\
          that is not there now has lost nothing: its sessions do not count as deleted. What lies in a store and is not\n\
          carried (links out of what is yours, names that the tool does not give, copies made by Dropbox, iCloud or OneDrive,\n\
-         what cannot be read) `roam doctor` counts and explains.\n\n",
+         what cannot be read) `roam doctor` counts and explains.\n\n\
+         Windows and a Linux that runs in it (WSL) are two devices: `roam doctor` names the stores of the other one, which are\n\
+         neither read nor written from here. Their paths are the other system's, the programs that run there cannot be seen\n\
+         from here, and the locks of a database do not hold across. Install session-roam on both sides and pair them.\n\n",
     );
     for tool in all(&[]) {
         section(&mut page, tool.as_ref(), &machine);

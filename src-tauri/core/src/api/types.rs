@@ -355,7 +355,7 @@ pub struct LiveSession {
     pub seen: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ToolRow {
     pub tool: String,
     pub name: String,

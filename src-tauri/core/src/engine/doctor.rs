@@ -4,6 +4,8 @@ use super::context::Context;
 use super::left_out::left_out;
 use super::takein;
 use crate::api::types::{Check, CopyRow, Doctor, LeftOut, Status, ToolRow, Waiting};
+use crate::tools::other_system::{self, OtherHome};
+use crate::tools::stores::Moved;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<String>) -> Check {
@@ -20,6 +22,11 @@ pub fn doctor(
 ) -> Doctor {
     let mut checks = vec![syncthing(status), vault(context), pairing(status, devices)];
     checks.extend(tools.iter().map(store));
+    let homes = other_system::homes();
+    for tool in tools.iter().filter(|tool| tool.on) {
+        let stores = context.stores.iter().find(|(id, _)| id.as_str() == tool.tool);
+        checks.extend(stores.and_then(|(_, stores)| in_other_system(&homes, tool, &stores.moved())));
+    }
     checks.extend(importing(status));
     checks.extend(forgotten.iter().map(|(tool, sessions)| still_there(tool, *sessions)));
     let copies = copies(context);
@@ -114,6 +121,20 @@ fn store(tool: &ToolRow) -> Check {
     }
 }
 
+/// Sessions that the tool has on the other side of the Windows Subsystem for Linux.
+fn in_other_system(homes: &[OtherHome], tool: &ToolRow, moved: &Moved) -> Option<Check> {
+    let stores = other_system::stores(homes, moved);
+    let (system, _) = stores.first()?;
+    let dirs: Vec<String> = stores.iter().map(|(_, dir)| dir.display().to_string()).collect();
+    let message = format!(
+        "{} also keeps sessions in {system}: {}. session-roam does not sync these from here.",
+        tool.name,
+        dirs.join(", ")
+    );
+    let hint = format!("Install session-roam in {system}, too, and pair it with this device.");
+    Some(check(&format!("tool {} in {system}", tool.tool), "note", message, hint))
+}
+
 fn importing(status: &Status) -> Option<Check> {
     let moving = &status.moving;
     let message = format!("Sessions are still being taken in: {} of {}.", moving.import_done, moving.import_total);
@@ -189,4 +210,28 @@ fn first_of_each(left: Vec<LeftOut>) -> Vec<LeftOut> {
         *n <= SHOWN
     };
     left.into_iter().filter(|left| is_shown(left)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_in_the_other_system_is_named_with_what_to_do() {
+        let home = tempfile::tempdir().expect("dir");
+        std::fs::create_dir_all(home.path().join(".tool/chats")).expect("dir");
+        let moved = Moved { var: "TOOL_DIR", usual: ".tool", marks: &["chats"] };
+        let tool = ToolRow { tool: "tool".into(), name: "Tool".into(), ..ToolRow::default() };
+        let homes = [OtherHome { system: "Windows".into(), dir: home.path().to_owned() }];
+        let found = in_other_system(&homes, &tool, &moved).expect("a check");
+        assert_eq!((found.name.as_str(), found.state.as_str()), ("tool tool in Windows", "note"));
+        let dir = home.path().join(".tool");
+        let message = format!(
+            "Tool also keeps sessions in Windows: {}. session-roam does not sync these from here.",
+            dir.display()
+        );
+        assert_eq!(found.message, message);
+        assert_eq!(found.hint, "Install session-roam in Windows, too, and pair it with this device.");
+        assert_eq!(in_other_system(&[], &tool, &moved), None);
+    }
 }

@@ -9,6 +9,7 @@ pub mod codex;
 pub mod copilot_chat;
 pub mod custom;
 pub mod opencode;
+pub mod other_system;
 pub mod seek;
 pub mod stores;
 
