@@ -251,7 +251,7 @@ fn shell_names(source: &Source) -> Vec<String> {
 fn tool_names_known(sources: &[Source]) -> Vec<String> {
     let files = sources.iter().filter_map(|source| source.path.strip_prefix("src-tauri/core/src/tools/"));
     let stems = files.filter_map(|file| file.split('/').next()).map(|name| name.trim_end_matches(".rs"));
-    let own = stems.filter(|stem| !["mod", "custom", "seek", "stores"].contains(stem));
+    let own = stems.filter(|stem| !["mod", "custom", "other_system", "seek", "stores"].contains(stem));
     own.flat_map(|stem| [stem.to_owned(), stem.replace('_', "-")])
         .chain(VENDORS.iter().map(|name| (*name).to_owned()))
         .collect()
