@@ -490,7 +490,10 @@ pub fn diff() -> Diff {
         messages,
         first: Some(ago(3_000)),
         last: Some(ago(630)),
+        changes: Vec::new(),
+        n_changes: 0,
     };
+    let change = |device: &str, text: &str| SteeringRow { device: Some(device.into()), text: text.into() };
     let message = |role: &str, text: &str| {
         Some(Msg {
             key: text.into(),
@@ -514,7 +517,14 @@ pub fn diff() -> Diff {
         class: "B".into(),
         reason: "Two devices went on from the same point, each with records of its own.".into(),
         left: side("desk", 9, 3),
-        right: side("laptop", 4, 2),
+        right: DiffSide {
+            changes: vec![
+                change("laptop", "approval policy → never"),
+                change("mini", "permission mode → bypassPermissions"),
+            ],
+            n_changes: 5,
+            ..side("laptop", 4, 2)
+        },
         prefix: DiffPrefix { records: 1_012, messages: 412 },
         stats: DiffStats { same: 0, changed: 1, left: 2, right: 1 },
         total: 4,

@@ -3,7 +3,7 @@
 use crate::journals::recorded_lines;
 use crate::talk::{ONE, assert_quiet, item, linked, meta};
 use crate::world::{Device, World};
-use session_roam_core::api::{Done, Request};
+use session_roam_core::api::{Diff, Done, Request};
 use std::fs;
 use std::path::PathBuf;
 
@@ -87,6 +87,38 @@ fn a_session_that_ran_with_full_access_elsewhere_does_not_have_it_here() {
         assert_eq!(device.splits().len(), 0, "on {}", device.name);
     }
     assert_quiet(&mut world, ONE);
+}
+
+/// F2: where the two are compared, what each changed of what the tool may do stands beside the messages, with who changed it.
+#[test]
+fn a_comparison_shows_what_each_side_changed_of_what_the_tool_may_do() {
+    let (mut world, _, _) = carried();
+    world.part(0, 1);
+    let rollout = world.devices[0].rollout(ONE);
+    // The same as before is no change, however often it is said.
+    world.devices[0].say(&rollout, [turn_context("never"), item("On the desk")].concat());
+    let there = world.devices[1].place_of(ONE).expect("placed");
+    world.devices[1].say(&there, [turn_context("on-request"), item("On the lap"), turn_context("untrusted")].concat());
+    world.meet(0, 1);
+    for at in [0, 1] {
+        let ask = |choices: bool, from| Request::Diff { session: ONE.into(), branch: None, from, rows: 10, choices };
+        let diff: Diff = world.devices[at].ask(ask(true, 0));
+        let (desk, lap) =
+            if diff.left.device == "desk" { (&diff.left, &diff.right) } else { (&diff.right, &diff.left) };
+        assert_eq!((desk.changes.as_slice(), desk.n_changes), (&[][..], 0), "on {}", world.devices[at].name);
+        let changed: Vec<_> = lap.changes.iter().map(|row| (row.device.as_deref(), row.text.as_str())).collect();
+        assert_eq!(
+            changed,
+            [(Some("lap"), "approval policy → on-request"), (Some("lap"), "approval policy → untrusted")],
+            "on {}",
+            world.devices[at].name
+        );
+        assert_eq!(lap.n_changes, 2);
+        for (choices, from) in [(false, 0), (true, 1)] {
+            let diff: Diff = world.devices[at].ask(ask(choices, from));
+            assert!(diff.left.changes.is_empty() && diff.right.changes.is_empty(), "{choices} {from}");
+        }
+    }
 }
 
 /// The state can be lost, and the store looked at from the start: what is neutral there is nobody's news.

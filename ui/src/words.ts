@@ -258,6 +258,9 @@ export const words = {
     undo: "Undo",
     undone: "Taken back. Both versions are there again.",
     decided: "Decided.",
+    changed: (side: string, device: string | null, what: string) =>
+      device === null || device === side ? `${side} changed: ${what}` : `${side}'s version: ${device} changed: ${what}`,
+    moreChanges: (side: string, n: number) => `${side}: ${count(n)} more changes of what the tool may do`,
     workingOut: "Working out what can be made of the two …",
     help: "Keys",
     hints: [

@@ -125,7 +125,7 @@ fn dispatch(args: Args) -> Outcome {
         }
         Command::Undo { session } => engine.done(&Request::Undo { session }),
         Command::Diff { session, branch, from, rows } => {
-            let request = Request::Diff { session, branch, from, rows, choices: args.json && from == 0 };
+            let request = Request::Diff { session, branch, from, rows, choices: from == 0 };
             engine.ask(&request)?.show(|diff| render::diff::diff(&diff, &view))
         }
         Command::Plan => engine.ask(&Request::Plan)?.show(|rows: Vec<_>| render::tables::plan(&rows, &view)),

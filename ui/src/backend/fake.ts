@@ -316,9 +316,9 @@ function answers(world: World, tell: () => void): Handlers {
         "Taken back; both versions are there again.",
       );
     },
-    diff: ({ session, branch, from, rows, choices }) => {
-      const page = diff(world, splitOf(session), branch, from, rows);
-      return choices ? page : { ...page, choices: [] };
+    diff: (request) => {
+      const page = diff(world, splitOf(request.session), { cmd: "diff", ...request });
+      return request.choices ? page : { ...page, choices: [] };
     },
     diff_words: ({ row }) => diffWords(world, row),
     diff_part: ({ row, side, part }) => diffPart(world, row, side, part) ?? noPart(),

@@ -348,6 +348,10 @@ export interface DiffSide {
   messages: number;
   first: string | null;
   last: string | null;
+  /** What its records changed of what the tool may do, the first 20; where choices were asked for. */
+  changes: { device: string | null; text: string }[];
+  /** All of those changes. */
+  n_changes: number;
 }
 
 export type RowKind = "same" | "changed" | "left" | "right";

@@ -1,7 +1,7 @@
 // What can be decided about a split: each choice says what follows before it is taken.
 import { useRef, useState } from "preact/hooks";
 import type { Refusal } from "../backend/backend";
-import type { Choice, ChoiceId, Side } from "../backend/types";
+import type { Choice, ChoiceId, DiffSide, Side } from "../backend/types";
 import { useKeys } from "../state";
 import { words } from "../words";
 import { Button, FirstFocus, Refused } from "./common";
@@ -10,6 +10,8 @@ import { Icon } from "./icon";
 export interface DecisionProps {
   /** Null while they are worked out. */
   choices: Choice[] | null;
+  /** Both sides, with what each changed of what the tool may do, as soon as that is known. */
+  sides: DiffSide[];
   left: string;
   right: string;
   now: string;
@@ -18,7 +20,7 @@ export interface DecisionProps {
   take: (choice: ChoiceId, active: Side | null) => void;
 }
 
-export function Decision({ choices, left, right, now, busy, refusal, take }: DecisionProps) {
+export function Decision({ choices, sides, left, right, now, busy, refusal, take }: DecisionProps) {
   const [considered, setConsidered] = useState<ChoiceId | null>(null);
   const [active, setActive] = useState<Side>("right");
   const buttons = useRef<HTMLDivElement>(null);
@@ -75,6 +77,9 @@ export function Decision({ choices, left, right, now, busy, refusal, take }: Dec
         </div>
       ) : (
         <>
+          {sides.map((side) => (
+            <Changes key={side.branch} side={side} />
+          ))}
           <div class="now-line">
             <p class="now" dir="auto">
               {now}
@@ -113,5 +118,26 @@ export function Decision({ choices, left, right, now, busy, refusal, take }: Dec
         ))}
       </div>
     </footer>
+  );
+}
+
+/** More of them would hide what is decided here. */
+const MOST = 3;
+
+/** What one side's records changed of what the tool may do: seen before one of them is kept. */
+function Changes({ side }: { side: DiffSide }) {
+  const say = words.split;
+  const shown = side.changes.slice(0, MOST);
+  const marks = shown.map((one) => say.changed(side.device, one.device, one.text));
+  if (shown.length < side.n_changes) marks.push(say.moreChanges(side.device, side.n_changes - shown.length));
+  return (
+    <>
+      {marks.map((mark) => (
+        <p class="steering-mark" key={mark}>
+          <Icon name="settings" size={12} />
+          <span dir="auto">{mark}</span>
+        </p>
+      ))}
+    </>
   );
 }

@@ -147,7 +147,7 @@ function Offered({
   branch,
   turn,
   ...rest
-}: { session: string; branch: string | null; turn: number } & Omit<DecisionProps, "choices">) {
+}: { session: string; branch: string | null; turn: number } & Omit<DecisionProps, "choices" | "sides">) {
   const asked = useAnswer({ cmd: "diff", session, branch, from: 0, rows: 0, choices: true }, turn);
   if (asked.phase === "failed") {
     return (
@@ -156,7 +156,8 @@ function Offered({
       </footer>
     );
   }
-  return <Decision choices={asked.answer?.choices ?? null} {...rest} />;
+  const sides = asked.answer ? [asked.answer.left, asked.answer.right] : [];
+  return <Decision choices={asked.answer?.choices ?? null} sides={sides} {...rest} />;
 }
 
 function Decided({

@@ -18,6 +18,8 @@ test("by keyboard alone: from difference to difference, decide, undo", async ({ 
   await expect(page.locator(".diff-row.marked")).toHaveAttribute("id", "diff-0");
   await page.keyboard.press("p");
   await expect(page.getByText("No further difference above.")).toBeVisible();
+  // What a side changed of what the tool may do stands where one of them is chosen.
+  await expect(page.getByText("laptop changed: permission mode → acceptEdits")).toBeVisible();
   // The choice says what follows before it is taken.
   const only = page.getByRole("button", { name: "Only laptop's" });
   await only.focus();

@@ -2,7 +2,7 @@
 
 use super::{View, cut, number, one_line, plural};
 use crate::when::ago;
-use session_roam_core::api::{Diff, DiffRow, DiffSide, Kind, Msg};
+use session_roam_core::api::{Diff, DiffRow, DiffSide, Kind, Msg, SteeringRow};
 use unicode_width::UnicodeWidthStr;
 
 /// Where nobody looks, or the terminal does not say.
@@ -14,6 +14,7 @@ pub fn diff(diff: &Diff, view: &View) -> String {
     let column = (view.width.unwrap_or(WIDTH).max(40) - 3) / 2;
     let mut out = format!("“{}” went two ways\n{}\n\n", one_line(&diff.title), one_line(&diff.reason));
     out.push_str(&pair(&head(&diff.left, view), &head(&diff.right, view), " │ ", column));
+    out.push_str(&changes(diff, column));
     out.push_str(&format!("{}─┼─{}\n", "─".repeat(column), "─".repeat(column)));
     out.push_str(&format!("▸ {} in common\n", plural(diff.prefix.messages, "message")));
     for row in &diff.rows {
@@ -26,6 +27,24 @@ pub fn diff(diff: &Diff, view: &View) -> String {
 fn head(side: &DiffSide, view: &View) -> String {
     let last = side.last.as_deref().map(|at| format!(" · {}", ago(at, view.now))).unwrap_or_default();
     format!("{}{last} · {}", one_line(&side.device), plural(side.messages, "message"))
+}
+
+/// What each side changed of what the tool may do.
+fn changes(diff: &Diff, column: usize) -> String {
+    let side = |side: &DiffSide| {
+        let line = |row: &SteeringRow| {
+            let by = row.device.as_deref().filter(|device| *device != side.device);
+            let by = by.map(|device| format!("{} ", one_line(device))).unwrap_or_default();
+            format!("! {by}changed: {}", one_line(&row.text))
+        };
+        let more = side.n_changes.saturating_sub(side.changes.len() as u64);
+        let more = (0 < more).then(|| format!("! {} more changes of what the tool may do", number(more)));
+        side.changes.iter().map(line).chain(more).collect::<Vec<_>>()
+    };
+    let (left, right) = (side(&diff.left), side(&diff.right));
+    let empty = String::new();
+    let row = |at: usize| pair(left.get(at).unwrap_or(&empty), right.get(at).unwrap_or(&empty), " │ ", column);
+    (0..left.len().max(right.len())).map(row).collect()
 }
 
 /// A row: both sides wrapped in their columns, the sign between them.

@@ -580,6 +580,25 @@ pub struct DiffSide {
     pub messages: u64,
     pub first: Option<String>,
     pub last: Option<String>,
+    /// What its records changed of what the tool may do, in their order, the first [`MOST_CHANGES`] of them; empty unless
+    /// choices were asked for.
+    #[serde(default)]
+    pub changes: Vec<SteeringRow>,
+    /// All of those changes.
+    #[serde(default)]
+    pub n_changes: u64,
+}
+
+/// More changes of what the tool may do than these are counted and not named.
+pub const MOST_CHANGES: usize = 20;
+
+/// A record that changed what the tool may do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteeringRow {
+    /// The device that wrote it, by name; `None` where that is not known.
+    pub device: Option<String>,
+    /// For instance `approval policy → never`, at most 200 characters.
+    pub text: String,
 }
 
 /// What both sides have in common before they part.

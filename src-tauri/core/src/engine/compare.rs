@@ -8,24 +8,29 @@ use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use super::resolve::{choices, continued, pick, trunk_author};
 use super::split::{ForkPlan, Stand, author, stand};
-use super::transcript::{self, Names, Reading};
+use super::transcript::{self, Changes, Names, Reading};
 use crate::api::types::{
-    ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, PartBody, Side,
-    SplitRow,
+    ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, MOST_CHANGES, PartBody,
+    Side, SplitRow, SteeringRow,
 };
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
 use crate::merge::transcript::{Said, said_in};
 use crate::merge::{Action, Fork, Split};
-use crate::session::{ChainId, SessionId, SessionKey, records};
+use crate::parallel;
+use crate::session::chain::lines_of;
+use crate::session::{ChainId, Edge, SessionId, SessionKey, records};
 use crate::state;
+use crate::tools::Steer;
 use crate::vault::journal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Aligning may take this long before it gets coarser; comparing the words of one row, this long.
 const ALIGN: Duration = Duration::from_millis(250);
 const WORDS: Duration = Duration::from_millis(50);
+/// Characters of a change of what the tool may do.
+const CHANGE_LENGTH: usize = 200;
 
 /// What was aligned last.
 pub struct Compared {
@@ -197,6 +202,62 @@ impl<'a> Compare<'a> {
         Ok((messages, tail.places))
     }
 
+    /// What the records of one side, 0 or 1, changed of what the tool may do since the two parted: who wrote each, by name,
+    /// and in words.
+    fn changes(&self, side: usize, right: &Fork) -> Result<Vec<SteeringRow>, ApiError> {
+        let (state, sets) = (self.state(), self.context.sets(&self.key.tool));
+        if self.is_whole() {
+            return Ok(Vec::new());
+        }
+        let meet = state.trie.meet(self.split.divided.trunk, right.tip);
+        let before = state.trie.path(meet).unwrap_or_default();
+        let tail = self.tail(side, right)?;
+        let mut found: Vec<(Option<&str>, Vec<Steer>)> = Vec::new();
+        let own = |place: &Place| (place.off, place.off + place.piece.len as u64, Some(place.device.clone()));
+        let mut parts: Vec<(u64, u64, Option<String>)> = tail.places.iter().map(own).collect();
+        // What the branch's own session added since is in no place of this one.
+        parts.push((parts.last().map_or(0, |(_, end, _)| *end), tail.bytes.len() as u64, None));
+        for (from, end, device) in &parts {
+            let bytes = tail.bytes.get(*from as usize..*end as usize).unwrap_or_default();
+            let lines: Vec<&[u8]> = lines_of(bytes).collect();
+            let of_lines = parallel::map(&lines, |line| line.len(), |line| sets(&self.split.doc, line));
+            found.extend(of_lines.into_iter().filter(|sets| !sets.is_empty()).map(|sets| (device.as_deref(), sets)));
+        }
+        let names = found.iter().flat_map(|(_, sets)| sets).map(|steer| steer.name.clone()).collect();
+        let first = before.first().map_or_else(|| self.context.short.clone(), |edge| edge.source.device.clone());
+        let mut changes = Changes::after(&first, self.last_values(&before, names)?);
+        let shared = self.context.shared();
+        let changed = found
+            .into_iter()
+            .filter_map(|(device, sets)| Some((device, changes.by(device.unwrap_or_default(), sets)?)));
+        let row = |(device, words): (Option<&str>, String)| SteeringRow {
+            device: device.map(|device| shared.name_of(device)),
+            text: words.chars().take(CHANGE_LENGTH).collect(),
+        };
+        Ok(changed.map(row).collect())
+    }
+
+    /// The last values of these names on a path. It is read from its end, as far as needed.
+    fn last_values(&self, path: &[&Edge], mut names: BTreeSet<String>) -> Result<BTreeMap<String, String>, ApiError> {
+        let (sets, mut last) = (self.context.sets(&self.key.tool), BTreeMap::new());
+        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
+        for edge in path.iter().rev() {
+            if names.is_empty() {
+                break;
+            }
+            let mut of_edge = BTreeMap::new();
+            let read = shelf.pieces(edge, |_, bytes| {
+                let lines: Vec<&[u8]> = lines_of(bytes).collect();
+                let of_lines = parallel::map(&lines, |line| line.len(), |line| sets(&self.split.doc, line));
+                of_edge.extend(of_lines.into_iter().flatten().map(|steer| (steer.name, steer.value)));
+                Ok(())
+            });
+            read.map_err(|error| unreadable(&error))?;
+            last.extend(of_edge.into_iter().filter(|(name, _)| names.remove(name)));
+        }
+        Ok(last)
+    }
+
     /// The session that the branch became.
     fn fork(&self, right: &Fork) -> Option<(&ForkPlan, &SessionRecord)> {
         let plan = self.stand.forks.iter().find(|plan| plan.head == right.head)?;
@@ -249,10 +310,14 @@ impl<'a> Compare<'a> {
         let found = self.compared(&right)?;
         let state = self.state();
         let meet = state.trie.meet(self.split.divided.trunk, right.tip);
-        let side = |at: usize, tip: ChainId, device: String| {
+        let is_offer = offer && from == 0;
+        let side = |at: usize, tip: ChainId, device: String| -> Result<DiffSide, ApiError> {
+            let mut changes = if is_offer { self.changes(at, &right)? } else { Vec::new() };
+            let n_changes = changes.len() as u64;
+            changes.truncate(MOST_CHANGES);
             let path = state.trie.path_between(meet, tip).unwrap_or_default();
             let messages = &found.sides[at];
-            DiffSide {
+            Ok(DiffSide {
                 device,
                 branch: tip.to_hex(),
                 records: path.iter().map(|edge| edge.lines).sum(),
@@ -260,7 +325,9 @@ impl<'a> Compare<'a> {
                 messages: messages.len() as u64,
                 first: messages.first().and_then(|message| message.at.clone()),
                 last: messages.last().and_then(|message| message.at.clone()),
-            }
+                changes,
+                n_changes,
+            })
         };
         let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
         let common = match self.is_whole() {
@@ -283,8 +350,8 @@ impl<'a> Compare<'a> {
             doc: self.split.doc.to_string(),
             class: self.split.tier().into(),
             reason: self.split.reason.clone(),
-            left: side(0, self.split.divided.trunk, trunk_author(&self.record, &self.split)),
-            right: side(1, right.tip, author(state, right.head)),
+            left: side(0, self.split.divided.trunk, trunk_author(&self.record, &self.split))?,
+            right: side(1, right.tip, author(state, right.head))?,
             prefix: DiffPrefix {
                 records: if self.is_whole() { common } else { state.trie.size(meet).0 },
                 messages: common,
@@ -297,7 +364,7 @@ impl<'a> Compare<'a> {
             },
             total: found.rows.len() as u64,
             rows: rows.collect(),
-            choices: match offer && from == 0 {
+            choices: match is_offer {
                 true => choices(self.context, &self.key, &self.record, &self.split, &right),
                 false => Vec::new(),
             },

@@ -314,16 +314,21 @@ impl Names {
 
 /// What steering records said last, so that what one of them changes can be told from what all of them repeat.
 #[derive(Default)]
-struct Changes {
+pub(super) struct Changes {
     /// Who wrote the session's first line.
     first: Option<String>,
     last: BTreeMap<String, String>,
 }
 
 impl Changes {
+    /// After a history that was begun by `first` and whose last values were `last`.
+    pub(super) fn after(first: &str, last: BTreeMap<String, String>) -> Self {
+        Self { first: Some(first.to_owned()), last }
+    }
+
     /// In words what a record by `device` changes. What the first device sets at the start is no change; what another one
     /// sets for the first time is.
-    fn by(&mut self, device: &str, sets: Vec<Steer>) -> Option<String> {
+    pub(super) fn by(&mut self, device: &str, sets: Vec<Steer>) -> Option<String> {
         let first = self.first.get_or_insert_with(|| device.to_owned());
         let is_first = first == device;
         let mut told = Vec::new();

@@ -7,6 +7,7 @@ import type {
   Msg,
   Part,
   PartBody,
+  Request,
   Role,
   RowKind,
   Side,
@@ -285,13 +286,16 @@ function row(world: World, i: number): DiffRow {
   };
 }
 
-export function diff(world: World, split: SplitRow, branch: string | null, from: number, rows: number): Diff {
+export function diff(world: World, split: SplitRow, request: Request<"diff">): Diff {
+  const { branch, from, rows, choices: offered } = request;
   const total = totalRows(world);
   const right = split.branches.find((one) => one.branch === branch) ?? split.branches[1]!;
   const left = split.branches[0]!;
   const stats = { same: 0, changed: 0, left: 0, right: 0 };
   for (let i = 0; i < total; i++) stats[kindOf(i, total, world.name === "big-split")] += 1;
-  const side = (one: typeof left, only: number, minutes: number) => ({
+  const side = (one: typeof left, only: number, minutes: number, changes: Diff["left"]["changes"] = []) => ({
+    changes: offered ? changes : [],
+    n_changes: offered ? changes.length : 0,
     device: one.device,
     branch: one.branch,
     records: one.records,
@@ -308,7 +312,7 @@ export function diff(world: World, split: SplitRow, branch: string | null, from:
     class: split.tier,
     reason: split.reason,
     left: side(left, stats.left, 30),
-    right: side(right, stats.right, 16),
+    right: side(right, stats.right, 16, [{ device: right.device, text: "permission mode → acceptEdits" }]),
     prefix: { records: 840, messages: 412 },
     stats,
     total,
