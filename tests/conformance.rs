@@ -589,8 +589,8 @@ fn a_conflict_copy_is_told_from_a_session_and_says_whose_it_is() {
     for case in cases() {
         let device = Device::of(&case);
         let found = only_session(&case, &device.machine);
-        let strays = || case.tool.sessions(&device.machine, Which::Strays);
-        assert_eq!(strays().strays, [], "{}", case.name);
+        let conflict_copies = || case.tool.sessions(&device.machine, Which::ConflictCopies);
+        assert_eq!(conflict_copies().conflict_copies, [], "{}", case.name);
         for doc in found.docs.iter().filter(|doc| doc.kind == DocKind::Log) {
             // As Syncthing names it: what is behind the last dot stays behind.
             let (stem, ending) = (doc.path.file_stem().expect("stem"), doc.path.extension().expect("ending"));
@@ -601,11 +601,18 @@ fn a_conflict_copy_is_told_from_a_session_and_says_whose_it_is() {
             );
             let copy = doc.path.with_file_name(name);
             fs::copy(&doc.path, &copy).expect("copy");
-            let listing = strays();
-            let [stray] = &listing.strays[..] else { panic!("{}: {:?} of {:?}", case.name, listing.strays, doc) };
-            assert_eq!((&stray.session, &stray.doc, &stray.path), (&found.session, &doc.name, &copy), "{}", case.name);
-            assert_eq!((&stray.at, stray.kind), (&doc.at, doc.kind), "{}", case.name);
-            assert_eq!(stray.main, doc.name == found.docs[0].name, "{}", case.name);
+            let listing = conflict_copies();
+            let [conflict_copy] = &listing.conflict_copies[..] else {
+                panic!("{}: {:?} of {:?}", case.name, listing.conflict_copies, doc)
+            };
+            assert_eq!(
+                (&conflict_copy.session, &conflict_copy.doc, &conflict_copy.path),
+                (&found.session, &doc.name, &copy),
+                "{}",
+                case.name
+            );
+            assert_eq!((&conflict_copy.at, conflict_copy.kind), (&doc.at, doc.kind), "{}", case.name);
+            assert_eq!(conflict_copy.main, doc.name == found.docs[0].name, "{}", case.name);
             assert!(listing.found.is_empty(), "{}", case.name);
             assert_eq!(only_session(&case, &device.machine).docs, found.docs, "{}", case.name);
             fs::remove_file(&copy).expect("remove");

@@ -157,8 +157,11 @@ fn still_there(tool: &str, sessions: u64) -> Check {
 
 /// Conflict copies that another way of syncing left in a tool's store: some tools take them for sessions.
 fn copies(context: &Context) -> Vec<CopyRow> {
-    let strays = takein::strays(context, context.tools.values().map(|tool| tool.as_ref()));
-    strays.iter().map(|(tool, stray)| takein::describe(context, context.tools[tool].as_ref(), stray)).collect()
+    let conflict_copies = takein::conflict_copies(context, context.tools.values().map(|tool| tool.as_ref()));
+    conflict_copies
+        .iter()
+        .map(|(tool, conflict_copy)| takein::describe(context, context.tools[tool].as_ref(), conflict_copy))
+        .collect()
 }
 
 fn conflict_copies(copies: &[CopyRow]) -> Check {

@@ -25,14 +25,14 @@ pub fn left_out(context: &Context) -> Vec<LeftOut> {
     let mut all = Vec::new();
     for (id, tool) in context.tools.iter().filter(|(id, _)| !off.contains(*id)) {
         let listing = tool.sessions(&context.machine, Which::All);
-        let strays = tool.sessions(&context.machine, Which::Strays).strays;
+        let conflict_copies = tool.sessions(&context.machine, Which::ConflictCopies).conflict_copies;
         let docs: BTreeSet<PathBuf> =
             listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.path.clone()).collect();
         let mains: Vec<&Path> =
             listing.found.iter().filter_map(|found| Some(found.docs.first()?.path.as_path())).collect();
         let mut walk = Walk {
             tool: id.to_string(),
-            known: strays.into_iter().map(|stray| stray.path).collect(),
+            known: conflict_copies.into_iter().map(|conflict_copy| conflict_copy.path).collect(),
             beside: mains.iter().filter_map(|main| Some(main.parent()?.to_path_buf())).collect(),
             docs,
             n_entries: 0,

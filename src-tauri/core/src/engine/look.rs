@@ -22,7 +22,7 @@ use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row};
-use crate::tools::{Found, Reading, Stray, Tool, Which, WriteError};
+use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
 use crate::vault::{JournalError, Strands};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub struct Job {
     /// Sessions that keep their beginning in this one.
     pub kin: Kin,
     /// Conflict copies to take in.
-    pub take_in: Option<Vec<Stray>>,
+    pub take_in: Option<Vec<ConflictCopy>>,
 }
 
 /// What came of it.
@@ -168,8 +168,8 @@ impl<'a> Look<'a> {
         {
             self.read_store(tool.as_ref(), &session);
         }
-        if let (Some(tool), Some(strays)) = (&tool, self.job.take_in.take()) {
-            self.take_in(tool.as_ref(), &strays);
+        if let (Some(tool), Some(conflict_copies)) = (&tool, self.job.take_in.take()) {
+            self.take_in(tool.as_ref(), &conflict_copies);
         }
         if let Err(error) = self.stand_and_decide() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
@@ -736,8 +736,10 @@ impl<'a> Look<'a> {
             row.needs = format!("{}\n{holder}", row.needs);
         }
         // Who asked waits for an answer, also if the look ended before it came to the copies.
-        let untouched = self.job.take_in.map(|strays| {
-            let left = strays.iter().map(|stray| TakeInError::NoJournals.row(&self.job.key.tool, stray));
+        let untouched = self.job.take_in.map(|conflict_copies| {
+            let left = conflict_copies
+                .iter()
+                .map(|conflict_copy| TakeInError::NoJournals.row(&self.job.key.tool, conflict_copy));
             TakenIn { left: left.collect(), ..TakenIn::default() }
         });
         Outcome {

@@ -3,7 +3,7 @@
 use super::resolve::Decision;
 use super::split::ForkPlan;
 use crate::session::{Lane, SessionId, SessionKey};
-use crate::tools::Stray;
+use crate::tools::ConflictCopy;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// Why and how a session is to be looked at.
@@ -23,7 +23,7 @@ pub struct Want {
     /// What the user decided, with the numbers of those who wait for an answer.
     pub decisions: Vec<(u64, Decision)>,
     /// Conflict copies that the user wants to be taken in; `None` if it is not about that.
-    pub take_in: Option<Vec<Stray>>,
+    pub take_in: Option<Vec<ConflictCopy>>,
 }
 
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use super::record::{DocState, SessionRecord};
 use super::recorder::{RecordError, Recorded, card, entries};
 use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
 use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
-use crate::tools::{Content, Facts, Found, FoundDoc, Stray, Tool, Which};
+use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Tool, Which};
 use crate::vault::{JournalError, SessionCard};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
@@ -58,11 +58,11 @@ impl From<JournalError> for TakeInError {
 }
 
 impl TakeInError {
-    pub fn row(&self, tool: &ToolId, stray: &Stray) -> LeftRow {
+    pub fn row(&self, tool: &ToolId, conflict_copy: &ConflictCopy) -> LeftRow {
         LeftRow {
             tool: tool.to_string(),
-            session: stray.session.to_string(),
-            path: stray.path.clone(),
+            session: conflict_copy.session.to_string(),
+            path: conflict_copy.path.clone(),
             why: with_causes(self),
         }
     }
@@ -78,15 +78,17 @@ impl Engine {
                 "Wait for it to end; `roam doctor` says what is left.",
             )));
         }
-        let mut by_session: BTreeMap<SessionKey, Vec<Stray>> = BTreeMap::new();
-        for (tool, stray) in strays(&self.context, self.on_tools().iter().map(|(_, tool)| tool.as_ref())) {
-            by_session.entry(SessionKey::new(&tool, &stray.session)).or_default().push(stray);
+        let mut by_session: BTreeMap<SessionKey, Vec<ConflictCopy>> = BTreeMap::new();
+        for (tool, conflict_copy) in
+            conflict_copies(&self.context, self.on_tools().iter().map(|(_, tool)| tool.as_ref()))
+        {
+            by_session.entry(SessionKey::new(&tool, &conflict_copy.session)).or_default().push(conflict_copy);
         }
         let waiting = by_session.keys().cloned().collect();
         self.taking_in = Some(TakingIn { waiting, done: TakenIn::default(), reply });
-        for (key, strays) in by_session {
-            let session = strays.first().map(|stray| stray.session.clone());
-            self.want(key, Want { session, take_in: Some(strays), ..Want::default() });
+        for (key, conflict_copies) in by_session {
+            let session = conflict_copies.first().map(|conflict_copy| conflict_copy.session.clone());
+            self.want(key, Want { session, take_in: Some(conflict_copies), ..Want::default() });
         }
         self.end_taking_in();
     }
@@ -108,16 +110,22 @@ impl Engine {
 }
 
 /// All copies in the stores of these tools.
-pub fn strays<'t>(context: &Context, tools: impl IntoIterator<Item = &'t dyn Tool>) -> Vec<(ToolId, Stray)> {
+pub fn conflict_copies<'t>(
+    context: &Context,
+    tools: impl IntoIterator<Item = &'t dyn Tool>,
+) -> Vec<(ToolId, ConflictCopy)> {
     let listed = |tool: &dyn Tool| {
         let id = tool.about().tool;
-        tool.sessions(&context.machine, Which::Strays).strays.into_iter().map(move |stray| (id.clone(), stray))
+        tool.sessions(&context.machine, Which::ConflictCopies)
+            .conflict_copies
+            .into_iter()
+            .map(move |conflict_copy| (id.clone(), conflict_copy))
     };
     tools.into_iter().flat_map(|tool| listed(tool).collect::<Vec<_>>()).collect()
 }
 
 /// What a copy is, and how much of it the doc it was made from lacks.
-pub fn describe(context: &Context, tool: &dyn Tool, stray: &Stray) -> CopyRow {
+pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy) -> CopyRow {
     let lines = |content: io::Result<Vec<u8>>| {
         let mut counts: HashMap<blake3::Hash, u64> = HashMap::new();
         for line in content.unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
@@ -125,10 +133,10 @@ pub fn describe(context: &Context, tool: &dyn Tool, stray: &Stray) -> CopyRow {
         }
         counts
     };
-    let copy = lines(read(context, tool, stray).map(|(_, bytes)| bytes));
-    let listing = tool.sessions(&context.machine, Which::One(&stray.session));
+    let copy = lines(read(context, tool, conflict_copy).map(|(_, bytes)| bytes));
+    let listing = tool.sessions(&context.machine, Which::One(&conflict_copy.session));
     let original = listing.found.iter().find_map(|found| {
-        let at = found.docs.iter().position(|doc| doc.name == stray.doc)?;
+        let at = found.docs.iter().position(|doc| doc.name == conflict_copy.doc)?;
         let reading = tool.read(&context.machine, found).ok()?;
         bytes_of(reading.docs.get(at)?).ok()
     });
@@ -136,11 +144,11 @@ pub fn describe(context: &Context, tool: &dyn Tool, stray: &Stray) -> CopyRow {
     let lacks = |(line, count): (&blake3::Hash, &u64)| count.saturating_sub(original.get(line).copied().unwrap_or(0));
     CopyRow {
         tool: tool.about().tool.to_string(),
-        session: stray.session.to_string(),
-        path: stray.path.clone(),
+        session: conflict_copy.session.to_string(),
+        path: conflict_copy.path.clone(),
         lines: copy.values().sum(),
         new: copy.iter().map(lacks).sum(),
-        open: stray.live.clone(),
+        open: conflict_copy.live.clone(),
     }
 }
 
@@ -150,17 +158,17 @@ pub fn take_in(
     context: &Context,
     tool: &dyn Tool,
     (key, record): (&SessionKey, &mut SessionRecord),
-    stray: &Stray,
+    conflict_copy: &ConflictCopy,
     excluded: impl Fn(&SessionRecord, Option<&str>) -> bool,
     lane: Lane,
 ) -> Result<(Recorded, TakenRow), TakeInError> {
-    if let Some(live) = &stray.live {
+    if let Some(live) = &conflict_copy.live {
         return Err(TakeInError::Live(live.clone()));
     }
-    let (facts, bytes) = read(context, tool, stray).map_err(TakeInError::Read)?;
+    let (facts, bytes) = read(context, tool, conflict_copy).map_err(TakeInError::Read)?;
     let is_still = || {
-        let now = tool.sessions(&context.machine, Which::Strays).strays;
-        now.iter().any(|now| (&now.path, now.stamp) == (&stray.path, stray.stamp) && now.live.is_none())
+        let now = tool.sessions(&context.machine, Which::ConflictCopies).conflict_copies;
+        now.iter().any(|now| (&now.path, now.stamp) == (&conflict_copy.path, conflict_copy.stamp) && now.live.is_none())
     };
     if !is_still() {
         return Err(TakeInError::Moving);
@@ -168,32 +176,32 @@ pub fn take_in(
     if excluded(record, facts.cwd.as_deref()) {
         return Err(TakeInError::Excluded);
     }
-    let recorded = match stray.kind {
+    let recorded = match conflict_copy.kind {
         DocKind::Log => {
-            let card = new_card(context, key, record, &facts, stray)?;
-            record_log(context, key, record, (stray, card), whole_lines(&bytes), lane)?
+            let card = new_card(context, key, record, &facts, conflict_copy)?;
+            record_log(context, key, record, (conflict_copy, card), whole_lines(&bytes), lane)?
         }
-        DocKind::Snapshot if is_generation(context, key, record, stray, &bytes)? => Recorded::default(),
+        DocKind::Snapshot if is_generation(context, key, record, conflict_copy, &bytes)? => Recorded::default(),
         DocKind::Snapshot => return Err(TakeInError::OtherContent),
     };
     if !is_still() {
         return Err(TakeInError::Moving);
     }
-    let to = move_away(context, &key.tool, stray)?;
+    let to = move_away(context, &key.tool, conflict_copy)?;
     let lines = recorded.docs.iter().map(|(_, _, lines)| lines).sum();
-    let (tool, session) = (key.tool.to_string(), stray.session.to_string());
-    Ok((recorded, TakenRow { tool, session, path: stray.path.clone(), to, lines }))
+    let (tool, session) = (key.tool.to_string(), conflict_copy.session.to_string());
+    Ok((recorded, TakenRow { tool, session, path: conflict_copy.path.clone(), to, lines }))
 }
 
-pub(super) fn read(context: &Context, tool: &dyn Tool, stray: &Stray) -> io::Result<(Facts, Vec<u8>)> {
+pub(super) fn read(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy) -> io::Result<(Facts, Vec<u8>)> {
     let doc = FoundDoc {
-        name: stray.doc.clone(),
-        kind: stray.kind,
-        at: stray.at.clone(),
-        path: stray.path.clone(),
-        stamp: stray.stamp,
+        name: conflict_copy.doc.clone(),
+        kind: conflict_copy.kind,
+        at: conflict_copy.at.clone(),
+        path: conflict_copy.path.clone(),
+        stamp: conflict_copy.stamp,
     };
-    let found = Found { session: stray.session.clone(), docs: vec![doc], live: None };
+    let found = Found { session: conflict_copy.session.clone(), docs: vec![doc], live: None };
     let reading = tool.read(&context.machine, &found)?;
     let bytes = bytes_of(reading.docs.first().ok_or(io::ErrorKind::NotFound)?)?;
     Ok((reading.facts, bytes))
@@ -217,13 +225,13 @@ fn new_card(
     key: &SessionKey,
     record: &SessionRecord,
     facts: &Facts,
-    stray: &Stray,
+    conflict_copy: &ConflictCopy,
 ) -> Result<Option<SessionCard>, TakeInError> {
-    match (record.origin().is_some(), stray.main, facts.early) {
+    match (record.origin().is_some(), conflict_copy.main, facts.early) {
         (true, ..) => Ok(None),
         (_, false, _) => Err(TakeInError::NoSession),
         (_, _, true) => Err(TakeInError::NoDirectory),
-        _ => Ok(Some(card(context, key, record, facts, (&stray.doc, stray.stamp)))),
+        _ => Ok(Some(card(context, key, record, facts, (&conflict_copy.doc, conflict_copy.stamp)))),
     }
 }
 
@@ -232,7 +240,7 @@ pub(super) fn record_log(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
-    (stray, card): (&Stray, Option<SessionCard>),
+    (conflict_copy, card): (&ConflictCopy, Option<SessionCard>),
     bytes: &[u8],
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
@@ -240,19 +248,20 @@ pub(super) fn record_log(
     let tips = super::ingest::chain(ChainId::log_start(), bytes, says);
     let Some(end) = tips.last().map(|line| line.tip) else { return Ok(Recorded::default()) };
     let before = record.clone();
-    record.session.get_or_insert_with(|| stray.session.clone());
-    let state = record.docs.remove(&stray.doc).unwrap_or_else(|| DocState::new(DocKind::Log, stray.at.clone()));
+    record.session.get_or_insert_with(|| conflict_copy.session.clone());
+    let state =
+        record.docs.remove(&conflict_copy.doc).unwrap_or_else(|| DocState::new(DocKind::Log, conflict_copy.at.clone()));
     let (start, known) = (state.trie.start(), !state.trie.is_empty());
-    let shelf = context.shelf(&key.tool, &record.journals, &stray.doc);
+    let shelf = context.shelf(&key.tool, &record.journals, &conflict_copy.doc);
     let walked = if state.kind == DocKind::Log { Some(state.trie.walk(start, &tips, &shelf)) } else { None };
-    record.docs.insert(stray.doc.clone(), state);
+    record.docs.insert(conflict_copy.doc.clone(), state);
     let Some(walked) = walked else { return Err(TakeInError::OtherContent) };
-    let at = if known { String::new() } else { stray.at.clone() };
-    let entries =
-        entries((&stray.doc, &at), &tips, walked?, bytes, context.sizes).map(|entry| entry.map(|(entry, _)| entry));
+    let at = if known { String::new() } else { conflict_copy.at.clone() };
+    let entries = entries((&conflict_copy.doc, &at), &tips, walked?, bytes, context.sizes)
+        .map(|entry| entry.map(|(entry, _)| entry));
     let entries = entries.collect::<Result<_, _>>().map_err(|_| TakeInError::TooLarge)?;
     let recorded = record_entries(context, key, record, entries, card, lane).inspect_err(|_| *record = before)?;
-    match reads_the_same(context, key, record, stray, end, bytes)? {
+    match reads_the_same(context, key, record, conflict_copy, end, bytes)? {
         true => Ok(recorded),
         false => Err(TakeInError::ReadsDifferently),
     }
@@ -263,17 +272,17 @@ fn reads_the_same(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
-    stray: &Stray,
+    conflict_copy: &ConflictCopy,
     end: ChainId,
     bytes: &[u8],
 ) -> Result<bool, TakeInError> {
-    let Some(mut state) = record.docs.remove(&stray.doc) else { return Ok(false) };
-    let shelf = context.shelf(&key.tool, &record.journals, &stray.doc);
+    let Some(mut state) = record.docs.remove(&conflict_copy.doc) else { return Ok(false) };
+    let shelf = context.shelf(&key.tool, &record.journals, &conflict_copy.doc);
     let read = state.trie.settle_node(end, &shelf).and_then(|_| match state.trie.path(end) {
         Some(path) => shelf.content(DocKind::Log, &path),
         None => Ok(Vec::new()),
     });
-    record.docs.insert(stray.doc.clone(), state);
+    record.docs.insert(conflict_copy.doc.clone(), state);
     Ok(read? == bytes)
 }
 
@@ -281,13 +290,13 @@ pub(super) fn is_generation(
     context: &Context,
     key: &SessionKey,
     record: &SessionRecord,
-    stray: &Stray,
+    conflict_copy: &ConflictCopy,
     bytes: &[u8],
 ) -> Result<bool, TakeInError> {
-    let Some(state) = record.docs.get(&stray.doc).filter(|state| state.kind == DocKind::Snapshot) else {
+    let Some(state) = record.docs.get(&conflict_copy.doc).filter(|state| state.kind == DocKind::Snapshot) else {
         return Ok(false);
     };
-    let shelf = context.shelf(&key.tool, &record.journals, &stray.doc);
+    let shelf = context.shelf(&key.tool, &record.journals, &conflict_copy.doc);
     for edge in state.trie.edges() {
         if let Some(path) = state.trie.path(edge.tip)
             && shelf.snapshot(&path)? == bytes
@@ -299,19 +308,19 @@ pub(super) fn is_generation(
 }
 
 /// Moves the copy to `taken-in/<tool>/<where it lay>`. What lies there already is left alone.
-fn move_away(context: &Context, tool: &ToolId, stray: &Stray) -> Result<PathBuf, TakeInError> {
+fn move_away(context: &Context, tool: &ToolId, conflict_copy: &ConflictCopy) -> Result<PathBuf, TakeInError> {
     let mut to = context.vault.root().with_file_name("taken-in").join(tool.as_str());
-    if let Some((dir, _)) = stray.at.rsplit_once('/') {
+    if let Some((dir, _)) = conflict_copy.at.rsplit_once('/') {
         to.extend(dir.split('/'));
     }
-    let name = stray.path.file_name().unwrap_or_default();
+    let name = conflict_copy.path.file_name().unwrap_or_default();
     let moved = std::fs::create_dir_all(&to).and_then(|()| free_name(&to, Path::new(name)));
     let to = moved.map_err(|source| TakeInError::Move { to: to.clone(), source })?;
-    let renamed = std::fs::rename(&stray.path, &to).or_else(|_| {
+    let renamed = std::fs::rename(&conflict_copy.path, &to).or_else(|_| {
         // Another file system: only a copy that is safely there lets the first one go.
-        std::fs::copy(&stray.path, &to)?;
+        std::fs::copy(&conflict_copy.path, &to)?;
         std::fs::File::open(&to)?.sync_all()?;
-        std::fs::remove_file(&stray.path)
+        std::fs::remove_file(&conflict_copy.path)
     });
     renamed.map_err(|source| TakeInError::Move { to: to.clone(), source })?;
     Ok(to)

@@ -7,7 +7,7 @@ use super::record::{DocState, SessionRecord};
 use super::recorder::{Recorded, Recorder};
 use super::takein::{TakeInError, is_generation, read, record_log, whole_lines};
 use crate::session::{DocKind, Lane, SessionKey};
-use crate::tools::{Stamp, Stray, Tool, Twin};
+use crate::tools::{ConflictCopy, Stamp, Tool, Twin};
 use std::path::PathBuf;
 
 /// Records what the journals lack of another main doc, once for each of its states. The session has a journal already.
@@ -23,7 +23,7 @@ pub fn record_twin(
         return Ok(Recorded::default());
     }
     let doc = &twin.doc;
-    let stray = Stray {
+    let conflict_copy = ConflictCopy {
         session: twin.session.clone(),
         doc: doc.name.clone(),
         kind: doc.kind,
@@ -33,7 +33,7 @@ pub fn record_twin(
         stamp: doc.stamp,
         live: None,
     };
-    let (facts, bytes) = read(context, tool, &stray).map_err(TakeInError::Read)?;
+    let (facts, bytes) = read(context, tool, &conflict_copy).map_err(TakeInError::Read)?;
     if excluded(record, facts.cwd.as_deref()) {
         return Err(TakeInError::Excluded);
     }
@@ -41,9 +41,9 @@ pub fn record_twin(
         return Err(TakeInError::Moving);
     }
     let recorded = match doc.kind {
-        DocKind::Log => record_log(context, key, record, (&stray, None), whole_lines(&bytes), lane)?,
-        DocKind::Snapshot if is_generation(context, key, record, &stray, &bytes)? => Recorded::default(),
-        DocKind::Snapshot => generation(context, key, record, &stray, &bytes, lane)?,
+        DocKind::Log => record_log(context, key, record, (&conflict_copy, None), whole_lines(&bytes), lane)?,
+        DocKind::Snapshot if is_generation(context, key, record, &conflict_copy, &bytes)? => Recorded::default(),
+        DocKind::Snapshot => generation(context, key, record, &conflict_copy, &bytes, lane)?,
     };
     record.twins.retain(|(path, _)| *path != doc.path);
     record.twins.push((doc.path.clone(), doc.stamp));
@@ -59,18 +59,18 @@ fn generation(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
-    stray: &Stray,
+    conflict_copy: &ConflictCopy,
     bytes: &[u8],
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
     let card = record.cards.get(&context.short).map(|said| said.card.clone()).or_else(|| record.latest().cloned());
     let (Some(session), Some(card)) = (record.session.clone(), card) else { return Err(TakeInError::NoSession) };
-    let start = match record.docs.get(&stray.doc) {
+    let start = match record.docs.get(&conflict_copy.doc) {
         Some(state) if state.kind == DocKind::Snapshot => state.trie.start(),
         Some(_) => return Err(TakeInError::OtherContent),
-        None => DocState::new(DocKind::Snapshot, stray.at.clone()).trie.start(),
+        None => DocState::new(DocKind::Snapshot, conflict_copy.at.clone()).trie.start(),
     };
     let mut recorder = Recorder::new(context, key, &session, lane, record, card);
-    recorder.generation_of(record, (&stray.doc, ""), start, bytes)?;
+    recorder.generation_of(record, (&conflict_copy.doc, ""), start, bytes)?;
     Ok(recorder.finish(record)?)
 }

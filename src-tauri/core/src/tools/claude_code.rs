@@ -18,8 +18,8 @@ mod steering;
 
 use super::stores::Moved;
 use super::{
-    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Repository, Resumable, Root, SharedDocs, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
+    Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -211,8 +211,8 @@ impl Tool for ClaudeCode {
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let store = Store::of(machine);
         let mut listing = Listing::default();
-        if let Which::Strays = which {
-            listing.strays = strays(&store);
+        if let Which::ConflictCopies = which {
+            listing.conflict_copies = conflict_copies(&store);
             return listing;
         }
         if let Which::All = which {
@@ -237,7 +237,7 @@ impl Tool for ClaudeCode {
                     let stamp = docs.first().map(|main| main.stamp).unwrap_or_default();
                     let plans = match which {
                         Which::One(_) => self.plans.of(&store.plans, &session, &main, stamp),
-                        Which::All | Which::Strays => self.plans.known_of(&store.plans, &main),
+                        Which::All | Which::ConflictCopies => self.plans.known_of(&store.plans, &main),
                     };
                     let mut add = Docs { base: &store.base, found: Vec::new(), problems: &mut listing.problems };
                     for (path, name) in plans {
@@ -580,7 +580,7 @@ fn transcripts(store: &Store, which: Which<'_>, listing: &mut Listing) -> BTreeM
     let all = match which {
         Which::All => all_transcripts(store),
         Which::One(session) => copies_of(store, session).into_iter().map(|path| (session.clone(), path)).collect(),
-        Which::Strays => Vec::new(),
+        Which::ConflictCopies => Vec::new(),
     };
     for (session, path) in all {
         let Some(other) = found.get(&session).cloned() else {
@@ -641,7 +641,7 @@ fn is_file(path: &Path) -> bool {
 
 /// Conflict copies among the transcripts and in the sessions' own directories. 2.0.76 takes the records of a copy of a
 /// transcript for the session's own (seen 2026-11-23).
-fn strays(store: &Store) -> Vec<Stray> {
+fn conflict_copies(store: &Store) -> Vec<ConflictCopy> {
     let (live, mut found) = (live_sessions(store), Vec::new());
     for slug_dir in directories(&store.projects) {
         for (path, name) in entries(&slug_dir) {
@@ -649,29 +649,38 @@ fn strays(store: &Store) -> Vec<Stray> {
                 let session = original.strip_suffix(".jsonl").filter(|id| is_uuid(id)).map(SessionId::new);
                 let agent = || agent_owner(&path).filter(|_| is_old_agent(&original));
                 let doc = if session.is_some() { MAIN.to_owned() } else { format!("{BESIDE}agents/{original}") };
-                found.extend(session.or_else(agent).and_then(|session| stray(store, session, doc, &path, &original)));
+                found.extend(
+                    session.or_else(agent).and_then(|session| conflict_copy(store, session, doc, &path, &original)),
+                );
             } else if is_uuid(&name) {
                 strays_below(store, &SessionId::new(name), &path, "", 0, &mut found);
             }
         }
     }
-    found.iter_mut().for_each(|stray| stray.live = live.get(stray.session.as_str()).cloned());
+    found.iter_mut().for_each(|conflict_copy| conflict_copy.live = live.get(conflict_copy.session.as_str()).cloned());
     found
 }
 
-fn strays_below(store: &Store, session: &SessionId, dir: &Path, prefix: &str, depth: usize, found: &mut Vec<Stray>) {
+fn strays_below(
+    store: &Store,
+    session: &SessionId,
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<ConflictCopy>,
+) {
     for (path, name) in entries(dir) {
         if let Some(original) = copied_from(&name).filter(|original| !is_denied(original)) {
-            found.extend(stray(store, session.clone(), format!("{prefix}{original}"), &path, &original));
+            found.extend(conflict_copy(store, session.clone(), format!("{prefix}{original}"), &path, &original));
         } else if !is_denied(&name) && depth < DEEPEST && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
             strays_below(store, session, &path, &format!("{prefix}{name}/"), depth + 1, found);
         }
     }
 }
 
-fn stray(store: &Store, session: SessionId, doc: String, path: &Path, original: &str) -> Option<Stray> {
+fn conflict_copy(store: &Store, session: SessionId, doc: String, path: &Path, original: &str) -> Option<ConflictCopy> {
     let at = path.with_file_name(original);
-    Some(Stray {
+    Some(ConflictCopy {
         session,
         kind: kind_of(&doc),
         main: doc == MAIN,

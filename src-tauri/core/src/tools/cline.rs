@@ -34,8 +34,8 @@
 
 use super::stores::Moved;
 use super::{
-    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Running, Stamp, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
+    Machine, Reading, Resumable, Root, Running, Stamp, Steering, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::rows::{self, Rows};
@@ -176,8 +176,13 @@ impl Tool for Cline {
             let dir = sessions.join(&id);
             let session = SessionId::new(id.as_str());
             let live = || open_in_cline(running(), &session, &dir);
-            if let Which::Strays = which {
-                listing.strays.extend(strays(&dir, &session, |file| doc_in_session(&id, file), &live));
+            if let Which::ConflictCopies = which {
+                listing.conflict_copies.extend(conflict_copies(
+                    &dir,
+                    &session,
+                    |file| doc_in_session(&id, file),
+                    &live,
+                ));
             } else if let Some(docs) = session_docs(&dir, &id) {
                 listing.found.push(Found { live: live(), docs, session });
                 seen.insert(id);
@@ -328,17 +333,17 @@ fn session_docs(dir: &Path, id: &str) -> Option<Vec<FoundDoc>> {
     docs_in(dir, &format!("sessions/{id}"), MESSAGES, |file| doc_in_session(id, file))
 }
 
-fn strays(
+fn conflict_copies(
     dir: &Path,
     session: &SessionId,
     doc_of: impl Fn(&str) -> Option<String>,
     live: &dyn Fn() -> Option<String>,
-) -> Vec<Stray> {
+) -> Vec<ConflictCopy> {
     let below = dir.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-    let stray = |name: String| {
+    let conflict_copy = |name: String| {
         let original = copied_from(&name)?;
         let doc = doc_of(&original)?;
-        Some(Stray {
+        Some(ConflictCopy {
             session: session.clone(),
             main: matches!(doc.as_str(), MESSAGES | API_HISTORY),
             doc: DocName::new(doc),
@@ -349,7 +354,7 @@ fn strays(
             live: live(),
         })
     };
-    names(dir, |kind| kind.is_file()).into_iter().filter_map(stray).collect()
+    names(dir, |kind| kind.is_file()).into_iter().filter_map(conflict_copy).collect()
 }
 
 // ---- sessions: is it open, what does it say ----
@@ -690,11 +695,11 @@ impl TaskStore {
     ) {
         let ids = dirs(&self.dir.join("tasks"), which, is_task_id);
         let live = || self.live(running());
-        if let Which::Strays = which {
+        if let Which::ConflictCopies = which {
             let doc_of = |file: &str| TASK_FILES.contains(&file).then(|| file.to_owned());
             for id in ids {
                 let session = SessionId::new(id.as_str());
-                listing.strays.extend(strays(&self.task_dir(&id), &session, doc_of, &live));
+                listing.conflict_copies.extend(conflict_copies(&self.task_dir(&id), &session, doc_of, &live));
             }
             return;
         }

@@ -14,8 +14,8 @@
 
 use super::stores::Moved;
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, ReadSeek,
-    Reading, Repository, Resumable, Root, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
+    ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -174,8 +174,9 @@ impl Tool for Codex {
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let base = base(machine);
         let mut listing = Listing::default();
-        if let Which::Strays = which {
-            listing.strays = all_rollouts(&base).into_iter().filter_map(|path| stray(&base, path)).collect();
+        if let Which::ConflictCopies = which {
+            listing.conflict_copies =
+                all_rollouts(&base).into_iter().filter_map(|path| conflict_copy(&base, path)).collect();
             return listing;
         }
         for (session, path) in rollouts(&base, which, &mut listing) {
@@ -384,10 +385,10 @@ fn all_rollouts(base: &Path) -> Vec<PathBuf> {
 
 /// A copy beside a rollout keeps 0.169.0 from opening the rollout itself ("does not have a canonical rollout filename",
 /// 2026-11-23).
-fn stray(base: &Path, path: PathBuf) -> Option<Stray> {
+fn conflict_copy(base: &Path, path: PathBuf) -> Option<ConflictCopy> {
     let name = copied_from(path.file_name()?.to_str()?)?;
     let rollout = Rollout::parse(&name)?;
-    Some(Stray {
+    Some(ConflictCopy {
         live: is_locked(base, &rollout.session).then(|| format!("{NAME} has it open")),
         doc: DocName::new(MAIN),
         kind: DocKind::Log,

@@ -30,8 +30,8 @@
 //! others. No VS Code or VSCodium could be had where this was made, so that no chat was opened in a window.
 
 use super::{
-    About, Bytes, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Stamp, Stray, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Bytes, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
+    Listing, Machine, Reading, Resumable, Root, Stamp, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
@@ -148,8 +148,8 @@ impl Tool for CopilotChat {
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Listing::default();
-        if let Which::Strays = which {
-            listing.strays = strays(machine);
+        if let Which::ConflictCopies = which {
+            listing.conflict_copies = conflict_copies(machine);
             return listing;
         }
         let mut copies = copies(machine, which);
@@ -447,9 +447,9 @@ fn the_one_that_counts<'c>(session: &SessionId, copies: &'c mut [Copy], problems
     counts
 }
 
-fn strays(machine: &Machine) -> Vec<Stray> {
+fn conflict_copies(machine: &Machine) -> Vec<ConflictCopy> {
     let running = machine.apps.running();
-    let mut strays = Vec::new();
+    let mut conflict_copies = Vec::new();
     for place in places(machine) {
         for name in names(&place, Which::All) {
             let Some((session, kind)) = copied_from(&name).and_then(|name| parse(&name)) else { continue };
@@ -457,7 +457,7 @@ fn strays(machine: &Machine) -> Vec<Stray> {
             let Ok(stamp) = files::stamp(&path) else { continue };
             let original = place.file(&session, kind);
             let has_log = files::stamp(&place.file(&session, Kind::Log)).is_ok();
-            strays.push(Stray {
+            conflict_copies.push(ConflictCopy {
                 doc: DocName::new(if kind == Kind::Log { LOG } else { DOCUMENT }),
                 kind: if kind == Kind::Log { DocKind::Log } else { DocKind::Snapshot },
                 main: kind == Kind::Log || !has_log,
@@ -469,7 +469,7 @@ fn strays(machine: &Machine) -> Vec<Stray> {
             });
         }
     }
-    strays
+    conflict_copies
 }
 
 /// Tells of indexes that cannot be written to. One of a later version is a store that is not known any more; a damaged

@@ -16,8 +16,8 @@
 //! alone keep us from writing over it.
 
 use super::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading, Resumable,
-    Root, Steering, Stray, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading,
+    Resumable, Root, Steering, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
@@ -192,20 +192,20 @@ impl CustomTool {
     }
 
     /// Conflict copies of files that the pattern names.
-    fn strays(&self, dir: &Path, above: &mut Vec<String>, found: &mut Vec<Stray>) {
+    fn conflict_copies(&self, dir: &Path, above: &mut Vec<String>, found: &mut Vec<ConflictCopy>) {
         let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
             if kind.is_dir() && above.len() < DEEPEST && !is_denied(&name) {
                 above.push(name);
-                self.strays(&entry.path(), above, found);
+                self.conflict_copies(&entry.path(), above, found);
                 above.pop();
             } else if let Some(original) = copied_from(&name).filter(|original| kind.is_file() && !is_denied(original))
             {
                 let names: Vec<String> = above.iter().cloned().chain([original]).collect();
                 let matched = match_names(&self.pattern, &names).zip(files::stamp(&entry.path()).ok());
-                found.extend(matched.map(|(matched, stamp)| Stray {
+                found.extend(matched.map(|(matched, stamp)| ConflictCopy {
                     session: SessionId::new(matched.session),
                     doc: self.main(),
                     kind: self.kind(),
@@ -322,8 +322,8 @@ impl Tool for CustomTool {
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Listing::default();
-        if let Which::Strays = which {
-            self.strays(&self.root(machine), &mut Vec::new(), &mut listing.strays);
+        if let Which::ConflictCopies = which {
+            self.conflict_copies(&self.root(machine), &mut Vec::new(), &mut listing.conflict_copies);
             return listing;
         }
         for (session, doc) in self.found(machine, &mut listing) {

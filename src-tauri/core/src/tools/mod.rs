@@ -249,7 +249,7 @@ pub enum Which<'a> {
     All,
     One(&'a SessionId),
     /// No sessions, but the copies that another way of syncing left among them.
-    Strays,
+    ConflictCopies,
 }
 
 /// The sessions found in a store, by stat alone.
@@ -257,7 +257,7 @@ pub enum Which<'a> {
 pub struct Listing {
     pub found: Vec<Found>,
     pub problems: Vec<Problem>,
-    pub strays: Vec<Stray>,
+    pub conflict_copies: Vec<ConflictCopy>,
     /// Further main docs of sessions that are found, in another place of the store: two files with one id. Each may hold
     /// words of its own; a problem `duplicate_session` names both.
     pub twins: Vec<Twin>,
@@ -275,7 +275,7 @@ pub struct Twin {
 
 /// A conflict copy of a session's doc. It is no doc: nothing reads it but a person, or `roam doctor --take-in`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stray {
+pub struct ConflictCopy {
     pub session: SessionId,
     /// The doc it is a copy of.
     pub doc: DocName,

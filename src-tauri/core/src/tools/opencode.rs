@@ -190,7 +190,7 @@ impl Tool for OpenCode {
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Listing::default();
-        if let Which::Strays = which {
+        if let Which::ConflictCopies = which {
             return listing;
         }
         let mut all: Vec<(PathBuf, Listed)> = Vec::new();

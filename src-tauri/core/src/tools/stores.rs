@@ -205,7 +205,7 @@ impl Everywhere {
         }
         listing.twins.extend(other.twins);
         listing.problems.extend(other.problems);
-        listing.strays.extend(other.strays);
+        listing.conflict_copies.extend(other.conflict_copies);
         listing.unknown = listing.unknown.take().or(other.unknown);
     }
 }

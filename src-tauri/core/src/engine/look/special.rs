@@ -10,7 +10,7 @@ use crate::engine::taken_back::{self, Answer};
 use crate::engine::twins::record_twin;
 use crate::merge::{Guards, Step, Verdict};
 use crate::session::{DocName, Problem};
-use crate::tools::{Stray, Tool, Twin};
+use crate::tools::{ConflictCopy, Tool, Twin};
 use crate::vault::JournalError;
 
 impl Look<'_> {
@@ -121,19 +121,19 @@ impl Look<'_> {
     }
 
     /// Conflict copies are recorded, as the user asked for.
-    pub(super) fn take_in(&mut self, tool: &dyn Tool, strays: &[Stray]) {
+    pub(super) fn take_in(&mut self, tool: &dyn Tool, conflict_copies: &[ConflictCopy]) {
         let mut done = TakenIn::default();
-        for stray in strays {
-            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(stray.live.clone());
-            let stray = Stray { live, ..stray.clone() };
+        for conflict_copy in conflict_copies {
+            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(conflict_copy.live.clone());
+            let conflict_copy = ConflictCopy { live, ..conflict_copy.clone() };
             let excluded = |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
             let session = (&self.job.key, &mut self.job.record);
-            match take_in(self.context, tool, session, &stray, excluded, self.job.lane) {
+            match take_in(self.context, tool, session, &conflict_copy, excluded, self.job.lane) {
                 Ok((recorded, row)) => {
                     self.took(recorded);
                     done.taken.push(row);
                 }
-                Err(error) => done.left.push(error.row(&self.job.key.tool, &stray)),
+                Err(error) => done.left.push(error.row(&self.job.key.tool, &conflict_copy)),
             }
         }
         self.taken = Some(done);
