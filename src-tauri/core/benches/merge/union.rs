@@ -82,10 +82,10 @@ fn union(context: &Context, made: &Made) -> SessionRecord {
 /// The session's file and those of its forks; how many bytes they have.
 fn project(context: &Context, made: &Made, record: &SessionRecord, stand: &Stand) -> u64 {
     let state = &record.docs[&made.doc];
-    let shelf = context.shelf(&made.key.tool, &record.journals, &made.doc);
+    let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
     let content = |tip: ChainId| {
         let path = state.trie.path(tip).expect("an end of the trie");
-        shelf.content(DocKind::Log, &path).expect("journals can be read")
+        journal_reader.content(DocKind::Log, &path).expect("journals can be read")
     };
     let mut bytes = black_box(content(stand.settled.targets[&made.doc])).len() as u64;
     for fork in &stand.forks {
@@ -117,9 +117,9 @@ fn parts(context: &Context, made: &[Made]) {
         |()| {
             for (made, (record, runs)) in made.iter().zip(&runs) {
                 let mut trie = Trie::new(ChainId::log_start());
-                let shelf = context.shelf(&made.key.tool, &record.journals, &made.doc);
+                let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
                 for (edge, tips) in runs {
-                    trie.insert(edge.clone(), tips, None, &shelf).expect("journals can be read");
+                    trie.insert(edge.clone(), tips, None, &journal_reader).expect("journals can be read");
                 }
                 black_box(trie);
             }
@@ -131,14 +131,14 @@ fn parts(context: &Context, made: &[Made]) {
 /// The runs of a session's trie, chained: what an insertion is given.
 fn chained(context: &Context, made: &Made) -> (SessionRecord, Vec<(Edge, Vec<Line>)>) {
     let record = union(context, made);
-    let shelf = context.shelf(&made.key.tool, &record.journals, &made.doc);
+    let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
     let edges = record.docs[&made.doc].trie.edges();
     let runs = edges.iter().map(|edge| {
-        let tips = session_roam_core::session::Tips::tips(&shelf, edge).expect("journals can be read");
+        let tips = session_roam_core::session::LineSource::tips(&journal_reader, edge).expect("journals can be read");
         (edge.clone(), tips)
     });
     let runs = runs.collect();
-    drop(shelf);
+    drop(journal_reader);
     (record, runs)
 }
 

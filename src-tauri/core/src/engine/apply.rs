@@ -10,7 +10,7 @@ use crate::opener;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, ToolId};
 use crate::tools::PatchedBytes;
 use crate::tools::{Bytes, Change, Checkout, Content, DocWrite, Stamp, Which, WriteError};
-use crate::vault::journal::Shelf;
+use crate::vault::journal::JournalReader;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use std::path::Path;
 
 /// Lines of a path of edges, streamed from the journals.
 struct Lines<'a> {
-    shelf: Shelf<'a>,
+    journal_reader: JournalReader<'a>,
     edges: Vec<&'a Edge>,
 }
 
@@ -42,12 +42,12 @@ impl Bytes for Neutrally<'_> {
         let mut at = self.start;
         for edge in &self.lines.edges {
             if is_own(self.context, self.record, edge) {
-                self.lines.shelf.write_lines(edge, out).map_err(io::Error::other)?;
+                self.lines.journal_reader.write_lines(edge, out).map_err(io::Error::other)?;
                 at += edge.bytes;
                 continue;
             }
             let mut failed = Ok(());
-            let read = each_steered(self.context, self.tool, &self.lines.shelf, edge, |lines, is_raw| {
+            let read = each_steered(self.context, self.tool, &self.lines.journal_reader, edge, |lines, is_raw| {
                 let changes = match is_raw {
                     true => Vec::new(),
                     false => neutral(self.context, self.tool, self.doc, self.cwd, (at, lines)),
@@ -69,7 +69,7 @@ struct Whole<'a>(Lines<'a>);
 
 impl Bytes for Whole<'_> {
     fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&self.0.shelf.snapshot(&self.0.edges).map_err(io::Error::other)?)
+        out.write_all(&self.0.journal_reader.snapshot(&self.0.edges).map_err(io::Error::other)?)
     }
 }
 
@@ -206,7 +206,10 @@ fn source<'a>(
         DocKind::Log => state.trie.path_between(from, to),
         DocKind::Snapshot => state.trie.path(to),
     };
-    let lines = Lines { shelf: context.shelf(tool, &record.journals, step.doc()), edges: edges.unwrap_or_default() };
+    let lines = Lines {
+        journal_reader: context.journal_reader(tool, &record.journals, step.doc()),
+        edges: edges.unwrap_or_default(),
+    };
     match state.kind {
         DocKind::Log => {
             // Where a line of this device's stands for a larger one, its file is longer than what is recorded.

@@ -28,13 +28,13 @@ pub fn of_generations(reading: &Reading<'_>, records: Records) -> Result<Vec<Opt
         reading.of_all(records, |_| authors.push(Some(device.clone())))?;
         return Ok(authors);
     }
-    let shelf = reading.context.shelf(&reading.key.tool, &reading.record.journals, reading.doc);
+    let journal_reader = reading.context.journal_reader(&reading.key.tool, &reading.record.journals, reading.doc);
     let reader = reading.reader();
     let mut known: HashMap<String, Option<String>> = HashMap::new();
     let mut authors = Vec::new();
     let skipped = hands.len().saturating_sub(MOST_HANDS);
     for (number, at) in hands.iter().enumerate().skip(skipped) {
-        let content = shelf.content(reading.state.kind, &path[..=*at]).map_err(|error| unreadable(&error))?;
+        let content = journal_reader.content(reading.state.kind, &path[..=*at]).map_err(|error| unreadable(&error))?;
         // What was there before the oldest hands that are looked at may be anybody's.
         let device = (skipped == 0 || skipped < number).then(|| path[*at].source.device.clone());
         authors.clear();

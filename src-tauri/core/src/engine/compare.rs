@@ -149,11 +149,11 @@ impl<'a> Compare<'a> {
     fn tail(&self, side: usize, right: &Fork) -> Result<Tail, ApiError> {
         let (state, trunk) = (self.state(), self.split.divided.trunk);
         let (meet, tip) = (state.trie.meet(trunk, right.tip), [trunk, right.tip][side]);
-        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
+        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
         let mut tail = Tail { bytes: Vec::new(), places: Vec::new() };
         if let Some(records) = self.context.records(&self.key.tool, state.kind) {
             let path = state.trie.path(tip).unwrap_or_default();
-            let mut content = shelf.content(state.kind, &path).map_err(|error| unreadable(&error))?;
+            let mut content = journal_reader.content(state.kind, &path).map_err(|error| unreadable(&error))?;
             if side == 1 {
                 content.extend(self.continued(right)?);
             }
@@ -166,7 +166,7 @@ impl<'a> Compare<'a> {
         let path = state.trie.path_between(meet, tip).unwrap_or_default();
         tail.bytes.reserve(path.iter().map(|edge| edge.bytes as usize).sum());
         let read = path.into_iter().try_for_each(|edge| {
-            shelf.pieces(edge, |piece, bytes| {
+            journal_reader.pieces(edge, |piece, bytes| {
                 let (off, device) = (tail.bytes.len() as u64, edge.source.device.clone());
                 tail.places.push(Place { off, piece, device });
                 tail.bytes.extend_from_slice(bytes);
@@ -240,13 +240,13 @@ impl<'a> Compare<'a> {
     /// The last values of these names on a path. It is read from its end, as far as needed.
     fn last_values(&self, path: &[&Edge], mut names: BTreeSet<String>) -> Result<BTreeMap<String, String>, ApiError> {
         let (sets, mut last) = (self.context.sets(&self.key.tool), BTreeMap::new());
-        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
+        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
         for edge in path.iter().rev() {
             if names.is_empty() {
                 break;
             }
             let mut of_edge = BTreeMap::new();
-            let read = shelf.pieces(edge, |_, bytes| {
+            let read = journal_reader.pieces(edge, |_, bytes| {
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
                 let of_lines = parallel::map(&lines, |line| line.len(), |line| sets(&self.split.doc, line));
                 of_edge.extend(of_lines.into_iter().flatten().map(|steer| (steer.name, steer.value)));
@@ -487,8 +487,8 @@ impl<'a> Compare<'a> {
         let place = places[..places.partition_point(|place| place.off <= message.off)].last();
         let holds = |place: &&Place| message.off + message.len <= place.off + place.piece.len as u64;
         let Some(place) = place.filter(holds) else { return Ok(cut(&self.tail(side, right)?.bytes, message.off)) };
-        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, &self.split.doc);
-        let bytes = shelf.piece(&place.piece).map_err(|error| unreadable(&error))?;
+        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
+        let bytes = journal_reader.piece(&place.piece).map_err(|error| unreadable(&error))?;
         Ok(cut(&bytes, message.off - place.off))
     }
 }

@@ -12,7 +12,7 @@ use crate::projects::{Identifier, NoPlace, Places};
 use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
 use crate::tools::stores::{Everywhere, Whereabouts};
 use crate::tools::{Joins, Machine, Records, Steer, Tool};
-use crate::vault::journal::Shelf;
+use crate::vault::journal::JournalReader;
 use crate::vault::keys::DeviceKey;
 use crate::vault::limits;
 use crate::vault::{Journal, Owner, Vault};
@@ -243,8 +243,13 @@ impl Context {
     }
 
     /// A doc's lines, read back from a session's journals.
-    pub fn shelf<'a>(&'a self, tool: &ToolId, journals: &'a BTreeMap<String, Journal>, doc: &'a DocName) -> Shelf<'a> {
-        Shelf::new(&self.vault, journals, doc, self.says(tool))
+    pub fn journal_reader<'a>(
+        &'a self,
+        tool: &ToolId,
+        journals: &'a BTreeMap<String, Journal>,
+        doc: &'a DocName,
+    ) -> JournalReader<'a> {
+        JournalReader::new(&self.vault, journals, doc, self.says(tool))
     }
 
     /// The next stamp of this device.

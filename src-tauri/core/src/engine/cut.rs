@@ -50,8 +50,8 @@ pub fn take_out(context: &Context, tool: &ToolId, record: &mut SessionRecord) ->
         let mut out: Vec<(ChainId, ChainId)> = before.keys().map(|tip| (begin(*tip), *tip)).collect();
         out.retain(|(begin, tip)| begin != tip);
         out.sort();
-        let shelf = context.shelf(tool, journals, name);
-        state.trie.take_out(out, &shelf)?;
+        let journal_reader = context.journal_reader(tool, journals, name);
+        state.trie.take_out(out, &journal_reader)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::transcript::{Names, Reading, no_part};
 use crate::api::types::{ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc};
 use crate::merge::{Decided, branches, divide};
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, harmless, harmless_line};
-use crate::vault::journal::Shelf;
+use crate::vault::journal::JournalReader;
 use std::path::{Path, PathBuf};
 
 pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
@@ -36,8 +36,8 @@ pub fn bytes_of(
 ) -> Result<Vec<u8>, ApiError> {
     let Some((_, path)) = end_of(record, name, state) else { return Ok(Vec::new()) };
     // What a line says matters to a plan, not to a reader.
-    let shelf = Shelf::new(&context.vault, &record.journals, name, |_| true);
-    shelf.content(state.kind, &path).map_err(|error| unreadable(&error))
+    let journal_reader = JournalReader::new(&context.vault, &record.journals, name, |_| true);
+    journal_reader.content(state.kind, &path).map_err(|error| unreadable(&error))
 }
 
 /// Which messages are wanted: all of them whole, or a page with long bodies cut.
@@ -213,10 +213,10 @@ fn write_log(
 ) -> Result<PathBuf, ApiError> {
     let path = write(dir, place, &[])?;
     let Some((_, edges)) = end_of(record, name, state) else { return Ok(path) };
-    let shelf = Shelf::new(&context.vault, &record.journals, name, |_| true);
+    let journal_reader = JournalReader::new(&context.vault, &record.journals, name, |_| true);
     let file = std::fs::File::options().append(true).open(&path).map_err(|error| unreadable(&error))?;
     let mut out = std::io::BufWriter::new(file);
-    edges.iter().try_for_each(|edge| shelf.write_lines(edge, &mut out)).map_err(|error| unreadable(&error))?;
+    edges.iter().try_for_each(|edge| journal_reader.write_lines(edge, &mut out)).map_err(|error| unreadable(&error))?;
     std::io::Write::flush(&mut out).map_err(|error| unreadable(&error))?;
     Ok(path)
 }

@@ -69,8 +69,8 @@ pub fn take_over(
 /// What the branch has in common with the trunk.
 fn common(context: &Context, parent: &Parent) -> Result<Vec<u8>, RecordError> {
     let Some(state) = parent.record.docs.get(&parent.plan.doc) else { return Ok(Vec::new()) };
-    let shelf = context.shelf(&parent.key.tool, &parent.record.journals, &parent.plan.doc);
-    Ok(shelf.content(state.kind, &state.trie.path(parent.plan.leaves).unwrap_or_default())?)
+    let journal_reader = context.journal_reader(&parent.key.tool, &parent.record.journals, &parent.plan.doc);
+    Ok(journal_reader.content(state.kind, &state.trie.path(parent.plan.leaves).unwrap_or_default())?)
 }
 
 fn take_doc(
@@ -92,9 +92,9 @@ fn take_doc(
     if is_gone || known.is_some_and(|known| known.of == to) {
         return Ok(());
     }
-    let shelf = context.shelf(&parent.key.tool, &parent.record.journals, doc);
+    let journal_reader = context.journal_reader(&parent.key.tool, &parent.record.journals, doc);
     let read = |from: ChainId, to: ChainId| -> Result<Vec<u8>, RecordError> {
-        let mut bytes = shelf.content(state.kind, &way(&state.trie, state.kind, from, to))?;
+        let mut bytes = journal_reader.content(state.kind, &way(&state.trie, state.kind, from, to))?;
         substitute(&mut bytes, &plan.of, &plan.session);
         Ok(bytes)
     };

@@ -7,9 +7,10 @@ use super::record::{DocState, Said, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Problem, Replaced, Source, Spot, Tips, ToolId, Trie, gap,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, Replaced, Source, Spot, ToolId, Trie,
+    gap,
 };
-use crate::vault::journal::{Shelf, journal_key};
+use crate::vault::journal::{JournalReader, journal_key};
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
 use crate::vault::strand::{self, Strands};
@@ -562,8 +563,9 @@ fn absorb_run(
             }
         }
     }
-    let shelf = Shelf::new(&context.vault, &record.journals, &arrival.doc, says);
-    let lines = Lines { fresh, doc: &arrival.doc, shelf, generations, kind: arrival.kind, own: &context.short };
+    let journal_reader = JournalReader::new(&context.vault, &record.journals, &arrival.doc, says);
+    let lines =
+        Lines { fresh, doc: &arrival.doc, journal_reader, generations, kind: arrival.kind, own: &context.short };
     let keep = state.local.as_ref().map(|local| local.tip);
     let (tip, at) = (edge.tip, edge.at);
     state.trie.insert(edge, &tips, keep, &lines)?;
@@ -633,17 +635,17 @@ impl<'a> Fresh<'a> {
 struct Lines<'a> {
     fresh: &'a Fresh<'a>,
     doc: &'a DocName,
-    shelf: Shelf<'a>,
+    journal_reader: JournalReader<'a>,
     generations: &'a Generations,
     kind: DocKind,
     own: &'a str,
 }
 
-impl Tips for Lines<'_> {
+impl LineSource for Lines<'_> {
     type Error = JournalError;
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
-        self.fresh.tips(self.doc, edge).map_or_else(|| self.shelf.tips(edge), Ok)
+        self.fresh.tips(self.doc, edge).map_or_else(|| self.journal_reader.tips(edge), Ok)
     }
 
     /// A generation that does not fit the one before, or whose id is another's, would end each reading of the doc.
@@ -654,15 +656,15 @@ impl Tips for Lines<'_> {
         }
         if self.kind == DocKind::Log {
             // Of lines every id was made of them; one that came in pieces is read now, and held by nobody.
-            let is_sound = edge.source.end - edge.source.first < 2 || self.shelf.is_sound(edge)?;
+            let is_sound = edge.source.end - edge.source.first < 2 || self.journal_reader.is_sound(edge)?;
             if !is_sound {
                 *self.generations.refused.borrow_mut().entry(edge.source.device.clone()).or_default() += 1;
             }
             return Ok(is_sound);
         }
-        let content = self.shelf.generation(edge, || match self.generations.last.take() {
+        let content = self.journal_reader.generation(edge, || match self.generations.last.take() {
             Some((doc, tip, content)) if doc == *self.doc && tip == edge.after => Ok(content),
-            _ => self.shelf.snapshot(&trie.path(edge.after).unwrap_or_default()),
+            _ => self.journal_reader.snapshot(&trie.path(edge.after).unwrap_or_default()),
         })?;
         let Some(content) = content else {
             *self.generations.refused.borrow_mut().entry(edge.source.device.clone()).or_default() += 1;

@@ -104,11 +104,11 @@ fn lot(session: Option<&SessionId>, device: &str) -> [u8; 32] {
 
 /// Who recorded a line with which the doc begins: all journals are read.
 fn find(context: &Context, tool: &ToolId, record: &SessionRecord, name: &DocName) -> Result<Roots, JournalError> {
-    let shelf = context.shelf(tool, &record.journals, name);
+    let journal_reader = context.journal_reader(tool, &record.journals, name);
     let starts = [ChainId::log_start(), ChainId::snapshot_start()];
     let mut roots = Roots::new();
     for journal in record.journals.values() {
-        shelf.scan(journal, |head, entry| {
+        journal_reader.scan(journal, |head, entry| {
             let (doc, at, after, replaces, is_empty) = match entry {
                 Entry::Lines { doc, at, after, replaces, bytes, .. } => (doc, at, after, *replaces, bytes.is_empty()),
                 Entry::Whole { doc, at, after, .. } => (doc, at, after, None, false),

@@ -459,7 +459,7 @@ impl<'a> Recorder<'a> {
         if state.trie.path(tip).is_some() {
             return Ok(tip);
         }
-        let old = self.context.shelf(&self.key.tool, &record.journals, doc).snapshot(&path)?;
+        let old = self.context.journal_reader(&self.key.tool, &record.journals, doc).snapshot(&path)?;
         let (head, tail, changed) = middle(&old, content);
         let (doc, at) = (doc.clone(), at.to_owned());
         let entry = Entry::Whole { doc, at, after, tip, head, tail, bytes: changed.to_vec() };
@@ -537,11 +537,11 @@ impl<'a> Recorder<'a> {
         start: ChainId,
         lines: &[Line],
     ) -> Result<Known, RecordError> {
-        let shelf = self.context.shelf(&self.key.tool, &record.journals, doc);
+        let journal_reader = self.context.journal_reader(&self.key.tool, &record.journals, doc);
         let state = record.docs.entry(doc.clone()).or_insert_with(|| DocState::new(kind, at.to_owned()));
-        state.trie.settle_node(start, &shelf)?;
-        let (matched, node) = state.trie.walk(start, lines, &shelf)?;
-        state.trie.settle_node(node, &shelf)?;
+        state.trie.settle_node(start, &journal_reader)?;
+        let (matched, node) = state.trie.walk(start, lines, &journal_reader)?;
+        state.trie.settle_node(node, &journal_reader)?;
         Ok((matched, node))
     }
 
@@ -682,10 +682,10 @@ impl<'a> Recorder<'a> {
     /// follows. What is this device's own business in it counts as it was recorded.
     fn generation(&self, record: &mut SessionRecord, doc: &FoundDoc, bytes: &[u8]) -> Result<Generation, RecordError> {
         let state = state_of(record, doc).clone();
-        let shelf = self.context.shelf(&self.key.tool, &record.journals, &doc.name);
+        let journal_reader = self.context.journal_reader(&self.key.tool, &record.journals, &doc.name);
         let bound = self.context.bound(&self.key.tool, &doc.name);
         let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {
-            Ok(state.trie.path(tip).map_or_else(|| Ok(Vec::new()), |path| shelf.snapshot(&path))?)
+            Ok(state.trie.path(tip).map_or_else(|| Ok(Vec::new()), |path| journal_reader.snapshot(&path))?)
         };
         let as_in = |old: &[u8]| match bound {
             [] => Cow::Borrowed(bytes),
@@ -730,9 +730,9 @@ fn settle(
     doc: &FoundDoc,
     local: LocalDoc,
 ) -> Result<(), RecordError> {
-    let shelf = context.shelf(tool, &record.journals, &doc.name);
+    let journal_reader = context.journal_reader(tool, &record.journals, &doc.name);
     let Some(state) = record.docs.get_mut(&doc.name) else { return Ok(()) };
-    let settled = state.trie.settle_node(local.tip, &shelf);
+    let settled = state.trie.settle_node(local.tip, &journal_reader);
     state.local = Some(local);
     settled?;
     Ok(())

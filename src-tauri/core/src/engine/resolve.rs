@@ -248,7 +248,7 @@ fn bring_back(
             DocKind::Snapshot => state.trie.path(*to).filter(|_| is_new),
         };
         let Some(path) = path.filter(|path| !path.is_empty()) else { continue };
-        let mut bytes = context.shelf(&key.tool, &fork.journals, name).content(state.kind, &path)?;
+        let mut bytes = context.journal_reader(&key.tool, &fork.journals, name).content(state.kind, &path)?;
         substitute(&mut bytes, &plan.session, &plan.of);
         let at = back(&state.at);
         match state.kind {
@@ -275,7 +275,7 @@ pub fn continued(
     if state.kind != DocKind::Log {
         return Ok(None);
     }
-    let mut bytes = context.shelf(&key.tool, &fork.journals, &name).content(state.kind, &path)?;
+    let mut bytes = context.journal_reader(&key.tool, &fork.journals, &name).content(state.kind, &path)?;
     substitute(&mut bytes, &plan.session, &plan.of);
     Ok(Some(bytes))
 }
@@ -293,9 +293,9 @@ fn contents(
 ) -> Result<[Vec<u8>; 3], JournalError> {
     let state = &record.docs[doc];
     let meet = state.trie.meet(first, second);
-    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
     let content = |from: ChainId, to: ChainId| {
-        shelf.content(DocKind::Log, &state.trie.path_between(from, to).unwrap_or_default())
+        journal_reader.content(DocKind::Log, &state.trie.path_between(from, to).unwrap_or_default())
     };
     Ok([content(state.trie.start(), meet)?, content(meet, first)?, content(meet, second)?])
 }
@@ -477,9 +477,9 @@ fn known_ends(
     main: &DocName,
     ends: &[ChainId],
 ) -> Result<Vec<ChainId>, JournalError> {
-    let shelf = context.shelf(&key.tool, &record.journals, main);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
     let Some(state) = record.docs.get_mut(main) else { return Ok(Vec::new()) };
-    let known = ends.iter().filter_map(|end| match state.trie.settle_node(*end, &shelf) {
+    let known = ends.iter().filter_map(|end| match state.trie.settle_node(*end, &journal_reader) {
         Ok(true) => Some(Ok(*end)),
         Ok(false) => None,
         Err(error) => Some(Err(error)),

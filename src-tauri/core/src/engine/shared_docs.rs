@@ -91,10 +91,10 @@ fn is_named_elsewhere(
     doc: &DocName,
 ) -> Result<bool, JournalError> {
     let Some(state) = record.docs.get(main) else { return Ok(false) };
-    let shelf = context.shelf(&key.tool, &record.journals, main);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
     let mut is_named = false;
     for edge in state.trie.edges().iter().filter(|edge| !is_own(context, record, edge)) {
-        each_steered(context, &key.tool, &shelf, edge, |lines, is_raw| {
+        each_steered(context, &key.tool, &journal_reader, edge, |lines, is_raw| {
             is_named |= is_raw || lines_of(lines).any(|line| (shared.names)(doc, line));
         })?;
         if is_named {
@@ -113,9 +113,9 @@ fn is_recorded(
 ) -> Result<bool, JournalError> {
     let Some(state) = record.docs.get(&doc.name) else { return Ok(false) };
     let Ok(content) = crate::opener::read(&doc.path, crate::opener::MOST) else { return Ok(false) };
-    let shelf = context.shelf(&key.tool, &record.journals, &doc.name);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, &doc.name);
     for tip in state.trie.live_tips() {
-        if shelf.content(state.kind, &state.trie.path(tip).unwrap_or_default())? == content {
+        if journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())? == content {
             return Ok(true);
         }
     }

@@ -9,9 +9,9 @@ use crate::merge::{
     ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, fork_id, fork_targets, head, settle,
     substituted, ways,
 };
-use crate::session::{ChainId, DocKind, DocName, Edge, SessionId, SessionKey, Tips, decent_name};
+use crate::session::{ChainId, DocKind, DocName, Edge, LineSource, SessionId, SessionKey, decent_name};
 use crate::tools::Judge;
-use crate::vault::journal::Shelf;
+use crate::vault::journal::JournalReader;
 use crate::vault::piece::Piece;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,14 +163,14 @@ pub fn first_line(
     tip: ChainId,
 ) -> Result<Option<ChainId>, JournalError> {
     let Some(edge) = record.docs[doc].trie.first_edge(node, tip) else { return Ok(None) };
-    first_of(edge, &context.shelf(&key.tool, &record.journals, doc)).map(Some)
+    first_of(edge, &context.journal_reader(&key.tool, &record.journals, doc)).map(Some)
 }
 
 /// The first line of an edge; one that is alone on it need not be read.
-fn first_of(edge: &Edge, shelf: &Shelf<'_>) -> Result<ChainId, JournalError> {
+fn first_of(edge: &Edge, journal_reader: &JournalReader<'_>) -> Result<ChainId, JournalError> {
     match edge.lines {
         1 => Ok(edge.tip),
-        _ => Ok(shelf.tips(edge)?.first().map_or(edge.tip, |line| line.tip)),
+        _ => Ok(journal_reader.tips(edge)?.first().map_or(edge.tip, |line| line.tip)),
     }
 }
 
@@ -203,7 +203,7 @@ fn find_in(
     name: &DocName,
     state: &mut DocState,
 ) -> Result<Found, JournalError> {
-    let shelf = context.shelf(&key.tool, &record.journals, name);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
     let mut pins: BTreeSet<ChainId> = BTreeSet::new();
     for choice in record.choices.iter().map(|chosen| &chosen.choice).filter(|choice| choice.doc == *name) {
         pins.extend(choice.trunk);
@@ -213,11 +213,11 @@ fn find_in(
     // Where this device's image of its parent's branch ends, the fork's own words begin.
     pins.extend(record.image.get(name).map(|imaged| imaged.tip));
     for pin in &pins {
-        state.trie.pin(*pin, &shelf)?;
+        state.trie.pin(*pin, &journal_reader)?;
     }
     let (mut tips, mut opaque) = (branches(&state.trie), false);
     if 1 < tips.len() && (state.kind == DocKind::Snapshot || context.joins(&key.tool).judge.is_some()) {
-        (tips, opaque) = compare_contents(context, key, (name, state), &shelf, tips)?;
+        (tips, opaque) = compare_contents(context, key, (name, state), &journal_reader, tips)?;
     }
     let decided = Decided::of(&record.choices, name);
     let live = divide::ends(&state.trie, &tips, &decided).live;
@@ -229,8 +229,8 @@ fn find_in(
     if 1 < ends.len() {
         for (node, tip) in ways(&state.trie, &ends) {
             let Some(edge) = state.trie.first_edge(node, tip).cloned() else { continue };
-            let first = first_of(&edge, &shelf)?;
-            state.trie.pin(first, &shelf)?;
+            let first = first_of(&edge, &journal_reader)?;
+            state.trie.pin(first, &journal_reader)?;
             wanted.extend(head(&state.trie, node, tip));
         }
         pins.extend(&wanted);
@@ -256,10 +256,10 @@ fn find_firsts(
     name: &DocName,
     wanted: &BTreeSet<ChainId>,
 ) -> Result<Firsts, JournalError> {
-    let shelf = context.shelf(&key.tool, &record.journals, name);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
     let mut firsts = Firsts::new();
     for journal in record.journals.values() {
-        shelf.scan(journal, |head, entry| {
+        journal_reader.scan(journal, |head, entry| {
             let mut note = |line: ChainId| {
                 if wanted.contains(&line) {
                     let first = First { at: head.at, device: journal.device.clone(), name: head.by.clone() };
@@ -285,12 +285,12 @@ fn compare_contents(
     context: &Context,
     key: &SessionKey,
     (name, state): (&DocName, &DocState),
-    shelf: &Shelf<'_>,
+    journal_reader: &JournalReader<'_>,
     tips: Vec<ChainId>,
 ) -> Result<(Vec<ChainId>, bool), JournalError> {
     let mut told: Vec<(ChainId, Vec<u8>)> = Vec::new();
     for tip in tips {
-        told.push((tip, shelf.content(state.kind, &state.trie.path(tip).unwrap_or_default())?));
+        told.push((tip, journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())?));
     }
     let judge = judge_of(context, key);
     let mut left = Vec::new();
@@ -320,8 +320,8 @@ pub fn says_all(
     (new, old): (ChainId, ChainId),
 ) -> Result<bool, JournalError> {
     let Some(state) = record.docs.get(name) else { return Ok(false) };
-    let shelf = context.shelf(&key.tool, &record.journals, name);
-    let content = |tip| shelf.content(state.kind, &state.trie.path(tip).unwrap_or_default());
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
+    let content = |tip| journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default());
     let judged = context
         .judged([new, old], || Ok::<_, JournalError>(judge_of(context, key)(name, &content(new)?, &content(old)?)));
     Ok(matches!(judged?, Judged::First | Judged::Same))
@@ -341,10 +341,10 @@ pub fn united(
     };
     let divided = &split.divided;
     let ends: BTreeSet<ChainId> = divided.forks.iter().map(|fork| fork.tip).chain([divided.trunk]).collect();
-    let shelf = context.shelf(&key.tool, &record.journals, &split.doc);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, &split.doc);
     let mut contents = Vec::new();
     for end in &ends {
-        contents.push(shelf.content(state.kind, &state.trie.path(*end).unwrap_or_default())?);
+        contents.push(journal_reader.content(state.kind, &state.trie.path(*end).unwrap_or_default())?);
     }
     let (Some(first), Some(after)) = (contents.first().cloned(), ends.first()) else { return Ok(None) };
     let united = contents[1..].iter().try_fold(first, |united, content| unite(&united, content));

@@ -8,8 +8,8 @@ use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, ToolId};
 use crate::tools::{Content, Patch, Steer, Steering};
 use crate::vault::JournalError;
-use crate::vault::journal::Shelf;
-use crate::vault::shelf::Run;
+use crate::vault::journal::JournalReader;
+use crate::vault::journal_reader::Run;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
@@ -78,11 +78,11 @@ pub fn find_neutral(
         None => Vec::new(),
     };
     let foreign = |edge: &&Edge| !known.contains(&edge.tip) && !is_own(context, record, edge);
-    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
     let mut found = state.neutral.clone();
     for edge in state.trie.edges().iter().filter(foreign) {
         let mut at = state.trie.size(edge.after).1;
-        each_steered(context, &key.tool, &shelf, edge, |lines, is_raw| {
+        each_steered(context, &key.tool, &journal_reader, edge, |lines, is_raw| {
             if !is_raw {
                 // What was written then depended on the directory then: what is there now says it.
                 found.extend(neutral(context, &key.tool, doc, Path::new(""), (at, lines)));
@@ -105,7 +105,7 @@ pub fn find_neutral(
 pub fn each_steered(
     context: &Context,
     tool: &ToolId,
-    shelf: &Shelf<'_>,
+    journal_reader: &JournalReader<'_>,
     edge: &Edge,
     mut each: impl FnMut(&[u8], bool),
 ) -> Result<(), JournalError> {
@@ -119,7 +119,7 @@ pub fn each_steered(
     // A record that is not worth a second reading is held whole, and looked at like any other.
     let is_long = context.sizes.whole < edge.bytes;
     if is_long {
-        shelf.runs(edge, |run| {
+        journal_reader.runs(edge, |run| {
             if let Run::Piece(_, piece) = run {
                 if piece.n == 0 {
                     (record, before) = (record + 1, Vec::new());
@@ -135,7 +135,7 @@ pub fn each_steered(
     }
     let _one = (!steers.is_empty()).then(|| ONE.lock().unwrap_or_else(PoisonError::into_inner));
     let (mut record, mut whole) = (0, Vec::new());
-    shelf.runs(edge, |run| {
+    journal_reader.runs(edge, |run| {
         match run {
             Run::Lines(_, lines) => each(&lines, false),
             Run::Piece(_, piece) => {
@@ -218,7 +218,7 @@ pub fn withhold(
         Some(why) => Some(why),
         None => {
             let path = main.trie.path(to).unwrap_or_default();
-            let content = context.shelf(&key.tool, &seen.journals, &name).content(main.kind, &path)?;
+            let content = context.journal_reader(&key.tool, &seen.journals, &name).content(main.kind, &path)?;
             (restores.refused)(&content, cwd)
         }
     };
@@ -267,10 +267,10 @@ fn changed(
     let Some(tool) = context.tools.get(&key.tool) else { return Ok(Vec::new()) };
     let Steering { sets, usual, .. } = tool.about().steering;
     let state = &record.docs[doc];
-    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
     let of_edge = |edge: &Edge| -> Result<Vec<Steer>, JournalError> {
         let mut found = Vec::new();
-        shelf.pieces(edge, |_, lines| {
+        journal_reader.pieces(edge, |_, lines| {
             found.extend(lines_of(lines).flat_map(|line| sets(doc, line)));
             Ok(())
         })?;

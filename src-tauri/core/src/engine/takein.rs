@@ -252,8 +252,8 @@ pub(super) fn record_log(
     let state =
         record.docs.remove(&conflict_copy.doc).unwrap_or_else(|| DocState::new(DocKind::Log, conflict_copy.at.clone()));
     let (start, known) = (state.trie.start(), !state.trie.is_empty());
-    let shelf = context.shelf(&key.tool, &record.journals, &conflict_copy.doc);
-    let walked = if state.kind == DocKind::Log { Some(state.trie.walk(start, &tips, &shelf)) } else { None };
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
+    let walked = if state.kind == DocKind::Log { Some(state.trie.walk(start, &tips, &journal_reader)) } else { None };
     record.docs.insert(conflict_copy.doc.clone(), state);
     let Some(walked) = walked else { return Err(TakeInError::OtherContent) };
     let at = if known { String::new() } else { conflict_copy.at.clone() };
@@ -277,9 +277,9 @@ fn reads_the_same(
     bytes: &[u8],
 ) -> Result<bool, TakeInError> {
     let Some(mut state) = record.docs.remove(&conflict_copy.doc) else { return Ok(false) };
-    let shelf = context.shelf(&key.tool, &record.journals, &conflict_copy.doc);
-    let read = state.trie.settle_node(end, &shelf).and_then(|_| match state.trie.path(end) {
-        Some(path) => shelf.content(DocKind::Log, &path),
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
+    let read = state.trie.settle_node(end, &journal_reader).and_then(|_| match state.trie.path(end) {
+        Some(path) => journal_reader.content(DocKind::Log, &path),
         None => Ok(Vec::new()),
     });
     record.docs.insert(conflict_copy.doc.clone(), state);
@@ -296,10 +296,10 @@ pub(super) fn is_generation(
     let Some(state) = record.docs.get(&conflict_copy.doc).filter(|state| state.kind == DocKind::Snapshot) else {
         return Ok(false);
     };
-    let shelf = context.shelf(&key.tool, &record.journals, &conflict_copy.doc);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
     for edge in state.trie.edges() {
         if let Some(path) = state.trie.path(edge.tip)
-            && shelf.snapshot(&path)? == bytes
+            && journal_reader.snapshot(&path)? == bytes
         {
             return Ok(true);
         }

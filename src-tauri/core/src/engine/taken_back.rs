@@ -6,7 +6,7 @@ use super::ingest::chain;
 use super::record::{SessionRecord, TakenBack};
 use super::recorder::{RecordError, Recorder};
 use crate::merge::Step;
-use crate::session::{ChainId, DocKind, DocName, Edge, Millis, SessionKey, Tips};
+use crate::session::{ChainId, DocKind, DocName, Edge, LineSource, Millis, SessionKey};
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,14 +135,14 @@ fn is_in_others(
     device: &str,
     lost: &[&Edge],
 ) -> Result<bool, JournalError> {
-    let shelf = context.shelf(&key.tool, &record.journals, doc);
+    let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
     let mut lines: BTreeSet<ChainId> = BTreeSet::new();
     for edge in lost {
-        lines.extend(shelf.tips(edge)?.into_iter().map(|line| line.tip));
+        lines.extend(journal_reader.tips(edge)?.into_iter().map(|line| line.tip));
     }
     let mut found = false;
     for journal in record.journals.values().filter(|journal| journal.device != device) {
-        shelf.scan(journal, |_, entry| match entry {
+        journal_reader.scan(journal, |_, entry| match entry {
             Entry::Lines { doc: of, after, bytes, .. } if of == doc => {
                 found |= chain(*after, bytes, |_| true).iter().any(|line| lines.contains(&line.tip));
             }

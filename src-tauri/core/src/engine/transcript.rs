@@ -112,7 +112,8 @@ impl Reading<'_> {
     }
 
     fn read_all(&self) -> Result<Index, ApiError> {
-        let (reader, shelf) = (self.reader(), self.context.shelf(&self.key.tool, &self.record.journals, self.doc));
+        let (reader, journal_reader) =
+            (self.reader(), self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc));
         let mut index = Index {
             key: self.key.clone(),
             doc: self.doc.clone(),
@@ -130,7 +131,7 @@ impl Reading<'_> {
         }
         let (sets, mut changes) = (self.context.sets(&self.key.tool), Changes::default());
         for edge in &self.path {
-            let read = shelf.pieces(edge, |piece, bytes| {
+            let read = journal_reader.pieces(edge, |piece, bytes| {
                 let place = index.places.len() as u32;
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
                 let says = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
@@ -164,8 +165,8 @@ impl Reading<'_> {
     }
 
     pub(super) fn of_all(&self, records: Records, mut each: impl FnMut(&Said<'_>)) -> Result<(), ApiError> {
-        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, self.doc);
-        let bytes = shelf.content(self.state.kind, &self.path).map_err(|error| unreadable(&error))?;
+        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc);
+        let bytes = journal_reader.content(self.state.kind, &self.path).map_err(|error| unreadable(&error))?;
         let reader = self.reader();
         records(&bytes).iter().filter_map(|record| said_in(record, reader)).for_each(|said| each(&said));
         Ok(())
@@ -190,7 +191,7 @@ impl Reading<'_> {
                 at += 1;
             });
         }
-        let shelf = self.context.shelf(&self.key.tool, &self.record.journals, self.doc);
+        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc);
         let mut last: Option<(u32, Vec<u8>)> = None;
         let mut number = index.messages.iter().take(from).filter(|at| at.change.is_none()).count();
         for at in index.messages.iter().skip(from).take(n) {
@@ -201,7 +202,7 @@ impl Reading<'_> {
             }
             number += 1;
             if last.as_ref().is_none_or(|(number, _)| *number != at.place) {
-                last = Some((at.place, shelf.piece(&place.piece).map_err(|error| unreadable(&error))?));
+                last = Some((at.place, journal_reader.piece(&place.piece).map_err(|error| unreadable(&error))?));
             }
             let bytes = last.as_ref().map_or(&[][..], |(_, bytes)| bytes);
             let bytes = bytes.get(at.from as usize..(at.from + at.len) as usize).unwrap_or_default();
@@ -241,11 +242,12 @@ impl Reading<'_> {
             })?;
             return Ok(found);
         }
-        let (reader, shelf) = (self.reader(), self.context.shelf(&self.key.tool, &self.record.journals, self.doc));
+        let (reader, journal_reader) =
+            (self.reader(), self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc));
         let (sets, mut changes, mut number) = (self.context.sets(&self.key.tool), Changes::default(), 0);
         for edge in &self.path {
             let device = Some(edge.source.device.as_str());
-            let read = shelf.pieces(edge, |_, bytes| {
+            let read = journal_reader.pieces(edge, |_, bytes| {
                 for line in lines_of(bytes) {
                     if let Some(words) = changes.by(&edge.source.device, sets(self.doc, line)) {
                         found.push(changed(&words, names.of(device, number)));

@@ -9,7 +9,8 @@ use super::{
     fork_id, plan, settle, substitute, ways,
 };
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Millis, Replaced, SessionId, Source, Spot, Tips, Trie,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced, SessionId, Source, Spot,
+    Trie,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -333,7 +334,7 @@ impl fmt::Debug for History {
     }
 }
 
-impl Tips for History {
+impl LineSource for History {
     type Error = Infallible;
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Infallible> {

@@ -5,14 +5,14 @@ use super::divide::{First, Firsts};
 use super::plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
 use super::settle::{DocEnds, Settled, settle};
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, Millis, Replaced, Source, Spot, Tips, Trie,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced, Source, Spot, Trie,
 };
 use std::path::PathBuf;
 
 /// Edges are never split in these tries: each run is told from one node to another.
 struct Whole;
 
-impl Tips for Whole {
+impl LineSource for Whole {
     type Error = std::convert::Infallible;
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error> {

@@ -20,7 +20,7 @@ pub use ids::{DeviceId, DocName, ProjectKey, SessionId, SessionKey, ToolId};
 pub use problem::Problem;
 pub use project::Project;
 pub use time::{Hlc, Millis};
-pub use trie::{Edge, Line, Replaced, Source, Spot, Tips, Trie};
+pub use trie::{Edge, Line, LineSource, Replaced, Source, Spot, Trie};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! A doc's history as a trie of raw lines (or of a snapshot's generations), path-compressed: edges are runs of lines
 //! that one device recorded one after the other. Merging is insertion, and insertion in any order gives the same set.
 //!
-//! The trie knows where lines are, not what they say: the few questions that need content go to [`Tips`].
+//! The trie knows where lines are, not what they say: the few questions that need content go to [`LineSource`].
 
 use super::{ChainId, Hlc, Lane};
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ pub struct Line {
 }
 
 /// The lines of an edge, read from the journal when they are needed.
-pub trait Tips {
+pub trait LineSource {
     type Error;
     /// Each line of the edge, the last one ending in `edge.tip`.
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error>;
@@ -135,7 +135,7 @@ impl Trie {
     /// Adds a run. `tips` has an id and a running byte count for each of its lines. Lines that are there already are
     /// not added again; a run whose beginning is missing waits for it. `keep` is a node that must stay one (where
     /// this device's file ends), so that going on from there needs no reading.
-    pub fn insert<T: Tips>(
+    pub fn insert<T: LineSource>(
         &mut self,
         edge: Edge,
         tips: &[Line],
@@ -157,7 +157,7 @@ impl Trie {
         Ok(())
     }
 
-    fn adopt_orphans<T: Tips>(&mut self, read: &T) -> Result<(), T::Error> {
+    fn adopt_orphans<T: LineSource>(&mut self, read: &T) -> Result<(), T::Error> {
         loop {
             let waiting = std::mem::take(&mut self.orphans);
             let before = waiting.len();
@@ -177,7 +177,7 @@ impl Trie {
     }
 
     /// Says whether the run could be attached.
-    fn place<T: Tips>(&mut self, edge: Edge, tips: &[Line], read: &T) -> Result<bool, T::Error> {
+    fn place<T: LineSource>(&mut self, edge: Edge, tips: &[Line], read: &T) -> Result<bool, T::Error> {
         if !self.make_node(edge.after, read)? {
             return Ok(false);
         }
@@ -201,7 +201,7 @@ impl Trie {
     }
 
     /// Follows `tips` from node `from`; says how many lines are there already and the id where that ends.
-    pub fn walk<T: Tips>(&self, from: ChainId, tips: &[Line], read: &T) -> Result<(usize, ChainId), T::Error> {
+    pub fn walk<T: LineSource>(&self, from: ChainId, tips: &[Line], read: &T) -> Result<(usize, ChainId), T::Error> {
         let (mut matched, mut node) = (0usize, from);
         'edges: loop {
             for edge in self.edges.iter().filter(|edge| edge.after == node) {
@@ -236,7 +236,7 @@ impl Trie {
     }
 
     /// Splits the edge that `id` lies inside of; says whether `id` is a node now.
-    fn make_node<T: Tips>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
+    fn make_node<T: LineSource>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
         if self.is_node(id) {
             return Ok(true);
         }
@@ -300,7 +300,7 @@ impl Trie {
     }
 
     /// Makes nodes of what was replaced before it had arrived.
-    pub fn settle_replaced<T: Tips>(&mut self, read: &T) -> Result<(), T::Error> {
+    pub fn settle_replaced<T: LineSource>(&mut self, read: &T) -> Result<(), T::Error> {
         for replaced in self.replaced.clone() {
             self.make_node(replaced.new, read)?;
             self.make_node(replaced.old, read)?;
@@ -309,7 +309,7 @@ impl Trie {
     }
 
     /// Notes that an author rewrote its doc: `old` is not a branch of its any more, `new` is.
-    pub fn replace<T: Tips>(&mut self, replaced: Replaced, read: &T) -> Result<(), T::Error> {
+    pub fn replace<T: LineSource>(&mut self, replaced: Replaced, read: &T) -> Result<(), T::Error> {
         self.make_node(replaced.new, read)?;
         self.make_node(replaced.old, read)?;
         if !self.replaced.contains(&replaced) {
@@ -319,7 +319,7 @@ impl Trie {
     }
 
     /// Takes runs of lines out, and brings back those that were taken out before. What goes on from them stays.
-    pub fn take_out<T: Tips>(&mut self, runs: Vec<(ChainId, ChainId)>, read: &T) -> Result<(), T::Error> {
+    pub fn take_out<T: LineSource>(&mut self, runs: Vec<(ChainId, ChainId)>, read: &T) -> Result<(), T::Error> {
         self.replaced.retain(|replaced| replaced.device != TAKEN_OUT);
         for (new, old) in runs {
             self.replace(Replaced { device: TAKEN_OUT.into(), old, new, at: Hlc::default() }, read)?;
@@ -412,7 +412,7 @@ impl Trie {
     }
 
     /// Makes `id` a node that stays one; says whether it lies in the trie.
-    pub fn pin<T: Tips>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
+    pub fn pin<T: LineSource>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
         let there = self.make_node(id, read)?;
         if there && id != self.start {
             self.pins.insert(id);
@@ -431,7 +431,7 @@ impl Trie {
     }
 
     /// Makes `id` a node if it lies anywhere in the trie.
-    pub fn settle_node<T: Tips>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
+    pub fn settle_node<T: LineSource>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
         self.make_node(id, read)
     }
 
@@ -471,7 +471,7 @@ pub(crate) mod tests {
     #[derive(Default, Clone)]
     pub struct Journals(BTreeMap<(String, u64), (ChainId, Vec<u8>)>);
 
-    impl Tips for Journals {
+    impl LineSource for Journals {
         type Error = Infallible;
         fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Infallible> {
             let mut lines: Vec<Vec<u8>> = Vec::new();

@@ -3,10 +3,10 @@
 
 use super::envelope::{self, Sealed};
 use super::frame::{self, Entry, Frame, FrameError, FrameHash, Head};
+use super::journal_reader::read_batch;
+pub use super::journal_reader::{JournalReader, Place, middle, rebuild};
 use super::limits;
 use super::piece::{Open, Piece};
-use super::shelf::read_batch;
-pub use super::shelf::{Place, Shelf, middle, rebuild};
 use super::{Vault, segment_name};
 use crate::opener;
 use crate::session::{DeviceId, DocName, Hlc, Lane, SessionId, Spot, ToolId};

@@ -7,12 +7,12 @@ pub mod erase;
 pub mod frame;
 pub mod hello;
 pub mod journal;
+pub mod journal_reader;
 pub mod kept;
 pub mod keys;
 pub mod limits;
 pub mod piece;
 pub mod quarantine;
-pub mod shelf;
 pub mod strand;
 
 pub use erase::Erased;

@@ -7,14 +7,14 @@ use super::journal::{Journal, JournalError, Segment, journal_key};
 use super::limits;
 use super::piece::Piece;
 use crate::session::chain::lines_of;
-use crate::session::{Chain, ChainId, DocKind, DocName, Edge, Line, LongLine, Spot, Tips};
+use crate::session::{Chain, ChainId, DocKind, DocName, Edge, Line, LineSource, LongLine, Spot};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 /// Reads edges' lines back from the journals. Remembers the segment it read last, since edges follow each other.
-pub struct Shelf<'a> {
+pub struct JournalReader<'a> {
     vault: &'a Vault,
     journals: &'a BTreeMap<String, Journal>,
     doc: &'a DocName,
@@ -39,7 +39,7 @@ pub enum Run {
     Piece(Place, Piece),
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> JournalReader<'a> {
     pub fn new(
         vault: &'a Vault,
         journals: &'a BTreeMap<String, Journal>,
@@ -310,7 +310,7 @@ pub fn middle<'n>(before: &[u8], next: &'n [u8]) -> (u64, u64, &'n [u8]) {
     (head as u64, tail as u64, &next[head..next.len() - tail])
 }
 
-impl Tips for Shelf<'_> {
+impl LineSource for JournalReader<'_> {
     type Error = JournalError;
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
