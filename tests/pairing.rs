@@ -145,9 +145,9 @@ fn a_device_that_forgot_the_other_is_paired_again_with_a_new_code() {
         desk.stop();
         laptop.roam(&["unpair", &desk_id]);
         wait_for("the laptop to part", PATIENCE, || {
-            let book = std::fs::read_to_string(laptop.roam_home.join("devices.json")).unwrap_or_default();
-            let book: Value = serde_json::from_str(&book).unwrap_or_default();
-            if rows(&book["parted"]).any(|id| *id == desk_id.as_str()) { Ok(()) } else { Err(book.to_string()) }
+            let registry = std::fs::read_to_string(laptop.roam_home.join("devices.json")).unwrap_or_default();
+            let registry: Value = serde_json::from_str(&registry).unwrap_or_default();
+            if rows(&registry["parted"]).any(|id| *id == desk_id.as_str()) { Ok(()) } else { Err(registry.to_string()) }
         });
         desk.start();
         let code = code(&desk);

@@ -374,8 +374,8 @@ fn a_book_of_before_is_read_as_it_was() {
             serde_json::json!({ "id": id, "name": name, "addresses": [], "confirmed": confirmed })
         })
         .into();
-    let book = serde_json::json!({ "paired": rows, "parted": [], "names": {}, "former": [] });
-    std::fs::write(world.devices[0].roam.join("devices.json"), book.to_string()).expect("a book");
+    let registry = serde_json::json!({ "paired": rows, "parted": [], "names": {}, "former": [] });
+    std::fs::write(world.devices[0].roam.join("devices.json"), registry.to_string()).expect("a registry");
     world.devices[0].start();
     let states: Vec<String> = devices(&mut world, 0).paired.into_iter().map(|paired| paired.state).collect();
     assert_eq!(states, ["paired", "ended"]);

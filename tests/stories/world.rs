@@ -9,7 +9,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use serde::de::DeserializeOwned;
 use session_roam_core::api::host::shared;
 use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow, Status};
-use session_roam_core::engine::devices::{Book, Former};
+use session_roam_core::engine::devices::{DeviceRegistry, Former};
 use session_roam_core::engine::event::{Event, Jobs};
 use session_roam_core::engine::heart::{Engine, Parts};
 use session_roam_core::engine::{Clock, Context, Job, Sizes, look};
@@ -149,10 +149,10 @@ impl Device {
         let (state, _) = State::open(&self.roam).expect("state");
         let key = DeviceKey::load_or_create(&self.roam).expect("key");
         let card = Card::make(&self.identity.cert_pem, &self.identity.key_pem, &key, self.clock.now()).expect("card");
-        let book = Book::load(&self.roam).expect("book");
+        let registry = DeviceRegistry::load(&self.roam).expect("book");
         let (vault, machine) = (self.vault(), self.machine());
         let name = if settings.name.is_empty() { self.name.clone() } else { settings.name.clone() };
-        let shared = shared(&settings, &state, &book, &self.identity, &key, &name, &machine);
+        let shared = shared(&settings, &state, &registry, &self.identity, &key, &name, &machine);
         let mut tools = tools::all(&settings.custom);
         tools.extend(self.more_tools.iter().cloned());
         let mut context = Context::new(vault, self.id.clone(), key, machine, tools, self.clock.clone(), shared);
@@ -169,7 +169,7 @@ impl Device {
             state,
             transport: Box::new(Fake(self.wire.clone())),
             jobs: Box::new(self.jobs.clone()),
-            book,
+            registry,
         });
         engine.wake();
         self.running = Some((engine, context));
@@ -540,9 +540,9 @@ impl World {
     pub fn renew(&mut self, at: usize, number: u8) {
         let device = &mut self.devices[at];
         device.stop();
-        let mut book = Book::load(&device.roam).expect("book");
-        book.leave_identity(Former { id: device.id.clone(), until: device.clock.now() }, &device.name);
-        book.save(&device.roam).expect("book");
+        let mut registry = DeviceRegistry::load(&device.roam).expect("book");
+        registry.leave_identity(Former { id: device.id.clone(), until: device.clock.now() }, &device.name);
+        registry.save(&device.roam).expect("book");
         fs::remove_file(device.roam.join("keys/device.key")).expect("key");
         device.identity = identity(number);
         device.id = device.identity.device_id.clone();

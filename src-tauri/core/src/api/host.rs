@@ -3,7 +3,7 @@
 use crate::api::socket::{self, Handler, Server};
 use crate::api::{ApiError, Request};
 use crate::engine::context::{Context, Shared, SystemClock};
-use crate::engine::devices::Book;
+use crate::engine::devices::DeviceRegistry;
 use crate::engine::event::{Event, Jobs};
 use crate::engine::heart::{Engine, Parts};
 use crate::engine::look::{Job, look, with_causes};
@@ -197,12 +197,12 @@ fn parts(
     let now = crate::engine::Clock::now(clock.as_ref());
     let card = Card::make(&identity.cert_pem, &identity.key_pem, &key, now)
         .map_err(|error| broken("This device's card", &error))?;
-    let book = Book::load(home).map_err(|error| broken("devices.json", &error))?;
+    let registry = DeviceRegistry::load(home).map_err(|error| broken("devices.json", &error))?;
     let vault = Vault::at(home);
     make_private(vault.root()).map_err(|error| broken("The vault", &error))?;
     let machine = machine();
     crate::projects::understand_as(&machine.home, &machine.vars);
-    let shared = shared(&settings, &state, &book, identity, &key, &name, &machine);
+    let shared = shared(&settings, &state, &registry, identity, &key, &name, &machine);
     let tools = tools::all(&settings.custom);
     let context = Arc::new(Context::new(vault, identity.device_id.clone(), key, machine, tools, clock, shared));
     let transport = SyncthingTransport::start(child, {
@@ -221,7 +221,7 @@ fn parts(
         state,
         transport: Box::new(transport),
         jobs: Box::new(jobs),
-        book,
+        registry,
     })
 }
 
@@ -229,7 +229,7 @@ fn parts(
 pub fn shared(
     settings: &Settings,
     state: &State,
-    book: &Book,
+    registry: &DeviceRegistry,
     identity: &Identity,
     key: &DeviceKey,
     name: &str,
@@ -240,10 +240,10 @@ pub fn shared(
         places.map(&ProjectKey::new(key), crate::projects::places::expand(&machine.home, dir));
     }
     let short = identity.device_id.short();
-    let mut names: std::collections::BTreeMap<String, String> = book
+    let mut names: std::collections::BTreeMap<String, String> = registry
         .paired
         .iter()
-        .map(|paired| (paired.id.short(), book.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()))
+        .map(|paired| (paired.id.short(), registry.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()))
         .collect();
     names.insert(short.clone(), name.to_owned());
     Shared {
@@ -251,7 +251,7 @@ pub fn shared(
         names,
         places: places.into(),
         excluded: settings.projects.exclude.iter().map(ProjectKey::new).collect(),
-        former: book.former_of(&identity.device_id),
+        former: registry.former_of(&identity.device_id),
         tools_off: settings.tools.iter().filter(|(_, tool)| !tool.on).map(|(id, _)| ToolId::new(id)).collect(),
         max_rewritten: settings.guard.max_rewritten,
         carry_secret_copies: settings.guard.carry_secret_copies,

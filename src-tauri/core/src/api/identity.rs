@@ -4,7 +4,7 @@
 use super::host;
 use super::types::{ApiError, Done};
 use crate::engine::context::{Clock, SystemClock};
-use crate::engine::devices::{Book, Former};
+use crate::engine::devices::{DeviceRegistry, Former};
 use crate::engine::look::with_causes;
 use crate::settings;
 use crate::syncthing::{self, ensure_identity};
@@ -40,10 +40,10 @@ pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
         ));
     };
     // Said first: from now on the old one's journals count as ours to pass on, whatever happens in between.
-    let mut book = Book::load(home).map_err(|error| unusable(home, &error))?;
+    let mut registry = DeviceRegistry::load(home).map_err(|error| unusable(home, &error))?;
     let until = SystemClock.now();
-    book.leave_identity(Former { id: was.clone(), until }, &child.device_name);
-    book.save(home).map_err(|error| unusable(home, &error))?;
+    registry.leave_identity(Former { id: was.clone(), until }, &child.device_name);
+    registry.save(home).map_err(|error| unusable(home, &error))?;
     let aside = free_dir(&home.join("former"), &was.short());
     syncthing::set_identity_aside(&child, &was, &aside).map_err(failed)?;
     let key = home.join("keys").join("device.key");
@@ -110,8 +110,8 @@ mod tests {
         for name in ["device.key", "syncthing/cert.pem", "syncthing/key.pem", "syncthing.device"] {
             assert!(aside.join(name).exists(), "{name}");
         }
-        let book = Book::load(home.path()).expect("book");
-        assert_eq!(book.former.iter().map(|former| &former.id).collect::<Vec<_>>(), [&before.device_id]);
+        let registry = DeviceRegistry::load(home.path()).expect("book");
+        assert_eq!(registry.former.iter().map(|former| &former.id).collect::<Vec<_>>(), [&before.device_id]);
         let new_key = crate::vault::keys::DeviceKey::load_or_create(home.path()).expect("key");
         assert_ne!(key.public(), new_key.public());
     }

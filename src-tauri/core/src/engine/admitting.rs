@@ -43,7 +43,7 @@ impl Engine {
     }
 
     fn name_of_revoked(&self, id: &DeviceId, revoked: &Revoked) -> String {
-        self.book.names.get(id.as_str()).cloned().unwrap_or_else(|| crate::session::decent_name(&revoked.name))
+        self.registry.names.get(id.as_str()).cloned().unwrap_or_else(|| crate::session::decent_name(&revoked.name))
     }
 
     /// Approved devices that have not said that they read one of these revocations.
@@ -60,7 +60,7 @@ impl Engine {
 
     /// Devices that may be meant where one is to be let in or put out.
     fn nameable(&self) -> Vec<Named> {
-        let paired = self.book.paired.iter().map(|paired| (paired.id.clone(), self.shown_name(paired)));
+        let paired = self.registry.paired.iter().map(|paired| (paired.id.clone(), self.shown_name(paired)));
         let proposed =
             self.circle().strangers().map(|(known, _)| (known.id.clone(), known.name.clone())).collect::<Vec<_>>();
         let revoked = self.lists.now.revoked.iter();
@@ -96,11 +96,11 @@ impl Engine {
     pub(super) fn approve(&mut self, text: &str) -> Answer {
         let (id, name) = self.named(text)?;
         let was_revoked = self.lists.now.revoked.contains_key(&id);
-        self.book.parted.retain(|parted| *parted != id);
+        self.registry.parted.retain(|parted| *parted != id);
         self.goodbye.remove(&id);
         self.trouble(&format!("left {}", id.short()), None);
         self.declare_approved(&id, &name)?;
-        self.save_book();
+        self.save_registry();
         done(match was_revoked {
             true => format!(
                 "{name} is approved here again. Other devices that revoked it themselves still keep it out; approve it there, too."
@@ -112,9 +112,9 @@ impl Engine {
     pub(super) fn follow(&mut self, text: &str, on: bool) -> Answer {
         let (id, name) = self.named(text)?;
         if !self.lists.now.approved.contains_key(&id) {
-            let begun = self.book.paired.iter_mut().find(|paired| paired.id == id && paired.is_attempted());
+            let begun = self.registry.paired.iter_mut().find(|paired| paired.id == id && paired.is_attempted());
             begun.ok_or_else(|| unknown(text))?.follow = on;
-            self.save_book();
+            self.save_registry();
             return done(match on {
                 true => format!("What you approve on {name} is approved here, too, once {name} is paired."),
                 false => format!("What you approve on {name} will only be proposed here."),

@@ -622,7 +622,7 @@ impl Engine {
         let not_carried: Vec<Waiting> =
             self.state.rows(None)?.iter().filter(|(_, row)| !is_carried(row)).map(waiting).collect();
         let forgotten = self.forgotten_in_stores();
-        let devices: BTreeSet<String> = self.book.paired.iter().map(|paired| paired.name.clone()).collect();
+        let devices: BTreeSet<String> = self.registry.paired.iter().map(|paired| paired.name.clone()).collect();
         Ok(Box::new(move || value(doctor::doctor(&context, &status, tools, not_carried, &devices, &forgotten))))
     }
 

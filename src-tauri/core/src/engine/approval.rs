@@ -17,7 +17,7 @@ impl Engine {
     pub(super) fn circle(&self) -> Circle<'_> {
         Circle {
             own: &self.context.device,
-            book: &self.book,
+            registry: &self.registry,
             list: &self.lists.now,
             neighbours: &self.neighbours,
             leaving: &self.goodbye,
@@ -55,19 +55,19 @@ impl Engine {
                 before.approved.contains_key(id) || now.revoked.contains_key(id) || now.unapproved.contains(id);
             was_in && !now.approved.contains_key(id) && !self.goodbye.contains(id)
         };
-        let known = self.book.paired.clone();
+        let known = self.registry.paired.clone();
         // A pairing that began after the device was let go is a new one.
         let begins = |paired: &Paired| paired.is_attempted() && !paired.confirmed;
-        self.book.paired.retain(|paired| begins(paired) || !out(&paired.id));
+        self.registry.paired.retain(|paired| begins(paired) || !out(&paired.id));
         self.neighbours.peers.retain(|peer| !out(&peer.id));
         for (id, approved) in
             self.circle().approved().into_iter().map(|(id, a)| (id.clone(), a.clone())).collect::<Vec<_>>()
         {
-            if !self.book.is_paired(&id) {
+            if !self.registry.is_paired(&id) {
                 let since = self.last_said(&id);
                 self.context.change().names.entry(id.short()).or_insert_with(|| approved.name.clone());
                 let name = approved.name;
-                self.book.paired.push(Paired {
+                self.registry.paired.push(Paired {
                     id,
                     name,
                     addresses: Vec::new(),
@@ -78,8 +78,8 @@ impl Engine {
                 });
             }
         }
-        if known != self.book.paired {
-            self.save_book();
+        if known != self.registry.paired {
+            self.save_registry();
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! A step is kept in devices.json before it is announced, so that a restart in between continues it.
 
-use super::devices::{Book, Paired};
+use super::devices::{DeviceRegistry, Paired};
 use super::heart::Engine;
 use crate::api::types::ApiError;
 use crate::merge::Statement;
@@ -93,8 +93,8 @@ impl Paired {
 }
 
 /// What this device announces, and which devices are to hear it again.
-pub fn announcement(book: &Book, name: &str, own: &DeviceId) -> (String, BTreeMap<DeviceId, u64>) {
-    let open = || book.paired.iter().filter_map(|paired| Some((&paired.id, paired.attempt.as_ref()?)));
+pub fn announcement(registry: &DeviceRegistry, name: &str, own: &DeviceId) -> (String, BTreeMap<DeviceId, u64>) {
+    let open = || registry.paired.iter().filter_map(|paired| Some((&paired.id, paired.attempt.as_ref()?)));
     let tokens: Vec<(DeviceId, Token)> =
         open().flat_map(|(id, attempt)| attempt.tokens(own, id).into_iter().map(|token| (id.clone(), token))).collect();
     let again = open().filter_map(|(id, attempt)| Some((id.clone(), attempt.awaits()?))).collect();
@@ -116,7 +116,7 @@ impl Engine {
 
     /// A device of ours connected and announced this.
     pub(super) fn greeted_by(&mut self, device: &DeviceId, announced: &str) {
-        if !self.book.is_paired(device) {
+        if !self.registry.is_paired(device) {
             return;
         }
         self.neighbours.greeted.insert(device.clone(), announced.to_owned());
@@ -132,7 +132,7 @@ impl Engine {
         }
         let now = self.context.clock.now();
         for token in tokens {
-            let Some(paired) = self.book.paired.iter_mut().find(|paired| paired.id == *id) else { return };
+            let Some(paired) = self.registry.paired.iter_mut().find(|paired| paired.id == *id) else { return };
             let confirmed = paired.confirmed;
             let Some(attempt) = &mut paired.attempt else {
                 // It lost what it knew, or was set up anew, and its user entered this device's code there.
@@ -259,17 +259,22 @@ impl Engine {
         }
         let nonce = random()?;
         self.comparisons.push(now);
-        let spoiled =
-            match self.book.paired.iter_mut().find(|paired| paired.id == *id).and_then(|row| row.attempt.as_mut()) {
-                Some(attempt) => {
-                    attempt.ended();
-                    match &mut attempt.step {
-                        Step::Ended { spoiled } => spoiled.take(),
-                        _ => None,
-                    }
+        let spoiled = match self
+            .registry
+            .paired
+            .iter_mut()
+            .find(|paired| paired.id == *id)
+            .and_then(|row| row.attempt.as_mut())
+        {
+            Some(attempt) => {
+                attempt.ended();
+                match &mut attempt.step {
+                    Step::Ended { spoiled } => spoiled.take(),
+                    _ => None,
                 }
-                None => None,
-            };
+            }
+            None => None,
+        };
         self.begin(id, Step::Comparing { nonce, commitment: None, theirs: None, spoiled });
         Ok(())
     }
@@ -277,7 +282,7 @@ impl Engine {
     /// More exchanges at once do not fit into a name.
     fn check_room(&self, id: &DeviceId) -> Result<(), ApiError> {
         let is_open = |paired: &&Paired| paired.id != *id && paired.attempt.as_ref().is_some_and(Attempt::is_open);
-        if self.book.paired.iter().filter(is_open).count() < proof::MAX_OPEN {
+        if self.registry.paired.iter().filter(is_open).count() < proof::MAX_OPEN {
             return Ok(());
         }
         Err(ApiError::new(
@@ -304,14 +309,14 @@ impl Engine {
         self.attempts_changed();
     }
 
-    /// The device's row in the book, made if there is none.
+    /// The device's row in the registry, made if there is none.
     fn row_of(&mut self, id: &DeviceId) -> &mut Paired {
-        let at = match self.book.paired.iter().position(|paired| paired.id == *id) {
+        let at = match self.registry.paired.iter().position(|paired| paired.id == *id) {
             Some(at) => at,
             None => {
                 let asking = self.neighbours.asking.iter().find(|asking| asking.id == *id);
                 let name = asking.map(asking_name).unwrap_or_else(|| unnamed(id));
-                self.book.paired.push(Paired {
+                self.registry.paired.push(Paired {
                     id: id.clone(),
                     name,
                     addresses: Vec::new(),
@@ -320,10 +325,10 @@ impl Engine {
                     attempt: None,
                     follow: false,
                 });
-                self.book.paired.len() - 1
+                self.registry.paired.len() - 1
             }
         };
-        &mut self.book.paired[at]
+        &mut self.registry.paired[at]
     }
 
     /// The pairing with this device is complete on this side: from now on folders are shared with it. The only place
@@ -336,7 +341,7 @@ impl Engine {
         }
         let row = self.row_of(id);
         (row.confirmed, row.follow) = (true, false);
-        self.book.parted.retain(|parted| parted != id);
+        self.registry.parted.retain(|parted| parted != id);
         self.neighbours.asking.retain(|asking| asking.id != *id);
         let short = id.short();
         self.trouble(&format!("left {short}"), None);
@@ -349,7 +354,7 @@ impl Engine {
     /// The digits on the two screens differ, or an attempt came to nothing.
     pub(super) fn end_attempt(&mut self, id: &DeviceId) {
         if let Some(attempt) =
-            self.book.paired.iter_mut().find(|row| row.id == *id).and_then(|row| row.attempt.as_mut())
+            self.registry.paired.iter_mut().find(|row| row.id == *id).and_then(|row| row.attempt.as_mut())
         {
             attempt.ended();
         }
@@ -358,7 +363,7 @@ impl Engine {
 
     /// A device whose own card lists this one has let it in: nothing is left to be proved to it.
     pub(super) fn heard_in_full(&mut self, id: &DeviceId) {
-        let row = self.book.paired.iter_mut().find(|row| row.id == *id && row.confirmed && row.attempt.is_some());
+        let row = self.registry.paired.iter_mut().find(|row| row.id == *id && row.confirmed && row.attempt.is_some());
         if let Some(row) = row {
             row.attempt = None;
             self.attempts_changed();
@@ -369,7 +374,7 @@ impl Engine {
     pub(super) fn end_old_attempts(&mut self) {
         let now = self.context.clock.now();
         let mut changed = false;
-        for paired in &mut self.book.paired {
+        for paired in &mut self.registry.paired {
             let Some(attempt) = &mut paired.attempt else { continue };
             let age = now.0.saturating_sub(attempt.begun.0);
             if attempt.is_open() && !(0..ATTEMPT_LIFE_MS).contains(&age) {
@@ -388,13 +393,13 @@ impl Engine {
 
     /// Keeps, then announces what there is to say to devices that are not paired yet.
     pub(super) fn attempts_changed(&mut self) {
-        self.save_book();
+        self.save_registry();
         self.announce_attempts();
         self.arrange();
     }
 
     pub(super) fn announce_attempts(&mut self) {
-        let (called, again) = announcement(&self.book, &self.name, &self.context.device);
+        let (called, again) = announcement(&self.registry, &self.name, &self.context.device);
         if self.called.as_ref() != Some(&called) {
             self.transport.called(called.clone());
             self.called = Some(called);

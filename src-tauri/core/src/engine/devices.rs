@@ -16,7 +16,7 @@ use std::path::Path;
 /// `devices.json`: what only the user knows. Everything else about devices comes from their own cards.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Book {
+pub struct DeviceRegistry {
     pub paired: Vec<Paired>,
     /// Devices we left, which nobody shall bring back by passing them on.
     pub parted: Vec<DeviceId>,
@@ -72,7 +72,7 @@ impl Paired {
     }
 }
 
-impl Book {
+impl DeviceRegistry {
     pub fn load(home: &Path) -> io::Result<Self> {
         match std::fs::read(home.join("devices.json")) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
@@ -147,7 +147,7 @@ pub struct Neighbours {
     pub asking: Vec<Asking>,
     /// Others that ask, of whom nothing is kept but how many there are.
     pub more_asking: u64,
-    /// What a device in the book announced when it connected last.
+    /// What a device in the registry announced when it connected last.
     pub greeted: BTreeMap<DeviceId, String>,
     pub nearby: Vec<Nearby>,
     /// What each device says of itself, by short id.
@@ -159,7 +159,7 @@ pub struct Neighbours {
 /// Everything that says which devices this one has to do with.
 pub struct Circle<'a> {
     pub own: &'a DeviceId,
-    pub book: &'a Book,
+    pub registry: &'a DeviceRegistry,
     pub list: &'a DeviceList,
     pub neighbours: &'a Neighbours,
     /// Devices that are about to hear our goodbye.
@@ -188,8 +188,8 @@ impl<'a> Circle<'a> {
     /// What another device says is shown here: only real device IDs are taken, none that shares its short name with
     /// this device or a known one, and no more of each device than a person owns.
     pub fn strangers(&self) -> impl Iterator<Item = (&'a Known, &'a Paired)> + use<'a> {
-        let (own, book, list, neighbours) = (self.own, self.book, self.list, self.neighbours);
-        let known = book.paired.iter().filter(move |paired| list.approved.contains_key(&paired.id));
+        let (own, registry, list, neighbours) = (self.own, self.registry, self.list, self.neighbours);
+        let known = registry.paired.iter().filter(move |paired| list.approved.contains_key(&paired.id));
         let known = known.filter_map(move |paired| Some((paired, neighbours.hellos.get(&paired.id.short())?)));
         let mut seen = BTreeSet::new();
         known
@@ -202,7 +202,7 @@ impl<'a> Circle<'a> {
                 let short = known.id.short();
                 let is = |id: &DeviceId| id.short() == short;
                 let taken = is(own) || list.approved.keys().chain(list.revoked.keys()).any(is);
-                !taken && !list.unapproved.contains(&known.id) && !book.parted.contains(&known.id)
+                !taken && !list.unapproved.contains(&known.id) && !registry.parted.contains(&known.id)
             })
             .filter(move |(known, _)| seen.insert(known.id.short()))
     }
@@ -238,14 +238,14 @@ impl<'a> Circle<'a> {
 /// folders of a revoked device stay among those who were to have them, so that all of them accept the same.
 pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: bool) -> Wanted {
     let (own, approved) = (circle.own, circle.approved());
-    let leaving = circle.book.paired.iter().filter(|paired| circle.leaving.contains(&paired.id));
+    let leaving = circle.registry.paired.iter().filter(|paired| circle.leaving.contains(&paired.id));
     let leaving: Vec<&Paired> = leaving
         .filter(|paired| {
             !circle.list.approved.contains_key(&paired.id) && !circle.list.revoked.contains_key(&paired.id)
         })
         .collect();
     let entry = |id: &DeviceId, name: &str| {
-        let paired = circle.book.paired.iter().find(|paired| paired.id == *id);
+        let paired = circle.registry.paired.iter().find(|paired| paired.id == *id);
         WantedDevice {
             id: id.clone(),
             name: paired.map_or(name, |paired| &paired.name).to_owned(),
@@ -259,7 +259,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
         let id = &paired.id;
         paired.is_attempted() && !circle.list.approved.contains_key(id) && !circle.list.revoked.contains_key(id)
     };
-    let met = circle.book.paired.iter().filter(is_met).filter(|paired| !circle.leaving.contains(&paired.id));
+    let met = circle.registry.paired.iter().filter(is_met).filter(|paired| !circle.leaving.contains(&paired.id));
     devices.extend(met.map(|paired| entry(&paired.id, &paired.name)));
     let mut folders = Vec::new();
     let mut add = |owner: &DeviceId, lane: Lane, shared_with: Vec<DeviceId>| {
@@ -333,7 +333,7 @@ mod tests {
 
     struct Desk {
         own: DeviceId,
-        book: Book,
+        registry: DeviceRegistry,
         list: DeviceList,
         neighbours: Neighbours,
     }
@@ -360,7 +360,7 @@ mod tests {
             });
             let hellos = approved.iter().map(|(id, known)| (id.short(), hello(id, known)));
             Self {
-                book: Book { paired: paired.collect(), ..Book::default() },
+                registry: DeviceRegistry { paired: paired.collect(), ..DeviceRegistry::default() },
                 neighbours: Neighbours { hellos: hellos.collect(), ..Neighbours::default() },
                 own,
                 list,
@@ -368,7 +368,7 @@ mod tests {
         }
 
         fn circle<'a>(&'a self, leaving: &'a BTreeSet<DeviceId>) -> Circle<'a> {
-            Circle { own: &self.own, book: &self.book, list: &self.list, neighbours: &self.neighbours, leaving }
+            Circle { own: &self.own, registry: &self.registry, list: &self.list, neighbours: &self.neighbours, leaving }
         }
 
         fn wanted(&self) -> Wanted {

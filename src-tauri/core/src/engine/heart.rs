@@ -3,7 +3,7 @@
 use super::answers::value;
 use super::bases::{Child, Kin};
 use super::context::Context;
-use super::devices::{Book, Neighbours};
+use super::devices::{DeviceRegistry, Neighbours};
 use super::event::{Event, Jobs, Reply};
 use super::forget::Forgetting;
 use super::forks::{Parent, is_taken_over};
@@ -37,7 +37,7 @@ pub struct Engine {
     pub(super) state: State,
     pub(super) transport: Box<dyn Transport>,
     pub(super) jobs: Box<dyn Jobs>,
-    pub(super) book: Book,
+    pub(super) registry: DeviceRegistry,
     pub(super) neighbours: Neighbours,
     pub(super) lists: Lists,
     pub(super) forgetting: Forgetting,
@@ -123,12 +123,12 @@ pub struct Parts {
     pub state: State,
     pub transport: Box<dyn Transport>,
     pub jobs: Box<dyn Jobs>,
-    pub book: Book,
+    pub registry: DeviceRegistry,
 }
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts { home, settings, name, context, card, state, transport, jobs, book } = parts;
+        let Parts { home, settings, name, context, card, state, transport, jobs, registry } = parts;
         Self {
             home,
             settings,
@@ -138,7 +138,7 @@ impl Engine {
             state,
             transport,
             jobs,
-            book,
+            registry,
             neighbours: Neighbours::default(),
             lists: Lists::default(),
             forgetting: Forgetting::default(),

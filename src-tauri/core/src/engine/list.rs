@@ -213,7 +213,7 @@ impl Engine {
     fn approve_as_before(&mut self) {
         let stated = self.lists.own_statements(&self.context.short);
         let is_new = |id: &DeviceId| !stated.iter().any(|stated| stated.statement.device() == Some(id));
-        let paired = self.book.complete().filter(|paired| is_new(&paired.id));
+        let paired = self.registry.complete().filter(|paired| is_new(&paired.id));
         let approve = paired.map(|paired| Statement::Approve {
             device: paired.id.clone(),
             name: paired.name.clone(),

@@ -38,11 +38,11 @@ impl Engine {
             self.call_oneself(name)?;
             return done(format!("This device is called {name} now."));
         };
-        let paired = self.book.find(id).cloned().ok_or_else(|| unknown_device(id))?;
+        let paired = self.registry.find(id).cloned().ok_or_else(|| unknown_device(id))?;
         self.refuse_taken(name, &paired.id)?;
-        self.book.names.insert(paired.id.to_string(), name.to_owned());
+        self.registry.names.insert(paired.id.to_string(), name.to_owned());
         self.name_apart();
-        self.save_book();
+        self.save_registry();
         done(format!("{} is shown as {name} here.", paired.name))
     }
 
@@ -78,7 +78,7 @@ impl Engine {
         let mut problem = None;
         if names.get(&own).is_some_and(|name| *name != self.name) {
             // Of many devices with one name each may have to move on once for every other one.
-            if self.book.complete().count() <= self.book.yielded {
+            if self.registry.complete().count() <= self.registry.yielded {
                 let is_rival =
                     |id: &DeviceId, name: &str| *id != own && name.to_lowercase() == self.name.to_lowercase();
                 let rival = devices.iter().find(|(_, id, name)| is_rival(id, name)).map(|(_, id, _)| id.clone());
@@ -88,14 +88,15 @@ impl Engine {
             } else {
                 let renamed = self.call_oneself(&names[&own].clone());
                 if renamed.is_ok() {
-                    self.book.yielded += 1;
-                    self.save_book();
+                    self.registry.yielded += 1;
+                    self.save_registry();
                 }
                 problem = renamed.err().map(|error| Problem::new(&error.code, error.message, error.hint));
             }
         }
-        for paired in &mut self.book.paired {
-            if let Some(name) = names.get(&paired.id).filter(|_| !self.book.names.contains_key(paired.id.as_str())) {
+        for paired in &mut self.registry.paired {
+            if let Some(name) = names.get(&paired.id).filter(|_| !self.registry.names.contains_key(paired.id.as_str()))
+            {
                 paired.name.clone_from(name);
             }
         }
@@ -110,7 +111,7 @@ impl Engine {
             let said = hello.map(|hello| decent_name(&hello.name)).filter(|name| !name.is_empty());
             said.unwrap_or_else(|| paired.name.clone())
         };
-        let others = self.book.paired.iter().map(|paired| match self.book.names.get(paired.id.as_str()) {
+        let others = self.registry.paired.iter().map(|paired| match self.registry.names.get(paired.id.as_str()) {
             Some(chosen) => (Hold::Chosen, paired.id.clone(), chosen.clone()),
             None if paired.confirmed => (Hold::Own, paired.id.clone(), said(paired)),
             None => (Hold::Asking, paired.id.clone(), said(paired)),

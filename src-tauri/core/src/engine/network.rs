@@ -140,8 +140,8 @@ impl Engine {
         self.trouble(&format!("cloned {short}"), Some(Problem::new("device_cloned", message, hint)));
     }
 
-    pub(super) fn save_book(&mut self) {
-        let problem = self.book.save(&self.home).err().map(|error| {
+    pub(super) fn save_registry(&mut self) {
+        let problem = self.registry.save(&self.home).err().map(|error| {
             Problem::new(
                 "devices_unwritable",
                 format!("devices.json could not be written: {error}."),
@@ -227,7 +227,7 @@ impl Engine {
         }
         self.context.saw(hello.at);
         let leaves = hello.goodbye.contains(&self.context.device)
-            && self.book.paired.iter().any(|paired| paired.id == hello.card.device && paired.since < hello.at);
+            && self.registry.paired.iter().any(|paired| paired.id == hello.card.device && paired.since < hello.at);
         let device = hello.card.device.clone();
         let new = {
             let mut shared = self.context.change();
@@ -330,17 +330,17 @@ impl Engine {
     }
 
     pub(super) fn forget_device(&mut self, device: &DeviceId) {
-        self.book.paired.retain(|paired| paired.id != *device);
+        self.registry.paired.retain(|paired| paired.id != *device);
         if self.lists.now.approved.contains_key(device)
             && let Err(error) = self.declare(vec![Statement::Unapprove { device: device.clone() }])
         {
             self.trouble("list own", Some(super::list::problem(error)));
         }
-        if !self.book.parted.contains(device) {
-            self.book.parted.push(device.clone());
+        if !self.registry.parted.contains(device) {
+            self.registry.parted.push(device.clone());
         }
         self.neighbours.peers.retain(|peer| peer.id != *device);
-        self.save_book();
+        self.save_registry();
         self.arrange();
     }
 
@@ -423,7 +423,7 @@ impl Engine {
                 .approved()
                 .into_iter()
                 .map(|(id, approved)| {
-                    let paired = self.book.paired.iter().find(|paired| paired.id == *id);
+                    let paired = self.registry.paired.iter().find(|paired| paired.id == *id);
                     known(id, paired.map_or(&approved.name, |paired| &paired.name))
                 })
                 .collect(),

@@ -13,7 +13,7 @@ use std::time::Duration;
 impl Engine {
     pub(super) fn devices(&self) -> Devices {
         let own = &self.context.device;
-        let paired = self.book.paired.iter().map(|paired| {
+        let paired = self.registry.paired.iter().map(|paired| {
             let peer = self.neighbours.peers.iter().find(|peer| peer.id == paired.id);
             PairedDevice {
                 id: paired.id.to_string(),
@@ -54,7 +54,7 @@ impl Engine {
     /// Devices that want to be let in, those that know this device's code first.
     fn asking(&self) -> Vec<AskingDevice> {
         // A device whose code was entered here may know this one's code too; then it is asked about like any other.
-        let in_book = self.book.paired.iter().filter(|paired| !paired.confirmed);
+        let in_book = self.registry.paired.iter().filter(|paired| !paired.confirmed);
         let connected = in_book.filter_map(|paired| {
             self.secret_known_to(&paired.id)?;
             let name = self.shown_name(paired);
@@ -66,7 +66,7 @@ impl Engine {
                 compares: false,
             })
         });
-        let open = |id: &DeviceId| self.book.paired.iter().any(|paired| paired.id == *id && paired.is_wanted());
+        let open = |id: &DeviceId| self.registry.paired.iter().any(|paired| paired.id == *id && paired.is_wanted());
         let others = self
             .neighbours
             .asking
@@ -91,27 +91,27 @@ impl Engine {
         let own = &self.context.device;
         let is_listed = |id: &DeviceId| {
             id == own
-                || self.book.is_paired(id)
+                || self.registry.is_paired(id)
                 || self.neighbours.asking.iter().any(|asking| asking.id == *id)
                 || self.circle().strangers().any(|(known, _)| known.id == *id)
         };
         let near = self.neighbours.nearby.iter().filter(|near| !is_listed(&near.id));
         let device = near.map(|near| NearbyDevice {
             id: near.id.to_string(),
-            name: self.book.names.get(near.id.as_str()).cloned(),
+            name: self.registry.names.get(near.id.as_str()).cloned(),
             addresses: near.addresses.clone(),
         });
         device.collect()
     }
 
     pub(super) fn shown_name(&self, paired: &Paired) -> String {
-        self.book.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()
+        self.registry.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()
     }
 
     /// What a code says, before anything is done with it.
     pub(super) fn read_code(&self, code: &str) -> Answer {
         let code = self.parsed(code)?;
-        let known = self.book.paired.iter().find(|paired| paired.id == code.id);
+        let known = self.registry.paired.iter().find(|paired| paired.id == code.id);
         value(Code {
             name: known.map_or_else(|| name_in(&code), |paired| self.shown_name(paired)),
             id: code.id.to_string(),
@@ -145,7 +145,7 @@ impl Engine {
         let code = self.parsed(code)?;
         let id = code.id.clone();
         self.refuse_revoked(&id)?;
-        let confirmed = self.book.complete().any(|paired| paired.id == id);
+        let confirmed = self.registry.complete().any(|paired| paired.id == id);
         let connected = self.neighbours.peers.iter().any(|peer| peer.id == id && peer.connected);
         if confirmed && connected && code.key.is_none() {
             return self.pairing_with(&id, "already_paired");
@@ -162,9 +162,9 @@ impl Engine {
         self.take_from_code(code);
         self.neighbours.asking.retain(|asking| asking.id != id);
         self.attempts_changed();
-        let now_confirmed = self.book.complete().any(|paired| paired.id == id);
+        let now_confirmed = self.registry.complete().any(|paired| paired.id == id);
         let comparing = self
-            .book
+            .registry
             .paired
             .iter()
             .any(|row| row.id == id && matches!(row.attempt, Some(Attempt { step: Step::Comparing { .. }, .. })));
@@ -189,7 +189,7 @@ impl Engine {
 
     fn take_from_code(&mut self, code: pairing::Code) {
         let given = code.name.clone();
-        let Some(paired) = self.book.paired.iter_mut().find(|paired| paired.id == code.id) else { return };
+        let Some(paired) = self.registry.paired.iter_mut().find(|paired| paired.id == code.id) else { return };
         if !given.is_empty() && !paired.confirmed {
             paired.name = name_in(&code);
         }
@@ -200,7 +200,7 @@ impl Engine {
     }
 
     fn pairing_with(&self, id: &DeviceId, state: &str) -> Answer {
-        let paired = self.book.paired.iter().find(|paired| paired.id == *id);
+        let paired = self.registry.paired.iter().find(|paired| paired.id == *id);
         let digits = paired.and_then(|paired| paired.digits(&self.context.device)).unwrap_or_default();
         let name = paired.map_or_else(|| unnamed(id), |paired| self.shown_name(paired));
         value(Pairing { id: id.to_string(), name, digits, state: state.into() })
@@ -219,14 +219,14 @@ impl Engine {
             }
         };
         self.refuse_revoked(&id)?;
-        if self.book.complete().any(|paired| paired.id == id) {
+        if self.registry.complete().any(|paired| paired.id == id) {
             return self.pairing_with(&id, "already_paired");
         }
         if let Some(secret) = self.secret_known_to(&id) {
             self.let_in(&id, &secret)?;
             return self.pairing_with(&id, "paired");
         }
-        let row = self.book.paired.iter().find(|paired| paired.id == id);
+        let row = self.registry.paired.iter().find(|paired| paired.id == id);
         if let Some(shown) = row.and_then(|row| row.digits(&self.context.device)) {
             return self.accept_compared(&id, &shown, digits);
         }
@@ -234,7 +234,7 @@ impl Engine {
         if let Some(name) = proposed.map(|(known, _)| decent_name(&known.name)) {
             self.approve_paired(&id)?;
             self.take_from_code(pairing::Code { id: id.clone(), name: name.clone(), addresses: Vec::new(), key: None });
-            if let Some(paired) = self.book.paired.iter_mut().find(|paired| paired.id == id) {
+            if let Some(paired) = self.registry.paired.iter_mut().find(|paired| paired.id == id) {
                 paired.name = if name.is_empty() { unnamed(&id) } else { name };
             }
             self.attempts_changed();
@@ -279,9 +279,9 @@ impl Engine {
     fn forget_half_begun(&mut self) {
         const MOST: usize = 8;
         let ended = |paired: &Paired| !paired.is_wanted();
-        while MOST < self.book.paired.iter().filter(|paired| ended(paired)).count() {
-            let Some(at) = self.book.paired.iter().position(ended) else { return };
-            self.book.paired.remove(at);
+        while MOST < self.registry.paired.iter().filter(|paired| ended(paired)).count() {
+            let Some(at) = self.registry.paired.iter().position(ended) else { return };
+            self.registry.paired.remove(at);
         }
     }
 
@@ -303,10 +303,10 @@ impl Engine {
     /// Says goodbye first: the other device learns of it before the way to it is cut.
     pub(super) fn unpair(&mut self, text: &str) -> Answer {
         const GRACE: Duration = Duration::from_secs(10);
-        let paired = self.book.find(text).cloned().ok_or_else(|| unknown_device(text))?;
+        let paired = self.registry.find(text).cloned().ok_or_else(|| unknown_device(text))?;
         if !paired.confirmed {
             // Nothing was shared yet: there is nobody to say goodbye to.
-            self.book.paired.retain(|other| other.id != paired.id);
+            self.registry.paired.retain(|other| other.id != paired.id);
             self.neighbours.greeted.remove(&paired.id);
             self.attempts_changed();
             return done(format!(
