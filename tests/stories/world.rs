@@ -11,7 +11,7 @@ use session_roam_core::api::host::shared;
 use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow, Status};
 use session_roam_core::engine::devices::{DeviceRegistry, Former};
 use session_roam_core::engine::event::{Event, Jobs};
-use session_roam_core::engine::heart::{Engine, Parts};
+use session_roam_core::engine::event_loop::{Engine, Parts};
 use session_roam_core::engine::{Clock, Context, Job, Sizes, look};
 use session_roam_core::session::device_id::device_id_of_cert;
 use session_roam_core::session::{DeviceId, Millis, SessionId};

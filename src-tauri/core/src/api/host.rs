@@ -5,7 +5,7 @@ use crate::api::{ApiError, Request};
 use crate::engine::context::{Context, Shared, SystemClock};
 use crate::engine::devices::DeviceRegistry;
 use crate::engine::event::{Event, Jobs};
-use crate::engine::heart::{Engine, Parts};
+use crate::engine::event_loop::{Engine, Parts};
 use crate::engine::look::{Job, look, with_causes};
 use crate::engine::queue::Queue;
 use crate::session::{ProjectKey, ToolId, decent_name};
@@ -356,7 +356,7 @@ impl Jobs for Workers {
             let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(&context, job)));
             let event = match looked {
                 Ok(outcome) => Event::Looked(Box::new(outcome)),
-                Err(_) => Event::Stumbled(key),
+                Err(_) => Event::Panicked(key),
             };
             let _ = inbox.send(event);
         };

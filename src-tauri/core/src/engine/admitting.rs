@@ -3,7 +3,7 @@
 
 use super::answers::{Answer, done, value};
 use super::devices::starts;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use crate::api::types::*;
 use crate::merge::Statement;
 use crate::merge::device_list::{Heads, Revoked};
@@ -50,7 +50,7 @@ impl Engine {
     fn not_heard(&self, revoked: &Revoked) -> BTreeSet<DeviceId> {
         let has_heard = |id: &DeviceId| {
             revoked.by.iter().any(|(author, (frame, _))| {
-                let hello = self.neighbours.hellos.get(&id.short());
+                let hello = self.peer_state.hellos.get(&id.short());
                 let read = hello.and_then(|hello| hello.heard.get(&author.short())).copied().unwrap_or(0);
                 author == id || *frame < read
             })

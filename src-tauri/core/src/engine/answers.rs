@@ -3,8 +3,8 @@
 use super::authors;
 use super::context::Shared;
 use super::event::Reply;
+use super::event_loop::Engine;
 use super::export::Wanted;
-use super::heart::Engine;
 use super::look::{Job, look};
 use super::network::PRESENCE_STALE;
 use super::queue::Want;
@@ -184,7 +184,7 @@ impl Engine {
                 import_total: if importing { self.import.total } else { 0 },
                 import_bytes: if importing { self.import.bytes } else { 0 },
                 queued: self.queue.len() as u64,
-                out_bytes: self.neighbours.peers.iter().filter(|peer| peer.connected).map(|peer| peer.need_bytes).sum(),
+                out_bytes: self.peer_state.peers.iter().filter(|peer| peer.connected).map(|peer| peer.need_bytes).sum(),
                 in_bytes: self.incoming,
             },
             waiting: waits.iter().map(waiting).collect(),
@@ -195,10 +195,10 @@ impl Engine {
             sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
             device: self.name.clone(),
             paired: self.lists.now.approved.len() as u64,
-            connected: self.neighbours.peers.iter().filter(|peer| peer.connected).count() as u64,
+            connected: self.peer_state.peers.iter().filter(|peer| peer.connected).count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
             happenings: self.state.happenings()?,
-            asking: self.neighbours.asking.len() as u64 + self.neighbours.more_asking,
+            asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
         })
     }
 
@@ -217,8 +217,8 @@ impl Engine {
                 seen: now.rfc3339(),
             })
         });
-        let heard = |short: &String| self.neighbours.heard.get(short).copied().unwrap_or_default();
-        let hellos = self.neighbours.hellos.iter();
+        let heard = |short: &String| self.peer_state.heard.get(short).copied().unwrap_or_default();
+        let hellos = self.peer_state.hellos.iter();
         let hellos = hellos
             .filter(|(_, hello)| self.lists.now.approved.contains_key(&hello.card.device))
             .map(|(short, hello)| (hello, heard(short)));

@@ -2,7 +2,7 @@
 //! answer to a revocation. Knows nothing of folders and of how statements are stored.
 
 use super::devices::{Circle, Paired};
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::list::in_heads;
 use super::queue::Want;
 use super::record::SessionRecord;
@@ -19,7 +19,7 @@ impl Engine {
             own: &self.context.device,
             registry: &self.registry,
             list: &self.lists.now,
-            neighbours: &self.neighbours,
+            peer_state: &self.peer_state,
             leaving: &self.goodbye,
         }
     }
@@ -46,7 +46,7 @@ impl Engine {
             shared.cuts = cuts.collect();
             shared.owners.retain(|short, _| !strangers.contains(short));
         }
-        self.neighbours.hellos.retain(|short, _| !strangers.contains(short));
+        self.peer_state.hellos.retain(|short, _| !strangers.contains(short));
         // Who is out gets no goodbye either.
         let now = &self.lists.now;
         self.goodbye.retain(|id| !now.revoked.contains_key(id));
@@ -59,7 +59,7 @@ impl Engine {
         // A pairing that began after the device was let go is a new one.
         let begins = |paired: &Paired| paired.is_attempted() && !paired.confirmed;
         self.registry.paired.retain(|paired| begins(paired) || !out(&paired.id));
-        self.neighbours.peers.retain(|peer| !out(&peer.id));
+        self.peer_state.peers.retain(|peer| !out(&peer.id));
         for (id, approved) in
             self.circle().approved().into_iter().map(|(id, a)| (id.clone(), a.clone())).collect::<Vec<_>>()
         {
@@ -86,7 +86,7 @@ impl Engine {
     /// When a device spoke last, as far as its hello lies here: a goodbye up to then belongs to an earlier pairing.
     pub(super) fn last_said(&self, id: &DeviceId) -> Hlc {
         let short = id.short();
-        let known = self.neighbours.hellos.get(&short).map(|hello| hello.at);
+        let known = self.peer_state.hellos.get(&short).map(|hello| hello.at);
         let lane = self.context.vault.lane_dir(&short, Lane::Live);
         known.or_else(|| Some(hello::read(&lane, &short).ok()?.0.at)).unwrap_or_default()
     }

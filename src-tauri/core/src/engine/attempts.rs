@@ -4,7 +4,7 @@
 //! A step is kept in devices.json before it is announced, so that a restart in between continues it.
 
 use super::devices::{DeviceRegistry, Paired};
-use super::heart::Engine;
+use super::event_loop::Engine;
 use crate::api::types::ApiError;
 use crate::merge::Statement;
 use crate::session::{DeviceId, Millis, Problem, decent_name};
@@ -110,8 +110,8 @@ impl Engine {
         let (proved, others): (Vec<_>, Vec<_>) = asking.into_iter().partition(|one| self.secret_of(one).is_some());
         let (bound, plain): (Vec<_>, Vec<_>) = others.into_iter().partition(|one| self.offers_digits(one));
         let all = bound.len() + plain.len();
-        self.neighbours.more_asking = all.saturating_sub(MAX_ASKING) as u64;
-        self.neighbours.asking = proved.into_iter().chain(bound.into_iter().chain(plain).take(MAX_ASKING)).collect();
+        self.peer_state.more_asking = all.saturating_sub(MAX_ASKING) as u64;
+        self.peer_state.asking = proved.into_iter().chain(bound.into_iter().chain(plain).take(MAX_ASKING)).collect();
     }
 
     /// A device of ours connected and announced this.
@@ -119,7 +119,7 @@ impl Engine {
         if !self.registry.is_paired(device) {
             return;
         }
-        self.neighbours.greeted.insert(device.clone(), announced.to_owned());
+        self.peer_state.greeted.insert(device.clone(), announced.to_owned());
         self.hear(device, announced);
     }
 
@@ -213,8 +213,8 @@ impl Engine {
 
     /// The secret of this device's code that the device proves to know.
     pub(super) fn secret_known_to(&self, id: &DeviceId) -> Option<Bits> {
-        let asking = self.neighbours.asking.iter().find(|asking| asking.id == *id);
-        let announced = asking.map(|asking| &asking.announced).or_else(|| self.neighbours.greeted.get(id))?;
+        let asking = self.peer_state.asking.iter().find(|asking| asking.id == *id);
+        let announced = asking.map(|asking| &asking.announced).or_else(|| self.peer_state.greeted.get(id))?;
         self.secret_in(id, announced)
     }
 
@@ -300,9 +300,9 @@ impl Engine {
         row.attempt = Some(Attempt { begun, step });
         row.since = row.since.max(since);
         // What it announced before this began may be what is waited for.
-        let asking = self.neighbours.asking.iter().find(|asking| asking.id == *id);
+        let asking = self.peer_state.asking.iter().find(|asking| asking.id == *id);
         let announced =
-            asking.map(|asking| asking.announced.clone()).or_else(|| self.neighbours.greeted.get(id).cloned());
+            asking.map(|asking| asking.announced.clone()).or_else(|| self.peer_state.greeted.get(id).cloned());
         if let Some(announced) = announced {
             self.hear(id, &announced);
         }
@@ -314,14 +314,14 @@ impl Engine {
         let at = match self.registry.paired.iter().position(|paired| paired.id == *id) {
             Some(at) => at,
             None => {
-                let asking = self.neighbours.asking.iter().find(|asking| asking.id == *id);
+                let asking = self.peer_state.asking.iter().find(|asking| asking.id == *id);
                 let name = asking.map(asking_name).unwrap_or_else(|| unnamed(id));
                 self.registry.paired.push(Paired {
                     id: id.clone(),
                     name,
                     addresses: Vec::new(),
                     confirmed: false,
-                    since: self.neighbours.hellos.get(&id.short()).map(|hello| hello.at).unwrap_or_default(),
+                    since: self.peer_state.hellos.get(&id.short()).map(|hello| hello.at).unwrap_or_default(),
                     attempt: None,
                     follow: false,
                 });
@@ -342,7 +342,7 @@ impl Engine {
         let row = self.row_of(id);
         (row.confirmed, row.follow) = (true, false);
         self.registry.parted.retain(|parted| parted != id);
-        self.neighbours.asking.retain(|asking| asking.id != *id);
+        self.peer_state.asking.retain(|asking| asking.id != *id);
         let short = id.short();
         self.trouble(&format!("left {short}"), None);
         self.context.change().names.entry(short).or_insert(name);

@@ -142,7 +142,7 @@ const MAX_KNOWN: usize = 64;
 
 /// What the network says at the moment.
 #[derive(Debug, Default)]
-pub struct Neighbours {
+pub struct PeerState {
     pub peers: Vec<Peer>,
     pub asking: Vec<Asking>,
     /// Others that ask, of whom nothing is kept but how many there are.
@@ -161,7 +161,7 @@ pub struct Circle<'a> {
     pub own: &'a DeviceId,
     pub registry: &'a DeviceRegistry,
     pub list: &'a DeviceList,
-    pub neighbours: &'a Neighbours,
+    pub peer_state: &'a PeerState,
     /// Devices that are about to hear our goodbye.
     pub leaving: &'a BTreeSet<DeviceId>,
 }
@@ -188,9 +188,9 @@ impl<'a> Circle<'a> {
     /// What another device says is shown here: only real device IDs are taken, none that shares its short name with
     /// this device or a known one, and no more of each device than a person owns.
     pub fn strangers(&self) -> impl Iterator<Item = (&'a Known, &'a Paired)> + use<'a> {
-        let (own, registry, list, neighbours) = (self.own, self.registry, self.list, self.neighbours);
+        let (own, registry, list, peer_state) = (self.own, self.registry, self.list, self.peer_state);
         let known = registry.paired.iter().filter(move |paired| list.approved.contains_key(&paired.id));
-        let known = known.filter_map(move |paired| Some((paired, neighbours.hellos.get(&paired.id.short())?)));
+        let known = known.filter_map(move |paired| Some((paired, peer_state.hellos.get(&paired.id.short())?)));
         let mut seen = BTreeSet::new();
         known
             .flat_map(|(paired, hello)| {
@@ -212,7 +212,7 @@ impl<'a> Circle<'a> {
     /// who carries its folders as soon as they hear of it. Before its first hello is here nothing else of it is
     /// ([`Self::ignores`]), and anybody may bring it.
     fn hello(&self, of: &DeviceId) -> Option<&'a Hello> {
-        self.neighbours.hellos.get(&of.short()).filter(|hello| hello.card.device == *of)
+        self.peer_state.hellos.get(&of.short()).filter(|hello| hello.card.device == *of)
     }
 
     /// What is not taken of a device's folder: the tools that are off and the sessions that are forgotten; all but the hello as long as there is none, since
@@ -249,7 +249,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
         WantedDevice {
             id: id.clone(),
             name: paired.map_or(name, |paired| &paired.name).to_owned(),
-            addresses: addresses(id, paired, circle.neighbours),
+            addresses: addresses(id, paired, circle.peer_state),
         }
     };
     let mut devices: Vec<WantedDevice> = approved.iter().map(|(id, approved)| entry(id, &approved.name)).collect();
@@ -292,9 +292,9 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
 }
 
 /// What the user gave, and what the device says of itself: it may have moved since, or was met through another one.
-fn addresses(id: &DeviceId, paired: Option<&Paired>, neighbours: &Neighbours) -> Vec<String> {
+fn addresses(id: &DeviceId, paired: Option<&Paired>, peer_state: &PeerState) -> Vec<String> {
     let given = paired.map_or(&[][..], |paired| &paired.addresses);
-    let said = neighbours.hellos.get(&id.short()).map_or(&[][..], |hello| &hello.addresses);
+    let said = peer_state.hellos.get(&id.short()).map_or(&[][..], |hello| &hello.addresses);
     let known = given.iter().chain(said.iter().filter(|address| is_address(address)).take(MAX_ADDRESSES));
     let mut seen = BTreeSet::new();
     known.filter(|address| seen.insert(*address)).cloned().collect()
@@ -335,7 +335,7 @@ mod tests {
         own: DeviceId,
         registry: DeviceRegistry,
         list: DeviceList,
-        neighbours: Neighbours,
+        peer_state: PeerState,
     }
 
     impl Desk {
@@ -361,14 +361,14 @@ mod tests {
             let hellos = approved.iter().map(|(id, known)| (id.short(), hello(id, known)));
             Self {
                 registry: DeviceRegistry { paired: paired.collect(), ..DeviceRegistry::default() },
-                neighbours: Neighbours { hellos: hellos.collect(), ..Neighbours::default() },
+                peer_state: PeerState { hellos: hellos.collect(), ..PeerState::default() },
                 own,
                 list,
             }
         }
 
         fn circle<'a>(&'a self, leaving: &'a BTreeSet<DeviceId>) -> Circle<'a> {
-            Circle { own: &self.own, registry: &self.registry, list: &self.list, neighbours: &self.neighbours, leaving }
+            Circle { own: &self.own, registry: &self.registry, list: &self.list, peer_state: &self.peer_state, leaving }
         }
 
         fn wanted(&self) -> Wanted {

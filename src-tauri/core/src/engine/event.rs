@@ -35,7 +35,7 @@ pub enum Event {
     /// The search for stores is over: what was found, by tool.
     StoresFound(BTreeMap<ToolId, Vec<Sought>>),
     /// A worker panicked on this session; nothing of it was kept.
-    Stumbled(crate::session::SessionKey),
+    Panicked(crate::session::SessionKey),
     Request(Request, Reply),
     Stop,
 }

@@ -4,7 +4,7 @@
 use super::answers::{Answer, value};
 use super::erase::{Erase, Erasure, erase};
 use super::event::Event;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::queue::Want;
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, ReceiptRow};
@@ -335,8 +335,8 @@ impl Engine {
             vanished.remove(key);
         }
         self.drop_session(key);
-        let (topic, stumbled) = (format!("session {key} "), format!("stumbled {key}"));
-        self.problems.retain(|known, _| !known.starts_with(&topic) && *known != stumbled);
+        let (topic, panicked) = (format!("session {key} "), format!("panicked {key}"));
+        self.problems.retain(|known, _| !known.starts_with(&topic) && *known != panicked);
         *self.context.compared() = None;
         self.context.transcripts().clear();
     }
@@ -383,7 +383,7 @@ impl Engine {
         let context = self.context.clone();
         self.jobs.beside(Box::new(move || {
             let erased = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| erase(&context, &job)));
-            erased.map_or_else(|_| Event::Stumbled(job.key), |erasure| Event::Erased(Box::new(erasure)))
+            erased.map_or_else(|_| Event::Panicked(job.key), |erasure| Event::Erased(Box::new(erasure)))
         }));
         true
     }

@@ -2,7 +2,7 @@
 //! What the statements mean is decided by `merge::device_list`; knows nothing of folders and tools.
 
 use super::context::Context;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::ingest::fault_problem;
 use crate::api::types::ApiError;
 use crate::merge::{DeviceList, Stated, Statement, Statements};

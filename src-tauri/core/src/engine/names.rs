@@ -4,7 +4,7 @@
 
 use super::answers::{Answer, done, settings_error};
 use super::devices::Paired;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::pairing::unknown_device;
 use crate::api::types::ApiError;
 use crate::session::{DeviceId, NAME_LENGTH, Problem, decent_name};
@@ -107,7 +107,7 @@ impl Engine {
 
     fn named_devices(&self) -> Vec<(Hold, DeviceId, String)> {
         let said = |paired: &Paired| {
-            let hello = self.neighbours.hellos.get(&paired.id.short());
+            let hello = self.peer_state.hellos.get(&paired.id.short());
             let said = hello.map(|hello| decent_name(&hello.name)).filter(|name| !name.is_empty());
             said.unwrap_or_else(|| paired.name.clone())
         };

@@ -1,7 +1,7 @@
 //! The other devices: what they say of themselves, who asks, who leaves, and what the folders should be.
 
 use super::devices::wanted;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::queue::Want;
 use super::record::SessionRecord;
 use crate::api::types::Held;
@@ -42,9 +42,9 @@ impl Engine {
                 self.trouble("syncthing", problem);
             }
             Notice::Arrived { owner, lane, paths } => self.arrived(&owner, lane, &paths)?,
-            Notice::Peers(peers) => self.neighbours.peers = peers,
+            Notice::Peers(peers) => self.peer_state.peers = peers,
             Notice::Asking(asking) => self.knocked(asking),
-            Notice::Nearby(nearby) => self.neighbours.nearby = nearby,
+            Notice::Nearby(nearby) => self.peer_state.nearby = nearby,
             Notice::Incoming { bytes } => self.incoming = bytes,
             Notice::Tampered { folder, paths } => self.tampered(&folder, &paths),
             Notice::FolderLost { folder, message } => self.folder_lost(&folder, &message),
@@ -217,13 +217,13 @@ impl Engine {
             }
             return;
         }
-        let known = self.neighbours.hellos.get(short).map(|known| known.at);
+        let known = self.peer_state.hellos.get(short).map(|known| known.at);
         if known.is_some_and(|known| hello.at < known) {
             return;
         }
         if known != Some(hello.at) {
             let heard = arrived.unwrap_or(hello.at.wall.min(self.context.clock.now()));
-            self.neighbours.heard.insert(short.to_owned(), heard);
+            self.peer_state.heard.insert(short.to_owned(), heard);
         }
         self.context.saw(hello.at);
         let leaves = hello.goodbye.contains(&self.context.device)
@@ -235,7 +235,7 @@ impl Engine {
             shared.owners.insert(short.to_owned(), Owner { device: device.clone(), key }).is_none()
         };
         let has_let_us_in = hello.paired.iter().any(|known| known.id == self.context.device);
-        self.neighbours.hellos.insert(short.to_owned(), hello);
+        self.peer_state.hellos.insert(short.to_owned(), hello);
         self.name_apart();
         if has_let_us_in {
             self.heard_in_full(&device);
@@ -269,7 +269,7 @@ impl Engine {
             shared.owners.insert(short.to_owned(), owner);
         }
         let silent = Hello { live: Vec::new(), addresses: Vec::new(), goodbye: Vec::new(), ..hello };
-        self.neighbours.hellos.insert(short.to_owned(), silent);
+        self.peer_state.hellos.insert(short.to_owned(), silent);
         self.arrange();
     }
 
@@ -339,7 +339,7 @@ impl Engine {
         if !self.registry.parted.contains(device) {
             self.registry.parted.push(device.clone());
         }
-        self.neighbours.peers.retain(|peer| peer.id != *device);
+        self.peer_state.peers.retain(|peer| peer.id != *device);
         self.save_registry();
         self.arrange();
     }

@@ -3,7 +3,7 @@
 use super::answers::{Answer, done, value};
 use super::attempts::{Attempt, Step, asking_name, unnamed};
 use super::devices::{Paired, starts};
-use super::heart::Engine;
+use super::event_loop::Engine;
 use crate::api::types::*;
 use crate::merge::Statement;
 use crate::session::{DeviceId, decent_name};
@@ -14,7 +14,7 @@ impl Engine {
     pub(super) fn devices(&self) -> Devices {
         let own = &self.context.device;
         let paired = self.registry.paired.iter().map(|paired| {
-            let peer = self.neighbours.peers.iter().find(|peer| peer.id == paired.id);
+            let peer = self.peer_state.peers.iter().find(|peer| peer.id == paired.id);
             PairedDevice {
                 id: paired.id.to_string(),
                 name: self.shown_name(paired),
@@ -42,7 +42,7 @@ impl Engine {
         Devices {
             paired: paired.collect(),
             asking,
-            more_asking: self.neighbours.more_asking,
+            more_asking: self.peer_state.more_asking,
             proposed: proposed.collect(),
             nearby: if nearby_off.is_none() { self.nearby() } else { Vec::new() },
             nearby_off: nearby_off.map(str::to_owned),
@@ -68,7 +68,7 @@ impl Engine {
         });
         let open = |id: &DeviceId| self.registry.paired.iter().any(|paired| paired.id == *id && paired.is_wanted());
         let others = self
-            .neighbours
+            .peer_state
             .asking
             .iter()
             .filter(|asking| !open(&asking.id) && !self.lists.now.revoked.contains_key(&asking.id))
@@ -92,10 +92,10 @@ impl Engine {
         let is_listed = |id: &DeviceId| {
             id == own
                 || self.registry.is_paired(id)
-                || self.neighbours.asking.iter().any(|asking| asking.id == *id)
+                || self.peer_state.asking.iter().any(|asking| asking.id == *id)
                 || self.circle().strangers().any(|(known, _)| known.id == *id)
         };
-        let near = self.neighbours.nearby.iter().filter(|near| !is_listed(&near.id));
+        let near = self.peer_state.nearby.iter().filter(|near| !is_listed(&near.id));
         let device = near.map(|near| NearbyDevice {
             id: near.id.to_string(),
             name: self.registry.names.get(near.id.as_str()).cloned(),
@@ -146,7 +146,7 @@ impl Engine {
         let id = code.id.clone();
         self.refuse_revoked(&id)?;
         let confirmed = self.registry.complete().any(|paired| paired.id == id);
-        let connected = self.neighbours.peers.iter().any(|peer| peer.id == id && peer.connected);
+        let connected = self.peer_state.peers.iter().any(|peer| peer.id == id && peer.connected);
         if confirmed && connected && code.key.is_none() {
             return self.pairing_with(&id, "already_paired");
         }
@@ -160,7 +160,7 @@ impl Engine {
             None => self.compare_with(&id)?,
         }
         self.take_from_code(code);
-        self.neighbours.asking.retain(|asking| asking.id != id);
+        self.peer_state.asking.retain(|asking| asking.id != id);
         self.attempts_changed();
         let now_confirmed = self.registry.complete().any(|paired| paired.id == id);
         let comparing = self
@@ -240,7 +240,7 @@ impl Engine {
             self.attempts_changed();
             return self.pairing_with(&id, "paired");
         }
-        let asks = row.is_some() || self.neighbours.asking.iter().any(|asking| asking.id == id);
+        let asks = row.is_some() || self.peer_state.asking.iter().any(|asking| asking.id == id);
         Err(if asks {
             ApiError::new(
                 "not_proved",
@@ -287,7 +287,7 @@ impl Engine {
 
     pub(super) fn dismiss(&mut self, text: &str) -> Answer {
         let found = self
-            .neighbours
+            .peer_state
             .asking
             .iter()
             .find(|asking| asking_name(asking).eq_ignore_ascii_case(text) || starts(&asking.id, text))
@@ -296,7 +296,7 @@ impl Engine {
             return Err(not_asking(text));
         };
         self.transport.dismiss(asking.id.clone());
-        self.neighbours.asking.retain(|other| other.id != asking.id);
+        self.peer_state.asking.retain(|other| other.id != asking.id);
         done(format!("{} was turned away.", asking_name(&asking)))
     }
 
@@ -307,7 +307,7 @@ impl Engine {
         if !paired.confirmed {
             // Nothing was shared yet: there is nobody to say goodbye to.
             self.registry.paired.retain(|other| other.id != paired.id);
-            self.neighbours.greeted.remove(&paired.id);
+            self.peer_state.greeted.remove(&paired.id);
             self.attempts_changed();
             return done(format!(
                 "The pairing with {} was taken back. Nothing was shared with it.",

@@ -3,7 +3,7 @@
 //! not answer holds up nothing else.
 
 use super::event::Event;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::queue::Want;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{Places, outline};

@@ -1,7 +1,7 @@
 //! What is held or deleted here and goes on because the user says so.
 
 use super::answers::{Answer, HELD, done};
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::queue::Want;
 use crate::api::types::ApiError;
 use crate::session::{SessionKey, ToolId};

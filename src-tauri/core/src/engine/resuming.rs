@@ -3,7 +3,7 @@
 
 use super::answers::{Work, value};
 use super::context::Context;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::record::SessionRecord;
 use crate::api::quote;
 use crate::api::types::{ApiError, Remark, Resume};

@@ -2,7 +2,7 @@
 //! is known to `vault/quarantine.rs`.
 
 use super::answers::{Answer, done};
-use super::heart::Engine;
+use super::event_loop::Engine;
 use crate::api::types::ApiError;
 use crate::session::Problem;
 use crate::vault::hello;

@@ -4,7 +4,7 @@
 use super::answers::{Answer, done};
 use super::context::Context;
 use super::event::Event;
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::record::SessionRecord;
 use crate::api::quote::word;
 use crate::api::types::{ApiError, StoreRow};

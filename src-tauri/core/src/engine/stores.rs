@@ -1,6 +1,6 @@
 //! The tools' stores: who changed, who vanished, who is live.
 
-use super::heart::Engine;
+use super::event_loop::Engine;
 use super::queue::Want;
 use crate::api::types::Held;
 use crate::opener::{Kind, Listed};

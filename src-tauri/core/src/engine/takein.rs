@@ -4,8 +4,8 @@
 use super::answers::value;
 use super::context::Context;
 use super::event::Reply;
+use super::event_loop::{Engine, TakingIn};
 use super::foreign::record_entries;
-use super::heart::{Engine, TakingIn};
 use super::look::with_causes;
 use super::queue::Want;
 use super::record::{DocState, SessionRecord};

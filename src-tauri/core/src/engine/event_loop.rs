@@ -3,7 +3,7 @@
 use super::answers::value;
 use super::bases::{Child, Kin};
 use super::context::Context;
-use super::devices::{DeviceRegistry, Neighbours};
+use super::devices::{DeviceRegistry, PeerState};
 use super::event::{Event, Jobs, Reply};
 use super::forget::Forgetting;
 use super::forks::{Parent, is_taken_over};
@@ -38,7 +38,7 @@ pub struct Engine {
     pub(super) transport: Box<dyn Transport>,
     pub(super) jobs: Box<dyn Jobs>,
     pub(super) registry: DeviceRegistry,
-    pub(super) neighbours: Neighbours,
+    pub(super) peer_state: PeerState,
     pub(super) lists: Lists,
     pub(super) forgetting: Forgetting,
     pub(super) queue: Queue,
@@ -139,7 +139,7 @@ impl Engine {
             transport,
             jobs,
             registry,
-            neighbours: Neighbours::default(),
+            peer_state: PeerState::default(),
             lists: Lists::default(),
             forgetting: Forgetting::default(),
             queue: Queue::default(),
@@ -222,7 +222,7 @@ impl Engine {
             Event::Searched(searched) => self.guarded(|engine| engine.searched(*searched)),
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
             Event::StoresFound(found) => self.guarded(|engine| engine.stores_found(found)),
-            Event::Stumbled(key) => self.stumbled(&key),
+            Event::Panicked(key) => self.panicked(&key),
             Event::Request(request, reply) => self.answer(request, reply),
             Event::Stop => self.stopping = true,
         }
@@ -296,14 +296,14 @@ impl Engine {
         }
     }
 
-    fn stumbled(&mut self, key: &SessionKey) {
+    fn panicked(&mut self, key: &SessionKey) {
         self.queue.done(key);
         let hint = "Nothing was changed. Please report it with the log file.";
         self.refuse_waiting(key, &ApiError::new("internal", "The session could not be looked at.", hint));
         self.took_in(key, TakenIn::default());
         let message = format!("Looking at session {key} failed in a way that should not happen; it is left as it was.");
         self.trouble(
-            &format!("stumbled {key}"),
+            &format!("panicked {key}"),
             Some(Problem::new("internal", message, "Please report it with the log file.")),
         );
         self.report_quarantine();
