@@ -373,7 +373,7 @@ fn a_device_gives_its_name_up_no_more_often_than_there_are_others() {
     let own = world.devices[victim].status().device;
     rename(&mut world, rival, &own);
     let second = world.devices[victim].status().device;
-    assert_eq!(second, format!("{own} 2"), "two devices of one name are told apart");
+    assert_eq!(second, format!("{own} 2"), "two devices with one host name have distinct names");
     assert!(!world.devices[victim].has_problem("name_clash"));
     for _ in 0..2 {
         rename(&mut world, rival, &second);

@@ -92,7 +92,7 @@ fn another_device_that_names_a_plan_gets_nothing_of_it() {
         assert_eq!(world.devices[0].state_of(TWO), "here");
         world.devices[1].put(&theirs, "Their other plum.\n");
         world.deliver();
-        // The user goes on with it here: the tool repeats the name in its own records.
+        // The user continues the session on this device: the tool writes the plan's name into its own records again.
         let at = world.devices[0].place_of(TWO).expect("placed");
         world.devices[0].say(&at, planned(&here, TWO, "go on"));
         world.devices[0].poll();

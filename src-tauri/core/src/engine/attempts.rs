@@ -309,7 +309,7 @@ impl Engine {
         self.attempts_changed();
     }
 
-    /// The device's row in the registry, made if there is none.
+    /// Returns the device's row in the registry, and adds one where it has none.
     fn row_of(&mut self, id: &DeviceId) -> &mut Paired {
         let at = match self.registry.paired.iter().position(|paired| paired.id == *id) {
             Some(at) => at,

@@ -18,7 +18,7 @@ pub struct OtherHome {
     pub dir: PathBuf,
 }
 
-/// No machine has more users; a directory with more names is none of users.
+/// At most this many users, distributions or drives are looked at.
 const MOST: usize = 100;
 
 /// Homes of the system of which this one is a guest or a host. Starts no distribution that does not run.
