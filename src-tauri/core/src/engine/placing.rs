@@ -227,16 +227,30 @@ impl Engine {
 
     /// Looks for checkouts of projects whose sessions wait for one: what is known, and where checkouts lie.
     pub(super) fn find_places(&mut self) -> Result<(), StateError> {
-        let mut wanted = self.homeless()?;
-        if !wanted.is_empty() {
-            self.check(wanted.clone(), false);
+        let homeless = self.homeless()?;
+        if !homeless.is_empty() {
+            self.check(homeless.clone(), false);
         }
+        self.search(homeless);
+        Ok(())
+    }
+
+    /// Both of what [`Self::find_places`] and [`Self::check_places`] do, with one question to the state and one to the disk.
+    pub(super) fn find_and_check_places(&mut self) -> Result<(), StateError> {
+        let homeless = self.homeless()?;
+        self.check(homeless.clone(), true);
+        self.search(homeless);
+        Ok(())
+    }
+
+    /// Searches for checkouts of these projects, and of those that are sought, unless a search is under way or was just begun.
+    fn search(&mut self, mut wanted: Vec<Project>) {
         wanted.extend(self.placing.sought.iter().cloned());
         wanted.retain(|project| is_repository(&project.key));
         let now = self.context.clock.now();
         let is_soon = self.placing.searched_at.is_some_and(|at| at.0 <= now.0 && now.0 < at.0 + AGAIN_MS);
         if wanted.is_empty() || self.placing.searching || is_soon {
-            return Ok(());
+            return;
         }
         self.placing.searching = true;
         self.placing.searched_at = Some(now);
@@ -259,7 +273,6 @@ impl Engine {
             let asked = asked.iter().map(|project| (project.key.clone(), is_found(project))).collect();
             Event::Searched(Box::new(Searched { before, found, outline, asked }))
         }));
-        Ok(())
     }
 
     /// Takes over what a search found; what was learnt meanwhile stays.

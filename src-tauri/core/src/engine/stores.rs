@@ -183,8 +183,7 @@ impl Engine {
         self.list_all(false)?;
         self.seek_stores();
         self.refresh_presence();
-        self.find_places()?;
-        self.check_places()?;
+        self.find_and_check_places()?;
         self.retry_everywhere(&["unwritable", "just_written", "taken_back", "live", "unknown_shape"]);
         self.compare_quiet()?;
         if self.queue.len() == before {
