@@ -316,10 +316,7 @@ function answers(world: World, tell: () => void): Handlers {
         "Taken back; both versions are there again.",
       );
     },
-    diff: (request) => {
-      const page = diff(world, splitOf(request.session), { cmd: "diff", ...request });
-      return request.choices ? page : { ...page, choices: [] };
-    },
+    diff: (request) => diff(world, splitOf(request.session), { cmd: "diff", ...request }),
     diff_words: ({ row }) => diffWords(world, row),
     diff_part: ({ row, side, part }) => diffPart(world, row, side, part) ?? noPart(),
     diff_common: ({ from, rows }) => ({ total: 412, from, messages: transcript(world, from, rows, 412) }),

@@ -198,6 +198,16 @@ export function Refused({ refusal, clear }: { refusal: Refusal | null; clear?: (
   );
 }
 
+/** A record changed what the tool may do: seen without being looked for. */
+export function SteeringMark({ text }: { text: string }) {
+  return (
+    <p class="steering-mark">
+      <Icon name="settings" size={12} />
+      <span dir="auto">{text}</span>
+    </p>
+  );
+}
+
 /** Rows of the height that is to come, with words for those who do not see them. */
 export function Skeleton({
   rows,

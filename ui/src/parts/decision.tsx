@@ -4,7 +4,7 @@ import type { Refusal } from "../backend/backend";
 import type { Choice, ChoiceId, DiffSide, Side } from "../backend/types";
 import { useKeys } from "../state";
 import { words } from "../words";
-import { Button, FirstFocus, Refused } from "./common";
+import { Button, FirstFocus, Refused, SteeringMark } from "./common";
 import { Icon } from "./icon";
 
 export interface DecisionProps {
@@ -133,10 +133,7 @@ function Changes({ side }: { side: DiffSide }) {
   return (
     <>
       {marks.map((mark) => (
-        <p class="steering-mark" key={mark}>
-          <Icon name="settings" size={12} />
-          <span dir="auto">{mark}</span>
-        </p>
+        <SteeringMark key={mark} text={mark} />
       ))}
     </>
   );

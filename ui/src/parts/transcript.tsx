@@ -7,7 +7,7 @@ import { MESSAGES, Paged } from "../lib/paged";
 import { still } from "../lib/still";
 import { useShared } from "../state";
 import { words } from "../words";
-import { Empty, Failed } from "./common";
+import { Empty, Failed, SteeringMark } from "./common";
 import { Icon } from "./icon";
 import { Body } from "./message";
 import { type Scroller, Virtual } from "./virtual";
@@ -98,10 +98,7 @@ function DrawnMessage({ message, before, at, of, part }: MessageProps) {
   if (message.role === "steering") {
     return (
       <article class="message steering" aria-posinset={at + 1} aria-setsize={of}>
-        <p class="steering-mark">
-          <Icon name="settings" size={12} />
-          <span dir="auto">{words.transcript.changed(message.device, message.text)}</span>
-        </p>
+        <SteeringMark text={words.transcript.changed(message.device, message.text)} />
       </article>
     );
   }

@@ -205,10 +205,10 @@ impl<'a> Compare<'a> {
     /// What the records of one side, 0 or 1, changed of what the tool may do since the two parted: who wrote each, by name,
     /// and in words.
     fn changes(&self, side: usize, right: &Fork) -> Result<Vec<SteeringRow>, ApiError> {
-        let (state, sets) = (self.state(), self.context.sets(&self.key.tool));
         if self.is_whole() {
             return Ok(Vec::new());
         }
+        let state = self.state();
         let meet = state.trie.meet(self.split.divided.trunk, right.tip);
         let before = state.trie.path(meet).unwrap_or_default();
         let tail = self.tail(side, right)?;
@@ -219,9 +219,8 @@ impl<'a> Compare<'a> {
         parts.push((parts.last().map_or(0, |(_, end, _)| *end), tail.bytes.len() as u64, None));
         for (from, end, device) in &parts {
             let bytes = tail.bytes.get(*from as usize..*end as usize).unwrap_or_default();
-            let lines: Vec<&[u8]> = lines_of(bytes).collect();
-            let of_lines = parallel::map(&lines, |line| line.len(), |line| sets(&self.split.doc, line));
-            found.extend(of_lines.into_iter().filter(|sets| !sets.is_empty()).map(|sets| (device.as_deref(), sets)));
+            let of_lines = self.set_by(bytes).into_iter().filter(|sets| !sets.is_empty());
+            found.extend(of_lines.map(|sets| (device.as_deref(), sets)));
         }
         let names = found.iter().flat_map(|(_, sets)| sets).map(|steer| steer.name.clone()).collect();
         let first = before.first().map_or_else(|| self.context.short.clone(), |edge| edge.source.device.clone());
@@ -237,9 +236,15 @@ impl<'a> Compare<'a> {
         Ok(changed.map(row).collect())
     }
 
+    /// What each of these lines sets of how the tool works.
+    fn set_by(&self, bytes: &[u8]) -> Vec<Vec<Steer>> {
+        let (sets, lines) = (self.context.sets(&self.key.tool), lines_of(bytes).collect::<Vec<_>>());
+        parallel::map(&lines, |line| line.len(), |line| sets(&self.split.doc, line))
+    }
+
     /// The last values of these names on a path. It is read from its end, as far as needed.
     fn last_values(&self, path: &[&Edge], mut names: BTreeSet<String>) -> Result<BTreeMap<String, String>, ApiError> {
-        let (sets, mut last) = (self.context.sets(&self.key.tool), BTreeMap::new());
+        let mut last = BTreeMap::new();
         let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
         for edge in path.iter().rev() {
             if names.is_empty() {
@@ -247,9 +252,7 @@ impl<'a> Compare<'a> {
             }
             let mut of_edge = BTreeMap::new();
             let read = journal_reader.pieces(edge, |_, bytes| {
-                let lines: Vec<&[u8]> = lines_of(bytes).collect();
-                let of_lines = parallel::map(&lines, |line| line.len(), |line| sets(&self.split.doc, line));
-                of_edge.extend(of_lines.into_iter().flatten().map(|steer| (steer.name, steer.value)));
+                of_edge.extend(self.set_by(bytes).into_iter().flatten().map(|steer| (steer.name, steer.value)));
                 Ok(())
             });
             read.map_err(|error| unreadable(&error))?;

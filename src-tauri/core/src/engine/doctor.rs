@@ -4,6 +4,7 @@ use super::context::Context;
 use super::left_out::left_out;
 use super::takein;
 use crate::api::types::{Check, CopyRow, Doctor, LeftOut, Status, ToolRow, Waiting};
+use crate::session::ToolId;
 use crate::tools::other_system::{self, OtherHome};
 use crate::tools::stores::Moved;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +25,8 @@ pub fn doctor(
     checks.extend(tools.iter().map(store));
     let homes = other_system::homes();
     for tool in tools.iter().filter(|tool| tool.on) {
-        let stores = context.stores.iter().find(|(id, _)| id.as_str() == tool.tool);
-        checks.extend(stores.and_then(|(_, stores)| in_other_system(&homes, tool, &stores.moved())));
+        let stores = context.stores.get(&ToolId::new(&tool.tool));
+        checks.extend(stores.and_then(|stores| in_other_system(&homes, tool, &stores.moved())));
     }
     checks.extend(importing(status));
     checks.extend(forgotten.iter().map(|(tool, sessions)| still_there(tool, *sessions)));

@@ -45,12 +45,13 @@ pub fn claim(
 ) -> Result<Vec<DocName>, JournalError> {
     let Some(shared) = shared_docs(context, key) else { return Ok(Vec::new()) };
     let Some(main) = found.docs.first().map(|main| main.name.clone()) else { return Ok(Vec::new()) };
+    let claimant = Claimant { context, key, record, shared, main: &main };
     let mut own = Vec::new();
     for doc in found.docs.iter().filter(|doc| (shared.is_one)(&doc.name)) {
         let holder = context.holders().of(key, &doc.name).cloned();
         let may_claim = match &holder {
             Some(holder) => holder == key,
-            None => may_claim(context, key, record, (shared, &main), doc)?,
+            None => claimant.may_claim(doc)?,
         };
         if may_claim {
             let mut holders = context.holders();
@@ -68,56 +69,49 @@ pub fn shared_docs(context: &Context, key: &SessionKey) -> Option<SharedDocs> {
     context.tools.get(&key.tool)?.about().shared
 }
 
-/// Whether a doc that no session has yet is this one's.
-fn may_claim(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    (shared, main): (SharedDocs, &DocName),
-    doc: &FoundDoc,
-) -> Result<bool, JournalError> {
-    let was_here = record.docs.get(&doc.name).is_some_and(|state| state.local.is_some());
-    Ok(was_here
-        || !is_named_elsewhere(context, key, record, (shared, main), &doc.name)?
-        || is_recorded(context, key, record, doc)?)
+/// A session that names docs which no session of this device has yet.
+struct Claimant<'a> {
+    context: &'a Context,
+    key: &'a SessionKey,
+    record: &'a SessionRecord,
+    shared: SharedDocs,
+    main: &'a DocName,
 }
 
-/// Whether another device wrote a record that names it. A record that is too large to be held counts as one.
-fn is_named_elsewhere(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    (shared, main): (SharedDocs, &DocName),
-    doc: &DocName,
-) -> Result<bool, JournalError> {
-    let Some(state) = record.docs.get(main) else { return Ok(false) };
-    let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
-    let mut is_named = false;
-    for edge in state.trie.edges().iter().filter(|edge| !is_own(context, record, edge)) {
-        each_steered(context, &key.tool, &journal_reader, edge, |lines, is_raw| {
-            is_named |= is_raw || lines_of(lines).any(|line| (shared.names)(doc, line));
-        })?;
-        if is_named {
-            break;
-        }
+impl Claimant<'_> {
+    /// Whether a doc that no session has yet is this one's.
+    fn may_claim(&self, doc: &FoundDoc) -> Result<bool, JournalError> {
+        let was_here = self.record.docs.get(&doc.name).is_some_and(|state| state.local.is_some());
+        Ok(was_here || !self.is_named_elsewhere(&doc.name)? || self.is_recorded(doc)?)
     }
-    Ok(is_named)
-}
 
-/// Whether the journals of the session have what is in the file.
-fn is_recorded(
-    context: &Context,
-    key: &SessionKey,
-    record: &SessionRecord,
-    doc: &FoundDoc,
-) -> Result<bool, JournalError> {
-    let Some(state) = record.docs.get(&doc.name) else { return Ok(false) };
-    let Ok(content) = crate::opener::read(&doc.path, crate::opener::MOST) else { return Ok(false) };
-    let journal_reader = context.journal_reader(&key.tool, &record.journals, &doc.name);
-    for tip in state.trie.live_tips() {
-        if journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())? == content {
-            return Ok(true);
+    /// Whether another device wrote a record that names it. A record that is too large to be held counts as one.
+    fn is_named_elsewhere(&self, doc: &DocName) -> Result<bool, JournalError> {
+        let Self { context, key, record, shared, main } = self;
+        let Some(state) = record.docs.get(main) else { return Ok(false) };
+        let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
+        let mut is_named = false;
+        for edge in state.trie.edges().iter().filter(|edge| !is_own(context, record, edge)) {
+            each_steered(context, &key.tool, &journal_reader, edge, |lines, is_raw| {
+                is_named |= is_raw || lines_of(lines).any(|line| (shared.names)(doc, line));
+            })?;
+            if is_named {
+                break;
+            }
         }
+        Ok(is_named)
     }
-    Ok(false)
+
+    /// Whether the journals of the session have what is in the file.
+    fn is_recorded(&self, doc: &FoundDoc) -> Result<bool, JournalError> {
+        let Some(state) = self.record.docs.get(&doc.name) else { return Ok(false) };
+        let Ok(content) = crate::opener::read(&doc.path, crate::opener::MOST) else { return Ok(false) };
+        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &doc.name);
+        for tip in state.trie.live_tips() {
+            if journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())? == content {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }

@@ -317,7 +317,7 @@ export function diff(world: World, split: SplitRow, request: Request<"diff">): D
     stats,
     total,
     rows: Array.from({ length: Math.max(0, Math.min(rows, total - from)) }, (_, n) => row(world, from + n)),
-    choices: split.choices,
+    choices: offered ? split.choices : [],
   };
 }
 
