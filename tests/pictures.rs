@@ -140,7 +140,7 @@ fn picture(desktop: &Desktop, name: &str) {
     // Two frames: what was clicked last is drawn.
     let mut last = Vec::new();
     wait_for(&format!("{name} to hold still"), PATIENCE, || {
-        let taken = desktop.command("import").args(["-silent", "-window", &window(desktop)]).arg(&file).output();
+        let taken = desktop.command("import").args(["-silent", "-window", &desktop.window_id()]).arg(&file).output();
         let taken = taken.expect("import (imagemagick)");
         assert!(taken.status.success(), "{name}: {}", String::from_utf8_lossy(&taken.stderr));
         let now = fs::read(&file).expect("a picture");
@@ -151,14 +151,4 @@ fn picture(desktop: &Desktop, name: &str) {
     let counted = desktop.command("identify").args(["-format", "%k"]).arg(&file).output().expect("identify");
     let n_colours: u32 = String::from_utf8_lossy(&counted.stdout).trim().parse().expect("a number");
     assert!(60 <= n_colours, "{name} is as good as empty: {n_colours} colours");
-}
-
-/// The id of the app's window, as X has it: `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`.
-/// Helpers of the toolkit are called the same and are 10x10.
-fn window(desktop: &Desktop) -> String {
-    let tree = desktop.command("xwininfo").args(["-root", "-tree"]).output().expect("xwininfo (x11-utils)");
-    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
-    let line = tree.lines().find(|line| line.contains("(\"session-roam\"") && !line.contains("10x10"));
-    let id = line.and_then(|line| line.split_whitespace().next()).unwrap_or_else(|| panic!("no window in {tree}"));
-    id.to_owned()
 }

@@ -163,9 +163,15 @@ impl Desktop {
     }
 
     /// `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`; helpers of the toolkit are small.
+    /// A window that goes while `xwininfo` lists makes it fail halfway: then it is asked again.
     fn window_rows(&self) -> Vec<(std::ffi::c_ulong, String)> {
-        let tree = self.command("xwininfo").args(["-root", "-tree"]).output().expect("xwininfo (x11-utils)");
-        let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+        let tree = wait_for("a list of the windows", PATIENCE, || {
+            let listed = self.command("xwininfo").args(["-root", "-tree"]).output().expect("xwininfo (x11-utils)");
+            match listed.status.success() {
+                true => Ok(String::from_utf8_lossy(&listed.stdout).into_owned()),
+                false => Err(String::from_utf8_lossy(&listed.stderr).into_owned()),
+            }
+        });
         let row = |line: &str| {
             let (id, rest) = line.trim().strip_prefix("0x")?.split_once(' ')?;
             let width: u32 = rest.split(')').nth(1)?.trim().split('x').next()?.parse().ok()?;
@@ -173,7 +179,18 @@ impl Desktop {
             let is_ours = rest.contains("(\"session-roam\"") && 300 < width;
             is_ours.then(|| Some((std::ffi::c_ulong::from_str_radix(id, 16).ok()?, title)))?
         };
-        tree.lines().filter_map(row).collect()
+        tree.lines().filter_map(row).filter(|(id, _)| self.can_be_seen(*id)).collect()
+    }
+
+    /// The list has those that are made and not shown yet, too: nobody could click on anything in them.
+    fn can_be_seen(&self, window: std::ffi::c_ulong) -> bool {
+        let asked = self.command("xwininfo").args(["-id", &window.to_string()]).output().expect("xwininfo (x11-utils)");
+        String::from_utf8_lossy(&asked.stdout).contains("Map State: IsViewable")
+    }
+
+    /// The id of the window, as X's tools take it.
+    pub fn window_id(&self) -> String {
+        self.window_rows().into_iter().next().expect("a window").0.to_string()
     }
 
     pub fn wait_windows(&self, n_windows: usize) {

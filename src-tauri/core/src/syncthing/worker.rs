@@ -467,7 +467,7 @@ impl Worker {
     }
 
     fn folder_errors(&mut self, folder: &str, errors: &[String]) {
-        if let Some(first) = errors.first() {
+        if let Some(first) = errors.iter().find(|error| !waits_for_a_device(error)) {
             self.trouble(&topic(folder), Some(folder_problem(folder, first)));
         }
         self.look_soon(folder);
@@ -660,6 +660,18 @@ fn topic(folder: &str) -> String {
     format!("folder:{folder}")
 }
 
+/// Whether `error` says only that the device that has a file is not connected, or was writing it just then. This is how it is
+/// between devices that come and go, and no trouble; where a connected device should send and does not, `look_at` sees it
+/// (wording of Syncthing's `lib/model/folder_sendrecv.go`, the same since 0.14).
+fn waits_for_a_device(error: &str) -> bool {
+    const WORDS: [&str; 3] = [
+        "no connected device has the required version",
+        "peers who had this file went away",
+        "modified but not rescanned",
+    ];
+    WORDS.iter().any(|words| error.contains(words))
+}
+
 fn folder_problem(folder: &str, error: &str) -> Problem {
     let full = error.contains("insufficient space") || error.contains("no space");
     let (code, hint) = match full {
@@ -733,8 +745,17 @@ mod tests {
 
     #[test]
     fn a_trouble_is_one_sentence() {
-        let problem = folder_problem("roam-live-X", "device.json: syncing: no connected device has it\n.");
-        assert!(problem.message.ends_with("no connected device has it."), "{:?}", problem.message);
+        let problem = folder_problem("roam-live-X", "device.json: syncing: permission denied\n.");
+        assert!(problem.message.ends_with("permission denied."), "{:?}", problem.message);
+    }
+
+    #[test]
+    fn a_device_that_left_meanwhile_is_no_trouble() {
+        let of_1_19 = "device.json: syncing: no connected device has the required version of this file";
+        assert!(waits_for_a_device(of_1_19));
+        assert!(waits_for_a_device("a: file modified but not rescanned; will try again later"));
+        assert!(!waits_for_a_device("a: syncing: insufficient space in folder"));
+        assert!(!waits_for_a_device("a: open: permission denied"));
     }
 
     #[test]
