@@ -118,28 +118,15 @@ pub enum Kind {
 
 /// The names in a directory below `root`, at most `most` of them, sorted. A link on the way is an error.
 pub fn list_below(root: &Path, relative: &str, most: usize) -> io::Result<Vec<Listed>> {
-    let dir = match relative {
-        "" => root.to_path_buf(),
+    let dirs = match relative {
+        "" => Vec::new(),
         relative => {
-            let (dirs, name) = parts(relative)?;
-            system::check_dirs(root, &dirs, name)?
+            let (mut dirs, name) = parts(relative)?;
+            dirs.push(name);
+            dirs
         }
     };
-    let mut listed = Vec::new();
-    #[allow(clippy::disallowed_methods)] // every part below the root was just found to be a directory
-    for entry in std::fs::read_dir(dir)?.flatten().take(most) {
-        let Ok(kind) = entry.file_type() else { continue };
-        let kind = match () {
-            () if kind.is_dir() => Kind::Dir,
-            () if kind.is_file() => Kind::File,
-            () => Kind::Other,
-        };
-        let len = match kind {
-            Kind::File => entry.metadata().map_or(0, |metadata| metadata.len()),
-            Kind::Dir | Kind::Other => 0,
-        };
-        listed.push(Listed { name: entry.file_name(), kind, len });
-    }
+    let mut listed = system::list(root, &dirs, most)?;
     listed.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(listed)
 }
@@ -188,9 +175,11 @@ enum Links {
 #[cfg(unix)]
 mod system {
     use super::*;
-    use rustix::fs::{CWD, Mode, OFlags, openat};
+    use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
     use rustix::io::Errno;
+    use std::ffi::OsStr;
     use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::ffi::OsStrExt;
 
     // A FIFO without a writer is opened at once with NONBLOCK, and is found to be no regular file afterwards.
     const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
@@ -209,18 +198,54 @@ mod system {
         openat(CWD, path, flags, Mode::empty()).map(File::from).map_err(refused)
     }
 
-    /// The directory itself, step by step, so that none of them can be exchanged for a link on the way.
-    fn walk(root: &Path, dirs: &[&str]) -> io::Result<OwnedFd> {
-        let mut at = openat(CWD, root, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?;
+    /// The directory itself, so that none on the way can be exchanged for a link: where the system can, in one call.
+    pub fn walk(root: &Path, dirs: &[&str]) -> io::Result<OwnedFd> {
+        let root = open_root(root)?;
+        if dirs.is_empty() {
+            return Ok(root);
+        }
+        match at_once(&root, dirs) {
+            // A kernel before 5.6, or a sandbox that does not know the call.
+            Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => step_by_step(root, dirs),
+            opened => opened.map_err(refused_dir),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn walk_slowly(root: &Path, dirs: &[&str]) -> io::Result<OwnedFd> {
+        step_by_step(open_root(root)?, dirs)
+    }
+
+    fn open_root(root: &Path) -> io::Result<OwnedFd> {
+        Ok(openat(CWD, root, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn at_once(root: &OwnedFd, dirs: &[&str]) -> Result<OwnedFd, Errno> {
+        use rustix::fs::{ResolveFlags, openat2};
+        openat2(root.as_fd(), dirs.join("/"), READ | OFlags::DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn at_once(_root: &OwnedFd, _dirs: &[&str]) -> Result<OwnedFd, Errno> {
+        Err(Errno::NOSYS)
+    }
+
+    fn step_by_step(root: OwnedFd, dirs: &[&str]) -> io::Result<OwnedFd> {
+        let mut at = root;
         for dir in dirs {
             let flags = READ | OFlags::NOFOLLOW | OFlags::DIRECTORY;
-            // Linux says NOTDIR of a link if a directory is asked for.
-            at = openat(at.as_fd(), *dir, flags, Mode::empty()).map_err(|error| match error {
-                Errno::NOTDIR => Refused::Link.into(),
-                error => refused(error),
-            })?;
+            at = openat(at.as_fd(), *dir, flags, Mode::empty()).map_err(refused_dir)?;
         }
         Ok(at)
+    }
+
+    /// Linux says NOTDIR of a link if a directory is asked for.
+    fn refused_dir(error: Errno) -> io::Error {
+        match error {
+            Errno::NOTDIR => Refused::Link.into(),
+            error => refused(error),
+        }
     }
 
     pub fn open_below(root: &Path, dirs: &[&str], name: &str) -> io::Result<File> {
@@ -237,10 +262,26 @@ mod system {
         openat(dir.as_fd(), name, flags, Mode::from_raw_mode(0o666)).map(File::from).map_err(refused)
     }
 
-    pub fn check_dirs(root: &Path, dirs: &[&str], name: &str) -> io::Result<PathBuf> {
-        let all: Vec<&str> = dirs.iter().copied().chain([name]).collect();
-        walk(root, &all)?;
-        Ok(all.iter().fold(root.to_path_buf(), |path, name| path.join(name)))
+    /// From the very directory that was opened, whatever its path leads to meanwhile.
+    pub fn list(root: &Path, dirs: &[&str], most: usize) -> io::Result<Vec<Listed>> {
+        let dir = walk(root, dirs)?;
+        let mut listed = Vec::new();
+        let named = Dir::read_from(&dir)?.flatten().filter(|entry| ![c".", c".."].contains(&entry.file_name()));
+        for entry in named.take(most) {
+            let stat = || statat(dir.as_fd(), entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+            // Some file systems do not say the kind in the list.
+            let kind = match entry.file_type() {
+                FileType::Unknown => stat().map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
+                kind => kind,
+            };
+            let (kind, len) = match kind {
+                FileType::Directory => (Kind::Dir, 0),
+                FileType::RegularFile => (Kind::File, stat().map_or(0, |stat| stat.st_size as u64)),
+                _ => (Kind::Other, 0),
+            };
+            listed.push(Listed { name: OsStr::from_bytes(entry.file_name().to_bytes()).into(), kind, len });
+        }
+        Ok(listed)
     }
 }
 
@@ -267,21 +308,39 @@ mod system {
     }
 
     pub fn open_below(root: &Path, dirs: &[&str], name: &str) -> io::Result<File> {
-        let dir = dirs.split_last().map_or(Ok(root.to_path_buf()), |(last, before)| check_dirs(root, before, last))?;
-        open(&dir.join(name), Links::Refuse)
+        open(&check_dirs(root, dirs)?.join(name), Links::Refuse)
     }
 
     pub fn append_below(root: &Path, dirs: &[&str], name: &str, new: bool) -> io::Result<File> {
-        let dir = dirs.split_last().map_or(Ok(root.to_path_buf()), |(last, before)| check_dirs(root, before, last))?;
+        let dir = check_dirs(root, dirs)?;
         let mut options = std::fs::OpenOptions::new();
         options.read(true).append(true).create_new(new).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
         let file = options.open(dir.join(name))?;
         if is_link(&file.metadata()?) { Err(Refused::Link.into()) } else { Ok(file) }
     }
 
-    pub fn check_dirs(root: &Path, dirs: &[&str], name: &str) -> io::Result<PathBuf> {
+    pub fn list(root: &Path, dirs: &[&str], most: usize) -> io::Result<Vec<Listed>> {
+        let mut listed = Vec::new();
+        #[allow(clippy::disallowed_methods)] // every part below the root was just found to be a directory
+        for entry in std::fs::read_dir(check_dirs(root, dirs)?)?.flatten().take(most) {
+            let Ok(kind) = entry.file_type() else { continue };
+            let kind = match () {
+                () if kind.is_dir() => Kind::Dir,
+                () if kind.is_file() => Kind::File,
+                () => Kind::Other,
+            };
+            let len = match kind {
+                Kind::File => entry.metadata().map_or(0, |metadata| metadata.len()),
+                Kind::Dir | Kind::Other => 0,
+            };
+            listed.push(Listed { name: entry.file_name(), kind, len });
+        }
+        Ok(listed)
+    }
+
+    fn check_dirs(root: &Path, dirs: &[&str]) -> io::Result<PathBuf> {
         let mut path = root.to_path_buf();
-        for dir in dirs.iter().copied().chain([name]) {
+        for dir in dirs {
             path.push(dir);
             #[allow(clippy::disallowed_methods)] // a look at the thing itself, not behind it
             let metadata = std::fs::symlink_metadata(&path)?;
@@ -320,6 +379,31 @@ mod tests {
         assert_eq!(file_below(dir.path(), "a/x").expect_err("none").kind(), io::ErrorKind::NotFound);
     }
 
+    /// Where the system opens a path at once, that refuses what the way step by step refuses.
+    #[cfg(unix)]
+    #[test]
+    fn both_ways_into_a_directory_refuse_the_same() {
+        let dir = tempfile::tempdir().expect("dir");
+        std::fs::create_dir_all(dir.path().join("a/b")).expect("dirs");
+        std::fs::write(dir.path().join("a/file"), b"x").expect("file");
+        std::os::unix::fs::symlink("b", dir.path().join("a/link")).expect("link");
+        std::os::unix::fs::symlink("a", dir.path().join("start")).expect("link");
+        for dirs in [
+            &["a"][..],
+            &["a", "b"],
+            &["a", "link"],
+            &["start", "b"],
+            &["a", "file"],
+            &["a", "none"],
+            &["a", "file", "x"],
+        ] {
+            let (at_once, stepwise) = (system::walk(dir.path(), dirs), system::walk_slowly(dir.path(), dirs));
+            let said =
+                |way: io::Result<std::os::fd::OwnedFd>| way.map(drop).map_err(|error| (refusal(&error), error.kind()));
+            assert_eq!(said(at_once), said(stepwise), "{dirs:?}");
+        }
+    }
+
     /// F9: a link to `/dev/zero` and a FIFO are neither read nor waited for.
     #[cfg(unix)]
     #[test]
@@ -341,6 +425,11 @@ mod tests {
         assert_eq!(refused(file_below(dir.path(), "link")), Refused::Link);
         assert_eq!(refused(file_below(dir.path(), "dir/file")), Refused::Link);
         assert_eq!(refused(list_below(dir.path(), "dir", 10)), Refused::Link);
+        assert_eq!(refused(list_below(dir.path(), "real/file", 10)), Refused::Link, "no directory either");
+        std::fs::create_dir_all(at("real/deep")).expect("dir");
+        std::os::unix::fs::symlink(".", at("real/itself")).expect("link");
+        assert_eq!(refused(file_below(dir.path(), "real/itself/file")), Refused::Link);
+        assert_eq!(refused(list_below(dir.path(), "dir/deep", 10)), Refused::Link);
         assert_eq!(read_text_behind_links(&at("link"), 4).expect("read"), "x");
         let other = list_below(dir.path(), "", 10).expect("listed");
         assert_eq!(other.iter().filter(|listed| listed.kind == Kind::Other).count(), 4);

@@ -467,6 +467,7 @@ impl Engine {
         let Outcome {
             key,
             record,
+            text,
             row,
             stand,
             answers,
@@ -518,7 +519,7 @@ impl Engine {
         self.missing_paths.remove(&key);
         self.looks += 1;
         let remembered = self.state.together(|state| {
-            state.put(&key, &row, &record)?;
+            state.put_text(&key, &row, &text)?;
             holds.iter().try_for_each(|doc| state.put_holder(&key, doc))?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {

@@ -21,7 +21,7 @@ use crate::opener;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
-use crate::state::{Happening, Row};
+use crate::state::{Happening, Row, text_of};
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
 use crate::vault::{JournalError, Strands};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,8 @@ pub struct Job {
 pub struct Outcome {
     pub key: SessionKey,
     pub record: SessionRecord,
+    /// The record as the state keeps it.
+    pub text: String,
     pub row: Row,
     pub verdict: Verdict,
     pub stand: Stand,
@@ -745,6 +747,7 @@ impl<'a> Look<'a> {
         Outcome {
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
+            text: text_of(&self.job.record),
             record: self.job.record,
             row,
             verdict: self.verdict,

@@ -145,9 +145,13 @@ impl State {
     }
 
     pub fn put<T: Serialize>(&self, key: &SessionKey, row: &Row, record: &T) -> Result<(), StateError> {
-        let record = serde_json::to_string(record).expect("a record is plain data");
+        self.put_text(key, row, &text_of(record))
+    }
+
+    /// The same, with what [`text_of`] made of the record.
+    pub fn put_text(&self, key: &SessionKey, row: &Row, record: &str) -> Result<(), StateError> {
         let text = key.to_string();
-        self.put_row(key, &text, row, &record)
+        self.put_row(key, &text, row, record)
             .and_then(|()| self.put_needs(&text, row))
             .map_err(|source| self.error(source))
     }
@@ -490,6 +494,11 @@ impl State {
 
 fn params_of<const N: usize>(params: [&str; N]) -> Vec<String> {
     params.map(str::to_owned).into()
+}
+
+/// A record as it is kept: made beside the loop, where there are many to keep.
+pub fn text_of<T: Serialize>(record: &T) -> String {
+    serde_json::to_string(record).expect("a record is plain data")
 }
 
 fn hash_of(key: &str) -> String {

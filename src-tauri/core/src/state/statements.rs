@@ -41,7 +41,8 @@ statements! {
     PUT_NEED = "INSERT OR IGNORE INTO needs (session, key) VALUES (?1, ?2)";
 
     HOLDERS reads all because "read once, at a start" = "SELECT tool, doc, key FROM holders";
-    PUT_HOLDER = "INSERT OR REPLACE INTO holders (tool, doc, key) VALUES (?1, ?2, ?3)";
+    PUT_HOLDER = "INSERT INTO holders (tool, doc, key) VALUES (?1, ?2, ?3)
+        ON CONFLICT (tool, doc) DO UPDATE SET key = excluded.key WHERE key <> excluded.key";
     FORGET_HOLDERS reads all because "a session is forgotten once, and few sessions have such docs" =
         "DELETE FROM holders WHERE key = ?1";
 
@@ -76,7 +77,8 @@ statements! {
     COUNT = "SELECT n FROM counts WHERE name = 'sessions'";
 
     SEGMENTS reads all because "compared with the whole vault, at a start" = "SELECT path, bytes FROM segments";
-    PUT_SEGMENT = "INSERT OR REPLACE INTO segments VALUES (?1, ?2)";
+    PUT_SEGMENT = "INSERT INTO segments VALUES (?1, ?2)
+        ON CONFLICT (path) DO UPDATE SET bytes = excluded.bytes WHERE bytes <> excluded.bytes";
     NOTE = "SELECT value FROM notes WHERE name = ?1";
     PUT_NOTE = "INSERT OR REPLACE INTO notes VALUES (?1, ?2)";
 
