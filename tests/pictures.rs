@@ -139,8 +139,9 @@ fn picture(desktop: &Desktop, name: &str) {
     let file = dir.join(format!("{name}.png"));
     // Two frames: what was clicked last is drawn.
     let mut last = Vec::new();
+    let window = desktop.window_id().to_string();
     wait_for(&format!("{name} to hold still"), PATIENCE, || {
-        let taken = desktop.command("import").args(["-silent", "-window", &desktop.window_id()]).arg(&file).output();
+        let taken = desktop.command("import").args(["-silent", "-window", &window]).arg(&file).output();
         let taken = taken.expect("import (imagemagick)");
         assert!(taken.status.success(), "{name}: {}", String::from_utf8_lossy(&taken.stderr));
         let now = fs::read(&file).expect("a picture");

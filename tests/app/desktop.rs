@@ -189,8 +189,8 @@ impl Desktop {
     }
 
     /// The id of the window, as X's tools take it.
-    pub fn window_id(&self) -> String {
-        self.window_rows().into_iter().next().expect("a window").0.to_string()
+    pub fn window_id(&self) -> std::ffi::c_ulong {
+        self.window_rows().into_iter().next().expect("a window").0
     }
 
     pub fn wait_windows(&self, n_windows: usize) {
@@ -202,8 +202,7 @@ impl Desktop {
 
     /// Closes the window as its cross does: it is asked to go, not destroyed.
     pub fn close_window(&self) {
-        let (id, _) = self.window_rows().into_iter().next().expect("a window");
-        ask_to_close(&self.display, id);
+        ask_to_close(&self.display, self.window_id());
     }
 
     /// A picture of the whole screen, kept for whoever wants to look.

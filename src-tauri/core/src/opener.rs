@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// Any file of a tool's store, and of git or an editor beside it, that is read whole.
 pub const MOST: u64 = 128 << 20;
@@ -289,6 +289,7 @@ mod system {
 mod system {
     use super::*;
     use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
+    use std::path::PathBuf;
 
     const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
     const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x0400;

@@ -289,10 +289,15 @@ fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &S
     let watch = Watch::start(engine.roots(), watched(inbox), Pace { poll: Duration::from_secs(30), ..Pace::default() });
     let mut roots = engine.roots();
     while let Ok(event) = events.recv() {
+        // Where the stores are is asked of the disk; a look at a session changes nothing about it, and there are very many.
+        let is_look = matches!(event, Event::Looked(_) | Event::Erased(_) | Event::Transport(_));
         // A fault in handling one event must not end the engine: what it would have done is found again by looking.
         let handled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
         if !handled.unwrap_or(true) {
             break;
+        }
+        if is_look {
+            continue;
         }
         let now = engine.roots();
         if now != roots {

@@ -727,7 +727,9 @@ impl<'a> Look<'a> {
     fn finish(mut self) -> Outcome {
         let (home, device) = (&self.context.machine.home, &self.context.device);
         let learned = self.learned.take();
-        let learned = learned.map(|(project, cwd)| self.context.places().lesson(home, device, project, &cwd));
+        let identifier = &self.context.identifier;
+        let learned =
+            learned.map(|(project, cwd)| self.context.places().lesson(identifier, (home, device), project, &cwd));
         self.report_gaps();
         let hint = "Nothing was changed; `roam status` says what is wrong.";
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));

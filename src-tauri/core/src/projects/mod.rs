@@ -92,6 +92,7 @@ pub fn corrected(before: &Project, now: Project, home: &Path, was_known_as: impl
 #[derive(Debug, Default)]
 pub struct Identifier {
     by_cwd: Kept<PathBuf, Project>,
+    around: Kept<PathBuf, Option<(Checkout, String)>>,
     /// By the repository's directory and when it was made: another one may be made in the same place.
     root_commits: Kept<(PathBuf, Option<u64>), Option<String>>,
     /// By the directory that is gone, the branch that was checked out in it and a hash of the work trees known then, the work
@@ -169,10 +170,9 @@ impl Identifier {
             let is_here = here.key.as_str().starts_with("git:") && (has_it || commit.is_some_and(knows));
             return if is_here { here } else { by_url };
         }
-        let gone = !cwd.is_dir();
         // Home itself may be a checkout: what is gone below it is not known to have been part of it.
-        let in_home = checkout::around(cwd).is_some_and(|(checkout, _)| checkout.work_tree == home);
-        if !gone || places::is_repository(&here.key) && !in_home {
+        let in_home = || self.around(cwd).is_some_and(|(checkout, _)| checkout.work_tree == home);
+        if cwd.is_dir() || places::is_repository(&here.key) && !in_home() {
             return here;
         }
         for dir in also.iter().map(Path::new).filter(|dir| dir.is_dir()) {
@@ -191,8 +191,13 @@ impl Identifier {
         }
     }
 
+    /// The checkout that a directory is in, and the directory inside it.
+    pub fn around(&self, cwd: &Path) -> Option<(Checkout, String)> {
+        self.around.of(cwd.to_owned(), |_| Some(Self::FRESH), || checkout::around(cwd))
+    }
+
     fn look(&self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
-        if let Some((checkout, sub)) = checkout::around(cwd) {
+        if let Some((checkout, sub)) = self.around(cwd) {
             let root_commit = self.root_commit(&checkout);
             let repository = match (checkout.remotes.first(), &root_commit) {
                 (Some(remote), _) => Some(format!("git:{remote}")),

@@ -5,7 +5,7 @@
 
 use super::checkout::{self, Checkout};
 use super::paths::{self, Style};
-use super::{Project, split_sub};
+use super::{Identifier, Project, split_sub};
 use crate::session::{DeviceId, ProjectKey};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -94,8 +94,14 @@ const MAX_OWN: usize = 4096;
 
 impl Places {
     /// What there is to learn from a session of this device that ran in `cwd`, which is `project`. Asks the disk.
-    pub fn lesson(&self, home: &Path, device: &DeviceId, project: Project, cwd: &Path) -> Lesson {
-        let checkout = is_repository(&project.key).then(|| checkout::around(cwd)).flatten().map(|(found, _)| found);
+    pub fn lesson(
+        &self,
+        identifier: &Identifier,
+        (home, device): (&Path, &DeviceId),
+        project: Project,
+        cwd: &Path,
+    ) -> Lesson {
+        let checkout = is_repository(&project.key).then(|| identifier.around(cwd)).flatten().map(|(found, _)| found);
         let is_lost = is_repository(&project.key) && !cwd.is_dir() && self.find(home, device, &project).is_none();
         Lesson { project, checkout, is_lost }
     }

@@ -23,7 +23,7 @@ impl Desk {
     }
     fn learn(&mut self, dir: &Path) -> Project {
         let project = identify(self.home(), &device(), dir);
-        let lesson = self.places.lesson(self.home(), &device(), project.clone(), dir);
+        let lesson = self.places.lesson(&Identifier::default(), (self.home(), &device()), project.clone(), dir);
         self.places.learn(&lesson);
         project
     }
@@ -362,7 +362,10 @@ fn another_devices_key_finds_what_is_known_and_nothing_else() {
     commit(&plain, "first");
     std::fs::create_dir(plain.join("web")).unwrap();
     desk.learn(&plain);
-    let lesson = desk.places.lesson(desk.home(), &device(), project("home:notes"), &desk.home().join("notes"));
+    let lesson = {
+        let dir = desk.home().join("notes");
+        desk.places.lesson(&Identifier::default(), (desk.home(), &device()), project("home:notes"), &dir)
+    };
     desk.places.learn(&lesson);
     desk.places.map(&ProjectKey::new("home:mapped"), desk.home().join("mapped"));
     let find = |key: &str| desk.places.find_for_other(desk.home(), &device(), &project(key));
