@@ -16,8 +16,8 @@ use session_roam_core::tools::{Machine, Which};
 use session_roam_core::vault::card::Card;
 use session_roam_core::vault::envelope::Sealed;
 use session_roam_core::vault::frame::{self, Head};
-use session_roam_core::vault::hello::{self, Hello};
 use session_roam_core::vault::keys::DeviceKey;
+use session_roam_core::vault::presence::{self, Presence};
 use session_roam_core::vault::{Entry, Journal, Owner, Vault, VaultPath};
 use std::fs;
 use std::io::Read;
@@ -218,8 +218,8 @@ fn journals() {
 fn device_files() {
     let dir = tempfile::tempdir().expect("dir");
     fuzz("device_files", &[DEVICE_FILE.to_vec()], |bytes| {
-        fs::write(dir.path().join(hello::FILE), bytes).expect("written");
-        let _ = hello::read(dir.path(), "HSN4HCWCH4BDG4");
+        fs::write(dir.path().join(presence::FILE), bytes).expect("written");
+        let _ = presence::read(dir.path(), "HSN4HCWCH4BDG4");
     });
 }
 
@@ -229,8 +229,8 @@ fn body() -> serde_json::Value {
 }
 
 #[test]
-fn hellos() {
-    fuzz("hellos", &[body().to_string().into_bytes()], |bytes| drop(serde_json::from_slice::<Hello>(bytes)));
+fn presences() {
+    fuzz("hellos", &[body().to_string().into_bytes()], |bytes| drop(serde_json::from_slice::<Presence>(bytes)));
 }
 
 #[test]

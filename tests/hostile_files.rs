@@ -7,7 +7,7 @@ use session_roam_core::session::{
 };
 use session_roam_core::vault::frame::{self, Head};
 use session_roam_core::vault::keys::DeviceKey;
-use session_roam_core::vault::{Entry, Fault, Frame, Journal, Owner, Vault, VaultPath, hello};
+use session_roam_core::vault::{Entry, Fault, Frame, Journal, Owner, Vault, VaultPath, presence};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::ops::ControlFlow;
@@ -320,12 +320,12 @@ fn a_segment_or_a_device_file_that_is_no_file_is_refused_at_once() {
 
     let short = desk.owner.device.short();
     let lane = desk.vault.lane_dir(&short, Lane::Live);
-    symlink("/dev/zero", lane.join(hello::FILE)).expect("link");
-    let (read, peak) = peak_of(|| hello::read(&lane, &short).map(|_| ()));
+    symlink("/dev/zero", lane.join(presence::FILE)).expect("link");
+    let (read, peak) = peak_of(|| presence::read(&lane, &short).map(|_| ()));
     assert!(read.is_err() && peak < 1 << 20, "{peak}");
-    fs::remove_file(lane.join(hello::FILE)).expect("remove");
-    fifo(&lane.join(hello::FILE));
-    assert!(hello::read(&lane, &short).is_err());
+    fs::remove_file(lane.join(presence::FILE)).expect("remove");
+    fifo(&lane.join(presence::FILE));
+    assert!(presence::read(&lane, &short).is_err());
 }
 
 /// F9: whoever reads may break off after any frame; nothing of what follows is lost or seen twice.

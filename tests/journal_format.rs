@@ -6,7 +6,7 @@ use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::Value;
 use session_roam_core::session::{Lane, SessionId, SessionKey, ToolId};
-use session_roam_core::vault::hello::{self, Hello};
+use session_roam_core::vault::presence::{self, Presence};
 use session_roam_core::vault::{Entry, Fault, Frame, Journal, Owner, Vault};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -114,8 +114,8 @@ impl Reader {
 }
 
 fn author() -> Owner {
-    let (hello, key) = hello::read(&fixtures(), DEVICE).expect("the documented device.json");
-    Owner { device: hello.card.device, key }
+    let (presence, key) = presence::read(&fixtures(), DEVICE).expect("the documented device.json");
+    Owner { device: presence.card.device, key }
 }
 
 /// The author of what `resealed` makes.
@@ -334,11 +334,11 @@ fn a_changed_device_file_is_refused() {
     let whole = fs::read_to_string(fixtures().join("device.json")).expect("the fixture");
     let dir = tempfile::tempdir().expect("a directory");
     let read = |text: &str| {
-        fs::write(dir.path().join(hello::FILE), text).expect("written");
-        hello::read(dir.path(), DEVICE).map(|(hello, _): (Hello, _)| hello.name)
+        fs::write(dir.path().join(presence::FILE), text).expect("written");
+        presence::read(dir.path(), DEVICE).map(|(presence, _): (Presence, _)| presence.name)
     };
     assert_eq!(read(&whole).expect("accepted"), "desk");
     assert!(read(&whole.replace("\\\"desk\\\"", "\\\"disk\\\"")).is_err(), "another name");
     assert!(read(&whole.replace("HSN4HCW-CH4BDG4", "ISN4HCW-CH4BDG4")).is_err(), "another device");
-    assert!(hello::read(&fixtures(), "V7WAGSW6ZPFIZT").is_err(), "another folder");
+    assert!(presence::read(&fixtures(), "V7WAGSW6ZPFIZT").is_err(), "another folder");
 }

@@ -5,7 +5,7 @@ use crate::world::Device;
 use session_roam_core::session::{DocName, Lane};
 use session_roam_core::vault::envelope::Sealed;
 use session_roam_core::vault::frame::{frame_len, genesis};
-use session_roam_core::vault::{Entry, Frame, hello};
+use session_roam_core::vault::{Entry, Frame, presence};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub fn journals(device: &Device) -> Vec<Journal> {
     let mut found = Vec::new();
     for owner in names(vault.root()) {
         let live = vault.lane_dir(&owner, Lane::Live);
-        let Ok((said, key)) = hello::read(&live, &owner) else { continue };
+        let Ok((said, key)) = presence::read(&live, &owner) else { continue };
         for lane in Lane::BOTH {
             for dir in session_dirs(&vault.lane_dir(&owner, lane)) {
                 let frames = read(&dir, &key);

@@ -231,7 +231,7 @@ fn dying_between_writing_the_trunk_and_remembering_it_is_no_rewrite() {
     let line = turn(&parted.there, ONE, "more from lap");
     parted.world.devices[1].append(&path, line.as_bytes());
     std::fs::remove_file(&open).expect("closed");
-    parted.world.devices[1].tell(Event::LookAtAll);
+    parted.world.devices[1].tell(Event::ScanAll);
     parted.world.devices[1].look_and_die();
     parted.world.devices[1].start();
     parted.world.deliver();

@@ -12,7 +12,7 @@ use session_roam_core::api::{self, Request, SessionFilter, SessionRow, SplitRow,
 use session_roam_core::engine::devices::{DeviceRegistry, Former};
 use session_roam_core::engine::event::{Event, Jobs};
 use session_roam_core::engine::event_loop::{Engine, Parts};
-use session_roam_core::engine::{Clock, Context, Job, Sizes, look};
+use session_roam_core::engine::{Clock, Context, Job, Sizes, reconcile};
 use session_roam_core::session::device_id::device_id_of_cert;
 use session_roam_core::session::{DeviceId, Millis, SessionId};
 use session_roam_core::settings;
@@ -44,7 +44,7 @@ impl Clock for SetClock {
 }
 
 enum Work {
-    Look(Box<Job>),
+    Reconcile(Box<Job>),
     Beside(Box<dyn FnOnce() -> Event + Send>),
     Aside(Box<dyn FnOnce() + Send>),
 }
@@ -60,7 +60,7 @@ impl Inline {
 
 impl Jobs for Inline {
     fn start(&self, job: Job) {
-        self.push(Work::Look(Box::new(job)));
+        self.push(Work::Reconcile(Box::new(job)));
     }
 
     fn aside(&self, work: Box<dyn FnOnce() + Send>) {
@@ -214,9 +214,9 @@ impl Device {
                 let event = work();
                 self.tell(event);
             }
-            Some(Work::Look(job)) => {
-                let outcome = look(context, *job);
-                self.tell(Event::Looked(Box::new(outcome)));
+            Some(Work::Reconcile(job)) => {
+                let effects = reconcile(context, *job);
+                self.tell(Event::Reconciled(Box::new(effects)));
             }
         }
         true
@@ -226,7 +226,7 @@ impl Device {
     pub fn look_and_die(&mut self) {
         let work = self.jobs.0.lock().expect("one thread").pop_front();
         match (work, &self.running) {
-            (Some(Work::Look(job)), Some((_, context))) => drop(look(context, *job)),
+            (Some(Work::Reconcile(job)), Some((_, context))) => drop(reconcile(context, *job)),
             (Some(Work::Beside(work)), Some(_)) => drop(work()),
             _ => {}
         }

@@ -222,12 +222,12 @@ impl Play {
         match how {
             Crash::Idle => device.stop(),
             Crash::Looked => {
-                device.tell(Event::LookAtAll);
+                device.tell(Event::ScanAll);
                 device.look_and_die();
             }
             Crash::Torn(part) => {
                 let (before, store) = (segments(device), tree(&device.machine().home));
-                device.tell(Event::LookAtAll);
+                device.tell(Event::ScanAll);
                 device.look_and_die();
                 // What is recorded is synced to the disk before anything in a store is written because of it.
                 if tree(&device.machine().home) == store {

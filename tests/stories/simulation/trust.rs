@@ -7,7 +7,7 @@ use crate::talk::turn;
 use crate::wire::locked;
 use session_roam_core::api::{Devices, Request, SegmentRow};
 use session_roam_core::session::Lane;
-use session_roam_core::vault::hello;
+use session_roam_core::vault::presence;
 use std::collections::BTreeMap;
 
 impl Play {
@@ -88,7 +88,7 @@ impl Play {
         for carrier in devices {
             for owner in devices.iter().filter(|owner| owner.id != carrier.id) {
                 let dir = carrier.vault().lane_dir(&owner.short(), Lane::Live);
-                let Ok((said, _)) = hello::read(&dir, &owner.short()) else { continue };
+                let Ok((said, _)) = presence::read(&dir, &owner.short()) else { continue };
                 let wire = locked(carrier);
                 let folders = wire.wanted.folders.iter().filter(|folder| folder.id.ends_with(&owner.short()));
                 for with in folders.flat_map(|folder| &folder.shared_with).filter(|with| **with != owner.id) {

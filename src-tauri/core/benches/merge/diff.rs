@@ -6,7 +6,7 @@ use crate::{Took, middle, say_time};
 use session_roam_core::engine::bases::Kin;
 use session_roam_core::engine::compare::Compare;
 use session_roam_core::engine::ingest::ingest;
-use session_roam_core::engine::split::stand;
+use session_roam_core::engine::split::branch_layout;
 use session_roam_core::engine::{Context, SessionRecord};
 use session_roam_core::session::{ChainId, SessionKey};
 use session_roam_core::state::Row;
@@ -48,7 +48,7 @@ pub fn measure(place: &Path) {
             let mut record = SessionRecord::default();
             ingest(&context, &mut record, &dirs).expect("journals can be read");
             // As the look that notices a split leaves it.
-            stand(&context, &ids.0, &mut record, &Kin::default()).expect("journals can be read");
+            branch_layout(&context, &ids.0, &mut record, &Kin::default()).expect("journals can be read");
             let record = serde_json::to_string(&record).expect("plain data");
             let megabytes = (left.len() + right.len()) as f64 / 1e6;
             of_pair(&format!("{shape:?}, {name}, {megabytes:.0} MB"), &context, &ids.0, &record);

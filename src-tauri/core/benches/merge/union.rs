@@ -5,7 +5,7 @@ use crate::made::{Device, IMPORT, Made, Shape, reader, split_session};
 use crate::{middle, say_speed};
 use session_roam_core::engine::bases::Kin;
 use session_roam_core::engine::ingest::{chain, ingest};
-use session_roam_core::engine::split::{Stand, stand};
+use session_roam_core::engine::split::{BranchLayout, branch_layout};
 use session_roam_core::engine::{Context, SessionRecord};
 use session_roam_core::merge::substitute;
 use session_roam_core::session::{ChainId, DocKind, Edge, Line, Trie};
@@ -49,13 +49,13 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
     let mut records = Vec::new();
     let took = middle(ROUNDS, afresh, |()| records = made.iter().map(|made| union(context, made)).collect());
     say_speed(&format!("union, {name}, {:.0} MB", total as f64 / 1e6), total, took);
-    let stood: Vec<(SessionRecord, Stand)> = made
+    let layout: Vec<(SessionRecord, BranchLayout)> = made
         .iter()
         .zip(records)
         .map(|(made, mut record)| {
-            let stand = stand(context, &made.key, &mut record, &Kin::default()).expect("journals can be read");
-            assert_eq!(stand.forks.len(), 2, "a session that went three ways has two forks");
-            (record, stand)
+            let layout = branch_layout(context, &made.key, &mut record, &Kin::default()).expect("journals can be read");
+            assert_eq!(layout.forks.len(), 2, "a session that went three ways has two forks");
+            (record, layout)
         })
         .collect();
     let mut bytes = 0;
@@ -63,7 +63,8 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
         ROUNDS,
         || (),
         |()| {
-            bytes = made.iter().zip(&stood).map(|(made, (record, stand))| project(context, made, record, stand)).sum();
+            bytes =
+                made.iter().zip(&layout).map(|(made, (record, layout))| project(context, made, record, layout)).sum();
         },
     );
     say_speed(&format!("projection, {name}, {:.0} MB", bytes as f64 / 1e6), bytes, took);
@@ -80,15 +81,15 @@ fn union(context: &Context, made: &Made) -> SessionRecord {
 }
 
 /// The session's file and those of its forks; how many bytes they have.
-fn project(context: &Context, made: &Made, record: &SessionRecord, stand: &Stand) -> u64 {
+fn project(context: &Context, made: &Made, record: &SessionRecord, layout: &BranchLayout) -> u64 {
     let state = &record.docs[&made.doc];
     let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
     let content = |tip: ChainId| {
         let path = state.trie.path(tip).expect("an end of the trie");
         journal_reader.content(DocKind::Log, &path).expect("journals can be read")
     };
-    let mut bytes = black_box(content(stand.settled.targets[&made.doc])).len() as u64;
-    for fork in &stand.forks {
+    let mut bytes = black_box(content(layout.settled.targets[&made.doc])).len() as u64;
+    for fork in &layout.forks {
         let mut text = content(fork.targets[&made.doc]);
         substitute(&mut text, &fork.of, &fork.session);
         bytes += black_box(text).len() as u64;

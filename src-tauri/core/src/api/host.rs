@@ -6,8 +6,8 @@ use crate::engine::context::{Context, Shared, SystemClock};
 use crate::engine::devices::DeviceRegistry;
 use crate::engine::event::{Event, Jobs};
 use crate::engine::event_loop::{Engine, Parts};
-use crate::engine::look::{Job, look, with_causes};
 use crate::engine::queue::Queue;
+use crate::engine::reconcile::{Job, reconcile, with_causes};
 use crate::session::{ProjectKey, ToolId, decent_name};
 use crate::settings::{self, Settings};
 use crate::state::State;
@@ -289,14 +289,14 @@ fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &S
     let watch = Watch::start(engine.roots(), watched(inbox), Pace { poll: Duration::from_secs(30), ..Pace::default() });
     let mut roots = engine.roots();
     while let Ok(event) = events.recv() {
-        // Where the stores are is asked of the disk; a look at a session changes nothing about it, and there are very many.
-        let is_look = matches!(event, Event::Looked(_) | Event::Erased(_) | Event::Transport(_));
+        // Where the stores are is asked of the disk; a reconcile changes nothing about it, and there are very many.
+        let is_reconcile = matches!(event, Event::Reconciled(_) | Event::Erased(_) | Event::Transport(_));
         // A fault in handling one event must not end the engine: what it would have done is found again by looking.
         let handled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
         if !handled.unwrap_or(true) {
             break;
         }
-        if is_look {
+        if is_reconcile {
             continue;
         }
         let now = engine.roots();
@@ -315,7 +315,7 @@ fn watched(inbox: &Sender<Event>) -> impl Fn(WatchEvent) + Send + Sync + 'static
     move |event| {
         let event = match event {
             WatchEvent::Touched(paths) => Event::Touched(paths),
-            WatchEvent::LookAtAll => Event::LookAtAll,
+            WatchEvent::ScanAll => Event::ScanAll,
             WatchEvent::Poll => Event::Poll,
             WatchEvent::Problem(problem) => Event::Watch(Some(problem)),
             WatchEvent::Recovered { .. } => Event::Watch(None),
@@ -347,7 +347,7 @@ impl Workers {
                 }
             };
             // Fewer workers are slower, none would be an engine that does nothing: the first one must start.
-            let started = std::thread::Builder::new().name(format!("roam-look-{number}")).spawn(run);
+            let started = std::thread::Builder::new().name(format!("roam-worker-{number}")).spawn(run);
             assert!(started.is_ok() || number > 0, "no thread could be started");
         }
         Self { jobs, context: context.clone(), inbox: inbox.clone() }
@@ -358,9 +358,9 @@ impl Jobs for Workers {
     fn start(&self, job: Job) {
         let (context, inbox, key) = (self.context.clone(), self.inbox.clone(), job.key.clone());
         let work = move || {
-            let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(&context, job)));
-            let event = match looked {
-                Ok(outcome) => Event::Looked(Box::new(outcome)),
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reconcile(&context, job)));
+            let event = match ended {
+                Ok(effects) => Event::Reconciled(Box::new(effects)),
                 Err(_) => Event::Panicked(key),
             };
             let _ = inbox.send(event);

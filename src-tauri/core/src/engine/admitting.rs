@@ -50,8 +50,8 @@ impl Engine {
     fn not_heard(&self, revoked: &Revoked) -> BTreeSet<DeviceId> {
         let has_heard = |id: &DeviceId| {
             revoked.by.iter().any(|(author, (frame, _))| {
-                let hello = self.peer_state.hellos.get(&id.short());
-                let read = hello.and_then(|hello| hello.heard.get(&author.short())).copied().unwrap_or(0);
+                let presence = self.peer_state.presences.get(&id.short());
+                let read = presence.and_then(|presence| presence.heard.get(&author.short())).copied().unwrap_or(0);
                 author == id || *frame < read
             })
         };

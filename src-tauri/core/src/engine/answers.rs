@@ -5,9 +5,9 @@ use super::context::Shared;
 use super::event::Reply;
 use super::event_loop::Engine;
 use super::export::Wanted;
-use super::look::{Job, look};
 use super::network::PRESENCE_STALE;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
+use super::reconcile::{Job, reconcile};
 use super::record::DECIDED;
 use super::record::SessionRecord;
 use super::resolve::{Decision, no_split};
@@ -19,7 +19,7 @@ use crate::session::{Millis, Problem, SessionId, SessionKey, ToolId};
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
 use crate::tools::{Level, Which};
-use crate::vault::hello;
+use crate::vault::presence;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ impl From<StateError> for ApiError {
     fn from(error: StateError) -> Self {
         Self::new(
             "state_unwritable",
-            super::look::with_causes(&error),
+            super::reconcile::with_causes(&error),
             "Make room on the disk or mend its permissions.",
         )
     }
@@ -218,21 +218,21 @@ impl Engine {
             })
         });
         let heard = |short: &String| self.peer_state.heard.get(short).copied().unwrap_or_default();
-        let hellos = self.peer_state.hellos.iter();
-        let hellos = hellos
-            .filter(|(_, hello)| self.lists.now.approved.contains_key(&hello.card.device))
-            .map(|(short, hello)| (hello, heard(short)));
-        let elsewhere = hellos.filter(|(_, heard)| self.is_fresh(*heard)).flat_map(|(hello, heard)| {
-            let is_shown = |open: &&hello::Open| {
+        let presences = self.peer_state.presences.iter();
+        let presences = presences
+            .filter(|(_, presence)| self.lists.now.approved.contains_key(&presence.card.device))
+            .map(|(short, presence)| (presence, heard(short)));
+        let elsewhere = presences.filter(|(_, heard)| self.is_fresh(*heard)).flat_map(|(presence, heard)| {
+            let is_shown = |open: &&presence::Open| {
                 let key = SessionKey::new(&ToolId::new(&open.tool), &SessionId::new(&open.session));
                 !self.forgetting.hides(&key)
             };
-            hello.live.iter().filter(is_shown).map(move |open| LiveSession {
+            presence.live.iter().filter(is_shown).map(move |open| LiveSession {
                 session: open.session.clone(),
                 tool: open.tool.clone(),
                 title: open.title.clone(),
                 project: open.project.clone(),
-                device: self.context.shared().name_of(&hello.card.device.short()),
+                device: self.context.shared().name_of(&presence.card.device.short()),
                 here: false,
                 seen: heard.rfc3339(),
             })
@@ -323,7 +323,7 @@ impl Engine {
             self.retry(&id, "tool_off");
         } else {
             self.live.retain(|key, _| key.tool != id);
-            self.greet();
+            self.publish_presence();
         }
         let name = adapter.about().name;
         done(if on {
@@ -537,17 +537,17 @@ impl Engine {
         self.compared(text, move |compare| compare.common(branch.as_deref(), from, rows, &names()))
     }
 
-    /// What would be written, session by session: looks without writing.
+    /// What would be written, session by session: reconciles without writing.
     fn plan(&mut self) -> Result<Work, ApiError> {
         let mut jobs: Vec<Job> = Vec::new();
         for (key, row) in self.state.rows(None)? {
             if row.state != "here" && row.code != "deleted_here" {
-                jobs.push(self.job(&key, Want::default(), true)?);
+                jobs.push(self.job(&key, ReconcileRequest::default(), true)?);
             }
         }
         let context = self.context.clone();
         Ok(Box::new(move || {
-            let rows: Vec<StepRow> = jobs.into_iter().flat_map(|job| steps_of(&look(&context, job))).collect();
+            let rows: Vec<StepRow> = jobs.into_iter().flat_map(|job| steps_of(&reconcile(&context, job))).collect();
             value(rows)
         }))
     }
@@ -635,7 +635,7 @@ impl Engine {
 enum Later {
     Now(Value),
     Aside(Work),
-    /// The session's next look answers.
+    /// The session's next reconcile answers.
     Decide(SessionKey, Decision),
 }
 
@@ -674,11 +674,11 @@ fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
     }
 }
 
-fn steps_of(outcome: &super::look::Outcome) -> Vec<StepRow> {
+fn steps_of(effects: &super::reconcile::Effects) -> Vec<StepRow> {
     let row = |step: &str, what: String, bytes: u64| StepRow {
-        session: outcome.row.session.clone(),
-        tool: outcome.key.tool.to_string(),
-        title: outcome.row.title.clone(),
+        session: effects.row.session.clone(),
+        tool: effects.key.tool.to_string(),
+        title: effects.row.title.clone(),
         step: step.into(),
         what,
         bytes,
@@ -687,7 +687,7 @@ fn steps_of(outcome: &super::look::Outcome) -> Vec<StepRow> {
         steps
             .iter()
             .map(|step| {
-                let size = |tip| outcome.record.docs.get(step.doc()).map_or(0, |state| state.trie.size(tip).1);
+                let size = |tip| effects.record.docs.get(step.doc()).map_or(0, |state| state.trie.size(tip).1);
                 let (verb, bytes) = match step {
                     Step::Create { to, .. } => ("write", size(*to)),
                     Step::Append { from, to, .. } => ("add to", size(*to) - size(*from)),
@@ -698,7 +698,7 @@ fn steps_of(outcome: &super::look::Outcome) -> Vec<StepRow> {
             })
             .collect::<Vec<_>>()
     };
-    match &outcome.verdict {
+    match &effects.verdict {
         Verdict::Checkout(steps) => describe("checkout", steps, ""),
         Verdict::Waiting { why, steps, .. } => describe("wait", steps, &format!(": {why}")),
         Verdict::Held { why, steps, .. } => describe("hold", steps, &format!(": {why}")),
@@ -725,5 +725,5 @@ pub fn level(level: Level) -> &'static str {
 }
 
 pub(super) fn settings_error(error: crate::settings::SettingsError) -> ApiError {
-    ApiError::new("settings", super::look::with_causes(&error), "Mend config.toml and try again.")
+    ApiError::new("settings", super::reconcile::with_causes(&error), "Mend config.toml and try again.")
 }

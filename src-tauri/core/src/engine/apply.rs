@@ -243,7 +243,7 @@ fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes)
     Some(DocWrite { name: step.doc(), at: &state.at, change })
 }
 
-/// Moves the base forward to what was written; a file that cannot be read back is looked at again by the next event.
+/// Moves the base forward to what was written; a file that cannot be read back is reconciled again by the next event.
 fn wrote(
     record: &mut SessionRecord,
     step: &Step,

@@ -4,13 +4,13 @@
 use super::devices::{Circle, Paired};
 use super::event_loop::Engine;
 use super::list::in_heads;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
 use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::state::StateError;
-use crate::vault::{Journal, hello, kept_frames};
+use crate::vault::{Journal, kept_frames, presence};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Engine {
@@ -24,7 +24,7 @@ impl Engine {
         }
     }
 
-    /// Whether journals and hellos of this device are read: an approved one, a revoked one as far as it was accepted,
+    /// Whether journals and presences of this device are read: an approved one, a revoked one as far as it was accepted,
     /// this one under whichever identity.
     pub(super) fn is_read(&self, short: &str) -> bool {
         short == self.context.short
@@ -46,7 +46,7 @@ impl Engine {
             shared.cuts = cuts.collect();
             shared.owners.retain(|short, _| !strangers.contains(short));
         }
-        self.peer_state.hellos.retain(|short, _| !strangers.contains(short));
+        self.peer_state.presences.retain(|short, _| !strangers.contains(short));
         // Who is out gets no goodbye either.
         let now = &self.lists.now;
         self.goodbye.retain(|id| !now.revoked.contains_key(id));
@@ -83,12 +83,12 @@ impl Engine {
         }
     }
 
-    /// When a device spoke last, as far as its hello lies here: a goodbye up to then belongs to an earlier pairing.
+    /// When a device spoke last, as far as its presence lies here: a goodbye up to then belongs to an earlier pairing.
     pub(super) fn last_said(&self, id: &DeviceId) -> Hlc {
         let short = id.short();
-        let known = self.peer_state.hellos.get(&short).map(|hello| hello.at);
+        let known = self.peer_state.presences.get(&short).map(|presence| presence.at);
         let lane = self.context.vault.lane_dir(&short, Lane::Live);
-        known.or_else(|| Some(hello::read(&lane, &short).ok()?.0.at)).unwrap_or_default()
+        known.or_else(|| Some(presence::read(&lane, &short).ok()?.0.at)).unwrap_or_default()
     }
 
     /// Reads what may be read now, and states what was accepted of whom somebody revoked.
@@ -103,10 +103,10 @@ impl Engine {
         let raised: Vec<String> = raised.map(|(id, _)| id.short()).collect();
         let put_out: Vec<DeviceId> =
             before.approved.keys().filter(|id| !now.approved.contains_key(*id)).cloned().collect();
-        self.greet();
+        self.publish_presence();
         self.arrange();
         for short in &let_in {
-            self.read_hello(short, None);
+            self.read_presence(short, None);
             for lane in Lane::BOTH {
                 self.walk_lane(short, lane, &HashMap::new());
             }
@@ -117,7 +117,7 @@ impl Engine {
                 self.walk_lane(short, lane, &known);
             }
         }
-        self.look_at_cuts(before)?;
+        self.schedule_cut_sessions(before)?;
         let mut statements = Vec::new();
         for device in put_out {
             // After the state was lost it counts what was stated then, not what lies here.
@@ -131,8 +131,8 @@ impl Engine {
         Ok(())
     }
 
-    /// What was taken out of sessions, or is in them again: they are looked at.
-    fn look_at_cuts(&mut self, before: &DeviceList) -> Result<(), StateError> {
+    /// Sessions that lost frames, or have them again, are reconciled.
+    fn schedule_cut_sessions(&mut self, before: &DeviceList) -> Result<(), StateError> {
         let cut = |list: &DeviceList, id: &DeviceId| list.revoked.get(id).and_then(|revoked| revoked.cut.clone());
         let ids: BTreeSet<&DeviceId> = before.revoked.keys().chain(self.lists.now.revoked.keys()).collect();
         let changed: Vec<(String, bool)> = ids
@@ -146,7 +146,10 @@ impl Engine {
         for (key, row) in self.state.rows(None)? {
             let of = |short: &str| row.devices.split(',').any(|other| other == short);
             if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
-                self.want(key, Want { restored: *restored && row.state != "here", ..Want::default() });
+                self.schedule(
+                    key,
+                    ReconcileRequest { restored: *restored && row.state != "here", ..ReconcileRequest::default() },
+                );
             }
         }
         Ok(())

@@ -321,7 +321,7 @@ impl Engine {
                     name,
                     addresses: Vec::new(),
                     confirmed: false,
-                    since: self.peer_state.hellos.get(&id.short()).map(|hello| hello.at).unwrap_or_default(),
+                    since: self.peer_state.presences.get(&id.short()).map(|presence| presence.at).unwrap_or_default(),
                     attempt: None,
                     follow: false,
                 });
@@ -346,7 +346,7 @@ impl Engine {
         let short = id.short();
         self.trouble(&format!("left {short}"), None);
         self.context.change().names.entry(short).or_insert(name);
-        self.greet();
+        self.publish_presence();
         self.attempts_changed();
         Ok(())
     }

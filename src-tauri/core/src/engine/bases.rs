@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
-use super::split::{ForkPlan, first_line, stand};
+use super::split::{ForkPlan, branch_layout, first_line};
 use crate::merge::{branches, fork_id};
 use crate::session::{Base, ChainId, DocName, SessionId, SessionKey};
 use crate::tools::{Patch, ReadSeek};
@@ -93,10 +93,10 @@ pub fn holder(
     child: &Child,
 ) -> Result<Option<SessionId>, JournalError> {
     let mut parent = parent.clone();
-    let stood = stand(context, key, &mut parent, &Kin::default())?;
+    let layout = branch_layout(context, key, &mut parent, &Kin::default())?;
     let main: Option<DocName> = parent.main().cloned();
-    let target = main.as_ref().and_then(|main| stood.settled.targets.get(main)).copied();
-    let asked = stood.settled.split.is_some_and(|split| split.ask);
+    let target = main.as_ref().and_then(|main| layout.settled.targets.get(main)).copied();
+    let asked = layout.settled.split.is_some_and(|split| split.ask);
     let (Some(main), Some(target), false) = (main, target, asked) else { return Ok(None) };
     let Some((meet, tip)) = child.leaves(&parent.docs[&main], target) else {
         return Ok(Some(child.base.session.clone()));
@@ -105,7 +105,7 @@ pub fn holder(
     let on_it = |plan: &&ForkPlan| {
         plan.doc == main && plan.targets.get(&main).is_some_and(|end| child.lies_on(&parent.docs[&main], *end))
     };
-    if let Some(plan) = stood.forks.iter().find(on_it) {
+    if let Some(plan) = layout.forks.iter().find(on_it) {
         return Ok(Some(plan.session.clone()));
     }
     let head = first_line(context, key, &parent, &main, meet, tip)?;

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use super::resolve::{choices, continued, pick, trunk_author};
-use super::split::{ForkPlan, Stand, author, stand};
+use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::transcript::{self, Changes, Names, Reading};
 use crate::api::types::{
     ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, MOST_CHANGES, PartBody,
@@ -74,7 +74,7 @@ pub struct Compare<'a> {
     row: state::Row,
     record: SessionRecord,
     family: BTreeMap<SessionId, SessionRecord>,
-    stand: Stand,
+    layout: BranchLayout,
     split: Split,
 }
 
@@ -87,9 +87,10 @@ impl<'a> Compare<'a> {
         mut record: SessionRecord,
         family: BTreeMap<SessionId, SessionRecord>,
     ) -> Result<Option<Self>, ApiError> {
-        let mut stand = stand(context, &key, &mut record, &Kin::default()).map_err(|error| unreadable(&error))?;
-        let Some(split) = stand.settled.split.take() else { return Ok(None) };
-        Ok(Some(Self { context, key, row, record, family, stand, split }))
+        let mut layout =
+            branch_layout(context, &key, &mut record, &Kin::default()).map_err(|error| unreadable(&error))?;
+        let Some(split) = layout.settled.split.take() else { return Ok(None) };
+        Ok(Some(Self { context, key, row, record, family, layout, split }))
     }
 
     fn state(&self) -> &DocState {
@@ -119,7 +120,7 @@ impl<'a> Compare<'a> {
         let own = if self.split.ask { String::new() } else { self.session() };
         let mut branches = vec![branch(divided.trunk, divided.leaves, trunk, own, self.row.title.clone())];
         for fork in &divided.forks {
-            let session = self.stand.forks.iter().find(|plan| plan.head == fork.head).map(|plan| plan.session.clone());
+            let session = self.layout.forks.iter().find(|plan| plan.head == fork.head).map(|plan| plan.session.clone());
             let record = session.as_ref().and_then(|session| self.family.get(session));
             let title = record.and_then(|record| record.latest()).and_then(|card| card.title.clone());
             let session = session.map(|session| session.to_string()).unwrap_or_default();
@@ -141,7 +142,7 @@ impl<'a> Compare<'a> {
 
     /// The branch beside the trunk that is meant: the first one, unless the user says which.
     fn right(&self, wanted: Option<&str>) -> Result<Fork, ApiError> {
-        let found = pick(&self.stand, &self.split, wanted, Action::KeepBoth)?;
+        let found = pick(&self.layout, &self.split, wanted, Action::KeepBoth)?;
         found.into_iter().next().map(|right| right.fork).ok_or_else(|| super::resolve::no_split(&self.record))
     }
 
@@ -263,7 +264,7 @@ impl<'a> Compare<'a> {
 
     /// The session that the branch became.
     fn fork(&self, right: &Fork) -> Option<(&ForkPlan, &SessionRecord)> {
-        let plan = self.stand.forks.iter().find(|plan| plan.head == right.head)?;
+        let plan = self.layout.forks.iter().find(|plan| plan.head == right.head)?;
         Some((plan, self.family.get(&plan.session)?))
     }
 

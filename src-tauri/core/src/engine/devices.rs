@@ -7,7 +7,7 @@ use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
 use crate::syncthing::{Asking, Nearby, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
 use crate::vault::Vault;
-use crate::vault::hello::{self, Hello, Known};
+use crate::vault::presence::{self, Known, Presence};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -151,7 +151,7 @@ pub struct PeerState {
     pub greeted: BTreeMap<DeviceId, String>,
     pub nearby: Vec<Nearby>,
     /// What each device says of itself, by short id.
-    pub hellos: BTreeMap<String, Hello>,
+    pub presences: BTreeMap<String, Presence>,
     /// When that came, by this device's clock: theirs may be wrong.
     pub heard: BTreeMap<String, Millis>,
 }
@@ -190,11 +190,11 @@ impl<'a> Circle<'a> {
     pub fn strangers(&self) -> impl Iterator<Item = (&'a Known, &'a Paired)> + use<'a> {
         let (own, registry, list, peer_state) = (self.own, self.registry, self.list, self.peer_state);
         let known = registry.paired.iter().filter(move |paired| list.approved.contains_key(&paired.id));
-        let known = known.filter_map(move |paired| Some((paired, peer_state.hellos.get(&paired.id.short())?)));
+        let known = known.filter_map(move |paired| Some((paired, peer_state.presences.get(&paired.id.short())?)));
         let mut seen = BTreeSet::new();
         known
-            .flat_map(|(paired, hello)| {
-                let known = hello.paired.iter().take(MAX_KNOWN);
+            .flat_map(|(paired, presence)| {
+                let known = presence.paired.iter().take(MAX_KNOWN);
                 known.map(move |known| (known, paired))
             })
             .filter(|(known, _)| device_id::parse(known.id.as_str()).is_ok_and(|id| id == known.id))
@@ -208,27 +208,28 @@ impl<'a> Circle<'a> {
     }
 
     /// Who gets the folders of `owner` from this device: approved devices only, and of another device's folder only
-    /// those that it approves itself, as it signed in its last hello. An owner's unpairing thereby holds at everybody
-    /// who carries its folders as soon as they hear of it. Before its first hello is here nothing else of it is
+    /// those that it approves itself, as it signed in its last presence. An owner's unpairing thereby holds at everybody
+    /// who carries its folders as soon as they hear of it. Before its first presence is here nothing else of it is
     /// ([`Self::ignores`]), and anybody may bring it.
-    fn hello(&self, of: &DeviceId) -> Option<&'a Hello> {
-        self.peer_state.hellos.get(&of.short()).filter(|hello| hello.card.device == *of)
+    fn presence(&self, of: &DeviceId) -> Option<&'a Presence> {
+        self.peer_state.presences.get(&of.short()).filter(|presence| presence.card.device == *of)
     }
 
     /// What is not taken of a device's folder: the tools that are off and the sessions that are forgotten; all but the hello as long as there is none, since
-    /// only the hello says with whom the rest may be shared.
+    /// only the presence says with whom the rest may be shared.
     fn ignores(&self, owner: &DeviceId, left_out: &[String]) -> Vec<String> {
-        match self.hello(owner) {
+        match self.presence(owner) {
             _ if owner == self.own => Vec::new(),
             Some(_) => left_out.iter().map(|below| format!("/{below}")).collect(),
-            None => vec![format!("!/{}", hello::FILE), "*".into()],
+            None => vec![format!("!/{}", presence::FILE), "*".into()],
         }
     }
 
     fn shared_with(&self, owner: &DeviceId, approved: &[(&DeviceId, &Approved)]) -> Vec<DeviceId> {
-        let hello = self.hello(owner);
-        let owner_approves =
-            |id: &DeviceId| *id == *owner || hello.is_none_or(|hello| hello.paired.iter().any(|known| known.id == *id));
+        let presence = self.presence(owner);
+        let owner_approves = |id: &DeviceId| {
+            *id == *owner || presence.is_none_or(|presence| presence.paired.iter().any(|known| known.id == *id))
+        };
         let with = approved.iter().map(|(id, _)| *id).filter(|id| owner == self.own || owner_approves(id));
         with.cloned().collect()
     }
@@ -294,7 +295,7 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
 /// What the user gave, and what the device says of itself: it may have moved since, or was met through another one.
 fn addresses(id: &DeviceId, paired: Option<&Paired>, peer_state: &PeerState) -> Vec<String> {
     let given = paired.map_or(&[][..], |paired| &paired.addresses);
-    let said = peer_state.hellos.get(&id.short()).map_or(&[][..], |hello| &hello.addresses);
+    let said = peer_state.presences.get(&id.short()).map_or(&[][..], |presence| &presence.addresses);
     let known = given.iter().chain(said.iter().filter(|address| is_address(address)).take(MAX_ADDRESSES));
     let mut seen = BTreeSet::new();
     known.filter(|address| seen.insert(*address)).cloned().collect()
@@ -308,7 +309,7 @@ mod tests {
     use crate::syncthing::device_id::from_cert_der;
     use crate::vault::card::Card;
 
-    fn hello(of: &DeviceId, known: &[DeviceId]) -> Hello {
+    fn presence(of: &DeviceId, known: &[DeviceId]) -> Presence {
         let card = Card {
             v: 1,
             device: of.clone(),
@@ -317,7 +318,7 @@ mod tests {
             made: crate::session::Millis(0),
             signature: String::new(),
         };
-        Hello {
+        Presence {
             v: 1,
             card,
             name: "friend".into(),
@@ -358,10 +359,10 @@ mod tests {
                 attempt: None,
                 follow: false,
             });
-            let hellos = approved.iter().map(|(id, known)| (id.short(), hello(id, known)));
+            let presences = approved.iter().map(|(id, known)| (id.short(), presence(id, known)));
             Self {
                 registry: DeviceRegistry { paired: paired.collect(), ..DeviceRegistry::default() },
-                peer_state: PeerState { hellos: hellos.collect(), ..PeerState::default() },
+                peer_state: PeerState { presences: presences.collect(), ..PeerState::default() },
                 own,
                 list,
             }

@@ -24,7 +24,7 @@ pub struct Erase {
     pub home: PathBuf,
 }
 
-/// What came of it.
+/// What a reconcile achieved.
 #[derive(Debug)]
 pub struct Erasure {
     pub key: SessionKey,
@@ -101,7 +101,7 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
     let now = context.clock.now();
     let checkout =
         Checkout { session: &found.session, cwd: &context.machine.home, updated: now, now, docs: docs.collect() };
-    let why = |error: &WriteError| super::look::with_causes(error);
+    let why = |error: &WriteError| super::reconcile::with_causes(error);
     match tool.write(&context.machine, &checkout) {
         Ok(_) => Ok(()),
         Err(WriteError::Live(who)) => Err((Left::Open, who)),

@@ -1,9 +1,9 @@
 //! Everything that can happen to the engine, on one screen.
 
 use super::erase::Erasure;
-use super::look::Job;
-use super::look::Outcome;
 use super::placing::{Checked, Searched};
+use super::reconcile::Effects;
+use super::reconcile::Job;
 use crate::api::types::{ApiError, Request};
 use crate::session::{Problem, ToolId};
 use crate::syncthing::Notice;
@@ -16,7 +16,7 @@ pub enum Event {
     /// Files of tools' stores changed.
     Touched(Vec<PathBuf>),
     /// File events were lost: look at every store.
-    LookAtAll,
+    ScanAll,
     /// Time has passed.
     Poll,
     /// What could not be read or written a moment ago may be possible now.
@@ -25,7 +25,7 @@ pub enum Event {
     Watch(Option<Problem>),
     Transport(Notice),
     /// A worker is done.
-    Looked(Box<Outcome>),
+    Reconciled(Box<Effects>),
     /// A forgotten session was removed from this device, as far as that was possible.
     Erased(Box<Erasure>),
     /// The search for checkouts is over.
@@ -43,7 +43,7 @@ pub enum Event {
 /// Takes the answer to wherever the question came from.
 pub type Reply = Box<dyn FnOnce(Result<serde_json::Value, ApiError>) + Send>;
 
-/// Runs looks: on threads in the product, one after the other in tests.
+/// Runs reconciles: on threads in the product, one after the other in tests.
 pub trait Jobs: Send {
     fn start(&self, job: Job);
     /// Work that only reads and answers by itself.

@@ -8,13 +8,13 @@ use super::event::{Event, Jobs, Reply};
 use super::forget::Forgetting;
 use super::forks::{Parent, is_taken_over};
 use super::list::Lists;
-use super::look::{Job, Outcome};
 use super::placing::Placing;
-use super::queue::{Queue, Want};
+use super::queue::{Queue, ReconcileRequest};
+use super::reconcile::{Effects, Job};
 use super::record::SessionRecord;
 use super::resolve::{Decision, has_to_follow};
 use super::several::Remembered;
-use super::split::Stand;
+use super::split::BranchLayout;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
 use crate::session::{Lane, Millis, Problem, SessionId, SessionKey, ToolId};
@@ -42,13 +42,13 @@ pub struct Engine {
     pub(super) lists: Lists,
     pub(super) forgetting: Forgetting,
     pub(super) queue: Queue,
-    /// What each session's files looked like when they were last looked at to the end.
+    /// The fingerprint of each session's files when the session was last reconciled to the end.
     pub(super) seen: HashMap<SessionKey, u64>,
-    /// Journals of sessions whose record could not be saved: they are read again at the next look.
+    /// Journals of sessions whose record could not be saved: they are read again by the next reconcile.
     unsaved: HashMap<SessionKey, BTreeSet<(String, Lane, String)>>,
-    /// How often in a row a session moved while it was looked at.
+    /// How often in a row a session changed while it was reconciled.
     restless: HashMap<SessionKey, u8>,
-    /// Sessions that could not be read or recorded when they were last looked at.
+    /// Sessions that could not be read or recorded by their last reconcile.
     unfinished: BTreeSet<SessionKey>,
     /// A retry is on its way.
     retrying: bool,
@@ -70,15 +70,15 @@ pub struct Engine {
     pub(super) held: BTreeMap<String, Held>,
     pub(super) import: Import,
     /// Looks since memory was last given back to the system.
-    pub(super) looks: usize,
+    pub(super) n_reconciled: usize,
     /// Sessions with logs that were only compared at their end since they last changed.
     pub(super) uncompared: BTreeSet<SessionKey>,
     /// Milliseconds of the last full look that found nothing changed, with everything that belongs to one.
     pub(super) cycle_ms: f64,
     /// Where projects are looked for, and what was seen of where they are.
     pub(super) placing: Placing,
-    pub(super) greeted: Option<crate::vault::hello::Hello>,
-    pub(super) greeted_at: Option<Instant>,
+    pub(super) published: Option<crate::vault::presence::Presence>,
+    pub(super) published_at: Option<Instant>,
     /// Conflict copies are being taken in; the answer waits for all of their sessions.
     pub(super) taking_in: Option<TakingIn>,
     pub(super) goodbye: BTreeSet<crate::session::DeviceId>,
@@ -96,7 +96,7 @@ pub struct Engine {
     pub(super) stopping: bool,
 }
 
-/// Problems after which a session counts as not looked at: the next poll tries again.
+/// Problems after which a session counts as not reconciled: the next poll tries again.
 const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
 
 /// Copies that are being taken in.
@@ -159,12 +159,12 @@ impl Engine {
             twins: HashMap::new(),
             held: BTreeMap::new(),
             import: Import::default(),
-            looks: 0,
+            n_reconciled: 0,
             uncompared: BTreeSet::new(),
             cycle_ms: 0.0,
             placing: Placing::default(),
-            greeted: None,
-            greeted_at: None,
+            published: None,
+            published_at: None,
             taking_in: None,
             goodbye: BTreeSet::new(),
             secrets: Secrets::default(),
@@ -187,24 +187,24 @@ impl Engine {
         self.remember_here()?;
         self.remember_stores()?;
         self.begin_quarantine();
-        self.remember_hello();
+        self.remember_presence();
         self.remember_clones()?;
         self.restore_own();
         self.open_lists();
         self.open_forgetting();
-        self.read_hellos();
+        self.read_presences();
         self.end_old_attempts();
         self.announce_attempts();
-        self.greet();
+        self.publish_presence();
         self.arrange();
         self.walk_vault()?;
         // A branch that was to be taken over, or a decision to be followed, when the engine ended.
         for (key, _) in self.state.with_split()? {
-            self.want(key, Want::default());
+            self.schedule(key, ReconcileRequest::default());
         }
-        self.want_former()?;
-        self.want_origins()?;
-        self.want_placed()?;
+        self.schedule_former()?;
+        self.schedule_origins()?;
+        self.schedule_placed()?;
         self.list_all(true)
     }
 
@@ -212,12 +212,12 @@ impl Engine {
     pub fn handle(&mut self, event: Event) -> bool {
         match event {
             Event::Touched(paths) => self.guarded(|engine| engine.touched(paths)),
-            Event::LookAtAll => self.guarded(|engine| engine.list_all(false)),
+            Event::ScanAll => self.guarded(|engine| engine.list_all(false)),
             Event::Poll => self.guarded(Self::poll),
             Event::Retry => self.retry_soon_again(),
             Event::Watch(problem) => self.trouble("watch", problem),
             Event::Transport(notice) => self.guarded(|engine| engine.noticed(notice)),
-            Event::Looked(outcome) => self.guarded(|engine| engine.looked(*outcome)),
+            Event::Reconciled(effects) => self.guarded(|engine| engine.reconciled(*effects)),
             Event::Erased(erasure) => self.guarded(|engine| engine.erased(*erasure)),
             Event::Searched(searched) => self.guarded(|engine| engine.searched(*searched)),
             Event::PlacesChecked(checked) => self.guarded(|engine| engine.checked(*checked)),
@@ -234,10 +234,10 @@ impl Engine {
     /// After much work the allocator keeps what the work needed; an engine at rest shall be small.
     fn give_back_memory(&mut self) {
         const MUCH: usize = 100;
-        if self.looks < MUCH || !self.queue.is_empty() {
+        if self.n_reconciled < MUCH || !self.queue.is_empty() {
             return;
         }
-        self.looks = 0;
+        self.n_reconciled = 0;
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         // SAFETY: malloc_trim(3) may be called at any time from any thread; it frees only what nobody uses.
         unsafe {
@@ -255,7 +255,7 @@ impl Engine {
 
     pub(super) fn unwritable(&mut self, error: &StateError) {
         let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
-        self.trouble("state", Some(Problem::new("state_unwritable", super::look::with_causes(error), hint)));
+        self.trouble("state", Some(Problem::new("state_unwritable", super::reconcile::with_causes(error), hint)));
     }
 
     /// Tries whether the state can be written again.
@@ -278,11 +278,11 @@ impl Engine {
         }
     }
 
-    /// Has a decision carried out by the session's next look; whoever asked is answered then.
+    /// Has a decision carried out by the session's next reconcile; whoever asked is answered then.
     pub(super) fn decide(&mut self, key: SessionKey, decision: Decision, reply: Reply) {
         self.asked += 1;
         self.replies.insert(self.asked, (key.clone(), reply));
-        self.want(key, Want { decisions: vec![(self.asked, decision)], ..Want::default() });
+        self.schedule(key, ReconcileRequest { decisions: vec![(self.asked, decision)], ..ReconcileRequest::default() });
     }
 
     /// Whoever waits for a decision about this session is told that it was not carried out.
@@ -309,22 +309,25 @@ impl Engine {
         self.report_quarantine();
     }
 
-    pub(super) fn want(&mut self, key: SessionKey, mut want: Want) {
-        want.dirs.extend(self.unsaved.remove(&key).unwrap_or_default());
-        self.queue.add(key, want);
+    pub(super) fn schedule(&mut self, key: SessionKey, mut request: ReconcileRequest) {
+        request.dirs.extend(self.unsaved.remove(&key).unwrap_or_default());
+        self.queue.add(key, request);
     }
 
-    pub(super) fn want_session(&mut self, tool: &ToolId, session: &SessionId) {
-        self.want(SessionKey::new(tool, session), Want { session: Some(session.clone()), ..Want::default() });
+    pub(super) fn schedule_session(&mut self, tool: &ToolId, session: &SessionId) {
+        self.schedule(
+            SessionKey::new(tool, session),
+            ReconcileRequest { session: Some(session.clone()), ..ReconcileRequest::default() },
+        );
     }
 
     /// Hands sessions to free workers.
     fn pump(&mut self) {
-        while let Some((key, want)) = self.queue.take() {
-            if self.erases(&key, &want) {
+        while let Some((key, request)) = self.queue.take() {
+            if self.erases(&key, &request) {
                 continue;
             }
-            match self.job(&key, want, false) {
+            match self.job(&key, request, false) {
                 Ok(job) => self.jobs.start(job),
                 Err(error) => {
                     self.queue.done(&key);
@@ -336,43 +339,43 @@ impl Engine {
         }
     }
 
-    pub(super) fn job(&self, key: &SessionKey, want: Want, dry: bool) -> Result<Job, StateError> {
+    pub(super) fn job(&self, key: &SessionKey, request: ReconcileRequest, dry: bool) -> Result<Job, StateError> {
         let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
-        record.released |= want.released;
-        if want.restored {
+        record.released |= request.released;
+        if request.restored {
             record.forget_deletion();
         }
-        let parent = match want.parent {
+        let parent = match request.parent {
             Some((parent, plan)) => self.state.record(&parent)?.map(|record| Parent { key: parent, record, plan }),
             None => None,
         };
-        let family = if want.decisions.is_empty() { BTreeMap::new() } else { self.family(&key.tool, &record)? };
+        let family = if request.decisions.is_empty() { BTreeMap::new() } else { self.family(&key.tool, &record)? };
         let base = record.origin().and_then(|card| card.base.as_ref());
         let base = base.map(|base| SessionKey::new(&key.tool, &base.session));
         let base = match base {
             Some(base) => Some((base.clone(), self.state.record(&base)?.unwrap_or_default())),
             None => None,
         };
-        let kin = match want.session.as_ref().or(record.session.as_ref()) {
+        let kin = match request.session.as_ref().or(record.session.as_ref()) {
             Some(session) => self.kin(&key.tool, session)?,
             None => Kin::default(),
         };
-        let lane = if want.import { Lane::Bulk } else { Lane::Live };
-        let dirs = want.dirs.into_iter().collect();
+        let lane = if request.import { Lane::Bulk } else { Lane::Live };
+        let dirs = request.dirs.into_iter().collect();
         Ok(Job {
             key: key.clone(),
-            session: want.session.or(record.session.clone()),
+            session: request.session.or(record.session.clone()),
             record,
             dirs,
             lane,
-            deep: want.deep,
+            deep: request.deep,
             dry,
             parent,
-            decisions: want.decisions,
+            decisions: request.decisions,
             family,
             base,
             kin,
-            take_in: want.take_in,
+            take_in: request.take_in,
         })
     }
 
@@ -387,19 +390,19 @@ impl Engine {
         Ok(kin)
     }
 
-    /// A session's beginning may lie elsewhere now: it looks at its base, and its base at it, until both agree.
-    fn look_at_kin(&mut self, key: &SessionKey, record: &SessionRecord, needs: &str) -> Result<(), StateError> {
+    /// The beginning of a session may lie in another one now: both are reconciled until they agree.
+    fn schedule_dependents(&mut self, key: &SessionKey, record: &SessionRecord, needs: &str) -> Result<(), StateError> {
         let before = self.needs.insert(key.clone(), needs.to_owned()).unwrap_or_default();
         if before != needs {
             for session in before.lines().chain(needs.lines()) {
-                self.want_session(&key.tool, &SessionId::new(session));
+                self.schedule_session(&key.tool, &SessionId::new(session));
             }
-            self.want(key.clone(), Want::default());
+            self.schedule(key.clone(), ReconcileRequest::default());
         }
         let went_two_ways = !record.choices.is_empty() || record.docs.values().any(|doc| !doc.firsts.is_empty());
         if let Some(session) = record.session.as_ref().filter(|_| went_two_ways) {
             for (child, _) in self.state.needing(session.as_str())? {
-                self.want(child, Want::default());
+                self.schedule(child, ReconcileRequest::default());
             }
         }
         Ok(())
@@ -423,13 +426,21 @@ impl Engine {
     }
 
     /// What a session that went two ways means for the sessions beside it: branches are taken over, decisions followed.
-    fn look_at_forks(&mut self, key: &SessionKey, record: &SessionRecord, stand: &Stand) -> Result<(), StateError> {
-        for plan in &stand.forks {
+    fn schedule_forks(
+        &mut self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        layout: &BranchLayout,
+    ) -> Result<(), StateError> {
+        for plan in &layout.forks {
             let fork = SessionKey::new(&key.tool, &plan.session);
             let known: SessionRecord = self.state.record(&fork)?.unwrap_or_default();
             if !is_taken_over(&known, plan) {
                 let parent = Some((key.clone(), plan.clone()));
-                self.want(fork, Want { session: Some(plan.session.clone()), parent, ..Want::default() });
+                self.schedule(
+                    fork,
+                    ReconcileRequest { session: Some(plan.session.clone()), parent, ..ReconcileRequest::default() },
+                );
             }
         }
         // Whoever decided or took it back carries it out, so that nobody puts away what the user has not seen.
@@ -440,8 +451,8 @@ impl Engine {
         let Some(parent) = &record.session else { return Ok(()) };
         let undid = record.choices.iter().any(|chosen| chosen.choice.undoes.is_some() && chosen.id.device == own);
         for chosen in &record.choices {
-            let away = stand.decided.as_ref() == Some(&chosen.id);
-            let decided_here = stand.decided.as_ref().is_some_and(|decided| decided.device == own);
+            let away = layout.decided.as_ref() == Some(&chosen.id);
+            let decided_here = layout.decided.as_ref().is_some_and(|decided| decided.device == own);
             let ours = chosen.id.device == own || if away { undid } else { decided_here || undone_here(&chosen.id) };
             if !ours {
                 continue;
@@ -455,7 +466,7 @@ impl Engine {
                     let follow =
                         Decision::Follow { id: chosen.id.clone(), choice: Box::new(chosen.choice.clone()), away };
                     let decisions = vec![(0, follow)];
-                    self.want(fork, Want { decisions, ..Want::default() });
+                    self.schedule(fork, ReconcileRequest { decisions, ..ReconcileRequest::default() });
                 }
             }
         }
@@ -463,13 +474,13 @@ impl Engine {
     }
 
     /// Takes over what a worker really achieved.
-    fn looked(&mut self, outcome: Outcome) -> Result<(), StateError> {
-        let Outcome {
+    fn reconciled(&mut self, effects: Effects) -> Result<(), StateError> {
+        let Effects {
             key,
             record,
             text,
             row,
-            stand,
+            layout,
             answers,
             announce,
             happenings,
@@ -483,11 +494,11 @@ impl Engine {
             again,
             taken,
             ..
-        } = outcome;
+        } = effects;
         let imported = self.queue.done(&key);
         if self.forgetting.hides(&key) || self.goes_with_forgotten(&key, &record, &row) {
-            // Forgotten while it was looked at: nothing of the look is kept, and what it wrote is removed.
-            self.want(key, Want::default());
+            // Forgotten while it was reconciled: nothing of that is kept, and what was written is removed.
+            self.schedule(key, ReconcileRequest::default());
             return Ok(());
         }
         for (number, answer) in answers {
@@ -517,7 +528,7 @@ impl Engine {
         }
         self.session_troubles(&key, problems);
         self.missing_paths.remove(&key);
-        self.looks += 1;
+        self.n_reconciled += 1;
         let remembered = self.state.together(|state| {
             state.put_text(&key, &row, &text)?;
             holds.iter().try_for_each(|doc| state.put_holder(&key, doc))?;
@@ -545,8 +556,8 @@ impl Engine {
             self.transport.revert(crate::syncthing::folder_id(lane, &device));
         }
         self.state_more(&record);
-        self.look_at_forks(&key, &record, &stand)?;
-        self.look_at_kin(&key, &record, &row.needs)?;
+        self.schedule_forks(&key, &record, &layout)?;
+        self.schedule_dependents(&key, &record, &row.needs)?;
         cloned.iter().for_each(|device| self.noticed_clone(device));
         self.note_here(&key, record.is_here());
         if record.is_compared() {
@@ -569,12 +580,12 @@ impl Engine {
             self.import.bytes += row.bytes;
             self.end_import();
         }
-        self.look_again(key, record.session, again, imported);
+        self.reconcile_again(key, record.session, again, imported);
         Ok(())
     }
 
-    /// Something moved while it was looked at. A file that never comes to rest waits for the next event or poll.
-    fn look_again(&mut self, key: SessionKey, session: Option<SessionId>, again: bool, import: bool) {
+    /// Something changed during the reconcile. A file that never comes to rest waits for the next event or poll.
+    fn reconcile_again(&mut self, key: SessionKey, session: Option<SessionId>, again: bool, import: bool) {
         const AT_ONCE: u8 = 3;
         if !again {
             self.restless.remove(&key);
@@ -591,7 +602,7 @@ impl Engine {
             self.trouble(&format!("session {key} restless"), Some(Problem::new("not_at_rest", message, hint)));
         }
         if times <= AT_ONCE {
-            self.want(key, Want { session, import, ..Want::default() });
+            self.schedule(key, ReconcileRequest { session, import, ..ReconcileRequest::default() });
         }
     }
 
@@ -606,7 +617,7 @@ impl Engine {
 
     /// Sessions that could not be read or recorded, wherever they are from.
     pub(super) fn retry_unfinished(&mut self) {
-        self.unfinished.clone().into_iter().for_each(|key| self.want(key, Want::default()));
+        self.unfinished.clone().into_iter().for_each(|key| self.schedule(key, ReconcileRequest::default()));
     }
 
     /// A full disk or a locked file may be over in seconds: tried again well before the next poll.
@@ -627,7 +638,7 @@ impl Engine {
 
     pub(super) fn retry_unsaved(&mut self) {
         let keys: Vec<SessionKey> = self.unsaved.keys().cloned().collect();
-        keys.into_iter().for_each(|key| self.want(key, Want::default()));
+        keys.into_iter().for_each(|key| self.schedule(key, ReconcileRequest::default()));
     }
 
     fn end_import(&mut self) {
@@ -655,7 +666,7 @@ impl Engine {
     pub(super) fn retry(&mut self, tool: &ToolId, code: &str) {
         for (key, _) in self.state.with_code(code).unwrap_or_default() {
             if key.tool == *tool {
-                self.want(key, Want::default());
+                self.schedule(key, ReconcileRequest::default());
             }
         }
     }
@@ -663,7 +674,7 @@ impl Engine {
     pub(super) fn retry_everywhere(&mut self, codes: &[&str]) {
         for code in codes {
             for (key, _) in self.state.with_code(code).unwrap_or_default() {
-                self.want(key, Want::default());
+                self.schedule(key, ReconcileRequest::default());
             }
         }
     }
@@ -680,7 +691,7 @@ impl Engine {
     /// Ends in good order: what is running is finished by its worker and found again at the next start.
     pub fn end(&mut self) {
         self.live.clear();
-        self.greet();
+        self.publish_presence();
         self.transport.stop();
     }
 

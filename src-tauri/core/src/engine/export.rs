@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
     ApiError::new(
         "unreadable",
-        super::look::with_causes(error),
+        super::reconcile::with_causes(error),
         "Check the disk and the permissions of the vault folder.",
     )
 }

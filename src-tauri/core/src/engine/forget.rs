@@ -5,7 +5,7 @@ use super::answers::{Answer, value};
 use super::erase::{Erase, Erasure, erase};
 use super::event::Event;
 use super::event_loop::Engine;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, ReceiptRow};
 use crate::merge::{Left, Receipt, Statement};
@@ -223,14 +223,14 @@ impl Engine {
         new.iter().for_each(|key| self.hide(key));
         self.forgetting.to_leave_out = true;
         // At the start it is said with everything else.
-        if self.greeted.is_some() {
-            self.greet();
+        if self.published.is_some() {
+            self.publish_presence();
         }
         for key in new {
             let at_store =
                 self.lists.now.forgotten.get(&key).and_then(|known| known.receipts.get(&self.context.device));
             if at_store.is_none_or(|receipt| receipt.left.is_some()) {
-                self.want(key, Want::default());
+                self.schedule(key, ReconcileRequest::default());
             }
         }
     }
@@ -354,8 +354,8 @@ impl Engine {
 
     // ---- carrying it out ----
 
-    /// Starts the removal of a session in the place of a look at it; says whether it is a forgotten one.
-    pub(super) fn erases(&mut self, key: &SessionKey, want: &Want) -> bool {
+    /// Starts the removal of a session in the place of a reconcile; says whether it is a forgotten one.
+    pub(super) fn erases(&mut self, key: &SessionKey, request: &ReconcileRequest) -> bool {
         if !self.forgetting.hides(key) {
             return false;
         }
@@ -371,7 +371,7 @@ impl Engine {
         }
         let own = self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device));
         let hidden = self.state.hidden(key).ok().flatten();
-        let session = want.session.clone().or(hidden.map(|row| SessionId::new(row.session)));
+        let session = request.session.clone().or(hidden.map(|row| SessionId::new(row.session)));
         let job = Erase {
             key: key.clone(),
             session: session.filter(|session| !session.as_str().is_empty()),
@@ -469,13 +469,13 @@ impl Engine {
         let own = |key: &SessionKey| {
             self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device))
         };
-        // A tool that refused has not changed its mind; its store is looked at again when the session changes there.
+        // A tool that refused has not changed its mind; its store is read again when the session changes there.
         let unfinished = |key: &&SessionKey| {
             own(key).is_none_or(|own| own.left.is_some_and(|left| left != Left::Tool))
                 && !self.forgetting.at_work.contains(*key)
         };
         let again: Vec<SessionKey> = self.forgetting.gone.iter().filter(unfinished).cloned().collect();
-        again.into_iter().for_each(|key| self.want(key, Want::default()));
+        again.into_iter().for_each(|key| self.schedule(key, ReconcileRequest::default()));
         self.give_receipts()
     }
 
@@ -487,7 +487,10 @@ impl Engine {
         let own = self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device));
         let is_left = own.is_none_or(|own| own.left.is_some());
         if self.forgetting.is_gone(key) && is_left && self.seen.insert(key.clone(), print) != Some(print) {
-            self.want(key.clone(), Want { session: Some(found.session.clone()), ..Want::default() });
+            self.schedule(
+                key.clone(),
+                ReconcileRequest { session: Some(found.session.clone()), ..ReconcileRequest::default() },
+            );
         }
         true
     }
@@ -603,7 +606,7 @@ impl Engine {
             self.hide(key);
             self.happened("forgotten", key)?;
         }
-        self.greet();
+        self.publish_presence();
         self.forget_due();
         let keys: BTreeSet<String> = group.iter().map(|(key, _)| key.to_string()).collect();
         let rows = self.forgotten_rows().into_iter().filter(|row| keys.contains(&row.key));
@@ -628,7 +631,7 @@ impl Engine {
             if self.state.row(&asked.key)?.is_some_and(|row| row.path.is_some()) {
                 self.context.change().here.insert(asked.key.clone());
             }
-            self.want(asked.key.clone(), Want::default());
+            self.schedule(asked.key.clone(), ReconcileRequest::default());
             self.happened("undo", &asked.key)?;
         }
         // What arrived or was written meanwhile.

@@ -87,7 +87,7 @@ fn take_doc(
     let name = plan.name(doc);
     let at = substituted(&state.at, &plan.of, &plan.session);
     let known = record.image.get(&name).copied();
-    // The parent may have gone on since the plan was made; its next look says where to.
+    // The parent may have continued since the plan was made; its next reconcile says where to.
     let is_gone = state.trie.path(to).is_none() || state.trie.path(plan.leaves).is_none() && *doc == plan.doc;
     if is_gone || known.is_some_and(|known| known.of == to) {
         return Ok(());

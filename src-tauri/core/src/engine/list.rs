@@ -85,7 +85,7 @@ pub fn in_heads() -> String {
 fn unusable(error: &JournalError) -> Problem {
     Problem::new(
         "list_unusable",
-        format!("The device list could not be read or written: {}", super::look::with_causes(error)),
+        format!("The device list could not be read or written: {}", super::reconcile::with_causes(error)),
         "Check the disk and the permissions of the vault folder.",
     )
 }
@@ -275,7 +275,7 @@ impl Engine {
         if before != self.lists.now {
             self.enforce(&before);
         }
-        // Also without any change: each hello says how far the lists were read.
+        // Also without any change: each presence says how far the lists were read.
         if let Err(error) = self.follow_list(&before) {
             self.unwritable(&error);
         }

@@ -86,7 +86,7 @@ impl Engine {
         .map_err(settings_error)?;
         self.place(&key, dir.to_path_buf())?;
         self.retry_everywhere(&["no_place", "place_refused"]);
-        self.want_project(&key)?;
+        self.schedule_project(&key)?;
         self.check_places()?;
         let but = other.map(|remote| {
             let remote = remote.trim_start_matches("git:");
@@ -111,7 +111,7 @@ impl Engine {
                 .map_err(settings_error)?;
         self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
         self.seen.clear();
-        self.greet();
+        self.publish_presence();
         self.list_all(false)?;
         self.retry_everywhere(&["excluded"]);
         done(if excluded {

@@ -53,7 +53,7 @@ impl Engine {
         self.announce_attempts();
         let short = self.context.short.clone();
         self.context.change().names.insert(short, name.to_owned());
-        self.greet();
+        self.publish_presence();
         Ok(())
     }
 
@@ -107,8 +107,8 @@ impl Engine {
 
     fn named_devices(&self) -> Vec<(Hold, DeviceId, String)> {
         let said = |paired: &Paired| {
-            let hello = self.peer_state.hellos.get(&paired.id.short());
-            let said = hello.map(|hello| decent_name(&hello.name)).filter(|name| !name.is_empty());
+            let presence = self.peer_state.presences.get(&paired.id.short());
+            let said = presence.map(|presence| decent_name(&presence.name)).filter(|name| !name.is_empty());
             said.unwrap_or_else(|| paired.name.clone())
         };
         let others = self.registry.paired.iter().map(|paired| match self.registry.names.get(paired.id.as_str()) {

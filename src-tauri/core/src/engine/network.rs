@@ -2,7 +2,7 @@
 
 use super::devices::wanted;
 use super::event_loop::Engine;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::api::types::Held;
 use crate::merge::Statement;
@@ -10,7 +10,7 @@ use crate::opener;
 use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey, decent_name};
 use crate::state::{Row, StateError};
 use crate::syncthing::{Notice, parse_folder_id};
-use crate::vault::hello::{self, Hello, Known, Open};
+use crate::vault::presence::{self, Known, Open, Presence};
 use crate::vault::{Owner, VaultPath};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Engine {
                 self.syncthing.addresses = addresses;
                 self.syncthing.message = None;
                 self.trouble("syncthing", None);
-                self.greet();
+                self.publish_presence();
             }
             Notice::Down { state, problem } => {
                 self.syncthing.state = state.into();
@@ -61,20 +61,20 @@ impl Engine {
             return Ok(());
         }
         if paths.is_empty() {
-            self.read_hello(owner, Some(self.context.clock.now()));
+            self.read_presence(owner, Some(self.context.clock.now()));
             let known = self.state.segments()?;
             self.walk_lane(owner, lane, &known);
             return Ok(());
         }
         for path in paths {
-            if lane == Lane::Live && path == hello::FILE {
-                self.read_hello(owner, Some(self.context.clock.now()));
+            if lane == Lane::Live && path == presence::FILE {
+                self.read_presence(owner, Some(self.context.clock.now()));
             } else if let Some(path) = VaultPath::parse(owner, lane, path) {
-                self.want_journal(path);
+                self.schedule_journal(path);
             } else if path.contains(".sync-conflict-") {
                 self.noticed_clone(owner);
                 if let Some(copy) = VaultPath::parse_copy(owner, lane, path) {
-                    self.want_journal(copy);
+                    self.schedule_journal(copy);
                 }
             }
         }
@@ -100,7 +100,7 @@ impl Engine {
     }
 
     /// Looks at all that was written under a former identity, until nothing of it is left to be passed on.
-    pub(super) fn want_former(&mut self) -> Result<(), StateError> {
+    pub(super) fn schedule_former(&mut self) -> Result<(), StateError> {
         let former: Vec<String> = self.context.shared().former.keys().cloned().collect();
         for short in former {
             let (note, mut left) = (format!("passed on {short}"), false);
@@ -112,7 +112,7 @@ impl Engine {
                 let mut journals = record.journals.iter().filter(|(_, journal)| journal.device == short);
                 if journals.any(|(name, _)| !record.passed_on.contains(name)) {
                     left = true;
-                    self.want(key, Want::default());
+                    self.schedule(key, ReconcileRequest::default());
                 }
             }
             if !left {
@@ -152,7 +152,7 @@ impl Engine {
     }
 
     /// Reads what every device in the vault says of itself.
-    pub(super) fn read_hellos(&mut self) {
+    pub(super) fn read_presences(&mut self) {
         let listed = self.context.vault.list("").unwrap_or_default();
         let shorts: Vec<String> = listed.into_iter().filter_map(|listed| listed.name.into_string().ok()).collect();
         shorts
@@ -161,25 +161,25 @@ impl Engine {
             .cloned()
             .collect::<Vec<_>>()
             .iter()
-            .for_each(|short| self.read_hello(short, None));
+            .for_each(|short| self.read_presence(short, None));
     }
 
     /// Takes the stamp of this device's last word, so that the next one is later even if the clock was set back.
-    pub(super) fn remember_hello(&mut self) {
+    pub(super) fn remember_presence(&mut self) {
         let dir = self.context.vault.lane_dir(&self.context.short, Lane::Live);
-        if let Ok((hello, _)) = hello::read(&dir, &self.context.short) {
-            self.context.go_on_from(hello.at);
+        if let Ok((presence, _)) = presence::read(&dir, &self.context.short) {
+            self.context.go_on_from(presence.at);
         }
     }
 
     /// `arrived`: when it came, if it has just come.
-    pub(super) fn read_hello(&mut self, short: &str, arrived: Option<Millis>) {
+    pub(super) fn read_presence(&mut self, short: &str, arrived: Option<Millis>) {
         if !self.is_read(short) {
             return;
         }
         let dir = self.context.vault.lane_dir(short, Lane::Live);
-        let name = format!("{short}/{}/{}", Lane::Live.as_str(), hello::FILE);
-        if !opener::is_there(&dir.join(hello::FILE)) || self.context.vault.quarantine.holds(&name) {
+        let name = format!("{short}/{}/{}", Lane::Live.as_str(), presence::FILE);
+        if !opener::is_there(&dir.join(presence::FILE)) || self.context.vault.quarantine.holds(&name) {
             return;
         }
         let context = self.context.clone();
@@ -187,16 +187,16 @@ impl Engine {
         // Without the mark it is read all the same: a full disk must not keep the devices apart.
         let _ = context.vault.quarantine.mark(short, &name);
         let topic = format!("hello {short}");
-        match hello::read(&dir, short) {
-            Ok((hello, key)) => {
+        match presence::read(&dir, short) {
+            Ok((presence, key)) => {
                 self.trouble(&topic, None);
-                self.met(short, hello, key, arrived);
+                self.presence_arrived(short, presence, key, arrived);
             }
             Err(error) => {
                 let message = format!(
                     "What the device {} says of itself was refused: {}",
                     self.context.shared().name_of(short),
-                    super::look::with_causes(&error)
+                    super::reconcile::with_causes(&error)
                 );
                 let hint = "It is fetched again from that device; nothing of it is believed until then.";
                 self.trouble(&topic, Some(Problem::new("card_refused", message, hint)));
@@ -205,37 +205,41 @@ impl Engine {
         }
     }
 
-    fn met(&mut self, short: &str, hello: Hello, key: [u8; 32], arrived: Option<Millis>) {
+    fn presence_arrived(&mut self, short: &str, presence: Presence, key: [u8; 32], arrived: Option<Millis>) {
         let former = self.context.shared().former.contains_key(short);
-        let approved = self.lists.now.approved.contains_key(&hello.card.device);
-        let (list, device) = (&self.lists.now, &hello.card.device);
+        let approved = self.lists.now.approved.contains_key(&presence.card.device);
+        let (list, device) = (&self.lists.now, &presence.card.device);
         let was = list.revoked.contains_key(device) || list.stopped.contains_key(device);
         if !approved {
             // Another device of the same short name, or one whose frames are verified, and that is heard no more.
             if former || was {
-                self.verified(short, hello, key);
+                self.verified(short, presence, key);
             }
             return;
         }
-        let known = self.peer_state.hellos.get(short).map(|known| known.at);
-        if known.is_some_and(|known| hello.at < known) {
+        let known = self.peer_state.presences.get(short).map(|known| known.at);
+        if known.is_some_and(|known| presence.at < known) {
             return;
         }
-        if known != Some(hello.at) {
-            let heard = arrived.unwrap_or(hello.at.wall.min(self.context.clock.now()));
+        if known != Some(presence.at) {
+            let heard = arrived.unwrap_or(presence.at.wall.min(self.context.clock.now()));
             self.peer_state.heard.insert(short.to_owned(), heard);
         }
-        self.context.saw(hello.at);
-        let leaves = hello.goodbye.contains(&self.context.device)
-            && self.registry.paired.iter().any(|paired| paired.id == hello.card.device && paired.since < hello.at);
-        let device = hello.card.device.clone();
+        self.context.saw(presence.at);
+        let leaves = presence.goodbye.contains(&self.context.device)
+            && self
+                .registry
+                .paired
+                .iter()
+                .any(|paired| paired.id == presence.card.device && paired.since < presence.at);
+        let device = presence.card.device.clone();
         let new = {
             let mut shared = self.context.change();
-            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&hello.name));
+            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&presence.name));
             shared.owners.insert(short.to_owned(), Owner { device: device.clone(), key }).is_none()
         };
-        let has_let_us_in = hello.paired.iter().any(|known| known.id == self.context.device);
-        self.peer_state.hellos.insert(short.to_owned(), hello);
+        let has_let_us_in = presence.paired.iter().any(|known| known.id == self.context.device);
+        self.peer_state.presences.insert(short.to_owned(), presence);
         self.name_apart();
         if has_let_us_in {
             self.heard_in_full(&device);
@@ -256,20 +260,20 @@ impl Engine {
                 self.walk_lane(short, lane, &std::collections::HashMap::new());
             }
         }
-        self.greet();
+        self.publish_presence();
         self.arrange();
     }
 
     /// Takes the key of a device that is read and not heard, and with whom it shared its folders.
-    fn verified(&mut self, short: &str, hello: Hello, key: [u8; 32]) {
-        let owner = Owner { device: hello.card.device.clone(), key };
+    fn verified(&mut self, short: &str, presence: Presence, key: [u8; 32]) {
+        let owner = Owner { device: presence.card.device.clone(), key };
         {
             let mut shared = self.context.change();
-            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&hello.name));
+            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&presence.name));
             shared.owners.insert(short.to_owned(), owner);
         }
-        let silent = Hello { live: Vec::new(), addresses: Vec::new(), goodbye: Vec::new(), ..hello };
-        self.peer_state.hellos.insert(short.to_owned(), silent);
+        let silent = Presence { live: Vec::new(), addresses: Vec::new(), goodbye: Vec::new(), ..presence };
+        self.peer_state.presences.insert(short.to_owned(), silent);
         self.arrange();
     }
 
@@ -297,8 +301,8 @@ impl Engine {
         let remade = std::fs::create_dir_all(dir.join(".stfolder")).is_ok();
         if own {
             self.restore_own();
-            self.greeted = None;
-            self.greet();
+            self.published = None;
+            self.publish_presence();
         }
         let whose = if own { "this device".to_owned() } else { self.context.shared().name_of(&short) };
         let text = format!("The vault folder of {whose} was deleted ({message}); it is put back.");
@@ -326,7 +330,7 @@ impl Engine {
             return;
         }
         self.forget_device(device);
-        self.greet();
+        self.publish_presence();
     }
 
     pub(super) fn forget_device(&mut self, device: &DeviceId) {
@@ -356,23 +360,24 @@ impl Engine {
     }
 
     /// Says who we are, whom we know and what is open here, if that changed.
-    pub(super) fn greet(&mut self) {
-        let hello = self.hello();
-        let same = self.greeted.as_ref().is_some_and(|before| Hello { at: before.at, ..hello.clone() } == *before);
+    pub(super) fn publish_presence(&mut self) {
+        let presence = self.presence();
+        let same =
+            self.published.as_ref().is_some_and(|before| Presence { at: before.at, ..presence.clone() } == *before);
         if !same {
-            self.say(hello);
+            self.publish(presence);
         }
     }
 
-    fn say(&mut self, mut hello: Hello) {
-        hello.at = self.context.tick();
+    fn publish(&mut self, mut presence: Presence) {
+        presence.at = self.context.tick();
         let dir = self.context.vault.lane_dir(&self.context.short, Lane::Live);
-        match hello::write(&dir, &hello, &self.context.key) {
+        match presence::write(&dir, &presence, &self.context.key) {
             Ok(()) => {
                 self.trouble("hello", None);
-                self.greeted = Some(hello);
-                self.greeted_at = Some(std::time::Instant::now());
-                self.transport.announce(Lane::Live, vec![hello::FILE.into()]);
+                self.published = Some(presence);
+                self.published_at = Some(std::time::Instant::now());
+                self.transport.announce(Lane::Live, vec![presence::FILE.into()]);
             }
             Err(error) => {
                 let message = format!("This device's card could not be written: {error}.");
@@ -390,15 +395,15 @@ impl Engine {
 
     /// Open sessions are said again from time to time: whoever stops saying so is believed to have closed them.
     pub(super) fn refresh_presence(&mut self) {
-        let due = self.greeted_at.is_none_or(|at| PRESENCE_AGAIN <= at.elapsed());
+        let due = self.published_at.is_none_or(|at| PRESENCE_AGAIN <= at.elapsed());
         if !self.live.is_empty() && due {
-            self.say(self.hello());
+            self.publish(self.presence());
         } else {
-            self.greet();
+            self.publish_presence();
         }
     }
 
-    fn hello(&self) -> Hello {
+    fn presence(&self) -> Presence {
         let known = |id: &DeviceId, name: &str| Known { id: id.clone(), name: name.to_owned() };
         // Only what has left this device anyway: not a session that was never recorded, none of an excluded project.
         let excluded = |row: &Row| self.context.shared().is_excluded(&ProjectKey::new(row.project.clone()));
@@ -412,7 +417,7 @@ impl Engine {
                 project: row.project,
             })
         });
-        Hello {
+        Presence {
             v: 1,
             card: self.card.clone(),
             name: self.name.clone(),

@@ -125,7 +125,7 @@ impl Engine {
         let code = pairing::parse(code).map_err(|error| {
             ApiError::new(
                 "bad_code",
-                super::look::with_causes(&error),
+                super::reconcile::with_causes(&error),
                 "Copy the whole code that `roam device` shows on the other device.",
             )
         })?;
@@ -319,7 +319,7 @@ impl Engine {
             self.goodbye.remove(&paired.id);
             return Err(error);
         }
-        self.greet();
+        self.publish_presence();
         self.transport.part(paired.id.clone(), GRACE);
         let name = self.shown_name(&paired);
         done(format!(

@@ -1,10 +1,10 @@
 //! Where projects are on this device: learnt from sessions, asked of the disk, looked for. Sessions that lie in another
-//! directory than their project's are looked at again, so that they move. The disk is asked beside the loop: a mount that does
+//! directory than their project's are reconciled, so that they move. The disk is asked beside the loop: a mount that does
 //! not answer holds up nothing else.
 
 use super::event::Event;
 use super::event_loop::Engine;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{Places, outline};
 use crate::session::{DeviceId, Millis, Project, ProjectKey};
@@ -140,7 +140,7 @@ impl Engine {
         self.state.put_note("places", &*self.context.places())
     }
 
-    /// Asks the disk about all places: looks at the sessions of directories that became another project's, or for which a
+    /// Asks the disk about all places: reconciles the sessions of directories that became another project's, or for which a
     /// surer one was found, and at those that wait for a place.
     pub(super) fn check_places(&mut self) -> Result<(), StateError> {
         let homeless = self.homeless()?;
@@ -176,7 +176,7 @@ impl Engine {
     fn move_from(&mut self, rest: Rest) -> Result<(), StateError> {
         let Rest { misplaced, outdated, n_trees, gone } = rest;
         for (project, _) in misplaced.difference(&self.placing.misplaced).cloned().collect::<Vec<_>>() {
-            self.want_project(&project)?;
+            self.schedule_project(&project)?;
         }
         self.forget_left(&misplaced, &gone)?;
         self.placing.misplaced = misplaced;
@@ -186,7 +186,7 @@ impl Engine {
             self.placing.outdated.clear();
         }
         for project in outdated.difference(&self.placing.outdated).cloned().collect::<Vec<_>>() {
-            self.want_project(&project)?;
+            self.schedule_project(&project)?;
         }
         self.placing.outdated = outdated;
         // A checkout that was moved is somewhere else since it left: it is looked for once.
@@ -198,8 +198,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A directory that is gone, and whose sessions were looked at because their project is elsewhere, is asked about no more:
-    /// a session that could not leave yet says so itself when it is looked at again.
+    /// A directory that is gone, and whose sessions were reconciled because their project is elsewhere, is asked about no more:
+    /// a session that could not leave yet says so itself when it is reconciled again.
     fn forget_left(
         &mut self,
         misplaced: &BTreeSet<(ProjectKey, PathBuf)>,
@@ -306,29 +306,29 @@ impl Engine {
         }
         for (key, row) in self.state.with_code("no_place")? {
             if found.contains(&ProjectKey::new(row.project)) {
-                self.want(key, Want::default());
+                self.schedule(key, ReconcileRequest::default());
             }
         }
         Ok(())
     }
 
     /// Looks at the sessions of a project that are in a store here.
-    pub(super) fn want_project(&mut self, project: &ProjectKey) -> Result<(), StateError> {
+    pub(super) fn schedule_project(&mut self, project: &ProjectKey) -> Result<(), StateError> {
         for (key, _) in self.state.settled_in_project(project.as_str())? {
-            self.want(key, Want::default());
+            self.schedule(key, ReconcileRequest::default());
         }
         Ok(())
     }
 
     /// Looks once at each session that an older version put into a directory by weaker signs.
-    pub(super) fn want_placed(&mut self) -> Result<(), StateError> {
+    pub(super) fn schedule_placed(&mut self) -> Result<(), StateError> {
         const NOTE: &str = "placed by remote";
         if self.state.note::<bool>(NOTE)?.is_some() {
             return Ok(());
         }
         for (key, row) in self.state.rows(None)? {
             if row.path.is_some() && row.devices != self.context.short {
-                self.want(key, Want::default());
+                self.schedule(key, ReconcileRequest::default());
             }
         }
         self.state.put_note(NOTE, &true)

@@ -1,4 +1,4 @@
-//! Which sessions want a look: what happens now before history, each session once at a time.
+//! The sessions that wait to be reconciled: what happens now before history, each session once at a time.
 
 use super::resolve::Decision;
 use super::split::ForkPlan;
@@ -6,9 +6,9 @@ use crate::session::{Lane, SessionId, SessionKey};
 use crate::tools::ConflictCopy;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-/// Why and how a session is to be looked at.
+/// Why and how a session is to be reconciled.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Want {
+pub struct ReconcileRequest {
     pub session: Option<SessionId>,
     pub dirs: BTreeSet<(String, Lane, String)>,
     pub deep: bool,
@@ -30,7 +30,7 @@ pub struct Want {
 pub struct Queue {
     urgent: VecDeque<SessionKey>,
     import: VecDeque<SessionKey>,
-    wants: HashMap<SessionKey, Want>,
+    requests: HashMap<SessionKey, ReconcileRequest>,
     running: HashSet<SessionKey>,
     running_imports: HashSet<SessionKey>,
 }
@@ -41,36 +41,36 @@ impl Queue {
     pub const WORKERS: usize = 4;
     const IMPORTS: usize = 3;
 
-    pub fn add(&mut self, key: SessionKey, want: Want) {
-        match self.wants.get_mut(&key) {
+    pub fn add(&mut self, key: SessionKey, request: ReconcileRequest) {
+        match self.requests.get_mut(&key) {
             Some(known) => {
-                if known.import && !want.import {
+                if known.import && !request.import {
                     self.import.retain(|queued| *queued != key);
                     self.urgent.push_back(key);
                 }
-                known.session = want.session.or(known.session.take());
-                known.dirs.extend(want.dirs);
-                known.deep |= want.deep;
-                known.released |= want.released;
-                known.restored |= want.restored;
-                known.parent = want.parent.or(known.parent.take());
-                known.decisions.extend(want.decisions);
-                known.take_in = want.take_in.or(known.take_in.take());
-                known.import &= want.import;
+                known.session = request.session.or(known.session.take());
+                known.dirs.extend(request.dirs);
+                known.deep |= request.deep;
+                known.released |= request.released;
+                known.restored |= request.restored;
+                known.parent = request.parent.or(known.parent.take());
+                known.decisions.extend(request.decisions);
+                known.take_in = request.take_in.or(known.take_in.take());
+                known.import &= request.import;
             }
             None => {
-                if want.import {
+                if request.import {
                     self.import.push_back(key.clone())
                 } else {
                     self.urgent.push_back(key.clone())
                 }
-                self.wants.insert(key, want);
+                self.requests.insert(key, request);
             }
         }
     }
 
     /// The next session to look at, if a worker is free for it.
-    pub fn take(&mut self) -> Option<(SessionKey, Want)> {
+    pub fn take(&mut self) -> Option<(SessionKey, ReconcileRequest)> {
         if self.running.len() >= Self::WORKERS {
             return None;
         }
@@ -85,12 +85,12 @@ impl Queue {
             }
             None => return None,
         };
-        let want = self.wants.remove(&key)?;
+        let request = self.requests.remove(&key)?;
         self.running.insert(key.clone());
-        if want.import {
+        if request.import {
             self.running_imports.insert(key.clone());
         }
-        Some((key, want))
+        Some((key, request))
     }
 
     /// Says whether the session was part of the first import.
@@ -100,7 +100,7 @@ impl Queue {
     }
 
     pub fn len(&self) -> usize {
-        self.wants.len() + self.running.len()
+        self.requests.len() + self.running.len()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::bases::Rebound;
 use super::origin::{Origin, Roots, accepted_first};
-use super::split::Stand;
+use super::split::BranchLayout;
 use crate::merge::{Chosen, Firsts, Verdict, fork_id};
 use crate::session::{ChainId, DocKind, DocName, Hlc, SessionId, SessionKey, Trie};
 use crate::state::Row;
@@ -25,7 +25,7 @@ pub struct SessionRecord {
     pub docs: BTreeMap<DocName, DocState>,
     /// What each device says of the session, by short id.
     pub cards: BTreeMap<String, Said>,
-    /// Where it began; `None` in a record that an older version made and nobody looked at since.
+    /// Where it began; `None` in a record that an older version made and that was not reconciled since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// The user let another device's rewrite through.
@@ -255,10 +255,10 @@ impl SessionRecord {
         self.docs.values().map(DocState::bytes).sum()
     }
 
-    pub fn row(&self, key: &SessionKey, verdict: &Verdict, stand: &Stand) -> Row {
+    pub fn row(&self, key: &SessionKey, verdict: &Verdict, layout: &BranchLayout) -> Row {
         let latest = self.latest();
         let (mut state, mut code, mut why, mut hint) = words(verdict, self.is_here());
-        let open = stand.settled.split.as_ref().filter(|split| split.is_open());
+        let open = layout.settled.split.as_ref().filter(|split| split.is_open());
         if let (Some(split), "here" | "elsewhere") = (open, state) {
             (state, code, why, hint) = ("split", "split", split.reason.clone(), SEE_SPLITS.into());
         }
@@ -280,7 +280,7 @@ impl SessionRecord {
             hint,
             split: match open {
                 Some(split) => split.tier().into(),
-                None if stand.settled.split.is_some() || !self.choices.is_empty() || !self.taken_back.is_empty() => {
+                None if layout.settled.split.is_some() || !self.choices.is_empty() || !self.taken_back.is_empty() => {
                     DECIDED.into()
                 }
                 None => String::new(),

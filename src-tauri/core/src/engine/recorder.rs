@@ -43,7 +43,7 @@ pub enum RecordError {
     /// It would not fit into a frame that every device may unpack.
     #[error("{} is too large: {bytes} bytes in one piece", .path.display())]
     TooLarge { path: PathBuf, bytes: u64 },
-    /// The doc changed between two looks; the next event looks again.
+    /// The doc changed between two reads; the next event starts another reconcile.
     #[error("{} changed while it was read", .0.display())]
     Moving(PathBuf),
 }

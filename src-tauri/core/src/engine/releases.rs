@@ -2,7 +2,7 @@
 
 use super::answers::{Answer, HELD, done};
 use super::event_loop::Engine;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
 use crate::api::types::ApiError;
 use crate::session::{SessionKey, ToolId};
 use crate::state::Row;
@@ -31,7 +31,7 @@ impl Engine {
             return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
         }
         for (key, _) in &chosen {
-            self.want(key.clone(), Want { released: true, ..Want::default() });
+            self.schedule(key.clone(), ReconcileRequest { released: true, ..ReconcileRequest::default() });
         }
         let which = match chosen.as_slice() {
             [(_, row)] => format!("“{}” takes", row.title),
@@ -53,7 +53,7 @@ impl Engine {
         if row.code == "put_away" {
             return Err(ApiError::new("put_away", format!("“{}”: {}", row.title, row.why), row.hint));
         }
-        self.want(key, Want { restored: true, ..Want::default() });
+        self.schedule(key, ReconcileRequest { restored: true, ..ReconcileRequest::default() });
         done(format!("“{}” is put back into this device's store.", row.title))
     }
 }

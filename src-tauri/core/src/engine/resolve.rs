@@ -5,7 +5,7 @@ use super::bases::Kin;
 use super::context::{Context, Refusals};
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
-use super::split::{ForkPlan, Stand, author, stand};
+use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted};
@@ -47,14 +47,14 @@ pub fn decide(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
-    stand: &Stand,
+    layout: &BranchLayout,
     family: &mut Family,
     decision: &Decision,
 ) -> Result<(Done, Recorded), ApiError> {
     match decision {
         Decision::Choose { action, branch, active } => {
-            let split = stand.settled.split.clone().ok_or_else(|| no_split(record))?;
-            let chosen = pick(stand, &split, branch.as_deref(), *action)?;
+            let split = layout.settled.split.clone().ok_or_else(|| no_split(record))?;
+            let chosen = pick(layout, &split, branch.as_deref(), *action)?;
             choose(context, key, record, &split, &chosen, family, *action, *active)
         }
         Decision::Undo => undo(context, key, record),
@@ -84,10 +84,15 @@ pub struct Right {
 }
 
 /// The branches that are meant.
-pub fn pick(stand: &Stand, split: &Split, wanted: Option<&str>, action: Action) -> Result<Vec<Right>, ApiError> {
+pub fn pick(
+    layout: &BranchLayout,
+    split: &Split,
+    wanted: Option<&str>,
+    action: Action,
+) -> Result<Vec<Right>, ApiError> {
     let all = split.divided.forks.iter().map(|fork| Right {
         fork: fork.clone(),
-        plan: stand.forks.iter().find(|plan| plan.head == fork.head).cloned(),
+        plan: layout.forks.iter().find(|plan| plan.head == fork.head).cloned(),
     });
     let fits = |right: &Right| {
         let Some(wanted) = wanted else { return true };
@@ -213,12 +218,12 @@ fn seen_end(
     let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
         return Ok(None);
     };
-    let stood = stand(context, key, fork, &Kin::default())?;
+    let layout = branch_layout(context, key, fork, &Kin::default())?;
     let Some((main, imaged)) = fork.main().and_then(|main| Some((main, fork.image.get(main)?))) else {
         return Ok(None);
     };
     let is_level = *main != plan.name(&plan.doc) || imaged.of == right.fork.tip;
-    let end = stood.settled.targets.get(main).filter(|end| fork.docs[main].trie.is_ancestor(imaged.tip, **end));
+    let end = layout.settled.targets.get(main).filter(|end| fork.docs[main].trie.is_ancestor(imaged.tip, **end));
     Ok(Some(end.copied().filter(|_| is_level).unwrap_or(imaged.tip)))
 }
 
@@ -234,9 +239,9 @@ fn bring_back(
     let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
         return Ok(());
     };
-    let stood = stand(context, key, fork, &Kin::default())?;
+    let layout = branch_layout(context, key, fork, &Kin::default())?;
     let back = |text: &str| substituted(text, &plan.session, &plan.of);
-    for (name, to) in stood.settled.targets.iter().filter(|(name, _)| **name != plan.name(&plan.doc)) {
+    for (name, to) in layout.settled.targets.iter().filter(|(name, _)| **name != plan.name(&plan.doc)) {
         let state = &fork.docs[name];
         let known = record.docs.keys().find(|doc| plan.name(doc) == *name).cloned();
         let (is_new, doc) = (known.is_none(), known.unwrap_or_else(|| DocName::new(back(name.as_str()))));
@@ -267,10 +272,10 @@ pub fn continued(
     plan: &ForkPlan,
     tip: ChainId,
 ) -> Result<Option<Vec<u8>>, JournalError> {
-    let stood = stand(context, key, fork, &Kin::default())?;
+    let layout = branch_layout(context, key, fork, &Kin::default())?;
     let name = plan.name(&plan.doc);
     let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
-    let (Some(state), Some(end)) = (fork.docs.get(&name), stood.settled.targets.get(&name)) else { return Ok(None) };
+    let (Some(state), Some(end)) = (fork.docs.get(&name), layout.settled.targets.get(&name)) else { return Ok(None) };
     let Some(path) = state.trie.path_between(imaged.tip, *end).filter(|path| !path.is_empty()) else { return Ok(None) };
     if state.kind != DocKind::Log {
         return Ok(None);
@@ -330,7 +335,7 @@ fn join(
 ) -> Result<Vec<u8>, String> {
     let join = join_of(context, key, record, doc, action)?;
     let [common, mut ours, mut theirs] =
-        contents(context, key, record, doc, [first, second]).map_err(|error| super::look::with_causes(&error))?;
+        contents(context, key, record, doc, [first, second]).map_err(|error| super::reconcile::with_causes(&error))?;
     ours.extend_from_slice(after_first);
     theirs.extend_from_slice(after_second);
     join(&Sides { common: &common, first: &ours, second: &theirs })
@@ -353,7 +358,7 @@ fn refusals(
         let sides = Sides { common: &common, first: &first, second: &second };
         Ok::<_, JournalError>(joins.map(|join| join.and_then(|join| join(&sides)).err()))
     });
-    found.unwrap_or_else(|error| [0, 1].map(|_| Some(super::look::with_causes(&error))))
+    found.unwrap_or_else(|error| [0, 1].map(|_| Some(super::reconcile::with_causes(&error))))
 }
 
 /// What may be done about the trunk and a branch beside it, each with what follows from it.
@@ -504,7 +509,7 @@ fn write(record: &mut SessionRecord, recorder: &mut Recorder<'_>, choice: Choice
 }
 
 fn unwritten(error: &dyn std::error::Error) -> ApiError {
-    let message = super::look::with_causes(error);
+    let message = super::reconcile::with_causes(error);
     ApiError::new("not_recorded", message, "Make room on the disk or mend its permissions, then try again.")
 }
 

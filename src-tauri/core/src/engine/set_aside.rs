@@ -5,7 +5,7 @@ use super::answers::{Answer, done};
 use super::event_loop::Engine;
 use crate::api::types::ApiError;
 use crate::session::Problem;
-use crate::vault::hello;
+use crate::vault::presence;
 
 /// What `roam release` takes for one of them begins so.
 pub(super) const PREFIX: &str = "journal:";
@@ -31,7 +31,7 @@ impl Engine {
             .retain(|topic, _| topic.strip_prefix(PREFIX).is_none_or(|name| held.iter().any(|held| held == name)));
         for name in held {
             let device = self.context.shared().name_of(name.split('/').next().unwrap_or_default());
-            let what = if name.ends_with(hello::FILE) { "The device file" } else { "A journal" };
+            let what = if name.ends_with(presence::FILE) { "The device file" } else { "A journal" };
             let problem = Problem::new(
                 "journal_set_aside",
                 format!("{what} of {device} ended session-roam twice and is not read any more."),
@@ -54,7 +54,7 @@ impl Engine {
             return Err(ApiError::new("not_held", format!("{PREFIX}{name} is not held."), "See `roam status`."));
         }
         self.report_quarantine();
-        self.read_hellos();
+        self.read_presences();
         self.walk_vault()?;
         done("It is read again.")
     }

@@ -1,4 +1,4 @@
-//! How a session that went two ways stands: the questions of `merge::settle` answered from the journals.
+//! The branch layout of a split session: the questions of `merge::settle` answered from the journals.
 
 use super::bases::{Child, Kin};
 use super::context::Context;
@@ -16,9 +16,9 @@ use crate::vault::piece::Piece;
 use crate::vault::{Entry, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How a session stands, and what it has beside itself.
+/// The branches of a session, and the forks it has.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Stand {
+pub struct BranchLayout {
     pub settled: Settled,
     /// Branches that are, or become, sessions of their own.
     pub forks: Vec<ForkPlan>,
@@ -56,13 +56,13 @@ struct Found {
     opaque: bool,
 }
 
-/// Works out how the session stands. Reads journals only where a doc has several branches for the first time.
-pub fn stand(
+/// Works out the branch layout. Reads journals only where a doc has several branches for the first time.
+pub fn branch_layout(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
     kin: &Kin,
-) -> Result<Stand, JournalError> {
+) -> Result<BranchLayout, JournalError> {
     let names: Vec<DocName> = record.docs.keys().cloned().collect();
     let mut found = BTreeMap::new();
     for name in names {
@@ -122,9 +122,9 @@ pub fn stand(
     });
     if is_empty {
         let settled = Settled { away: true, ..Settled::default() };
-        return Ok(Stand { settled, forks: Vec::new(), decided });
+        return Ok(BranchLayout { settled, forks: Vec::new(), decided });
     }
-    Ok(Stand { settled, forks, decided })
+    Ok(BranchLayout { settled, forks, decided })
 }
 
 /// Branches that sessions keep their beginning in.
@@ -333,9 +333,9 @@ pub fn united(
     context: &Context,
     key: &SessionKey,
     record: &SessionRecord,
-    stand: &Stand,
+    layout: &BranchLayout,
 ) -> Result<Option<(DocName, ChainId, Vec<u8>)>, JournalError> {
-    let (Some(unite), Some(split)) = (context.joins(&key.tool).union, &stand.settled.split) else { return Ok(None) };
+    let (Some(unite), Some(split)) = (context.joins(&key.tool).union, &layout.settled.split) else { return Ok(None) };
     let Some(state) = record.docs.get(&split.doc).filter(|_| record.main() == Some(&split.doc)) else {
         return Ok(None);
     };

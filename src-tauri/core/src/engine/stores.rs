@@ -1,7 +1,7 @@
 //! The tools' stores: who changed, who vanished, who is live.
 
 use super::event_loop::Engine;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
 use crate::api::types::Held;
 use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
@@ -36,7 +36,7 @@ impl Engine {
             for (id, tool) in self.on_tools() {
                 match tool.touched(&self.context.machine, &path) {
                     // What is gone goes through the listing, where a mass deletion is noticed.
-                    Touched::Session(session) if path.exists() => self.want_session(&id, &session),
+                    Touched::Session(session) if path.exists() => self.schedule_session(&id, &session),
                     Touched::Session(_) | Touched::Liveness | Touched::Everything => {
                         list.insert(id);
                     }
@@ -51,14 +51,14 @@ impl Engine {
         self.on_tools().into_iter().try_for_each(|(tool, _)| self.list(&tool, start))
     }
 
-    /// Lists a tool's store by stat and looks at what is not as it was.
+    /// Lists a tool's store by stat and schedules the sessions that changed.
     pub(super) fn list(&mut self, tool: &ToolId, start: bool) -> Result<(), StateError> {
         let Some(adapter) = self.context.tools.get(tool).cloned() else { return Ok(()) };
         let listing = adapter.sessions(&self.context.machine, Which::All);
-        // A session's second file is reported by the look that has recorded it.
+        // A session's second file is reported by the reconcile that recorded it.
         let reported = listing.problems.into_iter().find(|problem| problem.code != "duplicate_session");
         self.trouble(&format!("store {tool}"), reported);
-        self.look_at_twins(tool, &listing.twins);
+        self.schedule_twins(tool, &listing.twins);
         let import = self.state.note::<bool>(&format!("imported {tool}"))?.is_none();
         let found: HashMap<SessionKey, &Found> =
             listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
@@ -66,7 +66,7 @@ impl Engine {
         if listing.unknown.is_none() {
             self.guard_vanished(tool, adapter.as_ref(), &found)?;
         }
-        // In the order of the listing: the same store is always looked at in the same order.
+        // In the order of the listing: the sessions of a store are always scheduled in the same order.
         for found in &listing.found {
             let key = SessionKey::new(tool, &found.session);
             let print = fingerprint(found);
@@ -81,7 +81,10 @@ impl Engine {
             if import && start {
                 self.import.total += 1;
             }
-            self.want(key, Want { session: Some(found.session.clone()), import, ..Want::default() });
+            self.schedule(
+                key,
+                ReconcileRequest { session: Some(found.session.clone()), import, ..ReconcileRequest::default() },
+            );
         }
         if import && start && found.is_empty() {
             self.state.put_note(&format!("imported {tool}"), &true)?;
@@ -93,11 +96,11 @@ impl Engine {
     }
 
     /// Nothing else says that a second file of a session changed.
-    fn look_at_twins(&mut self, tool: &ToolId, twins: &[Twin]) {
+    fn schedule_twins(&mut self, tool: &ToolId, twins: &[Twin]) {
         for Twin { session, doc } in twins {
             if self.twins.get(&doc.path) != Some(&doc.stamp) {
                 self.twins.insert(doc.path.clone(), doc.stamp);
-                self.want_session(tool, session);
+                self.schedule_session(tool, session);
             }
         }
     }
@@ -136,7 +139,7 @@ impl Engine {
         }
         for key in vanished {
             self.seen.remove(&key);
-            self.want(key, Want::default());
+            self.schedule(key, ReconcileRequest::default());
         }
         Ok(())
     }
@@ -148,7 +151,7 @@ impl Engine {
         for key in self.vanished.remove(tool).unwrap_or_default() {
             self.context.change().here.remove(&key);
             self.seen.remove(&key);
-            self.want(key, Want::default());
+            self.schedule(key, ReconcileRequest::default());
         }
         self.retry(tool, "tool_emptied");
     }
@@ -165,11 +168,11 @@ impl Engine {
         }
         let now = self.live.contains_key(key);
         if before != now {
-            self.greet();
+            self.publish_presence();
         }
         if before && !now {
             // It was closed: what waited for that can go on.
-            self.want(key.clone(), Want::default());
+            self.schedule(key.clone(), ReconcileRequest::default());
         }
     }
 
@@ -199,7 +202,7 @@ impl Engine {
         for key in self.uncompared.clone() {
             let row = self.state.row(&key)?;
             if row.is_some_and(|row| row.state == "here" && QUIET_MS <= now.0.saturating_sub(row.updated.0)) {
-                self.want(key, Want { deep: true, ..Want::default() });
+                self.schedule(key, ReconcileRequest { deep: true, ..ReconcileRequest::default() });
             }
         }
         Ok(())
@@ -215,14 +218,14 @@ impl Engine {
     }
 
     /// Looks once at each session of which an older version did not find out where it began, or in which directory.
-    pub(super) fn want_origins(&mut self) -> Result<(), StateError> {
+    pub(super) fn schedule_origins(&mut self) -> Result<(), StateError> {
         const NOTE: &str = "origins";
         if self.state.note::<bool>(NOTE)?.is_some() {
             return Ok(());
         }
         for (key, row) in self.state.rows(None)? {
             if row.devices.contains(',') || !is_repository(&ProjectKey::new(row.project)) {
-                self.want(key, Want::default());
+                self.schedule(key, ReconcileRequest::default());
             }
         }
         self.state.put_note(NOTE, &true)
@@ -256,30 +259,33 @@ impl Engine {
             dirs = dirs.into_iter().flat_map(below).collect();
         }
         for dir in dirs {
-            // What is no file in the place of a segment is looked at, too: it is refused where it is opened.
+            // Anything else in the place of a segment is scheduled, too: it is refused where it is opened.
             let listed = self.context.vault.list(&dir).unwrap_or_default();
             for Listed { name, kind, len } in listed {
                 let Ok(name) = name.into_string() else { continue };
                 let in_lane = format!("{}/{name}", &dir[root.len() + 1..]);
                 if let Some(copy) = crate::vault::VaultPath::parse_copy(device, lane, &in_lane) {
-                    self.want_journal(copy);
+                    self.schedule_journal(copy);
                     continue;
                 }
                 let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else { continue };
                 let size = (kind == Kind::File).then_some(len);
                 if size != known.get(&format!("{}/{name}", path.dir())).copied() {
-                    self.want_journal(path);
+                    self.schedule_journal(path);
                 }
             }
         }
     }
 
-    pub(super) fn want_journal(&mut self, path: crate::vault::VaultPath) {
+    pub(super) fn schedule_journal(&mut self, path: crate::vault::VaultPath) {
         if super::list::is_list(&path.key) {
             return self.read_list(&path.device);
         }
         let dirs = [(path.device.clone(), path.lane, path.dir())].into();
-        self.want(path.key, Want { dirs, import: path.lane == Lane::Bulk, ..Want::default() });
+        self.schedule(
+            path.key,
+            ReconcileRequest { dirs, import: path.lane == Lane::Bulk, ..ReconcileRequest::default() },
+        );
     }
 
     /// Puts back what was deleted from this device's own folders: the kept copy has every accepted byte.

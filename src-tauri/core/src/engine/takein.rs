@@ -6,8 +6,8 @@ use super::context::Context;
 use super::event::Reply;
 use super::event_loop::{Engine, TakingIn};
 use super::foreign::record_entries;
-use super::look::with_causes;
-use super::queue::Want;
+use super::queue::ReconcileRequest;
+use super::reconcile::with_causes;
 use super::record::{DocState, SessionRecord};
 use super::recorder::{RecordError, Recorded, card, entries};
 use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
@@ -88,7 +88,10 @@ impl Engine {
         self.taking_in = Some(TakingIn { waiting, done: TakenIn::default(), reply });
         for (key, conflict_copies) in by_session {
             let session = conflict_copies.first().map(|conflict_copy| conflict_copy.session.clone());
-            self.want(key, Want { session, take_in: Some(conflict_copies), ..Want::default() });
+            self.schedule(
+                key,
+                ReconcileRequest { session, take_in: Some(conflict_copies), ..ReconcileRequest::default() },
+            );
         }
         self.end_taking_in();
     }

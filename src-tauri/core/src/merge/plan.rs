@@ -1,4 +1,4 @@
-//! `plan` decides; `engine::look` does. A plan can be printed, counted, tested and shown (`roam plan`).
+//! `plan` decides; `engine::reconcile` does. A plan can be printed, counted, tested and shown (`roam plan`).
 
 use super::settle::{Settled, Split};
 use crate::session::{ChainId, DocKind, DocName, Trie};

@@ -24,7 +24,7 @@ macro_rules! statements {
 
 statements! {
     RECORD = "SELECT record FROM sessions WHERE key = ?1";
-    /// What is as it was is not written again: a restart looks at every session.
+    /// What is as it was is not written again: a restart reconciles every session.
     PUT = "INSERT INTO sessions (key, tool, session, project, title, updated, bytes, state, code, why, hint, split, needs,
                devices, path, record)
            VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)

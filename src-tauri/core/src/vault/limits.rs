@@ -32,7 +32,7 @@ pub const NAMES: usize = 100_000;
 /// Bytes of frames beside a journal that are taken in at once.
 pub const STRANDS: usize = 32 << 20;
 /// `device.json`.
-pub const HELLO: u64 = 4 << 20;
+pub const PRESENCE: u64 = 4 << 20;
 /// The content of a snapshot: what the recorder takes.
 pub const CONTENT: u64 = 128 << 20;
 /// One record of a log, in however many pieces.

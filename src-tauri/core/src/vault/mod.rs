@@ -5,13 +5,13 @@ pub mod card;
 pub mod envelope;
 pub mod erase;
 pub mod frame;
-pub mod hello;
 pub mod journal;
 pub mod journal_reader;
 pub mod kept;
 pub mod keys;
 pub mod limits;
 pub mod piece;
+pub mod presence;
 pub mod quarantine;
 pub mod strand;
 

@@ -59,7 +59,7 @@ impl Batch {
         self.span = None;
         let paths = std::mem::take(&mut self.paths);
         if std::mem::take(&mut self.all) {
-            return Some(WatchEvent::LookAtAll);
+            return Some(WatchEvent::ScanAll);
         }
         (!paths.is_empty()).then(|| WatchEvent::Touched(paths.into_iter().collect()))
     }
@@ -139,7 +139,7 @@ mod tests {
         let now = Instant::now();
         let mut batch = Batch::default();
         (0..=MAX_PATHS).for_each(|at| batch.touch(PathBuf::from(at.to_string()), false, now));
-        assert_eq!(batch.take(now), Some(WatchEvent::LookAtAll));
+        assert_eq!(batch.take(now), Some(WatchEvent::ScanAll));
         assert_eq!(batch.take(now), None);
     }
 

@@ -21,7 +21,7 @@ pub enum WatchEvent {
     /// These paths changed, appeared or vanished; each once, in order. Paths begin as the roots were given.
     Touched(Vec<PathBuf>),
     /// More happened than can be named.
-    LookAtAll,
+    ScanAll,
     /// Time for a look by stat alone, in case an event was lost.
     Poll,
     /// Told once until it is over. Watching goes on as far as it can, the poll comes more often.

@@ -47,7 +47,7 @@ impl Seen {
                         return n_paths;
                     }
                 }
-                Ok(WatchEvent::LookAtAll) => (),
+                Ok(WatchEvent::ScanAll) => (),
                 other => panic!("{} was not reported: {other:?}", path.display()),
             }
         }
@@ -315,7 +315,7 @@ fn watches_that_run_out_later_are_told_too() {
     signals.send(Signal::Disk(Err(error))).unwrap();
     assert_eq!(problem(&events).code, "watch_limit");
     let rest = [next_but_touched(&events), next_but_touched(&events)];
-    assert!(rest.contains(&WatchEvent::LookAtAll) && rest.contains(&WatchEvent::Poll), "{rest:?}");
+    assert!(rest.contains(&WatchEvent::ScanAll) && rest.contains(&WatchEvent::Poll), "{rest:?}");
 }
 
 #[test]
@@ -340,5 +340,5 @@ fn an_overflow_means_look_at_all() {
     assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::Touched(vec![dir.path().to_owned()])));
     let overflow = notify::Event::new(notify::EventKind::Other).set_flag(notify::event::Flag::Rescan);
     signals.send(Signal::Disk(Ok(overflow))).unwrap();
-    assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::LookAtAll));
+    assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::ScanAll));
 }

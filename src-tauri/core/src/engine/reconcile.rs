@@ -1,5 +1,5 @@
-//! One look at one session: read the journals, read the store, record, decide, write. It runs beside the loop, works
-//! on a copy of the session's record and gives back what it really achieved.
+//! Reconciles one session: reads the journals, reads the store, records, decides, writes. It runs beside the loop, works
+//! on a copy of the session's record and returns the effects: what was really achieved.
 
 use super::apply::{apply, make_way, put_back};
 use super::bases::{Child, Kin, Rebound, holder, rebound_in};
@@ -12,7 +12,7 @@ use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::resolve::{self, Decision};
 use super::several;
 use super::shared_docs::{claim, shared_docs};
-use super::split::{Stand, says_all, stand, united};
+use super::split::{BranchLayout, branch_layout, says_all, united};
 use super::steering::{find_neutral, held, restored};
 use super::takein::TakeInError;
 use crate::api::types::{ApiError, Done, TakenIn};
@@ -32,7 +32,7 @@ mod special;
 
 const JOURNAL_HINT: &str = "Check the disk and the permissions of the vault folder.";
 
-/// A session to look at.
+/// A session to reconcile, with all that the worker needs to know of it.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub key: SessionKey,
@@ -60,16 +60,16 @@ pub struct Job {
     pub take_in: Option<Vec<ConflictCopy>>,
 }
 
-/// What came of it.
+/// What a reconcile achieved.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Effects {
     pub key: SessionKey,
     pub record: SessionRecord,
     /// The record as the state keeps it.
     pub text: String,
     pub row: Row,
     pub verdict: Verdict,
-    pub stand: Stand,
+    pub layout: BranchLayout,
     /// Answers to decisions.
     pub answers: Vec<(u64, Result<Done, ApiError>)>,
     pub announce: Vec<(Lane, String)>,
@@ -92,20 +92,20 @@ pub struct Outcome {
     pub taken: Option<TakenIn>,
 }
 
-pub fn look(context: &Context, job: Job) -> Outcome {
+pub fn reconcile(context: &Context, job: Job) -> Effects {
     // Until it is over, what is read of others is marked: it may be what ends the engine.
     let _work = context.vault.quarantine.work();
-    let mut look = Look::new(context, job);
-    look.run();
-    look.finish()
+    let mut reconciler = Reconciler::new(context, job);
+    reconciler.run();
+    reconciler.finish()
 }
 
-struct Look<'a> {
+struct Reconciler<'a> {
     context: &'a Context,
     job: Job,
     found: Option<Found>,
     verdict: Verdict,
-    stand: Stand,
+    layout: BranchLayout,
     /// Who holds the beginning of this session here.
     holder: Option<SessionId>,
     /// What of the store's shape is not known.
@@ -129,14 +129,14 @@ struct Look<'a> {
     author: Option<String>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> Reconciler<'a> {
     fn new(context: &'a Context, job: Job) -> Self {
         Self {
             context,
             job,
             found: None,
             verdict: Verdict::Arriving,
-            stand: Stand::default(),
+            layout: BranchLayout::default(),
             holder: None,
             unknown: None,
             away: None,
@@ -173,7 +173,7 @@ impl<'a> Look<'a> {
         if let (Some(tool), Some(conflict_copies)) = (&tool, self.job.take_in.take()) {
             self.take_in(tool.as_ref(), &conflict_copies);
         }
-        if let Err(error) = self.stand_and_decide() {
+        if let Err(error) = self.decide_layout() {
             self.problem("journal_unreadable", &error, JOURNAL_HINT);
             return;
         }
@@ -448,7 +448,7 @@ impl<'a> Look<'a> {
         self.announce.extend(recorded.announce);
     }
 
-    /// Notes what was decided since the look began, on whatever device.
+    /// Notes what was decided since the reconcile began, on whatever device.
     fn note_decisions(&mut self, known: usize) {
         let new: Vec<_> = self.job.record.choices.iter().skip(known).cloned().collect();
         for chosen in new.into_iter().filter(|chosen| chosen.choice.follows.is_none()) {
@@ -456,20 +456,20 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Finds out how the session stands; what the user decided just now counts already.
-    fn stand_and_decide(&mut self) -> Result<(), JournalError> {
+    /// Finds out the branch layout; what the user decided just now counts already.
+    fn decide_layout(&mut self) -> Result<(), JournalError> {
         self.find_holder()?;
-        self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
+        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
             let Job { key, record, family, .. } = &mut self.job;
-            match resolve::decide(self.context, key, record, &self.stand, family, &decision) {
+            match resolve::decide(self.context, key, record, &self.layout, family, &decision) {
                 Ok((done, recorded)) => {
                     self.recorded("recorded", recorded);
                     self.answers.push((number, Ok(done)));
                 }
                 Err(error) => self.answers.push((number, Err(error))),
             }
-            self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
+            self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
         }
         Ok(())
     }
@@ -481,10 +481,10 @@ impl<'a> Look<'a> {
         if *dry || !on || is_excluded(self.context, record, None) {
             return Ok(());
         }
-        let Some((doc, after, content)) = united(self.context, key, record, &self.stand)? else { return Ok(()) };
+        let Some((doc, after, content)) = united(self.context, key, record, &self.layout)? else { return Ok(()) };
         let recorded = record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
         self.recorded("united", recorded);
-        self.stand = stand(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
+        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
         Ok(())
     }
 
@@ -559,7 +559,7 @@ impl<'a> Look<'a> {
             stale: Some(name) == main.as_ref() && self.is_stale(),
             kept: state.trie.live_tips().into_iter().chain(taken_back(name).iter().map(|made| made.tip)).collect(),
         });
-        plan(&SessionView { docs: docs.collect(), settled: &self.stand.settled, guards })
+        plan(&SessionView { docs: docs.collect(), settled: &self.layout.settled, guards })
     }
 
     fn guards(&self, on: bool) -> Guards {
@@ -624,7 +624,7 @@ impl<'a> Look<'a> {
         match written {
             Ok(done) => {
                 let away = matches!(steps.first(), Some(Step::Remove { .. }));
-                self.moved = away && !self.stand.settled.away;
+                self.moved = away && !self.layout.settled.away;
                 let what = match away {
                     true if self.moved => "moved",
                     true => "taken_out",
@@ -724,7 +724,7 @@ impl<'a> Look<'a> {
         });
     }
 
-    fn finish(mut self) -> Outcome {
+    fn finish(mut self) -> Effects {
         let (home, device) = (&self.context.machine.home, &self.context.device);
         let learned = self.learned.take();
         let identifier = &self.context.identifier;
@@ -734,26 +734,26 @@ impl<'a> Look<'a> {
         let hint = "Nothing was changed; `roam status` says what is wrong.";
         let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
         self.answers.extend(self.job.decisions.iter().map(|(number, _)| (*number, failed())));
-        let mut row = self.job.record.row(&self.job.key, &self.verdict, &self.stand);
+        let mut row = self.job.record.row(&self.job.key, &self.verdict, &self.layout);
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
             // Wanted before the file can say so: it must not leave the store meanwhile.
             row.needs = format!("{}\n{holder}", row.needs);
         }
-        // Who asked waits for an answer, also if the look ended before it came to the copies.
+        // Who asked waits for an answer, also if the reconcile ended before it came to the copies.
         let untouched = self.job.take_in.map(|conflict_copies| {
             let left = conflict_copies
                 .iter()
                 .map(|conflict_copy| TakeInError::NoJournals.row(&self.job.key.tool, conflict_copy));
             TakenIn { left: left.collect(), ..TakenIn::default() }
         });
-        Outcome {
+        Effects {
             live: self.found.and_then(|found| found.live),
             key: self.job.key,
             text: text_of(&self.job.record),
             record: self.job.record,
             row,
             verdict: self.verdict,
-            stand: self.stand,
+            layout: self.layout,
             answers: self.answers,
             announce: self.announce,
             happenings: self.happenings,

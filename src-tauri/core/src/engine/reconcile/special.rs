@@ -1,7 +1,7 @@
-//! Parts of a look that most sessions never need: a second file with the session's id, conflict copies, copies of files that
+//! Parts of a reconcile that most sessions never need: a second file with the session's id, conflict copies, copies of files that
 //! are not given to the tool, and what another device took back of its own words.
 
-use super::{Look, is_excluded};
+use super::{Reconciler, is_excluded};
 use crate::api::types::TakenIn;
 use crate::engine::record::{SessionRecord, TakenBack};
 use crate::engine::steering::withhold;
@@ -13,7 +13,7 @@ use crate::session::{DocName, Problem};
 use crate::tools::{ConflictCopy, Tool, Twin};
 use crate::vault::JournalError;
 
-impl Look<'_> {
+impl Reconciler<'_> {
     /// Other files with the session's id are recorded as branches; only then the user is advised to move one away.
     pub(super) fn record_twins(&mut self, tool: &dyn Tool, twins: &[Twin], advice: Vec<Problem>) {
         let mut all = true;
@@ -145,7 +145,7 @@ impl Look<'_> {
         let (key, mut steps) = (self.job.key.clone(), std::mem::take(steps));
         let cwd = self.place();
         let main = self.job.record.main().cloned();
-        let target = main.and_then(|main| self.stand.settled.targets.get(&main)).copied();
+        let target = main.and_then(|main| self.layout.settled.targets.get(&main)).copied();
         let why = withhold(self.context, &key, &mut self.job.record, &mut steps, (&cwd, target))?;
         self.verdict = if steps.is_empty() { Verdict::Here } else { Verdict::Checkout(steps) };
         if let Some(why) = why {

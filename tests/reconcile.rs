@@ -1,6 +1,6 @@
 //! Whole looks at sessions in real stores and a real vault, on one device and without a network.
 
-use session_roam_core::engine::{Clock, Context, Job, Outcome, SessionRecord, Shared, look};
+use session_roam_core::engine::{Clock, Context, Effects, Job, SessionRecord, Shared, reconcile};
 use session_roam_core::session::{Lane, Millis, ProjectKey, SessionId, SessionKey, ToolId};
 use session_roam_core::syncthing::device_id::from_cert_der;
 use session_roam_core::tools::{self, Machine};
@@ -55,14 +55,14 @@ impl Device {
         path
     }
 
-    fn look(&mut self, tool: &str, session: &str) -> Outcome {
-        let outcome = self.try_look(tool, session, false);
-        self.record = outcome.record.clone();
-        outcome
+    fn reconcile(&mut self, tool: &str, session: &str) -> Effects {
+        let effects = self.try_look(tool, session, false);
+        self.record = effects.record.clone();
+        effects
     }
 
     /// A look whose outcome nobody takes over; a dry one decides only.
-    fn try_look(&self, tool: &str, session: &str, dry: bool) -> Outcome {
+    fn try_look(&self, tool: &str, session: &str, dry: bool) -> Effects {
         let (tool, session) = (ToolId::new(tool), SessionId::new(session));
         let job = Job {
             key: SessionKey::new(&tool, &session),
@@ -79,7 +79,7 @@ impl Device {
             kin: Default::default(),
             take_in: None,
         };
-        look(&self.context, job)
+        reconcile(&self.context, job)
     }
 
     /// All that the vault holds, unpacked.
@@ -126,10 +126,10 @@ fn what_the_tool_writes_before_it_names_the_directory_waits_for_it() {
     let mut device = Device::new();
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
     append(&transcript, &queued("a prompt"));
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     assert_eq!(device.vault(), "");
     append(&transcript, &said(&device.checkout(), "an answer"));
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     let origin = device.record.origin().expect("a card").clone();
     assert_eq!(origin.project.key.as_str(), "git:github.com/acme/api");
     assert!(device.vault().contains("a prompt") && device.vault().contains("an answer"));
@@ -141,9 +141,9 @@ fn nothing_of_an_excluded_project_is_recorded_before_the_directory_is_known() {
     device.context.change().excluded.insert(ProjectKey::new("git:github.com/acme/api"));
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
     append(&transcript, &queued("secret prompt"));
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     append(&transcript, &said(&device.checkout(), "secret answer"));
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     assert_eq!(device.vault(), "");
 }
 
@@ -154,7 +154,7 @@ fn a_directory_named_far_inside_a_long_transcript_is_found() {
     append(&transcript, &queued(&"x".repeat(300 << 10)));
     append(&transcript, &said(&device.checkout(), "here"));
     append(&transcript, &queued(&"y".repeat(300 << 10)));
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     assert_eq!(device.record.origin().expect("a card").project.key.as_str(), "git:github.com/acme/api");
 }
 
@@ -173,16 +173,16 @@ fn a_thread_that_the_tool_compressed_is_the_same_thread() {
     let name = format!(".codex/sessions/2026/11/23/rollout-2026-11-23T11-16-34-{CODEX}.jsonl");
     let (plain, text) = (device.store(&name), rollout(&device));
     append(&plain, &text);
-    device.look("codex", CODEX);
+    device.reconcile("codex", CODEX);
     let before = device.record.docs.clone();
     std::fs::write(device.store(&format!("{name}.zst")), zstd::encode_all(text.as_bytes(), 3).expect("zstd"))
         .expect("write");
     std::fs::remove_file(&plain).expect("remove");
-    let outcome = device.look("codex", CODEX);
+    let effects = device.reconcile("codex", CODEX);
     for (doc, state) in &device.record.docs {
         assert_eq!(state.trie, before[doc].trie);
     }
-    assert_eq!(outcome.row.state, "here");
+    assert_eq!(effects.row.state, "here");
     assert_eq!(device.record.bytes(), text.len() as u64);
 }
 
@@ -191,21 +191,21 @@ fn what_was_read_when_the_safety_copy_failed_is_read_again() {
     let mut device = Device::new();
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
     append(&transcript, &said(&device.checkout(), "one"));
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     append(&transcript, &said(&device.checkout(), "two"));
     let before = device.record.clone();
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     let whole = device.record.clone();
     // The state was lost after the journal was written, and the safety copy cannot be made at first.
     let (kept, aside) = (device.dir.path().join("roam/kept"), device.dir.path().join("aside"));
     std::fs::rename(&kept, &aside).expect("rename");
     std::fs::write(&kept, "a file where a directory should be").expect("write");
     device.record = before;
-    let outcome = device.look("claude-code", CLAUDE);
-    assert!(outcome.problems.iter().any(|problem| problem.code == "journal_unreadable"), "{:?}", outcome.problems);
+    let effects = device.reconcile("claude-code", CLAUDE);
+    assert!(effects.problems.iter().any(|problem| problem.code == "journal_unreadable"), "{:?}", effects.problems);
     std::fs::remove_file(&kept).expect("remove");
     std::fs::rename(&aside, &kept).expect("rename");
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     assert_eq!(device.record.bytes(), whole.bytes());
     assert_eq!(device.record.journals.values().map(|journal| journal.frames).sum::<u64>(), 2);
 }
@@ -215,12 +215,12 @@ fn a_plan_writes_nothing_not_even_a_journal() {
     let mut device = Device::new();
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
     append(&transcript, &said(&device.checkout(), "one"));
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     let before = device.vault();
     append(&transcript, &said(&device.checkout(), "two"));
     device.try_look("claude-code", CLAUDE, true);
     assert_eq!(device.vault(), before);
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     assert!(device.vault().contains("two"));
 }
 
@@ -231,8 +231,8 @@ fn what_is_too_large_for_one_piece_is_told_and_the_rest_is_recorded() {
     append(&transcript, &said(&device.checkout(), "one"));
     let huge = device.store(&format!(".claude/projects/-x/{CLAUDE}/tool-results/huge.txt"));
     std::fs::File::create(huge).expect("create").set_len((128 << 20) + 1).expect("a sparse file");
-    let outcome = device.look("claude-code", CLAUDE);
-    assert_eq!(outcome.problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["too_large"]);
+    let effects = device.reconcile("claude-code", CLAUDE);
+    assert_eq!(effects.problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["too_large"]);
     assert!(device.vault().contains("one"));
 }
 
@@ -242,13 +242,13 @@ fn a_file_that_is_emptied_and_comes_back_is_what_it_was() {
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
     let whole = [said(&device.checkout(), "one"), said(&device.checkout(), "two")].concat();
     append(&transcript, &whole);
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     let vault = device.vault();
     std::fs::write(&transcript, "").expect("emptied");
-    device.look("claude-code", CLAUDE);
+    device.reconcile("claude-code", CLAUDE);
     std::fs::write(&transcript, &whole).expect("back");
-    let outcome = device.look("claude-code", CLAUDE);
-    assert_eq!((outcome.row.state.as_str(), device.vault()), ("here", vault));
+    let effects = device.reconcile("claude-code", CLAUDE);
+    assert_eq!((effects.row.state.as_str(), device.vault()), ("here", vault));
 }
 
 #[test]
@@ -260,9 +260,9 @@ fn a_log_that_goes_back_to_an_earlier_state_counts_as_that_state() {
     let states = [[one.clone(), two.clone()].concat(), [one.clone(), three].concat(), [one.clone(), two].concat(), one];
     for state in states.iter().chain([&states[0]]) {
         std::fs::write(&transcript, state).expect("rewritten");
-        let outcome = device.look("claude-code", CLAUDE);
+        let effects = device.reconcile("claude-code", CLAUDE);
         let main = device.record.main_doc().expect("a doc");
         let (tips, local) = (main.trie.live_tips(), main.local.as_ref().expect("a file"));
-        assert_eq!((outcome.row.state.as_str(), tips), ("here", vec![local.tip]), "at {state}");
+        assert_eq!((effects.row.state.as_str(), tips), ("here", vec![local.tip]), "at {state}");
     }
 }

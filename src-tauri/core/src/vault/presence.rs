@@ -15,7 +15,7 @@ use std::path::Path;
 pub const FILE: &str = "device.json";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hello {
+pub struct Presence {
     pub v: u32,
     pub card: Card,
     pub name: String,
@@ -58,7 +58,7 @@ struct Signed {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum HelloError {
+pub enum PresenceError {
     #[error("it could not be read")]
     Io(#[from] io::Error),
     #[error("it is not what a device writes")]
@@ -76,8 +76,8 @@ fn message(body: &str) -> Vec<u8> {
 }
 
 /// Writes the file anew (temp file and rename: a reader sees the old or the new one).
-pub fn write(lane_dir: &Path, hello: &Hello, key: &DeviceKey) -> io::Result<()> {
-    let body = serde_json::to_string(hello).map_err(io::Error::other)?;
+pub fn write(lane_dir: &Path, presence: &Presence, key: &DeviceKey) -> io::Result<()> {
+    let body = serde_json::to_string(presence).map_err(io::Error::other)?;
     let sig = BASE64.encode(&key.sign(&message(&body)));
     std::fs::create_dir_all(lane_dir)?;
     let next = lane_dir.join("device.json.sr-tmp");
@@ -86,40 +86,40 @@ pub fn write(lane_dir: &Path, hello: &Hello, key: &DeviceKey) -> io::Result<()> 
 }
 
 /// Reads and verifies the file of the device whose folder this is; gives its frame key too.
-pub fn read(lane_dir: &Path, short: &str) -> Result<(Hello, [u8; 32]), HelloError> {
+pub fn read(lane_dir: &Path, short: &str) -> Result<(Presence, [u8; 32]), PresenceError> {
     let (root, name) = (lane_dir.ancestors().nth(2).unwrap_or(lane_dir), lane_dir.join(FILE));
     // The device's folder and its lane are names in the vault like all below them.
     let below: Vec<_> = name.strip_prefix(root).unwrap_or(&name).iter().map(|part| part.to_string_lossy()).collect();
     let file = opener::file_below(root, &below.join("/"))?;
-    let signed: Signed = serde_json::from_slice(&opener::all_of(&file, limits::HELLO)?)?;
-    let mut hello: Hello = serde_json::from_str(&signed.body)?;
-    if hello.card.device.short() != short {
-        return Err(HelloError::Folder);
+    let signed: Signed = serde_json::from_slice(&opener::all_of(&file, limits::PRESENCE)?)?;
+    let mut presence: Presence = serde_json::from_str(&signed.body)?;
+    if presence.card.device.short() != short {
+        return Err(PresenceError::Folder);
     }
-    let key = hello.card.verify(&hello.card.device)?;
+    let key = presence.card.verify(&presence.card.device)?;
     let signature = BASE64.decode(signed.sig.as_bytes()).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
     match signature {
         Some(signature) if verify(&key, &message(&signed.body), &signature) => {
-            bound(&mut hello);
-            Ok((hello, key))
+            bound(&mut presence);
+            Ok((presence, key))
         }
-        _ => Err(HelloError::Signature),
+        _ => Err(PresenceError::Signature),
     }
 }
 
 /// Leaves no more of it than anybody has use for.
-fn bound(hello: &mut Hello) {
-    hello.name = shown(&hello.name);
-    hello.addresses.truncate(limits::KNOWN);
-    hello.goodbye.truncate(limits::KNOWN);
-    for known in [&mut hello.paired, &mut hello.carried] {
+fn bound(presence: &mut Presence) {
+    presence.name = shown(&presence.name);
+    presence.addresses.truncate(limits::KNOWN);
+    presence.goodbye.truncate(limits::KNOWN);
+    for known in [&mut presence.paired, &mut presence.carried] {
         known.truncate(limits::KNOWN);
         known.retain(|known| known.id.as_str().len() <= limits::ID);
         known.iter_mut().for_each(|known| known.name = shown(&known.name));
     }
-    hello.live.truncate(limits::KNOWN);
-    hello.live.retain(|open| open.tool.len().max(open.session.len()) <= limits::ID);
-    for open in &mut hello.live {
+    presence.live.truncate(limits::KNOWN);
+    presence.live.retain(|open| open.tool.len().max(open.session.len()) <= limits::ID);
+    for open in &mut presence.live {
         (open.title, open.project) = (shown(&open.title), shown(&open.project));
     }
 }
