@@ -566,12 +566,18 @@ fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
 
 /// The directories in a directory of the store. Of a directory that is linked twice the first link counts.
 fn directories(dir: &Path) -> Vec<PathBuf> {
+    // Every reconcile of one session comes here: the list itself says what is a directory, and none is asked for it.
+    let named =
+        |entry: fs::DirEntry| Some((entry.file_name().into_string().ok()?, entry.path(), entry.file_type().ok()?));
+    let mut named: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(named).collect();
+    named.sort_by(|one, other| one.0.cmp(&other.0));
     let mut linked = BTreeSet::new();
-    let is_dir = |path: &PathBuf| match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => files::followed(dir, path).is_some_and(|to| linked.insert(to)),
-        metadata => metadata.is_ok_and(|metadata| metadata.is_dir()),
+    let is_dir = |(_, path, kind): (String, PathBuf, fs::FileType)| {
+        let is_one =
+            kind.is_dir() || kind.is_symlink() && files::followed(dir, &path).is_some_and(|to| linked.insert(to));
+        is_one.then_some(path)
     };
-    entries(dir).map(|(path, _)| path).filter(is_dir).collect()
+    named.into_iter().filter_map(is_dir).collect()
 }
 
 /// Transcripts by session. Of two copies the longer counts, and a problem says so.
