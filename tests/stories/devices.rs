@@ -299,7 +299,7 @@ fn what_a_revoked_device_wrote_since_a_time_goes_and_comes_back_with_undo() {
     let id = world.devices[2].id.to_string();
     let since = session_roam_core::session::Millis(since).rfc3339();
     let answer: RevokeAnswer = world.devices[0].ask(Request::Revoke { id, since: Some(since.clone()), dry: false });
-    assert!(answer.cut >= 2, "{answer:?}");
+    assert_eq!(answer.cut, 3, "{answer:?}");
     world.deliver();
     world.devices.iter_mut().for_each(|device| device.poll());
     world.deliver();

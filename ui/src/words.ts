@@ -389,9 +389,17 @@ export const words = {
     revoke: "Revoke",
     revokeName: (name: string) => `Revoke ${name}`,
     revokeWhy: (name: string) =>
-      `None of your devices sends anything to ${name} or accepts anything from it any more, as soon as it hears of this. ${name} keeps what it has. What was accepted from it stays.`,
+      `None of your devices sends anything to ${name} or accepts anything from it any more, as soon as it hears of this. ${name} keeps what it has.`,
+    stays: "What was accepted from it stays.",
     until: (name: string, devices: string[]) =>
       `Until they hear of it these still sync with ${name}: ${devices.join(", ")}.`,
+    lost: "It was lost or stolen: also take out what it wrote since then",
+    lostSince: "Since",
+    noTime: "Enter a date and a time up to now.",
+    cut: (name: string, sessions: number) =>
+      sessions === 0
+        ? `Nothing that ${name} wrote since then is on this device.`
+        : `What ${name} wrote since then is taken out of ${plural(sessions, "session", "sessions")} on all your devices. The vault keeps it: “Take the last decision back” under Splits brings it back.`,
     revokeYes: (name: string) => `Revoke ${name}`,
     cancel: "Cancel",
     revoked: "Revoked devices",

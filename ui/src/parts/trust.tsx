@@ -68,31 +68,81 @@ export function Follow(props: { device: PairedDevice; approval: Approval; change
   );
 }
 
+/** A point in time as a field for it has it: `2026-11-28T17:00`, in this device's time zone. */
+function fieldOf(time: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
+  return `${day}T${two(time.getHours())}:${two(time.getMinutes())}`;
+}
+
+/** What a field for a time says, as an instant up to `now`. Where the web view has no such field it is a line of text. */
+export function instantOf(field: string, now: number): string | null {
+  const time = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?$/.test(field.trim())
+    ? new Date(field.trim().replace(" ", "T"))
+    : new Date(Number.NaN);
+  return Number.isNaN(time.getTime()) || now < time.getTime() ? null : time.toISOString();
+}
+
 /** The question before a device is put out, with what it means. */
 export function RevokeQuestion(props: { device: PairedDevice; cancel: () => void; changed: () => void }) {
   const { device, cancel, changed } = props;
   const { backend } = useShared();
   const { busy, refusal, act, clear } = useDoing();
+  const [field, setField] = useState<string | null>(null);
+  const since = field === null ? null : instantOf(field, Date.now());
+  const unclear = field !== null && since === null;
   const [would, setWould] = useState<RevokeAnswer | null>(null);
   useEffect(() => {
     let open = true;
-    backend.roam({ cmd: "revoke", id: device.id, since: null, dry: true }).then(
-      (answer) => open && setWould(answer),
-      () => {},
-    );
+    setWould(null);
+    const ask = () =>
+      backend.roam({ cmd: "revoke", id: device.id, since, dry: true }).then(
+        (answer) => open && setWould(answer),
+        () => {},
+      );
+    // All journals of the device are read for the answer: not for each key that is pressed.
+    const soon = unclear ? 0 : window.setTimeout(ask, since === null ? 0 : 300);
     return () => {
       open = false;
+      window.clearTimeout(soon);
     };
-  }, [device.id]);
+  }, [device.id, since, unclear]);
   const revoke = async () => {
-    if (await act(() => backend.roam({ cmd: "revoke", id: device.id, since: null, dry: false }))) changed();
+    if (await act(() => backend.roam({ cmd: "revoke", id: device.id, since, dry: false }))) changed();
   };
   return (
     <div class="consequence">
-      <p dir="auto">{say.revokeWhy(device.name)}</p>
+      <p dir="auto">
+        {say.revokeWhy(device.name)} {field === null && say.stays}
+      </p>
       {would !== null && would.not_heard.length > 0 && <p dir="auto">{say.until(device.name, would.not_heard)}</p>}
+      <label>
+        <input
+          type="checkbox"
+          checked={field !== null}
+          onChange={(event) => setField(event.currentTarget.checked ? fieldOf(new Date()) : null)}
+        />{" "}
+        {say.lost}
+      </label>
+      {field !== null && (
+        <>
+          <label class="since">
+            {say.lostSince}
+            <input
+              class="field"
+              type="datetime-local"
+              placeholder="2026-11-28T17:00"
+              max={fieldOf(new Date())}
+              value={field}
+              aria-invalid={unclear}
+              onInput={(event) => setField(event.currentTarget.value)}
+            />
+          </label>
+          <p role="status">{unclear ? say.noTime : would !== null && say.cut(device.name, would.cut)}</p>
+        </>
+      )}
       <div class="row-of-buttons">
-        <Button kind="danger" busy={busy} onClick={() => void revoke()}>
+        <Button kind="danger" busy={busy} blocked={unclear ? say.noTime : undefined} onClick={() => void revoke()}>
           {say.revokeYes(device.name)}
         </Button>
         <Button onClick={cancel}>{say.cancel}</Button>

@@ -129,6 +129,25 @@ test("a device is revoked after its consequences were shown, and can come back",
   await expectAccessible(page);
 });
 
+test("what a lost device wrote since a time is taken out, after it was said of how many sessions", async ({ page }) => {
+  await open(page, "devices");
+  await page.getByRole("button", { name: "Revoke studio" }).click();
+  await page.getByRole("checkbox", { name: /lost or stolen/ }).check();
+  const since = page.getByLabel("Since", { exact: true });
+  await since.fill("2035-01-01T00:00");
+  await expect(page.getByRole("status").getByText("Enter a date and a time up to now.")).toBeVisible();
+  await page.getByRole("button", { name: "Revoke studio" }).click({ force: true });
+  expect((await asked(page, "revoke")).every((request) => request.dry === true)).toBe(true);
+  await since.fill("2026-01-02T03:04");
+  await expect(page.getByText("is taken out of 3 sessions on all your devices")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Revoke studio" }).click();
+  await expect(page.getByText("What it wrote later was taken out.")).toBeVisible();
+  const told = (await asked(page, "revoke")).at(-1);
+  const local = await page.evaluate(() => new Date("2026-01-02T03:04").toISOString());
+  expect(told).toMatchObject({ dry: false, since: local });
+});
+
 test("a device nearby is picked, and compared only after it was said what that does", async ({ page }) => {
   await open(page, "devices", { state: "asking" });
   const near = page.getByRole("group", { name: "On this network" });

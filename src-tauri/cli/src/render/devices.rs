@@ -116,7 +116,7 @@ pub fn revoke_question(would: &RevokeAnswer) -> String {
         would.name
     );
     if would.cut > 0 {
-        text.push_str(&format!(" What it wrote since then is taken out of {} journals.", would.cut));
+        text.push_str(&format!(" What it wrote since then is taken out of {}.", plural(would.cut, "session")));
     }
     if !would.not_heard.is_empty() {
         text.push_str(&format!(
@@ -130,10 +130,11 @@ pub fn revoke_question(would: &RevokeAnswer) -> String {
 
 /// What came of `revoke`.
 pub fn revoked(answer: &RevokeAnswer) -> String {
-    let mut out = format!("{} is revoked. What was accepted of it stays.\n", answer.name);
-    if answer.cut > 0 {
-        out.push_str(&format!("What it wrote since then is taken out of {} journals.\n", answer.cut));
-    }
+    let mut out = format!("{} is revoked. ", answer.name);
+    out.push_str(&match answer.cut {
+        0 => "What was accepted from it stays.\n".to_owned(),
+        n => format!("What it wrote since then is taken out of {}; what was accepted before stays.\n", plural(n, "session")),
+    });
     if answer.not_heard.is_empty() {
         out.push_str("Every device has heard of it.\n");
     } else {

@@ -69,7 +69,7 @@ pub struct RevokeAnswer {
     pub done: bool,
     /// Journals of the device that are here; what was accepted of them stays.
     pub journals: u64,
-    /// Journals of which something is taken out.
+    /// Sessions of which something is taken out.
     pub cut: u64,
     /// Names of the devices that have not heard of it yet: until then they still sync with the device.
     pub not_heard: Vec<String>,

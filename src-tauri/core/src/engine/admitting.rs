@@ -175,15 +175,18 @@ impl Engine {
             None => Heads::new(),
         };
         let lists = super::list::in_heads();
+        // A session may have a journal in each lane.
+        let is_cut = |(journal, n): &(&String, &u64)| {
+            since.is_some() && **journal != lists && cut.get(*journal).copied().unwrap_or(0) < **n
+        };
+        let sessions: BTreeSet<_> =
+            heads.iter().filter(is_cut).map(|(journal, _)| journal.split_once('/').map(|(_lane, session)| session)).collect();
         let mut answer = RevokeAnswer {
             id: id.to_string(),
             name: name.clone(),
             done: !dry,
             journals: heads.keys().filter(|journal| **journal != lists).count() as u64,
-            cut: heads
-                .iter()
-                .filter(|(journal, n)| since.is_some() && cut.get(*journal).copied().unwrap_or(0) < **n)
-                .count() as u64,
+            cut: sessions.len() as u64,
             not_heard: Vec::new(),
         };
         if !dry {

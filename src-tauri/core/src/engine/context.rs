@@ -28,7 +28,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods)]
+    #[allow(clippy::disallowed_methods)] // the clock of the product
     fn now(&self) -> Millis {
         Millis::from_system(std::time::SystemTime::now())
     }

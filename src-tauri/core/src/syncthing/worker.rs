@@ -147,6 +147,7 @@ impl Worker {
     pub fn run(mut self, inbox: &Receiver<Order>) {
         loop {
             let wait = self.next_due().saturating_duration_since(Instant::now()).min(TICK);
+            #[allow(clippy::disallowed_methods)] // the two clocks differ by the time that the machine slept
             let (monotonic, wall) = (Instant::now(), SystemTime::now());
             match inbox.recv_timeout(wait) {
                 Ok(order) => self.take(order),
@@ -568,6 +569,7 @@ impl Worker {
             folder.changed_since = None;
         }
         self.look_soon(&id);
+        #[allow(clippy::disallowed_methods)] // a name for the user
         let aside =
             self.config.home.join("set-aside").join(format!("{id}-{}", Millis::from_system(SystemTime::now()).0));
         std::thread::spawn(move || {
