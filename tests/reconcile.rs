@@ -76,7 +76,7 @@ impl Device {
             decisions: Vec::new(),
             family: Default::default(),
             base: None,
-            kin: Default::default(),
+            dependents: Default::default(),
             take_in: None,
         };
         reconcile(&self.context, job)

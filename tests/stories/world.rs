@@ -63,14 +63,14 @@ impl Jobs for Inline {
         self.push(Work::Reconcile(Box::new(job)));
     }
 
-    fn aside(&self, work: Box<dyn FnOnce() + Send>) {
+    fn spawn(&self, work: Box<dyn FnOnce() + Send>) {
         self.push(Work::Aside(work));
     }
 
     /// In a story, time passes when the story says so: with the next poll.
-    fn later(&self, _after: std::time::Duration, _event: Event) {}
+    fn after(&self, _after: std::time::Duration, _event: Event) {}
 
-    fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>) {
+    fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>) {
         self.push(Work::Beside(work));
     }
 }

@@ -133,7 +133,10 @@ pub fn revoked(answer: &RevokeAnswer) -> String {
     let mut out = format!("{} is revoked. ", answer.name);
     out.push_str(&match answer.cut {
         0 => "What was accepted from it stays.\n".to_owned(),
-        n => format!("What it wrote since then is taken out of {}; what was accepted before stays.\n", plural(n, "session")),
+        n => format!(
+            "What it wrote since then is taken out of {}; what was accepted before stays.\n",
+            plural(n, "session")
+        ),
     });
     if answer.not_heard.is_empty() {
         out.push_str("Every device has heard of it.\n");

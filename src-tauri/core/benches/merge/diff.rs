@@ -3,7 +3,7 @@
 
 use crate::made::{Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals};
 use crate::{Took, middle, say_time};
-use session_roam_core::engine::bases::Kin;
+use session_roam_core::engine::bases::Dependents;
 use session_roam_core::engine::compare::Compare;
 use session_roam_core::engine::ingest::ingest;
 use session_roam_core::engine::split::branch_layout;
@@ -48,7 +48,7 @@ pub fn measure(place: &Path) {
             let mut record = SessionRecord::default();
             ingest(&context, &mut record, &dirs).expect("journals can be read");
             // As the look that notices a split leaves it.
-            branch_layout(&context, &ids.0, &mut record, &Kin::default()).expect("journals can be read");
+            branch_layout(&context, &ids.0, &mut record, &Dependents::default()).expect("journals can be read");
             let record = serde_json::to_string(&record).expect("plain data");
             let megabytes = (left.len() + right.len()) as f64 / 1e6;
             of_pair(&format!("{shape:?}, {name}, {megabytes:.0} MB"), &context, &ids.0, &record);

@@ -3,7 +3,7 @@
 
 use crate::made::{Device, IMPORT, Made, Shape, reader, split_session};
 use crate::{middle, say_speed};
-use session_roam_core::engine::bases::Kin;
+use session_roam_core::engine::bases::Dependents;
 use session_roam_core::engine::ingest::{chain, ingest};
 use session_roam_core::engine::split::{BranchLayout, branch_layout};
 use session_roam_core::engine::{Context, SessionRecord};
@@ -53,7 +53,8 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
         .iter()
         .zip(records)
         .map(|(made, mut record)| {
-            let layout = branch_layout(context, &made.key, &mut record, &Kin::default()).expect("journals can be read");
+            let layout =
+                branch_layout(context, &made.key, &mut record, &Dependents::default()).expect("journals can be read");
             assert_eq!(layout.forks.len(), 2, "a session that went three ways has two forks");
             (record, layout)
         })

@@ -368,21 +368,21 @@ impl Jobs for Workers {
         let _ = self.jobs.send(Box::new(work));
     }
 
-    fn later(&self, after: Duration, event: Event) {
-        self.beside(Box::new(move || {
+    fn after(&self, after: Duration, event: Event) {
+        self.spawn_for_event(Box::new(move || {
             std::thread::sleep(after);
             event
         }));
     }
 
-    fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>) {
+    fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>) {
         let inbox = self.inbox.clone();
-        self.aside(Box::new(move || {
+        self.spawn(Box::new(move || {
             let _ = inbox.send(work());
         }));
     }
 
-    fn aside(&self, work: Box<dyn FnOnce() + Send>) {
+    fn spawn(&self, work: Box<dyn FnOnce() + Send>) {
         let _ = std::thread::Builder::new().name("roam-answer".into()).spawn(work);
     }
 }

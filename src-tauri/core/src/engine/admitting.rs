@@ -179,8 +179,11 @@ impl Engine {
         let is_cut = |(journal, n): &(&String, &u64)| {
             since.is_some() && **journal != lists && cut.get(*journal).copied().unwrap_or(0) < **n
         };
-        let sessions: BTreeSet<_> =
-            heads.iter().filter(is_cut).map(|(journal, _)| journal.split_once('/').map(|(_lane, session)| session)).collect();
+        let sessions: BTreeSet<_> = heads
+            .iter()
+            .filter(is_cut)
+            .map(|(journal, _)| journal.split_once('/').map(|(_lane, session)| session))
+            .collect();
         let mut answer = RevokeAnswer {
             id: id.to_string(),
             name: name.clone(),

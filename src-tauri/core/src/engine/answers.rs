@@ -59,7 +59,7 @@ impl Engine {
         }
         match self.reply(request) {
             Ok(Later::Now(answer)) => reply(Ok(answer)),
-            Ok(Later::Aside(work)) => self.jobs.aside(Box::new(move || reply(work()))),
+            Ok(Later::Aside(work)) => self.jobs.spawn(Box::new(move || reply(work()))),
             Ok(Later::Decide(key, decision)) => self.decide(key, decision, reply),
             Err(error) => reply(Err(error)),
         }

@@ -45,7 +45,7 @@ pub struct Child {
 
 /// The sessions that keep their beginning in one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Kin {
+pub struct Dependents {
     /// Those that were begun on it, on whatever branch.
     pub children: Vec<Child>,
     /// One in the store here refers to its file: it stays, whatever was decided.
@@ -93,7 +93,7 @@ pub fn holder(
     child: &Child,
 ) -> Result<Option<SessionId>, JournalError> {
     let mut parent = parent.clone();
-    let layout = branch_layout(context, key, &mut parent, &Kin::default())?;
+    let layout = branch_layout(context, key, &mut parent, &Dependents::default())?;
     let main: Option<DocName> = parent.main().cloned();
     let target = main.as_ref().and_then(|main| layout.settled.targets.get(main)).copied();
     let asked = layout.settled.split.is_some_and(|split| split.ask);

@@ -2,7 +2,7 @@
 //! next page; bodies are not.
 
 use super::authors;
-use super::bases::Kin;
+use super::bases::Dependents;
 use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
@@ -88,7 +88,7 @@ impl<'a> Compare<'a> {
         family: BTreeMap<SessionId, SessionRecord>,
     ) -> Result<Option<Self>, ApiError> {
         let mut layout =
-            branch_layout(context, &key, &mut record, &Kin::default()).map_err(|error| unreadable(&error))?;
+            branch_layout(context, &key, &mut record, &Dependents::default()).map_err(|error| unreadable(&error))?;
         let Some(split) = layout.settled.split.take() else { return Ok(None) };
         Ok(Some(Self { context, key, row, record, family, layout, split }))
     }

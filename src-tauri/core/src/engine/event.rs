@@ -47,9 +47,9 @@ pub type Reply = Box<dyn FnOnce(Result<serde_json::Value, ApiError>) + Send>;
 pub trait Jobs: Send {
     fn start(&self, job: Job);
     /// Work that only reads and answers by itself.
-    fn aside(&self, work: Box<dyn FnOnce() + Send>);
+    fn spawn(&self, work: Box<dyn FnOnce() + Send>);
     /// An event after a while.
-    fn later(&self, after: std::time::Duration, event: Event);
+    fn after(&self, after: std::time::Duration, event: Event);
     /// Work whose result is an event.
-    fn beside(&self, work: Box<dyn FnOnce() -> Event + Send>);
+    fn spawn_for_event(&self, work: Box<dyn FnOnce() -> Event + Send>);
 }

@@ -1,7 +1,7 @@
 //! The loop's state and its one entrance: `handle(event)`. Everything slow runs beside it and comes back as an event.
 
 use super::answers::value;
-use super::bases::{Child, Kin};
+use super::bases::{Child, Dependents};
 use super::context::Context;
 use super::devices::{DeviceRegistry, PeerState};
 use super::event::{Event, Jobs, Reply};
@@ -356,9 +356,9 @@ impl Engine {
             Some(base) => Some((base.clone(), self.state.record(&base)?.unwrap_or_default())),
             None => None,
         };
-        let kin = match request.session.as_ref().or(record.session.as_ref()) {
-            Some(session) => self.kin(&key.tool, session)?,
-            None => Kin::default(),
+        let dependents = match request.session.as_ref().or(record.session.as_ref()) {
+            Some(session) => self.dependents(&key.tool, session)?,
+            None => Dependents::default(),
         };
         let lane = if request.import { Lane::Bulk } else { Lane::Live };
         let dirs = request.dirs.into_iter().collect();
@@ -374,20 +374,20 @@ impl Engine {
             decisions: request.decisions,
             family,
             base,
-            kin,
+            dependents,
             take_in: request.take_in,
         })
     }
 
-    fn kin(&self, tool: &ToolId, session: &SessionId) -> Result<Kin, StateError> {
-        let mut kin = Kin::default();
+    fn dependents(&self, tool: &ToolId, session: &SessionId) -> Result<Dependents, StateError> {
+        let mut dependents = Dependents::default();
         for (key, row) in self.state.needing(session.as_str())?.into_iter().filter(|(key, _)| key.tool == *tool) {
             let wanted_here = row.path.is_some() || row.state == "waiting";
-            kin.needed |= wanted_here && row.needs.lines().skip(1).any(|needed| needed == session.as_str());
+            dependents.needed |= wanted_here && row.needs.lines().skip(1).any(|needed| needed == session.as_str());
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            kin.children.extend(Child::of(&record).filter(|child| child.base.session == *session));
+            dependents.children.extend(Child::of(&record).filter(|child| child.base.session == *session));
         }
-        Ok(kin)
+        Ok(dependents)
     }
 
     /// The beginning of a session may lie in another one now: both are reconciled until they agree.
@@ -625,7 +625,7 @@ impl Engine {
         const SOON: std::time::Duration = std::time::Duration::from_secs(4);
         if !self.retrying {
             self.retrying = true;
-            self.jobs.later(SOON, Event::Retry);
+            self.jobs.after(SOON, Event::Retry);
         }
     }
 

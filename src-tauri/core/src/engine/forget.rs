@@ -381,7 +381,7 @@ impl Engine {
         };
         self.forgetting.at_work.insert(key.clone());
         let context = self.context.clone();
-        self.jobs.beside(Box::new(move || {
+        self.jobs.spawn_for_event(Box::new(move || {
             let erased = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| erase(&context, &job)));
             erased.map_or_else(|_| Event::Panicked(job.key), |erasure| Event::Erased(Box::new(erasure)))
         }));

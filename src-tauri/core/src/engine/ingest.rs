@@ -10,10 +10,10 @@ use crate::session::{
     Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, Replaced, Source, Spot, ToolId, Trie,
     gap,
 };
+use crate::vault::equivocation::{self, EquivocatedFrames};
 use crate::vault::journal::{JournalReader, journal_key};
 use crate::vault::limits;
 use crate::vault::piece::{self, Added};
-use crate::vault::strand::{self, Strands};
 use crate::vault::{Entry, Fault, Frame, Journal, JournalError, Owner, SessionCard};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -64,7 +64,7 @@ pub struct Ingested {
     /// Entries that do not say what their ids claim, by their author's short id.
     bad: BTreeMap<String, u64>,
     /// What owners signed beside what was accepted of them, with the device.
-    pub strands: Vec<(String, Strands)>,
+    pub equivocated: Vec<(String, EquivocatedFrames)>,
 }
 
 /// Reads what is new in all journals of the session; `dirs` are journal directories that may be new. On an error the
@@ -191,14 +191,14 @@ fn read_journal(
     record.session = about.map(|(_, session)| session).or(record.session.take());
     let (device, lane, mut fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
     let beside = read.and_then(|()| match end {
-        Read::Whole => strands(context, &journal, &owner, record),
+        Read::Whole => equivocated(context, &journal, &owner, record),
         Read::More => Ok(None),
     });
     record.journals.insert(key.to_owned(), journal);
-    if let Some(strands) = beside? {
+    if let Some(equivocated) = beside? {
         // Nothing is forged and nothing gets lost: another machine wrote with the same key.
-        fault = fault.filter(|fault| own || !strands.explains(fault));
-        done.strands.push((device.clone(), strands));
+        fault = fault.filter(|fault| own || !equivocated.explains(fault));
+        done.equivocated.push((device.clone(), equivocated));
     }
     if device != context.short {
         done.arrived.extend(
@@ -232,24 +232,25 @@ fn read_journal(
 
 /// What lies beside the journal, where there is a reason to look: it changed, something in it does not follow, or a
 /// conflict copy or what was kept of one lies there.
-fn strands(
+fn equivocated(
     context: &Context,
     journal: &Journal,
     owner: &Owner,
     record: &SessionRecord,
-) -> Result<Option<Strands>, JournalError> {
+) -> Result<Option<EquivocatedFrames>, JournalError> {
     if journal.limit.is_some() {
         // What its owner signed since it was revoked is not taken in by another way either.
         return Ok(None);
     }
     let suspect = matches!(journal.fault, Some(Fault::Changed { .. } | Fault::Forged { .. }));
-    let Some(session) = record.session.as_ref().filter(|_| suspect || strand::has_copies(&context.vault, journal))
+    let Some(session) =
+        record.session.as_ref().filter(|_| suspect || equivocation::has_copies(&context.vault, journal))
     else {
         return Ok(None);
     };
     let tool = tool_of(journal);
-    let strands = strand::gather(&context.vault, journal, owner, &(tool, session.clone()))?;
-    Ok(Some(strands).filter(|strands| !strands.frames.is_empty()))
+    let equivocated = equivocation::gather(&context.vault, journal, owner, &(tool, session.clone()))?;
+    Ok(Some(equivocated).filter(|equivocated| !equivocated.frames.is_empty()))
 }
 
 /// Nobody but this device has what was lost of its own journal, unless the others fetched it in time.
@@ -542,17 +543,17 @@ fn absorb_run(
         return Ok(());
     }
     // Lines that were passed on lie in no store of the one who says them.
-    let passed_on = arrival.at.is_empty();
+    let republished = arrival.at.is_empty();
     if state.said <= edge.at || state.at.is_empty() {
         state.said = state.said.max(edge.at);
-        state.at = if passed_on { std::mem::take(&mut state.at) } else { arrival.at.clone() };
+        state.at = if republished { std::mem::take(&mut state.at) } else { arrival.at.clone() };
     }
     if let Some(roots) = &mut state.roots
         && edge.after == state.trie.start()
         && arrival.replaces.is_none()
         && !tips.is_empty()
     {
-        origin::note(roots, &device, Root { stored: !passed_on, at: arrival.edge.at });
+        origin::note(roots, &device, Root { stored: !republished, at: arrival.edge.at });
     }
     state.gaps.extend(run.iter().flat_map(|arrival| &arrival.gaps));
     if !state.firsts.is_empty() {
@@ -573,7 +574,7 @@ fn absorb_run(
         state.trie.replace(Replaced { device: device.clone(), old, new: tip, at }, &lines)?;
     }
     state.trie.settle_replaced(&lines)?;
-    if device == context.short && !passed_on {
+    if device == context.short && !republished {
         state.own_tip = Some(tip);
     }
     if state.trie.is_empty() && state.trie.orphans() == 0 && state.local.is_none() {

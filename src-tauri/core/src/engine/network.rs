@@ -110,7 +110,7 @@ impl Engine {
             for (key, _) in self.state.rows(None)? {
                 let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
                 let mut journals = record.journals.iter().filter(|(_, journal)| journal.device == short);
-                if journals.any(|(name, _)| !record.passed_on.contains(name)) {
+                if journals.any(|(name, _)| !record.republished.contains(name)) {
                     left = true;
                     self.schedule(key, ReconcileRequest::default());
                 }

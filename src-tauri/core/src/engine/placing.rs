@@ -156,8 +156,9 @@ impl Engine {
         self.placing.checking = true;
         let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
         let places = self.context.places();
-        self.jobs
-            .beside(Box::new(move || Event::PlacesChecked(Box::new(check(&places, (&home, &device), &homeless, all)))));
+        self.jobs.spawn_for_event(Box::new(move || {
+            Event::PlacesChecked(Box::new(check(&places, (&home, &device), &homeless, all)))
+        }));
     }
 
     pub(super) fn checked(&mut self, checked: Checked) -> Result<(), StateError> {
@@ -262,7 +263,7 @@ impl Engine {
         let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
         let (roots, before, last) =
             (self.settings.projects.search.clone(), self.context.places(), self.placing.outline);
-        self.jobs.beside(Box::new(move || {
+        self.jobs.spawn_for_event(Box::new(move || {
             let outline = outline(&home, &roots);
             let asked = if last == Some(outline) { due } else { wanted };
             let mut found = (*before).clone();

@@ -2,13 +2,13 @@
 //! on a copy of the session's record and returns the effects: what was really achieved.
 
 use super::apply::{apply, make_way, put_back};
-use super::bases::{Child, Kin, Rebound, holder, rebound_in};
+use super::bases::{Child, Dependents, Rebound, holder, rebound_in};
 use super::context::Context;
-use super::foreign::{pass_on, pass_on_own};
 use super::forks::{self, Parent};
 use super::ingest::ingest;
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
+use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};
 use super::several;
 use super::shared_docs::{claim, shared_docs};
@@ -23,7 +23,7 @@ use crate::projects::{NoPlace, corrected};
 use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
 use crate::state::{Happening, Row, text_of};
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
-use crate::vault::{JournalError, Strands};
+use crate::vault::{EquivocatedFrames, JournalError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub struct Job {
     /// The session it keeps its beginning in, as far as that is known here.
     pub base: Option<(SessionKey, SessionRecord)>,
     /// Sessions that keep their beginning in this one.
-    pub kin: Kin,
+    pub dependents: Dependents,
     /// Conflict copies to take in.
     pub take_in: Option<Vec<ConflictCopy>>,
 }
@@ -207,27 +207,27 @@ impl<'a> Reconciler<'a> {
         self.tampered = ingested.tampered;
         self.announce.extend(ingested.found_again);
         if !self.job.dry && !self.is_excluded(None) {
-            match pass_on_own(self.context, &self.job.key, &mut self.job.record) {
+            match republish_own(self.context, &self.job.key, &mut self.job.record) {
                 Ok(recorded) => self.took(recorded),
                 Err(error) => {
                     self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.")
                 }
             }
-            for (device, strands) in ingested.strands {
-                self.pass_on(device, &strands);
+            for (device, equivocated) in ingested.equivocated {
+                self.republish(device, &equivocated);
             }
         }
         Ok(())
     }
 
     /// What was signed beside a journal goes into the own one, where every device reads it.
-    fn pass_on(&mut self, device: String, strands: &Strands) {
-        let known = self.job.record.passed_on.len();
+    fn republish(&mut self, device: String, equivocated: &EquivocatedFrames) {
+        let known = self.job.record.republished.len();
         let own = device == self.context.short;
-        match pass_on(self.context, &self.job.key, &mut self.job.record, strands, own, self.job.lane) {
+        match republish(self.context, &self.job.key, &mut self.job.record, equivocated, own, self.job.lane) {
             Ok(recorded) => {
                 self.took(recorded);
-                if known < self.job.record.passed_on.len() {
+                if known < self.job.record.republished.len() {
                     self.cloned.insert(device);
                 }
             }
@@ -459,7 +459,7 @@ impl<'a> Reconciler<'a> {
     /// Finds out the branch layout; what the user decided just now counts already.
     fn decide_layout(&mut self) -> Result<(), JournalError> {
         self.find_holder()?;
-        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
+        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.dependents)?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
             let Job { key, record, family, .. } = &mut self.job;
             match resolve::decide(self.context, key, record, &self.layout, family, &decision) {
@@ -469,7 +469,7 @@ impl<'a> Reconciler<'a> {
                 }
                 Err(error) => self.answers.push((number, Err(error))),
             }
-            self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
+            self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.dependents)?;
         }
         Ok(())
     }
@@ -484,7 +484,7 @@ impl<'a> Reconciler<'a> {
         let Some((doc, after, content)) = united(self.context, key, record, &self.layout)? else { return Ok(()) };
         let recorded = record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
         self.recorded("united", recorded);
-        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.kin)?;
+        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.dependents)?;
         Ok(())
     }
 

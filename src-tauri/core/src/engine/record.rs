@@ -46,9 +46,9 @@ pub struct SessionRecord {
     /// Up to which line of the main doc, and why, copies of files from other devices are not written here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<(ChainId, String)>,
-    /// Frames that other devices signed beside their journals, whose lines this device passed on in its own.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub passed_on: BTreeSet<String>,
+    /// Frames that other devices signed beside their journals, whose lines this device republished in its own.
+    #[serde(default, alias = "passed_on", skip_serializing_if = "BTreeSet::is_empty")]
+    pub republished: BTreeSet<String>,
     /// Further files with the session's id, as they were when they were recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub twins: Vec<(PathBuf, Stamp)>,

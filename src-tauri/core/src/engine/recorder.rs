@@ -539,9 +539,9 @@ impl<'a> Recorder<'a> {
     ) -> Result<Known, RecordError> {
         let journal_reader = self.context.journal_reader(&self.key.tool, &record.journals, doc);
         let state = record.docs.entry(doc.clone()).or_insert_with(|| DocState::new(kind, at.to_owned()));
-        state.trie.settle_node(start, &journal_reader)?;
+        state.trie.ensure_node(start, &journal_reader)?;
         let (matched, node) = state.trie.walk(start, lines, &journal_reader)?;
-        state.trie.settle_node(node, &journal_reader)?;
+        state.trie.ensure_node(node, &journal_reader)?;
         Ok((matched, node))
     }
 
@@ -732,7 +732,7 @@ fn settle(
 ) -> Result<(), RecordError> {
     let journal_reader = context.journal_reader(tool, &record.journals, &doc.name);
     let Some(state) = record.docs.get_mut(&doc.name) else { return Ok(()) };
-    let settled = state.trie.settle_node(local.tip, &journal_reader);
+    let settled = state.trie.ensure_node(local.tip, &journal_reader);
     state.local = Some(local);
     settled?;
     Ok(())

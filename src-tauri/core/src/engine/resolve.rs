@@ -1,7 +1,7 @@
 //! What the user decides about a split, written into this device's journal: an entry that every device folds alike, and
 //! the lines that some decisions add. Nothing is taken away anywhere but by the plan that follows.
 
-use super::bases::Kin;
+use super::bases::Dependents;
 use super::context::{Context, Refusals};
 use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
@@ -218,7 +218,7 @@ fn seen_end(
     let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
         return Ok(None);
     };
-    let layout = branch_layout(context, key, fork, &Kin::default())?;
+    let layout = branch_layout(context, key, fork, &Dependents::default())?;
     let Some((main, imaged)) = fork.main().and_then(|main| Some((main, fork.image.get(main)?))) else {
         return Ok(None);
     };
@@ -239,7 +239,7 @@ fn bring_back(
     let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
         return Ok(());
     };
-    let layout = branch_layout(context, key, fork, &Kin::default())?;
+    let layout = branch_layout(context, key, fork, &Dependents::default())?;
     let back = |text: &str| substituted(text, &plan.session, &plan.of);
     for (name, to) in layout.settled.targets.iter().filter(|(name, _)| **name != plan.name(&plan.doc)) {
         let state = &fork.docs[name];
@@ -272,7 +272,7 @@ pub fn continued(
     plan: &ForkPlan,
     tip: ChainId,
 ) -> Result<Option<Vec<u8>>, JournalError> {
-    let layout = branch_layout(context, key, fork, &Kin::default())?;
+    let layout = branch_layout(context, key, fork, &Dependents::default())?;
     let name = plan.name(&plan.doc);
     let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
     let (Some(state), Some(end)) = (fork.docs.get(&name), layout.settled.targets.get(&name)) else { return Ok(None) };
@@ -484,7 +484,7 @@ fn known_ends(
 ) -> Result<Vec<ChainId>, JournalError> {
     let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
     let Some(state) = record.docs.get_mut(main) else { return Ok(Vec::new()) };
-    let known = ends.iter().filter_map(|end| match state.trie.settle_node(*end, &journal_reader) {
+    let known = ends.iter().filter_map(|end| match state.trie.ensure_node(*end, &journal_reader) {
         Ok(true) => Some(Ok(*end)),
         Ok(false) => None,
         Err(error) => Some(Err(error)),

@@ -161,7 +161,7 @@ impl Engine {
     /// Looks for stores beside the loop.
     pub(super) fn seek_stores(&mut self) {
         let (machine, all) = (self.context.machine.clone(), self.moved());
-        self.jobs.beside(Box::new(move || {
+        self.jobs.spawn_for_event(Box::new(move || {
             let found = seek(&machine, &all.iter().map(|(_, moved)| *moved).collect::<Vec<_>>());
             Event::StoresFound(all.into_iter().map(|(id, _)| id).zip(found).collect())
         }));

@@ -1,6 +1,6 @@
 //! The branch layout of a split session: the questions of `merge::settle` answered from the journals.
 
-use super::bases::{Child, Kin};
+use super::bases::{Child, Dependents};
 use super::context::Context;
 use super::ingest::chain;
 use super::record::{DocState, SessionRecord};
@@ -61,7 +61,7 @@ pub fn branch_layout(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
-    kin: &Kin,
+    dependents: &Dependents,
 ) -> Result<BranchLayout, JournalError> {
     let names: Vec<DocName> = record.docs.keys().cloned().collect();
     let mut found = BTreeMap::new();
@@ -85,7 +85,7 @@ pub fn branch_layout(
     // that says so is a decision whose other branch has not arrived yet, or somebody's who means no good.
     let now = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now);
     let follows = now.is_some_and(|now| now.choice.follows.is_some());
-    if settled.away && (kin.needed || !follows || !record.is_branch(None)) {
+    if settled.away && (dependents.needed || !follows || !record.is_branch(None)) {
         docs.iter_mut().for_each(|doc| doc.decided = Decided::default());
         settled = settle(&docs);
     }
@@ -98,7 +98,9 @@ pub fn branch_layout(
         wanted.extend(split.divided.forks.iter().map(|fork| (split.doc.clone(), fork.clone())));
     }
     if let (Some(main), false) = (&main, ask) {
-        wanted.extend(needed(context, key, record, main, &settled, &kin.children)?.map(|fork| (main.clone(), fork)));
+        wanted.extend(
+            needed(context, key, record, main, &settled, &dependents.children)?.map(|fork| (main.clone(), fork)),
+        );
     }
     let mut forks: Vec<ForkPlan> = Vec::new();
     for (doc, fork) in wanted {

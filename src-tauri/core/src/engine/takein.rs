@@ -5,11 +5,11 @@ use super::answers::value;
 use super::context::Context;
 use super::event::Reply;
 use super::event_loop::{Engine, TakingIn};
-use super::foreign::record_entries;
 use super::queue::ReconcileRequest;
 use super::reconcile::with_causes;
 use super::record::{DocState, SessionRecord};
 use super::recorder::{RecordError, Recorded, card, entries};
+use super::republish::record_entries;
 use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
 use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};
 use crate::tools::{ConflictCopy, Content, Facts, Found, FoundDoc, Tool, Which};
@@ -281,7 +281,7 @@ fn reads_the_same(
 ) -> Result<bool, TakeInError> {
     let Some(mut state) = record.docs.remove(&conflict_copy.doc) else { return Ok(false) };
     let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
-    let read = state.trie.settle_node(end, &journal_reader).and_then(|_| match state.trie.path(end) {
+    let read = state.trie.ensure_node(end, &journal_reader).and_then(|_| match state.trie.path(end) {
         Some(path) => journal_reader.content(DocKind::Log, &path),
         None => Ok(Vec::new()),
     });

@@ -466,7 +466,7 @@ proptest! {
             let ends: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'\n').map(|at| at + 1).collect();
             let end = ends[behind.index(ends.len())];
             let (mut trie, local) = (trie.clone(), tip_of(&bytes[..end]));
-            let Ok(found) = trie.settle_node(local, &history);
+            let Ok(found) = trie.ensure_node(local, &history);
             prop_assert!(found);
             let missing: Vec<u8> = trie
                 .path_between(local, tip).expect("it lies above")
@@ -562,7 +562,7 @@ proptest! {
         let device = &history.devices[device.index(history.devices.len())];
         let mut trie = history.union(history.all());
         let local = tip_of(&device.recorded);
-        let Ok(found) = trie.settle_node(local, &history);
+        let Ok(found) = trie.ensure_node(local, &history);
         prop_assert!(found, "what is recorded lies in the trie");
         let before = history.set(&trie);
         let settled = history.project(&mut trie);

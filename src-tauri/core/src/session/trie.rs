@@ -431,7 +431,7 @@ impl Trie {
     }
 
     /// Makes `id` a node if it lies anywhere in the trie.
-    pub fn settle_node<T: LineSource>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
+    pub fn ensure_node<T: LineSource>(&mut self, id: ChainId, read: &T) -> Result<bool, T::Error> {
         self.make_node(id, read)
     }
 

@@ -3,6 +3,7 @@
 
 pub mod card;
 pub mod envelope;
+pub mod equivocation;
 pub mod erase;
 pub mod frame;
 pub mod journal;
@@ -13,14 +14,13 @@ pub mod limits;
 pub mod piece;
 pub mod presence;
 pub mod quarantine;
-pub mod strand;
 
+pub use equivocation::EquivocatedFrames;
 pub use erase::Erased;
 pub use frame::{Entry, ForkOf, Frame, FrameHash, Head, SessionCard};
 pub use journal::{Fault, Journal, JournalError, Owner, Segment};
 pub use kept::{Kept, kept_frames};
 pub use quarantine::Quarantine;
-pub use strand::Strands;
 
 use crate::opener::{self, Listed};
 use crate::session::{Lane, ProjectKey, SessionKey, ToolId};

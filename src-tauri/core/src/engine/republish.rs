@@ -9,25 +9,25 @@ use super::record::SessionRecord;
 use super::recorder::{RecordError, Recorded, Recorder};
 use crate::session::{Lane, Line, SessionKey};
 use crate::vault::piece::Piece;
-use crate::vault::{Entry, Frame, SessionCard, Strands};
+use crate::vault::{Entry, EquivocatedFrames, Frame, SessionCard};
 
 /// Puts what was found beside a journal into the own one, each frame once. Both sides are passed on: the machine that
 /// wrote the one does not get the other, since it takes that folder for its own.
-pub fn pass_on(
+pub fn republish(
     context: &Context,
     key: &SessionKey,
     record: &mut SessionRecord,
-    strands: &Strands,
+    equivocated: &EquivocatedFrames,
     own: bool,
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
-    let is_new = |frame: &&Frame| !record.passed_on.contains(&frame.hash.0);
-    if !strands.frames.iter().any(|frame| is_new(&frame)) {
+    let is_new = |frame: &&Frame| !record.republished.contains(&frame.hash.0);
+    if !equivocated.frames.iter().any(|frame| is_new(&frame)) {
         // Nobody writes beside the journal any more: whoever did is a device of its own now and gets the journal itself.
         return Ok(Recorded::default());
     }
-    let rivals = strands.rivals.iter().filter(|_| !own);
-    let frames: Vec<&Frame> = rivals.chain(&strands.frames).filter(is_new).collect();
+    let rivals = equivocated.rivals.iter().filter(|_| !own);
+    let frames: Vec<&Frame> = rivals.chain(&equivocated.frames).filter(is_new).collect();
     let said = frames.iter().flat_map(|frame| &frame.entries).find_map(|entry| match entry {
         Entry::About(card) => Some(card.clone()),
         _ => None,
@@ -36,17 +36,17 @@ pub fn pass_on(
     let entries = frames.iter().flat_map(|frame| &frame.entries).filter_map(foreign);
     let entries = entries.filter(|entry| !is_passed_on(record, &device, entry)).collect();
     let recorded = record_entries(context, key, record, entries, said, lane)?;
-    record.passed_on.extend(frames.into_iter().map(|frame| frame.hash.0.clone()));
+    record.republished.extend(frames.into_iter().map(|frame| frame.hash.0.clone()));
     Ok(recorded)
 }
 
 /// What this device wrote under a former identity, said again under the present one, once for each of its journals: no
 /// Syncthing sends on a folder that is another device's and lies here alone. It is as if it had been written so at once.
-pub fn pass_on_own(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
+pub fn republish_own(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
     let former = context.shared().former.clone();
     let mut all = Recorded::default();
     for (name, journal) in record.journals.clone() {
-        let Some(until) = former.get(&journal.device).filter(|_| !record.passed_on.contains(&name)) else { continue };
+        let Some(until) = former.get(&journal.device).filter(|_| !record.republished.contains(&name)) else { continue };
         let mut frames = journal.accepted(&context.vault)?;
         frames.retain(|frame| frame.head.at.wall <= *until);
         let entries = frames.into_iter().flat_map(|frame| frame.entries);
@@ -59,7 +59,7 @@ pub fn pass_on_own(context: &Context, key: &SessionKey, record: &mut SessionReco
         for (doc, tip) in tips {
             record.docs.get_mut(&doc).expect("no doc goes away").own_tip = tip;
         }
-        record.passed_on.insert(name);
+        record.republished.insert(name);
         all.docs.extend(recorded.docs);
         all.announce.extend(recorded.announce);
     }

@@ -13,12 +13,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The ending of kept strands. Not that of a segment: what is kept of a strand is never put back into the vault.
+/// The ending of kept equivocated frames. Not that of a segment: what is kept of them is never put back into the vault.
 const ENDING: &str = "frames";
 
 /// What was found beside a journal.
 #[derive(Debug, Default)]
-pub struct Strands {
+pub struct EquivocatedFrames {
     /// Frames that were never accepted and follow an accepted one, or one another; each behind the one it follows.
     pub frames: Vec<Frame>,
     /// Accepted frames from the first one on that another frame wants to replace.
@@ -29,7 +29,7 @@ pub struct Strands {
     pub segments: BTreeSet<u32>,
 }
 
-impl Strands {
+impl EquivocatedFrames {
     /// Whether what is wrong with the journal is just that another machine wrote with the same key, so that nothing is
     /// to be fetched again.
     pub fn explains(&self, fault: &Fault) -> bool {
@@ -48,7 +48,7 @@ impl VaultPath {
     }
 }
 
-/// Whether conflict copies lie beside the journal, or strands of it were found before.
+/// Whether conflict copies lie beside the journal, or equivocated frames of it were found before.
 pub fn has_copies(vault: &Vault, journal: &Journal) -> bool {
     files(vault, journal).is_ok_and(|files| files.iter().any(|beside| beside.segment().is_none()))
 }
@@ -60,7 +60,7 @@ pub fn gather(
     journal: &Journal,
     owner: &Owner,
     session: &(ToolId, SessionId),
-) -> Result<Strands, JournalError> {
+) -> Result<EquivocatedFrames, JournalError> {
     let marked = vault.quarantine.mark(&journal.device, &journal.dir);
     marked.map_err(|source| JournalError::Io { path: vault.file(&journal.dir), source })?;
     let accepted = journal.accepted(vault)?;
@@ -112,7 +112,7 @@ pub fn gather(
     let first = roots.map(|frame| frame.head.n).min();
     let rivals = accepted.into_iter().filter(|frame| first.is_some_and(|first| first <= frame.head.n)).collect();
     let segments = frames.iter().filter_map(|frame| places.get(&frame.hash)).flatten().copied().collect();
-    Ok(Strands { frames, rivals, whole, segments })
+    Ok(EquivocatedFrames { frames, rivals, whole, segments })
 }
 
 struct Read {
@@ -188,7 +188,7 @@ impl Beside {
     }
 }
 
-/// Every file that may hold frames of this journal: segments, conflict copies, kept strands.
+/// Every file that may hold frames of this journal: segments, conflict copies, kept equivocated frames.
 fn files(vault: &Vault, journal: &Journal) -> Result<Vec<Beside>, JournalError> {
     let mut found = Vec::new();
     for kept in [false, true] {
