@@ -71,7 +71,7 @@ impl Child {
     }
 
     /// Where its branch leaves the way to `target`; `None` when its beginning lies on that way.
-    pub fn leaves(&self, state: &DocState, target: ChainId) -> Option<(ChainId, ChainId)> {
+    pub fn fork_point(&self, state: &DocState, target: ChainId) -> Option<(ChainId, ChainId)> {
         let tip = self.begun_on(state)?;
         let meet = state.trie.meet(target, tip);
         (state.trie.size(meet).1 < self.base.end).then_some((meet, tip))
@@ -98,7 +98,7 @@ pub fn holder(
     let target = main.as_ref().and_then(|main| layout.settled.targets.get(main)).copied();
     let asked = layout.settled.split.is_some_and(|split| split.ask);
     let (Some(main), Some(target), false) = (main, target, asked) else { return Ok(None) };
-    let Some((meet, tip)) = child.leaves(&parent.docs[&main], target) else {
+    let Some((meet, tip)) = child.fork_point(&parent.docs[&main], target) else {
         return Ok(Some(child.base.session.clone()));
     };
     // Of branches that go on together for a while, the first one has the name of the line where they leave the trunk.
@@ -108,6 +108,6 @@ pub fn holder(
     if let Some(plan) = layout.forks.iter().find(on_it) {
         return Ok(Some(plan.session.clone()));
     }
-    let head = first_line(context, key, &parent, &main, meet, tip)?;
-    Ok(head.map(|head| fork_id(&child.base.session, head)))
+    let first_line = first_line(context, key, &parent, &main, meet, tip)?;
+    Ok(first_line.map(|first_line| fork_id(&child.base.session, first_line)))
 }

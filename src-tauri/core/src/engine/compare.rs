@@ -118,13 +118,24 @@ impl<'a> Compare<'a> {
         };
         let trunk = trunk_author(&self.record, &self.split);
         let own = if self.split.ask { String::new() } else { self.session() };
-        let mut branches = vec![branch(divided.trunk, divided.leaves, trunk, own, self.row.title.clone())];
+        let mut branches = vec![branch(divided.trunk, divided.fork_point, trunk, own, self.row.title.clone())];
         for fork in &divided.forks {
-            let session = self.layout.forks.iter().find(|plan| plan.head == fork.head).map(|plan| plan.session.clone());
+            let session = self
+                .layout
+                .forks
+                .iter()
+                .find(|plan| plan.first_line == fork.first_line)
+                .map(|plan| plan.session.clone());
             let record = session.as_ref().and_then(|session| self.family.get(session));
             let title = record.and_then(|record| record.latest()).and_then(|card| card.title.clone());
             let session = session.map(|session| session.to_string()).unwrap_or_default();
-            branches.push(branch(fork.tip, fork.leaves, author(state, fork.head), session, title.unwrap_or_default()));
+            branches.push(branch(
+                fork.tip,
+                fork.fork_point,
+                author(state, fork.first_line),
+                session,
+                title.unwrap_or_default(),
+            ));
         }
         let offered =
             divided.forks.first().map(|fork| choices(self.context, &self.key, &self.record, &self.split, fork));
@@ -264,7 +275,7 @@ impl<'a> Compare<'a> {
 
     /// The session that the branch became.
     fn fork(&self, right: &Fork) -> Option<(&ForkPlan, &SessionRecord)> {
-        let plan = self.layout.forks.iter().find(|plan| plan.head == right.head)?;
+        let plan = self.layout.forks.iter().find(|plan| plan.first_line == right.first_line)?;
         Some((plan, self.family.get(&plan.session)?))
     }
 
@@ -355,7 +366,7 @@ impl<'a> Compare<'a> {
             class: self.split.tier().into(),
             reason: self.split.reason.clone(),
             left: side(0, self.split.divided.trunk, trunk_author(&self.record, &self.split))?,
-            right: side(1, right.tip, author(state, right.head))?,
+            right: side(1, right.tip, author(state, right.first_line))?,
             prefix: DiffPrefix {
                 records: if self.is_whole() { common } else { state.trie.size(meet).0 },
                 messages: common,

@@ -416,8 +416,8 @@ impl Engine {
     ) -> Result<BTreeMap<SessionId, SessionRecord>, StateError> {
         let mut family = BTreeMap::new();
         let Some(session) = &record.session else { return Ok(family) };
-        for head in record.docs.values().flat_map(|doc| doc.firsts.keys()) {
-            let fork = fork_id(session, *head);
+        for first_line in record.docs.values().flat_map(|doc| doc.firsts.keys()) {
+            let fork = fork_id(session, *first_line);
             if let Some(found) = self.state.record(&SessionKey::new(tool, &fork))? {
                 family.insert(fork, found);
             }

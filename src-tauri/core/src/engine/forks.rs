@@ -53,7 +53,7 @@ pub fn take_over(
         requires: origin.requires.clone(),
         main: plan.name(&origin.main),
         base: origin.base.clone(),
-        fork: Some(ForkOf { session: plan.of.clone(), head: plan.head, from: plan.from.clone() }),
+        fork: Some(ForkOf { session: plan.of.clone(), first_line: plan.first_line, from: plan.from.clone() }),
     };
     let main = origin.main.clone();
     let title_line = joins.title.filter(|_| lasting && plan.doc == main).map(|line| line(&plan.session, &title));
@@ -70,7 +70,7 @@ pub fn take_over(
 fn common(context: &Context, parent: &Parent) -> Result<Vec<u8>, RecordError> {
     let Some(state) = parent.record.docs.get(&parent.plan.doc) else { return Ok(Vec::new()) };
     let journal_reader = context.journal_reader(&parent.key.tool, &parent.record.journals, &parent.plan.doc);
-    Ok(journal_reader.content(state.kind, &state.trie.path(parent.plan.leaves).unwrap_or_default())?)
+    Ok(journal_reader.content(state.kind, &state.trie.path(parent.plan.fork_point).unwrap_or_default())?)
 }
 
 fn take_doc(
@@ -88,7 +88,7 @@ fn take_doc(
     let at = substituted(&state.at, &plan.of, &plan.session);
     let known = record.image.get(&name).copied();
     // The parent may have continued since the plan was made; its next reconcile says where to.
-    let is_gone = state.trie.path(to).is_none() || state.trie.path(plan.leaves).is_none() && *doc == plan.doc;
+    let is_gone = state.trie.path(to).is_none() || state.trie.path(plan.fork_point).is_none() && *doc == plan.doc;
     if is_gone || known.is_some_and(|known| known.of == to) {
         return Ok(());
     }
@@ -109,13 +109,13 @@ fn take_doc(
             recorder.generation_of(record, (&name, &at), after, &read(start, to)?)?
         }
         (DocKind::Log, Some(known)) if state.trie.is_ancestor(known.of, to) => {
-            let begins = state.trie.size(known.of).1.saturating_sub(state.trie.size(plan.leaves).1);
+            let begins = state.trie.size(known.of).1.saturating_sub(state.trie.size(plan.fork_point).1);
             recorder.text(record, (&name, &at), known.tip, &weave(&read(known.of, to)?, begins))?
         }
         (DocKind::Log, _) => {
-            let leaves = if *doc == plan.doc { plan.leaves } else { start };
-            let mut text = read(start, leaves)?;
-            text.extend(weave(&read(leaves, to)?, 0));
+            let fork_point = if *doc == plan.doc { plan.fork_point } else { start };
+            let mut text = read(start, fork_point)?;
+            text.extend(weave(&read(fork_point, to)?, 0));
             recorder.text(record, (&name, &at), start, &text)?
         }
     };

@@ -217,7 +217,7 @@ impl SessionRecord {
     pub fn is_branch(&self, parent: Option<&SessionId>) -> bool {
         let forks = self.cards.values().filter_map(|said| said.card.fork.as_ref());
         let mut forks = forks.filter(|fork| parent.is_none_or(|parent| fork.session == *parent));
-        forks.any(|fork| self.session.as_ref() == Some(&fork_id(&fork.session, fork.head)))
+        forks.any(|fork| self.session.as_ref() == Some(&fork_id(&fork.session, fork.first_line)))
     }
 
     pub fn main_doc(&self) -> Option<&DocState> {

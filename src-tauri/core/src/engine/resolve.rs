@@ -92,7 +92,7 @@ pub fn pick(
 ) -> Result<Vec<Right>, ApiError> {
     let all = split.divided.forks.iter().map(|fork| Right {
         fork: fork.clone(),
-        plan: layout.forks.iter().find(|plan| plan.head == fork.head).cloned(),
+        plan: layout.forks.iter().find(|plan| plan.first_line == fork.first_line).cloned(),
     });
     let fits = |right: &Right| {
         let Some(wanted) = wanted else { return true };
@@ -137,7 +137,7 @@ fn choose(
     let mut recorder = recorder(context, key, record)?;
     if action == Action::KeepBoth {
         choice.trunk = Some(left);
-        choice.seen.extend(chosen.iter().map(|right| right.fork.head));
+        choice.seen.extend(chosen.iter().map(|right| right.fork.first_line));
     } else {
         let right = &chosen[0];
         let more = said_since(context, key, right, family)?;
@@ -369,7 +369,7 @@ pub fn choices(
     split: &Split,
     right: &Fork,
 ) -> Vec<Offered> {
-    let (left_at, right_at) = (trunk_author(record, split), author(&record.docs[&split.doc], right.head));
+    let (left_at, right_at) = (trunk_author(record, split), author(&record.docs[&split.doc], right.first_line));
     let [no_stitch, no_branches] = refusals(context, key, record, &split.doc, [split.divided.trunk, right.tip]);
     Action::CHOICES
         .map(|action| {
@@ -401,8 +401,8 @@ pub fn choices(
 /// The name of the device whose branch keeps the session's id.
 pub fn trunk_author(record: &SessionRecord, split: &Split) -> String {
     let state = &record.docs[&split.doc];
-    let head = crate::merge::head(&state.trie, split.divided.leaves, split.divided.trunk);
-    head.map_or_else(|| "this session".into(), |head| author(state, head))
+    let first_line = crate::merge::first_line_after(&state.trie, split.divided.fork_point, split.divided.trunk);
+    first_line.map_or_else(|| "this session".into(), |first_line| author(state, first_line))
 }
 
 fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<(Done, Recorded), ApiError> {

@@ -6,8 +6,8 @@ use super::ingest::chain;
 use super::record::{DocState, SessionRecord};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
-    ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, fork_id, fork_targets, head, settle,
-    substituted, ways,
+    ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after, fork_id,
+    fork_targets, settle, substituted, ways,
 };
 use crate::session::{ChainId, DocKind, DocName, Edge, LineSource, SessionId, SessionKey, decent_name};
 use crate::tools::Judge;
@@ -33,8 +33,8 @@ pub struct ForkPlan {
     pub session: SessionId,
     /// The doc that went two ways.
     pub doc: DocName,
-    pub head: ChainId,
-    pub leaves: ChainId,
+    pub first_line: ChainId,
+    pub fork_point: ChainId,
     /// The device it is from, by name.
     pub from: String,
     pub targets: BTreeMap<DocName, ChainId>,
@@ -104,15 +104,16 @@ pub fn branch_layout(
     }
     let mut forks: Vec<ForkPlan> = Vec::new();
     for (doc, fork) in wanted {
-        let Some(of) = record.session.clone().filter(|_| forks.iter().all(|known| known.head != fork.head)) else {
+        let Some(of) = record.session.clone().filter(|_| forks.iter().all(|known| known.first_line != fork.first_line))
+        else {
             continue;
         };
         forks.push(ForkPlan {
-            session: fork_id(&of, fork.head),
+            session: fork_id(&of, fork.first_line),
             of,
-            head: fork.head,
-            leaves: fork.leaves,
-            from: author(&record.docs[&doc], fork.head),
+            first_line: fork.first_line,
+            fork_point: fork.fork_point,
+            from: author(&record.docs[&doc], fork.first_line),
             targets: fork_targets(&docs, &doc, &fork),
             names: record.docs.keys().filter_map(renamed).collect(),
             doc,
@@ -143,13 +144,13 @@ fn needed(
     let forks: Vec<ChainId> = forks.map(|fork| fork.tip).collect();
     let has_fork = |child: &&Child| forks.iter().any(|end| child.lies_on(&record.docs[main], *end));
     if let Some(target) = settled.targets.get(main) {
-        for (leaves, tip) in children
+        for (fork_point, tip) in children
             .iter()
             .filter(|child| !has_fork(child))
-            .filter_map(|child| child.leaves(&record.docs[main], *target))
+            .filter_map(|child| child.fork_point(&record.docs[main], *target))
         {
-            let head = first_line(context, key, record, main, leaves, tip)?;
-            found.extend(head.map(|head| Fork { head, leaves, tip, open: false }));
+            let first_line = first_line(context, key, record, main, fork_point, tip)?;
+            found.extend(first_line.map(|first_line| Fork { first_line, fork_point, tip, open: false }));
         }
     }
     Ok(found.into_iter())
@@ -233,7 +234,7 @@ fn find_in(
             let Some(edge) = state.trie.first_edge(node, tip).cloned() else { continue };
             let first = first_of(&edge, &journal_reader)?;
             state.trie.pin(first, &journal_reader)?;
-            wanted.extend(head(&state.trie, node, tip));
+            wanted.extend(first_line_after(&state.trie, node, tip));
         }
         pins.extend(&wanted);
         // Who ended a doc counts for those beside the conversation only, and asking costs the reading of all journals.

@@ -31,9 +31,9 @@ pub struct Ends {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fork {
     /// Its first line.
-    pub head: ChainId,
+    pub first_line: ChainId,
     /// The node where it leaves the others.
-    pub leaves: ChainId,
+    pub fork_point: ChainId,
     pub tip: ChainId,
     /// The user has not decided about it.
     pub open: bool,
@@ -44,7 +44,7 @@ pub struct Fork {
 pub struct Divided {
     pub trunk: ChainId,
     /// Where the trunk leaves the first of the others.
-    pub leaves: ChainId,
+    pub fork_point: ChainId,
     /// The first of them first.
     pub forks: Vec<Fork>,
 }
@@ -106,7 +106,7 @@ fn part(trie: &Trie, group: &[ChainId]) -> Option<(ChainId, Vec<Vec<ChainId>>)> 
 }
 
 /// The first line of the way from `node` towards `tip`, if it is a node of its own.
-pub fn head(trie: &Trie, node: ChainId, tip: ChainId) -> Option<ChainId> {
+pub fn first_line_after(trie: &Trie, node: ChainId, tip: ChainId) -> Option<ChainId> {
     trie.first_edge(node, tip).filter(|edge| edge.lines == 1).map(|edge| edge.tip)
 }
 
@@ -120,7 +120,7 @@ struct Group {
 /// Divides the ends among the session and its forks; `None` where there are none. An unknown first line counts as the
 /// last recorded. What was put away has its part in it: another branch does not get its name.
 pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
-    let mut divided = Divided { trunk: *ends.live.first()?, leaves: trie.start(), forks: Vec::new() };
+    let mut divided = Divided { trunk: *ends.live.first()?, fork_point: trie.start(), forks: Vec::new() };
     let lives = |part: &[ChainId]| part.iter().any(|end| ends.live.contains(end));
     let choice = decided.choice();
     let wanted = choice.and_then(|choice| choice.trunk);
@@ -131,8 +131,8 @@ pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) 
         let Some((node, mut parts)) = part(trie, &ends) else {
             match fork {
                 None => divided.trunk = ends[0],
-                Some((head, leaves)) => {
-                    divided.forks.push(Fork { head, leaves, tip: ends[0], open: !seen.contains(&head) })
+                Some((first_line, fork_point)) => {
+                    divided.forks.push(Fork { first_line, fork_point, tip: ends[0], open: !seen.contains(&first_line) })
                 }
             }
             continue;
@@ -143,20 +143,20 @@ pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) 
                 first_parting.get_or_insert(node);
             }
         }
-        let head = |part: &[ChainId]| head(trie, node, part[0]);
+        let first_line = |part: &[ChainId]| first_line_after(trie, node, part[0]);
         parts.sort_by_key(|part| {
             let holds_wanted = wanted.is_some_and(|wanted| part.iter().any(|tip| trie.is_ancestor(wanted, *tip)));
-            let first = head(part).and_then(|head| firsts.get(&head)).map(|first| first.at);
-            (fork.is_some() || !holds_wanted, first.is_none(), first, head(part))
+            let first = first_line(part).and_then(|first_line| firsts.get(&first_line)).map(|first| first.at);
+            (fork.is_some() || !holds_wanted, first.is_none(), first, first_line(part))
         });
         groups.extend(parts.into_iter().enumerate().map(|(at, ends)| {
-            let fork = if at == 0 { fork } else { Some((head(&ends).unwrap_or(ends[0]), node)) };
+            let fork = if at == 0 { fork } else { Some((first_line(&ends).unwrap_or(ends[0]), node)) };
             Group { ends, fork }
         }));
         groups.retain(|group| lives(&group.ends));
     }
-    divided.leaves = first_parting.unwrap_or(divided.trunk);
-    let first = |fork: &Fork| (firsts.get(&fork.head).map(|first| first.at), fork.head);
+    divided.fork_point = first_parting.unwrap_or(divided.trunk);
+    let first = |fork: &Fork| (firsts.get(&fork.first_line).map(|first| first.at), fork.first_line);
     divided.forks.sort_by_key(first);
     Some(divided)
 }

@@ -6,11 +6,11 @@ use memchr::memmem;
 
 /// The id of the session that holds the branch of `parent` which begins with the line `head`. It has the parent's
 /// length and shape; of a UUID, that of a random one (version 4).
-pub fn fork_id(parent: &SessionId, head: ChainId) -> SessionId {
+pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 fork");
     hasher.update(parent.as_str().as_bytes());
     hasher.update(b"\n");
-    hasher.update(head.as_bytes());
+    hasher.update(first_line.as_bytes());
     let mut stream = hasher.finalize_xof();
     let mut next = || {
         let mut byte = [0];

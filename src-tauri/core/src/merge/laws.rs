@@ -315,7 +315,7 @@ impl History {
     /// The file that a branch becomes, under an id of its own.
     fn fork(&self, trie: &Trie, fork: &Fork) -> (SessionId, Vec<u8>) {
         let (of, mut bytes) = (SessionId::new(SESSION), self.bytes(trie, fork.tip));
-        let id = fork_id(&of, fork.head);
+        let id = fork_id(&of, fork.first_line);
         substitute(&mut bytes, &of, &id);
         (id, bytes)
     }

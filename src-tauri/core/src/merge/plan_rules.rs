@@ -191,7 +191,7 @@ fn stands(docs: &[Doc]) -> String {
     let trunk = targets.get(&main.name).map(|trunk| words(*trunk)).unwrap_or_default();
     let forks = split.iter().flat_map(|split| &split.divided.forks).map(|fork| {
         let open = if fork.open { "?" } else { "" };
-        format!(" {}({}){open}", words(fork.tip), words(fork.head))
+        format!(" {}({}){open}", words(fork.tip), words(fork.first_line))
     });
     trunk + &forks.collect::<String>()
 }

@@ -83,7 +83,7 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
 /// The ends of all docs that belong to a fork.
 pub fn fork_targets(docs: &[DocEnds<'_>], parted: &DocName, fork: &Fork) -> BTreeMap<DocName, ChainId> {
     let firsts = docs.iter().find(|doc| doc.name == parted).map(|doc| doc.firsts);
-    let author = firsts.and_then(|firsts| firsts.get(&fork.head)).map(|first| first.device.as_str());
+    let author = firsts.and_then(|firsts| firsts.get(&fork.first_line)).map(|first| first.device.as_str());
     let target = |doc: &DocEnds<'_>| {
         let live = ends(doc.trie, &doc.tips, &doc.decided).live;
         let to = if doc.name == parted { Some(fork.tip) } else { beside(doc, &live, author) };
@@ -98,7 +98,7 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
         None
     } else if doc.opaque {
         Some("Two devices changed the same file of this session, and it cannot be compared part by part.")
-    } else if divided.leaves == doc.trie.start() {
+    } else if divided.fork_point == doc.trie.start() {
         Some("Two devices have sessions of the same id that have nothing in common.")
     } else if is_rewritten(doc.trie, &ends.live) {
         Some("One device rewrote this session while another one went on with it.")
@@ -128,9 +128,9 @@ fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
 /// The device that went the way of `trunk` first, where others went another one, put away or not.
 fn author_of<'a>(doc: &DocEnds<'a>, trunk: ChainId) -> Option<&'a str> {
     let others = doc.tips.iter().filter(|tip| !doc.trie.is_ancestor(trunk, **tip));
-    let leaves = others.map(|tip| doc.trie.meet(trunk, *tip)).min_by_key(|node| doc.trie.size(*node).0)?;
-    let head = super::divide::head(doc.trie, leaves, trunk)?;
-    doc.firsts.get(&head).map(|first| first.device.as_str())
+    let fork_point = others.map(|tip| doc.trie.meet(trunk, *tip)).min_by_key(|node| doc.trie.size(*node).0)?;
+    let first_line = super::divide::first_line_after(doc.trie, fork_point, trunk)?;
+    doc.firsts.get(&first_line).map(|first| first.device.as_str())
 }
 
 /// The end of a doc beside the one that parted: what the same device wrote, else what was written last.

@@ -67,8 +67,9 @@ pub struct SessionCard {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForkOf {
     pub session: SessionId,
-    /// The first line that is the fork's alone, in the parent.
-    pub head: ChainId,
+    /// The first line that is the fork's alone, in the parent; `head` in the journal.
+    #[serde(rename = "head")]
+    pub first_line: ChainId,
     /// The device that wrote it, by its name then.
     pub from: String,
 }
