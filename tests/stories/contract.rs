@@ -80,7 +80,7 @@ impl Tool for Rows {
             reason: String::new(),
             versions: String::new(),
             denied: &[],
-            says: |_| true,
+            is_message: |_| true,
             said: session_roam_core::merge::transcript::said,
             records: None,
             bound: |_| &["dir"],

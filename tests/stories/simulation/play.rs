@@ -379,7 +379,7 @@ impl Play {
     }
 
     fn remember(&mut self, kind: Kind, session: &str, path: &Path) {
-        let says = self.tool(kind).about().says;
+        let says = self.tool(kind).about().is_message;
         for line in fs::read(path).expect("doc").split_inclusive(|byte| *byte == b'\n') {
             if line.ends_with(b"\n") {
                 let said = Said { session: session.to_owned(), says: says(line) };

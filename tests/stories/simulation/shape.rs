@@ -63,7 +63,7 @@ fn branch(trie: &Trie, node: ChainId, local: Option<(ChainId, bool)>) -> String 
         .filter(|edge| edge.after == node)
         .map(|edge| {
             let author = edge.source.device.get(..2).unwrap_or_default();
-            format!("{author}{}.{}{}", edge.lines, edge.said, branch(trie, edge.tip, local))
+            format!("{author}{}.{}{}", edge.lines, edge.message_lines, branch(trie, edge.tip, local))
         })
         .collect();
     below.sort();

@@ -106,8 +106,8 @@ fn parts(context: &Context, made: &[Made]) {
         || (),
         |()| {
             for made in made {
-                let says = context.says(&made.key.tool);
-                made.plain.iter().for_each(|bytes| drop(black_box(chain(ChainId::log_start(), bytes, says))));
+                let is_message = context.is_message(&made.key.tool);
+                made.plain.iter().for_each(|bytes| drop(black_box(chain(ChainId::log_start(), bytes, is_message))));
             }
         },
     );

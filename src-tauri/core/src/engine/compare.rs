@@ -14,7 +14,7 @@ use crate::api::types::{
     Side, SplitRow, SteeringRow,
 };
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
-use crate::merge::transcript::{Said, said_in};
+use crate::merge::transcript::{ParsedMessage, said_in};
 use crate::merge::{Action, Fork, Split};
 use crate::parallel;
 use crate::session::chain::lines_of;
@@ -347,7 +347,7 @@ impl<'a> Compare<'a> {
         let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
         let common = match self.is_whole() {
             true => found.common as u64,
-            false => state.trie.path(meet).unwrap_or_default().iter().map(|edge| edge.said).sum(),
+            false => state.trie.path(meet).unwrap_or_default().iter().map(|edge| edge.message_lines).sum(),
         };
         let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
         let message = |side: usize, at: Option<usize>| at.map(|at| found.sides[side][at].clone());
@@ -451,7 +451,7 @@ impl<'a> Compare<'a> {
         right: &Fork,
         from: u64,
         n: u64,
-        mut each: impl FnMut(&Said<'_>) -> T,
+        mut each: impl FnMut(&ParsedMessage<'_>) -> T,
     ) -> Result<(u64, Vec<T>), ApiError> {
         let (found, reader) = (self.compared(right)?, self.context.said(&self.key.tool));
         let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
@@ -485,7 +485,7 @@ impl<'a> Compare<'a> {
         right: &Fork,
         found: &Compared,
         message: &Msg,
-        read: impl FnOnce(&Said<'_>) -> T,
+        read: impl FnOnce(&ParsedMessage<'_>) -> T,
     ) -> Result<Option<T>, ApiError> {
         let body = self.body(side, right, found, message)?;
         let record = records::records(&body).into_iter().next();

@@ -208,8 +208,8 @@ impl Context {
     }
 
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.
-    pub fn says(&self, tool: &ToolId) -> fn(&[u8]) -> bool {
-        self.tools.get(tool).map_or(|_| true, |tool| tool.about().says)
+    pub fn is_message(&self, tool: &ToolId) -> fn(&[u8]) -> bool {
+        self.tools.get(tool).map_or(|_| true, |tool| tool.about().is_message)
     }
 
     /// The records of a doc whose lines or parts say nothing each for itself: all of it is read, whatever is wanted.
@@ -249,7 +249,7 @@ impl Context {
         journals: &'a BTreeMap<String, Journal>,
         doc: &'a DocName,
     ) -> JournalReader<'a> {
-        JournalReader::new(&self.vault, journals, doc, self.says(tool))
+        JournalReader::new(&self.vault, journals, doc, self.is_message(tool))
     }
 
     /// The next stamp of this device.

@@ -100,7 +100,7 @@ fn take_doc(
     };
     let start = state.trie.start();
     let weave = |tail: &[u8], begins: u64| match title {
-        Some(title) => weave(tail, begins, title, context.says(&parent.key.tool)),
+        Some(title) => weave(tail, begins, title, context.is_message(&parent.key.tool)),
         None => tail.to_vec(),
     };
     let tip = match (state.kind, known) {
@@ -126,12 +126,12 @@ fn take_doc(
 /// Puts the title into a branch: before its first words, and again every so often, because a tool may look for it near
 /// the end only (Claude Code 2.1.330 within 64 KB, 2026-11-23). `begins` is where `tail` begins in the branch: the
 /// places depend on nothing else, so that the branch may grow in whatever steps.
-fn weave(tail: &[u8], begins: u64, title: &[u8], says: fn(&[u8]) -> bool) -> Vec<u8> {
+fn weave(tail: &[u8], begins: u64, title: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<u8> {
     const AGAIN: u64 = 48 << 10;
     let (mut woven, mut at, mut spoken) = (Vec::with_capacity(tail.len() + title.len()), begins, 0 < begins);
     for line in lines_of(tail) {
         let next = at + line.len() as u64;
-        if !spoken && says(line) {
+        if !spoken && is_message(line) {
             woven.extend_from_slice(title);
             spoken = true;
         }
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn says(line: &[u8]) -> bool {
+    fn is_message(line: &[u8]) -> bool {
         !line.starts_with(b"_")
     }
 
@@ -174,9 +174,9 @@ mod tests {
             lines.insert(0, b"x\n".to_vec());
             let cut = 1 + cut.index(lines.len());
             let (first, second) = (lines[..cut].concat(), lines[cut..].concat());
-            let whole = weave(&lines.concat(), 0, b"title\n", says);
-            let mut grown = weave(&first, 0, b"title\n", says);
-            grown.extend(weave(&second, first.len() as u64, b"title\n", says));
+            let whole = weave(&lines.concat(), 0, b"title\n", is_message);
+            let mut grown = weave(&first, 0, b"title\n", is_message);
+            grown.extend(weave(&second, first.len() as u64, b"title\n", is_message));
             prop_assert_eq!(&whole, &grown);
             let text = String::from_utf8_lossy(&whole).replace("title\n", "");
             prop_assert_eq!(text.into_bytes(), lines.concat(), "nothing else is changed");
@@ -187,7 +187,7 @@ mod tests {
     fn the_title_comes_before_the_first_words_and_again() {
         let long = format!("x{}\n", "y".repeat(50_000));
         let tail = format!("_noted\nx\n{long}x\n");
-        let woven = String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", says)).expect("text");
+        let woven = String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", is_message)).expect("text");
         assert_eq!(woven, format!("_noted\ntitle\nx\n{long}title\nx\n"));
     }
 }

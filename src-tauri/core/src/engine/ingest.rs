@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::cut::take_out;
 use super::origin::{self, Root};
-use super::record::{DocState, Said, SessionRecord};
+use super::record::{DeviceCard, DocState, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
 use crate::session::{
@@ -161,7 +161,7 @@ fn read_journal(
         return Ok(Read::Whole);
     }
     let tool = tool_of(&journal);
-    let says = context.says(&tool);
+    let is_message = context.is_message(&tool);
     let mut about = record.session.clone().map(|session| (tool, session));
     let mut taken = Taken { lines: all.lines, ..Taken::default() };
     let own = journal.device == context.short;
@@ -170,7 +170,7 @@ fn read_journal(
     let aside = |frame: &Frame| {
         let lines = lines_in(frame);
         let fits = lines <= limits::ASIDE_LINES && held.fetch_add(lines, Ordering::Relaxed) <= limits::PASS_LINES;
-        fits.then(|| chained(frame, says))
+        fits.then(|| chained(frame, is_message))
     };
     let mut end = Read::Whole;
     journal.limit = context.shared().limit(&journal);
@@ -180,7 +180,7 @@ fn read_journal(
             if own {
                 done.found_again.push((journal.lane, journal.in_lane(segment)));
             }
-            let lines = lines.unwrap_or_else(|| chained(frame, says));
+            let lines = lines.unwrap_or_else(|| chained(frame, is_message));
             take(journal, frame, (segment, offset), lines, &mut taken);
             if taken.lines < limits::PASS_LINES {
                 return ControlFlow::Continue(());
@@ -294,9 +294,9 @@ fn lines_in(frame: &Frame) -> usize {
 }
 
 /// The lines of each run in a frame.
-fn chained(frame: &Frame, says: fn(&[u8]) -> bool) -> Vec<Vec<Line>> {
+fn chained(frame: &Frame, is_message: fn(&[u8]) -> bool) -> Vec<Vec<Line>> {
     let lines = frame.entries.iter().filter_map(|entry| match entry {
-        Entry::Lines { after, bytes, .. } => Some(chain(*after, bytes, says)),
+        Entry::Lines { after, bytes, .. } => Some(chain(*after, bytes, is_message)),
         _ => None,
     });
     lines.collect()
@@ -350,7 +350,7 @@ pub fn take(
                     after: *after,
                     tip: *tip,
                     lines: tips.len() as u64,
-                    said: tips.iter().filter(|line| line.says).count() as u64,
+                    message_lines: tips.iter().filter(|line| line.is_message).count() as u64,
                     bytes: bytes.len() as u64,
                     source: source(spot, place),
                     at,
@@ -377,7 +377,7 @@ pub fn take(
                         after: whole.after,
                         tip: whole.tip,
                         lines: 1,
-                        said: 1,
+                        message_lines: 1,
                         bytes: whole.size,
                         source: Source { first: whole.first, ..source(whole.spot, &whole.at) },
                         at,
@@ -388,7 +388,7 @@ pub fn take(
                         kind: DocKind::Log,
                         at: whole.at,
                         edge,
-                        tips: vec![Line { tip: whole.tip, end: whole.size, says: true }],
+                        tips: vec![Line { tip: whole.tip, end: whole.size, is_message: true }],
                         replaces: whole.replaces,
                         by: frame.head.by.clone(),
                         in_pieces: true,
@@ -401,12 +401,12 @@ pub fn take(
                     after: *after,
                     tip: *tip,
                     lines: 1,
-                    said: 1,
+                    message_lines: 1,
                     bytes: bytes.len() as u64,
                     source: source(spot, place),
                     at,
                 };
-                let tips = vec![Line { tip: *tip, end: bytes.len() as u64, says: true }];
+                let tips = vec![Line { tip: *tip, end: bytes.len() as u64, is_message: true }];
                 taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Snapshot,
@@ -434,13 +434,13 @@ fn gaps_in(bytes: &[u8], tips: &[Line]) -> Vec<ChainId> {
 }
 
 /// The lines of a run that begins after `after`.
-pub fn chain(after: ChainId, bytes: &[u8], says: fn(&[u8]) -> bool) -> Vec<Line> {
+pub fn chain(after: ChainId, bytes: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<Line> {
     let mut chain = Chain::from(after);
     let whole = lines_of(bytes).filter(|line| line.ends_with(b"\n"));
     whole
         .map(|line| {
             chain.feed(line);
-            Line { tip: chain.tip, end: chain.bytes, says: says(line) }
+            Line { tip: chain.tip, end: chain.bytes, is_message: is_message(line) }
         })
         .collect()
 }
@@ -453,9 +453,9 @@ pub fn absorb(
     tool: &ToolId,
     taken: Taken,
 ) -> Result<BTreeMap<String, u64>, JournalError> {
-    let says = context.says(tool);
+    let is_message = context.is_message(tool);
     for (at, device, card) in taken.cards {
-        let said = record.cards.entry(device).or_insert_with(|| Said { at, card: card.clone() });
+        let said = record.cards.entry(device).or_insert_with(|| DeviceCard { at, card: card.clone() });
         // The two lanes of a device are read one after the other, whatever was written first.
         if said.at <= at {
             (said.at, said.card) = (at, card);
@@ -472,7 +472,7 @@ pub fn absorb(
     // its beginning. What comes of it is the same in any order.
     runs.sort_by_key(|run| run[0].edge.at);
     let generations = Generations::default();
-    runs.iter().try_for_each(|run| absorb_run(context, record, says, run, (&fresh, &generations)))?;
+    runs.iter().try_for_each(|run| absorb_run(context, record, is_message, run, (&fresh, &generations)))?;
     origin::settle(context, tool, record)?;
     Ok(generations.refused.into_inner())
 }
@@ -520,7 +520,7 @@ fn joined<'a>(run: &[&'a Arrival]) -> (Edge, Cow<'a, [Line]>) {
         (edge.tip, edge.at, edge.source.end) = (more.tip, edge.at.max(more.at), more.source.end);
         edge.lines += more.lines;
         edge.bytes += more.bytes;
-        edge.said += more.said;
+        edge.message_lines += more.message_lines;
     }
     (edge, Cow::Owned(tips))
 }
@@ -528,7 +528,7 @@ fn joined<'a>(run: &[&'a Arrival]) -> (Edge, Cow<'a, [Line]>) {
 fn absorb_run(
     context: &Context,
     record: &mut SessionRecord,
-    says: fn(&[u8]) -> bool,
+    is_message: fn(&[u8]) -> bool,
     run: &[&Arrival],
     (fresh, generations): (&Fresh<'_>, &Generations),
 ) -> Result<(), JournalError> {
@@ -564,7 +564,7 @@ fn absorb_run(
             }
         }
     }
-    let journal_reader = JournalReader::new(&context.vault, &record.journals, &arrival.doc, says);
+    let journal_reader = JournalReader::new(&context.vault, &record.journals, &arrival.doc, is_message);
     let lines =
         Lines { fresh, doc: &arrival.doc, journal_reader, generations, kind: arrival.kind, own: &context.short };
     let keep = state.local.as_ref().map(|local| local.tip);

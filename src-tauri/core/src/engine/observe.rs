@@ -121,14 +121,14 @@ fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId, sizes:
             return Ok(tips);
         }
         at += read as u64;
-        chain.feed_each(&chunk[..read], |chain| tips.push(Line { tip: chain.tip, end: chain.bytes, says: true }));
+        chain.feed_each(&chunk[..read], |chain| tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: true }));
         if sizes.piece < chain.partial().len() as u64 {
             // Longer than is ever held: its end is looked for, and its id made piece by piece.
             let start = from + chain.bytes;
             let Some(end) = line_end(file, at, to, &mut chunk)? else { return Ok(tips) };
             let tip = id_of_long(file, chain.tip, start..end, sizes)?;
             chain.pass(tip, end - start);
-            tips.push(Line { tip, end: chain.bytes, says: true });
+            tips.push(Line { tip, end: chain.bytes, is_message: true });
             at = end;
             file.seek(SeekFrom::Start(at))?;
         }

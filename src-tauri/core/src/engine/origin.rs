@@ -134,7 +134,7 @@ pub fn accepted_first<'a>(record: &'a SessionRecord, state: &'a DocState) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::record::Said;
+    use crate::engine::record::DeviceCard;
     use crate::session::{DocKind, Millis, Project, ProjectKey};
     use crate::vault::SessionCard;
     use proptest::prelude::*;
@@ -163,7 +163,7 @@ mod tests {
     fn record(session: &str, devices: &[(&str, &str, i64, Option<bool>)]) -> SessionRecord {
         let mut record = SessionRecord { session: Some(SessionId::new(session)), ..SessionRecord::default() };
         for (device, main, when, stored) in devices {
-            record.cards.insert((*device).into(), Said { at: at(*when), card: card(main, device) });
+            record.cards.insert((*device).into(), DeviceCard { at: at(*when), card: card(main, device) });
             let state = DocState::new(DocKind::Log, String::new());
             let state = record.docs.entry(DocName::new(*main)).or_insert(state);
             if let Some(stored) = *stored {

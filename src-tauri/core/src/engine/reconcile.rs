@@ -12,7 +12,7 @@ use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};
 use super::several;
 use super::shared_docs::{claim, shared_docs};
-use super::split::{BranchLayout, branch_layout, says_all, united};
+use super::split::{BranchLayout, branch_layout, keeps_all_messages, united};
 use super::steering::{find_neutral, held, restored};
 use super::takein::TakeInError;
 use crate::api::types::{ApiError, Done, TakenIn};
@@ -534,7 +534,9 @@ impl<'a> Reconciler<'a> {
     fn loses_nothing(&self, steps: &[Step]) -> bool {
         let Job { key, record, .. } = &self.job;
         let keeps = |step: &Step| match step {
-            Step::Replace { doc, from, to } => says_all(self.context, key, record, doc, (*to, *from)).unwrap_or(false),
+            Step::Replace { doc, from, to } => {
+                keeps_all_messages(self.context, key, record, doc, (*to, *from)).unwrap_or(false)
+            }
             Step::Create { .. } | Step::Append { .. } => true,
             Step::Remove { .. } => false,
         };

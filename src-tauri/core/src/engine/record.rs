@@ -24,7 +24,7 @@ pub struct SessionRecord {
     pub journals: BTreeMap<String, Journal>,
     pub docs: BTreeMap<DocName, DocState>,
     /// What each device says of the session, by short id.
-    pub cards: BTreeMap<String, Said>,
+    pub cards: BTreeMap<String, DeviceCard>,
     /// Where it began; `None` in a record that an older version made and that was not reconciled since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -128,7 +128,7 @@ pub struct Imaged {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Said {
+pub struct DeviceCard {
     /// When it spoke last.
     pub at: Hlc,
     pub card: SessionCard,

@@ -435,7 +435,7 @@ impl<'a> Recorder<'a> {
         text: &[u8],
     ) -> Result<ChainId, RecordError> {
         self.flush(record)?;
-        let lines = chain(after, text, self.context.says(&self.key.tool));
+        let lines = chain(after, text, self.context.is_message(&self.key.tool));
         let known = self.locate(record, (doc, DocKind::Log, at), after, &lines)?;
         for entry in entries((doc, at), &lines, known, text, self.context.sizes) {
             let (entry, tips) = entry.map_err(|bytes| RecordError::TooLarge { path: doc.as_str().into(), bytes })?;
@@ -463,7 +463,7 @@ impl<'a> Recorder<'a> {
         let (head, tail, changed) = middle(&old, content);
         let (doc, at) = (doc.clone(), at.to_owned());
         let entry = Entry::Whole { doc, at, after, tip, head, tail, bytes: changed.to_vec() };
-        self.push(record, entry, vec![Line { tip, end: changed.len() as u64, says: true }])?;
+        self.push(record, entry, vec![Line { tip, end: changed.len() as u64, is_message: true }])?;
         self.flush(record)?;
         Ok(tip)
     }
@@ -580,7 +580,7 @@ impl<'a> Recorder<'a> {
                 .map_err(|bytes| RecordError::TooLarge { path: doc.path.clone(), bytes })?;
             let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
                 .map_err(|_| RecordError::Moving(doc.path.clone()))?;
-            let tips = chain(after, &bytes, self.context.says(&self.key.tool));
+            let tips = chain(after, &bytes, self.context.is_message(&self.key.tool));
             if tips.len() != fit || tips.last().map(|line| line.tip) != Some(tip) {
                 return Err(RecordError::Moving(doc.path.clone()));
             }
@@ -609,7 +609,7 @@ impl<'a> Recorder<'a> {
         let (name, at, size) = (doc.name.clone(), doc.at.clone(), range.end - range.start);
         if self.context.sizes.record < size {
             let bytes = gap_line(file, range).map_err(|_| moving())?;
-            let lines = chain(after, &bytes, self.context.says(&self.key.tool));
+            let lines = chain(after, &bytes, self.context.is_message(&self.key.tool));
             if lines.last().map(|line| line.tip) != Some(tip) {
                 return Err(moving());
             }
@@ -669,7 +669,7 @@ impl<'a> Recorder<'a> {
                     tail,
                     bytes: changed.to_vec(),
                 };
-                let tips = vec![Line { tip, end: changed.len() as u64, says: true }];
+                let tips = vec![Line { tip, end: changed.len() as u64, is_message: true }];
                 self.push(record, entry, tips)?;
                 tip
             }

@@ -112,8 +112,8 @@ pub fn record_entries(
     let mut recorder = Recorder::new(context, key, &session, lane, record, card);
     for entry in entries {
         let tips = match &entry {
-            Entry::Lines { after, bytes, .. } => chain(*after, bytes, context.says(&key.tool)),
-            Entry::Whole { tip, bytes, .. } => vec![Line { tip: *tip, end: bytes.len() as u64, says: true }],
+            Entry::Lines { after, bytes, .. } => chain(*after, bytes, context.is_message(&key.tool)),
+            Entry::Whole { tip, bytes, .. } => vec![Line { tip: *tip, end: bytes.len() as u64, is_message: true }],
             Entry::Piece(_) | Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => Vec::new(),
         };
         recorder.push(record, entry, tips)?;

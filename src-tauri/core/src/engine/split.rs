@@ -315,7 +315,7 @@ fn judge_of(context: &Context, key: &SessionKey) -> Judge {
 }
 
 /// Whether the content at `new` says all that the one at `old` does, so that nothing is lost by writing it instead.
-pub fn says_all(
+pub fn keeps_all_messages(
     context: &Context,
     key: &SessionKey,
     record: &SessionRecord,
@@ -352,8 +352,8 @@ pub fn united(
     let (Some(first), Some(after)) = (contents.first().cloned(), ends.first()) else { return Ok(None) };
     let united = contents[1..].iter().try_fold(first, |united, content| unite(&united, content));
     let judge = judge_of(context, key);
-    let says_all = |united: &Vec<u8>| {
+    let keeps_all_messages = |united: &Vec<u8>| {
         contents.iter().all(|content| matches!(judge(&split.doc, united, content), Judged::First | Judged::Same))
     };
-    Ok(united.filter(says_all).map(|united| (split.doc.clone(), *after, united)))
+    Ok(united.filter(keeps_all_messages).map(|united| (split.doc.clone(), *after, united)))
 }

@@ -247,8 +247,8 @@ pub(super) fn record_log(
     bytes: &[u8],
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
-    let says = context.says(&key.tool);
-    let tips = super::ingest::chain(ChainId::log_start(), bytes, says);
+    let is_message = context.is_message(&key.tool);
+    let tips = super::ingest::chain(ChainId::log_start(), bytes, is_message);
     let Some(end) = tips.last().map(|line| line.tip) else { return Ok(Recorded::default()) };
     let before = record.clone();
     record.session.get_or_insert_with(|| conflict_copy.session.clone());

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::export::unreadable;
 use super::record::{DocState, SessionRecord};
 use crate::api::types::{ApiError, Message, PartBody};
-use crate::merge::transcript::{Piece, Reader, Said, beginning, said_in};
+use crate::merge::transcript::{ParsedMessage, Piece, Reader, beginning, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{ChainId, DocName, Edge, SessionKey, records};
@@ -69,7 +69,7 @@ struct At {
 
 /// What is shown: a message, or in words what a steering record changed.
 pub enum Shown<'a, 'b> {
-    Said(&'b Said<'a>),
+    ParsedMessage(&'b ParsedMessage<'a>),
     Changed(&'b str),
 }
 
@@ -134,9 +134,10 @@ impl Reading<'_> {
             let read = journal_reader.pieces(edge, |piece, bytes| {
                 let place = index.places.len() as u32;
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
-                let says = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
+                let is_message = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
                 let mut from = 0;
-                for (line, (says, sets)) in lines.iter().zip(parallel::map(&lines, |line| line.len(), says)) {
+                for (line, (is_message, sets)) in lines.iter().zip(parallel::map(&lines, |line| line.len(), is_message))
+                {
                     let len = line.len() as u32;
                     if let Some(words) = changes.by(&edge.source.device, sets) {
                         let change = Some(index.changes.len() as u32);
@@ -149,7 +150,7 @@ impl Reading<'_> {
                         len: range.len() as u32,
                         change: None,
                     };
-                    index.messages.extend(says.into_iter().map(at));
+                    index.messages.extend(is_message.into_iter().map(at));
                     from += len;
                 }
                 index.places.push(Place { piece, device: edge.source.device.clone() });
@@ -164,7 +165,7 @@ impl Reading<'_> {
         self.context.records(&self.key.tool, self.state.kind)
     }
 
-    pub(super) fn of_all(&self, records: Records, mut each: impl FnMut(&Said<'_>)) -> Result<(), ApiError> {
+    pub(super) fn of_all(&self, records: Records, mut each: impl FnMut(&ParsedMessage<'_>)) -> Result<(), ApiError> {
         let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc);
         let bytes = journal_reader.content(self.state.kind, &self.path).map_err(|error| unreadable(&error))?;
         let reader = self.reader();
@@ -186,7 +187,7 @@ impl Reading<'_> {
             let mut at = 0;
             return self.of_all(records, |said| {
                 if from <= at && at - from < n {
-                    each(Shown::Said(said), index.authors.get(at).and_then(Option::as_deref), at);
+                    each(Shown::ParsedMessage(said), index.authors.get(at).and_then(Option::as_deref), at);
                 }
                 at += 1;
             });
@@ -208,7 +209,7 @@ impl Reading<'_> {
             let bytes = bytes.get(at.from as usize..(at.from + at.len) as usize).unwrap_or_default();
             let record = records::records(bytes).into_iter().next();
             if let Some(said) = record.as_ref().and_then(|record| said_in(&record.value, self.reader())) {
-                each(Shown::Said(&said), Some(&place.device), number - 1);
+                each(Shown::ParsedMessage(&said), Some(&place.device), number - 1);
             }
         }
         Ok(())
@@ -220,7 +221,7 @@ impl Reading<'_> {
         self.each(index, from, n, |shown, device, number| {
             let device = names.of(device, number);
             let mut message = match shown {
-                Shown::Said(said) => message(said, device),
+                Shown::ParsedMessage(said) => message(said, device),
                 Shown::Changed(words) => changed(words, device),
             };
             message.text.truncate(beginning(&message.text, TEXT).len());
@@ -270,7 +271,7 @@ impl Reading<'_> {
         let mut found = None;
         self.each(index, message, 1, |shown, _, _| {
             found = match shown {
-                Shown::Said(said) => body_of(said, part),
+                Shown::ParsedMessage(said) => body_of(said, part),
                 Shown::Changed(words) => body_of(&steering(words), part),
             };
         })?;
@@ -351,18 +352,18 @@ fn changed(words: &str, device: Option<String>) -> Message {
     message(&steering(words), device)
 }
 
-fn steering(words: &str) -> Said<'_> {
-    Said { role: "steering", at: None, id: None, pieces: vec![Piece::new("text", words)] }
+fn steering(words: &str) -> ParsedMessage<'_> {
+    ParsedMessage { role: "steering", at: None, id: None, pieces: vec![Piece::new("text", words)] }
 }
 
 /// Where the messages are in a line.
 fn said_at(line: &[u8], reader: Reader) -> Vec<Range<u32>> {
-    let says = |record: &records::Record| said_in(&record.value, reader).is_some();
-    let found = records::records(line).into_iter().filter(says);
+    let is_message = |record: &records::Record| said_in(&record.value, reader).is_some();
+    let found = records::records(line).into_iter().filter(is_message);
     found.map(|record| record.range.start as u32..record.range.end as u32).collect()
 }
 
-pub fn message(said: &Said<'_>, device: Option<String>) -> Message {
+pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
     let most = |piece: &Piece<'_>| if piece.kind == "text" { TEXT } else { FOLDED };
     Message {
         role: said.role.into(),
@@ -374,7 +375,7 @@ pub fn message(said: &Said<'_>, device: Option<String>) -> Message {
 }
 
 /// The whole of a part, as far as it is handed out at all.
-pub fn body_of(said: &Said<'_>, part: u64) -> Option<PartBody> {
+pub fn body_of(said: &ParsedMessage<'_>, part: u64) -> Option<PartBody> {
     let piece = said.pieces.get(usize::try_from(part).ok()?)?;
     let mut body = PartBody { kind: piece.kind.into(), bytes: piece.bytes(), ..PartBody::default() };
     match piece.media {

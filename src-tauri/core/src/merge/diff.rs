@@ -1,7 +1,7 @@
 //! Two branches side by side: messages aligned by what they are, then turn by turn, then word by word. Pure, and
 //! bounded: a session of any length gets an answer in a bounded time, at worst a coarser one.
 
-use super::transcript::{Part, Reader, Said, said_in};
+use super::transcript::{ParsedMessage, Part, Reader, said_in};
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::records::{Record, records};
@@ -106,7 +106,7 @@ fn message(record: &Record, reader: Reader) -> Option<Msg> {
 }
 
 /// Equal for messages that say the same.
-pub fn fingerprint(message: &Said<'_>) -> String {
+pub fn fingerprint(message: &ParsedMessage<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(message.role.as_bytes());
     for piece in &message.pieces {

@@ -243,7 +243,7 @@ impl History {
             tip,
             lines: tips.len() as u64,
             bytes: entry.text.len() as u64,
-            said: tips.iter().filter(|line| line.says).count() as u64,
+            message_lines: tips.iter().filter(|line| line.is_message).count() as u64,
             source: Source {
                 device: name(entry.author),
                 lane: Lane::Live,
@@ -374,7 +374,7 @@ fn lines_from(after: ChainId, text: &[u8]) -> Vec<Line> {
     let (mut chain, mut lines) = (Chain::from(after), Vec::new());
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         chain.feed(line);
-        lines.push(Line { tip: chain.tip, end: chain.bytes, says: !line.starts_with(b"_") });
+        lines.push(Line { tip: chain.tip, end: chain.bytes, is_message: !line.starts_with(b"_") });
     }
     lines
 }

@@ -16,7 +16,7 @@ impl LineSource for Whole {
     type Error = std::convert::Infallible;
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error> {
-        Ok(vec![Line { tip: edge.tip, end: edge.bytes, says: 0 < edge.said }])
+        Ok(vec![Line { tip: edge.tip, end: edge.bytes, is_message: 0 < edge.message_lines }])
     }
 }
 
@@ -75,10 +75,17 @@ impl Doc {
                 relayed: false,
             };
             let bytes = line.len() as u64;
-            let says = !word.starts_with('_');
-            let edge =
-                Edge { after, tip: chain.tip, lines: 1, bytes, said: u64::from(says), source, at: Hlc::default() };
-            let Ok(()) = self.trie.insert(edge, &[Line { tip: chain.tip, end: bytes, says }], None, &Whole);
+            let is_message = !word.starts_with('_');
+            let edge = Edge {
+                after,
+                tip: chain.tip,
+                lines: 1,
+                bytes,
+                message_lines: u64::from(is_message),
+                source,
+                at: Hlc::default(),
+            };
+            let Ok(()) = self.trie.insert(edge, &[Line { tip: chain.tip, end: bytes, is_message }], None, &Whole);
             let at = Hlc { wall: Millis(0), count: self.firsts.len() as u32 };
             let first = First { at, device: words.into(), name: String::new() };
             self.firsts.entry(chain.tip).or_insert(first);

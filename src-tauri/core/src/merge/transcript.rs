@@ -8,14 +8,14 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// Finds the message in a record; `None` for everything that is no message.
-pub type Reader = for<'a> fn(&'a Value) -> Option<Said<'a>>;
+pub type Reader = for<'a> fn(&'a Value) -> Option<ParsedMessage<'a>>;
 
 /// Longer targets of a call are cut: a command may be a whole script.
 const TARGET: usize = 300;
 
 /// A message among a log's records.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Said<'a> {
+pub struct ParsedMessage<'a> {
     /// `user`, `assistant`, `tool`, `system`.
     pub role: &'static str,
     /// As the tool wrote it.
@@ -59,7 +59,7 @@ pub struct Part {
     pub media: Option<String>,
 }
 
-impl<'a> Said<'a> {
+impl<'a> ParsedMessage<'a> {
     /// A message of one piece, stamped as the record is.
     pub fn of(record: &'a Value, role: &'static str, pieces: Vec<Piece<'a>>) -> Option<Self> {
         let text_at = |name: &str| record.get(name).and_then(Value::as_str);
@@ -142,7 +142,7 @@ fn one_line(text: &str) -> Option<String> {
 }
 
 /// The message in a record of the shapes that most tools share.
-pub fn said(record: &Value) -> Option<Said<'_>> {
+pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     // The message itself, or wrapped as `message` or `payload`.
     let inner = record.get("message").or_else(|| record.get("payload")).unwrap_or(record);
     let pieces = pieces_of(inner.get("content")?);
@@ -154,7 +154,7 @@ pub fn said(record: &Value) -> Option<Said<'_>> {
         "tool" | "function" => "tool",
         _ => "system",
     };
-    Said::of(record, role, pieces)
+    ParsedMessage::of(record, role, pieces)
 }
 
 /// What a message's content is made of; empty pieces are left out.
@@ -246,10 +246,10 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
 /// none vanishes.
 ///
 /// [`records`]: crate::session::records
-pub fn said_in(record: &Value, reader: Reader) -> Option<Said<'_>> {
+pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
     if let Some(bytes) = gap::bytes_of(record) {
         let words = format!("record of {bytes} bytes, too large to be carried; it is on the device that wrote it");
-        return Some(Said { role: "system", at: None, id: None, pieces: vec![Piece::new("text", words)] });
+        return Some(ParsedMessage { role: "system", at: None, id: None, pieces: vec![Piece::new("text", words)] });
     }
     let Some(records::Damage { bytes, lost }) = records::damage(record) else { return reader(record) };
     match reader(record) {
@@ -257,7 +257,7 @@ pub fn said_in(record: &Value, reader: Reader) -> Option<Said<'_>> {
             said.pieces.extend((0 < lost).then(|| unreadable(lost)));
             Some(said)
         }
-        None => Some(Said { role: "system", at: None, id: None, pieces: vec![unreadable(bytes)] }),
+        None => Some(ParsedMessage { role: "system", at: None, id: None, pieces: vec![unreadable(bytes)] }),
     }
 }
 
@@ -266,7 +266,7 @@ fn unreadable(bytes: u64) -> Piece<'static> {
 }
 
 /// The messages of a log, each handed to `each`.
-pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&Said<'_>)) {
+pub fn messages(bytes: &[u8], reader: Reader, mut each: impl FnMut(&ParsedMessage<'_>)) {
     for record in lines_of(bytes).flat_map(records::records) {
         said_in(&record.value, reader).iter().for_each(&mut each);
     }

@@ -46,7 +46,8 @@ pub struct Edge {
     pub lines: u64,
     pub bytes: u64,
     /// How many of its lines are part of the conversation; the rest is what a tool notes by merely being opened.
-    pub said: u64,
+    #[serde(alias = "said")]
+    pub message_lines: u64,
     pub source: Source,
     /// When its last line was recorded.
     pub at: Hlc,
@@ -64,7 +65,7 @@ pub struct Line {
     /// Bytes of the run up to the end of this line.
     pub end: u64,
     /// It is part of the conversation.
-    pub says: bool,
+    pub is_message: bool,
 }
 
 /// The lines of an edge, read from the journal when they are needed.
@@ -192,7 +193,7 @@ impl Trie {
         rest.after = node;
         rest.lines = (tips.len() - matched) as u64;
         rest.bytes -= skipped_bytes;
-        rest.said = said(&tips[matched..]);
+        rest.message_lines = n_messages(&tips[matched..]);
         rest.source.skip += matched as u64;
         if read.admits(self, &rest)? {
             self.edges.push(rest);
@@ -246,18 +247,18 @@ impl Trie {
             }
             let tips = read.tips(&self.edges[at])?;
             if let Some(position) = tips.iter().position(|line| line.tip == id) {
-                let (lines, bytes, above) = (position as u64 + 1, tips[position].end, said(&tips[..=position]));
+                let (lines, bytes, above) = (position as u64 + 1, tips[position].end, n_messages(&tips[..=position]));
                 let mut lower = self.edges[at].clone();
                 lower.after = id;
                 lower.lines -= lines;
                 lower.bytes -= bytes;
-                lower.said -= above;
+                lower.message_lines -= above;
                 lower.source.skip += lines;
                 let upper = &mut self.edges[at];
                 upper.tip = id;
                 upper.lines = lines;
                 upper.bytes = bytes;
-                upper.said = above;
+                upper.message_lines = above;
                 self.edges.push(lower);
                 return Ok(true);
             }
@@ -292,7 +293,7 @@ impl Trie {
             upper.tip = lower.tip;
             upper.lines += lower.lines;
             upper.bytes += lower.bytes;
-            upper.said += lower.said;
+            upper.message_lines += lower.message_lines;
             upper.source.end = lower.source.end;
             upper.at = upper.at.max(lower.at);
             self.edges.swap_remove(lower_at);
@@ -444,7 +445,7 @@ impl Trie {
 
     /// Lines of the conversation between node `from` and node `tip` below it.
     pub fn said_between(&self, from: ChainId, tip: ChainId) -> u64 {
-        self.path_between(from, tip).unwrap_or_default().into_iter().map(|edge| edge.said).sum()
+        self.path_between(from, tip).unwrap_or_default().into_iter().map(|edge| edge.message_lines).sum()
     }
 
     /// Lines and bytes from the start to node `tip`.
@@ -455,8 +456,8 @@ impl Trie {
     }
 }
 
-fn said(lines: &[Line]) -> u64 {
-    lines.iter().filter(|line| line.says).count() as u64
+fn n_messages(lines: &[Line]) -> u64 {
+    lines.iter().filter(|line| line.is_message).count() as u64
 }
 
 #[cfg(test)]
@@ -487,7 +488,7 @@ pub(crate) mod tests {
             let mut tips = Vec::new();
             for line in lines.iter().skip(edge.source.skip as usize).take(edge.lines as usize) {
                 chain.feed(line);
-                tips.push(Line { tip: chain.tip, end: chain.bytes, says: says(line) });
+                tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: is_message(line) });
             }
             assert_eq!(chain.tip, edge.tip, "an edge's source says something else than the edge");
             Ok(tips)
@@ -495,7 +496,7 @@ pub(crate) mod tests {
     }
 
     /// Lines with an odd number are only noted.
-    fn says(line: &[u8]) -> bool {
+    fn is_message(line: &[u8]) -> bool {
         line.len() > 2 && line[line.len() - 3].is_multiple_of(2)
     }
 
@@ -512,14 +513,14 @@ pub(crate) mod tests {
         let mut tips = Vec::new();
         for line in write.text.split_inclusive(|byte| *byte == b'\n') {
             chain.feed(line);
-            tips.push(Line { tip: chain.tip, end: chain.bytes, says: says(line) });
+            tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: is_message(line) });
         }
         let edge = Edge {
             after: write.after,
             tip: chain.tip,
             lines: chain.lines,
             bytes: chain.bytes,
-            said: said(&tips),
+            message_lines: n_messages(&tips),
             source: Source {
                 device: write.device.clone(),
                 lane: Lane::Live,
@@ -620,7 +621,7 @@ pub(crate) mod tests {
             writes.iter().for_each(|write| insert(&mut trie, &journals, write));
             let total: u64 = trie.edges().iter().map(|edge| edge.lines).sum();
             for edge in trie.edges() {
-                prop_assert_eq!(edge.said, said(&journals.tips(edge).unwrap_or_default()));
+                prop_assert_eq!(edge.message_lines, n_messages(&journals.tips(edge).unwrap_or_default()));
             }
             prop_assert_eq!(total as usize, lines_of(&trie, &journals).len());
         }

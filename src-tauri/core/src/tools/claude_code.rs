@@ -25,7 +25,7 @@ use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::listed::Listed;
 use crate::formats::{guarded, linked, process};
-use crate::merge::transcript::{self, Piece, Said};
+use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
@@ -151,7 +151,7 @@ impl Tool for ClaudeCode {
             level: Level::Merge,
             reason: String::new(),
             denied: &DENIED,
-            says,
+            is_message,
             said,
             records: None,
             bound,
@@ -1050,7 +1050,7 @@ const NOTED: &[&str] = &[
 ];
 
 /// Whether a line is part of the conversation; one that cannot be read may be.
-fn says(line: &[u8]) -> bool {
+fn is_message(line: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Record<'a> {
         #[serde(rename = "type", borrow)]
@@ -1070,16 +1070,16 @@ fn says(line: &[u8]) -> bool {
 /// The message in a record. What stands for the turns before it is no word of anybody: the boundary, and the summary
 /// that the model goes on from (`isCompactSummary`). What the tool slips in beside the user's words is marked
 /// `isMeta` (2.1.330, 2026-11-23).
-fn said(record: &Value) -> Option<Said<'_>> {
+fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let is = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
     if record.get("subtype").and_then(Value::as_str) == Some("compact_boundary") {
         let words = record.get("content").and_then(Value::as_str).unwrap_or_default();
-        return Said::of(record, "system", vec![Piece::new("compaction", words)]);
+        return ParsedMessage::of(record, "system", vec![Piece::new("compaction", words)]);
     }
     let mut said = transcript::said(record)?;
     if is("isCompactSummary") {
         let summary = said.text();
-        said = Said { role: "system", pieces: vec![Piece::new("compaction", summary)], ..said };
+        said = ParsedMessage { role: "system", pieces: vec![Piece::new("compaction", summary)], ..said };
     } else if is("isMeta") {
         said.role = "system";
     }

@@ -42,7 +42,7 @@ use crate::formats::rows::{self, Rows};
 use crate::formats::vscode::{Editor, System};
 use crate::formats::{fields, jsonl};
 use crate::merge::snapshots::{self, Judged};
-use crate::merge::transcript::{self, Piece, Said};
+use crate::merge::transcript::{self, ParsedMessage, Piece};
 use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use serde::Deserialize;
@@ -134,7 +134,7 @@ impl Tool for Cline {
                 .into(),
             versions: "command line 3.0.65 (2026-11-23); tasks of the extension 3.x, from public descriptions, never seen".into(),
             denied: &DENIED,
-            says: |_| true,
+            is_message: |_| true,
             said,
             records: Some(records),
             bound,
@@ -954,7 +954,7 @@ fn unwrapped(text: &str) -> &str {
     text
 }
 
-fn said(record: &Value) -> Option<Said<'_>> {
+fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let mut said = transcript::said(record)?;
     said.id = record.get("id").and_then(Value::as_str);
     let is_summary = record.pointer("/metadata/kind").and_then(Value::as_str) == Some("compaction_summary");

@@ -21,7 +21,7 @@ use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
 use crate::formats::numbered;
 use crate::formats::steering::Marks;
-use crate::merge::transcript::{self, Piece, Said, pieces_of, target_in};
+use crate::merge::transcript::{self, ParsedMessage, Piece, pieces_of, target_in};
 use crate::opener;
 use crate::session::{Base, DocKind, DocName, Millis, Problem, SessionId, ToolId, copied_from};
 use memchr::memmem;
@@ -137,7 +137,7 @@ impl Tool for Codex {
                      the new ones."
                 .into(),
             denied: &DENIED,
-            says,
+            is_message,
             said,
             records: None,
             bound: super::unbound,
@@ -697,7 +697,7 @@ impl Write for Start {
 
 /// Whether a line is part of the conversation; one that cannot be read may be. Settings, limits and the surroundings
 /// are written by opening a thread (kinds seen with 0.169.0, 2026-11-23).
-fn says(line: &[u8]) -> bool {
+fn is_message(line: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Payload<'a> {
         #[serde(rename = "type", borrow)]
@@ -730,18 +730,18 @@ fn repository(meta: &Value) -> Option<Repository> {
 
 /// The message in a record: items of the conversation, which the oldest rollouts have bare, and compactions (the
 /// kinds of 0.169.0, 2026-11-23). Events repeat what items say.
-fn said(record: &Value) -> Option<Said<'_>> {
+fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let item = match record.get("type").and_then(Value::as_str) {
         Some("response_item") => record.get("payload")?,
         Some("compacted") => {
             let words = record.get("payload")?.get("message").and_then(Value::as_str).unwrap_or_default();
-            return Said::of(record, "system", vec![Piece::new("compaction", words)]);
+            return ParsedMessage::of(record, "system", vec![Piece::new("compaction", words)]);
         }
         _ if record.get("payload").is_some() => return None,
         _ => record,
     };
     let field = |name: &str| item.get(name).and_then(Value::as_str);
-    let called = |piece| Said::of(record, "assistant", vec![piece]);
+    let called = |piece| ParsedMessage::of(record, "assistant", vec![piece]);
     match field("type")? {
         "function_call" => {
             let input = field("arguments").unwrap_or_default();
@@ -757,12 +757,14 @@ fn said(record: &Value) -> Option<Said<'_>> {
             let name = field("type")?.trim_end_matches("_call");
             called(Piece::call(name, action.to_string(), about_call(action).as_deref()))
         }
-        "function_call_output" | "custom_tool_call_output" => Said::of(record, "tool", result_of(item.get("output")?)),
+        "function_call_output" | "custom_tool_call_output" => {
+            ParsedMessage::of(record, "tool", result_of(item.get("output")?))
+        }
         "reasoning" => {
             let parts = |name: &str| item.get(name).map(pieces_of).unwrap_or_default();
             let thoughts: Vec<_> = parts("summary").into_iter().chain(parts("content")).collect();
             let words = thoughts.iter().map(|piece| &*piece.body).collect::<Vec<_>>().join("\n\n");
-            (!words.is_empty()).then(|| Said::of(record, "assistant", vec![Piece::new("thinking", words)]))?
+            (!words.is_empty()).then(|| ParsedMessage::of(record, "assistant", vec![Piece::new("thinking", words)]))?
         }
         _ => transcript::said(record),
     }

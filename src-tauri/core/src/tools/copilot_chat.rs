@@ -109,7 +109,7 @@ impl Tool for CopilotChat {
                        never opened in a real VS Code"
                     .into(),
             denied: &DENIED,
-            says,
+            is_message,
             said: transcript::said,
             records: Some(records),
             bound: |doc| if doc.as_str() == DOCUMENT { &BOUND } else { &[] },
@@ -901,7 +901,7 @@ fn bytes_after(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
 
 /// Whether a line is part of the conversation: all but what lies in the input box, which mode and model it is set to, the
 /// title and the like.
-fn says(line: &[u8]) -> bool {
+fn is_message(line: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Document {
         requests: Vec<serde::de::IgnoredAny>,

@@ -289,7 +289,7 @@ impl Tool for CustomTool {
             ),
             // Nothing is known of its lines, so each may be a word of the conversation.
             denied: &DENIED,
-            says: |_| true,
+            is_message: |_| true,
             said: crate::merge::transcript::said,
             records: None,
             bound: super::unbound,

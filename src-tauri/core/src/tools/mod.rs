@@ -84,7 +84,7 @@ pub struct About {
     /// Whether a line of a log is part of the conversation. Lines that are not are what the tool notes by merely
     /// being opened or closed; when in doubt a line is.
     #[serde(skip)]
-    pub says: fn(&[u8]) -> bool,
+    pub is_message: fn(&[u8]) -> bool,
     /// The message in a record of the main doc, for showing it; `merge::transcript::said` where it is of the usual shapes.
     #[serde(skip)]
     pub said: Reader,

@@ -36,7 +36,7 @@ use crate::formats::program::{self, Run};
 use crate::formats::{fields, files};
 use crate::merge::messages::{self, Message, Row, Session, fields_of, object};
 use crate::merge::snapshots::Judged;
-use crate::merge::transcript::{self, Piece, Said, target_in};
+use crate::merge::transcript::{self, ParsedMessage, Piece, target_in};
 use crate::opener;
 use crate::session::{DocKind, DocName, Millis, Problem, SessionId, ToolId, records};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -159,7 +159,7 @@ impl Tool for OpenCode {
                     .into(),
             versions: "1.18.33".into(),
             denied: &DENIED,
-            says: |_| true,
+            is_message: |_| true,
             said,
             records: Some(records),
             bound: |_| &BOUND,
@@ -706,14 +706,14 @@ fn damaged_records(content: &[u8]) -> Vec<Value> {
     found
 }
 
-fn said(record: &Value) -> Option<Said<'_>> {
+fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let role = match record.pointer("/info/role")?.as_str()? {
         "user" => "user",
         "assistant" => "assistant",
         _ => "system",
     };
     let parts = record.get("parts")?.as_array()?;
-    Said::of(record, role, parts.iter().flat_map(pieces).collect())
+    ParsedMessage::of(record, role, parts.iter().flat_map(pieces).collect())
 }
 
 fn pieces(part: &Value) -> Vec<Piece<'_>> {

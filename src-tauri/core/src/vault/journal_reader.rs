@@ -19,7 +19,7 @@ pub struct JournalReader<'a> {
     journals: &'a BTreeMap<String, Journal>,
     doc: &'a DocName,
     /// Which lines are part of the conversation.
-    says: fn(&[u8]) -> bool,
+    is_message: fn(&[u8]) -> bool,
     last: RefCell<Option<(String, Vec<u8>)>>,
 }
 
@@ -44,9 +44,9 @@ impl<'a> JournalReader<'a> {
         vault: &'a Vault,
         journals: &'a BTreeMap<String, Journal>,
         doc: &'a DocName,
-        says: fn(&[u8]) -> bool,
+        is_message: fn(&[u8]) -> bool,
     ) -> Self {
-        Self { vault, journals, doc, says, last: RefCell::new(None) }
+        Self { vault, journals, doc, is_message, last: RefCell::new(None) }
     }
 
     /// Calls `each` with every entry of the edge, in order.
@@ -325,7 +325,7 @@ impl LineSource for JournalReader<'_> {
                             skip -= 1;
                         } else if (tips.len() as u64) < edge.lines {
                             chain.feed(line);
-                            tips.push(Line { tip: chain.tip, end: chain.bytes, says: (self.says)(line) });
+                            tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: (self.is_message)(line) });
                         }
                     }
                 }
@@ -335,7 +335,7 @@ impl LineSource for JournalReader<'_> {
                     } else if (tips.len() as u64) < edge.lines {
                         tip = next;
                         total += bytes.len() as u64;
-                        tips.push(Line { tip, end: total, says: true });
+                        tips.push(Line { tip, end: total, is_message: true });
                     }
                 }
                 Entry::Piece(piece) if piece.n == 0 => {
@@ -343,7 +343,7 @@ impl LineSource for JournalReader<'_> {
                         skip -= 1;
                     } else if (tips.len() as u64) < edge.lines {
                         chain.pass(piece.tip, piece.size);
-                        tips.push(Line { tip: chain.tip, end: chain.bytes, says: true });
+                        tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: true });
                     }
                 }
                 Entry::Piece(_) | Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}

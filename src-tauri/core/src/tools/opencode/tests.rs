@@ -288,7 +288,7 @@ fn what_of_an_export_travels() {
 #[test]
 fn what_was_said() {
     let records = records(&exported_session().render());
-    let said: Vec<Said<'_>> = records.iter().filter_map(said).collect();
+    let said: Vec<ParsedMessage<'_>> = records.iter().filter_map(said).collect();
     let kinds: Vec<Vec<&str>> = said.iter().map(|said| said.pieces.iter().map(|piece| piece.kind).collect()).collect();
     assert_eq!(kinds, [vec!["text", "image"], vec!["thinking", "tool_use", "tool_result"]]);
     assert_eq!((said[0].role, said[0].at, said[0].id), ("user", Some("1970-01-01T00:00:00.001Z"), Some("msg_1")));
