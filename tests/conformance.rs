@@ -131,7 +131,7 @@ fn put_down(case: &Case, device: &Device, traveller: &Traveller) -> Result<Writt
 
 /// What the engine would record of a doc whose file has these bytes, if the author's are in the journals.
 fn recorded(case: &Case, doc: &DocName, bytes: &[u8], authors: &[u8]) -> Vec<u8> {
-    tools::with_those_of(bytes, (case.tool.about().bound)(doc), authors)
+    tools::with_those_of(bytes, (case.tool.about().device_fields)(doc), authors)
 }
 
 fn content_of(case: &Case, machine: &Machine, found: &Found) -> Vec<u8> {
@@ -238,7 +238,7 @@ fn a_session_is_the_same_in_another_home() {
         assert!(back.collect::<BTreeMap<_, _>>() == sent.collect::<BTreeMap<_, _>>(), "{}: bytes differ", case.name);
         // What is a device's own is of the one it lies on.
         for (doc, _, _, bytes) in &arrived.docs {
-            for field in (case.tool.about().bound)(doc) {
+            for field in (case.tool.about().device_fields)(doc) {
                 let text = fields::text(bytes, field);
                 let own = text
                     .as_ref()

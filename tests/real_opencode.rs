@@ -79,7 +79,7 @@ fn what_was_imported_is_exported_as_it_was() {
         let written = put(laptop, &laptop.checkout, &session, &wanted).expect("it is taken");
         assert_eq!(written.docs[0].2, found(laptop, &session).expect("here").docs[0].stamp);
         let arrived = content(laptop, &session);
-        let bound = (OpenCode::default().about().bound)(&DocName::new("session.json"));
+        let bound = (OpenCode::default().about().device_fields)(&DocName::new("session.json"));
         assert_ne!(arrived, wanted, "it is bound to the laptop's checkout");
         assert_eq!(String::from_utf8(with_those_of(&arrived, bound, &wanted)), String::from_utf8(wanted.clone()));
 

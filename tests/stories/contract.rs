@@ -83,7 +83,7 @@ impl Tool for Rows {
             is_message: |_| true,
             said: session_roam_core::merge::transcript::said,
             records: None,
-            bound: |_| &["dir"],
+            device_fields: |_| &["dir"],
             joins: Joins { judge: Some(judge), union: Some(union), ..Joins::default() },
             steering: session_roam_core::tools::Steering::default(),
             shared: None,

@@ -64,7 +64,7 @@ impl Story {
         let named = ["withheld", "secret"].map(|list| self.case.expect[list].as_array().cloned().unwrap_or_default());
         here.retain(|doc, _| !named.concat().iter().any(|name| name == doc.as_str()));
         for (doc, bytes) in &mut there {
-            let own = (self.case.tool.about().bound)(doc);
+            let own = (self.case.tool.about().device_fields)(doc);
             *bytes = with_those_of(bytes, own, here.get(doc).map_or(&[][..], Vec::as_slice));
         }
         assert!(!here.is_empty() && here == there, "{}: {when}", self.case.name);

@@ -219,8 +219,8 @@ impl Context {
     }
 
     /// The fields of a doc that are this device's own business.
-    pub fn bound(&self, tool: &ToolId, doc: &DocName) -> &'static [&'static str] {
-        self.tools.get(tool).map_or(&[], |tool| (tool.about().bound)(doc))
+    pub fn device_fields(&self, tool: &ToolId, doc: &DocName) -> &'static [&'static str] {
+        self.tools.get(tool).map_or(&[], |tool| (tool.about().device_fields)(doc))
     }
 
     /// What two contents are to each other, by the ends that have them. `work` reads both of them whole, once.
@@ -304,8 +304,8 @@ impl Context {
 
     /// Whether the directory that the session was written for is not its project's, or no longer the best.
     pub fn is_misplaced(&self, record: &SessionRecord) -> bool {
-        let (Some(card), Some(bound)) = (record.origin(), record.bound.as_ref()) else { return false };
-        self.places().is_misplaced(&self.machine.home, &self.device, &card.project, bound)
+        let (Some(card), Some(dir)) = (record.origin(), record.checkout_dir.as_ref()) else { return false };
+        self.places().is_misplaced(&self.machine.home, &self.device, &card.project, dir)
     }
 
     pub fn hlc(&self) -> Hlc {

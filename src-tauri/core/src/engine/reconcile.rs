@@ -515,8 +515,8 @@ impl<'a> Reconciler<'a> {
     /// Where the session is, or shall be put. It stays where it was put; one whose main doc is here already is written
     /// beside it, wherever that is.
     fn place(&self) -> PathBuf {
-        let bound = self.job.record.bound.clone().filter(|bound| bound.is_dir());
-        bound.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone())
+        let dir = self.job.record.checkout_dir.clone().filter(|dir| dir.is_dir());
+        dir.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone())
     }
 
     /// The user took out what would go, with a revocation.
@@ -644,9 +644,9 @@ impl<'a> Reconciler<'a> {
                 self.note_taken_back(&steps);
                 if placed {
                     self.placed = self.job.record.origin().map(|card| (card.project.clone(), place.clone()));
-                    self.job.record.bound = Some(place);
+                    self.job.record.checkout_dir = Some(place);
                 } else if self.moved {
-                    self.job.record.bound = None;
+                    self.job.record.checkout_dir = None;
                 }
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }

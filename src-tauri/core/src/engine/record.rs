@@ -31,9 +31,9 @@ pub struct SessionRecord {
     /// The user let another device's rewrite through.
     #[serde(default)]
     pub released: bool,
-    /// The directory it was bound to when it was put into this device's store.
-    #[serde(default)]
-    pub bound: Option<PathBuf>,
+    /// The directory of this device that it was written for.
+    #[serde(default, alias = "bound")]
+    pub checkout_dir: Option<PathBuf>,
     /// What the user decided, on any device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Chosen>,

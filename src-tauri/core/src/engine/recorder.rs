@@ -683,16 +683,16 @@ impl<'a> Recorder<'a> {
     fn generation(&self, record: &mut SessionRecord, doc: &FoundDoc, bytes: &[u8]) -> Result<Generation, RecordError> {
         let state = state_of(record, doc).clone();
         let journal_reader = self.context.journal_reader(&self.key.tool, &record.journals, &doc.name);
-        let bound = self.context.bound(&self.key.tool, &doc.name);
+        let device_fields = self.context.device_fields(&self.key.tool, &doc.name);
         let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {
             Ok(state.trie.path(tip).map_or_else(|| Ok(Vec::new()), |path| journal_reader.snapshot(&path))?)
         };
-        let as_in = |old: &[u8]| match bound {
+        let as_in = |old: &[u8]| match device_fields {
             [] => Cow::Borrowed(bytes),
-            bound => Cow::Owned(with_those_of(bytes, bound, old)),
+            device_fields => Cow::Owned(with_those_of(bytes, device_fields, old)),
         };
         let after = state.local.as_ref().map(|local| local.tip).or(state.own_tip).unwrap_or(state.trie.start());
-        let old = if bound.is_empty() { Vec::new() } else { content_at(after)? };
+        let old = if device_fields.is_empty() { Vec::new() } else { content_at(after)? };
         let next = after.then(&as_in(&old));
         if state.trie.path(next).is_some() {
             return Ok(Generation::Known(next));

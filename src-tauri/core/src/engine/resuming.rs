@@ -60,7 +60,7 @@ impl Engine {
     fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
         let origin = record.origin();
         let own = origin.filter(|_| self.context.began(record)).and_then(|card| card.cwd.clone()).map(PathBuf::from);
-        let own = own.filter(|cwd| cwd.is_dir()).or_else(|| record.bound.clone().filter(|bound| bound.is_dir()));
+        let own = own.filter(|cwd| cwd.is_dir()).or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()));
         // A directory that was removed: the repository's checkout, else what is left of the way to it. Every tool finds a
         // session by its id from there.
         let nearest = || {

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plans::Plans;
-use steering::{AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, bound, is_agents_card, tracked};
+use steering::{AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, device_fields, is_agents_card, tracked};
 
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
@@ -154,7 +154,7 @@ impl Tool for ClaudeCode {
             is_message,
             said,
             records: None,
-            bound,
+            device_fields,
             joins: Joins {
                 title: Some(linked::title),
                 named: Some(named),

@@ -137,7 +137,7 @@ impl Tool for Cline {
             is_message: |_| true,
             said,
             records: Some(records),
-            bound,
+            device_fields,
             steering: STEERING,
             shared: None,
             joins: Joins { judge: Some(judge), ..Joins::default() },
@@ -916,7 +916,7 @@ fn new_list(
 // ---- contents ----
 
 /// Fields that are this device's.
-fn bound(doc: &DocName) -> &'static [&'static str] {
+fn device_fields(doc: &DocName) -> &'static [&'static str] {
     match doc.as_str() {
         MANIFEST => &["messages_path", "compaction_path", "cwd", "workspace_root"],
         ROW => &["cwdOnTaskInitialization", "shadowGitConfigWorkTree"],

@@ -140,7 +140,7 @@ impl Tool for Codex {
             is_message,
             said,
             records: None,
-            bound: super::unbound,
+            device_fields: super::no_device_fields,
             // Names of threads are in a database and an index beside the rollouts, not in a record (0.169.0).
             joins: Joins { named: Some(named), stitch: Some(numbered::stitch), ..Joins::default() },
             steering: STEERING,

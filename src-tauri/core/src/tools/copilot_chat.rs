@@ -54,7 +54,7 @@ use std::path::{Path, PathBuf};
 
 mod steering;
 
-use steering::{BOUND, NEUTRAL, STEERING};
+use steering::{DEVICE_FIELDS, NEUTRAL, STEERING};
 
 const NAME: &str = "GitHub Copilot Chat";
 /// The document as a log of its changes.
@@ -112,7 +112,7 @@ impl Tool for CopilotChat {
             is_message,
             said: transcript::said,
             records: Some(records),
-            bound: |doc| if doc.as_str() == DOCUMENT { &BOUND } else { &[] },
+            device_fields: |doc| if doc.as_str() == DOCUMENT { &DEVICE_FIELDS } else { &[] },
             steering: STEERING,
             shared: None,
             joins: Joins { title: Some(title_line), named: Some(named), judge: Some(judge), ..Joins::default() },
@@ -197,7 +197,7 @@ impl Tool for CopilotChat {
         still_free()?;
         let after = After::of(&place, checkout, &kinds)?;
         let own = |(doc, kind): (&DocWrite<'_>, &Kind)| match kind {
-            Kind::Document => doc.change.with_own(&BOUND, &NEUTRAL),
+            Kind::Document => doc.change.with_own(&DEVICE_FIELDS, &NEUTRAL),
             Kind::Log => Ok(None),
         };
         let own = checkout.docs.iter().zip(&kinds).map(own).collect::<Result<Vec<_>, _>>()?;

@@ -292,7 +292,7 @@ impl Tool for CustomTool {
             is_message: |_| true,
             said: crate::merge::transcript::said,
             records: None,
-            bound: super::unbound,
+            device_fields: super::no_device_fields,
             steering: Steering {
                 words: "nothing: what steers a tool of your own is not known, and its files arrive as they are",
                 ..Steering::default()

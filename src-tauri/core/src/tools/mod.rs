@@ -95,7 +95,7 @@ pub struct About {
     /// Which fields of a doc are this device's own business: where its files lie, which directory it is bound to. The
     /// adapter writes its own values there; in the journals stays what was there first.
     #[serde(skip)]
-    pub bound: fn(&DocName) -> &'static [&'static str],
+    pub device_fields: fn(&DocName) -> &'static [&'static str],
     /// What may be made of two branches of a log, beyond keeping both as sessions of their own.
     #[serde(skip)]
     pub joins: Joins,
@@ -118,7 +118,7 @@ pub struct SharedDocs {
 
 /// What in a session steers its tool. It is recorded and carried like everything else, and never applied where another
 /// device wrote it: in a log it is renamed in the store ([`Steering::neutral`]) and put back on reading, in a document it
-/// is one of [`About::bound`].
+/// is one of [`About::device_fields`].
 #[derive(Clone, Copy)]
 pub struct Steering {
     /// What a line of a log, or the content of a document, sets. A line that is written in its neutral form sets nothing.
@@ -169,9 +169,9 @@ impl std::fmt::Debug for Steering {
 /// All records in the content of a doc.
 pub type Records = fn(&[u8]) -> Vec<serde_json::Value>;
 
-/// For [`About::bound`] of a tool whose content is the same everywhere; otherwise names of a document's outermost
+/// For [`About::device_fields`] of a tool whose content is the same everywhere; otherwise names of a document's outermost
 /// fields, or JSON pointers.
-pub fn unbound(_: &DocName) -> &'static [&'static str] {
+pub fn no_device_fields(_: &DocName) -> &'static [&'static str] {
     &[]
 }
 

@@ -98,7 +98,7 @@ const KEPT: [&str; 13] = [
 ];
 
 /// This device's own: `import` writes its own values there, or none.
-const BOUND: [&str; 6] =
+const DEVICE_FIELDS: [&str; 6] =
     ["/info/agent", "/info/directory", "/info/model", "/info/path", "/info/permission", "/info/projectID"];
 
 /// What the session's row says of how it is run. `permission` is laid over the agent's rules for every call of a tool, so
@@ -162,7 +162,7 @@ impl Tool for OpenCode {
             is_message: |_| true,
             said,
             records: Some(records),
-            bound: |_| &BOUND,
+            device_fields: |_| &DEVICE_FIELDS,
             steering: STEERING,
             shared: None,
             joins: Joins {

@@ -93,7 +93,7 @@ pub(super) fn is_agents_card(doc: &DocName) -> bool {
     doc.as_str().starts_with("subagents/") && doc.as_str().ends_with(".meta.json")
 }
 
-pub(super) fn bound(doc: &DocName) -> &'static [&'static str] {
+pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
     if is_agents_card(doc) { &AGENTS_OWN } else { &[] }
 }
 

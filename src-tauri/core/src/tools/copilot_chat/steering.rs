@@ -16,7 +16,7 @@ const MARKS: Marks = Marks {
 };
 
 /// In a document this device's values, or the most restrictive ones.
-pub(super) const BOUND: [&str; 2] = ["/inputState/permissionLevel", "/inputState/mode"];
+pub(super) const DEVICE_FIELDS: [&str; 2] = ["/inputState/permissionLevel", "/inputState/mode"];
 pub(super) const NEUTRAL: [&str; 2] = ["\"default\"", "{\"id\":\"ask\",\"kind\":\"ask\"}"];
 
 pub(super) const STEERING: Steering = Steering {
@@ -26,7 +26,7 @@ pub(super) const STEERING: Steering = Steering {
                 let value = fields::get(content, field).filter(|value| value != neutral)?;
                 Some(Steer { name: field.rsplit('/').next()?.into(), value: value.chars().take(120).collect() })
             };
-            BOUND.iter().zip(&NEUTRAL).filter_map(set).collect()
+            DEVICE_FIELDS.iter().zip(&NEUTRAL).filter_map(set).collect()
         }
         _ if edits(content).is_empty() => Vec::new(),
         _ => {
