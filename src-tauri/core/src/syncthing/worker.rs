@@ -468,8 +468,12 @@ impl Worker {
     }
 
     fn folder_errors(&mut self, folder: &str, errors: &[String]) {
-        if let Some(first) = errors.iter().find(|error| !waits_for_a_device(error)) {
-            self.trouble(&topic(folder), Some(folder_problem(folder, first)));
+        // The event has all of the folder's errors: one that was reported and is not among them is over.
+        let is_over = |known: &Problem| ["disk_full", "folder_errors"].contains(&known.code.as_str());
+        match errors.iter().find(|error| !waits_for_a_device(error)) {
+            Some(first) => self.trouble(&topic(folder), Some(folder_problem(folder, first))),
+            None if self.troubles.get(&topic(folder)).is_some_and(is_over) => self.trouble(&topic(folder), None),
+            None => {}
         }
         self.look_soon(folder);
     }
