@@ -54,6 +54,7 @@ impl Devices {
 
     /// Goes on with a session by the command that `roam` prints, and says what the model was told.
     pub fn resumed(&self, device: &Device, session: &str, prompt: &str) -> Vec<String> {
+        wait_for(&format!("{} to know session {session}", device.name), PATIENCE, || device.session("cline", session));
         let resume = device.roam(&["resume", session, "--print"]);
         let resume: Resume = serde_json::from_value(resume).expect("the answer of `roam resume --print`");
         assert_eq!(resume.cwd, device.checkout, "the session goes on in this device's checkout");

@@ -71,6 +71,7 @@ pub fn stored(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, Str
 
 /// Goes on with a session on a device by the command that `roam` gives there, and says what the model was told.
 pub fn resumed(world: &World, tool: Tool, device: &Device, session: &str, prompt: &str) -> Vec<String> {
+    wait_for(&format!("{} to know session {session}", device.name), PATIENCE, || device.session(tool.id(), session));
     let resume = device.roam(&["resume", session, "--print"]);
     let resume = serde_json::from_value(resume).expect("the answer of `roam resume --print`");
     tool.go_on(device, &resume, prompt).unwrap_or_else(|told| panic!("{tool:?} on {}: {told}", device.name));

@@ -1,6 +1,6 @@
 //! Going on with a session: this process becomes the tool, in the right directory.
 
-use crate::ask::Engine;
+use crate::ask::{Answer, Engine};
 use crate::out::{self, Output};
 use session_roam_core::api::quote::command_line;
 use session_roam_core::api::{ApiError, Request, Resume};
@@ -8,10 +8,27 @@ use session_roam_core::tools::store_variables;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long the engine may take to read what a tool has just written.
+const READ_SOON: Duration = Duration::from_secs(1);
+
+/// Whoever leaves a tool and resumes its session at once may be faster than the engine.
+fn soon_known(engine: &mut Engine, request: &Request) -> Result<Answer, ApiError> {
+    let start = Instant::now();
+    loop {
+        match engine.ask(request) {
+            Err(error) if error.code == "unknown_session" && start.elapsed() < READ_SOON => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answer => return answer,
+        }
+    }
+}
 
 pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Output, ApiError> {
     tell_stores(engine);
-    let answer = engine.ask(&Request::Resume { session })?;
+    let answer = soon_known(engine, &Request::Resume { session })?;
     let resume: Resume = answer.as_type()?;
     if print {
         resume.notes.iter().for_each(|note| out::note(note));
