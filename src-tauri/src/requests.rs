@@ -98,8 +98,7 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
 }
 
 fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
-    let settings =
-        settings::load(home).map_err(|error| failed("settings", format!("{error}."), "Mend config.toml."))?;
+    let settings = settings::load(home).map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
     let shared = app.state::<App>();
     let is_paired = || shared.engine.know::<Devices>(&Request::Devices).is_ok_and(|devices| !devices.paired.is_empty());
     Ok(About {
@@ -148,7 +147,7 @@ fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
     let shared = app.state::<App>();
     let key = value(name)?.as_str().unwrap_or_default().to_owned();
     settings::switch_network(shared.engine.home(), &key, on)
-        .map_err(|error| failed("settings", format!("{error}."), "Mend config.toml."))?;
+        .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
     let restarted = shared.engine.restart();
     shared.look_again();
     done(if restarted { "Changed." } else { "Changed. It holds when `roam run`, which runs on its own, starts again." })

@@ -100,3 +100,17 @@ export function digitGroups(digits: string): [string, string] {
   const bare = digits.replace(/\D/g, "");
   return [bare.slice(0, 3), bare.slice(3)];
 }
+
+/** A time as the value of a `datetime-local` field: `2026-11-28T17:00`, in this device's time zone. */
+export function fieldOf(time: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
+  return `${day}T${two(time.getHours())}:${two(time.getMinutes())}`;
+}
+
+/** The instant that such a field names, if it is not after `now`. A web view without that field shows a line of text. */
+export function instantOf(field: string, now: number): string | null {
+  const text = field.trim().replace(" ", "T");
+  const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text) ? new Date(text).getTime() : Number.NaN;
+  return instant <= now ? new Date(instant).toISOString() : null;
+}

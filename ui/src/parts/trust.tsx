@@ -1,6 +1,7 @@
 // Who is let in and who is put out: approving a proposal, following a device, revoking one and taking that back.
 import { useEffect, useState } from "preact/hooks";
 import type { Approval, PairedDevice, ProposedDevice, RevokeAnswer, RevokedDevice } from "../backend/types";
+import { fieldOf, instantOf } from "../lib/format";
 import { useDoing, useShared } from "../state";
 import { words } from "../words";
 import { Button, Refused, Section } from "./common";
@@ -66,21 +67,6 @@ export function Follow(props: { device: PairedDevice; approval: Approval; change
       <Refused refusal={refusal} clear={clear} />
     </>
   );
-}
-
-/** A point in time as a field for it has it: `2026-11-28T17:00`, in this device's time zone. */
-function fieldOf(time: Date): string {
-  const two = (n: number) => String(n).padStart(2, "0");
-  const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
-  return `${day}T${two(time.getHours())}:${two(time.getMinutes())}`;
-}
-
-/** What a field for a time says, as an instant up to `now`. Where the web view has no such field it is a line of text. */
-export function instantOf(field: string, now: number): string | null {
-  const time = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?$/.test(field.trim())
-    ? new Date(field.trim().replace(" ", "T"))
-    : new Date(Number.NaN);
-  return Number.isNaN(time.getTime()) || now < time.getTime() ? null : time.toISOString();
 }
 
 /** The question before a device is put out, with what it means. */

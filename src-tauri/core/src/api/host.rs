@@ -86,7 +86,7 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
     let home = &std::path::absolute(home).map_err(home_error)?;
     let lock = lock(home)?;
     let settings = settings::load(home).map_err(|error| {
-        ApiError::new("settings", with_causes(&error), "Mend config.toml, or move it away to start with a new one.")
+        ApiError::new("settings", with_causes(&error), "Fix config.toml, or move it away to start with a new one.")
     })?;
     let name = device_name(&settings);
     let child = child_config(home, &settings);
@@ -289,20 +289,19 @@ fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &S
     let watch = Watch::start(engine.roots(), watched(inbox), Pace { poll: Duration::from_secs(30), ..Pace::default() });
     let mut roots = engine.roots();
     while let Ok(event) = events.recv() {
-        // Where the stores are is asked of the disk; a reconcile changes nothing about it, and there are very many.
-        let is_reconcile = matches!(event, Event::Reconciled(_) | Event::Erased(_) | Event::Transport(_));
+        // The tools ask the disk where their stores are. These events are very many and move no store.
+        let may_move_stores = !matches!(event, Event::Reconciled(_) | Event::Erased(_) | Event::Transport(_));
         // A fault in handling one event must not end the engine: what it would have done is found again by looking.
         let handled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
         if !handled.unwrap_or(true) {
             break;
         }
-        if is_reconcile {
-            continue;
-        }
-        let now = engine.roots();
-        if now != roots {
-            watch.update(now.clone());
-            roots = now;
+        if may_move_stores {
+            let now = engine.roots();
+            if now != roots {
+                watch.update(now.clone());
+                roots = now;
+            }
         }
     }
     watch.stop();

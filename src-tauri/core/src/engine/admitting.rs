@@ -175,21 +175,18 @@ impl Engine {
             None => Heads::new(),
         };
         let lists = super::list::in_heads();
+        let of_sessions = || heads.iter().filter(|(journal, _)| **journal != lists);
+        let is_cut = |(journal, n): &(&String, &u64)| cut.get(*journal).copied().unwrap_or(0) < **n;
+        let cut_journals = of_sessions().filter(|journal| since.is_some() && is_cut(journal));
         // A session may have a journal in each lane.
-        let is_cut = |(journal, n): &(&String, &u64)| {
-            since.is_some() && **journal != lists && cut.get(*journal).copied().unwrap_or(0) < **n
-        };
-        let sessions: BTreeSet<_> = heads
-            .iter()
-            .filter(is_cut)
-            .map(|(journal, _)| journal.split_once('/').map(|(_lane, session)| session))
-            .collect();
+        let cut_sessions: BTreeSet<&str> =
+            cut_journals.filter_map(|(journal, _)| Some(journal.split_once('/')?.1)).collect();
         let mut answer = RevokeAnswer {
             id: id.to_string(),
             name: name.clone(),
             done: !dry,
-            journals: heads.keys().filter(|journal| **journal != lists).count() as u64,
-            cut: sessions.len() as u64,
+            journals: of_sessions().count() as u64,
+            cut: cut_sessions.len() as u64,
             not_heard: Vec::new(),
         };
         if !dry {

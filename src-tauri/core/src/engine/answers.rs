@@ -725,5 +725,5 @@ pub fn level(level: Level) -> &'static str {
 }
 
 pub(super) fn settings_error(error: crate::settings::SettingsError) -> ApiError {
-    ApiError::new("settings", super::reconcile::with_causes(&error), "Mend config.toml and try again.")
+    ApiError::new("settings", super::reconcile::with_causes(&error), "Fix config.toml and try again.")
 }

@@ -530,7 +530,7 @@ impl Engine {
         self.missing_paths.remove(&key);
         self.n_reconciled += 1;
         let remembered = self.state.together(|state| {
-            state.put_text(&key, &row, &text)?;
+            state.put(&key, &row, &text)?;
             holds.iter().try_for_each(|doc| state.put_holder(&key, doc))?;
             happenings.iter().try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {

@@ -69,7 +69,7 @@ struct At {
 
 /// What is shown: a message, or in words what a steering record changed.
 pub enum Shown<'a, 'b> {
-    ParsedMessage(&'b ParsedMessage<'a>),
+    Message(&'b ParsedMessage<'a>),
     Changed(&'b str),
 }
 
@@ -134,10 +134,9 @@ impl Reading<'_> {
             let read = journal_reader.pieces(edge, |piece, bytes| {
                 let place = index.places.len() as u32;
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
-                let is_message = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
+                let read = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
                 let mut from = 0;
-                for (line, (is_message, sets)) in lines.iter().zip(parallel::map(&lines, |line| line.len(), is_message))
-                {
+                for (line, (message, sets)) in lines.iter().zip(parallel::map(&lines, |line| line.len(), read)) {
                     let len = line.len() as u32;
                     if let Some(words) = changes.by(&edge.source.device, sets) {
                         let change = Some(index.changes.len() as u32);
@@ -150,7 +149,7 @@ impl Reading<'_> {
                         len: range.len() as u32,
                         change: None,
                     };
-                    index.messages.extend(is_message.into_iter().map(at));
+                    index.messages.extend(message.into_iter().map(at));
                     from += len;
                 }
                 index.places.push(Place { piece, device: edge.source.device.clone() });
@@ -187,7 +186,7 @@ impl Reading<'_> {
             let mut at = 0;
             return self.of_all(records, |said| {
                 if from <= at && at - from < n {
-                    each(Shown::ParsedMessage(said), index.authors.get(at).and_then(Option::as_deref), at);
+                    each(Shown::Message(said), index.authors.get(at).and_then(Option::as_deref), at);
                 }
                 at += 1;
             });
@@ -209,7 +208,7 @@ impl Reading<'_> {
             let bytes = bytes.get(at.from as usize..(at.from + at.len) as usize).unwrap_or_default();
             let record = records::records(bytes).into_iter().next();
             if let Some(said) = record.as_ref().and_then(|record| said_in(&record.value, self.reader())) {
-                each(Shown::ParsedMessage(&said), Some(&place.device), number - 1);
+                each(Shown::Message(&said), Some(&place.device), number - 1);
             }
         }
         Ok(())
@@ -221,7 +220,7 @@ impl Reading<'_> {
         self.each(index, from, n, |shown, device, number| {
             let device = names.of(device, number);
             let mut message = match shown {
-                Shown::ParsedMessage(said) => message(said, device),
+                Shown::Message(said) => message(said, device),
                 Shown::Changed(words) => changed(words, device),
             };
             message.text.truncate(beginning(&message.text, TEXT).len());
@@ -271,7 +270,7 @@ impl Reading<'_> {
         let mut found = None;
         self.each(index, message, 1, |shown, _, _| {
             found = match shown {
-                Shown::ParsedMessage(said) => body_of(said, part),
+                Shown::Message(said) => body_of(said, part),
                 Shown::Changed(words) => body_of(&steering(words), part),
             };
         })?;

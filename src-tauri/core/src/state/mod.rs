@@ -144,12 +144,8 @@ impl State {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    pub fn put<T: Serialize>(&self, key: &SessionKey, row: &Row, record: &T) -> Result<(), StateError> {
-        self.put_text(key, row, &text_of(record))
-    }
-
-    /// The same, with what [`text_of`] made of the record.
-    pub fn put_text(&self, key: &SessionKey, row: &Row, record: &str) -> Result<(), StateError> {
+    /// Keeps a session's row, and its record as [`text_of`] made it.
+    pub fn put(&self, key: &SessionKey, row: &Row, record: &str) -> Result<(), StateError> {
         let text = key.to_string();
         self.put_row(key, &text, row, record)
             .and_then(|()| self.put_needs(&text, row))
@@ -573,7 +569,7 @@ mod tests {
         let key = |session: &str| SessionKey::new(&ToolId::new("x"), &SessionId::new(session));
         let put = |state: &State, session: &str, needs: &str, split: &str| {
             let row = Row { session: session.into(), needs: needs.into(), split: split.into(), ..Row::default() };
-            state.put(&key(session), &row, &1).expect("put");
+            state.put(&key(session), &row, "1").expect("put");
         };
         let needing = |state: &State, session: &str| {
             let found = state.needing(session).expect("needing");
@@ -612,7 +608,7 @@ mod tests {
         let key = SessionKey::new(&ToolId::new("x"), &SessionId::new("s"));
         for title in ["plum one", "plum two"] {
             let row = Row { session: "s".into(), title: title.into(), ..Row::default() };
-            state.put(&key, &row, &title).expect("put");
+            state.put(&key, &row, &text_of(&title)).expect("put");
         }
         let happening = Happening { key: key.to_string(), session: "plum".into(), ..Happening::default() };
         state.add_history(&happening).expect("history");
@@ -652,7 +648,7 @@ mod tests {
         let [(key, row)] = rows.as_slice() else { panic!("{rows:?}") };
         assert_eq!((row.session.as_str(), row.code.as_str(), row.devices.as_str()), ("s", "deleted_here", "A,B"));
         assert_eq!((row.split.as_str(), row.needs.as_str()), ("", ""));
-        state.put(key, row, &2).expect("put");
+        state.put(key, row, "2").expect("put");
         assert_eq!(state.record::<i32>(key).expect("record"), Some(2));
     }
 
@@ -664,7 +660,7 @@ mod tests {
         let (state, fresh) = State::open(home.path()).expect("open");
         assert!(fresh && home.path().join("state.sqlite.broken").exists());
         let key = SessionKey::new(&ToolId::new("t"), &SessionId::new("abc"));
-        state.put(&key, &Row { session: "abc".into(), ..Row::default() }, &1).expect("put");
+        state.put(&key, &Row { session: "abc".into(), ..Row::default() }, "1").expect("put");
         assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
         assert_eq!(state.find("ab").expect("find").len(), 1);
     }
@@ -677,7 +673,7 @@ mod tests {
             let session = format!("s{at}");
             let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(&session));
             let (updated, devices) = (Millis(at as i64), devices.into());
-            state.put(&key, &Row { session, updated, devices, ..Row::default() }, &1).expect("put");
+            state.put(&key, &Row { session, updated, devices, ..Row::default() }, "1").expect("put");
         }
         let newest = |limit| {
             let found = state.newest_of_others("OWN", limit).expect("newest");
@@ -706,7 +702,7 @@ mod tests {
                 code: code.into(),
                 ..Row::default()
             };
-            state.put(&key, &row, &1).expect("put");
+            state.put(&key, &row, "1").expect("put");
         };
         put("a", "api", "no_place");
         put("b", "api", "no_place");

@@ -553,31 +553,27 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
 
 /// The entries of a directory whose names are text, sorted.
 fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
-    let mut found: Vec<(PathBuf, String)> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| Some((entry.path(), entry.file_name().into_string().ok()?)))
-        .collect();
+    named_entries(dir).map(|(path, name, _)| (path, name))
+}
+
+/// The same, each with what the list says it is: nothing is asked of the entry itself.
+fn named_entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String, Option<fs::FileType>)> + use<> {
+    let named =
+        |entry: fs::DirEntry| Some((entry.path(), entry.file_name().into_string().ok()?, entry.file_type().ok()));
+    let mut found: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(named).collect();
     // By name: within one directory that is the order of the paths, whose own comparison is many times slower.
-    found.sort_by(|(_, one), (_, other)| one.cmp(other));
+    found.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
     found.into_iter()
 }
 
 /// The directories in a directory of the store. Of a directory that is linked twice the first link counts.
 fn directories(dir: &Path) -> Vec<PathBuf> {
-    // Every reconcile of one session comes here: the list itself says what is a directory, and none is asked for it.
-    let named =
-        |entry: fs::DirEntry| Some((entry.file_name().into_string().ok()?, entry.path(), entry.file_type().ok()?));
-    let mut named: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(named).collect();
-    named.sort_by(|one, other| one.0.cmp(&other.0));
+    // Every reconcile of one session comes here: no directory is asked what it is.
     let mut linked = BTreeSet::new();
-    let is_dir = |(_, path, kind): (String, PathBuf, fs::FileType)| {
-        let is_one =
-            kind.is_dir() || kind.is_symlink() && files::followed(dir, &path).is_some_and(|to| linked.insert(to));
-        is_one.then_some(path)
+    let mut is_dir = |path: &Path, kind: fs::FileType| {
+        kind.is_dir() || kind.is_symlink() && files::followed(dir, path).is_some_and(|to| linked.insert(to))
     };
-    named.into_iter().filter_map(is_dir).collect()
+    named_entries(dir).filter_map(|(path, _, kind)| is_dir(&path, kind?).then_some(path)).collect()
 }
 
 /// Transcripts by session. Of two copies the longer counts, and a problem says so.
