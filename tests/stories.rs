@@ -34,6 +34,8 @@ mod hostile;
 mod journals;
 #[path = "stories/lists.rs"]
 mod lists;
+#[path = "stories/older_vaults.rs"]
+mod older_vaults;
 #[path = "stories/pairing.rs"]
 mod pairing;
 #[path = "stories/places.rs"]

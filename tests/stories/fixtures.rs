@@ -3,32 +3,37 @@
 
 use crate::cases::{Case, cases, fill, plant_commit, stand_ins};
 use crate::talk::neutral;
-use crate::world::World;
+use crate::world::{Device, World};
 use session_roam_core::api::Request;
 use session_roam_core::session::{DocKind, DocName};
 use session_roam_core::tools::{Content, Found, Machine, Which, with_those_of};
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-struct Story {
-    case: Case,
-    world: World,
-    session: String,
+pub struct Story {
+    pub case: Case,
+    pub world: World,
+    pub session: String,
+}
+
+/// Gives a device, which is stopped for that, the case's tool and what the case has there.
+pub fn furnish(device: &mut Device, case: &Case, from: &Path, cwd: &Path) {
+    device.stop();
+    let bin = stand_ins(&device.roam);
+    device.vars.insert("PATH".into(), bin.to_string_lossy().into_owned());
+    device.more_tools = vec![case.tool.clone()];
+    plant_commit(cwd);
+    if from.is_dir() {
+        fill(from, &device.home.clone(), &device.home, cwd);
+    }
 }
 
 impl Story {
-    fn begin(case: Case) -> Self {
+    pub fn begin(case: Case) -> Self {
         let (mut world, here, there) = World::pair_of_devices();
         for (device, (from, cwd)) in world.devices.iter_mut().zip([(&case.home, &here), (&case.there, &there)]) {
-            device.stop();
-            let bin = stand_ins(&device.roam);
-            device.vars.insert("PATH".into(), bin.to_string_lossy().into_owned());
-            device.more_tools = vec![case.tool.clone()];
-            plant_commit(cwd);
-            if from.is_dir() {
-                fill(from, &device.home.clone(), &device.home, cwd);
-            }
+            furnish(device, &case, from, cwd);
         }
         world.devices.iter_mut().for_each(|device| device.start());
         let found = found(&case, &world.devices[0].machine()).expect("the fixture's session");
@@ -39,7 +44,7 @@ impl Story {
     }
 
     /// Fixtures are of a directory that is on no device: the other one is told where that is there.
-    fn give_place(&mut self, dir: PathBuf) {
+    pub fn give_place(&mut self, dir: PathBuf) {
         let device = &mut self.world.devices[1];
         if device.waits_for(&self.session).as_deref() == Some("no_place") {
             let key = device.row(&self.session).expect("a row").project;
@@ -48,7 +53,7 @@ impl Story {
         self.world.deliver();
     }
 
-    fn contents(&self, at: usize) -> BTreeMap<DocName, Vec<u8>> {
+    pub fn contents(&self, at: usize) -> BTreeMap<DocName, Vec<u8>> {
         let machine = self.world.devices[at].machine();
         let Some(found) = found(&self.case, &machine) else { return BTreeMap::new() };
         let reading = self.case.tool.read(&machine, &found).expect("read");
@@ -75,7 +80,7 @@ impl Story {
     }
 }
 
-fn found(case: &Case, machine: &Machine) -> Option<Found> {
+pub fn found(case: &Case, machine: &Machine) -> Option<Found> {
     let first = case.tool.sessions(machine, Which::All).found.into_iter().next()?;
     case.tool.sessions(machine, Which::One(&first.session)).found.into_iter().next()
 }
