@@ -288,6 +288,25 @@ fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
     }
 }
 
+/// F9: as many workers as the engine has meet a frame of the largest size at the same moment.
+#[test]
+fn large_frames_are_read_one_at_a_time() {
+    let _alone = alone();
+    let desk = Desk::new();
+    let frame = desk.frame(2, &[lines([vec![b'"'; (79 << 20) + 500], vec![b'\n']].concat())]);
+    desk.put(&frame);
+    drop(frame);
+    let (read, peak) = peak_of(|| {
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| desk.read().1)).collect();
+            workers.into_iter().map(|worker| worker.join().expect("read")).collect::<Vec<_>>()
+        })
+    });
+    assert_eq!(read, vec![vec![1]; 4]);
+    assert!(peak < MOST, "{peak} bytes");
+    println!("four at once: {} MB", peak / 1_000_000);
+}
+
 /// F9: a link to `/dev/zero` took 4 GB in 11 seconds; a FIFO stopped the loop for good.
 #[cfg(unix)]
 #[test]

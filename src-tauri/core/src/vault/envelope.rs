@@ -166,7 +166,7 @@ pub fn needed(bytes: &[u8]) -> u64 {
 }
 
 /// As much as a frame says that it unpacks to; the limit where it says nothing.
-fn claimed(frame: &[u8]) -> u64 {
+pub fn claimed(frame: &[u8]) -> u64 {
     match Header::parse(frame) {
         Some(Ok(header)) if frame[..4] == SKIPPED => header.unpacked as u64,
         _ => zstd::zstd_safe::get_frame_content_size(frame).ok().flatten().unwrap_or(limits::FRAME),

@@ -426,8 +426,12 @@ impl Journal {
             }
         }
         let before = offset;
+        let mut turn = bytes.is_large().map_err(io)?.then(|| vault.large_turn());
         let stop = loop {
             bytes.read_frame(offset).map_err(io)?;
+            if turn.is_none() && bytes.has_large_frame(offset) {
+                turn = Some(vault.large_turn());
+            }
             if offset < bytes.read.len() {
                 vault.quarantine.mark(&self.device, &self.dir).map_err(io)?;
             }
@@ -610,6 +614,15 @@ impl Start {
             self.read_to(offset as u64 + frame::needed(&self.read[offset..]))?;
         }
         Ok(())
+    }
+
+    fn is_large(&self) -> io::Result<bool> {
+        Ok(limits::READ_ALONE < self.file.metadata()?.len())
+    }
+
+    /// Whether the frame at `offset` says that it unpacks to much, or does not say to how much.
+    fn has_large_frame(&self, offset: usize) -> bool {
+        offset < self.read.len() && limits::READ_ALONE < envelope::claimed(&self.read[offset..])
     }
 
     /// Whether a frame at `offset` may be whole when more is read.

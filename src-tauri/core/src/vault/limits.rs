@@ -5,6 +5,9 @@
 pub const FRAME: u64 = 160 << 20;
 /// A frame as it is stored and as it is unpacked, together: both are in memory at the same time.
 pub const FRAME_BOTH: u64 = 184 << 20;
+/// A segment file or an unpacked frame beyond this is read while no other one is, whichever session it belongs to: what
+/// all workers hold together stays bounded.
+pub const READ_ALONE: u64 = 16 << 20;
 /// The window that zstd may ask for where a frame is unpacked piece by piece: 8 MiB; our writer's is 2 MiB.
 pub const WINDOW_LOG: u32 = 23;
 /// The head of a frame, and its seal in version 1.

@@ -27,6 +27,7 @@ use crate::session::{Lane, ProjectKey, SessionKey, ToolId};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A path below the vault: `<device>/<lane>/<tool>/<project>/<session>/<NNNN>.jsonl.zst`, always with `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +46,8 @@ pub struct Vault {
     remains: PathBuf,
     pub kept: Kept,
     pub quarantine: Quarantine,
+    /// Held by whoever reads a large frame ([`limits::READ_ALONE`]).
+    large: Arc<Mutex<()>>,
 }
 
 impl Vault {
@@ -54,7 +57,13 @@ impl Vault {
             remains: home.join("remains"),
             kept: Kept::at(home.join("kept")),
             quarantine: Quarantine::at(home),
+            large: Arc::default(),
         }
+    }
+
+    /// Waits until no other large frame is read.
+    fn large_turn(&self) -> MutexGuard<'_, ()> {
+        self.large.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn root(&self) -> &Path {
