@@ -123,6 +123,55 @@ fn a_checkout_is_found_with_the_next_look_however_long_it_was_missing() {
     assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
 }
 
+/// What was corrected is taken back where the user knows better, and the user's later word counts again.
+#[test]
+fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
+    let mut world = World::devices(["desk", "lap"]);
+    world.pair(0, 1);
+    let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
+    let plain = from_starter(&world.devices[1], "plain", None);
+    says(&mut world, 1, &plain, TWO, "of plain");
+    says(&mut world, 0, &shop, ONE, "of shop");
+    let refused = world.devices[1].try_ask(Request::Undo { session: Some(ONE.into()) }).expect_err("nothing moved");
+    assert_eq!(refused.code, "nothing_to_undo");
+    git(&plain, &["remote", "add", "origin", BLOG]);
+    let there = from_starter(&world.devices[1], "shop", Some(SHOP));
+    world.devices[1].start();
+    world.devices[1].poll();
+    let [in_plain, in_shop] = [&plain, &there].map(|dir| Some(world.devices[1].transcript(dir, ONE)));
+    assert_eq!(world.devices[1].place_of(ONE), in_shop);
+
+    for place in [&in_plain, &in_shop, &in_plain] {
+        let _: Done = world.devices[1].ask(Request::Undo { session: Some(ONE.into()) });
+        world.deliver();
+        assert_eq!(world.devices[1].place_of(ONE), *place);
+        says(&mut world, 0, &shop, ONE, "goes on");
+        world.devices[1].start();
+        world.devices[1].poll();
+        world.deliver();
+        assert_eq!(world.devices[1].place_of(ONE), *place, "it stays there");
+        assert_carried(&world.devices[0], &world.devices[1], ONE);
+    }
+    // Another session of the project is not drawn along.
+    const THREE: &str = "33333333-3333-4333-8333-333333333333";
+    says(&mut world, 0, &shop, THREE, "another one");
+    assert_eq!(world.devices[1].place_of(THREE), Some(world.devices[1].transcript(&there, THREE)));
+
+    let new = world.devices[1].home.join("new");
+    fs::create_dir_all(&new).expect("dir");
+    let _: Done = world.devices[1].ask(Request::ProjectMap { key: "acme/shop".into(), dir: new.clone() });
+    world.deliver();
+    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&new, ONE)));
+
+    // The directory it came from is gone: the user is told, and nothing moves.
+    let _: Done = world.devices[1].ask(Request::ProjectMap { key: "acme/shop".into(), dir: there.clone() });
+    world.deliver();
+    fs::remove_dir_all(&new).expect("remove");
+    let refused = world.devices[1].try_ask(Request::Undo { session: Some(ONE.into()) }).expect_err("it is gone");
+    assert_eq!(refused.code, "no_such_directory");
+    assert_eq!(world.devices[1].place_of(ONE), in_shop);
+}
+
 /// Every directory that a session was ever written for was asked of the disk at every poll, for ever.
 #[test]
 fn a_directory_that_its_sessions_have_left_is_asked_about_no_more() {

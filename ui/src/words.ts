@@ -93,7 +93,7 @@ export const words = {
       taken_out: "taken out of the tool",
       taken_back: "taken back by its device",
       recognised: "recognised as a session of another project",
-      moved: "left another project's directory",
+      moved: "moved to another directory",
       united: "put together again",
       restored: "brought back",
       "keep-both": "decided: keep both",

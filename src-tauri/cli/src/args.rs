@@ -143,7 +143,8 @@ pub enum Command {
         #[arg(long)]
         active: Option<Active>,
     },
-    /// Take back a decision about a split or a session that was just forgotten: a session's last one, or the last of all
+    /// Take back a decision about a split, a move to another directory or a session that was just forgotten: a session's
+    /// last one, or the last of all
     Undo { session: Option<String> },
     /// Show the two ways a session went side by side
     Diff {

@@ -78,7 +78,7 @@ function Export({ session }: { session: string }) {
 }
 
 /** Decisions are those that `undo` takes back; the last of them, unless it was taken back already. */
-const DECISIONS = new Set(["keep-both", "keep-left", "keep-right", "stitch", "branches"]);
+const DECISIONS = new Set(["keep-both", "keep-left", "keep-right", "stitch", "branches", "moved"]);
 
 function History({ session, changed }: { session: string; changed: () => void }) {
   const { backend, tell, revision } = useShared();

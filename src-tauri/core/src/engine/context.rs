@@ -15,7 +15,7 @@ use crate::tools::{Joins, Machine, Records, Steer, Tool};
 use crate::vault::journal::JournalReader;
 use crate::vault::keys::DeviceKey;
 use crate::vault::limits;
-use crate::vault::{Journal, Owner, Vault};
+use crate::vault::{Journal, Owner, SessionCard, Vault};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -289,6 +289,9 @@ impl Context {
     pub fn place(&self, record: &SessionRecord) -> Result<PathBuf, NoPlace> {
         let card = record.origin().ok_or(NoPlace::Missing)?;
         let (home, places) = (&self.machine.home, self.places());
+        if let Some(dir) = pinned(&places, card, record) {
+            return Ok(dir);
+        }
         // A branch has the project of the session it left, whoever recorded it.
         let is_own = self.is_own(record) && (card.fork.is_none() || places.began_in(&card.project.key));
         match is_own {
@@ -305,12 +308,22 @@ impl Context {
     /// Whether the directory that the session was written for is not its project's, or no longer the best.
     pub fn is_misplaced(&self, record: &SessionRecord) -> bool {
         let (Some(card), Some(dir)) = (record.origin(), record.checkout_dir.as_ref()) else { return false };
+        if let Some(pinned) = pinned(&self.places(), card, record) {
+            return pinned != *dir;
+        }
         self.places().is_misplaced(&self.machine.home, &self.device, &card.project, dir)
     }
 
     pub fn hlc(&self) -> Hlc {
         *unpoisoned(self.hlc.lock())
     }
+}
+
+/// Where the user wants a session, unless the user has mapped its project since or the directory is gone.
+fn pinned(places: &Places, card: &SessionCard, record: &SessionRecord) -> Option<PathBuf> {
+    let pinned = record.pinned.as_ref()?;
+    let holds = pinned.dir.is_dir() && pinned.mapped == places.mapped_dir(&card.project.key);
+    holds.then(|| pinned.dir.clone())
 }
 
 impl Shared {

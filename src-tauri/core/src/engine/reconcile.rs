@@ -6,7 +6,7 @@ use super::bases::{Child, Dependents, Rebound, holder, rebound_in};
 use super::context::Context;
 use super::forks::{self, Parent};
 use super::ingest::ingest;
-use super::record::SessionRecord;
+use super::record::{MovedFrom, SessionRecord};
 use super::recorder::{RecordError, Recorded, record_generation, record_session};
 use super::republish::{republish, republish_own};
 use super::resolve::{self, Decision};
@@ -643,10 +643,14 @@ impl<'a> Reconciler<'a> {
                 self.job.record.released = false;
                 self.note_taken_back(&steps);
                 if placed {
-                    self.placed = self.job.record.origin().map(|card| (card.project.clone(), place.clone()));
+                    let project = self.job.record.origin().map(|card| card.project.clone());
+                    let is_projects = self.job.record.pinned.as_ref().is_none_or(|pinned| pinned.dir != place);
+                    self.placed = project.filter(|_| is_projects).map(|project| (project, place.clone()));
                     self.job.record.checkout_dir = Some(place);
                 } else if self.moved {
-                    self.job.record.checkout_dir = None;
+                    let at = self.context.tick();
+                    let left = self.job.record.checkout_dir.take();
+                    self.job.record.moved_from = left.map(|dir| MovedFrom { dir, at });
                 }
                 self.verdict = if away { Verdict::Away } else { Verdict::Here };
             }

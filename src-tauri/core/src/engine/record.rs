@@ -34,6 +34,12 @@ pub struct SessionRecord {
     /// The directory of this device that it was written for.
     #[serde(default, alias = "bound")]
     pub checkout_dir: Option<PathBuf>,
+    /// The directory that it left for its project's, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<MovedFrom>,
+    /// Where the user wants it on this device, though its project is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Pinned>,
     /// What the user decided, on any device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Chosen>,
@@ -55,6 +61,21 @@ pub struct SessionRecord {
     /// What other devices took back and this one followed, the last one last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken_back: Vec<TakenBack>,
+}
+
+/// A move within this device, which `roam undo` takes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedFrom {
+    pub dir: PathBuf,
+    pub at: Hlc,
+}
+
+/// A move that the user took back. It holds until the user maps the session's project to another directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    pub dir: PathBuf,
+    /// Where the user had mapped the project to at that time.
+    pub mapped: Option<PathBuf>,
 }
 
 /// Lines that their author took back: the doc ended in `old` and now goes to `new`.

@@ -3,13 +3,13 @@
 
 use super::bases::Dependents;
 use super::context::{Context, Refusals};
-use super::record::SessionRecord;
+use super::record::{MovedFrom, Pinned, SessionRecord};
 use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
 use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted};
-use crate::session::{ChainId, DocKind, DocName, Lane, SessionId, SessionKey};
+use crate::session::{ChainId, DocKind, DocName, Hlc, Lane, SessionId, SessionKey};
 use crate::tools::{Join, Sides};
 use crate::vault::{Entry, JournalError, SessionCard};
 use std::collections::BTreeMap;
@@ -409,7 +409,12 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
     let docs: Vec<DocName> = record.docs.keys().cloned().collect();
     let now = docs.iter().filter_map(|doc| Decided::of(&record.choices, doc).now);
     let last = now.filter(|chosen| chosen.choice.follows.is_none()).max_by(|one, other| one.id.cmp(&other.id));
-    let back = record.taken_back.last().filter(|back| last.is_none_or(|last| last.id.at < back.at)).cloned();
+    let is_last = |at: Hlc| last.is_none_or(|last| last.id.at < at);
+    let back = record.taken_back.last().filter(|back| is_last(back.at)).cloned();
+    let moved = record.moved_from.clone().filter(|moved| is_last(moved.at));
+    if let Some(moved) = moved.filter(|moved| back.as_ref().is_none_or(|back| back.at < moved.at)) {
+        return move_back(context, record, moved).map(|done| (done, Recorded::default()));
+    }
     if let Some(back) = back {
         let mut recorder = recorder(context, key, record)?;
         taken_back::put_back(record, &mut recorder, &back).map_err(|error| unwritten(&error))?;
@@ -432,6 +437,25 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
     };
     let message = format!("“{}” was taken back; {after}.", last.choice.action.as_str());
     Ok((Done { done: true, message }, recorder.done))
+}
+
+/// The reconcile after this one carries it out.
+fn move_back(context: &Context, record: &mut SessionRecord, moved: MovedFrom) -> Result<Done, ApiError> {
+    let dir = moved.dir;
+    if !dir.is_dir() {
+        return Err(ApiError::new(
+            "no_such_directory",
+            format!("The session moved here from {}, which is gone.", dir.display()),
+            "`roam projects map PROJECT DIR` moves the sessions of its project to another directory.",
+        ));
+    }
+    let mapped = record.origin().and_then(|card| context.places().mapped_dir(&card.project.key));
+    let message = format!(
+        "The session goes back to {} and stays there. `roam undo` moves it to its project's directory again.",
+        dir.display()
+    );
+    record.pinned = Some(Pinned { dir, mapped });
+    Ok(Done { done: true, message })
 }
 
 /// Whether a fork still has to carry out a decision about its parent.

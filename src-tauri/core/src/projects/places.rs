@@ -357,7 +357,8 @@ impl Places {
         dirs
     }
 
-    fn mapped_dir(&self, key: &ProjectKey) -> Option<PathBuf> {
+    /// Where the user says that a project is; only a directory that is there.
+    pub fn mapped_dir(&self, key: &ProjectKey) -> Option<PathBuf> {
         let whole = self.mapped.get(key).filter(|dir| dir.is_dir()).cloned();
         whole.or_else(|| {
             let (repository, sub) = split_sub(key);
