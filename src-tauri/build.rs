@@ -8,7 +8,9 @@ fn main() {
         println!("cargo:rerun-if-changed={path}");
     }
     let manifest = AppManifest::new().permissions_path_pattern("src-tauri/permissions/*.toml");
-    let attributes =
-        Attributes::new().capabilities_path_pattern("src-tauri/capabilities/*.json").app_manifest(manifest);
-    tauri_build::try_build(attributes).expect("tauri.conf.json, src-tauri/capabilities and ui/dist fit together");
+    let attributes = Attributes::new()
+        .capabilities_path_pattern("src-tauri/capabilities/*.json")
+        .app_manifest(manifest);
+    tauri_build::try_build(attributes)
+        .expect("tauri.conf.json, src-tauri/capabilities and ui/dist fit together");
 }

@@ -40,7 +40,15 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
         let menu = panel.wait_menu("This device is on its own");
         assert_eq!(
             menu,
-            ["(This device is on its own)", "---", "Pair a device…", "---", "Open session-roam", "Pause", "Quit"]
+            [
+                "(This device is on its own)",
+                "---",
+                "Pair a device…",
+                "---",
+                "Open session-roam",
+                "Pause",
+                "Quit"
+            ]
         );
         assert_eq!(desktop.windows(), [""; 0], "--hidden shows none");
         let idle = panel.icon();
@@ -73,7 +81,8 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
     alone(|| {
         let mut desktop = Desktop::new("desk").not_new();
         let panel = Panel::new(&desktop);
-        let other = session_roam_core::api::host::start(&desktop.roam_home).expect("an engine as `roam run` starts it");
+        let other = session_roam_core::api::host::start(&desktop.roam_home)
+            .expect("an engine as `roam run` starts it");
         desktop.start(&["--hidden"]);
         panel.click("Pause");
         panel.wait_menu("Paused");
@@ -95,7 +104,10 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
 #[test]
 fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_opens_the_window() {
     alone(|| {
-        let (mut desk, mut laptop) = (Desktop::new("desk").not_new(), Desktop::new("laptop").not_new());
+        let (mut desk, mut laptop) = (
+            Desktop::new("desk").not_new(),
+            Desktop::new("laptop").not_new(),
+        );
         let here = Checkout::make(&desk.home.join("code/api"));
         let there = here.clone_to(&laptop.home.join("code/backend"));
         let (desk_panel, laptop_panel) = (Panel::new(&desk), Panel::new(&laptop));
@@ -105,10 +117,18 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
             desktop.wait_running();
         }
         desk_panel.wait_menu("This device is on its own");
-        assert!(on_desk.all().is_empty(), "a start is no news: {:?}", on_desk.all());
+        assert!(
+            on_desk.all().is_empty(),
+            "a start is no news: {:?}",
+            on_desk.all()
+        );
 
         let device = |desktop: &Desktop| desktop.ask::<Device>(&Request::Device).expect("a device");
-        let _asked: serde_json::Value = laptop.ask(&Request::Pair { code: device(&desk).code }).expect("it asks");
+        let _asked: serde_json::Value = laptop
+            .ask(&Request::Pair {
+                code: device(&desk).code,
+            })
+            .expect("it asks");
         on_desk.wait_shown();
         desk_panel.wait_menu("laptop has your code…");
         desk.picture("asked");
@@ -117,8 +137,12 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
         assert_eq!(on_desk.all(), ["laptop has your code"], "told once");
         desk.close_window();
         desk.wait_windows(0);
-        let _: serde_json::Value =
-            desk.ask(&Request::Accept { id: device(&laptop).id, digits: None }).expect("it is accepted");
+        let _: serde_json::Value = desk
+            .ask(&Request::Accept {
+                id: device(&laptop).id,
+                digits: None,
+            })
+            .expect("it is accepted");
 
         let session = Session::begin(&desk, &here, "Fix the login race", 4);
         let arrived = session.in_home(&laptop, &there);
@@ -137,7 +161,10 @@ fn what_is_worth_telling_reaches_a_real_notification_daemon_and_a_click_on_it_op
             panel.wait_menu("Paused");
         }
         session.say("assistant", "On desk: a mutex around the token store.");
-        arrived.say("assistant", "On the laptop: a queue in front of the token store.");
+        arrived.say(
+            "assistant",
+            "On the laptop: a queue in front of the token store.",
+        );
         for panel in [&desk_panel, &laptop_panel] {
             panel.click("Continue");
         }
@@ -170,7 +197,11 @@ fn without_a_display_it_says_what_to_do() {
     alone(|| {
         let desktop = Desktop::new("desk");
         for display in ["", ":4711"] {
-            let ended = desktop.command(Desktop::binary()).env("DISPLAY", display).output().expect("it starts");
+            let ended = desktop
+                .command(Desktop::binary())
+                .env("DISPLAY", display)
+                .output()
+                .expect("it starts");
             let told = String::from_utf8_lossy(&ended.stderr).into_owned();
             let is_clear = told.contains("`roam run` runs the engine without one");
             assert!(!ended.status.success() && is_clear, "{display}: {told}");
@@ -186,13 +217,24 @@ fn a_second_start_and_a_link_go_to_the_first() {
         let browser = Browser::open(&desktop, &[]);
         browser.wait_text("This device is on its own");
         desktop.start_second(&[]);
-        assert_eq!(desktop.windows().len(), 1, "one window, brought to the front");
+        assert_eq!(
+            desktop.windows().len(),
+            1,
+            "one window, brought to the front"
+        );
         let id = "ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG";
         desktop.start_second(&[&format!("session-roam://pair?id={id}&name=my%20laptop")]);
         let wanted = format!("session-roam://pair?id={id}&name=my%20laptop");
         wait_for("the code to be filled in", PATIENCE, || {
-            let filled = browser.run("return document.querySelector('#other-code')?.value ?? null", json!([]))?;
-            if filled == wanted.as_str() { Ok(()) } else { Err(format!("{filled}. {}", browser.text())) }
+            let filled = browser.run(
+                "return document.querySelector('#other-code')?.value ?? null",
+                json!([]),
+            )?;
+            if filled == wanted.as_str() {
+                Ok(())
+            } else {
+                Err(format!("{filled}. {}", browser.text()))
+            }
         });
         desktop.picture("link");
         let devices: Devices = desktop.ask(&Request::Devices).expect("devices");
@@ -219,29 +261,42 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
             "plugin:window|close",
             "plugin:autostart|enable",
         ] {
-            let answer = browser.run_async(invoke, json!([command, {}])).expect("an answer");
+            let answer = browser
+                .run_async(invoke, json!([command, {}]))
+                .expect("an answer");
             assert!(
-                answer["refused"].as_str().is_some_and(|error| error.contains("not allowed")),
+                answer["refused"]
+                    .as_str()
+                    .is_some_and(|error| error.contains("not allowed")),
                 "{command}: {answer}"
             );
         }
-        let refused = browser
-            .run_async(invoke, json!(["roam", { "request": { "cmd": "open_link", "url": "file:///etc/passwd" } }]));
-        assert!(
-            refused.as_ref().is_ok_and(|answer| answer["refused"] == "This is no address of a page."),
-            "{refused:?}"
+        let refused = browser.run_async(
+            invoke,
+            json!(["roam", { "request": { "cmd": "open_link", "url": "file:///etc/passwd" } }]),
         );
-        let refused = browser.run_async(invoke, json!(["roam", { "request": { "cmd": "open_path", "path": "/etc" } }]));
         assert!(
             refused
                 .as_ref()
-                .is_ok_and(|answer| answer["refused"].as_str().is_some_and(|error| error.contains("none of"))),
+                .is_ok_and(|answer| answer["refused"] == "This is no address of a page."),
+            "{refused:?}"
+        );
+        let refused = browser.run_async(
+            invoke,
+            json!(["roam", { "request": { "cmd": "open_path", "path": "/etc" } }]),
+        );
+        assert!(
+            refused.as_ref().is_ok_and(|answer| answer["refused"]
+                .as_str()
+                .is_some_and(|error| error.contains("none of"))),
             "{refused:?}"
         );
 
         let switch = |name: &str| {
             let request = json!({ "request": { "cmd": "switch", "name": name, "on": true } });
-            let answer = browser.run_async(invoke, json!(["roam", request])).expect("an answer");
+            let answer = browser
+                .run_async(invoke, json!(["roam", request]))
+                .expect("an answer");
             assert_eq!(answer["value"]["done"], true, "{name}: {answer}");
         };
         switch("autostart");
@@ -249,14 +304,18 @@ fn the_window_asks_the_shell_its_one_question_and_nothing_else() {
         let entry = fs::read_to_string(entry).expect("a desktop file");
         assert!(entry.contains("--hidden"), "{entry}");
         switch("local_discovery");
-        let config = fs::read_to_string(desktop.roam_home.join("config.toml")).expect("config.toml");
+        let config =
+            fs::read_to_string(desktop.roam_home.join("config.toml")).expect("config.toml");
         assert!(config.contains("local_discovery = true"), "{config}");
         desktop.wait_running();
 
         let inline = "const script = document.createElement('script');
             script.textContent = 'window.injected = true'; document.body.append(script); script.remove();
             return [window.injected ?? null, typeof window.__TAURI__]";
-        assert_eq!(browser.run(inline, json!([])).expect("a page"), json!([null, "undefined"]));
+        assert_eq!(
+            browser.run(inline, json!([])).expect("a page"),
+            json!([null, "undefined"])
+        );
         let away = "location.href = 'https://example.org/'; return null";
         browser.run(away, json!([])).expect("a page");
         browser.wait_text("What was found");
@@ -280,15 +339,26 @@ fn the_first_steps_are_gone_through_once_and_nothing_goes_wrong_in_the_page() {
             browser.click("Go on");
             desktop.picture("first-run-pair");
             browser.click("Start");
-            for view in ["Sessions", "Splits", "Devices", "Tools", "Projects", "Settings", "Overview"] {
+            for view in [
+                "Sessions", "Splits", "Devices", "Tools", "Projects", "Settings", "Overview",
+            ] {
                 browser.click_on("nav a", view);
                 browser.settle();
                 desktop.picture(&format!("view-{}", view.to_lowercase()));
             }
-            assert_eq!(browser.run("return window.faults", json!([])).expect("a page"), json!([]));
+            assert_eq!(
+                browser
+                    .run("return window.faults", json!([]))
+                    .expect("a page"),
+                json!([])
+            );
             panel.click("Quit");
             wait_for("the engine to end", PATIENCE, || {
-                if desktop.status().is_err() { Ok(()) } else { Err("runs".into()) }
+                if desktop.status().is_err() {
+                    Ok(())
+                } else {
+                    Err("runs".into())
+                }
             });
         }
         desktop.start(&["--hidden"]);
@@ -302,7 +372,10 @@ fn the_first_steps_are_gone_through_once_and_nothing_goes_wrong_in_the_page() {
 #[test]
 fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_a_click() {
     alone(|| {
-        let (desk, laptop) = (Desktop::new("desk").not_new(), Desktop::new("laptop").not_new());
+        let (desk, laptop) = (
+            Desktop::new("desk").not_new(),
+            Desktop::new("laptop").not_new(),
+        );
         let here = Checkout::make(&desk.home.join("code/api"));
         let there = here.clone_to(&laptop.home.join("code/backend"));
         let (desk_panel, laptop_panel) = (Panel::new(&desk), Panel::new(&laptop));
@@ -340,11 +413,15 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         laptop.picture("roaming-1-listed");
         // Out of the tray's menu into the terminal, by the tool's own command, in this device's checkout.
         laptop_panel.click("“Fix the login race” · from desk");
-        let ran =
-            wait_for("the terminal", PATIENCE, || fs::read_to_string(&terminal).map_err(|error| error.to_string()));
+        let ran = wait_for("the terminal", PATIENCE, || {
+            fs::read_to_string(&terminal).map_err(|error| error.to_string())
+        });
         let words: Vec<&str> = ran.lines().collect();
         assert_eq!(words[..4], [there.dir(), "-e", "/bin/sh", "-ic"], "{ran}");
-        assert!(words[4].contains(&format!("--resume {}", sessions::ID)), "{ran}");
+        assert!(
+            words[4].contains(&format!("--resume {}", sessions::ID)),
+            "{ran}"
+        );
 
         // Both go on while nothing travels.
         desk_panel.click("Pause");
@@ -352,14 +429,20 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         desk_panel.wait_menu("Paused");
         laptop_panel.wait_menu("Paused");
         session.say("assistant", "On desk: a mutex around the token store.");
-        arrived.say("assistant", "On the laptop: a queue in front of the token store.");
+        arrived.say(
+            "assistant",
+            "On the laptop: a queue in front of the token store.",
+        );
         let (left, right) = (session.bytes(), arrived.bytes());
         desk_panel.click("Continue");
         laptop_panel.click("Continue");
         let split = wait_for("the split to be seen on both", PATIENCE, || {
-            let [here, there] = [&desk, &laptop].map(|desktop| desktop.ask::<Vec<SplitRow>>(&Request::Splits));
+            let [here, there] =
+                [&desk, &laptop].map(|desktop| desktop.ask::<Vec<SplitRow>>(&Request::Splits));
             match (here?.as_slice(), there?.as_slice()) {
-                ([one], [other]) if one.branches.len() == 2 && other.branches.len() == 2 => Ok(one.clone()),
+                ([one], [other]) if one.branches.len() == 2 && other.branches.len() == 2 => {
+                    Ok(one.clone())
+                }
                 (here, there) => Err(format!("{here:?} {there:?}")),
             }
         });
@@ -375,25 +458,39 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         on_desk.wait_text("a mutex around the token store");
         on_desk.wait_text("a queue in front of the token store");
         desk.picture("split-1-compared");
-        let kept = if split.branches[0].device == "desk" { &left } else { &right };
+        let kept = if split.branches[0].device == "desk" {
+            &left
+        } else {
+            &right
+        };
         on_desk.click_on("[data-choice=keep-left]", "");
         on_desk.read(".considered");
         desk.picture("split-2-considered");
         laptop.picture("split-2-window");
         on_desk.click_on(".considered button", "");
         for desktop in [&desk, &laptop] {
-            wait_for(&format!("nothing to be left to decide on {}", desktop.name), PATIENCE, || {
-                match desktop.status()?.splits {
+            wait_for(
+                &format!("nothing to be left to decide on {}", desktop.name),
+                PATIENCE,
+                || match desktop.status()?.splits {
                     0 => Ok(()),
                     n_splits => Err(format!("{n_splits} splits")),
-                }
-            });
+                },
+            );
         }
         for (place, store) in [("desk", &session), ("the laptop", &arrived)] {
-            wait_for(&format!("the kept branch to be what {place}'s tool has, alone"), PATIENCE, || {
-                let names = store.store();
-                if store.bytes() == *kept && names.len() == 1 { Ok(()) } else { Err(format!("{names:?}")) }
-            });
+            wait_for(
+                &format!("the kept branch to be what {place}'s tool has, alone"),
+                PATIENCE,
+                || {
+                    let names = store.store();
+                    if store.bytes() == *kept && names.len() == 1 {
+                        Ok(())
+                    } else {
+                        Err(format!("{names:?}"))
+                    }
+                },
+            );
         }
         on_desk.click_on("nav a", "Overview");
         on_desk.wait_text("Everything is in step with laptop");
@@ -403,7 +500,11 @@ fn two_devices_pair_in_their_windows_a_session_roams_and_a_split_is_resolved_by_
         laptop_panel.click("Quit");
         for desktop in [&desk, &laptop] {
             wait_for("the engine to end", PATIENCE, || {
-                if desktop.status().is_err() { Ok(()) } else { Err("runs".into()) }
+                if desktop.status().is_err() {
+                    Ok(())
+                } else {
+                    Err("runs".into())
+                }
             });
         }
     });

@@ -22,7 +22,11 @@ struct Stage {
 
 impl Stage {
     fn without_engine() -> Self {
-        Self { home: tempfile::tempdir().expect("home"), asked: Arc::default(), _server: None }
+        Self {
+            home: tempfile::tempdir().expect("home"),
+            asked: Arc::default(),
+            _server: None,
+        }
     }
 
     fn with(answer: impl Fn(&Request) -> Result<Value, ApiError> + Send + Sync + 'static) -> Self {
@@ -70,7 +74,8 @@ fn stderr(output: &Output) -> String {
 }
 
 fn parsed(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stdout(output)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", stdout(output)))
 }
 
 fn value(answer: impl Serialize) -> Value {
@@ -78,12 +83,18 @@ fn value(answer: impl Serialize) -> Value {
 }
 
 fn compare(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/snapshots/cli").join(format!("{name}.txt"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/snapshots/cli")
+        .join(format!("{name}.txt"));
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         return std::fs::write(&path, text).expect("write the snapshot");
     }
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!(text, expected, "{name} reads differently; UPDATE_SNAPSHOTS=1 accepts it");
+    let expected = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(
+        text, expected,
+        "{name} reads differently; UPDATE_SNAPSHOTS=1 accepts it"
+    );
 }
 
 fn compare_output(name: &str, output: &Output) {
@@ -110,7 +121,10 @@ fn every_answer_reads_as_the_snapshot_says() {
         ("sessions", &["sessions"]),
         ("sessions-none", &["sessions", "--tool", "none"]),
         ("show", &["show", "4f2a91c0"]),
-        ("show-page", &["show", "4f2a91c0", "--from", "2", "--rows", "1"]),
+        (
+            "show-page",
+            &["show", "4f2a91c0", "--from", "2", "--rows", "1"],
+        ),
         ("resume-print", &["resume", "4f2a91c0", "--print"]),
         ("splits", &["splits"]),
         ("diff", &["diff", "4f2a"]),
@@ -130,11 +144,24 @@ fn nothing_is_forgotten_without_a_yes() {
     let output = stage.roam(&["forget", "4f2a91c0", "--json"]);
     assert!(!output.status.success());
     assert_eq!(parsed(&output)["error"]["code"], "needs_yes");
-    assert!(!stage.asked().iter().any(|request| matches!(request, Request::Forget { .. })));
-    assert!(stderr(&output).contains("cannot be undone"), "the question is said all the same");
+    assert!(
+        !stage
+            .asked()
+            .iter()
+            .any(|request| matches!(request, Request::Forget { .. }))
+    );
+    assert!(
+        stderr(&output).contains("cannot be undone"),
+        "the question is said all the same"
+    );
     stage.roam(&["forget", "4f2a91c0", "--yes"]);
     let asked = stage.asked();
-    assert_eq!(asked.last(), Some(&Request::Forget { session: sessions()[0].session.clone() }));
+    assert_eq!(
+        asked.last(),
+        Some(&Request::Forget {
+            session: sessions()[0].session.clone()
+        })
+    );
 }
 
 #[test]
@@ -154,10 +181,16 @@ fn each_state_has_its_sentence() {
         ("paused", |status, _| status.engine = "paused".into()),
         ("importing", |status, _| {
             status.engine = "importing".into();
-            status.moving =
-                Moving { import_done: 120, import_total: 1065, import_bytes: 54_000_000, ..Moving::default() };
+            status.moving = Moving {
+                import_done: 120,
+                import_total: 1065,
+                import_bytes: 54_000_000,
+                ..Moving::default()
+            };
         }),
-        ("no syncthing", |status, _| status.syncthing.state = "missing".into()),
+        ("no syncthing", |status, _| {
+            status.syncthing.state = "missing".into()
+        }),
         ("failed", |status, _| {
             status.syncthing.state = "failed".into();
             status.syncthing.message = Some("Its port is taken.".into());
@@ -176,7 +209,11 @@ fn each_state_has_its_sentence() {
             })
         }),
         ("sending", |status, _| {
-            status.moving = Moving { out_bytes: 14_000_000, in_bytes: 200_000, ..Moving::default() }
+            status.moving = Moving {
+                out_bytes: 14_000_000,
+                in_bytes: 200_000,
+                ..Moving::default()
+            }
         }),
     ];
     let mut text = String::new();
@@ -185,7 +222,11 @@ fn each_state_has_its_sentence() {
             let (mut status, mut devices) = (in_step(), only_paired());
             change(&mut status, &mut devices);
             status.paired = devices.paired.len() as u64;
-            status.connected = devices.paired.iter().filter(|device| device.connected).count() as u64;
+            status.connected = devices
+                .paired
+                .iter()
+                .filter(|device| device.connected)
+                .count() as u64;
             match request {
                 Request::Status => Ok(value(status)),
                 _ => Ok(value(devices)),
@@ -199,10 +240,28 @@ fn each_state_has_its_sentence() {
 #[test]
 fn a_narrow_terminal_gets_narrow_tables_and_a_pipe_everything() {
     let stage = Stage::usual();
-    let narrow = stdout(&stage.command(&["sessions"]).env("COLUMNS", "84").output().expect("roam"));
-    assert!(narrow.lines().all(|line| line.chars().count() <= 84), "{narrow}");
-    let whole = stdout(&stage.command(&["sessions"]).env_remove("COLUMNS").output().expect("roam"));
-    assert!(whole.contains("loads in a second even on a slow phone"), "{whole}");
+    let narrow = stdout(
+        &stage
+            .command(&["sessions"])
+            .env("COLUMNS", "84")
+            .output()
+            .expect("roam"),
+    );
+    assert!(
+        narrow.lines().all(|line| line.chars().count() <= 84),
+        "{narrow}"
+    );
+    let whole = stdout(
+        &stage
+            .command(&["sessions"])
+            .env_remove("COLUMNS")
+            .output()
+            .expect("roam"),
+    );
+    assert!(
+        whole.contains("loads in a second even on a slow phone"),
+        "{whole}"
+    );
 }
 
 #[test]
@@ -214,13 +273,35 @@ fn a_transcript_does_not_steer_the_terminal() {
 #[test]
 fn a_part_is_printed_as_it_is_and_a_picture_as_its_bytes() {
     let stage = Stage::usual();
-    assert_eq!(stage.roam(&["show", FIRST, "--message", "3"]).stdout, b"a\r\nb\x1b");
-    assert_eq!(stage.roam(&["show", FIRST, "--message", "3", "--part", "1"]).stdout, [0, 1, 0xff, b'\n']);
+    assert_eq!(
+        stage.roam(&["show", FIRST, "--message", "3"]).stdout,
+        b"a\r\nb\x1b"
+    );
+    assert_eq!(
+        stage
+            .roam(&["show", FIRST, "--message", "3", "--part", "1"])
+            .stdout,
+        [0, 1, 0xff, b'\n']
+    );
     let hidden = stage.roam(&["show", FIRST, "--message", "3", "--part", "2"]);
-    assert!(hidden.status.code() == Some(1) && stderr(&hidden).contains("image/png"), "{}", stderr(&hidden));
+    assert!(
+        hidden.status.code() == Some(1) && stderr(&hidden).contains("image/png"),
+        "{}",
+        stderr(&hidden)
+    );
     let asked = stage.asked();
-    assert_eq!(asked[1], Request::ShowPart { session: FIRST.into(), message: 3, part: 1 });
-    assert_eq!(stage.roam(&["show", FIRST, "--part", "1"]).status.code(), Some(2));
+    assert_eq!(
+        asked[1],
+        Request::ShowPart {
+            session: FIRST.into(),
+            message: 3,
+            part: 1
+        }
+    );
+    assert_eq!(
+        stage.roam(&["show", FIRST, "--part", "1"]).status.code(),
+        Some(2)
+    );
 }
 
 // What scripts read.
@@ -232,12 +313,18 @@ fn json_is_the_engines_answer_and_the_flag_may_stand_anywhere() {
         (&["--json", "device"][..], value(device())),
         (&["device", "--json"], value(device())),
         (&["tools", "--json"], value(tools())),
-        (&["tools", "off", "codex", "--json"], json!({"done": true, "message": "codex is off on this device."})),
+        (
+            &["tools", "off", "codex", "--json"],
+            json!({"done": true, "message": "codex is off on this device."}),
+        ),
         (&["projects", "--json"], value(projects())),
         (&["resume", FIRST, "--print", "--json"], value(resume())),
         (&["plan", "--json"], value(plan())),
         (&["journal", FIRST, "--json"], value(journal())),
-        (&["pair", "CODE", "--yes", "--json"], value(pairing("asked"))),
+        (
+            &["pair", "CODE", "--yes", "--json"],
+            value(pairing("asked")),
+        ),
     ] {
         let output = stage.roam(args);
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
@@ -260,21 +347,107 @@ fn arguments_become_requests() {
     let stage = Stage::usual();
     let here = std::env::current_dir().expect("a directory");
     for (args, request) in [
-        (&["rename", "den"][..], Request::Rename { id: None, name: "den".into() }),
-        (&["rename", "laptop", "lap"], Request::Rename { id: Some("laptop".into()), name: "lap".into() }),
-        (&["approve", "server"], Request::Approve { id: "server".into() }),
-        (&["follow", "laptop"], Request::Follow { id: "laptop".into(), on: true }),
-        (&["follow", "laptop", "--stop"], Request::Follow { id: "laptop".into(), on: false }),
-        (&["revoke", "old laptop", "--yes"], Request::Revoke { id: "old laptop".into(), since: None, dry: false }),
-        (&["unpair", "laptop"], Request::Unpair { id: "laptop".into() }),
-        (&["pair", "--dismiss", "tablet"], Request::Dismiss { id: "tablet".into() }),
-        (&["tools", "on", "codex"], Request::ToolSwitch { tool: "codex".into(), on: true }),
-        (&["projects", "map", "k", "src"], Request::ProjectMap { key: "k".into(), dir: here.join("src") }),
-        (&["projects", "map", "src"], Request::ProjectMap { key: String::new(), dir: here.join("src") }),
-        (&["projects", "exclude", "k"], Request::ProjectExclude { key: "k".into(), excluded: true }),
-        (&["projects", "exclude", "k", "--off"], Request::ProjectExclude { key: "k".into(), excluded: false }),
         (
-            &["sessions", "--tool", "codex", "--project", "api", "--device", "desk", "--limit", "9"],
+            &["rename", "den"][..],
+            Request::Rename {
+                id: None,
+                name: "den".into(),
+            },
+        ),
+        (
+            &["rename", "laptop", "lap"],
+            Request::Rename {
+                id: Some("laptop".into()),
+                name: "lap".into(),
+            },
+        ),
+        (
+            &["approve", "server"],
+            Request::Approve {
+                id: "server".into(),
+            },
+        ),
+        (
+            &["follow", "laptop"],
+            Request::Follow {
+                id: "laptop".into(),
+                on: true,
+            },
+        ),
+        (
+            &["follow", "laptop", "--stop"],
+            Request::Follow {
+                id: "laptop".into(),
+                on: false,
+            },
+        ),
+        (
+            &["revoke", "old laptop", "--yes"],
+            Request::Revoke {
+                id: "old laptop".into(),
+                since: None,
+                dry: false,
+            },
+        ),
+        (
+            &["unpair", "laptop"],
+            Request::Unpair {
+                id: "laptop".into(),
+            },
+        ),
+        (
+            &["pair", "--dismiss", "tablet"],
+            Request::Dismiss {
+                id: "tablet".into(),
+            },
+        ),
+        (
+            &["tools", "on", "codex"],
+            Request::ToolSwitch {
+                tool: "codex".into(),
+                on: true,
+            },
+        ),
+        (
+            &["projects", "map", "k", "src"],
+            Request::ProjectMap {
+                key: "k".into(),
+                dir: here.join("src"),
+            },
+        ),
+        (
+            &["projects", "map", "src"],
+            Request::ProjectMap {
+                key: String::new(),
+                dir: here.join("src"),
+            },
+        ),
+        (
+            &["projects", "exclude", "k"],
+            Request::ProjectExclude {
+                key: "k".into(),
+                excluded: true,
+            },
+        ),
+        (
+            &["projects", "exclude", "k", "--off"],
+            Request::ProjectExclude {
+                key: "k".into(),
+                excluded: false,
+            },
+        ),
+        (
+            &[
+                "sessions",
+                "--tool",
+                "codex",
+                "--project",
+                "api",
+                "--device",
+                "desk",
+                "--limit",
+                "9",
+            ],
             Request::Sessions {
                 filter: SessionFilter {
                     tool: Some("codex".into()),
@@ -285,12 +458,26 @@ fn arguments_become_requests() {
                 },
             },
         ),
-        (&["history", "s"], Request::History { session: Some("s".into()) }),
+        (
+            &["history", "s"],
+            Request::History {
+                session: Some("s".into()),
+            },
+        ),
         (
             &["export", "s", "native", "--out", "o"],
-            Request::Export { session: "s".into(), format: ExportFormat::Native, dir: Some(here.join("o")) },
+            Request::Export {
+                session: "s".into(),
+                format: ExportFormat::Native,
+                dir: Some(here.join("o")),
+            },
         ),
-        (&["release", "tool:codex"], Request::Release { what: "tool:codex".into() }),
+        (
+            &["release", "tool:codex"],
+            Request::Release {
+                what: "tool:codex".into(),
+            },
+        ),
         (&["pause"], Request::Pause),
         (&["continue"], Request::Continue),
         (&["stop"], Request::Stop),
@@ -304,10 +491,18 @@ fn arguments_become_requests() {
 #[test]
 fn an_export_is_the_bytes_of_the_file() {
     let stage = Stage::usual();
-    assert_eq!(stage.roam(&["export", FIRST]).stdout, b"# Fix login race\r\n\x1b[1m\n");
-    assert_eq!(parsed(&stage.roam(&["export", FIRST, "json", "--json"]))["text"], "# Fix login race\r\n\u{1b}[1m\n");
+    assert_eq!(
+        stage.roam(&["export", FIRST]).stdout,
+        b"# Fix login race\r\n\x1b[1m\n"
+    );
+    assert_eq!(
+        parsed(&stage.roam(&["export", FIRST, "json", "--json"]))["text"],
+        "# Fix login race\r\n\u{1b}[1m\n"
+    );
     assert!(
-        stdout(&stage.roam(&["export", FIRST, "markdown", "--out", "dir"])).trim_end().ends_with("fix-login-race.md")
+        stdout(&stage.roam(&["export", FIRST, "markdown", "--out", "dir"]))
+            .trim_end()
+            .ends_with("fix-login-race.md")
     );
 }
 
@@ -318,7 +513,10 @@ fn a_failure_says_what_and_what_next_and_exits_1() {
     let stage = Stage::usual();
     let output = stage.roam(&["show", "nope"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stderr(&output), "error: No session is called nope.\nhint: `roam sessions` lists them.\n");
+    assert_eq!(
+        stderr(&output),
+        "error: No session is called nope.\nhint: `roam sessions` lists them.\n"
+    );
     assert_eq!(stdout(&output), "");
     let output = stage.roam(&["show", "nope", "--json"]);
     assert_eq!(output.status.code(), Some(1));
@@ -355,13 +553,30 @@ fn without_an_engine_status_and_doctor_answer_and_the_rest_say_how_to_start_it()
     let stage = Stage::without_engine();
     compare_output("status-stopped", &stage.roam(&["status"]));
     compare_output("doctor-stopped", &stage.roam(&["doctor"]));
-    assert_eq!(parsed(&stage.roam(&["status", "--json"]))["engine"], "stopped");
-    for args in [&["sessions"][..], &["device"], &["plan"], &["tools", "on", "codex"], &["resume", "x"], &["stop"]] {
+    assert_eq!(
+        parsed(&stage.roam(&["status", "--json"]))["engine"],
+        "stopped"
+    );
+    for args in [
+        &["sessions"][..],
+        &["device"],
+        &["plan"],
+        &["tools", "on", "codex"],
+        &["resume", "x"],
+        &["stop"],
+    ] {
         let output = stage.roam(args);
         assert_eq!(output.status.code(), Some(1), "{args:?}");
-        assert!(stderr(&output).contains("hint: Start it with `roam run`"), "{args:?}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains("hint: Start it with `roam run`"),
+            "{args:?}: {}",
+            stderr(&output)
+        );
     }
-    assert_eq!(parsed(&stage.roam(&["--json", "plan"]))["error"]["code"], "engine_not_running");
+    assert_eq!(
+        parsed(&stage.roam(&["--json", "plan"]))["error"]["code"],
+        "engine_not_running"
+    );
 }
 
 #[test]
@@ -379,7 +594,10 @@ fn the_home_may_be_given_as_an_argument() {
 #[test]
 fn an_answer_of_another_version_is_explained() {
     let output = Stage::with(|_| Ok(json!({"sessions": "many"}))).roam(&["sessions", "--json"]);
-    assert_eq!((output.status.code(), &parsed(&output)["error"]["code"]), (Some(1), &json!("bad_answer")));
+    assert_eq!(
+        (output.status.code(), &parsed(&output)["error"]["code"]),
+        (Some(1), &json!("bad_answer"))
+    );
 }
 
 #[test]
@@ -394,14 +612,29 @@ fn nobody_is_paired_without_a_yes() {
     let error = refused(&["pair", "session-roam:1?id=X", "--json"]);
     assert_eq!(error["code"], "needs_yes");
     let message = error["message"].as_str().expect("message");
-    assert!(message.contains("laptop") && message.contains("Your sessions roam"), "{error}");
+    assert!(
+        message.contains("laptop") && message.contains("Your sessions roam"),
+        "{error}"
+    );
     let error = refused(&["pair", "--accept", &tablet(), "--json"]);
     assert_eq!(error["code"], "needs_yes");
-    assert!(error["message"].as_str().expect("message").contains("has this device's code"), "{error}");
+    assert!(
+        error["message"]
+            .as_str()
+            .expect("message")
+            .contains("has this device's code"),
+        "{error}"
+    );
     let said = |request: &Request| matches!(request, Request::Pair { .. } | Request::Accept { .. });
     assert!(!stage.asked().iter().any(said));
-    assert_eq!(parsed(&stage.roam(&["pair", "--accept", &tablet(), "--yes", "--json"]))["state"], "paired");
-    assert_eq!(refused(&["pair", "--accept", "tablet", "--yes", "--json"])["code"], "id_needed");
+    assert_eq!(
+        parsed(&stage.roam(&["pair", "--accept", &tablet(), "--yes", "--json"]))["state"],
+        "paired"
+    );
+    assert_eq!(
+        refused(&["pair", "--accept", "tablet", "--yes", "--json"])["code"],
+        "id_needed"
+    );
 }
 
 /// F6: digits need eyes. `--yes` does not stand for them; `--digits` says what they saw.
@@ -412,11 +645,31 @@ fn digits_are_never_taken_as_read() {
     let error = |args: &[&str]| parsed(&stage.roam(args))["error"].clone();
     let asked = error(&["pair", "--accept", &pi, "--json"]);
     assert_eq!(asked["code"], "needs_yes");
-    assert!(asked["message"].as_str().expect("message").contains("120 456"), "{asked}");
-    assert_eq!(error(&["pair", "--accept", &pi, "--yes", "--json"])["code"], "digits_needed");
-    assert!(!stage.asked().iter().any(|request| matches!(request, Request::Accept { .. })));
-    assert_eq!(parsed(&stage.roam(&["pair", "--accept", &pi, "--digits", "120 456", "--json"]))["state"], "paired");
-    let given = Request::Accept { id: pi, digits: Some("120 456".into()) };
+    assert!(
+        asked["message"]
+            .as_str()
+            .expect("message")
+            .contains("120 456"),
+        "{asked}"
+    );
+    assert_eq!(
+        error(&["pair", "--accept", &pi, "--yes", "--json"])["code"],
+        "digits_needed"
+    );
+    assert!(
+        !stage
+            .asked()
+            .iter()
+            .any(|request| matches!(request, Request::Accept { .. }))
+    );
+    assert_eq!(
+        parsed(&stage.roam(&["pair", "--accept", &pi, "--digits", "120 456", "--json"]))["state"],
+        "paired"
+    );
+    let given = Request::Accept {
+        id: pi,
+        digits: Some("120 456".into()),
+    };
     assert!(stage.asked().contains(&given), "the engine compares them");
 }
 
@@ -429,7 +682,10 @@ fn completions_for_every_shell_name_the_commands() {
     let stage = Stage::without_engine();
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let output = stage.roam(&["completions", shell]);
-        assert!(output.status.success() && stdout(&output).contains("splits"), "{shell}");
+        assert!(
+            output.status.success() && stdout(&output).contains("splits"),
+            "{shell}"
+        );
     }
 }
 
@@ -461,12 +717,23 @@ mod resuming {
             std::fs::create_dir(dir).expect("dir");
         }
         let tool = bin.join("some-tool");
-        std::fs::write(&tool, "#!/bin/sh\nprintf '%s|' \"$PWD\" \"$GIVEN\" \"${INSIDE-gone}\" \"$@\"\nexit 7\n")
-            .expect("tool");
+        std::fs::write(
+            &tool,
+            "#!/bin/sh\nprintf '%s|' \"$PWD\" \"$GIVEN\" \"${INSIDE-gone}\" \"$@\"\nexit 7\n",
+        )
+        .expect("tool");
         std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).expect("mode");
-        let output = stage(&cwd).command(&["resume", "x"]).env("PATH", &bin).env("INSIDE", "1").output().expect("roam");
+        let output = stage(&cwd)
+            .command(&["resume", "x"])
+            .env("PATH", &bin)
+            .env("INSIDE", "1")
+            .output()
+            .expect("roam");
         let cwd = cwd.canonicalize().expect("cwd");
-        assert_eq!(stdout(&output), format!("{}|a b|gone|--resume|it's|", cwd.display()));
+        assert_eq!(
+            stdout(&output),
+            format!("{}|a b|gone|--resume|it's|", cwd.display())
+        );
         assert_eq!(output.status.code(), Some(7));
         assert_eq!(stderr(&output), "It is live on laptop, 12 s ago.\n");
     }
@@ -475,11 +742,18 @@ mod resuming {
     fn what_is_missing_is_said_before_anything_runs() {
         let dir = tempfile::tempdir().expect("dir");
         let code = |cwd: &Path| {
-            let output = stage(cwd).command(&["resume", "x"]).env("PATH", dir.path()).output().expect("roam");
+            let output = stage(cwd)
+                .command(&["resume", "x"])
+                .env("PATH", dir.path())
+                .output()
+                .expect("roam");
             assert_eq!(output.status.code(), Some(1));
             stderr(&output)
         };
-        assert!(code(dir.path()).starts_with("error: some-tool is not installed here, or not on PATH.\n"));
+        assert!(
+            code(dir.path())
+                .starts_with("error: some-tool is not installed here, or not on PATH.\n")
+        );
         assert!(code(&dir.path().join("gone")).contains("is not there any more."));
     }
 
@@ -488,7 +762,11 @@ mod resuming {
         let dir = tempfile::tempdir().expect("dir");
         let resume = Resume {
             remarks: Vec::new(),
-            argv: vec!["sh".into(), "-c".into(), "printf %s \"$PWD|$GIVEN|${INSIDE-gone}\"".into()],
+            argv: vec![
+                "sh".into(),
+                "-c".into(),
+                "printf %s \"$PWD|$GIVEN|${INSIDE-gone}\"".into(),
+            ],
             cwd: dir.path().into(),
             env: [("GIVEN".to_owned(), "it's $HOME".to_owned())].into(),
             unset: vec!["INSIDE".into()],
@@ -497,8 +775,17 @@ mod resuming {
         };
         let stage = Stage::with(move |_| Ok(value(&resume)));
         let line = stdout(&stage.roam(&["resume", "x", "--print"]));
-        let output = Command::new("sh").arg("-c").arg(&line).env("INSIDE", "1").output().expect("sh");
-        assert_eq!(stdout(&output), format!("{}|it's $HOME|gone", dir.path().display()), "{line}");
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg(&line)
+            .env("INSIDE", "1")
+            .output()
+            .expect("sh");
+        assert_eq!(
+            stdout(&output),
+            format!("{}|it's $HOME|gone", dir.path().display()),
+            "{line}"
+        );
     }
 }
 
@@ -510,7 +797,14 @@ fn the_document_names_every_field_of_every_answer() {
     let document = std::fs::read_to_string(path).expect("docs/cli.md");
     let answers: [(&str, Value); 21] = [
         ("roam status", value(status())),
-        ("roam doctor", value(Doctor { tools: Vec::new(), not_carried: Vec::new(), ..doctor() })),
+        (
+            "roam doctor",
+            value(Doctor {
+                tools: Vec::new(),
+                not_carried: Vec::new(),
+                ..doctor()
+            }),
+        ),
         ("roam doctor", value(taken_in())),
         ("roam device", value(device())),
         ("roam devices", value(devices())),
@@ -527,7 +821,13 @@ fn the_document_names_every_field_of_every_answer() {
         ("roam diff", value(diff())),
         ("roam plan", value(plan())),
         ("roam history", value(history())),
-        ("roam export", value(Exported { files: vec!["x".into()], text: Some("x".into()) })),
+        (
+            "roam export",
+            value(Exported {
+                files: vec!["x".into()],
+                text: Some("x".into()),
+            }),
+        ),
         ("roam journal", value(journal())),
         ("roam forget", value(forgotten())),
     ];
@@ -535,10 +835,16 @@ fn the_document_names_every_field_of_every_answer() {
     for (command, answer) in answers {
         let own = section(&document, command).unwrap_or_else(|| panic!("no section `{command}`"));
         // `show` is a session of the list and more; a map's keys are the user's.
-        let also = if command == "roam show" { section(&document, "roam sessions").unwrap_or_default() } else { "" };
+        let also = if command == "roam show" {
+            section(&document, "roam sessions").unwrap_or_default()
+        } else {
+            ""
+        };
         let mut names = Vec::new();
         walk(&answer, "", &mut names);
-        names.retain(|name| !name.starts_with("env.") && !format!("{own}{also}").contains(&format!("`{name}`")));
+        names.retain(|name| {
+            !name.starts_with("env.") && !format!("{own}{also}").contains(&format!("`{name}`"))
+        });
         missing.extend(names.into_iter().map(|name| format!("{command}: {name}")));
     }
     assert_eq!(missing, Vec::<String>::new());
@@ -547,19 +853,28 @@ fn the_document_names_every_field_of_every_answer() {
 #[test]
 fn the_document_has_a_section_for_every_command() {
     let document =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md")).expect("docs/cli.md");
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md"))
+            .expect("docs/cli.md");
     let help = stdout(&Stage::without_engine().roam(&["--help"]));
     let commands: Vec<&str> = help
         .lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next())
+        .filter_map(|line| {
+            line.strip_prefix("  ")
+                .filter(|line| !line.starts_with(' '))?
+                .split(' ')
+                .next()
+        })
         .filter(|name| *name != "help")
         .collect();
     assert!(20 < commands.len(), "{help}");
     for command in commands {
-        assert!(section(&document, &format!("roam {command}")).is_some(), "no section `roam {command}`");
+        assert!(
+            section(&document, &format!("roam {command}")).is_some(),
+            "no section `roam {command}`"
+        );
     }
 }
 
@@ -567,7 +882,9 @@ fn the_document_has_a_section_for_every_command() {
 fn section<'a>(document: &'a str, command: &str) -> Option<&'a str> {
     document.split("\n### ").find(|section| {
         let heading = section.lines().next().unwrap_or_default();
-        heading.split('`').any(|part| part == command || part.starts_with(&format!("{command} ")))
+        heading
+            .split('`')
+            .any(|part| part == command || part.starts_with(&format!("{command} ")))
     })
 }
 
@@ -576,7 +893,11 @@ fn walk(value: &Value, prefix: &str, names: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (key, field) in fields {
-                let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                let name = if prefix.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{prefix}.{key}")
+                };
                 names.push(name.clone());
                 walk(field, &name, names);
             }
@@ -589,8 +910,7 @@ fn walk(value: &Value, prefix: &str, names: &mut Vec<String>) {
 }
 
 /// What a terminal obeys, what turns the direction round, and what is not seen.
-const HIDDEN: &str =
-    "\u{1b}[31m\u{7}\u{9b}\r\u{200e}\u{200f}\u{61c}\u{202e}\u{2066}\u{2069}\u{200b}\u{200d}\u{feff}\u{2028}\u{2029}";
+const HIDDEN: &str = "\u{1b}[31m\u{7}\u{9b}\r\u{200e}\u{200f}\u{61c}\u{202e}\u{2066}\u{2069}\u{200b}\u{200d}\u{feff}\u{2028}\u{2029}";
 
 /// The same answer with that in each of its texts, and in the names of fields that are names of something.
 fn hostile(answer: &mut Value) {
@@ -598,9 +918,10 @@ fn hostile(answer: &mut Value) {
         Value::String(text) => *text = format!("{HIDDEN}{text}{HIDDEN}"),
         Value::Array(all) => all.iter_mut().for_each(hostile),
         // What kind of row it is is one of a few words.
-        Value::Object(fields) => {
-            fields.iter_mut().filter(|(name, _)| *name != "kind").for_each(|(_, field)| hostile(field))
-        }
+        Value::Object(fields) => fields
+            .iter_mut()
+            .filter(|(name, _)| *name != "kind")
+            .for_each(|(_, field)| hostile(field)),
         _ => {}
     }
 }
@@ -613,7 +934,9 @@ fn no_answer_steers_the_terminal() {
             hostile(&mut answer);
             answer
         });
-        answer.map_err(|error| ApiError::new(&error.code, format!("{HIDDEN}{}", error.message), HIDDEN))
+        answer.map_err(|error| {
+            ApiError::new(&error.code, format!("{HIDDEN}{}", error.message), HIDDEN)
+        })
     });
     let commands: [&[&str]; 18] = [
         &["status"],
@@ -637,11 +960,17 @@ fn no_answer_steers_the_terminal() {
     ];
     for command in commands {
         for json in [false, true] {
-            let args: Vec<&str> = command.iter().copied().chain(json.then_some("--json")).collect();
+            let args: Vec<&str> = command
+                .iter()
+                .copied()
+                .chain(json.then_some("--json"))
+                .collect();
             let output = stage.roam(&args);
             let shown = stdout(&output) + &stderr(&output);
             assert!(!shown.is_empty(), "{args:?}");
-            let hidden = shown.chars().find(|c| session_roam_core::session::harmless::is_hidden(*c));
+            let hidden = shown
+                .chars()
+                .find(|c| session_roam_core::session::harmless::is_hidden(*c));
             assert_eq!(hidden, None, "{args:?}: {shown}");
         }
     }

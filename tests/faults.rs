@@ -48,8 +48,14 @@ fn three_devices_in_a_row_share_what_they_may() {
         }
         c.roam(&["tools", "off", "codex"]);
         let before = Session::begin_in(&a, &private, 9, 1);
-        let listed = wait_for("a to list the private session", PATIENCE, || a.session(TOOL, &before.id));
-        a.roam(&["projects", "exclude", listed["project"].as_str().expect("a key")]);
+        let listed = wait_for("a to list the private session", PATIENCE, || {
+            a.session(TOOL, &before.id)
+        });
+        a.roam(&[
+            "projects",
+            "exclude",
+            listed["project"].as_str().expect("a key"),
+        ]);
         pair(&b, &c);
         let secret = Session::begin_in(&a, &private, 2, 3);
         let codex = codex_session(&a);
@@ -58,37 +64,70 @@ fn three_devices_in_a_row_share_what_they_may() {
 
         // F5: b approved c, and a did not. What a writes reaches b and no further.
         is_safe(&session, [&a, &b]);
-        let (a_id, c_id) = (a.roam(&["device"])["id"].clone(), c.roam(&["device"])["id"].clone());
+        let (a_id, c_id) = (
+            a.roam(&["device"])["id"].clone(),
+            c.roam(&["device"])["id"].clone(),
+        );
         let by_b = |device: &Device, id: &serde_json::Value| {
             let devices = device.roam(&["devices"]);
-            assert!(!rows(&devices["paired"]).any(|row| row["id"] == *id), "{} never met it: {devices}", device.name);
-            let proposed = rows(&devices["proposed"]).find(|row| row["id"] == *id).cloned();
-            proposed.filter(|row| row["by"] == "b").map(drop).ok_or(devices.to_string())
+            assert!(
+                !rows(&devices["paired"]).any(|row| row["id"] == *id),
+                "{} never met it: {devices}",
+                device.name
+            );
+            let proposed = rows(&devices["proposed"])
+                .find(|row| row["id"] == *id)
+                .cloned();
+            proposed
+                .filter(|row| row["by"] == "b")
+                .map(drop)
+                .ok_or(devices.to_string())
         };
         wait_for("a to be proposed to c", PATIENCE, || by_b(&c, &a_id));
         wait_for("c to be proposed to a", PATIENCE, || by_b(&a, &c_id));
         session.say("Said before a and c approved each other");
         is_safe(&session, [&a, &b]);
-        assert!(c.session(TOOL, &session.id).is_err(), "c knows a session of a device that it did not approve");
+        assert!(
+            c.session(TOOL, &session.id).is_err(),
+            "c knows a session of a device that it did not approve"
+        );
         let of_a = c.roam_home.join("vault").join(short(&a));
-        assert!(!of_a.exists(), "c has a folder of a device that it did not approve");
+        assert!(
+            !of_a.exists(),
+            "c has a folder of a device that it did not approve"
+        );
 
         a.roam(&["approve", c_id.as_str().expect("an id")]);
         c.roam(&["approve", a_id.as_str().expect("an id")]);
         is_safe(&session, [&b, &c]);
         session.say("More, when everybody is there");
         is_safe(&session, [&b, &c]);
-        wait_for("b to have what c does not want", PATIENCE, || b.session("codex", &codex).map(drop));
-        assert!(!below(&b.roam_home.join("vault"), "codex").is_empty(), "it would be seen if it were there");
-        let unwanted = [below(&c.roam_home.join("vault"), "codex"), below(&c.home, ".codex")].concat();
+        wait_for("b to have what c does not want", PATIENCE, || {
+            b.session("codex", &codex).map(drop)
+        });
+        assert!(
+            !below(&b.roam_home.join("vault"), "codex").is_empty(),
+            "it would be seen if it were there"
+        );
+        let unwanted = [
+            below(&c.roam_home.join("vault"), "codex"),
+            below(&c.home, ".codex"),
+        ]
+        .concat();
         assert!(unwanted.is_empty(), "Codex is off on c: {unwanted:?}");
         for device in [&b, &c] {
             let told = device.session(TOOL, &secret.id);
-            assert!(told.is_err(), "{} knows a session of an excluded project: {told:?}", device.name);
+            assert!(
+                told.is_err(),
+                "{} knows a session of an excluded project: {told:?}",
+                device.name
+            );
         }
         let journal = a.try_roam(&["journal", &secret.id]);
         assert!(
-            journal.as_ref().map_or(true, |rows| rows == &serde_json::json!([])),
+            journal
+                .as_ref()
+                .map_or(true, |rows| rows == &serde_json::json!([])),
             "it is not even in the vault: {journal:?}"
         );
 
@@ -102,15 +141,24 @@ fn three_devices_in_a_row_share_what_they_may() {
         b.start();
         wait_for("b to hear that c was revoked", PATIENCE, || {
             let devices = b.roam(&["devices"]);
-            rows(&devices["revoked"]).any(|row| row["id"] == c_id).then_some(()).ok_or(devices.to_string())
+            rows(&devices["revoked"])
+                .any(|row| row["id"] == c_id)
+                .then_some(())
+                .ok_or(devices.to_string())
         });
         session.say("Said after c was revoked");
         let later = Session::begin(&b, 7, 3);
         is_safe(&session, [&a, &b]);
         is_safe(&later, [&a, &b]);
-        assert!(c.session(TOOL, &later.id).is_err(), "c got a session that was begun after its revocation");
+        assert!(
+            c.session(TOOL, &later.id).is_err(),
+            "c got a session that was begun after its revocation"
+        );
         let at_c = fs::read(session.on(&c)).expect("what c has");
-        assert!(!contains(&at_c, b"Said after c was revoked"), "c got words that were said after its revocation");
+        assert!(
+            !contains(&at_c, b"Said after c was revoked"),
+            "c got words that were said after its revocation"
+        );
         a.stop();
         b.stop();
         c.stop();
@@ -150,22 +198,41 @@ fn an_engine_killed_at_any_moment_loses_no_line() {
         });
         desk.wait_ready();
         is_safe(&session, [&desk, &laptop]);
-        let text = String::from_utf8(fs::read(session.on(&laptop)).expect("it is there")).expect("UTF-8");
-        let numbers = text.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).expect("whole"));
-        let said: Vec<String> = numbers.map(|line| line["message"]["content"].as_str().expect("text").into()).collect();
-        assert_eq!(said, (0..written).map(|at| format!("Written {at}")).collect::<Vec<_>>());
+        let text =
+            String::from_utf8(fs::read(session.on(&laptop)).expect("it is there")).expect("UTF-8");
+        let numbers = text
+            .lines()
+            .skip(1)
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("whole"));
+        let said: Vec<String> = numbers
+            .map(|line| line["message"]["content"].as_str().expect("text").into())
+            .collect();
+        assert_eq!(
+            said,
+            (0..written)
+                .map(|at| format!("Written {at}"))
+                .collect::<Vec<_>>()
+        );
         println!("{written} lines, {KILLS} kills");
 
-        wait_for("one Syncthing to be left", PATIENCE, || match syncthings_of(&desk).len() {
-            // 1.x runs under a monitor of its own unless told otherwise; ours is a single process.
-            1 => Ok(()),
-            n => Err(format!("{n} run")),
-        });
+        wait_for(
+            "one Syncthing to be left",
+            PATIENCE,
+            || match syncthings_of(&desk).len() {
+                // 1.x runs under a monitor of its own unless told otherwise; ours is a single process.
+                1 => Ok(()),
+                n => Err(format!("{n} run")),
+            },
+        );
         desk.kill();
-        wait_for("no Syncthing to outlive its engine", PATIENCE, || match syncthings_of(&desk) {
-            left if left.is_empty() => Ok(()),
-            left => Err(format!("{left:?} still run")),
-        });
+        wait_for(
+            "no Syncthing to outlive its engine",
+            PATIENCE,
+            || match syncthings_of(&desk) {
+                left if left.is_empty() => Ok(()),
+                left => Err(format!("{left:?} still run")),
+            },
+        );
         desk.start();
         laptop.stop();
         desk.stop();
@@ -178,13 +245,19 @@ fn a_killed_syncthing_is_started_again() {
         let place = Place::new();
         let (mut desk, mut laptop) = place.pair();
         let session = Session::begin(&desk, 1, 3);
-        let mut pid = desk.roam(&["status"])["syncthing"]["pid"].as_u64().expect("it runs");
+        let mut pid = desk.roam(&["status"])["syncthing"]["pid"]
+            .as_u64()
+            .expect("it runs");
         for kill in 0..3 {
             signal("-KILL", pid);
-            session.say(&format!("Said while Syncthing was dead for the {kill}th time"));
+            session.say(&format!(
+                "Said while Syncthing was dead for the {kill}th time"
+            ));
             pid = wait_for("another Syncthing to run", PATIENCE, || {
                 let status = desk.roam(&["status"]);
-                let next = status["syncthing"]["pid"].as_u64().filter(|next| *next != pid);
+                let next = status["syncthing"]["pid"]
+                    .as_u64()
+                    .filter(|next| *next != pid);
                 next.ok_or_else(|| status["syncthing"].to_string())
             });
             arrives(&session, &laptop);
@@ -206,7 +279,10 @@ fn a_full_disk_under_session_roam_is_told_and_survived() {
         is_safe(&session, [&desk, &laptop]);
         disk.fill();
         for at in 0..20 {
-            session.say(&format!("Said with no room left, {at}: {}", noise(9000, at)));
+            session.say(&format!(
+                "Said with no room left, {at}: {}",
+                noise(9000, at)
+            ));
             sleep(Duration::from_millis(50));
         }
         let other = Session::begin(&desk, 2, 5);
@@ -236,11 +312,19 @@ fn a_full_disk_at_the_receiver_is_told_and_survived() {
         let session = Session::begin(&desk, 1, 10);
         is_safe(&session, [&desk, &laptop]);
         disk.fill();
-        (0..10).for_each(|at| session.say(&format!("Sent where no room is left, {at}: {}", noise(40_000, at))));
+        (0..10).for_each(|at| {
+            session.say(&format!(
+                "Sent where no room is left, {at}: {}",
+                noise(40_000, at)
+            ))
+        });
         let other = Session::begin(&desk, 2, 5);
         is_told(&laptop, "disk_full");
         is_in_journals(&session.bytes(), &session, &desk);
-        assert!(desk.roam(&["status"])["problems"] == serde_json::json!([]), "the sender has no problem");
+        assert!(
+            desk.roam(&["status"])["problems"] == serde_json::json!([]),
+            "the sender has no problem"
+        );
 
         disk.empty();
         is_safe(&session, [&desk, &laptop]);
@@ -265,8 +349,14 @@ fn a_full_disk_under_the_tools_store_makes_a_session_wait() {
         session.say(&noise(900_000, 1));
         is_told(&laptop, "unwritable");
         is_in_journals(&session.bytes(), &session, &laptop);
-        let half = files_below(&projects(&laptop)).into_iter().filter(|file| !file.ends_with("ballast"));
-        assert_eq!(half.collect::<Vec<_>>(), [""; 0].map(std::path::PathBuf::from), "nothing half written is left");
+        let half = files_below(&projects(&laptop))
+            .into_iter()
+            .filter(|file| !file.ends_with("ballast"));
+        assert_eq!(
+            half.collect::<Vec<_>>(),
+            [""; 0].map(std::path::PathBuf::from),
+            "nothing half written is left"
+        );
         disk.empty();
         is_safe(&session, [&desk, &laptop]);
         session.say("Room again");
@@ -297,10 +387,16 @@ fn a_deleted_vault_comes_back() {
                         let found = vault(device, owner);
                         // A journal may have grown; nothing of it may be missing.
                         let lacks = files.iter().find(|(name, bytes)| {
-                            !found.iter().any(|(other, there)| other == name && there.starts_with(bytes))
+                            !found
+                                .iter()
+                                .any(|(other, there)| other == name && there.starts_with(bytes))
                         });
                         if let Some((name, _)) = lacks {
-                            return Err(format!("{} of {owner} is not on {}", name.display(), device.name));
+                            return Err(format!(
+                                "{} of {owner} is not on {}",
+                                name.display(),
+                                device.name
+                            ));
                         }
                     }
                 }
@@ -308,26 +404,41 @@ fn a_deleted_vault_comes_back() {
             });
         };
 
-        for part in
-            [Path::new(&desk_short).join("live"), desk_short.clone().into(), laptop_short.clone().into(), "".into()]
-        {
+        for part in [
+            Path::new(&desk_short).join("live"),
+            desk_short.clone().into(),
+            laptop_short.clone().into(),
+            "".into(),
+        ] {
             fs::remove_dir_all(whole_vault.join(&part)).expect("it was there");
-            mine.say(&format!("Said after {part:?} was deleted while the engine ran"));
+            mine.say(&format!(
+                "Said after {part:?} was deleted while the engine ran"
+            ));
             yours.say("And an answer");
             is_told(&desk, "vault_lost");
             is_back(&desk, &laptop);
             is_safe(&mine, [&desk, &laptop]);
             is_safe(&yours, [&laptop, &desk]);
         }
-        for part in [Path::new(&desk_short).join("live"), laptop_short.clone().into(), "".into()] {
+        for part in [
+            Path::new(&desk_short).join("live"),
+            laptop_short.clone().into(),
+            "".into(),
+        ] {
             desk.stop();
             fs::remove_dir_all(whole_vault.join(&part)).expect("it was there");
-            mine.say(&format!("Said after {part:?} was deleted while the engine was stopped"));
+            mine.say(&format!(
+                "Said after {part:?} was deleted while the engine was stopped"
+            ));
             yours.say("And an answer");
             desk.start();
             wait_for("the deletion to be told", PATIENCE, || {
                 let told = says(&desk, "vault_restored") || says(&desk, "vault_lost");
-                if told { Ok(()) } else { Err(desk.roam(&["status"]).to_string()) }
+                if told {
+                    Ok(())
+                } else {
+                    Err(desk.roam(&["status"]).to_string())
+                }
             });
             is_back(&desk, &laptop);
             is_safe(&mine, [&desk, &laptop]);
@@ -350,15 +461,26 @@ fn a_broken_syncthing_home_is_mended() {
 
         desk.stop();
         let databases = || {
-            let entries = fs::read_dir(&home).expect("a home").flatten().map(|entry| entry.path());
+            let entries = fs::read_dir(&home)
+                .expect("a home")
+                .flatten()
+                .map(|entry| entry.path());
             let is_one = |path: &std::path::PathBuf| {
-                path.file_name().is_some_and(|name| name == "index-v0.14.0.db" || name == "index-v2")
+                path.file_name()
+                    .is_some_and(|name| name == "index-v0.14.0.db" || name == "index-v2")
             };
             entries.filter(is_one).collect::<Vec<_>>()
         };
-        assert_eq!(databases().len(), 1, "there is a database in {}", home.display());
+        assert_eq!(
+            databases().len(),
+            1,
+            "there is a database in {}",
+            home.display()
+        );
         // 1.x mends this by itself, 2.x does not: either way it goes on.
-        files_below(&databases()[0]).iter().for_each(|file| fs::write(file, noise(5000, 3)).expect("a file"));
+        files_below(&databases()[0])
+            .iter()
+            .for_each(|file| fs::write(file, noise(5000, 3)).expect("a file"));
         session.say("Said while the database was garbage");
         desk.start();
         is_safe(&session, [&desk, &laptop]);
@@ -384,7 +506,11 @@ fn a_broken_syncthing_home_is_mended() {
         fs::remove_file(home.join("key.pem")).expect("a key");
         session.say("Said while the keys were gone");
         desk.start();
-        assert_eq!(desk.roam(&["device"])["id"], id, "the kept keys are the same device");
+        assert_eq!(
+            desk.roam(&["device"])["id"],
+            id,
+            "the kept keys are the same device"
+        );
         is_safe(&session, [&desk, &laptop]);
         desk.stop();
         laptop.stop();
@@ -401,7 +527,12 @@ fn a_device_whose_key_is_lost_writes_nothing() {
         let owner = short(&desk);
         desk.stop();
         let home = desk.roam_home.join("syncthing");
-        for file in ["cert.pem", "key.pem", "last-good/cert.pem", "last-good/key.pem"] {
+        for file in [
+            "cert.pem",
+            "key.pem",
+            "last-good/cert.pem",
+            "last-good/key.pem",
+        ] {
             fs::remove_file(home.join(file)).expect("it was there");
         }
         let before = vault(&desk, &owner);
@@ -410,10 +541,15 @@ fn a_device_whose_key_is_lost_writes_nothing() {
             is_refused(&desk, &["run"], "device_id_changed");
         }
         assert_eq!(vault(&desk, &owner), before);
-        let owners = fs::read_dir(desk.roam_home.join("vault")).expect("a vault").count();
+        let owners = fs::read_dir(desk.roam_home.join("vault"))
+            .expect("a vault")
+            .count();
         assert_eq!(owners, 2, "no other device appeared");
         assert_eq!(desk.roam(&["status"])["engine"], "stopped");
-        assert_eq!(laptop.session(TOOL, &session.id).expect("it is listed")["state"], "here");
+        assert_eq!(
+            laptop.session(TOOL, &session.id).expect("it is listed")["state"],
+            "here"
+        );
         laptop.stop();
     });
 }
@@ -477,12 +613,21 @@ fn an_emptied_store_is_held_and_nobody_else_loses_anything() {
     alone(|| {
         let place = Place::new();
         let (mut desk, mut laptop) = place.pair();
-        let sessions: Vec<Session> = (1..=30).map(|number| Session::begin(&desk, number, 3)).collect();
-        sessions.iter().for_each(|session| arrives(session, &laptop));
+        let sessions: Vec<Session> = (1..=30)
+            .map(|number| Session::begin(&desk, number, 3))
+            .collect();
+        sessions
+            .iter()
+            .for_each(|session| arrives(session, &laptop));
         let contents: Vec<Vec<u8>> = sessions.iter().map(Session::bytes).collect();
         let everything_is_on_the_laptop = |laptop: &Device| {
             for (session, bytes) in sessions.iter().zip(&contents) {
-                assert_eq!(fs::read(session.on(laptop)).ok().as_ref(), Some(bytes), "{}", session.id);
+                assert_eq!(
+                    fs::read(session.on(laptop)).ok().as_ref(),
+                    Some(bytes),
+                    "{}",
+                    session.id
+                );
             }
         };
         let store = projects(&desk);
@@ -505,17 +650,28 @@ fn an_emptied_store_is_held_and_nobody_else_loses_anything() {
         desk.roam(&["release", &what]);
         is_over(&desk, "tool_emptied");
         sleep(Duration::from_secs(1));
-        assert!(files_below(&store).is_empty(), "a deletion that was meant is not undone");
+        assert!(
+            files_below(&store).is_empty(),
+            "a deletion that was meant is not undone"
+        );
         let last = fs::read(sessions[0].on(&laptop)).expect("it is there");
         assert!(last.starts_with(&contents[0]));
         for (session, bytes) in sessions.iter().zip(&contents).skip(1) {
-            assert_eq!(fs::read(session.on(&laptop)).ok().as_ref(), Some(bytes), "{}", session.id);
+            assert_eq!(
+                fs::read(session.on(&laptop)).ok().as_ref(),
+                Some(bytes),
+                "{}",
+                session.id
+            );
             is_in_journals(bytes, session, &desk);
         }
         assert!(!says(&laptop, "tool_emptied"));
         // Whoever goes on with a session brings it back.
         sessions[5].say_on(&laptop, "Gone on with elsewhere");
-        holds(&sessions[5].file, &fs::read(sessions[5].on(&laptop)).expect("it is there"));
+        holds(
+            &sessions[5].file,
+            &fs::read(sessions[5].on(&laptop)).expect("it is there"),
+        );
         desk.stop();
         laptop.stop();
     });
@@ -554,11 +710,17 @@ fn a_safety_copy_that_cannot_be_made_delays_a_session_and_loses_nothing() {
         let aside = laptop.roam_home.join("kept-aside");
         fs::rename(&kept, &aside).expect("it is there");
         write(&kept, "in the way");
-        (0..5).for_each(|at| mine.say(&format!("Said by the desk while the laptop cannot keep it, {at}")));
+        (0..5).for_each(|at| {
+            mine.say(&format!(
+                "Said by the desk while the laptop cannot keep it, {at}"
+            ))
+        });
         is_told(&laptop, "journal_unreadable");
         (0..5).for_each(|at| yours.say(&format!("Said by the laptop meanwhile, {at}")));
         is_told(&laptop, "not_recorded");
-        fs::remove_file(&kept).and_then(|()| fs::rename(&aside, &kept)).expect("it goes back");
+        fs::remove_file(&kept)
+            .and_then(|()| fs::rename(&aside, &kept))
+            .expect("it goes back");
         is_safe(&mine, [&desk, &laptop]);
         is_safe(&yours, [&laptop, &desk]);
         is_over(&laptop, "journal_unreadable");
@@ -575,8 +737,12 @@ fn a_clock_an_hour_off_changes_nothing() {
         let (mut desk, mut laptop) = (place.device("desk"), place.device("laptop"));
         let library = another_clock(&place.path());
         for (device, seconds) in [(&mut desk, "-3600"), (&mut laptop, "3600")] {
-            device.variables.insert("LD_PRELOAD".into(), library.display().to_string());
-            device.variables.insert("SECONDS_OFF".into(), seconds.into());
+            device
+                .variables
+                .insert("LD_PRELOAD".into(), library.display().to_string());
+            device
+                .variables
+                .insert("SECONDS_OFF".into(), seconds.into());
             device.start();
         }
         pair(&desk, &laptop);
@@ -584,14 +750,26 @@ fn a_clock_an_hour_off_changes_nothing() {
         is_safe(&session, [&desk, &laptop]);
         for round in 0..3 {
             session.say_on(&laptop, &format!("From the future, {round}"));
-            holds(&session.file, &fs::read(session.on(&laptop)).expect("it is there"));
+            holds(
+                &session.file,
+                &fs::read(session.on(&laptop)).expect("it is there"),
+            );
             session.say(&format!("From the past, {round}"));
             arrives(&session, &laptop);
         }
         is_safe(&session, [&desk, &laptop]);
-        let last =
-            |device: &Device| device.roam(&["history", &session.id])[0]["at"].as_str().expect("a time").to_owned();
-        assert!(last(&desk) < last(&laptop), "the clocks do differ: {} and {}", last(&desk), last(&laptop));
+        let last = |device: &Device| {
+            device.roam(&["history", &session.id])[0]["at"]
+                .as_str()
+                .expect("a time")
+                .to_owned()
+        };
+        assert!(
+            last(&desk) < last(&laptop),
+            "the clocks do differ: {} and {}",
+            last(&desk),
+            last(&laptop)
+        );
         assert_eq!(desk.roam(&["status"])["splits"], 0);
         desk.stop();
         laptop.stop();
@@ -609,8 +787,12 @@ fn without_a_working_syncthing_the_user_is_told() {
         let with_binary = |binary: &str| {
             let lines = settings.lines().filter(|line| !line.starts_with("binary"));
             let text: Vec<&str> = lines.collect();
-            fs::write(&config, text.join("\n").replace("[syncthing]", &format!("[syncthing]\n{binary}")))
-                .expect("a config");
+            fs::write(
+                &config,
+                text.join("\n")
+                    .replace("[syncthing]", &format!("[syncthing]\n{binary}")),
+            )
+            .expect("a config");
         };
 
         with_binary("");
@@ -626,9 +808,10 @@ fn without_a_working_syncthing_the_user_is_told() {
         desk.stop();
 
         // A device that has its keys already goes on recording, and says what is missing.
-        for (binary, path, code) in
-            [("", true, "syncthing_missing"), ("binary = \"/bin/true\"", false, "syncthing_wrong_binary")]
-        {
+        for (binary, path, code) in [
+            ("", true, "syncthing_missing"),
+            ("binary = \"/bin/true\"", false, "syncthing_wrong_binary"),
+        ] {
             with_binary(binary);
             if path {
                 desk.variables.insert("PATH".into(), bin.clone());
@@ -654,11 +837,16 @@ fn a_first_import_can_be_stopped_and_goes_on() {
         const SESSIONS: u32 = 100;
         let place = Place::new();
         let mut desk = place.device("desk");
-        let sessions: Vec<Session> = (1..=SESSIONS).map(|number| Session::begin(&desk, number, 400)).collect();
+        let sessions: Vec<Session> = (1..=SESSIONS)
+            .map(|number| Session::begin(&desk, number, 400))
+            .collect();
         desk.start();
         desk.stop();
         // With the keys made, the import is what a start is about; it begins anew with the state gone.
-        assert!(desk.roam_home.join("state.sqlite").exists(), "this test knows where the state is");
+        assert!(
+            desk.roam_home.join("state.sqlite").exists(),
+            "this test knows where the state is"
+        );
         for file in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
             let _ = fs::remove_file(desk.roam_home.join(file));
         }
@@ -670,7 +858,10 @@ fn a_first_import_can_be_stopped_and_goes_on() {
             let moving = wait_for("the import to be under way", PATIENCE, || {
                 let status = desk.try_roam(&["status"])?;
                 let moving = status["moving"].clone();
-                let (done, total) = (moving["import_done"].as_u64(), moving["import_total"].as_u64());
+                let (done, total) = (
+                    moving["import_done"].as_u64(),
+                    moving["import_total"].as_u64(),
+                );
                 if done.is_some_and(|done| 0 < done) || status["engine"] == "running" {
                     Ok((done, total))
                 } else {
@@ -680,16 +871,28 @@ fn a_first_import_can_be_stopped_and_goes_on() {
             seen |= matches!(moving, (Some(done), Some(total)) if 0 < done && done <= total && total == u64::from(SESSIONS));
             signal(stop, desk.pid());
             let status = desk.wait_end(Duration::from_secs(60));
-            assert_eq!(status.code(), Some(0), "after {stop}: {status}\n{}", desk.log_text());
+            assert_eq!(
+                status.code(),
+                Some(0),
+                "after {stop}: {status}\n{}",
+                desk.log_text()
+            );
         }
         assert!(seen, "the status counts what is imported");
         desk.start();
         wait_for("all sessions to be listed", PATIENCE, || {
             let listed = desk.roam(&["sessions"]);
             let here = rows(&listed).filter(|row| row["state"] == "here").count();
-            if here == sessions.len() { Ok(()) } else { Err(format!("{here} are here")) }
+            if here == sessions.len() {
+                Ok(())
+            } else {
+                Err(format!("{here} are here"))
+            }
         });
-        sessions.iter().step_by(9).for_each(|session| is_in_journals(&session.bytes(), session, &desk));
+        sessions
+            .iter()
+            .step_by(9)
+            .for_each(|session| is_in_journals(&session.bytes(), session, &desk));
         desk.stop();
     });
 }
@@ -699,7 +902,10 @@ fn a_huge_session_arrives_byte_for_byte() {
     alone(|| {
         let place = Place::new();
         let (mut desk, mut laptop) = (
-            place.device_at("desk", "Projekte mit Ümlaut & Leerzeichen/Čeština 日本語 🦀/api"),
+            place.device_at(
+                "desk",
+                "Projekte mit Ümlaut & Leerzeichen/Čeština 日本語 🦀/api",
+            ),
             place.device_at("laptop", "ここ に/it's \"quoted\" api"),
         );
         desk.start();
@@ -712,7 +918,11 @@ fn a_huge_session_arrives_byte_for_byte() {
         assert!(100 << 20 <= bytes.len());
         let begun = Instant::now();
         holds(&session.on(&laptop), &bytes);
-        println!("{} MB arrived after {:?}", bytes.len() >> 20, begun.elapsed());
+        println!(
+            "{} MB arrived after {:?}",
+            bytes.len() >> 20,
+            begun.elapsed()
+        );
         session.say("One line more");
         let begun = Instant::now();
         arrives(&session, &laptop);
@@ -725,27 +935,43 @@ fn a_huge_session_arrives_byte_for_byte() {
 
 fn is_connected(device: &Device, other: &Device) {
     let id = other.roam(&["device"])["id"].clone();
-    wait_for(&format!("{} to be connected to {}", device.name, other.name), PATIENCE, || {
-        let devices = device.roam(&["devices"]);
-        let connected = rows(&devices["paired"]).any(|row| row["id"] == id && row["connected"] == true);
-        if connected { Ok(()) } else { Err(devices.to_string()) }
-    });
+    wait_for(
+        &format!("{} to be connected to {}", device.name, other.name),
+        PATIENCE,
+        || {
+            let devices = device.roam(&["devices"]);
+            let connected =
+                rows(&devices["paired"]).any(|row| row["id"] == id && row["connected"] == true);
+            if connected {
+                Ok(())
+            } else {
+                Err(devices.to_string())
+            }
+        },
+    );
 }
 
 /// A session of Codex, as in the adapter's own tests; gives its id.
 fn codex_session(device: &Device) -> String {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tools/codex/plain/home");
+    let fixture =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tools/codex/plain/home");
     let files = files_below(&fixture);
     let from = files.first().expect("the fixture has a file");
-    let to = device.home.join(from.strip_prefix(&fixture).expect("found below it"));
+    let to = device
+        .home
+        .join(from.strip_prefix(&fixture).expect("found below it"));
     write(&to, &fs::read_to_string(from).expect("a fixture"));
-    let stem = from.file_stem().and_then(|stem| stem.to_str()).expect("session files have plain names");
+    let stem = from
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .expect("session files have plain names");
     stem[stem.len() - 36..].to_owned()
 }
 
 fn below(dir: &Path, word: &str) -> Vec<std::path::PathBuf> {
     let has_word = |file: &std::path::PathBuf| {
-        file.strip_prefix(dir).is_ok_and(|rest| rest.components().any(|part| part.as_os_str() == word))
+        file.strip_prefix(dir)
+            .is_ok_and(|rest| rest.components().any(|part| part.as_os_str() == word))
     };
     files_below(dir).into_iter().filter(has_word).collect()
 }
@@ -754,7 +980,9 @@ fn below(dir: &Path, word: &str) -> Vec<std::path::PathBuf> {
 fn noise(letters: usize, seed: u32) -> String {
     let mut state = u64::from(seed) * 2 + 1;
     let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         char::from(b'!' + 1 + u8::try_from((state >> 33) % 90).expect("below 90"))
     };
     std::iter::repeat_with(next).take(letters).collect()
@@ -781,7 +1009,15 @@ fn another_clock(dir: &Path) -> std::path::PathBuf {
     let (source, library) = (dir.join("clock.rs"), dir.join("libclock.so"));
     write(&source, SOURCE);
     let mut rustc = Command::new("rustc");
-    rustc.args(["--edition=2021", "--crate-type=cdylib", "-Cpanic=abort", "-o"]).arg(&library).arg(&source);
+    rustc
+        .args([
+            "--edition=2021",
+            "--crate-type=cdylib",
+            "-Cpanic=abort",
+            "-o",
+        ])
+        .arg(&library)
+        .arg(&source);
     let ended = run_within(Duration::from_secs(60), rustc, dir);
     assert!(ended.status.success(), "rustc: {}", ended.told());
     library

@@ -9,7 +9,8 @@
 mod cases;
 
 use session_roam_core::session::{
-    Chain, ChainId, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId, device_id::device_id_of_cert,
+    Chain, ChainId, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId,
+    device_id::device_id_of_cert,
 };
 use session_roam_core::syncthing::pairing;
 use session_roam_core::tools::{Machine, Which};
@@ -95,7 +96,11 @@ fn mutated(seed: &[u8], other: &[u8], chance: &mut Chance) -> Vec<u8> {
 /// Feeds `read` with the seeds themselves and with damaged ones, as long as is asked for.
 fn fuzz(target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
     #[allow(clippy::disallowed_methods)] // how long to run is said by whoever runs it
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
     let time = Duration::from_millis(number("FUZZ_SECONDS").map_or(800, |seconds| seconds * 1000));
     let seed = number("FUZZ_SEED").unwrap_or(0x5EED_0F11);
     let mut chance = Chance(seed | 1);
@@ -103,7 +108,10 @@ fn fuzz(target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
     seeds.iter().for_each(|seed| read(seed));
     let (mut runs, mut slowest) = (0u64, Duration::ZERO);
     while began.elapsed() < time {
-        let (one, other) = (&seeds[chance.below(seeds.len())], &seeds[chance.below(seeds.len())]);
+        let (one, other) = (
+            &seeds[chance.below(seeds.len())],
+            &seeds[chance.below(seeds.len())],
+        );
         let input = mutated(one, other, &mut chance);
         let at = Instant::now();
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(&input)));
@@ -111,12 +119,18 @@ fn fuzz(target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
         if let Err(panic) = done {
             let file = std::env::temp_dir().join(format!("fuzz-{target}-{runs}"));
             let _ = fs::write(&file, &input);
-            eprintln!("{target}: input {runs} of seed {seed} is in {}", file.display());
+            eprintln!(
+                "{target}: input {runs} of seed {seed} is in {}",
+                file.display()
+            );
             std::panic::resume_unwind(panic);
         }
         runs += 1;
     }
-    println!("{target}: {runs} inputs in {:?}, the slowest {slowest:?}", began.elapsed());
+    println!(
+        "{target}: {runs} inputs in {:?}, the slowest {slowest:?}",
+        began.elapsed()
+    );
 }
 
 // ---- frames and journals ----
@@ -124,18 +138,31 @@ fn fuzz(target: &str, seeds: &[Vec<u8>], mut read: impl FnMut(&[u8])) {
 fn head(version: u32, tool: &str, session: &str) -> (Head, DeviceKey, Owner, String) {
     let (key, device) = (DeviceKey::from_secret(&[7; 32]), device_id_of_cert(b"desk"));
     let (tool, session) = (ToolId::new(tool), SessionId::new(session));
-    let dir =
-        VaultPath::journal_dir(&device.short(), Lane::Live, &SessionKey::new(&tool, &session), &ProjectKey::new("p"));
+    let dir = VaultPath::journal_dir(
+        &device.short(),
+        Lane::Live,
+        &SessionKey::new(&tool, &session),
+        &ProjectKey::new("p"),
+    );
     let journal = Journal::new(&device.short(), Lane::Live, dir.clone());
-    let head = Head { v: version, ..journal.next_head(&device, "desk", &tool, &session, Hlc::default()) };
-    let owner = Owner { device, key: key.public() };
+    let head = Head {
+        v: version,
+        ..journal.next_head(&device, "desk", &tool, &session, Hlc::default())
+    };
+    let owner = Owner {
+        device,
+        key: key.public(),
+    };
     (head, key, owner, dir)
 }
 
 fn segment(version: u32) -> Vec<u8> {
     let (mut head, key, ..) = head(version, "x", "s");
     let mut all = Vec::new();
-    for (n, text) in ["{\"a\":1}\n", "\u{1}\"\\ \u{1F980}\n", "\n\n"].into_iter().enumerate() {
+    for (n, text) in ["{\"a\":1}\n", "\u{1}\"\\ \u{1F980}\n", "\n\n"]
+        .into_iter()
+        .enumerate()
+    {
         let (mut chain, bytes) = (Chain::start(), text.as_bytes().to_vec());
         chain.feed(&bytes);
         let (doc, after) = (DocName::new("main"), ChainId::log_start());
@@ -148,8 +175,16 @@ fn segment(version: u32) -> Vec<u8> {
             tail: 4,
             bytes: vec![0xff, n as u8],
         };
-        let lines = Entry::Lines { doc, at: "main".into(), after, tip: chain.tip, replaces: None, bytes };
-        let (bytes, hash) = frame::render(&head, &[lines, whole], |message| key.sign(message).to_vec());
+        let lines = Entry::Lines {
+            doc,
+            at: "main".into(),
+            after,
+            tip: chain.tip,
+            replaces: None,
+            bytes,
+        };
+        let (bytes, hash) =
+            frame::render(&head, &[lines, whole], |message| key.sign(message).to_vec());
         all.extend(bytes);
         (head.n, head.prev) = (head.n + 1, hash);
     }
@@ -158,15 +193,19 @@ fn segment(version: u32) -> Vec<u8> {
 
 #[test]
 fn frames() {
-    fuzz("frames", &[segment(1), segment(2), SEGMENT.to_vec()], |bytes| {
-        let (pieces, _) = frame::next_batch(bytes, usize::MAX);
-        for piece in pieces {
-            if let Ok(sealed) = Sealed::read(piece) {
-                let _ = sealed.is_signed_by(&[7; 32]);
-                let _ = sealed.parse();
+    fuzz(
+        "frames",
+        &[segment(1), segment(2), SEGMENT.to_vec()],
+        |bytes| {
+            let (pieces, _) = frame::next_batch(bytes, usize::MAX);
+            for piece in pieces {
+                if let Ok(sealed) = Sealed::read(piece) {
+                    let _ = sealed.is_signed_by(&[7; 32]);
+                    let _ = sealed.parse();
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// What a hostile owner may sign: the lines themselves are damaged.
@@ -176,23 +215,35 @@ fn signed_lines() {
         let len = frame::frame_len(segment).expect("whole").expect("a frame");
         zstd::decode_all(&segment[..len]).expect("zstd")
     };
-    fuzz("signed_lines", &[unpacked(&segment(2)), unpacked(SEGMENT)], |lines| {
-        let packed = zstd::bulk::compress(lines, 1).expect("compressed");
-        let mut bytes = 0x184D_2A5Bu32.to_le_bytes().to_vec();
-        bytes.extend(148u32.to_le_bytes());
-        bytes.extend(b"SRJ\x02");
-        bytes.extend((packed.len() as u32).to_le_bytes());
-        bytes.extend((lines.len() as u32).to_le_bytes());
-        bytes.extend(0u64.to_le_bytes());
-        let (head, ..) = head(2, "x", "s");
-        bytes.extend(data_encoding::HEXLOWER.decode(head.prev.0.as_bytes()).expect("hexadecimal"));
-        let mut hasher = blake3::Hasher::new_derive_key("session-roam v2 frame");
-        let hash = *hasher.update(&bytes[8..]).update(&packed).finalize().as_bytes();
-        bytes.extend(hash);
-        bytes.extend([0; 64]);
-        bytes.extend(packed);
-        let _ = Sealed::read(&bytes).expect("the envelope is right").parse();
-    });
+    fuzz(
+        "signed_lines",
+        &[unpacked(&segment(2)), unpacked(SEGMENT)],
+        |lines| {
+            let packed = zstd::bulk::compress(lines, 1).expect("compressed");
+            let mut bytes = 0x184D_2A5Bu32.to_le_bytes().to_vec();
+            bytes.extend(148u32.to_le_bytes());
+            bytes.extend(b"SRJ\x02");
+            bytes.extend((packed.len() as u32).to_le_bytes());
+            bytes.extend((lines.len() as u32).to_le_bytes());
+            bytes.extend(0u64.to_le_bytes());
+            let (head, ..) = head(2, "x", "s");
+            bytes.extend(
+                data_encoding::HEXLOWER
+                    .decode(head.prev.0.as_bytes())
+                    .expect("hexadecimal"),
+            );
+            let mut hasher = blake3::Hasher::new_derive_key("session-roam v2 frame");
+            let hash = *hasher
+                .update(&bytes[8..])
+                .update(&packed)
+                .finalize()
+                .as_bytes();
+            bytes.extend(hash);
+            bytes.extend([0; 64]);
+            bytes.extend(packed);
+            let _ = Sealed::read(&bytes).expect("the envelope is right").parse();
+        },
+    );
 }
 
 #[test]
@@ -206,8 +257,13 @@ fn journals() {
     fuzz("journals", &[good.clone(), segment(1)], |bytes| {
         fs::write(&path, bytes).expect("written");
         let mut journal = Journal::new(&owner.device.short(), Lane::Live, dir.clone());
-        journal.read_new(&vault, &owner, &mut None, |_| (), |_, _, (), _, _| ()).expect("read");
-        assert_eq!(journal.accepted(&vault).expect("served").len() as u64, journal.frames);
+        journal
+            .read_new(&vault, &owner, &mut None, |_| (), |_, _, (), _, _| ())
+            .expect("read");
+        assert_eq!(
+            journal.accepted(&vault).expect("served").len() as u64,
+            journal.frames
+        );
         let _ = fs::remove_dir_all(vault.kept.root());
     });
 }
@@ -230,24 +286,35 @@ fn body() -> serde_json::Value {
 
 #[test]
 fn presences() {
-    fuzz("hellos", &[body().to_string().into_bytes()], |bytes| drop(serde_json::from_slice::<Presence>(bytes)));
+    fuzz("hellos", &[body().to_string().into_bytes()], |bytes| {
+        drop(serde_json::from_slice::<Presence>(bytes))
+    });
 }
 
 #[test]
 fn cards() {
-    fuzz("cards", &[body()["card"].to_string().into_bytes()], |bytes| {
-        if let Ok(card) = serde_json::from_slice::<Card>(bytes) {
-            let _ = card.verify(&card.device);
-        }
-    });
+    fuzz(
+        "cards",
+        &[body()["card"].to_string().into_bytes()],
+        |bytes| {
+            if let Ok(card) = serde_json::from_slice::<Card>(bytes) {
+                let _ = card.verify(&card.device);
+            }
+        },
+    );
 }
 
 #[test]
 fn pairing_codes() {
     let device = device_id_of_cert(b"desk");
-    let codes = [format!("session-roam://pair?id={device}&name=desk"), device.to_string()];
+    let codes = [
+        format!("session-roam://pair?id={device}&name=desk"),
+        device.to_string(),
+    ];
     let codes: Vec<Vec<u8>> = codes.into_iter().map(String::into_bytes).collect();
-    fuzz("pairing_codes", &codes, |bytes| drop(pairing::parse(&String::from_utf8_lossy(bytes))));
+    fuzz("pairing_codes", &codes, |bytes| {
+        drop(pairing::parse(&String::from_utf8_lossy(bytes)))
+    });
 }
 
 // ---- the tools' stores ----
@@ -274,7 +341,10 @@ fn adapters() {
         let machine = Machine::at(home.clone());
         cases::fill(&case.home, &home, &home, &cwd);
         let files = files_below(&home);
-        let seeds: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).expect("file")).collect();
+        let seeds: Vec<Vec<u8>> = files
+            .iter()
+            .map(|file| fs::read(file).expect("file"))
+            .collect();
         let (mut chance, mut before) = (Chance(77), None::<usize>);
         fuzz(&format!("adapter {}", case.name), &seeds, |bytes| {
             if let Some(before) = before.take() {
@@ -285,7 +355,9 @@ fn adapters() {
             before = Some(at);
             let listing = case.tool.sessions(&machine, Which::All);
             for found in listing.found.iter().take(20) {
-                let Ok(reading) = case.tool.read(&machine, found) else { continue };
+                let Ok(reading) = case.tool.read(&machine, found) else {
+                    continue;
+                };
                 for doc in &reading.docs {
                     if let Ok(file) = doc.open() {
                         let _ = file.take(1 << 20).read_to_end(&mut Vec::new());

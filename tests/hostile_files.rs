@@ -3,7 +3,8 @@
 //! and the memory of the whole process is counted meanwhile.
 
 use session_roam_core::session::{
-    Chain, ChainId, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId, device_id::device_id_of_cert,
+    Chain, ChainId, DocName, Hlc, Lane, ProjectKey, SessionId, SessionKey, ToolId,
+    device_id::device_id_of_cert,
 };
 use session_roam_core::vault::frame::{self, Head};
 use session_roam_core::vault::keys::DeviceKey;
@@ -94,9 +95,23 @@ impl Desk {
         let key = DeviceKey::from_secret(&[7; 32]);
         let device = device_id_of_cert(b"desk");
         let session_key = SessionKey::new(&tool(), &session());
-        let dir = VaultPath::journal_dir(&device.short(), Lane::Live, &session_key, &ProjectKey::new("p"));
-        let owner = Owner { device, key: key.public() };
-        let desk = Self { vault: Vault::at(home.path()), _home: home, key, owner, dir };
+        let dir = VaultPath::journal_dir(
+            &device.short(),
+            Lane::Live,
+            &session_key,
+            &ProjectKey::new("p"),
+        );
+        let owner = Owner {
+            device,
+            key: key.public(),
+        };
+        let desk = Self {
+            vault: Vault::at(home.path()),
+            _home: home,
+            key,
+            owner,
+            dir,
+        };
         fs::create_dir_all(desk.vault.file(&desk.dir)).expect("dir");
         desk
     }
@@ -110,13 +125,22 @@ impl Desk {
     }
 
     fn head(&self, version: u32) -> Head {
-        let head = self.journal().next_head(&self.owner.device, "desk", &tool(), &session(), Hlc::default());
+        let head = self.journal().next_head(
+            &self.owner.device,
+            "desk",
+            &tool(),
+            &session(),
+            Hlc::default(),
+        );
         Head { v: version, ..head }
     }
 
     /// The first frame of the journal, signed by the desk.
     fn frame(&self, version: u32, entries: &[Entry]) -> Vec<u8> {
-        frame::render(&self.head(version), entries, |message| self.key.sign(message).to_vec()).0
+        frame::render(&self.head(version), entries, |message| {
+            self.key.sign(message).to_vec()
+        })
+        .0
     }
 
     fn put(&self, bytes: &[u8]) {
@@ -127,7 +151,9 @@ impl Desk {
     fn read(&self) -> (Journal, Vec<usize>) {
         let (mut journal, mut seen) = (self.journal(), Vec::new());
         let each = |_: &mut Journal, frame: &Frame, (), _, _| seen.push(frame.entries.len());
-        journal.read_new(&self.vault, &self.owner, &mut None, |_| (), each).expect("read");
+        journal
+            .read_new(&self.vault, &self.owner, &mut None, |_| (), each)
+            .expect("read");
         (journal, seen)
     }
 
@@ -135,7 +161,11 @@ impl Desk {
     fn refuses(&self, what: &str) {
         let ((journal, seen), peak) = peak_of(|| self.read());
         assert_eq!(seen, [0; 0], "{what}");
-        assert!(matches!(journal.fault, Some(Fault::Forged { .. })), "{what}: {:?}", journal.fault);
+        assert!(
+            matches!(journal.fault, Some(Fault::Forged { .. })),
+            "{what}: {:?}",
+            journal.fault
+        );
         assert!(peak < MOST, "{what}: {peak} bytes");
     }
 }
@@ -144,7 +174,14 @@ fn lines(bytes: Vec<u8>) -> Entry {
     let mut chain = Chain::start();
     chain.feed(&bytes);
     let (doc, after) = (DocName::new("main"), ChainId::log_start());
-    Entry::Lines { doc, at: "main".into(), after, tip: chain.tip, replaces: None, bytes }
+    Entry::Lines {
+        doc,
+        at: "main".into(),
+        after,
+        tip: chain.tip,
+        replaces: None,
+        bytes,
+    }
 }
 
 /// A zstd frame of `len` bytes `x`, in blocks of 128 KiB of one byte: 4 bytes stand for each.
@@ -152,7 +189,11 @@ fn bomb(len: u64, says_its_size: bool) -> Vec<u8> {
     const BLOCK: u64 = 128 << 10;
     let mut bytes = 0xFD2F_B528u32.to_le_bytes().to_vec();
     // A window of 1 MiB; the size of the content in 8 bytes, or not at all.
-    bytes.extend(if says_its_size { [0b1100_0000, 10 << 3] } else { [0, 10 << 3] });
+    bytes.extend(if says_its_size {
+        [0b1100_0000, 10 << 3]
+    } else {
+        [0, 10 << 3]
+    });
     if says_its_size {
         bytes.extend(len.to_le_bytes());
     }
@@ -175,11 +216,17 @@ fn envelope(desk: &Desk, packed: &[u8], unpacked: u32, sign: bool) -> Vec<u8> {
     bytes.extend((packed.len() as u32).to_le_bytes());
     bytes.extend(unpacked.to_le_bytes());
     bytes.extend(0u64.to_le_bytes());
-    bytes.extend(data_encoding::HEXLOWER.decode(head.prev.0.as_bytes()).expect("hexadecimal"));
+    bytes.extend(
+        data_encoding::HEXLOWER
+            .decode(head.prev.0.as_bytes())
+            .expect("hexadecimal"),
+    );
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v2 frame");
     let hash = hasher.update(&bytes[8..]).update(packed).finalize();
     bytes.extend(hash.as_bytes());
-    let signature = desk.key.sign(format!("session-roam v2 frame\n{}", hash.to_hex()).as_bytes());
+    let signature = desk
+        .key
+        .sign(format!("session-roam v2 frame\n{}", hash.to_hex()).as_bytes());
     bytes.extend(if sign { signature } else { [0; 64] });
     bytes.extend(packed);
     bytes
@@ -200,8 +247,14 @@ fn a_frame_that_nobody_signed_is_not_unpacked() {
     let packed = bomb(LIMIT, true);
     desk.put(&envelope(&desk, &packed, LIMIT as u32, false));
     let ((journal, _), peak) = peak_of(|| desk.read());
-    assert!(matches!(&journal.fault, Some(Fault::Forged { why, .. }) if why.contains("signature")), "{journal:?}");
-    assert!(peak < 8 << 20, "nothing of it was given to zstd: {peak} bytes");
+    assert!(
+        matches!(&journal.fault, Some(Fault::Forged { why, .. }) if why.contains("signature")),
+        "{journal:?}"
+    );
+    assert!(
+        peak < 8 << 20,
+        "nothing of it was given to zstd: {peak} bytes"
+    );
 }
 
 /// What the refusals are measured against: a frame that is sealed here by hand, as the page says, is taken.
@@ -216,7 +269,10 @@ fn a_frame_sealed_as_the_page_says_is_accepted() {
     desk.put(&bytes);
     let (journal, seen) = desk.read();
     assert_eq!((journal.fault, seen), (None, vec![1]));
-    assert_eq!(zstd::decode_all(&bytes[..]).expect("zstdcat passes over the header"), lines.as_bytes());
+    assert_eq!(
+        zstd::decode_all(&bytes[..]).expect("zstdcat passes over the header"),
+        lines.as_bytes()
+    );
 }
 
 /// F9: an owner that is hostile itself.
@@ -236,7 +292,10 @@ fn a_signed_frame_unpacks_to_no_more_than_it_says_and_no_frame_says_more_than_th
     }
     for version in [1, 2] {
         for (what, entries) in [
-            ("too many entries", vec![Entry::Unknown(r#"{"k":"x"}"#.into()); (1 << 16) + 1]),
+            (
+                "too many entries",
+                vec![Entry::Unknown(r#"{"k":"x"}"#.into()); (1 << 16) + 1],
+            ),
             ("too many lines", vec![lines(vec![b'\n'; (1 << 21) + 1])]),
         ] {
             let desk = Desk::new();
@@ -260,13 +319,19 @@ fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
     let quotes = |len: usize| [vec![b'"'; len], vec![b'\n']].concat();
     for (version, what, entry) in [
         (2, "quotes only", lines(quotes((79 << 20) + 500))),
-        (1, "one long text", lines([vec![b'x'; (159 << 20) + 500], vec![b'\n']].concat())),
+        (
+            1,
+            "one long text",
+            lines([vec![b'x'; (159 << 20) + 500], vec![b'\n']].concat()),
+        ),
         (2, "noise", lines(noise(78 << 20))),
         (2, "as many lines as may be", lines(vec![b'\n'; 1 << 21])),
     ] {
         {
             let desk = Desk::new();
-            let (Entry::Lines { bytes, .. }, entry) = (entry.clone(), entry) else { panic!("lines") };
+            let (Entry::Lines { bytes, .. }, entry) = (entry.clone(), entry) else {
+                panic!("lines")
+            };
             let expected = blake3::hash(&bytes);
             drop(bytes);
             desk.put(&desk.frame(version, &[entry]));
@@ -274,13 +339,21 @@ fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
             let (journal, peak) = peak_of(|| {
                 let mut journal = desk.journal();
                 let each = |_: &mut Journal, frame: &Frame, (), _, _| {
-                    let [Entry::Lines { bytes, .. }] = &frame.entries[..] else { panic!("lines") };
+                    let [Entry::Lines { bytes, .. }] = &frame.entries[..] else {
+                        panic!("lines")
+                    };
                     found = Some(blake3::hash(bytes));
                 };
-                journal.read_new(&desk.vault, &desk.owner, &mut None, |_| (), each).expect("read");
+                journal
+                    .read_new(&desk.vault, &desk.owner, &mut None, |_| (), each)
+                    .expect("read");
                 journal
             });
-            assert_eq!((journal.fault, journal.frames), (None, 1), "{what} in version {version}");
+            assert_eq!(
+                (journal.fault, journal.frames),
+                (None, 1),
+                "{what} in version {version}"
+            );
             assert_eq!(found, Some(expected), "{what} in version {version}");
             assert!(peak < MOST, "{what} in version {version}: {peak} bytes");
             println!("{what} in version {version}: {} MB", peak / 1_000_000);
@@ -293,13 +366,19 @@ fn a_frame_as_large_as_any_may_be_is_read_within_200_megabytes() {
 fn large_frames_are_read_one_at_a_time() {
     let _alone = alone();
     let desk = Desk::new();
-    let frame = desk.frame(2, &[lines([vec![b'"'; (79 << 20) + 500], vec![b'\n']].concat())]);
+    let frame = desk.frame(
+        2,
+        &[lines([vec![b'"'; (79 << 20) + 500], vec![b'\n']].concat())],
+    );
     desk.put(&frame);
     drop(frame);
     let (read, peak) = peak_of(|| {
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| desk.read().1)).collect();
-            workers.into_iter().map(|worker| worker.join().expect("read")).collect::<Vec<_>>()
+            workers
+                .into_iter()
+                .map(|worker| worker.join().expect("read"))
+                .collect::<Vec<_>>()
         })
     });
     assert_eq!(read, vec![vec![1]; 4]);
@@ -328,13 +407,23 @@ fn a_segment_or_a_device_file_that_is_no_file_is_refused_at_once() {
     // A good segment, behind a link and in a directory that is one.
     let elsewhere = desk.vault.root().with_file_name("elsewhere");
     fs::create_dir_all(&elsewhere).expect("dir");
-    fs::write(elsewhere.join("0001.jsonl.zst"), desk.frame(2, &[lines(b"{}\n".to_vec())])).expect("written");
+    fs::write(
+        elsewhere.join("0001.jsonl.zst"),
+        desk.frame(2, &[lines(b"{}\n".to_vec())]),
+    )
+    .expect("written");
     symlink(elsewhere.join("0001.jsonl.zst"), desk.segment()).expect("link");
     desk.refuses("a link to a good segment");
     fs::remove_dir_all(desk.vault.file(&desk.dir)).expect("remove");
     symlink(&elsewhere, desk.vault.file(&desk.dir)).expect("link");
     let mut journal = desk.journal();
-    let read = journal.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, (), _, _| panic!("accepted"));
+    let read = journal.read_new(
+        &desk.vault,
+        &desk.owner,
+        &mut None,
+        |_| (),
+        |_, _, (), _, _| panic!("accepted"),
+    );
     assert!(read.is_err() || journal.fault.is_some());
 
     let short = desk.owner.device.short();
@@ -355,7 +444,8 @@ fn reading_goes_on_where_it_was_broken_off() {
     let (mut head, mut all) = (desk.head(2), Vec::new());
     for number in 0..9 {
         let entries = vec![Entry::Unknown(format!(r#"{{"k":"x","number":{number}}}"#))];
-        let (bytes, hash) = frame::render(&head, &entries, |message| desk.key.sign(message).to_vec());
+        let (bytes, hash) =
+            frame::render(&head, &entries, |message| desk.key.sign(message).to_vec());
         all.extend(bytes);
         (head.n, head.prev) = (head.n + 1, hash);
     }
@@ -364,11 +454,20 @@ fn reading_goes_on_where_it_was_broken_off() {
     for pass in 1..=5u64 {
         let each = |_: &mut Journal, frame: &Frame, (), _, _| {
             seen.push(frame.head.n);
-            if frame.head.n % 2 == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if frame.head.n % 2 == 1 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
-        journal.read_while(&desk.vault, &desk.owner, &mut None, |_| (), each).expect("read");
+        journal
+            .read_while(&desk.vault, &desk.owner, &mut None, |_| (), each)
+            .expect("read");
         assert_eq!((journal.frames, &journal.fault), ((2 * pass).min(9), &None));
-        assert_eq!(journal.accepted(&desk.vault).expect("served").len() as u64, journal.frames);
+        assert_eq!(
+            journal.accepted(&desk.vault).expect("served").len() as u64,
+            journal.frames
+        );
     }
     assert_eq!(seen, (0..9).collect::<Vec<_>>());
 }
@@ -394,14 +493,22 @@ fn what_is_kept_was_verified_however_often_the_segment_is_exchanged() {
                 }
             }
         });
-        let kept = desk.vault.kept.file(&format!("{}/0001.jsonl.zst", desk.dir));
+        let kept = desk
+            .vault
+            .kept
+            .file(&format!("{}/0001.jsonl.zst", desk.dir));
         let (mut accepted, mut wrong) = (0, 0);
         for _ in 0..20_000 {
             let (journal, seen) = desk.read();
             if seen == [1] {
                 accepted += 1;
                 wrong += u32::from(fs::read(&kept).expect("kept") != good);
-                assert_eq!(journal.accepted(&desk.vault).expect("served")[0].entries.len(), 1);
+                assert_eq!(
+                    journal.accepted(&desk.vault).expect("served")[0]
+                        .entries
+                        .len(),
+                    1
+                );
             }
             let _ = fs::remove_file(&kept);
             if 100 <= accepted {
@@ -422,7 +529,10 @@ fn accepted_bytes_that_are_damaged_are_served_from_where_they_are_whole() {
     let good = desk.frame(2, &[lines(b"{\"said\":\"by the desk\"}\n".to_vec())]);
     desk.put(&good);
     let (journal, _) = desk.read();
-    let kept = desk.vault.kept.file(&format!("{}/0001.jsonl.zst", desk.dir));
+    let kept = desk
+        .vault
+        .kept
+        .file(&format!("{}/0001.jsonl.zst", desk.dir));
     let replace = |path: &PathBuf, bytes: &[u8]| {
         fs::remove_file(path).expect("remove");
         fs::write(path, bytes).expect("write");
@@ -431,10 +541,29 @@ fn accepted_bytes_that_are_damaged_are_served_from_where_they_are_whole() {
     let last = forged.len() - 1;
     forged[last] ^= 1;
     replace(&kept, &forged);
-    assert_eq!(journal.accepted(&desk.vault).expect("served from the vault").len(), 1);
-    assert_eq!(fs::read(&kept).expect("kept"), good, "and the safety copy is whole again");
+    assert_eq!(
+        journal
+            .accepted(&desk.vault)
+            .expect("served from the vault")
+            .len(),
+        1
+    );
+    assert_eq!(
+        fs::read(&kept).expect("kept"),
+        good,
+        "and the safety copy is whole again"
+    );
     replace(&desk.segment(), &forged);
-    assert_eq!(journal.accepted(&desk.vault).expect("served from what is kept").len(), 1);
+    assert_eq!(
+        journal
+            .accepted(&desk.vault)
+            .expect("served from what is kept")
+            .len(),
+        1
+    );
     replace(&kept, &forged);
-    assert!(journal.accepted(&desk.vault).is_err(), "forged in both places: nothing is served");
+    assert!(
+        journal.accepted(&desk.vault).is_err(),
+        "forged in both places: nothing is served"
+    );
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = include_str!("../docs/journal-format.md");
 const SEGMENT: &[u8] = include_bytes!("fixtures/journal/0001.jsonl.zst");
 const DEVICE: &str = "HSN4HCWCH4BDG4";
-const DIR: &str = "HSN4HCWCH4BDG4/live/claude-code/4pl5zzmkwdpkxh3srjyodxuudp/anc7wjgs52i5nrmcgif52qy5mk";
+const DIR: &str =
+    "HSN4HCWCH4BDG4/live/claude-code/4pl5zzmkwdpkxh3srjyodxuudp/anc7wjgs52i5nrmcgif52qy5mk";
 const SESSION: &str = "6f1d2c3b-8a4e-4f6a-9b7c-0d1e2f3a4b5c";
 
 fn fixtures() -> PathBuf {
@@ -42,7 +43,9 @@ fn lines(frame: &[u8]) -> Vec<&[u8]> {
 }
 
 fn text<'v>(value: &'v Value, field: &str) -> &'v str {
-    value[field].as_str().unwrap_or_else(|| panic!("{value} has no {field}"))
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} has no {field}"))
 }
 
 /// The seal's `hash` and `sig` for these lines, as the page says; by a key of this test's.
@@ -50,9 +53,18 @@ fn sealed(body: &[u8]) -> Vec<u8> {
     use ed25519_dalek::Signer;
     let hash = blake3::hash(body).to_hex().to_string();
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-    let sig = BASE64.encode(&key.sign(format!("session-roam v1 frame\n{hash}").as_bytes()).to_bytes());
+    let sig = BASE64.encode(
+        &key.sign(format!("session-roam v1 frame\n{hash}").as_bytes())
+            .to_bytes(),
+    );
     let seal = serde_json::json!({"k": "seal", "hash": hash, "sig": sig});
-    zstd::encode_all([body, seal.to_string().as_bytes(), b"\n"].concat().as_slice(), 3).expect("zstd")
+    zstd::encode_all(
+        [body, seal.to_string().as_bytes(), b"\n"]
+            .concat()
+            .as_slice(),
+        3,
+    )
+    .expect("zstd")
 }
 
 /// The example's frames sealed anew with this test's key, after `change` had its way with them.
@@ -89,13 +101,20 @@ impl Reader {
     fn at(dir: &str, lane: Lane, segment: &[u8], owner: Owner) -> Self {
         let home = tempfile::tempdir().expect("home");
         let vault = Vault::at(home.path());
-        let reader = Self { vault, owner, journal: Journal::new(DEVICE, lane, dir.into()), _home: home };
+        let reader = Self {
+            vault,
+            owner,
+            journal: Journal::new(DEVICE, lane, dir.into()),
+            _home: home,
+        };
         reader.put(1, segment);
         reader
     }
 
     fn put(&self, number: u32, bytes: &[u8]) {
-        let path = self.vault.file(&format!("{}/{number:04}.jsonl.zst", self.journal.dir));
+        let path = self
+            .vault
+            .file(&format!("{}/{number:04}.jsonl.zst", self.journal.dir));
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         // As Syncthing does: a new file in the old one's place.
         let next = path.with_extension("tmp");
@@ -107,7 +126,13 @@ impl Reader {
         let mut seen = Vec::new();
         let mut session = None;
         self.journal
-            .read_new(&self.vault, &self.owner, &mut session, |_| (), |_, frame, (), _, _| seen.push(frame.clone()))
+            .read_new(
+                &self.vault,
+                &self.owner,
+                &mut session,
+                |_| (),
+                |_, frame, (), _, _| seen.push(frame.clone()),
+            )
             .expect("readable");
         seen
     }
@@ -115,18 +140,27 @@ impl Reader {
 
 fn author() -> Owner {
     let (presence, key) = presence::read(&fixtures(), DEVICE).expect("the documented device.json");
-    Owner { device: presence.card.device, key }
+    Owner {
+        device: presence.card.device,
+        key,
+    }
 }
 
 /// The author of what `resealed` makes.
 fn test_author() -> Owner {
-    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes();
+    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32])
+        .verifying_key()
+        .to_bytes();
     Owner { key, ..author() }
 }
 
 #[test]
 fn the_page_shows_what_the_file_holds() {
-    let block = PAGE.split("<!-- example").nth(1).and_then(|rest| rest.split("```").nth(1)).expect("the example");
+    let block = PAGE
+        .split("<!-- example")
+        .nth(1)
+        .and_then(|rest| rest.split("```").nth(1))
+        .expect("the example");
     let shown: Vec<&str> = block.trim().lines().collect();
     let held = zstd::decode_all(SEGMENT).expect("zstd");
     let held: Vec<&str> = std::str::from_utf8(&held).expect("UTF-8").lines().collect();
@@ -134,25 +168,47 @@ fn the_page_shows_what_the_file_holds() {
     for (shown, held) in shown.iter().zip(&held) {
         let mut rest = *held;
         for (at, piece) in shown.split('…').enumerate() {
-            let found = rest.find(piece).unwrap_or_else(|| panic!("the page shows {piece:?}, the file has {held}"));
+            let found = rest
+                .find(piece)
+                .unwrap_or_else(|| panic!("the page shows {piece:?}, the file has {held}"));
             assert!(at > 0 || found == 0, "{shown} begins otherwise than {held}");
             rest = &rest[found + piece.len()..];
         }
-        assert!(rest.is_empty() || shown.ends_with('…'), "{held} goes on behind {shown}");
+        assert!(
+            rest.is_empty() || shown.ends_with('…'),
+            "{held} goes on behind {shown}"
+        );
     }
 }
 
 #[test]
 fn the_page_names_every_field() {
     for line in frames(SEGMENT).iter().flat_map(|frame| lines(frame)) {
-        for field in json(line).as_object().expect("an object").keys().filter(|field| *field != "k") {
-            assert!(PAGE.contains(&format!("`{field}`")), "the page does not name {field}");
+        for field in json(line)
+            .as_object()
+            .expect("an object")
+            .keys()
+            .filter(|field| *field != "k")
+        {
+            assert!(
+                PAGE.contains(&format!("`{field}`")),
+                "the page does not name {field}"
+            );
         }
     }
-    let body: Value = json(text(&json(&fs::read(fixtures().join("device.json")).unwrap()), "body").as_bytes());
+    let body: Value = json(
+        text(
+            &json(&fs::read(fixtures().join("device.json")).unwrap()),
+            "body",
+        )
+        .as_bytes(),
+    );
     for object in [&body, &body["card"]] {
         for field in object.as_object().expect("an object").keys() {
-            assert!(PAGE.contains(&format!("`{field}`")), "the page does not name {field}");
+            assert!(
+                PAGE.contains(&format!("`{field}`")),
+                "the page does not name {field}"
+            );
         }
     }
 }
@@ -165,7 +221,10 @@ fn names_follow_from_what_they_name() {
     };
     let project = name("project", "git:git.example/acme/parser");
     let session = name("session", &format!("claude-code\n{SESSION}"));
-    assert_eq!(DIR, format!("{DEVICE}/live/claude-code/{project}/{session}"));
+    assert_eq!(
+        DIR,
+        format!("{DEVICE}/live/claude-code/{project}/{session}")
+    );
     let key = SessionKey::new(&ToolId::new("claude-code"), &SessionId::new(SESSION));
     assert_eq!(key.hash, session);
 }
@@ -175,17 +234,29 @@ fn hashes_and_signatures_are_what_the_page_says() {
     let owner = author();
     let key = VerifyingKey::from_bytes(&owner.key).expect("a key");
     let genesis = format!("{}\nlive\nclaude-code\n{SESSION}", owner.device);
-    let mut prev = HEXLOWER.encode(&blake3::derive_key("session-roam v1 journal", genesis.as_bytes()));
+    let mut prev = HEXLOWER.encode(&blake3::derive_key(
+        "session-roam v1 journal",
+        genesis.as_bytes(),
+    ));
     for (number, frame) in frames(SEGMENT).iter().enumerate() {
         let lines = lines(frame);
         let (seal, body) = lines.split_last().expect("lines");
         let (head, seal) = (json(body[0]), json(seal));
-        assert_eq!((head["n"].as_u64(), text(&head, "prev")), (Some(number as u64), prev.as_str()));
+        assert_eq!(
+            (head["n"].as_u64(), text(&head, "prev")),
+            (Some(number as u64), prev.as_str())
+        );
         prev = blake3::hash(&body.concat()).to_hex().to_string();
         assert_eq!(text(&seal, "hash"), prev);
-        let sig = BASE64.decode(text(&seal, "sig").as_bytes()).expect("base64");
+        let sig = BASE64
+            .decode(text(&seal, "sig").as_bytes())
+            .expect("base64");
         let message = format!("session-roam v1 frame\n{prev}");
-        key.verify_strict(message.as_bytes(), &Signature::from_slice(&sig).expect("64 bytes")).expect("signed");
+        key.verify_strict(
+            message.as_bytes(),
+            &Signature::from_slice(&sig).expect("64 bytes"),
+        )
+        .expect("signed");
     }
 }
 
@@ -197,21 +268,37 @@ fn chain_ids_are_what_the_page_says() {
     };
     let (mut log, mut snapshot) = (start("log"), start("snapshot"));
     for start in [log, snapshot] {
-        assert!(PAGE.contains(&HEXLOWER.encode(&start)), "the page says where chains start");
+        assert!(
+            PAGE.contains(&HEXLOWER.encode(&start)),
+            "the page says where chains start"
+        );
     }
     let mut content = Vec::new();
-    for entry in frames(SEGMENT).iter().flat_map(|frame| lines(frame)).map(json) {
+    for entry in frames(SEGMENT)
+        .iter()
+        .flat_map(|frame| lines(frame))
+        .map(json)
+    {
         let id = match text(&entry, "k") {
             "lines" => {
                 assert_eq!(text(&entry, "after"), HEXLOWER.encode(&log));
-                log = lines(text(&entry, "text").as_bytes()).into_iter().fold(log, next);
+                log = lines(text(&entry, "text").as_bytes())
+                    .into_iter()
+                    .fold(log, next);
                 log
             }
             "whole" => {
                 assert_eq!(text(&entry, "after"), HEXLOWER.encode(&snapshot));
-                let cut = |field| usize::try_from(entry[field].as_u64().expect("a number")).expect("small");
+                let cut = |field| {
+                    usize::try_from(entry[field].as_u64().expect("a number")).expect("small")
+                };
                 let tail = content.len() - cut("tail");
-                content = [&content[..cut("head")], text(&entry, "text").as_bytes(), &content[tail..]].concat();
+                content = [
+                    &content[..cut("head")],
+                    text(&entry, "text").as_bytes(),
+                    &content[tail..],
+                ]
+                .concat();
                 snapshot = next(snapshot, &content);
                 snapshot
             }
@@ -219,7 +306,10 @@ fn chain_ids_are_what_the_page_says() {
         };
         assert_eq!(text(&entry, "tip"), HEXLOWER.encode(&id));
     }
-    assert_eq!(content, br#"[{"content":"Add a test","status":"completed"}]"#);
+    assert_eq!(
+        content,
+        br#"[{"content":"Add a test","status":"completed"}]"#
+    );
 }
 
 #[test]
@@ -228,8 +318,9 @@ fn a_reader_accepts_the_example() {
     let seen = reader.read();
     assert_eq!((seen.len(), &reader.journal.fault), (4, &None));
     let entries = seen.iter().flat_map(|frame| &frame.entries);
-    let about =
-        entries.clone().filter(|entry| matches!(entry, Entry::About(card) if card.main.as_str() == "transcript.jsonl"));
+    let about = entries.clone().filter(
+        |entry| matches!(entry, Entry::About(card) if card.main.as_str() == "transcript.jsonl"),
+    );
     assert_eq!(about.count(), 1);
     let bytes: Vec<u8> = entries
         .filter_map(|entry| match entry {
@@ -240,7 +331,10 @@ fn a_reader_accepts_the_example() {
         .copied()
         .collect();
     assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 2);
-    assert!(reader.read().is_empty(), "what is accepted is not read again");
+    assert!(
+        reader.read().is_empty(),
+        "what is accepted is not read again"
+    );
 }
 
 #[test]
@@ -248,11 +342,17 @@ fn a_torn_frame_waits_and_a_later_segment_gives_it_up() {
     let all = frames(SEGMENT).len();
     let first = zstd::zstd_safe::find_frame_compressed_size(SEGMENT).expect("a whole frame");
     let mut reader = Reader::new(&SEGMENT[..SEGMENT.len() - 1], author());
-    assert_eq!((reader.read().len(), &reader.journal.fault), (all - 1, &None));
+    assert_eq!(
+        (reader.read().len(), &reader.journal.fault),
+        (all - 1, &None)
+    );
     reader.put(1, SEGMENT);
     assert_eq!((reader.read().len(), &reader.journal.fault), (1, &None));
 
-    let mut reader = Reader::new(&[&SEGMENT[..first], &SEGMENT[first..first + 9]].concat(), author());
+    let mut reader = Reader::new(
+        &[&SEGMENT[..first], &SEGMENT[first..first + 9]].concat(),
+        author(),
+    );
     reader.put(2, &SEGMENT[first..]);
     assert_eq!((reader.read().len(), &reader.journal.fault), (all, &None));
 }
@@ -260,28 +360,66 @@ fn a_torn_frame_waits_and_a_later_segment_gives_it_up() {
 #[test]
 fn a_frame_that_is_not_the_owners_is_quarantined_and_those_before_it_stay() {
     let first = zstd::zstd_safe::find_frame_compressed_size(SEGMENT).expect("a whole frame");
-    let second = first + zstd::zstd_safe::find_frame_compressed_size(&SEGMENT[first..]).expect("a whole frame");
+    let second = first
+        + zstd::zstd_safe::find_frame_compressed_size(&SEGMENT[first..]).expect("a whole frame");
     let forged = |segment: &[u8], owner: Owner, accepted: usize| {
         let mut reader = Reader::new(segment, owner);
         assert_eq!(reader.read().len(), accepted);
-        assert!(matches!(reader.journal.fault, Some(Fault::Forged { .. })), "{:?}", reader.journal.fault);
+        assert!(
+            matches!(reader.journal.fault, Some(Fault::Forged { .. })),
+            "{:?}",
+            reader.journal.fault
+        );
     };
     // Signed by another key; something else than a frame; the second frame twice; the first one twice.
     forged(SEGMENT, test_author(), 0);
-    forged(&[&SEGMENT[..first], &b"{\"k\":\"head\"}\n"[..]].concat(), author(), 1);
-    forged(&[&SEGMENT[..second], &SEGMENT[first..second]].concat(), author(), 2);
-    forged(&[&SEGMENT[..first], &SEGMENT[..first]].concat(), author(), 1);
+    forged(
+        &[&SEGMENT[..first], &b"{\"k\":\"head\"}\n"[..]].concat(),
+        author(),
+        1,
+    );
+    forged(
+        &[&SEGMENT[..second], &SEGMENT[first..second]].concat(),
+        author(),
+        2,
+    );
+    forged(
+        &[&SEGMENT[..first], &SEGMENT[..first]].concat(),
+        author(),
+        1,
+    );
     // Rightly signed, and of another session; rightly signed, and another frame before it.
-    forged(&resealed(|_, text| text.replace("6f1d2c3b-8a4e", "00000000-8a4e")), test_author(), 0);
-    forged(&resealed(|at, text| if at == 2 { text.replacen("\"n\":2", "\"n\":1", 1) } else { text }), test_author(), 2);
+    forged(
+        &resealed(|_, text| text.replace("6f1d2c3b-8a4e", "00000000-8a4e")),
+        test_author(),
+        0,
+    );
+    forged(
+        &resealed(|at, text| {
+            if at == 2 {
+                text.replacen("\"n\":2", "\"n\":1", 1)
+            } else {
+                text
+            }
+        }),
+        test_author(),
+        2,
+    );
 }
 
 #[test]
 fn a_journal_in_another_place_is_refused() {
-    for (dir, lane) in [(DIR.replace("/live/", "/bulk/"), Lane::Bulk), (DIR.replace("anc7", "bnc7"), Lane::Live)] {
+    for (dir, lane) in [
+        (DIR.replace("/live/", "/bulk/"), Lane::Bulk),
+        (DIR.replace("anc7", "bnc7"), Lane::Live),
+    ] {
         let mut reader = Reader::at(&dir, lane, SEGMENT, author());
         assert_eq!(reader.read().len(), 0);
-        assert!(matches!(reader.journal.fault, Some(Fault::Forged { .. })), "{:?}", reader.journal.fault);
+        assert!(
+            matches!(reader.journal.fault, Some(Fault::Forged { .. })),
+            "{:?}",
+            reader.journal.fault
+        );
     }
 }
 
@@ -302,7 +440,11 @@ fn accepted_bytes_that_change_are_noticed_and_kept() {
     for changed in [&SEGMENT[..first], b""] {
         reader.put(1, changed);
         assert!(reader.read().is_empty());
-        assert!(matches!(reader.journal.fault, Some(Fault::Changed { segment: 1 })), "{:?}", reader.journal.fault);
+        assert!(
+            matches!(reader.journal.fault, Some(Fault::Changed { segment: 1 })),
+            "{:?}",
+            reader.journal.fault
+        );
         let kept = reader.vault.kept.file(&format!("{DIR}/0001.jsonl.zst"));
         assert_eq!(fs::read(kept).expect("kept"), SEGMENT);
     }
@@ -314,7 +456,13 @@ fn accepted_bytes_that_change_are_noticed_and_kept() {
 #[test]
 fn a_newer_version_waits_and_unknown_fields_and_entries_do_not_matter() {
     let mut newer = Reader::new(
-        &resealed(|at, text| if at == 3 { text.replacen("\"v\":1", "\"v\":3", 1) } else { text }),
+        &resealed(|at, text| {
+            if at == 3 {
+                text.replacen("\"v\":1", "\"v\":3", 1)
+            } else {
+                text
+            }
+        }),
         test_author(),
     );
     assert_eq!(newer.read().len(), 3);
@@ -326,7 +474,12 @@ fn a_newer_version_waits_and_unknown_fields_and_entries_do_not_matter() {
     let mut reader = Reader::new(&more, test_author());
     let seen = reader.read();
     assert_eq!((seen.len(), &reader.journal.fault), (4, &None));
-    assert!(seen.iter().all(|frame| frame.entries.iter().any(|entry| matches!(entry, Entry::Unknown(_)))));
+    assert!(seen.iter().all(|frame| {
+        frame
+            .entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Unknown(_)))
+    }));
 }
 
 #[test]
@@ -338,7 +491,16 @@ fn a_changed_device_file_is_refused() {
         presence::read(dir.path(), DEVICE).map(|(presence, _): (Presence, _)| presence.name)
     };
     assert_eq!(read(&whole).expect("accepted"), "desk");
-    assert!(read(&whole.replace("\\\"desk\\\"", "\\\"disk\\\"")).is_err(), "another name");
-    assert!(read(&whole.replace("HSN4HCW-CH4BDG4", "ISN4HCW-CH4BDG4")).is_err(), "another device");
-    assert!(presence::read(&fixtures(), "V7WAGSW6ZPFIZT").is_err(), "another folder");
+    assert!(
+        read(&whole.replace("\\\"desk\\\"", "\\\"disk\\\"")).is_err(),
+        "another name"
+    );
+    assert!(
+        read(&whole.replace("HSN4HCW-CH4BDG4", "ISN4HCW-CH4BDG4")).is_err(),
+        "another device"
+    );
+    assert!(
+        presence::read(&fixtures(), "V7WAGSW6ZPFIZT").is_err(),
+        "another folder"
+    );
 }

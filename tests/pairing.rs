@@ -27,18 +27,31 @@ fn device(root: &Path, name: &str) -> Device {
 }
 
 fn id(device: &Device) -> String {
-    device.roam(&["device"])["id"].as_str().expect("an id").to_owned()
+    device.roam(&["device"])["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
 }
 
 fn code(device: &Device) -> String {
-    device.roam(&["device"])["code"].as_str().expect("a code").to_owned()
+    device.roam(&["device"])["code"]
+        .as_str()
+        .expect("a code")
+        .to_owned()
 }
 
 fn asking(device: &Device, id: &str) -> Value {
-    wait_for(&format!("{} to see {id} asking", device.name), PATIENCE, || {
-        let devices = device.roam(&["devices"]);
-        rows(&devices["asking"]).find(|row| row["id"] == id).cloned().ok_or(devices.to_string())
-    })
+    wait_for(
+        &format!("{} to see {id} asking", device.name),
+        PATIENCE,
+        || {
+            let devices = device.roam(&["devices"]);
+            rows(&devices["asking"])
+                .find(|row| row["id"] == id)
+                .cloned()
+                .ok_or(devices.to_string())
+        },
+    )
 }
 
 /// What is in the vault of others: nothing before both users said yes.
@@ -50,7 +63,8 @@ fn has_folder_of(device: &Device, other: &str) -> bool {
 fn refusal(device: &Device, arguments: &[&str]) -> String {
     let ended = device.end_of_roam(arguments);
     assert!(!ended.status.success(), "{arguments:?}: {}", ended.stdout);
-    let answer: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
+    let answer: Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
     answer["error"]["code"].as_str().expect("a code").to_owned()
 }
 
@@ -61,8 +75,11 @@ fn a_code_pairs_the_device_that_has_it_and_no_other_of_its_name() {
     alone(|| {
         let root = tempfile::tempdir().expect("a directory");
         link_roam(&root.path().join("bin"));
-        let (desk, stranger, laptop) =
-            (device(root.path(), "desk"), device(root.path(), "laptop2"), device(root.path(), "laptop"));
+        let (desk, stranger, laptop) = (
+            device(root.path(), "desk"),
+            device(root.path(), "laptop2"),
+            device(root.path(), "laptop"),
+        );
         stranger.roam(&["rename", "laptop"]);
         let code = code(&desk);
         // The stranger knows the address, not the secret.
@@ -78,13 +95,29 @@ fn a_code_pairs_the_device_that_has_it_and_no_other_of_its_name() {
             let proved = rows(&devices["asking"])
                 .next()
                 .is_some_and(|row| row["id"] == laptop_id.as_str() && row["has_code"] == true);
-            if proved { Ok(devices) } else { Err(devices.to_string()) }
+            if proved {
+                Ok(devices)
+            } else {
+                Err(devices.to_string())
+            }
         });
         println!("the proof arrived after {:?}", begun.elapsed());
-        assert_eq!(rows(&devices["asking"]).filter(|row| row["name"] == "laptop").count(), 2, "{devices}");
+        assert_eq!(
+            rows(&devices["asking"])
+                .filter(|row| row["name"] == "laptop")
+                .count(),
+            2,
+            "{devices}"
+        );
         assert!(!has_folder_of(&desk, &laptop_id) && !has_folder_of(&laptop, &id(&desk)));
-        assert_eq!(refusal(&desk, &["pair", "--accept", "laptop", "--yes"]), "id_needed");
-        assert_eq!(refusal(&desk, &["pair", "--accept", &stranger_id, "--yes"]), "not_proved");
+        assert_eq!(
+            refusal(&desk, &["pair", "--accept", "laptop", "--yes"]),
+            "id_needed"
+        );
+        assert_eq!(
+            refusal(&desk, &["pair", "--accept", &stranger_id, "--yes"]),
+            "not_proved"
+        );
 
         let accepted = Instant::now();
         desk.roam(&["pair", "--accept", &laptop_id, "--yes"]);
@@ -92,7 +125,11 @@ fn a_code_pairs_the_device_that_has_it_and_no_other_of_its_name() {
         wait_paired(&laptop, &id(&desk));
         println!("paired {:?} after the yes", accepted.elapsed());
         wait_for("the laptop's card to arrive", PATIENCE, || {
-            if has_folder_of(&desk, &laptop_id) { Ok(()) } else { Err("not yet".into()) }
+            if has_folder_of(&desk, &laptop_id) {
+                Ok(())
+            } else {
+                Err("not yet".into())
+            }
         });
         assert!(!has_folder_of(&desk, &stranger_id) && !has_folder_of(&stranger, &id(&desk)));
     });
@@ -113,20 +150,29 @@ fn without_a_code_both_screens_show_digits_and_both_users_confirm() {
         assert_eq!(asking(&desk, &laptop_id)["compares"], true);
         let begun = Instant::now();
         desk.roam(&["pair", &laptop_id, "--yes"]);
-        let [on_desk, on_laptop] = [(&desk, &laptop_id), (&laptop, &desk_id)].map(|(device, other)| {
-            wait_for(&format!("digits on {}", device.name), PATIENCE, || {
-                let devices = device.roam(&["devices"]);
-                let row = rows(&devices["paired"]).find(|row| row["id"] == other.as_str());
-                let digits = row.and_then(|row| row["digits"].as_str()).filter(|digits| digits.len() == 6);
-                digits.map(str::to_owned).ok_or(devices.to_string())
-            })
-        });
+        let [on_desk, on_laptop] =
+            [(&desk, &laptop_id), (&laptop, &desk_id)].map(|(device, other)| {
+                wait_for(&format!("digits on {}", device.name), PATIENCE, || {
+                    let devices = device.roam(&["devices"]);
+                    let row = rows(&devices["paired"]).find(|row| row["id"] == other.as_str());
+                    let digits = row
+                        .and_then(|row| row["digits"].as_str())
+                        .filter(|digits| digits.len() == 6);
+                    digits.map(str::to_owned).ok_or(devices.to_string())
+                })
+            });
         println!("digits on both screens after {:?}", begun.elapsed());
         assert_eq!(on_desk, on_laptop);
         assert!(!has_folder_of(&desk, &laptop_id) && !has_folder_of(&laptop, &desk_id));
-        assert_eq!(refusal(&desk, &["pair", "--accept", &laptop_id, "--yes"]), "digits_needed");
+        assert_eq!(
+            refusal(&desk, &["pair", "--accept", &laptop_id, "--yes"]),
+            "digits_needed"
+        );
         desk.roam(&["pair", "--accept", &laptop_id, "--digits", &on_laptop]);
-        assert!(!has_folder_of(&laptop, &desk_id), "its user did not confirm");
+        assert!(
+            !has_folder_of(&laptop, &desk_id),
+            "its user did not confirm"
+        );
         laptop.roam(&["pair", "--accept", &desk_id, "--digits", &on_desk]);
         wait_paired(&desk, &laptop_id);
         wait_paired(&laptop, &desk_id);
@@ -145,9 +191,14 @@ fn a_device_that_forgot_the_other_is_paired_again_with_a_new_code() {
         desk.stop();
         laptop.roam(&["unpair", &desk_id]);
         wait_for("the laptop to part", PATIENCE, || {
-            let registry = std::fs::read_to_string(laptop.roam_home.join("devices.json")).unwrap_or_default();
+            let registry =
+                std::fs::read_to_string(laptop.roam_home.join("devices.json")).unwrap_or_default();
             let registry: Value = serde_json::from_str(&registry).unwrap_or_default();
-            if rows(&registry["parted"]).any(|id| *id == desk_id.as_str()) { Ok(()) } else { Err(registry.to_string()) }
+            if rows(&registry["parted"]).any(|id| *id == desk_id.as_str()) {
+                Ok(())
+            } else {
+                Err(registry.to_string())
+            }
         });
         desk.start();
         let code = code(&desk);

@@ -35,9 +35,15 @@ use talk::{SESSIONS, SPLIT, Talk};
 #[test]
 fn every_view_shows_what_it_is_for_in_light_and_in_dark() {
     alone(|| {
-        let (mut desk, laptop) = (Desktop::new("desk").not_new(), Desktop::new("laptop").not_new());
-        let talks: Vec<Talk> =
-            SESSIONS.iter().enumerate().map(|(idx, told)| Talk::begin(&desk, &laptop, idx, told)).collect();
+        let (mut desk, laptop) = (
+            Desktop::new("desk").not_new(),
+            Desktop::new("laptop").not_new(),
+        );
+        let talks: Vec<Talk> = SESSIONS
+            .iter()
+            .enumerate()
+            .map(|(idx, told)| Talk::begin(&desk, &laptop, idx, told))
+            .collect();
         let panel = Panel::new(&laptop);
         desk.start(&["--hidden"]);
         for theme in ["light", "dark"] {
@@ -51,7 +57,9 @@ fn every_view_shows_what_it_is_for_in_light_and_in_dark() {
             }
             photograph(&browser, &laptop, theme);
             panel.click("Quit");
-            wait_for("the engine to end", PATIENCE, || laptop.status().map_or(Ok(()), |status| Err(status.engine)));
+            wait_for("the engine to end", PATIENCE, || {
+                laptop.status().map_or(Ok(()), |status| Err(status.engine))
+            });
         }
     });
 }
@@ -61,34 +69,56 @@ fn choose_theme(home: &Path, theme: &str) {
     let dir = home.join(".config/gtk-3.0");
     fs::create_dir_all(&dir).expect("a directory");
     let dark = u8::from(theme == "dark");
-    let text = format!("[Settings]\ngtk-application-prefer-dark-theme={dark}\ngtk-theme-name=Adwaita\n");
+    let text =
+        format!("[Settings]\ngtk-application-prefer-dark-theme={dark}\ngtk-theme-name=Adwaita\n");
     fs::write(dir.join("settings.ini"), text).expect("settings.ini");
 }
 
 fn pair(desk: &Desktop, laptop: &Desktop) {
-    let (code, own): (Device, Device) =
-        (desk.ask(&Request::Device).expect("a device"), laptop.ask(&Request::Device).expect("a device"));
-    let _asked: Value = laptop.ask(&Request::Pair { code: code.code }).expect("it asks");
+    let (code, own): (Device, Device) = (
+        desk.ask(&Request::Device).expect("a device"),
+        laptop.ask(&Request::Device).expect("a device"),
+    );
+    let _asked: Value = laptop
+        .ask(&Request::Pair { code: code.code })
+        .expect("it asks");
     wait_for("laptop to ask", PATIENCE, || {
         let devices: Devices = desk.ask(&Request::Devices)?;
-        if devices.asking.iter().any(|asking| asking.id == own.id && asking.has_code) {
+        if devices
+            .asking
+            .iter()
+            .any(|asking| asking.id == own.id && asking.has_code)
+        {
             Ok(())
         } else {
             Err(format!("{devices:?}"))
         }
     });
-    let _paired: Value = desk.ask(&Request::Accept { id: own.id, digits: None }).expect("yes");
+    let _paired: Value = desk
+        .ask(&Request::Accept {
+            id: own.id,
+            digits: None,
+        })
+        .expect("yes");
     wait_for("all sessions to be on laptop", PATIENCE, || {
-        let all: Vec<Value> = laptop.ask(&Request::Sessions { filter: Default::default() })?;
-        if all.len() == SESSIONS.len() { Ok(()) } else { Err(format!("{} sessions", all.len())) }
+        let all: Vec<Value> = laptop.ask(&Request::Sessions {
+            filter: Default::default(),
+        })?;
+        if all.len() == SESSIONS.len() {
+            Ok(())
+        } else {
+            Err(format!("{} sessions", all.len()))
+        }
     });
 }
 
 /// Both go on with one session while nothing travels.
 fn part_ways(desk: &Desktop, laptop: &Desktop, talk: &Talk) {
-    wait_for("the session to arrive", PATIENCE, || match talk.is_same_on_both() {
-        true => Ok(()),
-        false => Err("it differs".into()),
+    wait_for("the session to arrive", PATIENCE, || {
+        match talk.is_same_on_both() {
+            true => Ok(()),
+            false => Err("it differs".into()),
+        }
     });
     for desktop in [desk, laptop] {
         let _paused: Value = desktop.ask(&Request::Pause).expect("it pauses");
@@ -97,9 +127,11 @@ fn part_ways(desk: &Desktop, laptop: &Desktop, talk: &Talk) {
     for desktop in [desk, laptop] {
         let _goes_on: Value = desktop.ask(&Request::Continue).expect("it goes on");
     }
-    wait_for("the split to be seen", PATIENCE, || match laptop.status()?.splits {
-        1 => Ok(()),
-        n_splits => Err(format!("{n_splits} splits")),
+    wait_for("the split to be seen", PATIENCE, || {
+        match laptop.status()?.splits {
+            1 => Ok(()),
+            n_splits => Err(format!("{n_splits} splits")),
+        }
     });
 }
 
@@ -134,22 +166,47 @@ fn photograph(browser: &Browser, laptop: &Desktop, theme: &str) {
 
 /// The window alone, which is what people know.
 fn picture(desktop: &Desktop, name: &str) {
-    let dir: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots").join("app");
+    let dir: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .with_file_name("screenshots")
+        .join("app");
     fs::create_dir_all(&dir).expect("a directory");
     let file = dir.join(format!("{name}.png"));
     // Two frames: what was clicked last is drawn.
     let mut last = Vec::new();
     let window = desktop.window_id().to_string();
     wait_for(&format!("{name} to hold still"), PATIENCE, || {
-        let taken = desktop.command("import").args(["-silent", "-window", &window]).arg(&file).output();
+        let taken = desktop
+            .command("import")
+            .args(["-silent", "-window", &window])
+            .arg(&file)
+            .output();
         let taken = taken.expect("import (imagemagick)");
-        assert!(taken.status.success(), "{name}: {}", String::from_utf8_lossy(&taken.stderr));
+        assert!(
+            taken.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&taken.stderr)
+        );
         let now = fs::read(&file).expect("a picture");
         let is_same = now == last;
         last = now;
-        if is_same { Ok(()) } else { Err("it changes".into()) }
+        if is_same {
+            Ok(())
+        } else {
+            Err("it changes".into())
+        }
     });
-    let counted = desktop.command("identify").args(["-format", "%k"]).arg(&file).output().expect("identify");
-    let n_colours: u32 = String::from_utf8_lossy(&counted.stdout).trim().parse().expect("a number");
-    assert!(60 <= n_colours, "{name} is as good as empty: {n_colours} colours");
+    let counted = desktop
+        .command("identify")
+        .args(["-format", "%k"])
+        .arg(&file)
+        .output()
+        .expect("identify");
+    let n_colours: u32 = String::from_utf8_lossy(&counted.stdout)
+        .trim()
+        .parse()
+        .expect("a number");
+    assert!(
+        60 <= n_colours,
+        "{name} is as good as empty: {n_colours} colours"
+    );
 }

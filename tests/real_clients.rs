@@ -68,7 +68,9 @@ fn codex_goes_on_where_the_other_device_stopped() {
     alone(|| {
         let mut world = World::paired();
         let session = three_hops(&world, Tool::Codex, carried_by_roam);
-        let file = Tool::Codex.file(&world.laptop, &session).expect("the session is on the laptop");
+        let file = Tool::Codex
+            .file(&world.laptop, &session)
+            .expect("the session is on the laptop");
         let listed = listed_by_codex(&world.laptop);
         assert!(listed.contains(&(session, file)), "Codex lists {listed:?}");
         world.desk.stop();
@@ -80,7 +82,9 @@ fn codex_goes_on_where_the_other_device_stopped() {
 fn the_printed_command_opens_the_session_in_a_terminal() {
     alone(|| {
         let world = World::paired();
-        Tool::ALL.iter().for_each(|tool| in_a_terminal(&world, *tool, carried_by_roam));
+        Tool::ALL
+            .iter()
+            .for_each(|tool| in_a_terminal(&world, *tool, carried_by_roam));
     });
 }
 
@@ -91,19 +95,37 @@ fn no_secret_of_a_tool_leaves_its_device() {
         for tool in Tool::ALL {
             let session = tool.begin(&world.desk, "Nothing secret here");
             let resume = carried_by_roam(tool, &session, &world.desk, &world.laptop);
-            tool.go_on(&world.laptop, &resume, "Nor here").expect("the tool goes on");
+            tool.go_on(&world.laptop, &resume, "Nor here")
+                .expect("the tool goes on");
             carried_by_roam(tool, &session, &world.laptop, &world.desk);
         }
         let (desk, laptop) = (&world.desk, &world.laptop);
         for dir in [&desk.roam_home, &laptop.roam_home] {
-            let carried = [files_with(dir, "Nothing secret here"), files_with(dir, "Nor here")].concat();
-            assert!(carried.iter().any(|file| file.ends_with(".zst")), "the journals can be read by this test");
+            let carried = [
+                files_with(dir, "Nothing secret here"),
+                files_with(dir, "Nor here"),
+            ]
+            .concat();
+            assert!(
+                carried.iter().any(|file| file.ends_with(".zst")),
+                "the journals can be read by this test"
+            );
         }
-        for (whose, elsewhere) in [(desk, [&laptop.home, &laptop.roam_home]), (laptop, [&desk.home, &desk.roam_home])] {
-            assert!(!files_with(&whose.home, &whose.secret()).is_empty(), "the secret is where it was planted");
+        for (whose, elsewhere) in [
+            (desk, [&laptop.home, &laptop.roam_home]),
+            (laptop, [&desk.home, &desk.roam_home]),
+        ] {
+            assert!(
+                !files_with(&whose.home, &whose.secret()).is_empty(),
+                "the secret is where it was planted"
+            );
             for dir in elsewhere.into_iter().chain([&whose.roam_home]) {
                 let leaked = files_with(dir, &whose.secret());
-                assert!(leaked.is_empty(), "{}'s secret is in {leaked:?}", whose.name);
+                assert!(
+                    leaked.is_empty(),
+                    "{}'s secret is in {leaked:?}",
+                    whose.name
+                );
             }
         }
     });
@@ -126,8 +148,16 @@ fn a_session_that_may_do_everything_asks_on_a_device_whose_user_wants_that() {
             wait_for("the desk to have recorded all of it", PATIENCE, recorded);
             world.desk.roam(&["continue"]);
             let resume = carried_by_roam(tool, &session, &world.desk, &world.laptop);
-            assert_eq!(stored(tool, &session, &world.desk).map(|file| tool.allows_all(&file)), Ok(true), "as it was");
-            assert_eq!(run_with(&world, tool, &session, &resume), tool.asking(), "{tool:?} on the laptop");
+            assert_eq!(
+                stored(tool, &session, &world.desk).map(|file| tool.allows_all(&file)),
+                Ok(true),
+                "as it was"
+            );
+            assert_eq!(
+                run_with(&world, tool, &session, &resume),
+                tool.asking(),
+                "{tool:?} on the laptop"
+            );
             assert_eq!(
                 stored(tool, &session, &world.desk).map(|file| tool.allows_all(&file)),
                 Ok(true),
@@ -143,19 +173,29 @@ fn a_session_that_may_do_everything_asks_on_a_device_whose_user_wants_that() {
             let session = tool.begin(&world.desk, &format!("Do as you like, {tool:?}"));
             tool.allow_all(&world.desk, &session);
             let resume = copied_by_hand(tool, &session, &world.desk, &world.laptop);
-            assert_eq!(run_with(&world, tool, &session, &resume), tool.allowing(), "{tool:?} takes it from the file");
+            assert_eq!(
+                run_with(&world, tool, &session, &resume),
+                tool.allowing(),
+                "{tool:?} takes it from the file"
+            );
         }
     });
 }
 
 /// Opens a session on the laptop, says something, and gives what the tool then writes that it is run with.
 fn run_with(world: &World, tool: Tool, session: &str, resume: &Resume) -> Vec<String> {
-    let known = stored(tool, session, &world.laptop).expect("it is there").len();
+    let known = stored(tool, session, &world.laptop)
+        .expect("it is there")
+        .len();
     let mut terminal = Terminal::open(&world.laptop, resume);
     terminal.wait_for("like,");
     let typed = format!("Typed into {tool:?}");
     terminal.enter(&typed);
-    wait_for(&format!("{tool:?} to send what was typed"), PATIENCE, || world.mock.heard(&typed));
+    wait_for(
+        &format!("{tool:?} to send what was typed"),
+        PATIENCE,
+        || world.mock.heard(&typed),
+    );
     terminal.leave();
     let file = stored(tool, session, &world.laptop).expect("it is there");
     tool.run_with(&file[known..])
@@ -166,7 +206,11 @@ fn run_with(world: &World, tool: Tool, session: &str, resume: &Resume) -> Vec<St
 fn a_rewind_on_another_device_writes_nothing_outside_of_the_checkout() {
     alone(|| {
         for by_roam in [false, true] {
-            let mut world = if by_roam { World::paired() } else { World::new() };
+            let mut world = if by_roam {
+                World::paired()
+            } else {
+                World::new()
+            };
             let tool = Tool::ClaudeCode;
             if by_roam {
                 world.laptop.roam(&["pause"]);
@@ -189,14 +233,19 @@ fn a_rewind_on_another_device_writes_nothing_outside_of_the_checkout() {
                     fs::create_dir_all(world.laptop.home.join(&history)).expect("a directory");
                     for file in files_below(&world.desk.home.join(&history)) {
                         let name = file.file_name().expect("a name");
-                        fs::copy(&file, world.laptop.home.join(&history).join(name)).expect("a copy");
+                        fs::copy(&file, world.laptop.home.join(&history).join(name))
+                            .expect("a copy");
                     }
                     resume
                 }
             };
             let told = tool.rewind(&world.laptop, &resume, &message);
             let now = fs::read_to_string(&victim).expect("it is there");
-            assert_eq!(now == "as it is\n", by_roam, "{now:?}; the tool said {told}");
+            assert_eq!(
+                now == "as it is\n",
+                by_roam,
+                "{now:?}; the tool said {told}"
+            );
             if by_roam {
                 world.desk.stop();
                 world.laptop.stop();
@@ -207,18 +256,23 @@ fn a_rewind_on_another_device_writes_nothing_outside_of_the_checkout() {
 
 /// What a device that means harm adds to a session: a state of files to go back to. Gives the message it belongs to.
 fn plant_copies(device: &Device, session: &str, files: &[(&Path, &str)]) -> String {
-    let file = Tool::ClaudeCode.file(device, session).expect("it was begun");
+    let file = Tool::ClaudeCode
+        .file(device, session)
+        .expect("it was begun");
     let text = fs::read_to_string(&file).expect("text");
-    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let prompt = { records }.find(|record| record["type"] == "user").expect("it was begun with a prompt");
+    let records = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let prompt = { records }
+        .find(|record| record["type"] == "user")
+        .expect("it was begun with a prompt");
     let message = prompt["uuid"].as_str().expect("it has an id").to_owned();
     let history = device.home.join(".claude/file-history").join(session);
     fs::create_dir_all(&history).expect("a directory");
     let mut tracked = serde_json::Map::new();
     for (path, copy) in files {
         fs::write(history.join(copy), "evil\n").expect("a copy");
-        let entry =
-            serde_json::json!({ "backupFileName": copy, "version": 1, "backupTime": "2026-11-28T10:00:00.000Z" });
+        let entry = serde_json::json!({ "backupFileName": copy, "version": 1, "backupTime": "2026-11-28T10:00:00.000Z" });
         tracked.insert(path.display().to_string(), entry);
     }
     let record = serde_json::json!({ "type": "file-history-snapshot", "messageId": message, "isSnapshotUpdate": false,
@@ -241,26 +295,46 @@ fn codex_goes_on_with_a_file_copied_by_hand() {
 fn a_file_copied_by_hand_opens_in_a_terminal() {
     alone(|| {
         let world = World::new();
-        Tool::ALL.iter().for_each(|tool| in_a_terminal(&world, *tool, copied_by_hand));
+        Tool::ALL
+            .iter()
+            .for_each(|tool| in_a_terminal(&world, *tool, copied_by_hand));
     });
 }
 
 #[test]
 fn a_session_that_was_not_carried_is_missed() {
     alone(|| {
-        let World { desk, laptop, mock, .. } = &World::new();
+        let World {
+            desk, laptop, mock, ..
+        } = &World::new();
         for tool in Tool::ALL {
             let session = tool.begin(desk, "What was said first");
             let resume = tool.resume_by_hand(&session, &laptop.checkout);
             let refused = tool.go_on(laptop, &resume, "Not carried at all");
-            assert!(refused.is_err(), "{tool:?} went on with a session that is not there");
+            assert!(
+                refused.is_err(),
+                "{tool:?} went on with a session that is not there"
+            );
 
             let resume = copied_by_hand(tool, &session, desk, laptop);
-            tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), "What was said later")
-                .expect("it goes on");
-            tool.go_on(laptop, &resume, "Not carried since").expect("it goes on with what it has");
-            let told = ["What was said first", "What was said later", "Not carried since"];
-            assert_ne!(mock.context_of("Not carried since"), context(&told), "{tool:?} knows what it cannot know");
+            tool.go_on(
+                desk,
+                &tool.resume_by_hand(&session, &desk.checkout),
+                "What was said later",
+            )
+            .expect("it goes on");
+            tool.go_on(laptop, &resume, "Not carried since")
+                .expect("it goes on with what it has");
+            let told = [
+                "What was said first",
+                "What was said later",
+                "Not carried since",
+            ];
+            assert_ne!(
+                mock.context_of("Not carried since"),
+                context(&told),
+                "{tool:?} knows what it cannot know"
+            );
             assert_ne!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
         }
     });
@@ -269,20 +343,34 @@ fn a_session_that_was_not_carried_is_missed() {
 #[test]
 fn two_branches_put_together_are_one_conversation_to_the_tool() {
     alone(|| {
-        let World { desk, laptop, mock, .. } = &World::new();
+        let World {
+            desk, laptop, mock, ..
+        } = &World::new();
         for tool in Tool::ALL {
-            let [before, on_desk, on_laptop] = ["Before we part", "run-tool: echo desk", "run-tool: echo laptop"];
+            let [before, on_desk, on_laptop] = [
+                "Before we part",
+                "run-tool: echo desk",
+                "run-tool: echo laptop",
+            ];
             let session = tool.begin(desk, before);
-            let (here, there) =
-                (tool.resume_by_hand(&session, &desk.checkout), copied_by_hand(tool, &session, desk, laptop));
+            let (here, there) = (
+                tool.resume_by_hand(&session, &desk.checkout),
+                copied_by_hand(tool, &session, desk, laptop),
+            );
             let common = stored(tool, &session, desk).expect("it was begun");
             tool.go_on(desk, &here, on_desk).expect("it goes on");
             tool.go_on(laptop, &there, on_laptop).expect("it goes on");
-            let [first, second] = [desk, laptop].map(|device| stored(tool, &session, device).expect("it went on"));
-            let sides = Sides { common: &common, first: &first[common.len()..], second: &second[common.len()..] };
+            let [first, second] =
+                [desk, laptop].map(|device| stored(tool, &session, device).expect("it went on"));
+            let sides = Sides {
+                common: &common,
+                first: &first[common.len()..],
+                second: &second[common.len()..],
+            };
             let knows_after = |added: Vec<u8>, prompt: String| {
                 let file = tool.file(desk, &session).expect("it was begun");
-                fs::write(file, [first.as_slice(), &added].concat()).expect("the store can be written");
+                fs::write(file, [first.as_slice(), &added].concat())
+                    .expect("the store can be written");
                 tool.go_on(desk, &here, &prompt).expect("it goes on");
                 let mut knows = mock.context_of(&prompt);
                 assert_eq!(knows.pop(), Some(format!("user: {prompt}")));
@@ -290,11 +378,22 @@ fn two_branches_put_together_are_one_conversation_to_the_tool() {
             };
             let joins = joins(tool);
             let added = joins.stitch.expect("offered")(&sides).expect("sound");
-            let both = [mock::turn(1, before), mock::turn(2, on_desk), mock::turn(2, on_laptop)].concat();
+            let both = [
+                mock::turn(1, before),
+                mock::turn(2, on_desk),
+                mock::turn(2, on_laptop),
+            ]
+            .concat();
             assert_eq!(knows_after(added, format!("{tool:?}, stitched")), both);
             if let Some(branches) = joins.branches {
                 let second = [mock::turn(1, before), mock::turn(2, on_laptop)].concat();
-                assert_eq!(knows_after(branches(&sides).expect("sound"), format!("{tool:?}, two branches")), second);
+                assert_eq!(
+                    knows_after(
+                        branches(&sides).expect("sound"),
+                        format!("{tool:?}, two branches")
+                    ),
+                    second
+                );
             }
         }
     });
@@ -302,19 +401,35 @@ fn two_branches_put_together_are_one_conversation_to_the_tool() {
 
 /// What the product makes of a split of this tool's sessions.
 fn joins(tool: Tool) -> Joins {
-    let adapters = session_roam_core::tools::all(&[]).into_iter().map(|adapter| adapter.about());
-    { adapters }.find(|about| about.tool.as_str() == tool.id()).expect("there is an adapter").joins
+    let adapters = session_roam_core::tools::all(&[])
+        .into_iter()
+        .map(|adapter| adapter.about());
+    { adapters }
+        .find(|about| about.tool.as_str() == tool.id())
+        .expect("there is an adapter")
+        .joins
 }
 
 /// A session begun on the desk and gone on with on laptop, desk and laptop: each time the model is told everything that
 /// was said before, in order. At the end both devices have the same bytes. `hop` brings the session over and says how to
 /// resume it there.
-fn three_hops(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Device) -> Resume) -> String {
-    let World { desk, laptop, mock, .. } = world;
+fn three_hops(
+    world: &World,
+    tool: Tool,
+    hop: impl Fn(Tool, &str, &Device, &Device) -> Resume,
+) -> String {
+    let World {
+        desk, laptop, mock, ..
+    } = world;
     let mut said = vec!["Where is the bug in parser.rs?"];
     let session = tool.begin(desk, said[0]);
     said.push("run-tool: echo seen-on-the-desk");
-    tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), said[1]).expect("the tool goes on at home");
+    tool.go_on(
+        desk,
+        &tool.resume_by_hand(&session, &desk.checkout),
+        said[1],
+    )
+    .expect("the tool goes on at home");
     assert_eq!(mock.context_of(said[1]), context(&said));
 
     let hops = [
@@ -324,10 +439,19 @@ fn three_hops(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Devi
     ];
     for (from, to, prompt) in hops {
         let resume = hop(tool, &session, from, to);
-        assert_eq!(resume.cwd, to.checkout, "the session goes on in this device's checkout");
-        tool.go_on(to, &resume, prompt).unwrap_or_else(|told| panic!("{tool:?} on {}: {told}", to.name));
+        assert_eq!(
+            resume.cwd, to.checkout,
+            "the session goes on in this device's checkout"
+        );
+        tool.go_on(to, &resume, prompt)
+            .unwrap_or_else(|told| panic!("{tool:?} on {}: {told}", to.name));
         said.push(prompt);
-        assert_eq!(mock.context_of(prompt), context(&said), "what {tool:?} on {} knows", to.name);
+        assert_eq!(
+            mock.context_of(prompt),
+            context(&said),
+            "what {tool:?} on {} knows",
+            to.name
+        );
     }
     hop(tool, &session, laptop, desk);
     assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
@@ -336,7 +460,9 @@ fn three_hops(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Devi
 
 /// A session of the desk, opened on the laptop by the very command that was printed, and gone on with at the keyboard.
 fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &Device) -> Resume) {
-    let World { desk, laptop, mock, .. } = world;
+    let World {
+        desk, laptop, mock, ..
+    } = world;
     let session = tool.begin(desk, "run-tool: echo seen-on-the-desk");
     let resume = hop(tool, &session, desk, laptop);
     let mut terminal = Terminal::open(laptop, &resume);
@@ -344,17 +470,31 @@ fn in_a_terminal(world: &World, tool: Tool, hop: impl Fn(Tool, &str, &Device, &D
     // The mock hears both tools, so each is told something of its own.
     let typed = format!("Typed into {tool:?}");
     terminal.enter(&typed);
-    let knows = wait_for(&format!("{tool:?} to send what was typed"), PATIENCE, || mock.heard(&typed));
+    let knows = wait_for(
+        &format!("{tool:?} to send what was typed"),
+        PATIENCE,
+        || mock.heard(&typed),
+    );
     terminal.leave();
-    assert_eq!(knows, context(&["run-tool: echo seen-on-the-desk", &typed]), "what {tool:?} on the laptop knows");
+    assert_eq!(
+        knows,
+        context(&["run-tool: echo seen-on-the-desk", &typed]),
+        "what {tool:?} on the laptop knows"
+    );
     hop(tool, &session, laptop, desk);
     assert_eq!(bytes(tool, &session, desk), bytes(tool, &session, laptop));
 }
 
 /// The files below `dir` that contain `word`, looking inside zstd files.
 fn files_with(dir: &Path, word: &str) -> Vec<String> {
-    let has_word = |file: &Path| contents(file).windows(word.len()).any(|window| window == word.as_bytes());
-    let files = files_below(dir).into_iter().filter(|file| file.is_file() && has_word(file));
+    let has_word = |file: &Path| {
+        contents(file)
+            .windows(word.len())
+            .any(|window| window == word.as_bytes())
+    };
+    let files = files_below(dir)
+        .into_iter()
+        .filter(|file| file.is_file() && has_word(file));
     files.map(|file| file.display().to_string()).collect()
 }
 

@@ -20,7 +20,10 @@ mod mock;
 #[path = "real/terminal.rs"]
 mod terminal;
 
-use cline::{Devices, begin, by_hand, carried, files_with, listed, manifest, messages, names_its_own, sessions, told};
+use cline::{
+    Devices, begin, by_hand, carried, files_with, listed, manifest, messages, names_its_own,
+    sessions, told,
+};
 use device::{Device, PATIENCE, rows};
 use files::write;
 use isolation::{alone, wait_for};
@@ -35,7 +38,9 @@ use std::io::{self, Read, Write};
 fn cline_goes_on_where_the_other_device_stopped() {
     alone(|| {
         let mut devices = Devices::paired();
-        let Devices { desk, laptop, mock, .. } = &devices;
+        let Devices {
+            desk, laptop, mock, ..
+        } = &devices;
         let first = "Where is the bug in parser.rs?";
         let session = begin(desk, first);
         assert_eq!(mock.context_of(first), told(&[], first));
@@ -47,8 +52,17 @@ fn cline_goes_on_where_the_other_device_stopped() {
         ];
         for (from, to, prompt) in hops {
             carried(&session, from, to);
-            assert!(listed(to).contains(&session), "cline history on {}", to.name);
-            assert_eq!(devices.resumed(to, &session, prompt), told(&turns, prompt), "on {}", to.name);
+            assert!(
+                listed(to).contains(&session),
+                "cline history on {}",
+                to.name
+            );
+            assert_eq!(
+                devices.resumed(to, &session, prompt),
+                told(&turns, prompt),
+                "on {}",
+                to.name
+            );
             turns.push((turns.len() + 1, prompt));
         }
         carried(&session, laptop, desk);
@@ -56,13 +70,22 @@ fn cline_goes_on_where_the_other_device_stopped() {
         // No secret of either is anywhere but where it was planted, and this test can read the journals.
         for dir in [&desk.roam_home, &laptop.roam_home] {
             let journals = files_with(dir, "Mend it, at the desk");
-            assert!(journals.iter().any(|file| file.extension().is_some_and(|ending| ending == "zst")));
+            assert!(
+                journals
+                    .iter()
+                    .any(|file| file.extension().is_some_and(|ending| ending == "zst"))
+            );
         }
         for (whose, other) in [(desk, laptop), (laptop, desk)] {
             let planted = files_with(&whose.home, &whose.secret());
             assert!(planted.len() >= 6, "{planted:?}");
             for dir in [&whose.roam_home, &other.roam_home, &other.home] {
-                assert_eq!(files_with(dir, &whose.secret()), Vec::<std::path::PathBuf>::new(), "{}'s", whose.name);
+                assert_eq!(
+                    files_with(dir, &whose.secret()),
+                    Vec::<std::path::PathBuf>::new(),
+                    "{}'s",
+                    whose.name
+                );
             }
         }
         devices.desk.stop();
@@ -74,8 +97,14 @@ fn cline_goes_on_where_the_other_device_stopped() {
 fn a_split_of_cline_is_two_sessions_on_both_devices() {
     alone(|| {
         let devices = Devices::paired();
-        let Devices { desk, laptop, mock, .. } = &devices;
-        let (first, left, right) = ("Before we part", "run-tool: echo said-at-the-desk", "Said on the train");
+        let Devices {
+            desk, laptop, mock, ..
+        } = &devices;
+        let (first, left, right) = (
+            "Before we part",
+            "run-tool: echo said-at-the-desk",
+            "Said on the train",
+        );
         let session = begin(desk, first);
         carried(&session, desk, laptop);
         laptop.roam(&["pause"]);
@@ -88,17 +117,31 @@ fn a_split_of_cline_is_two_sessions_on_both_devices() {
         laptop.roam(&["continue"]);
         let [fork, same] = devices.both().map(|device| fork_of(device, &session));
         assert_eq!(fork, same, "both devices gave the fork the same id");
-        assert!(fork.len() == session.len() && fork[..7] == session[..7], "{fork} is listed beside {session}");
+        assert!(
+            fork.len() == session.len() && fork[..7] == session[..7],
+            "{fork} is listed beside {session}"
+        );
 
-        let ways = [(&session, left, "Said on the train"), (&fork, right, "said-at-the-desk")];
+        let ways = [
+            (&session, left, "Said on the train"),
+            (&fork, right, "said-at-the-desk"),
+        ];
         for (session, prompt, of_the_other) in ways {
             carried(session, desk, laptop);
             carried(session, laptop, desk);
             let mut turns = vec![(1, first), (2, prompt)];
             for (device, other) in [(laptop, desk), (desk, laptop)] {
                 let prompt: &str = format!("Go on with {session} on the {}", device.name).leak();
-                assert_eq!(devices.resumed(device, session, prompt), told(&turns, prompt), "on {}", device.name);
-                assert!(!mock.mentioned(prompt, of_the_other), "{session} tells of the other way");
+                assert_eq!(
+                    devices.resumed(device, session, prompt),
+                    told(&turns, prompt),
+                    "on {}",
+                    device.name
+                );
+                assert!(
+                    !mock.mentioned(prompt, of_the_other),
+                    "{session} tells of the other way"
+                );
                 turns.push((turns.len() + 1, prompt));
                 carried(session, device, other);
             }
@@ -119,13 +162,20 @@ fn cline_never_finds_another_devices_path() {
 
         let from = sessions(desk).join(&by_copy);
         for file in files::files_below(&from) {
-            let to = sessions(laptop).join(&by_copy).join(file.file_name().expect("a name"));
+            let to = sessions(laptop)
+                .join(&by_copy)
+                .join(file.file_name().expect("a name"));
             write(&to, &fs::read_to_string(file).expect("text"));
         }
         checked_out(desk, laptop, &by_adapter);
         fs::rename(desk.home.join(".cline"), desk.home.join("out of reach")).expect("rename");
 
-        let knows = devices.go_on(laptop, &by_hand(&by_adapter, &laptop.checkout), &by_adapter, "Carried");
+        let knows = devices.go_on(
+            laptop,
+            &by_hand(&by_adapter, &laptop.checkout),
+            &by_adapter,
+            "Carried",
+        );
         assert_eq!(knows, told(&[(1, first)], "Carried"));
         let said = fs::read_to_string(messages(laptop, &by_adapter)).expect("the conversation");
         assert!(said.contains(first));
@@ -134,30 +184,62 @@ fn cline_never_finds_another_devices_path() {
         // Copied as it is, the same session is an empty chat, and that is written over what came.
         let theirs = manifest(laptop, &by_copy).expect("a manifest")["messages_path"].clone();
         assert_ne!(theirs.as_str(), messages(laptop, &by_copy).to_str());
-        let knows = devices.go_on(laptop, &by_hand(&by_copy, &laptop.checkout), &by_copy, "Copied");
+        let knows = devices.go_on(
+            laptop,
+            &by_hand(&by_copy, &laptop.checkout),
+            &by_copy,
+            "Copied",
+        );
         assert_eq!(knows, told(&[], "Copied"));
-        assert!(!fs::read_to_string(messages(laptop, &by_copy)).expect("a conversation").contains(first));
+        assert!(
+            !fs::read_to_string(messages(laptop, &by_copy))
+                .expect("a conversation")
+                .contains(first)
+        );
     });
 }
 
 /// Brings a session over with nothing but the adapter.
 fn checked_out(from: &Device, to: &Device, session: &str) {
-    let (theirs, ours, session) = (Machine::at(&from.home), Machine::at(&to.home), SessionId::new(session));
-    let found = Cline.sessions(&theirs, Which::One(&session)).found.remove(0);
+    let (theirs, ours, session) = (
+        Machine::at(&from.home),
+        Machine::at(&to.home),
+        SessionId::new(session),
+    );
+    let found = Cline
+        .sessions(&theirs, Which::One(&session))
+        .found
+        .remove(0);
     let reading = Cline.read(&theirs, &found).expect("it can be read");
     let contents: Vec<Raw> = reading
         .docs
         .iter()
         .map(|content| {
             let mut bytes = Vec::new();
-            content.open().and_then(|mut file| file.read_to_end(&mut bytes)).expect("it can be read");
+            content
+                .open()
+                .and_then(|mut file| file.read_to_end(&mut bytes))
+                .expect("it can be read");
             Raw(bytes)
         })
         .collect();
     let docs = found.docs.iter().zip(&contents).rev();
-    let docs = docs.map(|(doc, bytes)| DocWrite { name: &doc.name, at: &doc.at, change: Change::Create(bytes) });
-    let (cwd, updated) = (to.checkout.as_path(), reading.facts.updated.expect("a time"));
-    let checkout = Checkout { session: &session, cwd, updated, now: Millis(updated.0 + 1), docs: docs.collect() };
+    let docs = docs.map(|(doc, bytes)| DocWrite {
+        name: &doc.name,
+        at: &doc.at,
+        change: Change::Create(bytes),
+    });
+    let (cwd, updated) = (
+        to.checkout.as_path(),
+        reading.facts.updated.expect("a time"),
+    );
+    let checkout = Checkout {
+        session: &session,
+        cwd,
+        updated,
+        now: Millis(updated.0 + 1),
+        docs: docs.collect(),
+    };
     Cline.write(&ours, &checkout).expect("it can be written");
 }
 
@@ -171,29 +253,47 @@ impl Bytes for Raw {
 
 /// Waits until the device's own journals give back what is in its store.
 fn recorded(device: &Device, session: &str) {
-    let out = device.scratch().join(format!("recorded-{}-{session}", device.name));
+    let out = device
+        .scratch()
+        .join(format!("recorded-{}-{session}", device.name));
     let target = out.to_str().expect("UTF-8").to_owned();
-    wait_for(&format!("the journals of {} to hold {session}", device.name), PATIENCE, || {
-        let wanted = fs::read(messages(device, session)).map_err(|error| error.to_string())?;
-        device.try_roam(&["export", session, "native", "--out", &target])?;
-        let whole = files::files_below(&out).iter().any(|file| fs::read(file).is_ok_and(|found| found == wanted));
-        if whole { Ok(()) } else { Err(format!("no file of {} bytes exported", wanted.len())) }
-    });
+    wait_for(
+        &format!("the journals of {} to hold {session}", device.name),
+        PATIENCE,
+        || {
+            let wanted = fs::read(messages(device, session)).map_err(|error| error.to_string())?;
+            device.try_roam(&["export", session, "native", "--out", &target])?;
+            let whole = files::files_below(&out)
+                .iter()
+                .any(|file| fs::read(file).is_ok_and(|found| found == wanted));
+            if whole {
+                Ok(())
+            } else {
+                Err(format!("no file of {} bytes exported", wanted.len()))
+            }
+        },
+    );
     fs::remove_dir_all(out).expect("it was just written");
 }
 
 /// Waits until a device lists both ways of a session and says which session the laptop's has become.
 fn fork_of(device: &Device, session: &str) -> String {
-    wait_for(&format!("{} to list both ways of {session}", device.name), PATIENCE, || {
-        let splits = device.roam(&["splits"]);
-        let way_of = |row: &Value, name: &str| {
-            let branch = rows(&row["branches"]).find(|branch| branch["device"] == name)?;
-            branch["session"].as_str().map(str::to_owned)
-        };
-        let row = rows(&splits).find(|row| row["session"] == session).ok_or_else(|| splits.to_string())?;
-        match (way_of(row, "desk"), way_of(row, "laptop")) {
-            (Some(desk), Some(laptop)) if desk == session && laptop != session => Ok(laptop),
-            _ => Err(row.to_string()),
-        }
-    })
+    wait_for(
+        &format!("{} to list both ways of {session}", device.name),
+        PATIENCE,
+        || {
+            let splits = device.roam(&["splits"]);
+            let way_of = |row: &Value, name: &str| {
+                let branch = rows(&row["branches"]).find(|branch| branch["device"] == name)?;
+                branch["session"].as_str().map(str::to_owned)
+            };
+            let row = rows(&splits)
+                .find(|row| row["session"] == session)
+                .ok_or_else(|| splits.to_string())?;
+            match (way_of(row, "desk"), way_of(row, "laptop")) {
+                (Some(desk), Some(laptop)) if desk == session && laptop != session => Ok(laptop),
+                _ => Err(row.to_string()),
+            }
+        },
+    )
 }

@@ -45,7 +45,11 @@ fn holding(dir: &Path, session: &str) -> Vec<PathBuf> {
             } else if kind.is_ok_and(|kind| kind.is_file()) {
                 let bytes = fs::read(&path).unwrap_or_default();
                 let unpacked = unpacked(&bytes);
-                let holds = |word: &str| [&bytes, &unpacked].iter().any(|bytes| contains(bytes, word.as_bytes()));
+                let holds = |word: &str| {
+                    [&bytes, &unpacked]
+                        .iter()
+                        .any(|bytes| contains(bytes, word.as_bytes()))
+                };
                 if holds(WORD) || holds(session) {
                     found.push(path);
                 }
@@ -70,14 +74,22 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn all_of(device: &Device, session: &str) -> Vec<PathBuf> {
-    [holding(&device.roam_home, session), holding(&projects(device), session)].concat()
+    [
+        holding(&device.roam_home, session),
+        holding(&projects(device), session),
+    ]
+    .concat()
 }
 
 fn wait_gone(device: &Device, session: &Session) {
-    wait_for(&format!("{} to hold nothing of it", device.name), PATIENCE, || match all_of(device, &session.id) {
-        left if left.is_empty() => Ok(()),
-        left => Err(format!("{left:?}; {}", device.roam(&["forget", "--list"]))),
-    });
+    wait_for(
+        &format!("{} to hold nothing of it", device.name),
+        PATIENCE,
+        || match all_of(device, &session.id) {
+            left if left.is_empty() => Ok(()),
+            left => Err(format!("{left:?}; {}", device.roam(&["forget", "--list"]))),
+        },
+    );
 }
 
 /// What `device` knows of the receipts, by device.
@@ -85,25 +97,35 @@ fn states(device: &Device) -> Vec<(String, String)> {
     let listed = device.roam(&["forget", "--list"]);
     let row = rows(&listed).next().expect("a forgotten session");
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let mut states: Vec<_> = rows(&row["receipts"]).map(|it| (text(&it["device"]), text(&it["state"]))).collect();
+    let mut states: Vec<_> = rows(&row["receipts"])
+        .map(|it| (text(&it["device"]), text(&it["state"])))
+        .collect();
     states.sort();
     states
 }
 
 fn wait_states(device: &Device, expected: &[(&str, &str)]) {
-    let mut expected: Vec<_> = expected.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect();
+    let mut expected: Vec<_> = expected
+        .iter()
+        .map(|(name, state)| ((*name).to_owned(), (*state).to_owned()))
+        .collect();
     expected.sort();
-    wait_for(&format!("{} to know the receipts", device.name), PATIENCE, || match states(device) {
-        states if states == expected => Ok(()),
-        states => Err(format!("{states:?}")),
-    });
+    wait_for(
+        &format!("{} to know the receipts", device.name),
+        PATIENCE,
+        || match states(device) {
+            states if states == expected => Ok(()),
+            states => Err(format!("{states:?}")),
+        },
+    );
 }
 
 #[test]
 fn not_a_word_of_a_forgotten_session_is_left_in_any_home() {
     alone(|| {
         let place = Place::new();
-        let [mut desk, mut lap, mut attic] = ["desk", "lap", "attic"].map(|name| place.device(name));
+        let [mut desk, mut lap, mut attic] =
+            ["desk", "lap", "attic"].map(|name| place.device(name));
         for device in [&mut desk, &mut lap, &mut attic] {
             without_grace(device);
             device.start();
@@ -118,44 +140,90 @@ fn not_a_word_of_a_forgotten_session_is_left_in_any_home() {
             for session in [&session, &stays] {
                 wait_for(&format!("{} to have it", device.name), PATIENCE, || {
                     let text = fs::read(session.on(device)).map_err(|error| error.to_string())?;
-                    if text == session.bytes() { Ok(()) } else { Err(format!("{} bytes", text.len())) }
+                    if text == session.bytes() {
+                        Ok(())
+                    } else {
+                        Err(format!("{} bytes", text.len()))
+                    }
                 });
             }
         }
         session.say_on(&lap, &format!("{WORD} on lap"));
         wait_for("attic to have that, too", PATIENCE, || {
             let text = fs::read_to_string(session.on(&attic)).map_err(|error| error.to_string())?;
-            if text.contains("on lap") { Ok(()) } else { Err(text) }
+            if text.contains("on lap") {
+                Ok(())
+            } else {
+                Err(text)
+            }
         });
-        assert!([&desk, &lap, &attic].iter().all(|device| !all_of(device, &session.id).is_empty()));
+        assert!(
+            [&desk, &lap, &attic]
+                .iter()
+                .all(|device| !all_of(device, &session.id).is_empty())
+        );
 
         attic.stop();
         session.say_on(&attic, &format!("{WORD} on attic"));
         desk.roam(&["forget", &session.id, "--yes"]);
         wait_gone(&desk, &session);
         wait_gone(&lap, &session);
-        wait_states(&desk, &[("desk", "removed"), ("lap", "removed"), ("attic", "waiting")]);
+        wait_states(
+            &desk,
+            &[
+                ("desk", "removed"),
+                ("lap", "removed"),
+                ("attic", "waiting"),
+            ],
+        );
 
         // It comes back, records what was said meanwhile, hears of it, and removes all of it.
         attic.start();
         wait_gone(&attic, &session);
-        wait_states(&desk, &[("desk", "removed"), ("lap", "removed"), ("attic", "removed")]);
+        wait_states(
+            &desk,
+            &[
+                ("desk", "removed"),
+                ("lap", "removed"),
+                ("attic", "removed"),
+            ],
+        );
         for device in [&mut desk, &mut lap, &mut attic] {
             device.stop();
             device.start();
         }
         stays.say("after that");
         for device in [&lap, &attic] {
-            wait_for(&format!("{} to go on with the other", device.name), PATIENCE, || {
-                let text = fs::read_to_string(stays.on(device)).map_err(|error| error.to_string())?;
-                if text.contains("after that") { Ok(()) } else { Err(text) }
-            });
+            wait_for(
+                &format!("{} to go on with the other", device.name),
+                PATIENCE,
+                || {
+                    let text =
+                        fs::read_to_string(stays.on(device)).map_err(|error| error.to_string())?;
+                    if text.contains("after that") {
+                        Ok(())
+                    } else {
+                        Err(text)
+                    }
+                },
+            );
         }
         for device in [&desk, &lap, &attic] {
-            assert_eq!(all_of(device, &session.id), Vec::<PathBuf>::new(), "nothing returns to {}", device.name);
+            assert_eq!(
+                all_of(device, &session.id),
+                Vec::<PathBuf>::new(),
+                "nothing returns to {}",
+                device.name
+            );
             assert!(device.session(TOOL, &session.id).is_err());
             let status = device.roam(&["status"]);
-            assert_eq!(rows(&status["problems"]).count(), 0, "on {}: {}", device.name, status["problems"]);
+            assert_eq!(
+                rows(&status["problems"]).count(),
+                0,
+                "on {}: {}",
+                device.name,
+                status["problems"]
+            );
         }
         for device in [&mut desk, &mut lap, &mut attic] {
             device.stop();

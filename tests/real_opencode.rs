@@ -19,17 +19,24 @@ mod opencode;
 
 use device::{Device, PATIENCE};
 use isolation::{alone, run_within, wait_for};
-use opencode::{Devices, begin, by_hand, carried, content, files_with, found, go_on, machine, messages, texts};
+use opencode::{
+    Devices, begin, by_hand, carried, content, files_with, found, go_on, machine, messages, texts,
+};
 use session_roam_core::session::{DocName, Millis, SessionId};
 use session_roam_core::tools::opencode::OpenCode;
-use session_roam_core::tools::{Bytes, Change, Checkout, DocWrite, Tool, WriteError, Written, with_those_of};
+use session_roam_core::tools::{
+    Bytes, Change, Checkout, DocWrite, Tool, WriteError, Written, with_those_of,
+};
 use std::path::Path;
 use std::time::Duration;
 
 /// Everything said up to and including the last prompt.
 fn context(prompts: &[&str]) -> Vec<String> {
     let (last, before) = prompts.split_last().expect("something was said");
-    let before = before.iter().enumerate().flat_map(|(i, prompt)| mock::turn(i + 1, prompt));
+    let before = before
+        .iter()
+        .enumerate()
+        .flat_map(|(i, prompt)| mock::turn(i + 1, prompt));
     before.chain([format!("user: {last}")]).collect()
 }
 
@@ -39,17 +46,39 @@ fn put(device: &Device, cwd: &Path, session: &str, bytes: &[u8]) -> Result<Writt
     let bytes: &dyn Bytes = &Raw(bytes.to_vec());
     let change = match &here {
         None => Change::Create(bytes),
-        Some(here) => Change::Replace { path: &here.docs[0].path, was: here.docs[0].stamp, bytes },
+        Some(here) => Change::Replace {
+            path: &here.docs[0].path,
+            was: here.docs[0].stamp,
+            bytes,
+        },
     };
     write(device, cwd, session, change)
 }
 
-fn write(device: &Device, cwd: &Path, session: &str, change: Change<'_>) -> Result<Written, WriteError> {
+fn write(
+    device: &Device,
+    cwd: &Path,
+    session: &str,
+    change: Change<'_>,
+) -> Result<Written, WriteError> {
     let (session, name) = (SessionId::new(session), DocName::new("session.json"));
     let at = format!("sessions/{session}/session.json");
-    let docs = vec![DocWrite { name: &name, at: &at, change }];
+    let docs = vec![DocWrite {
+        name: &name,
+        at: &at,
+        change,
+    }];
     let now = Millis(1_800_000_000_000);
-    OpenCode::default().write(&machine(device), &Checkout { session: &session, cwd, updated: now, now, docs })
+    OpenCode::default().write(
+        &machine(device),
+        &Checkout {
+            session: &session,
+            cwd,
+            updated: now,
+            now,
+            docs,
+        },
+    )
 }
 
 struct Raw(Vec<u8>);
@@ -72,16 +101,26 @@ fn what_was_imported_is_exported_as_it_was() {
     alone(|| {
         let Devices { desk, laptop, .. } = &Devices::new();
         let session = begin(desk, "run-tool: echo seen-on-the-desk");
-        go_on(desk, &by_hand(&session, &desk.checkout), "Thank you, that was it");
+        go_on(
+            desk,
+            &by_hand(&session, &desk.checkout),
+            "Thank you, that was it",
+        );
         let wanted = content(desk, &session);
         assert_eq!(wanted, content(desk, &session), "reading is no change");
 
         let written = put(laptop, &laptop.checkout, &session, &wanted).expect("it is taken");
-        assert_eq!(written.docs[0].2, found(laptop, &session).expect("here").docs[0].stamp);
+        assert_eq!(
+            written.docs[0].2,
+            found(laptop, &session).expect("here").docs[0].stamp
+        );
         let arrived = content(laptop, &session);
         let bound = (OpenCode::default().about().device_fields)(&DocName::new("session.json"));
         assert_ne!(arrived, wanted, "it is bound to the laptop's checkout");
-        assert_eq!(String::from_utf8(with_those_of(&arrived, bound, &wanted)), String::from_utf8(wanted.clone()));
+        assert_eq!(
+            String::from_utf8(with_those_of(&arrived, bound, &wanted)),
+            String::from_utf8(wanted.clone())
+        );
 
         put(laptop, &laptop.checkout, &session, &wanted).expect("it may come twice");
         assert_eq!(content(laptop, &session), arrived);
@@ -92,10 +131,16 @@ fn what_was_imported_is_exported_as_it_was() {
 
         // Less than what is there cannot be made of it.
         let told = why(put(laptop, &laptop.checkout, &session, &wanted));
-        assert!(told.contains(&format!("opencode session delete {session}")), "{told}");
+        assert!(
+            told.contains(&format!("opencode session delete {session}")),
+            "{told}"
+        );
         assert_eq!(content(laptop, &session), more);
         let here = found(laptop, &session).expect("here");
-        let remove = Change::Remove { path: &here.docs[0].path, was: here.docs[0].stamp };
+        let remove = Change::Remove {
+            path: &here.docs[0].path,
+            was: here.docs[0].stamp,
+        };
         write(laptop, &laptop.checkout, &session, remove).expect("it is put away");
         assert!(found(laptop, &session).is_none());
     });
@@ -113,7 +158,11 @@ fn a_directory_that_is_no_checkout_is_refused() {
         }
         let mut init = laptop.command("git", &["init", "--quiet"]);
         init.current_dir(&unborn);
-        assert!(run_within(Duration::from_secs(30), init, laptop.scratch()).status.success());
+        assert!(
+            run_within(Duration::from_secs(30), init, laptop.scratch())
+                .status
+                .success()
+        );
         for dir in [&plain, &unborn] {
             let told = why(put(laptop, dir, &session, &wanted));
             assert!(told.contains("no git repository with a commit"), "{told}");
@@ -129,23 +178,49 @@ fn a_directory_that_is_no_checkout_is_refused() {
 #[test]
 fn two_sides_are_one_session_with_both() {
     alone(|| {
-        let Devices { desk, laptop, mock, .. } = &Devices::new();
+        let Devices {
+            desk, laptop, mock, ..
+        } = &Devices::new();
         let session = begin(desk, "Before we part");
         let common = content(desk, &session);
         put(laptop, &laptop.checkout, &session, &common).expect("it is taken");
-        go_on(desk, &by_hand(&session, &desk.checkout), "run-tool: echo desk");
-        go_on(laptop, &by_hand(&session, &laptop.checkout), "run-tool: echo laptop");
+        go_on(
+            desk,
+            &by_hand(&session, &desk.checkout),
+            "run-tool: echo desk",
+        );
+        go_on(
+            laptop,
+            &by_hand(&session, &laptop.checkout),
+            "run-tool: echo laptop",
+        );
         let [ours, theirs] = [desk, laptop].map(|device| content(device, &session));
         let unite = OpenCode::default().about().joins.union.expect("offered");
         let both = unite(&ours, &theirs).expect("nothing contradicts");
-        assert_eq!(messages(&unite(&theirs, &ours).expect("either way")), messages(&both));
+        assert_eq!(
+            messages(&unite(&theirs, &ours).expect("either way")),
+            messages(&both)
+        );
         for device in [desk, laptop] {
             put(device, &device.checkout, &session, &both).expect("it is taken");
-            assert_eq!(messages(&content(device, &session)), messages(&both), "as OpenCode itself shows it");
+            assert_eq!(
+                messages(&content(device, &session)),
+                messages(&both),
+                "as OpenCode itself shows it"
+            );
         }
         go_on(laptop, &by_hand(&session, &laptop.checkout), "After we met");
-        let turns = [mock::turn(1, "Before we part"), mock::turn(2, "run-tool: echo desk")].concat();
-        let turns = [turns, mock::turn(2, "run-tool: echo laptop"), vec!["user: After we met".to_owned()]].concat();
+        let turns = [
+            mock::turn(1, "Before we part"),
+            mock::turn(2, "run-tool: echo desk"),
+        ]
+        .concat();
+        let turns = [
+            turns,
+            mock::turn(2, "run-tool: echo laptop"),
+            vec!["user: After we met".to_owned()],
+        ]
+        .concat();
         assert_eq!(mock.context_of("After we met"), turns);
     });
 }
@@ -154,8 +229,13 @@ fn two_sides_are_one_session_with_both() {
 fn opencode_goes_on_where_the_other_device_stopped() {
     alone(|| {
         let mut devices = Devices::paired();
-        let Devices { desk, laptop, mock, .. } = &devices;
-        let mut said = vec!["Where is the bug in parser.rs?", "run-tool: echo seen-on-the-desk"];
+        let Devices {
+            desk, laptop, mock, ..
+        } = &devices;
+        let mut said = vec![
+            "Where is the bug in parser.rs?",
+            "run-tool: echo seen-on-the-desk",
+        ];
         let session = begin(desk, said[0]);
         go_on(desk, &by_hand(&session, &desk.checkout), said[1]);
         for (from, to, prompt) in [
@@ -164,16 +244,30 @@ fn opencode_goes_on_where_the_other_device_stopped() {
             (desk, laptop, "Thanks"),
         ] {
             let resume = carried(&session, from, to);
-            assert_eq!(resume.cwd, to.checkout, "the session goes on in this device's checkout");
+            assert_eq!(
+                resume.cwd, to.checkout,
+                "the session goes on in this device's checkout"
+            );
             go_on(to, &resume, prompt);
             said.push(prompt);
-            assert_eq!(mock.context_of(prompt), context(&said), "what OpenCode on {} knows", to.name);
+            assert_eq!(
+                mock.context_of(prompt),
+                context(&said),
+                "what OpenCode on {} knows",
+                to.name
+            );
         }
         carried(&session, laptop, desk);
         for (whose, elsewhere) in [(desk, laptop), (laptop, desk)] {
-            assert!(!files_with(&whose.home, &whose.secret()).is_empty(), "the secret is where it was planted");
+            assert!(
+                !files_with(&whose.home, &whose.secret()).is_empty(),
+                "the secret is where it was planted"
+            );
             for dir in [&whose.roam_home, &elsewhere.roam_home, &elsewhere.home] {
-                assert_eq!(files_with(dir, &whose.secret()), Vec::<std::path::PathBuf>::new());
+                assert_eq!(
+                    files_with(dir, &whose.secret()),
+                    Vec::<std::path::PathBuf>::new()
+                );
             }
             assert!(
                 !files_with(&whose.roam_home, "seen-on-the-desk").is_empty(),
@@ -198,13 +292,17 @@ fn a_session_that_allows_everything_asks_on_a_device_whose_user_wants_that() {
         let planted = opencode::allowing_all(desk, &session);
         opencode::delete(desk, &session);
         opencode::import(desk, &planted);
-        let allows =
-            |device: &Device| String::from_utf8_lossy(&content(device, &session)).contains("\"action\":\"allow\"");
+        let allows = |device: &Device| {
+            String::from_utf8_lossy(&content(device, &session)).contains("\"action\":\"allow\"")
+        };
         assert!(allows(desk), "it was planted");
         laptop.roam(&["continue"]);
         let resume = carried(&session, desk, laptop);
         assert!(!allows(laptop), "nothing of it is in the laptop's store");
-        assert!(!opencode::runs(laptop, &resume, "carried"), "it asks before it runs anything");
+        assert!(
+            !opencode::runs(laptop, &resume, "carried"),
+            "it asks before it runs anything"
+        );
         assert!(allows(desk), "the desk's own stays");
         devices.desk.stop();
         devices.laptop.stop();
@@ -224,36 +322,80 @@ fn a_session_that_allows_everything_asks_on_a_device_whose_user_wants_that() {
 fn a_split_of_opencode_becomes_one_session_with_both_sides_everywhere() {
     alone(|| {
         let mut devices = Devices::paired();
-        let Devices { desk, laptop, mock, .. } = &devices;
+        let Devices {
+            desk, laptop, mock, ..
+        } = &devices;
         let session = begin(desk, "Before we part");
         carried(&session, desk, laptop);
         laptop.roam(&["pause"]);
-        let sides = [(desk, "run-tool: echo said-at-the-desk"), (laptop, "Said on the train")];
+        let sides = [
+            (desk, "run-tool: echo said-at-the-desk"),
+            (laptop, "Said on the train"),
+        ];
         for (device, prompt) in sides {
             go_on(device, &by_hand(&session, &device.checkout), prompt);
-            assert_eq!(mock.context_of(prompt), context(&["Before we part", prompt]), "apart from the other");
+            assert_eq!(
+                mock.context_of(prompt),
+                context(&["Before we part", prompt]),
+                "apart from the other"
+            );
         }
         laptop.roam(&["continue"]);
         for device in devices.both() {
-            wait_for(&format!("{} to have both sides", device.name), PATIENCE, || {
-                let texts = texts(device, &session);
-                let all = sides.iter().all(|(_, prompt)| texts.iter().any(|text| text == prompt));
-                if all { Ok(()) } else { Err(format!("{texts:?}")) }
-            });
+            wait_for(
+                &format!("{} to have both sides", device.name),
+                PATIENCE,
+                || {
+                    let texts = texts(device, &session);
+                    let all = sides
+                        .iter()
+                        .all(|(_, prompt)| texts.iter().any(|text| text == prompt));
+                    if all {
+                        Ok(())
+                    } else {
+                        Err(format!("{texts:?}"))
+                    }
+                },
+            );
         }
-        assert_eq!(messages(&content(desk, &session)), messages(&content(laptop, &session)));
+        assert_eq!(
+            messages(&content(desk, &session)),
+            messages(&content(laptop, &session))
+        );
         for device in devices.both() {
             let splits = device.roam(&["splits"]);
-            assert_eq!(splits.as_array().map(Vec::len), Some(0), "nobody is asked on {}: {splits}", device.name);
+            assert_eq!(
+                splits.as_array().map(Vec::len),
+                Some(0),
+                "nobody is asked on {}: {splits}",
+                device.name
+            );
             let sessions = device.roam(&["sessions"]);
-            assert_eq!(device::rows(&sessions).count(), 1, "one session on {}: {sessions}", device.name);
+            assert_eq!(
+                device::rows(&sessions).count(),
+                1,
+                "one session on {}: {sessions}",
+                device.name
+            );
         }
-        let mut turns =
-            [mock::turn(1, "Before we part"), mock::turn(2, sides[0].1), mock::turn(2, sides[1].1)].concat();
-        for (n, from, to, prompt) in [(4, desk, laptop, "After we met"), (5, laptop, desk, "At home again")] {
+        let mut turns = [
+            mock::turn(1, "Before we part"),
+            mock::turn(2, sides[0].1),
+            mock::turn(2, sides[1].1),
+        ]
+        .concat();
+        for (n, from, to, prompt) in [
+            (4, desk, laptop, "After we met"),
+            (5, laptop, desk, "At home again"),
+        ] {
             go_on(to, &carried(&session, from, to), prompt);
             let told = [turns.clone(), vec![format!("user: {prompt}")]].concat();
-            assert_eq!(mock.context_of(prompt), told, "what OpenCode on {} knows", to.name);
+            assert_eq!(
+                mock.context_of(prompt),
+                told,
+                "what OpenCode on {} knows",
+                to.name
+            );
             turns.extend(mock::turn(n, prompt));
         }
         carried(&session, desk, laptop);

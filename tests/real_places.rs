@@ -52,17 +52,25 @@ fn a_session_of_opencode_waits_where_only_another_repository_of_the_same_starter
         let mut devices = Devices::new();
         is_of_another_repository(&devices.laptop);
         devices.meet();
-        let Devices { desk, laptop, mock, .. } = &devices;
+        let Devices {
+            desk, laptop, mock, ..
+        } = &devices;
         let session = opencode::begin(desk, "Where is the basket?");
         waits_for_a_checkout(laptop, "opencode", &session);
-        assert!(opencode::found(laptop, &session).is_none(), "it is in no store of the laptop");
+        assert!(
+            opencode::found(laptop, &session).is_none(),
+            "it is in no store of the laptop"
+        );
 
         let checkout = laptop.checkout.with_file_name("api");
         laptop.clone_into(&checkout, desk, API);
         let resume = opencode::carried(&session, desk, laptop);
         assert_eq!(resume.cwd, checkout);
         opencode::go_on(laptop, &resume, "And the till?");
-        assert_eq!(mock.context_of("And the till?"), context(&["Where is the basket?", "And the till?"]));
+        assert_eq!(
+            mock.context_of("And the till?"),
+            context(&["Where is the basket?", "And the till?"])
+        );
         opencode::carried(&session, laptop, desk);
     });
 }
@@ -77,11 +85,20 @@ fn a_session_of_claude_code_waits_where_only_another_repository_of_the_same_star
         let World { desk, laptop, .. } = &world;
         let session = Tool::ClaudeCode.begin(desk, "Where is the basket?");
         waits_for_a_checkout(laptop, "claude-code", &session);
-        assert!(Tool::ClaudeCode.file(laptop, &session).is_err(), "it is in no store of the laptop");
+        assert!(
+            Tool::ClaudeCode.file(laptop, &session).is_err(),
+            "it is in no store of the laptop"
+        );
 
         let checkout = laptop.checkout.with_file_name("api");
         laptop.clone_into(&checkout, desk, API);
-        goes_on_everywhere(&world, Tool::ClaudeCode, &session, "Where is the basket?", [&desk.checkout, &checkout]);
+        goes_on_everywhere(
+            &world,
+            Tool::ClaudeCode,
+            &session,
+            "Where is the basket?",
+            [&desk.checkout, &checkout],
+        );
     });
 }
 
@@ -94,7 +111,13 @@ fn a_session_of_a_removed_worktree_opens_in_the_checkout_on_both_devices() {
         let session = begun_in_a_worktree(&world.desk, Tool::ClaudeCode, &tree);
         world.meet();
         let World { desk, laptop, .. } = &world;
-        goes_on_everywhere(&world, Tool::ClaudeCode, &session, MEND, [&desk.checkout, &laptop.checkout]);
+        goes_on_everywhere(
+            &world,
+            Tool::ClaudeCode,
+            &session,
+            MEND,
+            [&desk.checkout, &laptop.checkout],
+        );
     });
 }
 
@@ -107,7 +130,13 @@ fn a_session_of_a_worktree_that_codex_made_and_removed_is_found_by_the_repositor
         let session = begun_in_a_worktree(&world.desk, Tool::Codex, &tree);
         world.meet();
         let World { desk, laptop, .. } = &world;
-        goes_on_everywhere(&world, Tool::Codex, &session, MEND, [&desk.checkout, &laptop.checkout]);
+        goes_on_everywhere(
+            &world,
+            Tool::Codex,
+            &session,
+            MEND,
+            [&desk.checkout, &laptop.checkout],
+        );
     });
 }
 
@@ -116,9 +145,15 @@ fn a_session_of_a_worktree_that_codex_made_and_removed_is_found_by_the_repositor
 fn a_session_of_claude_code_belongs_to_the_directory_that_its_own_was_renamed_to() {
     alone(|| {
         let mut world = World::new();
-        let [old, new, there] = [(&world.desk, "old"), (&world.desk, "new"), (&world.laptop, "new")]
-            .map(|(device, name)| device.home.join("notes").join(name));
-        [&old, &there].into_iter().for_each(|dir| fs::create_dir_all(dir).expect("a directory"));
+        let [old, new, there] = [
+            (&world.desk, "old"),
+            (&world.desk, "new"),
+            (&world.laptop, "new"),
+        ]
+        .map(|(device, name)| device.home.join("notes").join(name));
+        [&old, &there]
+            .into_iter()
+            .for_each(|dir| fs::create_dir_all(dir).expect("a directory"));
         // What lies in no repository goes where the tool was used before.
         Tool::ClaudeCode.begin_in(&world.laptop, &there, "Of the laptop's own");
         let session = Tool::ClaudeCode.begin_in(&world.desk, &old, MEND);
@@ -144,15 +179,28 @@ fn an_end_that_claude_code_takes_back_is_taken_back_on_the_other_device() {
         let file = Tool::ClaudeCode.file(desk, &session).expect("it was begun");
         let text = fs::read_to_string(&file).expect("text");
         let without_last = text.trim_end().rfind('\n').expect("several records");
-        let without_turn = text[..text.find(FOR_NOTHING).expect("it was said")].rfind('\n').expect("several records");
+        let without_turn = text[..text.find(FOR_NOTHING).expect("it was said")]
+            .rfind('\n')
+            .expect("several records");
         for end in [without_last, without_turn] {
             fs::write(&file, &text[..=end]).expect("written anew");
             carried_by_roam(Tool::ClaudeCode, &session, desk, laptop);
         }
         for device in [desk, laptop] {
-            assert_eq!(device.roam(&["status"])["held"], json!([]), "on {}", device.name);
+            assert_eq!(
+                device.roam(&["status"])["held"],
+                json!([]),
+                "on {}",
+                device.name
+            );
         }
-        goes_on_everywhere(&world, Tool::ClaudeCode, &session, MEND, [&desk.checkout, &laptop.checkout]);
+        goes_on_everywhere(
+            &world,
+            Tool::ClaudeCode,
+            &session,
+            MEND,
+            [&desk.checkout, &laptop.checkout],
+        );
     });
 }
 
@@ -161,22 +209,40 @@ fn an_end_that_claude_code_takes_back_is_taken_back_on_the_other_device() {
 fn an_archived_thread_of_codex_is_opened_by_roam() {
     alone(|| {
         let world = World::paired();
-        let World { desk, laptop, mock, .. } = &world;
+        let World {
+            desk, laptop, mock, ..
+        } = &world;
         let session = Tool::Codex.begin(desk, MEND);
-        let told = run_within(PATIENCE, desk.command("codex", &["archive", &session]), desk.scratch());
+        let told = run_within(
+            PATIENCE,
+            desk.command("codex", &["archive", &session]),
+            desk.scratch(),
+        );
         assert!(told.status.success(), "{}", told.told());
         let file = Tool::Codex.file(desk, &session).expect("it is somewhere");
-        assert!(file.starts_with(desk.home.join(".codex/archived_sessions")), "{}", file.display());
+        assert!(
+            file.starts_with(desk.home.join(".codex/archived_sessions")),
+            "{}",
+            file.display()
+        );
         carried_by_roam(Tool::Codex, &session, desk, laptop);
         let mut said = vec![MEND];
-        for (from, to, prompt) in [(desk, laptop, "On the train"), (laptop, desk, "At home again")] {
+        for (from, to, prompt) in [
+            (desk, laptop, "On the train"),
+            (laptop, desk, "At home again"),
+        ] {
             let argv = ["roam", "resume", &session].map(str::to_owned).to_vec();
-            let by_roam = Resume { argv, ..Tool::Codex.resume_by_hand(&session, &to.checkout) };
+            let by_roam = Resume {
+                argv,
+                ..Tool::Codex.resume_by_hand(&session, &to.checkout)
+            };
             let mut terminal = Terminal::open(to, &by_roam);
             terminal.wait_for("Mend");
             terminal.enter(prompt);
             said.push(prompt);
-            let knows = wait_for(&format!("Codex to send {prompt:?}"), PATIENCE, || mock.heard(prompt));
+            let knows = wait_for(&format!("Codex to send {prompt:?}"), PATIENCE, || {
+                mock.heard(prompt)
+            });
             terminal.leave();
             assert_eq!(knows, context(&said), "what Codex on {} knows", to.name);
             carried_by_roam(Tool::Codex, &session, to, from);
@@ -198,7 +264,13 @@ fn a_second_store_is_found_by_the_shell_that_resumes() {
 fn a_second_store_is_found_by_the_profile_of_the_shell() {
     alone(|| {
         second_stores(|desk, _| {
-            let line = |tool: Tool| format!("export {}=\"$HOME/work/{}\"\n", tool.store_variable(), tool.id());
+            let line = |tool: Tool| {
+                format!(
+                    "export {}=\"$HOME/work/{}\"\n",
+                    tool.store_variable(),
+                    tool.id()
+                )
+            };
             fs::write(desk.home.join(".bashrc"), Tool::ALL.map(line).concat()).expect("a profile");
         });
     });
@@ -210,24 +282,42 @@ fn second_stores(say: impl Fn(&Device, &str)) {
     for tool in Tool::ALL {
         let dir = tool.second_store(&world.desk);
         fs::create_dir_all(&dir).expect("a directory");
-        world.desk.variables.insert(tool.store_variable().to_owned(), dir.display().to_string());
+        world
+            .desk
+            .variables
+            .insert(tool.store_variable().to_owned(), dir.display().to_string());
     }
     let config = Path::new("config.toml");
     let usual = world.desk.home.join(".codex").join(config);
     fs::copy(usual, Tool::Codex.second_store(&world.desk).join(config)).expect("a copy");
     let sessions = Tool::ALL.map(|tool| (tool, tool.begin(&world.desk, MEND)));
-    sessions.iter().for_each(|(_, session)| say(&world.desk, session));
+    sessions
+        .iter()
+        .for_each(|(_, session)| say(&world.desk, session));
     for (tool, session) in &sessions {
         carried_by_roam(*tool, session, &world.desk, &world.laptop);
     }
-    world.desk.variables.retain(|name, _| Tool::ALL.iter().all(|tool| tool.store_variable() != name));
+    world
+        .desk
+        .variables
+        .retain(|name, _| Tool::ALL.iter().all(|tool| tool.store_variable() != name));
     for (tool, session) in &sessions {
         let file = tool.file(&world.desk, session).expect("it was begun");
-        assert!(file.starts_with(tool.second_store(&world.desk)), "{}", file.display());
+        assert!(
+            file.starts_with(tool.second_store(&world.desk)),
+            "{}",
+            file.display()
+        );
         let resume = world.desk.roam(&["resume", session, "--print"]);
         let dir = tool.second_store(&world.desk).display().to_string();
         assert_eq!(resume["env"][tool.store_variable()], dir, "{resume}");
-        goes_on_everywhere(&world, *tool, session, MEND, [&world.desk.checkout, &world.laptop.checkout]);
+        goes_on_everywhere(
+            &world,
+            *tool,
+            session,
+            MEND,
+            [&world.desk.checkout, &world.laptop.checkout],
+        );
     }
 }
 
@@ -238,17 +328,30 @@ const API: &str = "git@git.example.com:acme/api.git";
 
 /// The laptop's clone has the same first commit, and a remote of its own.
 fn is_of_another_repository(laptop: &Device) {
-    laptop.git(&["remote", "set-url", "origin", "git@git.example.com:acme/blog.git"]);
+    laptop.git(&[
+        "remote",
+        "set-url",
+        "origin",
+        "git@git.example.com:acme/blog.git",
+    ]);
 }
 
 fn waits_for_a_checkout(device: &Device, tool: &str, session: &str) {
-    wait_for(&format!("{} to say that {session} waits", device.name), PATIENCE, || {
-        let row = device.session(tool, session)?;
-        assert_ne!(row["state"], "here", "there is no checkout of it: {row}");
-        let status = device.roam(&["status"]);
-        let waits = |row: &Value| row["code"] == "no_place" || row["code"] == "place_refused";
-        if row["state"] == "waiting" && rows(&status["waiting"]).any(waits) { Ok(()) } else { Err(status.to_string()) }
-    });
+    wait_for(
+        &format!("{} to say that {session} waits", device.name),
+        PATIENCE,
+        || {
+            let row = device.session(tool, session)?;
+            assert_ne!(row["state"], "here", "there is no checkout of it: {row}");
+            let status = device.roam(&["status"]);
+            let waits = |row: &Value| row["code"] == "no_place" || row["code"] == "place_refused";
+            if row["state"] == "waiting" && rows(&status["waiting"]).any(waits) {
+                Ok(())
+            } else {
+                Err(status.to_string())
+            }
+        },
+    );
 }
 
 /// A session in a worktree of the desk's repository, which is removed before any engine has seen it.
@@ -262,15 +365,30 @@ fn begun_in_a_worktree(desk: &Device, tool: Tool, tree: &Path) -> String {
 
 /// The session, in which `said` was said on the desk, is resumed by the tool on the laptop and then on the desk, in these
 /// directories and with everything that was said.
-fn goes_on_everywhere(world: &World, tool: Tool, session: &str, said: &str, [here, there]: [&PathBuf; 2]) {
-    let World { desk, laptop, mock, .. } = world;
+fn goes_on_everywhere(
+    world: &World,
+    tool: Tool,
+    session: &str,
+    said: &str,
+    [here, there]: [&PathBuf; 2],
+) {
+    let World {
+        desk, laptop, mock, ..
+    } = world;
     let (on_laptop, on_desk) = ("And on the train", "And at home again");
     let resume = carried_by_roam(tool, session, desk, laptop);
     assert_eq!(resume.cwd, *there, "{tool:?} on the laptop");
     tool.go_on(laptop, &resume, on_laptop).expect("it goes on");
-    assert_eq!(mock.context_of(on_laptop), context(&[said, on_laptop]), "what {tool:?} on the laptop knows");
+    assert_eq!(
+        mock.context_of(on_laptop),
+        context(&[said, on_laptop]),
+        "what {tool:?} on the laptop knows"
+    );
     let resume = carried_by_roam(tool, session, laptop, desk);
     assert_eq!(resume.cwd, *here, "{tool:?} on the desk");
-    assert_eq!(resumed(world, tool, desk, session, on_desk), context(&[said, on_laptop, on_desk]));
+    assert_eq!(
+        resumed(world, tool, desk, session, on_desk),
+        context(&[said, on_laptop, on_desk])
+    );
     carried_by_roam(tool, session, desk, laptop);
 }

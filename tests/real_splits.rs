@@ -32,7 +32,10 @@ mod world;
 use device::{Device, PATIENCE, Resume, rows};
 use files::{files_below, write};
 use isolation::{alone, wait_for};
-use parting::{BEFORE, LEFT, RIGHT, Split, left_turns, listed, part, recorded, right_turns, stitched_turns, told};
+use parting::{
+    BEFORE, LEFT, RIGHT, Split, left_turns, listed, part, recorded, right_turns, stitched_turns,
+    told,
+};
 use std::fs;
 use std::path::PathBuf;
 use story::{bytes, carried_by_roam, copied_by_hand, resumed};
@@ -126,18 +129,35 @@ fn claude_code_lists_a_fork_under_its_name() {
 
 #[test]
 fn claude_code_lists_a_fork_with_a_long_way_of_its_own_under_its_name() {
-    alone(|| in_the_picker(&format!("Said on the train {}", "at length ".repeat(10_000))));
+    alone(|| {
+        in_the_picker(&format!(
+            "Said on the train {}",
+            "at length ".repeat(10_000)
+        ))
+    });
 }
 
 #[test]
 fn a_fork_has_the_files_beside_its_session() {
-    const FILES: [&str; 3] = ["subagents/agent-a1.jsonl", "subagents/agent-a1.meta.json", "tool-results/b1.txt"];
+    const FILES: [&str; 3] = [
+        "subagents/agent-a1.jsonl",
+        "subagents/agent-a1.meta.json",
+        "tool-results/b1.txt",
+    ];
     let contents = |session: &str| {
-        let agent = format!("{{\"type\":\"user\",\"sessionId\":\"{session}\",\"isSidechain\":true}}\n");
-        [agent, "{\"agentType\":\"Explore\"}".to_owned(), format!("kept for {session}\n")]
+        let agent =
+            format!("{{\"type\":\"user\",\"sessionId\":\"{session}\",\"isSidechain\":true}}\n");
+        [
+            agent,
+            "{\"agentType\":\"Explore\"}".to_owned(),
+            format!("kept for {session}\n"),
+        ]
     };
     let beside = |device: &Device, session: &str, file: &str| -> PathBuf {
-        projects(device).join(slug(&device.checkout)).join(session).join(file)
+        projects(device)
+            .join(slug(&device.checkout))
+            .join(session)
+            .join(file)
     };
     alone(|| {
         let world = World::paired_with(&[Client::ClaudeCode]);
@@ -151,21 +171,34 @@ fn a_fork_has_the_files_beside_its_session() {
             for session in [&split.session, &split.fork] {
                 for (file, content) in FILES.iter().zip(contents(session)) {
                     let path = beside(device, session, file);
-                    wait_for(&format!("{} to hold {content:?}", path.display()), PATIENCE, || {
-                        let found = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-                        if found == content { Ok(()) } else { Err(found) }
-                    });
+                    wait_for(
+                        &format!("{} to hold {content:?}", path.display()),
+                        PATIENCE,
+                        || {
+                            let found =
+                                fs::read_to_string(&path).map_err(|error| error.to_string())?;
+                            if found == content { Ok(()) } else { Err(found) }
+                        },
+                    );
                 }
             }
         }
         world.desk.roam(&["resolve", &split.session, "keep-left"]);
         split.is_settled(&world);
         for device in world.both() {
-            wait_for(&format!("nothing of the fork to be on {}", device.name), PATIENCE, || {
-                let mut of_fork = files_below(&projects(device));
-                of_fork.retain(|file| file.to_string_lossy().contains(&split.fork));
-                if of_fork.is_empty() { Ok(()) } else { Err(format!("{of_fork:?}")) }
-            });
+            wait_for(
+                &format!("nothing of the fork to be on {}", device.name),
+                PATIENCE,
+                || {
+                    let mut of_fork = files_below(&projects(device));
+                    of_fork.retain(|file| file.to_string_lossy().contains(&split.fork));
+                    if of_fork.is_empty() {
+                        Ok(())
+                    } else {
+                        Err(format!("{of_fork:?}"))
+                    }
+                },
+            );
         }
     });
 }
@@ -176,7 +209,9 @@ fn what_was_begun_from_a_way_of_codex_keeps_that_way() {
         let world = World::paired_with(&[Client::Codex]);
         let (World { desk, laptop, .. }, tool) = (&world, Tool::Codex);
         let mut early = String::new();
-        let parted = part(&world, tool, |session| early = child_of(desk, session, "Begun before parting"));
+        let parted = part(&world, tool, |session| {
+            early = child_of(desk, session, "Begun before parting")
+        });
         // It has nothing of its parent's words, but the place in the parent's file up to which it shares them.
         let late = child_of(laptop, &parted.session, "Begun on the train");
         recorded(laptop, tool, &late);
@@ -185,11 +220,20 @@ fn what_was_begun_from_a_way_of_codex_keeps_that_way() {
         let early_turns = [&left_turns()[..2], &[(3, "Begun before parting")]].concat();
         let late_turns = [right_turns(), vec![(4, "Begun on the train")]].concat();
         let late = one_that_says(&world, tool, "Begun on the train");
-        for (session, mut turns) in [(&late, late_turns), (&early, early_turns), (&split.fork, right_turns())] {
+        for (session, mut turns) in [
+            (&late, late_turns),
+            (&early, early_turns),
+            (&split.fork, right_turns()),
+        ] {
             for device in [laptop, desk] {
                 world.same(tool, session);
                 let prompt: &str = format!("Go on with {session} on the {}", device.name).leak();
-                assert_eq!(resumed(&world, tool, device, session, prompt), told(&turns, prompt), "on {}", device.name);
+                assert_eq!(
+                    resumed(&world, tool, device, session, prompt),
+                    told(&turns, prompt),
+                    "on {}",
+                    device.name
+                );
                 turns.push((turns.len() + 1, prompt));
             }
         }
@@ -207,17 +251,30 @@ fn what_was_begun_from_a_way_of_codex_outlives_that_way() {
         let split = parted.meet(&world, tool);
         desk.roam(&["resolve", &split.session, "keep-left"]);
         for device in world.both() {
-            wait_for(&format!("{} to list no split", device.name), PATIENCE, || {
-                let splits = device.roam(&["splits"]);
-                if rows(&splits).count() == 0 { Ok(()) } else { Err(splits.to_string()) }
-            });
+            wait_for(
+                &format!("{} to list no split", device.name),
+                PATIENCE,
+                || {
+                    let splits = device.roam(&["splits"]);
+                    if rows(&splits).count() == 0 {
+                        Ok(())
+                    } else {
+                        Err(splits.to_string())
+                    }
+                },
+            );
         }
         let child = one_that_says(&world, tool, "Begun on the train");
         let mut turns = [right_turns(), vec![(4, "Begun on the train")]].concat();
         for device in [laptop, desk] {
             world.same(tool, &child);
             let prompt: &str = format!("After the choice, on the {}", device.name).leak();
-            assert_eq!(resumed(&world, tool, device, &child, prompt), told(&turns, prompt), "on {}", device.name);
+            assert_eq!(
+                resumed(&world, tool, device, &child, prompt),
+                told(&turns, prompt),
+                "on {}",
+                device.name
+            );
             turns.push((turns.len() + 1, prompt));
         }
     });
@@ -226,8 +283,16 @@ fn what_was_begun_from_a_way_of_codex_outlives_that_way() {
 #[test]
 fn every_version_takes_a_fork_made_by_hand() {
     alone(|| {
-        let clients = [Client::ClaudeCode, Client::ClaudeCode2_1_108, Client::ClaudeCode2_0_76, Client::Codex];
-        clients.into_iter().chain(cfg!(target_arch = "x86_64").then_some(Client::Codex0_120_0)).for_each(by_hand);
+        let clients = [
+            Client::ClaudeCode,
+            Client::ClaudeCode2_1_108,
+            Client::ClaudeCode2_0_76,
+            Client::Codex,
+        ];
+        clients
+            .into_iter()
+            .chain(cfg!(target_arch = "x86_64").then_some(Client::Codex0_120_0))
+            .for_each(by_hand);
     });
 }
 
@@ -239,21 +304,38 @@ fn by_hand(client: Client) {
     let (World { desk, laptop, .. }, tool) = (&world, client.tool());
     let session = tool.begin(desk, BEFORE[0]);
     let at = |device: &Device, session: &str| tool.resume_by_hand(session, &device.checkout);
-    tool.go_on(desk, &at(desk, &session), BEFORE[1]).expect("it goes on");
+    tool.go_on(desk, &at(desk, &session), BEFORE[1])
+        .expect("it goes on");
     copied_by_hand(tool, &session, desk, laptop);
     let file = tool.file(laptop, &session).expect("it was just copied");
-    tool.go_on(laptop, &at(laptop, &session), RIGHT).expect("it goes on");
+    tool.go_on(laptop, &at(laptop, &session), RIGHT)
+        .expect("it goes on");
     let right = fs::read_to_string(&file).expect("transcripts are UTF-8");
-    tool.go_on(desk, &at(desk, &session), LEFT).expect("it goes on");
+    tool.go_on(desk, &at(desk, &session), LEFT)
+        .expect("it goes on");
     copied_by_hand(tool, &session, desk, laptop);
-    let fork = file.with_file_name(file.file_name().unwrap_or_default().to_string_lossy().replace(&session, FORK));
+    let fork = file.with_file_name(
+        file.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .replace(&session, FORK),
+    );
     write(&fork, &right.replace(&session, FORK));
     copied_by_hand(tool, FORK, laptop, desk);
     // Each where the tool knows the other way under that id, or no such session.
-    for (session, device, turns) in [(session.as_str(), laptop, left_turns()), (FORK, desk, right_turns())] {
+    for (session, device, turns) in [
+        (session.as_str(), laptop, left_turns()),
+        (FORK, desk, right_turns()),
+    ] {
         let prompt = format!("Go on with {session} on the {}", device.name);
-        tool.go_on(device, &at(device, session), &prompt).unwrap_or_else(|told| panic!("{client:?}: {told}"));
-        assert_eq!(world.mock.context_of(&prompt), told(&turns, &prompt), "{client:?} on {}", device.name);
+        tool.go_on(device, &at(device, session), &prompt)
+            .unwrap_or_else(|told| panic!("{client:?}: {told}"));
+        assert_eq!(
+            world.mock.context_of(&prompt),
+            told(&turns, &prompt),
+            "{client:?} on {}",
+            device.name
+        );
     }
 }
 
@@ -264,23 +346,44 @@ fn two_sessions(client: Client) {
     let tool = client.tool();
     let split = part(&world, tool, |_| ()).meet(&world, tool);
     for device in world.both() {
-        wait_for(&format!("{} to list the fork under its name", device.name), PATIENCE, || {
-            let row = device.session(tool.id(), &split.fork)?;
-            let named = row["title"].as_str().is_some_and(|title| title.ends_with("(from laptop)"));
-            if named { Ok(()) } else { Err(row.to_string()) }
-        });
+        wait_for(
+            &format!("{} to list the fork under its name", device.name),
+            PATIENCE,
+            || {
+                let row = device.session(tool.id(), &split.fork)?;
+                let named = row["title"]
+                    .as_str()
+                    .is_some_and(|title| title.ends_with("(from laptop)"));
+                if named { Ok(()) } else { Err(row.to_string()) }
+            },
+        );
     }
-    let ways = [(&split.session, left_turns(), RIGHT), (&split.fork, right_turns(), "said-at-the-desk")];
+    let ways = [
+        (&split.session, left_turns(), RIGHT),
+        (&split.fork, right_turns(), "said-at-the-desk"),
+    ];
     for (session, mut turns, of_the_other) in ways {
         for device in [&world.laptop, &world.desk] {
             let prompt: &str = format!("Go on with {session} on the {}", device.name).leak();
-            assert_eq!(resumed(&world, tool, device, session, prompt), told(&turns, prompt), "on {}", device.name);
-            assert!(!world.mock.mentioned(prompt, of_the_other), "{session} tells of the other way");
+            assert_eq!(
+                resumed(&world, tool, device, session, prompt),
+                told(&turns, prompt),
+                "on {}",
+                device.name
+            );
+            assert!(
+                !world.mock.mentioned(prompt, of_the_other),
+                "{session} tells of the other way"
+            );
             turns.push((turns.len() + 1, prompt));
             world.same(tool, session);
         }
     }
-    assert_eq!(listed(&world.desk, &split.session), split.fork, "going on decides nothing");
+    assert_eq!(
+        listed(&world.desk, &split.session),
+        split.fork,
+        "going on decides nothing"
+    );
 }
 
 /// Every choice and its undoing, seen from both devices; stitched last, and gone on with in place.
@@ -313,7 +416,12 @@ fn every_choice(client: Client) {
     let mut turns = stitched_turns();
     for device in [laptop, desk] {
         let prompt: &str = format!("Both, on the {}", device.name).leak();
-        assert_eq!(resumed(&world, tool, device, session, prompt), told(&turns, prompt), "on {}", device.name);
+        assert_eq!(
+            resumed(&world, tool, device, session, prompt),
+            told(&turns, prompt),
+            "on {}",
+            device.name
+        );
         turns.push((turns.len() + 1, prompt));
         world.same(tool, session);
     }
@@ -326,8 +434,15 @@ fn one_session_with_both_ways(client: Client) {
     let World { desk, laptop, .. } = &world;
     let split = part(&world, Tool::ClaudeCode, |_| ()).meet(&world, Tool::ClaudeCode);
     let refused = desk.try_roam(&["resolve", &split.session, "branches", "--active", "left"]);
-    assert!(refused.is_err_and(|told| told.contains("choice_refused")), "the laptop wrote to it last");
-    assert_eq!(listed(desk, &split.session), split.fork, "nothing was decided");
+    assert!(
+        refused.is_err_and(|told| told.contains("choice_refused")),
+        "the laptop wrote to it last"
+    );
+    assert_eq!(
+        listed(desk, &split.session),
+        split.fork,
+        "nothing was decided"
+    );
 
     laptop.roam(&["resolve", &split.session, "branches", "--active", "right"]);
     has_both(&world, &split);
@@ -341,19 +456,33 @@ fn in_the_picker(said: &str) {
     let (World { desk, laptop, .. }, tool) = (&world, Tool::ClaudeCode);
     let typed = |words: &[&str], device: &Device| {
         let argv = words.iter().map(|word| (*word).to_owned()).collect();
-        Terminal::open(device, &Resume { argv, ..tool.resume_by_hand("", &device.checkout) })
+        Terminal::open(
+            device,
+            &Resume {
+                argv,
+                ..tool.resume_by_hand("", &device.checkout)
+            },
+        )
     };
     let mut terminal = typed(&["claude"], desk);
     terminal.wait_for("❯");
     terminal.enter("Hello");
     let session = wait_for("the session to be written", PATIENCE, || {
-        tool.saying(desk, "reply 1 to: Hello").first().cloned().ok_or_else(|| "nothing is there".to_owned())
+        tool.saying(desk, "reply 1 to: Hello")
+            .first()
+            .cloned()
+            .ok_or_else(|| "nothing is there".to_owned())
     });
     terminal.leave();
     carried_by_roam(tool, &session, desk, laptop);
     laptop.roam(&["pause"]);
     for (device, prompt) in [(desk, LEFT), (laptop, said)] {
-        tool.go_on(device, &tool.resume_by_hand(&session, &device.checkout), prompt).expect("it goes on alone");
+        tool.go_on(
+            device,
+            &tool.resume_by_hand(&session, &device.checkout),
+            prompt,
+        )
+        .expect("it goes on alone");
         recorded(device, tool, &session);
     }
     laptop.roam(&["continue"]);
@@ -361,7 +490,12 @@ fn in_the_picker(said: &str) {
     world.same(tool, &fork);
     for device in world.both() {
         let row = device.session(tool.id(), &fork).expect("it is listed");
-        assert!(row["title"].as_str().is_some_and(|title| title.ends_with("(from laptop)")), "{row}");
+        assert!(
+            row["title"]
+                .as_str()
+                .is_some_and(|title| title.ends_with("(from laptop)")),
+            "{row}"
+        );
         typed(&["claude", "--resume"], device).wait_for("laptop)");
     }
 }
@@ -370,10 +504,16 @@ fn in_the_picker(said: &str) {
 /// the fork; once it is closed, the laptop has the desk's way under the session's own id.
 fn open_while_they_meet(client: Client) {
     let world = World::paired_with(&[client]);
-    let (World { desk, laptop, mock, .. }, tool) = (&world, client.tool());
+    let (
+        World {
+            desk, laptop, mock, ..
+        },
+        tool,
+    ) = (&world, client.tool());
     let session = parting::begin(&world, tool, |_| ());
     laptop.roam(&["pause"]);
-    tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), LEFT).expect("it goes on alone");
+    tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), LEFT)
+        .expect("it goes on alone");
     recorded(desk, tool, &session);
     let left = bytes(tool, &session, desk).expect("it is in the store");
 
@@ -388,25 +528,45 @@ fn open_while_they_meet(client: Client) {
     let fork = listed(laptop, &session);
     wait_for("the laptop to wait for the tool", PATIENCE, || {
         let status = laptop.roam(&["status"]);
-        let waits = rows(&status["waiting"]).any(|row| row["session"] == session.as_str() && row["code"] == "live");
-        if waits { Ok(()) } else { Err(status.to_string()) }
+        let waits = rows(&status["waiting"])
+            .any(|row| row["session"] == session.as_str() && row["code"] == "live");
+        if waits {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
     });
     terminal.enter("Said when both had met");
     answered(&world, tool, &session, "Said when both had met");
     let turns = right_turns();
-    assert_eq!(mock.context_of("Said when both had met"), told(&turns, "Said when both had met"));
-    let open = String::from_utf8(bytes(tool, &session, laptop).expect("it is open")).expect("transcripts are UTF-8");
-    assert!(open.contains(RIGHT) && !open.contains("said-at-the-desk"), "the open file is the user's own");
+    assert_eq!(
+        mock.context_of("Said when both had met"),
+        told(&turns, "Said when both had met")
+    );
+    let open = String::from_utf8(bytes(tool, &session, laptop).expect("it is open"))
+        .expect("transcripts are UTF-8");
+    assert!(
+        open.contains(RIGHT) && !open.contains("said-at-the-desk"),
+        "the open file is the user's own"
+    );
     terminal.leave();
 
     world.holds(tool, &session, &left);
     let turns = [right_turns(), vec![(4, "Said when both had met")]].concat();
     wait_for("the fork to have what was typed last", PATIENCE, || {
-        let forked = String::from_utf8(bytes(tool, &fork, desk)?).map_err(|error| error.to_string())?;
-        if forked.contains("reply 4 to: Said when both had met") { Ok(()) } else { Err(forked) }
+        let forked =
+            String::from_utf8(bytes(tool, &fork, desk)?).map_err(|error| error.to_string())?;
+        if forked.contains("reply 4 to: Said when both had met") {
+            Ok(())
+        } else {
+            Err(forked)
+        }
     });
     world.same(tool, &fork);
-    assert_eq!(resumed(&world, tool, desk, &fork, "On the desk again"), told(&turns, "On the desk again"));
+    assert_eq!(
+        resumed(&world, tool, desk, &fork, "On the desk again"),
+        told(&turns, "On the desk again")
+    );
     assert_eq!(
         resumed(&world, tool, laptop, &session, "On the train again"),
         told(&left_turns(), "On the train again")
@@ -415,30 +575,51 @@ fn open_while_they_meet(client: Client) {
 
 /// The session that has these words, once both devices have that one and no other.
 fn one_that_says(world: &World, tool: Tool, words: &str) -> String {
-    wait_for(&format!("both devices to have one session that says {words:?}"), PATIENCE, || {
-        match world.both().map(|device| tool.saying(device, words)) {
+    wait_for(
+        &format!("both devices to have one session that says {words:?}"),
+        PATIENCE,
+        || match world.both().map(|device| tool.saying(device, words)) {
             [desk, laptop] if desk == laptop && desk.len() == 1 => Ok(desk[0].clone()),
             found => Err(format!("{found:?}")),
-        }
-    })
+        },
+    )
 }
 
 /// Waits until the answer to a prompt is in the open session's file.
 fn answered(world: &World, tool: Tool, session: &str, prompt: &str) {
-    wait_for(&format!("the answer to {prompt:?} to be written"), PATIENCE, || {
-        let written = String::from_utf8_lossy(&bytes(tool, session, &world.laptop)?).into_owned();
-        if written.contains(&format!(" to: {prompt}")) { Ok(()) } else { Err(format!("{} bytes", written.len())) }
-    });
+    wait_for(
+        &format!("the answer to {prompt:?} to be written"),
+        PATIENCE,
+        || {
+            let written =
+                String::from_utf8_lossy(&bytes(tool, session, &world.laptop)?).into_owned();
+            if written.contains(&format!(" to: {prompt}")) {
+                Ok(())
+            } else {
+                Err(format!("{} bytes", written.len()))
+            }
+        },
+    );
 }
 
 /// Waits until both devices have one session that says what was said on either.
 fn has_both(world: &World, split: &Split) {
     split.is_settled(world);
-    wait_for("both ways to be in one session on both devices", PATIENCE, || {
-        let [desk, laptop] = world.both().map(|device| bytes(split.tool, &split.session, device));
-        let (desk, laptop) = (desk?, laptop?);
-        let text = String::from_utf8_lossy(&desk);
-        let whole = desk == laptop && text.contains("said-at-the-desk") && text.contains(RIGHT);
-        if whole { Ok(()) } else { Err(format!("{} bytes and {}", desk.len(), laptop.len())) }
-    });
+    wait_for(
+        "both ways to be in one session on both devices",
+        PATIENCE,
+        || {
+            let [desk, laptop] = world
+                .both()
+                .map(|device| bytes(split.tool, &split.session, device));
+            let (desk, laptop) = (desk?, laptop?);
+            let text = String::from_utf8_lossy(&desk);
+            let whole = desk == laptop && text.contains("said-at-the-desk") && text.contains(RIGHT);
+            if whole {
+                Ok(())
+            } else {
+                Err(format!("{} bytes and {}", desk.len(), laptop.len()))
+            }
+        },
+    );
 }

@@ -34,15 +34,36 @@ impl Device {
         let git = home.join("api/.git");
         std::fs::create_dir_all(&git).expect("dirs");
         std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("head");
-        std::fs::write(git.join("config"), "[remote \"origin\"]\n\turl = git@github.com:acme/api.git\n")
-            .expect("config");
+        std::fs::write(
+            git.join("config"),
+            "[remote \"origin\"]\n\turl = git@github.com:acme/api.git\n",
+        )
+        .expect("config");
         let (id, key) = (from_cert_der(b"here"), DeviceKey::from_secret(&[7; 32]));
-        let owner = Owner { device: id.clone(), key: key.public() };
-        let shared = Shared { owners: [(id.short(), owner)].into(), ..Shared::default() };
+        let owner = Owner {
+            device: id.clone(),
+            key: key.public(),
+        };
+        let shared = Shared {
+            owners: [(id.short(), owner)].into(),
+            ..Shared::default()
+        };
         let machine = Machine::at(home);
         let vault = Vault::at(&dir.path().join("roam"));
-        let context = Context::new(vault, id, key, machine, tools::all(&[]), Arc::new(Noon), shared);
-        Self { dir, context, record: SessionRecord::default() }
+        let context = Context::new(
+            vault,
+            id,
+            key,
+            machine,
+            tools::all(&[]),
+            Arc::new(Noon),
+            shared,
+        );
+        Self {
+            dir,
+            context,
+            record: SessionRecord::default(),
+        }
     }
 
     fn checkout(&self) -> PathBuf {
@@ -104,7 +125,11 @@ fn unpacked(path: &Path) -> String {
 
 fn append(path: &Path, text: &str) {
     use std::io::Write;
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).expect("open");
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .expect("open");
     file.write_all(text.as_bytes()).expect("write");
 }
 
@@ -138,7 +163,11 @@ fn what_the_tool_writes_before_it_names_the_directory_waits_for_it() {
 #[test]
 fn nothing_of_an_excluded_project_is_recorded_before_the_directory_is_known() {
     let mut device = Device::new();
-    device.context.change().excluded.insert(ProjectKey::new("git:github.com/acme/api"));
+    device
+        .context
+        .change()
+        .excluded
+        .insert(ProjectKey::new("git:github.com/acme/api"));
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
     append(&transcript, &queued("secret prompt"));
     device.reconcile("claude-code", CLAUDE);
@@ -155,7 +184,10 @@ fn a_directory_named_far_inside_a_long_transcript_is_found() {
     append(&transcript, &said(&device.checkout(), "here"));
     append(&transcript, &queued(&"y".repeat(300 << 10)));
     device.reconcile("claude-code", CLAUDE);
-    assert_eq!(device.record.origin().expect("a card").project.key.as_str(), "git:github.com/acme/api");
+    assert_eq!(
+        device.record.origin().expect("a card").project.key.as_str(),
+        "git:github.com/acme/api"
+    );
 }
 
 fn rollout(device: &Device) -> String {
@@ -175,8 +207,11 @@ fn a_thread_that_the_tool_compressed_is_the_same_thread() {
     append(&plain, &text);
     device.reconcile("codex", CODEX);
     let before = device.record.docs.clone();
-    std::fs::write(device.store(&format!("{name}.zst")), zstd::encode_all(text.as_bytes(), 3).expect("zstd"))
-        .expect("write");
+    std::fs::write(
+        device.store(&format!("{name}.zst")),
+        zstd::encode_all(text.as_bytes(), 3).expect("zstd"),
+    )
+    .expect("write");
     std::fs::remove_file(&plain).expect("remove");
     let effects = device.reconcile("codex", CODEX);
     for (doc, state) in &device.record.docs {
@@ -197,17 +232,35 @@ fn what_was_read_when_the_safety_copy_failed_is_read_again() {
     device.reconcile("claude-code", CLAUDE);
     let whole = device.record.clone();
     // The state was lost after the journal was written, and the safety copy cannot be made at first.
-    let (kept, aside) = (device.dir.path().join("roam/kept"), device.dir.path().join("aside"));
+    let (kept, aside) = (
+        device.dir.path().join("roam/kept"),
+        device.dir.path().join("aside"),
+    );
     std::fs::rename(&kept, &aside).expect("rename");
     std::fs::write(&kept, "a file where a directory should be").expect("write");
     device.record = before;
     let effects = device.reconcile("claude-code", CLAUDE);
-    assert!(effects.problems.iter().any(|problem| problem.code == "journal_unreadable"), "{:?}", effects.problems);
+    assert!(
+        effects
+            .problems
+            .iter()
+            .any(|problem| problem.code == "journal_unreadable"),
+        "{:?}",
+        effects.problems
+    );
     std::fs::remove_file(&kept).expect("remove");
     std::fs::rename(&aside, &kept).expect("rename");
     device.reconcile("claude-code", CLAUDE);
     assert_eq!(device.record.bytes(), whole.bytes());
-    assert_eq!(device.record.journals.values().map(|journal| journal.frames).sum::<u64>(), 2);
+    assert_eq!(
+        device
+            .record
+            .journals
+            .values()
+            .map(|journal| journal.frames)
+            .sum::<u64>(),
+        2
+    );
 }
 
 #[test]
@@ -229,10 +282,22 @@ fn what_is_too_large_for_one_piece_is_told_and_the_rest_is_recorded() {
     let mut device = Device::new();
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
     append(&transcript, &said(&device.checkout(), "one"));
-    let huge = device.store(&format!(".claude/projects/-x/{CLAUDE}/tool-results/huge.txt"));
-    std::fs::File::create(huge).expect("create").set_len((128 << 20) + 1).expect("a sparse file");
+    let huge = device.store(&format!(
+        ".claude/projects/-x/{CLAUDE}/tool-results/huge.txt"
+    ));
+    std::fs::File::create(huge)
+        .expect("create")
+        .set_len((128 << 20) + 1)
+        .expect("a sparse file");
     let effects = device.reconcile("claude-code", CLAUDE);
-    assert_eq!(effects.problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["too_large"]);
+    assert_eq!(
+        effects
+            .problems
+            .iter()
+            .map(|problem| problem.code.as_str())
+            .collect::<Vec<_>>(),
+        ["too_large"]
+    );
     assert!(device.vault().contains("one"));
 }
 
@@ -240,7 +305,11 @@ fn what_is_too_large_for_one_piece_is_told_and_the_rest_is_recorded() {
 fn a_file_that_is_emptied_and_comes_back_is_what_it_was() {
     let mut device = Device::new();
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
-    let whole = [said(&device.checkout(), "one"), said(&device.checkout(), "two")].concat();
+    let whole = [
+        said(&device.checkout(), "one"),
+        said(&device.checkout(), "two"),
+    ]
+    .concat();
     append(&transcript, &whole);
     device.reconcile("claude-code", CLAUDE);
     let vault = device.vault();
@@ -248,21 +317,36 @@ fn a_file_that_is_emptied_and_comes_back_is_what_it_was() {
     device.reconcile("claude-code", CLAUDE);
     std::fs::write(&transcript, &whole).expect("back");
     let effects = device.reconcile("claude-code", CLAUDE);
-    assert_eq!((effects.row.state.as_str(), device.vault()), ("here", vault));
+    assert_eq!(
+        (effects.row.state.as_str(), device.vault()),
+        ("here", vault)
+    );
 }
 
 #[test]
 fn a_log_that_goes_back_to_an_earlier_state_counts_as_that_state() {
     let mut device = Device::new();
     let transcript = device.store(&format!(".claude/projects/-x/{CLAUDE}.jsonl"));
-    let (one, two) = (said(&device.checkout(), "one"), said(&device.checkout(), "two"));
+    let (one, two) = (
+        said(&device.checkout(), "one"),
+        said(&device.checkout(), "two"),
+    );
     let three = said(&device.checkout(), "three");
-    let states = [[one.clone(), two.clone()].concat(), [one.clone(), three].concat(), [one.clone(), two].concat(), one];
+    let states = [
+        [one.clone(), two.clone()].concat(),
+        [one.clone(), three].concat(),
+        [one.clone(), two].concat(),
+        one,
+    ];
     for state in states.iter().chain([&states[0]]) {
         std::fs::write(&transcript, state).expect("rewritten");
         let effects = device.reconcile("claude-code", CLAUDE);
         let main = device.record.main_doc().expect("a doc");
         let (tips, local) = (main.trie.live_tips(), main.local.as_ref().expect("a file"));
-        assert_eq!((effects.row.state.as_str(), tips), ("here", vec![local.tip]), "at {state}");
+        assert_eq!(
+            (effects.row.state.as_str(), tips),
+            ("here", vec![local.tip]),
+            "at {state}"
+        );
     }
 }

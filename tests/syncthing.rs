@@ -9,8 +9,8 @@ mod trust;
 use session_roam_core::session::{DeviceId, Lane};
 use session_roam_core::settings::Network;
 use session_roam_core::syncthing::{
-    Asking, ChildConfig, Notice, SyncthingTransport, Transport, Wanted, WantedDevice, WantedFolder, ensure_identity,
-    folder_id,
+    Asking, ChildConfig, Notice, SyncthingTransport, Transport, Wanted, WantedDevice, WantedFolder,
+    ensure_identity, folder_id,
 };
 use std::fs;
 use std::net::TcpListener;
@@ -39,7 +39,10 @@ struct Told {
 
 impl Told {
     fn push(&self, notice: Notice) {
-        self.notices.lock().expect("notices").push((Instant::now(), notice));
+        self.notices
+            .lock()
+            .expect("notices")
+            .push((Instant::now(), notice));
         self.more.notify_all();
     }
 
@@ -48,18 +51,31 @@ impl Told {
     }
 
     /// Waits for a notice after the first `from`.
-    fn wait<T>(&self, what: &str, from: usize, find: impl Fn(&Notice) -> Option<T>) -> (Instant, T) {
+    fn wait<T>(
+        &self,
+        what: &str,
+        from: usize,
+        find: impl Fn(&Notice) -> Option<T>,
+    ) -> (Instant, T) {
         let end = Instant::now() + SOON;
         let mut notices = self.notices.lock().expect("notices");
         loop {
-            if let Some(found) = notices.iter().skip(from).find_map(|(at, notice)| Some((*at, find(notice)?))) {
+            if let Some(found) = notices
+                .iter()
+                .skip(from)
+                .find_map(|(at, notice)| Some((*at, find(notice)?)))
+            {
                 return found;
             }
             let left = end.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero(),
                 "waited for {what}, was told {:#?}",
-                notices.iter().skip(from).map(|(_, notice)| notice).collect::<Vec<_>>()
+                notices
+                    .iter()
+                    .skip(from)
+                    .map(|(_, notice)| notice)
+                    .collect::<Vec<_>>()
             );
             notices = self.more.wait_timeout(notices, left).expect("notices").0;
         }
@@ -70,15 +86,20 @@ impl Told {
 fn binary() -> PathBuf {
     let named = std::env::var_os("SESSION_ROAM_TEST_SYNCTHING").map(PathBuf::from);
     let on_path = || {
-        std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join("syncthing")).find(|path| path.is_file())
+        std::env::split_paths(&std::env::var_os("PATH")?)
+            .map(|dir| dir.join("syncthing"))
+            .find(|path| path.is_file())
     };
-    named
-        .or_else(on_path)
-        .expect("these tests need a Syncthing: install it, or name one in SESSION_ROAM_TEST_SYNCTHING")
+    named.or_else(on_path).expect(
+        "these tests need a Syncthing: install it, or name one in SESSION_ROAM_TEST_SYNCTHING",
+    )
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 fn config_in(dir: &Path, name: &str, port: u16) -> ChildConfig {
@@ -99,7 +120,10 @@ fn config_in(dir: &Path, name: &str, port: u16) -> ChildConfig {
 fn start_transport(config: &ChildConfig) -> (SyncthingTransport, Arc<Told>) {
     let told = Arc::new(Told::default());
     let teller = Arc::clone(&told);
-    (SyncthingTransport::start(config.clone(), move |notice| teller.push(notice)), told)
+    (
+        SyncthingTransport::start(config.clone(), move |notice| teller.push(notice)),
+        told,
+    )
 }
 
 impl Device {
@@ -112,7 +136,14 @@ impl Device {
     fn start_with(name: &'static str, dir: Arc<tempfile::TempDir>, config: ChildConfig) -> Self {
         let id = ensure_identity(&config).expect("identity").device_id;
         let (transport, told) = start_transport(&config);
-        Self { name, dir, config, id, transport, told }
+        Self {
+            name,
+            dir,
+            config,
+            id,
+            transport,
+            told,
+        }
     }
 
     fn wait_up(&self, from: usize) -> u32 {
@@ -129,11 +160,19 @@ impl Device {
     }
 
     fn live(&self, owner: &Self) -> PathBuf {
-        self.dir.path().join("vault").join(owner.id.short()).join("live")
+        self.dir
+            .path()
+            .join("vault")
+            .join(owner.id.short())
+            .join("live")
     }
 
     fn as_wanted(&self) -> WantedDevice {
-        WantedDevice { id: self.id.clone(), name: self.name.into(), addresses: vec![self.address()] }
+        WantedDevice {
+            id: self.id.clone(),
+            name: self.name.into(),
+            addresses: vec![self.address()],
+        }
     }
 
     /// Pairs with `friends` and shares the live folders of `owners` with them.
@@ -168,26 +207,44 @@ impl Device {
 
     fn wait_arrived(&self, owner: &Self, path: &str, from: usize) -> Instant {
         self.told
-            .wait(&format!("{path} of {} at {}", owner.name, self.name), from, |notice| match notice {
-                Notice::Arrived { owner: whose, lane: Lane::Live, paths } if *whose == owner.id.short() => {
-                    paths.iter().any(|known| known == path).then_some(())
-                }
-                _ => None,
-            })
+            .wait(
+                &format!("{path} of {} at {}", owner.name, self.name),
+                from,
+                |notice| match notice {
+                    Notice::Arrived {
+                        owner: whose,
+                        lane: Lane::Live,
+                        paths,
+                    } if *whose == owner.id.short() => {
+                        paths.iter().any(|known| known == path).then_some(())
+                    }
+                    _ => None,
+                },
+            )
             .0
     }
 
     fn wait_connected(&self, other: &Self) {
-        self.told.wait(&format!("{} connected to {}", self.name, other.name), 0, |notice| match notice {
-            Notice::Peers(peers) => peers.iter().any(|peer| peer.id == other.id && peer.connected).then_some(()),
-            _ => None,
-        });
+        self.told.wait(
+            &format!("{} connected to {}", self.name, other.name),
+            0,
+            |notice| match notice {
+                Notice::Peers(peers) => peers
+                    .iter()
+                    .any(|peer| peer.id == other.id && peer.connected)
+                    .then_some(()),
+                _ => None,
+            },
+        );
     }
 
     fn wait_trouble(&self, code: &str, from: usize) -> String {
         self.told
             .wait(code, from, |notice| match notice {
-                Notice::Trouble { problem: Some(problem), .. } if problem.code == code => Some(problem.hint.clone()),
+                Notice::Trouble {
+                    problem: Some(problem),
+                    ..
+                } if problem.code == code => Some(problem.hint.clone()),
                 _ => None,
             })
             .1
@@ -196,7 +253,10 @@ impl Device {
 
 fn wait_down(told: &Told, code: &str) -> String {
     told.wait(code, 0, |notice| match notice {
-        Notice::Down { problem: Some(problem), .. } if problem.code == code => Some(problem.hint.clone()),
+        Notice::Down {
+            problem: Some(problem),
+            ..
+        } if problem.code == code => Some(problem.hint.clone()),
         _ => None,
     })
     .1
@@ -231,7 +291,13 @@ fn pair(a: &Device, b: &Device) {
 }
 
 fn kill_9(pid: u32) {
-    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill").success());
+    assert!(
+        Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .status()
+            .expect("kill")
+            .success()
+    );
 }
 
 fn is_running(pid: u32) -> bool {
@@ -288,7 +354,10 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
     b.transport.arrange(b.wanted(&[&a], &[&a, &b]));
     a.wait_connected(&b);
     b.wait_connected(&a);
-    println!("connected {:?} after the second side said yes", accepted.elapsed());
+    println!(
+        "connected {:?} after the second side said yes",
+        accepted.elapsed()
+    );
     b.told.wait("nobody asking any more", 0, |notice| {
         matches!(notice, Notice::Asking(asking) if asking.is_empty()).then_some(())
     });
@@ -312,8 +381,13 @@ fn two_devices_pair_after_both_said_yes_and_what_one_writes_arrives_at_once() {
 
     a.transport.part(b.id.clone(), Duration::from_secs(60));
     let begun = Instant::now();
-    a.told.wait("Parted", 0, |notice| matches!(notice, Notice::Parted { device } if *device == b.id).then_some(()));
-    assert!(begun.elapsed() < Duration::from_secs(60), "the other has everything, so the grace is not used up");
+    a.told.wait("Parted", 0, |notice| {
+        matches!(notice, Notice::Parted { device } if *device == b.id).then_some(())
+    });
+    assert!(
+        begun.elapsed() < Duration::from_secs(60),
+        "the other has everything, so the grace is not used up"
+    );
 }
 
 #[test]
@@ -323,8 +397,15 @@ fn a_pairing_whose_first_dial_was_refused_connects_soon() {
     let config = config_in(dir.path(), "lap", free_port());
     let late = ensure_identity(&config).expect("identity").device_id;
     a.wait_up(0);
-    let device = WantedDevice { id: late, name: "lap".into(), addresses: config.network.listen.clone() };
-    a.transport.arrange(Wanted { devices: vec![device], ..a.wanted(&[], &[&a]) });
+    let device = WantedDevice {
+        id: late,
+        name: "lap".into(),
+        addresses: config.network.listen.clone(),
+    };
+    a.transport.arrange(Wanted {
+        devices: vec![device],
+        ..a.wanted(&[], &[&a])
+    });
     std::thread::sleep(Duration::from_secs(2));
     // The late one has no address of the first: only the first can dial.
     let b = Device::start_with("lap", dir, config);
@@ -339,7 +420,11 @@ fn a_pairing_whose_first_dial_was_refused_connects_soon() {
 
 #[test]
 fn a_third_device_receives_the_first_ones_files_through_the_second() {
-    let (a, b, c) = (Device::start("desk"), Device::start("lap"), Device::start("server"));
+    let (a, b, c) = (
+        Device::start("desk"),
+        Device::start("lap"),
+        Device::start("server"),
+    );
     a.transport.arrange(a.wanted(&[&b], &[&a, &b, &c]));
     b.transport.arrange(b.wanted(&[&a, &c], &[&a, &b, &c]));
     c.transport.arrange(c.wanted(&[&b], &[&a, &b, &c]));
@@ -355,7 +440,10 @@ fn a_third_device_receives_the_first_ones_files_through_the_second() {
         let begun = Instant::now();
         a.write_and_announce(&path, "through b");
         times.push(c.wait_arrived(&a, &path, from).duration_since(begun));
-        assert_eq!(fs::read_to_string(c.live(&a).join(&path)).expect("arrived"), "through b");
+        assert_eq!(
+            fs::read_to_string(c.live(&a).join(&path)).expect("arrived"),
+            "through b"
+        );
         std::thread::sleep(Duration::from_millis(350));
     }
     report("two hops, write to Notice::Arrived", times);
@@ -396,7 +484,10 @@ fn a_corrupted_database_is_rebuilt() {
     a.transport.arrange(a.wanted(&[&b], &[&a, &b]));
     a.write_and_announce("codex/after", "after");
     wait_content(&b.live(&a).join("codex/after"), "after");
-    assert_eq!(fs::read_to_string(b.live(&a).join("codex/before")).expect("kept"), "before");
+    assert_eq!(
+        fs::read_to_string(b.live(&a).join("codex/before")).expect("kept"),
+        "before"
+    );
 }
 
 #[test]
@@ -417,7 +508,11 @@ fn a_broken_config_is_replaced_by_the_last_good_one() {
 fn a_taken_port_is_told_and_its_end_too() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("bind");
     let dir = Arc::new(tempfile::tempdir().expect("tempdir"));
-    let config = config_in(dir.path(), "desk", taken.local_addr().expect("address").port());
+    let config = config_in(
+        dir.path(),
+        "desk",
+        taken.local_addr().expect("address").port(),
+    );
     let a = Device::start_with("desk", dir, config);
     a.wait_up(0);
     assert!(a.wait_trouble("port_in_use", 0).contains("listen"));
@@ -447,19 +542,32 @@ fn an_orphan_of_a_crash_makes_way() {
             &format!("--gui-address=unix://{}", socket.display()),
             &format!("--home={}", config.home.display()),
         ])
-        .envs([("STMONITORED", "yes"), ("STNOUPGRADE", "1"), ("STGUIAPIKEY", key)])
+        .envs([
+            ("STMONITORED", "yes"),
+            ("STNOUPGRADE", "1"),
+            ("STGUIAPIKEY", key),
+        ])
         .stdout(std::process::Stdio::null())
         .spawn();
     let mut orphan = trust::Ends(orphan.expect("orphan"));
-    wait_until("the orphan listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    wait_until("the orphan listens", || {
+        std::os::unix::net::UnixStream::connect(&socket).is_ok()
+    });
     fs::write(
         config.home.join("roam-child.json"),
-        format!(r#"{{"pid":{},"address":"unix:{}","key":"{key}"}}"#, orphan.0.id(), socket.display()),
+        format!(
+            r#"{{"pid":{},"address":"unix:{}","key":"{key}"}}"#,
+            orphan.0.id(),
+            socket.display()
+        ),
     )
     .expect("reach");
     let a = Device::start_with("desk", dir, config);
     assert_ne!(a.wait_up(0), orphan.0.id());
-    assert!(orphan.0.wait().expect("the orphan ends").success(), "it was asked to end, not killed");
+    assert!(
+        orphan.0.wait().expect("the orphan ends").success(),
+        "it was asked to end, not killed"
+    );
 }
 
 #[test]
@@ -474,13 +582,19 @@ fn a_device_that_would_be_another_one_does_not_start() {
     }
     let (_transport, told) = start_transport(&config);
     assert!(wait_down(&told, "device_id_changed").contains("cert.pem"));
-    assert!(!config.home.join("roam-child.json").exists(), "nothing was started");
+    assert!(
+        !config.home.join("roam-child.json").exists(),
+        "nothing was started"
+    );
 }
 
 #[test]
 fn a_missing_binary_is_told() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let config = ChildConfig { binary: Some(dir.path().join("none")), ..config_in(dir.path(), "desk", free_port()) };
+    let config = ChildConfig {
+        binary: Some(dir.path().join("none")),
+        ..config_in(dir.path(), "desk", free_port())
+    };
     let (_transport, told) = start_transport(&config);
     assert!(wait_down(&told, "syncthing_missing").contains("config.toml"));
 }
@@ -498,18 +612,29 @@ fn a_changed_replica_is_told_and_brought_back() {
     let begun = Instant::now();
     let folder = folder_id(Lane::Live, &a.id.short());
     b.told.wait("Tampered", 0, |notice| match notice {
-        Notice::Tampered { folder: which, paths } if *which == folder => {
-            paths.iter().any(|path| path == "codex/one").then_some(())
-        }
+        Notice::Tampered {
+            folder: which,
+            paths,
+        } if *which == folder => paths.iter().any(|path| path == "codex/one").then_some(()),
         _ => None,
     });
     println!("tampering told after {:?}", begun.elapsed());
     b.transport.revert(folder.clone());
     wait_content(&replica, "genuine");
-    assert_eq!(fs::read_to_string(a.live(&a).join("codex/one")).expect("the owner's"), "genuine");
-    let aside =
-        fs::read_dir(b.config.home.join("set-aside")).expect("set aside").next().expect("one").expect("entry").path();
-    assert_eq!(fs::read_to_string(aside.join("codex/one")).expect("kept"), "forged!");
+    assert_eq!(
+        fs::read_to_string(a.live(&a).join("codex/one")).expect("the owner's"),
+        "genuine"
+    );
+    let aside = fs::read_dir(b.config.home.join("set-aside"))
+        .expect("set aside")
+        .next()
+        .expect("one")
+        .expect("entry")
+        .path();
+    assert_eq!(
+        fs::read_to_string(aside.join("codex/one")).expect("kept"),
+        "forged!"
+    );
 }
 
 #[test]
@@ -527,7 +652,9 @@ fn a_lost_folder_is_told_and_not_made_anew() {
     std::thread::sleep(Duration::from_millis(500));
     fs::remove_dir_all(&folder).expect("lose it");
     a.transport.arrange(a.wanted(&[], &[&a]));
-    a.told.wait("FolderLost", 0, |notice| matches!(notice, Notice::FolderLost { .. }).then_some(()));
+    a.told.wait("FolderLost", 0, |notice| {
+        matches!(notice, Notice::FolderLost { .. }).then_some(())
+    });
     assert!(!folder.exists());
     fs::create_dir_all(folder.join(".stfolder")).expect("bring it back");
     let from = a.told.len();
@@ -535,7 +662,9 @@ fn a_lost_folder_is_told_and_not_made_anew() {
     std::thread::sleep(Duration::from_secs(1));
     fs::remove_dir_all(&folder).expect("lose it again");
     a.transport.arrange(a.wanted(&[], &[&a]));
-    a.told.wait("FolderLost again", from, |notice| matches!(notice, Notice::FolderLost { .. }).then_some(()));
+    a.told.wait("FolderLost again", from, |notice| {
+        matches!(notice, Notice::FolderLost { .. }).then_some(())
+    });
 }
 
 #[test]
@@ -543,9 +672,13 @@ fn paused_devices_exchange_nothing_until_they_go_on() {
     let (a, b) = (Device::start("desk"), Device::start("lap"));
     pair(&a, &b);
     let from = a.told.len();
-    a.transport.arrange(Wanted { paused: true, ..a.wanted(&[&b], &[&a, &b]) });
+    a.transport.arrange(Wanted {
+        paused: true,
+        ..a.wanted(&[&b], &[&a, &b])
+    });
     a.told.wait("disconnected", from, |notice| {
-        matches!(notice, Notice::Peers(peers) if peers.iter().all(|peer| !peer.connected)).then_some(())
+        matches!(notice, Notice::Peers(peers) if peers.iter().all(|peer| !peer.connected))
+            .then_some(())
     });
     a.write_and_announce("codex/one", "1");
     std::thread::sleep(Duration::from_millis(1500));
@@ -563,11 +696,15 @@ fn paused_devices_exchange_nothing_until_they_go_on() {
 fn parting_from_a_device_that_is_away_ends_with_the_grace() {
     let a = Device::start("desk");
     let dir = tempfile::tempdir().expect("tempdir");
-    let away = ensure_identity(&config_in(dir.path(), "away", free_port())).expect("identity").device_id;
+    let away = ensure_identity(&config_in(dir.path(), "away", free_port()))
+        .expect("identity")
+        .device_id;
     a.wait_up(0);
     let begun = Instant::now();
     a.transport.part(away.clone(), Duration::from_millis(700));
-    a.told.wait("Parted", 0, |notice| matches!(notice, Notice::Parted { device } if *device == away).then_some(()));
+    a.told.wait("Parted", 0, |notice| {
+        matches!(notice, Notice::Parted { device } if *device == away).then_some(())
+    });
     assert!(Duration::from_millis(700) <= begun.elapsed());
 }
 
@@ -576,16 +713,33 @@ fn a_syncthing_of_the_users_own_is_used_and_left_running() {
     let (host, b) = (Device::start("desk"), Device::start("lap"));
     let pid = host.wait_up(0);
     let reach: serde_json::Value =
-        serde_json::from_slice(&fs::read(host.config.home.join("roam-child.json")).expect("reach")).expect("json");
+        serde_json::from_slice(&fs::read(host.config.home.join("roam-child.json")).expect("reach"))
+            .expect("json");
     let text = |name: &str| reach[name].as_str().expect(name).to_owned();
     let dir = Arc::new(tempfile::tempdir().expect("tempdir"));
     let config = ChildConfig {
         external: Some((text("address"), text("key"))),
         binary: None,
-        ..config_in(dir.path(), "desk", host.address().rsplit(':').next().expect("port").parse().expect("port"))
+        ..config_in(
+            dir.path(),
+            "desk",
+            host.address()
+                .rsplit(':')
+                .next()
+                .expect("port")
+                .parse()
+                .expect("port"),
+        )
     };
     let (transport, told) = start_transport(&config);
-    let guest = Device { name: "desk", dir, config, id: host.id.clone(), transport, told };
+    let guest = Device {
+        name: "desk",
+        dir,
+        config,
+        id: host.id.clone(),
+        transport,
+        told,
+    };
     pair(&guest, &b);
     guest.write_and_announce("codex/one", "by the user's own");
     wait_content(&b.live(&guest).join("codex/one"), "by the user's own");
@@ -601,6 +755,14 @@ fn stopping_leaves_no_process_behind() {
     a.transport.stop();
     println!("stopped in {:?}", begun.elapsed());
     assert!(!is_running(pid));
-    a.told
-        .wait("stopped", 0, |notice| matches!(notice, Notice::Down { state: "stopped", problem: None }).then_some(()));
+    a.told.wait("stopped", 0, |notice| {
+        matches!(
+            notice,
+            Notice::Down {
+                state: "stopped",
+                problem: None
+            }
+        )
+        .then_some(())
+    });
 }

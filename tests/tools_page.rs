@@ -17,7 +17,11 @@ fn source(tool: &str) -> String {
 fn opening(text: &str) -> String {
     let lines = text.lines().take_while(|line| line.starts_with("//!"));
     lines
-        .map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or_default())
+        .map(|line| {
+            line.trim_start_matches("//!")
+                .strip_prefix(' ')
+                .unwrap_or_default()
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -25,7 +29,8 @@ fn opening(text: &str) -> String {
 /// As on Linux: the page is the same wherever it is written.
 fn shown(path: &Path) -> String {
     let path = path.to_string_lossy().replace('\\', "/");
-    path.replace("~/Library/Application Support", "~/.config").replace("~/AppData/Roaming", "~/.config")
+    path.replace("~/Library/Application Support", "~/.config")
+        .replace("~/AppData/Roaming", "~/.config")
 }
 
 fn level(level: Level) -> &'static str {
@@ -39,19 +44,38 @@ fn level(level: Level) -> &'static str {
 
 fn watched(root: &Root) -> String {
     let depth = if root.deep { " and all below" } else { "" };
-    let use_ = if root.store { "sessions" } else { "only to see what is open" };
+    let use_ = if root.store {
+        "sessions"
+    } else {
+        "only to see what is open"
+    };
     format!("`{}`{depth} ({use_})", shown(&root.path))
 }
 
 fn list(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     let about = tool.about();
-    let launch = tool.resume(machine, &Resumable { session: &SessionId::new("SESSION"), cwd: Path::new("DIRECTORY") });
+    let launch = tool.resume(
+        machine,
+        &Resumable {
+            session: &SessionId::new("SESSION"),
+            cwd: Path::new("DIRECTORY"),
+        },
+    );
     let roots: Vec<String> = tool.roots(machine).iter().map(watched).collect();
-    writeln!(page, "## {} (`{}`)\n\n| | |\n|---|---|", about.name, about.tool).expect("text");
+    writeln!(
+        page,
+        "## {} (`{}`)\n\n| | |\n|---|---|",
+        about.name, about.tool
+    )
+    .expect("text");
     writeln!(page, "| level | {} |", level(about.level)).expect("text");
     if !about.reason.is_empty() {
         writeln!(page, "| to know | {} |", about.reason).expect("text");
@@ -61,12 +85,22 @@ fn section(page: &mut String, tool: &dyn Tool, machine: &Machine) {
     if let Some(moved) = tool.moved() {
         writeln!(page, "| store moved by | `{}` |", moved.var).expect("text");
     }
-    writeln!(page, "| resumed by | `{}` |", launch.argv.join(" ").replace(".cmd ", " ")).expect("text");
+    writeln!(
+        page,
+        "| resumed by | `{}` |",
+        launch.argv.join(" ").replace(".cmd ", " ")
+    )
+    .expect("text");
     if !launch.unset.is_empty() {
         let unset: Vec<&str> = launch.unset.iter().map(String::as_str).collect();
         writeln!(page, "| without the variables | {} |", list(&unset)).expect("text");
     }
-    writeln!(page, "| recorded, and not applied from another device | {} |", about.steering.words).expect("text");
+    writeln!(
+        page,
+        "| recorded, and not applied from another device | {} |",
+        about.steering.words
+    )
+    .expect("text");
     writeln!(page, "| never, at any depth | {} |", list(about.denied)).expect("text");
     writeln!(page, "\n{}\n", opening(&source(about.tool.as_str()))).expect("text");
 }
@@ -96,9 +130,18 @@ fn page() -> String {
     for tool in all(&[]) {
         section(&mut page, tool.as_ref(), &machine);
     }
-    writeln!(page, "## A tool of your own\n\n{}\n", opening(include_str!("../src-tauri/core/src/tools/custom.rs")))
-        .expect("text");
-    writeln!(page, "Never, whatever the pattern says: {}.", list(&custom::DENIED)).expect("text");
+    writeln!(
+        page,
+        "## A tool of your own\n\n{}\n",
+        opening(include_str!("../src-tauri/core/src/tools/custom.rs"))
+    )
+    .expect("text");
+    writeln!(
+        page,
+        "Never, whatever the pattern says: {}.",
+        list(&custom::DENIED)
+    )
+    .expect("text");
     page
 }
 
@@ -109,6 +152,11 @@ fn the_page_is_what_the_adapters_say() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, page()).expect("docs/tools.md can be written");
     }
-    let held = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
-    assert!(held == page(), "docs/tools.md is not what the adapters say; `cargo xtask docs` writes it anew");
+    let held = std::fs::read_to_string(&path)
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
+    assert!(
+        held == page(),
+        "docs/tools.md is not what the adapters say; `cargo xtask docs` writes it anew"
+    );
 }

@@ -38,11 +38,20 @@ fn paired(name: &str, connected: bool) -> PairedDevice {
 /// A device that has this one's code.
 fn asks(name: &str) -> AskingDevice {
     let address = String::new();
-    AskingDevice { id: name.to_uppercase(), name: name.into(), address, has_code: true, compares: false }
+    AskingDevice {
+        id: name.to_uppercase(),
+        name: name.into(),
+        address,
+        has_code: true,
+        compares: false,
+    }
 }
 
 fn stranger(name: &str) -> AskingDevice {
-    AskingDevice { has_code: false, ..asks(name) }
+    AskingDevice {
+        has_code: false,
+        ..asks(name)
+    }
 }
 
 fn session(id: &str, state: &str, updated: &str) -> SessionRow {
@@ -122,7 +131,9 @@ fn text(items: &[Item]) -> String {
             match item {
                 Item::Line => out.push_str(&format!("{indent}---\n")),
                 Item::Said(label) => out.push_str(&format!("{indent}({label})\n")),
-                Item::Act(action, label) => out.push_str(&format!("{indent}{label} -> {}\n", action.id())),
+                Item::Act(action, label) => {
+                    out.push_str(&format!("{indent}{label} -> {}\n", action.id()))
+                }
                 Item::Sub(label, items) => {
                     out.push_str(&format!("{indent}{label} >\n"));
                     write(items, depth + 1, out);
@@ -142,7 +153,14 @@ fn shown(sight: &Sight) -> String {
 /// A state: the icon, and what stands above the devices.
 fn head(sight: &Sight) -> (Icon, String) {
     let all = shown(sight);
-    (icon(sight), all.split("---\n").next().unwrap_or_default().trim_end().replace('\n', " "))
+    (
+        icon(sight),
+        all.split("---\n")
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .replace('\n', " "),
+    )
 }
 
 #[test]
@@ -150,7 +168,10 @@ fn the_whole_menu_when_all_is_well() {
     let mut sight = quiet();
     sight.devices.paired.push(paired("work", false));
     sight.status.live = vec![live("one", "desk"), live("two", "laptop")];
-    sight.recent = vec![session("three", "here", "10:00"), session("four", "waiting", "09:00")];
+    sight.recent = vec![
+        session("three", "here", "10:00"),
+        session("four", "waiting", "09:00"),
+    ];
     assert_eq!(
         shown(&sight),
         "(Everything is in step with desk)
@@ -177,34 +198,72 @@ fn every_state_has_its_words_and_its_icon() {
     type Change = fn(&mut Sight);
     let table: &[(&str, Icon, Change)] = &[
         ("(Everything is in step with desk)", Icon::Idle, |_| {}),
-        ("(Everything is in step with desk, work and phone)", Icon::Idle, |s| {
-            s.devices.paired.extend([paired("work", true), paired("phone", true)]);
+        (
+            "(Everything is in step with desk, work and phone)",
+            Icon::Idle,
+            |s| {
+                s.devices
+                    .paired
+                    .extend([paired("work", true), paired("phone", true)]);
+            },
+        ),
+        ("(2.5 MB on the way here)", Icon::Moving, |s| {
+            s.status.moving.in_bytes = 2_500_000
         }),
-        ("(2.5 MB on the way here)", Icon::Moving, |s| s.status.moving.in_bytes = 2_500_000),
-        ("(12 KB on the way to your other devices)", Icon::Moving, |s| s.status.moving.out_bytes = 12_000),
+        (
+            "(12 KB on the way to your other devices)",
+            Icon::Moving,
+            |s| s.status.moving.out_bytes = 12_000,
+        ),
         ("(Reading your sessions: 3 of 10)", Icon::Moving, |s| {
             s.status.engine = "importing".into();
             (s.status.moving.import_done, s.status.moving.import_total) = (3, 10);
         }),
-        ("(1 thing needs you)", Icon::Attention, |s| s.status.held = vec![held("tool:a")]),
-        ("(2 things need you)", Icon::Attention, |s| s.status.splits = 2),
-        ("(1 thing needs you)", Icon::Attention, |s| s.devices.asking = vec![asks("phone")]),
-        ("(Paused. Nothing is sent, received or written.)", Icon::Paused, |s| s.status.engine = "paused".into()),
-        ("(Syncthing is missing, so nothing can travel)", Icon::Attention, |s| {
-            s.status.syncthing.state = "missing".into()
+        ("(1 thing needs you)", Icon::Attention, |s| {
+            s.status.held = vec![held("tool:a")]
         }),
-        ("(The transport between your devices does not run) (Port taken.)", Icon::Attention, |s| {
-            s.status.syncthing.state = "failed".into();
-            s.status.syncthing.message = Some("Port taken.".into());
+        ("(2 things need you)", Icon::Attention, |s| {
+            s.status.splits = 2
         }),
-        ("(Starting the transport between your devices)", Icon::Idle, |s| s.status.syncthing.state = "starting".into()),
+        ("(1 thing needs you)", Icon::Attention, |s| {
+            s.devices.asking = vec![asks("phone")]
+        }),
+        (
+            "(Paused. Nothing is sent, received or written.)",
+            Icon::Paused,
+            |s| s.status.engine = "paused".into(),
+        ),
+        (
+            "(Syncthing is missing, so nothing can travel)",
+            Icon::Attention,
+            |s| s.status.syncthing.state = "missing".into(),
+        ),
+        (
+            "(The transport between your devices does not run) (Port taken.)",
+            Icon::Attention,
+            |s| {
+                s.status.syncthing.state = "failed".into();
+                s.status.syncthing.message = Some("Port taken.".into());
+            },
+        ),
+        (
+            "(Starting the transport between your devices)",
+            Icon::Idle,
+            |s| s.status.syncthing.state = "starting".into(),
+        ),
         ("(This device is on its own)", Icon::Idle, |s| {
             (s.status.paired, s.status.connected) = (0, 0);
             s.devices.paired.clear();
         }),
-        ("(No other device is in reach)", Icon::Idle, |s| s.status.connected = 0),
-        ("(Everything is in step with desk)", Icon::Idle, |s| s.status.waiting = vec![waits("one", "live")]),
-        ("(Stopped. Nothing is recorded or sent.)", Icon::Off, |s| *s = Sight::stopped(None)),
+        ("(No other device is in reach)", Icon::Idle, |s| {
+            s.status.connected = 0
+        }),
+        ("(Everything is in step with desk)", Icon::Idle, |s| {
+            s.status.waiting = vec![waits("one", "live")]
+        }),
+        ("(Stopped. Nothing is recorded or sent.)", Icon::Off, |s| {
+            *s = Sight::stopped(None)
+        }),
     ];
     for (words, wanted, change) in table {
         let mut sight = quiet();
@@ -234,13 +293,20 @@ Held: All sessions are gone. -> open:#/overview
     sight.status.splits = 3;
     sight.status.waiting.push(waits("three", "no_place"));
     let all = shown(&sight);
-    assert!(all.contains("3 sessions went two ways… -> open:#/splits\n"), "{all}");
-    assert!(all.contains("2 sessions wait -> open:#/overview\n"), "{all}");
+    assert!(
+        all.contains("3 sessions went two ways… -> open:#/splits\n"),
+        "{all}"
+    );
+    assert!(
+        all.contains("2 sessions wait -> open:#/overview\n"),
+        "{all}"
+    );
 }
 
 #[test]
 fn a_stopped_engine_can_be_started_and_a_paused_one_goes_on() {
-    let refusal = session_roam_core::api::ApiError::new("settings", "config.toml is not valid.", "Mend it.");
+    let refusal =
+        session_roam_core::api::ApiError::new("settings", "config.toml is not valid.", "Mend it.");
     assert_eq!(
         shown(&Sight::stopped(Some(&refusal))),
         "(Stopped. Nothing is recorded or sent.)
@@ -253,22 +319,34 @@ Quit -> quit
     );
     let mut paused = quiet();
     paused.status.engine = "paused".into();
-    assert!(shown(&paused).contains("Continue -> continue\n") && !shown(&paused).contains("pause\n"));
+    assert!(
+        shown(&paused).contains("Continue -> continue\n") && !shown(&paused).contains("pause\n")
+    );
 }
 
 #[test]
 fn many_are_cut_and_long_titles_too() {
     let mut sight = quiet();
-    sight.recent = (0..12).map(|at| session(&format!("s{at}"), "here", "10:00")).collect();
-    sight.recent[0].title = "A title\nthat goes on for very much longer than any menu in a panel could show it".into();
+    sight.recent = (0..12)
+        .map(|at| session(&format!("s{at}"), "here", "10:00"))
+        .collect();
+    sight.recent[0].title =
+        "A title\nthat goes on for very much longer than any menu in a panel could show it".into();
     sight.recent[1].title = String::new();
-    sight.devices.paired = ["a", "b", "c", "d", "e", "f"].map(|name| paired(name, false)).into();
+    sight.devices.paired = ["a", "b", "c", "d", "e", "f"]
+        .map(|name| paired(name, false))
+        .into();
     let all = shown(&sight);
     assert_eq!(all.matches("-> resume:").count(), 8);
-    assert!(all.contains("“A title that goes on for very much longer than…” · from desk"), "{all}");
+    assert!(
+        all.contains("“A title that goes on for very much longer than…” · from desk"),
+        "{all}"
+    );
     assert!(all.contains("an untitled session · from desk"), "{all}");
     assert!(
-        all.contains("d · last seen 3 h ago") && !all.contains("e · last") && all.contains("All 6 devices…"),
+        all.contains("d · last seen 3 h ago")
+            && !all.contains("e · last")
+            && all.contains("All 6 devices…"),
         "{all}"
     );
 }
@@ -297,12 +375,18 @@ fn ids_lead_back_to_what_they_mean() {
         assert_eq!(Action::parse(&action.id()), Some(action));
     }
     assert_eq!(Action::parse("format:c"), None);
-    assert_eq!(place("devices", code), "#/devices/session-roam%3A1%3Fid%3DA-B%26name%3Dde%20sk");
+    assert_eq!(
+        place("devices", code),
+        "#/devices/session-roam%3A1%3Fid%3DA-B%26name%3Dde%20sk"
+    );
 }
 
 #[test]
 fn a_link_fills_in_the_code_and_nothing_more() {
-    let opened = Some(Action::Open(place("devices", "session-roam://pair?id=A&name=desk")));
+    let opened = Some(Action::Open(place(
+        "devices",
+        "session-roam://pair?id=A&name=desk",
+    )));
     for text in [
         "session-roam:1?id=A&name=desk",
         "session-roam://pair?id=A&name=desk",
@@ -313,7 +397,12 @@ fn a_link_fills_in_the_code_and_nothing_more() {
     ] {
         assert_eq!(link(text), opened, "{text}");
     }
-    for other in ["--hidden", "session-roam:2?id=A", "https://example.org", "session-roam"] {
+    for other in [
+        "--hidden",
+        "session-roam:2?id=A",
+        "https://example.org",
+        "session-roam",
+    ] {
         assert_eq!(link(other), None);
     }
 }
@@ -324,7 +413,9 @@ fn told(looks: &[&Sight]) -> Vec<String> {
     let mut news = Vec::new();
     for look in looks {
         news.extend(
-            desk.hear(look).into_iter().map(|news| format!("{} | {} -> {}", news.title, news.body, news.click.id())),
+            desk.hear(look)
+                .into_iter()
+                .map(|news| format!("{} | {} -> {}", news.title, news.body, news.click.id())),
         );
     }
     news
@@ -349,7 +440,11 @@ fn nothing_is_told_at_first_nor_twice() {
             "Session from desk is ready | “Title of one” -> open:#/sessions/one",
         ]
     );
-    assert_eq!(told(&[&Sight::stopped(None), &all]), [""; 0], "a start is a first look, too");
+    assert_eq!(
+        told(&[&Sight::stopped(None), &all]),
+        [""; 0],
+        "a start is a first look, too"
+    );
 }
 
 /// F10: four hundred strangers are one line in the menu and one notification.
@@ -357,7 +452,10 @@ fn nothing_is_told_at_first_nor_twice() {
 fn strangers_are_one_line_and_one_notice() {
     let (mut few, mut many) = (quiet(), quiet());
     few.devices.asking = vec![stranger("x")];
-    many.devices.asking = (0..8).map(|n| stranger(&format!("s{n}"))).chain([asks("phone")]).collect();
+    many.devices.asking = (0..8)
+        .map(|n| stranger(&format!("s{n}")))
+        .chain([asks("phone")])
+        .collect();
     many.devices.more_asking = 392;
     assert_eq!(
         told(&[&quiet(), &few, &many, &many]),
@@ -368,7 +466,10 @@ fn strangers_are_one_line_and_one_notice() {
     );
     let menu = shown(&many);
     assert_eq!(menu.matches("without your code").count(), 1, "{menu}");
-    assert!(menu.contains("400 devices ask to pair without your code…") && !menu.contains("s1 "), "{menu}");
+    assert!(
+        menu.contains("400 devices ask to pair without your code…") && !menu.contains("s1 "),
+        "{menu}"
+    );
 }
 
 #[test]
@@ -377,17 +478,56 @@ fn a_session_is_told_when_it_can_be_gone_on_with() {
     let with = |state: &str, updated: &str, is_live: bool| {
         let mut sight = quiet();
         sight.recent = vec![session("one", state, updated)];
-        sight.status.live = if is_live { vec![live("one", "desk")] } else { Vec::new() };
+        sight.status.live = if is_live {
+            vec![live("one", "desk")]
+        } else {
+            Vec::new()
+        };
         sight
     };
     let table: &[(&str, Vec<Sight>, &[&str])] = &[
-        ("it came", vec![quiet(), with("here", "10:00", false)], &[ready]),
-        ("it waited and does no longer", vec![with("waiting", "10:00", false), with("here", "10:00", false)], &[ready]),
-        ("somebody still types there", vec![quiet(), with("here", "10:00", true), with("here", "10:01", true)], &[]),
-        ("they left it", vec![with("here", "10:00", true), with("here", "10:01", false)], &[ready]),
-        ("it only grew", vec![with("here", "10:00", false), with("here", "10:05", false)], &[]),
-        ("its split was resolved", vec![with("split", "10:00", false), with("here", "10:05", false)], &[]),
-        ("it has no place", vec![quiet(), with("waiting", "10:00", false)], &[]),
+        (
+            "it came",
+            vec![quiet(), with("here", "10:00", false)],
+            &[ready],
+        ),
+        (
+            "it waited and does no longer",
+            vec![
+                with("waiting", "10:00", false),
+                with("here", "10:00", false),
+            ],
+            &[ready],
+        ),
+        (
+            "somebody still types there",
+            vec![
+                quiet(),
+                with("here", "10:00", true),
+                with("here", "10:01", true),
+            ],
+            &[],
+        ),
+        (
+            "they left it",
+            vec![with("here", "10:00", true), with("here", "10:01", false)],
+            &[ready],
+        ),
+        (
+            "it only grew",
+            vec![with("here", "10:00", false), with("here", "10:05", false)],
+            &[],
+        ),
+        (
+            "its split was resolved",
+            vec![with("split", "10:00", false), with("here", "10:05", false)],
+            &[],
+        ),
+        (
+            "it has no place",
+            vec![quiet(), with("waiting", "10:00", false)],
+            &[],
+        ),
     ];
     for (why, looks, wanted) in table {
         assert_eq!(told(&looks.iter().collect::<Vec<_>>()), *wanted, "{why}");
@@ -397,7 +537,9 @@ fn a_session_is_told_when_it_can_be_gone_on_with() {
 #[test]
 fn a_batch_is_told_as_one_when_it_is_through() {
     let mut moving = quiet();
-    moving.recent = (0..3).map(|at| session(&format!("s{at}"), "here", "10:00")).collect();
+    moving.recent = (0..3)
+        .map(|at| session(&format!("s{at}"), "here", "10:00"))
+        .collect();
     moving.status.moving.in_bytes = 5;
     let mut through = moving.clone();
     through.status.moving.in_bytes = 0;
@@ -414,7 +556,9 @@ fn a_batch_is_told_as_one_when_it_is_through() {
 #[test]
 fn an_older_session_that_moves_up_in_the_list_is_no_news() {
     let mut full = quiet();
-    full.recent = (0..12).map(|at| session(&format!("s{at:02}"), "here", &format!("11:{:02}", 59 - at))).collect();
+    full.recent = (0..12)
+        .map(|at| session(&format!("s{at:02}"), "here", &format!("11:{:02}", 59 - at)))
+        .collect();
     let mut moved_up = full.clone();
     moved_up.recent.remove(0);
     moved_up.recent.push(session("old", "here", "08:00"));
@@ -424,8 +568,9 @@ fn an_older_session_that_moves_up_in_the_list_is_no_news() {
 #[test]
 fn what_the_user_decided_and_the_first_import_are_no_news() {
     let mut own = quiet();
-    own.status.waiting =
-        ["paused", "tool_off", "excluded", "parent", "just_written"].map(|code| waits(code, code)).into();
+    own.status.waiting = ["paused", "tool_off", "excluded", "parent", "just_written"]
+        .map(|code| waits(code, code))
+        .into();
     assert_eq!(told(&[&quiet(), &own]), [""; 0]);
     let mut importing = own.clone();
     importing.status.engine = "importing".into();
@@ -433,16 +578,25 @@ fn what_the_user_decided_and_the_first_import_are_no_news() {
     assert_eq!(told(&[&quiet(), &importing, &importing]), [""; 0]);
     let mut many = quiet();
     many.status.waiting = vec![waits("one", "live"), waits("two", "live")];
-    assert_eq!(told(&[&quiet(), &many]), ["2 sessions wait | it is open here -> open:#/overview"]);
+    assert_eq!(
+        told(&[&quiet(), &many]),
+        ["2 sessions wait | it is open here -> open:#/overview"]
+    );
 }
 
 #[test]
 fn a_fork_of_a_split_is_told_with_the_split_alone() {
     let mut parted = quiet();
-    parted.recent = vec![session("one", "here", "10:00"), session("one-fork", "here", "10:00")];
+    parted.recent = vec![
+        session("one", "here", "10:00"),
+        session("one-fork", "here", "10:00"),
+    ];
     (parted.status.splits, parted.splits) = (1, vec![split("one")]);
     let news = told(&[&quiet(), &parted]);
-    assert!(news.len() == 1 && news[0].starts_with("A split needs you"), "{news:?}");
+    assert!(
+        news.len() == 1 && news[0].starts_with("A split needs you"),
+        "{news:?}"
+    );
 }
 
 fn resume() -> Resume {
@@ -460,14 +614,28 @@ fn resume() -> Resume {
 #[test]
 fn the_users_terminal_is_taken_first_and_otherwise_one_that_is_there() {
     let there = |names: &'static [&'static str]| {
-        move |name: &str| names.contains(&name).then(|| format!("/usr/bin/{name}").into())
+        move |name: &str| {
+            names
+                .contains(&name)
+                .then(|| format!("/usr/bin/{name}").into())
+        }
     };
     let found = |wanted: &str, names: &'static [&'static str]| {
-        terminal::find(wanted, there(names)).map(|(file, before)| format!("{} {}", file.display(), before.join(" ")))
+        terminal::find(wanted, there(names))
+            .map(|(file, before)| format!("{} {}", file.display(), before.join(" ")))
     };
-    assert_eq!(found("", &["xterm", "konsole"]).as_deref(), Some("/usr/bin/konsole -e"));
-    assert_eq!(found("/opt/kitty/bin/kitty", &["xterm", "kitty"]).as_deref(), Some("/usr/bin/kitty "));
-    assert_eq!(found("unknown", &["xterm"]).as_deref(), Some("/usr/bin/xterm -e"));
+    assert_eq!(
+        found("", &["xterm", "konsole"]).as_deref(),
+        Some("/usr/bin/konsole -e")
+    );
+    assert_eq!(
+        found("/opt/kitty/bin/kitty", &["xterm", "kitty"]).as_deref(),
+        Some("/usr/bin/kitty ")
+    );
+    assert_eq!(
+        found("unknown", &["xterm"]).as_deref(),
+        Some("/usr/bin/xterm -e")
+    );
     assert_eq!(found("", &[]), None);
 }
 
@@ -478,31 +646,63 @@ fn nothing_in_a_session_is_read_by_the_shell() {
     let dir = scratch.path().join("my $(touch pwned) `id` code");
     std::fs::create_dir(&dir).expect("a directory");
     let file = scratch.path().join("out");
-    let argv = ["sh", "-c", "printf '%s|%s|%s' \"$PWD\" \"$CONFIG\" \"$1\" > \"$2\"", "sh", "it's; rm -rf ~"];
-    let argv = argv.iter().map(|word| (*word).to_owned()).chain([file.to_string_lossy().into_owned()]).collect();
-    let resume = Resume { argv, cwd: dir.clone(), ..resume() };
+    let argv = [
+        "sh",
+        "-c",
+        "printf '%s|%s|%s' \"$PWD\" \"$CONFIG\" \"$1\" > \"$2\"",
+        "sh",
+        "it's; rm -rf ~",
+    ];
+    let argv = argv
+        .iter()
+        .map(|word| (*word).to_owned())
+        .chain([file.to_string_lossy().into_owned()])
+        .collect();
+    let resume = Resume {
+        argv,
+        cwd: dir.clone(),
+        ..resume()
+    };
     let [shell, flag, line] = terminal::in_shell(&resume, "/bin/sh");
     assert_eq!((shell.as_str(), flag.as_str()), ("/bin/sh", "-ic"));
-    assert!(line.ends_with("; exec /bin/sh"), "the shell stays when the tool has ended: {line}");
+    assert!(
+        line.ends_with("; exec /bin/sh"),
+        "the shell stays when the tool has ended: {line}"
+    );
     // Not interactive here: there is no terminal to read from.
-    let ended =
-        std::process::Command::new(shell).arg("-c").arg(line).stdin(std::process::Stdio::null()).status().expect("sh");
+    let ended = std::process::Command::new(shell)
+        .arg("-c")
+        .arg(line)
+        .stdin(std::process::Stdio::null())
+        .status()
+        .expect("sh");
     assert!(ended.success());
-    assert_eq!(std::fs::read_to_string(file).expect("it ran"), format!("{}|a b|it's; rm -rf ~", dir.display()));
+    assert_eq!(
+        std::fs::read_to_string(file).expect("it ran"),
+        format!("{}|a b|it's; rm -rf ~", dir.display())
+    );
 }
 
 #[test]
 fn a_directory_that_went_away_is_said() {
     let home = tempfile::tempdir().expect("a home");
-    let refusal =
-        terminal::start(&Resume { cwd: home.path().join("gone"), ..resume() }, home.path()).expect_err("gone");
+    let refusal = terminal::start(
+        &Resume {
+            cwd: home.path().join("gone"),
+            ..resume()
+        },
+        home.path(),
+    )
+    .expect_err("gone");
     assert_eq!(refusal.code, "no_place");
 }
 
 #[test]
 fn kdes_panel_is_light_or_dark_as_its_windows_are() {
     let file = |colour: &str| {
-        format!("[General]\nBackgroundNormal=9,9,9\n\n[Colors:Window]\nBackgroundNormal={colour}\n\n[X]\n")
+        format!(
+            "[General]\nBackgroundNormal=9,9,9\n\n[Colors:Window]\nBackgroundNormal={colour}\n\n[X]\n"
+        )
     };
     assert!(is_dark_scheme(&file("42,46,50")));
     assert!(!is_dark_scheme(&file("239,240,241")));
@@ -513,7 +713,12 @@ fn kdes_panel_is_light_or_dark_as_its_windows_are() {
 fn a_menu_in_which_only_words_changed_has_the_same_rows() {
     use session_roam_tray::menu::rows;
     let now = Millis::parse(NOW).expect("a time");
-    let kinds = |sight: &Sight| rows(&menu(sight, now)).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+    let kinds = |sight: &Sight| {
+        rows(&menu(sight, now))
+            .into_iter()
+            .map(|(kind, _)| kind)
+            .collect::<Vec<_>>()
+    };
     let mut moving = quiet();
     moving.status.moving.in_bytes = 5_000;
     assert_eq!(kinds(&moving), kinds(&quiet()));

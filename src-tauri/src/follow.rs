@@ -24,7 +24,8 @@ pub fn start(app: &AppHandle) {
 
 fn follow(app: &AppHandle) {
     let shared = app.state::<App>();
-    let (mut desk, mut last, mut shown) = (Desk::default(), Sight::default(), tray::Shown::default());
+    let (mut desk, mut last, mut shown) =
+        (Desk::default(), Sight::default(), tray::Shown::default());
     loop {
         let sight = look(&shared.engine, &last);
         if without_clock(&sight.status) != without_clock(&last.status) {
@@ -33,9 +34,17 @@ fn follow(app: &AppHandle) {
         for news in desk.hear(&sight) {
             tell(app, &news);
         }
-        shown.show(app, menu::menu(&sight, Millis::from_system(SystemTime::now())), menu::icon(&sight));
+        shown.show(
+            app,
+            menu::menu(&sight, Millis::from_system(SystemTime::now())),
+            menu::icon(&sight),
+        );
         last = sight;
-        shared.rest(if app.webview_windows().is_empty() { PACE_UNSEEN } else { PACE_SEEN });
+        shared.rest(if app.webview_windows().is_empty() {
+            PACE_UNSEEN
+        } else {
+            PACE_SEEN
+        });
     }
 }
 
@@ -43,15 +52,27 @@ fn follow(app: &AppHandle) {
 fn look(engine: &Engine, last: &Sight) -> Sight {
     let status: Status = match engine.know(&Request::Status) {
         Ok(status) => status,
-        Err(error) => return Sight::stopped(Some(&error).filter(|error| error.code != "engine_not_running")),
+        Err(error) => {
+            return Sight::stopped(Some(&error).filter(|error| error.code != "engine_not_running"));
+        }
     };
-    let is_new =
-        last.is_stopped() || (status.happenings, status.splits) != (last.status.happenings, last.status.splits);
-    let newest =
-        Request::Sessions { filter: SessionFilter { newest_of_others: Some(NEWEST), ..SessionFilter::default() } };
+    let is_new = last.is_stopped()
+        || (status.happenings, status.splits) != (last.status.happenings, last.status.splits);
+    let newest = Request::Sessions {
+        filter: SessionFilter {
+            newest_of_others: Some(NEWEST),
+            ..SessionFilter::default()
+        },
+    };
     Sight {
-        devices: engine.know(&Request::Devices).unwrap_or_else(|_| last.devices.clone()),
-        recent: if is_new { engine.know(&newest).unwrap_or_default() } else { last.recent.clone() },
+        devices: engine
+            .know(&Request::Devices)
+            .unwrap_or_else(|_| last.devices.clone()),
+        recent: if is_new {
+            engine.know(&newest).unwrap_or_default()
+        } else {
+            last.recent.clone()
+        },
         splits: match status.splits {
             0 => Vec::new(),
             _ if is_new => engine.know(&Request::Splits).unwrap_or_default(),
@@ -62,18 +83,35 @@ fn look(engine: &Engine, last: &Sight) -> Sight {
 }
 
 fn without_clock(status: &Status) -> Status {
-    Status { cycle_ms: 0, ..status.clone() }
+    Status {
+        cycle_ms: 0,
+        ..status.clone()
+    }
 }
 
 /// The window tells it, too; where the window is looked at, it alone does.
 fn tell(app: &AppHandle, news: &News) {
-    app.state::<App>().note(&format!("told: {}. {}", news.title, news.body));
-    let _ = app.emit("notice", serde_json::json!({ "title": news.title, "body": news.body }));
-    if app.webview_windows().values().any(|window| window.is_focused().unwrap_or(false)) {
+    app.state::<App>()
+        .note(&format!("told: {}. {}", news.title, news.body));
+    let _ = app.emit(
+        "notice",
+        serde_json::json!({ "title": news.title, "body": news.body }),
+    );
+    if app
+        .webview_windows()
+        .values()
+        .any(|window| window.is_focused().unwrap_or(false))
+    {
         return;
     }
-    let builder = app.notification().builder().title(&news.title).body(&news.body).extra(CLICK, news.click.id());
+    let builder = app
+        .notification()
+        .builder()
+        .title(&news.title)
+        .body(&news.body)
+        .extra(CLICK, news.click.id());
     if let Err(error) = builder.show() {
-        app.state::<App>().note(&format!("The notification could not be shown: {error}."));
+        app.state::<App>()
+            .note(&format!("The notification could not be shown: {error}."));
     }
 }

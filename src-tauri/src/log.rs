@@ -20,7 +20,11 @@ pub fn note(home: &Path, text: &str) {
         let _ = std::fs::rename(&file, file.with_extension("old.log"));
     }
     let now = session_roam_core::session::Millis::from_system(SystemTime::now()).rfc3339();
-    if let Ok(mut log) = std::fs::File::options().create(true).append(true).open(file) {
+    if let Ok(mut log) = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(file)
+    {
         let _ = writeln!(log, "{now} {}", text.replace('\n', " "));
     }
 }

@@ -44,7 +44,13 @@ pub struct App {
 impl App {
     fn new(engine: Arc<Engine>) -> Self {
         let (nudged, nudge) = (Mutex::new(false), Condvar::new());
-        Self { engine, nudged, nudge, tray_failed: OnceLock::new(), quitting: AtomicBool::new(false) }
+        Self {
+            engine,
+            nudged,
+            nudge,
+            tray_failed: OnceLock::new(),
+            quitting: AtomicBool::new(false),
+        }
     }
 
     /// Something was done: what is shown should follow at once.
@@ -55,7 +61,9 @@ impl App {
 
     fn rest(&self, at_most: Duration) {
         let nudged = self.nudged.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.nudge.wait_timeout_while(nudged, at_most, |nudged| !*nudged);
+        let waited = self
+            .nudge
+            .wait_timeout_while(nudged, at_most, |nudged| !*nudged);
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
     }
 
@@ -89,7 +97,8 @@ fn main() -> ExitCode {
 }
 
 fn start(words: Vec<String>) -> Result<(), String> {
-    const NO_DISPLAY: &str = "There is no display to show anything on. `roam run` runs the engine without one.";
+    const NO_DISPLAY: &str =
+        "There is no display to show anything on. `roam run` runs the engine without one.";
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if cfg!(target_os = "linux") && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY") {
         return Err(NO_DISPLAY.into());
@@ -99,13 +108,20 @@ fn start(words: Vec<String>) -> Result<(), String> {
         .ok_or("This user's home directory is not known. Set SESSION_ROAM_HOME to a directory of yours.")?;
     // The toolkit panics where the display cannot be reached.
     let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| build(home, words)));
-    let app = built.map_err(|_| NO_DISPLAY.to_owned())?.map_err(|error| format!("It could not start: {error}."))?;
+    let app = built
+        .map_err(|_| NO_DISPLAY.to_owned())?
+        .map_err(|error| format!("It could not start: {error}."))?;
     app.run(|app, event| match event {
         // Closing the last window leaves the tray; `quit` ends with a code.
-        RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
+        RunEvent::ExitRequested {
+            code: None, api, ..
+        } => api.prevent_exit(),
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => windows::open(app, ""),
-        RunEvent::WindowEvent { event: WindowEvent::Destroyed, .. } => windows::closed(app),
+        RunEvent::WindowEvent {
+            event: WindowEvent::Destroyed,
+            ..
+        } => windows::closed(app),
         _ => {}
     });
     Ok(())
@@ -116,13 +132,28 @@ fn build(home: std::path::PathBuf, words: Vec<String>) -> tauri::Result<tauri::A
     let flags = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
     tauri::Builder::default()
         // First, so that a second start ends before anything else begins.
-        .plugin(tauri_plugin_single_instance::init(|app, words, _| second_start(app, &words[1..])))
-        .plugin(tauri_plugin_autostart::Builder::new().args(["--hidden"]).app_name("session-roam").build())
+        .plugin(tauri_plugin_single_instance::init(|app, words, _| {
+            second_start(app, &words[1..])
+        }))
+        .plugin(
+            tauri_plugin_autostart::Builder::new()
+                .args(["--hidden"])
+                .app_name("session-roam")
+                .build(),
+        )
         .plugin(tauri_plugin_deep_link::init())
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_notification::init())
-        .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
-        .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(flags).build())
+        .plugin(
+            tauri_plugin_opener::Builder::new()
+                .open_js_links_on_click(false)
+                .build(),
+        )
+        .plugin(
+            tauri_plugin_window_state::Builder::new()
+                .with_state_flags(flags)
+                .build(),
+        )
         .invoke_handler(tauri::generate_handler![requests::roam])
         .setup(move |app| {
             begin(app.handle(), home, &words);
@@ -141,7 +172,9 @@ fn begin(app: &AppHandle, home: std::path::PathBuf, words: &[String]) {
     end_with_the_system(app);
     let handle = app.clone();
     let _ = app.notification().on_action(move |done| {
-        let click = done.notification().and_then(|told| told.extra().get(follow::CLICK)?.as_str().map(str::to_owned));
+        let click = done
+            .notification()
+            .and_then(|told| told.extra().get(follow::CLICK)?.as_str().map(str::to_owned));
         if let Some(action) = click.and_then(|id| menu::Action::parse(&id)) {
             tray::act(&handle, action);
         }
@@ -179,7 +212,11 @@ fn without_panel(app: &AppHandle, why: String) {
         }
         if tray::host_missing().is_some() || app.tray_by_id("main").is_none() {
             app.state::<App>().note(&why);
-            let _ = app.state::<App>().tray_failed.set(why).is_ok_and(|()| app.tray_by_id("main").is_none());
+            let _ = app
+                .state::<App>()
+                .tray_failed
+                .set(why)
+                .is_ok_and(|()| app.tray_by_id("main").is_none());
             windows::open(&app, "");
         }
     });
@@ -203,7 +240,9 @@ fn end_with_the_system(app: &AppHandle) {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let app = app.clone();
     match signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
-        Ok(mut signals) => drop(std::thread::spawn(move || signals.forever().for_each(|_| quit(&app)))),
+        Ok(mut signals) => drop(std::thread::spawn(move || {
+            signals.forever().for_each(|_| quit(&app))
+        })),
         Err(error) => eprintln!("Signals are not heard: {error}."),
     }
 }
@@ -215,7 +254,10 @@ fn end_with_the_system(_: &AppHandle) {}
 /// are the usual cause of blank windows. Whoever wants them sets the variables.
 fn spare_memory() {
     #[cfg(target_os = "linux")]
-    for (name, value) in [("GDK_GL", "disable"), ("WEBKIT_DISABLE_DMABUF_RENDERER", "1")] {
+    for (name, value) in [
+        ("GDK_GL", "disable"),
+        ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
+    ] {
         if std::env::var_os(name).is_none() {
             // SAFETY: the first thing main does; no other thread runs yet.
             unsafe { std::env::set_var(name, value) };

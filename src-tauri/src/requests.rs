@@ -60,7 +60,11 @@ fn answer(app: &AppHandle, request: Value) -> Result<Value, ApiError> {
         return of_shell(app, request);
     }
     let request: Request = serde_json::from_value(request).map_err(|error| {
-        failed("bad_request", format!("The window asked something unknown: {error}."), "Please report it.")
+        failed(
+            "bad_request",
+            format!("The window asked something unknown: {error}."),
+            "Please report it.",
+        )
     })?;
     let shared = app.state::<App>();
     let is_question = matches!(request, Request::Status);
@@ -75,11 +79,18 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
     let home = app.state::<App>().engine.home().to_owned();
     match request {
         ShellRequest::About => value(about(app, &home)?),
-        ShellRequest::Switch { name: Switch::Autostart, on } => autostart(app, on),
+        ShellRequest::Switch {
+            name: Switch::Autostart,
+            on,
+        } => autostart(app, on),
         ShellRequest::Switch { name, on } => network(app, name, on),
         ShellRequest::FirstRunDone => {
             std::fs::write(first_run_marker(&home), "").map_err(|error| {
-                failed("home_unusable", format!("{error}."), "Mend the permissions of the data folder.")
+                failed(
+                    "home_unusable",
+                    format!("{error}."),
+                    "Mend the permissions of the data folder.",
+                )
             })?;
             done("Done.")
         }
@@ -90,7 +101,10 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
             value(chosen.and_then(|path| path.into_path().ok()))
         }
         ShellRequest::StartTool { session } => {
-            let resume: Resume = app.state::<App>().engine.know(&Request::Resume { session })?;
+            let resume: Resume = app
+                .state::<App>()
+                .engine
+                .know(&Request::Resume { session })?;
             terminal::start(&resume, &home)?;
             done("Started in a terminal.")
         }
@@ -98,9 +112,15 @@ fn of_shell(app: &AppHandle, request: ShellRequest) -> Result<Value, ApiError> {
 }
 
 fn about(app: &AppHandle, home: &Path) -> Result<About, ApiError> {
-    let settings = settings::load(home).map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
+    let settings = settings::load(home)
+        .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
     let shared = app.state::<App>();
-    let is_paired = || shared.engine.know::<Devices>(&Request::Devices).is_ok_and(|devices| !devices.paired.is_empty());
+    let is_paired = || {
+        shared
+            .engine
+            .know::<Devices>(&Request::Devices)
+            .is_ok_and(|devices| !devices.paired.is_empty())
+    };
     Ok(About {
         version: env!("CARGO_PKG_VERSION"),
         logs: crate::log::dir(home),
@@ -125,13 +145,24 @@ fn first_run_marker(home: &Path) -> PathBuf {
 fn transport(settings: &settings::Settings, status: Option<Status>) -> String {
     let running = status.map(|status| status.syncthing).unwrap_or_default();
     let own = running.program.map(|program| program.display().to_string());
-    let place = settings.syncthing.address.clone().or(own).unwrap_or_default();
-    format!("{place} {}", running.version.unwrap_or_default()).trim().to_owned()
+    let place = settings
+        .syncthing
+        .address
+        .clone()
+        .or(own)
+        .unwrap_or_default();
+    format!("{place} {}", running.version.unwrap_or_default())
+        .trim()
+        .to_owned()
 }
 
 fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
     let switch = app.autolaunch();
-    let turned = if on { switch.enable() } else { switch.disable() };
+    let turned = if on {
+        switch.enable()
+    } else {
+        switch.disable()
+    };
     turned.map_err(|error| {
         failed(
             "autostart",
@@ -139,7 +170,11 @@ fn autostart(app: &AppHandle, on: bool) -> Result<Value, ApiError> {
             "Change it in the system's settings.",
         )
     })?;
-    done(if on { "session-roam starts with your desktop." } else { "session-roam starts when you start it." })
+    done(if on {
+        "session-roam starts with your desktop."
+    } else {
+        "session-roam starts when you start it."
+    })
 }
 
 /// The network is read when the engine starts, so our own one starts again.
@@ -150,36 +185,66 @@ fn network(app: &AppHandle, name: Switch, on: bool) -> Result<Value, ApiError> {
         .map_err(|error| failed("settings", format!("{error}."), "Fix config.toml."))?;
     let restarted = shared.engine.restart();
     shared.look_again();
-    done(if restarted { "Changed." } else { "Changed. It holds when `roam run`, which runs on its own, starts again." })
+    done(if restarted {
+        "Changed."
+    } else {
+        "Changed. It holds when `roam run`, which runs on its own, starts again."
+    })
 }
 
 fn open_link(app: &AppHandle, url: &str) -> Result<Value, ApiError> {
-    if !["http://", "https://", "mailto:"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Err(failed("bad_link", "This is no address of a page.", "Copy it, if you trust it."));
+    if !["http://", "https://", "mailto:"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(failed(
+            "bad_link",
+            "This is no address of a page.",
+            "Copy it, if you trust it.",
+        ));
     }
     let opened = app.opener().open_url(url, None::<&str>);
-    opened
-        .map_err(|error| failed("not_opened", format!("No browser could be opened: {error}."), "Copy the address."))?;
+    opened.map_err(|error| {
+        failed(
+            "not_opened",
+            format!("No browser could be opened: {error}."),
+            "Copy the address.",
+        )
+    })?;
     done("Opened in the browser.")
 }
 
 fn open_path(app: &AppHandle, home: &Path, path: &Path) -> Result<Value, ApiError> {
     let about = about(app, home)?;
     if ![&about.home, &about.logs, &about.settings].contains(&&path.to_owned()) {
-        return Err(failed("not_ours", "This is none of session-roam's own folders.", "Open it in your file manager."));
+        return Err(failed(
+            "not_ours",
+            "This is none of session-roam's own folders.",
+            "Open it in your file manager.",
+        ));
     }
     let opened = app.opener().open_path(path.to_string_lossy(), None::<&str>);
     let hint = format!("It is {}", path.display());
-    opened.map_err(|error| failed("not_opened", format!("It could not be opened: {error}."), &hint))?;
+    opened.map_err(|error| {
+        failed(
+            "not_opened",
+            format!("It could not be opened: {error}."),
+            &hint,
+        )
+    })?;
     done("Opened.")
 }
 
 fn value(answer: impl Serialize) -> Result<Value, ApiError> {
-    serde_json::to_value(answer).map_err(|error| failed("internal", error.to_string(), "Please report it."))
+    serde_json::to_value(answer)
+        .map_err(|error| failed("internal", error.to_string(), "Please report it."))
 }
 
 fn done(message: &str) -> Result<Value, ApiError> {
-    value(Done { done: true, message: message.into() })
+    value(Done {
+        done: true,
+        message: message.into(),
+    })
 }
 
 fn failed(code: &str, message: impl Into<String>, hint: &str) -> ApiError {

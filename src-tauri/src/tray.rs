@@ -43,20 +43,33 @@ pub struct Shown {
 
 impl Shown {
     pub fn show(&mut self, app: &AppHandle, items: Vec<Item>, icon: Icon) {
-        let Some(tray) = app.tray_by_id(ID) else { return };
+        let Some(tray) = app.tray_by_id(ID) else {
+            return;
+        };
         if let Err(error) = self.show_in(app, &tray, items, icon) {
-            app.state::<App>().note(&format!("The menu could not be shown: {error}."));
+            app.state::<App>()
+                .note(&format!("The menu could not be shown: {error}."));
         }
     }
 
-    fn show_in(&mut self, app: &AppHandle, tray: &TrayIcon, items: Vec<Item>, icon: Icon) -> tauri::Result<()> {
+    fn show_in(
+        &mut self,
+        app: &AppHandle,
+        tray: &TrayIcon,
+        items: Vec<Item>,
+        icon: Icon,
+    ) -> tauri::Result<()> {
         if self.icon != Some(icon) {
             tray.set_icon(Some(image(icon)))?;
             tray.set_icon_as_template(true)?;
             self.icon = Some(icon);
         }
         let (before, now) = (rows(&self.items), rows(&items));
-        if before.iter().map(|(kind, _)| kind).eq(now.iter().map(|(kind, _)| kind)) {
+        if before
+            .iter()
+            .map(|(kind, _)| kind)
+            .eq(now.iter().map(|(kind, _)| kind))
+        {
             for ((before, now), row) in before.iter().zip(&now).zip(&self.drawn) {
                 if let Some(row) = row.as_ref().filter(|_| before.1 != now.1) {
                     row.set_text(text(now.1))?;
@@ -82,7 +95,9 @@ fn draw(
 ) -> tauri::Result<Box<dyn IsMenuItem<Wry>>> {
     let row = match item {
         Item::Said(label) => MenuItem::new(app, text(label), false, None::<&str>)?,
-        Item::Act(action, label) => MenuItem::with_id(app, action.id(), text(label), true, None::<&str>)?,
+        Item::Act(action, label) => {
+            MenuItem::with_id(app, action.id(), text(label), true, None::<&str>)?
+        }
         Item::Line => {
             drawn.push(None);
             return Ok(Box::new(PredefinedMenuItem::separator(app)?));
@@ -133,8 +148,11 @@ fn resume(app: &AppHandle, session: String) {
     let app = app.clone();
     tauri::async_runtime::spawn_blocking(move || {
         let engine = &app.state::<App>().engine;
-        let known = engine.know::<Resume>(&Request::Resume { session: session.clone() });
-        let started = known.is_ok_and(|how| how.notes.is_empty() && terminal::start(&how, engine.home()).is_ok());
+        let known = engine.know::<Resume>(&Request::Resume {
+            session: session.clone(),
+        });
+        let started = known
+            .is_ok_and(|how| how.notes.is_empty() && terminal::start(&how, engine.home()).is_ok());
         if !started {
             windows::open(&app, &place("sessions", &session));
         }
@@ -160,9 +178,13 @@ fn image(icon: Icon) -> Image<'static> {
 /// glyph for dark panels has a dark rim and can be seen on light ones, too. macOS tints the glyph itself.
 #[cfg(target_os = "linux")]
 fn is_light_panel() -> bool {
-    let config = std::env::home_dir().unwrap_or_default().join(".config/kdeglobals");
+    let config = std::env::home_dir()
+        .unwrap_or_default()
+        .join(".config/kdeglobals");
     let is_kde = std::env::var("XDG_CURRENT_DESKTOP").is_ok_and(|name| name.contains("KDE"));
-    is_kde && std::fs::read_to_string(config).is_ok_and(|text| !session_roam_tray::sight::is_dark_scheme(&text))
+    is_kde
+        && std::fs::read_to_string(config)
+            .is_ok_and(|text| !session_roam_tray::sight::is_dark_scheme(&text))
 }
 
 #[cfg(windows)]

@@ -15,7 +15,10 @@ pub fn open(app: &AppHandle, place: &str) {
 /// A split in a window of its own.
 pub fn compare(app: &AppHandle, session: &str) {
     // What a label may hold; the capability names windows by the beginning of it.
-    let label: String = session.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+    let label: String = session
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .collect();
     show(app, &format!("split-{label}"), &place("split", session));
 }
 

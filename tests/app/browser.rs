@@ -28,7 +28,10 @@ pub struct Browser {
 impl Browser {
     /// Starts the tray app of this desktop with its window open.
     pub fn open(desktop: &Desktop, words: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .expect("a free port")
+            .port();
         let driver = desktop
             .command("WebKitWebDriver")
             .arg(format!("--port={port}"))
@@ -38,18 +41,31 @@ impl Browser {
             .stdin(Stdio::null())
             .spawn()
             .expect("WebKitWebDriver (webkit2gtk-driver)");
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        let mut browser = Self { agent: config.new_agent(), session: format!("http://127.0.0.1:{port}"), driver };
-        let wanted = json!({ "webkitgtk:browserOptions": { "binary": Desktop::binary(), "args": words } });
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .build();
+        let mut browser = Self {
+            agent: config.new_agent(),
+            session: format!("http://127.0.0.1:{port}"),
+            driver,
+        };
+        let wanted =
+            json!({ "webkitgtk:browserOptions": { "binary": Desktop::binary(), "args": words } });
         let request = json!({ "capabilities": { "alwaysMatch": wanted } });
-        let answer = wait_for("the driver and the window", PATIENCE, || browser.try_ask("POST", "/session", &request));
+        let answer = wait_for("the driver and the window", PATIENCE, || {
+            browser.try_ask("POST", "/session", &request)
+        });
         let id = answer["sessionId"].as_str().expect("a session").to_owned();
         browser.session = format!("{}/session/{id}", browser.session);
         browser
     }
 
     pub fn click(&self, name: &str) {
-        self.click_on("button, a, summary, [role=button], input[type=checkbox], input[type=radio]", name);
+        self.click_on(
+            "button, a, summary, [role=button], input[type=checkbox], input[type=radio]",
+            name,
+        );
     }
 
     /// Elements may be drawn anew between finding and clicking: then both are done again.
@@ -63,25 +79,39 @@ impl Browser {
     pub fn type_into(&self, name: &str, text: &str) {
         wait_for(&format!("typing into “{name}”"), PATIENCE, || {
             let element = self.find("input, textarea", name)?;
-            self.try_ask("POST", &format!("/element/{element}/value"), &json!({ "text": text }))
+            self.try_ask(
+                "POST",
+                &format!("/element/{element}/value"),
+                &json!({ "text": text }),
+            )
         });
     }
 
     fn find(&self, selector: &str, name: &str) -> Result<String, String> {
         let found = self.run(FIND, json!([selector, name]))?;
-        found[ELEMENT].as_str().map(str::to_owned).ok_or_else(|| format!("not there. {}", self.text()))
+        found[ELEMENT]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("not there. {}", self.text()))
     }
 
     /// Everything that can be read in the window.
     pub fn text(&self) -> String {
         let text = self.run("return document.body?.innerText ?? ''", json!([]));
-        text.map_or_else(|error| error, |text| text.as_str().unwrap_or_default().to_owned())
+        text.map_or_else(
+            |error| error,
+            |text| text.as_str().unwrap_or_default().to_owned(),
+        )
     }
 
     pub fn wait_text(&self, wanted: &str) -> String {
         wait_for(&format!("“{wanted}” in the window"), PATIENCE, || {
             let text = self.text();
-            if text.contains(wanted) { Ok(text) } else { Err(text) }
+            if text.contains(wanted) {
+                Ok(text)
+            } else {
+                Err(text)
+            }
         })
     }
 
@@ -98,20 +128,34 @@ impl Browser {
     /// The text of the first element that fits.
     pub fn read(&self, selector: &str) -> String {
         wait_for(&format!("{selector} in the window"), PATIENCE, || {
-            let found =
-                self.run("return document.querySelector(arguments[0])?.innerText ?? null", json!([selector]))?;
-            found.as_str().filter(|text| !text.is_empty()).map(str::to_owned).ok_or_else(|| self.text())
+            let found = self.run(
+                "return document.querySelector(arguments[0])?.innerText ?? null",
+                json!([selector]),
+            )?;
+            found
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+                .ok_or_else(|| self.text())
         })
     }
 
     /// Runs a script in the page; the driver's way in, which the page's own policy does not concern.
     pub fn run(&self, script: &str, arguments: Value) -> Result<Value, String> {
-        self.try_ask("POST", "/execute/sync", &json!({ "script": script, "args": arguments }))
+        self.try_ask(
+            "POST",
+            "/execute/sync",
+            &json!({ "script": script, "args": arguments }),
+        )
     }
 
     /// As `run`; the script calls its last argument with the answer.
     pub fn run_async(&self, script: &str, arguments: Value) -> Result<Value, String> {
-        self.try_ask("POST", "/execute/async", &json!({ "script": script, "args": arguments }))
+        self.try_ask(
+            "POST",
+            "/execute/async",
+            &json!({ "script": script, "args": arguments }),
+        )
     }
 
     fn try_ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
@@ -121,7 +165,10 @@ impl Browser {
             _ => self.agent.post(&url).send_json(body),
         };
         let mut answer = answer.map_err(|error| error.to_string())?;
-        let value: Value = answer.body_mut().read_json().map_err(|error| error.to_string())?;
+        let value: Value = answer
+            .body_mut()
+            .read_json()
+            .map_err(|error| error.to_string())?;
         match value["value"]["error"].as_str() {
             Some(error) => Err(format!("{error}: {}", value["value"]["message"])),
             None => Ok(value["value"].clone()),
@@ -132,7 +179,9 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // Ends the app, too, where the test did not.
-        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build();
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(10)))
+            .build();
         let _ = config.new_agent().delete(&self.session).call();
         let _ = self.driver.kill();
         let _ = self.driver.wait();

@@ -37,13 +37,28 @@ impl Desktop {
     pub fn new(name: &str) -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let (home, roam_home) = (root.path().join("home"), root.path().join("roam"));
-        for dir in [&home, &roam_home, &root.path().join("run"), &root.path().join("tmp")] {
+        for dir in [
+            &home,
+            &roam_home,
+            &root.path().join("run"),
+            &root.path().join("tmp"),
+        ] {
             fs::create_dir_all(dir).expect("a directory");
             fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).expect("our own directory");
         }
         let (xvfb, display) = x_server();
         let (bus, bus_address) = session_bus(root.path());
-        let desktop = Self { name: name.into(), home, roam_home, bus_address, display, root, app: None, bus, xvfb };
+        let desktop = Self {
+            name: name.into(),
+            home,
+            roam_home,
+            bus_address,
+            display,
+            root,
+            app: None,
+            bus,
+            xvfb,
+        };
         desktop.write_config();
         desktop
     }
@@ -55,7 +70,8 @@ impl Desktop {
     }
 
     fn write_config(&self) {
-        let syncthing = std::env::var("SESSION_ROAM_TEST_SYNCTHING").map(|path| format!("binary = {path:?}\n"));
+        let syncthing =
+            std::env::var("SESSION_ROAM_TEST_SYNCTHING").map(|path| format!("binary = {path:?}\n"));
         let config = format!(
             "name = {:?}\n\n[network]\nglobal_discovery = false\nlocal_discovery = false\nrelays = false\n\
              listen = [\"tcp://127.0.0.1:{}\"]\n\n[syncthing]\n{}\n[projects]\nsearch = [{:?}]\n",
@@ -74,7 +90,14 @@ impl Desktop {
             .env_clear()
             .current_dir(&self.home)
             .env("HOME", &self.home)
-            .env("PATH", format!("{}:{}", self.bin().display(), std::env::var("PATH").expect("there is a PATH")))
+            .env(
+                "PATH",
+                format!(
+                    "{}:{}",
+                    self.bin().display(),
+                    std::env::var("PATH").expect("there is a PATH")
+                ),
+            )
             .env("SHELL", "/bin/sh")
             .env("LANG", "C.UTF-8")
             .env("TMPDIR", self.root.path().join("tmp"))
@@ -95,9 +118,15 @@ impl Desktop {
     /// A terminal that shows nothing and writes down what it was to run, and where.
     #[allow(dead_code)] // the benchmark needs none
     pub fn put_terminal(&self) -> PathBuf {
-        let (program, told) = (self.bin().join("x-terminal-emulator"), self.root.path().join("terminal"));
+        let (program, told) = (
+            self.bin().join("x-terminal-emulator"),
+            self.root.path().join("terminal"),
+        );
         fs::create_dir_all(self.bin()).expect("a directory");
-        let text = format!("#!/bin/sh\nprintf '%s\\n' \"$PWD\" \"$@\" > {0}.new && mv {0}.new {0}\n", told.display());
+        let text = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$PWD\" \"$@\" > {0}.new && mv {0}.new {0}\n",
+            told.display()
+        );
         fs::write(&program, text).expect("a terminal");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("our own file");
         told
@@ -105,25 +134,39 @@ impl Desktop {
 
     /// The tray app under test; `SESSION_ROAM_BIN` names an installed one.
     pub fn binary() -> PathBuf {
-        std::env::var_os("SESSION_ROAM_BIN").map_or_else(|| env!("CARGO_BIN_EXE_session-roam").into(), Into::into)
+        std::env::var_os("SESSION_ROAM_BIN")
+            .map_or_else(|| env!("CARGO_BIN_EXE_session-roam").into(), Into::into)
     }
 
     pub fn start(&mut self, words: &[&str]) {
         let mut command = self.command(Self::binary());
         let log = self.log();
-        command.args(words).stdout(log.try_clone().expect("a log")).stderr(log);
+        command
+            .args(words)
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log);
         self.app = Some(command.spawn().expect("the tray app starts"));
     }
 
     pub fn log(&self) -> fs::File {
-        fs::File::options().create(true).append(true).open(self.root.path().join("app.log")).expect("a log")
+        fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.root.path().join("app.log"))
+            .expect("a log")
     }
 
     /// Starts it once more beside the one that runs, and waits until it has ended.
     pub fn start_second(&self, words: &[&str]) {
-        let mut second = self.command(Self::binary()).args(words).stderr(self.log()).spawn().expect("it starts");
-        let ended =
-            wait_for("the second start to end", PATIENCE, || second.try_wait().ok().flatten().ok_or("runs".into()));
+        let mut second = self
+            .command(Self::binary())
+            .args(words)
+            .stderr(self.log())
+            .spawn()
+            .expect("it starts");
+        let ended = wait_for("the second start to end", PATIENCE, || {
+            second.try_wait().ok().flatten().ok_or("runs".into())
+        });
         assert!(ended.success(), "{ended}");
     }
 
@@ -135,8 +178,9 @@ impl Desktop {
     /// Waits for the tray app to end by itself.
     pub fn ended(&mut self) {
         let mut app = self.app.take().expect("it was started");
-        let status =
-            wait_for("the tray app to end", PATIENCE, || app.try_wait().ok().flatten().ok_or("it runs".into()));
+        let status = wait_for("the tray app to end", PATIENCE, || {
+            app.try_wait().ok().flatten().ok_or("it runs".into())
+        });
         assert!(status.success(), "{status}. {}", self.log_text());
     }
 
@@ -150,23 +194,38 @@ impl Desktop {
     }
 
     pub fn wait_running(&self) {
-        wait_for(&format!("the engine of {} and its Syncthing to run", self.name), PATIENCE, || {
-            let status = self.status()?;
-            let is_up = status.engine == "running" && status.syncthing.state == "running";
-            if is_up { Ok(()) } else { Err(format!("{status:?}")) }
-        });
+        wait_for(
+            &format!("the engine of {} and its Syncthing to run", self.name),
+            PATIENCE,
+            || {
+                let status = self.status()?;
+                let is_up = status.engine == "running" && status.syncthing.state == "running";
+                if is_up {
+                    Ok(())
+                } else {
+                    Err(format!("{status:?}"))
+                }
+            },
+        );
     }
 
     /// Titles of the windows that can be seen.
     pub fn windows(&self) -> Vec<String> {
-        self.window_rows().into_iter().map(|(_, title)| title).collect()
+        self.window_rows()
+            .into_iter()
+            .map(|(_, title)| title)
+            .collect()
     }
 
     /// `0x200003 "session-roam": ("session-roam" "Session-roam")  960x640+0+0  +0+0`; helpers of the toolkit are small.
     /// A window that goes while `xwininfo` lists makes it fail halfway: then it is asked again.
     fn window_rows(&self) -> Vec<(std::ffi::c_ulong, String)> {
         let tree = wait_for("a list of the windows", PATIENCE, || {
-            let listed = self.command("xwininfo").args(["-root", "-tree"]).output().expect("xwininfo (x11-utils)");
+            let listed = self
+                .command("xwininfo")
+                .args(["-root", "-tree"])
+                .output()
+                .expect("xwininfo (x11-utils)");
             match listed.status.success() {
                 true => Ok(String::from_utf8_lossy(&listed.stdout).into_owned()),
                 false => Err(String::from_utf8_lossy(&listed.stderr).into_owned()),
@@ -174,17 +233,31 @@ impl Desktop {
         });
         let row = |line: &str| {
             let (id, rest) = line.trim().strip_prefix("0x")?.split_once(' ')?;
-            let width: u32 = rest.split(')').nth(1)?.trim().split('x').next()?.parse().ok()?;
+            let width: u32 = rest
+                .split(')')
+                .nth(1)?
+                .trim()
+                .split('x')
+                .next()?
+                .parse()
+                .ok()?;
             let title = rest.split('"').nth(1)?.to_owned();
             let is_ours = rest.contains("(\"session-roam\"") && 300 < width;
             is_ours.then(|| Some((std::ffi::c_ulong::from_str_radix(id, 16).ok()?, title)))?
         };
-        tree.lines().filter_map(row).filter(|(id, _)| self.can_be_seen(*id)).collect()
+        tree.lines()
+            .filter_map(row)
+            .filter(|(id, _)| self.can_be_seen(*id))
+            .collect()
     }
 
     /// The list has those that are made and not shown yet, too: nobody could click on anything in them.
     fn can_be_seen(&self, window: std::ffi::c_ulong) -> bool {
-        let asked = self.command("xwininfo").args(["-id", &window.to_string()]).output().expect("xwininfo (x11-utils)");
+        let asked = self
+            .command("xwininfo")
+            .args(["-id", &window.to_string()])
+            .output()
+            .expect("xwininfo (x11-utils)");
         String::from_utf8_lossy(&asked.stdout).contains("Map State: IsViewable")
     }
 
@@ -194,9 +267,11 @@ impl Desktop {
     }
 
     pub fn wait_windows(&self, n_windows: usize) {
-        wait_for(&format!("{n_windows} windows"), PATIENCE, || match self.windows() {
-            windows if windows.len() == n_windows => Ok(()),
-            windows => Err(format!("{windows:?}. {}", self.log_text())),
+        wait_for(&format!("{n_windows} windows"), PATIENCE, || {
+            match self.windows() {
+                windows if windows.len() == n_windows => Ok(()),
+                windows => Err(format!("{windows:?}. {}", self.log_text())),
+            }
         });
     }
 
@@ -211,8 +286,16 @@ impl Desktop {
         fs::create_dir_all(&dir).expect("a directory");
         let file = dir.join(format!("{name}-{}.png", self.name));
         wait_for("a picture with something on it", PATIENCE, || {
-            let taken = self.command("import").args(["-window", "root"]).arg(&file).status();
-            assert!(taken.expect("import (imagemagick)").success(), "{}", file.display());
+            let taken = self
+                .command("import")
+                .args(["-window", "root"])
+                .arg(&file)
+                .status();
+            assert!(
+                taken.expect("import (imagemagick)").success(),
+                "{}",
+                file.display()
+            );
             match fs::metadata(&file).map(|facts| facts.len()) {
                 Ok(3000..) => Ok(()),
                 size => Err(format!("{size:?} bytes")),
@@ -222,7 +305,10 @@ impl Desktop {
 
     pub fn log_text(&self) -> String {
         let mut text = String::new();
-        for file in [self.root.path().join("app.log"), self.roam_home.join("logs/tray.log")] {
+        for file in [
+            self.root.path().join("app.log"),
+            self.roam_home.join("logs/tray.log"),
+        ] {
             text += &fs::read_to_string(file).unwrap_or_default();
         }
         text
@@ -240,7 +326,9 @@ impl Drop for Desktop {
                 .status();
         }
         for child in self.app.iter_mut() {
-            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            let _ = Command::new("kill")
+                .args(["-TERM", &child.id().to_string()])
+                .status();
             for _ in 0..500 {
                 if matches!(child.try_wait(), Ok(Some(_))) {
                     break;
@@ -256,7 +344,9 @@ impl Drop for Desktop {
 }
 
 fn screenshots() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target directory");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("it lies in the target directory");
     target.join("screenshots")
 }
 
@@ -272,12 +362,30 @@ fn x_server() -> (Child, String) {
         }
         fs::create_dir_all("/tmp/.X11-unix").expect("a directory for sockets");
         let words = ["-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp/.X11-unix"];
-        assert!(Command::new("mount").args(words).status().expect("mount").success());
+        assert!(
+            Command::new("mount")
+                .args(words)
+                .status()
+                .expect("mount")
+                .success()
+        );
     });
-    let words = ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"];
+    let words = [
+        "-displayfd",
+        "1",
+        "-screen",
+        "0",
+        "1280x800x24",
+        "-nolisten",
+        "tcp",
+    ];
     // Its lock file is everybody's: another test may be at the same number at this moment.
     wait_for("an X server", PATIENCE, || {
-        let xvfb = Command::new("Xvfb").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let xvfb = Command::new("Xvfb")
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
         let mut xvfb = xvfb.map_err(|error| format!("Xvfb: {error}"))?;
         let number = first_line(xvfb.stdout.take().expect("piped"));
         if number.is_empty() {
@@ -290,7 +398,9 @@ fn x_server() -> (Child, String) {
 
 /// WM_DELETE_WINDOW, as a window manager sends it.
 fn ask_to_close(display: &str, window: std::ffi::c_ulong) {
-    use x11_dl::xlib::{ClientMessage, ClientMessageData, CurrentTime, XClientMessageEvent, XEvent, Xlib};
+    use x11_dl::xlib::{
+        ClientMessage, ClientMessageData, CurrentTime, XClientMessageEvent, XEvent, Xlib,
+    };
     let xlib = Xlib::open().expect("libX11");
     let display = std::ffi::CString::new(display).expect("a display's name");
     // SAFETY: the names are C strings, the event is whole, and the connection is used by nobody else and then closed.
@@ -311,7 +421,15 @@ fn ask_to_close(display: &str, window: std::ffi::c_ulong) {
             format: 32,
             data,
         };
-        (xlib.XSendEvent)(server, window, 0, 0, &mut XEvent { client_message: message });
+        (xlib.XSendEvent)(
+            server,
+            window,
+            0,
+            0,
+            &mut XEvent {
+                client_message: message,
+            },
+        );
         (xlib.XCloseDisplay)(server);
     }
 }
@@ -327,7 +445,11 @@ fn session_bus(root: &Path) -> (Child, String) {
     fs::write(&config, text).expect("bus.conf");
     let config = format!("--config-file={}", config.display());
     let words = [config.as_str(), "--nofork", "--print-address=1"];
-    let bus = Command::new("dbus-daemon").args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let bus = Command::new("dbus-daemon")
+        .args(words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
     let mut bus = bus.expect("dbus-daemon");
     let address = first_line(bus.stdout.take().expect("piped"));
     assert!(!address.is_empty(), "dbus-daemon did not start");

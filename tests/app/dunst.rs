@@ -25,9 +25,19 @@ impl Dunst {
         let config = desktop.home.join("dunstrc");
         fs::write(&config, CONFIG).expect("a configuration");
         let mut command = desktop.command("dunst");
-        let program = command.arg("-conf").arg(config).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let bus = Builder::address(desktop.bus_address.as_str()).and_then(Builder::build).expect("the desktop's bus");
-        let dunst = Self { bus, program: program.expect("dunst") };
+        let program = command
+            .arg("-conf")
+            .arg(config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let bus = Builder::address(desktop.bus_address.as_str())
+            .and_then(Builder::build)
+            .expect("the desktop's bus");
+        let dunst = Self {
+            bus,
+            program: program.expect("dunst"),
+        };
         wait_for("dunst", PATIENCE, || dunst.shown().map(drop));
         dunst
     }
@@ -36,42 +46,69 @@ impl Dunst {
     fn shown(&self) -> Result<u32, String> {
         let asked = (COMMANDS, "displayedLength");
         let properties = Some("org.freedesktop.DBus.Properties");
-        let answer = self.bus.call_method(Some(NAME), PLACE, properties, "Get", &asked);
-        let value: OwnedValue =
-            answer.and_then(|answer| answer.body().deserialize()).map_err(|error| error.to_string())?;
+        let answer = self
+            .bus
+            .call_method(Some(NAME), PLACE, properties, "Get", &asked);
+        let value: OwnedValue = answer
+            .and_then(|answer| answer.body().deserialize())
+            .map_err(|error| error.to_string())?;
         value.downcast_ref().map_err(|error| error.to_string())
     }
 
     fn command(&self, name: &str) {
-        self.bus.call_method(Some(NAME), PLACE, Some(COMMANDS), name, &()).expect("dunst does it");
+        self.bus
+            .call_method(Some(NAME), PLACE, Some(COMMANDS), name, &())
+            .expect("dunst does it");
     }
 
     /// A click on the notification that is shown first: what it offers is done.
     pub fn click(&self) {
-        self.bus.call_method(Some(NAME), PLACE, Some(COMMANDS), "NotificationAction", &0u32).expect("a click");
+        self.bus
+            .call_method(
+                Some(NAME),
+                PLACE,
+                Some(COMMANDS),
+                "NotificationAction",
+                &0u32,
+            )
+            .expect("a click");
     }
 
     /// The titles of all notifications so far, the newest first. None is shown any more then.
     pub fn all(&self) -> Vec<String> {
         self.command("NotificationCloseAll");
-        let answer = self.bus.call_method(Some(NAME), PLACE, Some(COMMANDS), "NotificationListHistory", &());
+        let answer = self.bus.call_method(
+            Some(NAME),
+            PLACE,
+            Some(COMMANDS),
+            "NotificationListHistory",
+            &(),
+        );
         let answer = answer.expect("the history");
         let told: Vec<HashMap<String, OwnedValue>> = answer.body().deserialize().expect("a list");
-        let title = |told: &HashMap<String, OwnedValue>| told["summary"].downcast_ref::<String>().expect("a title");
+        let title = |told: &HashMap<String, OwnedValue>| {
+            told["summary"].downcast_ref::<String>().expect("a title")
+        };
         told.iter().map(title).collect()
     }
 
     pub fn wait_shown(&self) {
-        wait_for("a notification on the screen", PATIENCE, || match self.shown()? {
-            0 => Err("there is none".into()),
-            _ => Ok(()),
+        wait_for("a notification on the screen", PATIENCE, || {
+            match self.shown()? {
+                0 => Err("there is none".into()),
+                _ => Ok(()),
+            }
         });
     }
 
     pub fn wait(&self, title: &str) {
         wait_for(&format!("the notification “{title}”"), PATIENCE, || {
             let all = self.all();
-            if all.iter().any(|told| told == title) { Ok(()) } else { Err(format!("{all:?}")) }
+            if all.iter().any(|told| told == title) {
+                Ok(())
+            } else {
+                Err(format!("{all:?}"))
+            }
         });
     }
 }

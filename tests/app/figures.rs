@@ -48,7 +48,10 @@ mod figures {
         let start = Instant::now();
         desktop.start(&["--hidden"]);
         panel.wait_menu("Quit");
-        println!("| start to the icon with its whole menu | {} ms |", start.elapsed().as_millis());
+        println!(
+            "| start to the icon with its whole menu | {} ms |",
+            start.elapsed().as_millis()
+        );
         desktop.wait_running();
         sleep(SETTLED);
         let pid = desktop.pid();
@@ -80,7 +83,9 @@ mod figures {
         let paint = "return performance.getEntriesByType('paint').at(-1)?.startTime ?? null";
         println!(
             "| of that, page to first paint | {} ms |",
-            browser.run(paint, serde_json::json!([])).unwrap_or_default()
+            browser
+                .run(paint, serde_json::json!([]))
+                .unwrap_or_default()
         );
         panel.click("Quit");
     }
@@ -104,7 +109,9 @@ mod figures {
 
     fn idle(state: &str, pid: u32) {
         let ticks = || -> u64 {
-            let own = tree(pid).into_iter().filter(|(_, name)| !name.starts_with("syncthing"));
+            let own = tree(pid)
+                .into_iter()
+                .filter(|(_, name)| !name.starts_with("syncthing"));
             own.map(|(pid, _)| spent(pid)).sum()
         };
         let before = ticks();
@@ -121,11 +128,16 @@ mod figures {
             .flatten()
             .filter_map(|entry| process(&entry.file_name().to_string_lossy()))
             .collect();
-        let mut found: BTreeMap<u32, String> =
-            all.iter().filter(|(pid, ..)| *pid == root).map(|(pid, _, name)| (*pid, name.clone())).collect();
+        let mut found: BTreeMap<u32, String> = all
+            .iter()
+            .filter(|(pid, ..)| *pid == root)
+            .map(|(pid, _, name)| (*pid, name.clone()))
+            .collect();
         loop {
-            let more: Vec<_> =
-                all.iter().filter(|(pid, parent, _)| found.contains_key(parent) && !found.contains_key(pid)).collect();
+            let more: Vec<_> = all
+                .iter()
+                .filter(|(pid, parent, _)| found.contains_key(parent) && !found.contains_key(pid))
+                .collect();
             if more.is_empty() {
                 return found;
             }
@@ -136,7 +148,11 @@ mod figures {
     fn process(pid: &str) -> Option<(u32, u32, String)> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
-        Some((pid.parse().ok()?, rest.split_whitespace().nth(1)?.parse().ok()?, name.to_owned()))
+        Some((
+            pid.parse().ok()?,
+            rest.split_whitespace().nth(1)?.parse().ok()?,
+            name.to_owned(),
+        ))
     }
 
     fn spent(pid: u32) -> u64 {
@@ -154,6 +170,7 @@ mod figures {
     fn pss(pid: u32) -> u64 {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or(0)
     }
 }

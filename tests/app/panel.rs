@@ -21,7 +21,11 @@ struct Watcher(Arc<Mutex<Vec<(String, String)>>>);
 
 #[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
 impl Watcher {
-    fn register_status_notifier_item(&self, service: &str, #[zbus(header)] header: zbus::message::Header<'_>) {
+    fn register_status_notifier_item(
+        &self,
+        service: &str,
+        #[zbus(header)] header: zbus::message::Header<'_>,
+    ) {
         // Either the name of a service or, as libayatana has it, a path of whoever calls.
         let sender = header.sender().map(ToString::to_string).unwrap_or_default();
         let icon = if service.starts_with('/') {
@@ -36,7 +40,12 @@ impl Watcher {
 
     #[zbus(property)]
     fn registered_status_notifier_items(&self) -> Vec<String> {
-        self.0.lock().expect("icons").iter().map(|(bus, path)| format!("{bus}{path}")).collect()
+        self.0
+            .lock()
+            .expect("icons")
+            .iter()
+            .map(|(bus, path)| format!("{bus}{path}"))
+            .collect()
     }
 
     #[zbus(property)]
@@ -69,25 +78,48 @@ impl Panel {
     pub fn wait_menu(&self, line: &str) -> Vec<String> {
         wait_for(&format!("“{line}” in the menu"), PATIENCE, || {
             let menu = self.menu()?;
-            if menu.iter().any(|item| item.contains(line)) { Ok(menu) } else { Err(format!("{menu:#?}")) }
+            if menu.iter().any(|item| item.contains(line)) {
+                Ok(menu)
+            } else {
+                Err(format!("{menu:#?}"))
+            }
         })
     }
 
     /// The menu may be drawn anew between reading and clicking: then both are done again.
     pub fn click(&self, line: &str) {
-        wait_for(&format!("a click on “{line}” in the menu"), PATIENCE, || {
-            let items = self.items()?;
-            let item = items.iter().find(|item| item.line.contains(line)).ok_or_else(|| format!("{items:#?}"))?;
-            let (bus, menu) = self.place()?;
-            let event = (item.id, "clicked", Value::from(0i32), 0u32);
-            let clicked = self.bus.call_method(Some(bus.as_str()), menu.as_str(), Some(MENU), "Event", &event);
-            clicked.map(drop).map_err(|error| error.to_string())
-        });
+        wait_for(
+            &format!("a click on “{line}” in the menu"),
+            PATIENCE,
+            || {
+                let items = self.items()?;
+                let item = items
+                    .iter()
+                    .find(|item| item.line.contains(line))
+                    .ok_or_else(|| format!("{items:#?}"))?;
+                let (bus, menu) = self.place()?;
+                let event = (item.id, "clicked", Value::from(0i32), 0u32);
+                let clicked = self.bus.call_method(
+                    Some(bus.as_str()),
+                    menu.as_str(),
+                    Some(MENU),
+                    "Event",
+                    &event,
+                );
+                clicked.map(drop).map_err(|error| error.to_string())
+            },
+        );
     }
 
     /// The icon as the panel draws it: a file's path or a name.
     pub fn icon(&self) -> String {
-        let (bus, path) = self.icons.lock().expect("icons").last().cloned().expect("an icon");
+        let (bus, path) = self
+            .icons
+            .lock()
+            .expect("icons")
+            .last()
+            .cloned()
+            .expect("an icon");
         let asked = ("org.kde.StatusNotifierItem", "IconName");
         let answer = self.bus.call_method(
             Some(bus.as_str()),
@@ -96,22 +128,39 @@ impl Panel {
             "Get",
             &asked,
         );
-        let value: OwnedValue = answer.expect("the icon").body().deserialize().expect("a name");
+        let value: OwnedValue = answer
+            .expect("the icon")
+            .body()
+            .deserialize()
+            .expect("a name");
         String::try_from(value).expect("text")
     }
 
     fn place(&self) -> Result<(String, String), String> {
-        let (bus, path) = self.icons.lock().expect("icons").last().cloned().ok_or("no icon yet")?;
+        let (bus, path) = self
+            .icons
+            .lock()
+            .expect("icons")
+            .last()
+            .cloned()
+            .ok_or("no icon yet")?;
         Ok((bus, format!("{path}/Menu")))
     }
 
     fn items(&self) -> Result<Vec<Shown>, String> {
         let (bus, menu) = self.place()?;
         let all = (0i32, -1i32, Vec::<&str>::new());
-        let answer = self.bus.call_method(Some(bus.as_str()), menu.as_str(), Some(MENU), "GetLayout", &all);
+        let answer = self.bus.call_method(
+            Some(bus.as_str()),
+            menu.as_str(),
+            Some(MENU),
+            "GetLayout",
+            &all,
+        );
         let answer = answer.map_err(|error| error.to_string())?;
         let body = answer.body();
-        let (_revision, root): (u32, Node) = body.deserialize().map_err(|error| error.to_string())?;
+        let (_revision, root): (u32, Node) =
+            body.deserialize().map_err(|error| error.to_string())?;
         let mut items = Vec::new();
         read(root.2, 0, &mut items);
         Ok(items)
@@ -129,12 +178,23 @@ struct Shown {
 fn read(nodes: Vec<OwnedValue>, depth: usize, items: &mut Vec<Shown>) {
     for node in nodes {
         let (id, facts, below) = Node::try_from(Value::from(node)).expect("a node of a menu");
-        let text = facts.get("label").and_then(|label| label.downcast_ref::<&str>().ok()).unwrap_or("---");
-        let is_dead = facts.get("enabled").is_some_and(|on| on.downcast_ref::<bool>() == Ok(false));
+        let text = facts
+            .get("label")
+            .and_then(|label| label.downcast_ref::<&str>().ok())
+            .unwrap_or("---");
+        let is_dead = facts
+            .get("enabled")
+            .is_some_and(|on| on.downcast_ref::<bool>() == Ok(false));
         // An underline marks a letter to press; two of them are one that is meant.
-        let text = text.replace("__", "\u{0}").replace('_', "").replace('\u{0}', "_");
+        let text = text
+            .replace("__", "\u{0}")
+            .replace('_', "")
+            .replace('\u{0}', "_");
         let line = if is_dead { format!("({text})") } else { text };
-        items.push(Shown { id, line: format!("{}{line}", "    ".repeat(depth)) });
+        items.push(Shown {
+            id,
+            line: format!("{}{line}", "    ".repeat(depth)),
+        });
         read(below, depth + 1, items);
     }
 }

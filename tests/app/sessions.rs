@@ -22,22 +22,53 @@ impl Checkout {
         fs::write(dir.join("login.rs"), "fn login() {}\n").expect("a file");
         git(dir, &["init", "--quiet", "--initial-branch=main"]);
         git(dir, &["add", "."]);
-        git(dir, &["-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "--quiet", "-m", "Login"]);
-        git(dir, &["remote", "add", "origin", "https://github.com/acme/api.git"]);
+        git(
+            dir,
+            &[
+                "-c",
+                "user.name=Test",
+                "-c",
+                "user.email=test@example.com",
+                "commit",
+                "--quiet",
+                "-m",
+                "Login",
+            ],
+        );
+        git(
+            dir,
+            &["remote", "add", "origin", "https://github.com/acme/api.git"],
+        );
         Self(dir.to_owned())
     }
 
     pub fn clone_to(&self, dir: &Path) -> Self {
         fs::create_dir_all(dir.parent().expect("it is in a directory")).expect("a directory");
-        git(&self.0, &["clone", "--quiet", ".", dir.to_str().expect("UTF-8")]);
-        git(dir, &["remote", "set-url", "origin", "https://github.com/acme/api.git"]);
+        git(
+            &self.0,
+            &["clone", "--quiet", ".", dir.to_str().expect("UTF-8")],
+        );
+        git(
+            dir,
+            &[
+                "remote",
+                "set-url",
+                "origin",
+                "https://github.com/acme/api.git",
+            ],
+        );
         Self(dir.to_owned())
     }
 }
 
 fn git(dir: &Path, words: &[&str]) {
     let home = dir.parent().expect("it is in a directory");
-    let ended = Command::new("git").args(words).current_dir(dir).env("HOME", home).stdin(Stdio::null()).status();
+    let ended = Command::new("git")
+        .args(words)
+        .current_dir(dir)
+        .env("HOME", home)
+        .stdin(Stdio::null())
+        .status();
     assert!(ended.expect("git").success(), "git {words:?}");
 }
 
@@ -50,31 +81,56 @@ pub struct Session {
 impl Session {
     /// `lines` lines, the first of which gives it its title.
     pub fn begin(desktop: &Desktop, checkout: &Checkout, title: &str, lines: usize) -> Self {
-        let session = Self { file: file(desktop, &checkout.0), cwd: checkout.0.clone() };
+        let session = Self {
+            file: file(desktop, &checkout.0),
+            cwd: checkout.0.clone(),
+        };
         session.say("user", title);
         for at in 1..lines {
-            session.say(["user", "assistant"][at % 2], &format!("Message {at} of what both have in common."));
+            session.say(
+                ["user", "assistant"][at % 2],
+                &format!("Message {at} of what both have in common."),
+            );
         }
         session
     }
 
     /// The same session in another device's store.
     pub fn in_home(&self, desktop: &Desktop, checkout: &Checkout) -> Self {
-        Self { file: file(desktop, &checkout.0), cwd: checkout.0.clone() }
+        Self {
+            file: file(desktop, &checkout.0),
+            cwd: checkout.0.clone(),
+        }
     }
 
     /// One write, as the tool does it: a line is there whole or not at all.
     pub fn say(&self, role: &str, text: &str) {
         let before = self.try_bytes().unwrap_or_default();
         let number = before.iter().filter(|byte| **byte == b'\n').count();
-        let side = if self.file.to_string_lossy().contains("backend") { 2 } else { 1 };
+        let side = if self.file.to_string_lossy().contains("backend") {
+            2
+        } else {
+            1
+        };
         let uuid = |number: usize| format!("7c2a5f0e-0000-4000-8000-{number:012}");
         let parent = String::from_utf8_lossy(&before)
             .lines()
             .last()
-            .and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok()?["uuid"].as_str().map(str::to_owned));
-        let own = if text.starts_with("On ") { number + side * 1000 } else { number };
-        let content = if role == "user" { json!(text) } else { json!([{ "type": "text", "text": text }]) };
+            .and_then(|line| {
+                serde_json::from_str::<serde_json::Value>(line).ok()?["uuid"]
+                    .as_str()
+                    .map(str::to_owned)
+            });
+        let own = if text.starts_with("On ") {
+            number + side * 1000
+        } else {
+            number
+        };
+        let content = if role == "user" {
+            json!(text)
+        } else {
+            json!([{ "type": "text", "text": text }])
+        };
         let record = json!({
             "parentUuid": parent,
             "isSidechain": false,
@@ -89,8 +145,13 @@ impl Session {
             "timestamp": format!("2026-11-23T10:{number:02}:{side:02}.000Z"),
         });
         fs::create_dir_all(self.file.parent().expect("it is in a directory")).expect("a store");
-        let mut file = fs::File::options().create(true).append(true).open(&self.file).expect("a store");
-        file.write_all(format!("{record}\n").as_bytes()).expect("room in the store");
+        let mut file = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&self.file)
+            .expect("a store");
+        file.write_all(format!("{record}\n").as_bytes())
+            .expect("room in the store");
     }
 
     /// The tool has it open, as it says so itself: this test's process stands for it. Gives the file that says it.
@@ -114,15 +175,28 @@ impl Session {
 
     /// The names of all sessions of this project in the store.
     pub fn store(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.file.parent().expect("it is in a directory")).expect("a store");
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let entries =
+            fs::read_dir(self.file.parent().expect("it is in a directory")).expect("a store");
+        let names = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.filter(|name| name.ends_with(".jsonl")).collect()
     }
 }
 
 /// Claude Code names a directory of its store after the cwd, every letter that is no ASCII letter or digit a dash.
 fn file(desktop: &Desktop, cwd: &Path) -> PathBuf {
-    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() {
+            letter
+        } else {
+            '-'
+        }
+    };
     let slug: String = cwd.to_str().expect("UTF-8").chars().map(letter).collect();
-    desktop.home.join(".claude/projects").join(slug).join(format!("{ID}.jsonl"))
+    desktop
+        .home
+        .join(".claude/projects")
+        .join(slug)
+        .join(format!("{ID}.jsonl"))
 }

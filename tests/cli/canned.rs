@@ -42,11 +42,19 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Sessions { filter } if filter.tool.as_deref() == Some("none") => json!([]),
         Request::Sessions { .. } => value(sessions()),
         Request::Show { session, .. } if session == "nope" => {
-            return Err(ApiError::new("unknown_session", "No session is called nope.", "`roam sessions` lists them."));
+            return Err(ApiError::new(
+                "unknown_session",
+                "No session is called nope.",
+                "`roam sessions` lists them.",
+            ));
         }
         Request::Show { from: 2, .. } => {
             let all = shown();
-            value(Shown { from: 2, messages: all.messages[2..3].to_vec(), ..all })
+            value(Shown {
+                from: 2,
+                messages: all.messages[2..3].to_vec(),
+                ..all
+            })
         }
         Request::Show { .. } => value(shown()),
         Request::ShowPart { part, .. } => value(part_body(*part)),
@@ -55,20 +63,29 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
         Request::Diff { .. } => value(diff()),
         Request::Plan => value(plan()),
         Request::History { .. } => value(history()),
-        Request::Export { dir: Some(dir), .. } => {
-            value(Exported { files: vec![dir.join("fix-login-race.md")], text: None })
-        }
-        Request::Export { .. } => {
-            value(Exported { files: Vec::new(), text: Some("# Fix login race\r\n\u{1b}[1m\n".into()) })
-        }
+        Request::Export { dir: Some(dir), .. } => value(Exported {
+            files: vec![dir.join("fix-login-race.md")],
+            text: None,
+        }),
+        Request::Export { .. } => value(Exported {
+            files: Vec::new(),
+            text: Some("# Fix login race\r\n\u{1b}[1m\n".into()),
+        }),
         Request::ForgetPreview { .. } => value(forget_preview()),
         Request::Forget { .. } => value(&forgotten()[..1]),
         Request::Forgotten => value(forgotten()),
         Request::Journal { .. } => value(journal()),
-        Request::ToolSwitch { tool, on } => {
-            value(Done { done: true, message: format!("{tool} is {} on this device.", if *on { "on" } else { "off" }) })
-        }
-        other => value(Done { done: true, message: format!("Done: {}.", value(other)["cmd"].as_str().expect("cmd")) }),
+        Request::ToolSwitch { tool, on } => value(Done {
+            done: true,
+            message: format!(
+                "{tool} is {} on this device.",
+                if *on { "on" } else { "off" }
+            ),
+        }),
+        other => value(Done {
+            done: true,
+            message: format!("Done: {}.", value(other)["cmd"].as_str().expect("cmd")),
+        }),
     })
 }
 
@@ -237,7 +254,10 @@ pub fn device() -> Device {
             "session-roam:1?id={DESK}&name=desk&addr=tcp%3A%2F%2F192.168.1.4%3A22000&key=MFRGGZDFMZTWQ2LKNNWG23TPOA"
         ),
         code_until: "2026-11-28T12:10:00Z".into(),
-        addresses: vec!["tcp://192.168.1.4:22000".into(), "tcp://10.0.0.4:22000".into()],
+        addresses: vec![
+            "tcp://192.168.1.4:22000".into(),
+            "tcp://10.0.0.4:22000".into(),
+        ],
     }
 }
 
@@ -248,16 +268,27 @@ pub fn devices() -> Devices {
         connected,
         last_seen: Some(ago(seen)),
         addresses: vec!["tcp://192.168.1.7:22000".into()],
-        digits: if confirmed { String::new() } else { "120456".into() },
+        digits: if confirmed {
+            String::new()
+        } else {
+            "120456".into()
+        },
         confirmed,
-        state: if confirmed { "paired".into() } else { "comparing".into() },
+        state: if confirmed {
+            "paired".into()
+        } else {
+            "comparing".into()
+        },
         in_step: if connected { 100.0 } else { 87.2 },
     };
     Devices {
         paired: vec![
             paired("laptop", true, 0, true),
             paired("build box", false, 11_000, true),
-            PairedDevice { id: LAPTOP.replace("LAPTOPA", "PIDEVIX"), ..paired("pi", false, 0, false) },
+            PairedDevice {
+                id: LAPTOP.replace("LAPTOPA", "PIDEVIX"),
+                ..paired("pi", false, 0, false)
+            },
         ],
         asking: vec![
             AskingDevice {
@@ -287,7 +318,11 @@ pub fn devices() -> Devices {
             addresses: vec!["tcp://192.168.1.11:22000".into()],
         }],
         nearby_off: None,
-        approvals: vec![Approval { id: LAPTOP.into(), follow: true, via: None }],
+        approvals: vec![Approval {
+            id: LAPTOP.into(),
+            follow: true,
+            via: None,
+        }],
         revoked: vec![RevokedDevice {
             id: LAPTOP.replace("LAPTOPA", "STOLENX"),
             name: "old laptop".into(),
@@ -313,36 +348,65 @@ pub fn revoked(done: bool) -> RevokeAnswer {
 pub fn only_paired() -> Devices {
     let mut devices = devices();
     devices.paired.truncate(1);
-    Devices { paired: devices.paired, ..Devices::default() }
+    Devices {
+        paired: devices.paired,
+        ..Devices::default()
+    }
 }
 
 pub fn code_of(code: &str) -> Code {
     let proves = code.starts_with("session-roam:");
-    Code { id: LAPTOP.into(), name: "laptop".into(), proves, has_code: false, paired: false }
+    Code {
+        id: LAPTOP.into(),
+        name: "laptop".into(),
+        proves,
+        has_code: false,
+        paired: false,
+    }
 }
 
 pub fn pairing(state: &str) -> Pairing {
-    Pairing { id: LAPTOP.into(), name: "laptop".into(), digits: String::new(), state: state.into() }
+    Pairing {
+        id: LAPTOP.into(),
+        name: "laptop".into(),
+        digits: String::new(),
+        state: state.into(),
+    }
 }
 
 pub fn tools() -> Vec<ToolRow> {
-    let row =
-        |tool: &str, name: &str, level: &str, reason: &str, found: bool, on: bool, root: &str, sessions: u64| ToolRow {
-            tool: tool.into(),
-            name: name.into(),
-            level: level.into(),
-            reason: reason.into(),
-            versions: "1.2 (2026-11-23)".into(),
-            lowered: false,
-            found,
-            on,
-            roots: vec![root.into()],
-            sessions,
-            bytes: sessions * 510_000,
-            stores: Vec::new(),
-        };
+    let row = |tool: &str,
+               name: &str,
+               level: &str,
+               reason: &str,
+               found: bool,
+               on: bool,
+               root: &str,
+               sessions: u64| ToolRow {
+        tool: tool.into(),
+        name: name.into(),
+        level: level.into(),
+        reason: reason.into(),
+        versions: "1.2 (2026-11-23)".into(),
+        lowered: false,
+        found,
+        on,
+        roots: vec![root.into()],
+        sessions,
+        bytes: sessions * 510_000,
+        stores: Vec::new(),
+    };
     vec![
-        row("claude-code", "Claude Code", "merge", "", true, true, "/home/mia/.claude/projects", 1024),
+        row(
+            "claude-code",
+            "Claude Code",
+            "merge",
+            "",
+            true,
+            true,
+            "/home/mia/.claude/projects",
+            1024,
+        ),
         row(
             "codex",
             "Codex",
@@ -353,38 +417,62 @@ pub fn tools() -> Vec<ToolRow> {
             "/home/mia/.codex/sessions",
             41,
         ),
-        row("aider", "Aider", "see", "", false, false, "/home/mia/.aider", 0),
+        row(
+            "aider",
+            "Aider",
+            "see",
+            "",
+            false,
+            false,
+            "/home/mia/.aider",
+            0,
+        ),
     ]
 }
 
 pub fn projects() -> Vec<ProjectRow> {
-    let row = |key: &str, name: &str, place: Option<&str>, sessions: u64, excluded: bool| ProjectRow {
-        key: key.into(),
-        names: vec![name.into()],
-        places: place.map(PathBuf::from).into_iter().collect(),
-        sessions,
-        excluded,
-        tools: vec!["claude-code".into(), "codex".into()],
-    };
+    let row =
+        |key: &str, name: &str, place: Option<&str>, sessions: u64, excluded: bool| ProjectRow {
+            key: key.into(),
+            names: vec![name.into()],
+            places: place.map(PathBuf::from).into_iter().collect(),
+            sessions,
+            excluded,
+            tools: vec!["claude-code".into(), "codex".into()],
+        };
     vec![
-        row("git:github.com/acme/api", "api", Some("/home/mia/code/api"), 212, false),
+        row(
+            "git:github.com/acme/api",
+            "api",
+            Some("/home/mia/code/api"),
+            212,
+            false,
+        ),
         row("git:github.com/acme/web", "web", None, 31, false),
-        row("home:notes/diary", "diary", Some("/home/mia/notes/diary"), 4, true),
+        row(
+            "home:notes/diary",
+            "diary",
+            Some("/home/mia/notes/diary"),
+            4,
+            true,
+        ),
     ]
 }
 
 pub fn sessions() -> Vec<SessionRow> {
-    let row = |session: &str, tool: &str, project: &str, title: &str, seconds: i64, state: &str| SessionRow {
-        session: session.into(),
-        tool: tool.into(),
-        project: project.into(),
-        title: title.into(),
-        updated: ago(seconds),
-        bytes: 3_140_000,
-        devices: vec!["desk".into(), "laptop".into()],
-        state: state.into(),
-        path: Some("/home/mia/.claude/projects/api/4f2a91c0.jsonl".into()),
-        why: (state != "here").then(|| "acme/web has no place on this device.".to_owned()),
+    let row = |session: &str, tool: &str, project: &str, title: &str, seconds: i64, state: &str| {
+        SessionRow {
+            session: session.into(),
+            tool: tool.into(),
+            project: project.into(),
+            title: title.into(),
+            updated: ago(seconds),
+            bytes: 3_140_000,
+            devices: vec!["desk".into(), "laptop".into()],
+            state: state.into(),
+            path: Some("/home/mia/.claude/projects/api/4f2a91c0.jsonl".into()),
+            why: (state != "here").then(|| "acme/web has no place on this device.".to_owned()),
+        }
     };
     vec![
         row(
@@ -395,8 +483,22 @@ pub fn sessions() -> Vec<SessionRow> {
             7_400,
             "waiting",
         ),
-        row(FIRST, "claude-code", "git:github.com/acme/api", "Fix login race", 200, "here"),
-        row(THIRD, "claude-code", "home:notes/設計", "設計を見直す\nand a second line", 260_000, "split"),
+        row(
+            FIRST,
+            "claude-code",
+            "git:github.com/acme/api",
+            "Fix login race",
+            200,
+            "here",
+        ),
+        row(
+            THIRD,
+            "claude-code",
+            "home:notes/設計",
+            "設計を見直す\nand a second line",
+            260_000,
+            "split",
+        ),
     ]
 }
 
@@ -423,9 +525,13 @@ pub fn part_body(part: u64) -> PartBody {
         ..PartBody::default()
     };
     match part {
-        0 => {
-            PartBody { kind: "text".into(), bytes: 5, text: "a\r\nb\u{1b}".into(), whole: true, ..PartBody::default() }
-        }
+        0 => PartBody {
+            kind: "text".into(),
+            bytes: 5,
+            text: "a\r\nb\u{1b}".into(),
+            whole: true,
+            ..PartBody::default()
+        },
         1 => picture(Some("AAH/Cg==")),
         _ => picture(None),
     }
@@ -437,7 +543,14 @@ pub fn shown() -> Shown {
         text: text.into(),
         at: Some(ago(330)),
         device: Some(device.into()),
-        parts: vec![part(if role == "tool" { "tool_result" } else { "text" }, text)],
+        parts: vec![part(
+            if role == "tool" {
+                "tool_result"
+            } else {
+                "text"
+            },
+            text,
+        )],
     };
     Shown {
         row: SessionRow {
@@ -457,13 +570,21 @@ pub fn shown() -> Shown {
         total: 4,
         from: 0,
         messages: vec![
-            message("user", "Two logins at once leave a stale session behind.\nTry the mutex first.", "desk"),
+            message(
+                "user",
+                "Two logins at once leave a stale session behind.\nTry the mutex first.",
+                "desk",
+            ),
             message(
                 "assistant",
                 "I changed `session.rs`: the lock now covers both reads.\n\n    let guard = lock();\n",
                 "desk",
             ),
-            message("tool", "line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n", "desk"),
+            message(
+                "tool",
+                "line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n",
+                "desk",
+            ),
             message("user", "Now the queue. \u{1b}[31mred\u{7}", "laptop"),
         ],
     }
@@ -473,11 +594,18 @@ pub fn resume() -> Resume {
     Resume {
         argv: vec!["claude".into(), "--resume".into(), FIRST.into()],
         cwd: "/home/mia/my code/api".into(),
-        env: [("CLAUDE_CONFIG_DIR".to_owned(), "/home/mia/.claude".to_owned())].into(),
+        env: [(
+            "CLAUDE_CONFIG_DIR".to_owned(),
+            "/home/mia/.claude".to_owned(),
+        )]
+        .into(),
         unset: vec!["CLAUDECODE".into()],
         before: Vec::new(),
         notes: vec!["It is live on laptop, 12 s ago.".into()],
-        remarks: vec![Remark { code: "live".into(), message: "It is live on laptop, 12 s ago.".into() }],
+        remarks: vec![Remark {
+            code: "live".into(),
+            message: "It is live on laptop, 12 s ago.".into(),
+        }],
     }
 }
 
@@ -493,7 +621,10 @@ pub fn diff() -> Diff {
         changes: Vec::new(),
         n_changes: 0,
     };
-    let change = |device: &str, text: &str| SteeringRow { device: Some(device.into()), text: text.into() };
+    let change = |device: &str, text: &str| SteeringRow {
+        device: Some(device.into()),
+        text: text.into(),
+    };
     let message = |role: &str, text: &str| {
         Some(Msg {
             key: text.into(),
@@ -508,7 +639,13 @@ pub fn diff() -> Diff {
             device: Some("desk".into()),
         })
     };
-    let row = |i, kind, left, right, alike| DiffRow { i, kind, left, right, alike };
+    let row = |i, kind, left, right, alike| DiffRow {
+        i,
+        kind,
+        left,
+        right,
+        alike,
+    };
     Diff {
         session: FIRST.into(),
         tool: "claude-code".into(),
@@ -525,8 +662,16 @@ pub fn diff() -> Diff {
             n_changes: 5,
             ..side("laptop", 4, 2)
         },
-        prefix: DiffPrefix { records: 1_012, messages: 412 },
-        stats: DiffStats { same: 0, changed: 1, left: 2, right: 1 },
+        prefix: DiffPrefix {
+            records: 1_012,
+            messages: 412,
+        },
+        stats: DiffStats {
+            same: 0,
+            changed: 1,
+            left: 2,
+            right: 1,
+        },
         total: 4,
         rows: vec![
             row(
@@ -550,7 +695,10 @@ pub fn diff() -> Diff {
                 2,
                 Kind::Right,
                 None,
-                message("assistant", "Ich würde lieber mit der Warteschlange anfangen … 日本語 too"),
+                message(
+                    "assistant",
+                    "Ich würde lieber mit der Warteschlange anfangen … 日本語 too",
+                ),
                 0.0,
             ),
             row(3, Kind::Left, message("user", "run the tests"), None, 0.0),
@@ -563,7 +711,11 @@ pub fn splits() -> Vec<SplitRow> {
     let branch = |device: &str, records: u64, here: bool| BranchRow {
         branch: "cd".repeat(32),
         session: FIRST.into(),
-        title: if here { "Fix login race".into() } else { "Fix login race (from laptop)".into() },
+        title: if here {
+            "Fix login race".into()
+        } else {
+            "Fix login race (from laptop)".into()
+        },
         device: device.into(),
         updated: ago(700),
         records,
@@ -622,7 +774,11 @@ pub fn history() -> Vec<HistoryRow> {
         bytes: 14_200,
         lines,
     };
-    vec![row("recorded", "desk", 200, 12), row("checked_out", "desk", 4_000, 4), row("arrived", "laptop", 4_000, 4)]
+    vec![
+        row("recorded", "desk", 200, 12),
+        row("checked_out", "desk", 4_000, 4),
+        row("arrived", "laptop", 4_000, 4),
+    ]
 }
 
 pub fn journal() -> Vec<SegmentRow> {
@@ -674,9 +830,17 @@ pub fn forgotten() -> Vec<ForgottenRow> {
         held: false,
         receipts: vec![
             receipt("desk", "removed", None),
-            receipt("laptop", "in_store", Some("It is open in the tool there; it is removed when it is closed.")),
+            receipt(
+                "laptop",
+                "in_store",
+                Some("It is open in the tool there; it is removed when it is closed."),
+            ),
             receipt("attic", "waiting", Some("It has not heard of it yet.")),
-            receipt("old-phone", "cannot_be_told", Some("It is not approved here any more.")),
+            receipt(
+                "old-phone",
+                "cannot_be_told",
+                Some("It is not approved here any more."),
+            ),
         ],
         ..ForgottenRow::default()
     };

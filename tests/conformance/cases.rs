@@ -31,19 +31,32 @@ pub struct Case {
 
 impl Case {
     pub fn is_index(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let parts = self.expect["index"].as_array();
-        parts.into_iter().flatten().filter_map(Value::as_str).any(|part| name.contains(part))
+        parts
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .any(|part| name.contains(part))
     }
 
     /// All files below a directory but those that a tool's index is made of.
     pub fn tree(&self, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-        tree(dir).into_iter().filter(|(path, _)| !self.is_index(path)).collect()
+        tree(dir)
+            .into_iter()
+            .filter(|(path, _)| !self.is_index(path))
+            .collect()
     }
 
     /// A main doc that is another one than it was, in a shape that its tool takes.
     pub fn another(&self, main: &FoundDoc, content: &[u8]) -> Vec<u8> {
-        let said = self.expect["replace"].as_str().map(|text| text.as_bytes().to_vec());
+        let said = self.expect["replace"]
+            .as_str()
+            .map(|text| text.as_bytes().to_vec());
         said.unwrap_or_else(|| match main.kind {
             DocKind::Log => b"{\"new\":1}\n".to_vec(),
             // Nothing is put behind a document; as text it is another one.
@@ -57,7 +70,12 @@ impl Case {
             let database = rusqlite::Connection::open(&main.path).expect("database");
             return database.execute_batch(sql).expect("sql");
         }
-        fs::OpenOptions::new().append(true).open(&main.path).expect("open").write_all(b"{}\n").expect("append");
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&main.path)
+            .expect("open")
+            .write_all(b"{}\n")
+            .expect("append");
     }
 
     /// The tool deletes the session.
@@ -66,13 +84,22 @@ impl Case {
             let database = rusqlite::Connection::open(&found.docs[0].path).expect("database");
             return database.execute_batch(sql).expect("sql");
         }
-        for doc in found.docs.iter().filter(|doc| Stamp::of(&doc.path).is_ok_and(|stamp| stamp == doc.stamp)) {
+        for doc in found
+            .docs
+            .iter()
+            .filter(|doc| Stamp::of(&doc.path).is_ok_and(|stamp| stamp == doc.stamp))
+        {
             fs::remove_file(&doc.path).expect("remove");
         }
     }
 
     pub fn text(&self, pointer: &str, or: &str) -> Vec<u8> {
-        self.expect.pointer(pointer).and_then(Value::as_str).unwrap_or(or).as_bytes().to_vec()
+        self.expect
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or(or)
+            .as_bytes()
+            .to_vec()
     }
 }
 
@@ -80,14 +107,23 @@ impl Case {
 pub fn fill(from: &Path, to: &Path, home: &Path, cwd: &Path) {
     fs::create_dir_all(to).expect("dir");
     for path in sorted(from) {
-        let name = path.file_name().expect("name").to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("name")
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() {
             let config = match System::HERE {
                 System::Linux => ".config",
                 System::Mac => "Library/Application Support",
                 System::Windows => "AppData/Roaming",
             };
-            fill(&path, &to.join(if name == "{config}" { config } else { &name }), home, cwd);
+            fill(
+                &path,
+                &to.join(if name == "{config}" { config } else { &name }),
+                home,
+                cwd,
+            );
         } else if let Some(name) = name.strip_suffix(".sql") {
             let sql = fs::read_to_string(&path).expect("sql");
             let database = rusqlite::Connection::open(to.join(name)).expect("database");
@@ -95,7 +131,9 @@ pub fn fill(from: &Path, to: &Path, home: &Path, cwd: &Path) {
         } else if let Some(name) = name.strip_suffix(".in") {
             let uri = |path: &Path| vscode::uri_of(&path.to_string_lossy(), System::HERE);
             let text = fs::read_to_string(&path).expect("text");
-            let text = text.replace("{home-uri}", &uri(home)).replace("{cwd-uri}", &uri(cwd));
+            let text = text
+                .replace("{home-uri}", &uri(home))
+                .replace("{cwd-uri}", &uri(cwd));
             fs::write(to.join(name), text).expect("write");
         } else {
             fs::copy(&path, to.join(&name)).expect("copy");
@@ -120,7 +158,11 @@ pub fn plant_commit(dir: &Path) {
     let heads = dir.join(".git/refs/heads");
     fs::create_dir_all(&heads).expect("dir");
     fs::write(dir.join(".git/HEAD"), "ref: refs/heads/main\n").expect("write");
-    fs::write(heads.join("main"), "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n").expect("write");
+    fs::write(
+        heads.join("main"),
+        "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n",
+    )
+    .expect("write");
 }
 
 pub fn cases() -> Vec<Case> {
@@ -129,15 +171,28 @@ pub fn cases() -> Vec<Case> {
     for tool_dir in sorted(&fixtures) {
         for case in sorted(&tool_dir) {
             let text = |name: &str| fs::read_to_string(case.join(name)).ok();
-            let tool_name = tool_dir.file_name().expect("name").to_string_lossy().into_owned();
+            let tool_name = tool_dir
+                .file_name()
+                .expect("name")
+                .to_string_lossy()
+                .into_owned();
             let definition: Option<custom::Definition> =
                 text("custom.toml").map(|text| toml::from_str(&text).expect("custom.toml"));
-            let id = definition.as_ref().map_or(tool_name.clone(), |definition| definition.id.clone());
+            let id = definition
+                .as_ref()
+                .map_or(tool_name.clone(), |definition| definition.id.clone());
             let all = tools::all(definition.as_slice());
             cases.push(Case {
-                name: format!("{tool_name}/{}", case.file_name().expect("name").to_string_lossy()),
-                tool: all.into_iter().find(|tool| tool.about().tool.as_str() == id).expect("a tool of that name"),
-                expect: serde_json::from_str(&text("expect.json").expect("expect.json")).expect("json"),
+                name: format!(
+                    "{tool_name}/{}",
+                    case.file_name().expect("name").to_string_lossy()
+                ),
+                tool: all
+                    .into_iter()
+                    .find(|tool| tool.about().tool.as_str() == id)
+                    .expect("a tool of that name"),
+                expect: serde_json::from_str(&text("expect.json").expect("expect.json"))
+                    .expect("json"),
                 home: case.join("home"),
                 there: case.join("there"),
             });
@@ -148,7 +203,10 @@ pub fn cases() -> Vec<Case> {
 }
 
 pub fn sorted(dir: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(dir).expect("dir").map(|entry| entry.expect("entry").path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir)
+        .expect("dir")
+        .map(|entry| entry.expect("entry").path())
+        .collect();
     paths.sort();
     paths
 }

@@ -14,22 +14,30 @@ use std::path::Path;
 fn power_cases() -> Vec<Case> {
     cases()
         .into_iter()
-        .filter(|case| case.name.split('/').nth(1).is_some_and(|name| name.starts_with("power")))
+        .filter(|case| {
+            case.name
+                .split('/')
+                .nth(1)
+                .is_some_and(|name| name.starts_with("power"))
+        })
         .collect()
 }
 
 fn words(case: &Case, name: &str) -> Vec<String> {
     let words = case.expect[name].as_array().into_iter().flatten();
-    words.map(|word| word.as_str().expect("text").to_owned()).collect()
+    words
+        .map(|word| word.as_str().expect("text").to_owned())
+        .collect()
 }
 
 /// A doc as the engine writes it where another device recorded it.
 fn neutral(case: &Case, (doc, kind): (&DocName, DocKind), bytes: &[u8], cwd: &Path) -> Vec<u8> {
     let form = case.tool.about().steering.neutral;
     match kind {
-        DocKind::Log => {
-            bytes.split_inclusive(|byte| *byte == b'\n').flat_map(|line| edited(line, &form(doc, line, cwd))).collect()
-        }
+        DocKind::Log => bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .flat_map(|line| edited(line, &form(doc, line, cwd)))
+            .collect(),
         DocKind::Snapshot => bytes.to_vec(),
     }
 }
@@ -37,7 +45,10 @@ fn neutral(case: &Case, (doc, kind): (&DocName, DocKind), bytes: &[u8], cwd: &Pa
 fn sets(case: &Case, (doc, kind): (&DocName, DocKind), bytes: &[u8]) -> Vec<tools::Steer> {
     let sets = case.tool.about().steering.sets;
     match kind {
-        DocKind::Log => bytes.split_inclusive(|byte| *byte == b'\n').flat_map(|line| sets(doc, line)).collect(),
+        DocKind::Log => bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .flat_map(|line| sets(doc, line))
+            .collect(),
         DocKind::Snapshot => sets(doc, bytes),
     }
 }
@@ -46,7 +57,12 @@ fn sets(case: &Case, (doc, kind): (&DocName, DocKind), bytes: &[u8]) -> Vec<tool
 fn sent(case: &Case, here: &Device) -> Traveller {
     let found = only_session(case, &here.machine);
     let secret = case.tool.read(&here.machine, &found).expect("read").secret;
-    assert_eq!(names(&secret), words(case, "secret"), "{}: what stays at home", case.name);
+    assert_eq!(
+        names(&secret),
+        words(case, "secret"),
+        "{}: what stays at home",
+        case.name
+    );
     let mut traveller = pick_up(case, &here.machine);
     traveller.docs.retain(|doc| !secret.contains(&doc.0));
     traveller
@@ -60,33 +76,81 @@ fn names(docs: &[DocName]) -> Vec<String> {
 fn arrive(case: &Case, there: &Device, traveller: &Traveller) {
     let about = case.tool.about();
     let main = &traveller.docs[0];
-    let withheld = about.steering.restores.filter(|restores| (restores.refused)(&main.3, &there.cwd).is_some());
-    let is_withheld = |doc: &&(DocName, DocKind, String, Vec<u8>)| withheld.is_some_and(|it| (it.is_one)(&doc.0));
-    let left: Vec<DocName> = traveller.docs.iter().filter(is_withheld).map(|doc| doc.0.clone()).collect();
-    assert_eq!(names(&left), words(case, "withheld"), "{}: what the tool is not given", case.name);
-    let docs: Vec<_> = traveller.docs.iter().filter(|doc| !is_withheld(doc)).collect();
-    let raw: Vec<Raw> = docs.iter().map(|doc| Raw(neutral(case, (&doc.0, doc.1), &doc.3, &there.cwd))).collect();
+    let withheld = about
+        .steering
+        .restores
+        .filter(|restores| (restores.refused)(&main.3, &there.cwd).is_some());
+    let is_withheld =
+        |doc: &&(DocName, DocKind, String, Vec<u8>)| withheld.is_some_and(|it| (it.is_one)(&doc.0));
+    let left: Vec<DocName> = traveller
+        .docs
+        .iter()
+        .filter(is_withheld)
+        .map(|doc| doc.0.clone())
+        .collect();
+    assert_eq!(
+        names(&left),
+        words(case, "withheld"),
+        "{}: what the tool is not given",
+        case.name
+    );
+    let docs: Vec<_> = traveller
+        .docs
+        .iter()
+        .filter(|doc| !is_withheld(doc))
+        .collect();
+    let raw: Vec<Raw> = docs
+        .iter()
+        .map(|doc| Raw(neutral(case, (&doc.0, doc.1), &doc.3, &there.cwd)))
+        .collect();
     let writes = docs.iter().zip(&raw).rev();
-    let writes = writes.map(|(doc, raw)| DocWrite { name: &doc.0, at: &doc.2, change: Change::Create(raw) }).collect();
-    write(case, there, &traveller.session, writes).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let writes = writes
+        .map(|(doc, raw)| DocWrite {
+            name: &doc.0,
+            at: &doc.2,
+            change: Change::Create(raw),
+        })
+        .collect();
+    write(case, there, &traveller.session, writes)
+        .unwrap_or_else(|error| panic!("{}: {error}", case.name));
 }
 
 fn contains(bytes: &[u8], word: &str) -> bool {
-    bytes.windows(word.len()).any(|window| window == word.as_bytes())
+    bytes
+        .windows(word.len())
+        .any(|window| window == word.as_bytes())
 }
 
 #[test]
 fn every_tool_shows_what_steers_it() {
     let cases = power_cases();
-    let with: BTreeSet<String> =
-        cases.iter().map(|case| case.name.split('/').next().unwrap_or_default().into()).collect();
-    let mut wanted: BTreeSet<String> = tools::all(&[]).iter().map(|tool| tool.about().tool.to_string()).collect();
+    let with: BTreeSet<String> = cases
+        .iter()
+        .map(|case| case.name.split('/').next().unwrap_or_default().into())
+        .collect();
+    let mut wanted: BTreeSet<String> = tools::all(&[])
+        .iter()
+        .map(|tool| tool.about().tool.to_string())
+        .collect();
     wanted.insert("custom".into());
-    assert_eq!(with, wanted, "a tool without a case `power` may carry anything");
+    assert_eq!(
+        with, wanted,
+        "a tool without a case `power` may carry anything"
+    );
     for case in &cases {
-        assert!(!case.tool.about().steering.words.is_empty(), "{}: it says what is not applied", case.name);
-        let knows = case.expect["power"].as_array().is_some_and(|planted| !planted.is_empty());
-        assert!(knows || case.name.starts_with("custom/"), "{}: something is planted", case.name);
+        assert!(
+            !case.tool.about().steering.words.is_empty(),
+            "{}: it says what is not applied",
+            case.name
+        );
+        let knows = case.expect["power"]
+            .as_array()
+            .is_some_and(|planted| !planted.is_empty());
+        assert!(
+            knows || case.name.starts_with("custom/"),
+            "{}: something is planted",
+            case.name
+        );
     }
 }
 
@@ -110,23 +174,47 @@ fn what_steers_is_recorded_and_never_applied_elsewhere() {
         }
         let found = only_session(&case, &there.machine);
         let reading = case.tool.read(&there.machine, &found).expect("read");
-        let arrived: BTreeMap<DocName, Vec<u8>> =
-            found.docs.iter().zip(&reading.docs).map(|(doc, content)| (doc.name.clone(), bytes_of(content))).collect();
+        let arrived: BTreeMap<DocName, Vec<u8>> = found
+            .docs
+            .iter()
+            .zip(&reading.docs)
+            .map(|(doc, content)| (doc.name.clone(), bytes_of(content)))
+            .collect();
         // What is bound like a path is not shown: it is the same everywhere.
         let knows = !planted.is_empty() && case.expect["shows"] != false;
-        let shows = traveller.docs.iter().any(|doc| !sets(&case, (&doc.0, doc.1), &doc.3).is_empty());
+        let shows = traveller
+            .docs
+            .iter()
+            .any(|doc| !sets(&case, (&doc.0, doc.1), &doc.3).is_empty());
         assert_eq!(shows, knows, "{}: it is shown", case.name);
         for (doc, kind, _, bytes) in &traveller.docs {
-            let Some(there_bytes) = arrived.get(doc) else { continue };
-            assert_eq!(sets(&case, (doc, *kind), there_bytes), [], "{}: {doc} sets nothing", case.name);
+            let Some(there_bytes) = arrived.get(doc) else {
+                continue;
+            };
+            assert_eq!(
+                sets(&case, (doc, *kind), there_bytes),
+                [],
+                "{}: {doc} sets nothing",
+                case.name
+            );
             // Recorded again it is what its author wrote.
             let again = match kind {
                 DocKind::Snapshot => recorded(&case, doc, there_bytes, bytes),
                 DocKind::Log => restored(&case, doc, there_bytes, bytes),
             };
-            assert_eq!(again.escape_ascii().to_string(), bytes.escape_ascii().to_string(), "{}: {doc}", case.name);
+            assert_eq!(
+                again.escape_ascii().to_string(),
+                bytes.escape_ascii().to_string(),
+                "{}: {doc}",
+                case.name
+            );
         }
-        assert_eq!(tree(&here.machine.home), authors, "{}: the author's own store", case.name);
+        assert_eq!(
+            tree(&here.machine.home),
+            authors,
+            "{}: the author's own store",
+            case.name
+        );
     }
 }
 
@@ -156,10 +244,20 @@ fn a_neutral_line_is_as_long_as_it_was() {
             assert_eq!(there.len(), bytes.len(), "{}: {doc}", case.name);
             let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(lines(&there), lines(&bytes), "{}: {doc}", case.name);
-            assert_eq!(neutral(&case, (&doc, kind), &there, &device.cwd), there, "{}: {doc} is neutral", case.name);
+            assert_eq!(
+                neutral(&case, (&doc, kind), &there, &device.cwd),
+                there,
+                "{}: {doc} is neutral",
+                case.name
+            );
             let is_json = |line: &&[u8]| serde_json::from_slice::<Value>(line).is_ok();
             let parsed = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').filter(is_json).count();
-            assert_eq!(parsed(&there), parsed(&bytes), "{}: {doc} is JSON as before", case.name);
+            assert_eq!(
+                parsed(&there),
+                parsed(&bytes),
+                "{}: {doc} is JSON as before",
+                case.name
+            );
         }
     }
 }

@@ -25,22 +25,43 @@ fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
         let (first, _) = reading(&laptop, None);
         laptop.kill();
         let left = reading(&laptop, None);
-        assert_eq!(left.0, first, "the engine was killed before it had read the journal");
+        assert_eq!(
+            left.0, first,
+            "the engine was killed before it had read the journal"
+        );
         laptop.launch();
         let (second, _) = reading(&laptop, Some(left.1));
         laptop.kill();
-        assert_eq!([reading(&laptop, Some(left.1)).0, second], [first.clone(), first], "and once more");
+        assert_eq!(
+            [reading(&laptop, Some(left.1)).0, second],
+            [first.clone(), first],
+            "and once more"
+        );
         laptop.start();
         let told = is_told(&laptop, "journal_set_aside");
-        assert!(!session.on(&laptop).exists(), "what is set aside is not read");
+        assert!(
+            !session.on(&laptop).exists(),
+            "what is set aside is not read"
+        );
         let other = Session::begin(&desk, 2, 3);
         is_safe(&other, [&desk, &laptop]);
 
         laptop.stop();
         laptop.start();
-        let hint = is_told(&laptop, "journal_set_aside")["hint"].as_str().expect("a hint").to_owned();
-        assert_eq!(told["hint"].as_str(), Some(hint.as_str()), "it stays set aside");
-        let what = hint.split('`').nth(1).and_then(|command| command.rsplit(' ').next()).expect("what to release");
+        let hint = is_told(&laptop, "journal_set_aside")["hint"]
+            .as_str()
+            .expect("a hint")
+            .to_owned();
+        assert_eq!(
+            told["hint"].as_str(),
+            Some(hint.as_str()),
+            "it stays set aside"
+        );
+        let what = hint
+            .split('`')
+            .nth(1)
+            .and_then(|command| command.rsplit(' ').next())
+            .expect("what to release");
         laptop.roam(&["release", what]);
         is_over(&laptop, "journal_set_aside");
         is_safe(&session, [&desk, &laptop]);
@@ -54,16 +75,26 @@ fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
 fn reading(device: &Device, since: Option<SystemTime>) -> (String, SystemTime) {
     let end = Instant::now() + PATIENCE;
     loop {
-        let marks = fs::read_dir(device.roam_home.join("reading")).into_iter().flatten().flatten();
+        let marks = fs::read_dir(device.roam_home.join("reading"))
+            .into_iter()
+            .flatten()
+            .flatten();
         let marks = marks.filter_map(|mark| {
             let began = mark.metadata().and_then(|meta| meta.modified()).ok()?;
             Some((fs::read_to_string(mark.path()).ok()?, began))
         });
         let is_new = |began: SystemTime| since.is_none_or(|since| since < began);
-        if let Some(mark) = { marks }.find(|(name, began)| name.contains("/claude-code/") && is_new(*began)) {
+        if let Some(mark) =
+            { marks }.find(|(name, began)| name.contains("/claude-code/") && is_new(*began))
+        {
             return mark;
         }
-        assert!(Instant::now() < end, "{} never read the journal: {:?}", device.name, device.try_roam(&["status"]));
+        assert!(
+            Instant::now() < end,
+            "{} never read the journal: {:?}",
+            device.name,
+            device.try_roam(&["status"])
+        );
         sleep(Duration::from_millis(1));
     }
 }

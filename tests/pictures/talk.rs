@@ -17,8 +17,10 @@ pub struct Told {
 
 /// The session that goes two ways.
 pub const SPLIT: usize = 1;
-pub const ON_LAPTOP: &str = "A queue in front of the token store: requests wait for the refresh that is under way.";
-const ON_DESK: &str = "A mutex around the token store: the second request waits, then finds a fresh token.";
+pub const ON_LAPTOP: &str =
+    "A queue in front of the token store: requests wait for the refresh that is under way.";
+const ON_DESK: &str =
+    "A mutex around the token store: the second request waits, then finds a fresh token.";
 
 pub const SESSIONS: &[Told] = &[
     Told {
@@ -85,7 +87,12 @@ impl Talk {
         // Each is older than the one before it.
         let begun = SystemTime::now() - Duration::from_secs(60 * (5 + 47 * idx as u64));
         for (number, text) in told.turns.iter().enumerate() {
-            talk.desk.say(&talk.id, number, begun + Duration::from_secs(20 * number as u64), text);
+            talk.desk.say(
+                &talk.id,
+                number,
+                begun + Duration::from_secs(20 * number as u64),
+                text,
+            );
         }
         talk
     }
@@ -99,7 +106,8 @@ impl Talk {
     pub fn part(&self) {
         let number = SESSIONS[SPLIT].turns.len();
         self.desk.say(&self.id, number, SystemTime::now(), ON_DESK);
-        self.laptop.say(&self.id, number, SystemTime::now(), ON_LAPTOP);
+        self.laptop
+            .say(&self.id, number, SystemTime::now(), ON_LAPTOP);
     }
 }
 
@@ -113,17 +121,43 @@ impl Place {
         let checkout = desktop.home.join("code").join(project);
         make_checkout(&checkout, project);
         // The tool names a directory of its store after the cwd, every letter that is no ASCII letter or digit a dash.
-        let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-        let slug: String = checkout.to_str().expect("UTF-8").chars().map(letter).collect();
-        Self { file: desktop.home.join(".claude/projects").join(slug).join(format!("{id}.jsonl")), checkout }
+        let letter = |letter: char| {
+            if letter.is_ascii_alphanumeric() {
+                letter
+            } else {
+                '-'
+            }
+        };
+        let slug: String = checkout
+            .to_str()
+            .expect("UTF-8")
+            .chars()
+            .map(letter)
+            .collect();
+        Self {
+            file: desktop
+                .home
+                .join(".claude/projects")
+                .join(slug)
+                .join(format!("{id}.jsonl")),
+            checkout,
+        }
     }
 
     /// One write, as the tool does it: a line is there whole or not at all.
     fn say(&self, id: &str, number: usize, at: SystemTime, text: &str) {
         let role = ["user", "assistant"][number % 2];
         let uuid = |number: usize| format!("7c2a5f0e-{number:04}-4000-8000-{}", &id[24..]);
-        let own = if text == ON_LAPTOP { number + 100 } else { number };
-        let content = if role == "user" { json!(text) } else { json!([{ "type": "text", "text": text }]) };
+        let own = if text == ON_LAPTOP {
+            number + 100
+        } else {
+            number
+        };
+        let content = if role == "user" {
+            json!(text)
+        } else {
+            json!([{ "type": "text", "text": text }])
+        };
         let record = json!({
             "parentUuid": number.checked_sub(1).map(uuid),
             "isSidechain": false,
@@ -138,8 +172,13 @@ impl Place {
             "timestamp": rfc3339(at),
         });
         fs::create_dir_all(self.file.parent().expect("it is in a directory")).expect("a store");
-        let mut file = fs::File::options().create(true).append(true).open(&self.file).expect("a store");
-        file.write_all(format!("{record}\n").as_bytes()).expect("room in the store");
+        let mut file = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&self.file)
+            .expect("a store");
+        file.write_all(format!("{record}\n").as_bytes())
+            .expect("room in the store");
         let _ = file.set_modified(at); // some lists go by the file's own time
     }
 }
@@ -150,15 +189,31 @@ fn make_checkout(dir: &Path, project: &str) {
     }
     fs::create_dir_all(dir).expect("a checkout");
     git(dir, &["init", "--quiet", "--initial-branch=main"]);
-    git(dir, &["remote", "add", "origin", &format!("https://github.com/acme/{project}.git")]);
+    git(
+        dir,
+        &[
+            "remote",
+            "add",
+            "origin",
+            &format!("https://github.com/acme/{project}.git"),
+        ],
+    );
 }
 
 fn git(dir: &Path, words: &[&str]) {
     let home = dir.parent().expect("it is in a directory");
-    let ended = Command::new("git").args(words).current_dir(dir).env("HOME", home).stdin(Stdio::null()).status();
+    let ended = Command::new("git")
+        .args(words)
+        .current_dir(dir)
+        .env("HOME", home)
+        .stdin(Stdio::null())
+        .status();
     assert!(ended.expect("git").success(), "git {words:?}");
 }
 
 fn rfc3339(at: SystemTime) -> String {
-    jiff::Timestamp::try_from(at).expect("a time of these days").strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    jiff::Timestamp::try_from(at)
+        .expect("a time of these days")
+        .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
+        .to_string()
 }

@@ -18,7 +18,10 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("roam-faults-").tempdir().expect("a directory");
+        let dir = tempfile::Builder::new()
+            .prefix("roam-faults-")
+            .tempdir()
+            .expect("a directory");
         link_roam(&dir.path().join("bin"));
         Self { dir }
     }
@@ -51,10 +54,14 @@ impl Place {
     pub fn small_disk(&self, path: &Path, megabytes: u32) -> Disk {
         fs::create_dir_all(path).expect("a directory to mount on");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(path);
+        mount
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(path);
         let ended = run_within(Duration::from_secs(10), mount, self.dir.path());
         assert!(ended.status.success(), "mount: {}", ended.told());
-        Disk { path: path.to_owned() }
+        Disk {
+            path: path.to_owned(),
+        }
     }
 }
 
@@ -65,9 +72,15 @@ pub struct Disk {
 impl Disk {
     /// Takes all the room there is.
     pub fn fill(&self) {
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(self.ballast()).expect("a file");
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.ballast())
+            .expect("a file");
         for size in [1 << 16, 1 << 12, 1] {
-            while std::io::Write::write(&mut file, &vec![7; size]).is_ok_and(|written| written > 0) {}
+            while std::io::Write::write(&mut file, &vec![7; size]).is_ok_and(|written| written > 0)
+            {
+            }
         }
     }
 
@@ -89,11 +102,15 @@ impl Drop for Disk {
 
 /// Waits until `file` holds exactly these bytes.
 pub fn holds(file: &Path, bytes: &[u8]) {
-    wait_for(&format!("{} to hold {} bytes", file.display(), bytes.len()), PATIENCE, || match fs::read(file) {
-        Ok(found) if found == bytes => Ok(()),
-        Ok(found) => Err(format!("{} bytes are there", found.len())),
-        Err(error) => Err(error.to_string()),
-    });
+    wait_for(
+        &format!("{} to hold {} bytes", file.display(), bytes.len()),
+        PATIENCE,
+        || match fs::read(file) {
+            Ok(found) if found == bytes => Ok(()),
+            Ok(found) => Err(format!("{} bytes are there", found.len())),
+            Err(error) => Err(error.to_string()),
+        },
+    );
 }
 
 /// Waits until the session is on `device` as it is where it was begun.
@@ -103,16 +120,19 @@ pub fn arrives(session: &Session, device: &Device) {
 
 /// Waits until the journals on `device` give back every byte.
 pub fn is_in_journals(bytes: &[u8], session: &Session, device: &Device) {
-    wait_for(&format!("the journals of {} to hold {}", device.name, session.id), PATIENCE, || {
-        device.has_recorded(&session.id, bytes)
-    });
+    wait_for(
+        &format!("the journals of {} to hold {}", device.name, session.id),
+        PATIENCE,
+        || device.has_recorded(&session.id, bytes),
+    );
 }
 
 /// Everything is where it belongs: in both journals, and in the other's store.
 pub fn is_safe(session: &Session, on: [&Device; 2]) {
     arrives(session, on[0]);
     arrives(session, on[1]);
-    on.iter().for_each(|device| is_in_journals(&session.bytes(), session, device));
+    on.iter()
+        .for_each(|device| is_in_journals(&session.bytes(), session, device));
 }
 
 /// Waits until the status says `code`, with what to do about it.
@@ -121,7 +141,10 @@ pub fn is_told(device: &Device, code: &str) -> Value {
         let status = device.try_roam(&["status"])?;
         let item = said(&status, code).ok_or_else(|| status.to_string())?;
         let text = |name: &str| item[name].as_str().is_some_and(|text| text.ends_with('.'));
-        assert!(text("message") || text("why"), "{code} says what happened: {item}");
+        assert!(
+            text("message") || text("why"),
+            "{code} says what happened: {item}"
+        );
         assert!(text("hint"), "{code} says what to do: {item}");
         Ok(item)
     })
@@ -129,13 +152,17 @@ pub fn is_told(device: &Device, code: &str) -> Value {
 
 /// Waits until the status no longer says `code`.
 pub fn is_over(device: &Device, code: &str) {
-    wait_for(&format!("{code} on {} to be over", device.name), PATIENCE, || {
-        let status = device.try_roam(&["status"])?;
-        match said(&status, code) {
-            Some(item) => Err(item.to_string()),
-            None => Ok(()),
-        }
-    });
+    wait_for(
+        &format!("{code} on {} to be over", device.name),
+        PATIENCE,
+        || {
+            let status = device.try_roam(&["status"])?;
+            match said(&status, code) {
+                Some(item) => Err(item.to_string()),
+                None => Ok(()),
+            }
+        },
+    );
 }
 
 pub fn says(device: &Device, code: &str) -> bool {
@@ -144,17 +171,33 @@ pub fn says(device: &Device, code: &str) -> bool {
 
 fn said(status: &Value, code: &str) -> Option<Value> {
     let lists = ["problems", "held", "waiting"];
-    lists.iter().flat_map(|list| rows(&status[list])).find(|item| item["code"] == code).cloned()
+    lists
+        .iter()
+        .flat_map(|list| rows(&status[list]))
+        .find(|item| item["code"] == code)
+        .cloned()
 }
 
 /// Runs a command of `roam` that must fail with this code, and say what to do.
 pub fn is_refused(device: &Device, arguments: &[&str], code: &str) {
     let ended = device.end_of_roam(arguments);
-    assert_eq!(ended.status.code(), Some(1), "roam {arguments:?} on {}: {}", device.name, ended.told());
-    let answer: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("not JSON: {}", ended.told()));
+    assert_eq!(
+        ended.status.code(),
+        Some(1),
+        "roam {arguments:?} on {}: {}",
+        device.name,
+        ended.told()
+    );
+    let answer: Value = serde_json::from_str(&ended.stdout)
+        .unwrap_or_else(|_| panic!("not JSON: {}", ended.told()));
     assert_eq!(answer["error"]["code"], code, "{answer}");
     for part in ["message", "hint"] {
-        assert!(answer["error"][part].as_str().is_some_and(|text| text.ends_with('.')), "{answer}");
+        assert!(
+            answer["error"][part]
+                .as_str()
+                .is_some_and(|text| text.ends_with('.')),
+            "{answer}"
+        );
     }
 }
 
@@ -176,7 +219,12 @@ pub fn vault(device: &Device, owner: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = files_below(&dir)
         .into_iter()
         .filter(|file| file.extension().is_some_and(|extension| extension == "zst"))
-        .filter_map(|file| Some((file.strip_prefix(&dir).ok()?.to_owned(), fs::read(&file).ok()?)))
+        .filter_map(|file| {
+            Some((
+                file.strip_prefix(&dir).ok()?.to_owned(),
+                fs::read(&file).ok()?,
+            ))
+        })
         .collect();
     files.sort();
     files
@@ -184,6 +232,12 @@ pub fn vault(device: &Device, owner: &str) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// How a device's folders are called.
 pub fn short(device: &Device) -> String {
-    let id = device.roam(&["device"])["id"].as_str().expect("a device has an id").to_owned();
-    id.chars().filter(|letter| *letter != '-').take(14).collect()
+    let id = device.roam(&["device"])["id"]
+        .as_str()
+        .expect("a device has an id")
+        .to_owned();
+    id.chars()
+        .filter(|letter| *letter != '-')
+        .take(14)
+        .collect()
 }

@@ -26,7 +26,10 @@ pub struct Devices {
 
 impl Devices {
     pub fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("roam-cline-").tempdir().expect("a directory");
+        let root = tempfile::Builder::new()
+            .prefix("roam-cline-")
+            .tempdir()
+            .expect("a directory");
         let dir = root.path().canonicalize().expect("a directory");
         link_roam(&dir.join("bin"));
         std::os::unix::fs::symlink(installed(), dir.join("bin/cline")).expect("a link");
@@ -36,8 +39,16 @@ impl Devices {
         let mut laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout");
         desk.init_repository("https://git.example.com/acme/api.git");
         laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
-        [&mut desk, &mut laptop].into_iter().for_each(|device| settle(device, mock.port));
-        Self { desk, laptop, _daemons: daemons, mock, _root: root }
+        [&mut desk, &mut laptop]
+            .into_iter()
+            .for_each(|device| settle(device, mock.port));
+        Self {
+            desk,
+            laptop,
+            _daemons: daemons,
+            mock,
+            _root: root,
+        }
     }
 
     pub fn paired() -> Self {
@@ -54,24 +65,49 @@ impl Devices {
 
     /// Goes on with a session by the command that `roam` prints, and says what the model was told.
     pub fn resumed(&self, device: &Device, session: &str, prompt: &str) -> Vec<String> {
-        wait_for(&format!("{} to know session {session}", device.name), PATIENCE, || device.session("cline", session));
+        wait_for(
+            &format!("{} to know session {session}", device.name),
+            PATIENCE,
+            || device.session("cline", session),
+        );
         let resume = device.roam(&["resume", session, "--print"]);
-        let resume: Resume = serde_json::from_value(resume).expect("the answer of `roam resume --print`");
-        assert_eq!(resume.cwd, device.checkout, "the session goes on in this device's checkout");
+        let resume: Resume =
+            serde_json::from_value(resume).expect("the answer of `roam resume --print`");
+        assert_eq!(
+            resume.cwd, device.checkout,
+            "the session goes on in this device's checkout"
+        );
         self.go_on(device, &resume, session, prompt)
     }
 
     /// The same by any command.
-    pub fn go_on(&self, device: &Device, resume: &Resume, session: &str, prompt: &str) -> Vec<String> {
+    pub fn go_on(
+        &self,
+        device: &Device,
+        resume: &Resume,
+        session: &str,
+        prompt: &str,
+    ) -> Vec<String> {
         let mut terminal = Terminal::open(device, resume);
         terminal.wait_for("Ask");
         terminal.enter(prompt);
-        let knows = wait_for(&format!("Cline to send {prompt:?}"), PATIENCE, || self.mock.heard(prompt));
-        // It is written when the answer is there, and what is not written yet is not gone on with.
-        wait_for(&format!("the answer to {prompt:?} to be in the store"), PATIENCE, || {
-            let said = fs::read_to_string(messages(device, session)).map_err(|error| error.to_string())?;
-            if said.contains(&format!(" to: {prompt}\"")) { Ok(()) } else { Err(said) }
+        let knows = wait_for(&format!("Cline to send {prompt:?}"), PATIENCE, || {
+            self.mock.heard(prompt)
         });
+        // It is written when the answer is there, and what is not written yet is not gone on with.
+        wait_for(
+            &format!("the answer to {prompt:?} to be in the store"),
+            PATIENCE,
+            || {
+                let said = fs::read_to_string(messages(device, session))
+                    .map_err(|error| error.to_string())?;
+                if said.contains(&format!(" to: {prompt}\"")) {
+                    Ok(())
+                } else {
+                    Err(said)
+                }
+            },
+        );
         terminal.leave();
         knows
     }
@@ -92,7 +128,9 @@ impl Drop for Daemons {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|pid| says(*pid, "cmdline", "--cline-hub-daemon") && says(*pid, "environ", &below))
+            .filter(|pid| {
+                says(*pid, "cmdline", "--cline-hub-daemon") && says(*pid, "environ", &below)
+            })
             .for_each(|pid| signal("-KILL", pid));
     }
 }
@@ -100,24 +138,57 @@ impl Drop for Daemons {
 /// The program itself, which needs no launcher.
 fn installed() -> PathBuf {
     let below = "real-clients/node_modules/@cline/cli-linux-x64/bin/cline";
-    let mut places = Path::new(env!("CARGO_BIN_EXE_roam")).ancestors().map(|dir| dir.join(below));
-    places.find(|file| file.is_file()).expect("Cline is not installed: run `cargo xtask test`, which installs it")
+    let mut places = Path::new(env!("CARGO_BIN_EXE_roam"))
+        .ancestors()
+        .map(|dir| dir.join(below));
+    places
+        .find(|file| file.is_file())
+        .expect("Cline is not installed: run `cargo xtask test`, which installs it")
 }
 
 /// Signs in to the mock, and puts secrets wherever Cline and its extension may have them.
 fn settle(device: &mut Device, mock_port: u16) {
     // One daemon for each home: both devices are on one machine here.
-    device.variables.insert("CLINE_HUB_PORT".into(), (device.port + 2000).to_string());
-    device.variables.insert("CLINE_NO_AUTO_UPDATE".into(), "1".into());
+    device
+        .variables
+        .insert("CLINE_HUB_PORT".into(), (device.port + 2000).to_string());
+    device
+        .variables
+        .insert("CLINE_NO_AUTO_UPDATE".into(), "1".into());
     let (secret, url) = (device.secret(), format!("http://127.0.0.1:{mock_port}/v1"));
-    let sign_in = ["auth", "-p", "openai-compatible", "-k", &secret, "-m", "mock", "-b", &url];
-    let ended = run_within(PROMPT_LIMIT, device.command("cline", &sign_in), device.scratch());
-    assert!(ended.status.success(), "cline auth on {}: {}", device.name, ended.told());
+    let sign_in = [
+        "auth",
+        "-p",
+        "openai-compatible",
+        "-k",
+        &secret,
+        "-m",
+        "mock",
+        "-b",
+        &url,
+    ];
+    let ended = run_within(
+        PROMPT_LIMIT,
+        device.command("cline", &sign_in),
+        device.scratch(),
+    );
+    assert!(
+        ended.status.success(),
+        "cline auth on {}: {}",
+        device.name,
+        ended.told()
+    );
     let told = json!({ "planted": secret }).to_string();
-    for file in ["secrets.json", "globalState.json", "settings/cline_mcp_settings.json", "sessions/providers.json"] {
+    for file in [
+        "secrets.json",
+        "globalState.json",
+        "settings/cline_mcp_settings.json",
+        "sessions/providers.json",
+    ] {
         write(&device.home.join(".cline/data").join(file), &told);
     }
-    let extension = ".config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json";
+    let extension =
+        ".config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json";
     write(&device.home.join(extension), &told);
 }
 
@@ -126,11 +197,15 @@ pub fn sessions(device: &Device) -> PathBuf {
 }
 
 pub fn messages(device: &Device, session: &str) -> PathBuf {
-    sessions(device).join(session).join(format!("{session}.messages.json"))
+    sessions(device)
+        .join(session)
+        .join(format!("{session}.messages.json"))
 }
 
 pub fn manifest(device: &Device, session: &str) -> Result<Value, String> {
-    let path = sessions(device).join(session).join(format!("{session}.json"));
+    let path = sessions(device)
+        .join(session)
+        .join(format!("{session}.json"));
     let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
@@ -138,51 +213,104 @@ pub fn manifest(device: &Device, session: &str) -> Result<Value, String> {
 /// Starts a session in the device's checkout and returns its id.
 pub fn begin(device: &Device, prompt: &str) -> String {
     let before = ids(device);
-    let ended = run_within(PROMPT_LIMIT, device.command("cline", &[prompt]), device.scratch());
-    assert!(ended.status.success(), "cline on {}: {}", device.name, ended.told());
-    let new: Vec<String> = ids(device).into_iter().filter(|id| !before.contains(id)).collect();
-    let [id] = &new[..] else { panic!("one new session on {}: {new:?}", device.name) };
+    let ended = run_within(
+        PROMPT_LIMIT,
+        device.command("cline", &[prompt]),
+        device.scratch(),
+    );
+    assert!(
+        ended.status.success(),
+        "cline on {}: {}",
+        device.name,
+        ended.told()
+    );
+    let new: Vec<String> = ids(device)
+        .into_iter()
+        .filter(|id| !before.contains(id))
+        .collect();
+    let [id] = &new[..] else {
+        panic!("one new session on {}: {new:?}", device.name)
+    };
     id.clone()
 }
 
 fn ids(device: &Device) -> Vec<String> {
-    let entries = fs::read_dir(sessions(device)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(sessions(device))
+        .into_iter()
+        .flatten()
+        .flatten();
     let dirs = entries.filter(|entry| entry.path().is_dir());
-    dirs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    dirs.map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// What `cline history` lists.
 pub fn listed(device: &Device) -> Vec<String> {
-    let ended = run_within(PROMPT_LIMIT, device.command("cline", &["history", "--json"]), device.scratch());
-    let list: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
-    rows(&list).filter_map(|row| row["sessionId"].as_str().map(str::to_owned)).collect()
+    let ended = run_within(
+        PROMPT_LIMIT,
+        device.command("cline", &["history", "--json"]),
+        device.scratch(),
+    );
+    let list: Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
+    rows(&list)
+        .filter_map(|row| row["sessionId"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// What the user types to resume, without `roam`.
 pub fn by_hand(session: &str, cwd: &Path) -> Resume {
     let argv = ["cline", "--id", session].map(str::to_owned).to_vec();
-    Resume { argv, cwd: cwd.to_owned(), env: Default::default(), unset: vec![] }
+    Resume {
+        argv,
+        cwd: cwd.to_owned(),
+        env: Default::default(),
+        unset: vec![],
+    }
 }
 
 /// Waits until both stores hold the same conversation, and a manifest that is `to`'s own.
 pub fn carried(session: &str, from: &Device, to: &Device) {
-    wait_for(&format!("session {session} of {} to be in {}'s store", from.name, to.name), PATIENCE, || {
-        let read = |device| fs::read(messages(device, session)).map_err(|error| error.to_string());
-        let (theirs, ours) = (read(from)?, read(to)?);
-        if theirs == ours { Ok(()) } else { Err(format!("{} bytes there, {} here", theirs.len(), ours.len())) }
-    });
-    wait_for(&format!("{} to have session {session} in its store", to.name), PATIENCE, || {
-        // One whose other way is a session of its own is told to be split until somebody decides.
-        let row = to.session("cline", session)?;
-        if row["state"] == "here" || row["state"] == "split" { Ok(()) } else { Err(row.to_string()) }
-    });
+    wait_for(
+        &format!(
+            "session {session} of {} to be in {}'s store",
+            from.name, to.name
+        ),
+        PATIENCE,
+        || {
+            let read =
+                |device| fs::read(messages(device, session)).map_err(|error| error.to_string());
+            let (theirs, ours) = (read(from)?, read(to)?);
+            if theirs == ours {
+                Ok(())
+            } else {
+                Err(format!("{} bytes there, {} here", theirs.len(), ours.len()))
+            }
+        },
+    );
+    wait_for(
+        &format!("{} to have session {session} in its store", to.name),
+        PATIENCE,
+        || {
+            // One whose other way is a session of its own is told to be split until somebody decides.
+            let row = to.session("cline", session)?;
+            if row["state"] == "here" || row["state"] == "split" {
+                Ok(())
+            } else {
+                Err(row.to_string())
+            }
+        },
+    );
     names_its_own(to, session);
 }
 
 /// With any other path Cline would open an empty chat.
 pub fn names_its_own(device: &Device, session: &str) {
     let manifest = manifest(device, session).expect("a manifest");
-    assert_eq!(manifest["messages_path"].as_str().map(Path::new), Some(messages(device, session).as_path()));
+    assert_eq!(
+        manifest["messages_path"].as_str().map(Path::new),
+        Some(messages(device, session).as_path())
+    );
 }
 
 /// What the model is told with `prompt` after these turns.
@@ -200,7 +328,11 @@ pub fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
             false => raw,
         }
     };
-    let has_word = |file: &Path| contents(file).windows(word.len()).any(|window| window == word.as_bytes());
+    let has_word = |file: &Path| {
+        contents(file)
+            .windows(word.len())
+            .any(|window| window == word.as_bytes())
+    };
     let mut files = files_below(dir);
     files.retain(|file| file.is_file() && has_word(file));
     files

@@ -34,11 +34,20 @@ pub fn pair(one: &Device, other: &Device) {
     let code = you["code"].as_str().expect("a device has a code");
     one.roam(&["pair", code, "--yes"]);
     let id = me["id"].as_str().expect("a device has an id");
-    wait_for(&format!("{} to see that {} has its code", other.name, one.name), PATIENCE, || {
-        let devices = other.roam(&["devices"]);
-        let proved = rows(&devices["asking"]).any(|row| row["id"] == id && row["has_code"] == true);
-        if proved { Ok(()) } else { Err(devices.to_string()) }
-    });
+    wait_for(
+        &format!("{} to see that {} has its code", other.name, one.name),
+        PATIENCE,
+        || {
+            let devices = other.roam(&["devices"]);
+            let proved =
+                rows(&devices["asking"]).any(|row| row["id"] == id && row["has_code"] == true);
+            if proved {
+                Ok(())
+            } else {
+                Err(devices.to_string())
+            }
+        },
+    );
     other.roam(&["pair", "--accept", id, "--yes"]);
     for (here, there) in [(one, &you), (other, &me)] {
         wait_paired(here, there["id"].as_str().expect("a device has an id"));
@@ -49,8 +58,13 @@ pub fn pair(one: &Device, other: &Device) {
 pub fn wait_paired(here: &Device, id: &str) {
     wait_for(&format!("{} to be paired", here.name), PATIENCE, || {
         let devices = here.roam(&["devices"]);
-        let is_there = |row: &Value| row["id"] == id && row["connected"] == true && row["confirmed"] == true;
-        if rows(&devices["paired"]).any(is_there) { Ok(()) } else { Err(devices.to_string()) }
+        let is_there =
+            |row: &Value| row["id"] == id && row["connected"] == true && row["confirmed"] == true;
+        if rows(&devices["paired"]).any(is_there) {
+            Ok(())
+        } else {
+            Err(devices.to_string())
+        }
     });
 }
 
@@ -113,10 +127,18 @@ impl Device {
         let bin = self.root.join("bin");
         let path = std::env::var("PATH").expect("there is a PATH");
         let linked = bin.join(program);
-        let mut command = Command::new(if linked.exists() { linked.as_os_str() } else { OsStr::new(program) });
+        let mut command = Command::new(if linked.exists() {
+            linked.as_os_str()
+        } else {
+            OsStr::new(program)
+        });
         command
             .args(arguments)
-            .current_dir(if self.checkout.is_dir() { &self.checkout } else { &self.home })
+            .current_dir(if self.checkout.is_dir() {
+                &self.checkout
+            } else {
+                &self.home
+            })
             .env_clear()
             .env("HOME", &self.home)
             .env("PATH", format!("{}:{path}", bin.display()))
@@ -139,21 +161,36 @@ impl Device {
 
     /// Starts `roam run` and does not wait for anything.
     pub fn launch(&mut self) {
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log");
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .expect("a log");
         let mut command = self.command("roam", &["run"]);
         command.stdout(log.try_clone().expect("a log")).stderr(log);
         let child = command.spawn().expect("roam starts");
-        self.engine = Some(Engine { child, syncthing_pid: None });
+        self.engine = Some(Engine {
+            child,
+            syncthing_pid: None,
+        });
     }
 
     /// Waits until the engine and its Syncthing are up.
     pub fn wait_ready(&mut self) {
-        let status = wait_for(&format!("the engine of {} to run", self.name), PATIENCE, || {
-            self.must_be_alive();
-            let status = self.try_roam(&["status"])?;
-            let up = status["engine"] == "running" && status["syncthing"]["state"] == "running";
-            if up { Ok(status) } else { Err(status.to_string()) }
-        });
+        let status = wait_for(
+            &format!("the engine of {} to run", self.name),
+            PATIENCE,
+            || {
+                self.must_be_alive();
+                let status = self.try_roam(&["status"])?;
+                let up = status["engine"] == "running" && status["syncthing"]["state"] == "running";
+                if up {
+                    Ok(status)
+                } else {
+                    Err(status.to_string())
+                }
+            },
+        );
         if let Some(engine) = &mut self.engine {
             engine.syncthing_pid = status["syncthing"]["pid"].as_u64();
         }
@@ -164,18 +201,32 @@ impl Device {
         let mut engine = self.engine.take().expect("the engine was started");
         let ended = engine.stop();
         let well = ended.as_ref().is_ok_and(|code| *code == Some(0));
-        assert!(well, "roam run on {} ended with {ended:?}. Its log:\n{}", self.name, self.log_text());
+        assert!(
+            well,
+            "roam run on {} ended with {ended:?}. Its log:\n{}",
+            self.name,
+            self.log_text()
+        );
     }
 
     /// Kills the engine, leaving it no moment to put anything in order.
     pub fn kill(&mut self) {
         let mut engine = self.engine.take().expect("the engine was started");
-        engine.child.kill().and_then(|()| engine.child.wait()).expect("a child can be killed");
+        engine
+            .child
+            .kill()
+            .and_then(|()| engine.child.wait())
+            .expect("a child can be killed");
     }
 
     /// The process of the running `roam run`.
     pub fn pid(&self) -> u64 {
-        self.engine.as_ref().expect("the engine was started").child.id().into()
+        self.engine
+            .as_ref()
+            .expect("the engine was started")
+            .child
+            .id()
+            .into()
     }
 
     /// Waits for the engine to end by itself.
@@ -191,25 +242,44 @@ impl Device {
     fn must_be_alive(&mut self) {
         let engine = self.engine.as_mut().expect("the engine was started");
         if let Some(status) = engine.child.try_wait().expect("a child can be waited for") {
-            panic!("roam run on {} ended with {status} before it was ready. Its log:\n{}", self.name, self.log_text());
+            panic!(
+                "roam run on {} ended with {status} before it was ready. Its log:\n{}",
+                self.name,
+                self.log_text()
+            );
         }
     }
 
     /// Asks the running engine; panics when the command fails.
     pub fn roam(&self, arguments: &[&str]) -> Value {
-        self.try_roam(arguments).unwrap_or_else(|told| panic!("roam {} on {}: {told}", arguments.join(" "), self.name))
+        self.try_roam(arguments)
+            .unwrap_or_else(|told| panic!("roam {} on {}: {told}", arguments.join(" "), self.name))
     }
 
     /// Whether the journals here give back a file with these bytes.
     pub fn has_recorded(&self, session: &str, bytes: &[u8]) -> Result<(), String> {
-        let out = self.scratch().join(format!("export-{}-{session}", self.name));
+        let out = self
+            .scratch()
+            .join(format!("export-{}-{session}", self.name));
         let target = out.to_str().expect("UTF-8").to_owned();
         self.try_roam(&["export", session, "native", "--out", &target])?;
         let files = files_below(&out);
-        let sizes: Vec<u64> = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).collect();
-        let whole = files.iter().any(|file| fs::read(file).is_ok_and(|found| found == bytes));
+        let sizes: Vec<u64> = files
+            .iter()
+            .filter_map(|file| Some(fs::metadata(file).ok()?.len()))
+            .collect();
+        let whole = files
+            .iter()
+            .any(|file| fs::read(file).is_ok_and(|found| found == bytes));
         fs::remove_dir_all(out).map_err(|error| error.to_string())?;
-        if whole { Ok(()) } else { Err(format!("{} bytes wanted, files of {sizes:?} exported", bytes.len())) }
+        if whole {
+            Ok(())
+        } else {
+            Err(format!(
+                "{} bytes wanted, files of {sizes:?} exported",
+                bytes.len()
+            ))
+        }
     }
 
     pub fn try_roam(&self, arguments: &[&str]) -> Result<Value, String> {
@@ -217,13 +287,18 @@ impl Device {
         if !ended.status.success() {
             return Err(ended.told());
         }
-        serde_json::from_str(&ended.stdout).map_err(|error| format!("not JSON ({error}): {}", ended.told()))
+        serde_json::from_str(&ended.stdout)
+            .map_err(|error| format!("not JSON ({error}): {}", ended.told()))
     }
 
     /// Runs a `roam` command with `--json` to its end.
     pub fn end_of_roam(&self, arguments: &[&str]) -> Ended {
         let arguments = [arguments, &["--json"]].concat();
-        run_within(Duration::from_secs(90), self.command("roam", &arguments), &self.root)
+        run_within(
+            Duration::from_secs(90),
+            self.command("roam", &arguments),
+            &self.root,
+        )
     }
 
     /// The row of `roam sessions` for a session, by the tool's id.
@@ -231,18 +306,22 @@ impl Device {
         let sessions = self.roam(&["sessions"]);
         let mut rows = rows(&sessions);
         let row = rows.find(|row| row["tool"] == tool && row["session"] == session);
-        row.cloned().ok_or_else(|| format!("{} does not list {session}: {sessions}", self.name))
+        row.cloned()
+            .ok_or_else(|| format!("{} does not list {session}: {sessions}", self.name))
     }
 
     fn write_config(&self) {
-        let syncthing = std::env::var("SESSION_ROAM_TEST_SYNCTHING").map(|path| format!("binary = {path:?}\n"));
+        let syncthing =
+            std::env::var("SESSION_ROAM_TEST_SYNCTHING").map(|path| format!("binary = {path:?}\n"));
         let config = format!(
             "name = {:?}\n\n[network]\nglobal_discovery = false\nlocal_discovery = false\nrelays = false\n\
              listen = [\"tcp://127.0.0.1:{}\"]\n\n[syncthing]\n{}\n[projects]\nsearch = [{:?}]\n",
             self.name,
             self.port,
             syncthing.unwrap_or_default(),
-            self.checkout.parent().expect("a checkout is in a directory"),
+            self.checkout
+                .parent()
+                .expect("a checkout is in a directory"),
         );
         write(&self.roam_home.join("config.toml"), &config);
     }
@@ -252,7 +331,16 @@ impl Device {
         write(&self.checkout.join("parser.rs"), "fn parse() {}\n");
         self.git(&["init", "--quiet", "--initial-branch=main"]);
         self.git(&["add", "."]);
-        self.git(&["-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "--quiet", "-m", "Parser"]);
+        self.git(&[
+            "-c",
+            "user.name=Test",
+            "-c",
+            "user.email=test@example.com",
+            "commit",
+            "--quiet",
+            "-m",
+            "Parser",
+        ]);
         self.git(&["remote", "add", "origin", remote]);
     }
 
@@ -262,7 +350,8 @@ impl Device {
 
     /// A clone of another device's repository that lies in `target` and names `remote` from its first moment on.
     pub fn clone_into(&self, target: &Path, from: &Device, remote: &str) {
-        fs::create_dir_all(target.parent().expect("a checkout is in a directory")).expect("a directory");
+        fs::create_dir_all(target.parent().expect("a checkout is in a directory"))
+            .expect("a directory");
         // Made elsewhere: an engine may look at any moment.
         let made = self.root.join(format!("clone-of-{}", self.name));
         let [source, clone] = [&from.checkout, &made].map(|dir| dir.to_str().expect("UTF-8"));
@@ -272,18 +361,28 @@ impl Device {
     }
 
     pub fn git(&self, arguments: &[&str]) {
-        let ended = run_within(Duration::from_secs(30), self.command("git", arguments), &self.root);
-        assert!(ended.status.success(), "git {arguments:?}: {}", ended.told());
+        let ended = run_within(
+            Duration::from_secs(30),
+            self.command("git", arguments),
+            &self.root,
+        );
+        assert!(
+            ended.status.success(),
+            "git {arguments:?}: {}",
+            ended.told()
+        );
     }
 
     /// What the engine says of itself, for a test that is failing already: asked in a thread of its own, because a second
     /// panic while one is under way would end the process and hide the first.
     fn last_status(&self) -> String {
-        std::thread::scope(|scope| match scope.spawn(|| self.try_roam(&["status"])).join() {
-            Ok(Ok(status)) => status.to_string(),
-            Ok(Err(told)) => told,
-            Err(_) => "roam status does not answer".to_owned(),
-        })
+        std::thread::scope(
+            |scope| match scope.spawn(|| self.try_roam(&["status"])).join() {
+                Ok(Ok(status)) => status.to_string(),
+                Ok(Err(told)) => told,
+                Err(_) => "roam status does not answer".to_owned(),
+            },
+        )
     }
 
     fn temp_dir(&self) -> PathBuf {
@@ -301,7 +400,9 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        let Some(mut engine) = self.engine.take() else { return };
+        let Some(mut engine) = self.engine.take() else {
+            return;
+        };
         if std::thread::panicking() {
             eprintln!(
                 "=== status of {}\n{}\n=== log of {}\n{}",
@@ -332,12 +433,17 @@ impl Engine {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = self.syncthing_gone();
-        Err(format!("roam run did not end {} s after SIGTERM", limit.as_secs()))
+        Err(format!(
+            "roam run did not end {} s after SIGTERM",
+            limit.as_secs()
+        ))
     }
 
     /// A parent's death reaches the child a moment later; what is left after that moment is killed and told.
     fn syncthing_gone(&self) -> Result<(), String> {
-        let Some(pid) = self.syncthing_pid else { return Ok(()) };
+        let Some(pid) = self.syncthing_pid else {
+            return Ok(());
+        };
         let name = || fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         for _ in 0..100 {
             if name().trim() != "syncthing" {
@@ -351,7 +457,10 @@ impl Engine {
 }
 
 pub fn signal(signal: &str, pid: u64) {
-    let _ = Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status();
+    let _ = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .stderr(Stdio::null())
+        .status();
 }
 
 pub fn rows(value: &Value) -> impl Iterator<Item = &Value> {

@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 
 pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let below = |path: PathBuf| if path.is_dir() && !path.is_symlink() { files_below(&path) } else { vec![path] };
+    let below = |path: PathBuf| {
+        if path.is_dir() && !path.is_symlink() {
+            files_below(&path)
+        } else {
+            vec![path]
+        }
+    };
     entries.flat_map(|entry| below(entry.path())).collect()
 }
 

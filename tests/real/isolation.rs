@@ -27,7 +27,13 @@ pub fn alone(test: impl FnOnce()) {
     let name = path.split_once("::").map_or(path, |(_crate, name)| name);
     let namespace = if is_root() { "-nm" } else { "-rnm" };
     let output = Command::new("unshare")
-        .args([namespace, "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
+        .args([
+            namespace,
+            "sh",
+            "-c",
+            "ip link set lo up && exec \"$@\"",
+            "sh",
+        ])
         .arg(std::env::current_exe().expect("a running test has a binary"))
         .args(["--exact", name, "--nocapture"])
         .env(ALONE, "1")
@@ -42,7 +48,10 @@ pub fn alone(test: impl FnOnce()) {
         output.status
     );
     // `--exact` with a name no test has runs nothing and calls that a success.
-    assert!(said.contains("1 passed"), "{name} was not run in its namespaces.");
+    assert!(
+        said.contains("1 passed"),
+        "{name} was not run in its namespaces."
+    );
 }
 
 /// Whether there is no route but those over `lo`. Kernels may put unused tunnel devices into every namespace, so the
@@ -50,7 +59,8 @@ pub fn alone(test: impl FnOnce()) {
 fn only_loopback() -> bool {
     let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
     let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
-    v4.lines().skip(1).all(|route| route.starts_with("lo\t")) && v6.lines().all(|route| route.ends_with(" lo"))
+    v4.lines().skip(1).all(|route| route.starts_with("lo\t"))
+        && v6.lines().all(|route| route.ends_with(" lo"))
 }
 
 fn is_root() -> bool {
@@ -65,7 +75,11 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<
             Ok(answer) => return answer,
             Err(why_not) => why_not,
         };
-        assert!(start.elapsed() < limit, "waited {} s for {what}. Last seen: {why_not}", limit.as_secs());
+        assert!(
+            start.elapsed() < limit,
+            "waited {} s for {what}. Last seen: {why_not}",
+            limit.as_secs()
+        );
         sleep(Duration::from_millis(25));
     }
 }
@@ -79,7 +93,10 @@ pub struct Ended {
 
 impl Ended {
     pub fn told(&self) -> String {
-        format!("{}\n--- stdout\n{}\n--- stderr\n{}", self.status, self.stdout, self.stderr)
+        format!(
+            "{}\n--- stdout\n{}\n--- stderr\n{}",
+            self.status, self.stdout, self.stderr
+        )
     }
 }
 
@@ -89,18 +106,32 @@ pub fn run_within(limit: Duration, mut command: Command, scratch: &Path) -> Ende
     let outputs = tempfile::tempdir_in(scratch).expect("a directory for the output");
     let (stdout, stderr) = (outputs.path().join("stdout"), outputs.path().join("stderr"));
     let create = |path| fs::File::create(path).expect("a file for the output");
-    command.stdin(Stdio::null()).stdout(create(&stdout)).stderr(create(&stderr));
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+    command
+        .stdin(Stdio::null())
+        .stdout(create(&stdout))
+        .stderr(create(&stderr));
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
     let read = |path| String::from_utf8_lossy(&fs::read(path).expect("the output")).into_owned();
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            return Ended { status, stdout: read(&stdout), stderr: read(&stderr) };
+            return Ended {
+                status,
+                stdout: read(&stdout),
+                stderr: read(&stderr),
+            };
         }
         if start.elapsed() > limit {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{command:?} did not end in {} s.\n{}\n{}", limit.as_secs(), read(&stdout), read(&stderr));
+            panic!(
+                "{command:?} did not end in {} s.\n{}\n{}",
+                limit.as_secs(),
+                read(&stdout),
+                read(&stderr)
+            );
         }
         sleep(Duration::from_millis(10));
     }

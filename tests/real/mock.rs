@@ -29,21 +29,27 @@ impl Mock {
         let port = wait_for("the mock's port", Duration::from_secs(20), || {
             let text = fs::read_to_string(&said).unwrap_or_default();
             let line: Value = serde_json::from_str(&text).map_err(|_| text.clone())?;
-            line["port"].as_u64().and_then(|port| u16::try_from(port).ok()).ok_or(text)
+            line["port"]
+                .as_u64()
+                .and_then(|port| u16::try_from(port).ok())
+                .ok_or(text)
         });
         Self { child, port, log }
     }
 
     /// The conversation a tool sent with `prompt`: everything the model would have known when it answered.
     pub fn context_of(&self, prompt: &str) -> Vec<String> {
-        self.heard(prompt).unwrap_or_else(|heard| panic!("no tool sent {prompt:?} to the mock. {heard}"))
+        self.heard(prompt)
+            .unwrap_or_else(|heard| panic!("no tool sent {prompt:?} to the mock. {heard}"))
     }
 
     /// Whether any request whose conversation ends in `prompt` has `word` in it, wherever.
     pub fn mentioned(&self, prompt: &str, word: &str) -> bool {
         let asked = format!("user: {prompt}");
         let requests = self.requests();
-        let mut about = requests.iter().filter(|request| conversation(&request["body"]).last() == Some(&asked));
+        let mut about = requests
+            .iter()
+            .filter(|request| conversation(&request["body"]).last() == Some(&asked));
         about.any(|request| request["body"].to_string().contains(word))
     }
 
@@ -55,17 +61,29 @@ impl Mock {
         let requests = self.requests();
         let conversations: Vec<Vec<String>> = requests
             .iter()
-            .filter(|request| request["body"]["tools"].as_array().is_some_and(|tools| !tools.is_empty()))
+            .filter(|request| {
+                request["body"]["tools"]
+                    .as_array()
+                    .is_some_and(|tools| !tools.is_empty())
+            })
             .map(|request| conversation(&request["body"]))
             .collect();
-        let found = conversations.iter().rfind(|turns| turns.last() == Some(&asked));
-        found.cloned().ok_or_else(|| format!("It heard: {conversations:#?}"))
+        let found = conversations
+            .iter()
+            .rfind(|turns| turns.last() == Some(&asked));
+        found
+            .cloned()
+            .ok_or_else(|| format!("It heard: {conversations:#?}"))
     }
 
     fn requests(&self) -> Vec<Value> {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let whole_lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        whole_lines.map(|line| serde_json::from_str(line).expect("the mock logs JSON lines")).collect()
+        let whole_lines = log
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        whole_lines
+            .map(|line| serde_json::from_str(line).expect("the mock logs JSON lines"))
+            .collect()
     }
 }
 
@@ -80,7 +98,9 @@ impl Drop for Mock {
 pub fn turn(n: usize, prompt: &str) -> Vec<String> {
     let mut turn = vec![format!("user: {prompt}")];
     if let Some(command) = prompt.strip_prefix("run-tool: ") {
-        let printed = command.strip_prefix("echo ").expect("the stories run nothing but echo");
+        let printed = command
+            .strip_prefix("echo ")
+            .expect("the stories run nothing but echo");
         turn.extend([format!("call: {command}"), format!("result: {printed}")]);
     }
     turn.push(format!("assistant: reply {n} to: {prompt}"));
@@ -98,14 +118,22 @@ fn turns_of(item: &Value) -> Vec<String> {
         Some("function_call") => vec![format!("call: {}", command_of(&arguments_of(item)))],
         Some("function_call_output") => vec![format!("result: {}", last_line(&item["output"]))],
         // Chat Completions keeps both in messages.
-        _ if item["role"] == "tool" => vec![format!("result: {}", last_line(&answers_in(&item["content"])))],
+        _ if item["role"] == "tool" => vec![format!(
+            "result: {}",
+            last_line(&answers_in(&item["content"]))
+        )],
         _ if item["tool_calls"].is_array() => {
             let calls = item["tool_calls"].as_array().into_iter().flatten();
-            calls.map(|call| format!("call: {}", command_of(&arguments_of(&call["function"])))).collect()
+            calls
+                .map(|call| format!("call: {}", command_of(&arguments_of(&call["function"]))))
+                .collect()
         }
         _ => {
             let role = item["role"].as_str().unwrap_or_default();
-            parts_of(&item["content"]).iter().filter_map(|part| turn_of(role, part)).collect()
+            parts_of(&item["content"])
+                .iter()
+                .filter_map(|part| turn_of(role, part))
+                .collect()
         }
     }
 }
@@ -136,19 +164,35 @@ fn arguments_of(item: &Value) -> Value {
 }
 
 fn command_of(arguments: &Value) -> String {
-    let words = [&arguments["command"], &arguments["cmd"], &arguments["commands"][0]];
-    words.iter().find_map(|word| word.as_str()).unwrap_or("?").to_owned()
+    let words = [
+        &arguments["command"],
+        &arguments["cmd"],
+        &arguments["commands"][0],
+    ];
+    words
+        .iter()
+        .find_map(|word| word.as_str())
+        .unwrap_or("?")
+        .to_owned()
 }
 
 /// Cline's shell answers with a list, as JSON in a text: what each of several commands printed.
 fn answers_in(content: &Value) -> Value {
-    let list: Option<Vec<Value>> = content.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let list: Option<Vec<Value>> = content
+        .as_str()
+        .and_then(|text| serde_json::from_str(text).ok());
     list.map_or_else(|| content.clone(), |list| list[0]["result"].clone())
 }
 
 /// The last line of a command's output: Codex puts its own header lines before it.
 fn last_line(output: &Value) -> String {
-    let text: Vec<String> =
-        parts_of(output).iter().filter_map(|part| part["text"].as_str().map(str::to_owned)).collect();
-    text.concat().lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
+    let text: Vec<String> = parts_of(output)
+        .iter()
+        .filter_map(|part| part["text"].as_str().map(str::to_owned))
+        .collect();
+    text.concat()
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -28,7 +28,10 @@ pub struct Devices {
 
 impl Devices {
     pub fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("roam-opencode-").tempdir().expect("a directory");
+        let root = tempfile::Builder::new()
+            .prefix("roam-opencode-")
+            .tempdir()
+            .expect("a directory");
         let dir = root.path().canonicalize().expect("a directory");
         link_roam(&dir.join("bin"));
         std::os::unix::fs::symlink(installed(), dir.join("bin/opencode")).expect("a link");
@@ -37,8 +40,15 @@ impl Devices {
         let laptop = Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout");
         desk.init_repository("https://git.example.com/acme/api.git");
         laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
-        [&desk, &laptop].into_iter().for_each(|device| settle(device, mock.port));
-        Self { desk, laptop, mock, _root: root }
+        [&desk, &laptop]
+            .into_iter()
+            .for_each(|device| settle(device, mock.port));
+        Self {
+            desk,
+            laptop,
+            mock,
+            _root: root,
+        }
     }
 
     pub fn paired() -> Self {
@@ -61,10 +71,18 @@ impl Devices {
 
 /// The program itself, which needs no launcher.
 fn installed() -> PathBuf {
-    let cpu = if std::env::consts::ARCH == "aarch64" { "arm64" } else { "x64" };
+    let cpu = if std::env::consts::ARCH == "aarch64" {
+        "arm64"
+    } else {
+        "x64"
+    };
     let below = format!("real-clients/node_modules/opencode-linux-{cpu}/bin/opencode");
-    let mut places = Path::new(env!("CARGO_BIN_EXE_roam")).ancestors().map(|dir| dir.join(&below));
-    places.find(|file| file.is_file()).expect("OpenCode is not installed: run `cargo xtask test`, which installs it")
+    let mut places = Path::new(env!("CARGO_BIN_EXE_roam"))
+        .ancestors()
+        .map(|dir| dir.join(&below));
+    places
+        .find(|file| file.is_file())
+        .expect("OpenCode is not installed: run `cargo xtask test`, which installs it")
 }
 
 /// The mock as the model, spoken to in OpenAI's Responses API, and sign-ins that nobody else may ever see.
@@ -80,9 +98,15 @@ fn settle(device: &Device, mock_port: u16) {
         "autoupdate": false, "share": "disabled", "model": "mock/m1", "small_model": "mock/m1",
         "provider": { "mock": provider },
     });
-    write(&device.home.join(".config/opencode/opencode.json"), &config.to_string());
+    write(
+        &device.home.join(".config/opencode/opencode.json"),
+        &config.to_string(),
+    );
     let sign_in = json!({ "anthropic": { "type": "api", "key": secret } });
-    write(&device.home.join(".local/share/opencode/auth.json"), &sign_in.to_string());
+    write(
+        &device.home.join(".local/share/opencode/auth.json"),
+        &sign_in.to_string(),
+    );
 }
 
 /// Starts a session in the device's checkout and returns its id.
@@ -93,38 +117,62 @@ pub fn begin(device: &Device, prompt: &str) -> String {
 pub fn begin_in(device: &Device, cwd: &Path, prompt: &str) -> String {
     let before = ids(device);
     say(device, cwd, &[], prompt).unwrap_or_else(|told| panic!("on {}: {told}", device.name));
-    let new: Vec<String> = ids(device).into_iter().filter(|id| !before.contains(id)).collect();
-    let [id] = &new[..] else { panic!("one new session on {}: {new:?}", device.name) };
+    let new: Vec<String> = ids(device)
+        .into_iter()
+        .filter(|id| !before.contains(id))
+        .collect();
+    let [id] = &new[..] else {
+        panic!("one new session on {}: {new:?}", device.name)
+    };
     id.clone()
 }
 
 /// Goes on by what `roam resume` printed, turned into OpenCode's form for scripts: `opencode run -s ID`.
 pub fn go_on(device: &Device, resume: &Resume, prompt: &str) {
-    let [program, option, id] = &resume.argv[..] else { panic!("not `opencode -s ID`: {resume:?}") };
+    let [program, option, id] = &resume.argv[..] else {
+        panic!("not `opencode -s ID`: {resume:?}")
+    };
     assert_eq!([program, option], ["opencode", "-s"]);
-    say(device, &resume.cwd, &["-s", id], prompt).unwrap_or_else(|told| panic!("on {}: {told}", device.name));
+    say(device, &resume.cwd, &["-s", id], prompt)
+        .unwrap_or_else(|told| panic!("on {}: {told}", device.name));
 }
 
 pub fn by_hand(session: &str, cwd: &Path) -> Resume {
     let argv = ["opencode", "-s", session].map(str::to_owned).to_vec();
-    Resume { argv, cwd: cwd.to_owned(), env: Default::default(), unset: vec![] }
+    Resume {
+        argv,
+        cwd: cwd.to_owned(),
+        env: Default::default(),
+        unset: vec![],
+    }
 }
 
 /// The device's user wants to be asked before a command runs; where nobody can be asked it is refused.
 pub fn ask_before_all(device: &Device) {
     let file = device.home.join(".config/opencode/opencode.json");
-    let mut config: Value = serde_json::from_slice(&std::fs::read(&file).expect("it was settled")).expect("JSON");
+    let mut config: Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("it was settled")).expect("JSON");
     config["permission"] = json!({ "bash": "ask" });
     write(&file, &config.to_string());
 }
 
 /// The session as OpenCode exports it, with rules that allow everything.
 pub fn allowing_all(device: &Device, session: &str) -> PathBuf {
-    let ended = run_within(PROMPT_LIMIT, opencode(device, &["export", session]), device.scratch());
-    let start = ended.stdout.find('{').unwrap_or_else(|| panic!("{}", ended.told()));
-    let mut whole: Value = serde_json::from_str(&ended.stdout[start..]).unwrap_or_else(|_| panic!("{}", ended.told()));
+    let ended = run_within(
+        PROMPT_LIMIT,
+        opencode(device, &["export", session]),
+        device.scratch(),
+    );
+    let start = ended
+        .stdout
+        .find('{')
+        .unwrap_or_else(|| panic!("{}", ended.told()));
+    let mut whole: Value =
+        serde_json::from_str(&ended.stdout[start..]).unwrap_or_else(|_| panic!("{}", ended.told()));
     whole["info"]["permission"] = json!([{ "permission": "*", "pattern": "*", "action": "allow" }]);
-    let file = device.scratch().join(format!("{session}-allowing-all.json"));
+    let file = device
+        .scratch()
+        .join(format!("{session}-allowing-all.json"));
     write(&file, &whole.to_string());
     file
 }
@@ -138,31 +186,56 @@ pub fn import(device: &Device, file: &Path) {
 }
 
 pub fn delete(device: &Device, session: &str) {
-    let ended = run_within(PROMPT_LIMIT, opencode(device, &["session", "delete", session]), device.scratch());
+    let ended = run_within(
+        PROMPT_LIMIT,
+        opencode(device, &["session", "delete", session]),
+        device.scratch(),
+    );
     assert!(ended.status.success(), "{}", ended.told());
 }
 
 /// Whether OpenCode ran a command that it was asked to run in this session. That it was refused is no failure of the test.
 pub fn runs(device: &Device, resume: &Resume, word: &str) -> bool {
-    let [_, _, id] = &resume.argv[..] else { panic!("not `opencode -s ID`: {resume:?}") };
-    let told = say(device, &resume.cwd, &["-s", id], &format!("run-tool: echo {word}"));
+    let [_, _, id] = &resume.argv[..] else {
+        panic!("not `opencode -s ID`: {resume:?}")
+    };
+    let told = say(
+        device,
+        &resume.cwd,
+        &["-s", id],
+        &format!("run-tool: echo {word}"),
+    );
     let content = String::from_utf8(content(device, id)).expect("text");
-    assert!(content.contains(&format!("run-tool: echo {word}")), "it was asked: {told:?}");
+    assert!(
+        content.contains(&format!("run-tool: echo {word}")),
+        "it was asked: {told:?}"
+    );
     content.contains(&format!("\"output\":\"{word}\\n\""))
 }
 
 fn say(device: &Device, cwd: &Path, options: &[&str], prompt: &str) -> Result<(), String> {
     // Words with spaces in them would be quoted in the prompt.
-    let words: Vec<&str> = ["run"].iter().chain(options).copied().chain(prompt.split(' ')).collect();
+    let words: Vec<&str> = ["run"]
+        .iter()
+        .chain(options)
+        .copied()
+        .chain(prompt.split(' '))
+        .collect();
     let mut command = opencode(device, &words);
     command.current_dir(cwd);
     let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-    if ended.status.success() { Ok(()) } else { Err(ended.told()) }
+    if ended.status.success() {
+        Ok(())
+    } else {
+        Err(ended.told())
+    }
 }
 
 pub fn opencode(device: &Device, arguments: &[&str]) -> Command {
     let mut command = device.command("opencode", arguments);
-    command.env("OPENCODE_DISABLE_MODELS_FETCH", "1").env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
+    command
+        .env("OPENCODE_DISABLE_MODELS_FETCH", "1")
+        .env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
     command
 }
 
@@ -171,29 +244,45 @@ pub fn machine(device: &Device) -> Machine {
     let mut machine = Machine::at(&device.home);
     let bin = device.scratch().join("bin");
     let path = std::env::var("PATH").expect("there is a PATH");
-    machine.vars.insert("PATH".into(), format!("{}:{path}", bin.display()));
+    machine
+        .vars
+        .insert("PATH".into(), format!("{}:{path}", bin.display()));
     machine
 }
 
 pub fn found(device: &Device, session: &str) -> Option<Found> {
-    let listing = OpenCode::default().sessions(&machine(device), Which::One(&SessionId::new(session)));
+    let listing =
+        OpenCode::default().sessions(&machine(device), Which::One(&SessionId::new(session)));
     assert_eq!((listing.problems, listing.unknown), (vec![], None));
     listing.found.into_iter().next()
 }
 
 fn ids(device: &Device) -> Vec<String> {
     let listing = OpenCode::default().sessions(&machine(device), Which::All);
-    listing.found.iter().map(|found| found.session.to_string()).collect()
+    listing
+        .found
+        .iter()
+        .map(|found| found.session.to_string())
+        .collect()
 }
 
 /// The session as it is in the device's store.
 pub fn content(device: &Device, session: &str) -> Vec<u8> {
-    let found = found(device, session).unwrap_or_else(|| panic!("{session} is not on {}", device.name));
+    let found =
+        found(device, session).unwrap_or_else(|| panic!("{session} is not on {}", device.name));
     // The engine's own import may hold the database: OpenCode then says "database is locked" (seen 2026-11-29).
-    let reading = wait_for(&format!("{session} of {} to be exported", device.name), PROMPT_LIMIT, || {
-        OpenCode::default().read(&machine(device), &found).map_err(|error| error.to_string())
-    });
-    let Content::Bytes(bytes) = &reading.docs[0] else { panic!("made on the spot") };
+    let reading = wait_for(
+        &format!("{session} of {} to be exported", device.name),
+        PROMPT_LIMIT,
+        || {
+            OpenCode::default()
+                .read(&machine(device), &found)
+                .map_err(|error| error.to_string())
+        },
+    );
+    let Content::Bytes(bytes) = &reading.docs[0] else {
+        panic!("made on the spot")
+    };
     bytes.to_vec()
 }
 
@@ -208,33 +297,55 @@ pub fn texts(device: &Device, session: &str) -> Vec<String> {
     let mut command = opencode(device, &["db", &query, "--format", "json"]);
     command.env("OPENCODE_DB", file);
     let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-    let rows: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
-    rows.iter().filter_map(|row| row["text"].as_str().map(str::to_owned)).collect()
+    let rows: Vec<Value> =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.told()));
+    rows.iter()
+        .filter_map(|row| row["text"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Waits until `to` has as much of the session in its store as `from`, and asks `roam` there how to go on.
 pub fn carried(session: &str, from: &Device, to: &Device) -> Resume {
     let wanted = messages(&content(from, session));
-    let what = format!("session {session} of {} to be in {}'s store", from.name, to.name);
+    let what = format!(
+        "session {session} of {} to be in {}'s store",
+        from.name, to.name
+    );
     wait_for(&what, PATIENCE, || {
         let there = found(to, session).ok_or("it is not there")?;
         let theirs = found(from, session).ok_or("it is gone")?;
         // Messages and parts, counted.
-        if there.docs[0].stamp.len == theirs.docs[0].stamp.len { Ok(()) } else { Err(format!("{there:?}")) }
+        if there.docs[0].stamp.len == theirs.docs[0].stamp.len {
+            Ok(())
+        } else {
+            Err(format!("{there:?}"))
+        }
     });
     assert_eq!(messages(&content(to, session)), wanted);
-    wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
-        to.session("opencode", session)
-            .and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
-    });
+    wait_for(
+        &format!("{} to list session {session} as here", to.name),
+        PATIENCE,
+        || {
+            to.session("opencode", session).and_then(|row| {
+                if row["state"] == "here" {
+                    Ok(row)
+                } else {
+                    Err(row.to_string())
+                }
+            })
+        },
+    );
     let resume = to.roam(&["resume", session, "--print"]);
-    serde_json::from_value(resume.clone()).unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
+    serde_json::from_value(resume.clone())
+        .unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
 }
 
 /// All of a document but what it says of the whole session.
 pub fn messages(content: &[u8]) -> String {
     let text = String::from_utf8(content.to_vec()).expect("a document is text");
-    let (messages, _) = text.rsplit_once("\"info\"").expect("the session's own words are at the end");
+    let (messages, _) = text
+        .rsplit_once("\"info\"")
+        .expect("the session's own words are at the end");
     messages.to_owned()
 }
 
@@ -244,12 +355,19 @@ pub fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
         let mut content = Vec::new();
         match file.extension().is_some_and(|ending| ending == "zst") {
             // What was decoded before a torn last frame counts.
-            true => drop(zstd::Decoder::new(raw.as_slice()).map(|mut decoder| decoder.read_to_end(&mut content))),
+            true => drop(
+                zstd::Decoder::new(raw.as_slice())
+                    .map(|mut decoder| decoder.read_to_end(&mut content)),
+            ),
             false => content = raw,
         }
         content
     };
-    let has_word = |file: &Path| contents(file).windows(word.len()).any(|window| window == word.as_bytes());
+    let has_word = |file: &Path| {
+        contents(file)
+            .windows(word.len())
+            .any(|window| window == word.as_bytes())
+    };
     let mut files = crate::files::files_below(dir);
     files.retain(|file| file.is_file() && has_word(file));
     files

@@ -13,7 +13,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What was said before the devices parted.
-pub const BEFORE: [&str; 2] = ["Where is the bug in parser.rs?", "run-tool: echo seen-before-parting"];
+pub const BEFORE: [&str; 2] = [
+    "Where is the bug in parser.rs?",
+    "run-tool: echo seen-before-parting",
+];
 /// What the desk went on with, first.
 pub const LEFT: &str = "run-tool: echo said-at-the-desk";
 /// What the laptop went on with.
@@ -62,7 +65,12 @@ pub fn told(turns: &[(usize, &str)], prompt: &str) -> Vec<String> {
 pub fn begin(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> String {
     let World { desk, laptop, .. } = world;
     let session = tool.begin(desk, BEFORE[0]);
-    tool.go_on(desk, &tool.resume_by_hand(&session, &desk.checkout), BEFORE[1]).expect("the tool goes on at home");
+    tool.go_on(
+        desk,
+        &tool.resume_by_hand(&session, &desk.checkout),
+        BEFORE[1],
+    )
+    .expect("the tool goes on at home");
     beside(&session);
     carried_by_roam(tool, &session, desk, laptop);
     session
@@ -70,32 +78,59 @@ pub fn begin(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> String {
 
 /// A session that both devices went on with while the laptop heard and said nothing.
 pub fn part(world: &World, tool: Tool, beside: impl FnOnce(&str)) -> Parted {
-    let World { desk, laptop, mock, .. } = world;
+    let World {
+        desk, laptop, mock, ..
+    } = world;
     let session = begin(world, tool, beside);
     laptop.roam(&["pause"]);
     for (device, prompt) in [(desk, LEFT), (laptop, RIGHT)] {
-        tool.go_on(device, &tool.resume_by_hand(&session, &device.checkout), prompt).expect("it goes on alone");
+        tool.go_on(
+            device,
+            &tool.resume_by_hand(&session, &device.checkout),
+            prompt,
+        )
+        .expect("it goes on alone");
         let said: Vec<&str> = [BEFORE.as_slice(), &[prompt]].concat();
-        assert_eq!(mock.context_of(prompt), crate::story::context(&said), "apart from the other");
+        assert_eq!(
+            mock.context_of(prompt),
+            crate::story::context(&said),
+            "apart from the other"
+        );
         // The way that was recorded first keeps the id.
         recorded(device, tool, &session);
     }
-    let [left, right] = [desk, laptop].map(|device| bytes(tool, &session, device).expect("it is in the store"));
+    let [left, right] =
+        [desk, laptop].map(|device| bytes(tool, &session, device).expect("it is in the store"));
     assert_ne!(left, right, "the session went two ways");
-    Parted { session, left, right }
+    Parted {
+        session,
+        left,
+        right,
+    }
 }
 
 /// Waits until the device's own journals give back what is in its store.
 pub fn recorded(device: &Device, tool: Tool, session: &str) {
-    let out = device.scratch().join(format!("recorded-{}-{session}", device.name));
+    let out = device
+        .scratch()
+        .join(format!("recorded-{}-{session}", device.name));
     let target = out.to_str().expect("UTF-8").to_owned();
-    wait_for(&format!("the journals of {} to hold {session}", device.name), PATIENCE, || {
-        let wanted = bytes(tool, session, device)?;
-        device.try_roam(&["export", session, "native", "--out", &target])?;
-        let is_whole = |file: &PathBuf| fs::read(file).is_ok_and(|found| neutral(tool, &found) == wanted);
-        let whole = files_below(&out).iter().any(is_whole);
-        if whole { Ok(()) } else { Err(format!("no file of {} bytes exported", wanted.len())) }
-    });
+    wait_for(
+        &format!("the journals of {} to hold {session}", device.name),
+        PATIENCE,
+        || {
+            let wanted = bytes(tool, session, device)?;
+            device.try_roam(&["export", session, "native", "--out", &target])?;
+            let is_whole =
+                |file: &PathBuf| fs::read(file).is_ok_and(|found| neutral(tool, &found) == wanted);
+            let whole = files_below(&out).iter().any(is_whole);
+            if whole {
+                Ok(())
+            } else {
+                Err(format!("no file of {} bytes exported", wanted.len()))
+            }
+        },
+    );
     fs::remove_dir_all(out).expect("it was just written");
 }
 
@@ -103,29 +138,61 @@ impl Parted {
     /// Lets the devices meet and waits until each has both ways in its store, with the same bytes.
     pub fn meet(self, world: &World, tool: Tool) -> Split {
         world.laptop.roam(&["continue"]);
-        let Self { session, left, right } = self;
+        let Self {
+            session,
+            left,
+            right,
+        } = self;
         let [fork, same] = [&world.desk, &world.laptop].map(|device| listed(device, &session));
         assert_eq!(fork, same, "both devices gave the fork the same id");
         world.holds(tool, &session, &left);
         let forked = world.same(tool, &fork);
         is_fork_of(&right, &forked, &session, &fork);
-        Split { tool, session, left, right, fork, forked }
+        Split {
+            tool,
+            session,
+            left,
+            right,
+            fork,
+            forked,
+        }
     }
 }
 
 /// Waits until a device lists both ways of a session and says which session the laptop's has become.
 pub fn listed(device: &Device, session: &str) -> String {
-    let row = wait_for(&format!("{} to list both ways of {session}", device.name), PATIENCE, || {
-        let splits = device.roam(&["splits"]);
-        let row = rows(&splits).find(|row| row["session"] == session).cloned();
-        let named = |row: &Value| rows(&row["branches"]).filter(|branch| branch["session"].is_string()).count() == 2;
-        row.filter(named).ok_or_else(|| splits.to_string())
-    });
-    let of = |name: &str| rows(&row["branches"]).find(|branch| branch["device"] == name).cloned();
-    let session_of = |name| of(name).unwrap_or_else(|| panic!("no way of {name}: {row}"))["session"].clone();
+    let row = wait_for(
+        &format!("{} to list both ways of {session}", device.name),
+        PATIENCE,
+        || {
+            let splits = device.roam(&["splits"]);
+            let row = rows(&splits).find(|row| row["session"] == session).cloned();
+            let named = |row: &Value| {
+                rows(&row["branches"])
+                    .filter(|branch| branch["session"].is_string())
+                    .count()
+                    == 2
+            };
+            row.filter(named).ok_or_else(|| splits.to_string())
+        },
+    );
+    let of = |name: &str| {
+        rows(&row["branches"])
+            .find(|branch| branch["device"] == name)
+            .cloned()
+    };
+    let session_of =
+        |name| of(name).unwrap_or_else(|| panic!("no way of {name}: {row}"))["session"].clone();
     assert_eq!(row["tier"], "B", "it was told and can be undone");
-    assert_eq!(session_of("desk"), session, "the way that was recorded first keeps the id");
-    let fork = session_of("laptop").as_str().expect("checked above").to_owned();
+    assert_eq!(
+        session_of("desk"),
+        session,
+        "the way that was recorded first keeps the id"
+    );
+    let fork = session_of("laptop")
+        .as_str()
+        .expect("checked above")
+        .to_owned();
     assert_ne!(fork, session, "the other way is a session of its own");
     fork
 }
@@ -133,10 +200,15 @@ pub fn listed(device: &Device, session: &str) -> String {
 /// Put back, the id gives the very lines that the other device wrote; nothing but the line of a title came in between.
 fn is_fork_of(original: &[u8], forked: &[u8], session: &str, fork: &str) {
     assert_eq!(session.len(), fork.len(), "nothing in the file moves");
-    let text = String::from_utf8(forked.to_vec()).expect("transcripts are UTF-8").replace(fork, session);
+    let text = String::from_utf8(forked.to_vec())
+        .expect("transcripts are UTF-8")
+        .replace(fork, session);
     let original = String::from_utf8(original.to_vec()).expect("transcripts are UTF-8");
     let mut wanted = original.lines().peekable();
-    let added: Vec<&str> = text.lines().filter(|line| wanted.next_if_eq(line).is_none()).collect();
+    let added: Vec<&str> = text
+        .lines()
+        .filter(|line| wanted.next_if_eq(line).is_none())
+        .collect();
     assert_eq!(wanted.next(), None, "a line of the original is missing");
     let is_title = |line: &&str| line == &added[0] && line.contains("(from laptop)");
     assert!(added.iter().all(is_title), "added: {added:?}");
@@ -151,19 +223,42 @@ impl World {
     /// Waits until a session has these bytes on both devices.
     pub fn holds(&self, tool: Tool, session: &str, wanted: &[u8]) {
         for device in self.both() {
-            wait_for(&format!("{} to have {} bytes of {session}", device.name, wanted.len()), PATIENCE, || {
-                let found = bytes(tool, session, device)?;
-                if found == wanted { Ok(()) } else { Err(format!("{} bytes are there", found.len())) }
-            });
+            wait_for(
+                &format!(
+                    "{} to have {} bytes of {session}",
+                    device.name,
+                    wanted.len()
+                ),
+                PATIENCE,
+                || {
+                    let found = bytes(tool, session, device)?;
+                    if found == wanted {
+                        Ok(())
+                    } else {
+                        Err(format!("{} bytes are there", found.len()))
+                    }
+                },
+            );
         }
     }
 
     /// Waits until both devices have the same bytes of a session.
     pub fn same(&self, tool: Tool, session: &str) -> Vec<u8> {
-        wait_for(&format!("both devices to have the same bytes of {session}"), PATIENCE, || {
-            let (desk, laptop) = (bytes(tool, session, &self.desk)?, bytes(tool, session, &self.laptop)?);
-            if desk == laptop { Ok(desk) } else { Err(format!("{} bytes and {}", desk.len(), laptop.len())) }
-        })
+        wait_for(
+            &format!("both devices to have the same bytes of {session}"),
+            PATIENCE,
+            || {
+                let (desk, laptop) = (
+                    bytes(tool, session, &self.desk)?,
+                    bytes(tool, session, &self.laptop)?,
+                );
+                if desk == laptop {
+                    Ok(desk)
+                } else {
+                    Err(format!("{} bytes and {}", desk.len(), laptop.len()))
+                }
+            },
+        )
     }
 }
 
@@ -171,14 +266,18 @@ impl Split {
     /// Waits until the fork is in nobody's store and nobody lists the split.
     pub fn is_settled(&self, world: &World) {
         for device in world.both() {
-            wait_for(&format!("{} to have one session again", device.name), PATIENCE, || {
-                let splits = device.roam(&["splits"]);
-                match self.tool.file(device, &self.fork) {
-                    Ok(file) => Err(format!("{} is there", file.display())),
-                    Err(_) if rows(&splits).count() > 0 => Err(splits.to_string()),
-                    Err(_) => Ok(()),
-                }
-            });
+            wait_for(
+                &format!("{} to have one session again", device.name),
+                PATIENCE,
+                || {
+                    let splits = device.roam(&["splits"]);
+                    match self.tool.file(device, &self.fork) {
+                        Ok(file) => Err(format!("{} is there", file.display())),
+                        Err(_) if rows(&splits).count() > 0 => Err(splits.to_string()),
+                        Err(_) => Ok(()),
+                    }
+                },
+            );
         }
     }
 
@@ -187,17 +286,30 @@ impl Split {
         by.roam(&["undo", &self.session]);
         world.holds(self.tool, &self.session, &self.left);
         world.holds(self.tool, &self.fork, &self.forked);
-        world.both().iter().for_each(|device| assert_eq!(listed(device, &self.session), self.fork));
+        world
+            .both()
+            .iter()
+            .for_each(|device| assert_eq!(listed(device, &self.session), self.fork));
     }
 
     /// Resumes a session on both devices, leaving no mark there, and compares what the model is told.
     pub fn knows(&self, world: &World, turns: &[(usize, &str)]) {
         static ASKED: AtomicU32 = AtomicU32::new(1);
         for device in world.both() {
-            let (copy, prompt) = (twin(device), format!("Question {}", ASKED.fetch_add(1, Ordering::Relaxed)));
+            let (copy, prompt) = (
+                twin(device),
+                format!("Question {}", ASKED.fetch_add(1, Ordering::Relaxed)),
+            );
             let resume = self.tool.resume_by_hand(&self.session, &copy.checkout);
-            self.tool.go_on(&copy, &resume, &prompt).unwrap_or_else(|told| panic!("on {}: {told}", device.name));
-            assert_eq!(world.mock.context_of(&prompt), told(turns, &prompt), "what is known on {}", device.name);
+            self.tool
+                .go_on(&copy, &resume, &prompt)
+                .unwrap_or_else(|told| panic!("on {}: {told}", device.name));
+            assert_eq!(
+                world.mock.context_of(&prompt),
+                told(turns, &prompt),
+                "what is known on {}",
+                device.name
+            );
         }
     }
 }

@@ -14,7 +14,11 @@ use std::time::Instant;
 /// Everything said up to and including the last prompt.
 pub fn context(prompts: &[&str]) -> Vec<String> {
     let (last, before) = prompts.split_last().expect("something was said");
-    let mut turns: Vec<String> = before.iter().enumerate().flat_map(|(i, prompt)| mock::turn(i + 1, prompt)).collect();
+    let mut turns: Vec<String> = before
+        .iter()
+        .enumerate()
+        .flat_map(|(i, prompt)| mock::turn(i + 1, prompt))
+        .collect();
     turns.push(format!("user: {last}"));
     turns
 }
@@ -22,25 +26,53 @@ pub fn context(prompts: &[&str]) -> Vec<String> {
 /// Waits until `to` has in its tool's store what `from` has in its own, and asks `roam` there how to go on.
 pub fn carried_by_roam(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
     let start = Instant::now();
-    let what = format!("session {session} of {} to be in {}'s store byte for byte", from.name, to.name);
+    let what = format!(
+        "session {session} of {} to be in {}'s store byte for byte",
+        from.name, to.name
+    );
     wait_for(&what, PATIENCE, || {
         let (theirs, ours) = (bytes(tool, session, from)?, bytes(tool, session, to)?);
-        if theirs == ours { Ok(()) } else { Err(format!("{} bytes there, {} here", theirs.len(), ours.len())) }
+        if theirs == ours {
+            Ok(())
+        } else {
+            Err(format!("{} bytes there, {} here", theirs.len(), ours.len()))
+        }
     });
-    println!("{tool:?}: seen on {} {} ms after the tool ended on {}", to.name, start.elapsed().as_millis(), from.name);
-    let row = wait_for(&format!("{} to list session {session} as here", to.name), PATIENCE, || {
-        to.session(tool.id(), session)
-            .and_then(|row| if row["state"] == "here" { Ok(row) } else { Err(row.to_string()) })
-    });
+    println!(
+        "{tool:?}: seen on {} {} ms after the tool ended on {}",
+        to.name,
+        start.elapsed().as_millis(),
+        from.name
+    );
+    let row = wait_for(
+        &format!("{} to list session {session} as here", to.name),
+        PATIENCE,
+        || {
+            to.session(tool.id(), session).and_then(|row| {
+                if row["state"] == "here" {
+                    Ok(row)
+                } else {
+                    Err(row.to_string())
+                }
+            })
+        },
+    );
     let file = tool.file(to, session).expect("read above");
-    assert_eq!(row["path"].as_str().map(Path::new), Some(file.as_path()), "roam says where the file is");
+    assert_eq!(
+        row["path"].as_str().map(Path::new),
+        Some(file.as_path()),
+        "roam says where the file is"
+    );
     let resume = to.roam(&["resume", session, "--print"]);
-    serde_json::from_value(resume.clone()).unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
+    serde_json::from_value(resume.clone())
+        .unwrap_or_else(|error| panic!("roam resume --print says {resume}: {error}"))
 }
 
 /// Does what an adapter does, without one.
 pub fn copied_by_hand(tool: Tool, session: &str, from: &Device, to: &Device) -> Resume {
-    let file = tool.file(from, session).expect("the session is where it was written");
+    let file = tool
+        .file(from, session)
+        .expect("the session is where it was written");
     let place = tool.place(&file, from, to);
     fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
     fs::copy(&file, place).expect("a copy");
@@ -56,11 +88,16 @@ pub fn bytes(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, Stri
 /// What steers in these lines, in the form that it has where another device wrote it.
 pub fn neutral(tool: Tool, lines: &[u8]) -> Vec<u8> {
     let adapters = session_roam_core::tools::all(&[]);
-    let adapter = adapters.iter().map(|adapter| adapter.about()).find(|about| about.tool.as_str() == tool.id());
+    let adapter = adapters
+        .iter()
+        .map(|adapter| adapter.about())
+        .find(|about| about.tool.as_str() == tool.id());
     let neutral = adapter.expect("there is an adapter").steering.neutral;
     let doc = DocName::new("any.jsonl");
     let lines = lines.split_inclusive(|byte| *byte == b'\n');
-    lines.flat_map(|line| edited(line, &neutral(&doc, line, Path::new("")))).collect()
+    lines
+        .flat_map(|line| edited(line, &neutral(&doc, line, Path::new(""))))
+        .collect()
 }
 
 /// The same as it lies there.
@@ -70,10 +107,21 @@ pub fn stored(tool: Tool, session: &str, device: &Device) -> Result<Vec<u8>, Str
 }
 
 /// Goes on with a session on a device by the command that `roam` gives there, and says what the model was told.
-pub fn resumed(world: &World, tool: Tool, device: &Device, session: &str, prompt: &str) -> Vec<String> {
-    wait_for(&format!("{} to know session {session}", device.name), PATIENCE, || device.session(tool.id(), session));
+pub fn resumed(
+    world: &World,
+    tool: Tool,
+    device: &Device,
+    session: &str,
+    prompt: &str,
+) -> Vec<String> {
+    wait_for(
+        &format!("{} to know session {session}", device.name),
+        PATIENCE,
+        || device.session(tool.id(), session),
+    );
     let resume = device.roam(&["resume", session, "--print"]);
     let resume = serde_json::from_value(resume).expect("the answer of `roam resume --print`");
-    tool.go_on(device, &resume, prompt).unwrap_or_else(|told| panic!("{tool:?} on {}: {told}", device.name));
+    tool.go_on(device, &resume, prompt)
+        .unwrap_or_else(|told| panic!("{tool:?} on {}: {told}", device.name));
     world.mock.context_of(prompt)
 }

@@ -21,18 +21,30 @@ pub struct Terminal {
 impl Terminal {
     pub fn open(device: &Device, resume: &Resume) -> Self {
         let screen = device.scratch().join(format!("{}.screen", device.name));
-        let words: Vec<String> = resume.argv.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
+        let words: Vec<String> = resume
+            .argv
+            .iter()
+            .map(|word| format!("'{}'", word.replace('\'', r"'\''")))
+            .collect();
         // A terminal with no size makes the tools draw nothing.
         let line = format!("stty cols 150 rows 45; exec {}", words.join(" "));
         let screen_name = screen.to_str().expect("a plain name");
         let mut command = device.command("script", &["-qefc", &line, screen_name]);
-        command.current_dir(&resume.cwd).envs(&resume.env).stdin(Stdio::piped()).stdout(Stdio::null());
+        command
+            .current_dir(&resume.cwd)
+            .envs(&resume.env)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null());
         for name in &resume.unset {
             command.env_remove(name);
         }
         let mut child = command.spawn().expect("script (util-linux) starts");
         let keyboard = child.stdin.take().expect("piped above");
-        Self { child, keyboard, screen }
+        Self {
+            child,
+            keyboard,
+            screen,
+        }
     }
 
     /// Waits until `word`, which has no spaces, has been drawn and the tool draws no more.
@@ -41,7 +53,11 @@ impl Terminal {
             let before = self.drawn();
             sleep(Duration::from_millis(700));
             let done = before.contains(word) && before.len() == self.drawn().len();
-            if done { Ok(()) } else { Err(format!("drawn: {:?}", tail(&before))) }
+            if done {
+                Ok(())
+            } else {
+                Err(format!("drawn: {:?}", tail(&before)))
+            }
         });
     }
 
@@ -56,14 +72,21 @@ impl Terminal {
     pub fn leave(mut self) {
         self.enter("/exit");
         let child = &mut self.child;
-        wait_for("the tool to leave its terminal after /exit", PATIENCE, || match child.try_wait() {
-            Ok(Some(_)) => Ok(()),
-            other => Err(format!("{other:?}")),
-        });
+        wait_for(
+            "the tool to leave its terminal after /exit",
+            PATIENCE,
+            || match child.try_wait() {
+                Ok(Some(_)) => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
     }
 
     fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).and_then(|()| self.keyboard.flush()).expect("the terminal is open");
+        self.keyboard
+            .write_all(keys.as_bytes())
+            .and_then(|()| self.keyboard.flush())
+            .expect("the terminal is open");
     }
 
     fn drawn(&self) -> String {
@@ -77,9 +100,12 @@ impl Drop for Terminal {
             return;
         }
         // `script` passes the hang-up on to the tool; a tool that does not heed it loses its terminal.
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
         let start = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < Duration::from_secs(5) {
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < Duration::from_secs(5)
+        {
             sleep(Duration::from_millis(20));
         }
         let _ = self.child.kill();

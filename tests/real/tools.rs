@@ -59,7 +59,10 @@ impl Client {
         if file.extension().is_none_or(|extension| extension != "js") {
             return std::os::unix::fs::symlink(file, program).expect("a link");
         }
-        write(program, &format!("#!/bin/sh\nexec node '{}' \"$@\"\n", file.display()));
+        write(
+            program,
+            &format!("#!/bin/sh\nexec node '{}' \"$@\"\n", file.display()),
+        );
         fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("a program");
     }
 }
@@ -95,9 +98,18 @@ impl Tool {
 
     pub fn begin_in(self, device: &Device, cwd: &Path, prompt: &str) -> String {
         match self {
-            Self::ClaudeCode => {
-                self.new_session(device, cwd, &["claude", "-p", "--allowedTools", "Bash(echo:*)", "--", prompt])
-            }
+            Self::ClaudeCode => self.new_session(
+                device,
+                cwd,
+                &[
+                    "claude",
+                    "-p",
+                    "--allowedTools",
+                    "Bash(echo:*)",
+                    "--",
+                    prompt,
+                ],
+            ),
             Self::Codex => self.new_session(device, cwd, &["codex", "exec", prompt]),
         }
     }
@@ -108,10 +120,20 @@ impl Tool {
         let mut command = device.command(argv[0], &argv[1..]);
         command.current_dir(cwd);
         let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-        assert!(ended.status.success(), "{argv:?} on {}: {}", device.name, ended.told());
+        assert!(
+            ended.status.success(),
+            "{argv:?} on {}: {}",
+            device.name,
+            ended.told()
+        );
         let mut new = self.files(device);
         new.retain(|file| !before.contains(file) && is_session(file));
-        assert_eq!(new.len(), 1, "{argv:?} should have written one session on {}: {new:?}", device.name);
+        assert_eq!(
+            new.len(),
+            1,
+            "{argv:?} should have written one session on {}: {new:?}",
+            device.name
+        );
         id_of(&new[0])
     }
 
@@ -120,9 +142,12 @@ impl Tool {
     pub fn go_on(self, device: &Device, resume: &Resume, prompt: &str) -> Result<(), String> {
         let (program, rest) = resume.argv.split_first().expect("a command to resume with");
         let arguments = match self {
-            Self::ClaudeCode => {
-                [words(&["-p", "--allowedTools=Bash(echo:*)"]), rest.to_vec(), words(&["--", prompt])].concat()
-            }
+            Self::ClaudeCode => [
+                words(&["-p", "--allowedTools=Bash(echo:*)"]),
+                rest.to_vec(),
+                words(&["--", prompt]),
+            ]
+            .concat(),
             Self::Codex => exec_form(rest, prompt),
         };
         let mut command = device.command(program, &arguments);
@@ -131,23 +156,35 @@ impl Tool {
             command.env_remove(name);
         }
         let ended = run_within(PROMPT_LIMIT, command, device.scratch());
-        if ended.status.success() { Ok(()) } else { Err(ended.told()) }
+        if ended.status.success() {
+            Ok(())
+        } else {
+            Err(ended.told())
+        }
     }
 
     /// The session's main file in the device's store; exactly one, or a tool may take the wrong one.
     pub fn file(self, device: &Device, session: &str) -> Result<PathBuf, String> {
         let mut found = self.files(device);
-        found.retain(|file| file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(session)));
+        found.retain(|file| {
+            file.file_stem()
+                .is_some_and(|stem| stem.to_string_lossy().ends_with(session))
+        });
         match found.len() {
             1 => Ok(found.remove(0)),
-            n => Err(format!("{n} files of session {session} in {}'s store: {found:?}", device.name)),
+            n => Err(format!(
+                "{n} files of session {session} in {}'s store: {found:?}",
+                device.name
+            )),
         }
     }
 
     /// The sessions of the device's store whose own file has these words.
     pub fn saying(self, device: &Device, words: &str) -> Vec<String> {
         let mut files = self.files(device);
-        files.retain(|file| is_session(file) && fs::read_to_string(file).is_ok_and(|text| text.contains(words)));
+        files.retain(|file| {
+            is_session(file) && fs::read_to_string(file).is_ok_and(|text| text.contains(words))
+        });
         files.iter().map(|file| id_of(file)).collect()
     }
 
@@ -176,10 +213,18 @@ impl Tool {
             Self::ClaudeCode => &["projects"],
             Self::Codex => &["sessions", "archived_sessions"],
         };
-        let stores = [device.home.join(self.usual_store()), self.second_store(device)];
-        let dirs = stores.iter().flat_map(|store| below.iter().map(|name| store.join(name)));
+        let stores = [
+            device.home.join(self.usual_store()),
+            self.second_store(device),
+        ];
+        let dirs = stores
+            .iter()
+            .flat_map(|store| below.iter().map(|name| store.join(name)));
         let mut files: Vec<PathBuf> = dirs.flat_map(|dir| files_below(&dir)).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+        files.retain(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "jsonl")
+        });
         files
     }
 
@@ -187,10 +232,13 @@ impl Tool {
     /// hand. Claude Code looks in a directory named after the cwd; Codex looks everywhere below `sessions`.
     pub fn place(self, file: &Path, from: &Device, to: &Device) -> PathBuf {
         match self {
-            Self::ClaudeCode => {
-                projects(to).join(slug(&to.checkout)).join(file.file_name().expect("a file has a name"))
-            }
-            Self::Codex => to.home.join(file.strip_prefix(&from.home).expect("the file is in the home")),
+            Self::ClaudeCode => projects(to)
+                .join(slug(&to.checkout))
+                .join(file.file_name().expect("a file has a name")),
+            Self::Codex => to.home.join(
+                file.strip_prefix(&from.home)
+                    .expect("the file is in the home"),
+            ),
         }
     }
 
@@ -198,9 +246,20 @@ impl Tool {
     pub fn resume_by_hand(self, session: &str, cwd: &Path) -> Resume {
         let argv = match self {
             Self::ClaudeCode => words(&["claude", "--resume", session]),
-            Self::Codex => words(&["codex", "resume", session, "-C", cwd.to_str().expect("checkouts are UTF-8")]),
+            Self::Codex => words(&[
+                "codex",
+                "resume",
+                session,
+                "-C",
+                cwd.to_str().expect("checkouts are UTF-8"),
+            ]),
         };
-        Resume { argv, cwd: cwd.to_owned(), env: Default::default(), unset: vec![] }
+        Resume {
+            argv,
+            cwd: cwd.to_owned(),
+            env: Default::default(),
+            unset: vec![],
+        }
     }
 
     /// The device's user wants to be asked.
@@ -208,12 +267,17 @@ impl Tool {
         match self {
             Self::ClaudeCode => {
                 let settings = json!({ "permissions": { "defaultMode": "default" } });
-                write(&device.home.join(".claude/settings.json"), &settings.to_string());
+                write(
+                    &device.home.join(".claude/settings.json"),
+                    &settings.to_string(),
+                );
             }
             Self::Codex => {
                 let file = device.home.join(".codex/config.toml");
                 let config = fs::read_to_string(&file).expect("it was settled");
-                let config = config.replace("\"never\"", "\"on-request\"").replace("danger-full-access", "read-only");
+                let config = config
+                    .replace("\"never\"", "\"on-request\"")
+                    .replace("danger-full-access", "read-only");
                 write(&file, &config);
             }
         }
@@ -244,7 +308,9 @@ impl Tool {
     /// What the tool writes that a turn was run with.
     pub fn run_with(self, lines: &[u8]) -> Vec<String> {
         let text = String::from_utf8_lossy(lines).into_owned();
-        let records = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let records = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let text = |value: &Value| value.as_str().map(str::to_owned);
         match self {
             Self::ClaudeCode => { records }
@@ -254,7 +320,11 @@ impl Tool {
             Self::Codex => {
                 let turns = records.filter(|record| record["type"] == "turn_context");
                 let of_turn = |turn: Value| {
-                    [&turn["payload"]["approval_policy"], &turn["payload"]["sandbox_policy"]["type"]].map(text)
+                    [
+                        &turn["payload"]["approval_policy"],
+                        &turn["payload"]["sandbox_policy"]["type"],
+                    ]
+                    .map(text)
                 };
                 turns.flat_map(of_turn).flatten().collect()
             }
@@ -282,7 +352,10 @@ impl Tool {
         let (program, rest) = resume.argv.split_first().expect("a command to resume with");
         let arguments = [words(&["-p", "--rewind-files", message]), rest.to_vec()].concat();
         let mut command = device.command(program, &arguments);
-        command.current_dir(&resume.cwd).envs(&resume.env).env("CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING", "1");
+        command
+            .current_dir(&resume.cwd)
+            .envs(&resume.env)
+            .env("CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING", "1");
         run_within(PROMPT_LIMIT, command, device.scratch()).told()
     }
 
@@ -305,11 +378,20 @@ impl Tool {
                     &home.join(".claude/.credentials.json"),
                     &json!({"mcpOAuth": {"planted": {"accessToken": secret}}}).to_string(),
                 );
-                write(&home.join(".claude/settings.json"), &json!({"env": {"PLANTED_TOKEN": secret}}).to_string());
+                write(
+                    &home.join(".claude/settings.json"),
+                    &json!({"env": {"PLANTED_TOKEN": secret}}).to_string(),
+                );
             }
             Self::Codex => {
-                write(&home.join(".codex/config.toml"), &codex_config(&device.checkout, mock_port, &secret));
-                write(&home.join(".codex/auth.json"), &json!({"OPENAI_API_KEY": secret}).to_string());
+                write(
+                    &home.join(".codex/config.toml"),
+                    &codex_config(&device.checkout, mock_port, &secret),
+                );
+                write(
+                    &home.join(".codex/auth.json"),
+                    &json!({"OPENAI_API_KEY": secret}).to_string(),
+                );
             }
         }
     }
@@ -349,13 +431,20 @@ trust_level = "trusted"
 /// A thread of Codex that begins as another: it stores where in the other's file it left that, and what came after
 /// (seen with 0.169.0, 2026-11-23).
 pub fn child_of(device: &Device, parent: &str, prompt: &str) -> String {
-    Tool::Codex.new_session(device, &device.checkout, &["codex", "exec", "fork", parent, prompt])
+    Tool::Codex.new_session(
+        device,
+        &device.checkout,
+        &["codex", "exec", "fork", parent, prompt],
+    )
 }
 
 /// Codex' own list, as its picker shows it under "All": ids and paths, asked of `codex app-server`.
 pub fn listed_by_codex(device: &Device) -> Vec<(String, PathBuf)> {
     let mut command = device.command("codex", &["app-server"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut server = command.spawn().expect("codex app-server starts");
     let mut stdin = server.stdin.take().expect("piped above");
     let requests = [
@@ -363,15 +452,24 @@ pub fn listed_by_codex(device: &Device) -> Vec<(String, PathBuf)> {
         json!({"method": "initialized"}),
         json!({"id": 2, "method": "thread/list", "params": {"sourceKinds": ["cli", "exec"]}}),
     ];
-    requests.iter().for_each(|request| writeln!(stdin, "{request}").expect("codex app-server listens"));
+    requests
+        .iter()
+        .for_each(|request| writeln!(stdin, "{request}").expect("codex app-server listens"));
     let lines = BufReader::new(server.stdout.take().expect("piped above")).lines();
-    let answers = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+    let answers = lines
+        .map_while(Result::ok)
+        .filter_map(|line| serde_json::from_str::<Value>(&line).ok());
     let answer = { answers }.find(|answer| answer["id"] == 2);
     let _ = server.kill();
     let _ = server.wait();
     let threads = answer.expect("codex app-server answers thread/list")["result"]["data"].clone();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    threads.as_array().into_iter().flatten().map(|row| (text(&row["id"]), text(&row["path"]).into())).collect()
+    threads
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|row| (text(&row["id"]), text(&row["path"]).into()))
+        .collect()
 }
 
 /// Puts installed tools under their usual names into a directory for PATH.
@@ -396,27 +494,42 @@ pub fn link_binaries(bin: &Path, clients: &[Client]) {
 }
 
 fn id_of(file: &Path) -> String {
-    let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("session files have plain names");
+    let stem = file
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .expect("session files have plain names");
     stem[stem.len() - 36..].to_owned()
 }
 
 /// Whether a file of a store is a session's main file. Claude Code 2.0.76 writes an empty file of another id at each
 /// resume, and what its agents say beside the sessions (seen 2026-11-23).
 fn is_session(file: &Path) -> bool {
-    let is_agent = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("agent-"));
+    let is_agent = file
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("agent-"));
     !is_agent && file.metadata().is_ok_and(|file| 0 < file.len())
 }
 
 /// `codex resume ID [options]` as `codex exec [options] resume ID PROMPT`.
 fn exec_form(resume: &[String], prompt: &str) -> Vec<String> {
-    let [verb, session, options @ ..] = resume else { panic!("not a `codex resume ID`: {resume:?}") };
+    let [verb, session, options @ ..] = resume else {
+        panic!("not a `codex resume ID`: {resume:?}")
+    };
     assert_eq!(verb, "resume", "not a `codex resume ID`: {resume:?}");
-    [words(&["exec"]), options.to_vec(), words(&["resume", session, prompt])].concat()
+    [
+        words(&["exec"]),
+        options.to_vec(),
+        words(&["resume", session, prompt]),
+    ]
+    .concat()
 }
 
 /// One write, as a tool does it.
 pub fn append(file: &Path, text: &str) {
-    let mut file = fs::OpenOptions::new().append(true).open(file).expect("a session's file");
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .open(file)
+        .expect("a session's file");
     file.write_all(text.as_bytes()).expect("room in the store");
 }
 

@@ -27,8 +27,14 @@ impl Session {
         let id = format!("{number:08x}-0000-4000-8000-000000000000");
         let file = projects(device).join(slug(cwd)).join(format!("{id}.jsonl"));
         fs::create_dir_all(file.parent().expect("a file is in a directory")).expect("a store");
-        let session = Self { id, file, cwd: cwd.to_owned() };
-        let text: String = (0..lines).map(|at| session.line(&format!("Line {at} of session {number}"))).collect();
+        let session = Self {
+            id,
+            file,
+            cwd: cwd.to_owned(),
+        };
+        let text: String = (0..lines)
+            .map(|at| session.line(&format!("Line {at} of session {number}")))
+            .collect();
         append(&session.file, text.as_bytes());
         session
     }
@@ -45,7 +51,9 @@ impl Session {
 
     /// The session's file in a device's store.
     pub fn on(&self, device: &Device) -> PathBuf {
-        projects(device).join(slug(&device.checkout)).join(format!("{}.jsonl", self.id))
+        projects(device)
+            .join(slug(&device.checkout))
+            .join(format!("{}.jsonl", self.id))
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -77,12 +85,25 @@ pub fn projects(device: &Device) -> PathBuf {
 /// Claude Code names a directory of its store after the cwd, every UTF-16 unit that is no ASCII letter or digit a dash
 /// (seen with 2.1.330, 2026-11-23).
 pub fn slug(cwd: &Path) -> String {
-    let letter = |unit| u8::try_from(unit).ok().map(char::from).filter(char::is_ascii_alphanumeric);
-    cwd.to_str().expect("checkouts are UTF-8").encode_utf16().map(|unit| letter(unit).unwrap_or('-')).collect()
+    let letter = |unit| {
+        u8::try_from(unit)
+            .ok()
+            .map(char::from)
+            .filter(char::is_ascii_alphanumeric)
+    };
+    cwd.to_str()
+        .expect("checkouts are UTF-8")
+        .encode_utf16()
+        .map(|unit| letter(unit).unwrap_or('-'))
+        .collect()
 }
 
 /// One write, as the tool does it: a line is there whole or not at all.
 fn append(file: &Path, bytes: &[u8]) {
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(file).expect("a store that can be written to");
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)
+        .expect("a store that can be written to");
     file.write_all(bytes).expect("room in the store");
 }

@@ -25,16 +25,27 @@ impl World {
 
     /// The same with tools of these versions on both.
     pub fn with(clients: &[Client]) -> Self {
-        let root = tempfile::Builder::new().prefix("roam-real-").tempdir().expect("a directory");
+        let root = tempfile::Builder::new()
+            .prefix("roam-real-")
+            .tempdir()
+            .expect("a directory");
         let dir = root.path().canonicalize().expect("a directory");
         link_binaries(&dir.join("bin"), clients);
         link_roam(&dir.join("bin"));
         let mock = Mock::start(&dir);
         let desk = settled(Device::new(&dir, "desk", "home-a", "code/api"), mock.port);
-        let laptop = settled(Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout"), mock.port);
+        let laptop = settled(
+            Device::new(&dir, "laptop", "home-b", "Arbeit mit Ümlaut/api checkout"),
+            mock.port,
+        );
         desk.init_repository("https://git.example.com/acme/api.git");
         laptop.clone_repository(&desk, "git@git.example.com:acme/api.git");
-        Self { desk, laptop, mock, _root: root }
+        Self {
+            desk,
+            laptop,
+            mock,
+            _root: root,
+        }
     }
 
     /// Two devices whose engines run and are paired.
@@ -61,18 +72,37 @@ impl World {
 /// (seen with 0.169.0, 2026-11-23).
 pub fn twin(device: &Device) -> Device {
     static TWINS: AtomicU32 = AtomicU32::new(1);
-    let name = format!("{}-twin-{}", device.name, TWINS.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "{}-twin-{}",
+        device.name,
+        TWINS.fetch_add(1, Ordering::Relaxed)
+    );
     let checkout = device.checkout.to_str().expect("checkouts are UTF-8");
     let mut twin = Device::new(device.scratch(), &name, &name, checkout);
     twin.variables = device.variables.clone();
-    let taken = [".claude.json", ".claude/settings.json", ".claude/projects", ".codex/config.toml", ".codex/auth.json"];
+    let taken = [
+        ".claude.json",
+        ".claude/settings.json",
+        ".claude/projects",
+        ".codex/config.toml",
+        ".codex/auth.json",
+    ];
     for part in taken.iter().chain(&[".codex/sessions"]) {
         let (from, to) = (device.home.join(part), twin.home.join(part));
-        let files = if from.is_file() { vec![from.clone()] } else { files_below(&from) };
+        let files = if from.is_file() {
+            vec![from.clone()]
+        } else {
+            files_below(&from)
+        };
         for file in files {
             let below = file.strip_prefix(&from).expect("it was found there");
-            let place = if below.as_os_str().is_empty() { to.clone() } else { to.join(below) };
-            fs::create_dir_all(place.parent().expect("a file is in a directory")).expect("a directory");
+            let place = if below.as_os_str().is_empty() {
+                to.clone()
+            } else {
+                to.join(below)
+            };
+            fs::create_dir_all(place.parent().expect("a file is in a directory"))
+                .expect("a directory");
             fs::copy(&file, place).expect("a copy");
         }
     }
@@ -83,13 +113,18 @@ pub fn twin(device: &Device) -> Device {
 fn settled(mut device: Device, mock_port: u16) -> Device {
     let secret = device.secret();
     for (name, value) in [
-        ("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{mock_port}")),
+        (
+            "ANTHROPIC_BASE_URL",
+            format!("http://127.0.0.1:{mock_port}"),
+        ),
         ("ANTHROPIC_API_KEY", secret.clone()),
         ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
         ("MOCK_KEY", secret),
     ] {
         device.variables.insert(name.to_owned(), value);
     }
-    Tool::ALL.iter().for_each(|tool| tool.settle(&device, mock_port));
+    Tool::ALL
+        .iter()
+        .for_each(|tool| tool.settle(&device, mock_port));
     device
 }

@@ -53,25 +53,42 @@ fn database() -> Result<Connection, Failed> {
 fn export(session: &str) -> Result<String, Failed> {
     eprintln!("Exporting session: {session}");
     let database = database()?;
-    let row = database.query_row("select * from session where id = ?1", [session], |row| Ok(info(row)));
-    let info = row.optional()?.ok_or(format!("Session not found: {session}"))??;
+    let row = database.query_row("select * from session where id = ?1", [session], |row| {
+        Ok(info(row))
+    });
+    let info = row
+        .optional()?
+        .ok_or(format!("Session not found: {session}"))??;
     let query = "select id, data from message where session_id = ?1 order by time_created, id";
     let mut messages = Vec::new();
     for (id, data) in rows(&database, query, session)? {
         let query = "select id, data from part where message_id = ?1 order by id";
         let parts = rows(&database, query, &id)?.into_iter();
-        let with_ids =
-            |(part, data): (String, Value)| with(data, json!({ "id": part, "sessionID": session, "messageID": id }));
+        let with_ids = |(part, data): (String, Value)| {
+            with(
+                data,
+                json!({ "id": part, "sessionID": session, "messageID": id }),
+            )
+        };
         let parts: Vec<Value> = parts.map(with_ids).collect();
         messages.push(json!({ "info": with(data, json!({ "id": id, "sessionID": session })), "parts": parts }));
     }
-    Ok(serde_json::to_string_pretty(&json!({ "info": info, "messages": messages }))?)
+    Ok(serde_json::to_string_pretty(
+        &json!({ "info": info, "messages": messages }),
+    )?)
 }
 
 fn rows(database: &Connection, query: &str, about: &str) -> Result<Vec<(String, Value)>, Failed> {
     let mut query = database.prepare(query)?;
-    let found = query.query_map([about], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-    found.map(|row| row.map_err(Failed::from).and_then(|(id, data)| Ok((id, serde_json::from_str(&data)?)))).collect()
+    let found = query.query_map([about], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    })?;
+    found
+        .map(|row| {
+            row.map_err(Failed::from)
+                .and_then(|(id, data)| Ok((id, serde_json::from_str(&data)?)))
+        })
+        .collect()
 }
 
 fn info(row: &Row<'_>) -> Result<Value, Failed> {
@@ -97,7 +114,10 @@ fn info(row: &Row<'_>) -> Result<Value, Failed> {
         }
     }
     let (created, updated): (i64, i64) = (row.get("time_created")?, row.get("time_updated")?);
-    info.insert("time".to_owned(), json!({ "created": created, "updated": updated }));
+    info.insert(
+        "time".to_owned(),
+        json!({ "created": created, "updated": updated }),
+    );
     info.insert("cost".to_owned(), json!(0));
     Ok(Value::Object(info))
 }
@@ -113,7 +133,8 @@ fn with(data: Value, more: Value) -> Value {
 }
 
 fn import(file: &Path) -> Result<String, Failed> {
-    let text = std::fs::read_to_string(file).map_err(|_| format!("File not found: {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|_| format!("File not found: {}", file.display()))?;
     let whole: Value = serde_json::from_str(&text)?;
     let database = database()?;
     let cwd = std::env::current_dir()?;
@@ -123,7 +144,9 @@ fn import(file: &Path) -> Result<String, Failed> {
     let wanted = |name: &str| text(name).ok_or(format!("Missing key\n  at [\"{name}\"]"));
     let value = |name: &str| info.get(name).map(Value::to_string);
     let id = wanted("id")?;
-    let updated = info["time"]["updated"].as_i64().ok_or("Missing key\n  at [\"time\"][\"updated\"]")?;
+    let updated = info["time"]["updated"]
+        .as_i64()
+        .ok_or("Missing key\n  at [\"time\"][\"updated\"]")?;
     database.execute(
         "insert into session (id, project_id, parent_id, slug, directory, path, title, version, metadata, permission, agent, \
          model, time_created, time_updated) values (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
@@ -144,7 +167,10 @@ fn import(file: &Path) -> Result<String, Failed> {
             updated,
         ],
     )?;
-    for message in whole["messages"].as_array().ok_or("Missing key\n  at [\"messages\"]")? {
+    for message in whole["messages"]
+        .as_array()
+        .ok_or("Missing key\n  at [\"messages\"]")?
+    {
         let created = message["info"]["time"]["created"].as_i64();
         let (message_id, data) = taken(&message["info"])?;
         database.execute(
@@ -165,18 +191,27 @@ fn import(file: &Path) -> Result<String, Failed> {
 /// A row without the ids that are columns.
 fn taken(value: &Value) -> Result<(String, String), Failed> {
     let mut fields = value.as_object().cloned().ok_or("no object")?;
-    let id = fields.remove("id").and_then(|id| id.as_str().map(str::to_owned)).ok_or("Missing key\n  at [\"id\"]")?;
+    let id = fields
+        .remove("id")
+        .and_then(|id| id.as_str().map(str::to_owned))
+        .ok_or("Missing key\n  at [\"id\"]")?;
     fields.remove("sessionID");
     fields.remove("messageID");
     // The keys that the tool knows come in an order of its own.
-    let turned: Vec<String> =
-        fields.iter().rev().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();
+    let turned: Vec<String> = fields
+        .iter()
+        .rev()
+        .map(|(name, value)| format!("{}:{value}", Value::from(name.as_str())))
+        .collect();
     Ok((id, format!("{{{}}}", turned.join(","))))
 }
 
 /// The commit that a repository's branch is at stands in for its first one.
 fn project(cwd: &Path) -> String {
-    let git = cwd.ancestors().map(|dir| dir.join(".git")).find(|git| git.is_dir());
+    let git = cwd
+        .ancestors()
+        .map(|dir| dir.join(".git"))
+        .find(|git| git.is_dir());
     let commit = git.and_then(|git| std::fs::read_to_string(git.join("refs/heads/main")).ok());
     commit.map_or_else(|| "global".to_owned(), |commit| commit.trim().to_owned())
 }
@@ -184,9 +219,15 @@ fn project(cwd: &Path) -> String {
 fn delete(session: &str) -> Result<String, Failed> {
     let database = database()?;
     for table in ["part", "message"] {
-        database.execute(&format!("delete from {table} where session_id = ?1"), [session])?;
+        database.execute(
+            &format!("delete from {table} where session_id = ?1"),
+            [session],
+        )?;
     }
-    let gone = database.execute("delete from session where id = ?1 or parent_id = ?1", [session])?;
+    let gone = database.execute(
+        "delete from session where id = ?1 or parent_id = ?1",
+        [session],
+    )?;
     if gone == 0 {
         Err(format!("Session not found: {session}").into())
     } else {

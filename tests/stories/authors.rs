@@ -3,15 +3,23 @@
 use crate::splits::Parted;
 use crate::talk::{ONE, item, meta, turn};
 use crate::world::{Device, World};
-use session_roam_core::api::{Diff, ExportFormat, Exported, HistoryRow, Request, SessionRow, Shown};
+use session_roam_core::api::{
+    Diff, ExportFormat, Exported, HistoryRow, Request, SessionRow, Shown,
+};
 
 /// The messages of a session: what each is of, by which device.
 fn told(device: &mut Device, session: &str) -> Vec<(String, String, Option<String>)> {
     let whole: Shown = device.ask(Request::show(session));
-    let page: Shown = device.ask(Request::Show { session: session.into(), from: 0, rows: Some(100) });
+    let page: Shown = device.ask(Request::Show {
+        session: session.into(),
+        from: 0,
+        rows: Some(100),
+    });
     let of = |shown: Shown| {
         let messages = shown.messages.into_iter();
-        messages.map(|message| (message.role, message.text, message.device)).collect::<Vec<_>>()
+        messages
+            .map(|message| (message.role, message.text, message.device))
+            .collect::<Vec<_>>()
     };
     let (whole, page) = (of(whole), of(page));
     assert_eq!(whole, page, "a page says the same");
@@ -31,11 +39,28 @@ fn each_message_names_the_device_that_wrote_it() {
     let placed = world.devices[1].place_of(ONE).expect("placed");
     world.devices[1].say(&placed, turn(&there, ONE, "by the lap"));
     world.deliver();
-    let names: Vec<String> = world.devices.iter().map(|device| device.name.clone()).collect();
+    let names: Vec<String> = world
+        .devices
+        .iter()
+        .map(|device| device.name.clone())
+        .collect();
     for device in &mut world.devices {
-        let told: Vec<_> = told(device, ONE).into_iter().map(|(_, text, device)| (text, device)).collect();
-        assert_eq!(told, [("by the desk".into(), by(&names[0])), ("by the lap".into(), by(&names[1]))]);
-        let export = Request::Export { session: ONE.into(), format: ExportFormat::Markdown, dir: None };
+        let told: Vec<_> = told(device, ONE)
+            .into_iter()
+            .map(|(_, text, device)| (text, device))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("by the desk".into(), by(&names[0])),
+                ("by the lap".into(), by(&names[1]))
+            ]
+        );
+        let export = Request::Export {
+            session: ONE.into(),
+            format: ExportFormat::Markdown,
+            dir: None,
+        };
         let text = device.ask::<Exported>(export).text.expect("text");
         assert!(text.contains(&format!("## You · {}\n", names[0])), "{text}");
         assert!(text.contains(&format!("## You · {}\n", names[1])), "{text}");
@@ -45,25 +70,54 @@ fn each_message_names_the_device_that_wrote_it() {
 #[test]
 fn a_branch_names_who_wrote_it_and_not_who_noticed_the_split() {
     let mut parted = Parted::claude().met();
-    let names: Vec<String> = parted.world.devices.iter().map(|device| device.name.clone()).collect();
+    let names: Vec<String> = parted
+        .world
+        .devices
+        .iter()
+        .map(|device| device.name.clone())
+        .collect();
     for at in 0..2 {
         let device = &mut parted.world.devices[at];
         let rows: Vec<SessionRow> = device.sessions();
-        let fork = rows.iter().find(|row| row.session != ONE).expect("a fork").session.clone();
+        let fork = rows
+            .iter()
+            .find(|row| row.session != ONE)
+            .expect("a fork")
+            .session
+            .clone();
         let authors = |told: Vec<(String, String, Option<String>)>| {
-            told.into_iter().map(|(_, text, device)| (text, device)).collect::<Vec<_>>()
+            told.into_iter()
+                .map(|(_, text, device)| (text, device))
+                .collect::<Vec<_>>()
         };
-        let expected = [("common".to_owned(), by(&names[0])), ("from lap".to_owned(), by(&names[1]))];
+        let expected = [
+            ("common".to_owned(), by(&names[0])),
+            ("from lap".to_owned(), by(&names[1])),
+        ];
         assert_eq!(authors(told(device, &fork)), expected);
-        let diff = Request::Diff { session: ONE.into(), branch: None, from: 0, rows: 100, choices: false };
+        let diff = Request::Diff {
+            session: ONE.into(),
+            branch: None,
+            from: 0,
+            rows: 100,
+            choices: false,
+        };
         let diff: Diff = device.ask(diff);
         let sides = |row: &session_roam_core::api::DiffRow| {
-            let device = |message: &Option<session_roam_core::api::Msg>| message.as_ref()?.device.clone();
+            let device =
+                |message: &Option<session_roam_core::api::Msg>| message.as_ref()?.device.clone();
             (device(&row.left), device(&row.right))
         };
         let seen: Vec<_> = diff.rows.iter().map(sides).collect();
-        assert!(seen.iter().all(|(left, _)| left.is_none() || *left == by(&names[0])), "{seen:?}");
-        assert!(seen.iter().any(|(_, right)| *right == by(&names[1])), "{seen:?}");
+        assert!(
+            seen.iter()
+                .all(|(left, _)| left.is_none() || *left == by(&names[0])),
+            "{seen:?}"
+        );
+        assert!(
+            seen.iter().any(|(_, right)| *right == by(&names[1])),
+            "{seen:?}"
+        );
     }
 }
 
@@ -79,18 +133,42 @@ fn turn_context(approval: &str) -> String {
 fn what_another_device_sets_in_a_session_of_this_one_is_seen() {
     let (mut world, here, _) = World::pair_of_devices();
     let rollout = world.devices[0].rollout(ONE);
-    world.devices[0].say(&rollout, [meta(&here, ONE), turn_context("on-request"), item("Where is the bug?")].concat());
+    world.devices[0].say(
+        &rollout,
+        [
+            meta(&here, ONE),
+            turn_context("on-request"),
+            item("Where is the bug?"),
+        ]
+        .concat(),
+    );
     world.deliver();
     let placed = world.devices[1].place_of(ONE).expect("placed");
-    world.devices[1].say(&placed, [turn_context("never"), item("In the parser")].concat());
+    world.devices[1].say(
+        &placed,
+        [turn_context("never"), item("In the parser")].concat(),
+    );
     world.deliver();
     let lap = world.devices[1].name.clone();
     let desk = &mut world.devices[0];
-    let steering: Vec<_> = told(desk, ONE).into_iter().filter(|(role, ..)| role == "steering").collect();
+    let steering: Vec<_> = told(desk, ONE)
+        .into_iter()
+        .filter(|(role, ..)| role == "steering")
+        .collect();
     assert_eq!(steering.len(), 1, "{steering:?}");
-    assert!(steering[0].1.contains("approval policy → never"), "{steering:?}");
+    assert!(
+        steering[0].1.contains("approval policy → never"),
+        "{steering:?}"
+    );
     assert_eq!(steering[0].2, by(&lap));
     assert!(desk.row(ONE).expect("a row").devices.contains(&lap));
-    let history: Vec<HistoryRow> = desk.ask(Request::History { session: Some(ONE.into()) });
-    assert!(history.iter().any(|row| row.what == "arrived" && row.device == lap), "{history:?}");
+    let history: Vec<HistoryRow> = desk.ask(Request::History {
+        session: Some(ONE.into()),
+    });
+    assert!(
+        history
+            .iter()
+            .any(|row| row.what == "arrived" && row.device == lap),
+        "{history:?}"
+    );
 }

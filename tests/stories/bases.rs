@@ -9,7 +9,10 @@ use std::path::PathBuf;
 /// A thread that Codex itself forked: it has an offset into its parent's file instead of a history.
 pub fn begun_from(parted: &mut Parted, device: usize, child: &str) -> PathBuf {
     let parent = parted.world.devices[device].place_of(TWO).expect("there");
-    let (end, cwd) = (std::fs::metadata(&parent).expect("doc").len(), [&parted.here, &parted.there][device].clone());
+    let (end, cwd) = (
+        std::fs::metadata(&parent).expect("doc").len(),
+        [&parted.here, &parted.there][device].clone(),
+    );
     let base = format!(
         "\"history_base\":{{\"thread_id\":\"{TWO}\",\"end_ordinal_exclusive\":9,\"end_byte_offset\":{end}}},\"cwd\""
     );
@@ -30,7 +33,11 @@ fn what_was_begun_from_a_branch_of_codex_keeps_that_branch() {
     let refers_to = |parted: &Parted, id: &str| {
         for device in &parted.world.devices {
             let text = String::from_utf8_lossy(&device.docs(child)["rollout.jsonl"]).into_owned();
-            assert!(text.contains(&format!("\"thread_id\":\"{id}\"")), "on {}: {text}", device.name);
+            assert!(
+                text.contains(&format!("\"thread_id\":\"{id}\"")),
+                "on {}: {text}",
+                device.name
+            );
         }
     };
     refers_to(&parted, &fork);
@@ -41,7 +48,9 @@ fn what_was_begun_from_a_branch_of_codex_keeps_that_branch() {
     refers_to(&parted, &fork);
     let lines = recorded_lines(&parted.world.devices[0], child);
     assert!(
-        recorded.split_inclusive(|byte| *byte == b'\n').all(|line| lines.get(line) == Some(&1)),
+        recorded
+            .split_inclusive(|byte| *byte == b'\n')
+            .all(|line| lines.get(line) == Some(&1)),
         "as it was written"
     );
     // Its branch stays in the store, whatever is decided, also with nothing remembered.
@@ -71,8 +80,14 @@ fn what_was_begun_from_the_branch_that_lost_its_id_finds_it_elsewhere() {
     let mut parted = parted.met();
     parted.resolve(1, TWO, "keep-right").expect("possible");
     assert_eq!(parted.on_both(TWO), "common, from lap");
-    let text = String::from_utf8_lossy(&parted.world.devices[1].docs(child)["rollout.jsonl"]).into_owned();
-    let base = text.split("\"thread_id\":\"").nth(1).and_then(|rest| rest.get(..36)).expect("a base").to_owned();
+    let text =
+        String::from_utf8_lossy(&parted.world.devices[1].docs(child)["rollout.jsonl"]).into_owned();
+    let base = text
+        .split("\"thread_id\":\"")
+        .nth(1)
+        .and_then(|rest| rest.get(..36))
+        .expect("a base")
+        .to_owned();
     assert_ne!(base, TWO);
     assert_eq!(parted.on_both(&base), "common, from desk");
 }
@@ -97,6 +112,10 @@ fn a_branch_that_is_put_away_before_the_thread_that_needs_it_arrives_comes_back(
     parted.world.devices.iter_mut().for_each(Device::poll);
     parted.world.deliver();
     assert_eq!(parted.on_both(&fork), "common, from lap");
-    let text = String::from_utf8_lossy(&parted.world.devices[0].docs(child)["rollout.jsonl"]).into_owned();
-    assert!(text.contains(&format!("\"thread_id\":\"{fork}\"")), "{text}");
+    let text =
+        String::from_utf8_lossy(&parted.world.devices[0].docs(child)["rollout.jsonl"]).into_owned();
+    assert!(
+        text.contains(&format!("\"thread_id\":\"{fork}\"")),
+        "{text}"
+    );
 }

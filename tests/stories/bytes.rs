@@ -44,7 +44,11 @@ const CONTENTS: [&[u8]; 6] = [
 
 /// Side docs, logs first; the names are as odd as file systems take them.
 const LOGS: [&str; 2] = ["subagents/agent-1.jsonl", "subagents/über agent ☃ 2.jsonl"];
-const SNAPSHOTS: [&str; 3] = ["tool-results/out 1.bin", "tool-results/Ergebnis – 日本.txt", "todos"];
+const SNAPSHOTS: [&str; 3] = [
+    "tool-results/out 1.bin",
+    "tool-results/Ergebnis – 日本.txt",
+    "todos",
+];
 
 #[derive(Clone, Debug)]
 enum Move {
@@ -96,7 +100,12 @@ impl Bench {
         let (mut world, here, _) = World::pair_of_devices();
         let path = world.devices[0].transcript(&here, ONE);
         world.devices[0].say(&path, turn(&here, ONE, "begin"));
-        Self { world, here, bag: Vec::new(), touched: Vec::new() }
+        Self {
+            world,
+            here,
+            bag: Vec::new(),
+            touched: Vec::new(),
+        }
     }
 
     fn author(&mut self) -> &mut Device {
@@ -114,7 +123,9 @@ impl Bench {
     fn snapshot(&self, snapshot: usize) -> PathBuf {
         let author = &self.world.devices[0];
         match SNAPSHOTS[snapshot] {
-            "todos" => author.claude().join(format!("todos/{ONE}-agent-{ONE}.json")),
+            "todos" => author
+                .claude()
+                .join(format!("todos/{ONE}-agent-{ONE}.json")),
             name => author.slug_dir(&self.here).join(ONE).join(name),
         }
     }
@@ -148,7 +159,11 @@ impl Bench {
             }
             Move::Tell { which, again } if !self.bag.is_empty() => {
                 let at = which % self.bag.len();
-                let notice = if again { self.bag[at].clone() } else { self.bag.remove(at) };
+                let notice = if again {
+                    self.bag[at].clone()
+                } else {
+                    self.bag.remove(at)
+                };
                 self.world.devices[1].notice(notice);
             }
             Move::Tell { .. } => {}
@@ -208,7 +223,11 @@ proptest! {
 fn r16_a_literal_home_variable_survives() {
     let (mut world, here, _) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
-    let line = turn(&here, ONE, "put ${HOME}/x and $HOME and ~/x and %USERPROFILE% into the script");
+    let line = turn(
+        &here,
+        ONE,
+        "put ${HOME}/x and $HOME and ~/x and %USERPROFILE% into the script",
+    );
     world.devices[0].say(&path, &line);
     world.deliver();
     let there = world.devices[1].place_of(ONE).expect("placed");
@@ -227,7 +246,10 @@ fn r7_a_torn_tail_waits_for_its_end_and_is_taken_once() {
     assert_eq!(std::fs::read_to_string(&there).expect("doc"), first);
     world.devices[0].say(&path, rest);
     world.deliver();
-    assert_eq!(std::fs::read_to_string(&there).expect("doc"), format!("{first}{second}"));
+    assert_eq!(
+        std::fs::read_to_string(&there).expect("doc"),
+        format!("{first}{second}")
+    );
 }
 
 #[test]
@@ -235,14 +257,18 @@ fn a_snapshot_that_returns_to_an_old_content_arrives_as_that() {
     let (mut world, here, _) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, "begin"));
-    let todos = world.devices[0].claude().join(format!("todos/{ONE}-agent-{ONE}.json"));
+    let todos = world.devices[0]
+        .claude()
+        .join(format!("todos/{ONE}-agent-{ONE}.json"));
     for content in ["[]", "[1]", "[]", "[1]", "[2]", "[]"] {
         world.devices[0].put(&todos, content);
         world.deliver();
         assert_carried(&world.devices[0], &world.devices[1], ONE);
     }
     // Changed there, it comes back, and on.
-    let there = world.devices[1].claude().join(format!("todos/{ONE}-agent-{ONE}.json"));
+    let there = world.devices[1]
+        .claude()
+        .join(format!("todos/{ONE}-agent-{ONE}.json"));
     for (device, path, content) in [(1, &there, "[1]"), (0, &todos, "[]"), (1, &there, "[2]")] {
         world.devices[device].put(path, content);
         world.deliver();
@@ -258,8 +284,13 @@ fn r6_a_session_of_a_hundred_megabytes_has_no_cap() {
     // A few lines of many megabytes, as a pasted file makes them, and many small ones.
     let big = item(&format!("NUMBER {}", noise(1 << 20).repeat(4)));
     for number in 0..24 {
-        world.devices[0].append(&path, big.replacen("NUMBER", &number.to_string(), 1).as_bytes());
-        let small: String = (0..250).map(|line| item(&format!("{number}.{line}"))).collect();
+        world.devices[0].append(
+            &path,
+            big.replacen("NUMBER", &number.to_string(), 1).as_bytes(),
+        );
+        let small: String = (0..250)
+            .map(|line| item(&format!("{number}.{line}")))
+            .collect();
         world.devices[0].append(&path, small.as_bytes());
     }
     assert!(100_000_000 < std::fs::metadata(&path).expect("stat").len());
@@ -267,14 +298,21 @@ fn r6_a_session_of_a_hundred_megabytes_has_no_cap() {
     // The newest segments first.
     let mut names: Vec<String> = segments(&world.devices[0], &world.devices[0])
         .iter()
-        .map(|path| path.file_name().expect("name").to_string_lossy().into_owned())
+        .map(|path| {
+            path.file_name()
+                .expect("name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     assert!(names.len() > 10, "{} segments", names.len());
     names.reverse();
     for group in names.chunks(4) {
         let pick = |path: &str| group.iter().any(|name| path.ends_with(name.as_str()));
         let notices = world.ledger.carry(&world.devices, 0, 1, pick);
-        notices.into_iter().for_each(|notice| world.devices[1].notice(notice));
+        notices
+            .into_iter()
+            .for_each(|notice| world.devices[1].notice(notice));
     }
     world.deliver();
     let there = world.devices[1].place_of(TWO).expect("placed");

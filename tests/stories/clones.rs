@@ -16,7 +16,11 @@ use std::path::{Path, PathBuf};
 /// Which of these turns are in no journal that the device has.
 fn missing<'t>(device: &Device, cwd: &Path, texts: &[&'t str]) -> Vec<&'t str> {
     let lines = recorded_lines(device, ONE);
-    texts.iter().filter(|text| !lines.contains_key(turn(cwd, ONE, text).as_bytes())).copied().collect()
+    texts
+        .iter()
+        .filter(|text| !lines.contains_key(turn(cwd, ONE, text).as_bytes()))
+        .copied()
+        .collect()
 }
 
 /// Desk and lap with a session on both; then the desk is copied, and the copy meets nobody yet.
@@ -44,14 +48,39 @@ fn what_a_cloned_device_and_its_copy_write_is_taken_in_on_every_device() {
         world.deliver();
     }
     world.meet(1, 2);
-    let all = ["before", "at the desk", "at the copy", "and there again", "and once more"];
-    assert_eq!(missing(&world.devices[1], &here, &all), [""; 0], "the third device has both");
-    assert!(world.devices[1].has_problem("device_cloned"), "{:?}", world.devices[1].problems());
-    assert!(!world.devices[1].has_problem("journal_changed"), "nothing is to be fetched again");
-    assert_eq!(missing(&world.devices[2], &here, &all), [""; 0], "the copy has what the desk wrote");
+    let all = [
+        "before",
+        "at the desk",
+        "at the copy",
+        "and there again",
+        "and once more",
+    ];
+    assert_eq!(
+        missing(&world.devices[1], &here, &all),
+        [""; 0],
+        "the third device has both"
+    );
+    assert!(
+        world.devices[1].has_problem("device_cloned"),
+        "{:?}",
+        world.devices[1].problems()
+    );
+    assert!(
+        !world.devices[1].has_problem("journal_changed"),
+        "nothing is to be fetched again"
+    );
+    assert_eq!(
+        missing(&world.devices[2], &here, &all),
+        [""; 0],
+        "the copy has what the desk wrote"
+    );
     world.part(1, 2);
     world.meet(0, 1);
-    assert_eq!(missing(&world.devices[0], &here, &all), [""; 0], "and the other way round");
+    assert_eq!(
+        missing(&world.devices[0], &here, &all),
+        [""; 0],
+        "and the other way round"
+    );
 
     // It goes on so, and comes to rest; nothing is passed on twice.
     let frames = recorded_lines(&world.devices[1], ONE).into_values().max();
@@ -59,9 +88,15 @@ fn what_a_cloned_device_and_its_copy_write_is_taken_in_on_every_device() {
         world.devices[device].poll();
     }
     world.meet(1, 2);
-    assert_eq!(recorded_lines(&world.devices[1], ONE).into_values().max(), frames);
+    assert_eq!(
+        recorded_lines(&world.devices[1], ONE).into_values().max(),
+        frames
+    );
     world.devices[1].start();
-    assert!(world.devices[1].has_problem("device_cloned"), "it is told after a restart, too");
+    assert!(
+        world.devices[1].has_problem("device_cloned"),
+        "it is told after a restart, too"
+    );
 }
 
 #[test]
@@ -85,31 +120,68 @@ fn a_home_put_back_from_a_backup_loses_nothing_that_came_after_the_backup() {
     }
     world.deliver();
     for device in &world.devices[..2] {
-        let all = ["before", "after the backup", "anew", "and on", "and on again"];
+        let all = [
+            "before",
+            "after the backup",
+            "anew",
+            "and on",
+            "and on again",
+        ];
         assert_eq!(missing(device, &here, &all), [""; 0], "{}", device.name);
     }
     assert!(world.devices[1].has_problem("device_cloned"));
 }
 
 /// A conflict copy of the desk's first segment in the lap's vault, with a turn of its own, named as Syncthing names it.
-fn conflict_copy(world: &World, owner: usize, at: usize, here: &Path, text: &str, name: &str) -> PathBuf {
-    let file = segments(&world.devices[at], &world.devices[owner]).into_iter().next().expect("a segment");
+fn conflict_copy(
+    world: &World,
+    owner: usize,
+    at: usize,
+    here: &Path,
+    text: &str,
+    name: &str,
+) -> PathBuf {
+    let file = segments(&world.devices[at], &world.devices[owner])
+        .into_iter()
+        .next()
+        .expect("a segment");
     let bytes = fs::read(&file).expect("segment");
     let len = frame::frame_len(&bytes).expect("whole").expect("a frame");
     let first = frame::parse(&bytes[..len]).expect("a frame");
-    let Some(Entry::Lines { doc, at: place, tip, .. }) = first.entries.last().cloned() else { panic!("lines") };
+    let Some(Entry::Lines {
+        doc,
+        at: place,
+        tip,
+        ..
+    }) = first.entries.last().cloned()
+    else {
+        panic!("lines")
+    };
     let line = turn(here, ONE, text).into_bytes();
-    let entry = Entry::Lines { doc, at: place, after: tip, tip: tip.then(&line), replaces: None, bytes: line };
+    let entry = Entry::Lines {
+        doc,
+        at: place,
+        after: tip,
+        tip: tip.then(&line),
+        replaces: None,
+        bytes: line,
+    };
     let key = DeviceKey::load_or_create(&world.devices[owner].roam).expect("key");
-    let head = Head { n: 1, prev: first.hash.clone(), ..first.head.clone() };
+    let head = Head {
+        n: 1,
+        prev: first.hash.clone(),
+        ..first.head.clone()
+    };
     let (other, _) = frame::render(&head, &[entry], |message| key.sign(message).to_vec());
     let copy = file.with_file_name(name);
     fs::write(&copy, [&bytes[..len], &other].concat()).expect("write");
     copy
 }
 
-const COPIES: [&str; 2] =
-    ["0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst", "0001.sync-conflict-20261123-101500-ABCDEFG.jsonl.zst"];
+const COPIES: [&str; 2] = [
+    "0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst",
+    "0001.sync-conflict-20261123-101500-ABCDEFG.jsonl.zst",
+];
 
 #[test]
 fn a_conflict_copy_in_the_vault_is_read_as_one_more_journal() {
@@ -125,23 +197,48 @@ fn a_conflict_copy_in_the_vault_is_read_as_one_more_journal() {
             let (owner, bytes) = (world.devices[0].short(), fs::read(&copy).expect("copy"));
             if arrives {
                 let root = world.devices[1].vault().lane_dir(&owner, Lane::Live);
-                let in_lane = copy.strip_prefix(root).expect("below").to_string_lossy().replace('\\', "/");
-                world.devices[1].notice(Notice::Arrived { owner, lane: Lane::Live, paths: vec![in_lane] });
+                let in_lane = copy
+                    .strip_prefix(root)
+                    .expect("below")
+                    .to_string_lossy()
+                    .replace('\\', "/");
+                world.devices[1].notice(Notice::Arrived {
+                    owner,
+                    lane: Lane::Live,
+                    paths: vec![in_lane],
+                });
             } else {
                 world.devices[1].start();
             }
-            assert!(world.devices[1].has_problem("device_cloned"), "{name}: {:?}", world.devices[1].problems());
+            assert!(
+                world.devices[1].has_problem("device_cloned"),
+                "{name}: {:?}",
+                world.devices[1].problems()
+            );
             world.deliver();
             for device in &world.devices {
                 let lost = missing(device, &here, &["first", "second", "only in the copy"]);
                 assert_eq!(lost, [""; 0], "{name} on {}", device.name);
             }
-            assert_eq!(fs::read(&copy).expect("copy"), bytes, "nobody writes into it");
+            assert_eq!(
+                fs::read(&copy).expect("copy"),
+                bytes,
+                "nobody writes into it"
+            );
             let kept = tree(world.devices[1].vault().kept.root());
-            let has = |bytes: &Vec<u8>| bytes.windows(4).any(|four| four == [0x28, 0xb5, 0x2f, 0xfd]);
-            assert!(kept.iter().any(|(path, bytes)| path.extension().is_some_and(|end| end == "frames") && has(bytes)));
+            let has = |bytes: &Vec<u8>| {
+                bytes
+                    .windows(4)
+                    .any(|four| four == [0x28, 0xb5, 0x2f, 0xfd])
+            };
+            assert!(kept.iter().any(|(path, bytes)| {
+                path.extension().is_some_and(|end| end == "frames") && has(bytes)
+            }));
             // The journal itself goes on as ever, and nothing is passed on a second time.
-            let (before, other) = (recorded_lines(&world.devices[0], ONE), world.devices[0].transcript(&here, TWO));
+            let (before, other) = (
+                recorded_lines(&world.devices[0], ONE),
+                world.devices[0].transcript(&here, TWO),
+            );
             world.devices[0].say(&other, turn(&here, TWO, "and on"));
             world.devices[1].start();
             world.deliver();
@@ -164,7 +261,12 @@ fn a_conflict_copy_in_the_own_folder_is_read_and_never_written_into() {
         world.devices[0].say(&path, turn(&here, ONE, "second"));
         world.deliver();
         for device in &world.devices {
-            assert_eq!(missing(device, &here, &["first", "second", "only in the copy"]), [""; 0], "{}", device.name);
+            assert_eq!(
+                missing(device, &here, &["first", "second", "only in the copy"]),
+                [""; 0],
+                "{}",
+                device.name
+            );
         }
         assert!(world.devices[0].has_problem("device_cloned"));
         assert_eq!(fs::read(&copy).expect("copy"), bytes);
@@ -183,7 +285,9 @@ fn a_conflict_copy_that_its_owner_did_not_sign_adds_nothing() {
     let mut forged = frame::parse(&bytes[len..]).expect("a frame");
     let stranger = DeviceKey::from_secret(&[99; 32]);
     forged.head.n = 1;
-    let (other, _) = frame::render(&forged.head, &forged.entries, |message| stranger.sign(message).to_vec());
+    let (other, _) = frame::render(&forged.head, &forged.entries, |message| {
+        stranger.sign(message).to_vec()
+    });
     fs::write(&copy, [&bytes[..len], &other].concat()).expect("write");
     let before = world.devices[1].stores();
     world.devices[1].start();
@@ -196,11 +300,20 @@ fn a_conflict_copy_that_its_owner_did_not_sign_adds_nothing() {
 fn a_new_identity_carries_on_all_that_was_written_under_the_old_one() {
     let mut world = World::devices(["desk", "lap"]);
     let remote = "git@github.com:acme/api.git";
-    let (here, _) = (world.devices[0].project("api", remote), world.devices[1].project("api", remote));
+    let (here, _) = (
+        world.devices[0].project("api", remote),
+        world.devices[1].project("api", remote),
+    );
     let path = world.devices[0].transcript(&here, ONE);
-    world.devices[0].say(&path, turn(&here, ONE, "first") + &turn(&here, ONE, "withdrawn"));
+    world.devices[0].say(
+        &path,
+        turn(&here, ONE, "first") + &turn(&here, ONE, "withdrawn"),
+    );
     // What the tool took back stays taken back.
-    world.devices[0].put(&path, turn(&here, ONE, "first") + &turn(&here, ONE, "instead"));
+    world.devices[0].put(
+        &path,
+        turn(&here, ONE, "first") + &turn(&here, ONE, "instead"),
+    );
     let old = world.devices[0].id.clone();
     let before = recorded_lines(&world.devices[0], ONE);
     world.renew(0, 70);
@@ -209,10 +322,20 @@ fn a_new_identity_carries_on_all_that_was_written_under_the_old_one() {
     world.devices[0].say(&path, turn(&here, ONE, "and on"));
     world.pair(0, 1);
     assert_carried(&world.devices[0], &world.devices[1], ONE);
-    assert_eq!(world.devices[1].state_of(ONE), "here", "nothing that was taken back is a split now");
+    assert_eq!(
+        world.devices[1].state_of(ONE),
+        "here",
+        "nothing that was taken back is a split now"
+    );
     let there = recorded_lines(&world.devices[1], ONE);
-    assert!(before.keys().all(|line| there.contains_key(line)), "no line is lost");
-    assert!(there.values().all(|count| *count == 1), "and none is said twice");
+    assert!(
+        before.keys().all(|line| there.contains_key(line)),
+        "no line is lost"
+    );
+    assert!(
+        there.values().all(|count| *count == 1),
+        "and none is said twice"
+    );
 
     // It goes both ways from there on, and another start does nothing over again.
     let place = world.devices[1].place_of(ONE).expect("here");
@@ -225,7 +348,9 @@ fn a_new_identity_carries_on_all_that_was_written_under_the_old_one() {
     }
     assert_eq!(recorded_lines(&world.devices[0], ONE), all);
     assert_carried(&world.devices[1], &world.devices[0], ONE);
-    let resume: session_roam_core::api::Resume = world.devices[0].ask(Request::Resume { session: ONE.into() });
+    let resume: session_roam_core::api::Resume = world.devices[0].ask(Request::Resume {
+        session: ONE.into(),
+    });
     assert_eq!(resume.cwd, here);
 }
 
@@ -245,23 +370,37 @@ fn a_new_identity_for_the_copy_heals_a_cloned_device() {
         assert_eq!(missing(device, &here, &all), [""; 0], "{}", device.name);
     }
     // From now on they are three devices like any others.
-    let other = world.devices[2].slug_dir(&here).join(format!("{TWO}.jsonl"));
+    let other = world.devices[2]
+        .slug_dir(&here)
+        .join(format!("{TWO}.jsonl"));
     world.devices[2].say(&other, turn(&here, TWO, "a session of the copy"));
     world.deliver();
     for at in [0, 1] {
         assert_eq!(world.devices[at].state_of(TWO), "here");
-        assert!(!world.devices[at].has_problem("journal_changed"), "{:?}", world.devices[at].problems());
+        assert!(
+            !world.devices[at].has_problem("journal_changed"),
+            "{:?}",
+            world.devices[at].problems()
+        );
     }
     let frames = recorded_lines(&world.devices[1], ONE);
     world.devices[0].say(&at_desk, turn(&here, ONE, "the desk goes on"));
     world.deliver();
     for device in &world.devices {
-        assert_eq!(missing(device, &here, &["the desk goes on"]), [""; 0], "{}", device.name);
+        assert_eq!(
+            missing(device, &here, &["the desk goes on"]),
+            [""; 0],
+            "{}",
+            device.name
+        );
     }
     let after = recorded_lines(&world.devices[1], ONE);
     assert!(frames.iter().all(|(line, count)| after[line] == *count));
     let own = own_journals(&world.devices[1]);
     let mut said = own.iter().flat_map(|journal| journal.additions());
     let line = turn(&here, ONE, "the desk goes on");
-    assert!(said.all(|(_, bytes)| bytes != line.as_bytes()), "the third device passes on nothing any more");
+    assert!(
+        said.all(|(_, bytes)| bytes != line.as_bytes()),
+        "the third device passes on nothing any more"
+    );
 }

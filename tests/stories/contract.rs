@@ -8,8 +8,8 @@ use session_roam_core::api::{Request, ToolRow};
 use session_roam_core::merge::snapshots::Judged;
 use session_roam_core::session::{DocKind, DocName, SessionId, ToolId};
 use session_roam_core::tools::{
-    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine, Reading,
-    Resumable, Root, Running, Stamp, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
+    Machine, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which, WriteError, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -38,19 +38,30 @@ fn save(machine: &Machine, all: &Value) {
 
 fn doc(machine: &Machine, id: &str, row: &Value) -> FoundDoc {
     let text = row.to_string();
-    let print = text.bytes().fold(7_i64, |print, byte| print.wrapping_mul(31).wrapping_add(i64::from(byte)));
+    let print = text.bytes().fold(7_i64, |print, byte| {
+        print.wrapping_mul(31).wrapping_add(i64::from(byte))
+    });
     FoundDoc {
         name: DocName::new("row.json"),
         kind: DocKind::Snapshot,
         at: id.to_owned(),
         path: store(machine),
-        stamp: Stamp { len: text.len() as u64, ctime_ns: print, ..Stamp::default() },
+        stamp: Stamp {
+            len: text.len() as u64,
+            ctime_ns: print,
+            ..Stamp::default()
+        },
     }
 }
 
 fn words(content: &[u8]) -> BTreeSet<String> {
     let row: Value = serde_json::from_slice(content).unwrap_or_default();
-    row["words"].as_array().into_iter().flatten().filter_map(|word| Some(word.as_str()?.to_owned())).collect()
+    row["words"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|word| Some(word.as_str()?.to_owned()))
+        .collect()
 }
 
 fn judge(_: &DocName, first: &[u8], second: &[u8]) -> Judged {
@@ -84,18 +95,30 @@ impl Tool for Rows {
             said: session_roam_core::merge::transcript::said,
             records: None,
             device_fields: |_| &["dir"],
-            joins: Joins { judge: Some(judge), union: Some(union), ..Joins::default() },
+            joins: Joins {
+                judge: Some(judge),
+                union: Some(union),
+                ..Joins::default()
+            },
             steering: session_roam_core::tools::Steering::default(),
             shared: None,
         }
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        vec![Root { path: machine.home.join(".rows"), deep: false, store: true }]
+        vec![Root {
+            path: machine.home.join(".rows"),
+            deep: false,
+            store: true,
+        }]
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        if path == store(machine) { Touched::Everything } else { Touched::Nothing }
+        if path == store(machine) {
+            Touched::Everything
+        } else {
+            Touched::Nothing
+        }
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
@@ -104,12 +127,22 @@ impl Tool for Rows {
             listing.unknown = Some(format!("the store is of version {}", all["version"]));
             return listing;
         }
-        let open = machine.apps.running().iter().any(|running| running.name() == "rows");
+        let open = machine
+            .apps
+            .running()
+            .iter()
+            .any(|running| running.name() == "rows");
         for (id, row) in all["rows"].as_object().into_iter().flatten() {
             let session = SessionId::new(id);
-            if matches!(which, Which::All) || matches!(which, Which::One(wanted) if *wanted == session) {
+            if matches!(which, Which::All)
+                || matches!(which, Which::One(wanted) if *wanted == session)
+            {
                 let live = open.then(|| "Rows is running".to_owned());
-                listing.found.push(Found { session, docs: vec![doc(machine, id, row)], live });
+                listing.found.push(Found {
+                    session,
+                    docs: vec![doc(machine, id, row)],
+                    live,
+                });
             }
         }
         listing
@@ -117,23 +150,43 @@ impl Tool for Rows {
 
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let row = load(machine)["rows"][found.session.as_str()].clone();
-        let facts = Facts { cwd: row["dir"].as_str().map(str::to_owned), ..Facts::default() };
+        let facts = Facts {
+            cwd: row["dir"].as_str().map(str::to_owned),
+            ..Facts::default()
+        };
         let content = Content::Bytes(row.to_string().into_bytes().into());
-        Ok(Reading { facts, docs: vec![content], secret: Vec::new(), problems: Vec::new() })
+        Ok(Reading {
+            facts,
+            docs: vec![content],
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        if machine.apps.running().iter().any(|running| running.name() == "rows") {
+        if machine
+            .apps
+            .running()
+            .iter()
+            .any(|running| running.name() == "rows")
+        {
             return Err(WriteError::Live("Rows is running".into()));
         }
         let (mut all, mut written) = (load(machine), Vec::new());
         for write in &checkout.docs {
-            let (Change::Create(bytes) | Change::Replace { bytes, .. } | Change::Append { bytes, .. }) = &write.change
+            let (Change::Create(bytes)
+            | Change::Replace { bytes, .. }
+            | Change::Append { bytes, .. }) = &write.change
             else {
                 return Err(WriteError::Refused("rows stay".into()));
             };
             let mut content = Vec::new();
-            bytes.write_to(&mut content).map_err(|source| WriteError::Io { path: store(machine), source })?;
+            bytes
+                .write_to(&mut content)
+                .map_err(|source| WriteError::Io {
+                    path: store(machine),
+                    source,
+                })?;
             let mut row: Value = serde_json::from_slice(&content).expect("a row");
             row["dir"] = json!(checkout.cwd);
             let found = doc(machine, checkout.session.as_str(), &row);
@@ -146,7 +199,13 @@ impl Tool for Rows {
 
     fn resume(&self, _: &Machine, session: &Resumable<'_>) -> Launch {
         let argv = vec!["rows".into(), session.session.to_string()];
-        Launch { argv, cwd: session.cwd.into(), env: BTreeMap::new(), unset: Vec::new(), before: Vec::new() }
+        Launch {
+            argv,
+            cwd: session.cwd.into(),
+            env: BTreeMap::new(),
+            unset: Vec::new(),
+            before: Vec::new(),
+        }
     }
 }
 
@@ -162,7 +221,10 @@ impl Story {
             device.more_tools = vec![Arc::new(Rows)];
             device.start();
         }
-        Self { world, places: [here, there] }
+        Self {
+            world,
+            places: [here, there],
+        }
     }
 
     /// The tool says some words in a session, in this device's checkout.
@@ -179,18 +241,35 @@ impl Story {
 
     fn words(&self, at: usize, id: &str) -> Vec<String> {
         let row = load(&self.world.devices[at].machine())["rows"][id].clone();
-        row["words"].as_array().into_iter().flatten().filter_map(|word| Some(word.as_str()?.to_owned())).collect()
+        row["words"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|word| Some(word.as_str()?.to_owned()))
+            .collect()
     }
 
     fn dir(&self, at: usize, id: &str) -> PathBuf {
-        load(&self.world.devices[at].machine())["rows"][id]["dir"].as_str().unwrap_or_default().into()
+        load(&self.world.devices[at].machine())["rows"][id]["dir"]
+            .as_str()
+            .unwrap_or_default()
+            .into()
     }
 
     fn journal_bytes(&self) -> usize {
-        let vaults = self.world.devices.iter().map(|device| crate::world::tree(device.vault().root()));
-        let journals =
-            |(path, bytes): &(PathBuf, Vec<u8>)| path.extension().is_some_and(|end| end == "zst") && !bytes.is_empty();
-        vaults.flatten().filter(journals).map(|(_, bytes)| bytes.len()).sum()
+        let vaults = self
+            .world
+            .devices
+            .iter()
+            .map(|device| crate::world::tree(device.vault().root()));
+        let journals = |(path, bytes): &(PathBuf, Vec<u8>)| {
+            path.extension().is_some_and(|end| end == "zst") && !bytes.is_empty()
+        };
+        vaults
+            .flatten()
+            .filter(journals)
+            .map(|(_, bytes)| bytes.len())
+            .sum()
     }
 
     fn rows(&self, at: usize) -> Vec<String> {
@@ -204,7 +283,9 @@ impl Story {
 
     fn tool(&mut self, at: usize) -> ToolRow {
         let rows: Vec<ToolRow> = self.world.devices[at].ask(Request::Tools);
-        rows.into_iter().find(|row| row.tool == "rows").expect("the tool")
+        rows.into_iter()
+            .find(|row| row.tool == "rows")
+            .expect("the tool")
     }
 }
 
@@ -213,19 +294,33 @@ fn rows_of_one_file_roam_and_each_device_has_its_own_directory_in_them() {
     let mut story = Story::new();
     story.say(0, ID, &["a"]);
     story.world.deliver();
-    assert_eq!((story.words(1, ID), story.dir(1, ID)), (vec!["a".into()], story.places[1].clone()));
+    assert_eq!(
+        (story.words(1, ID), story.dir(1, ID)),
+        (vec!["a".into()], story.places[1].clone())
+    );
     let before = story.journal_bytes();
     for _ in 0..3 {
-        story.world.devices.iter_mut().for_each(|device| device.poll());
+        story
+            .world
+            .devices
+            .iter_mut()
+            .for_each(|device| device.poll());
         story.world.deliver();
     }
     story.world.devices[1].start();
     story.world.deliver();
-    assert_eq!(story.journal_bytes(), before, "what was written here is not news");
+    assert_eq!(
+        story.journal_bytes(),
+        before,
+        "what was written here is not news"
+    );
 
     story.say(1, ID, &["b"]);
     story.world.deliver();
-    assert_eq!((story.words(0, ID), story.dir(0, ID)), (vec!["a".into(), "b".into()], story.places[0].clone()));
+    assert_eq!(
+        (story.words(0, ID), story.dir(0, ID)),
+        (vec!["a".into(), "b".into()], story.places[0].clone())
+    );
     assert!(story.world.devices[0].splits().is_empty());
 }
 
@@ -256,7 +351,11 @@ fn what_the_format_can_unite_becomes_one_session_again_everywhere() {
     for at in [0, 1] {
         assert_eq!(story.words(at, ID), ["a", "b", "c", "d"]);
         assert_eq!(story.dir(at, ID), story.places[at]);
-        assert_eq!(story.rows(at), [ID], "and nothing became a session of its own");
+        assert_eq!(
+            story.rows(at),
+            [ID],
+            "and nothing became a session of its own"
+        );
         assert!(story.world.devices[at].splits().is_empty());
     }
     story.say(1, ID, &["e"]);
@@ -289,13 +388,19 @@ fn a_session_waits_for_the_app_and_goes_on_by_itself() {
     let mut story = Story::new();
     story.say(0, ID, &["a"]);
     story.world.deliver();
-    let app = Running { exe: "/opt/rows/Rows.exe".into(), ..Running::default() };
+    let app = Running {
+        exe: "/opt/rows/Rows.exe".into(),
+        ..Running::default()
+    };
     story.world.devices[1].apps.lock().expect("apps").push(app);
     story.say(0, ID, &["b"]);
     story.world.deliver();
     let waiting = story.world.devices[1].status().waiting;
     assert_eq!(waiting.len(), 1);
-    assert!(waiting[0].code == "live" && waiting[0].why.contains("Rows is running"), "{waiting:?}");
+    assert!(
+        waiting[0].code == "live" && waiting[0].why.contains("Rows is running"),
+        "{waiting:?}"
+    );
     assert_eq!(story.words(1, ID), ["a"]);
     story.world.devices[1].apps.lock().expect("apps").clear();
     story.world.devices[1].poll();
@@ -316,10 +421,19 @@ fn a_store_of_an_unknown_shape_is_left_alone_and_said_so() {
     story.say(0, ID, &["b"]);
     story.world.deliver();
     assert_eq!(load(&machine), unknown, "nothing is written");
-    assert_eq!(story.world.devices[1].waits_for(ID).as_deref(), Some("unknown_shape"));
+    assert_eq!(
+        story.world.devices[1].waits_for(ID).as_deref(),
+        Some("unknown_shape")
+    );
     let tool = story.tool(1);
-    assert!(tool.level == "carry" && tool.lowered && tool.reason.contains("of version 2"), "{tool:?}");
-    assert!(story.world.devices[1].status().held.is_empty(), "what cannot be read is not gone");
+    assert!(
+        tool.level == "carry" && tool.lowered && tool.reason.contains("of version 2"),
+        "{tool:?}"
+    );
+    assert!(
+        story.world.devices[1].status().held.is_empty(),
+        "what cannot be read is not gone"
+    );
 
     save(&machine, &known);
     story.world.devices[1].poll();

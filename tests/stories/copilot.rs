@@ -20,8 +20,11 @@ const PLANTED: &str = "planted-account-token";
 
 /// What VS Code wrote of one chat (its own code made the fixture).
 fn written_by_vscode() -> Vec<u8> {
-    let home = "../../tests/fixtures/tools/copilot-chat/log/home/{config}/Code/User/workspaceStorage";
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(home).join("0a1b2c3d4e5f60718293a4b5c6d7e8f9/chatSessions");
+    let home =
+        "../../tests/fixtures/tools/copilot-chat/log/home/{config}/Code/User/workspaceStorage";
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(home)
+        .join("0a1b2c3d4e5f60718293a4b5c6d7e8f9/chatSessions");
     fs::read(dir.join(format!("{CHAT}.jsonl"))).expect("fixture")
 }
 
@@ -41,7 +44,15 @@ fn turn(number: usize, words: &str) -> Vec<u8> {
 fn prompts(log: &[u8]) -> Vec<String> {
     let state = replay(log).expect("a log");
     let requests = state["requests"].as_array().expect("requests");
-    requests.iter().map(|request| request["message"]["text"].as_str().expect("words").to_owned()).collect()
+    requests
+        .iter()
+        .map(|request| {
+            request["message"]["text"]
+                .as_str()
+                .expect("words")
+                .to_owned()
+        })
+        .collect()
 }
 
 struct Story {
@@ -54,12 +65,17 @@ impl Story {
     /// A window for the project on both devices, closed.
     fn new() -> Self {
         let (world, here, there) = World::pair_of_devices();
-        let windows = [window(&world.devices[0], "Code", &here, "aa"), window(&world.devices[1], "Code", &there, "bb")];
+        let windows = [
+            window(&world.devices[0], "Code", &here, "aa"),
+            window(&world.devices[1], "Code", &there, "bb"),
+        ];
         Self { world, windows }
     }
 
     fn file(&self, at: usize, chat: &str) -> PathBuf {
-        self.windows[at].join("chatSessions").join(format!("{chat}.jsonl"))
+        self.windows[at]
+            .join("chatSessions")
+            .join(format!("{chat}.jsonl"))
     }
 
     fn log(&self, at: usize, chat: &str) -> Vec<u8> {
@@ -76,8 +92,16 @@ impl Story {
     }
 
     fn starts(&self, at: usize, exe: &str) {
-        let process = Running { pid: 4711, exe: exe.into(), ..Running::default() };
-        self.world.devices[at].apps.lock().expect("apps").push(process);
+        let process = Running {
+            pid: 4711,
+            exe: exe.into(),
+            ..Running::default()
+        };
+        self.world.devices[at]
+            .apps
+            .lock()
+            .expect("apps")
+            .push(process);
     }
 
     fn quits(&mut self, at: usize) {
@@ -86,28 +110,51 @@ impl Story {
     }
 
     fn title(&self, at: usize, chat: &str) -> Option<String> {
-        index(&self.windows[at])?["entries"][chat]["title"].as_str().map(str::to_owned)
+        index(&self.windows[at])?["entries"][chat]["title"]
+            .as_str()
+            .map(str::to_owned)
     }
 
     fn why_it_waits(&mut self, at: usize) -> String {
         let waiting = self.world.devices[at].status().waiting;
-        waiting.into_iter().find(|waiting| waiting.session == CHAT).map(|waiting| waiting.why).unwrap_or_default()
+        waiting
+            .into_iter()
+            .find(|waiting| waiting.session == CHAT)
+            .map(|waiting| waiting.why)
+            .unwrap_or_default()
     }
 }
 
 /// A window for the project, closed, as an editor of that name leaves it.
 fn window(device: &Device, folder: &'static str, project: &Path, id: &str) -> PathBuf {
-    let editor = Editor { name: "", folder, programs: &[], command: "" };
-    let dir = editor.user_dir(System::HERE, &device.machine()).join("workspaceStorage").join(id.repeat(16));
+    let editor = Editor {
+        name: "",
+        folder,
+        programs: &[],
+        command: "",
+    };
+    let dir = editor
+        .user_dir(System::HERE, &device.machine())
+        .join("workspaceStorage")
+        .join(id.repeat(16));
     fs::create_dir_all(&dir).expect("dir");
     let uri = uri_of(&project.to_string_lossy(), System::HERE);
-    fs::write(dir.join("workspace.json"), json!({ "folder": uri }).to_string()).expect("write");
+    fs::write(
+        dir.join("workspace.json"),
+        json!({ "folder": uri }).to_string(),
+    )
+    .expect("write");
     let entry = json!({ "sessionId": OTHER, "title": "Other", "lastMessageDate": 1, "big": 9_007_199_254_740_993_i64 });
     let index = json!({ "version": 1, "entries": { OTHER: entry } }).to_string();
     let database = Connection::open(dir.join("state.vscdb")).expect("database");
     database
         .execute_batch("CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);")
-        .and_then(|()| database.execute("INSERT INTO ItemTable VALUES (?1, ?2)", [INDEX, index.as_str()]))
+        .and_then(|()| {
+            database.execute(
+                "INSERT INTO ItemTable VALUES (?1, ?2)",
+                [INDEX, index.as_str()],
+            )
+        })
         .expect("made");
     dir
 }
@@ -115,7 +162,10 @@ fn window(device: &Device, folder: &'static str, project: &Path, id: &str) -> Pa
 fn stored(window: &Path) -> Option<(String, String)> {
     let database = Connection::open(window.join("state.vscdb")).expect("database");
     let sql = "SELECT CAST(value AS TEXT), typeof(value) FROM ItemTable WHERE key = ?1";
-    database.query_row(sql, [INDEX], |row| Ok((row.get(0)?, row.get(1)?))).optional().expect("read")
+    database
+        .query_row(sql, [INDEX], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .expect("read")
 }
 
 fn index(window: &Path) -> Option<Value> {
@@ -124,7 +174,9 @@ fn index(window: &Path) -> Option<Value> {
 
 fn put_index(window: &Path, text: &str) {
     let database = Connection::open(window.join("state.vscdb")).expect("database");
-    database.execute("INSERT INTO ItemTable VALUES (?1, ?2)", [INDEX, text]).expect("write");
+    database
+        .execute("INSERT INTO ItemTable VALUES (?1, ?2)", [INDEX, text])
+        .expect("write");
 }
 
 #[test]
@@ -134,26 +186,39 @@ fn a_chat_waits_for_its_editor_and_is_written_when_that_has_quit() {
     story.say(0, written_by_vscode());
     story.world.deliver();
     let why = story.why_it_waits(1);
-    assert!(why.contains("Visual Studio Code is running (process 4711)"), "{why}");
+    assert!(
+        why.contains("Visual Studio Code is running (process 4711)"),
+        "{why}"
+    );
     assert!(!story.file(1, CHAT).exists());
     assert_eq!(story.title(1, CHAT), None);
 
     story.quits(1);
-    assert_eq!(story.prompts(1), ["Fix the login of ${HOME}", "Add a test: ünïcödé 日本"]);
+    assert_eq!(
+        story.prompts(1),
+        ["Fix the login of ${HOME}", "Add a test: ünïcödé 日本"]
+    );
     let (text, class) = stored(&story.windows[1]).expect("an index");
     let index: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(index["version"], 1);
-    assert_eq!((class.as_str(), index["entries"][OTHER]["big"].as_i64()), ("text", Some(9_007_199_254_740_993)));
+    assert_eq!(
+        (class.as_str(), index["entries"][OTHER]["big"].as_i64()),
+        ("text", Some(9_007_199_254_740_993))
+    );
     let entry = &index["entries"][CHAT];
     assert_eq!(
         (&entry["sessionId"], &entry["title"], &entry["isEmpty"]),
         (&json!(CHAT), &json!("Login, fixed"), &json!(false))
     );
     assert_eq!(entry["lastMessageDate"], 1_795_428_120_000_i64);
-    let kept =
-        tree(&story.windows[1]).into_iter().find(|(path, _)| path.to_string_lossy().contains(".roam-chat-index-"));
+    let kept = tree(&story.windows[1])
+        .into_iter()
+        .find(|(path, _)| path.to_string_lossy().contains(".roam-chat-index-"));
     let kept: Value = serde_json::from_slice(&kept.expect("kept for undo").1).expect("JSON");
-    assert_eq!(kept["entries"].as_object().map(|entries| entries.len()), Some(1));
+    assert_eq!(
+        kept["entries"].as_object().map(|entries| entries.len()),
+        Some(1)
+    );
     assert_eq!(story.world.devices[1].waits_for(CHAT), None);
     assert_eq!(story.world.devices[1].problems(), Vec::<String>::new());
 }
@@ -161,9 +226,12 @@ fn a_chat_waits_for_its_editor_and_is_written_when_that_has_quit() {
 #[test]
 fn another_program_is_not_that_editor() {
     let mut story = Story::new();
-    for exe in
-        ["/usr/bin/codex", "/usr/share/code-insiders/code-insiders", "/opt/Cursor/cursor", "/usr/bin/code-server"]
-    {
+    for exe in [
+        "/usr/bin/codex",
+        "/usr/share/code-insiders/code-insiders",
+        "/opt/Cursor/cursor",
+        "/usr/bin/code-server",
+    ] {
         story.starts(1, exe);
     }
     story.say(0, written_by_vscode());
@@ -184,16 +252,30 @@ fn it_goes_to_and_fro_and_the_account_stays_where_it_is() {
     assert_eq!(story.log(0, CHAT), [first, turn(3, "on lap")].concat());
     for device in &story.world.devices {
         for (path, bytes) in tree(&device.roam) {
-            assert!(memchr::memmem::find(&bytes, PLANTED.as_bytes()).is_none(), "{}", path.display());
-            let Ok(plain) = zstd::decode_all(&bytes[..]) else { continue };
+            assert!(
+                memchr::memmem::find(&bytes, PLANTED.as_bytes()).is_none(),
+                "{}",
+                path.display()
+            );
+            let Ok(plain) = zstd::decode_all(&bytes[..]) else {
+                continue;
+            };
             for secret in [PLANTED, "ada-at-work"] {
-                assert!(memchr::memmem::find(&plain, secret.as_bytes()).is_none(), "{secret} in {}", path.display());
+                assert!(
+                    memchr::memmem::find(&plain, secret.as_bytes()).is_none(),
+                    "{secret} in {}",
+                    path.display()
+                );
             }
         }
     }
     let there = story.log(1, CHAT);
     assert!(memchr::memmem::find(&there, PLANTED.as_bytes()).is_none());
-    assert_eq!(there.len(), story.log(0, CHAT).len(), "each line keeps its length");
+    assert_eq!(
+        there.len(),
+        story.log(0, CHAT).len(),
+        "each line keeps its length"
+    );
     story.say(0, turn(4, "on desk"));
     story.world.deliver();
     assert_eq!(story.prompts(1)[2..], ["on lap", "on desk"]);
@@ -212,17 +294,39 @@ fn a_chat_gone_on_with_on_two_devices_becomes_two_in_both_lists() {
     story.world.meet(0, 1);
     let all = |at: usize| {
         let listing = CopilotChat.sessions(&story.world.devices[at].machine(), Which::All);
-        listing.found.into_iter().map(|found| found.session).collect::<Vec<SessionId>>()
+        listing
+            .found
+            .into_iter()
+            .map(|found| found.session)
+            .collect::<Vec<SessionId>>()
     };
     assert_eq!((all(0).len(), all(0)), (2, all(1)));
-    let fork = all(0).into_iter().find(|session| session.as_str() != CHAT).expect("a fork");
+    let fork = all(0)
+        .into_iter()
+        .find(|session| session.as_str() != CHAT)
+        .expect("a fork");
     for at in [0, 1] {
-        assert_eq!(story.prompts(at).last().map(String::as_str), Some("on desk"));
-        assert_eq!(prompts(&story.log(at, fork.as_str())).last().map(String::as_str), Some("on lap"));
+        assert_eq!(
+            story.prompts(at).last().map(String::as_str),
+            Some("on desk")
+        );
+        assert_eq!(
+            prompts(&story.log(at, fork.as_str()))
+                .last()
+                .map(String::as_str),
+            Some("on lap")
+        );
         let state = replay(&story.log(at, fork.as_str())).expect("a log");
         assert_eq!(state["sessionId"], fork.as_str());
-        assert_eq!(story.title(at, fork.as_str()).as_deref(), Some("Login, fixed (from lap)"), "on {at}");
-        assert_eq!(story.title(at, CHAT).as_deref().unwrap_or("Login, fixed"), "Login, fixed");
+        assert_eq!(
+            story.title(at, fork.as_str()).as_deref(),
+            Some("Login, fixed (from lap)"),
+            "on {at}"
+        );
+        assert_eq!(
+            story.title(at, CHAT).as_deref().unwrap_or("Login, fixed"),
+            "Login, fixed"
+        );
     }
     assert_eq!(story.world.devices[0].splits().len(), 1);
 }
@@ -233,7 +337,10 @@ fn what_lies_in_the_input_box_parts_nothing() {
     story.say(0, written_by_vscode());
     story.world.deliver();
     story.world.part(0, 1);
-    story.say(0, line(&json!({ "kind": 1, "k": ["inputState", "inputText"], "v": "half a thou" })));
+    story.say(
+        0,
+        line(&json!({ "kind": 1, "k": ["inputState", "inputText"], "v": "half a thou" })),
+    );
     story.world.devices[1].set_clock(crate::world::START + 1000);
     story.say(1, turn(3, "on lap"));
     story.world.meet(0, 1);
@@ -241,7 +348,11 @@ fn what_lies_in_the_input_box_parts_nothing() {
         // The desk's file was written a moment ago by nobody who still writes.
         story.world.devices[at].set_clock(crate::world::START + 60_000);
         story.world.devices[at].poll();
-        assert_eq!(story.prompts(at).last().map(String::as_str), Some("on lap"), "on {at}");
+        assert_eq!(
+            story.prompts(at).last().map(String::as_str),
+            Some("on lap"),
+            "on {at}"
+        );
         assert!(story.world.devices[at].splits().is_empty());
     }
 }
@@ -262,8 +373,17 @@ fn a_compacted_log_is_the_same_chat() {
     story.world.deliver();
     story.world.devices[1].set_clock(crate::world::START + 60_000);
     story.world.devices[1].poll();
-    assert_eq!(story.prompts(1).last().map(String::as_str), Some("and compacted"));
-    assert!(story.world.devices.iter_mut().all(|device| device.status().held.is_empty() && device.splits().is_empty()));
+    assert_eq!(
+        story.prompts(1).last().map(String::as_str),
+        Some("and compacted")
+    );
+    assert!(
+        story
+            .world
+            .devices
+            .iter_mut()
+            .all(|device| device.status().held.is_empty() && device.splits().is_empty())
+    );
 }
 
 #[test]
@@ -305,7 +425,10 @@ fn a_damaged_index_is_left_alone_and_told_and_another_window_is_not_its_business
         let why = story.why_it_waits(1);
         assert!(why.contains("is damaged"), "{why}");
         assert_eq!(
-            (story.log(1, CHAT), stored(&story.windows[1]).map(|stored| stored.0)),
+            (
+                story.log(1, CHAT),
+                stored(&story.windows[1]).map(|stored| stored.0)
+            ),
             (there.clone(), Some(damaged.into()))
         );
         story.world.devices[1].poll();
@@ -313,14 +436,23 @@ fn a_damaged_index_is_left_alone_and_told_and_another_window_is_not_its_business
     }
     let second = "99999999-7d51-4c1e-9b0a-3a6f1c2d4e5f";
     let path = web_here.join(format!("chatSessions/{second}.jsonl"));
-    let chat = String::from_utf8(written_by_vscode()).expect("text").replace(CHAT, second);
+    let chat = String::from_utf8(written_by_vscode())
+        .expect("text")
+        .replace(CHAT, second);
     story.world.devices[0].put(&path, chat);
     story.world.deliver();
-    assert!(web_there.join(format!("chatSessions/{second}.jsonl")).exists());
+    assert!(
+        web_there
+            .join(format!("chatSessions/{second}.jsonl"))
+            .exists()
+    );
 
     put_index(&story.windows[1], "{\"version\":1,\"entries\":{}}");
     story.world.devices[1].poll();
-    assert_eq!(story.prompts(1).last().map(String::as_str), Some("not taken"));
+    assert_eq!(
+        story.prompts(1).last().map(String::as_str),
+        Some("not taken")
+    );
     assert_eq!(story.world.devices[1].problems(), Vec::<String>::new());
 }
 
@@ -335,7 +467,10 @@ fn an_index_of_a_later_version_lowers_the_tool_and_nothing_is_written() {
     story.say(0, turn(3, "later"));
     story.world.deliver();
     assert_eq!(story.log(1, CHAT), there);
-    assert_eq!(story.world.devices[1].waits_for(CHAT).as_deref(), Some("unknown_shape"));
+    assert_eq!(
+        story.world.devices[1].waits_for(CHAT).as_deref(),
+        Some("unknown_shape")
+    );
     let why = story.why_it_waits(1);
     assert!(why.contains("version 2"), "{why}");
 }
@@ -343,12 +478,18 @@ fn an_index_of_a_later_version_lowers_the_tool_and_nothing_is_written() {
 #[test]
 fn where_no_window_has_the_directory_the_chat_waits_until_it_was_opened_there() {
     let (world, here, there) = World::pair_of_devices();
-    let windows = [window(&world.devices[0], "VSCodium", &here, "aa"), PathBuf::new()];
+    let windows = [
+        window(&world.devices[0], "VSCodium", &here, "aa"),
+        PathBuf::new(),
+    ];
     let mut story = Story { world, windows };
     story.say(0, written_by_vscode());
     story.world.deliver();
     let why = story.why_it_waits(1);
-    assert!(why.contains("was never opened in VS Code here; open it there once"), "{why}");
+    assert!(
+        why.contains("was never opened in VS Code here; open it there once"),
+        "{why}"
+    );
     // Two windows of two editors: VS Code itself before Insiders.
     let insiders = window(&story.world.devices[1], "Code - Insiders", &there, "bb");
     story.windows[1] = window(&story.world.devices[1], "Code", &there, "cc");
@@ -366,14 +507,31 @@ fn a_document_that_became_a_log_stays_one_chat_and_hides_nothing() {
     let path = old(&story, 0);
     story.world.devices[0].put(&path, serde_json::to_vec_pretty(&document).expect("JSON"));
     story.world.deliver();
-    assert_eq!(fs::read(old(&story, 1)).expect("there"), fs::read(&path).expect("here"));
+    assert_eq!(
+        fs::read(old(&story, 1)).expect("there"),
+        fs::read(&path).expect("here")
+    );
     assert_eq!(story.title(1, CHAT).as_deref(), Some("Login, fixed"));
     // VS Code takes it up as a log and leaves the document where it is.
-    story.say(0, [line(&json!({ "kind": 0, "v": document })), turn(3, "in the log")].concat());
+    story.say(
+        0,
+        [
+            line(&json!({ "kind": 0, "v": document })),
+            turn(3, "in the log"),
+        ]
+        .concat(),
+    );
     story.world.deliver();
-    assert_eq!(story.prompts(1).last().map(String::as_str), Some("in the log"));
+    assert_eq!(
+        story.prompts(1).last().map(String::as_str),
+        Some("in the log")
+    );
     let rows = |story: &mut Story, at: usize| {
-        story.world.devices[at].sessions().into_iter().filter(|row| row.tool == "copilot-chat").count()
+        story.world.devices[at]
+            .sessions()
+            .into_iter()
+            .filter(|row| row.tool == "copilot-chat")
+            .count()
     };
     assert_eq!((rows(&mut story, 0), rows(&mut story, 1)), (1, 1));
     story.say(1, turn(4, "on lap"));
@@ -390,7 +548,14 @@ fn words_that_are_only_in_the_older_form_are_never_hidden_by_the_newer() {
     story.world.devices[0].put(&path, serde_json::to_vec(&document).expect("JSON"));
     story.world.deliver();
     story.world.part(0, 1);
-    story.say(0, [line(&json!({ "kind": 0, "v": document })), turn(3, "in the log")].concat());
+    story.say(
+        0,
+        [
+            line(&json!({ "kind": 0, "v": document })),
+            turn(3, "in the log"),
+        ]
+        .concat(),
+    );
     story.world.devices[1].set_clock(crate::world::START + 1000);
     let mut longer = document.clone();
     longer["requests"].as_array_mut().expect("requests").push(json!({
@@ -400,7 +565,11 @@ fn words_that_are_only_in_the_older_form_are_never_hidden_by_the_newer() {
     story.world.meet(0, 1);
     let why = story.why_it_waits(1);
     assert!(why.contains("has words that it lacks"), "{why}");
-    assert!(fs::read_to_string(&there).expect("there").contains("in the document"));
+    assert!(
+        fs::read_to_string(&there)
+            .expect("there")
+            .contains("in the document")
+    );
     assert!(!story.file(1, CHAT).exists());
 }
 
@@ -408,11 +577,19 @@ fn words_that_are_only_in_the_older_form_are_never_hidden_by_the_newer() {
 fn chats_of_a_window_without_a_folder_and_those_in_no_list_are_carried() {
     let mut story = Story::new();
     let home = |story: &Story, at: usize| {
-        story.windows[at].ancestors().nth(2).expect("the user directory").join("globalStorage")
+        story.windows[at]
+            .ancestors()
+            .nth(2)
+            .expect("the user directory")
+            .join("globalStorage")
     };
     for at in [0, 1] {
         fs::create_dir_all(home(&story, at)).expect("dir");
-        fs::copy(story.windows[at].join("state.vscdb"), home(&story, at).join("state.vscdb")).expect("copy");
+        fs::copy(
+            story.windows[at].join("state.vscdb"),
+            home(&story, at).join("state.vscdb"),
+        )
+        .expect("copy");
     }
     let path = home(&story, 0).join(format!("emptyWindowChatSessions/{CHAT}.jsonl"));
     story.world.devices[0].put(&path, written_by_vscode());
@@ -429,8 +606,13 @@ fn chats_of_a_window_without_a_folder_and_those_in_no_list_are_carried() {
 fn which_of_two_contents_says_all_of_the_other() {
     use session_roam_core::merge::snapshots::Judged::{self, Both, First, Same, Second};
     let request = |id: &str, words: &str, response: Value| json!({ "requestId": id, "message": { "text": words }, "response": response });
-    let chat = |requests: Vec<Value>| line(&json!({ "kind": 0, "v": { "sessionId": CHAT, "requests": requests } }));
-    let (one, two) = (request("r1", "hi", json!([{ "value": "hello" }])), request("r2", "on", json!([])));
+    let chat = |requests: Vec<Value>| {
+        line(&json!({ "kind": 0, "v": { "sessionId": CHAT, "requests": requests } }))
+    };
+    let (one, two) = (
+        request("r1", "hi", json!([{ "value": "hello" }])),
+        request("r2", "on", json!([])),
+    );
     let with = |name: &str, value: Value| {
         let mut request = one.clone();
         request[name] = value;
@@ -439,14 +621,54 @@ fn which_of_two_contents_says_all_of_the_other() {
     let call = |done: bool| json!([{ "kind": "toolInvocationSerialized", "toolCallId": "c", "isComplete": done }]);
     let rows: [(&str, Vec<Value>, Vec<Value>, Judged); 10] = [
         ("the_same", vec![one.clone()], vec![one.clone()], Same),
-        ("one_went_on", vec![one.clone(), two.clone()], vec![one.clone()], First),
-        ("another_request", vec![one.clone()], vec![two.clone()], Both),
-        ("both_went_on", vec![one.clone(), two.clone()], vec![one.clone(), request("r3", "on", json!([]))], Both),
-        ("an_answer_on_its_way", vec![with("response", json!([{ "value": "hel" }]))], vec![one.clone()], Second),
-        ("another_answer", vec![with("response", json!([{ "value": "help" }]))], vec![one.clone()], Both),
-        ("votes_and_times_are_no_words", vec![with("vote", json!(1))], vec![with("elapsedMs", json!(9))], Same),
-        ("with_its_result", vec![with("result", json!({ "metadata": {} }))], vec![one.clone()], First),
-        ("a_call_that_ended", vec![with("response", call(false))], vec![with("response", call(true))], Second),
+        (
+            "one_went_on",
+            vec![one.clone(), two.clone()],
+            vec![one.clone()],
+            First,
+        ),
+        (
+            "another_request",
+            vec![one.clone()],
+            vec![two.clone()],
+            Both,
+        ),
+        (
+            "both_went_on",
+            vec![one.clone(), two.clone()],
+            vec![one.clone(), request("r3", "on", json!([]))],
+            Both,
+        ),
+        (
+            "an_answer_on_its_way",
+            vec![with("response", json!([{ "value": "hel" }]))],
+            vec![one.clone()],
+            Second,
+        ),
+        (
+            "another_answer",
+            vec![with("response", json!([{ "value": "help" }]))],
+            vec![one.clone()],
+            Both,
+        ),
+        (
+            "votes_and_times_are_no_words",
+            vec![with("vote", json!(1))],
+            vec![with("elapsedMs", json!(9))],
+            Same,
+        ),
+        (
+            "with_its_result",
+            vec![with("result", json!({ "metadata": {} }))],
+            vec![one.clone()],
+            First,
+        ),
+        (
+            "a_call_that_ended",
+            vec![with("response", call(false))],
+            vec![with("response", call(true))],
+            Second,
+        ),
         (
             "further_here_and_further_there",
             vec![with("response", json!([{ "value": "hel" }])), two.clone()],
@@ -464,7 +686,11 @@ fn which_of_two_contents_says_all_of_the_other() {
             Second => First,
             same => same,
         };
-        assert_eq!(judge(&doc, &second, &first), turned, "{rule}, the other way round");
+        assert_eq!(
+            judge(&doc, &second, &first),
+            turned,
+            "{rule}, the other way round"
+        );
     }
     assert_eq!(judge(&doc, b"half", &chat(vec![one])), Both);
 }
@@ -473,15 +699,24 @@ fn which_of_two_contents_says_all_of_the_other() {
 fn a_chat_is_shown_as_what_was_asked_thought_done_and_answered() {
     let about = CopilotChat.about();
     let records = about.records.expect("records")(&written_by_vscode());
-    let shown: Vec<(&str, String)> =
-        records.iter().filter_map(about.said).map(|said| (said.role, said.text())).collect();
+    let shown: Vec<(&str, String)> = records
+        .iter()
+        .filter_map(about.said)
+        .map(|said| (said.role, said.text()))
+        .collect();
     let wanted = [
         ("user", "Fix the login of ${HOME}"),
-        ("assistant", "The login checks the wrong field.\n[run_in_terminal] cargo test"),
+        (
+            "assistant",
+            "The login checks the wrong field.\n[run_in_terminal] cargo test",
+        ),
         ("tool", "1 failed"),
         ("assistant", "Done; see login.rs"),
         ("user", "Add a test: ünïcödé 日本"),
-        ("assistant", "Here it is.\n[edit] /home/ada/code/api/tests/login.rs"),
+        (
+            "assistant",
+            "Here it is.\n[edit] /home/ada/code/api/tests/login.rs",
+        ),
     ];
     assert_eq!(shown, wanted.map(|(role, text)| (role, text.to_owned())));
     assert_eq!(records[0]["timestamp"], "2026-11-23T10:01:00.000Z");

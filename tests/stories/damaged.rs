@@ -9,15 +9,30 @@ use std::path::Path;
 /// Turns that no strict parser takes, and in words what is shown of each.
 fn damaged(cwd: &Path) -> Vec<(Vec<u8>, Vec<String>)> {
     let line = |text: &str| turn(cwd, ONE, text).trim_end().as_bytes().to_vec();
-    let surrogate = turn(cwd, ONE, "half of").replace("half of", r"half of \ud83d").trim_end().as_bytes().to_vec();
-    let binary = [&line("binary")[..line("binary").len() - 3], b" \xff\xfe", b"\"}}"].concat();
+    let surrogate = turn(cwd, ONE, "half of")
+        .replace("half of", r"half of \ud83d")
+        .trim_end()
+        .as_bytes()
+        .to_vec();
+    let binary = [
+        &line("binary")[..line("binary").len() - 3],
+        b" \xff\xfe",
+        b"\"}}",
+    ]
+    .concat();
     let cut = line("cut off here")[..line("cut off here").len() - 8].to_vec();
     let unreadable = |bytes: usize| format!("unreadable record, {bytes} bytes");
     vec![
         (surrogate, vec!["half of \u{fffd}".into()]),
         (binary, vec!["binary \u{fffd}\u{fffd}".into()]),
-        ([line("left"), line("right")].concat(), vec!["left".into(), "right".into()]),
-        ([vec![0; 512], line("after the power cut")].concat(), vec![unreadable(512), "after the power cut".into()]),
+        (
+            [line("left"), line("right")].concat(),
+            vec!["left".into(), "right".into()],
+        ),
+        (
+            [vec![0; 512], line("after the power cut")].concat(),
+            vec![unreadable(512), "after the power cut".into()],
+        ),
         (cut, vec!["cut off".into()]),
         (vec![0; 4096], vec![unreadable(4096)]),
         (b"Killed: 9".to_vec(), vec![unreadable(9)]),
@@ -25,7 +40,10 @@ fn damaged(cwd: &Path) -> Vec<(Vec<u8>, Vec<String>)> {
 }
 
 fn log(lines: &[(Vec<u8>, Vec<String>)]) -> Vec<u8> {
-    lines.iter().flat_map(|(line, _)| [&line[..], b"\n"].concat()).collect()
+    lines
+        .iter()
+        .flat_map(|(line, _)| [&line[..], b"\n"].concat())
+        .collect()
 }
 
 fn words(lines: &[(Vec<u8>, Vec<String>)]) -> Vec<String> {
@@ -44,21 +62,42 @@ fn damaged_records_are_shown_on_both_devices_and_in_exports() {
     let wanted = [vec!["hello".to_owned()], words(&lines)].concat();
     for device in &mut world.devices {
         let all: Shown = device.ask(Request::show(ONE));
-        assert_eq!(all.messages.iter().map(|message| message.text.clone()).collect::<Vec<_>>(), wanted);
+        assert_eq!(
+            all.messages
+                .iter()
+                .map(|message| message.text.clone())
+                .collect::<Vec<_>>(),
+            wanted
+        );
         let mut paged = Vec::new();
         for from in 0..wanted.len() as u64 {
-            let page: Shown = device.ask(Request::Show { session: ONE.into(), from, rows: Some(1) });
+            let page: Shown = device.ask(Request::Show {
+                session: ONE.into(),
+                from,
+                rows: Some(1),
+            });
             assert_eq!((page.total, page.messages.len()), (wanted.len() as u64, 1));
             paged.push(page.messages[0].text.clone());
         }
         assert_eq!(paged, wanted);
         let last = wanted.len() as u64 - 1;
-        let part: PartBody = device.ask(Request::ShowPart { session: ONE.into(), message: last, part: 0 });
+        let part: PartBody = device.ask(Request::ShowPart {
+            session: ONE.into(),
+            message: last,
+            part: 0,
+        });
         assert_eq!(part.text, wanted[last as usize]);
         for format in [ExportFormat::Markdown, ExportFormat::Json] {
-            let exported: Exported = device.ask(Request::Export { session: ONE.into(), format, dir: None });
+            let exported: Exported = device.ask(Request::Export {
+                session: ONE.into(),
+                format,
+                dir: None,
+            });
             let text = exported.text.expect("a text");
-            assert!(wanted.iter().all(|words| text.contains(words.as_str())), "{text}");
+            assert!(
+                wanted.iter().all(|words| text.contains(words.as_str())),
+                "{text}"
+            );
         }
     }
 }
@@ -71,14 +110,29 @@ fn damaged_records_of_a_branch_are_counted_and_compared() {
     parted.world.devices[0].say(&path, log(&lines));
     let mut parted = parted.met();
     for device in &mut parted.world.devices {
-        let diff: Diff =
-            device.ask(Request::Diff { session: ONE.into(), branch: None, from: 0, rows: 100, choices: false });
+        let diff: Diff = device.ask(Request::Diff {
+            session: ONE.into(),
+            branch: None,
+            from: 0,
+            rows: 100,
+            choices: false,
+        });
         let wanted = [vec!["from desk".to_owned()], words(&lines)].concat();
         assert_eq!(diff.left.messages, wanted.len() as u64);
-        let shown = diff.rows.iter().filter_map(|row| row.left.as_ref()).map(|message| message.preview.clone());
+        let shown = diff
+            .rows
+            .iter()
+            .filter_map(|row| row.left.as_ref())
+            .map(|message| message.preview.clone());
         assert_eq!(shown.collect::<Vec<_>>(), wanted);
         for row in diff.rows.iter().filter(|row| row.left.is_some()) {
-            let ask = Request::DiffPart { session: ONE.into(), branch: None, row: row.i, side: Side::Left, part: 0 };
+            let ask = Request::DiffPart {
+                session: ONE.into(),
+                branch: None,
+                row: row.i,
+                side: Side::Left,
+                part: 0,
+            };
             let part: PartBody = device.ask(ask);
             assert_eq!(part.text, row.left.as_ref().expect("left").preview);
         }

@@ -21,7 +21,11 @@ fn approve(world: &mut World, at: usize, of: usize) -> Done {
 
 fn revoke(world: &mut World, at: usize, of: usize) -> RevokeAnswer {
     let id = world.devices[of].id.to_string();
-    world.devices[at].ask(Request::Revoke { id, since: None, dry: false })
+    world.devices[at].ask(Request::Revoke {
+        id,
+        since: None,
+        dry: false,
+    })
 }
 
 /// Each pair of these devices is paired; a checkout of one project on each.
@@ -32,27 +36,41 @@ fn all_paired<const N: usize>(names: [&str; N]) -> (World, Vec<PathBuf>) {
             world.pair(one, other);
         }
     }
-    let places = (0..N).map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE)).collect();
+    let places = (0..N)
+        .map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE))
+        .collect();
     (world, places)
 }
 
 /// A session begins on a device, or goes on there.
 fn say(world: &mut World, at: usize, place: &Path, session: &str, text: &str) {
-    let path = world.devices[at].place_of(session).unwrap_or_else(|| world.devices[at].transcript(place, session));
+    let path = world.devices[at]
+        .place_of(session)
+        .unwrap_or_else(|| world.devices[at].transcript(place, session));
     world.devices[at].say(&path, turn(place, session, text));
 }
 
 /// Whether a device has these words in any store or journal.
 fn knows(world: &World, at: usize, text: &str) -> bool {
     let device = &world.devices[at];
-    let has = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-    let in_vault = journals(device).iter().any(|journal| journal.additions().any(|(_, bytes)| has(bytes)));
+    let has = |bytes: &[u8]| {
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    let in_vault = journals(device)
+        .iter()
+        .any(|journal| journal.additions().any(|(_, bytes)| has(bytes)));
     in_vault || device.stores().values().any(|bytes| has(bytes))
 }
 
 fn in_store(world: &World, at: usize, text: &str) -> bool {
     let stores = world.devices[at].stores();
-    stores.values().any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+    stores.values().any(|bytes| {
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    })
 }
 
 #[test]
@@ -62,14 +80,21 @@ fn pairings_from_before_the_list_stay() {
     for device in &mut world.devices {
         device.stop();
         // As a version without the list left it: devices.json, no statements.
-        let lane = device.vault().lane_dir(&device.short(), session_roam_core::session::Lane::Live);
+        let lane = device
+            .vault()
+            .lane_dir(&device.short(), session_roam_core::session::Lane::Live);
         std::fs::remove_dir_all(lane.join("session-roam")).expect("the list");
-        drop(std::fs::remove_dir_all(device.vault().kept.file(&device.short())));
+        drop(std::fs::remove_dir_all(
+            device.vault().kept.file(&device.short()),
+        ));
         for name in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
             drop(std::fs::remove_file(device.roam.join(name)));
         }
         device.start();
-        assert!(lane.join("session-roam").is_dir(), "its own statements again");
+        assert!(
+            lane.join("session-roam").is_dir(),
+            "its own statements again"
+        );
     }
     world.deliver();
     for at in [0, 1] {
@@ -99,8 +124,13 @@ fn an_unpaired_device_gets_nothing_more_through_a_third() {
     // Nor the other way round.
     say(&mut world, 2, &places[2], THREE, "from the unpaired one");
     world.deliver();
-    assert!(knows(&world, 1, "from the unpaired one") && !knows(&world, 0, "from the unpaired one"));
-    assert!(devices(&mut world, 0).proposed.is_empty(), "who was unpaired is not proposed again");
+    assert!(
+        knows(&world, 1, "from the unpaired one") && !knows(&world, 0, "from the unpaired one")
+    );
+    assert!(
+        devices(&mut world, 0).proposed.is_empty(),
+        "who was unpaired is not proposed again"
+    );
 }
 
 /// F5: lap is approved on desk only; it reads nothing of the box and writes nothing into the box's stores.
@@ -109,15 +139,26 @@ fn a_device_approved_on_one_device_reads_nothing_of_another() {
     let mut world = World::devices(["desk", "box", "lap"]);
     world.pair(0, 1);
     world.pair(0, 2);
-    let places: Vec<PathBuf> = (0..3).map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE)).collect();
+    let places: Vec<PathBuf> = (0..3)
+        .map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE))
+        .collect();
     say(&mut world, 1, &places[1], ONE, "of the box");
     say(&mut world, 2, &places[2], TWO, "of the lap");
     world.deliver();
     assert!(knows(&world, 0, "of the box") && knows(&world, 0, "of the lap"));
     assert!(!knows(&world, 2, "of the box") && !knows(&world, 1, "of the lap"));
     let short = world.devices[2].short();
-    assert!(!world.devices[1].vault().root().join(&short).exists(), "there is no folder of it");
-    assert!(locked(&world.devices[1]).wanted.folders.iter().all(|folder| !folder.id.contains(&short)));
+    assert!(
+        !world.devices[1].vault().root().join(&short).exists(),
+        "there is no folder of it"
+    );
+    assert!(
+        locked(&world.devices[1])
+            .wanted
+            .folders
+            .iter()
+            .all(|folder| !folder.id.contains(&short))
+    );
     assert_eq!(devices(&mut world, 1).proposed.len(), 1);
     // One side is not enough.
     approve(&mut world, 1, 2);
@@ -136,7 +177,10 @@ fn files_of_a_device_that_is_not_approved_are_not_read() {
     world.deliver();
     say(&mut world, 1, &places[1], ONE, "slipped in");
     let short = world.devices[1].short();
-    let (from, to) = (world.devices[1].vault().root().join(&short), world.devices[0].vault().root().join(&short));
+    let (from, to) = (
+        world.devices[1].vault().root().join(&short),
+        world.devices[0].vault().root().join(&short),
+    );
     crate::world::copy_tree(&from, &to);
     world.devices[0].start();
     assert_eq!(world.devices[0].state_of(ONE), "none");
@@ -156,22 +200,39 @@ fn a_revoked_device_is_out_everywhere_once_that_was_heard() {
     // The box still exchanges with the lap, and keeps what it had accepted when it hears.
     say(&mut world, 2, &places[2], ONE, "accepted by the box alone");
     world.deliver();
-    assert!(knows(&world, 1, "accepted by the box alone") && !knows(&world, 0, "accepted by the box alone"));
+    assert!(
+        knows(&world, 1, "accepted by the box alone")
+            && !knows(&world, 0, "accepted by the box alone")
+    );
     world.meet(0, 1);
     assert!(devices(&mut world, 0).revoked[0].not_heard.is_empty());
-    assert!(in_store(&world, 0, "accepted by the box alone"), "the survivors agree");
+    assert!(
+        in_store(&world, 0, "accepted by the box alone"),
+        "the survivors agree"
+    );
     for at in [0, 1] {
         let found = devices(&mut world, at);
-        assert_eq!((found.paired.len(), found.asking.len(), found.proposed.len()), (1, 0, 0), "{at}");
+        assert_eq!(
+            (found.paired.len(), found.asking.len(), found.proposed.len()),
+            (1, 0, 0),
+            "{at}"
+        );
         assert_eq!(found.revoked[0].by, ["desk"]);
         assert!(locked(&world.devices[at]).wanted.devices.len() == 1);
     }
-    for (at, text) in [(2, "from the revoked one"), (1, "from the box"), (0, "from desk")] {
+    for (at, text) in [
+        (2, "from the revoked one"),
+        (1, "from the box"),
+        (0, "from desk"),
+    ] {
         say(&mut world, at, &places[at], ONE, text);
     }
     world.deliver();
     assert!(!knows(&world, 2, "from the box") && !knows(&world, 2, "from desk"));
-    assert!(!in_store(&world, 0, "from the revoked one") && !in_store(&world, 1, "from the revoked one"));
+    assert!(
+        !in_store(&world, 0, "from the revoked one")
+            && !in_store(&world, 1, "from the revoked one")
+    );
     assert!(in_store(&world, 0, "from the box") && in_store(&world, 1, "from desk"));
 }
 
@@ -186,7 +247,10 @@ fn what_a_revoked_device_wrote_later_stays_out_after_a_lost_state() {
     say(&mut world, 2, &places[2], ONE, "written later");
     let short = world.devices[2].short();
     for at in [0, 1] {
-        let (from, to) = (world.devices[2].vault().root().join(&short), world.devices[at].vault().root().join(&short));
+        let (from, to) = (
+            world.devices[2].vault().root().join(&short),
+            world.devices[at].vault().root().join(&short),
+        );
         crate::world::copy_tree(&from, &to);
         world.devices[at].stop();
         for name in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
@@ -196,7 +260,10 @@ fn what_a_revoked_device_wrote_later_stays_out_after_a_lost_state() {
     }
     world.deliver();
     for at in [0, 1] {
-        assert!(in_store(&world, at, "accepted") && !in_store(&world, at, "written later"), "{at}");
+        assert!(
+            in_store(&world, at, "accepted") && !in_store(&world, at, "written later"),
+            "{at}"
+        );
     }
 }
 
@@ -233,16 +300,32 @@ fn two_devices_that_revoke_each_other_are_both_out_until_the_user_decides() {
     world.part(1, 2);
     // The box has heard the lap and puts desk out; whoever asks finds both sides of it.
     let id = world.devices[0].id.to_string();
-    assert_eq!(devices(&mut world, 1).revoked.iter().map(|device| device.id.clone()).collect::<Vec<_>>(), [id]);
+    assert_eq!(
+        devices(&mut world, 1)
+            .revoked
+            .iter()
+            .map(|device| device.id.clone())
+            .collect::<Vec<_>>(),
+        [id]
+    );
     approve(&mut world, 1, 0);
     world.meet(0, 1);
-    assert_eq!(devices(&mut world, 1).revoked.len(), 1, "now the lap is out, and desk is in");
+    assert_eq!(
+        devices(&mut world, 1).revoked.len(),
+        1,
+        "now the lap is out, and desk is in"
+    );
     say(&mut world, 0, &places[0], ONE, "of desk");
     world.deliver();
     assert!(in_store(&world, 1, "of desk"));
     let code = world.devices[2].id.to_string();
-    let refused: ApiError = world.devices[1].try_ask(Request::Pair { code }).expect_err("revoked");
-    assert_eq!(refused.code, "device_revoked", "pairing does not let it in by the way");
+    let refused: ApiError = world.devices[1]
+        .try_ask(Request::Pair { code })
+        .expect_err("revoked");
+    assert_eq!(
+        refused.code, "device_revoked",
+        "pairing does not let it in by the way"
+    );
 }
 
 #[test]
@@ -259,9 +342,18 @@ fn what_a_followed_device_approves_is_approved_here() {
     let id = world.devices[0].id.to_string();
     let _: Done = world.devices[2].ask(Request::Follow { id, on: true });
     world.deliver();
-    let places: Vec<PathBuf> = (0..3).map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE)).collect();
+    let places: Vec<PathBuf> = (0..3)
+        .map(|at| world.devices[at].project(&format!("api-{at}"), REMOTE))
+        .collect();
     assert_eq!(devices(&mut world, 1).paired.len(), 2);
-    assert_eq!(devices(&mut world, 1).approvals.iter().filter(|approval| approval.via.is_some()).count(), 1);
+    assert_eq!(
+        devices(&mut world, 1)
+            .approvals
+            .iter()
+            .filter(|approval| approval.via.is_some())
+            .count(),
+        1
+    );
     say(&mut world, 1, &places[1], ONE, "of the box");
     world.deliver();
     assert!(knows(&world, 2, "of the box"));
@@ -298,28 +390,48 @@ fn what_a_revoked_device_wrote_since_a_time_goes_and_comes_back_with_undo() {
     }
     let id = world.devices[2].id.to_string();
     let since = session_roam_core::session::Millis(since).rfc3339();
-    let answer: RevokeAnswer = world.devices[0].ask(Request::Revoke { id, since: Some(since.clone()), dry: false });
+    let answer: RevokeAnswer = world.devices[0].ask(Request::Revoke {
+        id,
+        since: Some(since.clone()),
+        dry: false,
+    });
     assert_eq!(answer.cut, 3, "{answer:?}");
     world.deliver();
     world.devices.iter_mut().for_each(|device| device.poll());
     world.deliver();
     for at in [0, 1] {
         assert!(in_store(&world, at, "good words of the lap"), "{at}");
-        assert!(!in_store(&world, at, "stolen words") && !in_store(&world, at, "a session of the thief"), "{at}");
-        assert!(in_store(&world, at, "continued by the box") && in_store(&world, at, "answered by the thief"), "{at}");
+        assert!(
+            !in_store(&world, at, "stolen words")
+                && !in_store(&world, at, "a session of the thief"),
+            "{at}"
+        );
+        assert!(
+            in_store(&world, at, "continued by the box")
+                && in_store(&world, at, "answered by the thief"),
+            "{at}"
+        );
         let own = journals(&world.devices[at]);
         let short = world.devices[at].short();
         let own = own.iter().filter(|journal| journal.owner == short);
-        let recorded: Vec<u8> =
-            own.flat_map(|journal| journal.additions()).flat_map(|(_, bytes)| bytes.to_vec()).collect();
-        assert!(!String::from_utf8_lossy(&recorded).contains("thief"), "{at} passes nothing of it off as its own");
+        let recorded: Vec<u8> = own
+            .flat_map(|journal| journal.additions())
+            .flat_map(|(_, bytes)| bytes.to_vec())
+            .collect();
+        assert!(
+            !String::from_utf8_lossy(&recorded).contains("thief"),
+            "{at} passes nothing of it off as its own"
+        );
     }
     let _: Done = world.devices[0].ask(Request::Undo { session: None });
     world.deliver();
     world.devices.iter_mut().for_each(|device| device.poll());
     world.deliver();
     for at in [0, 1] {
-        assert!(in_store(&world, at, "stolen words") && in_store(&world, at, "a session of the thief"), "{at}");
+        assert!(
+            in_store(&world, at, "stolen words") && in_store(&world, at, "a session of the thief"),
+            "{at}"
+        );
         assert_eq!(devices(&mut world, at).revoked.len(), 1, "it stays revoked");
     }
 }
@@ -341,19 +453,37 @@ fn a_revocation_outlasts_the_pairing_with_the_device_that_stated_it() {
 #[test]
 fn a_device_is_named_whole_or_by_a_name_or_start_that_only_it_has() {
     let (mut world, _) = all_paired(["box", "twin", "twin"]);
-    let ids: Vec<String> = world.devices.iter().map(|device| device.id.to_string()).collect();
+    let ids: Vec<String> = world
+        .devices
+        .iter()
+        .map(|device| device.id.to_string())
+        .collect();
     let second = world.devices[2].status().device;
-    let (first, other) = if second == "twin" { (&ids[2], &ids[1]) } else { (&ids[1], &ids[2]) };
+    let (first, other) = if second == "twin" {
+        (&ids[2], &ids[1])
+    } else {
+        (&ids[1], &ids[2])
+    };
     let mut code = |id: &str| {
-        let asked = world.devices[0].try_ask(Request::Revoke { id: id.into(), since: None, dry: true });
-        asked.map_or_else(|error| error.code, |answer| answer["id"].as_str().unwrap_or_default().to_owned())
+        let asked = world.devices[0].try_ask(Request::Revoke {
+            id: id.into(),
+            since: None,
+            dry: true,
+        });
+        asked.map_or_else(
+            |error| error.code,
+            |answer| answer["id"].as_str().unwrap_or_default().to_owned(),
+        )
     };
     assert_eq!((&code("twin"), &code("Twin 2")), (first, other));
     assert_eq!(code(&ids[1][..4]), "unknown_device", "too short");
     assert_eq!(code(&ids[1][..7]), ids[1]);
     assert_eq!(code(&ids[2]), ids[2]);
     assert_eq!(code("nobody"), "unknown_device");
-    assert!(devices(&mut world, 0).revoked.is_empty(), "asking what it would mean does nothing");
+    assert!(
+        devices(&mut world, 0).revoked.is_empty(),
+        "asking what it would mean does nothing"
+    );
 }
 
 /// An approved device with a smaller id could make another one change its name again and again.
@@ -361,11 +491,16 @@ fn a_device_is_named_whole_or_by_a_name_or_start_that_only_it_has() {
 fn a_device_gives_its_name_up_no_more_often_than_there_are_others() {
     let mut world = World::devices(["desk", "lap"]);
     world.pair(0, 1);
-    let (rival, victim) = if world.devices[0].id < world.devices[1].id { (0, 1) } else { (1, 0) };
+    let (rival, victim) = if world.devices[0].id < world.devices[1].id {
+        (0, 1)
+    } else {
+        (1, 0)
+    };
     let rename = |world: &mut World, at: usize, name: &str| {
         // What the command refuses, whoever owns the device may write into its settings.
         world.devices[at].stop();
-        let change = |document: &mut toml_edit::DocumentMut| document["name"] = toml_edit::value(name);
+        let change =
+            |document: &mut toml_edit::DocumentMut| document["name"] = toml_edit::value(name);
         session_roam_core::settings::change(&world.devices[at].roam, change).expect("settings");
         world.devices[at].start();
         world.deliver();
@@ -373,14 +508,22 @@ fn a_device_gives_its_name_up_no_more_often_than_there_are_others() {
     let own = world.devices[victim].status().device;
     rename(&mut world, rival, &own);
     let second = world.devices[victim].status().device;
-    assert_eq!(second, format!("{own} 2"), "two devices with one host name have distinct names");
+    assert_eq!(
+        second,
+        format!("{own} 2"),
+        "two devices with one host name have distinct names"
+    );
     assert!(!world.devices[victim].has_problem("name_clash"));
     for _ in 0..2 {
         rename(&mut world, rival, &second);
         assert_eq!(world.devices[victim].status().device, second);
         assert!(world.devices[victim].has_problem("name_clash"));
         let devices: Devices = world.devices[victim].ask(Request::Devices);
-        assert_eq!(devices.paired[0].name, format!("{own} 3"), "it is shown by a number");
+        assert_eq!(
+            devices.paired[0].name,
+            format!("{own} 3"),
+            "it is shown by a number"
+        );
         world.devices[victim].start();
         world.deliver();
     }
@@ -399,19 +542,38 @@ fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
     let own: Vec<String> = (0..4).map(|at| world.devices[at].status().device).collect();
     let distinct: BTreeSet<String> = own.iter().map(|name| name.to_lowercase()).collect();
     assert_eq!(distinct.len(), 4, "{own:?}");
-    assert!(own.iter().filter(|name| name.to_lowercase() == "vm").count() == 1 && own[3] == "desk", "{own:?}");
+    assert!(
+        own.iter()
+            .filter(|name| name.to_lowercase() == "vm")
+            .count()
+            == 1
+            && own[3] == "desk",
+        "{own:?}"
+    );
     // Each is called by all as it calls itself.
     for at in 0..4 {
         let devices: Devices = world.devices[at].ask(Request::Devices);
         for paired in &devices.paired {
-            let other = world.devices.iter().position(|device| device.id.as_str() == paired.id).expect("one of these");
+            let other = world
+                .devices
+                .iter()
+                .position(|device| device.id.as_str() == paired.id)
+                .expect("one of these");
             assert_eq!(paired.name, own[other], "on {}", own[at]);
         }
     }
-    let taken = world.devices[0].try_ask(Request::Rename { id: None, name: own[1].to_uppercase() }).expect_err("taken");
+    let taken = world.devices[0]
+        .try_ask(Request::Rename {
+            id: None,
+            name: own[1].to_uppercase(),
+        })
+        .expect_err("taken");
     assert_eq!(taken.code, "name_taken");
     // A new name is everywhere at once, the host name of a device started again does not come back.
-    let _: Done = world.devices[1].ask(Request::Rename { id: None, name: "tower".into() });
+    let _: Done = world.devices[1].ask(Request::Rename {
+        id: None,
+        name: "tower".into(),
+    });
     world.deliver();
     for device in &mut world.devices {
         device.start();
@@ -420,5 +582,12 @@ fn devices_with_one_host_name_get_names_of_their_own_and_keep_them() {
     assert_eq!(world.devices[1].status().device, "tower");
     let devices: Devices = world.devices[0].ask(Request::Devices);
     let tower = world.devices[1].id.to_string();
-    assert!(devices.paired.iter().any(|paired| paired.id == tower && paired.name == "tower"), "{:?}", devices.paired);
+    assert!(
+        devices
+            .paired
+            .iter()
+            .any(|paired| paired.id == tower && paired.name == "tower"),
+        "{:?}",
+        devices.paired
+    );
 }

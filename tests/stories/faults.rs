@@ -21,9 +21,16 @@ fn forget(device: &mut Device) {
 /// Every line of the session's main doc is in the journals exactly once.
 fn assert_recorded_once(device: &Device, session: &str, lines: &[String]) {
     let recorded = recorded_lines(device, session);
-    let counts: Vec<usize> =
-        lines.iter().map(|line| recorded.get(line.as_bytes()).copied().unwrap_or_default()).collect();
-    assert_eq!(counts, vec![1; lines.len()], "each line once on {}", device.name);
+    let counts: Vec<usize> = lines
+        .iter()
+        .map(|line| recorded.get(line.as_bytes()).copied().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        counts,
+        vec![1; lines.len()],
+        "each line once on {}",
+        device.name
+    );
     assert_eq!(recorded.len(), lines.len(), "and no others");
 }
 
@@ -55,9 +62,17 @@ fn dying_between_the_journal_and_the_state_records_nothing_twice() {
         world.devices[0].append(&path, lines[number].as_bytes());
         world.devices[0].tell(Event::Touched(vec![path.clone()]));
         world.devices[0].look_and_die();
-        assert_eq!(own_frames(&world.devices[0]), number + 1, "the frame was written before the end");
+        assert_eq!(
+            own_frames(&world.devices[0]),
+            number + 1,
+            "the frame was written before the end"
+        );
         world.devices[0].start();
-        assert_eq!(own_frames(&world.devices[0]), number + 1, "and is not written again");
+        assert_eq!(
+            own_frames(&world.devices[0]),
+            number + 1,
+            "and is not written again"
+        );
     }
     world.deliver();
     assert_recorded_once(&world.devices[0], ONE, &lines);
@@ -76,9 +91,13 @@ fn dying_in_the_middle_of_a_frame_leaves_a_torn_one_that_nobody_reads() {
         world.devices[0].say(&path, &lines[1]);
         world.devices[0].stop();
         // The second frame got only half way to the disk; the state knows of none of it or of nothing at all.
-        let segment = segments(&world.devices[0], &world.devices[0]).pop().expect("a segment");
+        let segment = segments(&world.devices[0], &world.devices[0])
+            .pop()
+            .expect("a segment");
         let bytes = fs::read(&segment).expect("segment");
-        let replica = segments(&world.devices[1], &world.devices[0]).pop().expect("a replica");
+        let replica = segments(&world.devices[1], &world.devices[0])
+            .pop()
+            .expect("a replica");
         let first = fs::read(&replica).expect("segment").len();
         fs::write(&segment, &bytes[..first + (bytes.len() - first) / 2]).expect("tear");
         forget(&mut world.devices[0]);
@@ -104,13 +123,19 @@ fn dying_between_the_store_and_the_state_writes_nothing_twice() {
     for number in 0..4 {
         world.devices[0].say(&path, turn(&here, ONE, &format!("{number}")));
         let notices = world.ledger.carry(&world.devices, 0, 1, |_| true);
-        notices.into_iter().for_each(|notice| world.devices[1].tell(Event::Transport(notice)));
+        notices
+            .into_iter()
+            .for_each(|notice| world.devices[1].tell(Event::Transport(notice)));
         world.devices[1].look_and_die();
         world.devices[1].start();
         assert_carried(&world.devices[0], &world.devices[1], ONE);
     }
     world.deliver();
-    assert_eq!(own_frames(&world.devices[1]), 0, "what it wrote itself is nothing of its own");
+    assert_eq!(
+        own_frames(&world.devices[1]),
+        0,
+        "what it wrote itself is nothing of its own"
+    );
     assert_quiet(&mut world, ONE);
 }
 
@@ -122,7 +147,9 @@ fn an_older_state_from_a_backup_is_caught_up_with() {
     for number in 0..4 {
         let line = turn(&here, ONE, &format!("{number}"));
         let speaker = number % 2;
-        let file = world.devices[speaker].place_of(ONE).unwrap_or_else(|| path.clone());
+        let file = world.devices[speaker]
+            .place_of(ONE)
+            .unwrap_or_else(|| path.clone());
         world.devices[speaker].say(&file, &line);
         lines.push(line);
         world.deliver();
@@ -152,7 +179,10 @@ fn an_older_state_from_a_backup_is_caught_up_with() {
 fn a_lost_state_is_rebuilt_from_the_vault() {
     for broken in [false, true] {
         let (mut world, here, _) = World::pair_of_devices();
-        let (first, second) = (world.devices[0].transcript(&here, ONE), world.devices[0].rollout(TWO));
+        let (first, second) = (
+            world.devices[0].transcript(&here, ONE),
+            world.devices[0].rollout(TWO),
+        );
         world.devices[0].say(&first, turn(&here, ONE, "one"));
         world.devices[0].say(&second, meta(&here, TWO));
         world.deliver();
@@ -165,14 +195,29 @@ fn a_lost_state_is_rebuilt_from_the_vault() {
             let before = device.sessions();
             forget(device);
             if broken {
-                fs::write(device.roam.join("state.sqlite"), b"no database, but something all the same").expect("break");
+                fs::write(
+                    device.roam.join("state.sqlite"),
+                    b"no database, but something all the same",
+                )
+                .expect("break");
             }
             device.start();
-            assert_eq!(device.sessions(), before, "{} lists what it listed", device.name);
+            assert_eq!(
+                device.sessions(),
+                before,
+                "{} lists what it listed",
+                device.name
+            );
         }
         world.deliver();
-        assert_eq!(world.devices.iter().map(own_frames).collect::<Vec<_>>(), frames);
-        assert_eq!(world.devices.iter().map(Device::stores).collect::<Vec<_>>(), stores);
+        assert_eq!(
+            world.devices.iter().map(own_frames).collect::<Vec<_>>(),
+            frames
+        );
+        assert_eq!(
+            world.devices.iter().map(Device::stores).collect::<Vec<_>>(),
+            stores
+        );
         world.devices[0].say(&first, turn(&here, ONE, "three"));
         world.deliver();
         assert_carried(&world.devices[0], &world.devices[1], ONE);
@@ -196,12 +241,22 @@ fn many_sessions() -> (World, PathBuf) {
 }
 
 fn held(device: &mut Device) -> Vec<String> {
-    device.status().held.into_iter().map(|held| held.code).collect()
+    device
+        .status()
+        .held
+        .into_iter()
+        .map(|held| held.code)
+        .collect()
 }
 
 #[test]
 fn an_emptied_store_is_held_told_not_spread_and_comes_back_by_itself() {
-    for (what, running) in [("projects", true), ("projects", false), ("", true), ("", false)] {
+    for (what, running) in [
+        ("projects", true),
+        ("projects", false),
+        ("", true),
+        ("", false),
+    ] {
         let (mut world, here) = many_sessions();
         let (before, frames) = (world.devices[0].stores(), own_frames(&world.devices[0]));
         let root = world.devices[1].claude().join(what);
@@ -215,7 +270,11 @@ fn an_emptied_store_is_held_told_not_spread_and_comes_back_by_itself() {
             false => world.devices[1].start(),
         }
         world.deliver();
-        assert_eq!(held(&mut world.devices[1]), ["tool_emptied"], "{what} {running}");
+        assert_eq!(
+            held(&mut world.devices[1]),
+            ["tool_emptied"],
+            "{what} {running}"
+        );
         assert_eq!(world.devices[0].stores(), before, "nothing spreads");
         assert_eq!(held(&mut world.devices[0]), [""; 0]);
         // Nothing is written into the empty store meanwhile.
@@ -227,7 +286,11 @@ fn an_emptied_store_is_held_told_not_spread_and_comes_back_by_itself() {
         fs::rename(&aside, &root).expect("back");
         world.devices[1].poll();
         world.deliver();
-        assert_eq!(held(&mut world.devices[1]), [""; 0], "it comes back by itself");
+        assert_eq!(
+            held(&mut world.devices[1]),
+            [""; 0],
+            "it comes back by itself"
+        );
         assert_carried(&world.devices[0], &world.devices[1], &id(0));
         assert_eq!(own_frames(&world.devices[0]), frames + 1);
         assert_eq!(own_frames(&world.devices[1]), 0);
@@ -241,7 +304,9 @@ fn an_emptied_store_that_was_meant_is_let_go_and_the_vault_keeps_all() {
     fs::remove_dir_all(world.devices[1].claude()).expect("rm -rf");
     world.devices[1].poll();
     assert_eq!(held(&mut world.devices[1]), ["tool_emptied"]);
-    let _: Done = world.devices[1].ask(Request::Release { what: "tool:claude-code".into() });
+    let _: Done = world.devices[1].ask(Request::Release {
+        what: "tool:claude-code".into(),
+    });
     world.deliver();
     for device in [0, 1] {
         world.devices[device].poll();
@@ -249,7 +314,11 @@ fn an_emptied_store_that_was_meant_is_let_go_and_the_vault_keeps_all() {
         assert_eq!(held(&mut world.devices[device]), [""; 0]);
         assert_eq!(world.devices[device].sessions().len(), MANY);
     }
-    assert_eq!(world.devices[1].stores().len(), 0, "what was thrown away does not come back by itself");
+    assert_eq!(
+        world.devices[1].stores().len(),
+        0,
+        "what was thrown away does not come back by itself"
+    );
     assert_eq!(world.devices[0].stores(), before);
     // But a session that goes on elsewhere does.
     let path = world.devices[0].transcript(&here, &id(3));
@@ -266,11 +335,17 @@ fn a_store_that_cannot_be_written_waits_and_goes_on_when_it_can() {
     let (mut world, here, _) = World::pair_of_devices();
     // A file where the store's directory should be: refused whoever one is.
     fs::write(world.devices[1].claude(), "in the way").expect("write");
-    let (path, other) = (world.devices[0].transcript(&here, ONE), world.devices[0].rollout(TWO));
+    let (path, other) = (
+        world.devices[0].transcript(&here, ONE),
+        world.devices[0].rollout(TWO),
+    );
     world.devices[0].say(&path, turn(&here, ONE, "one"));
     world.devices[0].say(&other, meta(&here, TWO));
     world.deliver();
-    assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("unwritable"));
+    assert_eq!(
+        world.devices[1].waits_for(ONE).as_deref(),
+        Some("unwritable")
+    );
     assert_carried(&world.devices[0], &world.devices[1], TWO);
     fs::remove_file(world.devices[1].claude()).expect("out of the way");
     world.devices[1].poll();
@@ -281,7 +356,10 @@ fn a_store_that_cannot_be_written_waits_and_goes_on_when_it_can() {
 #[test]
 fn a_vault_that_cannot_be_written_is_told_and_made_up_for() {
     let (mut world, here, _) = World::pair_of_devices();
-    let tool_dir = world.devices[0].vault().lane_dir(&world.devices[0].short(), Lane::Live).join("claude-code");
+    let tool_dir = world.devices[0]
+        .vault()
+        .lane_dir(&world.devices[0].short(), Lane::Live)
+        .join("claude-code");
     fs::write(&tool_dir, "in the way").expect("write");
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, "one"));
@@ -296,7 +374,10 @@ fn a_vault_that_cannot_be_written_is_told_and_made_up_for() {
 #[test]
 fn what_could_not_be_recorded_is_tried_again_by_itself() {
     let (mut world, here, _) = World::pair_of_devices();
-    let tool_dir = world.devices[0].vault().lane_dir(&world.devices[0].short(), Lane::Live).join("claude-code");
+    let tool_dir = world.devices[0]
+        .vault()
+        .lane_dir(&world.devices[0].short(), Lane::Live)
+        .join("claude-code");
     fs::write(&tool_dir, "in the way").expect("write");
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, "one"));
@@ -324,7 +405,10 @@ fn a_state_that_cannot_be_written_keeps_nothing_from_the_others_and_is_made_up_f
     world.devices[0].poll();
     state_sql(&world.devices[0], "DROP TRIGGER full");
     world.devices[0].poll();
-    assert_eq!(world.devices[0].row(ONE).map(|row| row.bytes), Some(fs::metadata(&path).expect("stat").len()));
+    assert_eq!(
+        world.devices[0].row(ONE).map(|row| row.bytes),
+        Some(fs::metadata(&path).expect("stat").len())
+    );
     world.devices[0].say(&path, &lines[2]);
     world.deliver();
     assert_recorded_once(&world.devices[1], ONE, &lines);
@@ -349,7 +433,11 @@ fn a_state_that_cannot_be_written_makes_no_echo_of_what_arrives() {
     world.devices[1].poll();
     world.deliver();
     assert_carried(&world.devices[0], &world.devices[1], ONE);
-    assert_eq!(own_frames(&world.devices[1]), 0, "another's lines are not recorded as one's own");
+    assert_eq!(
+        own_frames(&world.devices[1]),
+        0,
+        "another's lines are not recorded as one's own"
+    );
     assert_quiet(&mut world, ONE);
 }
 
@@ -366,16 +454,31 @@ fn the_own_vault_folder_deleted_while_running_is_put_back() {
         let lines = ["one", "two"].map(|text| turn(&here, ONE, text));
         world.devices[0].say(&path, &lines[0]);
         world.deliver();
-        let before = crate::world::tree(&world.devices[1].vault().lane_dir(&world.devices[0].short(), Lane::Live));
+        let before = crate::world::tree(
+            &world.devices[1]
+                .vault()
+                .lane_dir(&world.devices[0].short(), Lane::Live),
+        );
         let (vault, short) = (world.devices[0].vault(), world.devices[0].short());
-        let gone = if whole { vault.root().to_path_buf() } else { vault.lane_dir(&short, Lane::Live) };
+        let gone = if whole {
+            vault.root().to_path_buf()
+        } else {
+            vault.lane_dir(&short, Lane::Live)
+        };
         fs::remove_dir_all(&gone).expect("rm -rf");
         let folder = folder_id(Lane::Live, &short);
-        world.devices[0].notice(Notice::FolderLost { folder, message: "folder path missing".into() });
+        world.devices[0].notice(Notice::FolderLost {
+            folder,
+            message: "folder path missing".into(),
+        });
         assert!(world.devices[0].has_problem("vault_lost"));
         world.deliver();
         let after = crate::world::tree(&world.devices[1].vault().lane_dir(&short, Lane::Live));
-        assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "no deletion spreads");
+        assert_eq!(
+            before.keys().collect::<Vec<_>>(),
+            after.keys().collect::<Vec<_>>(),
+            "no deletion spreads"
+        );
         world.devices[0].say(&path, &lines[1]);
         world.deliver();
         assert_recorded_once(&world.devices[0], ONE, &lines);
@@ -415,7 +518,9 @@ fn a_wrong_clock_loses_nothing_and_splits_nothing() {
         let mut lines = Vec::new();
         for hop in 0..6usize {
             let speaker = hop % 2;
-            let file = world.devices[speaker].place_of(ONE).unwrap_or_else(|| path.clone());
+            let file = world.devices[speaker]
+                .place_of(ONE)
+                .unwrap_or_else(|| path.clone());
             lines.push(turn(&here, ONE, &format!("hop {hop}")));
             world.devices[speaker].say(&file, &lines[hop]);
             world.deliver();
@@ -437,11 +542,17 @@ fn a_device_whose_clock_was_set_back_is_still_heard() {
     let (mut world, _, _) = World::pair_of_devices();
     world.devices[1].set_clock(START + 366 * DAY);
     world.devices[1].start();
-    let _: Done = world.devices[1].ask(Request::Rename { id: None, name: "from the future".into() });
+    let _: Done = world.devices[1].ask(Request::Rename {
+        id: None,
+        name: "from the future".into(),
+    });
     world.deliver();
     world.devices[1].set_clock(START);
     world.devices[1].start();
-    let _: Done = world.devices[1].ask(Request::Rename { id: None, name: "back again".into() });
+    let _: Done = world.devices[1].ask(Request::Rename {
+        id: None,
+        name: "back again".into(),
+    });
     world.deliver();
     let devices: session_roam_core::api::Devices = world.devices[0].ask(Request::Devices);
     assert_eq!(devices.paired[0].name, "back again");
@@ -460,13 +571,22 @@ fn what_is_open_on_a_device_with_a_wrong_clock_is_shown_and_soon_forgotten() {
         assert_eq!(world.devices[0].status().live.len(), 1, "{off} ms off");
         world.devices[1].stop();
         world.devices[0].set_clock(START + 5 * 60 * 1000);
-        assert_eq!(world.devices[0].status().live, [], "whoever is silent is believed to have closed it");
+        assert_eq!(
+            world.devices[0].status().live,
+            [],
+            "whoever is silent is believed to have closed it"
+        );
     }
 }
 
 /// This process has the session open, as the tool would say it.
 fn open(device: &mut Device, session: &str) {
-    let sign: PathBuf = device.claude().join(format!("sessions/{}.json", std::process::id()));
-    let said = format!("{{\"pid\":{},\"sessionId\":\"{session}\"}}", std::process::id());
+    let sign: PathBuf = device
+        .claude()
+        .join(format!("sessions/{}.json", std::process::id()));
+    let said = format!(
+        "{{\"pid\":{},\"sessionId\":\"{session}\"}}",
+        std::process::id()
+    );
     device.put(Path::new(&sign), said);
 }

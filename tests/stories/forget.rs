@@ -11,8 +11,8 @@ use session_roam_core::engine::event::Event;
 use session_roam_core::session::{SessionId, SessionKey, ToolId};
 use session_roam_core::tools::claude_code::ClaudeCode;
 use session_roam_core::tools::{
-    About, Change, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched, Which,
-    WriteError, Written,
+    About, Change, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool,
+    Touched, Which, WriteError, Written,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,9 @@ fn key(session: &str) -> SessionKey {
 }
 
 fn forget(device: &mut Device, session: &str) -> Vec<ForgottenRow> {
-    device.ask(Request::Forget { session: session.into() })
+    device.ask(Request::Forget {
+        session: session.into(),
+    })
 }
 
 fn forgotten(device: &mut Device) -> Vec<ForgottenRow> {
@@ -42,28 +44,63 @@ fn pass_grace(device: &mut Device) {
 /// By device: what it did about the only forgotten session, as `device` knows it.
 fn receipts(device: &mut Device) -> Vec<(String, String)> {
     let rows = forgotten(device);
-    let [row] = rows.as_slice() else { panic!("{rows:?}") };
-    row.receipts.iter().map(|receipt| (receipt.device.clone(), receipt.state.clone())).collect()
+    let [row] = rows.as_slice() else {
+        panic!("{rows:?}")
+    };
+    row.receipts
+        .iter()
+        .map(|receipt| (receipt.device.clone(), receipt.state.clone()))
+        .collect()
 }
 
 fn pairs<const N: usize>(receipts: [(&str, &str); N]) -> Vec<(String, String)> {
-    receipts.iter().map(|(device, state)| ((*device).into(), (*state).into())).collect()
+    receipts
+        .iter()
+        .map(|(device, state)| ((*device).into(), (*state).into()))
+        .collect()
 }
 
 /// Every file below a device's home and its tools' stores, unpacked where it is a segment, that holds the word.
 pub fn holding(device: &Device, word: &str) -> Vec<PathBuf> {
     let mut files = tree(&device.roam);
     files.extend(device.stores());
-    let holds = |bytes: &[u8]| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+    let holds = |bytes: &[u8]| {
+        bytes
+            .windows(word.len())
+            .any(|window| window == word.as_bytes())
+    };
     let unpacked = |bytes: &[u8]| zstd::decode_all(bytes).is_ok_and(|bytes| holds(&bytes));
-    files.into_iter().filter(|(_, bytes)| holds(bytes) || unpacked(bytes)).map(|(path, _)| path).collect()
+    files
+        .into_iter()
+        .filter(|(_, bytes)| holds(bytes) || unpacked(bytes))
+        .map(|(path, _)| path)
+        .collect()
 }
 
 fn assert_gone(device: &mut Device, session: &str) {
-    assert_eq!(device.state_of(session), "none", "not in the list of {}", device.name);
-    assert!(!device.vault().holds(&key(session)), "not in the vault of {}", device.name);
-    assert_eq!(device.place_of(session), None, "not in the store of {}", device.name);
-    assert_eq!(holding(device, PLUM), Vec::<PathBuf>::new(), "nowhere on {}", device.name);
+    assert_eq!(
+        device.state_of(session),
+        "none",
+        "not in the list of {}",
+        device.name
+    );
+    assert!(
+        !device.vault().holds(&key(session)),
+        "not in the vault of {}",
+        device.name
+    );
+    assert_eq!(
+        device.place_of(session),
+        None,
+        "not in the store of {}",
+        device.name
+    );
+    assert_eq!(
+        holding(device, PLUM),
+        Vec::<PathBuf>::new(),
+        "nowhere on {}",
+        device.name
+    );
 }
 
 #[test]
@@ -77,20 +114,41 @@ fn a_forgotten_session_is_gone_on_both_devices_and_never_returns() {
     let over_there = world.devices[1].transcript(&there, ONE);
     world.devices[1].say(&over_there, turn(&there, ONE, "plum-tree too"));
     world.deliver();
-    assert!(!holding(&world.devices[0], PLUM).is_empty() && !holding(&world.devices[1], PLUM).is_empty());
+    assert!(
+        !holding(&world.devices[0], PLUM).is_empty()
+            && !holding(&world.devices[1], PLUM).is_empty()
+    );
 
-    let preview: ForgetPreview = world.devices[0].ask(Request::ForgetPreview { session: ONE.into() });
-    assert_eq!((preview.sessions.len(), preview.devices, preview.minutes), (1, vec!["desk".into(), "lap".into()], 10));
+    let preview: ForgetPreview = world.devices[0].ask(Request::ForgetPreview {
+        session: ONE.into(),
+    });
+    assert_eq!(
+        (preview.sessions.len(), preview.devices, preview.minutes),
+        (1, vec!["desk".into(), "lap".into()], 10)
+    );
     let rows = forget(&mut world.devices[0], ONE);
     assert!(rows[0].undo_until.is_some());
-    assert_eq!(world.devices[0].state_of(ONE), "none", "it leaves the lists at once");
+    assert_eq!(
+        world.devices[0].state_of(ONE),
+        "none",
+        "it leaves the lists at once"
+    );
     pass_grace(&mut world.devices[0]);
     assert_gone(&mut world.devices[0], ONE);
-    assert_eq!(receipts(&mut world.devices[0]), pairs([("desk", "removed"), ("lap", "waiting")]));
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "waiting")])
+    );
     world.deliver();
     assert_gone(&mut world.devices[1], ONE);
-    assert_eq!(receipts(&mut world.devices[0]), pairs([("desk", "removed"), ("lap", "removed")]));
-    assert_eq!(receipts(&mut world.devices[1]), pairs([("lap", "removed"), ("desk", "removed")]));
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "removed")])
+    );
+    assert_eq!(
+        receipts(&mut world.devices[1]),
+        pairs([("lap", "removed"), ("desk", "removed")])
+    );
 
     for _ in 0..2 {
         for device in &mut world.devices {
@@ -118,10 +176,16 @@ fn a_clock_set_back_does_not_put_off_for_years_what_is_to_be_forgotten() {
     let now = world.devices[0].clock_now();
     world.devices[0].set_clock(now - 365 * DAY);
     world.devices[0].poll();
-    assert!(world.devices[0].vault().holds(&key(ONE)), "it can still be taken back");
+    assert!(
+        world.devices[0].vault().holds(&key(ONE)),
+        "it can still be taken back"
+    );
     pass_grace(&mut world.devices[0]);
     world.deliver();
-    world.devices.iter_mut().for_each(|device| assert_gone(device, ONE));
+    world
+        .devices
+        .iter_mut()
+        .for_each(|device| assert_gone(device, ONE));
 }
 
 #[test]
@@ -133,7 +197,13 @@ fn a_forget_is_taken_back_as_long_as_nobody_was_told() {
     forget(&mut world.devices[0], ONE);
     world.devices[0].start();
     world.deliver();
-    assert_eq!((world.devices[0].state_of(ONE), world.devices[1].state_of(ONE)), ("none".into(), "here".into()));
+    assert_eq!(
+        (
+            world.devices[0].state_of(ONE),
+            world.devices[1].state_of(ONE)
+        ),
+        ("none".into(), "here".into())
+    );
     // Written while it was hidden.
     world.devices[0].say(&path, turn(&here, ONE, "more"));
     let _: Done = world.devices[0].ask(Request::Undo { session: None });
@@ -162,7 +232,10 @@ fn a_device_that_was_away_for_a_year_removes_what_it_has_and_what_it_added() {
         device.set_clock(device.clock_now() + 365 * DAY);
         device.start();
     }
-    assert_eq!(receipts(&mut world.devices[0]), pairs([("desk", "removed"), ("lap", "waiting")]));
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "waiting")])
+    );
     world.meet(0, 1);
     for device in &mut world.devices {
         device.poll();
@@ -172,7 +245,10 @@ fn a_device_that_was_away_for_a_year_removes_what_it_has_and_what_it_added() {
         assert_gone(device, ONE);
         assert_eq!(device.problems(), Vec::<String>::new(), "{}", device.name);
     }
-    assert_eq!(receipts(&mut world.devices[0]), pairs([("desk", "removed"), ("lap", "removed")]));
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "removed")])
+    );
 }
 
 #[test]
@@ -181,8 +257,9 @@ fn a_third_device_that_only_the_second_one_meets_forgets_it_too() {
     for (one, other) in [(0, 1), (1, 2), (0, 2)] {
         world.pair(one, other);
     }
-    let places: Vec<PathBuf> =
-        (0..3).map(|at| world.devices[at].project("api", "git@github.com:acme/api.git")).collect();
+    let places: Vec<PathBuf> = (0..3)
+        .map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"))
+        .collect();
     let path = world.devices[0].transcript(&places[0], ONE);
     world.devices[0].say(&path, turn(&places[0], ONE, PLUM));
     world.deliver();
@@ -217,9 +294,15 @@ fn versions_go_with_their_session_and_none_goes_without_it() {
     let mut parted = parted.met();
     let fork = parted.fork();
     let world = &mut parted.world;
-    let refused = world.devices[0].try_ask(Request::Forget { session: fork.clone() }).expect_err("a version");
+    let refused = world.devices[0]
+        .try_ask(Request::Forget {
+            session: fork.clone(),
+        })
+        .expect_err("a version");
     assert_eq!(refused.code, "is_version");
-    let preview: ForgetPreview = world.devices[0].ask(Request::ForgetPreview { session: ONE.into() });
+    let preview: ForgetPreview = world.devices[0].ask(Request::ForgetPreview {
+        session: ONE.into(),
+    });
     assert_eq!(preview.sessions.len(), 2);
     forget(&mut world.devices[0], ONE);
     assert_eq!(world.devices[0].sessions().len(), 0);
@@ -243,8 +326,13 @@ fn a_version_that_nobody_knew_of_goes_too() {
     pass_grace(&mut parted.world.devices[0]);
     let to_lap = |paths: &str| !paths.starts_with("session-roam");
     parted.world.reach.insert((0, 1));
-    let notices = parted.world.ledger.carry(&parted.world.devices, 0, 1, to_lap);
-    notices.into_iter().for_each(|notice| parted.world.devices[1].notice(notice));
+    let notices = parted
+        .world
+        .ledger
+        .carry(&parted.world.devices, 0, 1, to_lap);
+    notices
+        .into_iter()
+        .for_each(|notice| parted.world.devices[1].notice(notice));
     parted.world.deliver();
     for device in &mut parted.world.devices {
         device.poll();
@@ -269,20 +357,35 @@ fn an_open_session_stays_in_its_store_until_it_is_closed() {
     world.deliver();
     world.devices[1].poll();
     world.deliver();
-    assert_eq!(world.devices[1].docs(ONE), opened, "not touched while it is open");
-    assert!(!world.devices[1].vault().holds(&key(ONE)), "and nowhere else any more");
-    assert_eq!(receipts(&mut world.devices[0]), pairs([("desk", "removed"), ("lap", "in_store")]));
+    assert_eq!(
+        world.devices[1].docs(ONE),
+        opened,
+        "not touched while it is open"
+    );
+    assert!(
+        !world.devices[1].vault().holds(&key(ONE)),
+        "and nowhere else any more"
+    );
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "in_store")])
+    );
     window.close(false);
     world.devices[1].poll();
     world.deliver();
     assert_gone(&mut world.devices[1], ONE);
-    assert_eq!(receipts(&mut world.devices[0]), pairs([("desk", "removed"), ("lap", "removed")]));
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "removed")])
+    );
 }
 
 #[test]
 fn a_tool_that_lets_nobody_remove_a_session_keeps_it_and_the_receipt_says_so() {
     let (mut world, here, _) = World::pair_of_devices();
-    world.devices[1].more_tools.push(Arc::new(Stubborn(ClaudeCode::default())));
+    world.devices[1]
+        .more_tools
+        .push(Arc::new(Stubborn(ClaudeCode::default())));
     world.devices[1].start();
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, PLUM));
@@ -293,10 +396,22 @@ fn a_tool_that_lets_nobody_remove_a_session_keeps_it_and_the_receipt_says_so() {
     let rows = forgotten(&mut world.devices[0]);
     let lap = &rows[0].receipts[1];
     assert_eq!(lap.state, "in_store");
-    assert!(lap.why.as_ref().is_some_and(|why| why.contains("delete it there")), "{lap:?}");
+    assert!(
+        lap.why
+            .as_ref()
+            .is_some_and(|why| why.contains("delete it there")),
+        "{lap:?}"
+    );
     assert!(world.devices[1].place_of(ONE).is_some());
     let doctor: Doctor = world.devices[1].ask(Request::Doctor);
-    assert!(doctor.checks.iter().any(|check| check.name == "forgotten sessions"), "{:?}", doctor.checks);
+    assert!(
+        doctor
+            .checks
+            .iter()
+            .any(|check| check.name == "forgotten sessions"),
+        "{:?}",
+        doctor.checks
+    );
     // The user deletes it there.
     fs::remove_file(world.devices[1].place_of(ONE).expect("there")).expect("delete");
     world.devices[1].start();
@@ -328,7 +443,12 @@ fn a_session_put_back_into_the_store_is_left_there_and_not_recorded() {
         assert!(!world.devices[1].vault().holds(&key(ONE)));
         assert_gone(&mut world.devices[0], ONE);
         let doctor: Doctor = world.devices[1].ask(Request::Doctor);
-        assert!(doctor.checks.iter().any(|check| check.name == "forgotten sessions"));
+        assert!(
+            doctor
+                .checks
+                .iter()
+                .any(|check| check.name == "forgotten sessions")
+        );
     }
 }
 
@@ -347,21 +467,31 @@ fn many_sessions_that_another_device_forgets_are_held_until_the_user_says_so() {
     world.deliver();
     assert_eq!(world.devices[0].sessions().len(), 0);
     for _ in 0..2 {
-        assert_eq!(world.devices[1].sessions().len(), 11, "none of them was removed");
+        assert_eq!(
+            world.devices[1].sessions().len(),
+            11,
+            "none of them was removed"
+        );
         assert_eq!(world.devices[1].status().held[0].code, "mass_forget");
         assert!(forgotten(&mut world.devices[1]).iter().all(|row| row.held));
         lose_state(&mut world.devices[1]);
         world.devices[1].start();
         world.deliver();
     }
-    let _: Done = world.devices[1].ask(Request::Release { what: "forgotten".into() });
+    let _: Done = world.devices[1].ask(Request::Release {
+        what: "forgotten".into(),
+    });
     world.devices[1].settle();
     world.deliver();
     assert_eq!(world.devices[1].status().held, []);
     for number in 0..11 {
         assert_gone(&mut world.devices[1], &id(number));
     }
-    assert!(forgotten(&mut world.devices[0]).iter().all(|row| row.receipts.iter().all(|it| it.state == "removed")));
+    assert!(
+        forgotten(&mut world.devices[0])
+            .iter()
+            .all(|row| row.receipts.iter().all(|it| it.state == "removed"))
+    );
 }
 
 #[test]
@@ -371,21 +501,38 @@ fn a_session_that_another_one_needs_is_not_forgotten_without_it() {
     let child = "55555555-5555-4555-8555-555555555555";
     parted.world.part(0, 1);
     begun_from(&mut parted, 1, child);
-    let refused = parted.world.devices[1].try_ask(Request::Forget { session: TWO.into() }).expect_err("needed");
+    let refused = parted.world.devices[1]
+        .try_ask(Request::Forget {
+            session: TWO.into(),
+        })
+        .expect_err("needed");
     assert_eq!(refused.code, "needed");
     // Desk does not know the child; lap asks its user.
     forget(&mut parted.world.devices[0], TWO);
     pass_grace(&mut parted.world.devices[0]);
     parted.world.meet(0, 1);
     let held = parted.world.devices[1].status().held;
-    assert_eq!(held.iter().map(|held| held.code.as_str()).collect::<Vec<_>>(), ["needed"]);
-    assert!(parted.world.devices[1].place_of(TWO).is_some() && parted.world.devices[1].place_of(child).is_some());
+    assert_eq!(
+        held.iter()
+            .map(|held| held.code.as_str())
+            .collect::<Vec<_>>(),
+        ["needed"]
+    );
+    assert!(
+        parted.world.devices[1].place_of(TWO).is_some()
+            && parted.world.devices[1].place_of(child).is_some()
+    );
     forget(&mut parted.world.devices[1], child);
     pass_grace(&mut parted.world.devices[1]);
     parted.world.deliver();
     for device in &mut parted.world.devices {
         device.poll();
-        assert_eq!((device.state_of(TWO), device.state_of(child)), ("none".into(), "none".into()), "{}", device.name);
+        assert_eq!(
+            (device.state_of(TWO), device.state_of(child)),
+            ("none".into(), "none".into()),
+            "{}",
+            device.name
+        );
     }
 }
 
@@ -414,9 +561,18 @@ fn dying_at_any_step_ends_in_the_same_and_alarms_nobody() {
             // Half removed.
             4 | 5 => {
                 let own = world.devices[0].short();
-                let (vault, half) = (world.devices[0].vault(), if steps == 4 { "kept" } else { "vault" });
+                let (vault, half) = (
+                    world.devices[0].vault(),
+                    if steps == 4 { "kept" } else { "vault" },
+                );
                 world.devices[0].stop();
-                drop(fs::remove_dir_all(world.devices[0].roam.join(half).join(&own).join("live/claude-code")));
+                drop(fs::remove_dir_all(
+                    world.devices[0]
+                        .roam
+                        .join(half)
+                        .join(&own)
+                        .join("live/claude-code"),
+                ));
                 assert!(vault.holds(&key(ONE)));
             }
             _ => {}
@@ -430,10 +586,18 @@ fn dying_at_any_step_ends_in_the_same_and_alarms_nobody() {
         for device in &mut world.devices {
             assert_gone(device, ONE);
             // The whole directory of the tool was taken away from outside: that is said.
-            let expected: &[&str] = if steps == 5 && device.name == "desk" { &["vault_restored"] } else { &[] };
+            let expected: &[&str] = if steps == 5 && device.name == "desk" {
+                &["vault_restored"]
+            } else {
+                &[]
+            };
             assert_eq!(device.problems(), expected, "{} after {steps}", device.name);
         }
-        assert_eq!(receipts(&mut world.devices[1]), pairs([("lap", "removed"), ("desk", "removed")]), "after {steps}");
+        assert_eq!(
+            receipts(&mut world.devices[1]),
+            pairs([("lap", "removed"), ("desk", "removed")]),
+            "after {steps}"
+        );
     }
 }
 
@@ -466,13 +630,25 @@ fn a_device_that_is_not_paired_any_more_is_named_as_one_that_cannot_be_told() {
     world.deliver();
     let _: Done = world.devices[0].ask(Request::Unpair { id: "lap".into() });
     world.deliver();
-    let preview: ForgetPreview = world.devices[0].ask(Request::ForgetPreview { session: ONE.into() });
-    assert_eq!((preview.devices, preview.cannot_be_told), (vec!["desk".into()], vec!["lap".into()]));
+    let preview: ForgetPreview = world.devices[0].ask(Request::ForgetPreview {
+        session: ONE.into(),
+    });
+    assert_eq!(
+        (preview.devices, preview.cannot_be_told),
+        (vec!["desk".into()], vec!["lap".into()])
+    );
     forget(&mut world.devices[0], ONE);
     pass_grace(&mut world.devices[0]);
     world.deliver();
-    assert_eq!(receipts(&mut world.devices[0]), pairs([("desk", "removed"), ("lap", "cannot_be_told")]));
-    assert_eq!(world.devices[1].state_of(ONE), "here", "it is no device of this user's any more");
+    assert_eq!(
+        receipts(&mut world.devices[0]),
+        pairs([("desk", "removed"), ("lap", "cannot_be_told")])
+    );
+    assert_eq!(
+        world.devices[1].state_of(ONE),
+        "here",
+        "it is no device of this user's any more"
+    );
 }
 
 fn lose_state(device: &mut Device) {
@@ -507,8 +683,14 @@ impl Tool for Stubborn {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        if checkout.docs.iter().any(|doc| matches!(doc.change, Change::Remove { .. })) {
-            return Err(WriteError::Refused("Only the tool removes a session".into()));
+        if checkout
+            .docs
+            .iter()
+            .any(|doc| matches!(doc.change, Change::Remove { .. }))
+        {
+            return Err(WriteError::Refused(
+                "Only the tool removes a session".into(),
+            ));
         }
         self.0.write(machine, checkout)
     }

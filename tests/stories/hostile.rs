@@ -35,15 +35,26 @@ fn stage() -> (World, PathBuf) {
 
 /// The lap's replica of the desk's journal.
 fn replica(world: &World) -> PathBuf {
-    segments(&world.devices[1], &world.devices[0]).into_iter().next().expect("a segment")
+    segments(&world.devices[1], &world.devices[0])
+        .into_iter()
+        .next()
+        .expect("a segment")
 }
 
 /// The lap hears that the file came.
 fn arrived(world: &mut World, owner: usize, file: &Path) {
     let owner = world.devices[owner].short();
     let root = world.devices[1].vault().lane_dir(&owner, Lane::Live);
-    let path = file.strip_prefix(root).expect("below").to_string_lossy().replace('\\', "/");
-    world.devices[1].notice(Notice::Arrived { owner, lane: Lane::Live, paths: vec![path] });
+    let path = file
+        .strip_prefix(root)
+        .expect("below")
+        .to_string_lossy()
+        .replace('\\', "/");
+    world.devices[1].notice(Notice::Arrived {
+        owner,
+        lane: Lane::Live,
+        paths: vec![path],
+    });
 }
 
 #[test]
@@ -69,8 +80,16 @@ fn a_changed_journal_of_a_peer_is_refused_told_and_fetched_again() {
         fs::write(&other, edit(good.clone())).expect("write");
         fs::rename(&other, &file).expect("rename");
         arrived(&mut world, 0, &file);
-        assert!(world.devices[1].has_problem("journal_changed"), "{what}: {:?}", world.devices[1].problems());
-        assert_eq!(world.devices[1].stores(), before, "{what}: nothing of it reaches the store");
+        assert!(
+            world.devices[1].has_problem("journal_changed"),
+            "{what}: {:?}",
+            world.devices[1].problems()
+        );
+        assert_eq!(
+            world.devices[1].stores(),
+            before,
+            "{what}: nothing of it reaches the store"
+        );
 
         // What was accepted is still served.
         let there = world.devices[1].place_of(ONE).expect("placed");
@@ -81,7 +100,13 @@ fn a_changed_journal_of_a_peer_is_refused_told_and_fetched_again() {
             dir: Some(world.devices[1].home.join("out")),
         };
         let exported: Exported = world.devices[1].ask(export);
-        assert!(exported.files.iter().any(|file| fs::read(file).is_ok_and(|bytes| bytes == before[&there])), "{what}");
+        assert!(
+            exported
+                .files
+                .iter()
+                .any(|file| fs::read(file).is_ok_and(|bytes| bytes == before[&there])),
+            "{what}"
+        );
         fs::write(&there, &before[&there]).expect("back");
 
         // Others go on, and it is fetched again from its owner.
@@ -111,16 +136,38 @@ fn a_deleted_replica_is_fetched_again() {
 }
 
 /// Puts a frame made with `key` behind the desk's journal in the lap's replica.
-fn append_frame(world: &World, key: &DeviceKey, head: impl FnOnce(&mut Head), text: &str, damage: bool) -> PathBuf {
+fn append_frame(
+    world: &World,
+    key: &DeviceKey,
+    head: impl FnOnce(&mut Head),
+    text: &str,
+    damage: bool,
+) -> PathBuf {
     let file = replica(world);
     let mut bytes = fs::read(&file).expect("segment");
     let frames = crate::journals::journals(&world.devices[1]);
-    let journal = frames.iter().find(|journal| journal.session() == ONE).expect("a journal");
+    let journal = frames
+        .iter()
+        .find(|journal| journal.session() == ONE)
+        .expect("a journal");
     let last = journal.frames.last().expect("a frame");
-    let Some(Entry::Lines { doc, at, tip, .. }) = last.entries.last().cloned() else { panic!("lines") };
+    let Some(Entry::Lines { doc, at, tip, .. }) = last.entries.last().cloned() else {
+        panic!("lines")
+    };
     let line = text.as_bytes().to_vec();
-    let entry = Entry::Lines { doc, at, after: tip, tip: tip.then(&line), replaces: None, bytes: line };
-    let mut next = Head { n: last.head.n + 1, prev: last.hash.clone(), ..last.head.clone() };
+    let entry = Entry::Lines {
+        doc,
+        at,
+        after: tip,
+        tip: tip.then(&line),
+        replaces: None,
+        bytes: line,
+    };
+    let mut next = Head {
+        n: last.head.n + 1,
+        prev: last.hash.clone(),
+        ..last.head.clone()
+    };
     head(&mut next);
     let (mut frame, _) = frame::render(&next, &[entry], |message| key.sign(message).to_vec());
     if damage {
@@ -140,10 +187,20 @@ fn a_frame_that_is_not_its_owners_is_refused_told_and_fetched_again() {
     let cases: [(&str, bool, Change, bool); 6] = [
         ("a flipped bit", true, |_| (), true),
         ("another key", false, |_| (), false),
-        ("another session", true, |head| head.session = SessionId::new(TWO), false),
+        (
+            "another session",
+            true,
+            |head| head.session = SessionId::new(TWO),
+            false,
+        ),
         ("another lane", true, |head| head.lane = Lane::Bulk, false),
         ("an old number", true, |head| head.n = 0, false),
-        ("another predecessor", true, |head| head.prev = FrameHash("00".repeat(32)), false),
+        (
+            "another predecessor",
+            true,
+            |head| head.prev = FrameHash("00".repeat(32)),
+            false,
+        ),
     ];
     for (what, own_key, change, damage) in cases {
         let (mut world, here) = stage();
@@ -154,14 +211,21 @@ fn a_frame_that_is_not_its_owners_is_refused_told_and_fetched_again() {
         let before = world.devices[1].stores();
         let file = append_frame(&world, &key, change, &turn(&here, ONE, "forged"), damage);
         arrived(&mut world, 0, &file);
-        assert!(world.devices[1].has_problem("frame_refused"), "{what}: {:?}", world.devices[1].problems());
+        assert!(
+            world.devices[1].has_problem("frame_refused"),
+            "{what}: {:?}",
+            world.devices[1].problems()
+        );
         assert_eq!(world.devices[1].stores(), before, "{what}");
         let path = world.devices[0].transcript(&here, ONE);
         world.devices[0].say(&path, turn(&here, ONE, "more"));
         world.deliver();
         assert_carried(&world.devices[0], &world.devices[1], ONE);
         assert_quiet(&mut world, ONE);
-        assert!(!recorded_lines(&world.devices[1], ONE).contains_key(turn(&here, ONE, "forged").as_bytes()));
+        assert!(
+            !recorded_lines(&world.devices[1], ONE)
+                .contains_key(turn(&here, ONE, "forged").as_bytes())
+        );
     }
 }
 
@@ -181,7 +245,13 @@ fn a_frame_of_a_newer_format_waits_for_an_update() {
     let (mut world, here) = stage();
     let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
     let before = world.devices[1].stores();
-    let file = append_frame(&world, &key, |head| head.v = 3, &turn(&here, ONE, "from the future"), false);
+    let file = append_frame(
+        &world,
+        &key,
+        |head| head.v = 3,
+        &turn(&here, ONE, "from the future"),
+        false,
+    );
     arrived(&mut world, 0, &file);
     assert!(world.devices[1].has_problem("journal_newer"));
     assert_eq!(world.devices[1].stores(), before);
@@ -192,7 +262,8 @@ fn a_journal_passed_off_as_another_devices_is_refused() {
     let mut world = World::devices(["desk", "lap", "box"]);
     world.pair(0, 1);
     world.pair(1, 2);
-    let places = [0, 1, 2].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
+    let places =
+        [0, 1, 2].map(|at| world.devices[at].project("api", "git@github.com:acme/api.git"));
     let path = world.devices[0].transcript(&places[0], ONE);
     world.devices[0].say(&path, turn(&places[0], ONE, "hello"));
     let other = world.devices[2].transcript(&places[2], TWO);
@@ -220,13 +291,20 @@ fn a_journal_passed_off_as_another_devices_is_refused() {
 fn a_card_that_does_not_belong_to_its_folder_is_refused() {
     let (mut world, _) = stage();
     let vault = world.devices[1].vault();
-    let dirs = [0, 1].map(|at| vault.lane_dir(&world.devices[at].short(), Lane::Live).join("device.json"));
+    let dirs = [0, 1].map(|at| {
+        vault
+            .lane_dir(&world.devices[at].short(), Lane::Live)
+            .join("device.json")
+    });
     fs::copy(&dirs[1], &dirs[0]).expect("copy");
     let file = dirs[0].clone();
     arrived(&mut world, 0, &file);
     assert!(world.devices[1].has_problem("card_refused"));
     world.deliver();
-    assert!(!world.devices[1].has_problem("card_refused"), "it was fetched again");
+    assert!(
+        !world.devices[1].has_problem("card_refused"),
+        "it was fetched again"
+    );
     assert_quiet(&mut world, ONE);
 }
 
@@ -250,8 +328,18 @@ struct Claims<'a> {
 impl Forgery<'_> {
     /// Puts it into the lap's replica of the desk's folder, and tells.
     fn deliver(&self, world: &mut World, cwd: &str) {
-        let entries = self.docs.iter().map(|(doc, at)| line_entry(doc, at)).collect();
-        self.deliver_as(world, cwd, "git:github.com/acme/api", crate::world::START, entries);
+        let entries = self
+            .docs
+            .iter()
+            .map(|(doc, at)| line_entry(doc, at))
+            .collect();
+        self.deliver_as(
+            world,
+            cwd,
+            "git:github.com/acme/api",
+            crate::world::START,
+            entries,
+        );
     }
 
     fn deliver_with(&self, world: &mut World, cwd: &str, more: Vec<Entry>) {
@@ -259,23 +347,66 @@ impl Forgery<'_> {
     }
 
     fn deliver_named(&self, world: &mut World, cwd: &str, title: &str, more: Vec<Entry>) {
-        let lines = self.docs.iter().map(|(doc, at)| line_entry(doc, at)).chain(more).collect();
-        let claims = Claims { project: "git:github.com/acme/api", wall: crate::world::START, title };
+        let lines = self
+            .docs
+            .iter()
+            .map(|(doc, at)| line_entry(doc, at))
+            .chain(more)
+            .collect();
+        let claims = Claims {
+            project: "git:github.com/acme/api",
+            wall: crate::world::START,
+            title,
+        };
         self.deliver_claiming(world, cwd, &claims, lines);
     }
 
     /// The same with what else the desk may claim: a project, a time, lines.
-    fn deliver_as(&self, world: &mut World, cwd: &str, project: &str, wall: i64, lines: Vec<Entry>) {
-        self.deliver_claiming(world, cwd, &Claims { project, wall, title: "../../title" }, lines);
+    fn deliver_as(
+        &self,
+        world: &mut World,
+        cwd: &str,
+        project: &str,
+        wall: i64,
+        lines: Vec<Entry>,
+    ) {
+        self.deliver_claiming(
+            world,
+            cwd,
+            &Claims {
+                project,
+                wall,
+                title: "../../title",
+            },
+            lines,
+        );
     }
 
-    fn deliver_claiming(&self, world: &mut World, cwd: &str, claims: &Claims<'_>, lines: Vec<Entry>) {
-        let Claims { project, wall, title } = *claims;
+    fn deliver_claiming(
+        &self,
+        world: &mut World,
+        cwd: &str,
+        claims: &Claims<'_>,
+        lines: Vec<Entry>,
+    ) {
+        let Claims {
+            project,
+            wall,
+            title,
+        } = *claims;
         let desk = &world.devices[0];
         let key = DeviceKey::load_or_create(&desk.roam).expect("key");
         let (tool, session) = (ToolId::new(self.tool), SessionId::new(self.session));
-        let project = Project { names: vec!["api".into()], ..Project::new(ProjectKey::new(project)) };
-        let dir = VaultPath::journal_dir(&desk.short(), Lane::Live, &SessionKey::new(&tool, &session), &project.key);
+        let project = Project {
+            names: vec!["api".into()],
+            ..Project::new(ProjectKey::new(project))
+        };
+        let dir = VaultPath::journal_dir(
+            &desk.short(),
+            Lane::Live,
+            &SessionKey::new(&tool, &session),
+            &project.key,
+        );
         let card = SessionCard {
             project,
             cwd: Some(cwd.into()),
@@ -289,7 +420,10 @@ impl Forgery<'_> {
         };
         let mut entries = vec![Entry::About(card)];
         entries.extend(lines);
-        let at = Hlc { wall: Millis(wall), count: 7 };
+        let at = Hlc {
+            wall: Millis(wall),
+            count: 7,
+        };
         let prev = frame::genesis(&desk.id, Lane::Live, &tool, &session);
         let head = Head {
             v: frame::VERSION,
@@ -316,16 +450,38 @@ fn line_entry(doc: &str, at: &str) -> Entry {
     if doc.as_str().ends_with(".jsonl") {
         let mut chain = Chain::start();
         chain.feed(&bytes);
-        return Entry::Lines { doc, at, after: ChainId::log_start(), tip: chain.tip, replaces: None, bytes };
+        return Entry::Lines {
+            doc,
+            at,
+            after: ChainId::log_start(),
+            tip: chain.tip,
+            replaces: None,
+            bytes,
+        };
     }
     let after = ChainId::snapshot_start();
-    Entry::Whole { doc, at, after, tip: after.then(&bytes), head: 0, tail: 0, bytes }
+    Entry::Whole {
+        doc,
+        at,
+        after,
+        tip: after.then(&bytes),
+        head: 0,
+        tail: 0,
+        bytes,
+    }
 }
 
 /// Everything on the device but the product's own home, with whatever lies beside the devices.
 fn everything(device: &Device) -> BTreeSet<PathBuf> {
-    let root = device.home.ancestors().nth(3).expect("the world's directory");
-    tree(root).into_keys().filter(|path| !path.starts_with(&device.roam)).collect()
+    let root = device
+        .home
+        .ancestors()
+        .nth(3)
+        .expect("the world's directory");
+    tree(root)
+        .into_keys()
+        .filter(|path| !path.starts_with(&device.roam))
+        .collect()
 }
 
 const BAD_NAMES: [&str; 22] = [
@@ -359,13 +515,22 @@ fn a_doc_name_from_elsewhere_never_leaves_its_session() {
     world.devices[0].stop();
     let before = everything(&world.devices[1]);
     for (number, name) in BAD_NAMES.iter().enumerate() {
-        for (half, docs) in [[("transcript.jsonl", ""), (*name, *name)], [(*name, *name), ("transcript.jsonl", *name)]]
-            .iter()
-            .enumerate()
+        for (half, docs) in [
+            [("transcript.jsonl", ""), (*name, *name)],
+            [(*name, *name), ("transcript.jsonl", *name)],
+        ]
+        .iter()
+        .enumerate()
         {
             let session = id(number * 2 + half);
             let main = if half == 0 { "transcript.jsonl" } else { name };
-            Forgery { tool: "claude-code", session: &session, main, docs }.deliver(&mut world, "/x");
+            Forgery {
+                tool: "claude-code",
+                session: &session,
+                main,
+                docs,
+            }
+            .deliver(&mut world, "/x");
             let slug = world.devices[1].place_of(ONE).expect("placed");
             let own = slug.with_file_name(&session);
             let new: Vec<PathBuf> = everything(&world.devices[1])
@@ -397,11 +562,21 @@ fn a_place_from_elsewhere_never_leaves_the_tools_directory() {
     for (number, at) in BAD_NAMES.iter().enumerate() {
         let session = id(number);
         let docs = [("rollout.jsonl", *at)];
-        Forgery { tool: "codex", session: &session, main: "rollout.jsonl", docs: &docs }.deliver(&mut world, "/x");
+        Forgery {
+            tool: "codex",
+            session: &session,
+            main: "rollout.jsonl",
+            docs: &docs,
+        }
+        .deliver(&mut world, "/x");
         let new: Vec<PathBuf> = everything(&world.devices[1])
             .difference(&before)
-            .filter(|path| !(path.starts_with(&rollouts) && path.to_string_lossy().contains(&session)))
-            .filter(|path| !(0..number).any(|earlier| path.to_string_lossy().contains(&id(earlier))))
+            .filter(|path| {
+                !(path.starts_with(&rollouts) && path.to_string_lossy().contains(&session))
+            })
+            .filter(|path| {
+                !(0..number).any(|earlier| path.to_string_lossy().contains(&id(earlier)))
+            })
             .cloned()
             .collect();
         assert_eq!(new, Vec::<PathBuf>::new(), "{at:?}");
@@ -414,9 +589,22 @@ fn a_session_id_from_elsewhere_is_no_path() {
     world.devices[0].stop();
     let before = everything(&world.devices[1]);
     for session in BAD_NAMES {
-        for (tool, doc) in [("claude-code", "transcript.jsonl"), ("codex", "rollout.jsonl")] {
-            Forgery { tool, session, main: doc, docs: &[(doc, "sessions/x")] }.deliver(&mut world, "/x");
-            assert_eq!(everything(&world.devices[1]), before, "{session:?} of {tool}");
+        for (tool, doc) in [
+            ("claude-code", "transcript.jsonl"),
+            ("codex", "rollout.jsonl"),
+        ] {
+            Forgery {
+                tool,
+                session,
+                main: doc,
+                docs: &[(doc, "sessions/x")],
+            }
+            .deliver(&mut world, "/x");
+            assert_eq!(
+                everything(&world.devices[1]),
+                before,
+                "{session:?} of {tool}"
+            );
         }
     }
     assert_eq!(world.devices[1].state_of(ONE), "here");
@@ -426,12 +614,28 @@ fn a_session_id_from_elsewhere_is_no_path() {
 fn r17_a_session_from_a_windows_device_is_placed_by_its_remote() {
     let (mut world, _, there) = World::pair_of_devices();
     world.devices[0].stop();
-    let docs = [("transcript.jsonl", "projects/C--Users-x-api/transcript.jsonl")];
-    Forgery { tool: "claude-code", session: THREE, main: "transcript.jsonl", docs: &docs }
-        .deliver(&mut world, "C:\\Users\\x\\api");
-    assert_eq!(world.devices[1].place_of(THREE), Some(world.devices[1].transcript(&there, THREE)));
-    assert_eq!(world.devices[1].docs(THREE)["transcript.jsonl"], b"{\"owned\":true}\n");
-    let resume: session_roam_core::api::Resume = world.devices[1].ask(Request::Resume { session: THREE.into() });
+    let docs = [(
+        "transcript.jsonl",
+        "projects/C--Users-x-api/transcript.jsonl",
+    )];
+    Forgery {
+        tool: "claude-code",
+        session: THREE,
+        main: "transcript.jsonl",
+        docs: &docs,
+    }
+    .deliver(&mut world, "C:\\Users\\x\\api");
+    assert_eq!(
+        world.devices[1].place_of(THREE),
+        Some(world.devices[1].transcript(&there, THREE))
+    );
+    assert_eq!(
+        world.devices[1].docs(THREE)["transcript.jsonl"],
+        b"{\"owned\":true}\n"
+    );
+    let resume: session_roam_core::api::Resume = world.devices[1].ask(Request::Resume {
+        session: THREE.into(),
+    });
     assert_eq!(resume.cwd, there);
 }
 
@@ -453,7 +657,10 @@ fn a_link_in_the_store_is_not_written_through() {
         world.devices[0].say(&other, meta(&here, TWO));
         world.deliver();
         assert_eq!(names(), before);
-        assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("unwritable"));
+        assert_eq!(
+            world.devices[1].waits_for(ONE).as_deref(),
+            Some("unwritable")
+        );
         assert_carried(&world.devices[0], &world.devices[1], TWO);
     }
 }
@@ -464,13 +671,20 @@ fn append_choices(world: &World, choices: impl FnOnce(DocName, ChainId) -> Vec<C
     let mut bytes = fs::read(&file).expect("segment");
     let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
     let frames = crate::journals::journals(&world.devices[1]);
-    let journal = frames.iter().find(|journal| journal.session() == ONE).expect("a journal");
+    let journal = frames
+        .iter()
+        .find(|journal| journal.session() == ONE)
+        .expect("a journal");
     let last = journal.frames.last().expect("a frame");
-    let Some(Entry::Lines { doc, tip, .. }) = last.entries.last().cloned() else { panic!("lines") };
+    let Some(Entry::Lines { doc, tip, .. }) = last.entries.last().cloned() else {
+        panic!("lines")
+    };
     let (mut head, mut hash) = (last.head.clone(), last.hash.clone());
     for choice in choices(doc, tip) {
         (head.n, head.prev, head.at.count) = (head.n + 1, hash, head.at.count + 1);
-        let (frame, next) = frame::render(&head, &[Entry::Choice(choice)], |message| key.sign(message).to_vec());
+        let (frame, next) = frame::render(&head, &[Entry::Choice(choice)], |message| {
+            key.sign(message).to_vec()
+        });
         bytes.extend(frame);
         hash = next;
     }
@@ -486,8 +700,21 @@ fn a_decision_of_another_device_takes_no_session_out_that_is_no_branch() {
     let before = world.devices[1].stores();
     let file = append_choices(&world, |doc, tip| {
         let about = || Choice::about(doc.clone(), Action::KeepLeft);
-        let carried_out = ChoiceId { at: Hlc::default(), device: "ANY".into() };
-        vec![Choice { away: vec![tip], ..about() }, Choice { away: vec![tip], follows: Some(carried_out), ..about() }]
+        let carried_out = ChoiceId {
+            at: Hlc::default(),
+            device: "ANY".into(),
+        };
+        vec![
+            Choice {
+                away: vec![tip],
+                ..about()
+            },
+            Choice {
+                away: vec![tip],
+                follows: Some(carried_out),
+                ..about()
+            },
+        ]
     });
     arrived(&mut world, 0, &file);
     assert_eq!(world.devices[1].stores(), before);
@@ -503,12 +730,18 @@ fn a_list_of_forks_from_elsewhere_takes_no_other_session_out() {
     let before = world.devices[1].stores();
     let file = append_choices(&world, |doc, tip| {
         let forks = vec![SessionId::new(TWO)];
-        let all = Choice { forks, ends: vec![tip], ..Choice::about(doc.clone(), Action::KeepLeft) };
+        let all = Choice {
+            forks,
+            ends: vec![tip],
+            ..Choice::about(doc.clone(), Action::KeepLeft)
+        };
         vec![all, Choice::about(doc, Action::KeepBoth)]
     });
     arrived(&mut world, 0, &file);
     // What was decided before counts again, and this device carries it out.
-    let _: Done = world.devices[1].ask(Request::Undo { session: Some(ONE.into()) });
+    let _: Done = world.devices[1].ask(Request::Undo {
+        session: Some(ONE.into()),
+    });
     world.devices[1].settle();
     assert_eq!(world.devices[1].stores(), before);
     assert_eq!(world.devices[1].state_of(TWO), "here");
@@ -530,14 +763,29 @@ fn copied_line(world: &World) -> Entry {
     let bytes = world.devices[1].docs(TWO)["transcript.jsonl"].clone();
     let mut chain = Chain::start();
     chain.feed(&bytes);
-    let (doc, at) = (DocName::new("transcript.jsonl"), "projects/x/y.jsonl".into());
-    Entry::Lines { doc, at, after: ChainId::log_start(), tip: chain.tip, replaces: None, bytes }
+    let (doc, at) = (
+        DocName::new("transcript.jsonl"),
+        "projects/x/y.jsonl".into(),
+    );
+    Entry::Lines {
+        doc,
+        at,
+        after: ChainId::log_start(),
+        tip: chain.tip,
+        replaces: None,
+        bytes,
+    }
 }
 
 /// Where the lap's session is, belongs and is gone on with.
-fn whereabouts(device: &mut Device, session: &str) -> (String, String, Option<PathBuf>, PathBuf, u64) {
+fn whereabouts(
+    device: &mut Device,
+    session: &str,
+) -> (String, String, Option<PathBuf>, PathBuf, u64) {
     let row = device.row(session).expect("a row");
-    let resume: Resume = device.ask(Request::Resume { session: session.into() });
+    let resume: Resume = device.ask(Request::Resume {
+        session: session.into(),
+    });
     let shown: Shown = device.ask(Request::show(session));
     (row.project, row.state, row.path, resume.cwd, shown.total)
 }
@@ -547,41 +795,69 @@ fn whereabouts(device: &mut Device, session: &str) -> (String, String, Option<Pa
 fn no_card_of_another_device_says_where_a_session_of_this_one_belongs() {
     type Lines = fn(&World) -> Vec<Entry>;
     let claims: [(&str, &str, &str, Lines); 4] = [
-        ("a backdated about", "transcript.jsonl", "git:github.com/evil/api", |_| Vec::new()),
-        ("a copy of the first line", "transcript.jsonl", "git:github.com/evil/api", |world| vec![copied_line(world)]),
-        ("another main doc", "evil.jsonl", "home:.ssh", |_| vec![line_entry("evil.jsonl", "evil.jsonl")]),
-        ("another main doc beside a copy", "evil.jsonl", "home:.ssh", |world| {
-            vec![line_entry("evil.jsonl", "evil.jsonl"), copied_line(world)]
+        (
+            "a backdated about",
+            "transcript.jsonl",
+            "git:github.com/evil/api",
+            |_| Vec::new(),
+        ),
+        (
+            "a copy of the first line",
+            "transcript.jsonl",
+            "git:github.com/evil/api",
+            |world| vec![copied_line(world)],
+        ),
+        ("another main doc", "evil.jsonl", "home:.ssh", |_| {
+            vec![line_entry("evil.jsonl", "evil.jsonl")]
         }),
+        (
+            "another main doc beside a copy",
+            "evil.jsonl",
+            "home:.ssh",
+            |world| vec![line_entry("evil.jsonl", "evil.jsonl"), copied_line(world)],
+        ),
     ];
     for (what, main, project, lines) in claims {
         let (mut world, _) = lap_session();
         fs::create_dir_all(world.devices[1].home.join(".ssh")).expect("dir");
         fs::create_dir_all(world.devices[1].home.join("code/evil")).expect("dir");
         let before = whereabouts(&mut world.devices[1], TWO);
-        let (store, cwd) = (world.devices[1].stores(), world.devices[1].home.join(".ssh"));
+        let (store, cwd) = (
+            world.devices[1].stores(),
+            world.devices[1].home.join(".ssh"),
+        );
         let lines = lines(&world);
         world.devices[0].stop();
-        Forgery { tool: "claude-code", session: TWO, main, docs: &[] }.deliver_as(
-            &mut world,
-            &cwd.to_string_lossy(),
-            project,
-            1,
-            lines,
-        );
+        Forgery {
+            tool: "claude-code",
+            session: TWO,
+            main,
+            docs: &[],
+        }
+        .deliver_as(&mut world, &cwd.to_string_lossy(), project, 1, lines);
         assert_eq!(whereabouts(&mut world.devices[1], TWO), before, "{what}");
         assert_eq!(
-            world.devices[1].stores().get(&before.2.clone().expect("here")),
+            world.devices[1]
+                .stores()
+                .get(&before.2.clone().expect("here")),
             store.get(&before.2.clone().expect("here")),
             "{what}"
         );
         // Also for whoever starts with what was remembered, and with nothing but vault and stores.
         world.devices[1].start();
-        assert_eq!(whereabouts(&mut world.devices[1], TWO), before, "{what}, after a start");
+        assert_eq!(
+            whereabouts(&mut world.devices[1], TWO),
+            before,
+            "{what}, after a start"
+        );
         world.devices[1].stop();
         fs::remove_file(world.devices[1].roam.join("state.sqlite")).expect("state");
         world.devices[1].start();
-        assert_eq!(whereabouts(&mut world.devices[1], TWO), before, "{what}, from the vault");
+        assert_eq!(
+            whereabouts(&mut world.devices[1], TWO),
+            before,
+            "{what}, from the vault"
+        );
     }
 }
 
@@ -593,7 +869,11 @@ fn another_device_names_no_place_on_this_one() {
     for dir in [".ssh", "private", "code/api/.git"] {
         fs::create_dir_all(home.join(dir)).expect("dir");
     }
-    let elsewhere = home.parent().expect("parent").to_string_lossy().into_owned();
+    let elsewhere = home
+        .parent()
+        .expect("parent")
+        .to_string_lossy()
+        .into_owned();
     let own = world.devices[1].short();
     let keys = [
         "home:.ssh".to_owned(),
@@ -609,11 +889,25 @@ fn another_device_names_no_place_on_this_one() {
     for (number, key) in keys.iter().enumerate() {
         let session = id(500 + number);
         let docs = [("transcript.jsonl", "")];
-        let forged = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+        let forged = Forgery {
+            tool: "claude-code",
+            session: &session,
+            main: "transcript.jsonl",
+            docs: &docs,
+        };
         let lines = docs.iter().map(|(doc, at)| line_entry(doc, at)).collect();
         forged.deliver_as(&mut world, "/x", key, crate::world::START, lines);
-        assert_eq!(world.devices[1].waits_for(&session).as_deref(), Some("place_refused"), "{key}");
-        assert!(world.devices[1].try_ask(Request::Resume { session }).is_err(), "{key}");
+        assert_eq!(
+            world.devices[1].waits_for(&session).as_deref(),
+            Some("place_refused"),
+            "{key}"
+        );
+        assert!(
+            world.devices[1]
+                .try_ask(Request::Resume { session })
+                .is_err(),
+            "{key}"
+        );
     }
     assert_eq!(world.devices[1].stores(), before);
 }
@@ -626,10 +920,18 @@ fn a_known_directory_without_a_repository_is_found_for_another_device() {
     fs::create_dir_all(&notes).expect("dir");
     let docs = [("transcript.jsonl", "")];
     let session = id(600);
-    let forged = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    let forged = Forgery {
+        tool: "claude-code",
+        session: &session,
+        main: "transcript.jsonl",
+        docs: &docs,
+    };
     let lines = docs.iter().map(|(doc, at)| line_entry(doc, at)).collect();
     forged.deliver_as(&mut world, "/x", "home:notes", crate::world::START, lines);
-    assert_eq!(world.devices[1].waits_for(&session).as_deref(), Some("place_refused"));
+    assert_eq!(
+        world.devices[1].waits_for(&session).as_deref(),
+        Some("place_refused")
+    );
     // A session of this device begins there.
     let path = world.devices[1].transcript(&notes, THREE);
     world.devices[1].say(&path, turn(&notes, THREE, "of its own"));

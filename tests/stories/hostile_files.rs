@@ -22,7 +22,9 @@ fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
     for (what, plant) in [("zero", zero), ("fifo", fifo), ("nowhere", nowhere)] {
         let (mut world, here) = stage();
         let file = replica(&world);
-        let lane = world.devices[1].vault().lane_dir(&world.devices[0].short(), Lane::Live);
+        let lane = world.devices[1]
+            .vault()
+            .lane_dir(&world.devices[0].short(), Lane::Live);
         let session = file.parent().expect("a directory");
         let copy = session.join("0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst");
         fs::remove_file(&file).expect("remove");
@@ -36,8 +38,14 @@ fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
             arrived(&mut world, 0, file);
         }
         let problems = world.devices[1].problems();
-        assert!(world.devices[1].has_problem("frame_refused"), "{what}: {problems:?}");
-        assert!(world.devices[1].has_problem("card_refused"), "{what}: {problems:?}");
+        assert!(
+            world.devices[1].has_problem("frame_refused"),
+            "{what}: {problems:?}"
+        );
+        assert!(
+            world.devices[1].has_problem("card_refused"),
+            "{what}: {problems:?}"
+        );
         world.devices[1].start();
         for file in planted {
             fs::remove_file(file).expect("remove");
@@ -56,7 +64,10 @@ fn what_is_no_file_in_the_vault_is_refused_and_everything_else_goes_on() {
 fn a_fifo_in_a_tools_store_is_not_waited_for() {
     let (mut world, here) = stage();
     let home = world.devices[0].home.clone();
-    for name in [".claude/sessions/4711.json", ".claude/projects/-x/00000000-0000-4000-8000-00000000000f.jsonl"] {
+    for name in [
+        ".claude/sessions/4711.json",
+        ".claude/projects/-x/00000000-0000-4000-8000-00000000000f.jsonl",
+    ] {
         fifo(&home.join(name));
     }
     fifo(
@@ -76,7 +87,12 @@ fn a_snapshot_that_grows_out_of_itself_is_refused() {
     world.devices[0].stop();
     let session = id(77);
     let docs = [("transcript.jsonl", "projects/-x/s.jsonl")];
-    let forgery = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    let forgery = Forgery {
+        tool: "claude-code",
+        session: &session,
+        main: "transcript.jsonl",
+        docs: &docs,
+    };
     let doc = DocName::new("beside/todos/agent.json");
     let mut content = vec![b'x'; 1024];
     let mut tip = ChainId::snapshot_start();
@@ -91,17 +107,38 @@ fn a_snapshot_that_grows_out_of_itself_is_refused() {
         }
         tip = after.then(&content);
         let at = "todos/agent.json".into();
-        entries.push(Entry::Whole { doc: doc.clone(), at, after, tip, head: ends, tail: ends, bytes });
+        entries.push(Entry::Whole {
+            doc: doc.clone(),
+            at,
+            after,
+            tip,
+            head: ends,
+            tail: ends,
+            bytes,
+        });
     }
     forgery.deliver_with(&mut world, "/x", entries);
     let files = everything(&world.devices[1]);
-    let largest = files.iter().filter_map(|path| fs::symlink_metadata(path).ok()).map(|meta| meta.len()).max();
-    assert!(largest.expect("files") < 1 << 20, "nothing of it was written");
+    let largest = files
+        .iter()
+        .filter_map(|path| fs::symlink_metadata(path).ok())
+        .map(|meta| meta.len())
+        .max();
+    assert!(
+        largest.expect("files") < 1 << 20,
+        "nothing of it was written"
+    );
     assert_eq!(world.devices[1].state_of(ONE), "here");
     // The entry is left out, and told of; the session is read as ever.
     let problems = world.devices[1].problems();
-    assert!(problems.iter().any(|code| code == "entry_refused"), "{problems:?}");
-    assert!(!problems.iter().any(|code| code == "journal_unreadable"), "{problems:?}");
+    assert!(
+        problems.iter().any(|code| code == "entry_refused"),
+        "{problems:?}"
+    );
+    assert!(
+        !problems.iter().any(|code| code == "journal_unreadable"),
+        "{problems:?}"
+    );
     world.devices[1].start();
     assert!(!world.devices[1].has_problem("journal_unreadable"));
     assert_ne!(world.devices[1].state_of(&session), "arriving");
@@ -116,23 +153,54 @@ fn a_journal_of_endless_short_lines_is_taken_in_piece_by_piece() {
     world.devices[0].stop();
     let session = id(79);
     let docs = [("transcript.jsonl", "projects/-x/s.jsonl")];
-    let forgery = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    let forgery = Forgery {
+        tool: "claude-code",
+        session: &session,
+        main: "transcript.jsonl",
+        docs: &docs,
+    };
     forgery.deliver(&mut world, "/x");
     let key = DeviceKey::load_or_create(&world.devices[0].roam).expect("key");
     let journals = crate::journals::journals(&world.devices[1]);
-    let first = &journals.iter().find(|journal| journal.session() == session).expect("a journal").frames[0];
-    let Some(Entry::Lines { doc, at, tip, bytes, .. }) = first.entries.last().cloned() else { panic!("lines") };
+    let first = &journals
+        .iter()
+        .find(|journal| journal.session() == session)
+        .expect("a journal")
+        .frames[0];
+    let Some(Entry::Lines {
+        doc,
+        at,
+        tip,
+        bytes,
+        ..
+    }) = first.entries.last().cloned()
+    else {
+        panic!("lines")
+    };
     let owned = bytes.len();
-    let path =
-        first_segment(world.devices[1].vault().root(), &SessionKey::new(&first.head.tool, &first.head.session).hash);
-    let (mut all, mut head, mut prev, mut chain) =
-        (fs::read(&path).expect("segment"), first.head.clone(), first.hash.clone(), Chain::from(tip));
+    let path = first_segment(
+        world.devices[1].vault().root(),
+        &SessionKey::new(&first.head.tool, &first.head.session).hash,
+    );
+    let (mut all, mut head, mut prev, mut chain) = (
+        fs::read(&path).expect("segment"),
+        first.head.clone(),
+        first.hash.clone(),
+        Chain::from(tip),
+    );
     for _ in 0..frames {
         let after = chain.tip;
         let bytes = vec![b'\n'; LINES];
         (0..LINES).for_each(|_| chain.feed(b"\n"));
         (head.n, head.prev, head.at.count) = (head.n + 1, prev, head.at.count + 1);
-        let entry = Entry::Lines { doc: doc.clone(), at: at.clone(), after, tip: chain.tip, replaces: None, bytes };
+        let entry = Entry::Lines {
+            doc: doc.clone(),
+            at: at.clone(),
+            after,
+            tip: chain.tip,
+            replaces: None,
+            bytes,
+        };
         let (frame, hash) = frame::render(&head, &[entry], |message| key.sign(message).to_vec());
         all.extend(frame);
         prev = hash;
@@ -140,9 +208,13 @@ fn a_journal_of_endless_short_lines_is_taken_in_piece_by_piece() {
     fs::write(path.with_extension("new"), all).expect("write");
     fs::rename(path.with_extension("new"), &path).expect("rename");
     arrived(&mut world, 0, &path);
-    let rows: Vec<session_roam_core::api::SessionRow> =
-        world.devices[1].ask(Request::Sessions { filter: Default::default() });
-    let row = rows.iter().find(|row| row.session == session).expect("it is listed");
+    let rows: Vec<session_roam_core::api::SessionRow> = world.devices[1].ask(Request::Sessions {
+        filter: Default::default(),
+    });
+    let row = rows
+        .iter()
+        .find(|row| row.session == session)
+        .expect("it is listed");
     assert_eq!(row.bytes, (owned + frames * LINES) as u64);
     assert_eq!(world.devices[1].state_of(ONE), "here");
 }
@@ -150,7 +222,8 @@ fn a_journal_of_endless_short_lines_is_taken_in_piece_by_piece() {
 /// The first segment of a session's journal in a vault.
 fn first_segment(vault: &Path, hash: &str) -> PathBuf {
     let files = tree(vault).into_keys().map(|file| vault.join(file));
-    let mut found = files.filter(|file| file.to_string_lossy().contains(hash) && file.ends_with("0001.jsonl.zst"));
+    let mut found = files
+        .filter(|file| file.to_string_lossy().contains(hash) && file.ends_with("0001.jsonl.zst"));
     found.next().expect("a segment")
 }
 
@@ -161,13 +234,26 @@ fn a_long_title_or_name_is_shown_shortened() {
     world.devices[0].stop();
     let session = id(78);
     let docs = [("transcript.jsonl", "projects/-x/s.jsonl")];
-    let forgery = Forgery { tool: "claude-code", session: &session, main: "transcript.jsonl", docs: &docs };
+    let forgery = Forgery {
+        tool: "claude-code",
+        session: &session,
+        main: "transcript.jsonl",
+        docs: &docs,
+    };
     let title = "title ".repeat(200 << 10).replace("title ", "a title ");
     forgery.deliver_named(&mut world, "/x", &title[..200 << 10], Vec::new());
-    let rows: Vec<session_roam_core::api::SessionRow> =
-        world.devices[1].ask(Request::Sessions { filter: Default::default() });
-    let row = rows.iter().find(|row| row.session == session).expect("it is listed");
-    assert!(row.title.chars().count() <= 300 && row.title.starts_with("a title"), "{}", row.title.len());
+    let rows: Vec<session_roam_core::api::SessionRow> = world.devices[1].ask(Request::Sessions {
+        filter: Default::default(),
+    });
+    let row = rows
+        .iter()
+        .find(|row| row.session == session)
+        .expect("it is listed");
+    assert!(
+        row.title.chars().count() <= 300 && row.title.starts_with("a title"),
+        "{}",
+        row.title.len()
+    );
     assert!(row.project.len() < 4096);
 }
 
@@ -178,7 +264,11 @@ fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
     let (mut world, here) = stage();
     let file = replica(&world);
     let vault = world.devices[1].vault();
-    let dir = file.parent().expect("parent").strip_prefix(vault.root()).expect("below");
+    let dir = file
+        .parent()
+        .expect("parent")
+        .strip_prefix(vault.root())
+        .expect("below");
     let dir = dir.to_string_lossy().replace('\\', "/");
     let reading = world.devices[1].roam.join("reading");
     for start in 1..=2 {
@@ -186,7 +276,10 @@ fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
         fs::create_dir_all(&reading).expect("dir");
         fs::write(reading.join("left"), &dir).expect("written");
         world.devices[1].start();
-        assert_eq!(world.devices[1].has_problem("journal_set_aside"), start == 2);
+        assert_eq!(
+            world.devices[1].has_problem("journal_set_aside"),
+            start == 2
+        );
     }
     for (session, text) in [(ONE, "not read"), (TWO, "read")] {
         let path = world.devices[0].transcript(&here, session);
@@ -195,7 +288,9 @@ fn a_journal_that_ended_the_engine_twice_is_set_aside_until_it_is_released() {
     world.deliver();
     assert_carried(&world.devices[0], &world.devices[1], TWO);
     assert_ne!(world.devices[0].docs(ONE), world.devices[1].docs(ONE));
-    let _: Done = world.devices[1].ask(Request::Release { what: format!("journal:{dir}") });
+    let _: Done = world.devices[1].ask(Request::Release {
+        what: format!("journal:{dir}"),
+    });
     world.devices[1].settle();
     assert_carried(&world.devices[0], &world.devices[1], ONE);
     assert!(!world.devices[1].has_problem("journal_set_aside"));

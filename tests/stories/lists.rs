@@ -45,7 +45,11 @@ impl Lists {
     }
 
     fn put(&mut self, at: usize, list: &str) {
-        let text = if list.starts_with('[') { self.whole(list) } else { list.to_owned() };
+        let text = if list.starts_with('[') {
+            self.whole(list)
+        } else {
+            list.to_owned()
+        };
         self.world.devices[at].put(&self.paths[at], text);
     }
 
@@ -53,8 +57,12 @@ impl Lists {
         let begin = self.whole("");
         let begin = begin.trim_end_matches('}');
         self.paths.clone().map(|path| {
-            let text = std::fs::read_to_string(path.with_file_name(format!("{name}.json"))).unwrap_or_default();
-            text.strip_prefix(begin).and_then(|rest| rest.strip_suffix('}')).map(str::to_owned).unwrap_or(text)
+            let text = std::fs::read_to_string(path.with_file_name(format!("{name}.json")))
+                .unwrap_or_default();
+            text.strip_prefix(begin)
+                .and_then(|rest| rest.strip_suffix('}'))
+                .map(str::to_owned)
+                .unwrap_or(text)
         })
     }
 
@@ -65,14 +73,26 @@ impl Lists {
 
 #[test]
 fn of_two_lists_the_one_that_went_on_is_taken_without_a_word() {
-    for (first, second) in [("[1,2]", "[1,2,3]"), ("[1,2,3]", "[1,2,3,4]"), ("[1, 2, 3]", "[1,2,3]")] {
+    for (first, second) in [
+        ("[1,2]", "[1,2,3]"),
+        ("[1,2,3]", "[1,2,3,4]"),
+        ("[1, 2, 3]", "[1,2,3]"),
+    ] {
         let mut lists = Lists::met(first, second);
         let [one, other] = lists.said();
         assert_eq!(one, other, "{first} and {second}");
-        assert!(one == second || (one == first && first.len() > second.len()), "{one}");
+        assert!(
+            one == second || (one == first && first.len() > second.len()),
+            "{one}"
+        );
         for device in &mut lists.world.devices {
             let status = device.status();
-            assert_eq!((status.splits, status.held, status.problems), (0, vec![], vec![]), "on {}", device.name);
+            assert_eq!(
+                (status.splits, status.held, status.problems),
+                (0, vec![], vec![]),
+                "on {}",
+                device.name
+            );
         }
     }
 }
@@ -80,25 +100,48 @@ fn of_two_lists_the_one_that_went_on_is_taken_without_a_word() {
 #[test]
 fn two_lists_that_went_two_ways_are_two_sessions() {
     let mut lists = Lists::met("[1,2,\"desk\"]", "[1,2,\"lap in list-1\"]");
-    let split = lists.world.devices[1].splits().into_iter().next().expect("a split");
+    let split = lists.world.devices[1]
+        .splits()
+        .into_iter()
+        .next()
+        .expect("a split");
     assert_eq!((split.tier.as_str(), split.branches.len()), ("B", 2));
     let fork = &split.branches[1].session;
     assert_eq!(lists.said(), ["[1,2,\"desk\"]", "[1,2,\"desk\"]"]);
     let beside = format!("[1,2,\"lap in {fork}\"]");
     assert_eq!(lists.said_in(fork), [beside.clone(), beside]);
-    let request = Request::Resolve { session: LIST.into(), choice: "keep-right".into(), branch: None, active: None };
+    let request = Request::Resolve {
+        session: LIST.into(),
+        choice: "keep-right".into(),
+        branch: None,
+        active: None,
+    };
     let _: Done = lists.world.devices[0].ask(request);
     lists.world.devices[0].settle();
     lists.world.deliver();
-    assert_eq!(lists.said(), ["[1,2,\"lap in list-1\"]", "[1,2,\"lap in list-1\"]"]);
+    assert_eq!(
+        lists.said(),
+        ["[1,2,\"lap in list-1\"]", "[1,2,\"lap in list-1\"]"]
+    );
     assert_eq!(lists.said_in(fork), ["", ""], "it left the stores");
 }
 
 #[test]
 fn what_cannot_be_compared_is_asked() {
     let mut lists = Lists::met("\u{1}binary", "\u{2}binary");
-    assert_eq!(lists.world.devices[0].splits().first().map(|split| split.tier.clone()).as_deref(), Some("C"));
-    assert_eq!(lists.said(), ["\u{1}binary", "\u{2}binary"], "nothing is written");
+    assert_eq!(
+        lists.world.devices[0]
+            .splits()
+            .first()
+            .map(|split| split.tier.clone())
+            .as_deref(),
+        Some("C")
+    );
+    assert_eq!(
+        lists.said(),
+        ["\u{1}binary", "\u{2}binary"],
+        "nothing is written"
+    );
 }
 
 #[test]
@@ -110,14 +153,41 @@ fn what_two_lists_begin_with_is_folded_and_can_be_read() {
     };
     let mut lists = Lists::met(&said("left"), &said("right"));
     let device = &mut lists.world.devices[0];
-    let diff: Diff =
-        device.ask(Request::Diff { session: LIST.into(), branch: None, from: 0, rows: 10, choices: false });
-    assert_eq!((diff.prefix.messages, diff.total, diff.rows.len()), (1, 2, 2), "{diff:?}");
-    let common: DiffCommon = device.ask(Request::DiffCommon { session: LIST.into(), branch: None, from: 0, rows: 10 });
+    let diff: Diff = device.ask(Request::Diff {
+        session: LIST.into(),
+        branch: None,
+        from: 0,
+        rows: 10,
+        choices: false,
+    });
+    assert_eq!(
+        (diff.prefix.messages, diff.total, diff.rows.len()),
+        (1, 2, 2),
+        "{diff:?}"
+    );
+    let common: DiffCommon = device.ask(Request::DiffCommon {
+        session: LIST.into(),
+        branch: None,
+        from: 0,
+        rows: 10,
+    });
     assert_eq!((common.total, common.messages.len()), (1, 1));
     assert_eq!(common.messages[0].text, "both say this");
-    let part = Request::DiffCommonPart { session: LIST.into(), branch: None, message: 0, part: 0 };
+    let part = Request::DiffCommonPart {
+        session: LIST.into(),
+        branch: None,
+        message: 0,
+        part: 0,
+    };
     assert_eq!(device.ask::<PartBody>(part).text, "both say this");
-    let beyond = Request::DiffCommonPart { session: LIST.into(), branch: None, message: 1, part: 0 };
-    assert_eq!(device.try_ask(beyond).expect_err("no such part").code, "no_part");
+    let beyond = Request::DiffCommonPart {
+        session: LIST.into(),
+        branch: None,
+        message: 1,
+        part: 0,
+    };
+    assert_eq!(
+        device.try_ask(beyond).expect_err("no such part").code,
+        "no_part"
+    );
 }

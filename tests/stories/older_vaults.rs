@@ -29,7 +29,9 @@ fn vaults() -> PathBuf {
 fn devices(case: &Case, vault: Option<&Path>) -> (World, PathBuf) {
     let mut world = World::asleep(["desk", "lap"]);
     let desk = &world.devices[0];
-    let key = SigningKey::from_bytes(&[7; 32]).to_pkcs8_pem(LineEnding::LF).expect("a key");
+    let key = SigningKey::from_bytes(&[7; 32])
+        .to_pkcs8_pem(LineEnding::LF)
+        .expect("a key");
     fs::create_dir_all(desk.roam.join("keys")).expect("directory");
     fs::write(desk.roam.join("keys/device.key"), key.as_bytes()).expect("written");
     if let Some(vault) = vault {
@@ -58,11 +60,19 @@ fn text(bytes: Vec<u8>, home: &Path) -> String {
 
 /// What the second device's tool holds of the session, once it knows where the project is there.
 fn held(world: World, there: PathBuf, case: Case, session: &str) -> BTreeMap<String, String> {
-    let mut story = Story { case, world, session: session.into() };
+    let mut story = Story {
+        case,
+        world,
+        session: session.into(),
+    };
     story.world.deliver();
     story.give_place(there);
     let home = story.world.devices[1].home.clone();
-    story.contents(1).into_iter().map(|(doc, bytes)| (doc.to_string(), text(bytes, &home))).collect()
+    story
+        .contents(1)
+        .into_iter()
+        .map(|(doc, bytes)| (doc.to_string(), text(bytes, &home)))
+        .collect()
 }
 
 fn write(date: &str) {
@@ -81,7 +91,11 @@ fn write(date: &str) {
         let docs = held(world, there, case, &session);
         assert!(!docs.is_empty(), "{name}");
         let all = serde_json::json!({ "session": session, "docs": docs });
-        fs::write(dir.join(DOCS), serde_json::to_string_pretty(&all).expect("JSON") + "\n").expect("written");
+        fs::write(
+            dir.join(DOCS),
+            serde_json::to_string_pretty(&all).expect("JSON") + "\n",
+        )
+        .expect("written");
     }
 }
 
@@ -92,25 +106,44 @@ fn vaults_of_before_are_read_as_they_were_written() {
         write(&date);
     }
     let mut n_read = 0;
-    for date in fs::read_dir(vaults()).expect("the fixtures").map(|entry| entry.expect("an entry").path()) {
+    for date in fs::read_dir(vaults())
+        .expect("the fixtures")
+        .map(|entry| entry.expect("an entry").path())
+    {
         for case in cases() {
             let dir = date.join(&case.name);
-            let Ok(written) = fs::read(dir.join(DOCS)) else { continue };
+            let Ok(written) = fs::read(dir.join(DOCS)) else {
+                continue;
+            };
             let written: serde_json::Value = serde_json::from_slice(&written).expect("JSON");
             let name = format!("{} of {}", case.name, date.display());
             let session = written["session"].as_str().expect("a session").to_owned();
             let (mut world, there) = devices(&case, Some(&dir.join("vault")));
             world.deliver();
             for at in [0, 1] {
-                assert_eq!(world.devices[at].problems(), Vec::<String>::new(), "{name}: device {at}");
+                assert_eq!(
+                    world.devices[at].problems(),
+                    Vec::<String>::new(),
+                    "{name}: device {at}"
+                );
             }
             let shown: Shown = world.devices[0].ask(Request::show(&session));
-            assert!(!shown.docs.is_empty(), "{name}: the device that wrote it shows it");
+            assert!(
+                !shown.docs.is_empty(),
+                "{name}: the device that wrote it shows it"
+            );
             let docs = held(world, there, case, &session);
             for (doc, text) in written["docs"].as_object().expect("docs") {
-                assert!(docs.get(doc).is_some_and(|held| text == held), "{name}: {doc} is not what it was");
+                assert!(
+                    docs.get(doc).is_some_and(|held| text == held),
+                    "{name}: {doc} is not what it was"
+                );
             }
-            assert_eq!(docs.len(), written["docs"].as_object().map_or(0, |docs| docs.len()), "{name}");
+            assert_eq!(
+                docs.len(),
+                written["docs"].as_object().map_or(0, |docs| docs.len()),
+                "{name}"
+            );
             n_read += 1;
         }
     }

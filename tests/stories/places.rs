@@ -12,12 +12,16 @@ use std::process::Command;
 /// Runs git without the settings of whoever runs the tests; commits have the same hash everywhere.
 fn git(dir: &Path, args: &[&str]) {
     let mut git = Command::new("git");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))
+    {
         git.env_remove(name);
     }
     let nowhere = if cfg!(windows) { "NUL" } else { "/dev/null" };
-    git.env("GIT_CONFIG_GLOBAL", nowhere).env("GIT_CONFIG_NOSYSTEM", "1");
-    git.env("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z").env("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z");
+    git.env("GIT_CONFIG_GLOBAL", nowhere)
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    git.env("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z")
+        .env("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z");
     git.arg("-C").arg(dir).args([
         "-c",
         "user.name=x",
@@ -26,14 +30,24 @@ fn git(dir: &Path, args: &[&str]) {
         "-c",
         "init.defaultBranch=main",
     ]);
-    let output = git.args(args).output().expect("git is needed for these tests");
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = git
+        .args(args)
+        .output()
+        .expect("git is needed for these tests");
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// The repository that others are made from.
 pub fn starter(work_tree: &Path) {
     git(work_tree, &["init", "-q"]);
-    git(work_tree, &["commit", "-q", "--allow-empty", "-m", "the starter"]);
+    git(
+        work_tree,
+        &["commit", "-q", "--allow-empty", "-m", "the starter"],
+    );
 }
 
 /// A repository below `~/code` that was made from the one starter there is: the same oldest commit, its own remote.
@@ -75,9 +89,15 @@ fn two_repositories_from_one_starter_are_never_mixed() {
     let there = from_starter(&world.devices[1], "my shop", Some(SHOP));
     world.devices[1].start();
     world.devices[1].poll();
-    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&there, ONE))
+    );
     assert_carried(&world.devices[0], &world.devices[1], ONE);
-    assert_eq!(world.devices[1].place_of(TWO), Some(world.devices[1].transcript(&blog, TWO)));
+    assert_eq!(
+        world.devices[1].place_of(TWO),
+        Some(world.devices[1].transcript(&blog, TWO))
+    );
 }
 
 /// A search that was overtaken was begun again at once, and a disk that did not answer held up the loop.
@@ -92,7 +112,11 @@ fn what_is_learnt_while_the_disk_is_asked_is_kept_with_what_it_answers() {
     let lap = &mut world.devices[1];
     lap.set_clock(lap.clock_now() + 60_000);
     lap.tell(Event::Poll);
-    assert_eq!(lap.waits_for(ONE).as_deref(), Some("no_place"), "nothing was asked of the disk on the loop");
+    assert_eq!(
+        lap.waits_for(ONE).as_deref(),
+        Some("no_place"),
+        "nothing was asked of the disk on the loop"
+    );
     // The session of blog is learnt of before the search is over.
     let path = lap.transcript(&blog, TWO);
     lap.append(&path, turn(&blog, TWO, "of blog").as_bytes());
@@ -100,7 +124,11 @@ fn what_is_learnt_while_the_disk_is_asked_is_kept_with_what_it_answers() {
     lap.settle();
     assert_eq!(lap.place_of(ONE), Some(lap.transcript(&there, ONE)));
     let rows: Vec<ProjectRow> = lap.ask(Request::Projects);
-    let places = |key: &str| rows.iter().find(|row| row.key == key).map(|row| row.places.clone());
+    let places = |key: &str| {
+        rows.iter()
+            .find(|row| row.key == key)
+            .map(|row| row.places.clone())
+    };
     assert_eq!(places("git:github.com/acme/blog"), Some(vec![blog]));
     assert_eq!(places("git:github.com/acme/shop"), Some(vec![there]));
 }
@@ -132,17 +160,24 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
     let plain = from_starter(&world.devices[1], "plain", None);
     says(&mut world, 1, &plain, TWO, "of plain");
     says(&mut world, 0, &shop, ONE, "of shop");
-    let refused = world.devices[1].try_ask(Request::Undo { session: Some(ONE.into()) }).expect_err("nothing moved");
+    let refused = world.devices[1]
+        .try_ask(Request::Undo {
+            session: Some(ONE.into()),
+        })
+        .expect_err("nothing moved");
     assert_eq!(refused.code, "nothing_to_undo");
     git(&plain, &["remote", "add", "origin", BLOG]);
     let there = from_starter(&world.devices[1], "shop", Some(SHOP));
     world.devices[1].start();
     world.devices[1].poll();
-    let [in_plain, in_shop] = [&plain, &there].map(|dir| Some(world.devices[1].transcript(dir, ONE)));
+    let [in_plain, in_shop] =
+        [&plain, &there].map(|dir| Some(world.devices[1].transcript(dir, ONE)));
     assert_eq!(world.devices[1].place_of(ONE), in_shop);
 
     for place in [&in_plain, &in_shop, &in_plain] {
-        let _: Done = world.devices[1].ask(Request::Undo { session: Some(ONE.into()) });
+        let _: Done = world.devices[1].ask(Request::Undo {
+            session: Some(ONE.into()),
+        });
         world.deliver();
         assert_eq!(world.devices[1].place_of(ONE), *place);
         says(&mut world, 0, &shop, ONE, "goes on");
@@ -155,19 +190,35 @@ fn a_move_is_taken_back_by_undo_until_the_project_is_mapped() {
     // Another session of the project is not drawn along.
     const THREE: &str = "33333333-3333-4333-8333-333333333333";
     says(&mut world, 0, &shop, THREE, "another one");
-    assert_eq!(world.devices[1].place_of(THREE), Some(world.devices[1].transcript(&there, THREE)));
+    assert_eq!(
+        world.devices[1].place_of(THREE),
+        Some(world.devices[1].transcript(&there, THREE))
+    );
 
     let new = world.devices[1].home.join("new");
     fs::create_dir_all(&new).expect("dir");
-    let _: Done = world.devices[1].ask(Request::ProjectMap { key: "acme/shop".into(), dir: new.clone() });
+    let _: Done = world.devices[1].ask(Request::ProjectMap {
+        key: "acme/shop".into(),
+        dir: new.clone(),
+    });
     world.deliver();
-    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&new, ONE)));
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&new, ONE))
+    );
 
     // The directory it came from is gone: the user is told, and nothing moves.
-    let _: Done = world.devices[1].ask(Request::ProjectMap { key: "acme/shop".into(), dir: there.clone() });
+    let _: Done = world.devices[1].ask(Request::ProjectMap {
+        key: "acme/shop".into(),
+        dir: there.clone(),
+    });
     world.deliver();
     fs::remove_dir_all(&new).expect("remove");
-    let refused = world.devices[1].try_ask(Request::Undo { session: Some(ONE.into()) }).expect_err("it is gone");
+    let refused = world.devices[1]
+        .try_ask(Request::Undo {
+            session: Some(ONE.into()),
+        })
+        .expect_err("it is gone");
     assert_eq!(refused.code, "no_such_directory");
     assert_eq!(world.devices[1].place_of(ONE), in_shop);
 }
@@ -199,7 +250,10 @@ fn a_directory_that_its_sessions_have_left_is_asked_about_no_more() {
     }
     assert_eq!(lap.place_of(ONE), Some(lap.transcript(&moved, ONE)));
     let given = given(lap);
-    assert!(given.contains("moved") && !given.contains("my shop"), "{given}");
+    assert!(
+        given.contains("moved") && !given.contains("my shop"),
+        "{given}"
+    );
 }
 
 /// Field 03: what an older version, or a weaker sign, put into another repository's store does not stay there.
@@ -212,23 +266,34 @@ fn a_session_leaves_a_repository_that_turns_out_to_be_another() {
     let plain = from_starter(&world.devices[1], "plain", None);
     says(&mut world, 1, &plain, TWO, "of plain");
     says(&mut world, 0, &shop, ONE, "of shop");
-    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&plain, ONE)));
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&plain, ONE))
+    );
 
     git(&plain, &["remote", "add", "origin", BLOG]);
     world.devices[1].poll();
     assert_eq!(world.devices[1].place_of(ONE), None);
     assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
-    let history: Vec<session_roam_core::api::HistoryRow> =
-        world.devices[1].ask(Request::History { session: Some(ONE.into()) });
+    let history: Vec<session_roam_core::api::HistoryRow> = world.devices[1].ask(Request::History {
+        session: Some(ONE.into()),
+    });
     assert!(history.iter().any(|row| row.what == "moved"), "{history:?}");
     // What is said meanwhile is not lost, and it comes where it belongs.
     says(&mut world, 0, &shop, ONE, "more");
     let there = from_starter(&world.devices[1], "shop", Some(SHOP));
     world.devices[1].start();
     world.devices[1].poll();
-    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&there, ONE))
+    );
     assert_carried(&world.devices[0], &world.devices[1], ONE);
-    assert_eq!(world.devices[0].state_of(ONE), "here", "nobody took that for a deletion");
+    assert_eq!(
+        world.devices[0].state_of(ONE),
+        "here",
+        "nobody took that for a deletion"
+    );
 }
 
 /// A sibling of field 03: a session without a remote waits where its oldest commit is that of a repository with one.
@@ -250,7 +315,15 @@ fn a_second_remote_in_common_makes_no_two_repositories_one() {
     let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
     let blog = from_starter(&world.devices[1], "blog", Some(BLOG));
     for dir in [&shop, &blog] {
-        git(dir, &["remote", "add", "upstream", "git@github.com:acme/starter.git"]);
+        git(
+            dir,
+            &[
+                "remote",
+                "add",
+                "upstream",
+                "git@github.com:acme/starter.git",
+            ],
+        );
     }
     says(&mut world, 1, &blog, TWO, "of blog");
     says(&mut world, 0, &shop, ONE, "of shop");
@@ -260,7 +333,9 @@ fn a_second_remote_in_common_makes_no_two_repositories_one() {
 // ---- directories that are gone ----
 
 fn resumes_in(device: &mut Device, session: &str) -> PathBuf {
-    let resume: Resume = device.ask(Request::Resume { session: session.into() });
+    let resume: Resume = device.ask(Request::Resume {
+        session: session.into(),
+    });
     resume.cwd
 }
 
@@ -277,8 +352,22 @@ fn a_session_of_a_removed_worktree_opens_in_its_repositorys_checkout() {
     for inside in [true, false] {
         let mut world = World::asleep(["desk", "lap"]);
         let api = from_starter(&world.devices[0], "api", Some(SHOP));
-        let tree = if inside { api.join(".claude/worktrees/fix") } else { api.with_file_name("api-fix") };
-        git(&api, &["worktree", "add", "-q", "-b", "fix", &tree.to_string_lossy()]);
+        let tree = if inside {
+            api.join(".claude/worktrees/fix")
+        } else {
+            api.with_file_name("api-fix")
+        };
+        git(
+            &api,
+            &[
+                "worktree",
+                "add",
+                "-q",
+                "-b",
+                "fix",
+                &tree.to_string_lossy(),
+            ],
+        );
         wrote_before(&world.devices[0], &tree, ONE, "fix");
         git(&api, &["worktree", "remove", &tree.to_string_lossy()]);
         let there = from_starter(&world.devices[1], "work/shop", Some(SHOP));
@@ -286,11 +375,24 @@ fn a_session_of_a_removed_worktree_opens_in_its_repositorys_checkout() {
         world.pair(0, 1);
         world.devices[0].poll();
         world.deliver();
-        assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)), "inside: {inside}");
+        assert_eq!(
+            world.devices[1].place_of(ONE),
+            Some(world.devices[1].transcript(&there, ONE)),
+            "inside: {inside}"
+        );
         assert_eq!(resumes_in(&mut world.devices[0], ONE), api);
         assert_eq!(resumes_in(&mut world.devices[1], ONE), there);
-        let resume: Resume = world.devices[0].ask(Request::Resume { session: ONE.into() });
-        assert!(resume.remarks.iter().any(|remark| remark.code == "directory_gone"), "{:?}", resume.remarks);
+        let resume: Resume = world.devices[0].ask(Request::Resume {
+            session: ONE.into(),
+        });
+        assert!(
+            resume
+                .remarks
+                .iter()
+                .any(|remark| remark.code == "directory_gone"),
+            "{:?}",
+            resume.remarks
+        );
     }
 }
 
@@ -300,7 +402,10 @@ fn a_session_of_a_directory_that_nobody_knows_any_more_can_be_resumed_where_it_b
     let mut world = World::devices(["desk"]);
     let gone = world.devices[0].home.join("code/gone");
     says(&mut world, 0, &gone, ONE, "hello");
-    assert_eq!(resumes_in(&mut world.devices[0], ONE), world.devices[0].home.join("code"));
+    assert_eq!(
+        resumes_in(&mut world.devices[0], ONE),
+        world.devices[0].home.join("code")
+    );
 }
 
 /// Field 02: the tool's own worktree was cleaned up, and its records name the repository.
@@ -310,15 +415,23 @@ fn a_repository_that_the_records_name_is_found_by_that_url() {
     let shop = from_starter(&world.devices[0], "shop", Some(SHOP));
     let there = from_starter(&world.devices[1], "work/shop", Some(SHOP));
     let gone = world.devices[0].home.join(".codex/worktrees/ab12/shop");
-    let git = format!("\"git\":{{\"branch\":\"fix\",\"repository_url\":\"{SHOP}\"}},\"cli_version\"");
+    let git =
+        format!("\"git\":{{\"branch\":\"fix\",\"repository_url\":\"{SHOP}\"}},\"cli_version\"");
     let path = world.devices[0].rollout(ONE);
     let text = meta(&gone, ONE).replace("\"cli_version\"", &git) + &item("hello");
     world.devices[0].append(&path, text.as_bytes());
     world.devices.iter_mut().for_each(Device::start);
     world.pair(0, 1);
-    assert_eq!(world.devices[1].row(ONE).expect("a row").project, "git:github.com/acme/shop");
+    assert_eq!(
+        world.devices[1].row(ONE).expect("a row").project,
+        "git:github.com/acme/shop"
+    );
     assert_eq!(resumes_in(&mut world.devices[1], ONE), there);
-    assert_eq!(resumes_in(&mut world.devices[0], ONE), shop, "before any poll");
+    assert_eq!(
+        resumes_in(&mut world.devices[0], ONE),
+        shop,
+        "before any poll"
+    );
 }
 
 /// A sibling of field 02: another repository lies where the session ran, and the records know better.
@@ -344,18 +457,31 @@ fn a_session_belongs_to_the_directory_that_its_own_was_renamed_to() {
     let old = world.devices[0].home.join("code/old");
     fs::create_dir_all(&old).expect("dir");
     says(&mut world, 0, &old, ONE, "hello");
-    let (new, there) = (old.with_file_name("new"), world.devices[1].home.join("code/new"));
+    let (new, there) = (
+        old.with_file_name("new"),
+        world.devices[1].home.join("code/new"),
+    );
     fs::rename(&old, &new).expect("rename");
-    fs::rename(world.devices[0].slug_dir(&old), world.devices[0].slug_dir(&new)).expect("rename");
+    fs::rename(
+        world.devices[0].slug_dir(&old),
+        world.devices[0].slug_dir(&new),
+    )
+    .expect("rename");
     fs::create_dir_all(&there).expect("dir");
     says(&mut world, 1, &there, TWO, "of the lap's own");
     let moved = world.devices[0].transcript(&new, ONE);
     world.devices[0].touch(&moved);
     world.devices[0].poll();
     world.deliver();
-    assert_eq!(world.devices[0].row(ONE).expect("a row").project, "home:code/new");
+    assert_eq!(
+        world.devices[0].row(ONE).expect("a row").project,
+        "home:code/new"
+    );
     assert_eq!(resumes_in(&mut world.devices[0], ONE), new);
-    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&there, ONE))
+    );
 }
 
 /// Kind 2: what is learnt later corrects what was assumed first, on every device alike.
@@ -373,9 +499,17 @@ fn a_remote_that_is_added_later_finds_the_sessions_that_waited() {
     world.devices[0].start();
     world.devices[0].poll();
     world.deliver();
-    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&there, ONE)));
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&there, ONE))
+    );
     for device in &mut world.devices {
-        assert_eq!(device.row(ONE).expect("a row").project, "git:github.com/acme/shop", "{}", device.name);
+        assert_eq!(
+            device.row(ONE).expect("a row").project,
+            "git:github.com/acme/shop",
+            "{}",
+            device.name
+        );
     }
 }
 
@@ -393,7 +527,10 @@ fn of_two_clones_the_one_of_the_same_name_is_taken() {
         says(&mut world, 0, dir, &id(number), "hello");
     }
     for (number, dir) in there.iter().enumerate() {
-        assert_eq!(world.devices[1].place_of(&id(number)), Some(world.devices[1].transcript(dir, &id(number))));
+        assert_eq!(
+            world.devices[1].place_of(&id(number)),
+            Some(world.devices[1].transcript(dir, &id(number)))
+        );
     }
 }
 
@@ -406,16 +543,32 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
     says(&mut world, 0, &here, ONE, "hello");
     assert_eq!(world.devices[1].waits_for(ONE).as_deref(), Some("no_place"));
     let lap = &mut world.devices[1];
-    let dirs: Vec<PathBuf> = ["one", "two", "three"].iter().map(|name| lap.home.join(name)).collect();
-    dirs.iter().for_each(|dir| fs::create_dir_all(dir).expect("dir"));
-    let map = |key: &str, dir: &Path| Request::ProjectMap { key: key.into(), dir: dir.into() };
-    for (said, code) in
-        [("acme/shp", "no_such_project"), ("https://h.example/x/y", "no_such_project"), ("", "no_remote")]
-    {
-        let refused = lap.try_ask(map(said, &dirs[0])).expect_err("it fits nothing");
+    let dirs: Vec<PathBuf> = ["one", "two", "three"]
+        .iter()
+        .map(|name| lap.home.join(name))
+        .collect();
+    dirs.iter()
+        .for_each(|dir| fs::create_dir_all(dir).expect("dir"));
+    let map = |key: &str, dir: &Path| Request::ProjectMap {
+        key: key.into(),
+        dir: dir.into(),
+    };
+    for (said, code) in [
+        ("acme/shp", "no_such_project"),
+        ("https://h.example/x/y", "no_such_project"),
+        ("", "no_remote"),
+    ] {
+        let refused = lap
+            .try_ask(map(said, &dirs[0]))
+            .expect_err("it fits nothing");
         assert_eq!(refused.code, code, "{said}");
         let suggests = refused.hint.contains("`git:github.com/acme/shop`");
-        assert_eq!(suggests, said != "https://h.example/x/y", "{}", refused.hint);
+        assert_eq!(
+            suggests,
+            said != "https://h.example/x/y",
+            "{}",
+            refused.hint
+        );
     }
     let as_url = lap.project("elsewhere", SHOP);
     let ways = [
@@ -428,22 +581,43 @@ fn a_project_is_mapped_by_any_of_its_names_and_what_was_written_elsewhere_moves(
     for (said, dir) in ways {
         let _: Done = world.devices[1].ask(map(said, dir));
         world.deliver();
-        assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(dir, ONE)), "{said}");
+        assert_eq!(
+            world.devices[1].place_of(ONE),
+            Some(world.devices[1].transcript(dir, ONE)),
+            "{said}"
+        );
         assert_carried(&world.devices[0], &world.devices[1], ONE);
-        assert_eq!(world.devices[1].stores().len(), 1, "{said}: nothing is left where it was");
+        assert_eq!(
+            world.devices[1].stores().len(),
+            1,
+            "{said}: nothing is left where it was"
+        );
     }
     // Two of one name: neither is taken for the other.
     let other = world.devices[0].project("other/shop", "git@github.com:rival/shop.git");
     says(&mut world, 0, &other, TWO, "hello");
-    let refused = world.devices[1].try_ask(map("shop", &dirs[0])).expect_err("which one");
+    let refused = world.devices[1]
+        .try_ask(map("shop", &dirs[0]))
+        .expect_err("which one");
     assert_eq!(refused.code, "ambiguous");
-    assert!(refused.hint.contains("acme/shop") && refused.hint.contains("rival/shop"), "{}", refused.hint);
+    assert!(
+        refused.hint.contains("acme/shop") && refused.hint.contains("rival/shop"),
+        "{}",
+        refused.hint
+    );
     // A checkout of something else is taken because the user says so, and the answer says what it is.
     let blog = world.devices[1].project("blog", BLOG);
     let said: Done = world.devices[1].ask(map("rival/shop", &blog));
-    assert!(said.message.contains("github.com/acme/blog"), "{}", said.message);
+    assert!(
+        said.message.contains("github.com/acme/blog"),
+        "{}",
+        said.message
+    );
     world.deliver();
-    assert_eq!(world.devices[1].place_of(TWO), Some(world.devices[1].transcript(&blog, TWO)));
+    assert_eq!(
+        world.devices[1].place_of(TWO),
+        Some(world.devices[1].transcript(&blog, TWO))
+    );
 }
 
 /// A sibling of field 03: another repository from the same starter was cloned where the session's lay.
@@ -452,8 +626,10 @@ fn a_repository_cloned_where_another_one_lay_does_not_take_its_sessions() {
     let mut world = World::devices(["desk", "lap"]);
     world.pair(0, 1);
     let here = from_starter(&world.devices[0], "work", Some(SHOP));
-    let (shop, _blog) =
-        (from_starter(&world.devices[1], "shop", Some(SHOP)), from_starter(&world.devices[1], "blog", Some(BLOG)));
+    let (shop, _blog) = (
+        from_starter(&world.devices[1], "shop", Some(SHOP)),
+        from_starter(&world.devices[1], "blog", Some(BLOG)),
+    );
     says(&mut world, 0, &here, ONE, "of shop");
     fs::remove_dir_all(&here).expect("remove");
     from_starter(&world.devices[0], "work", Some(BLOG));
@@ -461,7 +637,13 @@ fn a_repository_cloned_where_another_one_lay_does_not_take_its_sessions() {
     world.devices[0].poll();
     world.deliver();
     says(&mut world, 0, &here, ONE, "still of shop");
-    assert_eq!(world.devices[1].row(ONE).expect("a row").project, "git:github.com/acme/shop");
-    assert_eq!(world.devices[1].place_of(ONE), Some(world.devices[1].transcript(&shop, ONE)));
+    assert_eq!(
+        world.devices[1].row(ONE).expect("a row").project,
+        "git:github.com/acme/shop"
+    );
+    assert_eq!(
+        world.devices[1].place_of(ONE),
+        Some(world.devices[1].transcript(&shop, ONE))
+    );
     assert_carried(&world.devices[0], &world.devices[1], ONE);
 }

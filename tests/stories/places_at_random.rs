@@ -64,8 +64,11 @@ fn url(repository: usize) -> String {
 /// The keys of a checkout's remotes, as git says them.
 fn remotes(dir: &Path) -> BTreeSet<String> {
     let config = fs::read_to_string(dir.join(".git/config")).unwrap_or_default();
-    let urls = config.lines().filter_map(|line| line.trim().strip_prefix("url = git@github.com:"));
-    urls.map(|path| format!("git:github.com/{}", path.trim_end_matches(".git"))).collect()
+    let urls = config
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("url = git@github.com:"));
+    urls.map(|path| format!("git:github.com/{}", path.trim_end_matches(".git")))
+        .collect()
 }
 
 fn remote_section(name: &str, url: &str) -> String {
@@ -96,14 +99,18 @@ impl Play {
     fn clone_at(&mut self, dir: &Path, repository: usize) {
         copy_tree(self.starter.path(), dir);
         let config = dir.join(".git/config");
-        let text = fs::read_to_string(&config).expect("config") + &remote_section("origin", &url(repository));
+        let text = fs::read_to_string(&config).expect("config")
+            + &remote_section("origin", &url(repository));
         fs::write(config, text).expect("config");
     }
 
     fn new_dir(&mut self, device: usize) -> PathBuf {
         self.n_names += 1;
         let below = ["code", "code/deep", "code/more"][self.dice.below(3)];
-        self.world.devices[device].home.join(below).join(format!("w{}", self.n_names))
+        self.world.devices[device]
+            .home
+            .join(below)
+            .join(format!("w{}", self.n_names))
     }
 
     fn checkout(&mut self, device: usize) -> Option<usize> {
@@ -114,7 +121,8 @@ impl Play {
     fn step(&mut self, step: Step) {
         let device = self.dice.below(3);
         let repository = self.dice.below(REPOSITORIES);
-        self.told.push(format!("{step:?} on {device}, r{repository}"));
+        self.told
+            .push(format!("{step:?} on {device}, r{repository}"));
         match step {
             Step::Clone => {
                 if self.checkouts[device].len() < 4 {
@@ -124,55 +132,77 @@ impl Play {
                 }
             }
             Step::Begin => {
-                let Some(at) = self.checkout(device) else { return };
+                let Some(at) = self.checkout(device) else {
+                    return;
+                };
                 if self.began.len() < SESSIONS {
                     let (dir, session) = (self.checkouts[device][at].clone(), id(self.began.len()));
                     let path = self.world.devices[device].transcript(&dir, &session);
                     self.world.devices[device].say(&path, turn(&dir, &session, "begun"));
                     self.began.push(device);
-                    self.told.push(format!("session {} in {}", self.began.len() - 1, dir.display()));
+                    self.told.push(format!(
+                        "session {} in {}",
+                        self.began.len() - 1,
+                        dir.display()
+                    ));
                 }
             }
             Step::GoOn => {
                 let session = id(self.dice.below(self.began.len()));
                 let device = &mut self.world.devices[device];
-                let resume = device.try_ask(Request::Resume { session: session.clone() });
-                let resume = resume.ok().and_then(|resume| serde_json::from_value::<Resume>(resume).ok());
+                let resume = device.try_ask(Request::Resume {
+                    session: session.clone(),
+                });
+                let resume = resume
+                    .ok()
+                    .and_then(|resume| serde_json::from_value::<Resume>(resume).ok());
                 if let (Some(resume), Some(path)) = (resume, device.place_of(&session)) {
                     device.say(&path, turn(&resume.cwd, &session, "more"));
                 }
             }
             Step::Move => {
-                let Some(at) = self.checkout(device) else { return };
+                let Some(at) = self.checkout(device) else {
+                    return;
+                };
                 let (from, to) = (self.checkouts[device][at].clone(), self.new_dir(device));
                 fs::create_dir_all(to.parent().expect("parent")).expect("dir");
                 fs::rename(from, &to).expect("rename");
                 self.checkouts[device][at] = to;
             }
             Step::Remove => {
-                let Some(at) = self.checkout(device) else { return };
+                let Some(at) = self.checkout(device) else {
+                    return;
+                };
                 fs::remove_dir_all(self.checkouts[device].remove(at)).expect("remove");
             }
             Step::Exchange => {
-                let Some(at) = self.checkout(device) else { return };
+                let Some(at) = self.checkout(device) else {
+                    return;
+                };
                 let dir = self.checkouts[device][at].clone();
                 fs::remove_dir_all(&dir).expect("remove");
                 self.clone_at(&dir, repository);
             }
             Step::Rename => {
-                let Some(at) = self.checkout(device) else { return };
+                let Some(at) = self.checkout(device) else {
+                    return;
+                };
                 self.n_renamed += 1;
                 let config = self.checkouts[device][at].join(".git/config");
                 let text = fs::read_to_string(&config).expect("config");
                 let renamed = format!("url = git@github.com:acme/renamed{}.git", self.n_renamed);
-                let lines = text.lines().map(|line| match line.contains("url = ") && !line.contains("starter") {
-                    true => format!("\t{renamed}\n"),
-                    false => format!("{line}\n"),
+                let lines = text.lines().map(|line| {
+                    match line.contains("url = ") && !line.contains("starter") {
+                        true => format!("\t{renamed}\n"),
+                        false => format!("{line}\n"),
+                    }
                 });
                 fs::write(config, lines.collect::<String>()).expect("config");
             }
             Step::Upstream => {
-                let Some(at) = self.checkout(device) else { return };
+                let Some(at) = self.checkout(device) else {
+                    return;
+                };
                 let config = self.checkouts[device][at].join(".git/config");
                 let text = fs::read_to_string(&config).expect("config");
                 if !text.contains("upstream") {
@@ -208,8 +238,13 @@ impl Play {
             let session = id(number);
             for at in (0..3).filter(|at| *at != began) {
                 let device = &mut self.world.devices[at];
-                let Some(path) = device.place_of(&session) else { continue };
-                let key = device.row(&session).map(|row| row.project).unwrap_or_default();
+                let Some(path) = device.place_of(&session) else {
+                    continue;
+                };
+                let key = device
+                    .row(&session)
+                    .map(|row| row.project)
+                    .unwrap_or_default();
                 for dir in &self.checkouts[at] {
                     if path.parent() == Some(device.slug_dir(dir).as_path()) {
                         let there = remotes(dir);
@@ -232,26 +267,42 @@ impl Play {
             let session = id(number);
             for at in 0..3 {
                 let device = &mut self.world.devices[at];
-                let Some(row) = device.row(&session) else { continue };
+                let Some(row) = device.row(&session) else {
+                    continue;
+                };
                 let own = row.project.split('#').next().unwrap_or_default().to_owned();
-                let has_it = self.checkouts[at].iter().any(|dir| remotes(dir).contains(&own));
+                let has_it = self.checkouts[at]
+                    .iter()
+                    .any(|dir| remotes(dir).contains(&own));
                 if !has_it {
                     continue;
                 }
-                let said = device.try_ask(Request::Resume { session: session.clone() });
+                let said = device.try_ask(Request::Resume {
+                    session: session.clone(),
+                });
                 let resume: Resume = match said.map(serde_json::from_value) {
                     Ok(Ok(resume)) => resume,
                     other => panic!(
                         "session {number} of {own} on {at}: {other:?}\n{:?}\n{}",
-                        self.checkouts[at].iter().map(|dir| (dir, remotes(dir))).collect::<Vec<_>>(),
+                        self.checkouts[at]
+                            .iter()
+                            .map(|dir| (dir, remotes(dir)))
+                            .collect::<Vec<_>>(),
                         self.told.join("\n")
                     ),
                 };
-                let within = self.checkouts[at].iter().find(|dir| resume.cwd.starts_with(dir));
+                let within = self.checkouts[at]
+                    .iter()
+                    .find(|dir| resume.cwd.starts_with(dir));
                 // Where it began it opens where the tool has it, as long as that is there.
                 if self.began[number] != at {
                     let is_its = within.is_some_and(|dir| remotes(dir).contains(&own));
-                    assert!(is_its, "session {number} of {own} on {at} in {:?}\n{}", resume.cwd, self.told.join("\n"));
+                    assert!(
+                        is_its,
+                        "session {number} of {own} on {at} in {:?}\n{}",
+                        resume.cwd,
+                        self.told.join("\n")
+                    );
                 }
             }
         }

@@ -5,8 +5,8 @@ use crate::talk::{ONE, TWO, item, meta, turn};
 use crate::world::World;
 use serde_json::{Value, json};
 use session_roam_core::api::{
-    ApiError, Devices, Diff, DiffCommon, HistoryRow, Message, PartBody, Request, Resume, SessionFilter, SessionRow,
-    Shown, Side, SplitRow,
+    ApiError, Devices, Diff, DiffCommon, HistoryRow, Message, PartBody, Request, Resume,
+    SessionFilter, SessionRow, Shown, Side, SplitRow,
 };
 use session_roam_core::session::DeviceId;
 use session_roam_core::syncthing::device_id::from_cert_der;
@@ -16,16 +16,25 @@ use std::process::Command;
 
 /// A record of Claude Code with this content.
 fn record(role: &str, content: &Value) -> String {
-    let record = json!({ "type": role, "sessionId": ONE, "message": { "role": role, "content": content } });
+    let record =
+        json!({ "type": role, "sessionId": ONE, "message": { "role": role, "content": content } });
     format!("{record}\n")
 }
 
 fn page(session: &str, from: u64, rows: u64) -> Request {
-    Request::Show { session: session.into(), from, rows: Some(rows) }
+    Request::Show {
+        session: session.into(),
+        from,
+        rows: Some(rows),
+    }
 }
 
 fn kinds(message: &Message) -> Vec<&str> {
-    message.parts.iter().map(|part| part.kind.as_str()).collect()
+    message
+        .parts
+        .iter()
+        .map(|part| part.kind.as_str())
+        .collect()
 }
 
 fn code<T: std::fmt::Debug>(answer: Result<T, ApiError>) -> String {
@@ -50,27 +59,56 @@ fn a_transcript_is_read_page_by_page_and_its_bodies_when_they_are_wanted() {
     let shown: Shown = device.ask(page(ONE, 1, 2));
     assert_eq!((shown.total, shown.from, shown.messages.len()), (3, 1, 2));
     assert_eq!(kinds(&shown.messages[0]), ["thinking", "tool_use"]);
-    assert_eq!(shown.messages[0].parts[1].target.as_deref(), Some("src/a.rs"));
-    let answered = &shown.messages[1];
-    assert_eq!((answered.role.as_str(), kinds(answered)), ("tool", vec!["tool_result", "image", "image"]));
     assert_eq!(
-        (answered.parts[0].bytes, answered.parts[0].text.len(), answered.parts[0].is_error),
+        shown.messages[0].parts[1].target.as_deref(),
+        Some("src/a.rs")
+    );
+    let answered = &shown.messages[1];
+    assert_eq!(
+        (answered.role.as_str(), kinds(answered)),
+        ("tool", vec!["tool_result", "image", "image"])
+    );
+    assert_eq!(
+        (
+            answered.parts[0].bytes,
+            answered.parts[0].text.len(),
+            answered.parts[0].is_error
+        ),
         (40_000, 2048, true)
     );
     assert!(answered.text.len() <= 8192);
-    let mut part = |message, part| device.try_ask(Request::ShowPart { session: ONE.into(), message, part });
+    let mut part = |message, part| {
+        device.try_ask(Request::ShowPart {
+            session: ONE.into(),
+            message,
+            part,
+        })
+    };
     let body = |value: Value| serde_json::from_value::<PartBody>(value).expect("a body");
     let whole = body(part(2, 0).expect("there"));
     assert!(whole.text == long && whole.whole);
     let picture = body(part(2, 1).expect("there"));
-    assert_eq!((picture.data.as_deref(), picture.bytes, picture.whole), (Some("QUJD"), 3, true));
+    assert_eq!(
+        (picture.data.as_deref(), picture.bytes, picture.whole),
+        (Some("QUJD"), 3, true)
+    );
     // A drawing may hold programs.
     let drawing = body(part(2, 2).expect("there"));
     assert_eq!((drawing.data, drawing.whole), (None, false));
-    assert_eq!((code(part(2, 3)), code(part(3, 0))), ("no_part".into(), "no_part".into()));
+    assert_eq!(
+        (code(part(2, 3)), code(part(3, 0))),
+        ("no_part".into(), "no_part".into())
+    );
     // Without a page all of it is there, whole.
     let all: Shown = device.ask(Request::show(ONE));
-    assert_eq!((all.total, all.messages.len(), all.messages[2].text.matches('ü').count()), (3, 3, 20_000));
+    assert_eq!(
+        (
+            all.total,
+            all.messages.len(),
+            all.messages[2].text.matches('ü').count()
+        ),
+        (3, 3, 20_000)
+    );
 }
 
 #[test]
@@ -82,11 +120,17 @@ fn a_list_may_be_cut_to_the_latest() {
         world.devices[0].say(&path, line);
     }
     let mut ask = |limit| {
-        let filter = SessionFilter { limit, ..SessionFilter::default() };
+        let filter = SessionFilter {
+            limit,
+            ..SessionFilter::default()
+        };
         let rows: Vec<SessionRow> = world.devices[0].ask(Request::Sessions { filter });
         rows.into_iter().map(|row| row.session).collect::<Vec<_>>()
     };
-    assert_eq!((ask(None), ask(Some(1)), ask(Some(0))), (vec![TWO.into(), ONE.into()], vec![TWO.into()], vec![]));
+    assert_eq!(
+        (ask(None), ask(Some(1)), ask(Some(0))),
+        (vec![TWO.into(), ONE.into()], vec![TWO.into()], vec![])
+    );
 }
 
 #[test]
@@ -98,7 +142,10 @@ fn who_pages_through_a_session_that_grows_sees_what_he_began_with() {
     let first: Shown = device.ask(page(ONE, 0, 2));
     device.say(&path, turn(&here, ONE, "meanwhile"));
     let second: Shown = device.ask(page(ONE, 2, 10));
-    assert_eq!((first.total, second.total, second.messages.len()), (5, 5, 3));
+    assert_eq!(
+        (first.total, second.total, second.messages.len()),
+        (5, 5, 3)
+    );
     let again: Shown = device.ask(page(ONE, 0, 2));
     assert_eq!(again.total, 6);
     let beyond: Shown = device.ask(page(ONE, u64::MAX, u64::MAX));
@@ -114,10 +161,18 @@ fn every_message_says_on_which_device_it_was_said() {
     let path = world.devices[1].place_of(ONE).expect("there");
     world.devices[1].say(&path, turn(&there, ONE, "on lap"));
     world.deliver();
-    let names = world.devices.iter().map(|device| device.name.clone()).collect::<Vec<_>>();
+    let names = world
+        .devices
+        .iter()
+        .map(|device| device.name.clone())
+        .collect::<Vec<_>>();
     for device in &mut world.devices {
         let shown: Shown = device.ask(page(ONE, 0, 10));
-        let said: Vec<_> = shown.messages.iter().map(|said| said.device.clone().unwrap_or_default()).collect();
+        let said: Vec<_> = shown
+            .messages
+            .iter()
+            .map(|said| said.device.clone().unwrap_or_default())
+            .collect();
         assert_eq!(said, names);
     }
 }
@@ -127,35 +182,76 @@ fn calls_of_codex_are_read_by_its_adapter() {
     let (mut world, here, _) = World::pair_of_devices();
     let device = &mut world.devices[0];
     let path = device.rollout(TWO);
-    let call =
-        json!({ "type": "function_call", "name": "shell", "arguments": "{\"command\":[\"bash\",\"-lc\",\"ls\"]}" });
+    let call = json!({ "type": "function_call", "name": "shell", "arguments": "{\"command\":[\"bash\",\"-lc\",\"ls\"]}" });
     let call = json!({ "type": "response_item", "payload": call });
     device.say(&path, format!("{}{}{call}\n", meta(&here, TWO), item("go")));
     let shown: Shown = device.ask(page(TWO, 0, 10));
-    assert_eq!(shown.messages.iter().map(|said| said.text.as_str()).collect::<Vec<_>>(), ["go", "[shell] ls"]);
+    assert_eq!(
+        shown
+            .messages
+            .iter()
+            .map(|said| said.text.as_str())
+            .collect::<Vec<_>>(),
+        ["go", "[shell] ls"]
+    );
 }
 
 #[test]
 fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison() {
     let mut parted = Parted::claude();
-    let call = json!([{ "type": "tool_use", "name": "Bash", "input": { "command": "cargo test" } }]);
+    let call =
+        json!([{ "type": "tool_use", "name": "Bash", "input": { "command": "cargo test" } }]);
     let device = &mut parted.world.devices[0];
     let path = device.place_of(ONE).expect("there");
     device.say(&path, record("assistant", &call));
     let mut parted = parted.met();
     let device = &mut parted.world.devices[1];
-    let common: DiffCommon = device.ask(Request::DiffCommon { session: ONE.into(), branch: None, from: 0, rows: 10 });
-    let said: Vec<&str> = common.messages.iter().map(|said| said.text.as_str()).collect();
+    let common: DiffCommon = device.ask(Request::DiffCommon {
+        session: ONE.into(),
+        branch: None,
+        from: 0,
+        rows: 10,
+    });
+    let said: Vec<&str> = common
+        .messages
+        .iter()
+        .map(|said| said.text.as_str())
+        .collect();
     assert_eq!((common.total, said), (1, vec!["common"]));
-    let body: PartBody = device.ask(Request::DiffCommonPart { session: ONE.into(), branch: None, message: 0, part: 0 });
+    let body: PartBody = device.ask(Request::DiffCommonPart {
+        session: ONE.into(),
+        branch: None,
+        message: 0,
+        part: 0,
+    });
     assert_eq!(body.text, "common");
-    let diff: Diff = device.ask(Request::Diff { session: ONE.into(), branch: None, from: 0, rows: 10, choices: false });
-    let row = diff.rows.iter().find(|row| row.left.as_ref().is_some_and(|left| !left.pieces.is_empty()));
+    let diff: Diff = device.ask(Request::Diff {
+        session: ONE.into(),
+        branch: None,
+        from: 0,
+        rows: 10,
+        choices: false,
+    });
+    let row = diff.rows.iter().find(|row| {
+        row.left
+            .as_ref()
+            .is_some_and(|left| !left.pieces.is_empty())
+    });
     let row = row.expect("the call is a row");
     let piece = &row.left.as_ref().expect("left").pieces[0];
-    assert_eq!((piece.name.as_deref(), piece.target.as_deref()), (Some("Bash"), Some("cargo test")));
-    let mut part =
-        |side| device.try_ask(Request::DiffPart { session: ONE.into(), branch: None, row: row.i, side, part: 0 });
+    assert_eq!(
+        (piece.name.as_deref(), piece.target.as_deref()),
+        (Some("Bash"), Some("cargo test"))
+    );
+    let mut part = |side| {
+        device.try_ask(Request::DiffPart {
+            session: ONE.into(),
+            branch: None,
+            row: row.i,
+            side,
+            part: 0,
+        })
+    };
     let body: PartBody = serde_json::from_value(part(Side::Left).expect("there")).expect("a body");
     assert_eq!(body.text, "{\"command\":\"cargo test\"}");
     assert_eq!(code(part(Side::Right)), "no_part");
@@ -165,7 +261,14 @@ fn what_both_have_in_common_and_the_parts_of_a_row_can_be_read_in_the_comparison
 fn words_about_a_choice_are_for_whoever_chooses_wherever_he_does() {
     let mut parted = Parted::claude().met();
     let split: SplitRow = parted.split(0);
-    assert_eq!(split.choices.iter().filter(|choice| choice.consequence.contains("--")).count(), 0);
+    assert_eq!(
+        split
+            .choices
+            .iter()
+            .filter(|choice| choice.consequence.contains("--"))
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -174,7 +277,10 @@ fn the_history_says_of_which_session() {
     let path = world.devices[0].transcript(&here, ONE);
     world.devices[0].say(&path, turn(&here, ONE, "Fix the race"));
     let history: Vec<HistoryRow> = world.devices[0].ask(Request::History { session: None });
-    assert!(!history.is_empty() && history.iter().all(|row| row.title == "Fix the race"), "{history:?}");
+    assert!(
+        !history.is_empty() && history.iter().all(|row| row.title == "Fix the race"),
+        "{history:?}"
+    );
 }
 
 fn git(dir: &Path, args: &[&str]) -> String {
@@ -184,36 +290,58 @@ fn git(dir: &Path, args: &[&str]) -> String {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE");
-    git.args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-C"]).arg(dir).args(args);
+    git.args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-C"])
+        .arg(dir)
+        .args(args);
     let output = git.output().expect("git is needed for this test");
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// What is said before going on with it, by code.
 fn remarks(world: &mut World, device: usize, session: &str) -> Vec<(String, String)> {
-    let resume: Resume = world.devices[device].ask(Request::Resume { session: session.into() });
+    let resume: Resume = world.devices[device].ask(Request::Resume {
+        session: session.into(),
+    });
     assert_eq!(resume.notes.len(), resume.remarks.len());
-    resume.remarks.into_iter().map(|remark| (remark.code, remark.message)).collect()
+    resume
+        .remarks
+        .into_iter()
+        .map(|remark| (remark.code, remark.message))
+        .collect()
 }
 
 #[test]
 fn before_going_on_it_is_said_how_the_checkout_here_differs() {
     let (mut world, here, there) = World::pair_of_devices();
     let path = world.devices[0].transcript(&here, ONE);
-    let on =
-        |branch: &str| turn(&here, ONE, "go").replace("{\"type\"", &format!("{{\"gitBranch\":\"{branch}\",\"type\""));
+    let on = |branch: &str| {
+        turn(&here, ONE, "go").replace(
+            "{\"type\"",
+            &format!("{{\"gitBranch\":\"{branch}\",\"type\""),
+        )
+    };
     world.devices[0].say(&path, on("fix/login"));
     world.deliver();
     git(&there, &["commit", "-q", "--allow-empty", "-m", "first"]);
     let branch = "The session was on branch fix/login, this checkout is on main.";
-    assert_eq!(remarks(&mut world, 1, ONE), [("branch".into(), branch.into())]);
+    assert_eq!(
+        remarks(&mut world, 1, ONE),
+        [("branch".into(), branch.into())]
+    );
     for name in ["a", "b", "c"] {
         std::fs::write(there.join(name), "1").expect("file");
     }
     git(&there, &["checkout", "-q", "-b", "fix/login"]);
     let changed = "This checkout has 3 changed files.";
-    assert_eq!(remarks(&mut world, 1, ONE), [("changed".into(), changed.into())]);
+    assert_eq!(
+        remarks(&mut world, 1, ONE),
+        [("changed".into(), changed.into())]
+    );
     // Who goes on where he was knows of his own changes.
     git(&here, &["commit", "-q", "--allow-empty", "-m", "first"]);
     std::fs::write(here.join("a"), "1").expect("file");
@@ -221,7 +349,10 @@ fn before_going_on_it_is_said_how_the_checkout_here_differs() {
     assert_eq!(remarks(&mut world, 0, ONE), []);
     git(&there, &["checkout", "-q", "--detach"]);
     let detached = remarks(&mut world, 1, ONE).remove(0);
-    assert!(detached.0 == "branch" && detached.1.contains("is on no branch, at commit"), "{detached:?}");
+    assert!(
+        detached.0 == "branch" && detached.1.contains("is on no branch, at commit"),
+        "{detached:?}"
+    );
 }
 
 #[test]
@@ -231,18 +362,34 @@ fn a_commit_that_is_not_here_is_said_before_going_on() {
         git(&there, &["commit", "-q", "--allow-empty", "-m", "first"]);
         git(&there, &["rev-parse", "HEAD"])
     };
-    for (session, commit, expected) in
-        [(TWO, "0123456789012345678901234567890123456789", "commit_missing"), (crate::talk::THREE, known.as_str(), "")]
-    {
+    for (session, commit, expected) in [
+        (
+            TWO,
+            "0123456789012345678901234567890123456789",
+            "commit_missing",
+        ),
+        (crate::talk::THREE, known.as_str(), ""),
+    ] {
         let path = world.devices[0].rollout(session);
-        let git = format!("\"git\":{{\"branch\":\"main\",\"commit_hash\":\"{commit}\"}},\"cli_version\"");
+        let git =
+            format!("\"git\":{{\"branch\":\"main\",\"commit_hash\":\"{commit}\"}},\"cli_version\"");
         let meta = meta(&here, session).replace("\"cli_version\"", &git);
         world.devices[0].say(&path, meta + &item("go"));
         world.deliver();
         let found = remarks(&mut world, 1, session);
-        assert_eq!(found.iter().map(|(code, _)| code.as_str()).collect::<String>(), expected, "{found:?}");
+        assert_eq!(
+            found
+                .iter()
+                .map(|(code, _)| code.as_str())
+                .collect::<String>(),
+            expected,
+            "{found:?}"
+        );
         assert!(
-            expected.is_empty() || found[0].1.contains("commit 0123456, which is not here yet: fetch first"),
+            expected.is_empty()
+                || found[0]
+                    .1
+                    .contains("commit 0123456, which is not here yet: fetch first"),
             "{found:?}"
         );
     }
@@ -253,16 +400,37 @@ fn devices_on_the_same_network_are_listed_until_they_are_known() {
     let (mut world, ..) = World::pair_of_devices();
     let lap = world.devices[1].id.clone();
     let stranger = from_cert_der(b"stranger");
-    let near = |id: &DeviceId| Nearby { id: id.clone(), addresses: vec!["tcp://192.168.1.9:22000".into()] };
+    let near = |id: &DeviceId| Nearby {
+        id: id.clone(),
+        addresses: vec!["tcp://192.168.1.9:22000".into()],
+    };
     let device = &mut world.devices[0];
     let found: Devices = device.ask(Request::Devices);
-    assert!(found.nearby_off.is_some_and(|why| why.contains("does not run")));
-    device.notice(Notice::Up { version: "v1.29.5".into(), pid: 1, addresses: vec![], program: None });
+    assert!(
+        found
+            .nearby_off
+            .is_some_and(|why| why.contains("does not run"))
+    );
+    device.notice(Notice::Up {
+        version: "v1.29.5".into(),
+        pid: 1,
+        addresses: vec![],
+        program: None,
+    });
     device.notice(Notice::Nearby(vec![near(&stranger), near(&lap)]));
     let found: Devices = device.ask(Request::Devices);
-    assert_eq!(found.nearby.iter().map(|near| near.id.as_str()).collect::<Vec<_>>(), [stranger.as_str()]);
+    assert_eq!(
+        found
+            .nearby
+            .iter()
+            .map(|near| near.id.as_str())
+            .collect::<Vec<_>>(),
+        [stranger.as_str()]
+    );
     assert_eq!(found.nearby_off, None);
-    let _: Value = device.ask(Request::Pair { code: stranger.to_string() });
+    let _: Value = device.ask(Request::Pair {
+        code: stranger.to_string(),
+    });
     let found: Devices = device.ask(Request::Devices);
     assert_eq!(found.nearby, []);
     session_roam_core::settings::change(&device.roam, |document| {
@@ -272,5 +440,10 @@ fn devices_on_the_same_network_are_listed_until_they_are_known() {
     device.start();
     device.notice(Notice::Nearby(vec![near(&from_cert_der(b"other"))]));
     let found: Devices = device.ask(Request::Devices);
-    assert!(found.nearby.is_empty() && found.nearby_off.is_some_and(|why| why.contains("switched off")));
+    assert!(
+        found.nearby.is_empty()
+            && found
+                .nearby_off
+                .is_some_and(|why| why.contains("switched off"))
+    );
 }

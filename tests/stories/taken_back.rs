@@ -26,7 +26,12 @@ fn two_turns() -> (World, PathBuf, PathBuf) {
 }
 
 fn held(device: &mut Device) -> Vec<String> {
-    device.status().held.into_iter().map(|held| held.code).collect()
+    device
+        .status()
+        .held
+        .into_iter()
+        .map(|held| held.code)
+        .collect()
 }
 
 fn text_of(device: &Device) -> String {
@@ -41,7 +46,10 @@ fn a_tail_that_its_author_alone_took_back_is_followed_and_undo_brings_it_back() 
     world.devices[0].put(&path, turn(&here, ONE, "one"));
     world.deliver();
     assert_eq!(
-        (world.devices[1].waits_for(ONE).as_deref(), text_of(&world.devices[1])),
+        (
+            world.devices[1].waits_for(ONE).as_deref(),
+            text_of(&world.devices[1])
+        ),
         (Some("taken_back"), full.clone())
     );
     wait(&mut world, 1);
@@ -64,12 +72,18 @@ fn what_was_taken_back_and_followed_comes_back_with_undo() {
         let (mut world, here, _) = two_turns();
         let path = world.devices[0].transcript(&here, ONE);
         let full = text_of(&world.devices[1]);
-        let tail = if new.is_empty() { String::new() } else { turn(&here, ONE, new) };
+        let tail = if new.is_empty() {
+            String::new()
+        } else {
+            turn(&here, ONE, new)
+        };
         world.devices[0].put(&path, turn(&here, ONE, "one") + &tail);
         world.deliver();
         wait(&mut world, 1);
         assert_ne!(text_of(&world.devices[1]), full, "followed");
-        let _: Done = world.devices[1].ask(Request::Undo { session: Some(ONE.into()) });
+        let _: Done = world.devices[1].ask(Request::Undo {
+            session: Some(ONE.into()),
+        });
         world.deliver();
         assert_eq!(text_of(&world.devices[1]), full, "{new:?}");
         if new.is_empty() {
@@ -86,7 +100,10 @@ fn what_was_taken_back_and_followed_comes_back_with_undo() {
 fn a_tail_that_its_author_replaces_by_another_one_is_followed() {
     let (mut world, here, _) = two_turns();
     let path = world.devices[0].transcript(&here, ONE);
-    world.devices[0].put(&path, turn(&here, ONE, "one") + &turn(&here, ONE, "another") + &turn(&here, ONE, "and more"));
+    world.devices[0].put(
+        &path,
+        turn(&here, ONE, "one") + &turn(&here, ONE, "another") + &turn(&here, ONE, "and more"),
+    );
     world.deliver();
     wait(&mut world, 1);
     assert_carried(&world.devices[0], &world.devices[1], ONE);
@@ -127,7 +144,11 @@ fn what_another_device_continued_is_not_taken_back() {
         wait(&mut world, device);
     }
     for device in &world.devices {
-        assert!(text_of(device).contains("two") && text_of(device).contains("three"), "{}", device.name);
+        assert!(
+            text_of(device).contains("two") && text_of(device).contains("three"),
+            "{}",
+            device.name
+        );
     }
     assert_quiet(&mut world, ONE);
 }
@@ -138,14 +159,20 @@ fn what_another_device_continued_stands_beside_another_tail() {
     let (mut world, here, there) = two_turns();
     let path = world.devices[0].transcript(&here, ONE);
     world.part(0, 1);
-    world.devices[0].put(&path, turn(&here, ONE, "one") + &turn(&here, ONE, "another"));
+    world.devices[0].put(
+        &path,
+        turn(&here, ONE, "one") + &turn(&here, ONE, "another"),
+    );
     let at_lap = world.devices[1].place_of(ONE).expect("placed");
     world.devices[1].say(&at_lap, turn(&there, ONE, "three"));
     world.meet(0, 1);
     for device in [0, 1] {
         wait(&mut world, device);
     }
-    assert!(text_of(&world.devices[0]).contains("another") && text_of(&world.devices[1]).contains("three"));
+    assert!(
+        text_of(&world.devices[0]).contains("another")
+            && text_of(&world.devices[1]).contains("three")
+    );
     assert_eq!(world.devices[1].state_of(ONE), "split");
 }
 
@@ -158,7 +185,10 @@ fn a_session_that_its_author_writes_anew_from_the_start_is_held() {
     world.devices[0].put(&path, turn(&here, ONE, "another beginning"));
     world.deliver();
     wait(&mut world, 1);
-    assert_eq!((held(&mut world.devices[1]), text_of(&world.devices[1])), (vec!["rewritten".into()], full));
+    assert_eq!(
+        (held(&mut world.devices[1]), text_of(&world.devices[1])),
+        (vec!["rewritten".into()], full)
+    );
 }
 
 #[test]
@@ -172,7 +202,10 @@ fn words_of_another_device_are_not_taken_back_without_a_yes() {
     world.devices[0].put(&path, turn(&here, ONE, "one"));
     world.deliver();
     wait(&mut world, 1);
-    assert_eq!((held(&mut world.devices[1]), text_of(&world.devices[1])), (vec!["rewritten".into()], full));
+    assert_eq!(
+        (held(&mut world.devices[1]), text_of(&world.devices[1])),
+        (vec!["rewritten".into()], full)
+    );
 }
 
 #[test]
@@ -181,8 +214,11 @@ fn words_of_a_third_device_are_not_taken_back_without_a_yes() {
     for (one, other) in [(0, 1), (1, 2), (0, 2)] {
         world.pair(one, other);
     }
-    let places: Vec<PathBuf> =
-        world.devices.iter().map(|device| device.project("api", "git@github.com:acme/api.git")).collect();
+    let places: Vec<PathBuf> = world
+        .devices
+        .iter()
+        .map(|device| device.project("api", "git@github.com:acme/api.git"))
+        .collect();
     let path = world.devices[0].transcript(&places[0], ONE);
     world.devices[0].say(&path, turn(&places[0], ONE, "one"));
     world.deliver();
@@ -214,15 +250,24 @@ fn what_an_author_wrote_under_a_former_identity_is_not_taken_back_without_a_yes(
     world.deliver();
     wait(&mut world, 1);
     assert_eq!(text_of(&world.devices[1]), full);
-    assert!(held(&mut world.devices[1]).contains(&"rewritten".to_owned()), "{:?}", world.devices[1].status().held);
+    assert!(
+        held(&mut world.devices[1]).contains(&"rewritten".to_owned()),
+        "{:?}",
+        world.devices[1].status().held
+    );
 }
 
 #[test]
 fn tails_of_many_sessions_at_once_are_held_and_none_is_followed() {
     let (mut world, here, _) = World::pair_of_devices();
-    let paths: Vec<_> = (0..8).map(|number| world.devices[0].transcript(&here, &id(number))).collect();
+    let paths: Vec<_> = (0..8)
+        .map(|number| world.devices[0].transcript(&here, &id(number)))
+        .collect();
     for (number, path) in paths.iter().enumerate() {
-        world.devices[0].say(path, turn(&here, &id(number), "one") + &turn(&here, &id(number), "two"));
+        world.devices[0].say(
+            path,
+            turn(&here, &id(number), "one") + &turn(&here, &id(number), "two"),
+        );
     }
     world.deliver();
     let full = world.devices[1].stores();
@@ -234,9 +279,17 @@ fn tails_of_many_sessions_at_once_are_held_and_none_is_followed() {
         wait(&mut world, 1);
     }
     assert!(world.devices[1].stores() == full);
-    assert_eq!(held(&mut world.devices[1]).iter().filter(|code| *code == "rewritten").count(), 8);
+    assert_eq!(
+        held(&mut world.devices[1])
+            .iter()
+            .filter(|code| *code == "rewritten")
+            .count(),
+        8
+    );
     // The user agrees.
-    let _: Done = world.devices[1].ask(Request::Release { what: "rewritten".into() });
+    let _: Done = world.devices[1].ask(Request::Release {
+        what: "rewritten".into(),
+    });
     wait(&mut world, 1);
     (0..8).for_each(|number| assert_carried(&world.devices[0], &world.devices[1], &id(number)));
 }

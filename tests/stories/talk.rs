@@ -28,7 +28,11 @@ pub fn turn(cwd: &Path, session: &str, text: &str) -> String {
 
 /// A user's turn and its answer as Claude Code links them, after the record `parent` (empty at the start).
 pub fn linked(cwd: &Path, session: &str, parent: &str, name: &str, text: &str) -> String {
-    let parent = if parent.is_empty() { "null".into() } else { format!("\"{}\"", linked_id(parent, "2")) };
+    let parent = if parent.is_empty() {
+        "null".into()
+    } else {
+        format!("\"{}\"", linked_id(parent, "2"))
+    };
     let cwd = serde_json::to_string(&cwd.to_string_lossy()).expect("text");
     let (asked, answered) = (linked_id(name, "1"), linked_id(name, "2"));
     format!(
@@ -43,7 +47,14 @@ pub fn linked(cwd: &Path, session: &str, parent: &str, name: &str, text: &str) -
 /// A record's id, made of a name.
 pub fn linked_id(name: &str, part: &str) -> String {
     let hash = blake3::hash(format!("{name} {part}").as_bytes()).to_hex();
-    format!("{}-{}-4{}-8{}-{}", &hash[..8], &hash[8..12], &hash[12..15], &hash[15..18], &hash[18..30])
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        &hash[..8],
+        &hash[8..12],
+        &hash[12..15],
+        &hash[15..18],
+        &hash[18..30]
+    )
 }
 
 /// The first line of a Codex rollout.
@@ -66,27 +77,46 @@ pub fn item(text: &str) -> String {
 
 /// The lines as every store has them that another device wrote to: what steers in them is in neutral form.
 pub fn neutral(lines: &[u8]) -> Vec<u8> {
-    static FORMS: LazyLock<Vec<tools::Steering>> =
-        LazyLock::new(|| tools::all(&[]).iter().map(|tool| tool.about().steering).collect());
+    static FORMS: LazyLock<Vec<tools::Steering>> = LazyLock::new(|| {
+        tools::all(&[])
+            .iter()
+            .map(|tool| tool.about().steering)
+            .collect()
+    });
     let doc = DocName::new("any.jsonl");
     let line = |line: &[u8]| {
-        let forms = FORMS.iter().flat_map(|form| (form.neutral)(&doc, line, Path::new("/nowhere")));
+        let forms = FORMS
+            .iter()
+            .flat_map(|form| (form.neutral)(&doc, line, Path::new("/nowhere")));
         edited(line, &forms.collect::<Vec<_>>())
     };
-    lines.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+    lines
+        .split_inclusive(|byte| *byte == b'\n')
+        .flat_map(line)
+        .collect()
 }
 
 /// A doc as far as it may travel: of a log the whole lines, of a snapshot everything.
 pub fn whole(name: &str, bytes: &[u8]) -> Vec<u8> {
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    if name.ends_with(".jsonl") { bytes[..end].to_vec() } else { bytes.to_vec() }
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    if name.ends_with(".jsonl") {
+        bytes[..end].to_vec()
+    } else {
+        bytes.to_vec()
+    }
 }
 
 /// Whether some file of the stores holds all lines of `doc` in their order: the session's own, or that of a branch of
 /// it, where the session's id is another one.
 pub fn is_held(device: &mut Device, session: &str, doc: &[u8]) -> bool {
     let branches = device.splits().into_iter().flat_map(|split| split.branches);
-    let ids: Vec<String> = branches.map(|branch| branch.session).chain([session.to_owned()]).collect();
+    let ids: Vec<String> = branches
+        .map(|branch| branch.session)
+        .chain([session.to_owned()])
+        .collect();
     ids.iter().any(|id| {
         let wanted = String::from_utf8_lossy(doc).replace(session, id);
         device.docs(id).values().any(|held| {
@@ -108,11 +138,27 @@ pub fn assert_carried(from: &Device, to: &Device, session: &str) {
         .collect();
     assert!(!wanted.is_empty(), "{} has the session", from.name);
     for (name, bytes) in &wanted {
-        let found = there.get(name).unwrap_or_else(|| panic!("{} lacks {name}", to.name));
-        let (found, bytes) = (found.escape_ascii().to_string(), bytes.escape_ascii().to_string());
-        assert!(found == bytes, "{name} on {}:\n{found}\nis not what {} has:\n{bytes}", to.name, from.name);
+        let found = there
+            .get(name)
+            .unwrap_or_else(|| panic!("{} lacks {name}", to.name));
+        let (found, bytes) = (
+            found.escape_ascii().to_string(),
+            bytes.escape_ascii().to_string(),
+        );
+        assert!(
+            found == bytes,
+            "{name} on {}:\n{found}\nis not what {} has:\n{bytes}",
+            to.name,
+            from.name
+        );
     }
-    assert_eq!(there.len(), wanted.len(), "{} has the docs of {} and no others", to.name, from.name);
+    assert_eq!(
+        there.len(),
+        wanted.len(),
+        "{} has the docs of {} and no others",
+        to.name,
+        from.name
+    );
 }
 
 /// All devices list the session as being here, without problems.

@@ -10,11 +10,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn advice(device: &mut Device) -> Vec<Problem> {
-    device.status().problems.into_iter().filter(|problem| problem.code == "duplicate_session").collect()
+    device
+        .status()
+        .problems
+        .into_iter()
+        .filter(|problem| problem.code == "duplicate_session")
+        .collect()
 }
 
 fn recorded(device: &Device, session: &str) -> BTreeSet<String> {
-    recorded_lines(device, session).into_keys().map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
+    recorded_lines(device, session)
+        .into_keys()
+        .map(|line| String::from_utf8_lossy(&line).into_owned())
+        .collect()
 }
 
 /// Two paired devices, and on the desk a second directory of the same project's transcripts.
@@ -47,15 +55,26 @@ fn both_are_recorded(files: &[&[&str]]) {
     let all: BTreeSet<String> = files.iter().flat_map(|texts| lines(&here, texts)).collect();
     for device in &world.devices {
         let found = recorded(device, ONE);
-        assert!(all.is_subset(&found), "{}: {files:?}: {found:?}", device.name);
+        assert!(
+            all.is_subset(&found),
+            "{}: {files:?}: {found:?}",
+            device.name
+        );
     }
     let advice = advice(&mut world.devices[0]);
     assert!(
-        !advice.is_empty() && advice.iter().all(|problem| problem.hint.contains("Both are recorded")),
+        !advice.is_empty()
+            && advice
+                .iter()
+                .all(|problem| problem.hint.contains("Both are recorded")),
         "{advice:?}"
     );
     for (path, texts) in [&one, &other, &third].into_iter().zip(files) {
-        assert_eq!(fs::read_to_string(path).expect("the file"), log(&here, texts), "nothing is written into either");
+        assert_eq!(
+            fs::read_to_string(path).expect("the file"),
+            log(&here, texts),
+            "nothing is written into either"
+        );
     }
     // Nothing is recorded over and over.
     let before = recorded_lines(&world.devices[0], ONE);
@@ -91,7 +110,11 @@ fn a_file_that_is_the_beginning_of_the_other_loses_nothing() {
 
 #[test]
 fn three_files_of_one_id_are_recorded() {
-    both_are_recorded(&[&["one", "two", "three"], &["one", "other"], &["one", "two", "third file"]]);
+    both_are_recorded(&[
+        &["one", "two", "three"],
+        &["one", "other"],
+        &["one", "two", "third file"],
+    ]);
 }
 
 #[test]
@@ -108,12 +131,23 @@ fn the_shorter_file_is_followed_when_it_grows_and_becomes_the_longer_one() {
     let all = [&["one", "two", "three", "other"][..], &more].concat();
     for device in &mut world.devices {
         let found = recorded(device, ONE);
-        assert!(lines(&here, &all).iter().all(|line| found.contains(line)), "{}", device.name);
-        assert!(device.status().held.is_empty(), "nobody took anything back: {:?}", device.status().held);
+        assert!(
+            lines(&here, &all).iter().all(|line| found.contains(line)),
+            "{}",
+            device.name
+        );
+        assert!(
+            device.status().held.is_empty(),
+            "nobody took anything back: {:?}",
+            device.status().held
+        );
     }
     // The first file's words are in a store of the other device still, as a session or as a branch of one.
-    let stores: Vec<String> =
-        world.devices[1].stores().into_values().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    let stores: Vec<String> = world.devices[1]
+        .stores()
+        .into_values()
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .collect();
     for text in ["three", "and is longer than the first one now"] {
         assert!(stores.iter().any(|doc| doc.contains(text)), "{text}");
     }
@@ -123,13 +157,23 @@ fn the_shorter_file_is_followed_when_it_grows_and_becomes_the_longer_one() {
 fn two_rollouts_of_one_thread_are_recorded() {
     let (mut world, here, _) = World::pair_of_devices();
     let one = world.devices[0].rollout(TWO);
-    let other = PathBuf::from(one.to_string_lossy().replace("/23/", "/24/").replace("23T09", "24T09"));
-    world.devices[0].say(&one, meta(&here, TWO) + &item("common") + &item("one, which is the longer"));
+    let other = PathBuf::from(
+        one.to_string_lossy()
+            .replace("/23/", "/24/")
+            .replace("23T09", "24T09"),
+    );
+    world.devices[0].say(
+        &one,
+        meta(&here, TWO) + &item("common") + &item("one, which is the longer"),
+    );
     world.devices[0].say(&other, meta(&here, TWO) + &item("common") + &item("other"));
     world.deliver();
     for device in &world.devices {
         let found = recorded(device, TWO);
-        assert!(found.contains(&item("other")) && found.contains(&item("one, which is the longer")), "{found:?}");
+        assert!(
+            found.contains(&item("other")) && found.contains(&item("one, which is the longer")),
+            "{found:?}"
+        );
     }
     assert_eq!(advice(&mut world.devices[0]).len(), 1);
 }
@@ -142,14 +186,19 @@ fn a_second_file_of_an_excluded_project_is_not_recorded_and_not_advised_about() 
     let other = world.devices[0].transcript(&secret, ONE);
     world.devices[0].stop();
     session_roam_core::settings::change(&world.devices[0].roam, |document| {
-        document["projects"]["exclude"] = toml_edit::value(toml_edit::Array::from_iter(["git:github.com/acme/secret"]));
+        document["projects"]["exclude"] =
+            toml_edit::value(toml_edit::Array::from_iter(["git:github.com/acme/secret"]));
     })
     .expect("settings");
     world.devices[0].append(&one, log(&here, &["one", "two", "three"]).as_bytes());
     world.devices[0].append(&other, log(&secret, &["a secret"]).as_bytes());
     world.devices[0].start();
     world.deliver();
-    assert!(!recorded(&world.devices[0], ONE).iter().any(|line| line.contains("a secret")));
+    assert!(
+        !recorded(&world.devices[0], ONE)
+            .iter()
+            .any(|line| line.contains("a secret"))
+    );
     assert!(advice(&mut world.devices[0]).is_empty());
     assert!(world.devices[0].has_problem("twin_not_recorded"));
 }

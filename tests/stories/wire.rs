@@ -3,7 +3,9 @@
 
 use crate::world::Device;
 use session_roam_core::session::{DeviceId, Lane, decent_name};
-use session_roam_core::syncthing::{Asking, Notice, Peer, Transport, Wanted, WantedFolder, parse_folder_id};
+use session_roam_core::syncthing::{
+    Asking, Notice, Peer, Transport, Wanted, WantedFolder, parse_folder_id,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -57,7 +59,9 @@ impl Fake {
 
 impl Transport for Fake {
     fn announce(&self, lane: Lane, paths: Vec<String>) {
-        self.wire().announced.extend(paths.into_iter().map(|path| (lane, path)));
+        self.wire()
+            .announced
+            .extend(paths.into_iter().map(|path| (lane, path)));
     }
 
     fn arrange(&self, wanted: Wanted) {
@@ -116,7 +120,9 @@ impl Ledger {
             .filter(|((at, _), _)| *at == from)
             .map(|((_, folder), index)| (folder.clone(), index.clone()))
             .collect();
-        known.into_iter().for_each(|(folder, index)| drop(self.indices.insert((to, folder), index)));
+        known
+            .into_iter()
+            .for_each(|(folder, index)| drop(self.indices.insert((to, folder), index)));
     }
 
     /// A new Syncthing knows nothing.
@@ -133,8 +139,12 @@ impl Ledger {
             }
             let (mut peers, mut asking) = (Vec::new(), Vec::new());
             for other in 0..devices.len() {
-                let in_reach = reach.contains(&(at.min(other), at.max(other))) && devices[other].is_running();
-                let announced = locked(&devices[other]).called.clone().unwrap_or_else(|| devices[other].name.clone());
+                let in_reach =
+                    reach.contains(&(at.min(other), at.max(other))) && devices[other].is_running();
+                let announced = locked(&devices[other])
+                    .called
+                    .clone()
+                    .unwrap_or_else(|| devices[other].name.clone());
                 let known = locked(&devices[at]).knows(&devices[other].id);
                 let knows_us = other != at && locked(&devices[other]).knows(&devices[at].id);
                 if known {
@@ -155,8 +165,11 @@ impl Ledger {
                     });
                 }
             }
-            let connected: BTreeSet<String> =
-                peers.iter().filter(|peer| peer.connected).map(|peer| peer.id.to_string()).collect();
+            let connected: BTreeSet<String> = peers
+                .iter()
+                .filter(|peer| peer.connected)
+                .map(|peer| peer.id.to_string())
+                .collect();
             let (new_peers, new_asking) = {
                 let mut wire = locked(&devices[at]);
                 let news = (wire.connected != connected, wire.asking != asking);
@@ -186,10 +199,22 @@ impl Ledger {
                 locked(&devices[other]).greeted.remove(&ids[0]);
                 continue;
             }
-            let names =
-                [one, other].map(|at| locked(&devices[at]).called.clone().unwrap_or_else(|| devices[at].name.clone()));
-            let heard = |at: usize, by: usize| locked(&devices[[one, other][at]]).greeted.get(&ids[by]).cloned();
-            let fresh = [heard(0, 1).as_ref() != Some(&names[1]), heard(1, 0).as_ref() != Some(&names[0])];
+            let names = [one, other].map(|at| {
+                locked(&devices[at])
+                    .called
+                    .clone()
+                    .unwrap_or_else(|| devices[at].name.clone())
+            });
+            let heard = |at: usize, by: usize| {
+                locked(&devices[[one, other][at]])
+                    .greeted
+                    .get(&ids[by])
+                    .cloned()
+            };
+            let fresh = [
+                heard(0, 1).as_ref() != Some(&names[1]),
+                heard(1, 0).as_ref() != Some(&names[0]),
+            ];
             let first = heard(0, 1).is_none() || heard(1, 0).is_none();
             let again = locked(&devices[one]).greet_again.contains_key(&ids[1])
                 || locked(&devices[other]).greet_again.contains_key(&ids[0]);
@@ -198,8 +223,13 @@ impl Ledger {
             }
             for (at, by) in [(0, 1), (1, 0)] {
                 let device = [one, other][at];
-                locked(&devices[device]).greeted.insert(ids[by].clone(), names[by].clone());
-                devices[device].notice(Notice::Greeted { device: ids[by].clone(), announced: names[by].clone() });
+                locked(&devices[device])
+                    .greeted
+                    .insert(ids[by].clone(), names[by].clone());
+                devices[device].notice(Notice::Greeted {
+                    device: ids[by].clone(),
+                    announced: names[by].clone(),
+                });
             }
             news = true;
         }
@@ -207,7 +237,13 @@ impl Ledger {
     }
 
     /// Brings what `from` has and `to` lacks, as far as `pick` lets it; gives what `to` is to be told.
-    pub fn carry(&mut self, devices: &[Device], from: usize, to: usize, pick: impl Fn(&str) -> bool) -> Vec<Notice> {
+    pub fn carry(
+        &mut self,
+        devices: &[Device],
+        from: usize,
+        to: usize,
+        pick: impl Fn(&str) -> bool,
+    ) -> Vec<Notice> {
         self.scan(&devices[from], from);
         self.revert(&devices[to], to);
         let (sender, receiver) = (locked(&devices[from]), locked(&devices[to]));
@@ -217,14 +253,21 @@ impl Ledger {
         }
         let mut notices = Vec::new();
         for folder in &receiver.wanted.folders {
-            let shared = |folder: &WantedFolder, with: &Device| folder.shared_with.contains(&with.id);
-            let Some(source) = sender.folder(&folder.id) else { continue };
+            let shared =
+                |folder: &WantedFolder, with: &Device| folder.shared_with.contains(&with.id);
+            let Some(source) = sender.folder(&folder.id) else {
+                continue;
+            };
             if folder.own || !shared(source, &devices[to]) || !shared(folder, &devices[from]) {
                 continue;
             }
             let paths = self.pull(source, folder, (from, to), &pick);
             if let (Some((lane, owner)), false) = (parse_folder_id(&folder.id), paths.is_empty()) {
-                notices.push(Notice::Arrived { owner: owner.into(), lane, paths });
+                notices.push(Notice::Arrived {
+                    owner: owner.into(),
+                    lane,
+                    paths,
+                });
             }
         }
         notices
@@ -237,7 +280,11 @@ impl Ledger {
         (from, to): (usize, usize),
         pick: &impl Fn(&str) -> bool,
     ) -> Vec<String> {
-        let theirs = self.indices.get(&(from, source.id.clone())).cloned().unwrap_or_default();
+        let theirs = self
+            .indices
+            .get(&(from, source.id.clone()))
+            .cloned()
+            .unwrap_or_default();
         let ours = self.indices.entry((to, target.id.clone())).or_default();
         let mut paths = Vec::new();
         for (path, item) in theirs {
@@ -250,7 +297,9 @@ impl Ledger {
                 None => drop(fs::remove_file(target.path.join(&path))),
                 Some(hash) => {
                     // What is not what the index says can't be served: its blocks do not verify.
-                    let Some(bytes) = bytes_of(&source.path.join(&path)) else { continue };
+                    let Some(bytes) = bytes_of(&source.path.join(&path)) else {
+                        continue;
+                    };
                     if blake3::hash(&bytes) != hash {
                         continue;
                     }
@@ -267,23 +316,48 @@ impl Ledger {
     fn scan(&mut self, device: &Device, at: usize) {
         let (announced, scan_all, folders) = {
             let mut wire = locked(device);
-            let own: Vec<WantedFolder> = wire.wanted.folders.iter().filter(|folder| folder.own).cloned().collect();
-            (std::mem::take(&mut wire.announced), std::mem::take(&mut wire.scan_all), own)
+            let own: Vec<WantedFolder> = wire
+                .wanted
+                .folders
+                .iter()
+                .filter(|folder| folder.own)
+                .cloned()
+                .collect();
+            (
+                std::mem::take(&mut wire.announced),
+                std::mem::take(&mut wire.scan_all),
+                own,
+            )
         };
-        for folder in folders.iter().filter(|folder| folder.path.join(".stfolder").is_dir()) {
+        for folder in folders
+            .iter()
+            .filter(|folder| folder.path.join(".stfolder").is_dir())
+        {
             let index = self.indices.entry((at, folder.id.clone())).or_default();
             let lane = parse_folder_id(&folder.id).map(|(lane, _)| lane);
-            let mut paths: BTreeSet<String> =
-                announced.iter().filter(|(of, _)| Some(*of) == lane).map(|(_, path)| path.clone()).collect();
+            let mut paths: BTreeSet<String> = announced
+                .iter()
+                .filter(|(of, _)| Some(*of) == lane)
+                .map(|(_, path)| path.clone())
+                .collect();
             if scan_all || paths.contains("") {
                 paths.extend(index.keys().cloned());
                 paths.extend(files_below(&folder.path, &folder.path));
             }
             for path in paths.into_iter().filter(|path| !path.is_empty()) {
                 let hash = bytes_of(&folder.path.join(&path)).map(|bytes| blake3::hash(&bytes));
-                let known = index.get(&path).cloned().unwrap_or(Item { version: 0, hash: None });
+                let known = index.get(&path).cloned().unwrap_or(Item {
+                    version: 0,
+                    hash: None,
+                });
                 if known.hash != hash {
-                    index.insert(path, Item { version: known.version + 1, hash });
+                    index.insert(
+                        path,
+                        Item {
+                            version: known.version + 1,
+                            hash,
+                        },
+                    );
                 }
             }
         }
@@ -293,14 +367,20 @@ impl Ledger {
     fn revert(&mut self, device: &Device, at: usize) {
         let reverts = std::mem::take(&mut locked(device).reverts);
         for id in reverts {
-            let Some(folder) = locked(device).folder(&id).cloned() else { continue };
-            let Some(index) = self.indices.get_mut(&(at, id)) else { continue };
+            let Some(folder) = locked(device).folder(&id).cloned() else {
+                continue;
+            };
+            let Some(index) = self.indices.get_mut(&(at, id)) else {
+                continue;
+            };
             for path in files_below(&folder.path, &folder.path) {
                 if !index.contains_key(&path) {
                     drop(fs::remove_file(folder.path.join(&path)));
                 }
             }
-            index.retain(|path, item| bytes_of(&folder.path.join(path)).map(|bytes| blake3::hash(&bytes)) == item.hash);
+            index.retain(|path, item| {
+                bytes_of(&folder.path.join(path)).map(|bytes| blake3::hash(&bytes)) == item.hash
+            });
         }
     }
 
@@ -311,7 +391,9 @@ impl Ledger {
             self.scan(&devices[at], at);
             let leaving = locked(&devices[at]).partings.clone();
             for id in leaving {
-                let Some(other) = devices.iter().position(|device| device.id == id) else { continue };
+                let Some(other) = devices.iter().position(|device| device.id == id) else {
+                    continue;
+                };
                 let in_reach = reach.contains(&(at.min(other), at.max(other)));
                 if in_reach && self.in_step(&devices[at], at, other) {
                     self.part(&mut devices[at], &id);
@@ -349,16 +431,27 @@ fn ignores(folder: &WantedFolder, path: &str) -> bool {
         return true;
     }
     let below = |pattern: &str| {
-        let (wanted, names): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
-        wanted.len() <= names.len() && wanted.iter().zip(&names).all(|(wanted, name)| *wanted == "*" || wanted == name)
+        let (wanted, names): (Vec<&str>, Vec<&str>) =
+            (pattern.split('/').collect(), path.split('/').collect());
+        wanted.len() <= names.len()
+            && wanted
+                .iter()
+                .zip(&names)
+                .all(|(wanted, name)| *wanted == "*" || wanted == name)
     };
-    folder.ignores.iter().any(|pattern| pattern.strip_prefix('/').is_some_and(below))
+    folder
+        .ignores
+        .iter()
+        .any(|pattern| pattern.strip_prefix('/').is_some_and(below))
 }
 
 fn files_below(root: &Path, dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let (path, name) = (
+            entry.path(),
+            entry.file_name().to_string_lossy().into_owned(),
+        );
         if name.starts_with(".st") || name.starts_with(".syncthing.") || name.ends_with(".sr-tmp") {
             continue;
         }
@@ -373,13 +466,18 @@ fn files_below(root: &Path, dir: &Path) -> Vec<String> {
 
 /// What a regular file holds. Devices and FIFOs are not synchronised, and a link's target is not read.
 fn bytes_of(path: &Path) -> Option<Vec<u8>> {
-    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+    fs::symlink_metadata(path)
+        .ok()
+        .filter(fs::Metadata::is_file)?;
     fs::read(path).ok()
 }
 
 /// As Syncthing does: a temporary file beside it, then a rename over the old one.
 fn put_in_place(path: &Path, bytes: &[u8]) {
-    let (dir, name) = (path.parent().expect("parent"), path.file_name().expect("name").to_string_lossy());
+    let (dir, name) = (
+        path.parent().expect("parent"),
+        path.file_name().expect("name").to_string_lossy(),
+    );
     fs::create_dir_all(dir).expect("dir");
     let temp = dir.join(format!(".syncthing.{name}.tmp"));
     fs::write(&temp, bytes).expect("write");

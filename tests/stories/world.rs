@@ -108,7 +108,8 @@ impl Device {
         let identity = identity(number);
         let search = home.join("code").to_string_lossy().into_owned();
         settings::change(&roam, |document| {
-            document["projects"]["search"] = toml_edit::value(toml_edit::Array::from_iter([search]));
+            document["projects"]["search"] =
+                toml_edit::value(toml_edit::Array::from_iter([search]));
         })
         .expect("settings");
         Self {
@@ -133,7 +134,11 @@ impl Device {
     }
 
     pub fn machine(&self) -> Machine {
-        Machine { apps: self.apps.clone(), vars: self.vars.clone(), ..Machine::at(&self.home) }
+        Machine {
+            apps: self.apps.clone(),
+            vars: self.vars.clone(),
+            ..Machine::at(&self.home)
+        }
     }
 
     pub fn vault(&self) -> Vault {
@@ -148,14 +153,40 @@ impl Device {
         let settings = settings::load(&self.roam).expect("settings");
         let (state, _) = State::open(&self.roam).expect("state");
         let key = DeviceKey::load_or_create(&self.roam).expect("key");
-        let card = Card::make(&self.identity.cert_pem, &self.identity.key_pem, &key, self.clock.now()).expect("card");
+        let card = Card::make(
+            &self.identity.cert_pem,
+            &self.identity.key_pem,
+            &key,
+            self.clock.now(),
+        )
+        .expect("card");
         let registry = DeviceRegistry::load(&self.roam).expect("book");
         let (vault, machine) = (self.vault(), self.machine());
-        let name = if settings.name.is_empty() { self.name.clone() } else { settings.name.clone() };
-        let shared = shared(&settings, &state, &registry, &self.identity, &key, &name, &machine);
+        let name = if settings.name.is_empty() {
+            self.name.clone()
+        } else {
+            settings.name.clone()
+        };
+        let shared = shared(
+            &settings,
+            &state,
+            &registry,
+            &self.identity,
+            &key,
+            &name,
+            &machine,
+        );
         let mut tools = tools::all(&settings.custom);
         tools.extend(self.more_tools.iter().cloned());
-        let mut context = Context::new(vault, self.id.clone(), key, machine, tools, self.clock.clone(), shared);
+        let mut context = Context::new(
+            vault,
+            self.id.clone(),
+            key,
+            machine,
+            tools,
+            self.clock.clone(),
+            shared,
+        );
         context.sizes = self.sizes;
         let context = Arc::new(context);
         self.wire.lock().expect("one thread").started();
@@ -205,7 +236,9 @@ impl Device {
 
     /// Does one piece of the work that waits; says whether there was any.
     pub fn work(&mut self) -> bool {
-        let Some((_, context)) = &self.running else { return false };
+        let Some((_, context)) = &self.running else {
+            return false;
+        };
         let work = self.jobs.0.lock().expect("one thread").pop_front();
         match work {
             None => return false,
@@ -263,12 +296,17 @@ impl Device {
 
     pub fn try_ask(&mut self, request: Request) -> Result<serde_json::Value, api::ApiError> {
         let (answer, answered) = std::sync::mpsc::channel();
-        self.handle(Event::Request(request, Box::new(move |result| drop(answer.send(result)))));
+        self.handle(Event::Request(
+            request,
+            Box::new(move |result| drop(answer.send(result))),
+        ));
         answered.try_recv().expect("an answer")
     }
 
     pub fn ask<T: DeserializeOwned>(&mut self, request: Request) -> T {
-        let value = self.try_ask(request).unwrap_or_else(|error| panic!("{error:?}"));
+        let value = self
+            .try_ask(request)
+            .unwrap_or_else(|error| panic!("{error:?}"));
         serde_json::from_value(value).expect("the answer's type")
     }
 
@@ -277,21 +315,30 @@ impl Device {
     }
 
     pub fn sessions(&mut self) -> Vec<SessionRow> {
-        self.ask(Request::Sessions { filter: SessionFilter::default() })
+        self.ask(Request::Sessions {
+            filter: SessionFilter::default(),
+        })
     }
 
     pub fn row(&mut self, session: &str) -> Option<SessionRow> {
-        self.sessions().into_iter().find(|row| row.session == session)
+        self.sessions()
+            .into_iter()
+            .find(|row| row.session == session)
     }
 
     /// A session's state, or `none`.
     pub fn state_of(&mut self, session: &str) -> String {
-        self.row(session).map_or_else(|| "none".into(), |row| row.state)
+        self.row(session)
+            .map_or_else(|| "none".into(), |row| row.state)
     }
 
     /// Why a session waits, as a code.
     pub fn waits_for(&mut self, session: &str) -> Option<String> {
-        self.status().waiting.into_iter().find(|waiting| waiting.session == session).map(|waiting| waiting.code)
+        self.status()
+            .waiting
+            .into_iter()
+            .find(|waiting| waiting.session == session)
+            .map(|waiting| waiting.code)
     }
 
     pub fn splits(&mut self) -> Vec<SplitRow> {
@@ -299,7 +346,11 @@ impl Device {
     }
 
     pub fn problems(&mut self) -> Vec<String> {
-        self.status().problems.into_iter().map(|problem| problem.code).collect()
+        self.status()
+            .problems
+            .into_iter()
+            .map(|problem| problem.code)
+            .collect()
     }
 
     pub fn has_problem(&mut self, code: &str) -> bool {
@@ -326,7 +377,9 @@ impl Device {
     }
 
     pub fn slug_dir(&self, cwd: &Path) -> PathBuf {
-        self.claude().join("projects").join(claude_code::slug(&cwd.to_string_lossy()))
+        self.claude()
+            .join("projects")
+            .join(claude_code::slug(&cwd.to_string_lossy()))
     }
 
     pub fn transcript(&self, cwd: &Path, session: &str) -> PathBuf {
@@ -334,13 +387,19 @@ impl Device {
     }
 
     pub fn rollout(&self, session: &str) -> PathBuf {
-        self.home.join(format!(".codex/sessions/2026/11/23/rollout-2026-11-23T09-00-00-{session}.jsonl"))
+        self.home.join(format!(
+            ".codex/sessions/2026/11/23/rollout-2026-11-23T09-00-00-{session}.jsonl"
+        ))
     }
 
     /// The tool appends; nobody looks yet.
     pub fn append(&self, path: &Path, bytes: &[u8]) {
         fs::create_dir_all(path.parent().expect("parent")).expect("dir");
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(path).expect("open");
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .expect("open");
         file.write_all(bytes).expect("append");
     }
 
@@ -373,8 +432,16 @@ impl Device {
     /// Where a session's main doc lies in this device's store.
     pub fn place_of(&self, session: &str) -> Option<PathBuf> {
         let id = SessionId::new(session);
-        let found = |tool: Arc<dyn Tool>| tool.sessions(&self.machine(), Which::One(&id)).found.into_iter().next();
-        tools::all(&[]).into_iter().find_map(found).map(|found| found.docs[0].path.clone())
+        let found = |tool: Arc<dyn Tool>| {
+            tool.sessions(&self.machine(), Which::One(&id))
+                .found
+                .into_iter()
+                .next()
+        };
+        tools::all(&[])
+            .into_iter()
+            .find_map(found)
+            .map(|found| found.docs[0].path.clone())
     }
 
     /// All files below the tools' stores, with their bytes.
@@ -415,25 +482,40 @@ pub fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// looked at, neither by Syncthing nor by the card; the device ID is the hash of it all.
 fn identity(number: u8) -> Identity {
     let pem = include_str!("../../src-tauri/core/src/vault/testdata/ed25519-cert.pem");
-    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let base64: String = pem
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
     let mut der = BASE64.decode(base64.as_bytes()).expect("base64");
     // AlgorithmIdentifier id-Ed25519, then a bit string of 32 bytes (RFC 8410).
     const ED25519: [u8; 8] = [0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-    let at = der.windows(8).position(|window| window == ED25519).expect("an Ed25519 key") + 8;
+    let at = der
+        .windows(8)
+        .position(|window| window == ED25519)
+        .expect("an Ed25519 key")
+        + 8;
     let key = SigningKey::from_bytes(&[number + 1; 32]);
     der[at..at + 32].copy_from_slice(key.verifying_key().as_bytes());
     let body = BASE64.encode(&der);
-    let lines: Vec<&str> = (0..body.len()).step_by(64).map(|at| &body[at..(at + 64).min(body.len())]).collect();
+    let lines: Vec<&str> = (0..body.len())
+        .step_by(64)
+        .map(|at| &body[at..(at + 64).min(body.len())])
+        .collect();
     Identity {
         device_id: device_id_of_cert(&der),
-        cert_pem: format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n")),
+        cert_pem: format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            lines.join("\n")
+        ),
         key_pem: key.to_pkcs8_pem(LineEnding::LF).expect("pem").to_string(),
     }
 }
 
 /// In memory where the system offers it: a thousand small files are synced to disk in each story.
 fn quick_dir() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("tempdir")
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("tempdir")
 }
 
 /// Random stories a run has: `few`, or what PROPTEST_CASES says.
@@ -441,7 +523,11 @@ pub fn cases(few: u32) -> proptest::test_runner::Config {
     use proptest::test_runner::Config;
     const DEFAULT: u32 = 256;
     let said = Config::default().cases;
-    Config { cases: if said == DEFAULT { few } else { said }, failure_persistence: None, ..Config::default() }
+    Config {
+        cases: if said == DEFAULT { few } else { said },
+        failure_persistence: None,
+        ..Config::default()
+    }
 }
 
 pub struct World {
@@ -467,17 +553,32 @@ impl World {
 
     fn asleep_in<const N: usize>(dir: tempfile::TempDir, names: [&str; N]) -> Self {
         // Links resolved, as the tools name directories; on Windows that would be the verbatim form, which they do not.
-        let root = if cfg!(windows) { dir.path().into() } else { dir.path().canonicalize().expect("tempdir") };
-        Self { _dir: Some(dir), ..Self::asleep_at(&root, &names) }
+        let root = if cfg!(windows) {
+            dir.path().into()
+        } else {
+            dir.path().canonicalize().expect("tempdir")
+        };
+        Self {
+            _dir: Some(dir),
+            ..Self::asleep_at(&root, &names)
+        }
     }
 
     /// The same in a directory that somebody else makes and removes.
     pub fn asleep_at(root: &Path, names: &[&str]) -> Self {
-        let devices: Vec<Device> =
-            names.iter().enumerate().map(|(at, name)| Device::new(root, at as u8, name)).collect();
+        let devices: Vec<Device> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| Device::new(root, at as u8, name))
+            .collect();
         let n = devices.len();
         let all = (0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other)));
-        Self { devices, ledger: Ledger::default(), reach: all.collect(), _dir: None }
+        Self {
+            devices,
+            ledger: Ledger::default(),
+            reach: all.collect(),
+            _dir: None,
+        }
     }
 
     /// Two paired devices with a checkout of one project each, at different paths: world and both paths.
@@ -521,8 +622,15 @@ impl World {
     /// Copies a device with all its disk holds, as a virtual machine is copied; gives the copy's number. Nobody is within
     /// its reach yet.
     pub fn copy_device(&mut self, of: usize, name: &str) -> usize {
-        let (at, root) =
-            (self.devices.len(), self._dir.as_ref().expect("a directory").path().canonicalize().expect("root"));
+        let (at, root) = (
+            self.devices.len(),
+            self._dir
+                .as_ref()
+                .expect("a directory")
+                .path()
+                .canonicalize()
+                .expect("root"),
+        );
         let mut copy = Device::new(&root, at as u8, name);
         copy.identity = self.devices[of].identity.clone();
         copy.id = self.devices[of].id.clone();
@@ -541,7 +649,13 @@ impl World {
         let device = &mut self.devices[at];
         device.stop();
         let mut registry = DeviceRegistry::load(&device.roam).expect("book");
-        registry.leave_identity(Former { id: device.id.clone(), until: device.clock.now() }, &device.name);
+        registry.leave_identity(
+            Former {
+                id: device.id.clone(),
+                until: device.clock.now(),
+            },
+            &device.name,
+        );
         registry.save(&device.roam).expect("book");
         fs::remove_file(device.roam.join("keys/device.key")).expect("key");
         device.identity = identity(number);
@@ -574,13 +688,18 @@ impl World {
         for (from, to) in self.ways() {
             let notices = self.ledger.carry(&self.devices, from, to, |_| true);
             moved |= !notices.is_empty();
-            notices.into_iter().for_each(|notice| self.devices[to].notice(notice));
+            notices
+                .into_iter()
+                .for_each(|notice| self.devices[to].notice(notice));
         }
         moved | self.ledger.farewell(&mut self.devices, &self.reach)
     }
 
     /// Every direction in which something can travel now.
     pub fn ways(&self) -> Vec<(usize, usize)> {
-        self.reach.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]).collect()
+        self.reach
+            .iter()
+            .flat_map(|(one, other)| [(*one, *other), (*other, *one)])
+            .collect()
     }
 }

@@ -41,7 +41,10 @@ fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
             (became && !root).then(work)
         });
         let gained = attack.join().expect("the attack ends");
-        assert!(gained.is_some() || !may_change_user(), "root did not become another user");
+        assert!(
+            gained.is_some() || !may_change_user(),
+            "root did not become another user"
+        );
         gained
     })
 }
@@ -55,7 +58,11 @@ fn as_nobody<T: Send>(_work: impl FnOnce() -> T + Send) -> Option<T> {
 #[cfg(target_os = "linux")]
 fn may_change_user() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let users: u64 = map.split_whitespace().nth(2).and_then(|count| count.parse().ok()).unwrap_or(0);
+    let users: u64 = map
+        .split_whitespace()
+        .nth(2)
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(0);
     // SAFETY: geteuid cannot fail.
     unsafe { libc::geteuid() == 0 && 65_534 < users }
 }
@@ -63,13 +70,27 @@ fn may_change_user() -> bool {
 /// The ports a process listens on, by the sockets it holds.
 #[cfg(target_os = "linux")]
 fn listeners(pid: u32) -> Vec<u16> {
-    let held = fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors").flatten();
-    let held: Vec<String> =
-        held.filter_map(|fd| Some(fs::read_link(fd.path()).ok()?.to_string_lossy().into_owned())).collect();
+    let held = fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("descriptors")
+        .flatten();
+    let held: Vec<String> = held
+        .filter_map(|fd| {
+            Some(
+                fs::read_link(fd.path())
+                    .ok()?
+                    .to_string_lossy()
+                    .into_owned(),
+            )
+        })
+        .collect();
     let mut ports = Vec::new();
     for table in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-        for fields in text.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>()) {
+        for fields in text
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        {
             if fields[3] == "0A" && held.contains(&format!("socket:[{}]", fields[9])) {
                 let port = fields[1].rsplit(':').next().expect("a port");
                 ports.push(u16::from_str_radix(port, 16).expect("a port"));
@@ -86,7 +107,8 @@ fn listeners(_pid: u32) -> Vec<u16> {
 
 /// What a server says to a request of the path `path`.
 fn ask(mut stream: impl Read + Write, path: &str, headers: &str) -> String {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     let mut answer = Vec::new();
     if stream.write_all(request.as_bytes()).is_ok() {
         let _ = stream.take(1024 * 1024).read_to_end(&mut answer);
@@ -103,17 +125,26 @@ fn dial(port: u16) -> std::io::Result<TcpStream> {
 /// What a stranger does with a port: asks for the page, takes the cookie along and asks for the config.
 fn attack_port(port: u16) -> Vec<String> {
     let mut gained = Vec::new();
-    let page = dial(port).map(|stream| ask(stream, "/", "")).unwrap_or_default();
-    let cookies = page
-        .lines()
-        .filter_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")));
+    let page = dial(port)
+        .map(|stream| ask(stream, "/", ""))
+        .unwrap_or_default();
+    let cookies = page.lines().filter_map(|line| {
+        line.split_once(": ")
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+    });
     let mut headers = String::new();
     for cookie in cookies.filter_map(|(_, value)| value.split(';').next()) {
         let (name, value) = cookie.split_once('=').unwrap_or((cookie, ""));
         headers.push_str(&format!("Cookie: {cookie}\r\nX-{name}: {value}\r\n"));
     }
-    for path in ["/rest/system/config", "/rest/config/folders", "/rest/system/status"] {
-        let answer = dial(port).map(|stream| ask(stream, path, &headers)).unwrap_or_default();
+    for path in [
+        "/rest/system/config",
+        "/rest/config/folders",
+        "/rest/system/status",
+    ] {
+        let answer = dial(port)
+            .map(|stream| ask(stream, path, &headers))
+            .unwrap_or_default();
         if answer.starts_with("HTTP/1.1 200") {
             gained.push(format!("{path} at port {port} with {headers:?}"));
         }
@@ -122,11 +153,15 @@ fn attack_port(port: u16) -> Vec<String> {
 }
 
 fn mode(path: &Path) -> u32 {
-    fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).mode() & 0o777
+    fs::symlink_metadata(path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .mode()
+        & 0o777
 }
 
 fn reach(home: &Path) -> serde_json::Value {
-    serde_json::from_slice(&fs::read(home.join("roam-child.json")).expect("how to reach it")).expect("JSON")
+    serde_json::from_slice(&fs::read(home.join("roam-child.json")).expect("how to reach it"))
+        .expect("JSON")
 }
 
 /// F1: Syncthing's REST interface is full power over the user's files, and any local user got it through the loopback
@@ -138,8 +173,16 @@ fn another_user_of_the_machine_gets_nothing_from_the_child() {
     let home = device.config.home.clone();
     // The home alone must keep others out, not the directory the test happens to lie in.
     fs::set_permissions(device.dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
-    let address = reach(&home)["address"].as_str().expect("an address").to_owned();
-    let sync_port: u16 = device.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let address = reach(&home)["address"]
+        .as_str()
+        .expect("an address")
+        .to_owned();
+    let sync_port: u16 = device
+        .address()
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok())
+        .expect("a port");
     let ports = listeners(pid);
 
     let gained = as_nobody(|| {
@@ -157,11 +200,28 @@ fn another_user_of_the_machine_gets_nothing_from_the_child() {
     });
     assert_eq!(gained.unwrap_or_default(), Vec::<String>::new());
 
-    let socket = Path::new(address.strip_prefix("unix:").expect("REST listens on a Unix socket"));
-    assert!(ports.iter().all(|port| *port == sync_port), "{ports:?} instead of {sync_port} alone");
-    assert_eq!((mode(&home), mode(socket.parent().expect("directory"))), (0o700, 0o700));
-    assert_eq!(mode(socket) & 0o077, 0, "the socket alone would keep them out, too");
-    assert!(UnixStream::connect(socket).is_ok(), "its own user gets there");
+    let socket = Path::new(
+        address
+            .strip_prefix("unix:")
+            .expect("REST listens on a Unix socket"),
+    );
+    assert!(
+        ports.iter().all(|port| *port == sync_port),
+        "{ports:?} instead of {sync_port} alone"
+    );
+    assert_eq!(
+        (mode(&home), mode(socket.parent().expect("directory"))),
+        (0o700, 0o700)
+    );
+    assert_eq!(
+        mode(socket) & 0o077,
+        0,
+        "the socket alone would keep them out, too"
+    );
+    assert!(
+        UnixStream::connect(socket).is_ok(),
+        "its own user gets there"
+    );
 }
 
 /// F1, where the system has no Unix sockets: config.xml holds a user with a password that nobody knows, so that a
@@ -171,38 +231,69 @@ fn a_loopback_port_is_of_no_use_to_another_user() {
     let device = Device::start("desk");
     device.wait_up(0);
     let (_dir, config) = (device.dir.clone(), device.config.clone());
-    let key = reach(&config.home)["key"].as_str().expect("a key").to_owned();
+    let key = reach(&config.home)["key"]
+        .as_str()
+        .expect("a key")
+        .to_owned();
     drop(device);
     let xml = fs::read_to_string(config.home.join("config.xml")).expect("config.xml");
-    let address = xml.split_once("<gui ").and_then(|(_, gui)| gui.split_once("<address>")?.1.split_once('<'));
+    let address = xml
+        .split_once("<gui ")
+        .and_then(|(_, gui)| gui.split_once("<address>")?.1.split_once('<'));
     let address = address.expect("an address").0.to_owned();
-    let xml = xml.replace(&format!("<address>{address}</address>"), "<address>127.0.0.1:0</address>");
+    let xml = xml.replace(
+        &format!("<address>{address}</address>"),
+        "<address>127.0.0.1:0</address>",
+    );
     fs::write(config.home.join("config.xml"), xml).expect("config.xml");
 
     let port = free_port();
     let by_hand = Command::new(binary())
-        .args(["serve", "--no-browser", "--no-restart", &format!("--gui-address=127.0.0.1:{port}")])
+        .args([
+            "serve",
+            "--no-browser",
+            "--no-restart",
+            &format!("--gui-address=127.0.0.1:{port}"),
+        ])
         .arg(format!("--home={}", config.home.display()))
-        .envs([("STMONITORED", "yes"), ("STNOUPGRADE", "1"), ("HOME", "/nonexistent")])
+        .envs([
+            ("STMONITORED", "yes"),
+            ("STNOUPGRADE", "1"),
+            ("HOME", "/nonexistent"),
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map(Ends)
         .expect("Syncthing starts");
-    wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    wait_until("it listens", || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
     let key = format!("X-API-Key: {key}\r\n");
-    let ours = dial(port).map(|stream| ask(stream, "/rest/system/status", &key)).expect("an answer");
+    let ours = dial(port)
+        .map(|stream| ask(stream, "/rest/system/status", &key))
+        .expect("an answer");
     assert!(ours.starts_with("HTTP/1.1 200"), "{ours}");
-    assert_eq!(as_nobody(|| attack_port(port)).unwrap_or_else(|| attack_port(port)), Vec::<String>::new());
+    assert_eq!(
+        as_nobody(|| attack_port(port)).unwrap_or_else(|| attack_port(port)),
+        Vec::<String>::new()
+    );
     drop(by_hand);
 }
 
 /// What the child's own user does with the key: the same as anybody who got hold of it.
 fn rest(home: &Path, method: &str, path: &str, body: &serde_json::Value) -> serde_json::Value {
     let reach = reach(home);
-    let (address, key) = (reach["address"].as_str().expect("an address"), reach["key"].as_str().expect("a key"));
+    let (address, key) = (
+        reach["address"].as_str().expect("an address"),
+        reach["key"].as_str().expect("a key"),
+    );
     let mut stream = UnixStream::connect(address.trim_start_matches("unix:")).expect("the socket");
-    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
     let length = body.len();
     write!(
         stream,
@@ -218,12 +309,18 @@ fn rest(home: &Path, method: &str, path: &str, body: &serde_json::Value) -> serd
 
 fn wait_foreign(device: &Device, from: usize, named: &[&str]) {
     let found = |notice: &Notice| match notice {
-        Notice::Trouble { problem: Some(problem), .. } if problem.code == "syncthing_foreign" => {
-            named.iter().all(|name| problem.message.contains(name)).then_some(())
-        }
+        Notice::Trouble {
+            problem: Some(problem),
+            ..
+        } if problem.code == "syncthing_foreign" => named
+            .iter()
+            .all(|name| problem.message.contains(name))
+            .then_some(()),
         _ => None,
     };
-    device.told.wait(&format!("{named:?} to be reported"), from, found);
+    device
+        .told
+        .wait(&format!("{named:?} to be reported"), from, found);
 }
 
 fn is_clean(home: &Path) -> bool {
@@ -250,14 +347,52 @@ fn what_somebody_adds_to_the_running_child_is_removed_and_reported() {
     fs::create_dir_all(&secret).expect("directory");
     fs::write(secret.join("id_ed25519"), "secret").expect("file");
     let from = a.told.len();
-    rest(&home, "POST", "/rest/config/folders", &json!({ "id": "stranger", "path": secret }));
-    rest(&home, "POST", "/rest/config/devices", &json!({ "deviceID": STRANGER, "name": "stranger" }));
-    rest(&home, "PATCH", "/rest/config/options", &json!({ "maxSendKbps": 7 }));
-    rest(&home, "PATCH", &format!("/rest/config/devices/{}", b.id), &json!({ "introducer": true }));
-    rest(&home, "PATCH", "/rest/config/defaults/device", &json!({ "autoAcceptFolders": true }));
-    wait_foreign(&a, from, &["folder stranger", STRANGER, "maxSendKbps", "introducer", "autoAcceptFolders"]);
+    rest(
+        &home,
+        "POST",
+        "/rest/config/folders",
+        &json!({ "id": "stranger", "path": secret }),
+    );
+    rest(
+        &home,
+        "POST",
+        "/rest/config/devices",
+        &json!({ "deviceID": STRANGER, "name": "stranger" }),
+    );
+    rest(
+        &home,
+        "PATCH",
+        "/rest/config/options",
+        &json!({ "maxSendKbps": 7 }),
+    );
+    rest(
+        &home,
+        "PATCH",
+        &format!("/rest/config/devices/{}", b.id),
+        &json!({ "introducer": true }),
+    );
+    rest(
+        &home,
+        "PATCH",
+        "/rest/config/defaults/device",
+        &json!({ "autoAcceptFolders": true }),
+    );
+    wait_foreign(
+        &a,
+        from,
+        &[
+            "folder stranger",
+            STRANGER,
+            "maxSendKbps",
+            "introducer",
+            "autoAcceptFolders",
+        ],
+    );
     wait_until("all of it is gone", || is_clean(&home));
-    assert_eq!(fs::read_to_string(secret.join("id_ed25519")).expect("still there"), "secret");
+    assert_eq!(
+        fs::read_to_string(secret.join("id_ed25519")).expect("still there"),
+        "secret"
+    );
 
     let from = a.told.len();
     b.write_and_announce("after.jsonl", "it still works\n");
@@ -273,7 +408,12 @@ fn what_somebody_puts_into_a_stopped_childs_config_is_removed_and_reported() {
     pair(&a, &b);
     b.write_and_announce("before.jsonl", "one\n");
     a.wait_arrived(&b, "before.jsonl", 0);
-    let (wanted, name, dir, config) = (a.wanted(&[&b], &[&a, &b]), a.name, a.dir.clone(), a.config.clone());
+    let (wanted, name, dir, config) = (
+        a.wanted(&[&b], &[&a, &b]),
+        a.name,
+        a.dir.clone(),
+        a.config.clone(),
+    );
     drop(a);
     let path = config.home.join("config.xml");
     let planted = fs::read_to_string(&path).expect("config.xml").replace("<maxSendKbps>0<", "<maxSendKbps>7<").replace(
@@ -315,13 +455,20 @@ fn what_session_roam_made_itself_is_never_reported_as_foreign() {
     b.wait_arrived(&a, "after.jsonl", from);
     a.transport.arrange(a.wanted(&[], &[&a]));
     wait_until("lap is gone", || {
-        let devices = rest(&a.config.home, "GET", "/rest/config/devices", &serde_json::Value::Null);
+        let devices = rest(
+            &a.config.home,
+            "GET",
+            "/rest/config/devices",
+            &serde_json::Value::Null,
+        );
         devices.as_array().is_some_and(|devices| devices.len() == 1)
     });
     told.extend([a.told.clone(), b.told.clone()]);
     for told in told {
         let notices = told.notices.lock().expect("notices");
-        let foreign = notices.iter().find(|(_, notice)| format!("{notice:?}").contains("syncthing_foreign"));
+        let foreign = notices
+            .iter()
+            .find(|(_, notice)| format!("{notice:?}").contains("syncthing_foreign"));
         assert_eq!(foreign, None);
     }
 }

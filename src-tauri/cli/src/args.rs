@@ -220,7 +220,10 @@ pub enum Resolution {
 impl Resolution {
     /// Its name on the command line, which is the one the engine knows.
     pub fn name(self) -> String {
-        self.to_possible_value().expect("no choice is hidden").get_name().to_owned()
+        self.to_possible_value()
+            .expect("no choice is hidden")
+            .get_name()
+            .to_owned()
     }
 }
 
@@ -242,7 +245,12 @@ pub struct Pair {
     #[arg(long, value_name = "ID")]
     pub dismiss: Option<String>,
     /// The six digits that the other screen shows
-    #[arg(long, value_name = "DIGITS", requires = "accept", conflicts_with = "code")]
+    #[arg(
+        long,
+        value_name = "DIGITS",
+        requires = "accept",
+        conflicts_with = "code"
+    )]
     pub digits: Option<String>,
     /// Approve here whatever you approve on that device, too
     #[arg(long, conflicts_with = "dismiss")]

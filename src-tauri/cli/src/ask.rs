@@ -15,7 +15,10 @@ pub struct Engine {
 
 impl Engine {
     pub fn at(home: &Path) -> Self {
-        Self { home: home.to_owned(), client: None }
+        Self {
+            home: home.to_owned(),
+            client: None,
+        }
     }
 
     pub fn ask(&mut self, request: &Request) -> Result<Answer, ApiError> {
@@ -28,7 +31,8 @@ impl Engine {
 
     /// Asks for something whose answer is only that it is done.
     pub fn done(&mut self, request: &Request) -> Result<Output, ApiError> {
-        self.ask(request)?.show(|done: Done| format!("{}\n", done.message))
+        self.ask(request)?
+            .show(|done: Done| format!("{}\n", done.message))
     }
 }
 
@@ -50,7 +54,10 @@ impl Answer {
         })
     }
 
-    pub fn show<T: DeserializeOwned>(self, render: impl FnOnce(T) -> String) -> Result<Output, ApiError> {
+    pub fn show<T: DeserializeOwned>(
+        self,
+        render: impl FnOnce(T) -> String,
+    ) -> Result<Output, ApiError> {
         let text = render(self.as_type()?);
         Ok(Output::Text { json: self.0, text })
     }

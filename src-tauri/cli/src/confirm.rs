@@ -7,7 +7,11 @@ use std::io::{self, BufRead, IsTerminal, Write};
 /// `hint` says how to answer beforehand.
 pub fn confirm(question: &str, hint: &str) -> Result<bool, ApiError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(ApiError::new("needs_yes", format!("This needs your answer: {question}"), hint));
+        return Err(ApiError::new(
+            "needs_yes",
+            format!("This needs your answer: {question}"),
+            hint,
+        ));
     }
     let mut stderr = io::stderr().lock();
     let _ = write!(stderr, "{} [y/N] ", crate::out::harmless(question));

@@ -60,14 +60,15 @@ fn dispatch(args: Args) -> Outcome {
     match args.command {
         Command::Run | Command::Completions { .. } => unreachable!("dispatched above"),
         Command::Status => status(&mut engine, &view),
-        Command::Doctor { take_in: true } => {
-            engine.ask(&Request::TakeIn)?.show(|taken| render::copies::taken_in(&taken, &view))
-        }
+        Command::Doctor { take_in: true } => engine
+            .ask(&Request::TakeIn)?
+            .show(|taken| render::copies::taken_in(&taken, &view)),
         Command::Doctor { take_in: false } => doctor(&mut engine, &view),
-        Command::Device { .. } => {
-            with_addresses(&mut engine)?.show(|device: Device| render::devices::this_device(&device))
-        }
-        Command::Devices => engine.ask(&Request::Devices)?.show(|devices| render::devices::devices(&devices, &view)),
+        Command::Device { .. } => with_addresses(&mut engine)?
+            .show(|device: Device| render::devices::this_device(&device)),
+        Command::Devices => engine
+            .ask(&Request::Devices)?
+            .show(|devices| render::devices::devices(&devices, &view)),
         Command::Pair(what) => pair::pair(&mut engine, what),
         Command::Rename { names } => rename(&mut engine, names),
         Command::Approve { id } => engine.done(&Request::Approve { id }),
@@ -76,69 +77,145 @@ fn dispatch(args: Args) -> Outcome {
         Command::Unpair { id } => engine.done(&Request::Unpair { id }),
         Command::Tools { action: None } => {
             resume::tell_stores(&mut engine);
-            engine.ask(&Request::Tools)?.show(|rows: Vec<_>| render::tables::tools(&rows, &view))
+            engine
+                .ask(&Request::Tools)?
+                .show(|rows: Vec<_>| render::tables::tools(&rows, &view))
         }
-        Command::Tools { action: Some(action) } => {
+        Command::Tools {
+            action: Some(action),
+        } => {
             let (tool, store, on) = match action {
                 ToolAction::On { tool, store } => (tool, store, true),
                 ToolAction::Off { tool, store } => (tool, store, false),
             };
             match store {
-                Some(dir) => engine.done(&Request::StoreSwitch { tool, dir: absolute(&dir)?, on }),
+                Some(dir) => engine.done(&Request::StoreSwitch {
+                    tool,
+                    dir: absolute(&dir)?,
+                    on,
+                }),
                 None => engine.done(&Request::ToolSwitch { tool, on }),
             }
         }
-        Command::Projects { action: None } => {
-            engine.ask(&Request::Projects)?.show(|rows: Vec<_>| render::tables::projects(&rows, &view))
-        }
-        Command::Projects { action: Some(ProjectAction::Map { what }) } => {
+        Command::Projects { action: None } => engine
+            .ask(&Request::Projects)?
+            .show(|rows: Vec<_>| render::tables::projects(&rows, &view)),
+        Command::Projects {
+            action: Some(ProjectAction::Map { what }),
+        } => {
             let (key, dir) = match what.as_slice() {
                 [key, dir, ..] => (key.clone(), Path::new(dir)),
                 rest => (String::new(), rest.first().map_or(Path::new(""), Path::new)),
             };
-            engine.done(&Request::ProjectMap { key, dir: absolute(dir)? })
+            engine.done(&Request::ProjectMap {
+                key,
+                dir: absolute(dir)?,
+            })
         }
-        Command::Projects { action: Some(ProjectAction::Exclude { key, off }) } => {
-            engine.done(&Request::ProjectExclude { key, excluded: !off })
-        }
-        Command::Sessions { tool, project, device, limit } => {
-            let filter = SessionFilter { tool, project, device, limit, newest_of_others: None };
+        Command::Projects {
+            action: Some(ProjectAction::Exclude { key, off }),
+        } => engine.done(&Request::ProjectExclude {
+            key,
+            excluded: !off,
+        }),
+        Command::Sessions {
+            tool,
+            project,
+            device,
+            limit,
+        } => {
+            let filter = SessionFilter {
+                tool,
+                project,
+                device,
+                limit,
+                newest_of_others: None,
+            };
             let filtered = filter != SessionFilter::default();
             let answer = engine.ask(&Request::Sessions { filter })?;
             answer.show(|rows: Vec<_>| render::tables::sessions(&rows, filtered, &view))
         }
-        Command::Show { session, message: Some(message), part, .. } => part_of(&mut engine, session, message, part),
-        Command::Show { session, from, rows, .. } => {
+        Command::Show {
+            session,
+            message: Some(message),
+            part,
+            ..
+        } => part_of(&mut engine, session, message, part),
+        Command::Show {
+            session,
+            from,
+            rows,
+            ..
+        } => {
             // A page begins somewhere even where nobody says how long it is.
             let rows = rows.or((from > 0).then_some(u64::MAX));
-            let answer = engine.ask(&Request::Show { session, from, rows })?;
+            let answer = engine.ask(&Request::Show {
+                session,
+                from,
+                rows,
+            })?;
             answer.show(|shown| render::session::shown(&shown, &view))
         }
-        Command::Resume { session, print } => resume::resume(&mut engine, session, print || args.json),
-        Command::Splits => engine.ask(&Request::Splits)?.show(|rows: Vec<_>| render::session::splits(&rows, &view)),
-        Command::Resolve { session, choice, branch, active } => {
+        Command::Resume { session, print } => {
+            resume::resume(&mut engine, session, print || args.json)
+        }
+        Command::Splits => engine
+            .ask(&Request::Splits)?
+            .show(|rows: Vec<_>| render::session::splits(&rows, &view)),
+        Command::Resolve {
+            session,
+            choice,
+            branch,
+            active,
+        } => {
             let active = active.map(|side| match side {
                 Active::Left => Side::Left,
                 Active::Right => Side::Right,
             });
-            engine.done(&Request::Resolve { session, choice: choice.name(), branch, active })
+            engine.done(&Request::Resolve {
+                session,
+                choice: choice.name(),
+                branch,
+                active,
+            })
         }
         Command::Undo { session } => engine.done(&Request::Undo { session }),
-        Command::Diff { session, branch, from, rows } => {
-            let request = Request::Diff { session, branch, from, rows, choices: from == 0 };
-            engine.ask(&request)?.show(|diff| render::diff::diff(&diff, &view))
+        Command::Diff {
+            session,
+            branch,
+            from,
+            rows,
+        } => {
+            let request = Request::Diff {
+                session,
+                branch,
+                from,
+                rows,
+                choices: from == 0,
+            };
+            engine
+                .ask(&request)?
+                .show(|diff| render::diff::diff(&diff, &view))
         }
-        Command::Plan => engine.ask(&Request::Plan)?.show(|rows: Vec<_>| render::tables::plan(&rows, &view)),
-        Command::History { session } => {
-            engine.ask(&Request::History { session })?.show(|rows: Vec<_>| render::tables::history(&rows, &view))
-        }
-        Command::Export { session, format, out } => export(&mut engine, session, format.into(), out),
-        Command::Journal { session } => {
-            engine.ask(&Request::Journal { session })?.show(|rows: Vec<_>| render::tables::journal(&rows, &view))
-        }
+        Command::Plan => engine
+            .ask(&Request::Plan)?
+            .show(|rows: Vec<_>| render::tables::plan(&rows, &view)),
+        Command::History { session } => engine
+            .ask(&Request::History { session })?
+            .show(|rows: Vec<_>| render::tables::history(&rows, &view)),
+        Command::Export {
+            session,
+            format,
+            out,
+        } => export(&mut engine, session, format.into(), out),
+        Command::Journal { session } => engine
+            .ask(&Request::Journal { session })?
+            .show(|rows: Vec<_>| render::tables::journal(&rows, &view)),
         Command::Restore { session } => engine.done(&Request::Restore { session }),
         Command::Forget { list: true, .. } => forget::list(&mut engine, &view),
-        Command::Forget { session, yes, .. } => forget::forget(&mut engine, session.unwrap_or_default(), yes, &view),
+        Command::Forget { session, yes, .. } => {
+            forget::forget(&mut engine, session.unwrap_or_default(), yes, &view)
+        }
         Command::Release { what } => engine.done(&Request::Release { what }),
         Command::Pause => engine.done(&Request::Pause),
         Command::Continue => engine.done(&Request::Continue),
@@ -147,7 +224,8 @@ fn dispatch(args: Args) -> Outcome {
 }
 
 fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
-    let home = chosen.or_else(|| api::home::home(api::home::Os::here(), |name| std::env::var_os(name)));
+    let home =
+        chosen.or_else(|| api::home::home(api::home::Os::here(), |name| std::env::var_os(name)));
     absolute(&home.ok_or_else(|| {
         ApiError::new(
             "no_home",
@@ -160,7 +238,11 @@ fn home(chosen: Option<PathBuf>) -> Result<PathBuf, ApiError> {
 /// The engine may work in another directory: paths go to it whole.
 fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
     std::path::absolute(path).map_err(|error| {
-        ApiError::new("bad_path", format!("{} is not usable: {error}.", path.display()), "Give a whole path.")
+        ApiError::new(
+            "bad_path",
+            format!("{} is not usable: {error}.", path.display()),
+            "Give a whole path.",
+        )
     })
 }
 
@@ -170,7 +252,10 @@ fn with_addresses(engine: &mut Engine) -> Result<ask::Answer, ApiError> {
     const MOST: u32 = 50;
     for _ in 1..MOST {
         let answer = engine.ask(&Request::Device)?;
-        if answer.as_type::<Device>().is_ok_and(|device| !device.addresses.is_empty()) {
+        if answer
+            .as_type::<Device>()
+            .is_ok_and(|device| !device.addresses.is_empty())
+        {
             return Ok(answer);
         }
         std::thread::sleep(AGAIN);
@@ -182,9 +267,16 @@ fn with_addresses(engine: &mut Engine) -> Result<ask::Answer, ApiError> {
 fn status(engine: &mut Engine, view: &View) -> Outcome {
     let (answer, devices) = match engine.ask(&Request::Status) {
         Err(error) if error.code == "engine_not_running" => {
-            let syncthing = api::SyncthingStatus { state: "stopped".into(), ..Default::default() };
+            let syncthing = api::SyncthingStatus {
+                state: "stopped".into(),
+                ..Default::default()
+            };
             (
-                ask::Answer::of(&Status { engine: "stopped".into(), syncthing, ..Status::default() }),
+                ask::Answer::of(&Status {
+                    engine: "stopped".into(),
+                    syncthing,
+                    ..Status::default()
+                }),
                 api::Devices::default(),
             )
         }
@@ -197,9 +289,16 @@ fn status(engine: &mut Engine, view: &View) -> Outcome {
 fn doctor(engine: &mut Engine, view: &View) -> Outcome {
     let answer = match engine.ask(&Request::Doctor) {
         Err(error) if error.code == "engine_not_running" => {
-            let check =
-                Check { name: "engine".into(), state: "problem".into(), message: error.message, hint: error.hint };
-            ask::Answer::of(&Doctor { checks: vec![check], ..Doctor::default() })
+            let check = Check {
+                name: "engine".into(),
+                state: "problem".into(),
+                message: error.message,
+                hint: error.hint,
+            };
+            ask::Answer::of(&Doctor {
+                checks: vec![check],
+                ..Doctor::default()
+            })
         }
         other => other?,
     };
@@ -208,45 +307,84 @@ fn doctor(engine: &mut Engine, view: &View) -> Outcome {
 
 fn rename(engine: &mut Engine, mut names: Vec<String>) -> Outcome {
     let name = names.pop().unwrap_or_default();
-    engine.done(&Request::Rename { id: names.pop(), name })
+    engine.done(&Request::Rename {
+        id: names.pop(),
+        name,
+    })
 }
 
 /// The text of a part as it is; a picture's bytes, so that they can go into a file.
 fn part_of(engine: &mut Engine, session: String, message: u64, part: u64) -> Outcome {
-    let answer = engine.ask(&Request::ShowPart { session, message, part })?;
+    let answer = engine.ask(&Request::ShowPart {
+        session,
+        message,
+        part,
+    })?;
     let body: api::PartBody = answer.as_type()?;
     let bytes = match (&body.media, &body.data) {
         (Some(media), None) => {
-            let message = format!("A picture of type {media} and {} bytes is not shown.", body.bytes);
-            return Err(ApiError::new("no_part", message, "`roam export SESSION native --out DIR` has it."));
+            let message = format!(
+                "A picture of type {media} and {} bytes is not shown.",
+                body.bytes
+            );
+            return Err(ApiError::new(
+                "no_part",
+                message,
+                "`roam export SESSION native --out DIR` has it.",
+            ));
         }
         (_, Some(data)) => base64(data),
         (None, None) => body.text.into_bytes(),
     };
-    Ok(Output::Answer { json: answer.into_json(), bytes })
+    Ok(Output::Answer {
+        json: answer.into_json(),
+        bytes,
+    })
 }
 
 /// Standard base64; what is none of its letters is passed over.
 fn base64(text: &str) -> Vec<u8> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let values: Vec<u8> =
-        text.bytes().filter_map(|byte| LETTERS.iter().position(|letter| *letter == byte)).map(|at| at as u8).collect();
+    let values: Vec<u8> = text
+        .bytes()
+        .filter_map(|byte| LETTERS.iter().position(|letter| *letter == byte))
+        .map(|at| at as u8)
+        .collect();
     let group = |four: &[u8]| {
-        let bits = four.iter().fold(0u32, |bits, value| bits << 6 | u32::from(*value)) << (6 * (4 - four.len()));
+        let bits = four
+            .iter()
+            .fold(0u32, |bits, value| bits << 6 | u32::from(*value))
+            << (6 * (4 - four.len()));
         bits.to_be_bytes()[1..four.len()].to_vec()
     };
     values.chunks(4).flat_map(group).collect()
 }
 
 /// Without `--out` the text itself goes to the output, byte for byte, as a file would hold it.
-fn export(engine: &mut Engine, session: String, format: ExportFormat, dir: Option<PathBuf>) -> Outcome {
+fn export(
+    engine: &mut Engine,
+    session: String,
+    format: ExportFormat,
+    dir: Option<PathBuf>,
+) -> Outcome {
     let dir = dir.map(|dir| absolute(&dir)).transpose()?;
-    let answer = engine.ask(&Request::Export { session, format, dir })?;
+    let answer = engine.ask(&Request::Export {
+        session,
+        format,
+        dir,
+    })?;
     let exported: api::Exported = answer.as_type()?;
     Ok(match exported.text {
-        Some(text) => Output::Answer { json: answer.into_json(), bytes: text.into_bytes() },
+        Some(text) => Output::Answer {
+            json: answer.into_json(),
+            bytes: text.into_bytes(),
+        },
         None => answer.show(|exported: api::Exported| {
-            exported.files.iter().map(|file| format!("{}\n", file.display())).collect()
+            exported
+                .files
+                .iter()
+                .map(|file| format!("{}\n", file.display()))
+                .collect()
         })?,
     })
 }

@@ -33,7 +33,11 @@ pub fn print(output: &Output, as_json: bool) -> Result<(), ApiError> {
     match written {
         // `roam sessions | head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(ApiError::new("output", format!("Could not print: {error}."), "Is the disk full?")),
+        Err(error) => Err(ApiError::new(
+            "output",
+            format!("Could not print: {error}."),
+            "Is the disk full?",
+        )),
         Ok(()) => Ok(()),
     }
 }
@@ -41,7 +45,13 @@ pub fn print(output: &Output, as_json: bool) -> Result<(), ApiError> {
 /// `error:` and `hint:` on stderr; with `--json` one object on stdout.
 pub fn print_error(error: &ApiError, as_json: bool) {
     let written = if as_json {
-        write(format!("{}\n", harmless_json(&json!({ "error": error }).to_string())).as_bytes())
+        write(
+            format!(
+                "{}\n",
+                harmless_json(&json!({ "error": error }).to_string())
+            )
+            .as_bytes(),
+        )
     } else {
         io::stderr().write_all(in_words(error).as_bytes())
     };
@@ -51,7 +61,11 @@ pub fn print_error(error: &ApiError, as_json: bool) {
 
 /// An error in two lines, whatever is in it.
 pub fn in_words(error: &ApiError) -> String {
-    let hint = if error.hint.is_empty() { String::new() } else { format!("hint: {}\n", harmless_line(&error.hint)) };
+    let hint = if error.hint.is_empty() {
+        String::new()
+    } else {
+        format!("hint: {}\n", harmless_line(&error.hint))
+    };
     format!("error: {}\n{hint}", harmless_line(&error.message))
 }
 

@@ -13,9 +13,19 @@ const SHARED: &str = "Your sessions roam between the two from then on, in both d
 
 pub fn pair(engine: &mut Engine, what: Pair) -> Result<Output, ApiError> {
     match what {
-        Pair { dismiss: Some(id), .. } => engine.done(&Request::Dismiss { id }),
-        Pair { accept: Some(id), yes, digits, follow, .. } => accept(engine, id, yes, digits, follow),
-        Pair { code, yes, follow, .. } => ask(engine, code.unwrap_or_default(), yes, follow),
+        Pair {
+            dismiss: Some(id), ..
+        } => engine.done(&Request::Dismiss { id }),
+        Pair {
+            accept: Some(id),
+            yes,
+            digits,
+            follow,
+            ..
+        } => accept(engine, id, yes, digits, follow),
+        Pair {
+            code, yes, follow, ..
+        } => ask(engine, code.unwrap_or_default(), yes, follow),
     }
 }
 
@@ -24,7 +34,10 @@ fn begun(engine: &mut Engine, request: &Request, follow: bool) -> Result<Output,
     let answer = engine.ask(request)?;
     if follow {
         let pairing: Pairing = answer.as_type()?;
-        engine.ask(&Request::Follow { id: pairing.id, on: true })?;
+        engine.ask(&Request::Follow {
+            id: pairing.id,
+            on: true,
+        })?;
     }
     let here: Device = engine.ask(&Request::Device)?.as_type()?;
     answer.show(|pairing: Pairing| devices::pairing(&pairing, &here))
@@ -32,10 +45,15 @@ fn begun(engine: &mut Engine, request: &Request, follow: bool) -> Result<Output,
 
 fn ask(engine: &mut Engine, code: String, yes: bool, follow: bool) -> Result<Output, ApiError> {
     let code = code.trim().to_owned();
-    let read: Code = engine.ask(&Request::ReadCode { code: code.clone() })?.as_type()?;
+    let read: Code = engine
+        .ask(&Request::ReadCode { code: code.clone() })?
+        .as_type()?;
     let question = match (read.has_code, read.proves) {
         (true, _) => format!("{} has this device's code. {SHARED} Let it in?", read.name),
-        (false, true) => format!("This is the code of {}, {}. {SHARED} Pair with it?", read.name, read.id),
+        (false, true) => format!(
+            "This is the code of {}, {}. {SHARED} Pair with it?",
+            read.name, read.id
+        ),
         (false, false) => format!(
             "Without a secret in it this may be anybody's. Six digits are compared first; until then nothing is shared. Compare with {}?",
             read.id
@@ -62,9 +80,10 @@ fn accept(
             }
             (id, None)
         }
-        Some(Meant::Compared { id, name, shown }) => {
-            (id.clone(), Some(compared(engine, &id, &name, shown, yes, digits)?))
-        }
+        Some(Meant::Compared { id, name, shown }) => (
+            id.clone(),
+            Some(compared(engine, &id, &name, shown, yes, digits)?),
+        ),
         // The engine knows best why not.
         None => (text, digits),
     };
@@ -85,12 +104,20 @@ fn compared(
     if yes {
         return Err(ApiError::new(
             "digits_needed",
-            format!("{name} has no secret to prove, so its digits must be compared; --yes cannot do that."),
+            format!(
+                "{name} has no secret to prove, so its digits must be compared; --yes cannot do that."
+            ),
             "Give the digits that the other screen shows with --digits.",
         ));
     }
     let hint = "Give the digits that the other screen shows with --digits.";
-    if confirm(&format!("Does the screen of {name} show {}? {SHARED}", spaced(&shown)), hint)? {
+    if confirm(
+        &format!(
+            "Does the screen of {name} show {}? {SHARED}",
+            spaced(&shown)
+        ),
+        hint,
+    )? {
         return Ok(shown);
     }
     engine.ask(&Request::Unpair { id: id.to_owned() })?;
@@ -102,7 +129,11 @@ fn compared(
 }
 
 fn refused(name: &str) -> ApiError {
-    ApiError::new("not_paired", format!("Not paired with {name}."), "Nothing was sent and nothing was shared.")
+    ApiError::new(
+        "not_paired",
+        format!("Not paired with {name}."),
+        "Nothing was sent and nothing was shared.",
+    )
 }
 
 #[derive(Debug, PartialEq)]
@@ -122,18 +153,46 @@ enum Meant {
 
 /// By whole id only: everybody may choose any name.
 fn find(devices: &Devices, wanted: &str) -> Option<Meant> {
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
+    let plain = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_uppercase()
+    };
     let is_meant = |id: &str| plain(id) == plain(wanted);
-    if let Some(one) = devices.asking.iter().find(|one| is_meant(&one.id) && one.has_code) {
+    if let Some(one) = devices
+        .asking
+        .iter()
+        .find(|one| is_meant(&one.id) && one.has_code)
+    {
         let question = format!("{} has this device's code. {SHARED} Let it in?", one.name);
-        return Some(Meant::Known { id: one.id.clone(), name: one.name.clone(), question });
+        return Some(Meant::Known {
+            id: one.id.clone(),
+            name: one.name.clone(),
+            question,
+        });
     }
-    if let Some(one) = devices.paired.iter().find(|one| is_meant(&one.id) && !one.confirmed && !one.digits.is_empty()) {
-        return Some(Meant::Compared { id: one.id.clone(), name: one.name.clone(), shown: one.digits.clone() });
+    if let Some(one) = devices
+        .paired
+        .iter()
+        .find(|one| is_meant(&one.id) && !one.confirmed && !one.digits.is_empty())
+    {
+        return Some(Meant::Compared {
+            id: one.id.clone(),
+            name: one.name.clone(),
+            shown: one.digits.clone(),
+        });
     }
     let proposed = devices.proposed.iter().find(|one| is_meant(&one.id))?;
-    let question = format!("{} is paired with {}. {SHARED} Pair here too?", proposed.name, proposed.by);
-    Some(Meant::Known { id: proposed.id.clone(), name: proposed.name.clone(), question })
+    let question = format!(
+        "{} is paired with {}. {SHARED} Pair here too?",
+        proposed.name, proposed.by
+    );
+    Some(Meant::Known {
+        id: proposed.id.clone(),
+        name: proposed.name.clone(),
+        question,
+    })
 }
 
 #[cfg(test)]
@@ -150,9 +209,16 @@ mod tests {
             has_code,
             compares: false,
         };
-        let proposed = ProposedDevice { id: "CCCC-1".into(), name: "AAAA-1".into(), by: "desk".into() };
+        let proposed = ProposedDevice {
+            id: "CCCC-1".into(),
+            name: "AAAA-1".into(),
+            by: "desk".into(),
+        };
         let devices = Devices {
-            asking: vec![asking("AAAA-1", "laptop", true), asking("BBBB-1", "box", false)],
+            asking: vec![
+                asking("AAAA-1", "laptop", true),
+                asking("BBBB-1", "box", false),
+            ],
             proposed: vec![proposed],
             ..Devices::default()
         };
@@ -160,7 +226,11 @@ mod tests {
             Some(Meant::Known { id, .. }) => Some(id),
             _ => None,
         };
-        assert_eq!(id("aaaa1"), Some("AAAA-1".into()), "a name cannot pose as another's id");
+        assert_eq!(
+            id("aaaa1"),
+            Some("AAAA-1".into()),
+            "a name cannot pose as another's id"
+        );
         assert_eq!(id("CCCC-1"), Some("CCCC-1".into()));
         for wanted in ["laptop", "AAAA", "BBBB-1", "box", ""] {
             assert_eq!(id(wanted), None, "{wanted}");

@@ -36,7 +36,11 @@ pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Outpu
     }
     if !resume.cwd.is_dir() {
         let message = format!("{} is not there any more.", resume.cwd.display());
-        return Err(ApiError::new("no_place", message, "Say where the project is now: `roam projects map KEY DIR`."));
+        return Err(ApiError::new(
+            "no_place",
+            message,
+            "Say where the project is now: `roam projects map KEY DIR`.",
+        ));
     }
     let program = program(&resume)?;
     resume.notes.iter().for_each(|note| out::note(note));
@@ -48,7 +52,9 @@ pub fn resume(engine: &mut Engine, session: String, print: bool) -> Result<Outpu
 
 /// A command of the same tool that must succeed first; what it says is shown as it is.
 fn run_first(program: &Path, words: &[String], resume: &Resume) -> Result<(), ApiError> {
-    let status = command_of(program, words, resume).status().map_err(|error| cannot_start(program, &error))?;
+    let status = command_of(program, words, resume)
+        .status()
+        .map_err(|error| cannot_start(program, &error))?;
     match status.success() {
         true => Ok(()),
         false => Err(ApiError::new(
@@ -94,18 +100,29 @@ fn become_tool(mut command: Command, program: &Path) -> Result<Output, ApiError>
     // Ctrl-C is for the tool; without this it would end us and leave the tool behind.
     let ctrl_c = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, ctrl_c);
-    let status = command.status().map_err(|error| cannot_start(program, &error))?;
+    let status = command
+        .status()
+        .map_err(|error| cannot_start(program, &error))?;
     std::process::exit(status.code().unwrap_or(1));
 }
 
 fn cannot_start(program: &Path, error: &std::io::Error) -> ApiError {
     let message = format!("Could not start {}: {error}.", program.display());
-    ApiError::new("tool_not_started", message, "`roam resume SESSION --print` shows the command.")
+    ApiError::new(
+        "tool_not_started",
+        message,
+        "`roam resume SESSION --print` shows the command.",
+    )
 }
 
 fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
     let name = resume.argv.first().map(String::as_str).unwrap_or_default();
-    let path = resume.env.get("PATH").map(Into::into).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+    let path = resume
+        .env
+        .get("PATH")
+        .map(Into::into)
+        .or_else(|| std::env::var_os("PATH"))
+        .unwrap_or_default();
     let endings = std::env::var("PATHEXT").unwrap_or_default();
     find_program(name, &path, endings.split(';').filter(|_| cfg!(windows))).ok_or_else(|| {
         let message = format!("{name} is not installed here, or not on PATH.");
@@ -119,22 +136,34 @@ fn program(resume: &Resume) -> Result<PathBuf, ApiError> {
 
 /// Looks a program up on PATH. On Windows with the endings of PATHEXT, because tools installed by npm are `.cmd`
 /// files, which starting by the bare name does not find.
-fn find_program<'a>(name: &str, path: &OsStr, endings: impl Iterator<Item = &'a str> + Clone) -> Option<PathBuf> {
+fn find_program<'a>(
+    name: &str,
+    path: &OsStr,
+    endings: impl Iterator<Item = &'a str> + Clone,
+) -> Option<PathBuf> {
     if name.is_empty() {
         return None;
     }
     let dirs: Vec<PathBuf> = match Path::new(name).components().count() {
-        1 => std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect(),
+        1 => std::env::split_paths(path)
+            .filter(|dir| dir.is_absolute())
+            .collect(),
         _ => vec![PathBuf::new()],
     };
-    let names: Vec<String> = endings.map(|ending| format!("{name}{ending}")).chain([name.to_owned()]).collect();
-    dirs.iter().flat_map(|dir| names.iter().map(|name| dir.join(name))).find(|file| is_program(file))
+    let names: Vec<String> = endings
+        .map(|ending| format!("{name}{ending}"))
+        .chain([name.to_owned()])
+        .collect();
+    dirs.iter()
+        .flat_map(|dir| names.iter().map(|name| dir.join(name)))
+        .find(|file| is_program(file))
 }
 
 #[cfg(unix)]
 fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
+    file.metadata()
+        .is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
@@ -151,9 +180,15 @@ mod tests {
         let path = OsStr::new("bin:/nowhere:/bin:/usr/bin");
         let found = find_program("sh", path, std::iter::empty()).expect("sh");
         assert!(found.is_absolute() && found.ends_with("sh"));
-        assert_eq!(find_program("passwd", OsStr::new("/etc"), std::iter::empty()), None);
+        assert_eq!(
+            find_program("passwd", OsStr::new("/etc"), std::iter::empty()),
+            None
+        );
         assert_eq!(find_program("no-such-tool", path, std::iter::empty()), None);
         assert_eq!(find_program("", path, std::iter::empty()), None);
-        assert_eq!(find_program("/bin/sh", OsStr::new(""), std::iter::empty()), Some("/bin/sh".into()));
+        assert_eq!(
+            find_program("/bin/sh", OsStr::new(""), std::iter::empty()),
+            Some("/bin/sh".into())
+        );
     }
 }

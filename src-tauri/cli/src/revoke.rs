@@ -6,13 +6,25 @@ use crate::out::{Output, note};
 use crate::render::devices;
 use session_roam_core::api::{ApiError, Request, RevokeAnswer};
 
-pub fn revoke(engine: &mut Engine, id: String, since: Option<String>, yes: bool) -> Result<Output, ApiError> {
+pub fn revoke(
+    engine: &mut Engine,
+    id: String,
+    since: Option<String>,
+    yes: bool,
+) -> Result<Output, ApiError> {
     let mut id = id;
     if !yes {
-        let dry = Request::Revoke { id, since: since.clone(), dry: true };
+        let dry = Request::Revoke {
+            id,
+            since: since.clone(),
+            dry: true,
+        };
         let would: RevokeAnswer = engine.ask(&dry)?.as_type()?;
         note(&devices::revoke_question(&would));
-        if !confirm(&format!("Revoke {}?", would.name), "Say yes beforehand with --yes.")? {
+        if !confirm(
+            &format!("Revoke {}?", would.name),
+            "Say yes beforehand with --yes.",
+        )? {
             return Err(ApiError::new(
                 "not_revoked",
                 format!("{} was not revoked.", would.name),
@@ -21,6 +33,10 @@ pub fn revoke(engine: &mut Engine, id: String, since: Option<String>, yes: bool)
         }
         id = would.id;
     }
-    let answer = engine.ask(&Request::Revoke { id, since, dry: false })?;
+    let answer = engine.ask(&Request::Revoke {
+        id,
+        since,
+        dry: false,
+    })?;
     answer.show(|answer: RevokeAnswer| devices::revoked(&answer))
 }

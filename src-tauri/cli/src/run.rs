@@ -25,15 +25,26 @@ pub fn run(home: &Path, as_json: bool) -> Result<Output, ApiError> {
     let mut stops = Stops::default();
     let stop_handle = host.stop_handle();
     on_signals(move || stops.next(Instant::now(), || stop_handle.stop())).map_err(|error| {
-        ApiError::new("signals", format!("Could not listen for Ctrl-C: {error}."), "This is a fault; please report it.")
+        ApiError::new(
+            "signals",
+            format!("Could not listen for Ctrl-C: {error}."),
+            "This is a fault; please report it.",
+        )
     })?;
     if as_json {
-        out::print(&Output::Raw(format!("{}\n", json!({ "engine": "running", "home": home })).into_bytes()), true)?;
+        out::print(
+            &Output::Raw(
+                format!("{}\n", json!({ "engine": "running", "home": home })).into_bytes(),
+            ),
+            true,
+        )?;
     }
     if !as_json {
         let home = home.to_owned();
         // Watching is for the eyes only: it ends with the process, whatever it is at.
-        std::thread::spawn(move || watch(&home, std::io::stderr().is_terminal().then(bar), out::note));
+        std::thread::spawn(move || {
+            watch(&home, std::io::stderr().is_terminal().then(bar), out::note)
+        });
     }
     host.wait()?;
     if !as_json {
@@ -59,16 +70,22 @@ impl Stops {
     }
 
     fn is_impatient(&mut self, now: Instant) -> bool {
-        self.last.replace(now).is_some_and(|last| now.duration_since(last) < IMPATIENCE)
+        self.last
+            .replace(now)
+            .is_some_and(|last| now.duration_since(last) < IMPATIENCE)
     }
 }
 
 #[cfg(unix)]
 fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let heard = [SIGINT, SIGTERM, SIGHUP]
+        .into_iter()
+        .filter(|signal| !is_ignored(*signal));
     let mut signals = signal_hook::iterator::Signals::new(heard)?;
-    std::thread::Builder::new().name("roam-signals".into()).spawn(move || signals.forever().for_each(|_| act()))?;
+    std::thread::Builder::new()
+        .name("roam-signals".into())
+        .spawn(move || signals.forever().for_each(|_| act()))?;
     Ok(())
 }
 
@@ -91,22 +108,30 @@ fn on_signals(mut act: impl FnMut() + Send + 'static) -> std::io::Result<()> {
     let came = std::sync::Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGINT, came.clone())?;
     signal_hook::flag::register(SIGTERM, came.clone())?;
-    std::thread::Builder::new().name("roam-signals".into()).spawn(move || {
-        loop {
-            std::thread::sleep(Duration::from_millis(200));
-            if came.swap(false, Ordering::SeqCst) {
-                act();
+    std::thread::Builder::new()
+        .name("roam-signals".into())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(200));
+                if came.swap(false, Ordering::SeqCst) {
+                    act();
+                }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 
 /// Says that it runs, then how far the first import is: a bar on a terminal, a line now and then elsewhere.
 fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
-    let Ok(mut client) = Client::connect(home) else { return };
-    let mut look =
-        || client.ask(&Request::Status).ok().and_then(|answer| serde_json::from_value::<Status>(answer).ok());
+    let Ok(mut client) = Client::connect(home) else {
+        return;
+    };
+    let mut look = || {
+        client
+            .ask(&Request::Status)
+            .ok()
+            .and_then(|answer| serde_json::from_value::<Status>(answer).ok())
+    };
     let Some(first) = look() else { return };
     say(&format!(
         "session-roam runs on {}. Ctrl-C stops it; `roam status` in another terminal says more.",
@@ -141,8 +166,9 @@ fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("Taking in your sessions  {bar:30}  {pos} of {len}  {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("Taking in your sessions  {bar:30}  {pos} of {len}  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style);
     bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     bar
@@ -174,16 +200,31 @@ mod tests {
         let home = tempfile::tempdir().expect("home");
         let looks = std::sync::atomic::AtomicU64::new(0);
         let handler = move |_| {
-            let done = looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst).min(3) * 355;
-            let mut status = Status { engine: "running".into(), device: "desk".into(), ..Status::default() };
+            let done = looks
+                .fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+                .min(3)
+                * 355;
+            let mut status = Status {
+                engine: "running".into(),
+                device: "desk".into(),
+                ..Status::default()
+            };
             status.moving.import_total = 1065;
             (status.moving.import_done, status.moving.import_bytes) = (done, done * 510_000);
             Ok(serde_json::to_value(status).expect("a status"))
         };
-        let _server = session_roam_core::api::socket::serve(home.path(), std::sync::Arc::new(handler)).expect("serve");
+        let _server =
+            session_roam_core::api::socket::serve(home.path(), std::sync::Arc::new(handler))
+                .expect("serve");
         let mut said = Vec::new();
         watch(home.path(), None, |line| said.push(line.to_owned()));
-        assert_eq!(said[1..], ["Taking in your sessions: 355 of 1,065 (181 MB).", "Took in 1,065 sessions (543 MB)."]);
+        assert_eq!(
+            said[1..],
+            [
+                "Taking in your sessions: 355 of 1,065 (181 MB).",
+                "Took in 1,065 sessions (543 MB)."
+            ]
+        );
         assert!(said[0].starts_with("session-roam runs on desk."));
     }
 
@@ -198,6 +239,7 @@ mod tests {
         signal_hook::low_level::raise(SIGHUP).expect("raise");
         assert!(rx.recv_timeout(Duration::from_millis(100)).is_err());
         signal_hook::low_level::raise(SIGTERM).expect("raise");
-        rx.recv_timeout(Duration::from_secs(10)).expect("the signal");
+        rx.recv_timeout(Duration::from_secs(10))
+            .expect("the signal");
     }
 }

@@ -4,7 +4,9 @@ use session_roam_core::session::Millis;
 
 /// How long ago `at` (RFC 3339) was; an old time is its date. What is no time stays as it is.
 pub fn ago(at: &str, now: Millis) -> String {
-    let Some(then) = Millis::parse(at) else { return at.to_owned() };
+    let Some(then) = Millis::parse(at) else {
+        return at.to_owned();
+    };
     let seconds = (now.0 - then.0) / 1000;
     match seconds {
         ..2 => "just now".into(),

@@ -20,7 +20,10 @@ const REQUESTS: usize = 760;
 const DATABASE: u64 = 4 << 30;
 
 fn main() {
-    let place = tempfile::Builder::new().prefix("rc").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let place = tempfile::Builder::new()
+        .prefix("rc")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a directory");
     chat(place.path());
     database(place.path());
 }
@@ -41,8 +44,16 @@ fn took(mut work: impl FnMut()) -> Duration {
 fn grown(work: impl FnOnce()) -> u64 {
     let field = |name: &str| {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
-        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default()
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_default()
+            .to_owned();
+        line.trim_start_matches(':')
+            .trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .unwrap_or_default()
     };
     give_back();
     // Forgets the worst moment so far.
@@ -63,7 +74,10 @@ fn give_back() {
 
 fn say(what: &str, time: Duration, memory: u64) {
     let ms = time.as_secs_f64() * 1e3;
-    println!("{}", json!({ "what": what, "ms": ms, "memory": memory as f64 / 1e6 }));
+    println!(
+        "{}",
+        json!({ "what": what, "ms": ms, "memory": memory as f64 / 1e6 })
+    );
 }
 
 struct Raw(Vec<u8>);
@@ -80,10 +94,11 @@ fn line(value: &Value) -> Vec<u8> {
 
 fn log() -> Vec<u8> {
     let answer = "The quick brown fox \"jumps\" over\nthe lazy dog; ".repeat(2_000);
-    let mut log =
-        line(&json!({ "kind": 0, "v": { "version": 3, "sessionId": CHAT, "creationDate": 1_795_428_000_000_i64,
+    let mut log = line(
+        &json!({ "kind": 0, "v": { "version": 3, "sessionId": CHAT, "creationDate": 1_795_428_000_000_i64,
         "responderUsername": "GitHub Copilot", "requests": [],
-        "inputState": { "selectedModel": { "identifier": "copilot/auto", "metadata": { "id": "auto" } } } } }));
+        "inputState": { "selectedModel": { "identifier": "copilot/auto", "metadata": { "id": "auto" } } } } }),
+    );
     for number in 0..REQUESTS {
         log.extend(line(&json!({ "kind": 2, "k": ["requests"], "v": [{ "requestId": format!("request_{number}"),
             "timestamp": 1_795_428_000_000_i64, "message": { "text": "Go on" }, "response": [{ "value": answer }],
@@ -96,43 +111,101 @@ fn chat(place: &Path) {
     let (home, cwd) = (place.join("home"), place.join("api"));
     fs::create_dir_all(&cwd).expect("dir");
     let machine = Machine::at(&home);
-    let editor = vscode::Editor { name: "", folder: "Code", programs: &[], command: "" };
+    let editor = vscode::Editor {
+        name: "",
+        folder: "Code",
+        programs: &[],
+        command: "",
+    };
     let user = editor.user_dir(vscode::System::HERE, &machine);
     let window = user.join("workspaceStorage").join("a".repeat(32));
     fs::create_dir_all(window.join("chatSessions")).expect("dir");
     let uri = vscode::uri_of(&cwd.to_string_lossy(), vscode::System::HERE);
-    fs::write(window.join("workspace.json"), json!({ "folder": uri }).to_string()).expect("write");
+    fs::write(
+        window.join("workspace.json"),
+        json!({ "folder": uri }).to_string(),
+    )
+    .expect("write");
     made(&window.join("state.vscdb"));
     let (bytes, path) = (log(), window.join(format!("chatSessions/{CHAT}.jsonl")));
     fs::write(&path, &bytes).expect("write");
     let size = bytes.len() / 1_000_000;
 
     let mut sum = 0;
-    let lines = || bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let parse =
-        || lines().map(|line| serde_json::from_slice::<Value>(line).expect("JSON")).filter(Value::is_object).count();
-    say(&format!("beside: a chat of {size} MB, each line parsed as JSON"), took(|| sum += parse()), 0);
+    let lines = || {
+        bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+    };
+    let parse = || {
+        lines()
+            .map(|line| serde_json::from_slice::<Value>(line).expect("JSON"))
+            .filter(Value::is_object)
+            .count()
+    };
+    say(
+        &format!("beside: a chat of {size} MB, each line parsed as JSON"),
+        took(|| sum += parse()),
+        0,
+    );
     let replayed = || drop(black_box(replay(&bytes).expect("a log")));
-    say(&format!("a chat of {size} MB: replayed"), took(replayed), grown(replayed));
+    say(
+        &format!("a chat of {size} MB: replayed"),
+        took(replayed),
+        grown(replayed),
+    );
     let session = SessionId::new(CHAT);
-    let found = || CopilotChat.sessions(&machine, Which::One(&session)).found.remove(0);
+    let found = || {
+        CopilotChat
+            .sessions(&machine, Which::One(&session))
+            .found
+            .remove(0)
+    };
     let there = found();
     let read = || drop(black_box(CopilotChat.read(&machine, &there).expect("read")));
-    say(&format!("a chat of {size} MB: read and checked, the account left out"), took(read), grown(read));
+    say(
+        &format!("a chat of {size} MB: read and checked, the account left out"),
+        took(read),
+        grown(read),
+    );
     let mut number = 0;
     let mut append = || {
         number += 1;
         let there = found();
         let main = &there.docs[0];
-        let new = Raw(line(&json!({ "kind": 1, "k": ["customTitle"], "v": format!("Title {number}") })));
-        let change = Change::Append { path: &main.path, was: main.stamp, from: main.stamp.len, bytes: &new };
-        let docs = vec![DocWrite { name: &main.name, at: &main.at, change }];
+        let new = Raw(line(
+            &json!({ "kind": 1, "k": ["customTitle"], "v": format!("Title {number}") }),
+        ));
+        let change = Change::Append {
+            path: &main.path,
+            was: main.stamp,
+            from: main.stamp.len,
+            bytes: &new,
+        };
+        let docs = vec![DocWrite {
+            name: &main.name,
+            at: &main.at,
+            change,
+        }];
         let now = Millis(1_795_428_000_000);
         CopilotChat
-            .write(&machine, &Checkout { session: &session, cwd: &cwd, updated: now, now, docs })
+            .write(
+                &machine,
+                &Checkout {
+                    session: &session,
+                    cwd: &cwd,
+                    updated: now,
+                    now,
+                    docs,
+                },
+            )
             .expect("written");
     };
-    say(&format!("a chat of {size} MB: gone on with, index and all"), took(&mut append), grown(&mut append));
+    say(
+        &format!("a chat of {size} MB: gone on with, index and all"),
+        took(&mut append),
+        grown(&mut append),
+    );
     black_box(sum);
 }
 
@@ -144,7 +217,12 @@ fn made(path: &Path) -> Connection {
         )
         .expect("table");
     let index = json!({ "version": 1, "entries": {} }).to_string();
-    database.execute("INSERT INTO ItemTable VALUES (?1, ?2)", [INDEX, index.as_str()]).expect("index");
+    database
+        .execute(
+            "INSERT INTO ItemTable VALUES (?1, ?2)",
+            [INDEX, index.as_str()],
+        )
+        .expect("index");
     database
 }
 
@@ -156,7 +234,9 @@ fn database(place: &Path) {
     database.execute_batch("BEGIN").expect("begin");
     for number in 0..DATABASE >> 20 {
         let key = format!("agentKv:blob:{number:064}");
-        database.execute("INSERT INTO ItemTable VALUES (?1, ?2)", params![key, value]).expect("row");
+        database
+            .execute("INSERT INTO ItemTable VALUES (?1, ?2)", params![key, value])
+            .expect("row");
     }
     database.execute_batch("COMMIT").expect("commit");
     drop(database);
@@ -164,17 +244,43 @@ fn database(place: &Path) {
     let get = |path: &Path| drop(black_box(state_db::get(path, INDEX).expect("read")));
     let put = |path: &Path| {
         let old = state_db::get(path, INDEX).expect("read");
-        let new = old.as_ref().map(|old| old.with_text(String::from_utf8_lossy(old.bytes()).into_owned() + " "));
+        let new = old
+            .as_ref()
+            .map(|old| old.with_text(String::from_utf8_lossy(old.bytes()).into_owned() + " "));
         state_db::put(path, INDEX, old.as_ref(), new.as_ref()).expect("written");
     };
-    say("beside: one value of a state database of 12 kB", took(|| get(&small)), grown(|| get(&small)));
-    say(&format!("one value of a state database of {size:.1} GB"), took(|| get(&large)), grown(|| get(&large)));
-    say("beside: one value changed in a state database of 12 kB", took(|| put(&small)), grown(|| put(&small)));
-    say(&format!("one value changed in a state database of {size:.1} GB"), took(|| put(&large)), grown(|| put(&large)));
+    say(
+        "beside: one value of a state database of 12 kB",
+        took(|| get(&small)),
+        grown(|| get(&small)),
+    );
+    say(
+        &format!("one value of a state database of {size:.1} GB"),
+        took(|| get(&large)),
+        grown(|| get(&large)),
+    );
+    say(
+        "beside: one value changed in a state database of 12 kB",
+        took(|| put(&small)),
+        grown(|| put(&small)),
+    );
+    say(
+        &format!("one value changed in a state database of {size:.1} GB"),
+        took(|| put(&large)),
+        grown(|| put(&large)),
+    );
     let scan = || {
         let database = Connection::open(&large).expect("open");
         let sql = "SELECT count(*) FROM ItemTable WHERE key LIKE 'chat.ChatSessionStore%'";
-        black_box(database.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("counted"));
+        black_box(
+            database
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .expect("counted"),
+        );
     };
-    say(&format!("beside: a look through the keys of {size:.1} GB"), took(scan), grown(scan));
+    say(
+        &format!("beside: a look through the keys of {size:.1} GB"),
+        took(scan),
+        grown(scan),
+    );
 }

@@ -87,7 +87,11 @@ pub fn all_of(file: &File, most: u64) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(len).map_err(io::Error::other)?);
     file.take(most + 1).read_to_end(&mut bytes)?;
-    if most < bytes.len() as u64 { Err(Refused::Large(most).into()) } else { Ok(bytes) }
+    if most < bytes.len() as u64 {
+        Err(Refused::Large(most).into())
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// The first `len` bytes of an open file; fewer if it is shorter.
@@ -149,7 +153,11 @@ pub fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
 }
 
 fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() { Ok(file) } else { Err(Refused::Kind.into()) }
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(Refused::Kind.into())
+    }
 }
 
 /// The directories and the name of a relative path of plain names.
@@ -182,7 +190,10 @@ mod system {
     use std::os::unix::ffi::OsStrExt;
 
     // A FIFO without a writer is opened at once with NONBLOCK, and is found to be no regular file afterwards.
-    const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+    const READ: OFlags = OFlags::RDONLY
+        .union(OFlags::CLOEXEC)
+        .union(OFlags::NONBLOCK)
+        .union(OFlags::NOCTTY);
 
     fn refused(error: Errno) -> io::Error {
         // What systems say of a link where NOFOLLOW forbids one, and of a socket or a device without a driver.
@@ -194,8 +205,14 @@ mod system {
     }
 
     pub fn open(path: &Path, links: Links) -> io::Result<File> {
-        let flags = if links == Links::Refuse { READ | OFlags::NOFOLLOW } else { READ };
-        openat(CWD, path, flags, Mode::empty()).map(File::from).map_err(refused)
+        let flags = if links == Links::Refuse {
+            READ | OFlags::NOFOLLOW
+        } else {
+            READ
+        };
+        openat(CWD, path, flags, Mode::empty())
+            .map(File::from)
+            .map_err(refused)
     }
 
     /// The directory itself, so that none on the way can be exchanged for a link: where the system can, in one call.
@@ -217,13 +234,24 @@ mod system {
     }
 
     fn open_root(root: &Path) -> io::Result<OwnedFd> {
-        Ok(openat(CWD, root, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?)
+        Ok(openat(
+            CWD,
+            root,
+            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY,
+            Mode::empty(),
+        )?)
     }
 
     #[cfg(target_os = "linux")]
     fn at_once(root: &OwnedFd, dirs: &[&str]) -> Result<OwnedFd, Errno> {
         use rustix::fs::{ResolveFlags, openat2};
-        openat2(root.as_fd(), dirs.join("/"), READ | OFlags::DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+        openat2(
+            root.as_fd(),
+            dirs.join("/"),
+            READ | OFlags::DIRECTORY,
+            Mode::empty(),
+            ResolveFlags::NO_SYMLINKS,
+        )
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -250,28 +278,37 @@ mod system {
 
     pub fn open_below(root: &Path, dirs: &[&str], name: &str) -> io::Result<File> {
         let dir = walk(root, dirs)?;
-        openat(dir.as_fd(), name, READ | OFlags::NOFOLLOW, Mode::empty()).map(File::from).map_err(refused)
+        openat(dir.as_fd(), name, READ | OFlags::NOFOLLOW, Mode::empty())
+            .map(File::from)
+            .map_err(refused)
     }
 
     pub fn append_below(root: &Path, dirs: &[&str], name: &str, new: bool) -> io::Result<File> {
         let dir = walk(root, dirs)?;
-        let mut flags = OFlags::RDWR | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        let mut flags =
+            OFlags::RDWR | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
         if new {
             flags |= OFlags::CREATE | OFlags::EXCL;
         }
-        openat(dir.as_fd(), name, flags, Mode::from_raw_mode(0o666)).map(File::from).map_err(refused)
+        openat(dir.as_fd(), name, flags, Mode::from_raw_mode(0o666))
+            .map(File::from)
+            .map_err(refused)
     }
 
     /// From the very directory that was opened, whatever its path leads to meanwhile.
     pub fn list(root: &Path, dirs: &[&str], most: usize) -> io::Result<Vec<Listed>> {
         let dir = walk(root, dirs)?;
         let mut listed = Vec::new();
-        let named = Dir::read_from(&dir)?.flatten().filter(|entry| ![c".", c".."].contains(&entry.file_name()));
+        let named = Dir::read_from(&dir)?
+            .flatten()
+            .filter(|entry| ![c".", c".."].contains(&entry.file_name()));
         for entry in named.take(most) {
             let stat = || statat(dir.as_fd(), entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
             // Some file systems do not say the kind in the list.
             let kind = match entry.file_type() {
-                FileType::Unknown => stat().map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
+                FileType::Unknown => stat().map_or(FileType::Unknown, |stat| {
+                    FileType::from_raw_mode(stat.st_mode)
+                }),
                 kind => kind,
             };
             let (kind, len) = match kind {
@@ -279,7 +316,11 @@ mod system {
                 FileType::RegularFile => (Kind::File, stat().map_or(0, |stat| stat.st_size as u64)),
                 _ => (Kind::Other, 0),
             };
-            listed.push(Listed { name: OsStr::from_bytes(entry.file_name().to_bytes()).into(), kind, len });
+            listed.push(Listed {
+                name: OsStr::from_bytes(entry.file_name().to_bytes()).into(),
+                kind,
+                len,
+            });
         }
         Ok(listed)
     }
@@ -305,7 +346,11 @@ mod system {
             options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
         }
         let file = options.open(path)?;
-        if links == Links::Refuse && is_link(&file.metadata()?) { Err(Refused::Link.into()) } else { Ok(file) }
+        if links == Links::Refuse && is_link(&file.metadata()?) {
+            Err(Refused::Link.into())
+        } else {
+            Ok(file)
+        }
     }
 
     pub fn open_below(root: &Path, dirs: &[&str], name: &str) -> io::Result<File> {
@@ -315,16 +360,30 @@ mod system {
     pub fn append_below(root: &Path, dirs: &[&str], name: &str, new: bool) -> io::Result<File> {
         let dir = check_dirs(root, dirs)?;
         let mut options = std::fs::OpenOptions::new();
-        options.read(true).append(true).create_new(new).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+        options
+            .read(true)
+            .append(true)
+            .create_new(new)
+            .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
         let file = options.open(dir.join(name))?;
-        if is_link(&file.metadata()?) { Err(Refused::Link.into()) } else { Ok(file) }
+        if is_link(&file.metadata()?) {
+            Err(Refused::Link.into())
+        } else {
+            Ok(file)
+        }
     }
 
     pub fn list(root: &Path, dirs: &[&str], most: usize) -> io::Result<Vec<Listed>> {
         let mut listed = Vec::new();
-        #[allow(clippy::disallowed_methods)] // every part below the root was just found to be a directory
-        for entry in std::fs::read_dir(check_dirs(root, dirs)?)?.flatten().take(most) {
-            let Ok(kind) = entry.file_type() else { continue };
+        #[allow(clippy::disallowed_methods)]
+        // every part below the root was just found to be a directory
+        for entry in std::fs::read_dir(check_dirs(root, dirs)?)?
+            .flatten()
+            .take(most)
+        {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
             let kind = match () {
                 () if kind.is_dir() => Kind::Dir,
                 () if kind.is_file() => Kind::File,
@@ -334,7 +393,11 @@ mod system {
                 Kind::File => entry.metadata().map_or(0, |metadata| metadata.len()),
                 Kind::Dir | Kind::Other => 0,
             };
-            listed.push(Listed { name: entry.file_name(), kind, len });
+            listed.push(Listed {
+                name: entry.file_name(),
+                kind,
+                len,
+            });
         }
         Ok(listed)
     }
@@ -367,17 +430,44 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("a/b")).expect("dirs");
         std::fs::write(dir.path().join("a/b/c"), b"four").expect("file");
         assert_eq!(read(&dir.path().join("a/b/c"), 4).expect("read"), b"four");
-        assert_eq!(refused(read(&dir.path().join("a/b/c"), 3)), Refused::Large(3));
-        assert_eq!(all_of(&file_below(dir.path(), "a/b/c").expect("open"), 4).expect("read"), b"four");
+        assert_eq!(
+            refused(read(&dir.path().join("a/b/c"), 3)),
+            Refused::Large(3)
+        );
+        assert_eq!(
+            all_of(&file_below(dir.path(), "a/b/c").expect("open"), 4).expect("read"),
+            b"four"
+        );
         assert_eq!(refused(file(&dir.path().join("a"))), Refused::Kind);
         for path in ["", "a//c", "../c", "a/../a/b/c", "/etc/passwd", "."] {
-            assert_eq!(refused(file_below(dir.path(), path)), Refused::Path, "{path}");
+            assert_eq!(
+                refused(file_below(dir.path(), path)),
+                Refused::Path,
+                "{path}"
+            );
         }
         let listed = list_below(dir.path(), "a", 10).expect("listed");
-        assert_eq!(listed, [Listed { name: "b".into(), kind: Kind::Dir, len: 0 }]);
+        assert_eq!(
+            listed,
+            [Listed {
+                name: "b".into(),
+                kind: Kind::Dir,
+                len: 0
+            }]
+        );
         let listed = list_below(dir.path(), "a/b", 10).expect("listed");
-        assert_eq!(listed, [Listed { name: "c".into(), kind: Kind::File, len: 4 }]);
-        assert_eq!(file_below(dir.path(), "a/x").expect_err("none").kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            listed,
+            [Listed {
+                name: "c".into(),
+                kind: Kind::File,
+                len: 4
+            }]
+        );
+        assert_eq!(
+            file_below(dir.path(), "a/x").expect_err("none").kind(),
+            io::ErrorKind::NotFound
+        );
     }
 
     /// Where the system opens a path at once, that refuses what the way step by step refuses.
@@ -398,9 +488,14 @@ mod tests {
             &["a", "none"],
             &["a", "file", "x"],
         ] {
-            let (at_once, stepwise) = (system::walk(dir.path(), dirs), system::walk_slowly(dir.path(), dirs));
-            let said =
-                |way: io::Result<std::os::fd::OwnedFd>| way.map(drop).map_err(|error| (refusal(&error), error.kind()));
+            let (at_once, stepwise) = (
+                system::walk(dir.path(), dirs),
+                system::walk_slowly(dir.path(), dirs),
+            );
+            let said = |way: io::Result<std::os::fd::OwnedFd>| {
+                way.map(drop)
+                    .map_err(|error| (refusal(&error), error.kind()))
+            };
             assert_eq!(said(at_once), said(stepwise), "{dirs:?}");
         }
     }
@@ -416,7 +511,8 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", at("zero")).expect("link");
         std::os::unix::fs::symlink(at("real"), at("dir")).expect("link");
         std::os::unix::fs::symlink(at("real/file"), at("link")).expect("link");
-        let fifo = std::ffi::CString::new(at("fifo").as_os_str().as_encoded_bytes()).expect("a path");
+        let fifo =
+            std::ffi::CString::new(at("fifo").as_os_str().as_encoded_bytes()).expect("a path");
         // SAFETY: the path is a C string that lives as long as the call.
         assert_eq!(unsafe { libc::mkfifo(fifo.as_ptr(), 0o600) }, 0);
         assert_eq!(refused(file(&at("zero"))), Refused::Link);
@@ -426,13 +522,29 @@ mod tests {
         assert_eq!(refused(file_below(dir.path(), "link")), Refused::Link);
         assert_eq!(refused(file_below(dir.path(), "dir/file")), Refused::Link);
         assert_eq!(refused(list_below(dir.path(), "dir", 10)), Refused::Link);
-        assert_eq!(refused(list_below(dir.path(), "real/file", 10)), Refused::Link, "no directory either");
+        assert_eq!(
+            refused(list_below(dir.path(), "real/file", 10)),
+            Refused::Link,
+            "no directory either"
+        );
         std::fs::create_dir_all(at("real/deep")).expect("dir");
         std::os::unix::fs::symlink(".", at("real/itself")).expect("link");
-        assert_eq!(refused(file_below(dir.path(), "real/itself/file")), Refused::Link);
-        assert_eq!(refused(list_below(dir.path(), "dir/deep", 10)), Refused::Link);
+        assert_eq!(
+            refused(file_below(dir.path(), "real/itself/file")),
+            Refused::Link
+        );
+        assert_eq!(
+            refused(list_below(dir.path(), "dir/deep", 10)),
+            Refused::Link
+        );
         assert_eq!(read_text_behind_links(&at("link"), 4).expect("read"), "x");
         let other = list_below(dir.path(), "", 10).expect("listed");
-        assert_eq!(other.iter().filter(|listed| listed.kind == Kind::Other).count(), 4);
+        assert_eq!(
+            other
+                .iter()
+                .filter(|listed| listed.kind == Kind::Other)
+                .count(),
+            4
+        );
     }
 }

@@ -10,20 +10,29 @@ const MOST_THREADS: usize = 4;
 const LEAST: usize = 16 << 10;
 
 /// Does `work` with each item; `weight` says about how much work one is, in bytes.
-pub fn map<T: Sync, R: Send>(items: &[T], weight: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn map<T: Sync, R: Send>(
+    items: &[T],
+    weight: impl Fn(&T) -> usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let total: usize = items.iter().map(&weight).sum();
     let useful = MOST_THREADS.min(total / LEAST).min(items.len()).max(1);
     // Counting the cores reads several files; most sessions are too small for a second thread.
     let threads = match useful {
         1 => 1,
-        _ => thread::available_parallelism().map_or(1, usize::from).min(useful),
+        _ => thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(useful),
     };
     let mut shares = shares(items, total.div_ceil(threads).max(1), weight);
-    let Some(first) = shares.next() else { return Vec::new() };
+    let Some(first) = shares.next() else {
+        return Vec::new();
+    };
     thread::scope(|scope| {
         let work = &work;
-        let others: Vec<_> =
-            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
+        let others: Vec<_> = shares
+            .map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>()))
+            .collect();
         let mut done: Vec<R> = first.iter().map(work).collect();
         for other in others {
             done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -33,7 +42,11 @@ pub fn map<T: Sync, R: Send>(items: &[T], weight: impl Fn(&T) -> usize, work: im
 }
 
 /// Neighbours of at least `least` together.
-fn shares<T>(items: &[T], least: usize, weight: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+fn shares<T>(
+    items: &[T],
+    least: usize,
+    weight: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = &[T]> {
     let mut rest = items;
     std::iter::from_fn(move || {
         let mut sum = 0;
@@ -64,7 +77,9 @@ mod tests {
     #[test]
     fn the_shares_are_of_like_weight() {
         let items = [5, 1, 1, 1, 1, 1, 5, 5];
-        let sums: Vec<usize> = shares(&items, 5, |item| *item).map(|share| share.iter().sum()).collect();
+        let sums: Vec<usize> = shares(&items, 5, |item| *item)
+            .map(|share| share.iter().sum())
+            .collect();
         assert_eq!(sums, [5, 5, 5, 5]);
         assert_eq!(shares(&[0usize; 3], 1, |item| *item).count(), 1);
     }

@@ -35,7 +35,12 @@ pub struct Network {
 
 impl Default for Network {
     fn default() -> Self {
-        Self { global_discovery: false, local_discovery: true, relays: false, listen: vec!["default".into()] }
+        Self {
+            global_discovery: false,
+            local_discovery: true,
+            relays: false,
+            listen: vec!["default".into()],
+        }
     }
 }
 
@@ -61,7 +66,11 @@ pub struct ToolSettings {
 
 impl Default for ToolSettings {
     fn default() -> Self {
-        Self { on: true, stores: Vec::new(), off: Vec::new() }
+        Self {
+            on: true,
+            stores: Vec::new(),
+            off: Vec::new(),
+        }
     }
 }
 
@@ -92,7 +101,11 @@ pub struct Projects {
 
 impl Default for Projects {
     fn default() -> Self {
-        Self { search: USUAL_FOLDERS.map(PathBuf::from).to_vec(), exclude: Vec::new(), map: BTreeMap::new() }
+        Self {
+            search: USUAL_FOLDERS.map(PathBuf::from).to_vec(),
+            exclude: Vec::new(),
+            map: BTreeMap::new(),
+        }
     }
 }
 
@@ -113,7 +126,13 @@ pub struct Guard {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { max_vanished: 10, max_rewritten: 5, carry_secret_copies: false, forget_after: 10, max_forgotten: 10 }
+        Self {
+            max_vanished: 10,
+            max_rewritten: 5,
+            carry_secret_copies: false,
+            forget_after: 10,
+            max_forgotten: 10,
+        }
     }
 }
 
@@ -189,25 +208,45 @@ max_forgotten = 10
 pub fn load(home: &Path) -> Result<Settings, SettingsError> {
     let path = home.join("config.toml");
     if !path.exists() {
-        std::fs::write(&path, TEMPLATE).map_err(|source| SettingsError::Write { path: path.clone(), source })?;
+        std::fs::write(&path, TEMPLATE).map_err(|source| SettingsError::Write {
+            path: path.clone(),
+            source,
+        })?;
     }
-    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
-    toml::from_str(&text).map_err(|error| SettingsError::Parse { path, message: error.to_string() })
+    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| SettingsError::Parse {
+        path,
+        message: error.to_string(),
+    })
 }
 
 /// Turns one of the switches of `[network]`; read when the engine starts.
 pub fn switch_network(home: &Path, name: &str, on: bool) -> Result<Settings, SettingsError> {
-    change(home, |document| document["network"][name] = toml_edit::value(on))
+    change(home, |document| {
+        document["network"][name] = toml_edit::value(on)
+    })
 }
 
 /// Changes config.toml in place; comments and everything `edit` leaves alone stay as they are.
-pub fn change(home: &Path, edit: impl FnOnce(&mut toml_edit::DocumentMut)) -> Result<Settings, SettingsError> {
+pub fn change(
+    home: &Path,
+    edit: impl FnOnce(&mut toml_edit::DocumentMut),
+) -> Result<Settings, SettingsError> {
     load(home)?;
     let path = home.join("config.toml");
-    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read { path: path.clone(), source })?;
-    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        SettingsError::Parse { path: path.clone(), message: error.to_string() }
+    let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Read {
+        path: path.clone(),
+        source,
     })?;
+    let mut document: toml_edit::DocumentMut =
+        text.parse()
+            .map_err(|error: toml_edit::TomlError| SettingsError::Parse {
+                path: path.clone(),
+                message: error.to_string(),
+            })?;
     edit(&mut document);
     let next = path.with_extension("toml.new");
     std::fs::write(&next, document.to_string())

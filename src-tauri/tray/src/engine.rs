@@ -25,7 +25,11 @@ enum State {
 
 impl Engine {
     pub fn start(home: PathBuf) -> Arc<Self> {
-        let engine = Arc::new(Self { home, state: Mutex::new(State::Ended), changed: Condvar::new() });
+        let engine = Arc::new(Self {
+            home,
+            state: Mutex::new(State::Ended),
+            changed: Condvar::new(),
+        });
         engine.start_again();
         engine
     }
@@ -73,7 +77,11 @@ impl Engine {
     pub fn know<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, ApiError> {
         serde_json::from_value(self.ask(request)?).map_err(|error| {
             let hint = "Is the engine that runs of the same version as this app?";
-            ApiError::new("internal", format!("The engine's answer is not understood: {error}."), hint)
+            ApiError::new(
+                "internal",
+                format!("The engine's answer is not understood: {error}."),
+                hint,
+            )
         })
     }
 
@@ -84,7 +92,10 @@ impl Engine {
         }
         let mut state = self.lock();
         while matches!(*state, State::Ours(_)) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -102,7 +113,10 @@ impl Engine {
     fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         while matches!(*state, State::Starting) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state
     }

@@ -25,9 +25,10 @@ impl Item {
         match self {
             Self::Said(label) => Self::Said(harmless_line(&label)),
             Self::Act(action, label) => Self::Act(action, harmless_line(&label)),
-            Self::Sub(label, items) => {
-                Self::Sub(harmless_line(&label), items.into_iter().map(Self::harmless).collect())
-            }
+            Self::Sub(label, items) => Self::Sub(
+                harmless_line(&label),
+                items.into_iter().map(Self::harmless).collect(),
+            ),
             Self::Line => Self::Line,
         }
     }
@@ -108,22 +109,40 @@ pub fn icon(sight: &Sight) -> Icon {
     match () {
         () if sight.is_stopped() => Icon::Off,
         () if status.engine == "paused" => Icon::Paused,
-        () if matches!(transport, "missing" | "failed" | "stopped") || 0 < sight.needs() => Icon::Attention,
-        () if sight.is_importing() || 0 < status.moving.out_bytes + status.moving.in_bytes => Icon::Moving,
+        () if matches!(transport, "missing" | "failed" | "stopped") || 0 < sight.needs() => {
+            Icon::Attention
+        }
+        () if sight.is_importing() || 0 < status.moving.out_bytes + status.moving.in_bytes => {
+            Icon::Moving
+        }
         () => Icon::Idle,
     }
 }
 
 pub fn menu(sight: &Sight, now: Millis) -> Vec<Item> {
-    let mut groups = vec![state(sight), needs(sight), devices(sight, now), sessions(sight), deeds(sight)];
+    let mut groups = vec![
+        state(sight),
+        needs(sight),
+        devices(sight, now),
+        sessions(sight),
+        deeds(sight),
+    ];
     groups.retain(|group| !group.is_empty());
-    groups.join(&Item::Line).into_iter().map(Item::harmless).collect()
+    groups
+        .join(&Item::Line)
+        .into_iter()
+        .map(Item::harmless)
+        .collect()
 }
 
 /// The state in a sentence, and why.
 fn state(sight: &Sight) -> Vec<Item> {
     let (what, why) = words(sight);
-    [what, why].into_iter().filter(|text| !text.is_empty()).map(|text| Item::Said(short(&text, 80))).collect()
+    [what, why]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .map(|text| Item::Said(short(&text, 80)))
+        .collect()
 }
 
 /// The same order as the window's headline has (ui/src/lib/headline.ts).
@@ -131,27 +150,53 @@ pub fn words(sight: &Sight) -> (String, String) {
     let status = &sight.status;
     let said = |what: &str| (what.to_owned(), String::new());
     let because = status.syncthing.message.clone().unwrap_or_default();
-    let connected: Vec<&str> =
-        sight.devices.paired.iter().filter(|one| one.connected).map(|one| one.name.as_str()).collect();
+    let connected: Vec<&str> = sight
+        .devices
+        .paired
+        .iter()
+        .filter(|one| one.connected)
+        .map(|one| one.name.as_str())
+        .collect();
     let moving = &status.moving;
     match (status.engine.as_str(), status.syncthing.state.as_str()) {
         ("stopped", _) => {
-            let why = status.problems.first().map(|problem| problem.message.clone());
-            ("Stopped. Nothing is recorded or sent.".into(), why.unwrap_or_default())
+            let why = status
+                .problems
+                .first()
+                .map(|problem| problem.message.clone());
+            (
+                "Stopped. Nothing is recorded or sent.".into(),
+                why.unwrap_or_default(),
+            )
         }
         ("stopping", _) => said("Finishing what was begun, then stopping"),
         ("paused", _) => said("Paused. Nothing is sent, received or written."),
         (_, "missing") => said("Syncthing is missing, so nothing can travel"),
-        (_, "failed" | "stopped") => ("The transport between your devices does not run".into(), because),
-        ("importing", _) => {
-            (format!("Reading your sessions: {} of {}", moving.import_done, moving.import_total), String::new())
-        }
-        _ if 0 < sight.needs() => (plural(sight.needs(), "thing needs you", "things need you"), String::new()),
+        (_, "failed" | "stopped") => (
+            "The transport between your devices does not run".into(),
+            because,
+        ),
+        ("importing", _) => (
+            format!(
+                "Reading your sessions: {} of {}",
+                moving.import_done, moving.import_total
+            ),
+            String::new(),
+        ),
+        _ if 0 < sight.needs() => (
+            plural(sight.needs(), "thing needs you", "things need you"),
+            String::new(),
+        ),
         (_, "starting" | "restarting") => said("Starting the transport between your devices"),
         _ if status.paired == 0 => said("This device is on its own"),
         _ if status.connected == 0 => said("No other device is in reach"),
-        _ if 0 < moving.out_bytes + moving.in_bytes => (moved(moving.out_bytes, moving.in_bytes), String::new()),
-        _ => (format!("Everything is in step with {}", listed(&connected)), String::new()),
+        _ if 0 < moving.out_bytes + moving.in_bytes => {
+            (moved(moving.out_bytes, moving.in_bytes), String::new())
+        }
+        _ => (
+            format!("Everything is in step with {}", listed(&connected)),
+            String::new(),
+        ),
     }
 }
 
@@ -159,17 +204,30 @@ fn moved(out: u64, inn: u64) -> String {
     match (out, inn) {
         (0, inn) => format!("{} on the way here", size(inn)),
         (out, 0) => format!("{} on the way to your other devices", size(out)),
-        (out, inn) => format!("{} on the way out, {} on the way here", size(out), size(inn)),
+        (out, inn) => format!(
+            "{} on the way out, {} on the way here",
+            size(out),
+            size(inn)
+        ),
     }
 }
 
 fn needs(sight: &Sight) -> Vec<Item> {
     let (status, mut items) = (&sight.status, Vec::new());
-    for device in sight.devices.asking.iter().filter(|device| device.has_code).take(MOST_LINES) {
+    for device in sight
+        .devices
+        .asking
+        .iter()
+        .filter(|device| device.has_code)
+        .take(MOST_LINES)
+    {
         items.push(open("#/devices", format!("{} has your code…", device.name)));
     }
     if 0 < sight.strangers() {
-        items.push(open("#/devices", format!("{}…", strangers_ask(sight.strangers()))));
+        items.push(open(
+            "#/devices",
+            format!("{}…", strangers_ask(sight.strangers())),
+        ));
     }
     match sight.splits.as_slice() {
         [one] if status.splits == 1 => {
@@ -181,17 +239,30 @@ fn needs(sight: &Sight) -> Vec<Item> {
         _ if 0 < status.splits => {
             items.push(open(
                 "#/splits",
-                format!("{}…", plural(status.splits, "session went two ways", "sessions went two ways")),
+                format!(
+                    "{}…",
+                    plural(
+                        status.splits,
+                        "session went two ways",
+                        "sessions went two ways"
+                    )
+                ),
             ));
         }
         _ => {}
     }
     for held in status.held.iter().take(MOST_LINES) {
-        items.push(open("#/overview", format!("Held: {}", short(&held.message, 60))));
+        items.push(open(
+            "#/overview",
+            format!("Held: {}", short(&held.message, 60)),
+        ));
     }
     match status.waiting.as_slice() {
         [] => {}
-        [one] => items.push(open("#/overview", format!("{} waits: {}", quoted(&one.title), short(&one.why, 60)))),
+        [one] => items.push(open(
+            "#/overview",
+            format!("{} waits: {}", quoted(&one.title), short(&one.why, 60)),
+        )),
         more => items.push(open("#/overview", format!("{} sessions wait", more.len()))),
     }
     items
@@ -202,7 +273,11 @@ fn devices(sight: &Sight, now: Millis) -> Vec<Item> {
         return Vec::new();
     }
     let paired = &sight.devices.paired;
-    let mut items: Vec<Item> = paired.iter().take(MOST_LINES).map(|one| open("#/devices", device(one, now))).collect();
+    let mut items: Vec<Item> = paired
+        .iter()
+        .take(MOST_LINES)
+        .map(|one| open("#/devices", device(one, now)))
+        .collect();
     if MOST_LINES < paired.len() {
         items.push(open("#/devices", format!("All {} devices…", paired.len())));
     }
@@ -213,7 +288,11 @@ fn devices(sight: &Sight, now: Millis) -> Vec<Item> {
 }
 
 fn device(device: &PairedDevice, now: Millis) -> String {
-    let state = match (device.connected, device.confirmed, device.last_seen.as_deref().and_then(Millis::parse)) {
+    let state = match (
+        device.connected,
+        device.confirmed,
+        device.last_seen.as_deref().and_then(Millis::parse),
+    ) {
         (true, _, _) => "connected".into(),
         (false, false, _) => "has not said yes yet".into(),
         (false, true, Some(seen)) => format!("last seen {}", age(seen, now)),
@@ -226,14 +305,26 @@ fn sessions(sight: &Sight) -> Vec<Item> {
     if sight.is_stopped() {
         return Vec::new();
     }
-    let elsewhere = sight.status.live.iter().filter(|live| !live.here).take(MOST_LINES);
+    let elsewhere = sight
+        .status
+        .live
+        .iter()
+        .filter(|live| !live.here)
+        .take(MOST_LINES);
     let mut items: Vec<Item> = elsewhere
         .map(|live| {
-            open(&place("sessions", &live.session), format!("Open on {}: {}", live.device, quoted(&live.title)))
+            open(
+                &place("sessions", &live.session),
+                format!("Open on {}: {}", live.device, quoted(&live.title)),
+            )
         })
         .collect();
     if !sight.recent.is_empty() {
-        let rows = sight.recent.iter().take(MOST_SESSIONS).map(|row| resume(sight, row));
+        let rows = sight
+            .recent
+            .iter()
+            .take(MOST_SESSIONS)
+            .map(|row| resume(sight, row));
         let rest = [Item::Line, open("#/sessions", "All sessions…".into())];
         items.push(Item::Sub("Resume".into(), rows.chain(rest).collect()));
     }
@@ -245,7 +336,10 @@ fn resume(sight: &Sight, row: &SessionRow) -> Item {
     let label = format!("{} · from {}", quoted(&row.title), sight.other_device(row));
     match row.state.as_str() {
         "here" | "split" => Item::Act(Action::Resume(row.session.clone()), label),
-        state => open(&place("sessions", &row.session), format!("{label} · {state}")),
+        state => open(
+            &place("sessions", &row.session),
+            format!("{label} · {state}"),
+        ),
     }
 }
 
@@ -268,8 +362,13 @@ fn open(place: &str, label: String) -> Item {
 /// An address within the window. Ids and codes are kept from being read as part of it.
 pub fn place(view: &str, what: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let coded =
-        what.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    let coded = what.bytes().map(|byte| {
+        if plain(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    });
     format!("#/{view}/{}", coded.collect::<String>())
 }
 
@@ -278,9 +377,18 @@ pub fn place(view: &str, what: &str) -> String {
 pub fn link(text: &str) -> Option<Action> {
     let code = text.strip_prefix("session-roam:")?;
     // A code that is opened like a link is one.
-    let rest = code.strip_prefix("//pair").or_else(|| code.strip_prefix('1'))?.trim_start_matches(['/', '?']);
-    let said: Vec<&str> = rest.split('&').filter(|said| !said.starts_with("key=")).collect();
-    Some(Action::Open(place("devices", &format!("session-roam://pair?{}", said.join("&")))))
+    let rest = code
+        .strip_prefix("//pair")
+        .or_else(|| code.strip_prefix('1'))?
+        .trim_start_matches(['/', '?']);
+    let said: Vec<&str> = rest
+        .split('&')
+        .filter(|said| !said.starts_with("key="))
+        .collect();
+    Some(Action::Open(place(
+        "devices",
+        &format!("session-roam://pair?{}", said.join("&")),
+    )))
 }
 
 /// Coarse on purpose: the menu shall not change while it is looked at.
@@ -307,7 +415,10 @@ pub fn short(text: &str, most: usize) -> String {
     if line.chars().count() <= most {
         return line;
     }
-    format!("{}…", line.chars().take(most - 1).collect::<String>().trim_end())
+    format!(
+        "{}…",
+        line.chars().take(most - 1).collect::<String>().trim_end()
+    )
 }
 
 pub fn plural(count: u64, one: &str, many: &str) -> String {

@@ -30,7 +30,11 @@ impl News {
             c => c,
         };
         let body = harmless_line(&self.body).chars().map(plain).collect();
-        Self { title: harmless_line(&self.title), body, click: self.click }
+        Self {
+            title: harmless_line(&self.title),
+            body,
+            click: self.click,
+        }
     }
 }
 
@@ -51,13 +55,15 @@ struct Ready {
 impl Desk {
     pub fn hear(&mut self, now: &Sight) -> Vec<News> {
         let before = self.before.replace(now.clone());
-        let Some(before) = before.filter(|before| !before.is_stopped() && !before.is_importing()) else {
+        let Some(before) = before.filter(|before| !before.is_stopped() && !before.is_importing())
+        else {
             return Vec::new();
         };
         if now.is_stopped() || now.is_importing() {
             return Vec::new();
         }
-        self.ready.retain(|ready| !now.live_elsewhere(&ready.session));
+        self.ready
+            .retain(|ready| !now.live_elsewhere(&ready.session));
         self.ready.extend(newly_ready(&before, now));
         let ready = self.tell_ready(now);
         let waits = waits(&before, now);
@@ -87,7 +93,11 @@ impl Desk {
             });
         }
         let one_device = ready.iter().all(|other| other.device == first.device);
-        let from = if one_device { first.device } else { "your devices".into() };
+        let from = if one_device {
+            first.device
+        } else {
+            "your devices".into()
+        };
         let title = format!("{} sessions from {from} are ready", ready.len() + 1);
         Some(News {
             title,
@@ -100,17 +110,35 @@ impl Desk {
 /// Sessions that can be gone on with here and could not before, because they were not here or still open elsewhere.
 fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
     let is_full = before.recent.len() as u32 == NEWEST;
-    let oldest = before.recent.last().filter(|_| is_full).map_or("", |row| row.updated.as_str());
-    let could_before = |row: &SessionRow| match before.recent.iter().find(|known| known.session == row.session) {
-        Some(known) => matches!(known.state.as_str(), "here" | "split") && !before.live_elsewhere(&row.session),
+    let oldest = before
+        .recent
+        .last()
+        .filter(|_| is_full)
+        .map_or("", |row| row.updated.as_str());
+    let could_before = |row: &SessionRow| match before
+        .recent
+        .iter()
+        .find(|known| known.session == row.session)
+    {
+        Some(known) => {
+            matches!(known.state.as_str(), "here" | "split") && !before.live_elsewhere(&row.session)
+        }
         // Not in the list before: new to it, or moved up because another one went.
         None => row.updated.as_str() <= oldest,
     };
     let can_now = |row: &SessionRow| row.state == "here" && !now.live_elsewhere(&row.session);
     let is_split = |row: &SessionRow| {
-        now.splits.iter().any(|split| split.branches.iter().any(|branch| branch.session == row.session))
+        now.splits.iter().any(|split| {
+            split
+                .branches
+                .iter()
+                .any(|branch| branch.session == row.session)
+        })
     };
-    let ready = now.recent.iter().filter(|row| can_now(row) && !could_before(row) && !is_split(row));
+    let ready = now
+        .recent
+        .iter()
+        .filter(|row| can_now(row) && !could_before(row) && !is_split(row));
     ready
         .map(|row| Ready {
             session: row.session.clone(),
@@ -122,12 +150,23 @@ fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
 
 /// Each device that has this one's code; of all others, that there are some: whoever is on the network can ask.
 fn asking(before: &Sight, now: &Sight) -> Vec<News> {
-    let knew = |id: &str| before.devices.asking.iter().any(|known| known.id == id && known.has_code);
-    let proved = now.devices.asking.iter().filter(|device| device.has_code && !knew(&device.id)).map(|device| News {
-        title: format!("{} has your code", device.name),
-        body: "If it is your device, let it in.".into(),
-        click: Action::Open("#/devices".into()),
-    });
+    let knew = |id: &str| {
+        before
+            .devices
+            .asking
+            .iter()
+            .any(|known| known.id == id && known.has_code)
+    };
+    let proved = now
+        .devices
+        .asking
+        .iter()
+        .filter(|device| device.has_code && !knew(&device.id))
+        .map(|device| News {
+            title: format!("{} has your code", device.name),
+            body: "If it is your device, let it in.".into(),
+            click: Action::Open("#/devices".into()),
+        });
     let strangers = match (before.strangers(), now.strangers()) {
         (0, n) if 0 < n => Some(News {
             title: strangers_ask(n),
@@ -149,26 +188,58 @@ pub fn strangers_ask(n: u64) -> String {
 }
 
 fn splits(before: &Sight, now: &Sight) -> Option<News> {
-    let new: Vec<_> =
-        now.splits.iter().filter(|split| !before.splits.iter().any(|known| known.session == split.session)).collect();
+    let new: Vec<_> = now
+        .splits
+        .iter()
+        .filter(|split| {
+            !before
+                .splits
+                .iter()
+                .any(|known| known.session == split.session)
+        })
+        .collect();
     let title = "A split needs you".to_owned();
     match new.as_slice() {
         [] => None,
         [one] => {
-            let devices: Vec<&str> = one.branches.iter().map(|branch| branch.device.as_str()).collect();
-            let body = format!("{} went two ways on {}. Both are kept.", quoted(&one.title), devices.join(" and "));
-            Some(News { title, body, click: Action::Compare(one.session.clone()) })
+            let devices: Vec<&str> = one
+                .branches
+                .iter()
+                .map(|branch| branch.device.as_str())
+                .collect();
+            let body = format!(
+                "{} went two ways on {}. Both are kept.",
+                quoted(&one.title),
+                devices.join(" and ")
+            );
+            Some(News {
+                title,
+                body,
+                click: Action::Compare(one.session.clone()),
+            })
         }
         more => {
-            let body = format!("{} sessions went two ways. Both versions of each are kept.", more.len());
-            Some(News { title: "Splits need you".into(), body, click: Action::Open("#/splits".into()) })
+            let body = format!(
+                "{} sessions went two ways. Both versions of each are kept.",
+                more.len()
+            );
+            Some(News {
+                title: "Splits need you".into(),
+                body,
+                click: Action::Open("#/splits".into()),
+            })
         }
     }
 }
 
 fn held(before: &Sight, now: &Sight) -> Vec<News> {
     let is_new = |what: &str| !before.status.held.iter().any(|known| known.what == what);
-    let held = now.status.held.iter().filter(|held| is_new(&held.what)).take(2);
+    let held = now
+        .status
+        .held
+        .iter()
+        .filter(|held| is_new(&held.what))
+        .take(2);
     held.map(|held| News {
         title: "Held until you have looked".into(),
         body: short(&held.message, 160),
@@ -179,13 +250,25 @@ fn held(before: &Sight, now: &Sight) -> Vec<News> {
 
 fn waits(before: &Sight, now: &Sight) -> Option<News> {
     let was = |wait: &Waiting| {
-        before.status.waiting.iter().any(|known| (&known.session, &known.code) == (&wait.session, &wait.code))
+        before
+            .status
+            .waiting
+            .iter()
+            .any(|known| (&known.session, &known.code) == (&wait.session, &wait.code))
     };
-    let told = now.status.waiting.iter().filter(|wait| WORTH_TELLING.contains(&wait.code.as_str()) && !was(wait));
+    let told = now
+        .status
+        .waiting
+        .iter()
+        .filter(|wait| WORTH_TELLING.contains(&wait.code.as_str()) && !was(wait));
     let click = Action::Open("#/overview".into());
     match told.collect::<Vec<_>>().as_slice() {
         [] => None,
-        [one] => Some(News { title: format!("{} waits", quoted(&one.title)), body: short(&one.why, 160), click }),
+        [one] => Some(News {
+            title: format!("{} waits", quoted(&one.title)),
+            body: short(&one.why, 160),
+            click,
+        }),
         more => Some(News {
             title: plural(more.len() as u64, "session waits", "sessions wait"),
             body: short(&more[0].why, 160),

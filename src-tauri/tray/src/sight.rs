@@ -15,10 +15,21 @@ pub struct Sight {
 impl Sight {
     /// No engine answers: it has ended, or could not start.
     pub fn stopped(why: Option<&ApiError>) -> Self {
-        let problems = why.map(|error| Problem::new(&error.code, &error.message, &error.hint)).into_iter().collect();
-        let syncthing = SyncthingStatus { state: "stopped".into(), ..SyncthingStatus::default() };
+        let problems = why
+            .map(|error| Problem::new(&error.code, &error.message, &error.hint))
+            .into_iter()
+            .collect();
+        let syncthing = SyncthingStatus {
+            state: "stopped".into(),
+            ..SyncthingStatus::default()
+        };
         Self {
-            status: Status { engine: "stopped".into(), syncthing, problems, ..Status::default() },
+            status: Status {
+                engine: "stopped".into(),
+                syncthing,
+                problems,
+                ..Status::default()
+            },
             ..Self::default()
         }
     }
@@ -33,32 +44,60 @@ impl Sight {
 
     /// Things that wait for a decision of the user.
     pub fn needs(&self) -> u64 {
-        let proved = self.devices.asking.iter().filter(|asking| asking.has_code).count();
+        let proved = self
+            .devices
+            .asking
+            .iter()
+            .filter(|asking| asking.has_code)
+            .count();
         self.status.splits + (self.status.held.len() + proved) as u64
     }
 
     /// Devices that ask without this one's code. Whoever is on the network can: they need nobody.
     pub fn strangers(&self) -> u64 {
-        let listed = self.devices.asking.iter().filter(|asking| !asking.has_code).count() as u64;
+        let listed = self
+            .devices
+            .asking
+            .iter()
+            .filter(|asking| !asking.has_code)
+            .count() as u64;
         listed + self.devices.more_asking
     }
 
     /// The session is open on another device at this moment.
     pub fn live_elsewhere(&self, session: &str) -> bool {
-        self.status.live.iter().any(|live| !live.here && live.session == session)
+        self.status
+            .live
+            .iter()
+            .any(|live| !live.here && live.session == session)
     }
 
     /// The device that spoke last in a session; its rows name them in the order of their first words.
     pub fn other_device<'a>(&'a self, row: &'a SessionRow) -> &'a str {
-        row.devices.iter().rev().find(|name| **name != self.status.device).map_or("another device", String::as_str)
+        row.devices
+            .iter()
+            .rev()
+            .find(|name| **name != self.status.device)
+            .map_or("another device", String::as_str)
     }
 }
 
 /// What KDE's settings say of its windows' background, which its panel follows.
 pub fn is_dark_scheme(kdeglobals: &str) -> bool {
-    let section = kdeglobals.split("\n[").find(|section| section.trim_start_matches('[').starts_with("Colors:Window]"));
-    let colour = section.and_then(|section| section.lines().find_map(|line| line.strip_prefix("BackgroundNormal=")));
-    let parts = colour.unwrap_or_default().split(',').filter_map(|part| part.trim().parse::<u32>().ok());
+    let section = kdeglobals.split("\n[").find(|section| {
+        section
+            .trim_start_matches('[')
+            .starts_with("Colors:Window]")
+    });
+    let colour = section.and_then(|section| {
+        section
+            .lines()
+            .find_map(|line| line.strip_prefix("BackgroundNormal="))
+    });
+    let parts = colour
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|part| part.trim().parse::<u32>().ok());
     // No colours at all: KDE's own default, which is light.
     let (sum, n_parts) = parts.fold((0, 0), |(sum, n_parts), part| (sum + part, n_parts + 1));
     0 < n_parts && sum < 128 * n_parts

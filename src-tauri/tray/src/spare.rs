@@ -8,7 +8,9 @@ pub fn end_network_process() {
     const NAME: &str = "WebKitNetworkPr";
     let own = std::process::id();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<libc::pid_t>() else { continue };
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<libc::pid_t>() else {
+            continue;
+        };
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         if parent_of(&stat, NAME) == Some(own) {
             // SAFETY: a plain call. The process is a child that nobody has waited for yet, so the number is still its own.
@@ -25,7 +27,12 @@ pub fn end_network_process() {}
 fn parent_of(stat: &str, name: &str) -> Option<u32> {
     let (before, after) = stat.rsplit_once(')')?;
     let (_, found) = before.split_once('(')?;
-    after.split_whitespace().nth(1)?.parse().ok().filter(|_| found == name)
+    after
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+        .filter(|_| found == name)
 }
 
 #[cfg(all(test, target_os = "linux"))]

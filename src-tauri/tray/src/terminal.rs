@@ -28,12 +28,23 @@ const TERMINALS: &[(&str, &[&str])] = &[
 pub fn start(resume: &Resume, home: &Path) -> Result<(), ApiError> {
     if !resume.cwd.is_dir() {
         let message = format!("{} is not there any more.", resume.cwd.display());
-        return Err(ApiError::new("no_place", message, "Say where the project is now, under Projects."));
+        return Err(ApiError::new(
+            "no_place",
+            message,
+            "Say where the project is now, under Projects.",
+        ));
     }
     let mut words = plan(resume, home)?.into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words).current_dir(&resume.cwd).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| unstarted(&error.to_string(), resume))?;
+    command
+        .args(words)
+        .current_dir(&resume.cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut child = command
+        .spawn()
+        .map_err(|error| unstarted(&error.to_string(), resume))?;
     // Somebody must wait for it, or it stays in the list of processes when it has ended.
     std::thread::spawn(move || child.wait());
     Ok(())
@@ -52,17 +63,34 @@ fn unstarted(why: &str, resume: &Resume) -> ApiError {
 fn plan(resume: &Resume, _home: &Path) -> Result<Vec<OsString>, ApiError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let wanted = std::env::var("TERMINAL").unwrap_or_default();
-    let (terminal, before) =
-        find(&wanted, |name| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file()))
-            .ok_or_else(|| unstarted("none of the usual ones is installed", resume))?;
-    let words = before.iter().map(OsString::from).chain(in_shell(resume, &shell()).into_iter().map(Into::into));
-    Ok(std::iter::once(terminal.into_os_string()).chain(words).collect())
+    let (terminal, before) = find(&wanted, |name| {
+        std::env::split_paths(&path)
+            .map(|dir| dir.join(name))
+            .find(|file| file.is_file())
+    })
+    .ok_or_else(|| unstarted("none of the usual ones is installed", resume))?;
+    let words = before
+        .iter()
+        .map(OsString::from)
+        .chain(in_shell(resume, &shell()).into_iter().map(Into::into));
+    Ok(std::iter::once(terminal.into_os_string())
+        .chain(words)
+        .collect())
 }
 
 /// `TERMINAL`, if it is one whose ways are known, else the first that is there.
-pub fn find(wanted: &str, there: impl Fn(&str) -> Option<PathBuf>) -> Option<(PathBuf, &'static [&'static str])> {
-    let chosen = TERMINALS.iter().filter(|(name, _)| Path::new(wanted).file_name().is_some_and(|file| file == *name));
-    chosen.chain(TERMINALS).find_map(|(name, before)| Some((there(name)?, *before)))
+pub fn find(
+    wanted: &str,
+    there: impl Fn(&str) -> Option<PathBuf>,
+) -> Option<(PathBuf, &'static [&'static str])> {
+    let chosen = TERMINALS.iter().filter(|(name, _)| {
+        Path::new(wanted)
+            .file_name()
+            .is_some_and(|file| file == *name)
+    });
+    chosen
+        .chain(TERMINALS)
+        .find_map(|(name, before)| Some((there(name)?, *before)))
 }
 
 /// The user's own shell, interactive: tools are often on the PATH of that one only. It stays when the tool has ended.
@@ -73,7 +101,10 @@ pub fn in_shell(resume: &Resume, shell: &str) -> [String; 3] {
 
 #[cfg(unix)]
 fn shell() -> String {
-    std::env::var("SHELL").ok().filter(|shell| shell.starts_with('/')).unwrap_or_else(|| "/bin/sh".into())
+    std::env::var("SHELL")
+        .ok()
+        .filter(|shell| shell.starts_with('/'))
+        .unwrap_or_else(|| "/bin/sh".into())
 }
 
 /// Terminal.app runs a file; there is no other way without asking for the right to steer it.
@@ -85,14 +116,26 @@ fn plan(resume: &Resume, home: &Path) -> Result<Vec<OsString>, ApiError> {
     let written = std::fs::write(&file, format!("#!/bin/sh\nexec {shell} {flag} {line}\n"))
         .and_then(|()| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)));
     written.map_err(|error| unstarted(&error.to_string(), resume))?;
-    Ok(vec!["open".into(), "-a".into(), "Terminal".into(), file.into_os_string()])
+    Ok(vec![
+        "open".into(),
+        "-a".into(),
+        "Terminal".into(),
+        file.into_os_string(),
+    ])
 }
 
 /// A file again: `start` and `cmd /k` read quotes in ways of their own.
 #[cfg(windows)]
 fn plan(resume: &Resume, home: &Path) -> Result<Vec<OsString>, ApiError> {
     let file = home.join("resume.cmd");
-    let text = format!("@chcp 65001 >nul\r\n{}\r\n", quote::for_cmd(resume).replace('%', "%%"));
+    let text = format!(
+        "@chcp 65001 >nul\r\n{}\r\n",
+        quote::for_cmd(resume).replace('%', "%%")
+    );
     std::fs::write(&file, text).map_err(|error| unstarted(&error.to_string(), resume))?;
-    Ok(["cmd", "/c", "start", "", "cmd", "/k"].map(OsString::from).into_iter().chain([file.into_os_string()]).collect())
+    Ok(["cmd", "/c", "start", "", "cmd", "/k"]
+        .map(OsString::from)
+        .into_iter()
+        .chain([file.into_os_string()])
+        .collect())
 }

@@ -35,7 +35,9 @@ const DATA: &str = "home/ada/.local/share/session-roam";
 
 pub fn run(args: &[&str]) -> Result<()> {
     if !proc::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0") {
-        bail!("this makes a whole system below a temporary directory, which needs root: sudo cargo xtask test-deb");
+        bail!(
+            "this makes a whole system below a temporary directory, which needs root: sudo cargo xtask test-deb"
+        );
     }
     let deb = match args {
         [] => newest_deb()?,
@@ -44,9 +46,13 @@ pub fn run(args: &[&str]) -> Result<()> {
     };
     setup::install(TO_TEST)?;
     setup::to_test_app()?;
-    let place =
-        tempfile::Builder::new().prefix("roam-deb").tempdir().context("could not make a temporary directory")?;
-    let clean = Clean { root: place.path().join("root") };
+    let place = tempfile::Builder::new()
+        .prefix("roam-deb")
+        .tempdir()
+        .context("could not make a temporary directory")?;
+    let clean = Clean {
+        root: place.path().join("root"),
+    };
     step("a clean Debian 12", || clean.make())?;
     step("apt-get install", || clean.install(&deb))?;
     step("what is installed", || clean.check_files())?;
@@ -83,7 +89,9 @@ impl Clean {
             Some(made) => proc::run(Command::new("cp").arg("-a").arg(made).arg(&self.root))?,
             None => proc::run_with_retry(|| {
                 let mut command = Command::new("debootstrap");
-                command.args(["--variant=minbase", "--include=ca-certificates", "bookworm"]).arg(&self.root);
+                command
+                    .args(["--variant=minbase", "--include=ca-certificates", "bookworm"])
+                    .arg(&self.root);
                 command.arg(setup::debian_mirror()).stdout(Stdio::null());
                 command
             })?,
@@ -91,13 +99,24 @@ impl Clean {
         self.same_network()?;
         // No service is started by a package's scripts: there is no init here.
         self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)?;
-        proc::run(&mut self.as_root(&["useradd", "--create-home", "--uid", &USER_ID.to_string(), USER]))
+        proc::run(&mut self.as_root(&[
+            "useradd",
+            "--create-home",
+            "--uid",
+            &USER_ID.to_string(),
+            USER,
+        ]))
     }
 
     /// The network is reached as from this machine: the same names, the same proxies.
     fn same_network(&self) -> Result<()> {
-        let settings = fs::read_dir("/etc/apt/apt.conf.d").into_iter().flatten().flatten().map(|entry| entry.path());
-        let proxies = settings.filter(|file| fs::read_to_string(file).is_ok_and(|text| text.contains("Proxy")));
+        let settings = fs::read_dir("/etc/apt/apt.conf.d")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        let proxies = settings
+            .filter(|file| fs::read_to_string(file).is_ok_and(|text| text.contains("Proxy")));
         for file in proxies.chain(["/etc/resolv.conf".into(), "/etc/hosts".into()]) {
             let to = self.root.join(file.strip_prefix("/").unwrap_or(&file));
             let _ = fs::remove_file(&to); // a link to a file that is not there, perhaps
@@ -110,14 +129,24 @@ impl Clean {
         fs::copy(deb, self.root.join("tmp/session-roam.deb"))
             .with_context(|| format!("could not copy {}", deb.display()))?;
         proc::run_with_retry(|| self.quiet(&["apt-get", "update", "-q"]))?;
-        let words = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "/tmp/session-roam.deb"];
+        let words = [
+            "apt-get",
+            "install",
+            "-y",
+            "-q",
+            "--no-install-recommends",
+            "/tmp/session-roam.deb",
+        ];
         proc::run_with_retry(|| self.quiet(&words))
     }
 
     fn check_files(&self) -> Result<()> {
         for program in ["session-roam", "session-roam-syncthing", "roam"] {
             let file = self.root.join("usr/bin").join(program);
-            let mode = fs::metadata(&file).with_context(|| format!("there is no {program}"))?.permissions().mode();
+            let mode = fs::metadata(&file)
+                .with_context(|| format!("there is no {program}"))?
+                .permissions()
+                .mode();
             if mode & 0o7777 != 0o755 {
                 bail!("/usr/bin/{program} has mode {mode:o}");
             }
@@ -136,18 +165,32 @@ impl Clean {
                 bail!("/{name} is missing");
             }
         }
-        let licence = fs::read_to_string(self.root.join("usr/share/doc/session-roam/syncthing/LICENSE.txt"))?;
+        let licence = fs::read_to_string(
+            self.root
+                .join("usr/share/doc/session-roam/syncthing/LICENSE.txt"),
+        )?;
         if !licence.contains("Mozilla Public License") {
             bail!("what lies beside Syncthing is not its licence");
         }
-        let entry = fs::read_to_string(self.root.join("usr/share/applications/session-roam.desktop"))?;
-        for line in ["Exec=session-roam %u", "MimeType=x-scheme-handler/session-roam;", "Name=session-roam"] {
+        let entry = fs::read_to_string(
+            self.root
+                .join("usr/share/applications/session-roam.desktop"),
+        )?;
+        for line in [
+            "Exec=session-roam %u",
+            "MimeType=x-scheme-handler/session-roam;",
+            "Name=session-roam",
+        ] {
             if !entry.lines().any(|it| it == line) {
                 bail!("the desktop entry lacks `{line}`:\n{entry}");
             }
         }
         // The package starts nothing by itself: that is the user's own switch.
-        match self.root.join("etc/xdg/autostart/session-roam.desktop").exists() {
+        match self
+            .root
+            .join("etc/xdg/autostart/session-roam.desktop")
+            .exists()
+        {
             true => bail!("the package forces its start on everybody"),
             false => Ok(()),
         }
@@ -157,7 +200,8 @@ impl Clean {
         let shared = self.root.join("tmp/screen");
         fs::create_dir_all(&shared)?;
         fs::set_permissions(&shared, fs::Permissions::from_mode(0o700))?;
-        chown(&shared, Some(USER_ID), Some(USER_ID)).context("could not hand over the runtime directory")?;
+        chown(&shared, Some(USER_ID), Some(USER_ID))
+            .context("could not hand over the runtime directory")?;
         let screen = Screen::start("1100x760", &shared, USER_ID)?;
         let version = proc::output(&mut self.as_user(&["roam", "--version"], &[]))?;
         if version.trim() != format!("roam {}", env!("CARGO_PKG_VERSION")) {
@@ -171,27 +215,43 @@ impl Clean {
         ];
         let log = fs::File::create(self.root.join("tmp/session-roam.log"))?;
         let mut command = self.as_user(&["session-roam"], &variables);
-        let mut app = Running(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);
+        let mut app = Running(
+            command
+                .stdin(Stdio::null())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                .spawn()?,
+        );
         let looked = self.look(&screen, &mut app);
         if looked.is_err() {
-            println!("{}", fs::read_to_string(self.root.join("tmp/session-roam.log")).unwrap_or_default());
+            println!(
+                "{}",
+                fs::read_to_string(self.root.join("tmp/session-roam.log")).unwrap_or_default()
+            );
         }
         looked
     }
 
     /// What a user sees and what `roam` says while the app runs.
     fn look(&self, screen: &Screen, app: &mut Running) -> Result<()> {
-        let picture = proc::target_dir()?.join("screenshots").join("debian-12.png");
-        screen::until("the window shows something", Duration::from_secs(60), || {
-            app.check()?;
-            screen.photograph(&picture)?;
-            screen::is_painted(&picture)
-        })?;
+        let picture = proc::target_dir()?
+            .join("screenshots")
+            .join("debian-12.png");
+        screen::until(
+            "the window shows something",
+            Duration::from_secs(60),
+            || {
+                app.check()?;
+                screen.photograph(&picture)?;
+                screen::is_painted(&picture)
+            },
+        )?;
         println!("The window: {}", picture.display());
         let pid = app.0.id();
         let ask = |words: &[&str]| -> Result<serde_json::Value> {
             let said = proc::output(&mut self.beside(pid, words))?;
-            serde_json::from_str(&said).with_context(|| format!("{words:?} answers no JSON: {said}"))
+            serde_json::from_str(&said)
+                .with_context(|| format!("{words:?} answers no JSON: {said}"))
         };
         let mut status = serde_json::Value::Null;
         screen::until("Syncthing runs", Duration::from_secs(60), || {
@@ -204,7 +264,10 @@ impl Clean {
             status["engine"], status["syncthing"]["version"], status["syncthing"]["program"]
         );
         if status["syncthing"]["program"] != "/usr/bin/session-roam-syncthing" {
-            bail!("not the Syncthing of the package runs: {}", status["syncthing"]);
+            bail!(
+                "not the Syncthing of the package runs: {}",
+                status["syncthing"]
+            );
         }
         let doctor = ask(&["roam", "doctor", "--json"])?.to_string();
         if !doctor.contains("/usr/bin/session-roam-syncthing") {
@@ -216,17 +279,29 @@ impl Clean {
     fn check_removal(&self) -> Result<()> {
         let kept = self.root.join(DATA).join("config.toml");
         for word in ["remove", "purge"] {
-            let done = proc::captured(&mut self.as_root(&["apt-get", word, "-y", "-q", "session-roam"]))?;
+            let done =
+                proc::captured(&mut self.as_root(&["apt-get", word, "-y", "-q", "session-roam"]))?;
             // apt gives dpkg a terminal of its own, and passes on what scripts say there as its own words.
-            let said = [done.stdout.as_slice(), &done.stderr].map(String::from_utf8_lossy).concat();
+            let said = [done.stdout.as_slice(), &done.stderr]
+                .map(String::from_utf8_lossy)
+                .concat();
             if !done.status.success() || !said.contains(&format!("/{DATA}")) {
-                bail!("`apt-get {word}` ended with {}, and said of the user's data: {said}", done.status);
+                bail!(
+                    "`apt-get {word}` ended with {}, and said of the user's data: {said}",
+                    done.status
+                );
             }
             if !kept.is_file() {
                 bail!("`apt-get {word}` took the user's data away");
             }
-            let ours = said.lines().skip_while(|line| !line.starts_with("session-roam:")).take(3);
-            println!("apt-get {word} said:\n{}", ours.collect::<Vec<_>>().join("\n"));
+            let ours = said
+                .lines()
+                .skip_while(|line| !line.starts_with("session-roam:"))
+                .take(3);
+            println!(
+                "apt-get {word} said:\n{}",
+                ours.collect::<Vec<_>>().join("\n")
+            );
         }
         for program in ["session-roam", "session-roam-syncthing", "roam"] {
             if self.root.join("usr/bin").join(program).exists() {
@@ -247,13 +322,19 @@ impl Clean {
     fn inside(&self, unshare: &[&str], mounts: &str) -> Command {
         let mut command = Command::new("unshare");
         command.args(unshare).args(["--mount", "sh", "-ec"]);
-        command.arg(format!("{mounts} root=$1; shift; exec chroot \"$@\"")).arg("sh").arg(&self.root);
+        command
+            .arg(format!("{mounts} root=$1; shift; exec chroot \"$@\""))
+            .arg("sh")
+            .arg(&self.root);
         command
     }
 
     fn as_root(&self, words: &[&str]) -> Command {
         let mut command = self.inside(&[], PROC_AND_DEV);
-        command.arg(&self.root).args(["env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"]).args(words);
+        command
+            .arg(&self.root)
+            .args(["env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"])
+            .args(words);
         command
     }
 
@@ -270,7 +351,9 @@ impl Clean {
             "ip link set lo up; {PROC_AND_DEV} mkdir -p \"$1/tmp/.X11-unix\"; mount --bind /tmp/.X11-unix \"$1/tmp/.X11-unix\";"
         );
         let mut command = self.inside(&["--net"], &mounts);
-        command.arg(format!("--userspec={USER_ID}:{USER_ID}")).arg(&self.root);
+        command
+            .arg(format!("--userspec={USER_ID}:{USER_ID}"))
+            .arg(&self.root);
         command.args(user_environment(variables)).args(words);
         command
     }
@@ -279,8 +362,12 @@ impl Clean {
     fn beside(&self, pid: u32, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--net", "--mount", "--target", &pid.to_string(), "chroot"]);
-        command.arg(format!("--userspec={USER_ID}:{USER_ID}")).arg(&self.root);
-        command.args(user_environment(&[("XDG_RUNTIME_DIR", "/tmp/screen")])).args(words);
+        command
+            .arg(format!("--userspec={USER_ID}:{USER_ID}"))
+            .arg(&self.root);
+        command
+            .args(user_environment(&[("XDG_RUNTIME_DIR", "/tmp/screen")]))
+            .args(words);
         command
     }
 }
@@ -288,10 +375,20 @@ impl Clean {
 const PROC_AND_DEV: &str = "mount --bind /proc \"$1/proc\"; mount --rbind /dev \"$1/dev\";";
 
 fn user_environment(variables: &[(&str, &str)]) -> Vec<String> {
-    let fixed =
-        [("HOME", "/home/ada"), ("USER", USER), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C.UTF-8")];
-    let all = fixed.iter().chain(variables).map(|(name, value)| format!("{name}={value}"));
-    ["env".to_owned(), "-i".to_owned()].into_iter().chain(all).collect()
+    let fixed = [
+        ("HOME", "/home/ada"),
+        ("USER", USER),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("LC_ALL", "C.UTF-8"),
+    ];
+    let all = fixed
+        .iter()
+        .chain(variables)
+        .map(|(name, value)| format!("{name}={value}"));
+    ["env".to_owned(), "-i".to_owned()]
+        .into_iter()
+        .chain(all)
+        .collect()
 }
 
 /// The app; ended when dropped.

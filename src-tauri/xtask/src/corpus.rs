@@ -19,7 +19,11 @@ pub struct Size {
 
 impl Default for Size {
     fn default() -> Self {
-        Self { sessions: 1065, megabytes: 543, seed: 1 }
+        Self {
+            sessions: 1065,
+            megabytes: 543,
+            seed: 1,
+        }
     }
 }
 
@@ -53,7 +57,9 @@ pub fn run(args: &[&str]) -> Result<()> {
 }
 
 fn parse(args: &[&str]) -> Result<(PathBuf, Size)> {
-    let [home, rest @ ..] = args else { bail!("say where: cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]") };
+    let [home, rest @ ..] = args else {
+        bail!("say where: cargo xtask corpus DIR [--sessions N] [--mb N] [--seed N]")
+    };
     let size = size(rest, Size::default())?;
     Ok((std::path::absolute(home)?, size))
 }
@@ -61,8 +67,12 @@ fn parse(args: &[&str]) -> Result<(PathBuf, Size)> {
 /// `--sessions N --mb N --seed N`, each as in `size` where it is not given.
 pub fn size(words: &[&str], mut size: Size) -> Result<Size> {
     for pair in words.chunks(2) {
-        let [name, value] = pair else { bail!("{} needs a number", pair[0]) };
-        let number: u64 = value.parse().with_context(|| format!("{name} needs a number, not {value}"))?;
+        let [name, value] = pair else {
+            bail!("{} needs a number", pair[0])
+        };
+        let number: u64 = value
+            .parse()
+            .with_context(|| format!("{name} needs a number, not {value}"))?;
         match *name {
             "--sessions" => size.sessions = usize::try_from(number)?,
             "--mb" => size.megabytes = number,
@@ -77,11 +87,14 @@ pub fn size(words: &[&str], mut size: Size) -> Result<Size> {
 pub fn write(home: &Path, size: &Size) -> Result<Made> {
     let mut dice = Dice::new(size.seed);
     let vocabulary = Vocabulary::new(&mut dice);
-    let projects = (0..PROJECTS).map(|idx| make_project(home, idx, &vocabulary)).collect::<Result<Vec<_>>>()?;
+    let projects = (0..PROJECTS)
+        .map(|idx| make_project(home, idx, &vocabulary))
+        .collect::<Result<Vec<_>>>()?;
     let mut made = Made::default();
     for bytes in session_sizes(&mut dice, size) {
         let project = &projects[dice.skewed(projects.len())];
-        let mut session = Session::new(project, BEGIN_MS + dice.below(31 * 86_400_000), dice.next());
+        let mut session =
+            Session::new(project, BEGIN_MS + dice.below(31 * 86_400_000), dice.next());
         made.bytes += session.write(home, bytes, &vocabulary)?;
         made.sessions += 1;
     }
@@ -107,14 +120,26 @@ fn remote(name: &str) -> String {
 pub fn make_checkout(dir: &Path, remote: &str) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("could not make {}", dir.display()))?;
     if !dir.join(".git").exists() {
-        proc::output(Command::new("git").args(["init", "--quiet"]).current_dir(dir))?;
-        proc::output(Command::new("git").args(["remote", "add", "origin", remote]).current_dir(dir))?;
+        proc::output(
+            Command::new("git")
+                .args(["init", "--quiet"])
+                .current_dir(dir),
+        )?;
+        proc::output(
+            Command::new("git")
+                .args(["remote", "add", "origin", remote])
+                .current_dir(dir),
+        )?;
     }
     Ok(())
 }
 
 fn make_project(home: &Path, idx: usize, vocabulary: &Vocabulary) -> Result<PathBuf> {
-    let name = format!("{}-{}", vocabulary.base(idx * 3 + 1), vocabulary.base(idx * 5 + 40));
+    let name = format!(
+        "{}-{}",
+        vocabulary.base(idx * 3 + 1),
+        vocabulary.base(idx * 5 + 40)
+    );
     let dir = home.join("code").join(&name);
     make_checkout(&dir, &remote(&name))?;
     Ok(dir)
@@ -122,11 +147,15 @@ fn make_project(home: &Path, idx: usize, vocabulary: &Vocabulary) -> Result<Path
 
 /// Log-normal sizes, scaled to the total.
 fn session_sizes(dice: &mut Dice, size: &Size) -> Vec<u64> {
-    let weights: Vec<f64> = (0..size.sessions).map(|_| (1.5 * dice.gauss()).exp()).collect();
+    let weights: Vec<f64> = (0..size.sessions)
+        .map(|_| (1.5 * dice.gauss()).exp())
+        .collect();
     let total: f64 = weights.iter().sum();
     let bytes = size.megabytes as f64 * 1e6;
-    let mut sizes: Vec<u64> =
-        weights.iter().map(|weight| (((weight / total).min(LARGEST_SHARE) * bytes) as u64).max(SMALLEST)).collect();
+    let mut sizes: Vec<u64> = weights
+        .iter()
+        .map(|weight| (((weight / total).min(LARGEST_SHARE) * bytes) as u64).max(SMALLEST))
+        .collect();
     // What the bounds took away goes to the sessions in the middle.
     let missing = (bytes as u64).saturating_sub(sizes.iter().sum());
     let share = missing / (sizes.len() as u64).max(1);
@@ -157,12 +186,22 @@ impl Session {
         let id = dice.uuid();
         // Windows' separators would need escaping in JSON.
         let cwd = project.display().to_string().replace('\\', "\\\\");
-        Self { id, cwd, project: project.to_path_buf(), parent: None, now_ms: begin_ms, dice, seen: String::new() }
+        Self {
+            id,
+            cwd,
+            project: project.to_path_buf(),
+            parent: None,
+            now_ms: begin_ms,
+            dice,
+            seen: String::new(),
+        }
     }
 
     /// Its transcript in a store, were its project at `project`.
     pub fn path_for(&self, home: &Path, project: &Path) -> PathBuf {
-        store(home).join(slug(project)).join(format!("{}.jsonl", self.id))
+        store(home)
+            .join(slug(project))
+            .join(format!("{}.jsonl", self.id))
     }
 
     pub fn path(&self, home: &Path) -> PathBuf {
@@ -174,17 +213,20 @@ impl Session {
         let path = self.path(home);
         let dir = path.parent().context("a transcript lies in a directory")?;
         fs::create_dir_all(dir).with_context(|| format!("could not make {}", dir.display()))?;
-        let file = fs::File::create(&path).with_context(|| format!("could not write {}", path.display()))?;
+        let file = fs::File::create(&path)
+            .with_context(|| format!("could not write {}", path.display()))?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
         let mut line = String::new();
         let mut written = 0;
         while written < bytes {
             line.clear();
             self.record(&mut line, vocabulary);
-            out.write_all(line.as_bytes()).with_context(|| format!("could not write {}", path.display()))?;
+            out.write_all(line.as_bytes())
+                .with_context(|| format!("could not write {}", path.display()))?;
             written += line.len() as u64;
         }
-        out.flush().with_context(|| format!("could not write {}", path.display()))?;
+        out.flush()
+            .with_context(|| format!("could not write {}", path.display()))?;
         Ok(written)
     }
 
@@ -212,7 +254,11 @@ impl Session {
 
     fn record(&mut self, line: &mut String, vocabulary: &Vocabulary) {
         let size = (740.0 * (1.2125 * self.dice.gauss()).exp()) as usize;
-        let size = if self.dice.below(20_000) == 0 { 400_000 + self.dice.below(280_000) as usize } else { size };
+        let size = if self.dice.below(20_000) == 0 {
+            400_000 + self.dice.below(280_000) as usize
+        } else {
+            size
+        };
         let content = size.saturating_sub(680).clamp(24, 690_000);
         match self.dice.below(100) {
             0..6 => return self.metadata(line, vocabulary),
@@ -240,13 +286,29 @@ impl Session {
                 &self.id,
             ],
         );
-        push(line, &["\",\"version\":\"2.1.330\",\"gitBranch\":\"main\",\"type\":\"", role, "\",\"message\":"]);
+        push(
+            line,
+            &[
+                "\",\"version\":\"2.1.330\",\"gitBranch\":\"main\",\"type\":\"",
+                role,
+                "\",\"message\":",
+            ],
+        );
     }
 
     fn close(&mut self, line: &mut String) {
         let uuid = self.dice.uuid();
         self.now_ms += 200 + self.dice.below(40_000);
-        push(line, &[",\"uuid\":\"", &uuid, "\",\"timestamp\":\"", &rfc3339(self.now_ms), "\"}\n"]);
+        push(
+            line,
+            &[
+                ",\"uuid\":\"",
+                &uuid,
+                "\",\"timestamp\":\"",
+                &rfc3339(self.now_ms),
+                "\"}\n",
+            ],
+        );
         self.parent = Some(uuid);
     }
 
@@ -288,7 +350,10 @@ impl Session {
     }
 
     fn close_assistant(&mut self, line: &mut String) {
-        let (fresh, out) = (self.dice.below(90_000).to_string(), self.dice.below(4_000).to_string());
+        let (fresh, out) = (
+            self.dice.below(90_000).to_string(),
+            self.dice.below(4_000).to_string(),
+        );
         push(
             line,
             &[
@@ -360,16 +425,28 @@ impl Session {
         let text = self.text(if size < 8_000 { size / 2 } else { size }, vocabulary);
         push(line, &[&text, "\"}]}"]);
         if size < 8_000 {
-            push(line, &[",\"toolUseResult\":{\"stdout\":\"", &text, "\",\"stderr\":\"\",\"interrupted\":false}"]);
+            push(
+                line,
+                &[
+                    ",\"toolUseResult\":{\"stdout\":\"",
+                    &text,
+                    "\",\"stderr\":\"\",\"interrupted\":false}",
+                ],
+            );
         }
     }
 
     /// A piece of what was seen, from the beginning of a line on.
     fn quote(&mut self, text: &mut String, size: usize) {
-        let bound =
-            |at: usize| (at..=self.seen.len()).find(|at| self.seen.is_char_boundary(*at)).unwrap_or(self.seen.len());
+        let bound = |at: usize| {
+            (at..=self.seen.len())
+                .find(|at| self.seen.is_char_boundary(*at))
+                .unwrap_or(self.seen.len())
+        };
         let from = bound(self.dice.below((self.seen.len() - size) as u64) as usize);
-        let Some(line) = self.seen[from..].find("\\n") else { return };
+        let Some(line) = self.seen[from..].find("\\n") else {
+            return;
+        };
         let to = bound((from + line + size).min(self.seen.len()));
         text.push_str(self.seen[from + line..to].trim_end_matches('\\')); // half an escape would spoil the record
     }
@@ -394,7 +471,12 @@ impl Session {
 pub fn slug(project: &Path) -> String {
     let text = project.display().to_string();
     text.encode_utf16()
-        .map(|unit| u8::try_from(unit).ok().filter(u8::is_ascii_alphanumeric).map_or('-', char::from))
+        .map(|unit| {
+            u8::try_from(unit)
+                .ok()
+                .filter(u8::is_ascii_alphanumeric)
+                .map_or('-', char::from)
+        })
         .collect()
 }
 
@@ -407,7 +489,10 @@ pub fn rfc3339(ms: u64) -> String {
     let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
     let (year, month, day) = civil(days);
     let (hours, minutes, seconds) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z", rest % 1000)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z",
+        rest % 1000
+    )
 }
 
 /// Year, month and day of a count of days since 1970-01-01, counted in years that begin in March.
@@ -418,7 +503,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
@@ -445,8 +534,10 @@ impl Vocabulary {
         let base: Vec<&str> = BASE.split_whitespace().collect();
         let mut words: Vec<String> = base.iter().map(|word| (*word).to_owned()).collect();
         while words.len() < 6000 {
-            let (left, right) =
-                (base[dice.below(base.len() as u64) as usize], base[dice.below(base.len() as u64) as usize]);
+            let (left, right) = (
+                base[dice.below(base.len() as u64) as usize],
+                base[dice.below(base.len() as u64) as usize],
+            );
             words.push(match dice.below(4) {
                 0 => format!("{left}_{right}"),
                 1 => format!("{left}{}", capital(right)),
@@ -457,14 +548,22 @@ impl Vocabulary {
         let mut table = Vec::new();
         for idx in 0..words.len() {
             let times = (20_000 / (idx + 12)).max(1);
-            table.extend(std::iter::repeat_n(u16::try_from(idx).expect("6000 words"), times));
+            table.extend(std::iter::repeat_n(
+                u16::try_from(idx).expect("6000 words"),
+                times,
+            ));
         }
         Self { words, table }
     }
 
     fn base(&self, idx: usize) -> &str {
-        let plain = |word: &&String| 4 <= word.len() && word.bytes().all(|byte| byte.is_ascii_lowercase());
-        self.words.iter().filter(plain).nth(idx % 150).map_or("project", String::as_str)
+        let plain =
+            |word: &&String| 4 <= word.len() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        self.words
+            .iter()
+            .filter(plain)
+            .nth(idx % 150)
+            .map_or("project", String::as_str)
     }
 
     fn word(&self, dice: &mut Dice) -> &str {
@@ -486,17 +585,76 @@ impl Vocabulary {
             let indent = ["\\n    ", "\\n        ", "\\n            "][dice.below(3) as usize];
             let (name, callee, argument) = (self.word(dice), self.word(dice), self.word(dice));
             match dice.below(6) {
-                0 => push(out, &[indent, "let ", name, " = ", callee, "(", argument, ")?;"]),
+                0 => push(
+                    out,
+                    &[indent, "let ", name, " = ", callee, "(", argument, ")?;"],
+                ),
                 1 => push(
                     out,
-                    &[indent, "if ", name, " == ", callee, " {", indent, "    return ", argument, ";", indent, "}"],
+                    &[
+                        indent,
+                        "if ",
+                        name,
+                        " == ",
+                        callee,
+                        " {",
+                        indent,
+                        "    return ",
+                        argument,
+                        ";",
+                        indent,
+                        "}",
+                    ],
                 ),
-                2 => push(out, &[indent, "fn ", name, "(", argument, ": &", callee, ") -> Result<", callee, "> {"]),
-                3 => push(out, &[indent, "// ", name, " ", callee, " ", argument, " ", self.word(dice)]),
-                4 => push(out, &[indent, "assert_eq!(", name, ", \\\"", argument, "\\\");"]),
+                2 => push(
+                    out,
+                    &[
+                        indent,
+                        "fn ",
+                        name,
+                        "(",
+                        argument,
+                        ": &",
+                        callee,
+                        ") -> Result<",
+                        callee,
+                        "> {",
+                    ],
+                ),
+                3 => push(
+                    out,
+                    &[
+                        indent,
+                        "// ",
+                        name,
+                        " ",
+                        callee,
+                        " ",
+                        argument,
+                        " ",
+                        self.word(dice),
+                    ],
+                ),
+                4 => push(
+                    out,
+                    &[indent, "assert_eq!(", name, ", \\\"", argument, "\\\");"],
+                ),
                 _ => push(
                     out,
-                    &[indent, "self.", name, ".", callee, "(|", argument, "| ", argument, ".", self.word(dice), "());"],
+                    &[
+                        indent,
+                        "self.",
+                        name,
+                        ".",
+                        callee,
+                        "(|",
+                        argument,
+                        "| ",
+                        argument,
+                        ".",
+                        self.word(dice),
+                        "());",
+                    ],
                 ),
             }
         }
@@ -506,7 +664,19 @@ impl Vocabulary {
         let end = out.len() + size;
         while out.len() < end {
             let number = dice.below(2000).to_string();
-            push(out, &[cwd, "/src/", self.word(dice), "/", self.word(dice), ".rs:", &number, ": "]);
+            push(
+                out,
+                &[
+                    cwd,
+                    "/src/",
+                    self.word(dice),
+                    "/",
+                    self.word(dice),
+                    ".rs:",
+                    &number,
+                    ": ",
+                ],
+            );
             push(out, &[self.word(dice), " ", self.word(dice), "\\n"]);
         }
     }
@@ -523,13 +693,28 @@ impl Vocabulary {
     }
 
     fn code_words(&self, dice: &mut Dice, out: &mut String) {
-        push(out, &["    ", self.word(dice), ".", self.word(dice), "(", self.word(dice), ", ", self.word(dice), ");"]);
+        push(
+            out,
+            &[
+                "    ",
+                self.word(dice),
+                ".",
+                self.word(dice),
+                "(",
+                self.word(dice),
+                ", ",
+                self.word(dice),
+                ");",
+            ],
+        );
     }
 }
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// Numbers that look random and are the same for the same seed (SplitMix64, public domain).
@@ -569,15 +754,22 @@ impl Dice {
     fn uuid(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         let (first, second, third) = (high >> 32, high >> 16 & 0xffff, high & 0xfff);
-        format!("{first:08x}-{second:04x}-4{third:03x}-{:04x}-{:012x}", 0x8000 | low >> 50, low & 0xffff_ffff_ffff)
+        format!(
+            "{first:08x}-{second:04x}-4{third:03x}-{:04x}-{:012x}",
+            0x8000 | low >> 50,
+            low & 0xffff_ffff_ffff
+        )
     }
 
     fn hex(&mut self, n_bytes: usize) -> String {
-        (0..n_bytes).map(|_| format!("{:02x}", self.below(256))).collect()
+        (0..n_bytes)
+            .map(|_| format!("{:02x}", self.below(256)))
+            .collect()
     }
 
     fn base64(&mut self, out: &mut String, n_letters: usize) {
-        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const LETTERS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         for _ in 0..n_letters {
             out.push(char::from(LETTERS[self.below(64) as usize]));
         }
@@ -606,14 +798,29 @@ mod tests {
     #[test]
     fn every_line_of_a_corpus_is_a_record_and_its_size_is_what_was_asked() {
         let home = tempfile::tempdir().unwrap();
-        let made = write(home.path(), &Size { sessions: 12, megabytes: 3, seed: 7 }).unwrap();
+        let made = write(
+            home.path(),
+            &Size {
+                sessions: 12,
+                megabytes: 3,
+                seed: 7,
+            },
+        )
+        .unwrap();
         assert_eq!(made.sessions, 12);
-        assert!(2_500_000 < made.bytes && made.bytes < 6_000_000, "{}", made.bytes);
+        assert!(
+            2_500_000 < made.bytes && made.bytes < 6_000_000,
+            "{}",
+            made.bytes
+        );
         for (name, text) in all_text(home.path()) {
             for line in text.lines() {
-                let record: serde_json::Value =
-                    serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
-                assert_eq!(record["sessionId"].as_str().unwrap(), name.trim_end_matches(".jsonl"));
+                let record: serde_json::Value = serde_json::from_str(line)
+                    .unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
+                assert_eq!(
+                    record["sessionId"].as_str().unwrap(),
+                    name.trim_end_matches(".jsonl")
+                );
             }
         }
     }
@@ -621,7 +828,11 @@ mod tests {
     #[test]
     fn the_same_seed_makes_the_same_sessions() {
         let home = tempfile::tempdir().unwrap();
-        let size = Size { sessions: 3, megabytes: 1, seed: 5 };
+        let size = Size {
+            sessions: 3,
+            megabytes: 1,
+            seed: 5,
+        };
         write(home.path(), &size).unwrap();
         let first = all_text(home.path());
         write(home.path(), &size).unwrap();

@@ -15,24 +15,52 @@ pub fn run() -> Result<()> {
     let roam = run::build_roam()?;
     let interrupt = Interrupt::watch()?;
     // Short: a Unix socket's path must fit into some hundred bytes.
-    let place =
-        tempfile::Builder::new().prefix("roam-demo").tempdir().context("could not make a temporary directory")?;
+    let place = tempfile::Builder::new()
+        .prefix("roam-demo")
+        .tempdir()
+        .context("could not make a temporary directory")?;
     let outcome = show(&roam, place.path(), &interrupt);
-    place.close().context("could not remove the demo's temporary directory")?;
+    place
+        .close()
+        .context("could not remove the demo's temporary directory")?;
     println!("\nEverything was stopped and removed.");
     outcome
 }
 
 fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
-    let mut desk = Device::prepare(roam, place.join("desk").join("ada"), "desk", "work", interrupt)?;
-    let mut laptop = Device::prepare(roam, place.join("laptop").join("lovelace"), "laptop", "src", interrupt)?;
-    let (desk_project, laptop_project) = (desk.home.join("work/parser"), laptop.home.join("src/mine/parser"));
+    let mut desk = Device::prepare(
+        roam,
+        place.join("desk").join("ada"),
+        "desk",
+        "work",
+        interrupt,
+    )?;
+    let mut laptop = Device::prepare(
+        roam,
+        place.join("laptop").join("lovelace"),
+        "laptop",
+        "src",
+        interrupt,
+    )?;
+    let (desk_project, laptop_project) = (
+        desk.home.join("work/parser"),
+        laptop.home.join("src/mine/parser"),
+    );
     for project in [&desk_project, &laptop_project] {
         corpus::make_checkout(project, "git@git.example:acme/parser.git")?;
     }
-    say("Two devices on this machine, each with a home directory and a checkout of the same project");
+    say(
+        "Two devices on this machine, each with a home directory and a checkout of the same project",
+    );
     for (device, project) in [(&desk, &desk_project), (&laptop, &laptop_project)] {
-        row(device.name, &format!("~ is {}, the project is {}", device.home.display(), below_home(device, project)));
+        row(
+            device.name,
+            &format!(
+                "~ is {}, the project is {}",
+                device.home.display(),
+                below_home(device, project)
+            ),
+        );
     }
 
     say("Both start `roam run`");
@@ -41,11 +69,17 @@ fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
     laptop.spawn()?;
     desk.wait_ready()?;
     laptop.wait_ready()?;
-    row("", &format!("ready after {:.1} s", start.elapsed().as_secs_f64()));
+    row(
+        "",
+        &format!("ready after {:.1} s", start.elapsed().as_secs_f64()),
+    );
 
     say("They are paired: `roam pair CODE` on desk, `roam pair --accept ID` on laptop");
     device::pair(&mut desk, &mut laptop)?;
-    row("", "both proved that they know the code's secret; connected");
+    row(
+        "",
+        "both proved that they know the code's secret; connected",
+    );
 
     say("A session of Claude Code begins on desk");
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
@@ -55,11 +89,19 @@ fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
     let there = session.path_for(&laptop.home, &laptop_project);
     let turns = [
         ("user", "The parser drops the last line of a file. Why?"),
-        ("assistant", "It waits for a line end that never comes. I will flush it at the end of the file."),
+        (
+            "assistant",
+            "It waits for a line end that never comes. I will flush it at the end of the file.",
+        ),
     ];
-    let text: String = turns.iter().map(|(role, text)| session.said(role, text)).collect();
+    let text: String = turns
+        .iter()
+        .map(|(role, text)| session.said(role, text))
+        .collect();
     let took = arrives(&here, &there, &text, interrupt)?;
-    turns.iter().for_each(|(role, text)| row("", &format!("{role}: {text}")));
+    turns
+        .iter()
+        .for_each(|(role, text)| row("", &format!("{role}: {text}")));
     row(desk.name, &below_home(&desk, &here));
     row(laptop.name, &below_home(&laptop, &there));
     row("", &format!("there after {}", shown(took)));
@@ -68,17 +110,33 @@ fn show(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<()> {
     let question = "Good. Add a test for it, please.";
     let took = arrives(&here, &there, &session.said("user", question), interrupt)?;
     row("", &format!("user: {question}"));
-    row("", &format!("there after {}; both files hold the same {} bytes", shown(took), fs::metadata(&there)?.len()));
+    row(
+        "",
+        &format!(
+            "there after {}; both files hold the same {} bytes",
+            shown(took),
+            fs::metadata(&there)?.len()
+        ),
+    );
 
     say("And on laptop it is resumed: `roam resume SESSION`");
     let id = session.id.clone();
-    let resume = laptop.wait("the session can be resumed", &["resume", &id, "--print"], |answer| {
-        answer["argv"].is_array().then(|| answer.clone())
-    })?;
-    let words: Vec<_> =
-        resume["argv"].as_array().context("argv is a list")?.iter().filter_map(|word| word.as_str()).collect();
+    let resume = laptop.wait(
+        "the session can be resumed",
+        &["resume", &id, "--print"],
+        |answer| answer["argv"].is_array().then(|| answer.clone()),
+    )?;
+    let words: Vec<_> = resume["argv"]
+        .as_array()
+        .context("argv is a list")?
+        .iter()
+        .filter_map(|word| word.as_str())
+        .collect();
     let cwd = Path::new(resume["cwd"].as_str().context("cwd is a directory")?);
-    row(laptop.name, &format!("cd {} && {}", below_home(&laptop, cwd), words.join(" ")));
+    row(
+        laptop.name,
+        &format!("cd {} && {}", below_home(&laptop, cwd), words.join(" ")),
+    );
     Ok(())
 }
 
@@ -91,11 +149,19 @@ fn arrives(here: &Path, there: &Path, text: &str, interrupt: &Interrupt) -> Resu
         .open(here)
         .with_context(|| format!("could not open {}", here.display()))?;
     let start = Instant::now();
-    file.write_all(text.as_bytes()).with_context(|| format!("could not write {}", here.display()))?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("could not write {}", here.display()))?;
     let wanted = fs::metadata(here)?.len();
-    interrupt.until("the session arrives on laptop", Duration::from_secs(60), Duration::from_millis(1), || {
-        fs::metadata(there).is_ok_and(|metadata| wanted <= metadata.len()).then_some(())
-    })?;
+    interrupt.until(
+        "the session arrives on laptop",
+        Duration::from_secs(60),
+        Duration::from_millis(1),
+        || {
+            fs::metadata(there)
+                .is_ok_and(|metadata| wanted <= metadata.len())
+                .then_some(())
+        },
+    )?;
     let took = start.elapsed();
     match fs::read(here)? == fs::read(there)? {
         true => Ok(took),

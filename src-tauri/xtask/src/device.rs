@@ -46,7 +46,9 @@ impl Interrupt {
             self.check()?;
             match ask() {
                 Some(answer) => return Ok(answer),
-                None if end < Instant::now() => bail!("{what}: not within {} s", patience.as_secs()),
+                None if end < Instant::now() => {
+                    bail!("{what}: not within {} s", patience.as_secs())
+                }
                 None => std::thread::sleep(every),
             }
         }
@@ -74,7 +76,13 @@ impl Device {
         code_dir: &str,
         interrupt: &Interrupt,
     ) -> Result<Self> {
-        let device = Self { name, home, roam: roam.to_path_buf(), interrupt: interrupt.clone(), engine: None };
+        let device = Self {
+            name,
+            home,
+            roam: roam.to_path_buf(),
+            interrupt: interrupt.clone(),
+            engine: None,
+        };
         let own = device.roam_home();
         let code = device.home.join(code_dir);
         for dir in [&own, &code, &corpus::store(&device.home)] {
@@ -98,21 +106,34 @@ impl Device {
     pub fn spawn(&mut self) -> Result<()> {
         let log = fs::File::create(self.log()).context("could not write the engine's log")?;
         let mut command = self.roam(&["run"]);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
         in_own_group(&mut command);
-        self.engine = Some(command.spawn().with_context(|| format!("could not start {}", self.roam.display()))?);
+        self.engine = Some(
+            command
+                .spawn()
+                .with_context(|| format!("could not start {}", self.roam.display()))?,
+        );
         Ok(())
     }
 
     /// Waits until the engine answers and its Syncthing runs.
     pub fn wait_ready(&mut self) -> Result<()> {
         self.wait(&format!("{} is ready", self.name), &["status"], |status| {
-            (status["syncthing"]["state"] == "running" && status["engine"] != "stopped").then_some(())
+            (status["syncthing"]["state"] == "running" && status["engine"] != "stopped")
+                .then_some(())
         })
     }
 
     /// Asks `roam ARGS --json` until `pick` finds what it looks for.
-    pub fn wait<T>(&mut self, what: &str, args: &[&str], pick: impl Fn(&Value) -> Option<T>) -> Result<T> {
+    pub fn wait<T>(
+        &mut self,
+        what: &str,
+        args: &[&str],
+        pick: impl Fn(&Value) -> Option<T>,
+    ) -> Result<T> {
         self.wait_as_long_as(PATIENCE, EVERY, what, args, pick)
     }
 
@@ -127,14 +148,22 @@ impl Device {
         let interrupt = self.interrupt.clone();
         let found = interrupt.until(what, patience, every, || match self.has_ended() {
             true => Some(None),
-            false => self.ask(args).ok().and_then(|answer| pick(&answer)).map(Some),
+            false => self
+                .ask(args)
+                .ok()
+                .and_then(|answer| pick(&answer))
+                .map(Some),
         });
         match found {
             Ok(Some(found)) => Ok(found),
             Ok(None) => bail!("{}'s engine ended:\n{}", self.name, self.log_tail()),
             Err(error) => {
                 interrupt.check()?; // the user's wish is no fault of the engine's
-                Err(error.context(format!("on {}; its engine says:\n{}", self.name, self.log_tail())))
+                Err(error.context(format!(
+                    "on {}; its engine says:\n{}",
+                    self.name,
+                    self.log_tail()
+                )))
             }
         }
     }
@@ -142,18 +171,27 @@ impl Device {
     /// The answer of one command.
     pub fn ask(&self, args: &[&str]) -> Result<Value> {
         let text = proc::output(self.roam(args).arg("--json"))?;
-        serde_json::from_str(&text).with_context(|| format!("roam {} answered no JSON: {text}", args.join(" ")))
+        serde_json::from_str(&text)
+            .with_context(|| format!("roam {} answered no JSON: {text}", args.join(" ")))
     }
 
     /// The process ids of the engine and of its Syncthing.
     pub fn engine_pid(&self) -> Result<u32> {
-        self.engine.as_ref().map(Child::id).context("the engine was not started")
+        self.engine
+            .as_ref()
+            .map(Child::id)
+            .context("the engine was not started")
     }
 
     pub fn pids(&self) -> Result<(u32, u32)> {
-        let engine = self.engine.as_ref().context("the engine was not started")?.id();
-        let child =
-            self.ask(&["status"])?["syncthing"]["pid"].as_u64().context("status names no process of Syncthing")?;
+        let engine = self
+            .engine
+            .as_ref()
+            .context("the engine was not started")?
+            .id();
+        let child = self.ask(&["status"])?["syncthing"]["pid"]
+            .as_u64()
+            .context("status names no process of Syncthing")?;
         Ok((engine, u32::try_from(child)?))
     }
 
@@ -167,18 +205,33 @@ impl Device {
         let mut command = Command::new(&self.roam);
         command.args(args).current_dir(&self.home);
         // The tools' own variables and ours would lead into the user's real stores.
-        let foreign = ["CLAUDE", "ANTHROPIC", "CODEX", "OPENAI", "XDG_", "SESSION_ROAM"];
+        let foreign = [
+            "CLAUDE",
+            "ANTHROPIC",
+            "CODEX",
+            "OPENAI",
+            "XDG_",
+            "SESSION_ROAM",
+        ];
         for (name, _) in std::env::vars_os() {
-            if foreign.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            if foreign
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix))
+            {
                 command.env_remove(name);
             }
         }
-        command.env("HOME", &self.home).env("USERPROFILE", &self.home).env("SESSION_ROAM_HOME", self.roam_home());
+        command
+            .env("HOME", &self.home)
+            .env("USERPROFILE", &self.home)
+            .env("SESSION_ROAM_HOME", self.roam_home());
         command
     }
 
     fn has_ended(&mut self) -> bool {
-        self.engine.as_mut().is_none_or(|engine| !matches!(engine.try_wait(), Ok(None)))
+        self.engine
+            .as_mut()
+            .is_none_or(|engine| !matches!(engine.try_wait(), Ok(None)))
     }
 
     fn log(&self) -> PathBuf {
@@ -204,22 +257,43 @@ pub fn pair(from: &mut Device, to: &mut Device) -> Result<()> {
     let code = text_at(&to.ask(&["device"])?, "code")?;
     let own = text_at(&from.ask(&["device"])?, "id")?;
     from.ask(&["pair", &code, "--yes"])?;
-    to.wait("the other device proves that it has the code", &["devices"], |devices| {
-        let proved = |asking: &Value| asking["id"] == own.as_str() && asking["has_code"] == true;
-        devices["asking"].as_array()?.iter().any(proved).then_some(())
-    })?;
+    to.wait(
+        "the other device proves that it has the code",
+        &["devices"],
+        |devices| {
+            let proved =
+                |asking: &Value| asking["id"] == own.as_str() && asking["has_code"] == true;
+            devices["asking"]
+                .as_array()?
+                .iter()
+                .any(proved)
+                .then_some(())
+        },
+    )?;
     to.ask(&["pair", "--accept", &own, "--yes"])?;
     for device in [from, to] {
-        device.wait("the devices are paired and connected", &["devices"], |devices| {
-            let is_there = |paired: &Value| paired["connected"] == true && paired["confirmed"] == true;
-            devices["paired"].as_array()?.iter().any(is_there).then_some(())
-        })?;
+        device.wait(
+            "the devices are paired and connected",
+            &["devices"],
+            |devices| {
+                let is_there =
+                    |paired: &Value| paired["connected"] == true && paired["confirmed"] == true;
+                devices["paired"]
+                    .as_array()?
+                    .iter()
+                    .any(is_there)
+                    .then_some(())
+            },
+        )?;
     }
     Ok(())
 }
 
 fn text_at(answer: &Value, field: &str) -> Result<String> {
-    Ok(answer[field].as_str().with_context(|| format!("the answer has no `{field}`: {answer}"))?.to_owned())
+    Ok(answer[field]
+        .as_str()
+        .with_context(|| format!("the answer has no `{field}`: {answer}"))?
+        .to_owned())
 }
 
 /// Ctrl-C reaches the whole foreground group; the engines are stopped by us, in order.

@@ -11,15 +11,33 @@ pub fn run(args: &[&str]) -> Result<()> {
             target = name;
             continue;
         }
-        let value = rest.next().with_context(|| format!("{name} wants a number"))?;
-        value.parse::<u64>().with_context(|| format!("{name} wants a number, not {value}"))?;
+        let value = rest
+            .next()
+            .with_context(|| format!("{name} wants a number"))?;
+        value
+            .parse::<u64>()
+            .with_context(|| format!("{name} wants a number, not {value}"))?;
         match *name {
             "--seconds" => seconds = value,
             "--seed" => seed = value,
             _ => bail!("fuzz knows --seconds and --seed, not {name}"),
         }
     }
-    let words = ["test", "--locked", "--release", "--package", "session-roam-core", "--test", "fuzz"];
+    let words = [
+        "test",
+        "--locked",
+        "--release",
+        "--package",
+        "session-roam-core",
+        "--test",
+        "fuzz",
+    ];
     let test = [target, "--", "--nocapture", "--test-threads=1"];
-    proc::run(proc::cargo().args(words).args(test).env("FUZZ_SECONDS", seconds).env("FUZZ_SEED", seed))
+    proc::run(
+        proc::cargo()
+            .args(words)
+            .args(test)
+            .env("FUZZ_SECONDS", seconds)
+            .env("FUZZ_SEED", seed),
+    )
 }

@@ -8,7 +8,10 @@ use std::process::Command;
 
 const STATES: [&str; 5] = ["idle", "moving", "attention", "paused", "off"];
 /// Panel, the glyph's colour on it, and that of the rim around it.
-const PANELS: [(&str, &str, &str); 2] = [("dark", "#f4f5f7", "#101418"), ("light", "#1d232b", "#ffffff")];
+const PANELS: [(&str, &str, &str); 2] = [
+    ("dark", "#f4f5f7", "#101418"),
+    ("light", "#1d232b", "#ffffff"),
+];
 /// Twice what a panel shows at 100 %.
 const PIXELS: &str = "48";
 
@@ -19,9 +22,19 @@ pub fn run() -> Result<()> {
     for state in STATES {
         for (panel, ink, rim) in PANELS {
             let svg = scratch.path().join("icon.svg");
-            fs::write(&svg, only(&drawing, state)?.replace("INK", ink).replace("RIM", rim))?;
+            fs::write(
+                &svg,
+                only(&drawing, state)?
+                    .replace("INK", ink)
+                    .replace("RIM", rim),
+            )?;
             let png = dir.join(format!("{state}-{panel}.png"));
-            proc::run(Command::new("rsvg-convert").args(["-w", PIXELS, "-h", PIXELS, "-o"]).arg(png).arg(svg))?;
+            proc::run(
+                Command::new("rsvg-convert")
+                    .args(["-w", PIXELS, "-h", PIXELS, "-o"])
+                    .arg(png)
+                    .arg(svg),
+            )?;
         }
     }
     Ok(())
@@ -30,8 +43,18 @@ pub fn run() -> Result<()> {
 /// The drawing without the groups of the other states, each of which is one line.
 fn only(drawing: &str, state: &str) -> Result<String> {
     let group = |name: &str| format!("<g id=\"{name}\"");
-    let others: Vec<String> = STATES.iter().filter(|other| **other != state).map(|other| group(other)).collect();
-    let text: String = drawing.lines().filter(|line| !others.iter().any(|other| line.contains(other))).collect();
-    ensure!(state == "idle" || text.contains(&group(state)), "the drawing has no group {state}");
+    let others: Vec<String> = STATES
+        .iter()
+        .filter(|other| **other != state)
+        .map(|other| group(other))
+        .collect();
+    let text: String = drawing
+        .lines()
+        .filter(|line| !others.iter().any(|other| line.contains(other)))
+        .collect();
+    ensure!(
+        state == "idle" || text.contains(&group(state)),
+        "the drawing has no group {state}"
+    );
     Ok(text)
 }

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 /// The repository's root directory.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).expect("xtask lies two directories below the root").to_path_buf()
+    here.ancestors()
+        .nth(2)
+        .expect("xtask lies two directories below the root")
+        .to_path_buf()
 }
 
 /// Cargo itself, the one that started us.
@@ -22,7 +25,9 @@ pub fn cargo() -> Command {
 /// Where cargo builds to: CARGO_TARGET_DIR and the user's own settings are respected.
 pub fn target_dir() -> Result<PathBuf> {
     let metadata = metadata()?;
-    let dir = metadata["target_directory"].as_str().context("cargo metadata names no target directory")?;
+    let dir = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target directory")?;
     Ok(PathBuf::from(dir))
 }
 
@@ -35,7 +40,9 @@ pub fn metadata() -> Result<serde_json::Value> {
 /// Shows the command, runs it with our own terminal; an exit code other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
     println!("$ {}", shown(command));
-    let status = command.status().with_context(|| format!("could not start {}", program(command)))?;
+    let status = command
+        .status()
+        .with_context(|| format!("could not start {}", program(command)))?;
     if !status.success() {
         bail!("{} ended with {status}", shown(command));
     }
@@ -58,13 +65,21 @@ pub fn run_with_retry(mut command: impl FnMut() -> Command) -> Result<()> {
 pub fn output(command: &mut Command) -> Result<String> {
     let output = captured(command)?;
     if !output.status.success() {
-        bail!("{} ended with {}: {}", shown(command), output.status, String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "{} ended with {}: {}",
+            shown(command),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 pub fn captured(command: &mut Command) -> Result<Output> {
-    command.stdin(Stdio::null()).output().with_context(|| format!("could not start {}", program(command)))
+    command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("could not start {}", program(command)))
 }
 
 /// True when it can be started and ends well.
@@ -82,7 +97,10 @@ pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&path).chain(more).map(|dir| dir.join(&name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .chain(more)
+        .map(|dir| dir.join(&name))
+        .find(|file| file.is_file())
 }
 
 /// Asks a child to end in an orderly way, and ends it when it has not within `grace`.
@@ -117,6 +135,12 @@ fn program(command: &Command) -> String {
 }
 
 fn shown(command: &Command) -> String {
-    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
-    std::iter::once(name).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    let name = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
+    std::iter::once(name)
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -19,12 +19,21 @@ pub fn run(args: &[&str]) -> Result<()> {
 }
 
 fn run_app(args: &[&str]) -> Result<()> {
-    setup::to_build_app().context("`cargo xtask run --headless` needs none of it and starts the engine alone")?;
+    setup::to_build_app()
+        .context("`cargo xtask run --headless` needs none of it and starts the engine alone")?;
     setup::build_window()?;
     // `roam` too: the window says its commands here and there, and scripts use it.
     build_roam()?;
-    proc::run(proc::cargo().args(["build", "--release", "--locked", "--package", "session-roam"]))?;
-    let app = proc::target_dir()?.join("release").join(format!("session-roam{}", std::env::consts::EXE_SUFFIX));
+    proc::run(proc::cargo().args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "session-roam",
+    ]))?;
+    let app = proc::target_dir()?
+        .join("release")
+        .join(format!("session-roam{}", std::env::consts::EXE_SUFFIX));
     println!("$ session-roam {}", args.join(" "));
     become_program(Command::new(app).args(args))
 }
@@ -38,8 +47,16 @@ fn run_roam(args: &[&str]) -> Result<()> {
 /// Builds `roam` as users get it. The release profile, because an unoptimised engine hashes and parses ten times slower
 /// and would miss every promise; most of the build is dependencies, which are built once.
 pub fn build_roam() -> Result<PathBuf> {
-    proc::run(proc::cargo().args(["build", "--release", "--locked", "--package", "session-roam-cli"]))?;
-    Ok(proc::target_dir()?.join("release").join(format!("roam{}", std::env::consts::EXE_SUFFIX)))
+    proc::run(proc::cargo().args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "session-roam-cli",
+    ]))?;
+    Ok(proc::target_dir()?
+        .join("release")
+        .join(format!("roam{}", std::env::consts::EXE_SUFFIX)))
 }
 
 #[cfg(unix)]

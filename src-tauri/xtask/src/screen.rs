@@ -25,21 +25,36 @@ impl Screen {
     /// `dir` gets the bus's socket; `user` may connect to it.
     pub fn start(size: &str, dir: &Path, user: u32) -> Result<Self> {
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", &format!("{size}x24"), "-nolisten", "tcp", "-ac", "-noreset"])
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                &format!("{size}x24"),
+                "-nolisten",
+                "tcp",
+                "-ac",
+                "-noreset",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .context("could not start Xvfb")?;
         let number = first_line(&mut server).context("Xvfb says no display")?;
-        let mut screen = Self { display: format!(":{number}"), dir: dir.to_owned(), children: vec![server] };
+        let mut screen = Self {
+            display: format!(":{number}"),
+            dir: dir.to_owned(),
+            children: vec![server],
+        };
         screen.start_bus(user)?;
         Ok(screen)
     }
 
     fn start_bus(&mut self, user: u32) -> Result<()> {
         let (config, socket) = (self.dir.join("bus.conf"), self.dir.join("bus"));
-        fs::write(&config, bus_config(&socket)).with_context(|| format!("could not write {}", config.display()))?;
+        fs::write(&config, bus_config(&socket))
+            .with_context(|| format!("could not write {}", config.display()))?;
         let mut bus = Command::new("dbus-daemon")
             .arg(format!("--config-file={}", config.display()))
             .args(["--nofork", "--nopidfile", "--print-address=1"])
@@ -65,7 +80,10 @@ impl Screen {
         fs::create_dir_all(dir).with_context(|| format!("could not make {}", dir.display()))?;
         let import = proc::find("import").context("ImageMagick's import is missing")?;
         let mut command = Command::new(import);
-        command.args(["-window", "root"]).arg(to).env("DISPLAY", &self.display);
+        command
+            .args(["-window", "root"])
+            .arg(to)
+            .env("DISPLAY", &self.display);
         proc::output(&mut command).map(drop)
     }
 }
@@ -92,7 +110,9 @@ fn bus_config(socket: &Path) -> String {
 
 fn first_line(child: &mut Child) -> Option<String> {
     let mut line = String::new();
-    BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
+    BufReader::new(child.stdout.take()?)
+        .read_line(&mut line)
+        .ok()?;
     Some(line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 

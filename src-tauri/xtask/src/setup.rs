@@ -81,7 +81,11 @@ const TO_TEST_APP: &[Need] = &[
     },
     Need {
         package: "chromium",
-        there: || ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| proc::find(name).is_some()),
+        there: || {
+            ["chromium", "chromium-browser", "google-chrome"]
+                .iter()
+                .any(|name| proc::find(name).is_some())
+        },
         why: "shows every view and state of the window to its tests",
         elsewhere: "Chromium, or `npx playwright install chromium` in ui/",
     },
@@ -176,9 +180,11 @@ fn has_library(name: &str) -> bool {
 
 /// The loader's own list, else the usual places.
 fn finds_shared(name: &str) -> bool {
-    let list = proc::find("ldconfig").and_then(|ldconfig| proc::output(Command::new(ldconfig).arg("-p")).ok());
+    let list = proc::find("ldconfig")
+        .and_then(|ldconfig| proc::output(Command::new(ldconfig).arg("-p")).ok());
     let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
-    list.is_some_and(|list| list.contains(name)) || Path::new("/usr/lib").join(triple).join(name).exists()
+    list.is_some_and(|list| list.contains(name))
+        || Path::new("/usr/lib").join(triple).join(name).exists()
 }
 
 /// Everything for `cargo xtask test`. What only adds coverage may be missing; it is said in the answer.
@@ -196,10 +202,14 @@ pub fn to_test() -> Result<ForTests> {
     let mut ready = ForTests::default();
     match newer_syncthing() {
         Ok(binary) => ready.newer_syncthing = Some(binary),
-        Err(error) => ready.missing.push(format!("the pass with Syncthing 1.29: {error:#}")),
+        Err(error) => ready
+            .missing
+            .push(format!("the pass with Syncthing 1.29: {error:#}")),
     }
     if !clients()? {
-        ready.missing.push("the tests with real tools: tests/real/package.json is not there".into());
+        ready
+            .missing
+            .push("the tests with real tools: tests/real/package.json is not there".into());
     }
     for missing in &ready.missing {
         println!("\n*** LEFT OUT: {missing}\n");
@@ -208,7 +218,11 @@ pub fn to_test() -> Result<ForTests> {
 }
 
 pub fn install<N: std::borrow::Borrow<Need>>(needs: &[N]) -> Result<()> {
-    let missing: Vec<&Need> = needs.iter().map(N::borrow).filter(|need| !(need.there)()).collect();
+    let missing: Vec<&Need> = needs
+        .iter()
+        .map(N::borrow)
+        .filter(|need| !(need.there)())
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -217,13 +231,22 @@ pub fn install<N: std::borrow::Borrow<Need>>(needs: &[N]) -> Result<()> {
         println!("  {:24} {}", need.package, need.why);
     }
     if !is_debian() || proc::find("apt-get").is_none() {
-        let list: Vec<_> = missing.iter().map(|need| format!("  {}", need.elsewhere)).collect();
-        bail!("please install this, then run the same command again:\n{}", list.join("\n"));
+        let list: Vec<_> = missing
+            .iter()
+            .map(|need| format!("  {}", need.elsewhere))
+            .collect();
+        bail!(
+            "please install this, then run the same command again:\n{}",
+            list.join("\n")
+        );
     }
     let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
     apt_install(&packages)?;
     match missing.iter().find(|need| !(need.there)()) {
-        Some(need) => bail!("the package {} was installed, yet what it brings is not found", need.package),
+        Some(need) => bail!(
+            "the package {} was installed, yet what it brings is not found",
+            need.package
+        ),
         None => Ok(()),
     }
 }
@@ -233,7 +256,12 @@ fn is_debian() -> bool {
     release
         .lines()
         .filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")))
-        .any(|value| value.trim_matches('"').split(' ').any(|word| word == "debian" || word == "ubuntu"))
+        .any(|value| {
+            value
+                .trim_matches('"')
+                .split(' ')
+                .any(|word| word == "debian" || word == "ubuntu")
+        })
 }
 
 fn apt_install(packages: &[&str]) -> Result<()> {
@@ -244,7 +272,11 @@ fn apt_install(packages: &[&str]) -> Result<()> {
         );
     };
     let apt = |args: &[&str]| {
-        let mut words = prefix.iter().copied().chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        let mut words =
+            prefix
+                .iter()
+                .copied()
+                .chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
         let mut command = Command::new(words.next().expect("a chain of at least three words"));
         command.args(words).args(args);
         command
@@ -276,7 +308,10 @@ fn newer_syncthing() -> Result<PathBuf> {
     if proc::find("apt-get").is_none() || !Path::new(KEYRING).exists() {
         bail!("it is taken from a Debian mirror, and this system has no apt-get or no Debian keys");
     }
-    println!("Fetching Syncthing 1.29 from Debian's suite trixie (unpacked to {}, not installed)", home.display());
+    println!(
+        "Fetching Syncthing 1.29 from Debian's suite trixie (unpacked to {}, not installed)",
+        home.display()
+    );
     let apt = prepare_apt(&home)?;
     proc::run_with_retry(|| apt_aside(&apt, &["update", "-q"]))?;
     proc::run_with_retry(|| apt_aside(&apt, &["download", "-q", "syncthing"]))?;
@@ -286,7 +321,10 @@ fn newer_syncthing() -> Result<PathBuf> {
         .context("apt-get brought no package")?;
     proc::run(Command::new("dpkg").arg("-x").arg(&package).arg(&home))?;
     if !says_its_version(&binary) {
-        bail!("it was unpacked, but {} does not start here", binary.display());
+        bail!(
+            "it was unpacked, but {} does not start here",
+            binary.display()
+        );
     }
     Ok(binary)
 }
@@ -304,10 +342,17 @@ fn prepare_apt(home: &Path) -> Result<PathBuf> {
         fs::remove_dir_all(&apt).with_context(|| format!("could not empty {}", apt.display()))?;
     }
     for dir in ["lists/partial", "cache/archives/partial", "parts"] {
-        fs::create_dir_all(apt.join(dir)).with_context(|| format!("could not make {}", apt.display()))?;
+        fs::create_dir_all(apt.join(dir))
+            .with_context(|| format!("could not make {}", apt.display()))?;
     }
     fs::write(apt.join("status"), "")?;
-    fs::write(apt.join("sources.list"), format!("deb [signed-by={KEYRING}] {} trixie main\n", debian_mirror()))?;
+    fs::write(
+        apt.join("sources.list"),
+        format!(
+            "deb [signed-by={KEYRING}] {} trixie main\n",
+            debian_mirror()
+        ),
+    )?;
     Ok(apt)
 }
 
@@ -322,10 +367,15 @@ fn apt_aside(apt: &Path, args: &[&str]) -> Command {
         ("Dir::Cache", "cache"),
     ];
     for (name, place) in settings {
-        command.arg("-o").arg(format!("{name}={}", apt.join(place).display()));
+        command
+            .arg("-o")
+            .arg(format!("{name}={}", apt.join(place).display()));
     }
     // The list lies in the user's own directory, where apt's helper account may not read.
-    command.args(["-o", "APT::Sandbox::User=root"]).args(args).current_dir(apt);
+    command
+        .args(["-o", "APT::Sandbox::User=root"])
+        .args(args)
+        .current_dir(apt);
     command
 }
 
@@ -333,16 +383,27 @@ fn apt_aside(apt: &Path, args: &[&str]) -> Command {
 pub fn debian_mirror() -> String {
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     files.extend(
-        fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())),
+        fs::read_dir("/etc/apt/sources.list.d")
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path())),
     );
     files.sort();
-    let texts = files.iter().filter_map(|file| fs::read_to_string(file).ok());
-    texts.filter_map(|text| mirror_in(&text)).next().unwrap_or_else(|| "http://deb.debian.org/debian".into())
+    let texts = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    texts
+        .filter_map(|text| mirror_in(&text))
+        .next()
+        .unwrap_or_else(|| "http://deb.debian.org/debian".into())
 }
 
 /// The address of a Debian archive named in a list of either form apt knows.
 fn mirror_in(sources: &str) -> Option<String> {
-    let lines = sources.lines().map(str::trim).filter(|line| line.starts_with("deb ") || line.starts_with("URIs:"));
+    let lines = sources
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("deb ") || line.starts_with("URIs:"));
     lines
         .flat_map(str::split_whitespace)
         .map(|word| word.trim_end_matches('/'))
@@ -354,7 +415,9 @@ fn mirror_in(sources: &str) -> Option<String> {
 /// look for them. False when the repository pins none.
 fn clients() -> Result<bool> {
     let wanted = proc::root().join("tests/real");
-    let Ok(lock) = fs::read(wanted.join("package-lock.json")) else { return Ok(false) };
+    let Ok(lock) = fs::read(wanted.join("package-lock.json")) else {
+        return Ok(false);
+    };
     check_node("the tests run the real tools")?;
     let dir = proc::target_dir()?.join("real-clients");
     let installed = dir.join("installed.json");
@@ -364,10 +427,12 @@ fn clients() -> Result<bool> {
     println!("Installing the real tools into {}", dir.display());
     fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
     for file in ["package.json", "package-lock.json"] {
-        fs::copy(wanted.join(file), dir.join(file)).with_context(|| format!("could not copy tests/real/{file}"))?;
+        fs::copy(wanted.join(file), dir.join(file))
+            .with_context(|| format!("could not copy tests/real/{file}"))?;
     }
     npm_ci(&dir)?;
-    fs::write(&installed, lock).with_context(|| format!("could not write {}", installed.display()))?; // last: a half install is done again
+    fs::write(&installed, lock)
+        .with_context(|| format!("could not write {}", installed.display()))?; // last: a half install is done again
     Ok(true)
 }
 
@@ -375,7 +440,9 @@ fn clients() -> Result<bool> {
 pub fn npm(dir: &Path, words: &[&str]) -> Result<Command> {
     let name = if cfg!(windows) { "npm.cmd" } else { "npm" };
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|place| place.join(name)).find(|file| file.is_file());
+    let found = std::env::split_paths(&path)
+        .map(|place| place.join(name))
+        .find(|file| file.is_file());
     let mut command = Command::new(found.context("npm is missing; it comes with Node")?);
     command.args(words).current_dir(dir);
     Ok(command)
@@ -384,7 +451,9 @@ pub fn npm(dir: &Path, words: &[&str]) -> Result<Command> {
 /// Installs what the lock file of a directory says.
 pub fn npm_ci(dir: &Path) -> Result<()> {
     npm(dir, &[])?; // it is there
-    proc::run_with_retry(|| npm(dir, &["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).expect("seen just now"))
+    proc::run_with_retry(|| {
+        npm(dir, &["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).expect("seen just now")
+    })
 }
 
 /// The window as the tray app carries it: ui/dist. Cargo needs it before it builds the app.
@@ -400,11 +469,17 @@ pub fn build_window() -> Result<()> {
 }
 
 fn check_node(why: &str) -> Result<()> {
-    let hint = format!("install Node {OLDEST_NODE} or newer (with npm), then run the same command again");
+    let hint =
+        format!("install Node {OLDEST_NODE} or newer (with npm), then run the same command again");
     let Ok(version) = proc::output(Command::new("node").arg("--version")) else {
         bail!("Node is missing: {why}. Please {hint}");
     };
-    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|word| word.parse::<u32>().ok());
+    let major = version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|word| word.parse::<u32>().ok());
     match major {
         Some(major) if OLDEST_NODE <= major => Ok(()),
         _ => bail!("Node {} is too old. Please {hint}", version.trim()),
@@ -417,18 +492,24 @@ mod tests {
 
     #[test]
     fn the_mirror_is_found_in_both_forms_of_list() {
-        let old =
-            "# deb http://old.example/debian sid main\ndeb [arch=amd64] http://mirror.example/debian/ bookworm main\n";
-        let new =
-            "Types: deb\n# http://snapshot.example/debian\nURIs: https://mirror.example/pub/debian\nSuites: bookworm\n";
-        assert_eq!(mirror_in(old).as_deref(), Some("http://mirror.example/debian"));
-        assert_eq!(mirror_in(new).as_deref(), Some("https://mirror.example/pub/debian"));
+        let old = "# deb http://old.example/debian sid main\ndeb [arch=amd64] http://mirror.example/debian/ bookworm main\n";
+        let new = "Types: deb\n# http://snapshot.example/debian\nURIs: https://mirror.example/pub/debian\nSuites: bookworm\n";
+        assert_eq!(
+            mirror_in(old).as_deref(),
+            Some("http://mirror.example/debian")
+        );
+        assert_eq!(
+            mirror_in(new).as_deref(),
+            Some("https://mirror.example/pub/debian")
+        );
     }
 
     #[test]
     fn a_list_without_a_debian_archive_names_none() {
         assert_eq!(
-            mirror_in("deb http://mirror.example/ubuntu noble main\nURIs: http://mirror.example/debian-security\n"),
+            mirror_in(
+                "deb http://mirror.example/ubuntu noble main\nURIs: http://mirror.example/debian-security\n"
+            ),
             None
         );
     }

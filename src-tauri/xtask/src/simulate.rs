@@ -11,15 +11,33 @@ pub fn run(args: &[&str]) -> Result<()> {
     let (mut seeds, mut from) = (SEEDS, "0");
     let mut rest = args.iter();
     while let Some(name) = rest.next() {
-        let value = rest.next().with_context(|| format!("{name} wants a number"))?;
-        value.parse::<u64>().with_context(|| format!("{name} wants a number, not {value}"))?;
+        let value = rest
+            .next()
+            .with_context(|| format!("{name} wants a number"))?;
+        value
+            .parse::<u64>()
+            .with_context(|| format!("{name} wants a number, not {value}"))?;
         match *name {
             "--seeds" => seeds = value,
             "--from" => from = value,
             _ => bail!("simulate knows --seeds and --from, not {name}"),
         }
     }
-    let words = ["test", "--locked", "--release", "--package", "session-roam-core", "--test", "stories"];
+    let words = [
+        "test",
+        "--locked",
+        "--release",
+        "--package",
+        "session-roam-core",
+        "--test",
+        "stories",
+    ];
     let test = ["simulation::r1_r2_r15", "--", "--nocapture"];
-    proc::run(proc::cargo().args(words).args(test).env("SIM_SEEDS", seeds).env("SIM_FROM", from))
+    proc::run(
+        proc::cargo()
+            .args(words)
+            .args(test)
+            .env("SIM_SEEDS", seeds)
+            .env("SIM_FROM", from),
+    )
 }

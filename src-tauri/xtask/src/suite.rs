@@ -24,20 +24,35 @@ pub fn run(extent: Extent) -> Result<()> {
     };
     // First: the tray app carries the window in itself and cannot be compiled without it.
     report.section("Window", window);
-    report.section("Formatting", || proc::run(proc::cargo().args(["fmt", "--all", "--", "--check"])));
+    report.section("Formatting", || {
+        proc::run(proc::cargo().args(["fmt", "--all", "--", "--check"]))
+    });
     report.section("Lints", || {
-        let words = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "--deny", "warnings"];
+        let words = [
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--quiet",
+            "--",
+            "--deny",
+            "warnings",
+        ];
         proc::run(proc::cargo().args(words))
     });
     report.section("Rules of the repository", tidy::run);
     // Programs and tests at once, as the tests themselves ask for them: nothing is built twice for other features.
-    report.section("Build", || proc::run(proc::cargo().args(["build", "--locked", "--workspace", "--all-targets"])));
+    report.section("Build", || {
+        proc::run(proc::cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
+    });
     report.section("Tests", || match extent {
         // Elsewhere than on Linux nothing installs what the real ones need.
         Extent::Everything if cfg!(target_os = "linux") => proc::run(&mut tests()),
-        Extent::Everything | Extent::Quick => {
-            proc::run(tests().args(["--lib", "--bins"]).args(targets(|it| !it.real)?))
-        }
+        Extent::Everything | Extent::Quick => proc::run(
+            tests()
+                .args(["--lib", "--bins"])
+                .args(targets(|it| !it.real)?),
+        ),
     });
     if extent == Extent::Everything && cfg!(target_os = "linux") {
         report.section("Every view and state of the window in a browser", || {
@@ -47,7 +62,11 @@ pub fn run(extent: Extent) -> Result<()> {
     if let Some(binary) = &ready.newer_syncthing {
         report.section("Tests that drive Syncthing, again with 1.29", || {
             let names = targets(|it| it.name.starts_with("syncthing") || it.name == "app")?;
-            proc::run(tests().args(names).env("SESSION_ROAM_TEST_SYNCTHING", binary))
+            proc::run(
+                tests()
+                    .args(names)
+                    .env("SESSION_ROAM_TEST_SYNCTHING", binary),
+            )
         });
     }
     report.close(&ready.missing)
@@ -65,7 +84,15 @@ fn window() -> Result<()> {
 
 /// Pages made from the code are written by the tests that check them.
 pub fn write_docs() -> Result<()> {
-    let words = ["test", "--locked", "--quiet", "--package", "session-roam-core", "--test", "tools_page"];
+    let words = [
+        "test",
+        "--locked",
+        "--quiet",
+        "--package",
+        "session-roam-core",
+        "--test",
+        "tools_page",
+    ];
     proc::run(proc::cargo().args(words).env("UPDATE_DOCS", "1"))
 }
 
@@ -85,9 +112,19 @@ struct Target {
 /// `--test NAME` for each test target that `wanted` says yes to.
 fn targets(wanted: impl Fn(&Target) -> bool) -> Result<Vec<String>> {
     let metadata = proc::metadata()?;
-    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
-    let all = packages.iter().map(targets_of).collect::<Result<Vec<_>>>()?.into_iter().flatten();
-    let names: Vec<String> = all.filter(wanted).flat_map(|target| ["--test".to_owned(), target.name]).collect();
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo metadata names no packages")?;
+    let all = packages
+        .iter()
+        .map(targets_of)
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .flatten();
+    let names: Vec<String> = all
+        .filter(wanted)
+        .flat_map(|target| ["--test".to_owned(), target.name])
+        .collect();
     match names.is_empty() {
         true => bail!("none of the test targets is meant"),
         false => Ok(names),
@@ -95,18 +132,38 @@ fn targets(wanted: impl Fn(&Target) -> bool) -> Result<Vec<String>> {
 }
 
 fn targets_of(package: &Value) -> Result<Vec<Target>> {
-    let tests = package["targets"].as_array().into_iter().flatten().filter(|target| target["kind"][0] == "test");
+    let tests = package["targets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|target| target["kind"][0] == "test");
     let names: Vec<&str> = tests.filter_map(|target| target["name"].as_str()).collect();
-    let real: Vec<&str> =
-        package["metadata"]["real"]["tests"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let real: Vec<&str> = package["metadata"]["real"]["tests"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     if let Some(stranger) = real.iter().find(|name| !names.contains(name)) {
-        bail!("[package.metadata.real] of {} names `{stranger}`, which is no test target", package["name"]);
+        bail!(
+            "[package.metadata.real] of {} names `{stranger}`, which is no test target",
+            package["name"]
+        );
     }
-    Ok(names.into_iter().map(|name| Target { name: name.to_owned(), real: real.contains(&name) }).collect())
+    Ok(names
+        .into_iter()
+        .map(|name| Target {
+            name: name.to_owned(),
+            real: real.contains(&name),
+        })
+        .collect())
 }
 
 fn heading(name: &str) {
-    println!("\n== {name} {}", "=".repeat(100usize.saturating_sub(name.len())));
+    println!(
+        "\n== {name} {}",
+        "=".repeat(100usize.saturating_sub(name.len()))
+    );
 }
 
 #[derive(Default)]
@@ -134,8 +191,12 @@ impl Report {
         for missing in missing {
             println!("LEFT OUT          {missing}");
         }
-        let failed: Vec<_> =
-            self.sections.iter().filter(|(_, outcome, _)| outcome.is_err()).map(|(name, ..)| *name).collect();
+        let failed: Vec<_> = self
+            .sections
+            .iter()
+            .filter(|(_, outcome, _)| outcome.is_err())
+            .map(|(name, ..)| *name)
+            .collect();
         match failed.is_empty() {
             true => Ok(()),
             false => bail!("not passed: {}", failed.join(", ")),

@@ -38,14 +38,30 @@ const LAYERS: &[(&str, &[&str])] = &[
             "api",
         ],
     ), // of api the types only
-    ("api", &["session", "merge", "tools", "projects", "vault", "state", "watch", "syncthing", "settings", "engine"]),
+    (
+        "api",
+        &[
+            "session",
+            "merge",
+            "tools",
+            "projects",
+            "vault",
+            "state",
+            "watch",
+            "syncthing",
+            "settings",
+            "engine",
+        ],
+    ),
 ];
 
 /// A tool is named in its own file, below core/src/tools, and nowhere else in the core.
 const VENDORS: &[&str] = &["claude", "anthropic", "openai"];
 /// Files that may name a tool all the same, with the reason.
-const MAY_NAME_TOOLS: &[(&str, &str)] =
-    &[("src-tauri/core/src/settings.rs", "the example in the commented config.toml")];
+const MAY_NAME_TOOLS: &[(&str, &str)] = &[(
+    "src-tauri/core/src/settings.rs",
+    "the example in the commented config.toml",
+)];
 
 const LONGEST: usize = 800;
 /// An adapter is one file with all that is known of a tool, its reading, writing and tests.
@@ -71,8 +87,13 @@ pub fn run() -> Result<()> {
     broken.extend(addresses(&root));
     broken.extend(generated(&root));
     for workflow in ["ci.yml", "bundle.yml"] {
-        let text = fs::read_to_string(root.join(".github/workflows").join(workflow)).unwrap_or_default();
-        broken.extend(unpinned(&text).into_iter().map(|action| format!("{workflow}: {action} is not pinned")));
+        let text =
+            fs::read_to_string(root.join(".github/workflows").join(workflow)).unwrap_or_default();
+        broken.extend(
+            unpinned(&text)
+                .into_iter()
+                .map(|action| format!("{workflow}: {action} is not pinned")),
+        );
     }
     match broken.as_slice() {
         [] => {
@@ -95,16 +116,29 @@ fn sources(root: &Path) -> Result<Vec<Source>> {
         collect(&root.join(dir), &mut files)?;
     }
     files.sort();
-    files.into_iter().map(|file| Source::read(root, &file)).collect()
+    files
+        .into_iter()
+        .map(|file| Source::read(root, &file))
+        .collect()
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Ok(());
+    };
     for entry in entries {
-        let path = entry.with_context(|| format!("could not read {}", dir.display()))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let path = entry
+            .with_context(|| format!("could not read {}", dir.display()))?
+            .path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         match () {
-            () if path.is_dir() && !["target", "node_modules"].contains(&name.as_str()) => collect(&path, files)?,
+            () if path.is_dir() && !["target", "node_modules"].contains(&name.as_str()) => {
+                collect(&path, files)?
+            }
             () if name.ends_with(".rs") => files.push(path),
             () => {}
         }
@@ -114,14 +148,23 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 impl Source {
     fn read(root: &Path, file: &Path) -> Result<Self> {
-        let text = fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?;
-        let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy().replace('\\', "/");
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("could not read {}", file.display()))?;
+        let path = file
+            .strip_prefix(root)
+            .unwrap_or(file)
+            .to_string_lossy()
+            .replace('\\', "/");
         Ok(Self { path, text })
     }
 
     /// Lines of code with their numbers: no comments, nothing of the tests at the end of a file.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let lines = self.text.lines().enumerate().map(|(idx, line)| (idx + 1, line));
+        let lines = self
+            .text
+            .lines()
+            .enumerate()
+            .map(|(idx, line)| (idx + 1, line));
         lines
             .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
             .map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
@@ -130,32 +173,63 @@ impl Source {
     /// The module of the core it belongs to.
     fn core_module(&self) -> Option<&str> {
         let inside = self.path.strip_prefix("src-tauri/core/src/")?;
-        Some(inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs"))
+        Some(
+            inside
+                .split('/')
+                .next()
+                .unwrap_or(inside)
+                .trim_end_matches(".rs"),
+        )
     }
 }
 
 fn opening(source: &Source) -> Option<String> {
-    let opens = source.text.trim_start_matches('\u{feff}').starts_with("//!");
-    (!opens).then(|| format!("{}: opens without `//!` that says what it is for", source.path))
+    let opens = source
+        .text
+        .trim_start_matches('\u{feff}')
+        .starts_with("//!");
+    (!opens).then(|| {
+        format!(
+            "{}: opens without `//!` that says what it is for",
+            source.path
+        )
+    })
 }
 
 fn length(source: &Source) -> Option<String> {
     let n_lines = source.text.lines().count();
-    let most = if source.path.starts_with(ADAPTERS) { LONGEST_ADAPTER } else { LONGEST };
+    let most = if source.path.starts_with(ADAPTERS) {
+        LONGEST_ADAPTER
+    } else {
+        LONGEST
+    };
     let fine = n_lines <= most || TABLES.contains(&source.path.as_str());
-    (!fine).then(|| format!("{}: {n_lines} lines; split it ({most} at most, unless it is a table)", source.path))
+    (!fine).then(|| {
+        format!(
+            "{}: {n_lines} lines; split it ({most} at most, unless it is a table)",
+            source.path
+        )
+    })
 }
 
 fn layer(source: &Source) -> Vec<String> {
-    let Some(module) = source.core_module() else { return Vec::new() };
+    let Some(module) = source.core_module() else {
+        return Vec::new();
+    };
     if module == "lib" {
         return Vec::new();
     }
     let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == module) else {
-        return vec![format!("{}: the module `{module}` has no place in the layers (tidy.rs)", source.path)];
+        return vec![format!(
+            "{}: the module `{module}` has no place in the layers (tidy.rs)",
+            source.path
+        )];
     };
-    let uses =
-        source.code().flat_map(|(number, line)| used_modules(line).into_iter().map(move |used| (number, line, used)));
+    let uses = source.code().flat_map(|(number, line)| {
+        used_modules(line)
+            .into_iter()
+            .map(move |used| (number, line, used))
+    });
     uses.filter(|(_, line, used)| {
         used != module && !(allowed.contains(&used.as_str()) && is_types_only(module, used, line))
     })
@@ -164,32 +238,69 @@ fn layer(source: &Source) -> Vec<String> {
 }
 
 /// Below these, files are read that somebody else may have put there.
-const HOSTILE: &[&str] = &["src-tauri/core/src/vault/", "src-tauri/core/src/tools/", "src-tauri/core/src/formats/"];
+const HOSTILE: &[&str] = &[
+    "src-tauri/core/src/vault/",
+    "src-tauri/core/src/tools/",
+    "src-tauri/core/src/formats/",
+];
 /// What follows links, waits for a FIFO or reads without end; `opener` does not.
-const RAW: &[&str] = &["fs::read(", "fs::read_to_string(", "File::open(", "fs::copy(", "fs::metadata("];
+const RAW: &[&str] = &[
+    "fs::read(",
+    "fs::read_to_string(",
+    "File::open(",
+    "fs::copy(",
+    "fs::metadata(",
+];
 /// Files that may all the same, with the reason.
 const MAY_READ_RAW: &[(&str, &str)] = &[
-    ("src-tauri/core/src/vault/keys.rs", "the device's own key, in its own 0700 directory"),
-    ("src-tauri/core/src/formats/process.rs", "what the system says in /proc"),
-    ("src-tauri/core/src/formats/listed.rs", "when a directory changed last"),
-    ("src-tauri/core/src/formats/files.rs", "the permissions of a file that was just looked at"),
-    ("src-tauri/core/src/formats/vscode.rs", "when an editor's database was used last; it is not opened"),
+    (
+        "src-tauri/core/src/vault/keys.rs",
+        "the device's own key, in its own 0700 directory",
+    ),
+    (
+        "src-tauri/core/src/formats/process.rs",
+        "what the system says in /proc",
+    ),
+    (
+        "src-tauri/core/src/formats/listed.rs",
+        "when a directory changed last",
+    ),
+    (
+        "src-tauri/core/src/formats/files.rs",
+        "the permissions of a file that was just looked at",
+    ),
+    (
+        "src-tauri/core/src/formats/vscode.rs",
+        "when an editor's database was used last; it is not opened",
+    ),
 ];
 
 fn raw_reading(source: &Source) -> Vec<String> {
-    let below = !source.path.ends_with("/tests.rs") && HOSTILE.iter().any(|dir| source.path.starts_with(dir));
+    let below = !source.path.ends_with("/tests.rs")
+        && HOSTILE.iter().any(|dir| source.path.starts_with(dir));
     if !below || MAY_READ_RAW.iter().any(|(path, _)| *path == source.path) {
         return Vec::new();
     }
     let raw = |line: &str| RAW.iter().find(|call| line.contains(**call)).copied();
-    let found = source.code().filter_map(|(number, line)| raw(line).map(|call| (number, call)));
-    found.map(|(number, call)| format!("{}:{number}: {call}…) reads raw; use crate::opener", source.path)).collect()
+    let found = source
+        .code()
+        .filter_map(|(number, line)| raw(line).map(|call| (number, call)));
+    found
+        .map(|(number, call)| {
+            format!(
+                "{}:{number}: {call}…) reads raw; use crate::opener",
+                source.path
+            )
+        })
+        .collect()
 }
 
 /// The engine answers in the api's plain types, commands written as a shell reads them; it knows nothing else of the api.
 fn is_types_only(module: &str, used: &str, line: &str) -> bool {
     (module, used) != ("engine", "api")
-        || ["types", "quote"].iter().any(|name| line.contains(&format!("crate::api::{name}")))
+        || ["types", "quote"]
+            .iter()
+            .any(|name| line.contains(&format!("crate::api::{name}")))
 }
 
 /// The first segments after each `crate::` of a line, braces at that place opened.
@@ -230,8 +341,12 @@ fn top_level_names(group: &str) -> Vec<String> {
 /// A module's name: lower case; a type at the crate's root is none.
 fn first_name(path: &str) -> Option<String> {
     let path = path.trim_start();
-    let name: String = path.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
-    name.starts_with(|letter: char| letter.is_ascii_lowercase()).then_some(name)
+    let name: String = path
+        .chars()
+        .take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
+        .collect();
+    name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        .then_some(name)
 }
 
 fn shell_names(source: &Source) -> Vec<String> {
@@ -242,16 +357,25 @@ fn shell_names(source: &Source) -> Vec<String> {
         () if is_core => &["tauri::", "tauri_", "clap::", "indicatif::"],
         () => &["tauri::", "tauri_"],
     };
-    let hits = source
-        .code()
-        .flat_map(|(number, line)| banned.iter().filter(|name| line.contains(**name)).map(move |name| (number, name)));
-    hits.map(|(number, name)| format!("{}:{number}: `{name}` belongs to a shell", source.path)).collect()
+    let hits = source.code().flat_map(|(number, line)| {
+        banned
+            .iter()
+            .filter(|name| line.contains(**name))
+            .map(move |name| (number, name))
+    });
+    hits.map(|(number, name)| format!("{}:{number}: `{name}` belongs to a shell", source.path))
+        .collect()
 }
 
 fn tool_names_known(sources: &[Source]) -> Vec<String> {
-    let files = sources.iter().filter_map(|source| source.path.strip_prefix("src-tauri/core/src/tools/"));
-    let stems = files.filter_map(|file| file.split('/').next()).map(|name| name.trim_end_matches(".rs"));
-    let own = stems.filter(|stem| !["mod", "custom", "other_system", "seek", "stores"].contains(stem));
+    let files = sources
+        .iter()
+        .filter_map(|source| source.path.strip_prefix("src-tauri/core/src/tools/"));
+    let stems = files
+        .filter_map(|file| file.split('/').next())
+        .map(|name| name.trim_end_matches(".rs"));
+    let own =
+        stems.filter(|stem| !["mod", "custom", "other_system", "seek", "stores"].contains(stem));
     own.flat_map(|stem| [stem.to_owned(), stem.replace('_', "-")])
         .chain(VENDORS.iter().map(|name| (*name).to_owned()))
         .collect()
@@ -262,9 +386,16 @@ fn tool_names(source: &Source, names: &[String]) -> Vec<String> {
     if excused || source.core_module().is_none_or(|module| module == "tools") {
         return Vec::new();
     }
-    let hits = source.code().filter(|(_, line)| names.iter().any(|name| line.to_lowercase().contains(name)));
-    hits.map(|(number, _)| format!("{}:{number}: names a tool; only its own file below tools/ may", source.path))
-        .collect()
+    let hits = source
+        .code()
+        .filter(|(_, line)| names.iter().any(|name| line.to_lowercase().contains(name)));
+    hits.map(|(number, _)| {
+        format!(
+            "{}:{number}: names a tool; only its own file below tools/ may",
+            source.path
+        )
+    })
+    .collect()
 }
 
 /// docs/architecture.md names files and tests; both exist.
@@ -273,7 +404,11 @@ fn named_in_page(root: &Path, sources: &[Source]) -> Vec<String> {
     let text = fs::read_to_string(root.join(PAGE)).unwrap_or_default();
     let missing = missing_names(&text, sources);
     let nothing = text.is_empty().then(|| format!("{PAGE}: missing"));
-    missing.into_iter().map(|name| format!("{PAGE}: names `{name}`, which is not there")).chain(nothing).collect()
+    missing
+        .into_iter()
+        .map(|name| format!("{PAGE}: names `{name}`, which is not there"))
+        .chain(nothing)
+        .collect()
 }
 
 /// Words in backticks that look like a file of ours or, being a sentence, like a test, and are neither.
@@ -281,21 +416,33 @@ fn missing_names(text: &str, sources: &[Source]) -> Vec<String> {
     let words = text.split('`').skip(1).step_by(2);
     let is_file = |word: &&str| word.ends_with(".rs") && !word.contains([' ', '{']);
     let is_test = |word: &&str| {
-        word.matches('_').count() >= 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        word.matches('_').count() >= 3
+            && word
+                .chars()
+                .all(|letter| letter.is_ascii_lowercase() || letter == '_')
     };
     let file_exists = |name: &str| {
-        sources.iter().any(|source| [name, &format!("src-tauri/core/src/{name}")].contains(&&*source.path))
+        sources
+            .iter()
+            .any(|source| [name, &format!("src-tauri/core/src/{name}")].contains(&&*source.path))
     };
-    let test_exists = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
+    let test_exists = |name: &str| {
+        sources
+            .iter()
+            .any(|source| source.text.contains(&format!("fn {name}(")))
+    };
     words
-        .filter(|word| (is_file(word) && !file_exists(word)) || (is_test(word) && !test_exists(word)))
+        .filter(|word| {
+            (is_file(word) && !file_exists(word)) || (is_test(word) && !test_exists(word))
+        })
         .map(str::to_owned)
         .collect()
 }
 
 fn licences(root: &Path) -> Vec<String> {
-    let missing =
-        ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "README.md"].into_iter().filter(|name| !root.join(name).is_file());
+    let missing = ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "README.md"]
+        .into_iter()
+        .filter(|name| !root.join(name).is_file());
     missing.map(|name| format!("{name}: missing")).collect()
 }
 
@@ -303,14 +450,17 @@ fn licences(root: &Path) -> Vec<String> {
 fn addresses(root: &Path) -> Vec<String> {
     let mut broken = Vec::new();
     for name in [".npmrc", "ui/.npmrc", "tests/real/.npmrc"] {
-        broken.extend(root.join(name).exists().then(|| format!("{name}: names a registry")));
+        broken.extend(
+            root.join(name)
+                .exists()
+                .then(|| format!("{name}: names a registry")),
+        );
     }
     for name in ["ui/package-lock.json", "tests/real/package-lock.json"] {
         let text = fs::read_to_string(root.join(name)).unwrap_or_default();
-        broken.extend(
-            text.contains("\"resolved\"")
-                .then(|| format!("{name}: holds download addresses (npm's omit-lockfile-registry-resolved)")),
-        );
+        broken.extend(text.contains("\"resolved\"").then(|| {
+            format!("{name}: holds download addresses (npm's omit-lockfile-registry-resolved)")
+        }));
     }
     let cargo = fs::read_to_string(root.join(".cargo/config.toml")).unwrap_or_default();
     broken.extend(
@@ -325,18 +475,35 @@ fn addresses(root: &Path) -> Vec<String> {
 /// Actions that are not named by a whole commit, with their version beside it: whoever holds a tag can move it.
 fn unpinned(workflow: &str) -> Vec<String> {
     let is_pinned = |action: &str| {
-        let (commit, version) = action.split_once('@').and_then(|(_, at)| at.split_once(" # v")).unwrap_or_default();
-        commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) && !version.is_empty()
+        let (commit, version) = action
+            .split_once('@')
+            .and_then(|(_, at)| at.split_once(" # v"))
+            .unwrap_or_default();
+        commit.len() == 40
+            && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && !version.is_empty()
     };
-    let actions = workflow.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "));
-    actions.filter(|action| !is_pinned(action) && !action.starts_with("./")).map(str::to_owned).collect()
+    let actions = workflow
+        .lines()
+        .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "));
+    actions
+        .filter(|action| !is_pinned(action) && !action.starts_with("./"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Nothing that .gitignore calls generated is in git. Without git there is nothing to check.
 fn generated(root: &Path) -> Vec<String> {
-    let tracked = proc::output(Command::new("git").current_dir(root).args(["ls-files", "-ci", "--exclude-standard"]))
-        .unwrap_or_default();
-    tracked.lines().map(|path| format!("{path}: generated, yet in git")).collect()
+    let tracked = proc::output(Command::new("git").current_dir(root).args([
+        "ls-files",
+        "-ci",
+        "--exclude-standard",
+    ]))
+    .unwrap_or_default();
+    tracked
+        .lines()
+        .map(|path| format!("{path}: generated, yet in git"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -344,7 +511,10 @@ mod tests {
     use super::*;
 
     fn source(path: &str, text: &str) -> Source {
-        Source { path: path.into(), text: text.into() }
+        Source {
+            path: path.into(),
+            text: text.into(),
+        }
     }
 
     #[test]
@@ -354,8 +524,14 @@ mod tests {
 
     #[test]
     fn a_lower_layer_may_not_reach_up() {
-        let up = source("src-tauri/core/src/vault/mod.rs", "//! x\nuse crate::{engine::Plan, session::{Line, Tip}};\n");
-        assert_eq!(layer(&up), ["src-tauri/core/src/vault/mod.rs:2: `vault` may not use `engine`"]);
+        let up = source(
+            "src-tauri/core/src/vault/mod.rs",
+            "//! x\nuse crate::{engine::Plan, session::{Line, Tip}};\n",
+        );
+        assert_eq!(
+            layer(&up),
+            ["src-tauri/core/src/vault/mod.rs:2: `vault` may not use `engine`"]
+        );
         let down = source(
             "src-tauri/core/src/engine/plan.rs",
             "//! x\nuse crate::{vault, session::{Line, Tip}, api::types};\n",
@@ -365,15 +541,22 @@ mod tests {
             ["src-tauri/core/src/engine/plan.rs:2: `engine` may not use `api`"],
             "said whole, as crate::api::types"
         );
-        let types = source("src-tauri/core/src/engine/plan.rs", "//! x\nuse crate::api::types::Status;\n");
+        let types = source(
+            "src-tauri/core/src/engine/plan.rs",
+            "//! x\nuse crate::api::types::Status;\n",
+        );
         assert!(layer(&types).is_empty());
     }
 
     #[test]
     fn a_path_inside_an_expression_counts_and_comments_and_tests_do_not() {
-        let inside = source("src-tauri/core/src/merge/mod.rs", "//! x\nfn f() { crate::state::open() }\n");
+        let inside = source(
+            "src-tauri/core/src/merge/mod.rs",
+            "//! x\nfn f() { crate::state::open() }\n",
+        );
         assert_eq!(layer(&inside).len(), 1);
-        let fine = "//! crate::state\n// crate::state\n#[cfg(test)]\nmod tests { use crate::state; }\n";
+        let fine =
+            "//! crate::state\n// crate::state\n#[cfg(test)]\nmod tests { use crate::state; }\n";
         assert!(layer(&source("src-tauri/core/src/merge/mod.rs", fine)).is_empty());
     }
 
@@ -381,27 +564,47 @@ mod tests {
     #[test]
     fn every_action_is_pinned_by_its_commit() {
         let commit = "91bf2b620e09e18d6eb78b92e7861937469acedb";
-        let text = format!("  - uses: a/b@{commit} # v2.0.17\n  - uses: a/b@v2\n    uses: a/b@{commit}\n");
-        assert_eq!(unpinned(&text), ["a/b@v2".to_owned(), format!("a/b@{commit}")]);
+        let text =
+            format!("  - uses: a/b@{commit} # v2.0.17\n  - uses: a/b@v2\n    uses: a/b@{commit}\n");
+        assert_eq!(
+            unpinned(&text),
+            ["a/b@v2".to_owned(), format!("a/b@{commit}")]
+        );
     }
 
     #[test]
     fn a_tool_is_named_in_its_own_file_only() {
         let names = ["codex".to_owned()];
         assert_eq!(
-            tool_names(&source("src-tauri/core/src/engine/mod.rs", "//! x\nlet store = \".codex\";\n"), &names).len(),
+            tool_names(
+                &source(
+                    "src-tauri/core/src/engine/mod.rs",
+                    "//! x\nlet store = \".codex\";\n"
+                ),
+                &names
+            )
+            .len(),
             1
         );
         assert!(
-            tool_names(&source("src-tauri/core/src/tools/codex.rs", "//! x\nlet store = \".codex\";\n"), &names)
-                .is_empty()
+            tool_names(
+                &source(
+                    "src-tauri/core/src/tools/codex.rs",
+                    "//! x\nlet store = \".codex\";\n"
+                ),
+                &names
+            )
+            .is_empty()
         );
     }
 
     #[test]
     fn what_the_architecture_page_names_exists() {
         let sources = [
-            source("src-tauri/core/src/vault/frame.rs", "//! x\nfn a_torn_frame_waits() {}\n"),
+            source(
+                "src-tauri/core/src/vault/frame.rs",
+                "//! x\nfn a_torn_frame_waits() {}\n",
+            ),
             source("tests/cli.rs", "//! x\n"),
         ];
         let fine = "`vault/frame.rs` `tests/cli.rs` `a_torn_frame_waits` `live_tips` `LAYERS`";
@@ -422,8 +625,14 @@ mod tests {
     #[test]
     fn the_window_is_for_the_tray_alone() {
         let text = "//! x\nuse tauri::Manager;\n";
-        assert_eq!(shell_names(&source("src-tauri/core/src/api/mod.rs", text)).len(), 1);
-        assert_eq!(shell_names(&source("src-tauri/cli/src/main.rs", text)).len(), 1);
+        assert_eq!(
+            shell_names(&source("src-tauri/core/src/api/mod.rs", text)).len(),
+            1
+        );
+        assert_eq!(
+            shell_names(&source("src-tauri/cli/src/main.rs", text)).len(),
+            1
+        );
         assert!(shell_names(&source("src-tauri/src/tray.rs", text)).is_empty());
     }
 }

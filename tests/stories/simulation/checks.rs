@@ -17,7 +17,11 @@ pub fn wrongs(play: &mut Play) -> Vec<String> {
     wrongs.extend(unreadable_lines(play, &standings));
     for device in &mut play.world.devices {
         let problems = device.status().problems;
-        wrongs.extend(problems.iter().map(|problem| format!("{} has a problem: {}", device.name, problem.message)));
+        wrongs.extend(
+            problems
+                .iter()
+                .map(|problem| format!("{} has a problem: {}", device.name, problem.message)),
+        );
     }
     wrongs
 }
@@ -43,7 +47,11 @@ fn standings(play: &mut Play) -> Standings {
             let waits = state == "waiting" && torn.iter().any(|torn| torn == session);
             if waits { TORN.to_owned() } else { state }
         };
-        standings.push(rows.into_iter().map(|row| (row.session.clone(), state(&row.session, row.state))).collect());
+        standings.push(
+            rows.into_iter()
+                .map(|row| (row.session.clone(), state(&row.session, row.state)))
+                .collect(),
+        );
     }
     standings
 }
@@ -51,7 +59,8 @@ fn standings(play: &mut Play) -> Standings {
 /// A session's docs as far as they may travel: of a log its whole lines.
 fn docs(play: &Play, device: usize, session: &str) -> BTreeMap<String, Vec<u8>> {
     let docs = play.world.devices[device].docs(session).into_iter();
-    docs.map(|(name, bytes)| (name.clone(), neutral(&whole(&name, &bytes)))).collect()
+    docs.map(|(name, bytes)| (name.clone(), neutral(&whole(&name, &bytes))))
+        .collect()
 }
 
 fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
@@ -64,9 +73,17 @@ fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
                 known.extend(lines.map(|line| nameless(line, journal.session())));
             }
         }
-        let lost = play.said.iter().filter(|(line, said)| !known.contains(*line) && !play.is_forgotten(&said.session));
+        let lost = play
+            .said
+            .iter()
+            .filter(|(line, said)| !known.contains(*line) && !play.is_forgotten(&said.session));
         wrongs.extend(lost.map(|(line, said)| {
-            format!("the vault of {} lacks a line of {}: {}", device.name, said.session, line.escape_ascii())
+            format!(
+                "the vault of {} lacks a line of {}: {}",
+                device.name,
+                said.session,
+                line.escape_ascii()
+            )
         }));
     }
     wrongs
@@ -74,17 +91,28 @@ fn lines_missing_in_vaults(play: &Play) -> Vec<String> {
 
 fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
     let mut wrongs = Vec::new();
-    let splits: Vec<Vec<SplitRow>> = play.world.devices.iter_mut().map(|device| device.splits()).collect();
+    let splits: Vec<Vec<SplitRow>> = play
+        .world
+        .devices
+        .iter_mut()
+        .map(|device| device.splits())
+        .collect();
     splits.iter().for_each(|splits| play.note_forks(splits));
     let listed: Vec<_> = splits.iter().map(|splits| listed(play, splits)).collect();
     for (at, device) in play.world.devices.iter().enumerate().skip(1) {
         let first = &play.world.devices[0].name;
         if listed[at] != listed[0] {
-            wrongs
-                .push(format!("{} lists other splits than {first}: {:?} and {:?}", device.name, listed[at], listed[0]));
+            wrongs.push(format!(
+                "{} lists other splits than {first}: {:?} and {:?}",
+                device.name, listed[at], listed[0]
+            ));
         }
         let own_way = |session: &str| {
-            let torn = |on: &usize| standings[*on].get(session).is_some_and(|state| state == TORN);
+            let torn = |on: &usize| {
+                standings[*on]
+                    .get(session)
+                    .is_some_and(|state| state == TORN)
+            };
             let deleted = |on: &usize| play.has_deleted(*on, session);
             play.is_cut(session) || [0, at].iter().any(|on| torn(on) || deleted(on))
         };
@@ -92,7 +120,10 @@ fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
         for session in all {
             let (one, other) = (standings[0].get(session), standings[at].get(session));
             if one != other && !own_way(session) {
-                wrongs.push(format!("{session} is {one:?} on {first} and {other:?} on {}", device.name));
+                wrongs.push(format!(
+                    "{session} is {one:?} on {first} and {other:?} on {}",
+                    device.name
+                ));
             }
         }
     }
@@ -107,9 +138,19 @@ fn listed(play: &Play, splits: &[SplitRow]) -> Ledger {
     let splits = splits.iter().filter(|split| !play.is_cut(&split.session));
     let branches = |split: &SplitRow| {
         let branches = split.branches.iter();
-        branches.map(|branch| (branch.session.clone(), branch.branch.clone(), branch.records)).collect()
+        branches
+            .map(|branch| {
+                (
+                    branch.session.clone(),
+                    branch.branch.clone(),
+                    branch.records,
+                )
+            })
+            .collect()
     };
-    splits.map(|split| (split.session.clone(), (split.tier.clone(), branches(split)))).collect()
+    splits
+        .map(|split| (split.session.clone(), (split.tier.clone(), branches(split))))
+        .collect()
 }
 
 /// Sessions that are here on two devices and do not hold the same.
@@ -122,7 +163,10 @@ fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
             let comparable = state == "here" || (state == "split" && !play.is_cut(session));
             let docs = docs(play, at, session);
             if state == "here" && docs.is_empty() {
-                wrongs.push(format!("{session} is said to be here on {} and is not", play.world.devices[at].name));
+                wrongs.push(format!(
+                    "{session} is said to be here on {} and is not",
+                    play.world.devices[at].name
+                ));
             }
             if !comparable || docs.is_empty() {
                 continue;
@@ -130,7 +174,10 @@ fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
             match seen.get(session) {
                 Some((first, known)) if *known != docs => {
                     let names = [*first, at].map(|at| play.world.devices[at].name.clone());
-                    wrongs.push(format!("{session} differs: {names:?}\n{}", compared(known, &docs)));
+                    wrongs.push(format!(
+                        "{session} differs: {names:?}\n{}",
+                        compared(known, &docs)
+                    ));
                 }
                 Some(_) => {}
                 None => drop(seen.insert(session.clone(), (at, docs))),
@@ -142,11 +189,24 @@ fn unlike_docs(play: &Play, standings: &Standings) -> Vec<String> {
 
 fn compared(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>) -> String {
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    let unlike = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
+    let unlike = names
+        .into_iter()
+        .filter(|name| one.get(*name) != other.get(*name));
     let shown = |docs: &BTreeMap<String, Vec<u8>>, name: &String| {
-        docs.get(name).map_or_else(|| "nothing".into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+        docs.get(name).map_or_else(
+            || "nothing".into(),
+            |bytes| String::from_utf8_lossy(bytes).into_owned(),
+        )
     };
-    unlike.map(|name| format!("  {name}:\n{}\n  and\n{}\n", shown(one, name), shown(other, name))).collect()
+    unlike
+        .map(|name| {
+            format!(
+                "  {name}:\n{}\n  and\n{}\n",
+                shown(one, name),
+                shown(other, name)
+            )
+        })
+        .collect()
 }
 
 /// Lines of the conversation that are in no session of a device's store, though nothing says why. Where branches were
@@ -163,14 +223,22 @@ fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
             }
         }
         words.extend(readable.iter().filter_map(|line| word(line)));
-        for (line, said) in play.said.iter().filter(|(line, said)| said.says && !readable.contains(*line)) {
+        for (line, said) in play
+            .said
+            .iter()
+            .filter(|(line, said)| said.says && !readable.contains(*line))
+        {
             let is_joined = play.joined.contains(&play.root(&said.session));
             // What a subagent said stays beside the branch that was taken in, and so in the vault.
             let beside = String::from_utf8_lossy(line).contains("\"isSidechain\":true");
-            let is_told = is_joined && (beside || word(line).is_none_or(|word| words.contains(&word)));
+            let is_told =
+                is_joined && (beside || word(line).is_none_or(|word| words.contains(&word)));
             if !is_told && !is_excused(play, standings, at, &said.session) {
                 let (name, line) = (&device.name, line.escape_ascii());
-                wrongs.push(format!("a line of {} can be read in no session on {name}: {line}", said.session));
+                wrongs.push(format!(
+                    "a line of {} can be read in no session on {name}: {line}",
+                    said.session
+                ));
             }
         }
     }
@@ -179,7 +247,12 @@ fn unreadable_lines(play: &Play, standings: &Standings) -> Vec<String> {
 
 /// The word that is said in this line and nowhere else: `d1w7`. A line that a dead process left may end before it.
 fn word(line: &[u8]) -> Option<String> {
-    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
     (0..line.len()).find_map(|at| {
         let rest = line[at..].strip_prefix(b"d")?;
         let device = digits(rest);
@@ -194,6 +267,11 @@ fn is_excused(play: &Play, standings: &Standings, device: usize, session: &str) 
         return true;
     }
     let root = play.root(session);
-    let waits = standings[device].iter().any(|(other, state)| state == TORN && play.root(other) == root);
-    waits || play.is_cut(session) || play.put_away.contains(&root) || play.has_deleted(device, session)
+    let waits = standings[device]
+        .iter()
+        .any(|(other, state)| state == TORN && play.root(other) == root);
+    waits
+        || play.is_cut(session)
+        || play.put_away.contains(&root)
+        || play.has_deleted(device, session)
 }

@@ -26,19 +26,28 @@ impl Window {
     pub fn open(kind: Kind, device: usize, home: &Path, session: &str) -> Self {
         let sign = match kind {
             Kind::Claude => {
-                let path = home.join(".claude/sessions").join(format!("{session}.json"));
+                let path = home
+                    .join(".claude/sessions")
+                    .join(format!("{session}.json"));
                 put(&path, running(std::process::id(), session).as_bytes());
                 Sign::Process(path)
             }
             Kind::Codex => {
-                let path = home.join(".codex/thread-writer-locks").join(format!("{session}.lock"));
+                let path = home
+                    .join(".codex/thread-writer-locks")
+                    .join(format!("{session}.lock"));
                 put(&path, b"");
                 let file = File::open(&path).expect("lock");
                 file.lock().expect("nobody else holds it");
                 Sign::Lock(path, file)
             }
         };
-        Self { device, session: session.to_owned(), sign, rest: Vec::new() }
+        Self {
+            device,
+            session: session.to_owned(),
+            sign,
+            rest: Vec::new(),
+        }
     }
 
     pub fn sign(&self) -> &Path {
@@ -50,7 +59,9 @@ impl Window {
     /// Takes the sign away; a process that dies leaves it behind, which then says nothing.
     pub fn close(self, dies: bool) {
         match self.sign {
-            Sign::Process(path) if dies => put(&path, running(NO_PROCESS, &self.session).as_bytes()),
+            Sign::Process(path) if dies => {
+                put(&path, running(NO_PROCESS, &self.session).as_bytes())
+            }
             Sign::Lock(_, file) if dies => drop(file),
             Sign::Process(path) => fs::remove_file(path).expect("its own sign"),
             Sign::Lock(path, file) => {
@@ -65,7 +76,8 @@ impl Window {
 const NO_PROCESS: u32 = u32::MAX - 1;
 
 fn running(pid: u32, session: &str) -> String {
-    let start = process::start_ticks(pid).map_or_else(String::new, |ticks| format!(",\"procStart\":\"{ticks}\""));
+    let start = process::start_ticks(pid)
+        .map_or_else(String::new, |ticks| format!(",\"procStart\":\"{ticks}\""));
     format!("{{\"pid\":{pid},\"sessionId\":\"{session}\"{start}}}")
 }
 
@@ -112,7 +124,14 @@ impl Scene<'_> {
                 .into_bytes()
             }
         };
-        bytes.extend(Scene { file: &bytes, word: self.word.clone(), ..*self }.lines(kind, What::Turn));
+        bytes.extend(
+            Scene {
+                file: &bytes,
+                word: self.word.clone(),
+                ..*self
+            }
+            .lines(kind, What::Turn),
+        );
         bytes
     }
 
@@ -124,22 +143,31 @@ impl Scene<'_> {
         let word = &self.word;
         match what {
             What::Turn => {
-                let answer =
-                    self.answer(Some(&one), &two, &format!("{{\"type\":\"text\",\"text\":\"{word} indeed\"}}"));
+                let answer = self.answer(
+                    Some(&one),
+                    &two,
+                    &format!("{{\"type\":\"text\",\"text\":\"{word} indeed\"}}"),
+                );
                 vec![self.user(last.as_deref(), &one, &quoted(word)), answer]
             }
             What::Prompt | What::Half => vec![self.user(last.as_deref(), &one, &quoted(word))],
             What::Answer => {
-                vec![self.answer(last.as_deref(), &one, &format!("{{\"type\":\"text\",\"text\":\"{word}\"}}"))]
+                vec![self.answer(
+                    last.as_deref(),
+                    &one,
+                    &format!("{{\"type\":\"text\",\"text\":\"{word}\"}}"),
+                )]
             }
             What::Call => {
-                let call =
-                    format!("{{\"type\":\"tool_use\",\"id\":\"toolu_{word}\",\"name\":\"Bash\",\"input\":{{}}}}");
+                let call = format!(
+                    "{{\"type\":\"tool_use\",\"id\":\"toolu_{word}\",\"name\":\"Bash\",\"input\":{{}}}}"
+                );
                 vec![self.answer(last.as_deref(), &one, &call)]
             }
             What::Result => {
-                let result =
-                    format!("[{{\"type\":\"tool_result\",\"tool_use_id\":\"toolu_{word}\",\"content\":\"ok\"}}]");
+                let result = format!(
+                    "[{{\"type\":\"tool_result\",\"tool_use_id\":\"toolu_{word}\",\"content\":\"ok\"}}]"
+                );
                 vec![self.user(last.as_deref(), &one, &result)]
             }
             What::Rewind => vec![self.user(earlier.as_deref(), &one, &quoted(word))],
@@ -152,7 +180,10 @@ impl Scene<'_> {
                     self.session,
                     self.now.rfc3339()
                 );
-                vec![boundary, self.user(Some(&one), &two, &quoted(&format!("summary {word}")))]
+                vec![
+                    boundary,
+                    self.user(Some(&one), &two, &quoted(&format!("summary {word}"))),
+                ]
             }
             // The same on every device, or of this one alone.
             What::Note if self.number.1.is_multiple_of(4) => {
@@ -163,7 +194,10 @@ impl Scene<'_> {
                 )]
             }
             What::Note if self.number.1.is_multiple_of(2) => {
-                vec![format!("{{\"type\":\"mode\",\"mode\":\"default\",\"sessionId\":\"{}\"}}", self.session)]
+                vec![format!(
+                    "{{\"type\":\"mode\",\"mode\":\"default\",\"sessionId\":\"{}\"}}",
+                    self.session
+                )]
             }
             What::Note | What::Subagent | What::Todos => {
                 let leaf = or_null(last.as_deref());
@@ -176,11 +210,19 @@ impl Scene<'_> {
     }
 
     fn user(&self, parent: Option<&str>, uuid: &str, content: &str) -> String {
-        self.record(parent, uuid, "user", &format!("{{\"role\":\"user\",\"content\":{content}}}"))
+        self.record(
+            parent,
+            uuid,
+            "user",
+            &format!("{{\"role\":\"user\",\"content\":{content}}}"),
+        )
     }
 
     fn answer(&self, parent: Option<&str>, uuid: &str, part: &str) -> String {
-        let message = format!("{{\"id\":\"msg_{}\",\"role\":\"assistant\",\"content\":[{part}]}}", self.word);
+        let message = format!(
+            "{{\"id\":\"msg_{}\",\"role\":\"assistant\",\"content\":[{part}]}}",
+            self.word
+        );
         self.record(parent, uuid, "assistant", &message)
     }
 
@@ -196,13 +238,21 @@ impl Scene<'_> {
     }
 
     fn uuid(&self, nth: usize) -> String {
-        format!("{:08x}-{:04x}-4000-8000-{nth:012x}", 0xd000_0000 + self.number.0, self.number.1)
+        format!(
+            "{:08x}-{:04x}-4000-8000-{nth:012x}",
+            0xd000_0000 + self.number.0,
+            self.number.1
+        )
     }
 
     /// A line in a subagent's log.
     pub fn subagent(&self) -> Vec<u8> {
         let line = self.record(None, &self.uuid(3), "user", &quoted(&self.word));
-        format!("{}\n", line.replacen("\"isSidechain\":false", "\"isSidechain\":true", 1)).into_bytes()
+        format!(
+            "{}\n",
+            line.replacen("\"isSidechain\":false", "\"isSidechain\":true", 1)
+        )
+        .into_bytes()
     }
 
     pub fn todos(&self) -> Vec<u8> {
@@ -212,25 +262,48 @@ impl Scene<'_> {
     fn codex(&self, what: What) -> Vec<String> {
         let word = &self.word;
         let said = |role: &str, text: &str| {
-            let part = if role == "user" { "input_text" } else { "output_text" };
+            let part = if role == "user" {
+                "input_text"
+            } else {
+                "output_text"
+            };
             let content = format!("[{{\"type\":\"{part}\",\"text\":\"{text}\"}}]");
-            ("response_item", format!("{{\"type\":\"message\",\"role\":\"{role}\",\"content\":{content}}}"))
+            (
+                "response_item",
+                format!("{{\"type\":\"message\",\"role\":\"{role}\",\"content\":{content}}}"),
+            )
         };
-        let context = ("turn_context", format!("{{\"cwd\":\"{}\",\"model\":\"m\"}}", self.cwd));
+        let context = (
+            "turn_context",
+            format!("{{\"cwd\":\"{}\",\"model\":\"m\"}}", self.cwd),
+        );
         let items = match what {
-            What::Turn => vec![context, said("user", word), said("assistant", &format!("{word} indeed"))],
+            What::Turn => vec![
+                context,
+                said("user", word),
+                said("assistant", &format!("{word} indeed")),
+            ],
             What::Prompt | What::Half => vec![said("user", word)],
             What::Answer | What::Subagent => vec![said("assistant", word)],
             What::Call => {
-                let call = format!("{{\"type\":\"function_call\",\"name\":\"shell\",\"call_id\":\"{word}\"}}");
+                let call = format!(
+                    "{{\"type\":\"function_call\",\"name\":\"shell\",\"call_id\":\"{word}\"}}"
+                );
                 vec![("response_item", call)]
             }
             What::Result => {
-                let result = format!("{{\"type\":\"function_call_output\",\"call_id\":\"{word}\",\"output\":\"ok\"}}");
+                let result = format!(
+                    "{{\"type\":\"function_call_output\",\"call_id\":\"{word}\",\"output\":\"ok\"}}"
+                );
                 vec![("response_item", result)]
             }
             What::Rewind => vec![
-                ("event_msg", format!("{{\"type\":\"thread_rolled_back\",\"num_turns\":1,\"why\":\"{word}\"}}")),
+                (
+                    "event_msg",
+                    format!(
+                        "{{\"type\":\"thread_rolled_back\",\"num_turns\":1,\"why\":\"{word}\"}}"
+                    ),
+                ),
                 said("user", word),
             ],
             What::Compact => vec![("compacted", format!("{{\"message\":\"{word}\"}}"))],
@@ -258,5 +331,8 @@ fn uuids(file: &[u8]) -> Vec<String> {
     const KEY: &str = "\"uuid\":\"";
     let text = String::from_utf8_lossy(file);
     let of = |line: &str| Some(line[line.rfind(KEY)? + KEY.len()..].get(..36)?.to_owned());
-    text.lines().filter(|line| line.ends_with('}')).filter_map(of).collect()
+    text.lines()
+        .filter(|line| line.ends_with('}'))
+        .filter_map(of)
+        .collect()
 }

@@ -19,13 +19,17 @@ pub fn settle_quickly(roam: &std::path::Path) {
 
 impl Play {
     pub fn forget(&mut self, device: usize, session: usize) {
-        let Some((_, found)) = self.pick(device, session) else { return };
+        let Some((_, found)) = self.pick(device, session) else {
+            return;
+        };
         if !self.world.devices[device].is_running() {
             return;
         }
         // A version of another session is refused, which changes nothing.
         let session = found.session.to_string();
-        self.forgot |= self.world.devices[device].try_ask(Request::Forget { session }).is_ok();
+        self.forgot |= self.world.devices[device]
+            .try_ask(Request::Forget { session })
+            .is_ok();
     }
 
     fn forgotten_on(&mut self, device: usize) -> Vec<ForgottenRow> {
@@ -38,14 +42,25 @@ impl Play {
             if !self.forgot || !self.world.devices[device].is_running() {
                 continue;
             }
-            let removed = |row: &ForgottenRow| row.receipts.first().is_some_and(|own| own.state == "removed");
+            let removed = |row: &ForgottenRow| {
+                row.receipts
+                    .first()
+                    .is_some_and(|own| own.state == "removed")
+            };
             let rows = self.forgotten_on(device);
-            self.gone.extend(rows.into_iter().filter(removed).map(|row| (device, row.key)));
+            self.gone.extend(
+                rows.into_iter()
+                    .filter(removed)
+                    .map(|row| (device, row.key)),
+            );
         }
         for (device, key) in &self.gone {
             let on = &self.world.devices[*device];
             let (tool, hash) = key.split_once('/').expect("a key");
-            let session = SessionKey { tool: session_roam_core::session::ToolId::new(tool), hash: hash.into() };
+            let session = SessionKey {
+                tool: session_roam_core::session::ToolId::new(tool),
+                hash: hash.into(),
+            };
             if on.vault().holds(&session) {
                 return Err(format!("the vault of {} holds {key} again", on.name));
             }
@@ -60,7 +75,9 @@ impl Play {
         let machine = self.world.devices[device].machine();
         let listed = self.tools.iter().flat_map(|(_, tool)| {
             let found = tool.sessions(&machine, Which::All).found.into_iter();
-            found.map(|found| SessionKey::new(&tool.about().tool, &found.session)).collect::<Vec<_>>()
+            found
+                .map(|found| SessionKey::new(&tool.about().tool, &found.session))
+                .collect::<Vec<_>>()
         });
         listed.collect()
     }
@@ -68,7 +85,10 @@ impl Play {
     /// Whether a session was forgotten in the end; `said` may name it by either tool.
     pub fn is_forgotten(&self, session: &str) -> bool {
         let session = SessionId::new(session);
-        let keys = self.tools.iter().map(|(_, tool)| SessionKey::new(&tool.about().tool, &session).to_string());
+        let keys = self
+            .tools
+            .iter()
+            .map(|(_, tool)| SessionKey::new(&tool.about().tool, &session).to_string());
         keys.into_iter().any(|key| self.forgotten.contains(&key))
     }
 
@@ -82,20 +102,27 @@ impl Play {
             if device == 0 {
                 self.forgotten = keys;
             } else if keys != self.forgotten {
-                wrongs.push(format!("{name} forgot other sessions: {keys:?}, not {:?}", self.forgotten));
+                wrongs.push(format!(
+                    "{name} forgot other sessions: {keys:?}, not {:?}",
+                    self.forgotten
+                ));
             }
             for row in rows {
-                let left = row
-                    .receipts
-                    .iter()
-                    .find(|receipt| !["removed", "cannot_be_told"].contains(&receipt.state.as_str()));
-                wrongs.extend(
-                    left.map(|left| format!("{}: {} on {} according to {name}", row.key, left.state, left.device)),
-                );
+                let left = row.receipts.iter().find(|receipt| {
+                    !["removed", "cannot_be_told"].contains(&receipt.state.as_str())
+                });
+                wrongs.extend(left.map(|left| {
+                    format!(
+                        "{}: {} on {} according to {name}",
+                        row.key, left.state, left.device
+                    )
+                }));
             }
             let listed = self.world.devices[device].sessions();
             let back = listed.iter().filter(|row| self.is_forgotten(&row.session));
-            wrongs.extend(back.map(|row| format!("{} is forgotten and listed on {name}", row.session)));
+            wrongs.extend(
+                back.map(|row| format!("{} is forgotten and listed on {name}", row.session)),
+            );
         }
         wrongs
     }

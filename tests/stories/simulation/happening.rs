@@ -183,8 +183,14 @@ impl Course {
         let length = 8 + dice.below(56);
         let mood = Mood::roll(&mut dice);
         let tools_come_back = dice.below(2) == 0;
-        let happenings = (0..length).map(|_| one(&mut dice, &mood, devices)).collect();
-        Self { devices, tools_come_back, happenings }
+        let happenings = (0..length)
+            .map(|_| one(&mut dice, &mood, devices))
+            .collect();
+        Self {
+            devices,
+            tools_come_back,
+            happenings,
+        }
     }
 }
 
@@ -266,32 +272,87 @@ fn one(dice: &mut Dice, mood: &Mood, devices: usize) -> Happening {
         (8, Face::Tell),
         (8, Face::Deliver),
     ]) {
-        Face::Begin => Happening::Begin { device, kind: kind(dice), heard: heard(dice) },
-        Face::Open => Happening::Open { device, session, notes: dice.below(2) == 0, heard: heard(dice) },
-        Face::Write => Happening::Write { device, session, what: what(dice, mood), heard: heard(dice) },
-        Face::Close => Happening::Close { device, window: session, dies: dice.below(4) == 0, heard: heard(dice) },
-        Face::Cut => Happening::Cut { device, session, lines: 1 + dice.below(3) },
-        Face::Delete => Happening::Delete { device, session, all: dice.below(2) == 0 },
+        Face::Begin => Happening::Begin {
+            device,
+            kind: kind(dice),
+            heard: heard(dice),
+        },
+        Face::Open => Happening::Open {
+            device,
+            session,
+            notes: dice.below(2) == 0,
+            heard: heard(dice),
+        },
+        Face::Write => Happening::Write {
+            device,
+            session,
+            what: what(dice, mood),
+            heard: heard(dice),
+        },
+        Face::Close => Happening::Close {
+            device,
+            window: session,
+            dies: dice.below(4) == 0,
+            heard: heard(dice),
+        },
+        Face::Cut => Happening::Cut {
+            device,
+            session,
+            lines: 1 + dice.below(3),
+        },
+        Face::Delete => Happening::Delete {
+            device,
+            session,
+            all: dice.below(2) == 0,
+        },
         Face::Restore => Happening::Restore { device, session },
-        Face::Resolve => Happening::Resolve { device, split: session, choice: dice.below(5), branch: way },
+        Face::Resolve => Happening::Resolve {
+            device,
+            split: session,
+            choice: dice.below(5),
+            branch: way,
+        },
         Face::Forget => Happening::Forget { device, session },
         Face::Undo => Happening::Undo { device },
-        Face::Work => Happening::Work { device, pieces: 1 + dice.below(3) },
+        Face::Work => Happening::Work {
+            device,
+            pieces: 1 + dice.below(3),
+        },
         Face::Poll => Happening::Poll { device },
-        Face::Crash => Happening::Crash { device, how: crash(dice) },
+        Face::Crash => Happening::Crash {
+            device,
+            how: crash(dice),
+        },
         Face::Switch => Happening::Switch { device },
-        Face::Clock => Happening::Clock { device, minutes: dice.below(6001) as i64 - 3000 },
-        Face::Trust => Happening::Trust { device, of: session, how: trust(dice) },
+        Face::Clock => Happening::Clock {
+            device,
+            minutes: dice.below(6001) as i64 - 3000,
+        },
+        Face::Trust => Happening::Trust {
+            device,
+            of: session,
+            how: trust(dice),
+        },
         Face::Part => Happening::Part { way },
         Face::Meet => Happening::Meet { way },
-        Face::Carry => Happening::Carry { way, pick: dice.roll() as u8 },
-        Face::Tell => Happening::Tell { which: way, again: dice.below(3) == 0 },
+        Face::Carry => Happening::Carry {
+            way,
+            pick: dice.roll() as u8,
+        },
+        Face::Tell => Happening::Tell {
+            which: way,
+            again: dice.below(3) == 0,
+        },
         Face::Deliver => Happening::Deliver,
     }
 }
 
 fn trust(dice: &mut Dice) -> Trust {
-    dice.weighted(&[(2, Trust::Approve), (1, Trust::Unapprove), (2, Trust::Revoke)])
+    dice.weighted(&[
+        (2, Trust::Approve),
+        (1, Trust::Unapprove),
+        (2, Trust::Revoke),
+    ])
 }
 
 fn kind(dice: &mut Dice) -> Kind {
@@ -320,5 +381,10 @@ fn what(dice: &mut Dice, mood: &Mood) -> What {
 
 fn crash(dice: &mut Dice) -> Crash {
     let cut = dice.roll() as u8;
-    dice.weighted(&[(2, Crash::Idle), (2, Crash::Looked), (2, Crash::Torn(cut)), (1, Crash::StateLost)])
+    dice.weighted(&[
+        (2, Crash::Idle),
+        (2, Crash::Looked),
+        (2, Crash::Torn(cut)),
+        (1, Crash::StateLost),
+    ])
 }

@@ -48,15 +48,23 @@ fn run(seed: u64, course: &Course) -> Ran {
     let root = base.join(seed.to_string());
     drop(fs::remove_dir_all(&root));
     fs::create_dir(&root).expect("a world's directory");
-    let ran = panic::catch_unwind(AssertUnwindSafe(|| played(&root.canonicalize().expect("root"), course)));
+    let ran = panic::catch_unwind(AssertUnwindSafe(|| {
+        played(&root.canonicalize().expect("root"), course)
+    }));
     drop(fs::remove_dir_all(&root));
-    ran.unwrap_or_else(|cause| Ran { visited: Vec::new(), wrong: Some(words(cause.as_ref())) })
+    ran.unwrap_or_else(|cause| Ran {
+        visited: Vec::new(),
+        wrong: Some(words(cause.as_ref())),
+    })
 }
 
 fn played(root: &Path, course: &Course) -> Ran {
     let mut play = Play::begin(root, course.devices);
     let mut end = || -> Result<(), String> {
-        course.happenings.iter().try_for_each(|happening| play.happen(*happening))?;
+        course
+            .happenings
+            .iter()
+            .try_for_each(|happening| play.happen(*happening))?;
         play.come_to_rest(course.tools_come_back)?;
         play.let_everybody_in()?;
         play.let_through()?;
@@ -66,31 +74,48 @@ fn played(root: &Path, course: &Course) -> Ran {
         }
     };
     let wrong = end().err();
-    Ran { visited: play.visited, wrong }
+    Ran {
+        visited: play.visited,
+        wrong,
+    }
 }
 
 /// In memory where the system offers it.
 fn base() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
-    let base = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let base = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
     base.join("session-roam-simulation")
 }
 
 fn words(cause: &(dyn std::any::Any + Send)) -> String {
     let text = cause.downcast_ref::<String>().cloned();
-    text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".into())
+    text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic".into())
 }
 
 /// Leaves out what is not needed for the failure: halves first, single happenings last. Gives the rest, and how it fails.
 fn shortened(seed: u64, mut course: Course) -> (Course, String) {
-    let mut wrong = run(seed, &course).wrong.unwrap_or_else(|| "it does not fail again".into());
+    let mut wrong = run(seed, &course)
+        .wrong
+        .unwrap_or_else(|| "it does not fail again".into());
     let mut piece = course.happenings.len().div_ceil(2);
     while 0 < piece {
         let mut at = 0;
         while at < course.happenings.len() {
             let (before, rest) = course.happenings.split_at(at);
-            let happenings: Vec<Happening> = before.iter().chain(rest.iter().skip(piece)).copied().collect();
-            let without = Course { happenings, ..course };
+            let happenings: Vec<Happening> = before
+                .iter()
+                .chain(rest.iter().skip(piece))
+                .copied()
+                .collect();
+            let without = Course {
+                happenings,
+                ..course
+            };
             match run(seed, &without).wrong {
                 Some(still) => (course, wrong) = (without, still),
                 None => at += piece,
@@ -118,7 +143,10 @@ fn say(text: &str) {
 #[allow(clippy::disallowed_methods)] // a test's own settings
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
+    )
 }
 
 fn simulate(from: u64, count: u64) -> Report {
@@ -159,9 +187,15 @@ fn one_seed(seed: u64, report: &Mutex<Report>) {
     match ran.wrong {
         Some(_) if first_few => {
             let (least, wrong) = shortened(seed, course);
-            let steps: String = least.happenings.iter().map(|happening| format!("  {happening:?}\n")).collect();
+            let steps: String = least
+                .happenings
+                .iter()
+                .map(|happening| format!("  {happening:?}\n"))
+                .collect();
             let (devices, back) = (least.devices, least.tools_come_back);
-            say(&format!("seed {seed} failed; {devices} devices, tools come back: {back}\n{steps}{wrong}\n"));
+            say(&format!(
+                "seed {seed} failed; {devices} devices, tools come back: {back}\n{steps}{wrong}\n"
+            ));
         }
         Some(wrong) => say(&format!("seed {seed} failed:\n{wrong}\n")),
         None => {}
@@ -173,7 +207,10 @@ fn r1_r2_r15_whatever_happens_no_line_is_lost_and_all_agree() {
     let start = Instant::now();
     let (from, count) = match number("SIM_SEED") {
         Some(seed) => (seed, 1),
-        None => (number("SIM_FROM").unwrap_or(0), number("SIM_SEEDS").unwrap_or(FEW)),
+        None => (
+            number("SIM_FROM").unwrap_or(0),
+            number("SIM_SEEDS").unwrap_or(FEW),
+        ),
     };
     let mut report = simulate(from, count);
     let (states, took) = (report.states.len(), start.elapsed());

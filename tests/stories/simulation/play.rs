@@ -77,7 +77,10 @@ impl Play {
         let mut world = World::asleep_at(root, &NAMES[..n_devices]);
         let place = |at: usize| world.devices[at].project(&format!("api-{at}"), REMOTE);
         let places = (0..n_devices).map(place).collect();
-        world.devices.iter().for_each(|device| settle_quickly(&device.roam));
+        world
+            .devices
+            .iter()
+            .for_each(|device| settle_quickly(&device.roam));
         world.devices.iter_mut().for_each(Device::start);
         acquaint(&mut world);
         let kinds = [Kind::Claude, Kind::Codex];
@@ -118,9 +121,13 @@ impl Play {
         self.ticks += 1;
         self.set_clocks();
         self.act(happening);
-        let open: Vec<(usize, String)> =
-            self.windows.iter().map(|window| (window.device, window.session.clone())).collect();
-        self.visited.push(self.shapes.of(&self.world.devices, &open));
+        let open: Vec<(usize, String)> = self
+            .windows
+            .iter()
+            .map(|window| (window.device, window.session.clone()))
+            .collect();
+        self.visited
+            .push(self.shapes.of(&self.world.devices, &open));
         self.nobody_deals_with_who_is_out()?;
         self.nothing_forgotten_returns()?;
         self.open_sessions_are_untouched()
@@ -129,14 +136,46 @@ impl Play {
     fn act(&mut self, happening: Happening) {
         let n = self.world.devices.len();
         match happening {
-            Happening::Begin { device, kind, heard } => self.start_session(device % n, kind, heard),
-            Happening::Open { device, session, notes, heard } => self.open(device % n, session, notes, heard),
-            Happening::Write { device, session, what, heard } => self.write(device % n, session, what, heard),
-            Happening::Close { device, window, dies, heard } => self.close(device % n, window, dies, heard),
-            Happening::Cut { device, session, lines } => self.cut_lines(device % n, session, lines),
-            Happening::Delete { device, session, all } => self.delete(device % n, session, all),
+            Happening::Begin {
+                device,
+                kind,
+                heard,
+            } => self.start_session(device % n, kind, heard),
+            Happening::Open {
+                device,
+                session,
+                notes,
+                heard,
+            } => self.open(device % n, session, notes, heard),
+            Happening::Write {
+                device,
+                session,
+                what,
+                heard,
+            } => self.write(device % n, session, what, heard),
+            Happening::Close {
+                device,
+                window,
+                dies,
+                heard,
+            } => self.close(device % n, window, dies, heard),
+            Happening::Cut {
+                device,
+                session,
+                lines,
+            } => self.cut_lines(device % n, session, lines),
+            Happening::Delete {
+                device,
+                session,
+                all,
+            } => self.delete(device % n, session, all),
             Happening::Restore { device, session } => self.restore(device % n, session),
-            Happening::Resolve { device, split, choice, branch } => self.resolve(device % n, split, choice, branch),
+            Happening::Resolve {
+                device,
+                split,
+                choice,
+                branch,
+            } => self.resolve(device % n, split, choice, branch),
             Happening::Forget { device, session } => self.forget(device % n, session),
             Happening::Undo { device } => {
                 if self.world.devices[device % n].is_running() {
@@ -178,8 +217,13 @@ impl Play {
 
     fn way(&self, way: usize) -> (usize, usize) {
         let n = self.world.devices.len();
-        let ways: Vec<_> = (0..n).flat_map(|one| (0..n).map(move |other| (one, other))).collect();
-        let ways: Vec<_> = ways.into_iter().filter(|(one, other)| one != other).collect();
+        let ways: Vec<_> = (0..n)
+            .flat_map(|one| (0..n).map(move |other| (one, other)))
+            .collect();
+        let ways: Vec<_> = ways
+            .into_iter()
+            .filter(|(one, other)| one != other)
+            .collect();
         ways[way % ways.len()]
     }
 
@@ -188,9 +232,14 @@ impl Play {
         if !self.world.reach.contains(&(from.min(to), from.max(to))) {
             return;
         }
-        let picked = |path: &str| pick >> (blake3::hash(path.as_bytes()).as_bytes()[0] % 8) & 1 == 1;
-        let notices = self.world.ledger.carry(&self.world.devices, from, to, picked);
-        self.bag.extend(notices.into_iter().map(|notice| (to, notice)));
+        let picked =
+            |path: &str| pick >> (blake3::hash(path.as_bytes()).as_bytes()[0] % 8) & 1 == 1;
+        let notices = self
+            .world
+            .ledger
+            .carry(&self.world.devices, from, to, picked);
+        self.bag
+            .extend(notices.into_iter().map(|notice| (to, notice)));
     }
 
     fn tell(&mut self, which: usize, again: bool) {
@@ -198,7 +247,11 @@ impl Play {
             return;
         }
         let at = which % self.bag.len();
-        let (to, notice) = if again { self.bag[at].clone() } else { self.bag.remove(at) };
+        let (to, notice) = if again {
+            self.bag[at].clone()
+        } else {
+            self.bag.remove(at)
+        };
         self.world.devices[to].notice(notice);
     }
 
@@ -247,7 +300,12 @@ impl Play {
     // ---- the tools ----
 
     fn tool(&self, kind: Kind) -> &Arc<dyn Tool> {
-        &self.tools.iter().find(|(known, _)| *known == kind).expect("every kind has a tool").1
+        &self
+            .tools
+            .iter()
+            .find(|(known, _)| *known == kind)
+            .expect("every kind has a tool")
+            .1
     }
 
     /// The sessions in a device's store, in the order of their ids.
@@ -255,7 +313,10 @@ impl Play {
         let machine = self.world.devices[device].machine();
         let listed = |(kind, tool): &(Kind, Arc<dyn Tool>)| {
             let found = tool.sessions(&machine, Which::All).found;
-            found.into_iter().map(|found| (*kind, found)).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|found| (*kind, found))
+                .collect::<Vec<_>>()
         };
         let mut present: Vec<_> = self.tools.iter().flat_map(listed).collect();
         present.sort_by(|(_, one), (_, other)| one.session.cmp(&other.session));
@@ -269,7 +330,9 @@ impl Play {
     }
 
     fn window(&mut self, device: usize, session: &str) -> Option<&mut Window> {
-        self.windows.iter_mut().find(|window| window.device == device && window.session == session)
+        self.windows
+            .iter_mut()
+            .find(|window| window.device == device && window.session == session)
     }
 
     fn start_session(&mut self, device: usize, kind: Kind, heard: Heard) {
@@ -289,7 +352,9 @@ impl Play {
     }
 
     fn open(&mut self, device: usize, session: usize, notes: bool, heard: Heard) {
-        let Some((kind, found)) = self.pick(device, session) else { return };
+        let Some((kind, found)) = self.pick(device, session) else {
+            return;
+        };
         let session = found.session.to_string();
         if self.window(device, &session).is_some() {
             return;
@@ -305,7 +370,9 @@ impl Play {
     }
 
     fn write(&mut self, device: usize, session: usize, what: What, heard: Heard) {
-        let Some((kind, found)) = self.pick(device, session) else { return };
+        let Some((kind, found)) = self.pick(device, session) else {
+            return;
+        };
         let path = self.note_down(device, kind, &found, what);
         self.heard(device, path, heard);
     }
@@ -315,11 +382,19 @@ impl Play {
         let session = found.session.to_string();
         let main = found.docs[0].path.clone();
         // A subagent's log has a random name; who resumes it goes on with it.
-        let logs = found.docs.iter().filter(|doc| doc.path.to_string_lossy().contains("agent-log"));
-        let known = logs.map(|doc| doc.path.clone()).next().filter(|_| self.writes[device].is_multiple_of(2));
+        let logs = found
+            .docs
+            .iter()
+            .filter(|doc| doc.path.to_string_lossy().contains("agent-log"));
+        let known = logs
+            .map(|doc| doc.path.clone())
+            .next()
+            .filter(|_| self.writes[device].is_multiple_of(2));
         let new = format!("subagents/agent-log{device}-{}.jsonl", self.writes[device]);
         let beside = known.unwrap_or_else(|| main.with_extension("").join(new));
-        let todos = self.world.devices[device].claude().join(format!("todos/{session}-agent-{session}.json"));
+        let todos = self.world.devices[device]
+            .claude()
+            .join(format!("todos/{session}-agent-{session}.json"));
         match (kind, what) {
             (Kind::Claude, What::Subagent) => {
                 let bytes = self.scene(device, &session, b"", |scene| scene.subagent());
@@ -337,7 +412,11 @@ impl Play {
             _ => {
                 let file = fs::read(&main).expect("doc");
                 let bytes = self.scene(device, &session, &file, |scene| scene.lines(kind, what));
-                let half = if what == What::Half { bytes.len() / 3 } else { bytes.len() };
+                let half = if what == What::Half {
+                    bytes.len() / 3
+                } else {
+                    bytes.len()
+                };
                 self.put_down(device, kind, &session, &main, &bytes[..half]);
                 if let Some(window) = self.window(device, &session) {
                     window.rest = bytes[half..].to_vec();
@@ -347,22 +426,46 @@ impl Play {
         }
     }
 
-    fn scene<T>(&mut self, device: usize, session: &str, file: &[u8], make: impl FnOnce(Scene<'_>) -> T) -> T {
+    fn scene<T>(
+        &mut self,
+        device: usize,
+        session: &str,
+        file: &[u8],
+        make: impl FnOnce(Scene<'_>) -> T,
+    ) -> T {
         self.writes[device] += 1;
         let number = (device, self.writes[device]);
         let cwd = self.places[device].to_string_lossy().replace('\\', "\\\\");
         let word = format!("d{device}w{}", number.1);
-        make(Scene { session, cwd: &cwd, word, number, now: self.now(device), file })
+        make(Scene {
+            session,
+            cwd: &cwd,
+            word,
+            number,
+            now: self.now(device),
+            file,
+        })
     }
 
     /// Appends as the tool does: what it had begun is finished first; behind a half line of another process it begins
     /// a new one.
     fn put_down(&mut self, device: usize, kind: Kind, session: &str, path: &Path, bytes: &[u8]) {
         fs::create_dir_all(path.parent().expect("parent")).expect("dir");
-        let rest = self.window(device, session).map(|window| std::mem::take(&mut window.rest)).unwrap_or_default();
+        let rest = self
+            .window(device, session)
+            .map(|window| std::mem::take(&mut window.rest))
+            .unwrap_or_default();
         let torn = fs::read(path).is_ok_and(|file| file.last().is_some_and(|byte| *byte != b'\n'));
-        let first = if rest.is_empty() && torn { b"\n".to_vec() } else { rest };
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(path).expect("open");
+        let first = if rest.is_empty() && torn {
+            b"\n".to_vec()
+        } else {
+            rest
+        };
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .expect("open");
         file.write_all(&[&first, bytes].concat()).expect("append");
         drop(file);
         self.stamp(path);
@@ -373,16 +476,24 @@ impl Play {
     /// Two writes within one tick of the file system's clock shall be told apart, and every run shall see the same.
     fn stamp(&mut self, path: &Path) {
         self.ticks += 1;
-        let at = Duration::from_millis((START + self.ticks * STEP_MS) as u64) + Duration::from_micros(1);
+        let at =
+            Duration::from_millis((START + self.ticks * STEP_MS) as u64) + Duration::from_micros(1);
         let file = File::options().append(true).open(path).expect("open");
-        file.set_modified(SystemTime::UNIX_EPOCH + at).expect("a time");
+        file.set_modified(SystemTime::UNIX_EPOCH + at)
+            .expect("a time");
     }
 
     fn remember(&mut self, kind: Kind, session: &str, path: &Path) {
         let says = self.tool(kind).about().is_message;
-        for line in fs::read(path).expect("doc").split_inclusive(|byte| *byte == b'\n') {
+        for line in fs::read(path)
+            .expect("doc")
+            .split_inclusive(|byte| *byte == b'\n')
+        {
             if line.ends_with(b"\n") {
-                let said = Said { session: session.to_owned(), says: says(line) };
+                let said = Said {
+                    session: session.to_owned(),
+                    says: says(line),
+                };
                 self.said.entry(nameless(line, session)).or_insert(said);
             }
         }
@@ -398,7 +509,9 @@ impl Play {
     }
 
     fn close(&mut self, device: usize, which: usize, dies: bool, heard: Heard) {
-        let open: Vec<usize> = (0..self.windows.len()).filter(|at| self.windows[*at].device == device).collect();
+        let open: Vec<usize> = (0..self.windows.len())
+            .filter(|at| self.windows[*at].device == device)
+            .collect();
         if open.is_empty() {
             return;
         }
@@ -409,7 +522,9 @@ impl Play {
     fn close_window(&mut self, at: usize, dies: bool, heard: Heard) {
         let (device, session) = (self.windows[at].device, self.windows[at].session.clone());
         if !dies && !self.windows[at].rest.is_empty() {
-            let (kind, found) = self.found(device, &session).expect("an open session is there");
+            let (kind, found) = self
+                .found(device, &session)
+                .expect("an open session is there");
             self.put_down(device, kind, &session, &found.docs[0].path, b"");
         }
         let window = self.windows.remove(at);
@@ -420,7 +535,9 @@ impl Play {
     }
 
     fn found(&self, device: usize, session: &str) -> Option<(Kind, Found)> {
-        self.present(device).into_iter().find(|(_, found)| found.session.as_str() == session)
+        self.present(device)
+            .into_iter()
+            .find(|(_, found)| found.session.as_str() == session)
     }
 
     /// The engine has seen all of a session that nobody has open: what the user takes away now is in the vault.
@@ -430,11 +547,14 @@ impl Play {
             return false;
         }
         self.world.devices[device].touch(&found.docs[0].path);
-        self.found(device, &session).is_some_and(|(_, now)| now.docs == found.docs)
+        self.found(device, &session)
+            .is_some_and(|(_, now)| now.docs == found.docs)
     }
 
     fn cut_lines(&mut self, device: usize, session: usize, lines: usize) {
-        let Some((_, found)) = self.pick(device, session) else { return };
+        let Some((_, found)) = self.pick(device, session) else {
+            return;
+        };
         let path = found.docs[0].path.clone();
         if !self.is_recorded(device, &found) {
             return;
@@ -451,12 +571,19 @@ impl Play {
     }
 
     fn delete(&mut self, device: usize, session: usize, all: bool) {
-        let Some((_, found)) = self.pick(device, session) else { return };
+        let Some((_, found)) = self.pick(device, session) else {
+            return;
+        };
         if !self.is_recorded(device, &found) {
             return;
         }
-        let gone = if all { &found.docs[..] } else { &found.docs[..1] };
-        gone.iter().for_each(|doc| fs::remove_file(&doc.path).expect("a doc"));
+        let gone = if all {
+            &found.docs[..]
+        } else {
+            &found.docs[..1]
+        };
+        gone.iter()
+            .for_each(|doc| fs::remove_file(&doc.path).expect("a doc"));
         self.deleted.insert((device, found.session.to_string()));
         self.world.devices[device].touch(&found.docs[0].path);
     }
@@ -465,8 +592,12 @@ impl Play {
         if !self.world.devices[device].is_running() {
             return;
         }
-        let gone: Vec<String> =
-            self.deleted.iter().filter(|(on, _)| *on == device).map(|(_, session)| session.clone()).collect();
+        let gone: Vec<String> = self
+            .deleted
+            .iter()
+            .filter(|(on, _)| *on == device)
+            .map(|(_, session)| session.clone())
+            .collect();
         if let Some(session) = gone.get(session % gone.len().max(1)).cloned() {
             drop(self.world.devices[device].try_ask(Request::Restore { session }));
         }
@@ -481,13 +612,22 @@ impl Play {
             return;
         }
         let splits = self.world.devices[device].splits();
-        let Some(split) = splits.get(split % splits.len().max(1)) else { return };
+        let Some(split) = splits.get(split % splits.len().max(1)) else {
+            return;
+        };
         let others = &split.branches[1..];
-        let branch = others.get(branch % others.len().max(1)).map(|branch| branch.branch.clone());
+        let branch = others
+            .get(branch % others.len().max(1))
+            .map(|branch| branch.branch.clone());
         let active = Some([Side::Left, Side::Right][choice % 2]);
         let choice = CHOICES[choice % CHOICES.len()];
         self.note_forks(&splits);
-        let request = Request::Resolve { session: split.session.clone(), choice: choice.into(), branch, active };
+        let request = Request::Resolve {
+            session: split.session.clone(),
+            choice: choice.into(),
+            branch,
+            active,
+        };
         if self.world.devices[device].try_ask(request).is_ok() {
             let root = self.root(&split.session);
             match choice {
@@ -500,21 +640,29 @@ impl Play {
 
     pub fn note_forks(&mut self, splits: &[SplitRow]) {
         for split in splits {
-            for fork in split.branches.iter().filter(|branch| !["", &split.session].contains(&branch.session.as_str()))
+            for fork in split
+                .branches
+                .iter()
+                .filter(|branch| !["", &split.session].contains(&branch.session.as_str()))
             {
-                self.parents.insert(fork.session.clone(), split.session.clone());
+                self.parents
+                    .insert(fork.session.clone(), split.session.clone());
             }
         }
     }
 
     /// The own tool of the session, or of one that it shares lines with, took lines out.
     pub fn is_cut(&self, session: &str) -> bool {
-        self.cut.iter().any(|cut| self.root(cut) == self.root(session))
+        self.cut
+            .iter()
+            .any(|cut| self.root(cut) == self.root(session))
     }
 
     /// The user deleted it here, or one that it shares lines with.
     pub fn has_deleted(&self, device: usize, session: &str) -> bool {
-        self.deleted.iter().any(|(on, deleted)| *on == device && self.root(deleted) == self.root(session))
+        self.deleted
+            .iter()
+            .any(|(on, deleted)| *on == device && self.root(deleted) == self.root(session))
     }
 
     /// The session that a fork, or a fork of a fork, came from.
@@ -529,8 +677,13 @@ impl Play {
     // ---- what an engine must leave alone ----
 
     fn guard(&mut self, device: usize, found: &Found) {
-        let files = found.docs.iter().map(|doc| (doc.path.clone(), fs::read(&doc.path).expect("doc"))).collect();
-        self.guarded.insert((device, found.session.to_string()), files);
+        let files = found
+            .docs
+            .iter()
+            .map(|doc| (doc.path.clone(), fs::read(&doc.path).expect("doc")))
+            .collect();
+        self.guarded
+            .insert((device, found.session.to_string()), files);
     }
 
     fn guard_again(&mut self, device: usize, session: &str) {
@@ -545,13 +698,19 @@ impl Play {
         for ((device, session), files) in &self.guarded {
             let machine = self.world.devices[*device].machine();
             let id = SessionId::new(session);
-            let listed = self.tools.iter().flat_map(|(_, tool)| tool.sessions(&machine, Which::One(&id)).found);
+            let listed = self
+                .tools
+                .iter()
+                .flat_map(|(_, tool)| tool.sessions(&machine, Which::One(&id)).found);
             let now: BTreeMap<PathBuf, Vec<u8>> = listed
                 .flat_map(|found| found.docs)
                 .map(|doc| (doc.path.clone(), fs::read(&doc.path).unwrap_or_default()))
                 .collect();
             if now != *files {
-                return Err(format!("{} is open on {} and was written to", session, NAMES[*device]));
+                return Err(format!(
+                    "{} is open on {} and was written to",
+                    session, NAMES[*device]
+                ));
             }
         }
         Ok(())
@@ -565,14 +724,23 @@ impl Play {
             self.close_window(0, false, Heard::Not);
         }
         for device in 0..self.world.devices.len() {
-            let torn = self.present(device).into_iter().filter(|(_, found)| tools_come_back && is_torn(found));
+            let torn = self
+                .present(device)
+                .into_iter()
+                .filter(|(_, found)| tools_come_back && is_torn(found));
             for (kind, found) in torn.collect::<Vec<_>>() {
                 self.note_down(device, kind, &found, What::Turn);
             }
         }
-        self.world.devices.iter_mut().filter(|device| !device.is_running()).for_each(Device::start);
+        self.world
+            .devices
+            .iter_mut()
+            .filter(|device| !device.is_running())
+            .for_each(Device::start);
         let n = self.world.devices.len();
-        self.world.reach.extend((0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other))));
+        self.world
+            .reach
+            .extend((0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other))));
         for (to, notice) in std::mem::take(&mut self.bag).into_iter().rev() {
             self.world.devices[to].notice(notice);
         }
@@ -584,7 +752,12 @@ impl Play {
     pub fn let_through(&mut self) -> Result<(), String> {
         let mut asked = false;
         for device in &mut self.world.devices {
-            for held in device.status().held.into_iter().filter(|held| held.code == "steered") {
+            for held in device
+                .status()
+                .held
+                .into_iter()
+                .filter(|held| held.code == "steered")
+            {
                 let _: Done = device.ask(Request::Release { what: held.what });
                 asked = true;
             }
@@ -601,7 +774,12 @@ impl Play {
             self.world.devices.iter_mut().for_each(Device::poll);
             self.world.deliver();
         }
-        let still: Vec<_> = self.world.devices.iter().map(|device| (device.stores(), segments(device))).collect();
+        let still: Vec<_> = self
+            .world
+            .devices
+            .iter()
+            .map(|device| (device.stores(), segments(device)))
+            .collect();
         self.world.devices.iter_mut().for_each(Device::poll);
         self.world.deliver();
         for (device, (stores, journals)) in self.world.devices.iter().zip(still) {
@@ -621,19 +799,33 @@ pub fn is_torn(found: &Found) -> bool {
 /// All pairs at once.
 pub fn acquaint(world: &mut World) {
     let n = world.devices.len();
-    let pairs: Vec<(usize, usize)> = (0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other))).collect();
-    pairs.into_iter().for_each(|(one, other)| world.pair(one, other));
+    let pairs: Vec<(usize, usize)> = (0..n)
+        .flat_map(|one| (one + 1..n).map(move |other| (one, other)))
+        .collect();
+    pairs
+        .into_iter()
+        .for_each(|(one, other)| world.pair(one, other));
 }
 
 /// A line without its session's id, so that a fork's lines are those of the session it came from.
 pub fn nameless(line: &[u8], session: &str) -> Vec<u8> {
-    String::from_utf8_lossy(&crate::talk::neutral(line)).replace(session, "§").into_bytes()
+    String::from_utf8_lossy(&crate::talk::neutral(line))
+        .replace(session, "§")
+        .into_bytes()
 }
 
 /// The segments of a device's own journals with their lengths.
 fn segments(device: &Device) -> BTreeMap<PathBuf, u64> {
     let paths = crate::journals::segments(device, device);
-    paths.into_iter().map(|path| (path.clone(), fs::metadata(&path).map_or(0, |metadata| metadata.len()))).collect()
+    paths
+        .into_iter()
+        .map(|path| {
+            (
+                path.clone(),
+                fs::metadata(&path).map_or(0, |metadata| metadata.len()),
+            )
+        })
+        .collect()
 }
 
 /// Of what was written since, only a part reached the disk.
@@ -642,7 +834,11 @@ fn tear(before: &BTreeMap<PathBuf, u64>, after: &BTreeMap<PathBuf, u64>, part: u
         let was = before.get(path).copied().unwrap_or(0);
         if was < *now {
             let stays = was + (now - was) * u64::from(part) / 256;
-            File::options().write(true).open(path).and_then(|file| file.set_len(stays)).expect("cut");
+            File::options()
+                .write(true)
+                .open(path)
+                .and_then(|file| file.set_len(stays))
+                .expect("cut");
         }
     }
 }

@@ -27,18 +27,29 @@ impl Shapes {
                 let _ = write!(text, "({state} {code} {live} {})", self.record(&record));
             }
         }
-        u64::from_le_bytes(blake3::hash(text.as_bytes()).as_bytes()[..8].try_into().expect("eight bytes"))
+        u64::from_le_bytes(
+            blake3::hash(text.as_bytes()).as_bytes()[..8]
+                .try_into()
+                .expect("eight bytes"),
+        )
     }
 
     fn record(&mut self, text: &str) -> &str {
-        let key =
-            u128::from_le_bytes(blake3::hash(text.as_bytes()).as_bytes()[..16].try_into().expect("sixteen bytes"));
+        let key = u128::from_le_bytes(
+            blake3::hash(text.as_bytes()).as_bytes()[..16]
+                .try_into()
+                .expect("sixteen bytes"),
+        );
         self.known.entry(key).or_insert_with(|| {
             let record: SessionRecord = serde_json::from_str(text).expect("a record");
             let docs = record.docs.iter().map(|(name, state)| {
                 let local = state.local.as_ref().map(|local| (local.tip, local.there));
                 // A doc's name may hold the session's id.
-                format!("{} {}", name.as_str().len(), branch(&state.trie, state.trie.start(), local))
+                format!(
+                    "{} {}",
+                    name.as_str().len(),
+                    branch(&state.trie, state.trie.start(), local)
+                )
             });
             docs.collect()
         })
@@ -47,11 +58,17 @@ impl Shapes {
 
 fn rows(device: &Device) -> Vec<(String, String, String, String)> {
     let path = device.roam.join("state.sqlite");
-    let Ok(db) = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY) else { return Vec::new() };
-    let Ok(mut query) = db.prepare("SELECT session, state, code, record FROM sessions ORDER BY tool, session") else {
+    let Ok(db) = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY) else {
         return Vec::new();
     };
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+    let Ok(mut query) =
+        db.prepare("SELECT session, state, code, record FROM sessions ORDER BY tool, session")
+    else {
+        return Vec::new();
+    };
+    let rows = query.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
     rows.into_iter().flatten().flatten().collect()
 }
 
@@ -63,7 +80,12 @@ fn branch(trie: &Trie, node: ChainId, local: Option<(ChainId, bool)>) -> String 
         .filter(|edge| edge.after == node)
         .map(|edge| {
             let author = edge.source.device.get(..2).unwrap_or_default();
-            format!("{author}{}.{}{}", edge.lines, edge.message_lines, branch(trie, edge.tip, local))
+            format!(
+                "{author}{}.{}{}",
+                edge.lines,
+                edge.message_lines,
+                branch(trie, edge.tip, local)
+            )
         })
         .collect();
     below.sort();
@@ -77,6 +99,10 @@ fn branch(trie: &Trie, node: ChainId, local: Option<(ChainId, bool)>) -> String 
         }
         _ => "",
     };
-    let left = if trie.replaced().iter().any(|replaced| replaced.old == node) { "-" } else { "" };
+    let left = if trie.replaced().iter().any(|replaced| replaced.old == node) {
+        "-"
+    } else {
+        ""
+    };
     format!("{here}{left}<{}>", below.join(","))
 }

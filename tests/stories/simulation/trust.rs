@@ -23,7 +23,11 @@ impl Play {
         let request = match how {
             Trust::Approve => Request::Approve { id },
             Trust::Unapprove => Request::Unpair { id },
-            Trust::Revoke => Request::Revoke { id, since: None, dry: false },
+            Trust::Revoke => Request::Revoke {
+                id,
+                since: None,
+                dry: false,
+            },
         };
         // What is not known is refused, which changes nothing.
         drop(self.world.devices[device].try_ask(request));
@@ -45,9 +49,16 @@ impl Play {
             let wire = locked(device);
             for revoked in out {
                 let is = |id: &session_roam_core::session::DeviceId| id.as_str() == revoked.id;
-                let shared = wire.wanted.folders.iter().any(|folder| folder.shared_with.iter().any(is));
+                let shared = wire
+                    .wanted
+                    .folders
+                    .iter()
+                    .any(|folder| folder.shared_with.iter().any(is));
                 if shared || wire.wanted.devices.iter().any(|device| is(&device.id)) {
-                    return Err(format!("{} deals with {}, which is revoked", device.name, revoked.name));
+                    return Err(format!(
+                        "{} deals with {}, which is revoked",
+                        device.name, revoked.name
+                    ));
                 }
             }
         }
@@ -66,7 +77,10 @@ impl Play {
         const ROUNDS: usize = 4;
         let n = self.world.devices.len();
         for _ in 0..ROUNDS {
-            for (at, of) in (0..n).flat_map(|at| (0..n).map(move |of| (at, of))).filter(|(at, of)| at != of) {
+            for (at, of) in (0..n)
+                .flat_map(|at| (0..n).map(move |of| (at, of)))
+                .filter(|(at, of)| at != of)
+            {
                 let id = self.world.devices[of].id.to_string();
                 drop(self.world.devices[at].try_ask(Request::Approve { id }));
             }
@@ -76,7 +90,10 @@ impl Play {
         for at in 0..n {
             let listed = self.listed(at);
             if listed.paired.len() + 1 != n || !listed.revoked.is_empty() {
-                return Err(format!("{} does not have everybody again: {listed:?}", self.world.devices[at].name));
+                return Err(format!(
+                    "{} does not have everybody again: {listed:?}",
+                    self.world.devices[at].name
+                ));
             }
         }
         self.rest()
@@ -88,12 +105,24 @@ impl Play {
         for carrier in devices {
             for owner in devices.iter().filter(|owner| owner.id != carrier.id) {
                 let dir = carrier.vault().lane_dir(&owner.short(), Lane::Live);
-                let Ok((said, _)) = presence::read(&dir, &owner.short()) else { continue };
+                let Ok((said, _)) = presence::read(&dir, &owner.short()) else {
+                    continue;
+                };
                 let wire = locked(carrier);
-                let folders = wire.wanted.folders.iter().filter(|folder| folder.id.ends_with(&owner.short()));
-                for with in folders.flat_map(|folder| &folder.shared_with).filter(|with| **with != owner.id) {
+                let folders = wire
+                    .wanted
+                    .folders
+                    .iter()
+                    .filter(|folder| folder.id.ends_with(&owner.short()));
+                for with in folders
+                    .flat_map(|folder| &folder.shared_with)
+                    .filter(|with| **with != owner.id)
+                {
                     if !said.paired.iter().any(|known| known.id == *with) {
-                        return Err(format!("{} gives {}'s folder to {with}", carrier.name, owner.name));
+                        return Err(format!(
+                            "{} gives {}'s folder to {with}",
+                            carrier.name, owner.name
+                        ));
                     }
                 }
             }
@@ -109,15 +138,31 @@ impl Play {
             return Ok(());
         }
         let listed: Vec<Devices> = (0..n).map(|at| self.listed(at)).collect();
-        let names: Vec<String> = self.world.devices.iter().map(|device| device.name.clone()).collect();
-        let ids: Vec<String> = self.world.devices.iter().map(|device| device.id.to_string()).collect();
-        let approves = |at: usize, of: usize| listed[at].paired.iter().any(|paired| paired.id == ids[of]);
+        let names: Vec<String> = self
+            .world
+            .devices
+            .iter()
+            .map(|device| device.name.clone())
+            .collect();
+        let ids: Vec<String> = self
+            .world
+            .devices
+            .iter()
+            .map(|device| device.id.to_string())
+            .collect();
+        let approves =
+            |at: usize, of: usize| listed[at].paired.iter().any(|paired| paired.id == ids[of]);
         for (one, other) in (0..n).flat_map(|one| (one + 1..n).map(move |other| (one, other))) {
             if !approves(one, other) || !approves(other, one) {
                 continue;
             }
             for out in 0..n {
-                let revokes = |at: usize| listed[at].revoked.iter().any(|revoked| revoked.id == ids[out]);
+                let revokes = |at: usize| {
+                    listed[at]
+                        .revoked
+                        .iter()
+                        .any(|revoked| revoked.id == ids[out])
+                };
                 // Whoever revoked one of the two itself passes nothing of its own on to it.
                 let is_wanted = [one, other].iter().all(|at| approves(out, *at));
                 if revokes(one) && revokes(other) && is_wanted {
@@ -137,12 +182,21 @@ impl Play {
     /// How many frames of each session a device accepted of another one.
     fn accepted(&mut self, at: usize, of: &str) -> BTreeMap<String, u64> {
         let device = &mut self.world.devices[at];
-        let sessions: Vec<String> = device.sessions().into_iter().map(|row| row.session).collect();
+        let sessions: Vec<String> = device
+            .sessions()
+            .into_iter()
+            .map(|row| row.session)
+            .collect();
         let mut accepted = BTreeMap::new();
         for session in sessions {
-            let rows: Vec<SegmentRow> = device.ask(Request::Journal { session: session.clone() });
-            let lanes: BTreeMap<String, u64> =
-                rows.into_iter().filter(|row| row.device == of).map(|row| (row.lane, row.frames)).collect();
+            let rows: Vec<SegmentRow> = device.ask(Request::Journal {
+                session: session.clone(),
+            });
+            let lanes: BTreeMap<String, u64> = rows
+                .into_iter()
+                .filter(|row| row.device == of)
+                .map(|row| (row.lane, row.frames))
+                .collect();
             accepted.insert(session, lanes.values().sum::<u64>());
         }
         accepted.retain(|_, frames| *frames > 0);
@@ -168,8 +222,13 @@ impl Play {
                 let session = format!("0000000{speaker}-0a0a-4000-8000-000000000000");
                 let state = self.world.devices[at].state_of(&session);
                 if !approved && state != "none" {
-                    let (name, from) = (&self.world.devices[at].name, &self.world.devices[speaker].name);
-                    return Err(format!("{name} has a session of {from}, which it does not approve: {state}"));
+                    let (name, from) = (
+                        &self.world.devices[at].name,
+                        &self.world.devices[speaker].name,
+                    );
+                    return Err(format!(
+                        "{name} has a session of {from}, which it does not approve: {state}"
+                    ));
                 }
             }
         }

@@ -12,7 +12,13 @@ pub fn copies(copies: &[CopyRow], view: &View) -> String {
                 Some(open) => format!("{} ({open})", copy.path.display()),
                 None => copy.path.display().to_string(),
             };
-            [copy.tool.clone(), copy.session.clone(), number(copy.lines), number(copy.new), path]
+            [
+                copy.tool.clone(),
+                copy.session.clone(),
+                number(copy.lines),
+                number(copy.new),
+                path,
+            ]
         })
         .collect();
     let columns = [
@@ -22,36 +28,67 @@ pub fn copies(copies: &[CopyRow], view: &View) -> String {
         Column::Number("New"),
         Column::Gives("Copy"),
     ];
-    if rows.is_empty() { String::new() } else { table(columns, &rows, view) }
+    if rows.is_empty() {
+        String::new()
+    } else {
+        table(columns, &rows, view)
+    }
 }
 
 pub fn taken_in(taken: &TakenIn, view: &View) -> String {
     let lines: u64 = taken.taken.iter().map(|row| row.lines).sum();
     let mut out = match (taken.taken.len() as u64, taken.left.len() as u64) {
         (0, 0) => return "No conflict copies lie in the tools' stores.\n".into(),
-        (n, 0) => format!("Took in {}: {} that no device had.\n", plural_of(n), plural(lines, "line")),
+        (n, 0) => format!(
+            "Took in {}: {} that no device had.\n",
+            plural_of(n),
+            plural(lines, "line")
+        ),
         (0, n) => format!("Nothing was taken in; {}.\n", stay(n)),
         (n, left) => {
-            format!("Took in {}: {} that no device had; {}.\n", plural_of(n), plural(lines, "line"), stay(left))
+            format!(
+                "Took in {}: {} that no device had; {}.\n",
+                plural_of(n),
+                plural(lines, "line"),
+                stay(left)
+            )
         }
     };
     for row in &taken.taken {
         out.push_str(&wrap(
-            &format!("{} {}: {}, moved to {}", row.tool, row.session, plural(row.lines, "line"), row.to.display()),
+            &format!(
+                "{} {}: {}, moved to {}",
+                row.tool,
+                row.session,
+                plural(row.lines, "line"),
+                row.to.display()
+            ),
             2,
             view,
         ));
     }
     for row in &taken.left {
-        out.push_str(&wrap(&format!("left: {}: {}", row.path.display(), row.why), 2, view));
+        out.push_str(&wrap(
+            &format!("left: {}: {}", row.path.display(), row.why),
+            2,
+            view,
+        ));
     }
     out
 }
 
 fn plural_of(n: u64) -> String {
-    if n == 1 { "1 conflict copy".into() } else { format!("{} conflict copies", number(n)) }
+    if n == 1 {
+        "1 conflict copy".into()
+    } else {
+        format!("{} conflict copies", number(n))
+    }
 }
 
 fn stay(n: u64) -> String {
-    if n == 1 { "1 conflict copy stays where it is".into() } else { format!("{} stay where they are", plural_of(n)) }
+    if n == 1 {
+        "1 conflict copy stays where it is".into()
+    } else {
+        format!("{} stay where they are", plural_of(n))
+    }
 }

@@ -15,12 +15,18 @@ pub fn this_device(device: &Device) -> String {
     }
     out.push_str(&format!("Id    {}\n", device.id));
     for (idx, address) in device.addresses.iter().enumerate() {
-        out.push_str(&format!("{}  {address}\n", if idx == 0 { "At  " } else { "    " }));
+        out.push_str(&format!(
+            "{}  {address}\n",
+            if idx == 0 { "At  " } else { "    " }
+        ));
     }
     if device.addresses.is_empty() {
         out.push_str("At    no address yet: Syncthing does not run, or there is no network. Devices on the same network\n      find this one all the same; for others run this again.\n");
     }
-    out.push_str(&format!("\nOn your other device:\n  roam pair {}\n", word(&device.code)));
+    out.push_str(&format!(
+        "\nOn your other device:\n  roam pair {}\n",
+        word(&device.code)
+    ));
     out.push_str("The code is good for one pairing, within ten minutes. Show it to nobody else.\n");
     out
 }
@@ -29,7 +35,12 @@ pub fn this_device(device: &Device) -> String {
 /// drawn. `None` for a code too long for any QR.
 fn qr(code: &str) -> Option<String> {
     let qr = QrCode::with_error_correction_level(code, qrcode::EcLevel::L).ok()?;
-    Some(qr.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+    Some(
+        qr.render::<Dense1x2>()
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
+            .build(),
+    )
 }
 
 pub fn devices(devices: &Devices, view: &View) -> String {
@@ -50,11 +61,18 @@ pub fn devices(devices: &Devices, view: &View) -> String {
         out.push_str(&under_way(device, view));
     }
     for device in &devices.proposed {
-        out.push_str(&wrap(&format!("{} is paired with {}.", device.name, device.by), 0, view));
+        out.push_str(&wrap(
+            &format!("{} is paired with {}.", device.name, device.by),
+            0,
+            view,
+        ));
         out.push_str(&format!("  Pair here too:  roam approve {}\n\n", device.id));
     }
     for device in &devices.nearby {
-        let name = device.name.clone().unwrap_or_else(|| device.id.chars().take(7).collect());
+        let name = device
+            .name
+            .clone()
+            .unwrap_or_else(|| device.id.chars().take(7).collect());
         out.push_str(&wrap(&format!("{name} is on this network."), 0, view));
         out.push_str(&format!("  Compare digits:  roam pair {}\n\n", device.id));
     }
@@ -66,11 +84,21 @@ pub fn devices(devices: &Devices, view: &View) -> String {
         .paired
         .iter()
         .map(|device| {
-            [device.name.clone(), connection(device, view), in_step(device), device.id.chars().take(7).collect()]
+            [
+                device.name.clone(),
+                connection(device, view),
+                in_step(device),
+                device.id.chars().take(7).collect(),
+            ]
         })
         .collect();
     out.push_str(&table(
-        [Column::Text("Device"), Column::Gives("State"), Column::Number("In step"), Column::Text("Id")],
+        [
+            Column::Text("Device"),
+            Column::Gives("State"),
+            Column::Number("In step"),
+            Column::Text("Id"),
+        ],
         &lines,
         view,
     ));
@@ -83,15 +111,26 @@ fn listed(devices: &Devices, view: &View) -> String {
     let mut out = String::new();
     let name = |id: &str| {
         let paired = devices.paired.iter().find(|paired| paired.id == id);
-        paired.map_or_else(|| id.chars().take(7).collect(), |paired| paired.name.clone())
+        paired.map_or_else(
+            || id.chars().take(7).collect(),
+            |paired| paired.name.clone(),
+        )
     };
     for approval in &devices.approvals {
         let name = name(&approval.id);
         if approval.follow {
-            out.push_str(&wrap(&format!("What you approve on {name} is approved here, too."), 0, view));
+            out.push_str(&wrap(
+                &format!("What you approve on {name} is approved here, too."),
+                0,
+                view,
+            ));
         }
         if let Some(via) = &approval.via {
-            out.push_str(&wrap(&format!("{name} is approved here because you approved it on {via}."), 0, view));
+            out.push_str(&wrap(
+                &format!("{name} is approved here because you approved it on {via}."),
+                0,
+                view,
+            ));
         }
     }
     for device in &devices.revoked {
@@ -105,7 +144,11 @@ fn listed(devices: &Devices, view: &View) -> String {
         out.push_str(&wrap(&sentence, 0, view));
         out.push_str(&format!("  Let it in again:  roam approve {}\n", device.id));
     }
-    if out.is_empty() { out } else { format!("\n{out}") }
+    if out.is_empty() {
+        out
+    } else {
+        format!("\n{out}")
+    }
 }
 
 /// What revoking a device means, before it is done.
@@ -116,7 +159,10 @@ pub fn revoke_question(would: &RevokeAnswer) -> String {
         would.name
     );
     if would.cut > 0 {
-        text.push_str(&format!(" What it wrote since then is taken out of {}.", plural(would.cut, "session")));
+        text.push_str(&format!(
+            " What it wrote since then is taken out of {}.",
+            plural(would.cut, "session")
+        ));
     }
     if !would.not_heard.is_empty() {
         text.push_str(&format!(
@@ -141,7 +187,10 @@ pub fn revoked(answer: &RevokeAnswer) -> String {
     if answer.not_heard.is_empty() {
         out.push_str("Every device has heard of it.\n");
     } else {
-        out.push_str(&format!("Not heard yet: {}. `roam devices` says when they have.\n", answer.not_heard.join(", ")));
+        out.push_str(&format!(
+            "Not heard yet: {}. `roam devices` says when they have.\n",
+            answer.not_heard.join(", ")
+        ));
     }
     out.push_str(&format!("Let it in again:  roam approve {}\n", answer.id));
     out
@@ -151,7 +200,11 @@ pub fn revoked(answer: &RevokeAnswer) -> String {
 fn asking(device: &AskingDevice, view: &View) -> String {
     let name = &device.name;
     let (sentence, label, command) = match (device.has_code, device.compares) {
-        (true, _) => (format!("{name} has this device's code. Is it yours?"), "Let it in: ", "roam pair --accept"),
+        (true, _) => (
+            format!("{name} has this device's code. Is it yours?"),
+            "Let it in: ",
+            "roam pair --accept",
+        ),
         (false, true) => (
             format!(
                 "A device that calls itself {name} asks to pair, without this device's code. Nothing proves who it is."
@@ -168,7 +221,10 @@ fn asking(device: &AskingDevice, view: &View) -> String {
         ),
     };
     let mut out = wrap(&sentence, 0, view);
-    out.push_str(&format!("  {label}  {command} {}\n  Not mine:  roam pair --dismiss {}\n\n", device.id, device.id));
+    out.push_str(&format!(
+        "  {label}  {command} {}\n  Not mine:  roam pair --dismiss {}\n\n",
+        device.id, device.id
+    ));
     out
 }
 
@@ -178,23 +234,41 @@ fn under_way(device: &PairedDevice, view: &View) -> String {
     let mut out;
     match device.state.as_str() {
         "comparing" if !device.digits.is_empty() => {
-            out = wrap(&format!("Does the screen of {name} show {}?", spaced(&device.digits)), 0, view);
-            out.push_str(&format!("  It does:      roam pair --accept {id}\n  It does not:  roam unpair {id}\n\n"));
+            out = wrap(
+                &format!("Does the screen of {name} show {}?", spaced(&device.digits)),
+                0,
+                view,
+            );
+            out.push_str(&format!(
+                "  It does:      roam pair --accept {id}\n  It does not:  roam unpair {id}\n\n"
+            ));
         }
         "comparing" => {
-            out = wrap(&format!("{name} has to show its digits. Enter this device's id there: roam pair ID"), 0, view);
+            out = wrap(
+                &format!(
+                    "{name} has to show its digits. Enter this device's id there: roam pair ID"
+                ),
+                0,
+                view,
+            );
             out.push_str(&format!("  Take it back:  roam unpair {id}\n\n"));
         }
         "ended" => {
             out = wrap(
-                &format!("Nothing came of the pairing with {name}. Start again with the code it shows, or forget it."),
+                &format!(
+                    "Nothing came of the pairing with {name}. Start again with the code it shows, or forget it."
+                ),
                 0,
                 view,
             );
             out.push_str(&format!("  Forget it:  roam unpair {id}\n\n"));
         }
         _ => {
-            out = wrap(&format!("{name} has to say yes: its user lets this device in there."), 0, view);
+            out = wrap(
+                &format!("{name} has to say yes: its user lets this device in there."),
+                0,
+                view,
+            );
             out.push_str(&format!("  Take it back:  roam unpair {id}\n\n"));
         }
     }
@@ -212,7 +286,11 @@ fn connection(device: &PairedDevice, view: &View) -> String {
 
 fn in_step(device: &PairedDevice) -> String {
     // 99.99 is not all of it.
-    if device.confirmed { format!("{} %", device.in_step.floor()) } else { String::new() }
+    if device.confirmed {
+        format!("{} %", device.in_step.floor())
+    } else {
+        String::new()
+    }
 }
 
 /// What came of `pair` and `pair --accept`.
@@ -261,7 +339,10 @@ mod tests {
         let qr = qr("session-roam:1?id=X").expect("a code");
         let first = qr.lines().next().expect("a line");
         assert!(first.chars().all(|c| c == '█'), "{qr}");
-        assert_eq!(qr.lines().map(|line| line.chars().count()).max(), Some(first.chars().count()));
+        assert_eq!(
+            qr.lines().map(|line| line.chars().count()).max(),
+            Some(first.chars().count())
+        );
     }
 
     #[test]

@@ -12,11 +12,27 @@ const LINES: usize = 6;
 
 pub fn diff(diff: &Diff, view: &View) -> String {
     let column = (view.width.unwrap_or(WIDTH).max(40) - 3) / 2;
-    let mut out = format!("“{}” went two ways\n{}\n\n", one_line(&diff.title), one_line(&diff.reason));
-    out.push_str(&pair(&head(&diff.left, view), &head(&diff.right, view), " │ ", column));
+    let mut out = format!(
+        "“{}” went two ways\n{}\n\n",
+        one_line(&diff.title),
+        one_line(&diff.reason)
+    );
+    out.push_str(&pair(
+        &head(&diff.left, view),
+        &head(&diff.right, view),
+        " │ ",
+        column,
+    ));
     out.push_str(&changes(diff, column));
-    out.push_str(&format!("{}─┼─{}\n", "─".repeat(column), "─".repeat(column)));
-    out.push_str(&format!("▸ {} in common\n", plural(diff.prefix.messages, "message")));
+    out.push_str(&format!(
+        "{}─┼─{}\n",
+        "─".repeat(column),
+        "─".repeat(column)
+    ));
+    out.push_str(&format!(
+        "▸ {} in common\n",
+        plural(diff.prefix.messages, "message")
+    ));
     for row in &diff.rows {
         out.push_str(&lines(row, [&diff.left.device, &diff.right.device], column));
     }
@@ -25,32 +41,60 @@ pub fn diff(diff: &Diff, view: &View) -> String {
 }
 
 fn head(side: &DiffSide, view: &View) -> String {
-    let last = side.last.as_deref().map(|at| format!(" · {}", ago(at, view.now))).unwrap_or_default();
-    format!("{}{last} · {}", one_line(&side.device), plural(side.messages, "message"))
+    let last = side
+        .last
+        .as_deref()
+        .map(|at| format!(" · {}", ago(at, view.now)))
+        .unwrap_or_default();
+    format!(
+        "{}{last} · {}",
+        one_line(&side.device),
+        plural(side.messages, "message")
+    )
 }
 
 /// What each side changed of what the tool may do.
 fn changes(diff: &Diff, column: usize) -> String {
     let side = |side: &DiffSide| {
         let line = |row: &SteeringRow| {
-            let by = row.device.as_deref().filter(|device| *device != side.device);
-            let by = by.map(|device| format!("{} ", one_line(device))).unwrap_or_default();
+            let by = row
+                .device
+                .as_deref()
+                .filter(|device| *device != side.device);
+            let by = by
+                .map(|device| format!("{} ", one_line(device)))
+                .unwrap_or_default();
             format!("! {by}changed: {}", one_line(&row.text))
         };
         let more = side.n_changes.saturating_sub(side.changes.len() as u64);
-        let more = (0 < more).then(|| format!("! {} more changes of what the tool may do", number(more)));
-        side.changes.iter().map(line).chain(more).collect::<Vec<_>>()
+        let more =
+            (0 < more).then(|| format!("! {} more changes of what the tool may do", number(more)));
+        side.changes
+            .iter()
+            .map(line)
+            .chain(more)
+            .collect::<Vec<_>>()
     };
     let (left, right) = (side(&diff.left), side(&diff.right));
     let empty = String::new();
-    let row = |at: usize| pair(left.get(at).unwrap_or(&empty), right.get(at).unwrap_or(&empty), " │ ", column);
+    let row = |at: usize| {
+        pair(
+            left.get(at).unwrap_or(&empty),
+            right.get(at).unwrap_or(&empty),
+            " │ ",
+            column,
+        )
+    };
     (0..left.len().max(right.len())).map(row).collect()
 }
 
 /// A row: both sides wrapped in their columns, the sign between them.
 fn lines(row: &DiffRow, devices: [&str; 2], column: usize) -> String {
     let side = |message: &Option<Msg>, device: &str| {
-        message.as_ref().map(|message| text(message, device, column)).unwrap_or_default()
+        message
+            .as_ref()
+            .map(|message| text(message, device, column))
+            .unwrap_or_default()
     };
     let (left, right) = (side(&row.left, devices[0]), side(&row.right, devices[1]));
     let sign = match row.kind {
@@ -63,7 +107,12 @@ fn lines(row: &DiffRow, devices: [&str; 2], column: usize) -> String {
     (0..left.len().max(right.len()))
         .map(|at| {
             let sign = if at == 0 { sign } else { " │ " };
-            pair(left.get(at).unwrap_or(&empty), right.get(at).unwrap_or(&empty), sign, column)
+            pair(
+                left.get(at).unwrap_or(&empty),
+                right.get(at).unwrap_or(&empty),
+                sign,
+                column,
+            )
         })
         .collect()
 }
@@ -77,7 +126,10 @@ fn text(message: &Msg, branch: &str, column: usize) -> Vec<String> {
         _ => "System",
     };
     let other = message.device.as_deref().filter(|device| *device != branch);
-    let mut lines = vec![other.map_or_else(|| who.to_owned(), |device| format!("{who} · on {}", one_line(device)))];
+    let mut lines = vec![other.map_or_else(
+        || who.to_owned(),
+        |device| format!("{who} · on {}", one_line(device)),
+    )];
     let (mut line, words) = (String::from(" "), one_line(&message.preview));
     for word in words.split_whitespace() {
         if line.width() + 1 + word.width() > column && !line.trim().is_empty() {
@@ -97,7 +149,10 @@ fn text(message: &Msg, branch: &str, column: usize) -> Vec<String> {
 fn pair(left: &str, right: &str, sign: &str, column: usize) -> String {
     let left = cut(left, column);
     let gap = " ".repeat(column.saturating_sub(left.width()));
-    format!("{left}{gap}{sign}{}", cut(right, column)).trim_end().to_owned() + "\n"
+    format!("{left}{gap}{sign}{}", cut(right, column))
+        .trim_end()
+        .to_owned()
+        + "\n"
 }
 
 fn foot(diff: &Diff) -> String {
@@ -108,7 +163,11 @@ fn foot(diff: &Diff) -> String {
     );
     let shown = diff.rows.last().map_or(0, |row| row.i + 1);
     if shown < diff.total {
-        out.push_str(&format!("{} of {} rows; go on with --from {shown}\n", number(shown), number(diff.total)));
+        out.push_str(&format!(
+            "{} of {} rows; go on with --from {shown}\n",
+            number(shown),
+            number(diff.total)
+        ));
     }
     out
 }

@@ -6,10 +6,17 @@ use session_roam_core::api::{ForgetPreview, ForgottenRow, ReceiptRow};
 
 /// What is asked; [`consequences`] stands above it.
 pub fn question(preview: &ForgetPreview) -> String {
-    match (preview.sessions.first(), preview.sessions.len() as u64 - u64::from(!preview.sessions.is_empty())) {
+    match (
+        preview.sessions.first(),
+        preview.sessions.len() as u64 - u64::from(!preview.sessions.is_empty()),
+    ) {
         (None, _) => "Forget it everywhere?".into(),
         (Some(session), 0) => format!("Forget “{}” everywhere?", session.title),
-        (Some(session), n) => format!("Forget “{}” and {} of it everywhere?", session.title, plural(n, "version")),
+        (Some(session), n) => format!(
+            "Forget “{}” and {} of it everywhere?",
+            session.title,
+            plural(n, "version")
+        ),
     }
 }
 
@@ -17,7 +24,10 @@ pub fn consequences(preview: &ForgetPreview) -> String {
     let mut text = String::new();
     for session in &preview.sessions {
         let project = project(&session.project);
-        text.push_str(&format!("“{}”, {} in {project} ({})\n", session.title, session.tool, session.session));
+        text.push_str(&format!(
+            "“{}”, {} in {project} ({})\n",
+            session.title, session.tool, session.session
+        ));
     }
     text.push_str(&format!(
         "It is removed from {}: from session-roam and from the tool's own store, with what was added on any of them \
@@ -25,12 +35,20 @@ pub fn consequences(preview: &ForgetPreview) -> String {
         and(&preview.devices)
     ));
     if !preview.cannot_be_told.is_empty() {
-        text.push_str(&format!("{} cannot be told and may keep it.\n", and(&preview.cannot_be_told)));
+        text.push_str(&format!(
+            "{} cannot be told and may keep it.\n",
+            and(&preview.cannot_be_told)
+        ));
     }
-    text.push_str("What a tool keeps beside its sessions stays, like the history of its input line.\n");
+    text.push_str(
+        "What a tool keeps beside its sessions stays, like the history of its input line.\n",
+    );
     text.push_str(&match preview.minutes {
         0 => "This cannot be undone.".to_owned(),
-        n => format!("`roam undo` takes it back for {}. After that it cannot be undone.", plural(n, "minute")),
+        n => format!(
+            "`roam undo` takes it back for {}. After that it cannot be undone.",
+            plural(n, "minute")
+        ),
     });
     text
 }
@@ -41,15 +59,30 @@ pub fn rows(rows: &[ForgottenRow], view: &View) -> String {
     }
     let mut out = String::new();
     for row in rows {
-        let name = row.title.as_ref().map_or_else(|| row.key.clone(), |title| format!("“{title}”"));
-        let by = if row.by.is_empty() { String::new() } else { format!(" on {}", and(&row.by)) };
-        out.push_str(&wrap(&format!("{name}: forgotten {}{by}", ago(&row.at, view.now)), 0, view));
+        let name = row
+            .title
+            .as_ref()
+            .map_or_else(|| row.key.clone(), |title| format!("“{title}”"));
+        let by = if row.by.is_empty() {
+            String::new()
+        } else {
+            format!(" on {}", and(&row.by))
+        };
+        out.push_str(&wrap(
+            &format!("{name}: forgotten {}{by}", ago(&row.at, view.now)),
+            0,
+            view,
+        ));
         if let Some(until) = &row.undo_until {
             let text = format!("nobody was told yet; `roam undo` takes it back until {until}");
             out.push_str(&wrap(&text, 2, view));
         }
         for receipt in &row.receipts {
-            out.push_str(&wrap(&format!("{}: {}", receipt.device, state(receipt)), 2, view));
+            out.push_str(&wrap(
+                &format!("{}: {}", receipt.device, state(receipt)),
+                2,
+                view,
+            ));
         }
     }
     out
@@ -65,5 +98,8 @@ fn state(receipt: &ReceiptRow) -> String {
         "cannot_be_told" => "cannot be told",
         other => other,
     };
-    receipt.why.as_ref().map_or_else(|| state.to_owned(), |why| format!("{state}. {why}"))
+    receipt
+        .why
+        .as_ref()
+        .map_or_else(|| state.to_owned(), |why| format!("{state}. {why}"))
 }

@@ -26,16 +26,24 @@ impl View {
     pub fn here() -> Self {
         let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
         let width = match std::io::stdout().is_terminal() {
-            true => terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns.into()),
+            true => terminal_size::terminal_size()
+                .map(|(terminal_size::Width(columns), _)| columns.into()),
             false => columns(),
         };
-        Self { width: width.filter(|columns| 20 <= *columns), now: crate::when::now() }
+        Self {
+            width: width.filter(|columns| 20 <= *columns),
+            now: crate::when::now(),
+        }
     }
 }
 
 /// `1 session`, `1,065 sessions`.
 pub fn plural(n: u64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", number(n)) }
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{} {noun}s", number(n))
+    }
 }
 
 /// With commas between thousands.
@@ -81,7 +89,10 @@ pub fn project(key: &str) -> String {
         },
         Some(("root", commit)) => format!("repository {}", commit.get(..8).unwrap_or(commit)),
         Some(("home", path)) => format!("~/{path}"),
-        Some(("device", place)) => place.split_once(':').map_or(place, |(_device, path)| path).to_owned(),
+        Some(("device", place)) => place
+            .split_once(':')
+            .map_or(place, |(_device, path)| path)
+            .to_owned(),
         _ => key.to_owned(),
     }
 }
@@ -117,7 +128,9 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// Breaks a paragraph at spaces so that it fits, each line after `indent` spaces.
 pub fn wrap(text: &str, indent: usize, view: &View) -> String {
-    let room = view.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
+    let room = view
+        .width
+        .map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
     let (mut out, mut used) = (String::new(), 0);
     for word in text.split_whitespace() {
         if used == 0 || room < used + 1 + word.width() {
@@ -141,19 +154,45 @@ mod tests {
 
     #[test]
     fn numbers_and_sizes() {
-        assert_eq!([0, 12, 1_065, 12_345_678].map(number), ["0", "12", "1,065", "12,345,678"]);
         assert_eq!(
-            [0, 1, 14_200, 100_000, 3_140_000, 543_000_000, 12_345_000_000].map(size),
-            ["0 KB", "1 KB", "15 KB", "0.1 MB", "3.1 MB", "543 MB", "12,345 MB"]
+            [0, 12, 1_065, 12_345_678].map(number),
+            ["0", "12", "1,065", "12,345,678"]
         );
-        assert_eq!(plural(1, "session") + ", " + &plural(0, "session"), "1 session, 0 sessions");
+        assert_eq!(
+            [
+                0,
+                1,
+                14_200,
+                100_000,
+                3_140_000,
+                543_000_000,
+                12_345_000_000
+            ]
+            .map(size),
+            [
+                "0 KB",
+                "1 KB",
+                "15 KB",
+                "0.1 MB",
+                "3.1 MB",
+                "543 MB",
+                "12,345 MB"
+            ]
+        );
+        assert_eq!(
+            plural(1, "session") + ", " + &plural(0, "session"),
+            "1 session, 0 sessions"
+        );
     }
 
     #[test]
     fn keys_become_names() {
         for (key, name) in [
             ("git:github.com/acme/api", "acme/api"),
-            ("git:github.com/acme/mono#packages/web", "acme/mono/packages/web"),
+            (
+                "git:github.com/acme/mono#packages/web",
+                "acme/mono/packages/web",
+            ),
             ("root:1234567890abcdef", "repository 12345678"),
             ("home:notes/ideas", "~/notes/ideas"),
             ("device:ABCDEFG-HIJKLMN:/srv/x", "/srv/x"),
@@ -173,9 +212,25 @@ mod tests {
 
     #[test]
     fn wrapping_indents_every_line() {
-        let view = View { width: Some(24), now: Millis(0) };
-        assert_eq!(wrap("the quick brown fox jumps", 2, &view), "  the quick brown fox\n  jumps\n");
-        assert_eq!(wrap("the quick brown fox", 2, &View { width: None, ..view }), "  the quick brown fox\n");
+        let view = View {
+            width: Some(24),
+            now: Millis(0),
+        };
+        assert_eq!(
+            wrap("the quick brown fox jumps", 2, &view),
+            "  the quick brown fox\n  jumps\n"
+        );
+        assert_eq!(
+            wrap(
+                "the quick brown fox",
+                2,
+                &View {
+                    width: None,
+                    ..view
+                }
+            ),
+            "  the quick brown fox\n"
+        );
     }
 
     #[test]

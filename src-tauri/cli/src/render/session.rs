@@ -30,18 +30,35 @@ pub fn shown(shown: &Shown, view: &View) -> String {
     }
     let next = shown.from + shown.messages.len() as u64;
     if next < shown.total {
-        out.push_str(&format!("\n{} of {}; go on with --from {next}\n", number(next), plural(shown.total, "message")));
+        out.push_str(&format!(
+            "\n{} of {}; go on with --from {next}\n",
+            number(next),
+            plural(shown.total, "message")
+        ));
     }
     out
 }
 
 fn head(row: &SessionRow, view: &View) -> String {
-    let facts =
-        [row.tool.clone(), project(&row.project), ago(&row.updated, view.now), size(row.bytes), row.devices.join(", ")];
+    let facts = [
+        row.tool.clone(),
+        project(&row.project),
+        ago(&row.updated, view.now),
+        size(row.bytes),
+        row.devices.join(", "),
+    ];
     let mut out = format!("{}\n{}\n", title(&row.title), facts.join(" · "));
     if row.state != "here" {
-        let why = row.why.as_deref().map(|why| format!(" · {why}")).unwrap_or_default();
-        out.push_str(&wrap(&format!("State: {}{why}", state(&row.state)), 0, view));
+        let why = row
+            .why
+            .as_deref()
+            .map(|why| format!(" · {why}"))
+            .unwrap_or_default();
+        out.push_str(&wrap(
+            &format!("State: {}{why}", state(&row.state)),
+            0,
+            view,
+        ));
     }
     out.push_str(&format!("{}\n", row.session));
     out
@@ -61,22 +78,39 @@ fn speaker(message: &Message, before: Option<&str>, view: &View) -> String {
         "system" => "System",
         other => other,
     };
-    let device =
-        message.device.as_deref().filter(|device| Some(*device) != before).map(|device| format!(" · on {device}"));
-    let at = message.at.as_deref().map(|at| format!(" · {}", ago(at, view.now)));
-    format!("{who}{}{}", device.unwrap_or_default(), at.unwrap_or_default())
+    let device = message
+        .device
+        .as_deref()
+        .filter(|device| Some(*device) != before)
+        .map(|device| format!(" · on {device}"));
+    let at = message
+        .at
+        .as_deref()
+        .map(|at| format!(" · {}", ago(at, view.now)));
+    format!(
+        "{who}{}{}",
+        device.unwrap_or_default(),
+        at.unwrap_or_default()
+    )
 }
 
 fn body(message: &Message) -> String {
     let lines: Vec<&str> = message.text.trim_end().lines().collect();
-    let n_shown = if message.role == "tool" { TOOL_LINES } else { usize::MAX };
+    let n_shown = if message.role == "tool" {
+        TOOL_LINES
+    } else {
+        usize::MAX
+    };
     let mut out = String::new();
     for line in lines.iter().take(n_shown) {
         out.push_str(format!("  {line}").trim_end());
         out.push('\n');
     }
     if n_shown < lines.len() {
-        out.push_str(&format!("  … {} more\n", plural((lines.len() - n_shown) as u64, "line")));
+        out.push_str(&format!(
+            "  … {} more\n",
+            plural((lines.len() - n_shown) as u64, "line")
+        ));
     }
     out
 }
@@ -85,17 +119,30 @@ pub fn splits(rows: &[SplitRow], view: &View) -> String {
     if rows.is_empty() {
         return "No session went two ways.\n".into();
     }
-    rows.iter().map(|row| split(row, view)).collect::<Vec<_>>().join("\n")
+    rows.iter()
+        .map(|row| split(row, view))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn split(row: &SplitRow, view: &View) -> String {
     let mut out = format!("{} went two ways\n", quoted(&row.title));
-    out.push_str(&format!("  {} · {} · {}\n", row.tool, project(&row.project), row.session));
+    out.push_str(&format!(
+        "  {} · {} · {}\n",
+        row.tool,
+        project(&row.project),
+        row.session
+    ));
     if !row.reason.is_empty() {
         out.push_str(&wrap(&one_line(&row.reason), 2, view));
     }
-    let widest =
-        |text: fn(&BranchRow) -> String| row.branches.iter().map(|branch| text(branch).width()).max().unwrap_or(0);
+    let widest = |text: fn(&BranchRow) -> String| {
+        row.branches
+            .iter()
+            .map(|branch| text(branch).width())
+            .max()
+            .unwrap_or(0)
+    };
     let widths = (widest(device), widest(records));
     // Where one says with `--branch` which one is meant.
     let ids: Vec<&str> = row.branches.iter().map(id).collect();
@@ -106,8 +153,16 @@ fn split(row: &SplitRow, view: &View) -> String {
         out.push_str(&branch_line(branch, widths, view));
     }
     for choice in row.choices.iter().filter(|choice| choice.enabled) {
-        let how = if choice.id == "branches" { " Say so with --active left." } else { "" };
-        out.push_str(&wrap(&format!("{}: {}{how}", choice.id, choice.consequence), 2, view));
+        let how = if choice.id == "branches" {
+            " Say so with --active left."
+        } else {
+            ""
+        };
+        out.push_str(&wrap(
+            &format!("{}: {}{how}", choice.id, choice.consequence),
+            2,
+            view,
+        ));
     }
     out
 }
@@ -115,14 +170,31 @@ fn split(row: &SplitRow, view: &View) -> String {
 fn branch_line(branch: &BranchRow, widths: (usize, usize), view: &View) -> String {
     let pad = |text: &str, width: usize| " ".repeat(width - text.width());
     let (device, records) = (device(branch), records(branch));
-    let here = if branch.here { " · in this device's tool" } else { "" };
+    let here = if branch.here {
+        " · in this device's tool"
+    } else {
+        ""
+    };
     let gaps = (pad(&device, widths.0), pad(&records, widths.1));
-    let called = if branch.title.is_empty() { String::new() } else { format!(" · {}", quoted(&branch.title)) };
-    format!("{device}{}  {}{records}, last {}{called}{here}\n", gaps.0, gaps.1, ago(&branch.updated, view.now))
+    let called = if branch.title.is_empty() {
+        String::new()
+    } else {
+        format!(" · {}", quoted(&branch.title))
+    };
+    format!(
+        "{device}{}  {}{records}, last {}{called}{here}\n",
+        gaps.0,
+        gaps.1,
+        ago(&branch.updated, view.now)
+    )
 }
 
 fn id(branch: &BranchRow) -> &str {
-    if branch.session.is_empty() { &branch.branch } else { &branch.session }
+    if branch.session.is_empty() {
+        &branch.branch
+    } else {
+        &branch.session
+    }
 }
 
 fn device(branch: &BranchRow) -> String {

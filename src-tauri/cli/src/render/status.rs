@@ -3,7 +3,9 @@
 use super::table::{Column, table};
 use super::{View, and, number, plural, project, quoted, size, wrap};
 use crate::when::ago;
-use session_roam_core::api::{Devices, Doctor, Held, LeftOut, LiveSession, Moving, Status, Waiting};
+use session_roam_core::api::{
+    Devices, Doctor, Held, LeftOut, LiveSession, Moving, Status, Waiting,
+};
 use session_roam_core::session::Problem;
 
 /// Titles named below one reason; the rest are counted.
@@ -12,7 +14,9 @@ const NAMED: usize = 3;
 pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
     let mut out = wrap(&sentence(status, devices, view), 0, view);
     if status.engine == "stopped" {
-        out.push_str("  Start it with `roam run`, or open the tray app. Nothing is lost meanwhile.\n");
+        out.push_str(
+            "  Start it with `roam run`, or open the tray app. Nothing is lost meanwhile.\n",
+        );
         return out;
     }
     if status.syncthing.state == "missing" {
@@ -23,7 +27,9 @@ pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
         ));
     }
     if status.paired == 0 && devices.asking.is_empty() {
-        out.push_str("  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n");
+        out.push_str(
+            "  `roam device` shows this device's code; give it to `roam pair CODE` on the other.\n",
+        );
     }
     section(&mut out, "Needs you", &needs_you(status, devices, view));
     section(&mut out, "Waiting", &waiting(&status.waiting, view));
@@ -45,7 +51,9 @@ fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
     match (status.engine.as_str(), syncthing.state.as_str()) {
         ("stopped", _) => return "session-roam is not running on this device.".into(),
         ("stopping", _) => return "Stopping: what was begun is finished first.".into(),
-        ("paused", _) => return "Paused: nothing is sent or received until `roam continue`.".into(),
+        ("paused", _) => {
+            return "Paused: nothing is sent or received until `roam continue`.".into();
+        }
         ("importing", _) => return importing(&status.moving),
         (_, "missing") => return "Nothing can travel: Syncthing is not installed.".into(),
         (_, "failed" | "stopped") => {
@@ -69,12 +77,24 @@ fn sentence(status: &Status, devices: &Devices, view: &View) -> String {
 }
 
 fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String {
-    let here: Vec<&str> =
-        devices.paired.iter().filter(|device| device.connected).map(|device| device.name.as_str()).collect();
-    let away: Vec<String> =
-        devices.paired.iter().filter(|device| !device.connected).map(|device| away(device, view)).collect();
+    let here: Vec<&str> = devices
+        .paired
+        .iter()
+        .filter(|device| device.connected)
+        .map(|device| device.name.as_str())
+        .collect();
+    let away: Vec<String> = devices
+        .paired
+        .iter()
+        .filter(|device| !device.connected)
+        .map(|device| away(device, view))
+        .collect();
     if here.is_empty() {
-        let what = if away.is_empty() { "no other device is reachable".to_owned() } else { and(&away) };
+        let what = if away.is_empty() {
+            "no other device is reachable".to_owned()
+        } else {
+            and(&away)
+        };
         return format!("On its own: {what}. New work is kept and sent when they meet.");
     }
     let state = match (status.moving.out_bytes, status.moving.in_bytes) {
@@ -84,10 +104,19 @@ fn connected_sentence(status: &Status, devices: &Devices, view: &View) -> String
         (0, 0) => format!("In step with {}.", and(&here)),
         (out, 0) => format!("Sending {} to {}.", size(out), and(&here)),
         (0, incoming) => format!("Receiving {} from {}.", size(incoming), and(&here)),
-        (out, incoming) => format!("Sending {} to and receiving {} from {}.", size(out), size(incoming), and(&here)),
+        (out, incoming) => format!(
+            "Sending {} to and receiving {} from {}.",
+            size(out),
+            size(incoming),
+            and(&here)
+        ),
     };
     // A name at the start of a sentence keeps the case its user gave it.
-    if away.is_empty() { state } else { format!("{state} {}.", and(&away)) }
+    if away.is_empty() {
+        state
+    } else {
+        format!("{state} {}.", and(&away))
+    }
 }
 
 fn away(device: &session_roam_core::api::PairedDevice, view: &View) -> String {
@@ -111,23 +140,56 @@ pub fn importing(moving: &Moving) -> String {
 fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
     let mut out = String::new();
     for device in devices.asking.iter().filter(|device| device.has_code) {
-        out.push_str(&wrap(&format!("{} has this device's code: let it in?", device.name), 2, view));
+        out.push_str(&wrap(
+            &format!("{} has this device's code: let it in?", device.name),
+            2,
+            view,
+        ));
         out.push_str(&wrap("See `roam devices`.", 4, view));
     }
-    let strangers = devices.asking.iter().filter(|device| !device.has_code).count() as u64 + devices.more_asking;
+    let strangers = devices
+        .asking
+        .iter()
+        .filter(|device| !device.has_code)
+        .count() as u64
+        + devices.more_asking;
     if 0 < strangers {
-        let who =
-            if strangers == 1 { "A device asks".to_owned() } else { format!("{} ask", plural(strangers, "device")) };
-        out.push_str(&wrap(&format!("{who} to pair without this device's code."), 2, view));
+        let who = if strangers == 1 {
+            "A device asks".to_owned()
+        } else {
+            format!("{} ask", plural(strangers, "device"))
+        };
+        out.push_str(&wrap(
+            &format!("{who} to pair without this device's code."),
+            2,
+            view,
+        ));
         out.push_str(&wrap("See `roam devices`.", 4, view));
     }
-    for Held { what, message, hint, .. } in &status.held {
+    for Held {
+        what,
+        message,
+        hint,
+        ..
+    } in &status.held
+    {
         out.push_str(&wrap(message, 2, view));
         out.push_str(&wrap(hint, 4, view));
-        out.push_str(&wrap(&format!("Let it go on with `roam release {what}`."), 4, view));
+        out.push_str(&wrap(
+            &format!("Let it go on with `roam release {what}`."),
+            4,
+            view,
+        ));
     }
     if 0 < status.splits {
-        out.push_str(&wrap(&format!("{} went two ways; both are kept.", plural(status.splits, "session")), 2, view));
+        out.push_str(&wrap(
+            &format!(
+                "{} went two ways; both are kept.",
+                plural(status.splits, "session")
+            ),
+            2,
+            view,
+        ));
         out.push_str(&wrap("See `roam splits`.", 4, view));
     }
     out
@@ -137,7 +199,10 @@ fn needs_you(status: &Status, devices: &Devices, view: &View) -> String {
 fn waiting(rows: &[Waiting], view: &View) -> String {
     let mut groups: Vec<(&Waiting, Vec<&Waiting>)> = Vec::new();
     for row in rows {
-        match groups.iter_mut().find(|(first, _)| first.why == row.why && first.hint == row.hint) {
+        match groups
+            .iter_mut()
+            .find(|(first, _)| first.why == row.why && first.hint == row.hint)
+        {
             Some((_, members)) => members.push(row),
             None => groups.push((row, vec![row])),
         }
@@ -146,7 +211,12 @@ fn waiting(rows: &[Waiting], view: &View) -> String {
     for (first, members) in groups {
         out.push_str(&wrap(&first.why, 2, view));
         for row in members.iter().take(NAMED) {
-            let line = format!("{} · {} · {}", quoted(&row.title), row.tool, project(&row.project));
+            let line = format!(
+                "{} · {} · {}",
+                quoted(&row.title),
+                row.tool,
+                project(&row.project)
+            );
             out.push_str(&wrap(&line, 4, view));
         }
         if NAMED < members.len() {
@@ -166,15 +236,33 @@ fn more(n: usize) -> String {
 fn live(rows: &[LiveSession], view: &View) -> String {
     let line = |row: &LiveSession| {
         let device = if row.here { "this device" } else { &row.device };
-        let seen = if row.here { String::new() } else { format!(" · {}", ago(&row.seen, view.now)) };
-        wrap(&format!("{device} · {} · {} · {}{seen}", row.tool, project(&row.project), quoted(&row.title)), 2, view)
+        let seen = if row.here {
+            String::new()
+        } else {
+            format!(" · {}", ago(&row.seen, view.now))
+        };
+        wrap(
+            &format!(
+                "{device} · {} · {} · {}{seen}",
+                row.tool,
+                project(&row.project),
+                quoted(&row.title)
+            ),
+            2,
+            view,
+        )
     };
     rows.iter().map(line).collect()
 }
 
 fn problems(rows: &[Problem], view: &View) -> String {
     let block = |row: &Problem| {
-        wrap(&row.message, 2, view) + &if row.hint.is_empty() { String::new() } else { wrap(&row.hint, 4, view) }
+        wrap(&row.message, 2, view)
+            + &if row.hint.is_empty() {
+                String::new()
+            } else {
+                wrap(&row.hint, 4, view)
+            }
     };
     rows.iter().map(block).collect()
 }
@@ -182,7 +270,11 @@ fn problems(rows: &[Problem], view: &View) -> String {
 fn footer(status: &Status) -> String {
     let mut parts = vec![status.device.clone(), plural(status.sessions, "session")];
     if 0 < status.paired {
-        parts.push(format!("{} of {} connected", status.connected, plural(status.paired, "device")));
+        parts.push(format!(
+            "{} of {} connected",
+            status.connected,
+            plural(status.paired, "device")
+        ));
     }
     if let Some(version) = &status.syncthing.version {
         parts.push(format!("Syncthing {}", version.trim_start_matches('v')));
@@ -191,14 +283,19 @@ fn footer(status: &Status) -> String {
 }
 
 pub fn doctor(doctor: &Doctor, view: &View) -> String {
-    let n_problems = doctor.checks.iter().filter(|check| check.state == "problem").count();
+    let n_problems = doctor
+        .checks
+        .iter()
+        .filter(|check| check.state == "problem")
+        .count();
     let n_out = doctor.not_carried.len() as u64;
     let mut out = match (n_problems, n_out) {
         (0, 0) if doctor.checks.iter().any(|check| check.name == "import") => {
             "Nothing is wrong so far: sessions are still being taken in.\n".to_owned()
         }
         (0, 0) if is_partly_off(doctor) => {
-            "All is well: every session of the tools and stores that are on is carried.\n".to_owned()
+            "All is well: every session of the tools and stores that are on is carried.\n"
+                .to_owned()
         }
         (0, 0) => "All is well: every session is carried.\n".to_owned(),
         (0, n) => format!("{} not carried: each says why below.\n", is_are(n)),
@@ -206,7 +303,12 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
         (n, _) => format!("{n} things are wrong.\n"),
     };
     out.push('\n');
-    let width = doctor.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let width = doctor
+        .checks
+        .iter()
+        .map(|check| check.name.len())
+        .max()
+        .unwrap_or(0);
     for check in &doctor.checks {
         let line = format!("{:7}  {:width$}  ", check.state, check.name);
         let message = wrap(&check.message, line.len(), view);
@@ -215,19 +317,35 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
             out.push_str(&wrap(&check.hint, line.len(), view));
         }
     }
-    section(&mut out, "Conflict copies", &super::copies::copies(&doctor.copies, view));
+    section(
+        &mut out,
+        "Conflict copies",
+        &super::copies::copies(&doctor.copies, view),
+    );
     section(&mut out, "Left out", &left_out(&doctor.left_out, view));
     section(&mut out, "Not carried", &waiting(&doctor.not_carried, view));
     if !doctor.tools.is_empty() {
         let rows: Vec<_> = doctor
             .tools
             .iter()
-            .map(|tool| [tool.name.clone(), tool.level.clone(), number(tool.sessions), tool.reason.clone()])
+            .map(|tool| {
+                [
+                    tool.name.clone(),
+                    tool.level.clone(),
+                    number(tool.sessions),
+                    tool.reason.clone(),
+                ]
+            })
             .collect();
         out.push_str(&format!(
             "\n{}",
             table(
-                [Column::Text("Tool"), Column::Text("Level"), Column::Number("Sessions"), Column::Gives("Why")],
+                [
+                    Column::Text("Tool"),
+                    Column::Text("Level"),
+                    Column::Number("Sessions"),
+                    Column::Gives("Why")
+                ],
                 &rows,
                 view
             )
@@ -238,13 +356,22 @@ pub fn doctor(doctor: &Doctor, view: &View) -> String {
 
 /// Something of this device's is not carried because its user said so.
 fn is_partly_off(doctor: &Doctor) -> bool {
-    doctor.tools.iter().any(|tool| tool.found && (!tool.on || tool.stores.iter().any(|store| !store.on)))
+    doctor
+        .tools
+        .iter()
+        .any(|tool| tool.found && (!tool.on || tool.stores.iter().any(|store| !store.on)))
 }
 
 fn left_out(rows: &[LeftOut], view: &View) -> String {
-    rows.iter().map(|row| wrap(&row.path.display().to_string(), 2, view) + &wrap(&row.why, 4, view)).collect()
+    rows.iter()
+        .map(|row| wrap(&row.path.display().to_string(), 2, view) + &wrap(&row.why, 4, view))
+        .collect()
 }
 
 fn is_are(n: u64) -> String {
-    format!("{} {}", plural(n, "session"), if n == 1 { "is" } else { "are" })
+    format!(
+        "{} {}",
+        plural(n, "session"),
+        if n == 1 { "is" } else { "are" }
+    )
 }

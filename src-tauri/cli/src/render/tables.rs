@@ -31,8 +31,10 @@ pub fn sessions(rows: &[SessionRow], filtered: bool, view: &View) -> String {
     ];
     let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
     let n_chars = short_enough(&ids);
-    let mut lines: Vec<(&str, [String; 8])> =
-        rows.iter().map(|row| (row.updated.as_str(), session_line(row, n_chars, view))).collect();
+    let mut lines: Vec<(&str, [String; 8])> = rows
+        .iter()
+        .map(|row| (row.updated.as_str(), session_line(row, n_chars, view)))
+        .collect();
     lines.sort_by(|(one, _), (other, _)| other.cmp(one));
     let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
     let mut out = table_but(&[DEVICES], columns, &lines, view);
@@ -56,7 +58,11 @@ fn session_line(row: &SessionRow, n_chars: usize, view: &View) -> [String; 8] {
 fn sessions_summary(rows: &[SessionRow]) -> String {
     let total = rows.iter().map(|row| row.bytes).sum();
     let mut parts = vec![plural(rows.len() as u64, "session"), size(total)];
-    for (code, words) in [("waiting", "waiting"), ("split", "went two ways"), ("held", "held")] {
+    for (code, words) in [
+        ("waiting", "waiting"),
+        ("split", "went two ways"),
+        ("held", "held"),
+    ] {
         match rows.iter().filter(|row| row.state == code).count() {
             0 => {}
             n => parts.push(format!("{} {words}", number(n as u64))),
@@ -85,8 +91,18 @@ pub fn short_enough(ids: &[&str]) -> usize {
     let mut sorted: Vec<&str> = ids.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    let common = |pair: &[&str]| pair[0].chars().zip(pair[1].chars()).take_while(|(a, b)| a == b).count();
-    sorted.windows(2).map(common).max().map_or(8, |common| (common + 1).max(8))
+    let common = |pair: &[&str]| {
+        pair[0]
+            .chars()
+            .zip(pair[1].chars())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    sorted
+        .windows(2)
+        .map(common)
+        .max()
+        .map_or(8, |common| (common + 1).max(8))
 }
 
 pub fn short(id: &str, n_chars: usize) -> String {
@@ -119,12 +135,23 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
             let how = match (store.on, store.found) {
                 (false, _) => "off".to_owned(),
                 (true, false) => "on, not there now".to_owned(),
-                (true, true) => format!("on, {}, {}", plural(store.sessions, "session"), size(store.bytes)),
+                (true, true) => format!(
+                    "on, {}, {}",
+                    plural(store.sessions, "session"),
+                    size(store.bytes)
+                ),
             };
-            out.push_str(&format!("  {} ({how}; known from {})\n", below_home(&store.dir), one_line(&store.from)));
+            out.push_str(&format!(
+                "  {} ({how}; known from {})\n",
+                below_home(&store.dir),
+                one_line(&store.from)
+            ));
         }
         let one = word(&row.stores[row.stores.len() - 1].dir.to_string_lossy());
-        out.push_str(&format!("One is switched off with `roam tools off {} --store {one}`.\n", row.tool));
+        out.push_str(&format!(
+            "One is switched off with `roam tools off {} --store {one}`.\n",
+            row.tool
+        ));
     }
     for row in rows.iter().filter(|row| !row.reason.is_empty()) {
         out.push_str(&wrap(&format!("{}: {}", row.name, row.reason), 0, view));
@@ -133,7 +160,11 @@ pub fn tools(rows: &[ToolRow], view: &View) -> String {
 }
 
 fn tool_line(row: &ToolRow) -> [String; 8] {
-    let (sessions, bytes) = if row.found { (number(row.sessions), size(row.bytes)) } else { Default::default() };
+    let (sessions, bytes) = if row.found {
+        (number(row.sessions), size(row.bytes))
+    } else {
+        Default::default()
+    };
     [
         row.tool.clone(),
         row.name.clone(),
@@ -153,7 +184,11 @@ fn stores(roots: &[PathBuf]) -> String {
         0..=SHOWN => places(roots),
         n => format!(
             "{} and {} more",
-            roots[..SHOWN].iter().map(|dir| below_home(dir)).collect::<Vec<_>>().join(", "),
+            roots[..SHOWN]
+                .iter()
+                .map(|dir| below_home(dir))
+                .collect::<Vec<_>>()
+                .join(", "),
             n - SHOWN
         ),
     }
@@ -164,22 +199,44 @@ pub fn projects(rows: &[ProjectRow], view: &View) -> String {
         return "No projects yet. They are recognised from your tools' sessions.\n".into();
     }
     use Column::*;
-    let columns = [Gives("Project"), Number("Sessions"), Gives("Tools"), Gives("On this device"), Text("Key")];
+    let columns = [
+        Gives("Project"),
+        Number("Sessions"),
+        Gives("Tools"),
+        Gives("On this device"),
+        Text("Key"),
+    ];
     let lines: Vec<_> = rows
         .iter()
         .map(|row| {
-            let name = row.names.first().cloned().unwrap_or_else(|| project(&row.key));
+            let name = row
+                .names
+                .first()
+                .cloned()
+                .unwrap_or_else(|| project(&row.key));
             let here = match (row.excluded, row.places.is_empty()) {
                 (true, _) => format!("stays here: {}", places(&row.places)),
                 (false, true) => "no place yet".into(),
                 (false, false) => places(&row.places),
             };
-            [name, number(row.sessions), row.tools.join(", "), here, row.key.clone()]
+            [
+                name,
+                number(row.sessions),
+                row.tools.join(", "),
+                here,
+                row.key.clone(),
+            ]
         })
         .collect();
     let mut out = table(columns, &lines, view);
-    if let Some(row) = rows.iter().find(|row| row.places.is_empty() && !row.excluded) {
-        out.push_str(&format!("\nSay where a project is with: roam projects map {} DIR\n", word(&row.key)));
+    if let Some(row) = rows
+        .iter()
+        .find(|row| row.places.is_empty() && !row.excluded)
+    {
+        out.push_str(&format!(
+            "\nSay where a project is with: roam projects map {} DIR\n",
+            word(&row.key)
+        ));
     }
     out
 }
@@ -192,15 +249,35 @@ pub fn plan(rows: &[StepRow], view: &View) -> String {
     let lines: Vec<_> = rows
         .iter()
         .map(|row| {
-            [step(&row.step).into(), title(&row.title), row.tool.clone(), row.what.clone(), some_size(row.bytes)]
+            [
+                step(&row.step).into(),
+                title(&row.title),
+                row.tool.clone(),
+                row.what.clone(),
+                some_size(row.bytes),
+            ]
         })
         .collect();
-    table([Text("Step"), Gives("Title"), Text("Tool"), Gives("What"), Number("Size")], &lines, view)
+    table(
+        [
+            Text("Step"),
+            Gives("Title"),
+            Text("Tool"),
+            Gives("What"),
+            Number("Size"),
+        ],
+        &lines,
+        view,
+    )
 }
 
 /// What does not move has no size.
 fn some_size(bytes: u64) -> String {
-    if bytes == 0 { String::new() } else { size(bytes) }
+    if bytes == 0 {
+        String::new()
+    } else {
+        size(bytes)
+    }
 }
 
 fn step(code: &str) -> &str {
@@ -223,7 +300,11 @@ pub fn history(rows: &[HistoryRow], view: &View) -> String {
         .iter()
         .map(|row| {
             let what = row.what.replace('_', " ");
-            let lines = if row.lines == 0 { String::new() } else { number(row.lines) };
+            let lines = if row.lines == 0 {
+                String::new()
+            } else {
+                number(row.lines)
+            };
             [
                 ago(&row.at, view.now),
                 row.device.clone(),
@@ -270,7 +351,15 @@ pub fn journal(rows: &[SegmentRow], view: &View) -> String {
         .collect();
     // The path is what one copies from here: it is never cut.
     table(
-        [Text("Device"), Text("Lane"), Text("State"), Number("Writes"), Number("Lines"), Number("Size"), Text("File")],
+        [
+            Text("Device"),
+            Text("Lane"),
+            Text("State"),
+            Number("Writes"),
+            Number("Lines"),
+            Number("Size"),
+            Text("File"),
+        ],
         &lines,
         view,
     )

@@ -1,7 +1,9 @@
 //! The two sides of a split: 20,000 messages, 50 MB, three ways of having something in common. Timed as the engine
 //! answers: the record read from the state, compared, as JSON.
 
-use crate::made::{Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals};
+use crate::made::{
+    Device, IMPORT, Shape, Writer, Written, key_of, line_end, reader, tip_of, write_journals,
+};
 use crate::{Took, middle, say_time};
 use session_roam_core::engine::bases::Dependents;
 use session_roam_core::engine::compare::Compare;
@@ -40,18 +42,42 @@ pub fn measure(place: &Path) {
             let ids = key_of(shape, &writer.id);
             let parting = tip_of(ChainId::log_start(), &common);
             let written = [
-                Written { device: &devices[0], after: ChainId::log_start(), bytes: &common, frame: IMPORT, minute: 0 },
-                Written { device: &devices[0], after: parting, bytes: &left, frame: IMPORT, minute: 1 },
-                Written { device: &devices[1], after: parting, bytes: &right, frame: IMPORT, minute: 2 },
+                Written {
+                    device: &devices[0],
+                    after: ChainId::log_start(),
+                    bytes: &common,
+                    frame: IMPORT,
+                    minute: 0,
+                },
+                Written {
+                    device: &devices[0],
+                    after: parting,
+                    bytes: &left,
+                    frame: IMPORT,
+                    minute: 1,
+                },
+                Written {
+                    device: &devices[1],
+                    after: parting,
+                    bytes: &right,
+                    frame: IMPORT,
+                    minute: 2,
+                },
             ];
             let dirs = write_journals(&context.vault, &ids, &written);
             let mut record = SessionRecord::default();
             ingest(&context, &mut record, &dirs).expect("journals can be read");
             // As the look that notices a split leaves it.
-            branch_layout(&context, &ids.0, &mut record, &Dependents::default()).expect("journals can be read");
+            branch_layout(&context, &ids.0, &mut record, &Dependents::default())
+                .expect("journals can be read");
             let record = serde_json::to_string(&record).expect("plain data");
             let megabytes = (left.len() + right.len()) as f64 / 1e6;
-            of_pair(&format!("{shape:?}, {name}, {megabytes:.0} MB"), &context, &ids.0, &record);
+            of_pair(
+                &format!("{shape:?}, {name}, {megabytes:.0} MB"),
+                &context,
+                &ids.0,
+                &record,
+            );
             std::fs::remove_dir_all(home).expect("its directory");
         }
     }
@@ -70,19 +96,28 @@ fn lines(writer: &mut Writer, n: usize) -> Vec<u8> {
 /// Every fiftieth line is another one with nearly the same words, as after an edit.
 fn edited(left: &[u8]) -> Vec<u8> {
     let line = |(at, line): (usize, &[u8])| match at % 50 {
-        7 => {
-            String::from_utf8_lossy(line).replace(" the ", " this ").replace("\"uuid\":\"", "\"uuid\":\"e").into_bytes()
-        }
+        7 => String::from_utf8_lossy(line)
+            .replace(" the ", " this ")
+            .replace("\"uuid\":\"", "\"uuid\":\"e")
+            .into_bytes(),
         _ => line.to_vec(),
     };
     // The first line differs, so that the two part before all of them.
     let mut right = Writer::new(Shape::Claude, 5).lines(500);
-    right.extend(left.split_inclusive(|byte| *byte == b'\n').enumerate().flat_map(line));
+    right.extend(
+        left.split_inclusive(|byte| *byte == b'\n')
+            .enumerate()
+            .flat_map(line),
+    );
     right
 }
 
 fn other(left: &[u8]) -> Vec<u8> {
-    let shape = if left.starts_with(b"{\"timestamp\"") { Shape::Codex } else { Shape::Claude };
+    let shape = if left.starts_with(b"{\"timestamp\"") {
+        Shape::Codex
+    } else {
+        Shape::Claude
+    };
     lines(&mut Writer::new(shape, 99), LINES)
 }
 
@@ -98,12 +133,21 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let ask = |work: &dyn Fn(&Compare<'_>)| {
         Took::of(|| {
             let record: SessionRecord = serde_json::from_str(record).expect("as it was written");
-            let row = Row { session: key.hash.clone(), ..Row::default() };
+            let row = Row {
+                session: key.hash.clone(),
+                ..Row::default()
+            };
             let compare = Compare::new(context, key.clone(), row, record, BTreeMap::new());
-            work(&compare.expect("journals can be read").expect("it went two ways"));
+            work(
+                &compare
+                    .expect("journals can be read")
+                    .expect("it went two ways"),
+            );
         })
     };
-    let slowest = |times: &mut dyn Iterator<Item = Took>| times.max_by_key(|took| took.clock).expect("there are some");
+    let slowest = |times: &mut dyn Iterator<Item = Took>| {
+        times.max_by_key(|took| took.clock).expect("there are some")
+    };
     let page = |from: u64| {
         ask(&|compare| {
             let page = compare.diff(None, (from, PAGE), false).expect("a page");
@@ -118,7 +162,14 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     say_time(&format!("diff, {name}: first page"), first);
     say_time(&format!("diff, {name}: first page again"), page(0));
     let offered = ask(&|compare| {
-        assert!(!compare.diff(None, (0, 0), true).expect("a page").choices.is_empty(), "there is something to decide");
+        assert!(
+            !compare
+                .diff(None, (0, 0), true)
+                .expect("a page")
+                .choices
+                .is_empty(),
+            "there is something to decide"
+        );
     });
     say_time(&format!("diff, {name}: what may be decided"), offered);
     let total = Cell::new(0);
@@ -126,6 +177,15 @@ fn of_pair(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let total = total.get();
     let later = slowest(&mut (1..20).map(|at| page(at * total / 21)));
     say_time(&format!("diff, {name}: slowest of 19 later pages"), later);
-    let words = |at: u64| ask(&|compare| drop(black_box(compare.words(None, at * total / 21).expect("words"))));
-    say_time(&format!("diff, {name}: slowest words of 19 rows"), slowest(&mut (1..20).map(words)));
+    let words = |at: u64| {
+        ask(&|compare| {
+            drop(black_box(
+                compare.words(None, at * total / 21).expect("words"),
+            ))
+        })
+    };
+    say_time(
+        &format!("diff, {name}: slowest words of 19 rows"),
+        slowest(&mut (1..20).map(words)),
+    );
 }

@@ -3,7 +3,8 @@
 use session_roam_core::engine::{Context, Shared, SystemClock};
 use session_roam_core::session::device_id::device_id_of_cert;
 use session_roam_core::session::{
-    Chain, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, ProjectKey, SessionId, SessionKey, ToolId,
+    Chain, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, ProjectKey, SessionId,
+    SessionKey, ToolId,
 };
 use session_roam_core::tools::{self, Machine};
 use session_roam_core::vault::journal::SEGMENT_BYTES;
@@ -54,7 +55,11 @@ impl Dice {
     pub fn uuid(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         let (first, second, third) = (high >> 32, high >> 16 & 0xffff, high & 0xfff);
-        format!("{first:08x}-{second:04x}-4{third:03x}-{:04x}-{:012x}", 0x8000 | low >> 50, low & 0xffff_ffff_ffff)
+        format!(
+            "{first:08x}-{second:04x}-4{third:03x}-{:04x}-{:012x}",
+            0x8000 | low >> 50,
+            low & 0xffff_ffff_ffff
+        )
     }
 }
 
@@ -86,7 +91,14 @@ impl Writer {
     pub fn new(shape: Shape, seed: u64) -> Self {
         let mut dice = Dice(seed);
         let id = dice.uuid();
-        Self { shape, id, parent: dice.uuid(), now_ms: BEGIN_MS, dice, seen: String::new() }
+        Self {
+            shape,
+            id,
+            parent: dice.uuid(),
+            now_ms: BEGIN_MS,
+            dice,
+            seen: String::new(),
+        }
     }
 
     /// Lines until they have about `bytes`.
@@ -104,7 +116,11 @@ impl Writer {
         self.now_ms += 200 + self.dice.below(40_000) as i64;
         let at = Millis(self.now_ms).rfc3339();
         let (user, noted) = (self.dice.below(3) == 0, self.dice.below(100) < 6);
-        let around = if self.shape == Shape::Claude { 420 } else { 180 };
+        let around = if self.shape == Shape::Claude {
+            420
+        } else {
+            180
+        };
         let text = self.text(size.saturating_sub(around).max(24));
         let uuid = self.dice.uuid();
         let line = match self.shape {
@@ -126,7 +142,9 @@ impl Writer {
                 } else {
                     (
                         "assistant",
-                        format!("[{{\"type\":\"text\",\"text\":\"{text}\"}}],\"usage\":{{\"input_tokens\":3}}"),
+                        format!(
+                            "[{{\"type\":\"text\",\"text\":\"{text}\"}}],\"usage\":{{\"input_tokens\":3}}"
+                        ),
                     )
                 };
                 let parent = std::mem::replace(&mut self.parent, uuid.clone());
@@ -155,13 +173,22 @@ impl Writer {
         let mut text = String::with_capacity(size + 32);
         if self.dice.below(10) < 4 && 2 * size < self.seen.len() {
             let from = self.dice.below((self.seen.len() - size) as u64) as usize;
-            let from = (from..).find(|at| self.seen.is_char_boundary(*at)).unwrap_or_default();
-            let to = (from + size..).find(|at| self.seen.len() <= *at || self.seen.is_char_boundary(*at));
-            text.push_str(&self.seen[from..to.unwrap_or(self.seen.len()).min(self.seen.len())].replace('\\', " "));
+            let from = (from..)
+                .find(|at| self.seen.is_char_boundary(*at))
+                .unwrap_or_default();
+            let to = (from + size..)
+                .find(|at| self.seen.len() <= *at || self.seen.is_char_boundary(*at));
+            text.push_str(
+                &self.seen[from..to.unwrap_or(self.seen.len()).min(self.seen.len())]
+                    .replace('\\', " "),
+            );
             text = text.replace('"', " ");
         }
         while text.len() < size {
-            let skewed = self.dice.below(words.len() as u64).min(self.dice.below(words.len() as u64));
+            let skewed = self
+                .dice
+                .below(words.len() as u64)
+                .min(self.dice.below(words.len() as u64));
             text.push_str(words[skewed as usize]);
             match self.dice.below(24) {
                 0 => text.push_str("\\n    "),
@@ -224,16 +251,35 @@ pub struct Made {
 
 /// The context of a fourth device: it only reads.
 pub fn reader(home: &Path, devices: &[Device]) -> Context {
-    let (id, key) = (device_id_of_cert(b"reader"), DeviceKey::from_secret(&[9; 32]));
+    let (id, key) = (
+        device_id_of_cert(b"reader"),
+        DeviceKey::from_secret(&[9; 32]),
+    );
     let mut shared = Shared::default();
-    for (id, public, name) in
-        devices.iter().map(|d| (&d.id, d.key.public(), d.name)).chain([(&id, key.public(), "reader")])
+    for (id, public, name) in devices
+        .iter()
+        .map(|d| (&d.id, d.key.public(), d.name))
+        .chain([(&id, key.public(), "reader")])
     {
-        shared.owners.insert(id.short(), Owner { device: id.clone(), key: public });
+        shared.owners.insert(
+            id.short(),
+            Owner {
+                device: id.clone(),
+                key: public,
+            },
+        );
         shared.names.insert(id.short(), name.into());
     }
     let machine = Machine::at(home.join("home"));
-    Context::new(Vault::at(home), id, key, machine, tools::all(&[]), Arc::new(SystemClock), shared)
+    Context::new(
+        Vault::at(home),
+        id,
+        key,
+        machine,
+        tools::all(&[]),
+        Arc::new(SystemClock),
+        shared,
+    )
 }
 
 /// Where lines end.
@@ -245,7 +291,10 @@ pub fn tip_of(after: ChainId, bytes: &[u8]) -> ChainId {
 
 /// The last line end before `at`.
 pub fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    bytes[..at]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1)
 }
 
 pub fn key_of(shape: Shape, id: &str) -> (SessionKey, SessionId, DocName) {
@@ -254,7 +303,11 @@ pub fn key_of(shape: Shape, id: &str) -> (SessionKey, SessionId, DocName) {
         Shape::Codex => ("codex", format!("rollout-2026-10-20T08-00-00-{id}.jsonl")),
     };
     let id = SessionId::new(id);
-    (SessionKey::new(&ToolId::new(tool), &id), id, DocName::new(doc))
+    (
+        SessionKey::new(&ToolId::new(tool), &id),
+        id,
+        DocName::new(doc),
+    )
 }
 
 /// Writes what the devices recorded of a session into a vault, as their engines would.
@@ -266,25 +319,55 @@ pub fn write_journals(
     let mut journals: BTreeMap<String, (Journal, u32)> = BTreeMap::new();
     for run in written {
         let short = run.device.id.short();
-        let dir = VaultPath::journal_dir(&short, Lane::Live, key, &ProjectKey::new("git:example/parser"));
-        let (journal, number) =
-            journals.entry(short.clone()).or_insert_with(|| (Journal::new(&short, Lane::Live, dir), 0));
+        let dir = VaultPath::journal_dir(
+            &short,
+            Lane::Live,
+            key,
+            &ProjectKey::new("git:example/parser"),
+        );
+        let (journal, number) = journals
+            .entry(short.clone())
+            .or_insert_with(|| (Journal::new(&short, Lane::Live, dir), 0));
         let (mut after, mut rest) = (run.after, run.bytes);
-        let mut at = Hlc { wall: Millis(BEGIN_MS + run.minute * 60_000), count: 0 };
+        let mut at = Hlc {
+            wall: Millis(BEGIN_MS + run.minute * 60_000),
+            count: 0,
+        };
         while !rest.is_empty() {
             let least = run.frame.min(rest.len());
-            let end = least + rest[least - 1..].iter().position(|byte| *byte == b'\n').unwrap_or_default();
+            let end = least
+                + rest[least - 1..]
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .unwrap_or_default();
             let (piece, later) = rest.split_at(end);
             let tip = tip_of(after, piece);
-            let lines =
-                Entry::Lines { doc: doc.clone(), at: String::new(), after, tip, replaces: None, bytes: piece.to_vec() };
+            let lines = Entry::Lines {
+                doc: doc.clone(),
+                at: String::new(),
+                after,
+                tip,
+                replaces: None,
+                bytes: piece.to_vec(),
+            };
             let about = (journal.frames == 0).then(|| Entry::About(card(doc)));
-            append(vault, journal, number, run.device, (key, id), about.into_iter().chain([lines]).collect(), at);
+            append(
+                vault,
+                journal,
+                number,
+                run.device,
+                (key, id),
+                about.into_iter().chain([lines]).collect(),
+                at,
+            );
             (after, rest) = (tip, later);
             at.count += 1;
         }
     }
-    journals.into_values().map(|(journal, _)| (journal.device, journal.lane, journal.dir)).collect()
+    journals
+        .into_values()
+        .map(|(journal, _)| (journal.device, journal.lane, journal.dir))
+        .collect()
 }
 
 /// Without the syncing of each frame to disk, which a benchmark of reading need not wait for.
@@ -299,13 +382,26 @@ fn append(
 ) {
     let head = journal.next_head(&device.id, device.name, &key.tool, id, at);
     let (bytes, hash) = frame::render(&head, &entries, |message| device.key.sign(message).to_vec());
-    if journal.segments.last().is_none_or(|last| SEGMENT_BYTES <= last.bytes) {
+    if journal
+        .segments
+        .last()
+        .is_none_or(|last| SEGMENT_BYTES <= last.bytes)
+    {
         *number += 1;
-        journal.segments.push(Segment { number: *number, bytes: 0, check: String::new() });
+        journal.segments.push(Segment {
+            number: *number,
+            bytes: 0,
+            check: String::new(),
+        });
     }
     let path = vault.file(&format!("{}/{}", journal.dir, segment_name(*number)));
-    std::fs::create_dir_all(path.parent().expect("a segment lies in a directory")).expect("a directory");
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a segment");
+    std::fs::create_dir_all(path.parent().expect("a segment lies in a directory"))
+        .expect("a directory");
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("a segment");
     std::io::Write::write_all(&mut file, &bytes).expect("a frame");
     journal.segments.last_mut().expect("pushed above").bytes += bytes.len() as u64;
     journal.frames += 1;
@@ -314,7 +410,10 @@ fn append(
 
 fn card(doc: &DocName) -> SessionCard {
     SessionCard {
-        project: Project { names: vec!["parser".into()], ..Project::new(ProjectKey::new("git:example/parser")) },
+        project: Project {
+            names: vec!["parser".into()],
+            ..Project::new(ProjectKey::new("git:example/parser"))
+        },
         cwd: Some("/home/ada/code/parser".into()),
         title: Some("The parser".into()),
         updated: Millis(BEGIN_MS),
@@ -338,17 +437,44 @@ pub fn split_session(
 ) -> Made {
     let mut writer = Writer::new(shape, seed);
     let begun = writer.lines(bytes * 7 / 10);
-    let (first, second) = (writer.lines(bytes * 15 / 100), writer.lines(bytes * 15 / 100));
+    let (first, second) = (
+        writer.lines(bytes * 15 / 100),
+        writer.lines(bytes * 15 / 100),
+    );
     let ids = key_of(shape, &writer.id);
     let start = ChainId::log_start();
     let parting = tip_of(start, &begun[..line_end(&begun, begun.len() * 9 / 10)]);
     let written = [
-        Written { device: &devices[0], after: start, bytes: &begun, frame, minute: 0 },
-        Written { device: &devices[1], after: parting, bytes: &first, frame, minute: 60 },
-        Written { device: &devices[2], after: parting, bytes: &second, frame, minute: 90 },
+        Written {
+            device: &devices[0],
+            after: start,
+            bytes: &begun,
+            frame,
+            minute: 0,
+        },
+        Written {
+            device: &devices[1],
+            after: parting,
+            bytes: &first,
+            frame,
+            minute: 60,
+        },
+        Written {
+            device: &devices[2],
+            after: parting,
+            bytes: &second,
+            frame,
+            minute: 90,
+        },
     ];
     let dirs = write_journals(&context.vault, &ids, &written);
     let bytes = (begun.len() + first.len() + second.len()) as u64;
     let (key, _, doc) = ids;
-    Made { key, dirs, doc, bytes, plain: vec![begun, first, second] }
+    Made {
+        key,
+        dirs,
+        doc,
+        bytes,
+        plain: vec![begun, first, second],
+    }
 }

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 fn main() {
     // Cargo's own argument for every benchmark; a filter after `--` chooses some of them.
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
-    let place = tempfile::Builder::new().prefix("rm").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let place = tempfile::Builder::new()
+        .prefix("rm")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a directory");
     let wanted = |name: &str| filter.as_deref().is_none_or(|filter| filter == name);
     if wanted("union") {
         union::measure(place.path());
@@ -35,13 +38,19 @@ impl Took {
     fn of(work: impl FnOnce()) -> Self {
         let (begun, cpu) = (Instant::now(), cpu_time());
         work();
-        Self { clock: begun.elapsed(), cpu: cpu_time().saturating_sub(cpu) }
+        Self {
+            clock: begun.elapsed(),
+            cpu: cpu_time().saturating_sub(cpu),
+        }
     }
 }
 
 #[cfg(unix)]
 fn cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: it writes into `time` and nowhere else.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
@@ -65,7 +74,10 @@ fn say_time(what: &str, took: Took) {
 }
 
 fn say(what: &str, unit: &str, value: f64, cpu: f64) {
-    println!("{}", serde_json::json!({ "what": what, "value": value, "cpu": cpu, "unit": unit }));
+    println!(
+        "{}",
+        serde_json::json!({ "what": what, "value": value, "cpu": cpu, "unit": unit })
+    );
 }
 
 /// The time in the middle of `rounds`. `prepare` is not timed.

@@ -23,13 +23,23 @@ pub fn measure(place: &Path) {
         let mut writer = Writer::new(shape, 78);
         let bytes = writer.lines(BYTES);
         let ids = key_of(shape, &writer.id);
-        let written =
-            Written { device: &devices[0], after: ChainId::log_start(), bytes: &bytes, frame: IMPORT, minute: 0 };
+        let written = Written {
+            device: &devices[0],
+            after: ChainId::log_start(),
+            bytes: &bytes,
+            frame: IMPORT,
+            minute: 0,
+        };
         let dirs = write_journals(&context.vault, &ids, &[written]);
         let mut record = SessionRecord::default();
         ingest(&context, &mut record, &dirs).expect("journals can be read");
         let record = serde_json::to_string(&record).expect("plain data");
-        of_session(&format!("{shape:?}, {:.0} MB", bytes.len() as f64 / 1e6), &context, &ids.0, &record);
+        of_session(
+            &format!("{shape:?}, {:.0} MB", bytes.len() as f64 / 1e6),
+            &context,
+            &ids.0,
+            &record,
+        );
         std::fs::remove_dir_all(home).expect("its directory");
     }
 }
@@ -46,11 +56,28 @@ fn of_session(name: &str, context: &Context, key: &SessionKey, record: &str) {
     let first = middle(3, || context.transcripts().clear(), |()| _ = page(0));
     say_time(&format!("show, {name}: first page"), first);
     let total = page(0);
-    say_time(&format!("show, {name}: first page again"), Took::of(|| _ = page(0)));
-    let later = (1..20).map(|at| Took::of(|| _ = page(at * total / 21))).max_by_key(|took| took.clock);
-    say_time(&format!("show, {name}: slowest of 19 later pages"), later.expect("there are some"));
-    let one = |at: u64| Took::of(|| drop(black_box(part(context, key, &read(), at * total / 21, 0).expect("a part"))));
-    let slowest = (1..20).map(one).max_by_key(|took| took.clock).expect("there are some");
+    say_time(
+        &format!("show, {name}: first page again"),
+        Took::of(|| _ = page(0)),
+    );
+    let later = (1..20)
+        .map(|at| Took::of(|| _ = page(at * total / 21)))
+        .max_by_key(|took| took.clock);
+    say_time(
+        &format!("show, {name}: slowest of 19 later pages"),
+        later.expect("there are some"),
+    );
+    let one = |at: u64| {
+        Took::of(|| {
+            drop(black_box(
+                part(context, key, &read(), at * total / 21, 0).expect("a part"),
+            ))
+        })
+    };
+    let slowest = (1..20)
+        .map(one)
+        .max_by_key(|took| took.clock)
+        .expect("there are some");
     say_time(&format!("show, {name}: slowest of 19 parts"), slowest);
 }
 

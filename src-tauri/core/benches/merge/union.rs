@@ -30,9 +30,24 @@ pub fn measure(place: &Path) {
     ];
     for (at, (name, sessions, bytes, frame)) in sets.into_iter().enumerate() {
         let context = reader(&place.join(at.to_string()), &devices);
-        let shape = |seed: usize| if seed.is_multiple_of(2) { Shape::Claude } else { Shape::Codex };
+        let shape = |seed: usize| {
+            if seed.is_multiple_of(2) {
+                Shape::Claude
+            } else {
+                Shape::Codex
+            }
+        };
         let made: Vec<Made> = (0..sessions)
-            .map(|seed| split_session(&context, &devices, shape(seed), seed as u64 + 1, bytes, frame))
+            .map(|seed| {
+                split_session(
+                    &context,
+                    &devices,
+                    shape(seed),
+                    seed as u64 + 1,
+                    bytes,
+                    frame,
+                )
+            })
             .collect();
         of_set(name, &context, &made);
         if at == 0 {
@@ -47,15 +62,25 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
     let total: u64 = made.iter().map(|made| made.bytes).sum();
     let afresh = || drop(std::fs::remove_dir_all(context.vault.kept.root()));
     let mut records = Vec::new();
-    let took = middle(ROUNDS, afresh, |()| records = made.iter().map(|made| union(context, made)).collect());
-    say_speed(&format!("union, {name}, {:.0} MB", total as f64 / 1e6), total, took);
+    let took = middle(ROUNDS, afresh, |()| {
+        records = made.iter().map(|made| union(context, made)).collect()
+    });
+    say_speed(
+        &format!("union, {name}, {:.0} MB", total as f64 / 1e6),
+        total,
+        took,
+    );
     let layout: Vec<(SessionRecord, BranchLayout)> = made
         .iter()
         .zip(records)
         .map(|(made, mut record)| {
-            let layout =
-                branch_layout(context, &made.key, &mut record, &Dependents::default()).expect("journals can be read");
-            assert_eq!(layout.forks.len(), 2, "a session that went three ways has two forks");
+            let layout = branch_layout(context, &made.key, &mut record, &Dependents::default())
+                .expect("journals can be read");
+            assert_eq!(
+                layout.forks.len(),
+                2,
+                "a session that went three ways has two forks"
+            );
             (record, layout)
         })
         .collect();
@@ -64,11 +89,18 @@ fn of_set(name: &str, context: &Context, made: &[Made]) {
         ROUNDS,
         || (),
         |()| {
-            bytes =
-                made.iter().zip(&layout).map(|(made, (record, layout))| project(context, made, record, layout)).sum();
+            bytes = made
+                .iter()
+                .zip(&layout)
+                .map(|(made, (record, layout))| project(context, made, record, layout))
+                .sum();
         },
     );
-    say_speed(&format!("projection, {name}, {:.0} MB", bytes as f64 / 1e6), bytes, took);
+    say_speed(
+        &format!("projection, {name}, {:.0} MB", bytes as f64 / 1e6),
+        bytes,
+        took,
+    );
 }
 
 /// A session read from all its journals, as the product does it when they arrived.
@@ -76,7 +108,12 @@ fn union(context: &Context, made: &Made) -> SessionRecord {
     let mut record = SessionRecord::default();
     let done = ingest(context, &mut record, &made.dirs).expect("journals can be read");
     assert!(done.problems.is_empty(), "{:?}", done.problems);
-    let held: u64 = record.docs.values().flat_map(|doc| doc.trie.edges()).map(|edge| edge.bytes).sum();
+    let held: u64 = record
+        .docs
+        .values()
+        .flat_map(|doc| doc.trie.edges())
+        .map(|edge| edge.bytes)
+        .sum();
     assert_eq!(held, made.bytes, "every line is there once");
     record
 }
@@ -87,7 +124,9 @@ fn project(context: &Context, made: &Made, record: &SessionRecord, layout: &Bran
     let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
     let content = |tip: ChainId| {
         let path = state.trie.path(tip).expect("an end of the trie");
-        journal_reader.content(DocKind::Log, &path).expect("journals can be read")
+        journal_reader
+            .content(DocKind::Log, &path)
+            .expect("journals can be read")
     };
     let mut bytes = black_box(content(layout.settled.targets[&made.doc])).len() as u64;
     for fork in &layout.forks {
@@ -107,11 +146,17 @@ fn parts(context: &Context, made: &[Made]) {
         |()| {
             for made in made {
                 let is_message = context.is_message(&made.key.tool);
-                made.plain.iter().for_each(|bytes| drop(black_box(chain(ChainId::log_start(), bytes, is_message))));
+                made.plain.iter().for_each(|bytes| {
+                    drop(black_box(chain(ChainId::log_start(), bytes, is_message)))
+                });
             }
         },
     );
-    say_speed("of it: chaining lines and telling words from notes", total, took);
+    say_speed(
+        "of it: chaining lines and telling words from notes",
+        total,
+        took,
+    );
     let runs: Vec<(SessionRecord, Runs)> = made.iter().map(|made| chained(context, made)).collect();
     let took = middle(
         ROUNDS,
@@ -119,9 +164,11 @@ fn parts(context: &Context, made: &[Made]) {
         |()| {
             for (made, (record, runs)) in made.iter().zip(&runs) {
                 let mut trie = Trie::new(ChainId::log_start());
-                let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
+                let journal_reader =
+                    context.journal_reader(&made.key.tool, &record.journals, &made.doc);
                 for (edge, tips) in runs {
-                    trie.insert(edge.clone(), tips, None, &journal_reader).expect("journals can be read");
+                    trie.insert(edge.clone(), tips, None, &journal_reader)
+                        .expect("journals can be read");
                 }
                 black_box(trie);
             }
@@ -136,7 +183,8 @@ fn chained(context: &Context, made: &Made) -> (SessionRecord, Vec<(Edge, Vec<Lin
     let journal_reader = context.journal_reader(&made.key.tool, &record.journals, &made.doc);
     let edges = record.docs[&made.doc].trie.edges();
     let runs = edges.iter().map(|edge| {
-        let tips = session_roam_core::session::LineSource::tips(&journal_reader, edge).expect("journals can be read");
+        let tips = session_roam_core::session::LineSource::tips(&journal_reader, edge)
+            .expect("journals can be read");
         (edge.clone(), tips)
     });
     let runs = runs.collect();
@@ -148,7 +196,11 @@ fn chained(context: &Context, made: &Made) -> (SessionRecord, Vec<(Edge, Vec<Lin
 fn plainer(place: &Path, made: &[Made]) {
     std::fs::create_dir_all(place).expect("a directory");
     let total: u64 = made.iter().map(|made| made.bytes).sum();
-    let files: Vec<_> = made.iter().flat_map(|made| &made.plain).enumerate().collect();
+    let files: Vec<_> = made
+        .iter()
+        .flat_map(|made| &made.plain)
+        .enumerate()
+        .collect();
     let path = |at: usize| place.join(at.to_string());
     for (at, bytes) in &files {
         std::fs::write(path(*at), bytes).expect("a file");
@@ -159,9 +211,12 @@ fn plainer(place: &Path, made: &[Made]) {
         |()| {
             for (at, _) in &files {
                 let mut bytes = Vec::new();
-                std::fs::File::open(path(*at)).and_then(|mut file| file.read_to_end(&mut bytes)).expect("a file");
+                std::fs::File::open(path(*at))
+                    .and_then(|mut file| file.read_to_end(&mut bytes))
+                    .expect("a file");
                 let copy = std::fs::File::create(place.join("copy"));
-                copy.and_then(|mut file| file.write_all(&bytes)).expect("a copy");
+                copy.and_then(|mut file| file.write_all(&bytes))
+                    .expect("a copy");
             }
         },
     );
@@ -181,10 +236,16 @@ fn plainer(place: &Path, made: &[Made]) {
         || (),
         |()| {
             for made in made {
-                let lines = made.plain.iter().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
-                let mut values: Vec<serde_json::Value> =
-                    lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-                values.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+                let lines = made
+                    .plain
+                    .iter()
+                    .flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
+                let mut values: Vec<serde_json::Value> = lines
+                    .filter_map(|line| serde_json::from_slice(line).ok())
+                    .collect();
+                values.sort_by(|one, other| {
+                    one["timestamp"].as_str().cmp(&other["timestamp"].as_str())
+                });
                 black_box(values);
             }
         },

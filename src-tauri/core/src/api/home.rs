@@ -40,10 +40,14 @@ pub fn home(os: Os, var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
             Some(data) => PathBuf::from(data),
             None => PathBuf::from(var("HOME")?).join(".local").join("share"),
         },
-        Os::MacOs => PathBuf::from(var("HOME")?).join("Library").join("Application Support"),
+        Os::MacOs => PathBuf::from(var("HOME")?)
+            .join("Library")
+            .join("Application Support"),
         Os::Windows => match var("LOCALAPPDATA") {
             Some(data) => PathBuf::from(data),
-            None => PathBuf::from(var("USERPROFILE")?).join("AppData").join("Local"),
+            None => PathBuf::from(var("USERPROFILE")?)
+                .join("AppData")
+                .join("Local"),
         },
     };
     Some(data.join(NAME))
@@ -60,13 +64,21 @@ mod tests {
     use std::path::Path;
 
     fn home_with(os: Os, vars: &[(&str, &str)]) -> Option<PathBuf> {
-        home(os, |name| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value)))
+        home(os, |name| {
+            vars.iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| OsString::from(value))
+        })
     }
 
     #[test]
     fn the_variable_wins_everywhere() {
         for os in [Os::Xdg, Os::MacOs, Os::Windows] {
-            let vars = [("SESSION_ROAM_HOME", "/srv/roam"), ("HOME", "/home/mia"), ("LOCALAPPDATA", "C:\\x")];
+            let vars = [
+                ("SESSION_ROAM_HOME", "/srv/roam"),
+                ("HOME", "/home/mia"),
+                ("LOCALAPPDATA", "C:\\x"),
+            ];
             assert_eq!(home_with(os, &vars), Some("/srv/roam".into()));
         }
     }
@@ -75,7 +87,10 @@ mod tests {
     fn linux_follows_xdg_and_ignores_a_relative_one() {
         let vars = [("HOME", "/home/mia"), ("XDG_DATA_HOME", "/data")];
         assert_eq!(home_with(Os::Xdg, &vars), Some("/data/session-roam".into()));
-        let expected = Path::new("/home/mia").join(".local").join("share").join("session-roam");
+        let expected = Path::new("/home/mia")
+            .join(".local")
+            .join("share")
+            .join("session-roam");
         for unusable in ["", "data"] {
             let vars = [("HOME", "/home/mia"), ("XDG_DATA_HOME", unusable)];
             assert_eq!(home_with(Os::Xdg, &vars), Some(expected.clone()));
@@ -85,19 +100,28 @@ mod tests {
     #[test]
     fn macos_uses_application_support() {
         let vars = [("HOME", "/Users/mia"), ("XDG_DATA_HOME", "/data")];
-        let expected = Path::new("/Users/mia").join("Library").join("Application Support").join("session-roam");
+        let expected = Path::new("/Users/mia")
+            .join("Library")
+            .join("Application Support")
+            .join("session-roam");
         assert_eq!(home_with(Os::MacOs, &vars), Some(expected));
     }
 
     #[test]
     fn windows_uses_local_app_data_and_finds_it_from_the_profile() {
-        let local = [("LOCALAPPDATA", "C:\\Users\\mia\\AppData\\Local"), ("HOME", "/home/mia")];
+        let local = [
+            ("LOCALAPPDATA", "C:\\Users\\mia\\AppData\\Local"),
+            ("HOME", "/home/mia"),
+        ];
         assert_eq!(
             home_with(Os::Windows, &local),
             Some(Path::new("C:\\Users\\mia\\AppData\\Local").join("session-roam"))
         );
         let profile = [("USERPROFILE", "C:\\Users\\mia")];
-        let expected = Path::new("C:\\Users\\mia").join("AppData").join("Local").join("session-roam");
+        let expected = Path::new("C:\\Users\\mia")
+            .join("AppData")
+            .join("Local")
+            .join("session-roam");
         assert_eq!(home_with(Os::Windows, &profile), Some(expected));
     }
 

@@ -70,7 +70,11 @@ pub fn machine() -> Machine {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let home = std::env::home_dir().unwrap_or_default();
-    Machine { home, vars, apps: std::sync::Arc::new(crate::tools::SystemApps::default()) }
+    Machine {
+        home,
+        vars,
+        apps: std::sync::Arc::new(crate::tools::SystemApps::default()),
+    }
 }
 
 /// Starts the engine of this home.
@@ -86,7 +90,11 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
     let home = &std::path::absolute(home).map_err(home_error)?;
     let lock = lock(home)?;
     let settings = settings::load(home).map_err(|error| {
-        ApiError::new("settings", with_causes(&error), "Fix config.toml, or move it away to start with a new one.")
+        ApiError::new(
+            "settings",
+            with_causes(&error),
+            "Fix config.toml, or move it away to start with a new one.",
+        )
     })?;
     let name = device_name(&settings);
     let child = child_config(home, &settings);
@@ -97,14 +105,24 @@ pub fn start(home: &Path) -> Result<Host, ApiError> {
     let (inbox, events) = channel();
     let parts = parts(home, settings, name, &identity, child, &inbox)?;
     let server = serve(home, &inbox)?;
-    let thread = std::thread::Builder::new().name("roam-engine".into()).spawn({
-        let inbox = inbox.clone();
-        move || run(parts, &events, &inbox, &server)
-    });
+    let thread = std::thread::Builder::new()
+        .name("roam-engine".into())
+        .spawn({
+            let inbox = inbox.clone();
+            move || run(parts, &events, &inbox, &server)
+        });
     let thread = thread.map_err(|error| {
-        ApiError::new("internal", format!("No thread could be started: {error}."), "Close some programs and try again.")
+        ApiError::new(
+            "internal",
+            format!("No thread could be started: {error}."),
+            "Close some programs and try again.",
+        )
     })?;
-    Ok(Host { inbox, thread, _lock: lock })
+    Ok(Host {
+        inbox,
+        thread,
+        _lock: lock,
+    })
 }
 
 pub(super) fn child_config(home: &Path, settings: &Settings) -> ChildConfig {
@@ -113,13 +131,20 @@ pub(super) fn child_config(home: &Path, settings: &Settings) -> ChildConfig {
         binary: chosen_syncthing(machine().vars.get(SYNCTHING_VARIABLE), settings),
         network: settings.network.clone(),
         device_name: device_name(settings),
-        external: settings.syncthing.address.clone().zip(settings.syncthing.api_key.clone()),
+        external: settings
+            .syncthing
+            .address
+            .clone()
+            .zip(settings.syncthing.api_key.clone()),
     }
 }
 
 /// The variable goes before config.toml: whoever sets it means this one start.
 fn chosen_syncthing(variable: Option<&String>, settings: &Settings) -> Option<PathBuf> {
-    variable.filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| settings.syncthing.binary.clone())
+    variable
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| settings.syncthing.binary.clone())
 }
 
 fn make_private(dir: &Path) -> std::io::Result<()> {
@@ -142,8 +167,12 @@ pub(super) fn lock(home: &Path) -> Result<File, ApiError> {
             "Mend the permissions of the directory.",
         )
     };
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| unusable(&error))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| unusable(&error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(ApiError::new(
@@ -167,13 +196,21 @@ fn device_name(settings: &Settings) -> String {
         let mut buffer = [0u8; 256];
         // SAFETY: the buffer is as long as we say, and gethostname writes no further.
         let answer = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
-        (answer == 0).then(|| String::from_utf8_lossy(&buffer).trim_end_matches('\0').to_owned())
+        (answer == 0).then(|| {
+            String::from_utf8_lossy(&buffer)
+                .trim_end_matches('\0')
+                .to_owned()
+        })
     };
     #[cfg(not(unix))]
     let system = std::env::var("COMPUTERNAME").ok();
     let name = system.or(file).unwrap_or_default();
     let name = name.trim().split('.').next().unwrap_or_default();
-    if name.is_empty() { "This device".into() } else { name.to_owned() }
+    if name.is_empty() {
+        "This device".into()
+    } else {
+        name.to_owned()
+    }
 }
 
 fn parts(
@@ -192,7 +229,8 @@ fn parts(
         )
     };
     let (state, _) = State::open(home).map_err(|error| broken("The state", &error))?;
-    let key = DeviceKey::load_or_create(home).map_err(|error| broken("This device's key", &error))?;
+    let key =
+        DeviceKey::load_or_create(home).map_err(|error| broken("This device's key", &error))?;
     let clock = Arc::new(SystemClock);
     let now = crate::engine::Clock::now(clock.as_ref());
     let card = Card::make(&identity.cert_pem, &identity.key_pem, &key, now)
@@ -202,13 +240,26 @@ fn parts(
     make_private(vault.root()).map_err(|error| broken("The vault", &error))?;
     let machine = machine();
     crate::projects::understand_as(&machine.home, &machine.vars);
-    let shared = shared(&settings, &state, &registry, identity, &key, &name, &machine);
+    let shared = shared(
+        &settings, &state, &registry, identity, &key, &name, &machine,
+    );
     let tools = tools::all(&settings.custom);
-    let context = Arc::new(Context::new(vault, identity.device_id.clone(), key, machine, tools, clock, shared));
+    let context = Arc::new(Context::new(
+        vault,
+        identity.device_id.clone(),
+        key,
+        machine,
+        tools,
+        clock,
+        shared,
+    ));
     let transport = SyncthingTransport::start(child, {
         let inbox = Mutex::new(inbox.clone());
         move |notice| {
-            let _ = inbox.lock().unwrap_or_else(PoisonError::into_inner).send(Event::Transport(notice));
+            let _ = inbox
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .send(Event::Transport(notice));
         }
     });
     let jobs = Workers::start(&context, inbox);
@@ -235,24 +286,54 @@ pub fn shared(
     name: &str,
     machine: &Machine,
 ) -> Shared {
-    let mut places: crate::projects::Places = state.note("places").ok().flatten().unwrap_or_default();
+    let mut places: crate::projects::Places =
+        state.note("places").ok().flatten().unwrap_or_default();
     for (key, dir) in &settings.projects.map {
-        places.map(&ProjectKey::new(key), crate::projects::places::expand(&machine.home, dir));
+        places.map(
+            &ProjectKey::new(key),
+            crate::projects::places::expand(&machine.home, dir),
+        );
     }
     let short = identity.device_id.short();
     let mut names: std::collections::BTreeMap<String, String> = registry
         .paired
         .iter()
-        .map(|paired| (paired.id.short(), registry.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()))
+        .map(|paired| {
+            (
+                paired.id.short(),
+                registry
+                    .names
+                    .get(paired.id.as_str())
+                    .unwrap_or(&paired.name)
+                    .clone(),
+            )
+        })
         .collect();
     names.insert(short.clone(), name.to_owned());
     Shared {
-        owners: [(short, Owner { device: identity.device_id.clone(), key: key.public() })].into(),
+        owners: [(
+            short,
+            Owner {
+                device: identity.device_id.clone(),
+                key: key.public(),
+            },
+        )]
+        .into(),
         names,
         places: places.into(),
-        excluded: settings.projects.exclude.iter().map(ProjectKey::new).collect(),
+        excluded: settings
+            .projects
+            .exclude
+            .iter()
+            .map(ProjectKey::new)
+            .collect(),
         former: registry.former_of(&identity.device_id),
-        tools_off: settings.tools.iter().filter(|(_, tool)| !tool.on).map(|(id, _)| ToolId::new(id)).collect(),
+        tools_off: settings
+            .tools
+            .iter()
+            .filter(|(_, tool)| !tool.on)
+            .map(|(id, _)| ToolId::new(id))
+            .collect(),
         max_rewritten: settings.guard.max_rewritten,
         carry_secret_copies: settings.guard.carry_secret_copies,
         ..Shared::default()
@@ -266,7 +347,13 @@ fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
         let reply = Box::new(move |result| {
             let _ = answer.send(result);
         });
-        let gone = || ApiError::new("stopping", "The engine is stopping.", "Start it again with `roam run`.");
+        let gone = || {
+            ApiError::new(
+                "stopping",
+                "The engine is stopping.",
+                "Start it again with `roam run`.",
+            )
+        };
         inbox
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -277,7 +364,10 @@ fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
     socket::serve(home, handler).map_err(|error| {
         ApiError::new(
             "socket",
-            format!("The control socket in {} could not be opened: {error}.", home.display()),
+            format!(
+                "The control socket in {} could not be opened: {error}.",
+                home.display()
+            ),
             "Mend the permissions of the directory, or choose another one with --home.",
         )
     })
@@ -286,13 +376,24 @@ fn serve(home: &Path, inbox: &Sender<Event>) -> Result<Server, ApiError> {
 fn run(parts: Parts, events: &Receiver<Event>, inbox: &Sender<Event>, server: &Server) {
     let mut engine = Engine::new(parts);
     engine.wake();
-    let watch = Watch::start(engine.roots(), watched(inbox), Pace { poll: Duration::from_secs(30), ..Pace::default() });
+    let watch = Watch::start(
+        engine.roots(),
+        watched(inbox),
+        Pace {
+            poll: Duration::from_secs(30),
+            ..Pace::default()
+        },
+    );
     let mut roots = engine.roots();
     while let Ok(event) = events.recv() {
         // The tools ask the disk where their stores are. These events are very many and move no store.
-        let may_move_stores = !matches!(event, Event::Reconciled(_) | Event::Erased(_) | Event::Transport(_));
+        let may_move_stores = !matches!(
+            event,
+            Event::Reconciled(_) | Event::Erased(_) | Event::Transport(_)
+        );
         // A fault in handling one event must not end the engine: what it would have done is found again by looking.
-        let handled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
+        let handled =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.handle(event)));
         if !handled.unwrap_or(true) {
             break;
         }
@@ -319,7 +420,10 @@ fn watched(inbox: &Sender<Event>) -> impl Fn(WatchEvent) + Send + Sync + 'static
             WatchEvent::Problem(problem) => Event::Watch(Some(problem)),
             WatchEvent::Recovered { .. } => Event::Watch(None),
         };
-        let _ = inbox.lock().unwrap_or_else(PoisonError::into_inner).send(event);
+        let _ = inbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .send(event);
     }
 }
 
@@ -346,10 +450,16 @@ impl Workers {
                 }
             };
             // Fewer workers are slower, none would be an engine that does nothing: the first one must start.
-            let started = std::thread::Builder::new().name(format!("roam-worker-{number}")).spawn(run);
+            let started = std::thread::Builder::new()
+                .name(format!("roam-worker-{number}"))
+                .spawn(run);
             assert!(started.is_ok() || number > 0, "no thread could be started");
         }
-        Self { jobs, context: context.clone(), inbox: inbox.clone() }
+        Self {
+            jobs,
+            context: context.clone(),
+            inbox: inbox.clone(),
+        }
     }
 }
 
@@ -357,7 +467,8 @@ impl Jobs for Workers {
     fn start(&self, job: Job) {
         let (context, inbox, key) = (self.context.clone(), self.inbox.clone(), job.key.clone());
         let work = move || {
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reconcile(&context, job)));
+            let ended =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reconcile(&context, job)));
             let event = match ended {
                 Ok(effects) => Event::Reconciled(Box::new(effects)),
                 Err(_) => Event::Panicked(key),
@@ -382,7 +493,9 @@ impl Jobs for Workers {
     }
 
     fn spawn(&self, work: Box<dyn FnOnce() + Send>) {
-        let _ = std::thread::Builder::new().name("roam-answer".into()).spawn(work);
+        let _ = std::thread::Builder::new()
+            .name("roam-answer".into())
+            .spawn(work);
     }
 }
 
@@ -397,7 +510,13 @@ mod tests {
         assert_eq!(chosen_syncthing(None, &settings), None, "it is looked for");
         assert_eq!(chosen_syncthing(Some(&String::new()), &settings), None);
         settings.syncthing.binary = Some("/usr/bin/syncthing".into());
-        assert_eq!(chosen_syncthing(None, &settings), Some("/usr/bin/syncthing".into()));
-        assert_eq!(chosen_syncthing(Some(&named), &settings), Some(named.into()));
+        assert_eq!(
+            chosen_syncthing(None, &settings),
+            Some("/usr/bin/syncthing".into())
+        );
+        assert_eq!(
+            chosen_syncthing(Some(&named), &settings),
+            Some(named.into())
+        );
     }
 }

@@ -15,11 +15,19 @@ use std::path::{Path, PathBuf};
 pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
     let home = &std::path::absolute(home).map_err(|error| unusable(home, &error))?;
     let _lock = host::lock(home).map_err(|error| match error.code.as_str() {
-        "already_running" => ApiError { hint: "Stop it first with `roam stop`.".into(), ..error },
+        "already_running" => ApiError {
+            hint: "Stop it first with `roam stop`.".into(),
+            ..error
+        },
         _ => error,
     })?;
-    let settings = settings::load(home)
-        .map_err(|error| ApiError::new("settings", with_causes(&error), "Correct config.toml, then try again."))?;
+    let settings = settings::load(home).map_err(|error| {
+        ApiError::new(
+            "settings",
+            with_causes(&error),
+            "Correct config.toml, then try again.",
+        )
+    })?;
     let child = host::child_config(home, &settings);
     if child.external.is_some() {
         return Err(ApiError::new(
@@ -35,20 +43,33 @@ pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
     let Some(was) = syncthing::present_identity(&child).map_err(failed)? else {
         return Err(ApiError::new(
             "no_identity",
-            format!("No engine ever ran on {}: there is no identity yet.", home.display()),
+            format!(
+                "No engine ever ran on {}: there is no identity yet.",
+                home.display()
+            ),
             "Start it with `roam run`; it makes one.",
         ));
     };
     // Said first: from now on the old one's journals count as ours to pass on, whatever happens in between.
     let mut registry = DeviceRegistry::load(home).map_err(|error| unusable(home, &error))?;
     let until = SystemClock.now();
-    registry.leave_identity(Former { id: was.clone(), until }, &child.device_name);
-    registry.save(home).map_err(|error| unusable(home, &error))?;
+    registry.leave_identity(
+        Former {
+            id: was.clone(),
+            until,
+        },
+        &child.device_name,
+    );
+    registry
+        .save(home)
+        .map_err(|error| unusable(home, &error))?;
     let aside = free_dir(&home.join("former"), &was.short());
     syncthing::set_identity_aside(&child, &was, &aside).map_err(failed)?;
     let key = home.join("keys").join("device.key");
     match std::fs::rename(&key, aside.join("device.key")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(&key, &error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(unusable(&key, &error));
+        }
         _ => {}
     }
     let identity = ensure_identity(&child).map_err(failed)?;
@@ -64,8 +85,17 @@ pub fn new_identity(home: &Path) -> Result<Done, ApiError> {
 }
 
 fn free_dir(parent: &Path, name: &str) -> PathBuf {
-    let numbered = |number: u32| parent.join(if number == 0 { name.to_owned() } else { format!("{name}.{number}") });
-    (0..).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| parent.join(name))
+    let numbered = |number: u32| {
+        parent.join(if number == 0 {
+            name.to_owned()
+        } else {
+            format!("{name}.{number}")
+        })
+    };
+    (0..)
+        .map(numbered)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| parent.join(name))
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> ApiError {
@@ -83,7 +113,10 @@ mod tests {
     #[test]
     fn a_home_that_never_ran_has_no_identity_to_change() {
         let home = tempfile::tempdir().expect("home");
-        assert_eq!(new_identity(home.path()).expect_err("none").code, "no_identity");
+        assert_eq!(
+            new_identity(home.path()).expect_err("none").code,
+            "no_identity"
+        );
     }
 
     #[test]
@@ -98,20 +131,38 @@ mod tests {
     #[test]
     fn the_old_keys_are_set_aside_and_new_ones_made() {
         let home = tempfile::tempdir().expect("home");
-        let child = host::child_config(home.path(), &settings::load(home.path()).expect("settings"));
+        let child =
+            host::child_config(home.path(), &settings::load(home.path()).expect("settings"));
         // Without Syncthing there are no keys to make.
-        let Ok(before) = ensure_identity(&child) else { return };
+        let Ok(before) = ensure_identity(&child) else {
+            return;
+        };
         let key = crate::vault::keys::DeviceKey::load_or_create(home.path()).expect("key");
         let said = new_identity(home.path()).expect("a new identity").message;
         let after = ensure_identity(&child).expect("identity");
         assert_ne!(before.device_id, after.device_id);
-        assert!(said.contains(after.device_id.as_str()) && said.contains(before.device_id.as_str()), "{said}");
+        assert!(
+            said.contains(after.device_id.as_str()) && said.contains(before.device_id.as_str()),
+            "{said}"
+        );
         let aside = home.path().join("former").join(before.device_id.short());
-        for name in ["device.key", "syncthing/cert.pem", "syncthing/key.pem", "syncthing.device"] {
+        for name in [
+            "device.key",
+            "syncthing/cert.pem",
+            "syncthing/key.pem",
+            "syncthing.device",
+        ] {
             assert!(aside.join(name).exists(), "{name}");
         }
         let registry = DeviceRegistry::load(home.path()).expect("book");
-        assert_eq!(registry.former.iter().map(|former| &former.id).collect::<Vec<_>>(), [&before.device_id]);
+        assert_eq!(
+            registry
+                .former
+                .iter()
+                .map(|former| &former.id)
+                .collect::<Vec<_>>(),
+            [&before.device_id]
+        );
         let new_key = crate::vault::keys::DeviceKey::load_or_create(home.path()).expect("key");
         assert_ne!(key.public(), new_key.public());
     }

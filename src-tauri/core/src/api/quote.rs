@@ -5,12 +5,20 @@ use super::types::Resume;
 
 /// The command line that does what `roam resume` does, for this system's shell.
 pub fn command_line(resume: &Resume) -> String {
-    if cfg!(windows) { for_cmd(resume) } else { for_sh(resume) }
+    if cfg!(windows) {
+        for_cmd(resume)
+    } else {
+        for_sh(resume)
+    }
 }
 
 /// One word of a command that is shown for pasting.
 pub fn word(text: &str) -> String {
-    if cfg!(windows) { for_any_on_windows(text) } else { sh(text) }
+    if cfg!(windows) {
+        for_any_on_windows(text)
+    } else {
+        sh(text)
+    }
 }
 
 pub fn for_sh(resume: &Resume) -> String {
@@ -18,42 +26,82 @@ pub fn for_sh(resume: &Resume) -> String {
     if !resume.env.is_empty() || !resume.unset.is_empty() {
         env.push("env".to_owned());
         env.extend(resume.unset.iter().map(|name| format!("-u {}", sh(name))));
-        env.extend(resume.env.iter().map(|(name, value)| sh(&format!("{name}={value}"))));
+        env.extend(
+            resume
+                .env
+                .iter()
+                .map(|(name, value)| sh(&format!("{name}={value}"))),
+        );
     }
     let command = |argv: &Vec<String>| {
         let words = env.iter().cloned().chain(argv.iter().map(|word| sh(word)));
         words.collect::<Vec<_>>().join(" ")
     };
     let commands = resume.before.iter().chain([&resume.argv]).map(command);
-    format!("cd {} && {}", sh(&resume.cwd.to_string_lossy()), commands.collect::<Vec<_>>().join(" && "))
+    format!(
+        "cd {} && {}",
+        sh(&resume.cwd.to_string_lossy()),
+        commands.collect::<Vec<_>>().join(" && ")
+    )
 }
 
 pub fn for_cmd(resume: &Resume) -> String {
     let set = |text: String| {
-        format!("set {}", if is_plain_for_cmd(&text) { format!("\"{text}\"") } else { carets(&format!("\"{text}\"")) })
+        format!(
+            "set {}",
+            if is_plain_for_cmd(&text) {
+                format!("\"{text}\"")
+            } else {
+                carets(&format!("\"{text}\""))
+            }
+        )
     };
     let mut steps = vec![format!("cd /d {}", cmd(&resume.cwd.to_string_lossy()))];
     steps.extend(resume.unset.iter().map(|name| set(format!("{name}="))));
-    steps.extend(resume.env.iter().map(|(name, value)| set(format!("{name}={value}"))));
-    let command = |argv: &Vec<String>| argv.iter().map(|word| cmd(word)).collect::<Vec<_>>().join(" ");
+    steps.extend(
+        resume
+            .env
+            .iter()
+            .map(|(name, value)| set(format!("{name}={value}"))),
+    );
+    let command = |argv: &Vec<String>| {
+        argv.iter()
+            .map(|word| cmd(word))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     steps.extend(resume.before.iter().chain([&resume.argv]).map(command));
     steps.join(" && ")
 }
 
 pub fn for_powershell(resume: &Resume) -> String {
-    let mut steps = vec![format!("Set-Location -LiteralPath {}", powershell(&resume.cwd.to_string_lossy()))];
+    let mut steps = vec![format!(
+        "Set-Location -LiteralPath {}",
+        powershell(&resume.cwd.to_string_lossy())
+    )];
     let variable = |name: &str| powershell(&format!("Env:{name}"));
-    steps.extend(
-        resume.unset.iter().map(|name| format!("Remove-Item -ErrorAction Ignore -LiteralPath {}", variable(name))),
-    );
-    steps.extend(
-        resume
-            .env
-            .iter()
-            .map(|(name, value)| format!("Set-Item -LiteralPath {} {}", variable(name), powershell(value))),
-    );
-    let command =
-        |argv: &Vec<String>| format!("& {}", argv.iter().map(|word| powershell(word)).collect::<Vec<_>>().join(" "));
+    steps.extend(resume.unset.iter().map(|name| {
+        format!(
+            "Remove-Item -ErrorAction Ignore -LiteralPath {}",
+            variable(name)
+        )
+    }));
+    steps.extend(resume.env.iter().map(|(name, value)| {
+        format!(
+            "Set-Item -LiteralPath {} {}",
+            variable(name),
+            powershell(value)
+        )
+    }));
+    let command = |argv: &Vec<String>| {
+        format!(
+            "& {}",
+            argv.iter()
+                .map(|word| powershell(word))
+                .collect::<Vec<_>>()
+                .join(" ")
+        )
+    };
     steps.extend(resume.before.iter().chain([&resume.argv]).map(command));
     steps.join("; ")
 }
@@ -90,12 +138,18 @@ pub fn cmd(word: &str) -> String {
         return word.to_owned();
     }
     let argument = argument(word);
-    if is_plain_for_cmd(word) { argument } else { carets(&argument) }
+    if is_plain_for_cmd(word) {
+        argument
+    } else {
+        carets(&argument)
+    }
 }
 
 /// Nothing in it means anything to cmd inside quotes.
 fn is_plain_for_cmd(text: &str) -> bool {
-    !text.contains(['"', '%', '!', '^', '&', '|', '<', '>', '(', ')', '\n', '\r', '\0'])
+    !text.contains([
+        '"', '%', '!', '^', '&', '|', '<', '>', '(', ')', '\n', '\r', '\0',
+    ])
 }
 
 fn carets(text: &str) -> String {
@@ -152,12 +206,16 @@ pub fn powershell(word: &str) -> String {
 /// Where nobody knows whether cmd or PowerShell reads it: double quotes, and no character that either of them would
 /// still obey inside of them. Such a one is replaced, so that the word means nothing rather than something else.
 fn for_any_on_windows(word: &str) -> String {
-    let obeyed = |c: char| "\"%!$`".contains(c) || c.is_control() || matches!(c, '\u{201c}'..='\u{201e}');
+    let obeyed =
+        |c: char| "\"%!$`".contains(c) || c.is_control() || matches!(c, '\u{201c}'..='\u{201e}');
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+".contains(c);
     if word.starts_with(|c: char| c.is_ascii_alphanumeric()) && word.chars().all(plain) {
         return word.to_owned();
     }
-    let shown: String = word.chars().map(|c| if obeyed(c) { '?' } else { c }).collect();
+    let shown: String = word
+        .chars()
+        .map(|c| if obeyed(c) { '?' } else { c })
+        .collect();
     // A backslash at the end would take the quote along.
     format!("\"{}\"", shown.trim_end_matches('\\'))
 }
@@ -169,7 +227,12 @@ mod tests {
 
     fn sample() -> Resume {
         Resume {
-            argv: vec!["tool".into(), "--resume".into(), "it's here".into(), String::new()],
+            argv: vec![
+                "tool".into(),
+                "--resume".into(),
+                "it's here".into(),
+                String::new(),
+            ],
             cwd: "/home/mia/my code".into(),
             env: [("CONFIG".to_owned(), "a b".to_owned())].into(),
             unset: vec!["INSIDE".into()],
@@ -185,8 +248,16 @@ mod tests {
             for_sh(&sample()),
             r#"cd '/home/mia/my code' && env -u INSIDE 'CONFIG=a b' tool --resume 'it'"'"'s here' ''"#
         );
-        let plain = Resume { env: Default::default(), unset: Vec::new(), cwd: "/srv/api".into(), ..sample() };
-        assert_eq!(for_sh(&plain), r#"cd /srv/api && tool --resume 'it'"'"'s here' ''"#);
+        let plain = Resume {
+            env: Default::default(),
+            unset: Vec::new(),
+            cwd: "/srv/api".into(),
+            ..sample()
+        };
+        assert_eq!(
+            for_sh(&plain),
+            r#"cd /srv/api && tool --resume 'it'"'"'s here' ''"#
+        );
     }
 
     /// Words that mean something to some shell.
@@ -222,8 +293,11 @@ mod tests {
         for shell in ["sh", "dash", "bash", "zsh", "fish"] {
             for word in HOSTILE {
                 let script = format!("printf %s {}", sh(word));
-                let Ok(output) =
-                    std::process::Command::new(shell).arg("-c").arg(script).env("HOME", "/nowhere").output()
+                let Ok(output) = std::process::Command::new(shell)
+                    .arg("-c")
+                    .arg(script)
+                    .env("HOME", "/nowhere")
+                    .output()
                 else {
                     assert_ne!(shell, "sh", "every system has one");
                     continue;
@@ -241,7 +315,9 @@ mod tests {
                 '\'' | '"' => loop {
                     match chars.next()? {
                         end if end == c => break,
-                        '\\' if chars.peek().is_some_and(|next| *next == '\\' || *next == c) => out.push(chars.next()?),
+                        '\\' if chars.peek().is_some_and(|next| *next == '\\' || *next == c) => {
+                            out.push(chars.next()?)
+                        }
                         '$' if c == '"' => return None,
                         other => out.push(other),
                     }
@@ -343,10 +419,25 @@ mod tests {
 
     #[test]
     fn cmd_changes_the_drive_too() {
-        let resume = Resume { cwd: "D:\\my code".into(), argv: vec!["tool".into(), "x y".into()], ..sample() };
-        assert_eq!(for_cmd(&resume), r#"cd /d "D:\my code" && set "INSIDE=" && set "CONFIG=a b" && tool "x y""#);
-        let resume = Resume { cwd: "D:\\a&b".into(), argv: vec!["tool".into(), "x\" & calc".into()], ..sample() };
-        assert!(for_cmd(&resume).ends_with(r#" && tool ^"x\^" ^& calc^""#), "{}", for_cmd(&resume));
+        let resume = Resume {
+            cwd: "D:\\my code".into(),
+            argv: vec!["tool".into(), "x y".into()],
+            ..sample()
+        };
+        assert_eq!(
+            for_cmd(&resume),
+            r#"cd /d "D:\my code" && set "INSIDE=" && set "CONFIG=a b" && tool "x y""#
+        );
+        let resume = Resume {
+            cwd: "D:\\a&b".into(),
+            argv: vec!["tool".into(), "x\" & calc".into()],
+            ..sample()
+        };
+        assert!(
+            for_cmd(&resume).ends_with(r#" && tool ^"x\^" ^& calc^""#),
+            "{}",
+            for_cmd(&resume)
+        );
     }
 
     #[test]

@@ -50,18 +50,28 @@ pub fn serve(home: &Path, handler: Handler) -> io::Result<Server> {
         connections: AtomicUsize::new(0),
         answering: AtomicUsize::new(0),
     });
-    let accepting = std::thread::Builder::new().name("roam-socket".into()).spawn({
-        let shared = shared.clone();
-        move || accept(&listener, &shared)
-    })?;
-    Ok(Server { shared, home: home.to_owned(), accepting: Mutex::new(Some(accepting)) })
+    let accepting = std::thread::Builder::new()
+        .name("roam-socket".into())
+        .spawn({
+            let shared = shared.clone();
+            move || accept(&listener, &shared)
+        })?;
+    Ok(Server {
+        shared,
+        home: home.to_owned(),
+        accepting: Mutex::new(Some(accepting)),
+    })
 }
 
 impl Server {
     /// Takes no more requests, lets answers under way be written (2 s at most) and removes the socket file. The
     /// second call does nothing. Not to be called from a handler, which would wait for itself.
     pub fn stop(&self) {
-        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let accepting = self
+            .accepting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(accepting) = accepting else { return };
         self.shared.stopping.store(true, Ordering::SeqCst);
         // `accept` has no time limit; a connection of our own wakes it. Without one the thread cannot end.
@@ -96,7 +106,11 @@ fn accept(listener: &Listener, shared: &Arc<Shared>) {
 fn take(stream: Stream, shared: &Arc<Shared>) {
     if MAX_CONNECTIONS <= shared.connections.fetch_add(1, Ordering::SeqCst) {
         shared.connections.fetch_sub(1, Ordering::SeqCst);
-        let busy = ApiError::new("busy", "Too many programs talk to the engine at once.", "Try again in a moment.");
+        let busy = ApiError::new(
+            "busy",
+            "Too many programs talk to the engine at once.",
+            "Try again in a moment.",
+        );
         let _ = answer(&mut &stream, &Err(busy));
         return;
     }
@@ -120,10 +134,19 @@ fn converse(stream: &Stream, shared: &Shared) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        (&mut lines).take(MAX_REQUEST + 1).read_until(b'\n', &mut line)?;
+        (&mut lines)
+            .take(MAX_REQUEST + 1)
+            .read_until(b'\n', &mut line)?;
         if MAX_REQUEST < line.len() as u64 {
             let hint = format!("A request has at most {MAX_REQUEST} bytes.");
-            return answer(&mut &*stream, &Err(ApiError::new("bad_request", "The request is too long.", hint)));
+            return answer(
+                &mut &*stream,
+                &Err(ApiError::new(
+                    "bad_request",
+                    "The request is too long.",
+                    hint,
+                )),
+            );
         }
         if !line.ends_with(b"\n") {
             return Ok(());
@@ -177,20 +200,30 @@ impl Client {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => not_running(),
             _ => ApiError::new(
                 "engine_unreachable",
-                format!("Could not talk to the engine of {}: {error}.", home.display()),
+                format!(
+                    "Could not talk to the engine of {}: {error}.",
+                    home.display()
+                ),
                 "The engine of a home answers the user who started it only.",
             ),
         })?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
     }
 
     /// Sends a request and waits for its answer, as long as that takes.
     pub fn ask(&mut self, request: &Request) -> Result<Value, ApiError> {
         let mut line = serde_json::to_vec(request).map_err(|error| broken(&error))?;
         line.push(b'\n');
-        self.stream.get_mut().write_all(&line).map_err(|error| broken(&error))?;
+        self.stream
+            .get_mut()
+            .write_all(&line)
+            .map_err(|error| broken(&error))?;
         line.clear();
-        self.stream.read_until(b'\n', &mut line).map_err(|error| broken(&error))?;
+        self.stream
+            .read_until(b'\n', &mut line)
+            .map_err(|error| broken(&error))?;
         if line.is_empty() {
             return Err(broken(&"it hung up"));
         }
@@ -246,16 +279,26 @@ mod place {
         let entry = home.join("roam.sock");
         fs::set_permissions(home, fs::Permissions::from_mode(0o700))?;
         if connect(home).is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("an engine answers at {}", entry.display())));
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("an engine answers at {}", entry.display()),
+            ));
         }
         clear(home);
-        let socket = if entry.as_os_str().as_bytes().len() <= LONGEST { entry.clone() } else { short(home)? };
+        let socket = if entry.as_os_str().as_bytes().len() <= LONGEST {
+            entry.clone()
+        } else {
+            short(home)?
+        };
         if socket != entry {
             let _ = fs::remove_file(&socket);
             std::os::unix::fs::symlink(&socket, &entry)?;
         }
         let name = socket.as_path().to_fs_name::<GenericFilePath>()?;
-        let listener = ListenerOptions::new().name(name).reclaim_name(false).create_sync()?;
+        let listener = ListenerOptions::new()
+            .name(name)
+            .reclaim_name(false)
+            .create_sync()?;
         // Between the two calls the directory, which is the user's alone, keeps others out.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         Ok(listener)
@@ -279,7 +322,9 @@ mod place {
     pub fn clear(home: &Path) {
         let entry = home.join("roam.sock");
         if let Ok(target) = fs::read_link(&entry)
-            && target.parent().is_some_and(|dir| check_private(dir).is_ok())
+            && target
+                .parent()
+                .is_some_and(|dir| check_private(dir).is_ok())
         {
             let _ = fs::remove_file(target);
         }
@@ -294,7 +339,9 @@ mod place {
         hash.truncate(16);
         let base = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
-            .filter(|dir| dir.is_absolute() && dir.is_dir() && dir.as_os_str().as_bytes().len() <= 60)
+            .filter(|dir| {
+                dir.is_absolute() && dir.is_dir() && dir.as_os_str().as_bytes().len() <= 60
+            })
             .unwrap_or_else(std::env::temp_dir);
         // SAFETY: `geteuid` takes nothing, changes nothing and cannot fail.
         let dir = base.join(format!("session-roam-{}", unsafe { libc::geteuid() }));
@@ -308,10 +355,14 @@ mod place {
     fn check_private(dir: &Path) -> io::Result<()> {
         let facts = fs::symlink_metadata(dir)?;
         // SAFETY: as above.
-        if facts.is_dir() && facts.uid() == unsafe { libc::geteuid() } && facts.mode() & 0o077 == 0 {
+        if facts.is_dir() && facts.uid() == unsafe { libc::geteuid() } && facts.mode() & 0o077 == 0
+        {
             return Ok(());
         }
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} is not this user's alone", dir.display())))
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{} is not this user's alone", dir.display()),
+        ))
     }
 }
 
@@ -355,7 +406,11 @@ mod tests {
     fn echo() -> Handler {
         Arc::new(|request| match request {
             Request::Show { session, .. } if session == "panic" => panic!("asked to"),
-            Request::Show { session, .. } => Err(ApiError::new("unknown_session", session, "Look at `roam sessions`.")),
+            Request::Show { session, .. } => Err(ApiError::new(
+                "unknown_session",
+                session,
+                "Look at `roam sessions`.",
+            )),
             other => Ok(serde_json::to_value(other).expect("a request")),
         })
     }
@@ -365,24 +420,42 @@ mod tests {
         let home = tempfile::tempdir().expect("home");
         let server = serve(home.path(), echo()).expect("serve");
         let mut client = Client::connect(home.path()).expect("connect");
-        assert_eq!(client.ask(&Request::Status).expect("answer"), json!({"cmd": "status"}));
+        assert_eq!(
+            client.ask(&Request::Status).expect("answer"),
+            json!({"cmd": "status"})
+        );
         let error = client.ask(&Request::show("x\ny")).expect_err("an error");
-        assert_eq!((error.code.as_str(), error.message.as_str()), ("unknown_session", "x\ny"));
-        assert_eq!(client.ask(&Request::Plan).expect("answer"), json!({"cmd": "plan"}));
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str()),
+            ("unknown_session", "x\ny")
+        );
+        assert_eq!(
+            client.ask(&Request::Plan).expect("answer"),
+            json!({"cmd": "plan"})
+        );
         server.stop();
     }
 
     #[test]
     fn nobody_there_is_said_so_before_and_after() {
         let home = tempfile::tempdir().expect("home");
-        let code = || call(home.path(), &Request::Status).expect_err("nobody").code;
+        let code = || {
+            call(home.path(), &Request::Status)
+                .expect_err("nobody")
+                .code
+        };
         assert_eq!(code(), "engine_not_running");
         let server = serve(home.path(), echo()).expect("serve");
         call(home.path(), &Request::Status).expect("answer");
         server.stop();
         server.stop();
         assert_eq!(code(), "engine_not_running");
-        assert_eq!(call(&home.path().join("none"), &Request::Status).expect_err("no home").code, "engine_not_running");
+        assert_eq!(
+            call(&home.path().join("none"), &Request::Status)
+                .expect_err("no home")
+                .code,
+            "engine_not_running"
+        );
     }
 
     #[test]
@@ -390,7 +463,10 @@ mod tests {
         let home = tempfile::tempdir().expect("home");
         let _server = serve(home.path(), echo()).expect("serve");
         let mut client = Client::connect(home.path()).expect("connect");
-        assert_eq!(client.ask(&Request::show("panic")).expect_err("panic").code, "internal");
+        assert_eq!(
+            client.ask(&Request::show("panic")).expect_err("panic").code,
+            "internal"
+        );
         client.ask(&Request::Status).expect("answer");
     }
 
@@ -435,7 +511,13 @@ mod tests {
         fn the_socket_is_the_users_alone_and_goes_with_the_engine() {
             let home = tempfile::tempdir().expect("home");
             let server = serve(home.path(), echo()).expect("serve");
-            let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+            let mode = |path: &Path| {
+                std::fs::metadata(path)
+                    .expect("metadata")
+                    .permissions()
+                    .mode()
+                    & 0o777
+            };
             assert_eq!(mode(&home.path().join("roam.sock")), 0o600);
             assert_eq!(mode(home.path()), 0o700);
             drop(server);
@@ -447,7 +529,10 @@ mod tests {
             let home = tempfile::tempdir().expect("home");
             // std leaves the file behind, as a killed engine does.
             drop(UnixListener::bind(home.path().join("roam.sock")).expect("bind"));
-            assert_eq!(call(home.path(), &Request::Status).expect_err("dead").code, "engine_not_running");
+            assert_eq!(
+                call(home.path(), &Request::Status).expect_err("dead").code,
+                "engine_not_running"
+            );
             let _server = serve(home.path(), echo()).expect("serve");
             call(home.path(), &Request::Status).expect("answer");
         }
@@ -468,12 +553,16 @@ mod tests {
         fn more_connections_than_the_bound_are_told_and_places_come_back() {
             let home = tempfile::tempdir().expect("home");
             let _server = serve(home.path(), echo()).expect("serve");
-            let mut held: Vec<_> =
-                (0..MAX_CONNECTIONS).map(|_| Client::connect(home.path()).expect("connect")).collect();
+            let mut held: Vec<_> = (0..MAX_CONNECTIONS)
+                .map(|_| Client::connect(home.path()).expect("connect"))
+                .collect();
             for client in &mut held {
                 client.ask(&Request::Status).expect("answer");
             }
-            assert_eq!(raw(home.path(), b"").trim().parse::<Value>().expect("json")["err"]["code"], "busy");
+            assert_eq!(
+                raw(home.path(), b"").trim().parse::<Value>().expect("json")["err"]["code"],
+                "busy"
+            );
             drop(held);
             let until = Instant::now() + Duration::from_secs(10);
             while call(home.path(), &Request::Status).is_err() {

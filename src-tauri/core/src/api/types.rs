@@ -2,8 +2,8 @@
 //! Field names are a promise (docs/cli.md); fields are added, never taken away.
 
 pub use super::devices::{
-    Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, Pairing, ProposedDevice, RevokeAnswer,
-    RevokedDevice,
+    Approval, AskingDevice, Code, Device, Devices, NearbyDevice, PairedDevice, Pairing,
+    ProposedDevice, RevokeAnswer, RevokedDevice,
 };
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow};
 pub use crate::merge::diff::{Kind, Msg, Span};
@@ -24,7 +24,11 @@ pub struct ApiError {
 
 impl ApiError {
     pub fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), hint: hint.into() }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 }
 
@@ -232,7 +236,11 @@ pub enum Request {
 impl Request {
     /// All of a session.
     pub fn show(session: impl Into<String>) -> Self {
-        Self::Show { session: session.into(), from: 0, rows: None }
+        Self::Show {
+            session: session.into(),
+            from: 0,
+            rows: None,
+        }
     }
 }
 

@@ -18,11 +18,15 @@ impl Engine {
     /// The devices that the list says something about, for `roam devices`.
     pub(super) fn approvals(&self) -> Vec<Approval> {
         let via = |id: &DeviceId| self.context.shared().name_of(&id.short());
-        let approved = self.circle().approved().into_iter().map(|(id, approved)| Approval {
-            id: id.to_string(),
-            follow: self.lists.now.followed.contains(id),
-            via: approved.via.as_ref().map(via),
-        });
+        let approved = self
+            .circle()
+            .approved()
+            .into_iter()
+            .map(|(id, approved)| Approval {
+                id: id.to_string(),
+                follow: self.lists.now.followed.contains(id),
+                via: approved.via.as_ref().map(via),
+            });
         approved.collect()
     }
 
@@ -35,7 +39,13 @@ impl Engine {
             id: id.to_string(),
             name: self.name_of_revoked(id, revoked),
             by: revoked.by.keys().map(name).collect(),
-            at: revoked.by.values().map(|(_, at)| at.wall).min().unwrap_or_default().rfc3339(),
+            at: revoked
+                .by
+                .values()
+                .map(|(_, at)| at.wall)
+                .min()
+                .unwrap_or_default()
+                .rfc3339(),
             since: revoked.since.map(Millis::rfc3339),
             not_heard: self.not_heard(revoked).iter().map(name).collect(),
         };
@@ -43,7 +53,11 @@ impl Engine {
     }
 
     fn name_of_revoked(&self, id: &DeviceId, revoked: &Revoked) -> String {
-        self.registry.names.get(id.as_str()).cloned().unwrap_or_else(|| crate::session::decent_name(&revoked.name))
+        self.registry
+            .names
+            .get(id.as_str())
+            .cloned()
+            .unwrap_or_else(|| crate::session::decent_name(&revoked.name))
     }
 
     /// Approved devices that have not said that they read one of these revocations.
@@ -51,18 +65,34 @@ impl Engine {
         let has_heard = |id: &DeviceId| {
             revoked.by.iter().any(|(author, (frame, _))| {
                 let presence = self.peer_state.presences.get(&id.short());
-                let read = presence.and_then(|presence| presence.heard.get(&author.short())).copied().unwrap_or(0);
+                let read = presence
+                    .and_then(|presence| presence.heard.get(&author.short()))
+                    .copied()
+                    .unwrap_or(0);
                 author == id || *frame < read
             })
         };
-        self.circle().approved().into_iter().map(|(id, _)| id).filter(|id| !has_heard(id)).cloned().collect()
+        self.circle()
+            .approved()
+            .into_iter()
+            .map(|(id, _)| id)
+            .filter(|id| !has_heard(id))
+            .cloned()
+            .collect()
     }
 
     /// Devices that may be meant where one is to be let in or put out.
     fn nameable(&self) -> Vec<Named> {
-        let paired = self.registry.paired.iter().map(|paired| (paired.id.clone(), self.shown_name(paired)));
-        let proposed =
-            self.circle().strangers().map(|(known, _)| (known.id.clone(), known.name.clone())).collect::<Vec<_>>();
+        let paired = self
+            .registry
+            .paired
+            .iter()
+            .map(|paired| (paired.id.clone(), self.shown_name(paired)));
+        let proposed = self
+            .circle()
+            .strangers()
+            .map(|(known, _)| (known.id.clone(), known.name.clone()))
+            .collect::<Vec<_>>();
         let revoked = self.lists.now.revoked.iter();
         let revoked = revoked.map(|(id, revoked)| (id.clone(), self.name_of_revoked(id, revoked)));
         let mut all: Vec<Named> = paired.chain(proposed).chain(revoked).collect();
@@ -80,7 +110,8 @@ impl Engine {
             return known.ok_or_else(|| unknown(text));
         }
         let long = LEAST <= text.chars().filter(char::is_ascii_alphanumeric).count();
-        let is_meant = |(id, name): &&Named| name.eq_ignore_ascii_case(text) || (long && starts(id, text));
+        let is_meant =
+            |(id, name): &&Named| name.eq_ignore_ascii_case(text) || (long && starts(id, text));
         let found: Vec<&Named> = all.iter().filter(is_meant).collect();
         match found.as_slice() {
             [] => Err(unknown(text)),
@@ -105,18 +136,26 @@ impl Engine {
             true => format!(
                 "{name} is approved here again. Other devices that revoked it themselves still keep it out; approve it there, too."
             ),
-            false => format!("{name} is approved here. Sessions sync as soon as {name} approves this device, too."),
+            false => format!(
+                "{name} is approved here. Sessions sync as soon as {name} approves this device, too."
+            ),
         })
     }
 
     pub(super) fn follow(&mut self, text: &str, on: bool) -> Answer {
         let (id, name) = self.named(text)?;
         if !self.lists.now.approved.contains_key(&id) {
-            let begun = self.registry.paired.iter_mut().find(|paired| paired.id == id && paired.is_attempted());
+            let begun = self
+                .registry
+                .paired
+                .iter_mut()
+                .find(|paired| paired.id == id && paired.is_attempted());
             begun.ok_or_else(|| unknown(text))?.follow = on;
             self.save_registry();
             return done(match on {
-                true => format!("What you approve on {name} is approved here, too, once {name} is paired."),
+                true => format!(
+                    "What you approve on {name} is approved here, too, once {name} is paired."
+                ),
                 false => format!("What you approve on {name} will only be proposed here."),
             });
         }
@@ -124,10 +163,16 @@ impl Engine {
         if on {
             self.declare_approved(&id, &name)?;
         }
-        self.declare(vec![if on { Statement::Follow { device } } else { Statement::Unfollow { device } }])?;
+        self.declare(vec![if on {
+            Statement::Follow { device }
+        } else {
+            Statement::Unfollow { device }
+        }])?;
         done(match on {
             true => format!("What you approve on {name} is approved here, too."),
-            false => format!("What you approve on {name} is proposed here from now on, and nothing more."),
+            false => format!(
+                "What you approve on {name} is proposed here from now on, and nothing more."
+            ),
         })
     }
 
@@ -135,7 +180,11 @@ impl Engine {
     pub(super) fn last_cut(&self) -> Option<(Hlc, DeviceId)> {
         let stated = self.lists.own_statements(&self.context.short).iter().rev();
         let cut = stated.filter_map(|stated| match &stated.statement {
-            Statement::Revoke { device, since: Some(_), .. } => Some((stated.at, device.clone())),
+            Statement::Revoke {
+                device,
+                since: Some(_),
+                ..
+            } => Some((stated.at, device.clone())),
             _ => None,
         });
         let own = &self.context.device;
@@ -148,12 +197,24 @@ impl Engine {
 
     /// Puts back what the last revocation took out. The device stays revoked.
     pub(super) fn undo_cut(&mut self) -> Answer {
-        let Some((_, device)) = self.last_cut() else { return Err(unknown("")) };
-        let Some(revoked) = self.lists.now.revoked.get(&device).cloned() else { return Err(unknown("")) };
+        let Some((_, device)) = self.last_cut() else {
+            return Err(unknown(""));
+        };
+        let Some(revoked) = self.lists.now.revoked.get(&device).cloned() else {
+            return Err(unknown(""));
+        };
         let name = self.name_of_revoked(&device, &revoked);
         let heads = revoked.heads.clone();
-        self.declare(vec![Statement::Revoke { device, name: name.clone(), heads, since: None, cut: Heads::new() }])?;
-        done(format!("What {name} wrote is in the sessions again. It stays revoked: `roam approve` lets it in."))
+        self.declare(vec![Statement::Revoke {
+            device,
+            name: name.clone(),
+            heads,
+            since: None,
+            cut: Heads::new(),
+        }])?;
+        done(format!(
+            "What {name} wrote is in the sessions again. It stays revoked: `roam approve` lets it in."
+        ))
     }
 
     /// Puts a device out everywhere, or says what that would mean.
@@ -179,8 +240,9 @@ impl Engine {
         let is_cut = |(journal, n): &(&String, &u64)| cut.get(*journal).copied().unwrap_or(0) < **n;
         let cut_journals = of_sessions().filter(|journal| since.is_some() && is_cut(journal));
         // A session may have a journal in each lane.
-        let cut_sessions: BTreeSet<&str> =
-            cut_journals.filter_map(|(journal, _)| Some(journal.split_once('/')?.1)).collect();
+        let cut_sessions: BTreeSet<&str> = cut_journals
+            .filter_map(|(journal, _)| Some(journal.split_once('/')?.1))
+            .collect();
         let mut answer = RevokeAnswer {
             id: id.to_string(),
             name: name.clone(),
@@ -191,19 +253,33 @@ impl Engine {
         };
         if !dry {
             self.goodbye.remove(&id);
-            self.declare(vec![Statement::Revoke { device: id.clone(), name, heads, since, cut }])?;
+            self.declare(vec![Statement::Revoke {
+                device: id.clone(),
+                name,
+                heads,
+                since,
+                cut,
+            }])?;
         }
         let by_this = Revoked {
             by: [(
                 self.context.device.clone(),
-                (self.lists.frames(&self.context.short).saturating_sub(u64::from(!dry)), self.context.hlc()),
+                (
+                    self.lists
+                        .frames(&self.context.short)
+                        .saturating_sub(u64::from(!dry)),
+                    self.context.hlc(),
+                ),
             )]
             .into(),
             ..Revoked::default()
         };
         let mut waiting = self.not_heard(&by_this);
         waiting.remove(&id);
-        answer.not_heard = waiting.iter().map(|id| self.context.shared().name_of(&id.short())).collect();
+        answer.not_heard = waiting
+            .iter()
+            .map(|id| self.context.shared().name_of(&id.short()))
+            .collect();
         value(answer)
     }
 }

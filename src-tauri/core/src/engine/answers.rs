@@ -30,11 +30,15 @@ pub(super) const HELD: [&str; 2] = ["rewritten", "steered"];
 pub(super) type Answer = Result<Value, ApiError>;
 
 pub(super) fn value<T: serde::Serialize>(answer: T) -> Answer {
-    serde_json::to_value(answer).map_err(|error| ApiError::new("internal", error.to_string(), "Please report it."))
+    serde_json::to_value(answer)
+        .map_err(|error| ApiError::new("internal", error.to_string(), "Please report it."))
 }
 
 pub(super) fn done(message: impl Into<String>) -> Answer {
-    value(Done { done: true, message: message.into() })
+    value(Done {
+        done: true,
+        message: message.into(),
+    })
 }
 
 /// Whether a session is in lists and counts: what begins to arrive has no project yet.
@@ -89,17 +93,32 @@ impl Engine {
             Request::ProjectMap { key, dir } => self.map(&key, &dir),
             Request::ProjectExclude { key, excluded } => self.exclude(&key, excluded),
             Request::Sessions { filter } => return self.sessions(filter).map(Later::Aside),
-            Request::Show { session, from, rows } => {
+            Request::Show {
+                session,
+                from,
+                rows,
+            } => {
                 let wanted = rows.map_or(Wanted::All, |rows| Wanted::Page { from, rows });
                 return self.show(&session, wanted).map(Later::Aside);
             }
-            Request::ShowPart { session, message, part } => {
+            Request::ShowPart {
+                session,
+                message,
+                part,
+            } => {
                 return self.show_part(&session, message, part).map(Later::Aside);
             }
             Request::Resume { session } => return self.resume(&session).map(Later::Aside),
             Request::Splits => return self.splits().map(Later::Aside),
-            Request::Resolve { session, choice, branch, active } => {
-                return self.resolve(&session, &choice, branch, active).map(|(key, what)| Later::Decide(key, what));
+            Request::Resolve {
+                session,
+                choice,
+                branch,
+                active,
+            } => {
+                return self
+                    .resolve(&session, &choice, branch, active)
+                    .map(|(key, what)| Later::Decide(key, what));
             }
             Request::Undo { session: None } if self.is_cut_last()? => self.undo_cut(),
             Request::Undo { session } => {
@@ -107,31 +126,73 @@ impl Engine {
                 if let Some(message) = self.undo_forget(session.as_deref(), last)? {
                     return done(message).map(Later::Now);
                 }
-                return self.undo(session.as_deref()).map(|key| Later::Decide(key, Decision::Undo));
+                return self
+                    .undo(session.as_deref())
+                    .map(|key| Later::Decide(key, Decision::Undo));
             }
-            Request::Diff { session, branch, from, rows, choices } => {
+            Request::Diff {
+                session,
+                branch,
+                from,
+                rows,
+                choices,
+            } => {
                 let page = (from, rows);
-                let work = self.compared(&session, move |compare| compare.diff(branch.as_deref(), page, choices));
+                let work = self.compared(&session, move |compare| {
+                    compare.diff(branch.as_deref(), page, choices)
+                });
                 return work.map(Later::Aside);
             }
-            Request::DiffWords { session, branch, row } => {
-                let work = self.compared(&session, move |compare| compare.words(branch.as_deref(), row));
+            Request::DiffWords {
+                session,
+                branch,
+                row,
+            } => {
+                let work = self.compared(&session, move |compare| {
+                    compare.words(branch.as_deref(), row)
+                });
                 return work.map(Later::Aside);
             }
-            Request::DiffPart { session, branch, row, side, part } => {
-                let work = self.compared(&session, move |compare| compare.part(branch.as_deref(), row, side, part));
+            Request::DiffPart {
+                session,
+                branch,
+                row,
+                side,
+                part,
+            } => {
+                let work = self.compared(&session, move |compare| {
+                    compare.part(branch.as_deref(), row, side, part)
+                });
                 return work.map(Later::Aside);
             }
-            Request::DiffCommon { session, branch, from, rows } => {
-                return self.diff_common(&session, branch, from, rows).map(Later::Aside);
+            Request::DiffCommon {
+                session,
+                branch,
+                from,
+                rows,
+            } => {
+                return self
+                    .diff_common(&session, branch, from, rows)
+                    .map(Later::Aside);
             }
-            Request::DiffCommonPart { session, branch, message, part } => {
-                let ask = move |compare: &compare::Compare<'_>| compare.common_part(branch.as_deref(), message, part);
+            Request::DiffCommonPart {
+                session,
+                branch,
+                message,
+                part,
+            } => {
+                let ask = move |compare: &compare::Compare<'_>| {
+                    compare.common_part(branch.as_deref(), message, part)
+                };
                 return self.compared(&session, ask).map(Later::Aside);
             }
             Request::Plan => return self.plan().map(Later::Aside),
             Request::History { session } => self.history(session.as_deref()),
-            Request::Export { session, format, dir } => return self.export(&session, format, dir).map(Later::Aside),
+            Request::Export {
+                session,
+                format,
+                dir,
+            } => return self.export(&session, format, dir).map(Later::Aside),
             Request::Journal { session } => self.journal(&session),
             Request::Restore { session } => self.restore(&session),
             Request::ForgetPreview { session } => self.forget_preview(&session),
@@ -159,14 +220,20 @@ impl Engine {
             _ => "running",
         };
         let mut held: Vec<Held> = self.held.values().cloned().collect();
-        held.extend(stopped.iter().filter(|(_, row)| HELD.contains(&row.code.as_str())).map(|(_, row)| Held {
-            what: format!("session:{}", row.session),
-            code: row.code.clone(),
-            message: format!("“{}”: {}", row.title, row.why),
-            hint: row.hint.clone(),
-        }));
-        let rewritten =
-            |rows: &[(SessionKey, Row)], code: &str| rows.iter().filter(|(_, row)| row.code == code).count();
+        held.extend(
+            stopped
+                .iter()
+                .filter(|(_, row)| HELD.contains(&row.code.as_str()))
+                .map(|(_, row)| Held {
+                    what: format!("session:{}", row.session),
+                    code: row.code.clone(),
+                    message: format!("“{}”: {}", row.title, row.why),
+                    hint: row.hint.clone(),
+                }),
+        );
+        let rewritten = |rows: &[(SessionKey, Row)], code: &str| {
+            rows.iter().filter(|(_, row)| row.code == code).count()
+        };
         let rewritten = rewritten(&stopped, "rewritten") + rewritten(&waits, "taken_back");
         if rewritten > self.settings.guard.max_rewritten {
             held.push(Held {
@@ -184,7 +251,13 @@ impl Engine {
                 import_total: if importing { self.import.total } else { 0 },
                 import_bytes: if importing { self.import.bytes } else { 0 },
                 queued: self.queue.len() as u64,
-                out_bytes: self.peer_state.peers.iter().filter(|peer| peer.connected).map(|peer| peer.need_bytes).sum(),
+                out_bytes: self
+                    .peer_state
+                    .peers
+                    .iter()
+                    .filter(|peer| peer.connected)
+                    .map(|peer| peer.need_bytes)
+                    .sum(),
                 in_bytes: self.incoming,
             },
             waiting: waits.iter().map(waiting).collect(),
@@ -195,7 +268,12 @@ impl Engine {
             sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
             device: self.name.clone(),
             paired: self.lists.now.approved.len() as u64,
-            connected: self.peer_state.peers.iter().filter(|peer| peer.connected).count() as u64,
+            connected: self
+                .peer_state
+                .peers
+                .iter()
+                .filter(|peer| peer.connected)
+                .count() as u64,
             cycle_ms: self.cycle_ms.ceil() as u64,
             happenings: self.state.happenings()?,
             asking: self.peer_state.asking.len() as u64 + self.peer_state.more_asking,
@@ -217,37 +295,59 @@ impl Engine {
                 seen: now.rfc3339(),
             })
         });
-        let heard = |short: &String| self.peer_state.heard.get(short).copied().unwrap_or_default();
+        let heard = |short: &String| {
+            self.peer_state
+                .heard
+                .get(short)
+                .copied()
+                .unwrap_or_default()
+        };
         let presences = self.peer_state.presences.iter();
         let presences = presences
             .filter(|(_, presence)| self.lists.now.approved.contains_key(&presence.card.device))
             .map(|(short, presence)| (presence, heard(short)));
-        let elsewhere = presences.filter(|(_, heard)| self.is_fresh(*heard)).flat_map(|(presence, heard)| {
-            let is_shown = |open: &&presence::Open| {
-                let key = SessionKey::new(&ToolId::new(&open.tool), &SessionId::new(&open.session));
-                !self.forgetting.hides(&key)
-            };
-            presence.live.iter().filter(is_shown).map(move |open| LiveSession {
-                session: open.session.clone(),
-                tool: open.tool.clone(),
-                title: open.title.clone(),
-                project: open.project.clone(),
-                device: self.context.shared().name_of(&presence.card.device.short()),
-                here: false,
-                seen: heard.rfc3339(),
-            })
-        });
+        let elsewhere = presences
+            .filter(|(_, heard)| self.is_fresh(*heard))
+            .flat_map(|(presence, heard)| {
+                let is_shown = |open: &&presence::Open| {
+                    let key =
+                        SessionKey::new(&ToolId::new(&open.tool), &SessionId::new(&open.session));
+                    !self.forgetting.hides(&key)
+                };
+                presence
+                    .live
+                    .iter()
+                    .filter(is_shown)
+                    .map(move |open| LiveSession {
+                        session: open.session.clone(),
+                        tool: open.tool.clone(),
+                        title: open.title.clone(),
+                        project: open.project.clone(),
+                        device: self.context.shared().name_of(&presence.card.device.short()),
+                        here: false,
+                        seen: heard.rfc3339(),
+                    })
+            });
         here.chain(elsewhere).collect()
     }
 
     /// Presence is believed for a while only, counted by this device's clock.
     fn is_fresh(&self, heard: Millis) -> bool {
-        self.context.clock.now().0.saturating_sub(heard.0).unsigned_abs() <= PRESENCE_STALE.as_millis() as u64
+        self.context
+            .clock
+            .now()
+            .0
+            .saturating_sub(heard.0)
+            .unsigned_abs()
+            <= PRESENCE_STALE.as_millis() as u64
     }
 
     fn device(&mut self) -> Result<Device, ApiError> {
         let addresses = self.syncthing.addresses.clone();
-        let (key, until) = self.secrets.shown(self.context.clock.now()).map_err(super::attempts::no_randomness)?;
+        let (key, until) = self
+            .secrets
+            .shown(self.context.clock.now())
+            .map_err(super::attempts::no_randomness)?;
         let code = pairing::Code {
             id: self.context.device.clone(),
             name: self.name.clone(),
@@ -267,8 +367,12 @@ impl Engine {
         let mut rows = Vec::new();
         for (id, tool) in &self.context.tools {
             let about = tool.about();
-            let mut roots: Vec<PathBuf> =
-                tool.roots(&self.context.machine).into_iter().filter(|root| root.store).map(|root| root.path).collect();
+            let mut roots: Vec<PathBuf> = tool
+                .roots(&self.context.machine)
+                .into_iter()
+                .filter(|root| root.store)
+                .map(|root| root.path)
+                .collect();
             let found = roots.iter().any(|root| root.exists());
             // Of many places where a store may be, those where it is.
             roots.retain(|root| !found || root.exists());
@@ -288,7 +392,12 @@ impl Engine {
                 on: !self.context.shared().tools_off.contains(id),
                 roots,
                 sessions: listing.found.len() as u64,
-                bytes: listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.stamp.len).sum(),
+                bytes: listing
+                    .found
+                    .iter()
+                    .flat_map(|found| &found.docs)
+                    .map(|doc| doc.stamp.len)
+                    .sum(),
                 stores: self.store_rows(id),
             });
         }
@@ -305,9 +414,10 @@ impl Engine {
                 format!("One of: {}.", known.join(", ")),
             ));
         };
-        self.settings =
-            crate::settings::change(&self.home, |document| document["tools"][tool]["on"] = toml_edit::value(on))
-                .map_err(settings_error)?;
+        self.settings = crate::settings::change(&self.home, |document| {
+            document["tools"][tool]["on"] = toml_edit::value(on)
+        })
+        .map_err(settings_error)?;
         {
             let mut shared = self.context.change();
             if on {
@@ -329,7 +439,9 @@ impl Engine {
         done(if on {
             format!("{name} roams.")
         } else {
-            format!("{name} does not roam on this device any more. What is in the vault stays there.")
+            format!(
+                "{name} does not roam on this device any more. What is in the vault stays there."
+            )
         })
     }
 
@@ -344,13 +456,26 @@ impl Engine {
             let shared = context.shared();
             let fits = |row: &SessionRow| {
                 let tool = filter.tool.as_ref().is_none_or(|tool| row.tool == *tool);
-                let project = filter.project.as_ref().is_none_or(|project| row.project.contains(project.as_str()));
-                let is_it = |device: &String| row.devices.iter().any(|name| name.eq_ignore_ascii_case(device));
+                let project = filter
+                    .project
+                    .as_ref()
+                    .is_none_or(|project| row.project.contains(project.as_str()));
+                let is_it = |device: &String| {
+                    row.devices
+                        .iter()
+                        .any(|name| name.eq_ignore_ascii_case(device))
+                };
                 tool && project && filter.device.as_ref().is_none_or(is_it)
             };
             let listed = rows.iter().filter(|(_, row)| is_listed(row));
-            let limit = filter.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-            let listed = listed.map(|(key, row)| session_row(&shared, key, row)).filter(fits).take(limit);
+            let limit = filter
+                .limit
+                .and_then(|limit| usize::try_from(limit).ok())
+                .unwrap_or(usize::MAX);
+            let listed = listed
+                .map(|(key, row)| session_row(&shared, key, row))
+                .filter(fits)
+                .take(limit);
             value(listed.collect::<Vec<_>>())
         }))
     }
@@ -361,8 +486,16 @@ impl Engine {
 
     /// The one session whose id starts so.
     pub(super) fn find(&self, text: &str) -> Result<(SessionKey, Row, SessionRecord), ApiError> {
-        let found = if text.is_empty() { Vec::new() } else { self.state.find(text)? };
-        let exact: Vec<_> = found.iter().filter(|(_, row)| row.session == text).cloned().collect();
+        let found = if text.is_empty() {
+            Vec::new()
+        } else {
+            self.state.find(text)?
+        };
+        let exact: Vec<_> = found
+            .iter()
+            .filter(|(_, row)| row.session == text)
+            .cloned()
+            .collect();
         match (exact.as_slice(), found.as_slice()) {
             ([one], _) | ([], [one]) => {
                 let record = self.state.record(&one.0)?.unwrap_or_default();
@@ -385,7 +518,16 @@ impl Engine {
         let (key, row, record) = self.find(text)?;
         let (context, shown) = (self.context.clone(), self.session_row(&key, &row));
         let names = self.names(&key, &record)?;
-        Ok(Box::new(move || value(export::show(&context, &key, &record, shown, &names(), wanted)?)))
+        Ok(Box::new(move || {
+            value(export::show(
+                &context,
+                &key,
+                &record,
+                shown,
+                &names(),
+                wanted,
+            )?)
+        }))
     }
 
     /// The devices of a session by short id, and who wrote what it has of another one: that is read, so it is work for aside.
@@ -395,16 +537,24 @@ impl Engine {
         record: &SessionRecord,
     ) -> Result<impl FnOnce() -> Names + Send + use<>, ApiError> {
         let fork = record.origin().and_then(|card| card.fork.as_ref());
-        let of = record.main().and_then(|main| record.image.get(main)).map(|imaged| imaged.of);
+        let of = record
+            .main()
+            .and_then(|main| record.image.get(main))
+            .map(|imaged| imaged.of);
         let parent = match fork {
             Some(fork) => {
                 let parent = SessionKey::new(&key.tool, &fork.session);
-                self.state.record::<SessionRecord>(&parent)?.map(|record| (parent, record))
+                self.state
+                    .record::<SessionRecord>(&parent)?
+                    .map(|record| (parent, record))
             }
             None => None,
         };
         let devices = record.devices().into_iter().map(str::to_owned);
-        let more = parent.iter().flat_map(|(_, parent)| parent.devices()).map(str::to_owned);
+        let more = parent
+            .iter()
+            .flat_map(|(_, parent)| parent.devices())
+            .map(str::to_owned);
         let devices: BTreeSet<String> = devices.chain(more).collect();
         let (context, is_fork) = (self.context.clone(), fork.is_some());
         Ok(move || {
@@ -414,25 +564,55 @@ impl Engine {
                 _ => Before::Nothing,
             };
             let shared = context.shared();
-            Names { names: devices.into_iter().map(|short| (short.clone(), shared.name_of(&short))).collect(), before }
+            Names {
+                names: devices
+                    .into_iter()
+                    .map(|short| (short.clone(), shared.name_of(&short)))
+                    .collect(),
+                before,
+            }
         })
     }
 
     fn show_part(&self, text: &str, message: u64, part: u64) -> Result<Work, ApiError> {
         let (key, _, record) = self.find(text)?;
         let context = self.context.clone();
-        Ok(Box::new(move || value(export::part(&context, &key, &record, message, part)?)))
+        Ok(Box::new(move || {
+            value(export::part(&context, &key, &record, message, part)?)
+        }))
     }
 
-    fn export(&self, text: &str, format: ExportFormat, dir: Option<PathBuf>) -> Result<Work, ApiError> {
+    fn export(
+        &self,
+        text: &str,
+        format: ExportFormat,
+        dir: Option<PathBuf>,
+    ) -> Result<Work, ApiError> {
         let (key, row, record) = self.find(text)?;
-        let (context, shown, names) = (self.context.clone(), self.session_row(&key, &row), self.names(&key, &record)?);
-        let export = move || export::export(&context, &key, &record, shown, &names(), (format, dir.as_deref()));
+        let (context, shown, names) = (
+            self.context.clone(),
+            self.session_row(&key, &row),
+            self.names(&key, &record)?,
+        );
+        let export = move || {
+            export::export(
+                &context,
+                &key,
+                &record,
+                shown,
+                &names(),
+                (format, dir.as_deref()),
+            )
+        };
         Ok(Box::new(move || value(export()?)))
     }
 
     fn splits(&self) -> Result<Work, ApiError> {
-        let open = self.state.with_split()?.into_iter().filter(|(_, row)| row.split != DECIDED);
+        let open = self
+            .state
+            .with_split()?
+            .into_iter()
+            .filter(|(_, row)| row.split != DECIDED);
         let sessions: Vec<_> = open
             .map(|(key, row)| {
                 let record = self.state.record(&key)?.unwrap_or_default();
@@ -442,10 +622,13 @@ impl Engine {
             .collect::<Result<_, StateError>>()?;
         let context = self.context.clone();
         Ok(Box::new(move || {
-            let rows = sessions.into_iter().filter_map(|(key, row, record, family)| {
-                let compare = compare::Compare::new(&context, key, row, record, family).transpose()?;
-                Some(compare.and_then(|compare| compare.row()))
-            });
+            let rows = sessions
+                .into_iter()
+                .filter_map(|(key, row, record, family)| {
+                    let compare =
+                        compare::Compare::new(&context, key, row, record, family).transpose()?;
+                    Some(compare.and_then(|compare| compare.row()))
+                });
             value(rows.collect::<Result<Vec<SplitRow>, ApiError>>()?)
         }))
     }
@@ -458,7 +641,10 @@ impl Engine {
         active: Option<Side>,
     ) -> Result<(SessionKey, Decision), ApiError> {
         let (key, ..) = self.find(text)?;
-        let Some(action) = Action::CHOICES.into_iter().find(|action| action.as_str() == choice) else {
+        let Some(action) = Action::CHOICES
+            .into_iter()
+            .find(|action| action.as_str() == choice)
+        else {
             let known = Action::CHOICES.map(Action::as_str).join(", ");
             return Err(ApiError::new(
                 "unknown_choice",
@@ -466,7 +652,14 @@ impl Engine {
                 format!("One of: {known}."),
             ));
         };
-        Ok((key, Decision::Choose { action, branch, active: active.unwrap_or(Side::Right) }))
+        Ok((
+            key,
+            Decision::Choose {
+                action,
+                branch,
+                active: active.unwrap_or(Side::Right),
+            },
+        ))
     }
 
     /// The session whose decision is to be taken back.
@@ -474,10 +667,17 @@ impl Engine {
         if let Some(text) = text {
             let (key, _, record) = self.find(text)?;
             // A fork is put away by what was decided about its parent.
-            let now = record.main().and_then(|main| Decided::of(&record.choices, main).choice());
+            let now = record
+                .main()
+                .and_then(|main| Decided::of(&record.choices, main).choice());
             let follows = now.is_some_and(|choice| choice.follows.is_some());
-            let parent = record.origin().and_then(|card| card.fork.as_ref()).filter(|_| follows);
-            return Ok(parent.map_or(key.clone(), |fork| SessionKey::new(&key.tool, &fork.session)));
+            let parent = record
+                .origin()
+                .and_then(|card| card.fork.as_ref())
+                .filter(|_| follows);
+            return Ok(parent.map_or(key.clone(), |fork| {
+                SessionKey::new(&key.tool, &fork.session)
+            }));
         }
         let none = || {
             ApiError::new(
@@ -493,10 +693,18 @@ impl Engine {
         let mut last: Option<(ChoiceId, SessionKey)> = None;
         for (key, _) in self.state.with_split()? {
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            let own = record.docs.keys().filter_map(|doc| Decided::of(&record.choices, doc).now);
-            let own = own.filter(|chosen| chosen.choice.follows.is_none()).map(|chosen| chosen.id.clone()).max();
-            let followed =
-                record.taken_back.last().map(|back| ChoiceId { at: back.at, device: self.context.short.clone() });
+            let own = record
+                .docs
+                .keys()
+                .filter_map(|doc| Decided::of(&record.choices, doc).now);
+            let own = own
+                .filter(|chosen| chosen.choice.follows.is_none())
+                .map(|chosen| chosen.id.clone())
+                .max();
+            let followed = record.taken_back.last().map(|back| ChoiceId {
+                at: back.at,
+                device: self.context.short.clone(),
+            });
             last = last.max(own.max(followed).map(|id| (id, key)));
         }
         Ok(last)
@@ -505,13 +713,23 @@ impl Engine {
     /// Whether this device took something out with a revocation after the last decision about a split.
     fn is_cut_last(&self) -> Result<bool, StateError> {
         let decided = self.last_decision()?.map(|(id, _)| id.at);
-        Ok(self.last_cut().is_some_and(|(at, _)| decided.is_none_or(|decided| decided < at)))
+        Ok(self
+            .last_cut()
+            .is_some_and(|(at, _)| decided.is_none_or(|decided| decided < at)))
     }
 
     fn compare(
         &self,
         text: &str,
-    ) -> Result<(SessionKey, Row, SessionRecord, BTreeMap<SessionId, SessionRecord>), ApiError> {
+    ) -> Result<
+        (
+            SessionKey,
+            Row,
+            SessionRecord,
+            BTreeMap<SessionId, SessionRecord>,
+        ),
+        ApiError,
+    > {
         let (key, row, record) = self.find(text)?;
         let family = self.family(&key.tool, &record)?;
         Ok((key, row, record, family))
@@ -526,15 +744,24 @@ impl Engine {
         let (context, (key, row, record, family)) = (self.context.clone(), self.compare(text)?);
         let no_split = no_split(&record);
         Ok(Box::new(move || {
-            let compare = compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
+            let compare =
+                compare::Compare::new(&context, key, row, record, family)?.ok_or(no_split)?;
             value(ask(&compare)?)
         }))
     }
 
-    fn diff_common(&self, text: &str, branch: Option<String>, from: u64, rows: u64) -> Result<Work, ApiError> {
+    fn diff_common(
+        &self,
+        text: &str,
+        branch: Option<String>,
+        from: u64,
+        rows: u64,
+    ) -> Result<Work, ApiError> {
         let (key, _, record) = self.find(text)?;
         let names = self.names(&key, &record)?;
-        self.compared(text, move |compare| compare.common(branch.as_deref(), from, rows, &names()))
+        self.compared(text, move |compare| {
+            compare.common(branch.as_deref(), from, rows, &names())
+        })
     }
 
     /// What would be written, session by session: reconciles without writing.
@@ -547,25 +774,35 @@ impl Engine {
         }
         let context = self.context.clone();
         Ok(Box::new(move || {
-            let rows: Vec<StepRow> = jobs.into_iter().flat_map(|job| steps_of(&reconcile(&context, job))).collect();
+            let rows: Vec<StepRow> = jobs
+                .into_iter()
+                .flat_map(|job| steps_of(&reconcile(&context, job)))
+                .collect();
             value(rows)
         }))
     }
 
     fn history(&self, session: Option<&str>) -> Answer {
-        let key = session.map(|text| self.find(text)).transpose()?.map(|(key, ..)| key.to_string());
+        let key = session
+            .map(|text| self.find(text))
+            .transpose()?
+            .map(|(key, ..)| key.to_string());
         let shared = self.context.shared();
-        let rows = self.state.history(key.as_deref(), 500)?.into_iter().map(|happening| HistoryRow {
-            at: happening.at.rfc3339(),
-            device: shared.name_of(&happening.device),
-            what: happening.what,
-            title: happening.title,
-            session: happening.session,
-            tool: happening.tool,
-            doc: happening.doc,
-            bytes: happening.bytes,
-            lines: happening.lines,
-        });
+        let rows = self
+            .state
+            .history(key.as_deref(), 500)?
+            .into_iter()
+            .map(|happening| HistoryRow {
+                at: happening.at.rfc3339(),
+                device: shared.name_of(&happening.device),
+                what: happening.what,
+                title: happening.title,
+                session: happening.session,
+                tool: happening.tool,
+                doc: happening.doc,
+                bytes: happening.bytes,
+                lines: happening.lines,
+            });
         value(rows.collect::<Vec<_>>())
     }
 
@@ -578,12 +815,17 @@ impl Engine {
                 .docs
                 .values()
                 .flat_map(|doc| doc.trie.edges())
-                .filter(|edge| edge.source.device == journal.device && edge.source.lane == journal.lane)
+                .filter(|edge| {
+                    edge.source.device == journal.device && edge.source.lane == journal.lane
+                })
                 .map(|edge| edge.lines)
                 .sum();
             for segment in &journal.segments {
-                let path =
-                    self.context.vault.file(&format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)));
+                let path = self.context.vault.file(&format!(
+                    "{}/{}",
+                    journal.dir,
+                    crate::vault::segment_name(segment.number)
+                ));
                 let size = std::fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
                 let state = match &journal.fault {
                     Some(_) => "quarantined",
@@ -619,11 +861,30 @@ impl Engine {
 
     fn doctor(&self) -> Result<Work, ApiError> {
         let (status, tools, context) = (self.status()?, self.tool_rows()?, self.context.clone());
-        let not_carried: Vec<Waiting> =
-            self.state.rows(None)?.iter().filter(|(_, row)| !is_carried(row)).map(waiting).collect();
+        let not_carried: Vec<Waiting> = self
+            .state
+            .rows(None)?
+            .iter()
+            .filter(|(_, row)| !is_carried(row))
+            .map(waiting)
+            .collect();
         let forgotten = self.forgotten_in_stores();
-        let devices: BTreeSet<String> = self.registry.paired.iter().map(|paired| paired.name.clone()).collect();
-        Ok(Box::new(move || value(doctor::doctor(&context, &status, tools, not_carried, &devices, &forgotten))))
+        let devices: BTreeSet<String> = self
+            .registry
+            .paired
+            .iter()
+            .map(|paired| paired.name.clone())
+            .collect();
+        Ok(Box::new(move || {
+            value(doctor::doctor(
+                &context,
+                &status,
+                tools,
+                not_carried,
+                &devices,
+                &forgotten,
+            ))
+        }))
     }
 
     pub fn problems(&self) -> Vec<Problem> {
@@ -687,7 +948,13 @@ fn steps_of(effects: &super::reconcile::Effects) -> Vec<StepRow> {
         steps
             .iter()
             .map(|step| {
-                let size = |tip| effects.record.docs.get(step.doc()).map_or(0, |state| state.trie.size(tip).1);
+                let size = |tip| {
+                    effects
+                        .record
+                        .docs
+                        .get(step.doc())
+                        .map_or(0, |state| state.trie.size(tip).1)
+                };
                 let (verb, bytes) = match step {
                     Step::Create { to, .. } => ("write", size(*to)),
                     Step::Append { from, to, .. } => ("add to", size(*to) - size(*from)),
@@ -725,5 +992,9 @@ pub fn level(level: Level) -> &'static str {
 }
 
 pub(super) fn settings_error(error: crate::settings::SettingsError) -> ApiError {
-    ApiError::new("settings", super::reconcile::with_causes(&error), "Fix config.toml and try again.")
+    ApiError::new(
+        "settings",
+        super::reconcile::with_causes(&error),
+        "Fix config.toml and try again.",
+    )
 }

@@ -42,22 +42,31 @@ impl Bytes for Neutrally<'_> {
         let mut at = self.start;
         for edge in &self.lines.edges {
             if is_own(self.context, self.record, edge) {
-                self.lines.journal_reader.write_lines(edge, out).map_err(io::Error::other)?;
+                self.lines
+                    .journal_reader
+                    .write_lines(edge, out)
+                    .map_err(io::Error::other)?;
                 at += edge.bytes;
                 continue;
             }
             let mut failed = Ok(());
-            let read = each_steered(self.context, self.tool, &self.lines.journal_reader, edge, |lines, is_raw| {
-                let changes = match is_raw {
-                    true => Vec::new(),
-                    false => neutral(self.context, self.tool, self.doc, self.cwd, (at, lines)),
-                };
-                if failed.is_ok() {
-                    failed = out.write_all(&written(lines, at, &changes));
-                }
-                at += lines.len() as u64;
-                self.done.borrow_mut().extend(changes);
-            });
+            let read = each_steered(
+                self.context,
+                self.tool,
+                &self.lines.journal_reader,
+                edge,
+                |lines, is_raw| {
+                    let changes = match is_raw {
+                        true => Vec::new(),
+                        false => neutral(self.context, self.tool, self.doc, self.cwd, (at, lines)),
+                    };
+                    if failed.is_ok() {
+                        failed = out.write_all(&written(lines, at, &changes));
+                    }
+                    at += lines.len() as u64;
+                    self.done.borrow_mut().extend(changes);
+                },
+            );
             failed.and(read.map_err(io::Error::other))?;
         }
         Ok(())
@@ -69,7 +78,13 @@ struct Whole<'a>(Lines<'a>);
 
 impl Bytes for Whole<'_> {
     fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&self.0.journal_reader.snapshot(&self.0.edges).map_err(io::Error::other)?)
+        out.write_all(
+            &self
+                .0
+                .journal_reader
+                .snapshot(&self.0.edges)
+                .map_err(io::Error::other)?,
+        )
     }
 }
 
@@ -83,11 +98,21 @@ pub fn apply(
     steps: &[Step],
     rebound: Option<Rebound>,
 ) -> Result<Vec<(DocName, u64, u64)>, WriteError> {
-    let Some(tool) = context.tools.get(&key.tool) else { return Ok(Vec::new()) };
+    let Some(tool) = context.tools.get(&key.tool) else {
+        return Ok(Vec::new());
+    };
     let main = record.main().cloned();
-    let mut ordered: Vec<&Step> = steps.iter().filter(|step| Some(step.doc()) != main.as_ref()).collect();
-    ordered.extend(steps.iter().filter(|step| Some(step.doc()) == main.as_ref()));
-    let changed: Vec<RefCell<BTreeSet<Neutral>>> = ordered.iter().map(|_| RefCell::default()).collect();
+    let mut ordered: Vec<&Step> = steps
+        .iter()
+        .filter(|step| Some(step.doc()) != main.as_ref())
+        .collect();
+    ordered.extend(
+        steps
+            .iter()
+            .filter(|step| Some(step.doc()) == main.as_ref()),
+    );
+    let changed: Vec<RefCell<BTreeSet<Neutral>>> =
+        ordered.iter().map(|_| RefCell::default()).collect();
     let seen: &SessionRecord = record;
     let sources: Vec<Box<dyn Bytes + '_>> = ordered
         .iter()
@@ -98,30 +123,56 @@ pub fn apply(
         .iter()
         .zip(&sources)
         .map(|(step, bytes)| {
-            let rebound = rebound.as_ref().filter(|_| Some(step.doc()) == main.as_ref() && step.is_whole())?;
+            let rebound = rebound
+                .as_ref()
+                .filter(|_| Some(step.doc()) == main.as_ref() && step.is_whole())?;
             let shown = rebound.now.as_str().as_bytes();
-            Some(PatchedBytes { bytes: bytes.as_ref(), at: rebound.base.at, shown })
+            Some(PatchedBytes {
+                bytes: bytes.as_ref(),
+                at: rebound.base.at,
+                shown,
+            })
         })
         .collect();
-    let docs = ordered.iter().zip(&sources).zip(&patched).filter_map(|((step, bytes), patched)| {
-        let bytes = patched.as_ref().map_or(bytes.as_ref(), |patched| patched as &dyn Bytes);
-        write_of(record, step, bytes)
-    });
+    let docs = ordered
+        .iter()
+        .zip(&sources)
+        .zip(&patched)
+        .filter_map(|((step, bytes), patched)| {
+            let bytes = patched
+                .as_ref()
+                .map_or(bytes.as_ref(), |patched| patched as &dyn Bytes);
+            write_of(record, step, bytes)
+        });
     let docs = docs.collect();
     let updated = record.latest().map(|card| card.updated).unwrap_or_default();
-    let checkout = Checkout { session, cwd: place, updated, now: context.clock.now(), docs };
+    let checkout = Checkout {
+        session,
+        cwd: place,
+        updated,
+        now: context.clock.now(),
+        docs,
+    };
     keep_remains(context, key, record, steps)?;
     let written = tool.write(&context.machine, &checkout)?;
     drop(patched);
     drop(sources);
-    let changed: BTreeMap<DocName, BTreeSet<Neutral>> =
-        ordered.iter().zip(changed).map(|(step, changes)| (step.doc().clone(), changes.into_inner())).collect();
+    let changed: BTreeMap<DocName, BTreeSet<Neutral>> = ordered
+        .iter()
+        .zip(changed)
+        .map(|(step, changes)| (step.doc().clone(), changes.into_inner()))
+        .collect();
     let mut done = Vec::new();
-    if ordered.iter().any(|step| Some(step.doc()) == main.as_ref() && step.is_whole()) {
+    if ordered
+        .iter()
+        .any(|step| Some(step.doc()) == main.as_ref() && step.is_whole())
+    {
         record.rebound = rebound;
     }
     for (name, path, stamp) in written.docs {
-        let Some(step) = steps.iter().find(|step| *step.doc() == name) else { continue };
+        let Some(step) = steps.iter().find(|step| *step.doc() == name) else {
+            continue;
+        };
         let changes = changed.get(&name).cloned().unwrap_or_default();
         done.extend(wrote(record, step, (&path, stamp), changes));
     }
@@ -130,35 +181,72 @@ pub fn apply(
 
 /// A last line that was never finished is in no journal: before its file is written anew or leaves the store, it is put
 /// beside the vault.
-fn keep_remains(context: &Context, key: &SessionKey, record: &SessionRecord, steps: &[Step]) -> Result<(), WriteError> {
-    for step in steps.iter().filter(|step| matches!(step, Step::Replace { .. } | Step::Remove { .. })) {
+fn keep_remains(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    steps: &[Step],
+) -> Result<(), WriteError> {
+    for step in steps
+        .iter()
+        .filter(|step| matches!(step, Step::Replace { .. } | Step::Remove { .. }))
+    {
         let state = &record.docs[step.doc()];
-        let Some(local) =
-            state.local.as_ref().filter(|local| state.kind == DocKind::Log && local.bytes < local.stamp.len)
+        let Some(local) = state
+            .local
+            .as_ref()
+            .filter(|local| state.kind == DocKind::Log && local.bytes < local.stamp.len)
         else {
             continue;
         };
-        keep(context, key, step.doc().as_str(), &local.path, local.bytes..local.stamp.len)?;
+        keep(
+            context,
+            key,
+            step.doc().as_str(),
+            &local.path,
+            local.bytes..local.stamp.len,
+        )?;
     }
     Ok(())
 }
 
 /// Puts some bytes of a file beside the vault.
-fn keep(context: &Context, key: &SessionKey, name: &str, path: &Path, bytes: Range<u64>) -> Result<(), WriteError> {
+fn keep(
+    context: &Context,
+    key: &SessionKey,
+    name: &str,
+    path: &Path,
+    bytes: Range<u64>,
+) -> Result<(), WriteError> {
     let (now, name) = (context.clock.now().0, name.replace('/', "_"));
-    let to = context.vault.remains().join(format!("{}/{}.{now}.{name}", key.tool, key.hash));
-    let io_error = |source| WriteError::Io { path: to.clone(), source };
+    let to = context
+        .vault
+        .remains()
+        .join(format!("{}/{}.{now}.{name}", key.tool, key.hash));
+    let io_error = |source| WriteError::Io {
+        path: to.clone(),
+        source,
+    };
     let mut file = Content::File(path.to_path_buf()).open().map_err(io_error)?;
-    let kept = read_range(file.as_mut(), bytes.start, bytes.end).map_err(|_| WriteError::Changed(path.into()))?;
+    let kept = read_range(file.as_mut(), bytes.start, bytes.end)
+        .map_err(|_| WriteError::Changed(path.into()))?;
     std::fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(io_error)?;
     let mut out = std::fs::File::create(&to).map_err(io_error)?;
-    out.write_all(&kept).and_then(|()| out.sync_data()).map_err(io_error)
+    out.write_all(&kept)
+        .and_then(|()| out.sync_data())
+        .map_err(io_error)
 }
 
 /// What was written before another doc failed was put back: it is the file that was there, with another change time.
 pub fn put_back(record: &mut SessionRecord, steps: &[Step]) {
     for step in steps {
-        let Some(local) = record.docs.get_mut(step.doc()).and_then(|state| state.local.as_mut()) else { continue };
+        let Some(local) = record
+            .docs
+            .get_mut(step.doc())
+            .and_then(|state| state.local.as_mut())
+        else {
+            continue;
+        };
         let same = |now: &Stamp| {
             let was = local.stamp;
             (now.len, now.mtime_ns, now.inode) == (was.len, was.mtime_ns, was.inode)
@@ -172,21 +260,37 @@ pub fn put_back(record: &mut SessionRecord, steps: &[Step]) {
 /// Somebody deleted a session, but not what lies beside it; nobody looks at such a file, and what it holds may be in no
 /// journal. When the session comes back it must not be in the way: it goes beside the vault. `path` is where the adapter
 /// found something else than it expected. Says whether it was such a file.
-pub fn make_way(context: &Context, key: &SessionKey, session: &SessionId, path: &Path) -> Result<bool, WriteError> {
-    let Some(tool) = context.tools.get(&key.tool) else { return Ok(false) };
-    let Ok(was) = Stamp::of(path) else { return Ok(false) };
+pub fn make_way(
+    context: &Context,
+    key: &SessionKey,
+    session: &SessionId,
+    path: &Path,
+) -> Result<bool, WriteError> {
+    let Some(tool) = context.tools.get(&key.tool) else {
+        return Ok(false);
+    };
+    let Ok(was) = Stamp::of(path) else {
+        return Ok(false);
+    };
     // Files that several sessions share are never in the way of one.
     let id = session.as_str();
     let own = id.get(..8).unwrap_or(id);
     if !path.to_string_lossy().contains(own) {
         return Ok(false);
     }
-    if !tool.sessions(&context.machine, Which::One(session)).found.is_empty() {
+    if !tool
+        .sessions(&context.machine, Which::One(session))
+        .found
+        .is_empty()
+    {
         return Ok(false);
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     keep(context, key, &name, path, 0..was.len)?;
-    let io_error = |source| WriteError::Io { path: path.into(), source };
+    let io_error = |source| WriteError::Io {
+        path: path.into(),
+        source,
+    };
     match Stamp::of(path).map_err(io_error)? == was {
         true => std::fs::remove_file(path).map(|()| true).map_err(io_error),
         false => Ok(false),
@@ -213,9 +317,24 @@ fn source<'a>(
     match state.kind {
         DocKind::Log => {
             // Where a line of this device's stands for a larger one, its file is longer than what is recorded.
-            let local = state.local.as_ref().filter(|local| local.tip == from && matches!(step, Step::Append { .. }));
-            let (start, doc) = (local.map_or(state.trie.size(from).1, |local| local.bytes), step.doc());
-            Box::new(Neutrally { lines, start, context, tool, doc, record, cwd, done })
+            let local = state
+                .local
+                .as_ref()
+                .filter(|local| local.tip == from && matches!(step, Step::Append { .. }));
+            let (start, doc) = (
+                local.map_or(state.trie.size(from).1, |local| local.bytes),
+                step.doc(),
+            );
+            Box::new(Neutrally {
+                lines,
+                start,
+                context,
+                tool,
+                doc,
+                record,
+                cwd,
+                done,
+            })
         }
         DocKind::Snapshot => Box::new(Whole(lines)),
     }
@@ -229,18 +348,36 @@ fn ends(step: &Step, start: ChainId) -> (ChainId, ChainId) {
     }
 }
 
-fn write_of<'a>(record: &'a SessionRecord, step: &'a Step, bytes: &'a dyn Bytes) -> Option<DocWrite<'a>> {
+fn write_of<'a>(
+    record: &'a SessionRecord,
+    step: &'a Step,
+    bytes: &'a dyn Bytes,
+) -> Option<DocWrite<'a>> {
     let state = &record.docs[step.doc()];
     let change = match (step, &state.local) {
         (Step::Create { .. }, _) => Change::Create(bytes),
-        (Step::Append { .. }, Some(local)) => {
-            Change::Append { path: &local.path, was: local.stamp, from: local.bytes, bytes }
-        }
-        (Step::Replace { .. }, Some(local)) => Change::Replace { path: &local.path, was: local.stamp, bytes },
-        (Step::Remove { .. }, Some(local)) => Change::Remove { path: &local.path, was: local.stamp },
+        (Step::Append { .. }, Some(local)) => Change::Append {
+            path: &local.path,
+            was: local.stamp,
+            from: local.bytes,
+            bytes,
+        },
+        (Step::Replace { .. }, Some(local)) => Change::Replace {
+            path: &local.path,
+            was: local.stamp,
+            bytes,
+        },
+        (Step::Remove { .. }, Some(local)) => Change::Remove {
+            path: &local.path,
+            was: local.stamp,
+        },
         _ => return None,
     };
-    Some(DocWrite { name: step.doc(), at: &state.at, change })
+    Some(DocWrite {
+        name: step.doc(),
+        at: &state.at,
+        change,
+    })
 }
 
 /// Moves the base forward to what was written; a file that cannot be read back is reconciled again by the next event.
@@ -250,7 +387,11 @@ fn wrote(
     (path, stamp): (&Path, Stamp),
     changes: BTreeSet<Neutral>,
 ) -> Option<(DocName, u64, u64)> {
-    let rebound = record.rebound.as_ref().filter(|_| record.main() == Some(step.doc())).map(Rebound::patch);
+    let rebound = record
+        .rebound
+        .as_ref()
+        .filter(|_| record.main() == Some(step.doc()))
+        .map(Rebound::patch);
     let state = record.docs.get_mut(step.doc())?;
     if step.is_whole() {
         state.neutral.clear();
@@ -265,7 +406,10 @@ fn wrote(
     let (from, to) = ends(step, state.trie.start());
     let (mut lines, mut bytes) = state.trie.size(to);
     let (lines_before, bytes_before) = state.trie.size(from);
-    let appended = state.local.as_ref().filter(|_| matches!(step, Step::Append { .. }));
+    let appended = state
+        .local
+        .as_ref()
+        .filter(|_| matches!(step, Step::Append { .. }));
     let gaps = appended.map_or(0, |local| local.gaps);
     if let Some(local) = appended {
         bytes = local.bytes + bytes.saturating_sub(bytes_before);
@@ -273,7 +417,10 @@ fn wrote(
     let added = bytes.saturating_sub(appended.map_or(bytes_before, |local| local.bytes));
     let is_file = Stamp::of(path).is_ok_and(|now| now == stamp);
     let tail = match state.kind {
-        DocKind::Log => content.open().and_then(|mut file| tail_hash(file.as_mut(), bytes)).ok()?,
+        DocKind::Log => content
+            .open()
+            .and_then(|mut file| tail_hash(file.as_mut(), bytes))
+            .ok()?,
         // What the tool made of it is read when it changes.
         DocKind::Snapshot if !is_file => {
             (lines, bytes) = (1, stamp.len);
@@ -299,5 +446,9 @@ fn wrote(
         ours: true,
         gaps,
     });
-    Some((step.doc().clone(), added, lines.saturating_sub(lines_before)))
+    Some((
+        step.doc().clone(),
+        added,
+        lines.saturating_sub(lines_before),
+    ))
 }

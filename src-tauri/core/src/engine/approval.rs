@@ -35,9 +35,19 @@ impl Engine {
     /// Makes workers and devices.json agree with the list.
     pub(super) fn enforce(&mut self, before: &DeviceList) {
         let shorts: BTreeSet<String> = self.context.shared().owners.keys().cloned().collect();
-        let strangers: Vec<String> = shorts.into_iter().filter(|short| !self.is_read(short)).collect();
-        let revoked = self.lists.now.revoked.iter().map(|(id, revoked)| (id, &revoked.heads));
-        let limits = revoked.chain(&self.lists.now.stopped).map(|(id, heads)| (id.short(), heads.clone()));
+        let strangers: Vec<String> = shorts
+            .into_iter()
+            .filter(|short| !self.is_read(short))
+            .collect();
+        let revoked = self
+            .lists
+            .now
+            .revoked
+            .iter()
+            .map(|(id, revoked)| (id, &revoked.heads));
+        let limits = revoked
+            .chain(&self.lists.now.stopped)
+            .map(|(id, heads)| (id.short(), heads.clone()));
         let cuts = self.lists.now.revoked.iter();
         let cuts = cuts.filter_map(|(id, revoked)| Some((id.short(), revoked.cut.clone()?)));
         {
@@ -46,26 +56,39 @@ impl Engine {
             shared.cuts = cuts.collect();
             shared.owners.retain(|short, _| !strangers.contains(short));
         }
-        self.peer_state.presences.retain(|short, _| !strangers.contains(short));
+        self.peer_state
+            .presences
+            .retain(|short, _| !strangers.contains(short));
         // Who is out gets no goodbye either.
         let now = &self.lists.now;
         self.goodbye.retain(|id| !now.revoked.contains_key(id));
         let out = |id: &DeviceId| {
-            let was_in =
-                before.approved.contains_key(id) || now.revoked.contains_key(id) || now.unapproved.contains(id);
+            let was_in = before.approved.contains_key(id)
+                || now.revoked.contains_key(id)
+                || now.unapproved.contains(id);
             was_in && !now.approved.contains_key(id) && !self.goodbye.contains(id)
         };
         let known = self.registry.paired.clone();
         // A pairing that began after the device was let go is a new one.
         let begins = |paired: &Paired| paired.is_attempted() && !paired.confirmed;
-        self.registry.paired.retain(|paired| begins(paired) || !out(&paired.id));
+        self.registry
+            .paired
+            .retain(|paired| begins(paired) || !out(&paired.id));
         self.peer_state.peers.retain(|peer| !out(&peer.id));
-        for (id, approved) in
-            self.circle().approved().into_iter().map(|(id, a)| (id.clone(), a.clone())).collect::<Vec<_>>()
+        for (id, approved) in self
+            .circle()
+            .approved()
+            .into_iter()
+            .map(|(id, a)| (id.clone(), a.clone()))
+            .collect::<Vec<_>>()
         {
             if !self.registry.is_paired(&id) {
                 let since = self.last_said(&id);
-                self.context.change().names.entry(id.short()).or_insert_with(|| approved.name.clone());
+                self.context
+                    .change()
+                    .names
+                    .entry(id.short())
+                    .or_insert_with(|| approved.name.clone());
                 let name = approved.name;
                 self.registry.paired.push(Paired {
                     id,
@@ -86,23 +109,39 @@ impl Engine {
     /// When a device spoke last, as far as its presence lies here: a goodbye up to then belongs to an earlier pairing.
     pub(super) fn last_said(&self, id: &DeviceId) -> Hlc {
         let short = id.short();
-        let known = self.peer_state.presences.get(&short).map(|presence| presence.at);
+        let known = self
+            .peer_state
+            .presences
+            .get(&short)
+            .map(|presence| presence.at);
         let lane = self.context.vault.lane_dir(&short, Lane::Live);
-        known.or_else(|| Some(presence::read(&lane, &short).ok()?.0.at)).unwrap_or_default()
+        known
+            .or_else(|| Some(presence::read(&lane, &short).ok()?.0.at))
+            .unwrap_or_default()
     }
 
     /// Reads what may be read now, and states what was accepted of whom somebody revoked.
     pub(super) fn follow_list(&mut self, before: &DeviceList) -> Result<(), StateError> {
         let now = &self.lists.now;
-        let let_in: Vec<String> =
-            now.approved.keys().filter(|id| !before.approved.contains_key(*id)).map(DeviceId::short).collect();
-        let raised = now
-            .revoked
-            .iter()
-            .filter(|(id, revoked)| before.revoked.get(*id).is_none_or(|before| before.heads != revoked.heads));
+        let let_in: Vec<String> = now
+            .approved
+            .keys()
+            .filter(|id| !before.approved.contains_key(*id))
+            .map(DeviceId::short)
+            .collect();
+        let raised = now.revoked.iter().filter(|(id, revoked)| {
+            before
+                .revoked
+                .get(*id)
+                .is_none_or(|before| before.heads != revoked.heads)
+        });
         let raised: Vec<String> = raised.map(|(id, _)| id.short()).collect();
-        let put_out: Vec<DeviceId> =
-            before.approved.keys().filter(|id| !now.approved.contains_key(*id)).cloned().collect();
+        let put_out: Vec<DeviceId> = before
+            .approved
+            .keys()
+            .filter(|id| !now.approved.contains_key(*id))
+            .cloned()
+            .collect();
         self.publish_presence();
         self.arrange();
         for short in &let_in {
@@ -113,7 +152,10 @@ impl Engine {
         }
         if !raised.is_empty() {
             let known = self.state.segments()?;
-            for (short, lane) in raised.iter().flat_map(|short| Lane::BOTH.map(|lane| (short, lane))) {
+            for (short, lane) in raised
+                .iter()
+                .flat_map(|short| Lane::BOTH.map(|lane| (short, lane)))
+            {
                 self.walk_lane(short, lane, &known);
             }
         }
@@ -122,7 +164,10 @@ impl Engine {
         for device in put_out {
             // After the state was lost it counts what was stated then, not what lies here.
             if !(self.lists.fresh && self.lists.has_stated_heads(&self.context.short, &device)) {
-                statements.push(Statement::Heads { heads: self.accepted_of(&device)?, device });
+                statements.push(Statement::Heads {
+                    heads: self.accepted_of(&device)?,
+                    device,
+                });
             }
         }
         if let Err(error) = self.declare(statements) {
@@ -133,8 +178,14 @@ impl Engine {
 
     /// Sessions that lost frames, or have them again, are reconciled.
     fn schedule_cut_sessions(&mut self, before: &DeviceList) -> Result<(), StateError> {
-        let cut = |list: &DeviceList, id: &DeviceId| list.revoked.get(id).and_then(|revoked| revoked.cut.clone());
-        let ids: BTreeSet<&DeviceId> = before.revoked.keys().chain(self.lists.now.revoked.keys()).collect();
+        let cut = |list: &DeviceList, id: &DeviceId| {
+            list.revoked.get(id).and_then(|revoked| revoked.cut.clone())
+        };
+        let ids: BTreeSet<&DeviceId> = before
+            .revoked
+            .keys()
+            .chain(self.lists.now.revoked.keys())
+            .collect();
         let changed: Vec<(String, bool)> = ids
             .into_iter()
             .filter(|id| cut(before, id) != cut(&self.lists.now, id))
@@ -148,7 +199,10 @@ impl Engine {
             if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
                 self.schedule(
                     key,
-                    ReconcileRequest { restored: *restored && row.state != "here", ..ReconcileRequest::default() },
+                    ReconcileRequest {
+                        restored: *restored && row.state != "here",
+                        ..ReconcileRequest::default()
+                    },
                 );
             }
         }
@@ -165,7 +219,10 @@ impl Engine {
                 continue;
             }
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            let journals = record.journals.into_values().filter(|journal| journal.device == short);
+            let journals = record
+                .journals
+                .into_values()
+                .filter(|journal| journal.device == short);
             known.extend(journals.map(|journal| (journal.dir.clone(), journal)));
         }
         let mut heads = kept_frames(&self.context.vault, &short, |dir| known.get(dir));
@@ -176,18 +233,29 @@ impl Engine {
 
     /// How many frames of each of a device's journals were written before a time, by its own clock: all that precede
     /// the first later one.
-    pub(super) fn frames_before(&self, device: &DeviceId, since: Millis) -> Result<Heads, StateError> {
+    pub(super) fn frames_before(
+        &self,
+        device: &DeviceId,
+        since: Millis,
+    ) -> Result<Heads, StateError> {
         let mut found = Heads::new();
         let short = device.short();
         let mut take = |journal: &Journal| {
             let frames = journal.accepted(&self.context.vault).unwrap_or_default();
-            let kept = frames.iter().take_while(|frame| frame.head.at.wall < since).count() as u64;
+            let kept = frames
+                .iter()
+                .take_while(|frame| frame.head.at.wall < since)
+                .count() as u64;
             found.insert(below_device(&journal.dir).to_owned(), kept);
         };
         for (key, row) in self.state.rows(None)? {
             if row.devices.split(',').any(|other| other == short) {
                 let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-                record.journals.values().filter(|journal| journal.device == short).for_each(&mut take);
+                record
+                    .journals
+                    .values()
+                    .filter(|journal| journal.device == short)
+                    .for_each(&mut take);
             }
         }
         self.lists.journal(&short).into_iter().for_each(take);
@@ -199,14 +267,25 @@ impl Engine {
     pub(super) fn state_more(&mut self, record: &SessionRecord) {
         let mut more: BTreeMap<DeviceId, Heads> = BTreeMap::new();
         for journal in record.journals.values() {
-            let revoked = self.lists.now.revoked.iter().find(|(id, _)| id.short() == journal.device);
-            let Some((id, revoked)) = revoked else { continue };
+            let revoked = self
+                .lists
+                .now
+                .revoked
+                .iter()
+                .find(|(id, _)| id.short() == journal.device);
+            let Some((id, revoked)) = revoked else {
+                continue;
+            };
             let dir = below_device(&journal.dir);
             if revoked.heads.get(dir).copied().unwrap_or(0) < journal.frames {
-                more.entry(id.clone()).or_default().insert(dir.to_owned(), journal.frames);
+                more.entry(id.clone())
+                    .or_default()
+                    .insert(dir.to_owned(), journal.frames);
             }
         }
-        let statements = more.into_iter().map(|(device, heads)| Statement::Heads { device, heads });
+        let statements = more
+            .into_iter()
+            .map(|(device, heads)| Statement::Heads { device, heads });
         if let Err(error) = self.declare(statements.collect()) {
             self.trouble("list own", Some(super::list::problem(error)));
         }

@@ -37,7 +37,12 @@ pub enum Step {
     /// It knew this device's code and the user let it in: what this device announces.
     Answering { answer: Bits },
     /// Digits are compared. `commitment` and `theirs` are the other's; `spoiled` is its commitment of an earlier attempt.
-    Comparing { nonce: Bits, commitment: Option<String>, theirs: Option<Bits>, spoiled: Option<String> },
+    Comparing {
+        nonce: Bits,
+        commitment: Option<String>,
+        theirs: Option<Bits>,
+        spoiled: Option<String>,
+    },
     /// It came to nothing; a new attempt needs the user.
     Ended { spoiled: Option<String> },
 }
@@ -51,7 +56,9 @@ impl Attempt {
         match &self.step {
             Step::Asking { proof, .. } => vec![Token::Ask(*proof)],
             Step::Answering { answer } => vec![Token::Answer(*answer)],
-            Step::Comparing { nonce, commitment, .. } => {
+            Step::Comparing {
+                nonce, commitment, ..
+            } => {
                 let bound = Token::Commitment(proof::commitment(nonce, own, other));
                 // Nobody learns the nonce before it is bound to its own.
                 let revealed = commitment.as_ref().map(|_| Token::Nonce(*nonce));
@@ -65,14 +72,22 @@ impl Attempt {
     fn awaits(&self) -> Option<u64> {
         match &self.step {
             Step::Asking { .. } => Some(1),
-            Step::Comparing { theirs: None, commitment, .. } => Some(2 + u64::from(commitment.is_some())),
+            Step::Comparing {
+                theirs: None,
+                commitment,
+                ..
+            } => Some(2 + u64::from(commitment.is_some())),
             _ => None,
         }
     }
 
     fn ended(&mut self) {
         let spoiled = match &mut self.step {
-            Step::Comparing { commitment, spoiled, .. } => commitment.take().or(spoiled.take()),
+            Step::Comparing {
+                commitment,
+                spoiled,
+                ..
+            } => commitment.take().or(spoiled.take()),
             Step::Ended { spoiled } => spoiled.take(),
             _ => None,
         };
@@ -84,20 +99,39 @@ impl Paired {
     /// The digits both screens show, once both nonces are known.
     pub fn digits(&self, own: &DeviceId) -> Option<String> {
         match &self.attempt.as_ref()?.step {
-            Step::Comparing { nonce, theirs: Some(theirs), .. } => {
-                Some(proof::digits((own, nonce), (&self.id, theirs)))
-            }
+            Step::Comparing {
+                nonce,
+                theirs: Some(theirs),
+                ..
+            } => Some(proof::digits((own, nonce), (&self.id, theirs))),
             _ => None,
         }
     }
 }
 
 /// What this device announces, and which devices are to hear it again.
-pub fn announcement(registry: &DeviceRegistry, name: &str, own: &DeviceId) -> (String, BTreeMap<DeviceId, u64>) {
-    let open = || registry.paired.iter().filter_map(|paired| Some((&paired.id, paired.attempt.as_ref()?)));
-    let tokens: Vec<(DeviceId, Token)> =
-        open().flat_map(|(id, attempt)| attempt.tokens(own, id).into_iter().map(|token| (id.clone(), token))).collect();
-    let again = open().filter_map(|(id, attempt)| Some((id.clone(), attempt.awaits()?))).collect();
+pub fn announcement(
+    registry: &DeviceRegistry,
+    name: &str,
+    own: &DeviceId,
+) -> (String, BTreeMap<DeviceId, u64>) {
+    let open = || {
+        registry
+            .paired
+            .iter()
+            .filter_map(|paired| Some((&paired.id, paired.attempt.as_ref()?)))
+    };
+    let tokens: Vec<(DeviceId, Token)> = open()
+        .flat_map(|(id, attempt)| {
+            attempt
+                .tokens(own, id)
+                .into_iter()
+                .map(|token| (id.clone(), token))
+        })
+        .collect();
+    let again = open()
+        .filter_map(|(id, attempt)| Some((id.clone(), attempt.awaits()?)))
+        .collect();
     (proof::announce(name, own, &tokens), again)
 }
 
@@ -107,11 +141,17 @@ impl Engine {
         for one in &asking {
             self.hear(&one.id, &one.announced);
         }
-        let (proved, others): (Vec<_>, Vec<_>) = asking.into_iter().partition(|one| self.secret_of(one).is_some());
-        let (bound, plain): (Vec<_>, Vec<_>) = others.into_iter().partition(|one| self.offers_digits(one));
+        let (proved, others): (Vec<_>, Vec<_>) = asking
+            .into_iter()
+            .partition(|one| self.secret_of(one).is_some());
+        let (bound, plain): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|one| self.offers_digits(one));
         let all = bound.len() + plain.len();
         self.peer_state.more_asking = all.saturating_sub(MAX_ASKING) as u64;
-        self.peer_state.asking = proved.into_iter().chain(bound.into_iter().chain(plain).take(MAX_ASKING)).collect();
+        self.peer_state.asking = proved
+            .into_iter()
+            .chain(bound.into_iter().chain(plain).take(MAX_ASKING))
+            .collect();
     }
 
     /// A device of ours connected and announced this.
@@ -119,7 +159,9 @@ impl Engine {
         if !self.registry.is_paired(device) {
             return;
         }
-        self.peer_state.greeted.insert(device.clone(), announced.to_owned());
+        self.peer_state
+            .greeted
+            .insert(device.clone(), announced.to_owned());
         self.hear(device, announced);
     }
 
@@ -132,7 +174,14 @@ impl Engine {
         }
         let now = self.context.clock.now();
         for token in tokens {
-            let Some(paired) = self.registry.paired.iter_mut().find(|paired| paired.id == *id) else { return };
+            let Some(paired) = self
+                .registry
+                .paired
+                .iter_mut()
+                .find(|paired| paired.id == *id)
+            else {
+                return;
+            };
             let confirmed = paired.confirmed;
             let Some(attempt) = &mut paired.attempt else {
                 // It lost what it knew, or was set up anew, and its user entered this device's code there.
@@ -149,7 +198,15 @@ impl Engine {
                 // Both users entered the code that the other one shows: both said yes.
                 (Step::Asking { .. }, Token::Ask(proof)) => self.answer_proved(id, &proof, now),
                 (_, Token::Ask(proof)) if confirmed => self.answer_proved(id, &proof, now),
-                (Step::Comparing { commitment, theirs, spoiled, .. }, Token::Commitment(heard)) => {
+                (
+                    Step::Comparing {
+                        commitment,
+                        theirs,
+                        spoiled,
+                        ..
+                    },
+                    Token::Commitment(heard),
+                ) => {
                     if spoiled.as_ref() == Some(&heard) || commitment.as_ref() == Some(&heard) {
                         continue;
                     }
@@ -164,7 +221,14 @@ impl Engine {
                     }
                     self.attempts_changed();
                 }
-                (Step::Comparing { commitment: Some(bound), theirs: theirs @ None, .. }, Token::Nonce(heard)) => {
+                (
+                    Step::Comparing {
+                        commitment: Some(bound),
+                        theirs: theirs @ None,
+                        ..
+                    },
+                    Token::Nonce(heard),
+                ) => {
                     if proof::commitment(&heard, id, &own) == *bound {
                         *theirs = Some(heard);
                     } else {
@@ -194,14 +258,18 @@ impl Engine {
     }
 
     fn report_refusal(&mut self, approved: Result<(), ApiError>) {
-        let problem = approved.err().map(|error| Problem::new(&error.code, error.message, error.hint));
+        let problem = approved
+            .err()
+            .map(|error| Problem::new(&error.code, error.message, error.hint));
         self.trouble("pairing", problem);
     }
 
     /// The device proved that it knows this secret of ours, and the user wants it.
     pub(super) fn let_in(&mut self, id: &DeviceId, secret: &Bits) -> Result<(), ApiError> {
         let begun = self.context.clock.now();
-        let step = Step::Answering { answer: proof::answer(secret, &self.context.device, id) };
+        let step = Step::Answering {
+            answer: proof::answer(secret, &self.context.device, id),
+        };
         let since = self.last_said(id);
         let row = self.row_of(id);
         row.attempt = Some(Attempt { begun, step });
@@ -213,8 +281,14 @@ impl Engine {
 
     /// The secret of this device's code that the device proves to know.
     pub(super) fn secret_known_to(&self, id: &DeviceId) -> Option<Bits> {
-        let asking = self.peer_state.asking.iter().find(|asking| asking.id == *id);
-        let announced = asking.map(|asking| &asking.announced).or_else(|| self.peer_state.greeted.get(id))?;
+        let asking = self
+            .peer_state
+            .asking
+            .iter()
+            .find(|asking| asking.id == *id);
+        let announced = asking
+            .map(|asking| &asking.announced)
+            .or_else(|| self.peer_state.greeted.get(id))?;
         self.secret_in(id, announced)
     }
 
@@ -224,23 +298,30 @@ impl Engine {
 
     fn secret_in(&self, id: &DeviceId, announced: &str) -> Option<Bits> {
         let (own, now) = (&self.context.device, self.context.clock.now());
-        proof::heard(announced, id, own).iter().find_map(|token| match token {
-            Token::Ask(proof) => self.secrets.proved(proof, id, own, now),
-            _ => None,
-        })
+        proof::heard(announced, id, own)
+            .iter()
+            .find_map(|token| match token {
+                Token::Ask(proof) => self.secrets.proved(proof, id, own, now),
+                _ => None,
+            })
     }
 
     /// Whether it asks to compare digits.
     pub(super) fn offers_digits(&self, asking: &Asking) -> bool {
         let tokens = proof::heard(&asking.announced, &asking.id, &self.context.device);
-        tokens.iter().any(|token| matches!(token, Token::Commitment(_)))
+        tokens
+            .iter()
+            .any(|token| matches!(token, Token::Commitment(_)))
     }
 
     /// Begins to ask a device whose code was entered here.
     pub(super) fn ask_with(&mut self, id: &DeviceId, secret: &Bits) -> Result<(), ApiError> {
         self.check_room(id)?;
         let own = self.context.device.clone();
-        let (proof, answer) = (proof::ask(secret, &own, id), proof::answer(secret, id, &own));
+        let (proof, answer) = (
+            proof::ask(secret, &own, id),
+            proof::answer(secret, id, &own),
+        );
         self.begin(id, Step::Asking { proof, answer });
         Ok(())
     }
@@ -249,7 +330,8 @@ impl Engine {
     pub(super) fn compare_with(&mut self, id: &DeviceId) -> Result<(), ApiError> {
         self.check_room(id)?;
         let now = self.context.clock.now();
-        self.comparisons.retain(|at| (0..60_000).contains(&(now.0.saturating_sub(at.0))));
+        self.comparisons
+            .retain(|at| (0..60_000).contains(&(now.0.saturating_sub(at.0))));
         if MAX_COMPARISONS <= self.comparisons.len() {
             return Err(ApiError::new(
                 "too_many_attempts",
@@ -275,13 +357,23 @@ impl Engine {
             }
             None => None,
         };
-        self.begin(id, Step::Comparing { nonce, commitment: None, theirs: None, spoiled });
+        self.begin(
+            id,
+            Step::Comparing {
+                nonce,
+                commitment: None,
+                theirs: None,
+                spoiled,
+            },
+        );
         Ok(())
     }
 
     /// More exchanges at once do not fit into a name.
     fn check_room(&self, id: &DeviceId) -> Result<(), ApiError> {
-        let is_open = |paired: &&Paired| paired.id != *id && paired.attempt.as_ref().is_some_and(Attempt::is_open);
+        let is_open = |paired: &&Paired| {
+            paired.id != *id && paired.attempt.as_ref().is_some_and(Attempt::is_open)
+        };
         if self.registry.paired.iter().filter(is_open).count() < proof::MAX_OPEN {
             return Ok(());
         }
@@ -300,9 +392,14 @@ impl Engine {
         row.attempt = Some(Attempt { begun, step });
         row.since = row.since.max(since);
         // What it announced before this began may be what is waited for.
-        let asking = self.peer_state.asking.iter().find(|asking| asking.id == *id);
-        let announced =
-            asking.map(|asking| asking.announced.clone()).or_else(|| self.peer_state.greeted.get(id).cloned());
+        let asking = self
+            .peer_state
+            .asking
+            .iter()
+            .find(|asking| asking.id == *id);
+        let announced = asking
+            .map(|asking| asking.announced.clone())
+            .or_else(|| self.peer_state.greeted.get(id).cloned());
         if let Some(announced) = announced {
             self.hear(id, &announced);
         }
@@ -311,17 +408,31 @@ impl Engine {
 
     /// Returns the device's row in the registry, and adds one where it has none.
     fn row_of(&mut self, id: &DeviceId) -> &mut Paired {
-        let at = match self.registry.paired.iter().position(|paired| paired.id == *id) {
+        let at = match self
+            .registry
+            .paired
+            .iter()
+            .position(|paired| paired.id == *id)
+        {
             Some(at) => at,
             None => {
-                let asking = self.peer_state.asking.iter().find(|asking| asking.id == *id);
+                let asking = self
+                    .peer_state
+                    .asking
+                    .iter()
+                    .find(|asking| asking.id == *id);
                 let name = asking.map(asking_name).unwrap_or_else(|| unnamed(id));
                 self.registry.paired.push(Paired {
                     id: id.clone(),
                     name,
                     addresses: Vec::new(),
                     confirmed: false,
-                    since: self.peer_state.presences.get(&id.short()).map(|presence| presence.at).unwrap_or_default(),
+                    since: self
+                        .peer_state
+                        .presences
+                        .get(&id.short())
+                        .map(|presence| presence.at)
+                        .unwrap_or_default(),
                     attempt: None,
                     follow: false,
                 });
@@ -353,8 +464,12 @@ impl Engine {
 
     /// The digits on the two screens differ, or an attempt came to nothing.
     pub(super) fn end_attempt(&mut self, id: &DeviceId) {
-        if let Some(attempt) =
-            self.registry.paired.iter_mut().find(|row| row.id == *id).and_then(|row| row.attempt.as_mut())
+        if let Some(attempt) = self
+            .registry
+            .paired
+            .iter_mut()
+            .find(|row| row.id == *id)
+            .and_then(|row| row.attempt.as_mut())
         {
             attempt.ended();
         }
@@ -363,7 +478,11 @@ impl Engine {
 
     /// A device whose own card lists this one has let it in: nothing is left to be proved to it.
     pub(super) fn heard_in_full(&mut self, id: &DeviceId) {
-        let row = self.registry.paired.iter_mut().find(|row| row.id == *id && row.confirmed && row.attempt.is_some());
+        let row = self
+            .registry
+            .paired
+            .iter_mut()
+            .find(|row| row.id == *id && row.confirmed && row.attempt.is_some());
         if let Some(row) = row {
             row.attempt = None;
             self.attempts_changed();
@@ -375,7 +494,9 @@ impl Engine {
         let now = self.context.clock.now();
         let mut changed = false;
         for paired in &mut self.registry.paired {
-            let Some(attempt) = &mut paired.attempt else { continue };
+            let Some(attempt) = &mut paired.attempt else {
+                continue;
+            };
             let age = now.0.saturating_sub(attempt.begun.0);
             if attempt.is_open() && !(0..ATTEMPT_LIFE_MS).contains(&age) {
                 attempt.ended();
@@ -411,7 +532,11 @@ impl Engine {
 /// What an asking device may be called here: it chose the name itself.
 pub fn asking_name(asking: &Asking) -> String {
     let name = decent_name(proof::plain_name(&asking.announced));
-    if name.is_empty() { unnamed(&asking.id) } else { name }
+    if name.is_empty() {
+        unnamed(&asking.id)
+    } else {
+        name
+    }
 }
 
 pub fn unnamed(id: &DeviceId) -> String {
@@ -423,5 +548,9 @@ pub fn random() -> Result<Bits, ApiError> {
 }
 
 pub fn no_randomness(error: getrandom::Error) -> ApiError {
-    ApiError::new("no_randomness", format!("The system gave no random bytes: {error}."), "Try again.")
+    ApiError::new(
+        "no_randomness",
+        format!("The system gave no random bytes: {error}."),
+        "Try again.",
+    )
 }

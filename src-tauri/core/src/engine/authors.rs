@@ -17,10 +17,16 @@ const MOST_HANDS: usize = 64;
 
 /// The author of each message of a document, by short id: the device in whose hands it first stood there as it stands now.
 /// Reads the document once for each time that it changed hands.
-pub fn of_generations(reading: &Reading<'_>, records: Records) -> Result<Vec<Option<String>>, ApiError> {
+pub fn of_generations(
+    reading: &Reading<'_>,
+    records: Records,
+) -> Result<Vec<Option<String>>, ApiError> {
     let path = &reading.path;
     let hands: Vec<usize> = (0..path.len())
-        .filter(|at| path.get(at + 1).is_none_or(|next| next.source.device != path[*at].source.device))
+        .filter(|at| {
+            path.get(at + 1)
+                .is_none_or(|next| next.source.device != path[*at].source.device)
+        })
         .collect();
     if let [only] = hands[..] {
         let mut authors = Vec::new();
@@ -28,29 +34,54 @@ pub fn of_generations(reading: &Reading<'_>, records: Records) -> Result<Vec<Opt
         reading.of_all(records, |_| authors.push(Some(device.clone())))?;
         return Ok(authors);
     }
-    let journal_reader = reading.context.journal_reader(&reading.key.tool, &reading.record.journals, reading.doc);
+    let journal_reader =
+        reading
+            .context
+            .journal_reader(&reading.key.tool, &reading.record.journals, reading.doc);
     let reader = reading.reader();
     let mut known: HashMap<String, Option<String>> = HashMap::new();
     let mut authors = Vec::new();
     let skipped = hands.len().saturating_sub(MOST_HANDS);
     for (number, at) in hands.iter().enumerate().skip(skipped) {
-        let content = journal_reader.content(reading.state.kind, &path[..=*at]).map_err(|error| unreadable(&error))?;
+        let content = journal_reader
+            .content(reading.state.kind, &path[..=*at])
+            .map_err(|error| unreadable(&error))?;
         // What was there before the oldest hands that are looked at may be anybody's.
         let device = (skipped == 0 || skipped < number).then(|| path[*at].source.device.clone());
         authors.clear();
-        for said in records(&content).iter().filter_map(|record| said_in(record, reader)) {
-            authors.push(known.entry(fingerprint(&said)).or_insert_with(|| device.clone()).clone());
+        for said in records(&content)
+            .iter()
+            .filter_map(|record| said_in(record, reader))
+        {
+            authors.push(
+                known
+                    .entry(fingerprint(&said))
+                    .or_insert_with(|| device.clone())
+                    .clone(),
+            );
         }
     }
     Ok(authors)
 }
 
 /// Who wrote the messages that a branch has from the session it left, up to where they were taken over.
-pub fn before(context: &Context, (key, parent): (&SessionKey, &SessionRecord), of: ChainId) -> Before {
+pub fn before(
+    context: &Context,
+    (key, parent): (&SessionKey, &SessionRecord),
+    of: ChainId,
+) -> Before {
     let authors = || {
         let (doc, state) = parent.docs.get_key_value(parent.main()?)?;
         let path = state.trie.path(of)?;
-        let reading = Reading { context, key, record: parent, doc, state, tip: of, path };
+        let reading = Reading {
+            context,
+            key,
+            record: parent,
+            doc,
+            state,
+            tip: of,
+            path,
+        };
         Some(reading.index(true).ok()?.authors())
     };
     authors().map_or(Before::Unknown, Before::Written)

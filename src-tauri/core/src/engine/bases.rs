@@ -22,7 +22,11 @@ impl Rebound {
     /// What is recorded there.
     pub fn patch(&self) -> Patch {
         let (shown, there) = (self.base.session.as_str().into(), self.now.as_str().into());
-        Patch { at: self.base.at, shown, there }
+        Patch {
+            at: self.base.at,
+            shown,
+            there,
+        }
     }
 }
 
@@ -30,10 +34,19 @@ impl Rebound {
 pub fn rebound_in(base: &Base, file: &mut dyn ReadSeek) -> Option<Rebound> {
     let mut id = Vec::new();
     file.seek(SeekFrom::Start(base.at)).ok()?;
-    file.take(base.session.as_str().len() as u64).read_to_end(&mut id).ok()?;
-    let now = String::from_utf8(id).ok().filter(|id| id.len() == base.session.as_str().len())?;
-    let shaped = now.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    (shaped && now != base.session.as_str()).then(|| Rebound { base: base.clone(), now: SessionId::new(now) })
+    file.take(base.session.as_str().len() as u64)
+        .read_to_end(&mut id)
+        .ok()?;
+    let now = String::from_utf8(id)
+        .ok()
+        .filter(|id| id.len() == base.session.as_str().len())?;
+    let shaped = now
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    (shaped && now != base.session.as_str()).then(|| Rebound {
+        base: base.clone(),
+        now: SessionId::new(now),
+    })
 }
 
 /// A session that is based on another one: how much of it, and the device where it was begun.
@@ -54,7 +67,10 @@ pub struct Dependents {
 
 impl Child {
     pub fn of(record: &SessionRecord) -> Option<Self> {
-        Some(Self { base: record.origin()?.base.clone()?, device: record.began_on()?.to_owned() })
+        Some(Self {
+            base: record.origin()?.base.clone()?,
+            device: record.began_on()?.to_owned(),
+        })
     }
 
     /// The end of the branch that it was begun on: the one which that device wrote at that place.
@@ -66,8 +82,12 @@ impl Child {
                 (self.base.end <= end).then(|| edge.source.device == self.device)
             })
         };
-        let reaching = branches(&state.trie).into_iter().filter_map(|tip| Some((wrote(tip)?, tip)));
-        reaching.max_by_key(|(wrote, tip)| (*wrote, std::cmp::Reverse(*tip))).map(|(_, tip)| tip)
+        let reaching = branches(&state.trie)
+            .into_iter()
+            .filter_map(|tip| Some((wrote(tip)?, tip)));
+        reaching
+            .max_by_key(|(wrote, tip)| (*wrote, std::cmp::Reverse(*tip)))
+            .map(|(_, tip)| tip)
     }
 
     /// Where its branch leaves the way to `target`; `None` when its beginning lies on that way.
@@ -95,15 +115,24 @@ pub fn holder(
     let mut parent = parent.clone();
     let layout = branch_layout(context, key, &mut parent, &Dependents::default())?;
     let main: Option<DocName> = parent.main().cloned();
-    let target = main.as_ref().and_then(|main| layout.settled.targets.get(main)).copied();
+    let target = main
+        .as_ref()
+        .and_then(|main| layout.settled.targets.get(main))
+        .copied();
     let asked = layout.settled.split.is_some_and(|split| split.ask);
-    let (Some(main), Some(target), false) = (main, target, asked) else { return Ok(None) };
+    let (Some(main), Some(target), false) = (main, target, asked) else {
+        return Ok(None);
+    };
     let Some((meet, tip)) = child.fork_point(&parent.docs[&main], target) else {
         return Ok(Some(child.base.session.clone()));
     };
     // Of branches that go on together for a while, the first one has the name of the line where they leave the trunk.
     let on_it = |plan: &&ForkPlan| {
-        plan.doc == main && plan.targets.get(&main).is_some_and(|end| child.lies_on(&parent.docs[&main], *end))
+        plan.doc == main
+            && plan
+                .targets
+                .get(&main)
+                .is_some_and(|end| child.lies_on(&parent.docs[&main], *end))
     };
     if let Some(plan) = layout.forks.iter().find(on_it) {
         return Ok(Some(plan.session.clone()));

@@ -10,8 +10,8 @@ use super::resolve::{choices, continued, pick, trunk_author};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::transcript::{self, Changes, Names, Reading};
 use crate::api::types::{
-    ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords, MOST_CHANGES, PartBody,
-    Side, SplitRow, SteeringRow,
+    ApiError, BranchRow, Diff, DiffCommon, DiffPrefix, DiffRow, DiffSide, DiffStats, DiffWords,
+    MOST_CHANGES, PartBody, Side, SplitRow, SteeringRow,
 };
 use crate::merge::diff::{Kind, Msg, Row, align, read, words};
 use crate::merge::transcript::{ParsedMessage, said_in};
@@ -87,10 +87,20 @@ impl<'a> Compare<'a> {
         mut record: SessionRecord,
         family: BTreeMap<SessionId, SessionRecord>,
     ) -> Result<Option<Self>, ApiError> {
-        let mut layout =
-            branch_layout(context, &key, &mut record, &Dependents::default()).map_err(|error| unreadable(&error))?;
-        let Some(split) = layout.settled.split.take() else { return Ok(None) };
-        Ok(Some(Self { context, key, row, record, family, layout, split }))
+        let mut layout = branch_layout(context, &key, &mut record, &Dependents::default())
+            .map_err(|error| unreadable(&error))?;
+        let Some(split) = layout.settled.split.take() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            context,
+            key,
+            row,
+            record,
+            family,
+            layout,
+            split,
+        }))
     }
 
     fn state(&self) -> &DocState {
@@ -98,27 +108,48 @@ impl<'a> Compare<'a> {
     }
 
     fn session(&self) -> String {
-        self.record.session.as_ref().map(SessionId::to_string).unwrap_or_default()
+        self.record
+            .session
+            .as_ref()
+            .map(SessionId::to_string)
+            .unwrap_or_default()
     }
 
     pub fn row(&self) -> Result<SplitRow, ApiError> {
         let (state, divided) = (self.state(), &self.split.divided);
-        let branch = |tip: ChainId, from: ChainId, device: String, session: String, title: String| {
-            let path = state.trie.path_between(from, tip).unwrap_or_default();
-            let here = state.local.as_ref().is_some_and(|local| local.there && state.trie.is_ancestor(tip, local.tip));
-            BranchRow {
-                branch: tip.to_hex(),
-                session,
-                title,
-                device,
-                updated: path.last().map(|edge| edge.at.wall.rfc3339()).unwrap_or_default(),
-                records: path.iter().map(|edge| edge.lines).sum(),
-                here,
-            }
-        };
+        let branch =
+            |tip: ChainId, from: ChainId, device: String, session: String, title: String| {
+                let path = state.trie.path_between(from, tip).unwrap_or_default();
+                let here = state
+                    .local
+                    .as_ref()
+                    .is_some_and(|local| local.there && state.trie.is_ancestor(tip, local.tip));
+                BranchRow {
+                    branch: tip.to_hex(),
+                    session,
+                    title,
+                    device,
+                    updated: path
+                        .last()
+                        .map(|edge| edge.at.wall.rfc3339())
+                        .unwrap_or_default(),
+                    records: path.iter().map(|edge| edge.lines).sum(),
+                    here,
+                }
+            };
         let trunk = trunk_author(&self.record, &self.split);
-        let own = if self.split.ask { String::new() } else { self.session() };
-        let mut branches = vec![branch(divided.trunk, divided.fork_point, trunk, own, self.row.title.clone())];
+        let own = if self.split.ask {
+            String::new()
+        } else {
+            self.session()
+        };
+        let mut branches = vec![branch(
+            divided.trunk,
+            divided.fork_point,
+            trunk,
+            own,
+            self.row.title.clone(),
+        )];
         for fork in &divided.forks {
             let session = self
                 .layout
@@ -126,9 +157,15 @@ impl<'a> Compare<'a> {
                 .iter()
                 .find(|plan| plan.first_line == fork.first_line)
                 .map(|plan| plan.session.clone());
-            let record = session.as_ref().and_then(|session| self.family.get(session));
-            let title = record.and_then(|record| record.latest()).and_then(|card| card.title.clone());
-            let session = session.map(|session| session.to_string()).unwrap_or_default();
+            let record = session
+                .as_ref()
+                .and_then(|session| self.family.get(session));
+            let title = record
+                .and_then(|record| record.latest())
+                .and_then(|card| card.title.clone());
+            let session = session
+                .map(|session| session.to_string())
+                .unwrap_or_default();
             branches.push(branch(
                 fork.tip,
                 fork.fork_point,
@@ -137,8 +174,10 @@ impl<'a> Compare<'a> {
                 title.unwrap_or_default(),
             ));
         }
-        let offered =
-            divided.forks.first().map(|fork| choices(self.context, &self.key, &self.record, &self.split, fork));
+        let offered = divided
+            .forks
+            .first()
+            .map(|fork| choices(self.context, &self.key, &self.record, &self.split, fork));
         Ok(SplitRow {
             session: self.row.session.clone(),
             tool: self.key.tool.to_string(),
@@ -154,18 +193,29 @@ impl<'a> Compare<'a> {
     /// The branch beside the trunk that is meant: the first one, unless the user says which.
     fn right(&self, wanted: Option<&str>) -> Result<Fork, ApiError> {
         let found = pick(&self.layout, &self.split, wanted, Action::KeepBoth)?;
-        found.into_iter().next().map(|right| right.fork).ok_or_else(|| super::resolve::no_split(&self.record))
+        found
+            .into_iter()
+            .next()
+            .map(|right| right.fork)
+            .ok_or_else(|| super::resolve::no_split(&self.record))
     }
 
     /// What one side, 0 or 1, has after the point where they part; the right one with what its own session added since.
     fn tail(&self, side: usize, right: &Fork) -> Result<Tail, ApiError> {
         let (state, trunk) = (self.state(), self.split.divided.trunk);
         let (meet, tip) = (state.trie.meet(trunk, right.tip), [trunk, right.tip][side]);
-        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
-        let mut tail = Tail { bytes: Vec::new(), places: Vec::new() };
+        let journal_reader =
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
+        let mut tail = Tail {
+            bytes: Vec::new(),
+            places: Vec::new(),
+        };
         if let Some(records) = self.context.records(&self.key.tool, state.kind) {
             let path = state.trie.path(tip).unwrap_or_default();
-            let mut content = journal_reader.content(state.kind, &path).map_err(|error| unreadable(&error))?;
+            let mut content = journal_reader
+                .content(state.kind, &path)
+                .map_err(|error| unreadable(&error))?;
             if side == 1 {
                 content.extend(self.continued(right)?);
             }
@@ -176,7 +226,8 @@ impl<'a> Compare<'a> {
             return Ok(tail);
         }
         let path = state.trie.path_between(meet, tip).unwrap_or_default();
-        tail.bytes.reserve(path.iter().map(|edge| edge.bytes as usize).sum());
+        tail.bytes
+            .reserve(path.iter().map(|edge| edge.bytes as usize).sum());
         let read = path.into_iter().try_for_each(|edge| {
             journal_reader.pieces(edge, |piece, bytes| {
                 let (off, device) = (tail.bytes.len() as u64, edge.source.device.clone());
@@ -197,16 +248,21 @@ impl<'a> Compare<'a> {
         let tail = self.tail(side, right)?;
         let mut messages = read(&tail.bytes, self.context.said(&self.key.tool));
         let authors = match self.context.records(&self.key.tool, self.state().kind) {
-            Some(records) => {
-                authors::of_generations(&self.up_to([self.split.divided.trunk, right.tip][side]), records)?
-            }
+            Some(records) => authors::of_generations(
+                &self.up_to([self.split.divided.trunk, right.tip][side]),
+                records,
+            )?,
             None => Vec::new(),
         };
         let shared = self.context.shared();
         for (at, message) in messages.iter_mut().enumerate() {
-            let place = tail.places[..tail.places.partition_point(|place| place.off <= message.off)].last();
-            let held =
-                place.filter(|place| message.off < place.off + place.piece.len as u64).map(|place| &place.device);
+            let place = tail.places[..tail
+                .places
+                .partition_point(|place| place.off <= message.off)]
+                .last();
+            let held = place
+                .filter(|place| message.off < place.off + place.piece.len as u64)
+                .map(|place| &place.device);
             let device = held.or_else(|| authors.get(at)?.as_ref());
             message.device = device.map(|short| shared.name_of(short));
         }
@@ -225,22 +281,45 @@ impl<'a> Compare<'a> {
         let before = state.trie.path(meet).unwrap_or_default();
         let tail = self.tail(side, right)?;
         let mut found: Vec<(Option<&str>, Vec<Steer>)> = Vec::new();
-        let own = |place: &Place| (place.off, place.off + place.piece.len as u64, Some(place.device.clone()));
+        let own = |place: &Place| {
+            (
+                place.off,
+                place.off + place.piece.len as u64,
+                Some(place.device.clone()),
+            )
+        };
         let mut parts: Vec<(u64, u64, Option<String>)> = tail.places.iter().map(own).collect();
         // What the branch's own session added since is in no place of this one.
-        parts.push((parts.last().map_or(0, |(_, end, _)| *end), tail.bytes.len() as u64, None));
+        parts.push((
+            parts.last().map_or(0, |(_, end, _)| *end),
+            tail.bytes.len() as u64,
+            None,
+        ));
         for (from, end, device) in &parts {
-            let bytes = tail.bytes.get(*from as usize..*end as usize).unwrap_or_default();
-            let of_lines = self.set_by(bytes).into_iter().filter(|sets| !sets.is_empty());
+            let bytes = tail
+                .bytes
+                .get(*from as usize..*end as usize)
+                .unwrap_or_default();
+            let of_lines = self
+                .set_by(bytes)
+                .into_iter()
+                .filter(|sets| !sets.is_empty());
             found.extend(of_lines.map(|sets| (device.as_deref(), sets)));
         }
-        let names = found.iter().flat_map(|(_, sets)| sets).map(|steer| steer.name.clone()).collect();
-        let first = before.first().map_or_else(|| self.context.short.clone(), |edge| edge.source.device.clone());
+        let names = found
+            .iter()
+            .flat_map(|(_, sets)| sets)
+            .map(|steer| steer.name.clone())
+            .collect();
+        let first = before.first().map_or_else(
+            || self.context.short.clone(),
+            |edge| edge.source.device.clone(),
+        );
         let mut changes = Changes::after(&first, self.last_values(&before, names)?);
         let shared = self.context.shared();
-        let changed = found
-            .into_iter()
-            .filter_map(|(device, sets)| Some((device, changes.by(device.unwrap_or_default(), sets)?)));
+        let changed = found.into_iter().filter_map(|(device, sets)| {
+            Some((device, changes.by(device.unwrap_or_default(), sets)?))
+        });
         let row = |(device, words): (Option<&str>, String)| SteeringRow {
             device: device.map(|device| shared.name_of(device)),
             text: words.chars().take(CHANGE_LENGTH).collect(),
@@ -250,21 +329,39 @@ impl<'a> Compare<'a> {
 
     /// What each of these lines sets of how the tool works.
     fn set_by(&self, bytes: &[u8]) -> Vec<Vec<Steer>> {
-        let (sets, lines) = (self.context.sets(&self.key.tool), lines_of(bytes).collect::<Vec<_>>());
-        parallel::map(&lines, |line| line.len(), |line| sets(&self.split.doc, line))
+        let (sets, lines) = (
+            self.context.sets(&self.key.tool),
+            lines_of(bytes).collect::<Vec<_>>(),
+        );
+        parallel::map(
+            &lines,
+            |line| line.len(),
+            |line| sets(&self.split.doc, line),
+        )
     }
 
     /// The last values of these names on a path. It is read from its end, as far as needed.
-    fn last_values(&self, path: &[&Edge], mut names: BTreeSet<String>) -> Result<BTreeMap<String, String>, ApiError> {
+    fn last_values(
+        &self,
+        path: &[&Edge],
+        mut names: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, ApiError> {
         let mut last = BTreeMap::new();
-        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
+        let journal_reader =
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
         for edge in path.iter().rev() {
             if names.is_empty() {
                 break;
             }
             let mut of_edge = BTreeMap::new();
             let read = journal_reader.pieces(edge, |_, bytes| {
-                of_edge.extend(self.set_by(bytes).into_iter().flatten().map(|steer| (steer.name, steer.value)));
+                of_edge.extend(
+                    self.set_by(bytes)
+                        .into_iter()
+                        .flatten()
+                        .map(|steer| (steer.name, steer.value)),
+                );
                 Ok(())
             });
             read.map_err(|error| unreadable(&error))?;
@@ -275,21 +372,38 @@ impl<'a> Compare<'a> {
 
     /// The session that the branch became.
     fn fork(&self, right: &Fork) -> Option<(&ForkPlan, &SessionRecord)> {
-        let plan = self.layout.forks.iter().find(|plan| plan.first_line == right.first_line)?;
+        let plan = self
+            .layout
+            .forks
+            .iter()
+            .find(|plan| plan.first_line == right.first_line)?;
         Some((plan, self.family.get(&plan.session)?))
     }
 
     /// What the session that the branch became added.
     fn continued(&self, right: &Fork) -> Result<Vec<u8>, ApiError> {
-        let Some((plan, fork)) = self.fork(right) else { return Ok(Vec::new()) };
+        let Some((plan, fork)) = self.fork(right) else {
+            return Ok(Vec::new());
+        };
         let more = continued(self.context, &self.key, &mut fork.clone(), plan, right.tip);
-        Ok(more.map_err(|error| unreadable(&error))?.unwrap_or_default())
+        Ok(more
+            .map_err(|error| unreadable(&error))?
+            .unwrap_or_default())
     }
 
     fn of(&self, right: &Fork) -> Of {
-        let mut of = Of { key: self.key.clone(), ends: vec![self.split.divided.trunk, right.tip], choices: 0 };
+        let mut of = Of {
+            key: self.key.clone(),
+            ends: vec![self.split.divided.trunk, right.tip],
+            choices: 0,
+        };
         if let Some((plan, fork)) = self.fork(right) {
-            of.ends.extend(fork.docs.get(&plan.name(&plan.doc)).into_iter().flat_map(|state| state.trie.live_tips()));
+            of.ends.extend(
+                fork.docs
+                    .get(&plan.name(&plan.doc))
+                    .into_iter()
+                    .flat_map(|state| state.trie.live_tips()),
+            );
             of.choices = fork.choices.len();
         }
         of
@@ -306,28 +420,51 @@ impl<'a> Compare<'a> {
         let (ours, theirs) = std::thread::scope(|scope| {
             let theirs = scope.spawn(|| self.messages(1, right));
             let ours = self.messages(0, right);
-            (ours, theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            (
+                ours,
+                theirs
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            )
         });
         let ((left, left_places), (right, right_places)) = (ours?, theirs?);
         let mut rows = align(&left, &right, ALIGN);
         // Of docs that are compared from the start, what both begin with is folded like that of all others.
-        let common = rows.iter().take_while(|row| self.is_whole() && row.kind == Kind::Same).count();
+        let common = rows
+            .iter()
+            .take_while(|row| self.is_whole() && row.kind == Kind::Same)
+            .count();
         rows.drain(..common);
         let (sides, places) = ([left, right], [left_places, right_places]);
-        let new = Arc::new(Compared { of, sides, places, common, rows });
+        let new = Arc::new(Compared {
+            of,
+            sides,
+            places,
+            common,
+            rows,
+        });
         *last = Some(new.clone());
         Ok(new)
     }
 
     /// Rows `from` to `from + n` of the comparison; with the first ones, if asked, what may be decided.
-    pub fn diff(&self, wanted: Option<&str>, (from, n): (u64, u64), offer: bool) -> Result<Diff, ApiError> {
+    pub fn diff(
+        &self,
+        wanted: Option<&str>,
+        (from, n): (u64, u64),
+        offer: bool,
+    ) -> Result<Diff, ApiError> {
         let right = self.right(wanted)?;
         let found = self.compared(&right)?;
         let state = self.state();
         let meet = state.trie.meet(self.split.divided.trunk, right.tip);
         let is_offer = offer && from == 0;
         let side = |at: usize, tip: ChainId, device: String| -> Result<DiffSide, ApiError> {
-            let mut changes = if is_offer { self.changes(at, &right)? } else { Vec::new() };
+            let mut changes = if is_offer {
+                self.changes(at, &right)?
+            } else {
+                Vec::new()
+            };
             let n_changes = changes.len() as u64;
             changes.truncate(MOST_CHANGES);
             let path = state.trie.path_between(meet, tip).unwrap_or_default();
@@ -347,17 +484,32 @@ impl<'a> Compare<'a> {
         let count = |kind| found.rows.iter().filter(|row| row.kind == kind).count() as u64;
         let common = match self.is_whole() {
             true => found.common as u64,
-            false => state.trie.path(meet).unwrap_or_default().iter().map(|edge| edge.message_lines).sum(),
+            false => state
+                .trie
+                .path(meet)
+                .unwrap_or_default()
+                .iter()
+                .map(|edge| edge.message_lines)
+                .sum(),
         };
-        let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
+        let (from, n) = (
+            usize::try_from(from).unwrap_or(usize::MAX),
+            usize::try_from(n).unwrap_or(usize::MAX),
+        );
         let message = |side: usize, at: Option<usize>| at.map(|at| found.sides[side][at].clone());
-        let rows = found.rows.iter().enumerate().skip(from).take(n).map(|(i, row)| DiffRow {
-            i: i as u64,
-            kind: row.kind,
-            left: message(0, row.left),
-            right: message(1, row.right),
-            alike: row.alike,
-        });
+        let rows = found
+            .rows
+            .iter()
+            .enumerate()
+            .skip(from)
+            .take(n)
+            .map(|(i, row)| DiffRow {
+                i: i as u64,
+                kind: row.kind,
+                left: message(0, row.left),
+                right: message(1, row.right),
+                alike: row.alike,
+            });
         Ok(Diff {
             session: self.row.session.clone(),
             tool: self.key.tool.to_string(),
@@ -365,10 +517,18 @@ impl<'a> Compare<'a> {
             doc: self.split.doc.to_string(),
             class: self.split.tier().into(),
             reason: self.split.reason.clone(),
-            left: side(0, self.split.divided.trunk, trunk_author(&self.record, &self.split))?,
+            left: side(
+                0,
+                self.split.divided.trunk,
+                trunk_author(&self.record, &self.split),
+            )?,
             right: side(1, right.tip, author(state, right.first_line))?,
             prefix: DiffPrefix {
-                records: if self.is_whole() { common } else { state.trie.size(meet).0 },
+                records: if self.is_whole() {
+                    common
+                } else {
+                    state.trie.size(meet).0
+                },
                 messages: common,
             },
             stats: DiffStats {
@@ -390,56 +550,108 @@ impl<'a> Compare<'a> {
     pub fn words(&self, wanted: Option<&str>, row: u64) -> Result<DiffWords, ApiError> {
         let right = self.right(wanted)?;
         let found = self.compared(&right)?;
-        let chosen = usize::try_from(row).ok().and_then(|row| found.rows.get(row));
+        let chosen = usize::try_from(row)
+            .ok()
+            .and_then(|row| found.rows.get(row));
         let chosen = chosen.ok_or_else(|| {
-            ApiError::new("no_row", format!("There are {} rows.", found.rows.len()), "Rows count from 0.")
+            ApiError::new(
+                "no_row",
+                format!("There are {} rows.", found.rows.len()),
+                "Rows count from 0.",
+            )
         })?;
         let text = |side: usize, at: Option<usize>| -> Result<String, ApiError> {
-            let Some(message) = at.map(|at| &found.sides[side][at]) else { return Ok(String::new()) };
-            self.said(side, &right, &found, message, |said| said.text()).map(Option::unwrap_or_default)
+            let Some(message) = at.map(|at| &found.sides[side][at]) else {
+                return Ok(String::new());
+            };
+            self.said(side, &right, &found, message, |said| said.text())
+                .map(Option::unwrap_or_default)
         };
         let (left, right) = (text(0, chosen.left)?, text(1, chosen.right)?);
-        Ok(DiffWords { spans: words(&left, &right, WORDS).unwrap_or_default(), left, right })
+        Ok(DiffWords {
+            spans: words(&left, &right, WORDS).unwrap_or_default(),
+            left,
+            right,
+        })
     }
 
     /// One part of a row's message, whole.
-    pub fn part(&self, wanted: Option<&str>, row: u64, side: Side, part: u64) -> Result<PartBody, ApiError> {
+    pub fn part(
+        &self,
+        wanted: Option<&str>,
+        row: u64,
+        side: Side,
+        part: u64,
+    ) -> Result<PartBody, ApiError> {
         let right = self.right(wanted)?;
         let found = self.compared(&right)?;
-        let chosen = usize::try_from(row).ok().and_then(|row| found.rows.get(row));
+        let chosen = usize::try_from(row)
+            .ok()
+            .and_then(|row| found.rows.get(row));
         let (side, at) = match side {
             Side::Left => (0, chosen.and_then(|row| row.left)),
             Side::Right => (1, chosen.and_then(|row| row.right)),
         };
-        let message = at.map(|at| &found.sides[side][at]).ok_or_else(|| transcript::no_part(row, part))?;
-        let body = self.said(side, &right, &found, message, |said| transcript::body_of(said, part))?;
+        let message = at
+            .map(|at| &found.sides[side][at])
+            .ok_or_else(|| transcript::no_part(row, part))?;
+        let body = self.said(side, &right, &found, message, |said| {
+            transcript::body_of(said, part)
+        })?;
         body.flatten().ok_or_else(|| transcript::no_part(row, part))
     }
 
     /// Its parts say nothing each for itself: both sides are compared from the start, and what they have in common is
     /// among the rows.
     fn is_whole(&self) -> bool {
-        self.context.records(&self.key.tool, self.state().kind).is_some()
+        self.context
+            .records(&self.key.tool, self.state().kind)
+            .is_some()
     }
 
     /// What both have in common, a page of its messages.
-    pub fn common(&self, wanted: Option<&str>, from: u64, n: u64, names: &Names) -> Result<DiffCommon, ApiError> {
+    pub fn common(
+        &self,
+        wanted: Option<&str>,
+        from: u64,
+        n: u64,
+        names: &Names,
+    ) -> Result<DiffCommon, ApiError> {
         let right = self.right(wanted)?;
         if self.is_whole() {
-            let (total, messages) = self.common_of_whole(&right, from, n, |said| transcript::message(said, None))?;
-            return Ok(DiffCommon { total, from, messages });
+            let (total, messages) =
+                self.common_of_whole(&right, from, n, |said| transcript::message(said, None))?;
+            return Ok(DiffCommon {
+                total,
+                from,
+                messages,
+            });
         }
         let reading = self.before(&right);
         let index = reading.index(from == 0)?;
-        Ok(DiffCommon { total: index.total(), from, messages: reading.page(&index, from, n, names)? })
+        Ok(DiffCommon {
+            total: index.total(),
+            from,
+            messages: reading.page(&index, from, n, names)?,
+        })
     }
 
     /// One part of a message that both have, whole.
-    pub fn common_part(&self, wanted: Option<&str>, message: u64, part: u64) -> Result<PartBody, ApiError> {
+    pub fn common_part(
+        &self,
+        wanted: Option<&str>,
+        message: u64,
+        part: u64,
+    ) -> Result<PartBody, ApiError> {
         let right = self.right(wanted)?;
         if self.is_whole() {
-            let (_, bodies) = self.common_of_whole(&right, message, 1, |said| transcript::body_of(said, part))?;
-            return bodies.into_iter().next().flatten().ok_or_else(|| transcript::no_part(message, part));
+            let (_, bodies) =
+                self.common_of_whole(&right, message, 1, |said| transcript::body_of(said, part))?;
+            return bodies
+                .into_iter()
+                .next()
+                .flatten()
+                .ok_or_else(|| transcript::no_part(message, part));
         }
         let reading = self.before(&right);
         reading.part(&*reading.index(false)?, message, part)
@@ -454,15 +666,27 @@ impl<'a> Compare<'a> {
         mut each: impl FnMut(&ParsedMessage<'_>) -> T,
     ) -> Result<(u64, Vec<T>), ApiError> {
         let (found, reader) = (self.compared(right)?, self.context.said(&self.key.tool));
-        let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
+        let (from, n) = (
+            usize::try_from(from).unwrap_or(usize::MAX),
+            usize::try_from(n).unwrap_or(usize::MAX),
+        );
         let tail = self.tail(0, right)?;
         let record = |message: &Msg| {
-            let bytes = tail.bytes.get(message.off as usize..(message.off + message.len) as usize)?;
+            let bytes = tail
+                .bytes
+                .get(message.off as usize..(message.off + message.len) as usize)?;
             records::records(bytes).into_iter().next()
         };
-        let records: Vec<records::Record> =
-            found.sides[0].iter().take(found.common).skip(from).take(n).filter_map(record).collect();
-        let messages = records.iter().filter_map(|record| said_in(&record.value, reader));
+        let records: Vec<records::Record> = found.sides[0]
+            .iter()
+            .take(found.common)
+            .skip(from)
+            .take(n)
+            .filter_map(record)
+            .collect();
+        let messages = records
+            .iter()
+            .filter_map(|record| said_in(&record.value, reader));
         let messages = messages.map(|said| each(&said)).collect();
         Ok((found.common as u64, messages))
     }
@@ -475,7 +699,15 @@ impl<'a> Compare<'a> {
     fn up_to(&self, tip: ChainId) -> Reading<'_> {
         let state = self.state();
         let path = state.trie.path(tip).unwrap_or_default();
-        Reading { context: self.context, key: &self.key, record: &self.record, doc: &self.split.doc, state, tip, path }
+        Reading {
+            context: self.context,
+            key: &self.key,
+            record: &self.record,
+            doc: &self.split.doc,
+            state,
+            tip,
+            path,
+        }
     }
 
     /// A message, read back.
@@ -489,21 +721,39 @@ impl<'a> Compare<'a> {
     ) -> Result<Option<T>, ApiError> {
         let body = self.body(side, right, found, message)?;
         let record = records::records(&body).into_iter().next();
-        let said = record.as_ref().and_then(|record| said_in(&record.value, self.context.said(&self.key.tool)));
+        let said = record
+            .as_ref()
+            .and_then(|record| said_in(&record.value, self.context.said(&self.key.tool)));
         Ok(said.as_ref().map(read))
     }
 
     /// A message's record: from its place in the journals, if it has one; else from all of its side.
-    fn body(&self, side: usize, right: &Fork, found: &Compared, message: &Msg) -> Result<Vec<u8>, ApiError> {
+    fn body(
+        &self,
+        side: usize,
+        right: &Fork,
+        found: &Compared,
+        message: &Msg,
+    ) -> Result<Vec<u8>, ApiError> {
         let cut = |bytes: &[u8], from: u64| {
-            bytes.get(from as usize..(from + message.len) as usize).map(<[u8]>::to_vec).unwrap_or_default()
+            bytes
+                .get(from as usize..(from + message.len) as usize)
+                .map(<[u8]>::to_vec)
+                .unwrap_or_default()
         };
         let places = &found.places[side];
         let place = places[..places.partition_point(|place| place.off <= message.off)].last();
-        let holds = |place: &&Place| message.off + message.len <= place.off + place.piece.len as u64;
-        let Some(place) = place.filter(holds) else { return Ok(cut(&self.tail(side, right)?.bytes, message.off)) };
-        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
-        let bytes = journal_reader.piece(&place.piece).map_err(|error| unreadable(&error))?;
+        let holds =
+            |place: &&Place| message.off + message.len <= place.off + place.piece.len as u64;
+        let Some(place) = place.filter(holds) else {
+            return Ok(cut(&self.tail(side, right)?.bytes, message.off));
+        };
+        let journal_reader =
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, &self.split.doc);
+        let bytes = journal_reader
+            .piece(&place.piece)
+            .map_err(|error| unreadable(&error))?;
         Ok(cut(&bytes, message.off - place.off))
     }
 }

@@ -9,7 +9,9 @@ use crate::merge::device_list::Heads;
 use crate::merge::snapshots::Judged;
 use crate::merge::transcript::{self, Reader};
 use crate::projects::{Identifier, NoPlace, Places};
-use crate::session::{ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId};
+use crate::session::{
+    ChainId, DeviceId, DocKind, DocName, Hlc, Millis, ProjectKey, SessionKey, ToolId,
+};
 use crate::tools::stores::{Everywhere, Whereabouts};
 use crate::tools::{Joins, Machine, Records, Steer, Tool};
 use crate::vault::journal::JournalReader;
@@ -69,7 +71,11 @@ pub struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         // Quoted it stays below 1 MiB: a version that does not know pieces passes over them, and refuses what is larger.
-        Self { whole: limits::CONTENT, piece: 500_000, record: limits::RECORD }
+        Self {
+            whole: limits::CONTENT,
+            piece: 500_000,
+            record: limits::RECORD,
+        }
     }
 }
 
@@ -120,12 +126,21 @@ impl Context {
         clock: Arc<dyn Clock>,
         shared: Shared,
     ) -> Self {
-        let mut tools: BTreeMap<ToolId, Arc<dyn Tool>> =
-            tools.into_iter().map(|tool| (tool.about().tool, tool)).collect();
-        let everywhere = |tool: &Arc<dyn Tool>| Some(Everywhere::new(tool.clone(), tool.moved()?, &machine));
-        let stores: BTreeMap<ToolId, Arc<Everywhere>> =
-            tools.iter().filter_map(|(id, tool)| Some((id.clone(), Arc::new(everywhere(tool)?)))).collect();
-        tools.extend(stores.iter().map(|(id, stores)| (id.clone(), stores.clone() as Arc<dyn Tool>)));
+        let mut tools: BTreeMap<ToolId, Arc<dyn Tool>> = tools
+            .into_iter()
+            .map(|tool| (tool.about().tool, tool))
+            .collect();
+        let everywhere =
+            |tool: &Arc<dyn Tool>| Some(Everywhere::new(tool.clone(), tool.moved()?, &machine));
+        let stores: BTreeMap<ToolId, Arc<Everywhere>> = tools
+            .iter()
+            .filter_map(|(id, tool)| Some((id.clone(), Arc::new(everywhere(tool)?))))
+            .collect();
+        tools.extend(
+            stores
+                .iter()
+                .map(|(id, stores)| (id.clone(), stores.clone() as Arc<dyn Tool>)),
+        );
         let short = device.short();
         Self {
             vault,
@@ -164,7 +179,11 @@ impl Context {
 
     /// Why two branches, by their ends, cannot be joined. `work` reads both of them whole, once: their ends say what is
     /// in them.
-    pub fn refusals<E>(&self, ends: [ChainId; 2], work: impl FnOnce() -> Result<Refusals, E>) -> Result<Refusals, E> {
+    pub fn refusals<E>(
+        &self,
+        ends: [ChainId; 2],
+        work: impl FnOnce() -> Result<Refusals, E>,
+    ) -> Result<Refusals, E> {
         if let Some(known) = unpoisoned(self.refusals.lock()).get(&ends) {
             return Ok(known.clone());
         }
@@ -199,17 +218,23 @@ impl Context {
 
     /// Finds the message in a record of a tool's log.
     pub fn said(&self, tool: &ToolId) -> Reader {
-        self.tools.get(tool).map_or(transcript::said, |tool| tool.about().said)
+        self.tools
+            .get(tool)
+            .map_or(transcript::said, |tool| tool.about().said)
     }
 
     /// What a line of a tool's doc sets of how the tool works.
     pub fn sets(&self, tool: &ToolId) -> fn(&DocName, &[u8]) -> Vec<Steer> {
-        self.tools.get(tool).map_or(|_, _| Vec::new(), |tool| tool.about().steering.sets)
+        self.tools
+            .get(tool)
+            .map_or(|_, _| Vec::new(), |tool| tool.about().steering.sets)
     }
 
     /// Tells the conversation in a tool's logs from what is only noted; all of an unknown tool's lines count.
     pub fn is_message(&self, tool: &ToolId) -> fn(&[u8]) -> bool {
-        self.tools.get(tool).map_or(|_| true, |tool| tool.about().is_message)
+        self.tools
+            .get(tool)
+            .map_or(|_| true, |tool| tool.about().is_message)
     }
 
     /// The records of a doc whose lines or parts say nothing each for itself: all of it is read, whatever is wanted.
@@ -220,11 +245,17 @@ impl Context {
 
     /// The fields of a doc that are this device's own business.
     pub fn device_fields(&self, tool: &ToolId, doc: &DocName) -> &'static [&'static str] {
-        self.tools.get(tool).map_or(&[], |tool| (tool.about().device_fields)(doc))
+        self.tools
+            .get(tool)
+            .map_or(&[], |tool| (tool.about().device_fields)(doc))
     }
 
     /// What two contents are to each other, by the ends that have them. `work` reads both of them whole, once.
-    pub fn judged<E>(&self, ends: [ChainId; 2], work: impl FnOnce() -> Result<Judged, E>) -> Result<Judged, E> {
+    pub fn judged<E>(
+        &self,
+        ends: [ChainId; 2],
+        work: impl FnOnce() -> Result<Judged, E>,
+    ) -> Result<Judged, E> {
         if let Some(known) = unpoisoned(self.judged.lock()).get(&ends) {
             return Ok(*known);
         }
@@ -239,7 +270,9 @@ impl Context {
 
     /// What may be made of two branches of a tool's logs.
     pub fn joins(&self, tool: &ToolId) -> Joins {
-        self.tools.get(tool).map_or_else(Joins::default, |tool| tool.about().joins)
+        self.tools
+            .get(tool)
+            .map_or_else(Joins::default, |tool| tool.about().joins)
     }
 
     /// A doc's lines, read back from a session's journals.
@@ -293,25 +326,33 @@ impl Context {
             return Ok(dir);
         }
         // A branch has the project of the session it left, whoever recorded it.
-        let is_own = self.is_own(record) && (card.fork.is_none() || places.began_in(&card.project.key));
+        let is_own =
+            self.is_own(record) && (card.fork.is_none() || places.began_in(&card.project.key));
         match is_own {
-            true => places.find(home, &self.device, &card.project).ok_or(NoPlace::Missing),
+            true => places
+                .find(home, &self.device, &card.project)
+                .ok_or(NoPlace::Missing),
             false => places.find_for_other(home, &self.device, &card.project),
         }
     }
 
     /// Where a file lies among a tool's stores.
     pub fn whereabouts(&self, tool: &ToolId, path: &Path) -> Whereabouts {
-        self.stores.get(tool).map_or(Whereabouts::Used, |stores| stores.whereabouts(path))
+        self.stores
+            .get(tool)
+            .map_or(Whereabouts::Used, |stores| stores.whereabouts(path))
     }
 
     /// Whether the directory that the session was written for is not its project's, or no longer the best.
     pub fn is_misplaced(&self, record: &SessionRecord) -> bool {
-        let (Some(card), Some(dir)) = (record.origin(), record.checkout_dir.as_ref()) else { return false };
+        let (Some(card), Some(dir)) = (record.origin(), record.checkout_dir.as_ref()) else {
+            return false;
+        };
         if let Some(pinned) = pinned(&self.places(), card, record) {
             return pinned != *dir;
         }
-        self.places().is_misplaced(&self.machine.home, &self.device, &card.project, dir)
+        self.places()
+            .is_misplaced(&self.machine.home, &self.device, &card.project, dir)
     }
 
     pub fn hlc(&self) -> Hlc {
@@ -336,7 +377,10 @@ impl Shared {
 
     /// A device's name; the short id when it never said one.
     pub fn name_of(&self, short: &str) -> String {
-        self.names.get(short).cloned().unwrap_or_else(|| short.chars().take(7).collect())
+        self.names
+            .get(short)
+            .cloned()
+            .unwrap_or_else(|| short.chars().take(7).collect())
     }
 
     /// A project is excluded by its own key or by its repository's.

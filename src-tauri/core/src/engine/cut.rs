@@ -10,23 +10,48 @@ use crate::vault::{Entry, Journal, JournalError};
 use std::collections::{BTreeMap, HashMap};
 
 /// Makes the tries agree with what counts now of each journal.
-pub fn take_out(context: &Context, tool: &ToolId, record: &mut SessionRecord) -> Result<(), JournalError> {
+pub fn take_out(
+    context: &Context,
+    tool: &ToolId,
+    record: &mut SessionRecord,
+) -> Result<(), JournalError> {
     let counted = |journal: &Journal| {
-        let cut = context.shared().cuts.get(&journal.device)?.get(below_device(&journal.dir)).copied();
+        let cut = context
+            .shared()
+            .cuts
+            .get(&journal.device)?
+            .get(below_device(&journal.dir))
+            .copied();
         Some(cut.unwrap_or(0))
     };
-    let journals: Vec<(&Journal, u64)> =
-        record.journals.values().filter_map(|journal| Some((journal, counted(journal)?))).collect();
+    let journals: Vec<(&Journal, u64)> = record
+        .journals
+        .values()
+        .filter_map(|journal| Some((journal, counted(journal)?)))
+        .collect();
     if journals.is_empty() && !record.docs.values().any(|state| state.trie.has_taken_out()) {
         return Ok(());
     }
     let mut runs: BTreeMap<DocName, HashMap<ChainId, ChainId>> = BTreeMap::new();
-    for (journal, counted) in journals.into_iter().filter(|(journal, counted)| *counted < journal.frames) {
-        for frame in journal.accepted(&context.vault)?.into_iter().skip(counted as usize) {
+    for (journal, counted) in journals
+        .into_iter()
+        .filter(|(journal, counted)| *counted < journal.frames)
+    {
+        for frame in journal
+            .accepted(&context.vault)?
+            .into_iter()
+            .skip(counted as usize)
+        {
             for entry in frame.entries {
-                if let Entry::Lines { doc, after, tip, .. }
-                | Entry::Whole { doc, after, tip, .. }
-                | Entry::Piece(Piece { doc, after, tip, .. }) = entry
+                if let Entry::Lines {
+                    doc, after, tip, ..
+                }
+                | Entry::Whole {
+                    doc, after, tip, ..
+                }
+                | Entry::Piece(Piece {
+                    doc, after, tip, ..
+                }) = entry
                 {
                     runs.entry(doc).or_default().insert(tip, after);
                 }
@@ -47,7 +72,8 @@ pub fn take_out(context: &Context, tool: &ToolId, record: &mut SessionRecord) ->
             }
             node
         };
-        let mut out: Vec<(ChainId, ChainId)> = before.keys().map(|tip| (begin(*tip), *tip)).collect();
+        let mut out: Vec<(ChainId, ChainId)> =
+            before.keys().map(|tip| (begin(*tip), *tip)).collect();
         out.retain(|(begin, tip)| begin != tip);
         out.sort();
         let journal_reader = context.journal_reader(tool, journals, name);

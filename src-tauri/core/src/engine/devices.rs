@@ -5,7 +5,9 @@ use crate::merge::DeviceList;
 use crate::merge::device_list::Approved;
 use crate::session::{DeviceId, Hlc, Lane, Millis};
 use crate::syncthing::pairing::{MAX_ADDRESSES, is_address};
-use crate::syncthing::{Asking, Nearby, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id};
+use crate::syncthing::{
+    Asking, Nearby, Peer, Wanted, WantedDevice, WantedFolder, device_id, folder_id,
+};
 use crate::vault::Vault;
 use crate::vault::presence::{self, Known, Presence};
 use serde::{Deserialize, Serialize};
@@ -93,7 +95,8 @@ impl DeviceRegistry {
 
     /// This device stops being `former`. The others stay known to it; they must say yes to the new one.
     pub fn leave_identity(&mut self, former: Former, name: &str) {
-        self.names.insert(former.id.to_string(), format!("{name} (formerly)"));
+        self.names
+            .insert(former.id.to_string(), format!("{name} (formerly)"));
         self.former.retain(|known| known.id != former.id);
         self.former.push(former);
         for paired in &mut self.paired {
@@ -124,7 +127,10 @@ impl DeviceRegistry {
         let lower = text.to_lowercase();
         let by_name = self.paired.iter().find(|paired| {
             paired.name.to_lowercase() == lower
-                || self.names.get(paired.id.as_str()).is_some_and(|name| name.to_lowercase() == lower)
+                || self
+                    .names
+                    .get(paired.id.as_str())
+                    .is_some_and(|name| name.to_lowercase() == lower)
         });
         by_name.or_else(|| self.paired.iter().find(|paired| starts(&paired.id, text)))
     }
@@ -132,7 +138,12 @@ impl DeviceRegistry {
 
 /// A device id may be given by its start, in any case, with or without dashes; four characters at least.
 pub fn starts(id: &DeviceId, text: &str) -> bool {
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
+    let plain = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_uppercase()
+    };
     let start = plain(text);
     start.len() >= 4 && plain(id.as_str()).starts_with(&start)
 }
@@ -173,14 +184,19 @@ impl<'a> Circle<'a> {
         let mut seen = BTreeSet::from([self.own.short()]);
         let mut all: Vec<_> = self.list.approved.iter().collect();
         all.sort_by_key(|(_, approved)| approved.via.is_some());
-        all.into_iter().filter(|(id, _)| seen.insert(id.short())).collect()
+        all.into_iter()
+            .filter(|(id, _)| seen.insert(id.short()))
+            .collect()
     }
 
     /// The device of this short name of which journals are read: an approved one, or one that was, as far as it was
     /// accepted.
     pub fn member(&self, short: &str) -> Option<&'a DeviceId> {
         let approved = self.approved().into_iter().map(|(id, _)| id);
-        approved.chain(self.list.revoked.keys()).chain(self.list.stopped.keys()).find(|id| id.short() == short)
+        approved
+            .chain(self.list.revoked.keys())
+            .chain(self.list.stopped.keys())
+            .find(|id| id.short() == short)
     }
 
     /// Devices that approved ones approve, and this one does not, with the one that knows each: proposals, nothing more.
@@ -188,9 +204,15 @@ impl<'a> Circle<'a> {
     /// What another device says is shown here: only real device IDs are taken, none that shares its short name with
     /// this device or a known one, and no more of each device than a person owns.
     pub fn strangers(&self) -> impl Iterator<Item = (&'a Known, &'a Paired)> + use<'a> {
-        let (own, registry, list, peer_state) = (self.own, self.registry, self.list, self.peer_state);
-        let known = registry.paired.iter().filter(move |paired| list.approved.contains_key(&paired.id));
-        let known = known.filter_map(move |paired| Some((paired, peer_state.presences.get(&paired.id.short())?)));
+        let (own, registry, list, peer_state) =
+            (self.own, self.registry, self.list, self.peer_state);
+        let known = registry
+            .paired
+            .iter()
+            .filter(move |paired| list.approved.contains_key(&paired.id));
+        let known = known.filter_map(move |paired| {
+            Some((paired, peer_state.presences.get(&paired.id.short())?))
+        });
         let mut seen = BTreeSet::new();
         known
             .flat_map(|(paired, presence)| {
@@ -202,7 +224,9 @@ impl<'a> Circle<'a> {
                 let short = known.id.short();
                 let is = |id: &DeviceId| id.short() == short;
                 let taken = is(own) || list.approved.keys().chain(list.revoked.keys()).any(is);
-                !taken && !list.unapproved.contains(&known.id) && !registry.parted.contains(&known.id)
+                !taken
+                    && !list.unapproved.contains(&known.id)
+                    && !registry.parted.contains(&known.id)
             })
             .filter(move |(known, _)| seen.insert(known.id.short()))
     }
@@ -212,7 +236,10 @@ impl<'a> Circle<'a> {
     /// who carries its folders as soon as they hear of it. Before its first presence is here nothing else of it is
     /// ([`Self::ignores`]), and anybody may bring it.
     fn presence(&self, of: &DeviceId) -> Option<&'a Presence> {
-        self.peer_state.presences.get(&of.short()).filter(|presence| presence.card.device == *of)
+        self.peer_state
+            .presences
+            .get(&of.short())
+            .filter(|presence| presence.card.device == *of)
     }
 
     /// What is not taken of a device's folder: the tools that are off and the sessions that are forgotten; all but the hello as long as there is none, since
@@ -228,9 +255,14 @@ impl<'a> Circle<'a> {
     fn shared_with(&self, owner: &DeviceId, approved: &[(&DeviceId, &Approved)]) -> Vec<DeviceId> {
         let presence = self.presence(owner);
         let owner_approves = |id: &DeviceId| {
-            *id == *owner || presence.is_none_or(|presence| presence.paired.iter().any(|known| known.id == *id))
+            *id == *owner
+                || presence
+                    .is_none_or(|presence| presence.paired.iter().any(|known| known.id == *id))
         };
-        let with = approved.iter().map(|(id, _)| *id).filter(|id| owner == self.own || owner_approves(id));
+        let with = approved
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(|id| owner == self.own || owner_approves(id));
         with.cloned().collect()
     }
 }
@@ -239,28 +271,47 @@ impl<'a> Circle<'a> {
 /// folders of a revoked device stay among those who were to have them, so that all of them accept the same.
 pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: bool) -> Wanted {
     let (own, approved) = (circle.own, circle.approved());
-    let leaving = circle.registry.paired.iter().filter(|paired| circle.leaving.contains(&paired.id));
+    let leaving = circle
+        .registry
+        .paired
+        .iter()
+        .filter(|paired| circle.leaving.contains(&paired.id));
     let leaving: Vec<&Paired> = leaving
         .filter(|paired| {
-            !circle.list.approved.contains_key(&paired.id) && !circle.list.revoked.contains_key(&paired.id)
+            !circle.list.approved.contains_key(&paired.id)
+                && !circle.list.revoked.contains_key(&paired.id)
         })
         .collect();
     let entry = |id: &DeviceId, name: &str| {
-        let paired = circle.registry.paired.iter().find(|paired| paired.id == *id);
+        let paired = circle
+            .registry
+            .paired
+            .iter()
+            .find(|paired| paired.id == *id);
         WantedDevice {
             id: id.clone(),
             name: paired.map_or(name, |paired| &paired.name).to_owned(),
             addresses: addresses(id, paired, circle.peer_state),
         }
     };
-    let mut devices: Vec<WantedDevice> = approved.iter().map(|(id, approved)| entry(id, &approved.name)).collect();
+    let mut devices: Vec<WantedDevice> = approved
+        .iter()
+        .map(|(id, approved)| entry(id, &approved.name))
+        .collect();
     devices.extend(leaving.iter().map(|paired| entry(&paired.id, &paired.name)));
     // A pairing under way takes greetings only: an entry and no folder.
     let is_met = |paired: &&Paired| {
         let id = &paired.id;
-        paired.is_attempted() && !circle.list.approved.contains_key(id) && !circle.list.revoked.contains_key(id)
+        paired.is_attempted()
+            && !circle.list.approved.contains_key(id)
+            && !circle.list.revoked.contains_key(id)
     };
-    let met = circle.registry.paired.iter().filter(is_met).filter(|paired| !circle.leaving.contains(&paired.id));
+    let met = circle
+        .registry
+        .paired
+        .iter()
+        .filter(is_met)
+        .filter(|paired| !circle.leaving.contains(&paired.id));
     devices.extend(met.map(|paired| entry(&paired.id, &paired.name)));
     let mut folders = Vec::new();
     let mut add = |owner: &DeviceId, lane: Lane, shared_with: Vec<DeviceId>| {
@@ -282,23 +333,42 @@ pub fn wanted(vault: &Vault, circle: &Circle<'_>, left_out: &[String], paused: b
             add(owner, lane, with);
         }
     }
-    let is_free = |id: &&DeviceId| **id != *own && approved.iter().all(|(known, _)| known.short() != id.short());
+    let is_free = |id: &&DeviceId| {
+        **id != *own
+            && approved
+                .iter()
+                .all(|(known, _)| known.short() != id.short())
+    };
     for revoked in circle.list.revoked.keys().filter(is_free) {
         let with = circle.shared_with(revoked, &approved);
         for lane in Lane::BOTH.into_iter().filter(|_| !with.is_empty()) {
             add(revoked, lane, with.clone());
         }
     }
-    Wanted { devices, folders, paused }
+    Wanted {
+        devices,
+        folders,
+        paused,
+    }
 }
 
 /// What the user gave, and what the device says of itself: it may have moved since, or was met through another one.
 fn addresses(id: &DeviceId, paired: Option<&Paired>, peer_state: &PeerState) -> Vec<String> {
     let given = paired.map_or(&[][..], |paired| &paired.addresses);
-    let said = peer_state.presences.get(&id.short()).map_or(&[][..], |presence| &presence.addresses);
-    let known = given.iter().chain(said.iter().filter(|address| is_address(address)).take(MAX_ADDRESSES));
+    let said = peer_state
+        .presences
+        .get(&id.short())
+        .map_or(&[][..], |presence| &presence.addresses);
+    let known = given.iter().chain(
+        said.iter()
+            .filter(|address| is_address(address))
+            .take(MAX_ADDRESSES),
+    );
     let mut seen = BTreeSet::new();
-    known.filter(|address| seen.insert(*address)).cloned().collect()
+    known
+        .filter(|address| seen.insert(*address))
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]
@@ -323,7 +393,13 @@ mod tests {
             card,
             name: "friend".into(),
             at: Hlc::default(),
-            paired: known.iter().map(|id| Known { id: id.clone(), name: "x".into() }).collect(),
+            paired: known
+                .iter()
+                .map(|id| Known {
+                    id: id.clone(),
+                    name: "x".into(),
+                })
+                .collect(),
             carried: vec![],
             live: vec![],
             addresses: vec![],
@@ -347,7 +423,11 @@ mod tests {
                 frame: 0,
                 entry: 0,
                 at: Hlc::default(),
-                statement: Statement::Approve { device: (*id).clone(), name: "friend".into(), over: BTreeMap::new() },
+                statement: Statement::Approve {
+                    device: (*id).clone(),
+                    name: "friend".into(),
+                    over: BTreeMap::new(),
+                },
             });
             let list = DeviceList::of(&own, &[(own.clone(), stated.collect())].into(), "list");
             let paired = approved.iter().map(|(id, _)| Paired {
@@ -359,21 +439,40 @@ mod tests {
                 attempt: None,
                 follow: false,
             });
-            let presences = approved.iter().map(|(id, known)| (id.short(), presence(id, known)));
+            let presences = approved
+                .iter()
+                .map(|(id, known)| (id.short(), presence(id, known)));
             Self {
-                registry: DeviceRegistry { paired: paired.collect(), ..DeviceRegistry::default() },
-                peer_state: PeerState { presences: presences.collect(), ..PeerState::default() },
+                registry: DeviceRegistry {
+                    paired: paired.collect(),
+                    ..DeviceRegistry::default()
+                },
+                peer_state: PeerState {
+                    presences: presences.collect(),
+                    ..PeerState::default()
+                },
                 own,
                 list,
             }
         }
 
         fn circle<'a>(&'a self, leaving: &'a BTreeSet<DeviceId>) -> Circle<'a> {
-            Circle { own: &self.own, registry: &self.registry, list: &self.list, peer_state: &self.peer_state, leaving }
+            Circle {
+                own: &self.own,
+                registry: &self.registry,
+                list: &self.list,
+                peer_state: &self.peer_state,
+                leaving,
+            }
         }
 
         fn wanted(&self) -> Wanted {
-            wanted(&Vault::at(Path::new("/roam")), &self.circle(&BTreeSet::new()), &[], false)
+            wanted(
+                &Vault::at(Path::new("/roam")),
+                &self.circle(&BTreeSet::new()),
+                &[],
+                false,
+            )
         }
 
         fn proposed(&self) -> usize {
@@ -383,7 +482,11 @@ mod tests {
         /// With whom the live folder of a device is shared; `None` if there is none.
         fn shared(&self, owner: &DeviceId) -> Option<Vec<DeviceId>> {
             let id = folder_id(Lane::Live, &owner.short());
-            self.wanted().folders.into_iter().find(|folder| folder.id == id).map(|folder| folder.shared_with)
+            self.wanted()
+                .folders
+                .into_iter()
+                .find(|folder| folder.id == id)
+                .map(|folder| folder.shared_with)
         }
     }
 
@@ -402,8 +505,11 @@ mod tests {
     #[test]
     fn an_owners_folder_goes_to_those_it_approves() {
         let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(from_cert_der);
-        let desk =
-            Desk::approving(&[(&one, std::slice::from_ref(&two)), (&two, &[]), (&three, &[one.clone(), two.clone()])]);
+        let desk = Desk::approving(&[
+            (&one, std::slice::from_ref(&two)),
+            (&two, &[]),
+            (&three, &[one.clone(), two.clone()]),
+        ]);
         let sorted = |mut ids: Vec<DeviceId>| {
             ids.sort();
             ids
@@ -411,22 +517,41 @@ mod tests {
         let shared = |owner: &DeviceId| desk.shared(owner).map(sorted);
         assert_eq!(shared(&one), Some(sorted(vec![one.clone(), two.clone()])));
         assert_eq!(shared(&two), Some(vec![two.clone()]));
-        assert_eq!(shared(&three), Some(sorted(vec![one.clone(), two.clone(), three.clone()])));
+        assert_eq!(
+            shared(&three),
+            Some(sorted(vec![one.clone(), two.clone(), three.clone()]))
+        );
         assert_eq!(shared(&desk.own), Some(sorted(vec![one, two, three])));
     }
 
     #[test]
     fn names_that_are_no_device_ids_are_not_proposed() {
-        let hostile = ["../../../../x", "/home/ada/.ssh", "", "a/b", "..", "AAAAAAA"].map(DeviceId::new);
-        assert_eq!(Desk::approving(&[(&from_cert_der(b"friend"), &hostile)]).proposed(), 0);
+        let hostile = [
+            "../../../../x",
+            "/home/ada/.ssh",
+            "",
+            "a/b",
+            "..",
+            "AAAAAAA",
+        ]
+        .map(DeviceId::new);
+        assert_eq!(
+            Desk::approving(&[(&from_cert_der(b"friend"), &hostile)]).proposed(),
+            0
+        );
     }
 
     /// An id with the short form of another one.
     fn forged(id: &DeviceId) -> DeviceId {
         let digest: String = id.as_str().chars().filter(|c| *c != '-').collect();
         // The first group with its check character stays, the others are somebody else's.
-        let other: String = from_cert_der(b"other").as_str().chars().filter(|c| *c != '-').collect();
-        let forged = device_id::parse(&format!("{}{}", &digest[..14], &other[14..])).expect("a valid id");
+        let other: String = from_cert_der(b"other")
+            .as_str()
+            .chars()
+            .filter(|c| *c != '-')
+            .collect();
+        let forged =
+            device_id::parse(&format!("{}{}", &digest[..14], &other[14..])).expect("a valid id");
         assert_eq!((forged.short(), forged != *id), (id.short(), true));
         forged
     }
@@ -443,8 +568,13 @@ mod tests {
 
     #[test]
     fn a_roster_without_end_has_an_end() {
-        let many: Vec<DeviceId> = (0..1000u32).map(|n| from_cert_der(&n.to_le_bytes())).collect();
+        let many: Vec<DeviceId> = (0..1000u32)
+            .map(|n| from_cert_der(&n.to_le_bytes()))
+            .collect();
         let desk = Desk::approving(&[(&from_cert_der(b"friend"), &many)]);
-        assert_eq!((desk.proposed(), desk.wanted().folders.len()), (MAX_KNOWN, 4));
+        assert_eq!(
+            (desk.proposed(), desk.wanted().folders.len()),
+            (MAX_KNOWN, 4)
+        );
     }
 }

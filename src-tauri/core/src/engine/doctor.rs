@@ -10,7 +10,12 @@ use crate::tools::stores::Moved;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn check(name: &str, state: &str, message: impl Into<String>, hint: impl Into<String>) -> Check {
-    Check { name: name.into(), state: state.into(), message: message.into(), hint: hint.into() }
+    Check {
+        name: name.into(),
+        state: state.into(),
+        message: message.into(),
+        hint: hint.into(),
+    }
 }
 
 pub fn doctor(
@@ -29,21 +34,40 @@ pub fn doctor(
         checks.extend(stores.and_then(|stores| in_other_system(&homes, tool, &stores.moved())));
     }
     checks.extend(importing(status));
-    checks.extend(forgotten.iter().map(|(tool, sessions)| still_there(tool, *sessions)));
+    checks.extend(
+        forgotten
+            .iter()
+            .map(|(tool, sessions)| still_there(tool, *sessions)),
+    );
     let copies = copies(context);
     let mut left = left_out(context);
     // Copies that can be taken in have their own check.
     left.retain(|left| !copies.iter().any(|copy| copy.path == left.path));
     checks.push(conflict_copies(&copies));
     checks.extend(counted(&left));
-    checks.extend(
-        status
-            .problems
-            .iter()
-            .map(|problem| check(&problem.code, "problem", problem.message.clone(), problem.hint.clone())),
-    );
-    checks.extend(status.held.iter().map(|held| check(&held.code, "problem", held.message.clone(), held.hint.clone())));
-    Doctor { checks, not_carried, tools, copies, left_out: first_of_each(left) }
+    checks.extend(status.problems.iter().map(|problem| {
+        check(
+            &problem.code,
+            "problem",
+            problem.message.clone(),
+            problem.hint.clone(),
+        )
+    }));
+    checks.extend(status.held.iter().map(|held| {
+        check(
+            &held.code,
+            "problem",
+            held.message.clone(),
+            held.hint.clone(),
+        )
+    }));
+    Doctor {
+        checks,
+        not_carried,
+        tools,
+        copies,
+        left_out: first_of_each(left),
+    }
 }
 
 fn syncthing(status: &Status) -> Check {
@@ -57,8 +81,17 @@ fn syncthing(status: &Status) -> Check {
             check("syncthing", "ok", message, "")
         }
         state => {
-            let why = status.syncthing.message.clone().unwrap_or_else(|| format!("Syncthing is {state}."));
-            check("syncthing", "problem", why, "Sessions are recorded meanwhile, and leave when it runs again.")
+            let why = status
+                .syncthing
+                .message
+                .clone()
+                .unwrap_or_else(|| format!("Syncthing is {state}."));
+            check(
+                "syncthing",
+                "problem",
+                why,
+                "Sessions are recorded meanwhile, and leave when it runs again.",
+            )
         }
     }
 }
@@ -70,11 +103,22 @@ fn vault(context: &Context) -> Check {
         .and_then(|()| std::fs::write(&probe, b"x"))
         .and_then(|()| std::fs::remove_file(&probe))
     {
-        Ok(()) => check("vault", "ok", format!("The vault in {} is writable.", context.vault.root().display()), ""),
+        Ok(()) => check(
+            "vault",
+            "ok",
+            format!(
+                "The vault in {} is writable.",
+                context.vault.root().display()
+            ),
+            "",
+        ),
         Err(error) => check(
             "vault",
             "problem",
-            format!("The vault in {} cannot be written: {error}.", context.vault.root().display()),
+            format!(
+                "The vault in {} cannot be written: {error}.",
+                context.vault.root().display()
+            ),
             "Make room or mend its permissions.",
         ),
     }
@@ -91,7 +135,16 @@ fn pairing(status: &Status, devices: &BTreeSet<String>) -> Check {
     }
     let names = devices.iter().cloned().collect::<Vec<_>>().join(", ");
     let state = if status.connected == 0 { "note" } else { "ok" };
-    check("devices", state, format!("Paired with {names}; {} of {} connected.", status.connected, devices.len()), "")
+    check(
+        "devices",
+        state,
+        format!(
+            "Paired with {names}; {} of {} connected.",
+            status.connected,
+            devices.len()
+        ),
+        "",
+    )
 }
 
 fn store(tool: &ToolRow) -> Check {
@@ -116,7 +169,13 @@ fn store(tool: &ToolRow) -> Check {
         (true, true) => check(
             &name,
             if tool.lowered { "problem" } else { "ok" },
-            format!("{}: {}, {} MB; {}.", tool.name, sessions, tool.bytes / 1_000_000, tool.level),
+            format!(
+                "{}: {}, {} MB; {}.",
+                tool.name,
+                sessions,
+                tool.bytes / 1_000_000,
+                tool.level
+            ),
             tool.reason.clone(),
         ),
     }
@@ -126,20 +185,32 @@ fn store(tool: &ToolRow) -> Check {
 fn in_other_system(homes: &[OtherHome], tool: &ToolRow, moved: &Moved) -> Option<Check> {
     let stores = other_system::stores(homes, moved);
     let (system, _) = stores.first()?;
-    let dirs: Vec<String> = stores.iter().map(|(_, dir)| dir.display().to_string()).collect();
+    let dirs: Vec<String> = stores
+        .iter()
+        .map(|(_, dir)| dir.display().to_string())
+        .collect();
     let message = format!(
         "{} also keeps sessions in {system}: {}. session-roam does not sync these from here.",
         tool.name,
         dirs.join(", ")
     );
     let hint = format!("Install session-roam in {system}, too, and pair it with this device.");
-    Some(check(&format!("tool {} in {system}", tool.tool), "note", message, hint))
+    Some(check(
+        &format!("tool {} in {system}", tool.tool),
+        "note",
+        message,
+        hint,
+    ))
 }
 
 fn importing(status: &Status) -> Option<Check> {
     let moving = &status.moving;
-    let message = format!("Sessions are still being taken in: {} of {}.", moving.import_done, moving.import_total);
-    (status.engine == "importing").then(|| check("import", "note", message, "Ask again when that is done."))
+    let message = format!(
+        "Sessions are still being taken in: {} of {}.",
+        moving.import_done, moving.import_total
+    );
+    (status.engine == "importing")
+        .then(|| check("import", "note", message, "Ask again when that is done."))
 }
 
 /// Forgotten sessions that a tool has still, or again.
@@ -158,17 +229,25 @@ fn still_there(tool: &str, sessions: u64) -> Check {
 
 /// Conflict copies that another way of syncing left in a tool's store: some tools take them for sessions.
 fn copies(context: &Context) -> Vec<CopyRow> {
-    let conflict_copies = takein::conflict_copies(context, context.tools.values().map(|tool| tool.as_ref()));
+    let conflict_copies =
+        takein::conflict_copies(context, context.tools.values().map(|tool| tool.as_ref()));
     conflict_copies
         .iter()
-        .map(|(tool, conflict_copy)| takein::describe(context, context.tools[tool].as_ref(), conflict_copy))
+        .map(|(tool, conflict_copy)| {
+            takein::describe(context, context.tools[tool].as_ref(), conflict_copy)
+        })
         .collect()
 }
 
 fn conflict_copies(copies: &[CopyRow]) -> Check {
     let new: u64 = copies.iter().map(|copy| copy.new).sum();
     match copies.len() {
-        0 => check("conflict copies", "ok", "No conflict copies of sessions lie in the tools' stores.", ""),
+        0 => check(
+            "conflict copies",
+            "ok",
+            "No conflict copies of sessions lie in the tools' stores.",
+            "",
+        ),
         n => check(
             "conflict copies",
             "problem",
@@ -193,8 +272,13 @@ fn counted(left: &[LeftOut]) -> Option<Check> {
         ("copy", "conflict copies of another way of syncing"),
         ("not_downloaded", "files that are in iCloud only"),
     ];
-    let found = kinds.iter().map(|(code, words)| (count(code), words)).filter(|(count, _)| *count > 0);
-    let words: Vec<String> = found.map(|(count, words)| format!("{count} {words}")).collect();
+    let found = kinds
+        .iter()
+        .map(|(code, words)| (count(code), words))
+        .filter(|(count, _)| *count > 0);
+    let words: Vec<String> = found
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
     (!words.is_empty()).then(|| {
         check(
             "left out",
@@ -209,7 +293,9 @@ fn first_of_each(left: Vec<LeftOut>) -> Vec<LeftOut> {
     const SHOWN: usize = 20;
     let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut is_shown = |left: &LeftOut| {
-        let n = seen.entry((left.tool.clone(), left.code.clone())).or_default();
+        let n = seen
+            .entry((left.tool.clone(), left.code.clone()))
+            .or_default();
         *n += 1;
         *n <= SHOWN
     };
@@ -224,18 +310,35 @@ mod tests {
     fn a_store_in_the_other_system_is_named_with_what_to_do() {
         let home = tempfile::tempdir().expect("dir");
         std::fs::create_dir_all(home.path().join(".tool/chats")).expect("dir");
-        let moved = Moved { var: "TOOL_DIR", usual: ".tool", marks: &["chats"] };
-        let tool = ToolRow { tool: "tool".into(), name: "Tool".into(), ..ToolRow::default() };
-        let homes = [OtherHome { system: "Windows".into(), dir: home.path().to_owned() }];
+        let moved = Moved {
+            var: "TOOL_DIR",
+            usual: ".tool",
+            marks: &["chats"],
+        };
+        let tool = ToolRow {
+            tool: "tool".into(),
+            name: "Tool".into(),
+            ..ToolRow::default()
+        };
+        let homes = [OtherHome {
+            system: "Windows".into(),
+            dir: home.path().to_owned(),
+        }];
         let found = in_other_system(&homes, &tool, &moved).expect("a check");
-        assert_eq!((found.name.as_str(), found.state.as_str()), ("tool tool in Windows", "note"));
+        assert_eq!(
+            (found.name.as_str(), found.state.as_str()),
+            ("tool tool in Windows", "note")
+        );
         let dir = home.path().join(".tool");
         let message = format!(
             "Tool also keeps sessions in Windows: {}. session-roam does not sync these from here.",
             dir.display()
         );
         assert_eq!(found.message, message);
-        assert_eq!(found.hint, "Install session-roam in Windows, too, and pair it with this device.");
+        assert_eq!(
+            found.hint,
+            "Install session-roam in Windows, too, and pair it with this device."
+        );
         assert_eq!(in_other_system(&[], &tool, &moved), None);
     }
 }

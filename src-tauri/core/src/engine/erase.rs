@@ -39,24 +39,43 @@ pub struct Erasure {
 }
 
 pub fn erase(context: &Context, job: &Erase) -> Erasure {
-    let mut done = Erasure { key: job.key.clone(), announce: Vec::new(), any: false, left: None, error: None };
+    let mut done = Erasure {
+        key: job.key.clone(),
+        announce: Vec::new(),
+        any: false,
+        left: None,
+        error: None,
+    };
     match context.vault.erase(&context.short, &job.key) {
         Ok(erased) => (done.announce, done.any) = (erased.own, erased.any),
         Err(error) => done.error = Some(error),
     }
     let found = find(context, job);
-    let session = job.session.clone().or_else(|| found.as_ref().map(|found| found.session.clone()));
+    let session = job
+        .session
+        .clone()
+        .or_else(|| found.as_ref().map(|found| found.session.clone()));
     if let Err(error) = erase_copies(job, session.as_ref()) {
         done.error = done.error.or(Some(error));
     }
     let found = match (found, session) {
         (Some(found), _) => Some(with_shared(context, job, found)),
         // The tool removed its transcript, and what lay elsewhere is left.
-        (None, Some(session)) => Some(with_shared(context, job, Found { session, docs: Vec::new(), live: None })),
+        (None, Some(session)) => Some(with_shared(
+            context,
+            job,
+            Found {
+                session,
+                docs: Vec::new(),
+                live: None,
+            },
+        )),
         (None, None) => None,
     };
     let found = found.filter(|found| !found.docs.is_empty());
-    if let (true, Some(tool), Some(found)) = (job.from_store, context.tools.get(&job.key.tool), found) {
+    if let (true, Some(tool), Some(found)) =
+        (job.from_store, context.tools.get(&job.key.tool), found)
+    {
         done.any = true;
         done.left = take_out(context, tool.as_ref(), &found).err();
     }
@@ -68,16 +87,29 @@ fn find(context: &Context, job: &Erase) -> Option<Found> {
     let tool = context.tools.get(&job.key.tool)?;
     let which = job.session.as_ref().map_or(Which::All, Which::One);
     let listing = tool.sessions(&context.machine, which);
-    listing.found.into_iter().find(|found| SessionKey::new(&job.key.tool, &found.session) == job.key)
+    listing
+        .found
+        .into_iter()
+        .find(|found| SessionKey::new(&job.key.tool, &found.session) == job.key)
 }
 
 /// Of docs in places of many sessions, which any session may name, it has those only that it alone has and that are as they
 /// were last seen.
 fn with_shared(context: &Context, job: &Erase, mut found: Found) -> Found {
-    let Some(shared) = shared_docs(context, &job.key) else { return found };
-    let is_changed = |doc: &FoundDoc| job.shared.iter().any(|seen| seen.name == doc.name && seen.stamp != doc.stamp);
-    let is_own = |doc: &FoundDoc| context.holders().of(&job.key, &doc.name) == Some(&job.key) && !is_changed(doc);
-    found.docs.retain(|doc| !(shared.is_one)(&doc.name) || is_own(doc));
+    let Some(shared) = shared_docs(context, &job.key) else {
+        return found;
+    };
+    let is_changed = |doc: &FoundDoc| {
+        job.shared
+            .iter()
+            .any(|seen| seen.name == doc.name && seen.stamp != doc.stamp)
+    };
+    let is_own = |doc: &FoundDoc| {
+        context.holders().of(&job.key, &doc.name) == Some(&job.key) && !is_changed(doc)
+    };
+    found
+        .docs
+        .retain(|doc| !(shared.is_one)(&doc.name) || is_own(doc));
     for seen in &job.shared {
         let is_listed = found.docs.iter().any(|doc| doc.name == seen.name);
         if !is_listed && Stamp::of(&seen.path).is_ok_and(|now| now == seen.stamp) {
@@ -96,17 +128,27 @@ fn take_out(context: &Context, tool: &dyn Tool, found: &Found) -> Result<(), (Le
     let docs = docs.map(|doc| DocWrite {
         name: &doc.name,
         at: &doc.at,
-        change: Change::Remove { path: &doc.path, was: doc.stamp },
+        change: Change::Remove {
+            path: &doc.path,
+            was: doc.stamp,
+        },
     });
     let now = context.clock.now();
-    let checkout =
-        Checkout { session: &found.session, cwd: &context.machine.home, updated: now, now, docs: docs.collect() };
+    let checkout = Checkout {
+        session: &found.session,
+        cwd: &context.machine.home,
+        updated: now,
+        now,
+        docs: docs.collect(),
+    };
     let why = |error: &WriteError| super::reconcile::with_causes(error);
     match tool.write(&context.machine, &checkout) {
         Ok(_) => Ok(()),
         Err(WriteError::Live(who)) => Err((Left::Open, who)),
         // It was written to at this moment: somebody has it open.
-        Err(error @ (WriteError::Changed(_) | WriteError::Torn(_))) => Err((Left::Open, why(&error))),
+        Err(error @ (WriteError::Changed(_) | WriteError::Torn(_))) => {
+            Err((Left::Open, why(&error)))
+        }
         Err(error @ WriteError::Refused(_)) => Err((Left::Tool, why(&error))),
         Err(error @ WriteError::Io { .. }) => Err((Left::Failed, why(&error))),
     }
@@ -120,7 +162,9 @@ fn erase_copies(job: &Erase, session: Option<&SessionId>) -> io::Result<()> {
         remove_below(&taken_in, &|path| path.to_string_lossy().contains(id))?;
     }
     let hash = job.key.hash.as_str();
-    remove_below(&job.home.join("syncthing/set-aside"), &|path| path.file_name().is_some_and(|name| name == hash))
+    remove_below(&job.home.join("syncthing/set-aside"), &|path| {
+        path.file_name().is_some_and(|name| name == hash)
+    })
 }
 
 /// Removes files and directories that `is_it` picks by their path below `dir`; no link is followed.

@@ -128,7 +128,17 @@ pub struct Parts {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts { home, settings, name, context, card, state, transport, jobs, registry } = parts;
+        let Parts {
+            home,
+            settings,
+            name,
+            context,
+            card,
+            state,
+            transport,
+            jobs,
+            registry,
+        } = parts;
         Self {
             home,
             settings,
@@ -153,7 +163,10 @@ impl Engine {
             known_stores: Remembered::new(),
             dead_stores: BTreeMap::new(),
             missing_paths: HashMap::new(),
-            syncthing: SyncthingStatus { state: "starting".into(), ..SyncthingStatus::default() },
+            syncthing: SyncthingStatus {
+                state: "starting".into(),
+                ..SyncthingStatus::default()
+            },
             incoming: 0,
             problems: BTreeMap::new(),
             twins: HashMap::new(),
@@ -255,7 +268,14 @@ impl Engine {
 
     pub(super) fn unwritable(&mut self, error: &StateError) {
         let hint = "Make room on the disk or mend its permissions; what was missed is found again.";
-        self.trouble("state", Some(Problem::new("state_unwritable", super::reconcile::with_causes(error), hint)));
+        self.trouble(
+            "state",
+            Some(Problem::new(
+                "state_unwritable",
+                super::reconcile::with_causes(error),
+                hint,
+            )),
+        );
     }
 
     /// Tries whether the state can be written again.
@@ -282,13 +302,23 @@ impl Engine {
     pub(super) fn decide(&mut self, key: SessionKey, decision: Decision, reply: Reply) {
         self.asked += 1;
         self.replies.insert(self.asked, (key.clone(), reply));
-        self.schedule(key, ReconcileRequest { decisions: vec![(self.asked, decision)], ..ReconcileRequest::default() });
+        self.schedule(
+            key,
+            ReconcileRequest {
+                decisions: vec![(self.asked, decision)],
+                ..ReconcileRequest::default()
+            },
+        );
     }
 
     /// Whoever waits for a decision about this session is told that it was not carried out.
     pub(super) fn refuse_waiting(&mut self, key: &SessionKey, error: &ApiError) {
-        let waiting: Vec<u64> =
-            self.replies.iter().filter(|(_, (about, _))| about == key).map(|(number, _)| *number).collect();
+        let waiting: Vec<u64> = self
+            .replies
+            .iter()
+            .filter(|(_, (about, _))| about == key)
+            .map(|(number, _)| *number)
+            .collect();
         for number in waiting {
             if let Some((_, reply)) = self.replies.remove(&number) {
                 reply(Err(error.clone()));
@@ -299,25 +329,39 @@ impl Engine {
     fn panicked(&mut self, key: &SessionKey) {
         self.queue.done(key);
         let hint = "Nothing was changed. Please report it with the log file.";
-        self.refuse_waiting(key, &ApiError::new("internal", "The session could not be looked at.", hint));
+        self.refuse_waiting(
+            key,
+            &ApiError::new("internal", "The session could not be looked at.", hint),
+        );
         self.took_in(key, TakenIn::default());
-        let message = format!("Looking at session {key} failed in a way that should not happen; it is left as it was.");
+        let message = format!(
+            "Looking at session {key} failed in a way that should not happen; it is left as it was."
+        );
         self.trouble(
             &format!("panicked {key}"),
-            Some(Problem::new("internal", message, "Please report it with the log file.")),
+            Some(Problem::new(
+                "internal",
+                message,
+                "Please report it with the log file.",
+            )),
         );
         self.report_quarantine();
     }
 
     pub(super) fn schedule(&mut self, key: SessionKey, mut request: ReconcileRequest) {
-        request.dirs.extend(self.unsaved.remove(&key).unwrap_or_default());
+        request
+            .dirs
+            .extend(self.unsaved.remove(&key).unwrap_or_default());
         self.queue.add(key, request);
     }
 
     pub(super) fn schedule_session(&mut self, tool: &ToolId, session: &SessionId) {
         self.schedule(
             SessionKey::new(tool, session),
-            ReconcileRequest { session: Some(session.clone()), ..ReconcileRequest::default() },
+            ReconcileRequest {
+                session: Some(session.clone()),
+                ..ReconcileRequest::default()
+            },
         );
     }
 
@@ -339,17 +383,30 @@ impl Engine {
         }
     }
 
-    pub(super) fn job(&self, key: &SessionKey, request: ReconcileRequest, dry: bool) -> Result<Job, StateError> {
+    pub(super) fn job(
+        &self,
+        key: &SessionKey,
+        request: ReconcileRequest,
+        dry: bool,
+    ) -> Result<Job, StateError> {
         let mut record: SessionRecord = self.state.record(key)?.unwrap_or_default();
         record.released |= request.released;
         if request.restored {
             record.forget_deletion();
         }
         let parent = match request.parent {
-            Some((parent, plan)) => self.state.record(&parent)?.map(|record| Parent { key: parent, record, plan }),
+            Some((parent, plan)) => self.state.record(&parent)?.map(|record| Parent {
+                key: parent,
+                record,
+                plan,
+            }),
             None => None,
         };
-        let family = if request.decisions.is_empty() { BTreeMap::new() } else { self.family(&key.tool, &record)? };
+        let family = if request.decisions.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.family(&key.tool, &record)?
+        };
         let base = record.origin().and_then(|card| card.base.as_ref());
         let base = base.map(|base| SessionKey::new(&key.tool, &base.session));
         let base = match base {
@@ -360,7 +417,11 @@ impl Engine {
             Some(session) => self.dependents(&key.tool, session)?,
             None => Dependents::default(),
         };
-        let lane = if request.import { Lane::Bulk } else { Lane::Live };
+        let lane = if request.import {
+            Lane::Bulk
+        } else {
+            Lane::Live
+        };
         let dirs = request.dirs.into_iter().collect();
         Ok(Job {
             key: key.clone(),
@@ -381,25 +442,46 @@ impl Engine {
 
     fn dependents(&self, tool: &ToolId, session: &SessionId) -> Result<Dependents, StateError> {
         let mut dependents = Dependents::default();
-        for (key, row) in self.state.needing(session.as_str())?.into_iter().filter(|(key, _)| key.tool == *tool) {
+        for (key, row) in self
+            .state
+            .needing(session.as_str())?
+            .into_iter()
+            .filter(|(key, _)| key.tool == *tool)
+        {
             let wanted_here = row.path.is_some() || row.state == "waiting";
-            dependents.needed |= wanted_here && row.needs.lines().skip(1).any(|needed| needed == session.as_str());
+            dependents.needed |= wanted_here
+                && row
+                    .needs
+                    .lines()
+                    .skip(1)
+                    .any(|needed| needed == session.as_str());
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-            dependents.children.extend(Child::of(&record).filter(|child| child.base.session == *session));
+            dependents
+                .children
+                .extend(Child::of(&record).filter(|child| child.base.session == *session));
         }
         Ok(dependents)
     }
 
     /// The beginning of a session may lie in another one now: both are reconciled until they agree.
-    fn schedule_dependents(&mut self, key: &SessionKey, record: &SessionRecord, needs: &str) -> Result<(), StateError> {
-        let before = self.needs.insert(key.clone(), needs.to_owned()).unwrap_or_default();
+    fn schedule_dependents(
+        &mut self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        needs: &str,
+    ) -> Result<(), StateError> {
+        let before = self
+            .needs
+            .insert(key.clone(), needs.to_owned())
+            .unwrap_or_default();
         if before != needs {
             for session in before.lines().chain(needs.lines()) {
                 self.schedule_session(&key.tool, &SessionId::new(session));
             }
             self.schedule(key.clone(), ReconcileRequest::default());
         }
-        let went_two_ways = !record.choices.is_empty() || record.docs.values().any(|doc| !doc.firsts.is_empty());
+        let went_two_ways =
+            !record.choices.is_empty() || record.docs.values().any(|doc| !doc.firsts.is_empty());
         if let Some(session) = record.session.as_ref().filter(|_| went_two_ways) {
             for (child, _) in self.state.needing(session.as_str())? {
                 self.schedule(child, ReconcileRequest::default());
@@ -415,7 +497,9 @@ impl Engine {
         record: &SessionRecord,
     ) -> Result<BTreeMap<SessionId, SessionRecord>, StateError> {
         let mut family = BTreeMap::new();
-        let Some(session) = &record.session else { return Ok(family) };
+        let Some(session) = &record.session else {
+            return Ok(family);
+        };
         for first_line in record.docs.values().flat_map(|doc| doc.firsts.keys()) {
             let fork = fork_id(session, *first_line);
             if let Some(found) = self.state.record(&SessionKey::new(tool, &fork))? {
@@ -439,21 +523,41 @@ impl Engine {
                 let parent = Some((key.clone(), plan.clone()));
                 self.schedule(
                     fork,
-                    ReconcileRequest { session: Some(plan.session.clone()), parent, ..ReconcileRequest::default() },
+                    ReconcileRequest {
+                        session: Some(plan.session.clone()),
+                        parent,
+                        ..ReconcileRequest::default()
+                    },
                 );
             }
         }
         // Whoever decided or took it back carries it out, so that nobody puts away what the user has not seen.
         let own = self.context.short.clone();
         let undone_here = |id: &ChoiceId| {
-            record.choices.iter().any(|undo| undo.choice.undoes.as_ref() == Some(id) && undo.id.device == own)
+            record
+                .choices
+                .iter()
+                .any(|undo| undo.choice.undoes.as_ref() == Some(id) && undo.id.device == own)
         };
-        let Some(parent) = &record.session else { return Ok(()) };
-        let undid = record.choices.iter().any(|chosen| chosen.choice.undoes.is_some() && chosen.id.device == own);
+        let Some(parent) = &record.session else {
+            return Ok(());
+        };
+        let undid = record
+            .choices
+            .iter()
+            .any(|chosen| chosen.choice.undoes.is_some() && chosen.id.device == own);
         for chosen in &record.choices {
             let away = layout.decided.as_ref() == Some(&chosen.id);
-            let decided_here = layout.decided.as_ref().is_some_and(|decided| decided.device == own);
-            let ours = chosen.id.device == own || if away { undid } else { decided_here || undone_here(&chosen.id) };
+            let decided_here = layout
+                .decided
+                .as_ref()
+                .is_some_and(|decided| decided.device == own);
+            let ours = chosen.id.device == own
+                || if away {
+                    undid
+                } else {
+                    decided_here || undone_here(&chosen.id)
+                };
             if !ours {
                 continue;
             }
@@ -461,12 +565,23 @@ impl Engine {
                 let fork = SessionKey::new(&key.tool, session);
                 // Only what is a branch of this session in truth: the list may be another device's.
                 let known = self.state.record::<SessionRecord>(&fork)?;
-                let Some(known) = known.filter(|known| known.is_branch(Some(parent))) else { continue };
+                let Some(known) = known.filter(|known| known.is_branch(Some(parent))) else {
+                    continue;
+                };
                 if has_to_follow(&known, &chosen.id, away) {
-                    let follow =
-                        Decision::Follow { id: chosen.id.clone(), choice: Box::new(chosen.choice.clone()), away };
+                    let follow = Decision::Follow {
+                        id: chosen.id.clone(),
+                        choice: Box::new(chosen.choice.clone()),
+                        away,
+                    };
                     let decisions = vec![(0, follow)];
-                    self.schedule(fork, ReconcileRequest { decisions, ..ReconcileRequest::default() });
+                    self.schedule(
+                        fork,
+                        ReconcileRequest {
+                            decisions,
+                            ..ReconcileRequest::default()
+                        },
+                    );
                 }
             }
         }
@@ -511,13 +626,18 @@ impl Engine {
         }
         // What is in the journal goes out, whether or not we can remember it.
         for lane in Lane::BOTH {
-            let paths: BTreeSet<String> =
-                announce.iter().filter(|(at, _)| *at == lane).map(|(_, path)| path.clone()).collect();
+            let paths: BTreeSet<String> = announce
+                .iter()
+                .filter(|(at, _)| *at == lane)
+                .map(|(_, path)| path.clone())
+                .collect();
             if !paths.is_empty() {
                 self.transport.announce(lane, paths.into_iter().collect());
             }
         }
-        let unfinished = problems.iter().any(|problem| UNFINISHED.contains(&problem.code.as_str()));
+        let unfinished = problems
+            .iter()
+            .any(|problem| UNFINISHED.contains(&problem.code.as_str()));
         if unfinished {
             self.unfinished.insert(key.clone());
         } else {
@@ -531,12 +651,20 @@ impl Engine {
         self.n_reconciled += 1;
         let remembered = self.state.together(|state| {
             state.put(&key, &row, &text)?;
-            holds.iter().try_for_each(|doc| state.put_holder(&key, doc))?;
-            happenings.iter().try_for_each(|happening| state.add_history(happening))?;
+            holds
+                .iter()
+                .try_for_each(|doc| state.put_holder(&key, doc))?;
+            happenings
+                .iter()
+                .try_for_each(|happening| state.add_history(happening))?;
             record.journals.values().try_for_each(|journal| {
                 journal.segments.iter().try_for_each(|segment| {
                     state.put_segment(
-                        &format!("{}/{}", journal.dir, crate::vault::segment_name(segment.number)),
+                        &format!(
+                            "{}/{}",
+                            journal.dir,
+                            crate::vault::segment_name(segment.number)
+                        ),
                         segment.bytes,
                     )
                 })
@@ -546,14 +674,17 @@ impl Engine {
             self.seen.remove(&key);
         }
         if let Err(error) = remembered {
-            let dirs =
-                record.journals.values().map(|journal| (journal.device.clone(), journal.lane, journal.dir.clone()));
+            let dirs = record
+                .journals
+                .values()
+                .map(|journal| (journal.device.clone(), journal.lane, journal.dir.clone()));
             self.unsaved.insert(key, dirs.collect());
             return Err(error);
         }
         self.trouble("state", None);
         for (device, lane) in tampered {
-            self.transport.revert(crate::syncthing::folder_id(lane, &device));
+            self.transport
+                .revert(crate::syncthing::folder_id(lane, &device));
         }
         self.state_more(&record);
         self.schedule_forks(&key, &record, &layout)?;
@@ -585,7 +716,13 @@ impl Engine {
     }
 
     /// Something changed during the reconcile. A file that never comes to rest waits for the next event or poll.
-    fn reconcile_again(&mut self, key: SessionKey, session: Option<SessionId>, again: bool, import: bool) {
+    fn reconcile_again(
+        &mut self,
+        key: SessionKey,
+        session: Option<SessionId>,
+        again: bool,
+        import: bool,
+    ) {
         const AT_ONCE: u8 = 3;
         if !again {
             self.restless.remove(&key);
@@ -596,13 +733,24 @@ impl Engine {
         *times = times.saturating_add(1);
         let times = *times;
         if times > AT_ONCE {
-            let message =
-                format!("The files of session {key} change all the time, or something else is where they belong.");
+            let message = format!(
+                "The files of session {key} change all the time, or something else is where they belong."
+            );
             let hint = "It is tried again. If this stays, look into the tool's store.";
-            self.trouble(&format!("session {key} restless"), Some(Problem::new("not_at_rest", message, hint)));
+            self.trouble(
+                &format!("session {key} restless"),
+                Some(Problem::new("not_at_rest", message, hint)),
+            );
         }
         if times <= AT_ONCE {
-            self.schedule(key, ReconcileRequest { session, import, ..ReconcileRequest::default() });
+            self.schedule(
+                key,
+                ReconcileRequest {
+                    session,
+                    import,
+                    ..ReconcileRequest::default()
+                },
+            );
         }
     }
 
@@ -617,7 +765,10 @@ impl Engine {
 
     /// Sessions that could not be read or recorded, wherever they are from.
     pub(super) fn retry_unfinished(&mut self) {
-        self.unfinished.clone().into_iter().for_each(|key| self.schedule(key, ReconcileRequest::default()));
+        self.unfinished
+            .clone()
+            .into_iter()
+            .for_each(|key| self.schedule(key, ReconcileRequest::default()));
     }
 
     /// A full disk or a locked file may be over in seconds: tried again well before the next poll.
@@ -638,7 +789,8 @@ impl Engine {
 
     pub(super) fn retry_unsaved(&mut self) {
         let keys: Vec<SessionKey> = self.unsaved.keys().cloned().collect();
-        keys.into_iter().for_each(|key| self.schedule(key, ReconcileRequest::default()));
+        keys.into_iter()
+            .for_each(|key| self.schedule(key, ReconcileRequest::default()));
     }
 
     fn end_import(&mut self) {
@@ -655,7 +807,11 @@ impl Engine {
     fn note_here(&mut self, key: &SessionKey, here: bool) {
         let changed = {
             let mut shared = self.context.change();
-            if here { shared.here.insert(key.clone()) } else { shared.here.remove(key) }
+            if here {
+                shared.here.insert(key.clone())
+            } else {
+                shared.here.remove(key)
+            }
         };
         if changed && here {
             self.retry(&key.tool, "parent");

@@ -3,7 +3,9 @@
 use super::context::Context;
 use super::record::{DocState, SessionRecord};
 use super::transcript::{Names, Reading, no_part};
-use crate::api::types::{ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc};
+use crate::api::types::{
+    ApiError, ExportFormat, Exported, Message, PartBody, SessionRow, Shown, ShownDoc,
+};
 use crate::merge::{Decided, branches, divide};
 use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, harmless, harmless_line};
 use crate::vault::journal::JournalReader;
@@ -18,11 +20,32 @@ pub fn unreadable(error: &dyn std::error::Error) -> ApiError {
 }
 
 /// A doc's newest live end; of a split doc, the end that is in this device's store.
-fn end_of<'a>(record: &SessionRecord, name: &DocName, state: &'a DocState) -> Option<(ChainId, Vec<&'a Edge>)> {
-    let ends = divide::ends(&state.trie, &branches(&state.trie), &Decided::of(&record.choices, name));
-    let tips = if ends.live.is_empty() { ends.away } else { ends.live };
-    let here = state.local.as_ref().map(|local| local.tip).filter(|tip| tips.contains(tip));
-    let newest = tips.iter().max_by_key(|tip| state.trie.path(**tip).and_then(|path| path.last().map(|edge| edge.at)));
+fn end_of<'a>(
+    record: &SessionRecord,
+    name: &DocName,
+    state: &'a DocState,
+) -> Option<(ChainId, Vec<&'a Edge>)> {
+    let ends = divide::ends(
+        &state.trie,
+        &branches(&state.trie),
+        &Decided::of(&record.choices, name),
+    );
+    let tips = if ends.live.is_empty() {
+        ends.away
+    } else {
+        ends.live
+    };
+    let here = state
+        .local
+        .as_ref()
+        .map(|local| local.tip)
+        .filter(|tip| tips.contains(tip));
+    let newest = tips.iter().max_by_key(|tip| {
+        state
+            .trie
+            .path(**tip)
+            .and_then(|path| path.last().map(|edge| edge.at))
+    });
     let tip = here.or(newest.copied())?;
     Some((tip, state.trie.path(tip)?))
 }
@@ -34,10 +57,14 @@ pub fn bytes_of(
     name: &DocName,
     state: &DocState,
 ) -> Result<Vec<u8>, ApiError> {
-    let Some((_, path)) = end_of(record, name, state) else { return Ok(Vec::new()) };
+    let Some((_, path)) = end_of(record, name, state) else {
+        return Ok(Vec::new());
+    };
     // What a line says matters to a plan, not to a reader.
     let journal_reader = JournalReader::new(&context.vault, &record.journals, name, |_| true);
-    journal_reader.content(state.kind, &path).map_err(|error| unreadable(&error))
+    journal_reader
+        .content(state.kind, &path)
+        .map_err(|error| unreadable(&error))
 }
 
 /// Which messages are wanted: all of them whole, or a page with long bodies cut.
@@ -69,10 +96,18 @@ pub fn show(
                 DocKind::Log => "log".into(),
                 DocKind::Snapshot => "snapshot".into(),
             },
-            bytes: if state.kind == DocKind::Log { bytes } else { state.bytes() },
+            bytes: if state.kind == DocKind::Log {
+                bytes
+            } else {
+                state.bytes()
+            },
             lines,
             tip: tip.to_hex(),
-            path: state.local.as_ref().filter(|local| local.there).map(|local| local.path.clone()),
+            path: state
+                .local
+                .as_ref()
+                .filter(|local| local.there)
+                .map(|local| local.path.clone()),
         }
     });
     let (total, messages) = match reading(context, key, record) {
@@ -85,17 +120,44 @@ pub fn show(
         .or_else(|| record.cards.values().next())
         .and_then(|said| said.card.cwd.clone())
         .map(PathBuf::from);
-    let from = if let Wanted::Page { from, .. } = wanted { from } else { 0 };
-    Ok(Shown { row, cwd, docs: docs.collect(), total, from, messages })
+    let from = if let Wanted::Page { from, .. } = wanted {
+        from
+    } else {
+        0
+    };
+    Ok(Shown {
+        row,
+        cwd,
+        docs: docs.collect(),
+        total,
+        from,
+        messages,
+    })
 }
 
-fn reading<'a>(context: &'a Context, key: &'a SessionKey, record: &'a SessionRecord) -> Option<Reading<'a>> {
+fn reading<'a>(
+    context: &'a Context,
+    key: &'a SessionKey,
+    record: &'a SessionRecord,
+) -> Option<Reading<'a>> {
     let (doc, state) = record.docs.get_key_value(record.main()?)?;
     let (tip, path) = end_of(record, doc, state)?;
-    Some(Reading { context, key, record, doc, state, tip, path })
+    Some(Reading {
+        context,
+        key,
+        record,
+        doc,
+        state,
+        tip,
+        path,
+    })
 }
 
-fn read_messages(reading: &Reading<'_>, names: &Names, wanted: Wanted) -> Result<(u64, Vec<Message>), ApiError> {
+fn read_messages(
+    reading: &Reading<'_>,
+    names: &Names,
+    wanted: Wanted,
+) -> Result<(u64, Vec<Message>), ApiError> {
     match wanted {
         Wanted::Page { from, rows } => {
             let index = reading.index(from == 0)?;
@@ -147,7 +209,10 @@ pub fn export(
 fn markdown(shown: &Shown) -> String {
     let row = &shown.row;
     let [title, tool, project] = [&row.title, &row.tool, &row.project].map(|text| escaped(text));
-    let mut text = format!("# {title}\n\n{tool} · {project} · {}\n", escaped(&row.updated));
+    let mut text = format!(
+        "# {title}\n\n{tool} · {project} · {}\n",
+        escaped(&row.updated)
+    );
     for message in &shown.messages {
         let who = match message.role.as_str() {
             "user" => "You",
@@ -156,8 +221,15 @@ fn markdown(shown: &Shown) -> String {
             "steering" => "Changed",
             _ => "System",
         };
-        let device = message.device.as_deref().map(|device| format!(" · {}", escaped(device))).unwrap_or_default();
-        text.push_str(&format!("\n## {who}{device}\n\n{}", fenced(message.text.trim_end())));
+        let device = message
+            .device
+            .as_deref()
+            .map(|device| format!(" · {}", escaped(device)))
+            .unwrap_or_default();
+        text.push_str(&format!(
+            "\n## {who}{device}\n\n{}",
+            fenced(message.text.trim_end())
+        ));
     }
     text
 }
@@ -171,14 +243,28 @@ fn fenced(text: &str) -> String {
 
 /// One line in which nothing is Markdown.
 fn escaped(text: &str) -> String {
-    let escape = |c: char| if c.is_ascii_punctuation() { vec!['\\', c] } else { vec![c] };
+    let escape = |c: char| {
+        if c.is_ascii_punctuation() {
+            vec!['\\', c]
+        } else {
+            vec![c]
+        }
+    };
     harmless_line(text).chars().flat_map(escape).collect()
 }
 
 fn text_or_file(text: String, name: &str, dir: Option<&Path>) -> Result<Exported, ApiError> {
-    let Some(dir) = dir else { return Ok(Exported { files: Vec::new(), text: Some(text) }) };
+    let Some(dir) = dir else {
+        return Ok(Exported {
+            files: Vec::new(),
+            text: Some(text),
+        });
+    };
     let path = write(dir, &safe(name), text.as_bytes())?;
-    Ok(Exported { files: vec![path], text: None })
+    Ok(Exported {
+        files: vec![path],
+        text: None,
+    })
 }
 
 fn native(
@@ -188,7 +274,11 @@ fn native(
     dir: Option<&Path>,
 ) -> Result<Exported, ApiError> {
     let Some(dir) = dir else {
-        return Err(ApiError::new("no_directory", "A native export is several files.", "Say where to with --out DIR."));
+        return Err(ApiError::new(
+            "no_directory",
+            "A native export is several files.",
+            "Say where to with --out DIR.",
+        ));
     };
     let below = dir.join(safe(&row.session));
     let mut files = Vec::new();
@@ -212,32 +302,54 @@ fn write_log(
     place: &str,
 ) -> Result<PathBuf, ApiError> {
     let path = write(dir, place, &[])?;
-    let Some((_, edges)) = end_of(record, name, state) else { return Ok(path) };
+    let Some((_, edges)) = end_of(record, name, state) else {
+        return Ok(path);
+    };
     let journal_reader = JournalReader::new(&context.vault, &record.journals, name, |_| true);
-    let file = std::fs::File::options().append(true).open(&path).map_err(|error| unreadable(&error))?;
+    let file = std::fs::File::options()
+        .append(true)
+        .open(&path)
+        .map_err(|error| unreadable(&error))?;
     let mut out = std::io::BufWriter::new(file);
-    edges.iter().try_for_each(|edge| journal_reader.write_lines(edge, &mut out)).map_err(|error| unreadable(&error))?;
+    edges
+        .iter()
+        .try_for_each(|edge| journal_reader.write_lines(edge, &mut out))
+        .map_err(|error| unreadable(&error))?;
     std::io::Write::flush(&mut out).map_err(|error| unreadable(&error))?;
     Ok(path)
 }
 
 /// A name that stays in its directory on every system.
 fn safe(name: &str) -> String {
-    let plain: String =
-        name.chars().map(|c| if c.is_alphanumeric() || "-_. @".contains(c) { c } else { '_' }).collect();
-    if plain.chars().all(|c| c == '.') { "_".into() } else { plain }
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || "-_. @".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if plain.chars().all(|c| c == '.') {
+        "_".into()
+    } else {
+        plain
+    }
 }
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, ApiError> {
     let path = dir.join(name);
     let parent = path.parent().unwrap_or(dir);
-    std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, bytes)).map_err(|error| {
-        ApiError::new(
-            "unwritable",
-            format!("{} could not be written: {error}.", path.display()),
-            "Choose another directory with --out.",
-        )
-    })?;
+    std::fs::create_dir_all(parent)
+        .and_then(|()| std::fs::write(&path, bytes))
+        .map_err(|error| {
+            ApiError::new(
+                "unwritable",
+                format!("{} could not be written: {error}.", path.display()),
+                "Choose another directory with --out.",
+            )
+        })?;
     Ok(path)
 }
 

@@ -61,7 +61,10 @@ impl Asked {
 
     /// Without any there is no file: it holds titles.
     fn save(&self, home: &Path) -> io::Result<()> {
-        let (path, next) = (home.join("forgetting.json"), home.join("forgetting.json.next"));
+        let (path, next) = (
+            home.join("forgetting.json"),
+            home.join("forgetting.json.next"),
+        );
         if self.0.is_empty() {
             return match std::fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -111,7 +114,11 @@ impl Forgetting {
 
     /// Whether it was forgotten on this device and can be taken back still.
     fn is_asked(&self, key: &SessionKey) -> bool {
-        self.asked.0.iter().flat_map(|asked| &asked.sessions).any(|asked| asked.key == *key)
+        self.asked
+            .0
+            .iter()
+            .flat_map(|asked| &asked.sessions)
+            .any(|asked| asked.key == *key)
     }
 
     /// Whether nothing of it is shown or looked at.
@@ -121,13 +128,19 @@ impl Forgetting {
 
     /// What Syncthing leaves out of other devices' folders, below the folder.
     pub fn left_out(&self) -> impl Iterator<Item = String> + '_ {
-        self.gone.iter().map(|key| format!("{}/*/{}", key.tool, key.hash))
+        self.gone
+            .iter()
+            .map(|key| format!("{}/*/{}", key.tool, key.hash))
     }
 }
 
 fn file_error(error: &io::Error) -> ApiError {
     let message = format!("forgetting.json could not be read or written: {error}.");
-    ApiError::new("forgetting_unwritable", message, "Make room on the disk or mend its permissions.")
+    ApiError::new(
+        "forgetting_unwritable",
+        message,
+        "Make room on the disk or mend its permissions.",
+    )
 }
 
 impl Engine {
@@ -138,13 +151,24 @@ impl Engine {
         match Asked::load(&self.home) {
             Ok(asked) => self.forgetting.asked = asked,
             Err(error) => {
-                let ApiError { code, message, hint } = file_error(&error);
+                let ApiError {
+                    code,
+                    message,
+                    hint,
+                } = file_error(&error);
                 self.trouble("forgetting", Some(Problem::new(&code, message, hint)));
             }
         }
         self.forgetting.open = true;
         self.forgetting.let_through = self.state.note(NOTE).ok().flatten().unwrap_or_default();
-        for asked in self.forgetting.asked.clone().0.into_iter().flat_map(|asked| asked.sessions) {
+        for asked in self
+            .forgetting
+            .asked
+            .clone()
+            .0
+            .into_iter()
+            .flat_map(|asked| asked.sessions)
+        {
             self.hide(&asked.key);
         }
         self.forget_stated();
@@ -155,22 +179,32 @@ impl Engine {
     pub(super) fn forget_due(&mut self) {
         let now = self.context.clock.now();
         self.count_anew(now);
-        let (due, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.forgetting.asked.0).into_iter().partition(|asked| asked.due <= now);
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.forgetting.asked.0)
+            .into_iter()
+            .partition(|asked| asked.due <= now);
         // What is stated is not taken back: it is the same whether this device dies before or after the next step.
-        let keys = due.iter().flat_map(|asked| &asked.sessions).map(|asked| asked.key.clone());
+        let keys = due
+            .iter()
+            .flat_map(|asked| &asked.sessions)
+            .map(|asked| asked.key.clone());
         let is_new = |key: &SessionKey| {
             let known = self.lists.now.forgotten.get(key);
             !known.is_some_and(|known| known.by.contains_key(&self.context.device))
         };
-        let statements = keys.filter(is_new).map(|session| Statement::Forget { session }).collect();
+        let statements = keys
+            .filter(is_new)
+            .map(|session| Statement::Forget { session })
+            .collect();
         self.forgetting.asked.0 = due.iter().cloned().chain(later.iter().cloned()).collect();
         if due.is_empty() {
             return;
         }
         let stated = self.declare(statements).and_then(|()| {
             self.forgetting.asked.0 = later;
-            self.forgetting.asked.save(&self.home).map_err(|error| file_error(&error))
+            self.forgetting
+                .asked
+                .save(&self.home)
+                .map_err(|error| file_error(&error))
         });
         self.forget_trouble(stated.err());
     }
@@ -178,7 +212,9 @@ impl Engine {
     /// A clock that was set back to before the question would put off for as long what the user wants soon.
     fn count_anew(&mut self, now: Millis) {
         let asked = self.forgetting.asked.0.iter_mut();
-        let mut ahead = asked.filter(|asked| now < asked.anew.unwrap_or(asked.at)).peekable();
+        let mut ahead = asked
+            .filter(|asked| now < asked.anew.unwrap_or(asked.at))
+            .peekable();
         if ahead.peek().is_none() {
             return;
         }
@@ -186,7 +222,11 @@ impl Engine {
             let began = asked.anew.replace(now).unwrap_or(asked.at);
             asked.due = Millis(now.0.saturating_add(asked.due.0.saturating_sub(began.0)));
         }
-        let saved = self.forgetting.asked.save(&self.home).map_err(|error| file_error(&error));
+        let saved = self
+            .forgetting
+            .asked
+            .save(&self.home)
+            .map_err(|error| file_error(&error));
         self.forget_trouble(saved.err());
     }
 
@@ -204,14 +244,19 @@ impl Engine {
         for (key, forgotten) in &self.lists.now.forgotten {
             let own = &self.context.device;
             let ours = forgotten.by.contains_key(own) || forgotten.receipts.contains_key(own);
-            if ours || self.forgetting.is_gone(key) || self.forgetting.let_through.sessions.contains(key) {
+            if ours
+                || self.forgetting.is_gone(key)
+                || self.forgetting.let_through.sessions.contains(key)
+            {
                 gone.insert(key.clone());
             } else {
                 doubtful.push(key.clone());
             }
         }
         // A session here may open only with this one in the store; its user is asked first.
-        let (needed, doubtful): (Vec<_>, Vec<_>) = doubtful.into_iter().partition(|key| self.is_needed_here(key));
+        let (needed, doubtful): (Vec<_>, Vec<_>) = doubtful
+            .into_iter()
+            .partition(|key| self.is_needed_here(key));
         let many = self.guard_forgotten(&doubtful);
         gone.extend(doubtful.into_iter().filter(|key| !many.contains(key)));
         self.note_held(many, &needed);
@@ -227,8 +272,12 @@ impl Engine {
             self.publish_presence();
         }
         for key in new {
-            let at_store =
-                self.lists.now.forgotten.get(&key).and_then(|known| known.receipts.get(&self.context.device));
+            let at_store = self
+                .lists
+                .now
+                .forgotten
+                .get(&key)
+                .and_then(|known| known.receipts.get(&self.context.device));
             if at_store.is_none_or(|receipt| receipt.left.is_some()) {
                 self.schedule(key, ReconcileRequest::default());
             }
@@ -240,14 +289,21 @@ impl Engine {
         let now = self.context.clock.now();
         let let_through = &mut self.forgetting.let_through;
         let before = let_through.clone();
-        let_through.began.retain(|at| now.0.saturating_sub(at.0) < DAY_MS);
+        let_through
+            .began
+            .retain(|at| now.0.saturating_sub(at.0) < DAY_MS);
         let (began, context) = (let_through.began.len(), self.context.clone());
         let is_here = |key: &SessionKey| {
-            self.state.row(key).ok().flatten().is_some() || self.forgetting.is_asked(key) || context.vault.holds(key)
+            self.state.row(key).ok().flatten().is_some()
+                || self.forgetting.is_asked(key)
+                || context.vault.holds(key)
         };
         // Nothing is lost with a session that is not here. Its versions go with a session, and count as one with it.
         let here: Vec<&SessionKey> = doubtful.iter().filter(|key| is_here(key)).collect();
-        let count = here.iter().filter(|key| !self.is_version_of(key, doubtful)).count();
+        let count = here
+            .iter()
+            .filter(|key| !self.is_version_of(key, doubtful))
+            .count();
         if count > 0 && began + count > self.settings.guard.max_forgotten {
             return here.into_iter().cloned().collect();
         }
@@ -267,13 +323,19 @@ impl Engine {
 
     fn is_version_of(&self, key: &SessionKey, others: &[SessionKey]) -> bool {
         let record: Option<SessionRecord> = self.state.record(key).ok().flatten();
-        record.and_then(|record| parent_of(&record, key)).is_some_and(|parent| others.contains(&parent))
+        record
+            .and_then(|record| parent_of(&record, key))
+            .is_some_and(|parent| others.contains(&parent))
     }
 
     fn is_needed_here(&self, key: &SessionKey) -> bool {
         let row = self.state.row(key).ok().flatten();
-        let needing = row.and_then(|row| self.state.needing(&row.session).ok()).unwrap_or_default();
-        needing.iter().any(|(child, _)| child.tool == key.tool && !self.lists.now.forgotten.contains_key(child))
+        let needing = row
+            .and_then(|row| self.state.needing(&row.session).ok())
+            .unwrap_or_default();
+        needing.iter().any(|(child, _)| {
+            child.tool == key.tool && !self.lists.now.forgotten.contains_key(child)
+        })
     }
 
     fn note_held(&mut self, mut held: BTreeSet<SessionKey>, needed: &[SessionKey]) {
@@ -282,16 +344,27 @@ impl Engine {
         if held.is_empty() {
             self.held.remove(HELD);
         } else {
-            let by = held.iter().filter_map(|key| self.lists.now.forgotten.get(key)).flat_map(|known| known.by.keys());
-            let names: BTreeSet<String> = by.map(|id| self.context.shared().name_of(&id.short())).collect();
+            let by = held
+                .iter()
+                .filter_map(|key| self.lists.now.forgotten.get(key))
+                .flat_map(|known| known.by.keys());
+            let names: BTreeSet<String> = by
+                .map(|id| self.context.shared().name_of(&id.short()))
+                .collect();
             let names: Vec<String> = names.into_iter().collect();
-            let sessions = if held.len() == 1 { "1 session".into() } else { format!("{} sessions", held.len()) };
+            let sessions = if held.len() == 1 {
+                "1 session".into()
+            } else {
+                format!("{} sessions", held.len())
+            };
             let names = names.join(", ");
             let (code, why, hint) = match many {
                 0 => (
                     "needed",
                     "Other sessions on this device open only as long as they are there.",
-                    format!("Forget those, too, or say that they need not open with `roam release {HELD}`."),
+                    format!(
+                        "Forget those, too, or say that they need not open with `roam release {HELD}`."
+                    ),
                 ),
                 _ => (
                     "mass_forget",
@@ -302,8 +375,18 @@ impl Engine {
                     ),
                 ),
             };
-            let message = format!("{names} wants {sessions} forgotten. Nothing of it was removed here. {why}");
-            self.held.insert(HELD.into(), Held { what: HELD.into(), code: code.into(), message, hint });
+            let message = format!(
+                "{names} wants {sessions} forgotten. Nothing of it was removed here. {why}"
+            );
+            self.held.insert(
+                HELD.into(),
+                Held {
+                    what: HELD.into(),
+                    code: code.into(),
+                    message,
+                    hint,
+                },
+            );
         }
         self.forgetting.held = held;
     }
@@ -312,19 +395,33 @@ impl Engine {
     pub(super) fn release_forgotten(&mut self) -> Answer {
         let held = std::mem::take(&mut self.forgetting.held);
         if held.is_empty() {
-            return Err(ApiError::new("not_held", format!("{HELD} is not held."), "See `roam status`."));
+            return Err(ApiError::new(
+                "not_held",
+                format!("{HELD} is not held."),
+                "See `roam status`.",
+            ));
         }
         let before = self.forgetting.let_through.clone();
-        self.forgetting.let_through.sessions.extend(held.iter().cloned());
+        self.forgetting
+            .let_through
+            .sessions
+            .extend(held.iter().cloned());
         self.remember_let(&before);
         self.forget_stated();
-        super::answers::done(format!("{} sessions are removed from this device.", held.len()))
+        super::answers::done(format!(
+            "{} sessions are removed from this device.",
+            held.len()
+        ))
     }
 
     /// Takes a session out of everything that is shown or looked at.
     fn hide(&mut self, key: &SessionKey) {
         if let Err(error) = self.state.hide(key) {
-            let ApiError { code, message, hint } = error.into();
+            let ApiError {
+                code,
+                message,
+                hint,
+            } = error.into();
             self.trouble("state", Some(Problem::new(&code, message, hint)));
         }
         self.context.change().here.remove(key);
@@ -336,18 +433,30 @@ impl Engine {
         }
         self.drop_session(key);
         let (topic, panicked) = (format!("session {key} "), format!("panicked {key}"));
-        self.problems.retain(|known, _| !known.starts_with(&topic) && *known != panicked);
+        self.problems
+            .retain(|known, _| !known.starts_with(&topic) && *known != panicked);
         *self.context.compared() = None;
         self.context.transcripts().clear();
     }
 
     /// Has Syncthing leave out the sessions of other devices' folders that are forgotten.
     fn leave_out(&mut self) {
-        for folder in self.arrange().folders.into_iter().filter(|folder| !folder.own) {
+        for folder in self
+            .arrange()
+            .folders
+            .into_iter()
+            .filter(|folder| !folder.own)
+        {
             if let Err(error) = crate::syncthing::leave_out(&folder) {
-                let message = format!("{} could not be written: {error}.", folder.path.join(".stignore").display());
+                let message = format!(
+                    "{} could not be written: {error}.",
+                    folder.path.join(".stignore").display()
+                );
                 let hint = "Make room or mend the permissions of the vault folder.";
-                self.trouble("forgetting", Some(Problem::new("vault_unwritable", message, hint)));
+                self.trouble(
+                    "forgetting",
+                    Some(Problem::new("vault_unwritable", message, hint)),
+                );
             }
         }
     }
@@ -369,9 +478,17 @@ impl Engine {
         if std::mem::take(&mut self.forgetting.to_leave_out) {
             self.leave_out();
         }
-        let own = self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device));
+        let own = self
+            .lists
+            .now
+            .forgotten
+            .get(key)
+            .and_then(|known| known.receipts.get(&self.context.device));
         let hidden = self.state.hidden(key).ok().flatten();
-        let session = request.session.clone().or(hidden.map(|row| SessionId::new(row.session)));
+        let session = request
+            .session
+            .clone()
+            .or(hidden.map(|row| SessionId::new(row.session)));
         let job = Erase {
             key: key.clone(),
             session: session.filter(|session| !session.as_str().is_empty()),
@@ -382,24 +499,48 @@ impl Engine {
         self.forgetting.at_work.insert(key.clone());
         let context = self.context.clone();
         self.jobs.spawn_for_event(Box::new(move || {
-            let erased = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| erase(&context, &job)));
-            erased.map_or_else(|_| Event::Panicked(job.key), |erasure| Event::Erased(Box::new(erasure)))
+            let erased =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| erase(&context, &job)));
+            erased.map_or_else(
+                |_| Event::Panicked(job.key),
+                |erasure| Event::Erased(Box::new(erasure)),
+            )
         }));
         true
     }
 
     /// The docs that a forgotten session alone has, as they were last seen.
     fn shared_docs_of(&self, key: &SessionKey) -> Vec<FoundDoc> {
-        let record: SessionRecord = self.state.hidden_record(key).ok().flatten().unwrap_or_default();
+        let record: SessionRecord = self
+            .state
+            .hidden_record(key)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
         let holders = self.context.holders();
-        let own = record.docs.into_iter().filter(|(doc, _)| holders.of(key, doc) == Some(key));
+        let own = record
+            .docs
+            .into_iter()
+            .filter(|(doc, _)| holders.of(key, doc) == Some(key));
         let seen = own.filter_map(|(name, state)| Some((name, state.kind, state.local?)));
-        seen.map(|(name, kind, local)| FoundDoc { name, kind, at: local.at, path: local.path, stamp: local.stamp })
-            .collect()
+        seen.map(|(name, kind, local)| FoundDoc {
+            name,
+            kind,
+            at: local.at,
+            path: local.path,
+            stamp: local.stamp,
+        })
+        .collect()
     }
 
     pub(super) fn erased(&mut self, erasure: Erasure) -> Result<(), StateError> {
-        let Erasure { key, announce, any, left, error } = erasure;
+        let Erasure {
+            key,
+            announce,
+            any,
+            left,
+            error,
+        } = erasure;
         self.queue.done(&key);
         self.forgetting.at_work.remove(&key);
         for (lane, path) in announce {
@@ -407,7 +548,10 @@ impl Engine {
         }
         let topic = format!("forget {key}");
         if let Some(error) = error {
-            let message = format!("A forgotten session of {} could not be removed: {error}.", key.tool);
+            let message = format!(
+                "A forgotten session of {} could not be removed: {error}.",
+                key.tool
+            );
             let hint = "Mend the permissions of session-roam's home; it is tried again.";
             self.trouble(&topic, Some(Problem::new("not_forgotten", message, hint)));
             return Ok(());
@@ -417,7 +561,12 @@ impl Engine {
             Some((_, why)) => self.forgetting.left.insert(key.clone(), why.clone()),
             None => self.forgetting.left.remove(&key),
         };
-        let own = self.lists.now.forgotten.get(&key).and_then(|known| known.receipts.get(&self.context.device));
+        let own = self
+            .lists
+            .now
+            .forgotten
+            .get(&key)
+            .and_then(|known| known.receipts.get(&self.context.device));
         let is_news = own.is_none_or(|own| own.left != left.as_ref().map(|(left, _)| *left));
         if any && is_news {
             self.happened("removed", &key)?;
@@ -429,7 +578,9 @@ impl Engine {
         }
         if is_news {
             let left = left.map(|(left, _)| left);
-            self.forgetting.receipts.push(Statement::Forgotten { session: key, left });
+            self.forgetting
+                .receipts
+                .push(Statement::Forgotten { session: key, left });
         }
         self.give_receipts()
     }
@@ -438,7 +589,13 @@ impl Engine {
     fn happened(&self, what: &str, key: &SessionKey) -> Result<(), StateError> {
         let (device, tool) = (self.context.short.clone(), key.tool.to_string());
         let at = self.context.clock.now();
-        self.state.add_history(&Happening { at, device, what: what.into(), tool, ..Happening::default() })
+        self.state.add_history(&Happening {
+            at,
+            device,
+            what: what.into(),
+            tool,
+            ..Happening::default()
+        })
     }
 
     /// Receipts for all that was removed, in one frame, when nothing is left to do.
@@ -467,39 +624,77 @@ impl Engine {
     pub(super) fn retry_forgotten(&mut self) -> Result<(), StateError> {
         self.forget_due();
         let own = |key: &SessionKey| {
-            self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device))
+            self.lists
+                .now
+                .forgotten
+                .get(key)
+                .and_then(|known| known.receipts.get(&self.context.device))
         };
         // A tool that refused has not changed its mind; its store is read again when the session changes there.
         let unfinished = |key: &&SessionKey| {
             own(key).is_none_or(|own| own.left.is_some_and(|left| left != Left::Tool))
                 && !self.forgetting.at_work.contains(*key)
         };
-        let again: Vec<SessionKey> = self.forgetting.gone.iter().filter(unfinished).cloned().collect();
-        again.into_iter().for_each(|key| self.schedule(key, ReconcileRequest::default()));
+        let again: Vec<SessionKey> = self
+            .forgetting
+            .gone
+            .iter()
+            .filter(unfinished)
+            .cloned()
+            .collect();
+        again
+            .into_iter()
+            .for_each(|key| self.schedule(key, ReconcileRequest::default()));
         self.give_receipts()
     }
 
     /// A forgotten session that is in a tool's store is removed from it, once; says whether it is one.
-    pub(super) fn is_forgotten_in_store(&mut self, key: &SessionKey, found: &Found, print: u64) -> bool {
+    pub(super) fn is_forgotten_in_store(
+        &mut self,
+        key: &SessionKey,
+        found: &Found,
+        print: u64,
+    ) -> bool {
         if !self.forgetting.hides(key) {
             return false;
         }
-        let own = self.lists.now.forgotten.get(key).and_then(|known| known.receipts.get(&self.context.device));
+        let own = self
+            .lists
+            .now
+            .forgotten
+            .get(key)
+            .and_then(|known| known.receipts.get(&self.context.device));
         let is_left = own.is_none_or(|own| own.left.is_some());
-        if self.forgetting.is_gone(key) && is_left && self.seen.insert(key.clone(), print) != Some(print) {
+        if self.forgetting.is_gone(key)
+            && is_left
+            && self.seen.insert(key.clone(), print) != Some(print)
+        {
             self.schedule(
                 key.clone(),
-                ReconcileRequest { session: Some(found.session.clone()), ..ReconcileRequest::default() },
+                ReconcileRequest {
+                    session: Some(found.session.clone()),
+                    ..ReconcileRequest::default()
+                },
             );
         }
         true
     }
 
     /// A look found that the session is a version of a forgotten one: it holds the same words, and goes with it.
-    pub(super) fn goes_with_forgotten(&mut self, key: &SessionKey, record: &SessionRecord, row: &Row) -> bool {
-        let Some(parent) = parent_of(record, key).filter(|parent| self.forgetting.hides(parent)) else { return false };
+    pub(super) fn goes_with_forgotten(
+        &mut self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        row: &Row,
+    ) -> bool {
+        let Some(parent) = parent_of(record, key).filter(|parent| self.forgetting.hides(parent))
+        else {
+            return false;
+        };
         if self.forgetting.is_gone(&parent) {
-            let stated = self.declare(vec![Statement::Forget { session: key.clone() }]);
+            let stated = self.declare(vec![Statement::Forget {
+                session: key.clone(),
+            }]);
             self.forget_trouble(stated.err());
             return true;
         }
@@ -507,9 +702,17 @@ impl Engine {
         let mut with = asked.filter(|asked| asked.sessions.iter().any(|asked| asked.key == parent));
         if let Some(asked) = with.next() {
             let (session, title) = (row.session.clone(), row.title.clone());
-            asked.sessions.push(AskedSession { key: key.clone(), session, title });
+            asked.sessions.push(AskedSession {
+                key: key.clone(),
+                session,
+                title,
+            });
         }
-        let saved = self.forgetting.asked.save(&self.home).map_err(|error| file_error(&error));
+        let saved = self
+            .forgetting
+            .asked
+            .save(&self.home)
+            .map_err(|error| file_error(&error));
         self.forget_trouble(saved.err());
         self.hide(key);
         true
@@ -548,21 +751,35 @@ impl Engine {
 
     /// Another session may open only with this one in the store: it would be lost with it.
     fn refuse_needed(&self, group: &[(SessionKey, Row)]) -> Result<(), ApiError> {
-        let Some((first, title)) = group.first().map(|(key, row)| (key, &row.title)) else { return Ok(()) };
-        let is_in = |session: &SessionId| group.iter().any(|(_, row)| row.session == session.as_str());
+        let Some((first, title)) = group.first().map(|(key, row)| (key, &row.title)) else {
+            return Ok(());
+        };
+        let is_in =
+            |session: &SessionId| group.iter().any(|(_, row)| row.session == session.as_str());
         let mut needing = Vec::new();
         for (key, row) in self.state.rows(Some(first.tool.as_str()))? {
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
             let needed = record.origin().is_some_and(|card| {
-                card.requires.iter().chain(card.base.as_ref().map(|base| &base.session)).any(is_in)
+                card.requires
+                    .iter()
+                    .chain(card.base.as_ref().map(|base| &base.session))
+                    .any(is_in)
             });
             if needed && !is_in(&SessionId::new(&row.session)) {
                 needing.push(row);
             }
         }
-        let Some(one) = needing.first() else { return Ok(()) };
-        let names: Vec<String> = needing.iter().map(|row| format!("“{}” ({})", row.title, row.session)).collect();
-        let message = format!("{} opens only as long as “{title}” is there.", names.join(", "));
+        let Some(one) = needing.first() else {
+            return Ok(());
+        };
+        let names: Vec<String> = needing
+            .iter()
+            .map(|row| format!("“{}” ({})", row.title, row.session))
+            .collect();
+        let message = format!(
+            "{} opens only as long as “{title}” is there.",
+            names.join(", ")
+        );
         let hint = format!("Forget that first: `roam forget {}`.", one.session);
         Err(ApiError::new("needed", message, hint))
     }
@@ -571,8 +788,12 @@ impl Engine {
         let group = self.forget_group(text)?;
         let shared = self.context.shared();
         let name = |id: &DeviceId| shared.name_of(&id.short());
-        let devices = std::iter::once(self.name.clone()).chain(self.lists.now.approved.keys().map(name));
-        let sessions = group.iter().map(|(key, row)| self.session_row(key, row)).collect();
+        let devices =
+            std::iter::once(self.name.clone()).chain(self.lists.now.approved.keys().map(name));
+        let sessions = group
+            .iter()
+            .map(|(key, row)| self.session_row(key, row))
+            .collect();
         value(ForgetPreview {
             sessions,
             devices: devices.collect(),
@@ -583,7 +804,11 @@ impl Engine {
 
     fn cannot_be_told(&self) -> BTreeSet<DeviceId> {
         let now = &self.lists.now;
-        let away = now.revoked.keys().chain(&now.unapproved).filter(|id| !now.approved.contains_key(*id));
+        let away = now
+            .revoked
+            .keys()
+            .chain(&now.unapproved)
+            .filter(|id| !now.approved.contains_key(*id));
         away.cloned().collect()
     }
 
@@ -597,7 +822,12 @@ impl Engine {
             session: row.session.clone(),
             title: row.title.clone(),
         });
-        self.forgetting.asked.0.push(AskedOnce { at, due, anew: None, sessions: sessions.collect() });
+        self.forgetting.asked.0.push(AskedOnce {
+            at,
+            due,
+            anew: None,
+            sessions: sessions.collect(),
+        });
         if let Err(error) = self.forgetting.asked.save(&self.home) {
             self.forgetting.asked.0.pop();
             return Err(file_error(&error));
@@ -609,18 +839,30 @@ impl Engine {
         self.publish_presence();
         self.forget_due();
         let keys: BTreeSet<String> = group.iter().map(|(key, _)| key.to_string()).collect();
-        let rows = self.forgotten_rows().into_iter().filter(|row| keys.contains(&row.key));
+        let rows = self
+            .forgotten_rows()
+            .into_iter()
+            .filter(|row| keys.contains(&row.key));
         value(rows.collect::<Vec<_>>())
     }
 
     /// Takes the last forget back, or that of a session, as long as nobody was told; `None` if there is none.
-    pub(super) fn undo_forget(&mut self, text: Option<&str>, before: Option<Hlc>) -> Result<Option<String>, ApiError> {
+    pub(super) fn undo_forget(
+        &mut self,
+        text: Option<&str>,
+        before: Option<Hlc>,
+    ) -> Result<Option<String>, ApiError> {
         let asked = &self.forgetting.asked.0;
         let is_it = |asked: &AskedOnce| match text {
-            Some(text) => asked.sessions.iter().any(|asked| !text.is_empty() && asked.session.starts_with(text)),
+            Some(text) => asked
+                .sessions
+                .iter()
+                .any(|asked| !text.is_empty() && asked.session.starts_with(text)),
             None => before.is_none_or(|before| before.wall <= asked.at),
         };
-        let Some(at) = asked.iter().rposition(is_it) else { return Ok(None) };
+        let Some(at) = asked.iter().rposition(is_it) else {
+            return Ok(None);
+        };
         let taken = self.forgetting.asked.0.remove(at);
         if let Err(error) = self.forgetting.asked.save(&self.home) {
             self.forgetting.asked.0.insert(at, taken);
@@ -628,7 +870,11 @@ impl Engine {
         }
         for asked in &taken.sessions {
             self.state.show(&asked.key)?;
-            if self.state.row(&asked.key)?.is_some_and(|row| row.path.is_some()) {
+            if self
+                .state
+                .row(&asked.key)?
+                .is_some_and(|row| row.path.is_some())
+            {
                 self.context.change().here.insert(asked.key.clone());
             }
             self.schedule(asked.key.clone(), ReconcileRequest::default());
@@ -637,18 +883,29 @@ impl Engine {
         // What arrived or was written meanwhile.
         self.walk_vault()?;
         self.list_all(false)?;
-        let title = taken.sessions.first().map(|asked| asked.title.clone()).unwrap_or_default();
-        Ok(Some(format!("“{title}” is not forgotten. Nobody was told, and nothing was removed.")))
+        let title = taken
+            .sessions
+            .first()
+            .map(|asked| asked.title.clone())
+            .unwrap_or_default();
+        Ok(Some(format!(
+            "“{title}” is not forgotten. Nobody was told, and nothing was removed."
+        )))
     }
 
     /// Forgotten sessions that are in the tools' stores, by the tool's name: left there, or put there again.
     pub(super) fn forgotten_in_stores(&self) -> BTreeMap<String, u64> {
         let mut found = BTreeMap::new();
-        let tools =
-            self.on_tools().into_iter().filter(|(id, _)| self.forgetting.gone.iter().any(|key| key.tool == *id));
+        let tools = self
+            .on_tools()
+            .into_iter()
+            .filter(|(id, _)| self.forgetting.gone.iter().any(|key| key.tool == *id));
         for (id, tool) in tools {
             let listed = tool.sessions(&self.context.machine, Which::All).found;
-            let is_gone = |found: &&Found| self.forgetting.is_gone(&SessionKey::new(&id, &found.session));
+            let is_gone = |found: &&Found| {
+                self.forgetting
+                    .is_gone(&SessionKey::new(&id, &found.session))
+            };
             match listed.iter().filter(is_gone).count() as u64 {
                 0 => {}
                 n => drop(found.insert(tool.about().name, n)),
@@ -664,12 +921,25 @@ impl Engine {
     fn forgotten_rows(&self) -> Vec<ForgottenRow> {
         let mut rows: Vec<(Millis, ForgottenRow)> = Vec::new();
         for asked in &self.forgetting.asked.0 {
-            rows.extend(asked.sessions.iter().map(|session| (asked.at, self.asked_row(asked, session))));
+            rows.extend(
+                asked
+                    .sessions
+                    .iter()
+                    .map(|session| (asked.at, self.asked_row(asked, session))),
+            );
         }
         for (key, forgotten) in &self.lists.now.forgotten {
-            let first = forgotten.by.values().chain(forgotten.receipts.values().map(|receipt| &receipt.at)).min();
+            let first = forgotten
+                .by
+                .values()
+                .chain(forgotten.receipts.values().map(|receipt| &receipt.at))
+                .min();
             let at = first.map(|at| at.wall).unwrap_or_default();
-            let by = forgotten.by.keys().map(|id| self.context.shared().name_of(&id.short())).collect();
+            let by = forgotten
+                .by
+                .keys()
+                .map(|id| self.context.shared().name_of(&id.short()))
+                .collect();
             rows.push((
                 at,
                 ForgottenRow {
@@ -701,37 +971,67 @@ impl Engine {
         }
     }
 
-    fn receipt_rows(&self, key: &SessionKey, receipts: &BTreeMap<DeviceId, Receipt>) -> Vec<ReceiptRow> {
+    fn receipt_rows(
+        &self,
+        key: &SessionKey,
+        receipts: &BTreeMap<DeviceId, Receipt>,
+    ) -> Vec<ReceiptRow> {
         let own = &self.context.device;
         let approved = self.lists.now.approved.keys().cloned();
         let mut devices: BTreeSet<DeviceId> = approved.chain(receipts.keys().cloned()).collect();
         devices.remove(own);
         let mut rows = vec![self.receipt_row(key, own, receipts.get(own))];
-        rows.extend(devices.iter().map(|id| self.receipt_row(key, id, receipts.get(id))));
-        let away = self.cannot_be_told().into_iter().filter(|id| !receipts.contains_key(id));
+        rows.extend(
+            devices
+                .iter()
+                .map(|id| self.receipt_row(key, id, receipts.get(id))),
+        );
+        let away = self
+            .cannot_be_told()
+            .into_iter()
+            .filter(|id| !receipts.contains_key(id));
         rows.extend(away.map(|id| ReceiptRow {
             device: self.context.shared().name_of(&id.short()),
             state: "cannot_be_told".into(),
-            why: Some("It is not approved here any more. What it has of this session stays there.".into()),
+            why: Some(
+                "It is not approved here any more. What it has of this session stays there.".into(),
+            ),
             at: None,
         }));
         rows
     }
 
-    fn receipt_row(&self, key: &SessionKey, id: &DeviceId, receipt: Option<&Receipt>) -> ReceiptRow {
+    fn receipt_row(
+        &self,
+        key: &SessionKey,
+        id: &DeviceId,
+        receipt: Option<&Receipt>,
+    ) -> ReceiptRow {
         let here = *id == self.context.device;
         let (state, why) = match receipt {
             None if here && self.forgetting.held.contains(key) => ("held", None),
             None if here => ("removing", None),
             None => ("waiting", Some("It has not heard of it yet.".to_owned())),
             Some(Receipt { left: None, .. }) => ("removed", None),
-            Some(Receipt { left: Some(left), .. }) => {
+            Some(Receipt {
+                left: Some(left), ..
+            }) => {
                 let own = self.forgetting.left.get(key).filter(|_| here).cloned();
-                ("in_store", Some(own.map_or_else(|| left_words(*left), |why| format!("{why} {}", left_words(*left)))))
+                (
+                    "in_store",
+                    Some(own.map_or_else(
+                        || left_words(*left),
+                        |why| format!("{why} {}", left_words(*left)),
+                    )),
+                )
             }
         };
         ReceiptRow {
-            device: if here { self.name.clone() } else { self.context.shared().name_of(&id.short()) },
+            device: if here {
+                self.name.clone()
+            } else {
+                self.context.shared().name_of(&id.short())
+            },
             state: state.into(),
             why,
             at: receipt.map(|receipt| receipt.at.wall.rfc3339()),
@@ -750,12 +1050,21 @@ fn left_words(left: Left) -> String {
 }
 
 pub(super) fn forgotten_error() -> ApiError {
-    ApiError::new("forgotten", "This session is forgotten.", "`roam forget --list` shows what became of it.")
+    ApiError::new(
+        "forgotten",
+        "This session is forgotten.",
+        "`roam forget --list` shows what became of it.",
+    )
 }
 
 /// The session that this one is a version of. Its own id proves that.
 fn parent_of(record: &SessionRecord, key: &SessionKey) -> Option<SessionKey> {
-    let forks = record.cards.values().filter_map(|said| said.card.fork.as_ref());
+    let forks = record
+        .cards
+        .values()
+        .filter_map(|said| said.card.fork.as_ref());
     let mut proven = forks.filter(|fork| record.is_branch(Some(&fork.session)));
-    proven.next().map(|fork| SessionKey::new(&key.tool, &fork.session))
+    proven
+        .next()
+        .map(|fork| SessionKey::new(&key.tool, &fork.session))
 }

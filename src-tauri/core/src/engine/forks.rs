@@ -35,28 +35,51 @@ pub fn take_over(
 ) -> Result<Recorded, RecordError> {
     let plan = &parent.plan;
     record.session.get_or_insert_with(|| plan.session.clone());
-    let Some(origin) = parent.record.origin() else { return Ok(Recorded::default()) };
+    let Some(origin) = parent.record.origin() else {
+        return Ok(Recorded::default());
+    };
     let common = common(context, parent)?;
     let joins = context.joins(&key.tool);
     // A title that changes with time would make every device write another line.
     let named = joins.named.and_then(|named| named(&common));
     let lasting = named.is_some();
-    let title = fork_title(named.or_else(|| origin.title.clone()).as_deref().unwrap_or("Untitled"), &plan.from);
-    let own = parent.record.cards.get(&context.short).map(|said| &said.card);
+    let title = fork_title(
+        named
+            .or_else(|| origin.title.clone())
+            .as_deref()
+            .unwrap_or("Untitled"),
+        &plan.from,
+    );
+    let own = parent
+        .record
+        .cards
+        .get(&context.short)
+        .map(|said| &said.card);
     let card = SessionCard {
         project: origin.project.clone(),
         // The directory of another device says nothing about this one.
         cwd: own.and_then(|card| card.cwd.clone()),
         title: Some(title.clone()),
-        updated: parent.record.latest().map(|card| card.updated).unwrap_or_default(),
+        updated: parent
+            .record
+            .latest()
+            .map(|card| card.updated)
+            .unwrap_or_default(),
         version: origin.version.clone(),
         requires: origin.requires.clone(),
         main: plan.name(&origin.main),
         base: origin.base.clone(),
-        fork: Some(ForkOf { session: plan.of.clone(), first_line: plan.first_line, from: plan.from.clone() }),
+        fork: Some(ForkOf {
+            session: plan.of.clone(),
+            first_line: plan.first_line,
+            from: plan.from.clone(),
+        }),
     };
     let main = origin.main.clone();
-    let title_line = joins.title.filter(|_| lasting && plan.doc == main).map(|line| line(&plan.session, &title));
+    let title_line = joins
+        .title
+        .filter(|_| lasting && plan.doc == main)
+        .map(|line| line(&plan.session, &title));
     let mut recorder = Recorder::new(context, key, &plan.session, Lane::Live, record, card);
     let beside = plan.targets.iter().filter(|(doc, _)| **doc != main);
     for (doc, to) in beside.chain(plan.targets.get_key_value(&main)) {
@@ -68,9 +91,15 @@ pub fn take_over(
 
 /// What the branch has in common with the trunk.
 fn common(context: &Context, parent: &Parent) -> Result<Vec<u8>, RecordError> {
-    let Some(state) = parent.record.docs.get(&parent.plan.doc) else { return Ok(Vec::new()) };
-    let journal_reader = context.journal_reader(&parent.key.tool, &parent.record.journals, &parent.plan.doc);
-    Ok(journal_reader.content(state.kind, &state.trie.path(parent.plan.fork_point).unwrap_or_default())?)
+    let Some(state) = parent.record.docs.get(&parent.plan.doc) else {
+        return Ok(Vec::new());
+    };
+    let journal_reader =
+        context.journal_reader(&parent.key.tool, &parent.record.journals, &parent.plan.doc);
+    Ok(journal_reader.content(
+        state.kind,
+        &state.trie.path(parent.plan.fork_point).unwrap_or_default(),
+    )?)
 }
 
 fn take_doc(
@@ -82,19 +111,23 @@ fn take_doc(
     to: ChainId,
     title: Option<&[u8]>,
 ) -> Result<(), RecordError> {
-    let Some(state) = parent.record.docs.get(doc) else { return Ok(()) };
+    let Some(state) = parent.record.docs.get(doc) else {
+        return Ok(());
+    };
     let plan = &parent.plan;
     let name = plan.name(doc);
     let at = substituted(&state.at, &plan.of, &plan.session);
     let known = record.image.get(&name).copied();
     // The parent may have continued since the plan was made; its next reconcile says where to.
-    let is_gone = state.trie.path(to).is_none() || state.trie.path(plan.fork_point).is_none() && *doc == plan.doc;
+    let is_gone = state.trie.path(to).is_none()
+        || state.trie.path(plan.fork_point).is_none() && *doc == plan.doc;
     if is_gone || known.is_some_and(|known| known.of == to) {
         return Ok(());
     }
     let journal_reader = context.journal_reader(&parent.key.tool, &parent.record.journals, doc);
     let read = |from: ChainId, to: ChainId| -> Result<Vec<u8>, RecordError> {
-        let mut bytes = journal_reader.content(state.kind, &way(&state.trie, state.kind, from, to))?;
+        let mut bytes =
+            journal_reader.content(state.kind, &way(&state.trie, state.kind, from, to))?;
         substitute(&mut bytes, &plan.of, &plan.session);
         Ok(bytes)
     };
@@ -109,11 +142,24 @@ fn take_doc(
             recorder.generation_of(record, (&name, &at), after, &read(start, to)?)?
         }
         (DocKind::Log, Some(known)) if state.trie.is_ancestor(known.of, to) => {
-            let begins = state.trie.size(known.of).1.saturating_sub(state.trie.size(plan.fork_point).1);
-            recorder.text(record, (&name, &at), known.tip, &weave(&read(known.of, to)?, begins))?
+            let begins = state
+                .trie
+                .size(known.of)
+                .1
+                .saturating_sub(state.trie.size(plan.fork_point).1);
+            recorder.text(
+                record,
+                (&name, &at),
+                known.tip,
+                &weave(&read(known.of, to)?, begins),
+            )?
         }
         (DocKind::Log, _) => {
-            let fork_point = if *doc == plan.doc { plan.fork_point } else { start };
+            let fork_point = if *doc == plan.doc {
+                plan.fork_point
+            } else {
+                start
+            };
             let mut text = read(start, fork_point)?;
             text.extend(weave(&read(fork_point, to)?, 0));
             recorder.text(record, (&name, &at), start, &text)?
@@ -128,7 +174,11 @@ fn take_doc(
 /// places depend on nothing else, so that the branch may grow in whatever steps.
 fn weave(tail: &[u8], begins: u64, title: &[u8], is_message: fn(&[u8]) -> bool) -> Vec<u8> {
     const AGAIN: u64 = 48 << 10;
-    let (mut woven, mut at, mut spoken) = (Vec::with_capacity(tail.len() + title.len()), begins, 0 < begins);
+    let (mut woven, mut at, mut spoken) = (
+        Vec::with_capacity(tail.len() + title.len()),
+        begins,
+        0 < begins,
+    );
     for line in lines_of(tail) {
         let next = at + line.len() as u64;
         if !spoken && is_message(line) {
@@ -187,7 +237,8 @@ mod tests {
     fn the_title_comes_before_the_first_words_and_again() {
         let long = format!("x{}\n", "y".repeat(50_000));
         let tail = format!("_noted\nx\n{long}x\n");
-        let woven = String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", is_message)).expect("text");
+        let woven =
+            String::from_utf8(weave(tail.as_bytes(), 0, b"title\n", is_message)).expect("text");
         assert_eq!(woven, format!("_noted\ntitle\nx\n{long}title\nx\n"));
     }
 }

@@ -7,8 +7,8 @@ use super::record::{DeviceCard, DocState, SessionRecord};
 use crate::merge::{ChoiceId, Chosen, First};
 use crate::session::chain::lines_of;
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, Replaced, Source, Spot, ToolId, Trie,
-    gap,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Problem, Replaced, Source,
+    Spot, ToolId, Trie, gap,
 };
 use crate::vault::equivocation::{self, EquivocatedFrames};
 use crate::vault::journal::{JournalReader, journal_key};
@@ -75,21 +75,32 @@ pub fn ingest(
     dirs: &[(String, Lane, String)],
 ) -> Result<Ingested, JournalError> {
     for (device, lane, dir) in dirs {
-        record.journals.entry(journal_key(device, *lane)).or_insert_with(|| Journal::new(device, *lane, dir.clone()));
+        record
+            .journals
+            .entry(journal_key(device, *lane))
+            .or_insert_with(|| Journal::new(device, *lane, dir.clone()));
     }
     let mut done = Ingested::default();
     // A journal says how far it was read. If not all of that came into the tries, it must be read again, and may: what
     // is in a trie already does not come twice.
     let before = record.journals.clone();
-    let Some(tool) = before.values().next().map(tool_of) else { return Ok(done) };
+    let Some(tool) = before.values().next().map(tool_of) else {
+        return Ok(done);
+    };
     if record.docs.values().any(|state| 0 < state.trie.orphans()) {
         // What they wait for may be what an older version did not know. Read once more, nothing comes twice.
-        record.journals.values_mut().for_each(|journal| *journal = journal.unread().unwrap_or_else(|| journal.clone()));
+        record
+            .journals
+            .values_mut()
+            .for_each(|journal| *journal = journal.unread().unwrap_or_else(|| journal.clone()));
     }
-    match read_all(context, record, &tool, &mut done).and_then(|()| take_out(context, &tool, record)) {
+    match read_all(context, record, &tool, &mut done)
+        .and_then(|()| take_out(context, &tool, record))
+    {
         Ok(()) => {
             for (device, count) in std::mem::take(&mut done.bad) {
-                done.problems.push(refused(&context.shared().name_of(&device), count));
+                done.problems
+                    .push(refused(&context.shared().name_of(&device), count));
             }
             Ok(done)
         }
@@ -111,7 +122,8 @@ fn read_all(
     while !unread.is_empty() {
         let (mut taken, mut left) = (Taken::default(), Vec::new());
         for key in unread {
-            if limits::PASS_LINES <= taken.lines || read_journal(context, record, &key, &mut taken, done)? == Read::More
+            if limits::PASS_LINES <= taken.lines
+                || read_journal(context, record, &key, &mut taken, done)? == Read::More
             {
                 left.push(key);
             }
@@ -134,7 +146,9 @@ enum Read {
 fn refused(name: &str, count: u64) -> Problem {
     Problem::new(
         "entry_refused",
-        format!("{count} entries in the journal of {name} do not say what their ids claim; they were left out."),
+        format!(
+            "{count} entries in the journal of {name} do not say what their ids claim; they were left out."
+        ),
         format!("Update session-roam on {name}; if that does not help, unpair it."),
     )
 }
@@ -150,7 +164,9 @@ fn read_journal(
     all: &mut Taken,
     done: &mut Ingested,
 ) -> Result<Read, JournalError> {
-    let Some(mut journal) = record.journals.remove(key) else { return Ok(Read::Whole) };
+    let Some(mut journal) = record.journals.remove(key) else {
+        return Ok(Read::Whole);
+    };
     let Some(owner) = context.shared().owners.get(&journal.device).cloned() else {
         // Its card has not arrived, so nothing of it can be verified yet.
         record.journals.insert(key.to_owned(), journal);
@@ -163,22 +179,31 @@ fn read_journal(
     let tool = tool_of(&journal);
     let is_message = context.is_message(&tool);
     let mut about = record.session.clone().map(|session| (tool, session));
-    let mut taken = Taken { lines: all.lines, ..Taken::default() };
+    let mut taken = Taken {
+        lines: all.lines,
+        ..Taken::default()
+    };
     let own = journal.device == context.short;
     let held = AtomicUsize::new(all.lines);
     // What is too much to be held beside the others is chained when it has its turn.
     let aside = |frame: &Frame| {
         let lines = lines_in(frame);
-        let fits = lines <= limits::ASIDE_LINES && held.fetch_add(lines, Ordering::Relaxed) <= limits::PASS_LINES;
+        let fits = lines <= limits::ASIDE_LINES
+            && held.fetch_add(lines, Ordering::Relaxed) <= limits::PASS_LINES;
         fits.then(|| chained(frame, is_message))
     };
     let mut end = Read::Whole;
     journal.limit = context.shared().limit(&journal);
-    let read =
-        journal.read_while(&context.vault, &owner, &mut about, aside, |journal, frame, lines, segment, offset| {
+    let read = journal.read_while(
+        &context.vault,
+        &owner,
+        &mut about,
+        aside,
+        |journal, frame, lines, segment, offset| {
             context.saw(frame.head.at);
             if own {
-                done.found_again.push((journal.lane, journal.in_lane(segment)));
+                done.found_again
+                    .push((journal.lane, journal.in_lane(segment)));
             }
             let lines = lines.unwrap_or_else(|| chained(frame, is_message));
             take(journal, frame, (segment, offset), lines, &mut taken);
@@ -187,7 +212,8 @@ fn read_journal(
             }
             end = Read::More;
             ControlFlow::Break(())
-        });
+        },
+    );
     record.session = about.map(|(_, session)| session).or(record.session.take());
     let (device, lane, mut fault) = (journal.device.clone(), journal.lane, journal.fault.clone());
     let beside = read.and_then(|()| match end {
@@ -201,12 +227,14 @@ fn read_journal(
         done.equivocated.push((device.clone(), equivocated));
     }
     if device != context.short {
-        done.arrived.extend(
-            taken
-                .arrivals
-                .iter()
-                .map(|arrival| (device.clone(), arrival.doc.clone(), arrival.edge.bytes, arrival.edge.lines)),
-        );
+        done.arrived.extend(taken.arrivals.iter().map(|arrival| {
+            (
+                device.clone(),
+                arrival.doc.clone(),
+                arrival.edge.bytes,
+                arrival.edge.lines,
+            )
+        }));
     }
     if taken.bad > 0 {
         *done.bad.entry(device.clone()).or_default() += taken.bad;
@@ -242,14 +270,20 @@ fn equivocated(
         // What its owner signed since it was revoked is not taken in by another way either.
         return Ok(None);
     }
-    let suspect = matches!(journal.fault, Some(Fault::Changed { .. } | Fault::Forged { .. }));
-    let Some(session) =
-        record.session.as_ref().filter(|_| suspect || equivocation::has_copies(&context.vault, journal))
+    let suspect = matches!(
+        journal.fault,
+        Some(Fault::Changed { .. } | Fault::Forged { .. })
+    );
+    let Some(session) = record
+        .session
+        .as_ref()
+        .filter(|_| suspect || equivocation::has_copies(&context.vault, journal))
     else {
         return Ok(None);
     };
     let tool = tool_of(journal);
-    let equivocated = equivocation::gather(&context.vault, journal, owner, &(tool, session.clone()))?;
+    let equivocated =
+        equivocation::gather(&context.vault, journal, owner, &(tool, session.clone()))?;
     Ok(Some(equivocated).filter(|equivocated| !equivocated.frames.is_empty()))
 }
 
@@ -267,7 +301,9 @@ pub fn fault_problem(fault: &Fault, name: &str) -> Problem {
     match fault {
         Fault::Changed { .. } => Problem::new(
             "journal_changed",
-            format!("A journal of {name} is not what it was; the version that was accepted is kept and used."),
+            format!(
+                "A journal of {name} is not what it was; the version that was accepted is kept and used."
+            ),
             format!(
                 "It is fetched again from {name}. If this stays, look at that device: it may have been reset or copied."
             ),
@@ -336,12 +372,26 @@ pub fn take(
                 None => taken.bad += 1,
             },
             Entry::Choice(choice) => {
-                let id = ChoiceId { at, device: device.clone() };
-                taken.choices.push(Chosen { id, choice: choice.clone() });
+                let id = ChoiceId {
+                    at,
+                    device: device.clone(),
+                };
+                taken.choices.push(Chosen {
+                    id,
+                    choice: choice.clone(),
+                });
             }
-            Entry::Lines { doc, at: place, after, tip, replaces, bytes } => {
+            Entry::Lines {
+                doc,
+                at: place,
+                after,
+                tip,
+                replaces,
+                bytes,
+            } => {
                 let tips = lines.next().unwrap_or_default();
-                if tips.last().map_or(*after, |line| line.tip) != *tip || !(bytes.is_empty() || bytes.ends_with(b"\n"))
+                if tips.last().map_or(*after, |line| line.tip) != *tip
+                    || !(bytes.is_empty() || bytes.ends_with(b"\n"))
                 {
                     taken.bad += 1;
                     return;
@@ -379,7 +429,10 @@ pub fn take(
                         lines: 1,
                         message_lines: 1,
                         bytes: whole.size,
-                        source: Source { first: whole.first, ..source(whole.spot, &whole.at) },
+                        source: Source {
+                            first: whole.first,
+                            ..source(whole.spot, &whole.at)
+                        },
                         at,
                     };
                     taken.lines += 1;
@@ -388,7 +441,11 @@ pub fn take(
                         kind: DocKind::Log,
                         at: whole.at,
                         edge,
-                        tips: vec![Line { tip: whole.tip, end: whole.size, is_message: true }],
+                        tips: vec![Line {
+                            tip: whole.tip,
+                            end: whole.size,
+                            is_message: true,
+                        }],
                         replaces: whole.replaces,
                         by: frame.head.by.clone(),
                         in_pieces: true,
@@ -396,7 +453,14 @@ pub fn take(
                     });
                 }
             },
-            Entry::Whole { doc, at: place, after, tip, bytes, .. } => {
+            Entry::Whole {
+                doc,
+                at: place,
+                after,
+                tip,
+                bytes,
+                ..
+            } => {
                 let edge = Edge {
                     after: *after,
                     tip: *tip,
@@ -406,7 +470,11 @@ pub fn take(
                     source: source(spot, place),
                     at,
                 };
-                let tips = vec![Line { tip: *tip, end: bytes.len() as u64, is_message: true }];
+                let tips = vec![Line {
+                    tip: *tip,
+                    end: bytes.len() as u64,
+                    is_message: true,
+                }];
                 taken.arrivals.push(Arrival {
                     doc: doc.clone(),
                     kind: DocKind::Snapshot,
@@ -430,7 +498,11 @@ fn gaps_in(bytes: &[u8], tips: &[Line]) -> Vec<ChainId> {
     if !gap::may_be_in(bytes) {
         return Vec::new();
     }
-    lines_of(bytes).zip(tips).filter(|(line, _)| gap::is_gap(line)).map(|(_, line)| line.tip).collect()
+    lines_of(bytes)
+        .zip(tips)
+        .filter(|(line, _)| gap::is_gap(line))
+        .map(|(_, line)| line.tip)
+        .collect()
 }
 
 /// The lines of a run that begins after `after`.
@@ -440,7 +512,11 @@ pub fn chain(after: ChainId, bytes: &[u8], is_message: fn(&[u8]) -> bool) -> Vec
     whole
         .map(|line| {
             chain.feed(line);
-            Line { tip: chain.tip, end: chain.bytes, is_message: is_message(line) }
+            Line {
+                tip: chain.tip,
+                end: chain.bytes,
+                is_message: is_message(line),
+            }
         })
         .collect()
 }
@@ -455,7 +531,10 @@ pub fn absorb(
 ) -> Result<BTreeMap<String, u64>, JournalError> {
     let is_message = context.is_message(tool);
     for (at, device, card) in taken.cards {
-        let said = record.cards.entry(device).or_insert_with(|| DeviceCard { at, card: card.clone() });
+        let said = record.cards.entry(device).or_insert_with(|| DeviceCard {
+            at,
+            card: card.clone(),
+        });
         // The two lanes of a device are read one after the other, whatever was written first.
         if said.at <= at {
             (said.at, said.card) = (at, card);
@@ -472,7 +551,8 @@ pub fn absorb(
     // its beginning. What comes of it is the same in any order.
     runs.sort_by_key(|run| run[0].edge.at);
     let generations = Generations::default();
-    runs.iter().try_for_each(|run| absorb_run(context, record, is_message, run, (&fresh, &generations)))?;
+    runs.iter()
+        .try_for_each(|run| absorb_run(context, record, is_message, run, (&fresh, &generations)))?;
     origin::settle(context, tool, record)?;
     Ok(generations.refused.into_inner())
 }
@@ -488,11 +568,14 @@ fn runs(arrivals: &[Arrival]) -> Vec<Vec<&Arrival>> {
         let goes_on = |run: &Vec<&Arrival>| {
             let before = run[run.len() - 1];
             // What replaces something is told from its own end.
-            let plain = run[0].replaces.is_none() && arrival.replaces.is_none() && arrival.kind == DocKind::Log;
+            let plain = run[0].replaces.is_none()
+                && arrival.replaces.is_none()
+                && arrival.kind == DocKind::Log;
             // Each is compared with its id by itself.
             let plain = plain && !run[0].in_pieces && !arrival.in_pieces;
             // Together they are held twice.
-            let plain = plain && run.iter().map(|run| run.tips.len()).sum::<usize>() < limits::ASIDE_LINES;
+            let plain =
+                plain && run.iter().map(|run| run.tips.len()).sum::<usize>() < limits::ASIDE_LINES;
             let follows = before.edge.tip == edge.after && before.edge.source.end == source.first;
             plain && follows && before.at == arrival.at
         };
@@ -516,7 +599,10 @@ fn joined<'a>(run: &[&'a Arrival]) -> (Edge, Cow<'a, [Line]>) {
     let mut tips = run[0].tips.clone();
     for arrival in &run[1..] {
         let more = &arrival.edge;
-        tips.extend(arrival.tips.iter().map(|line| Line { end: line.end + edge.bytes, ..*line }));
+        tips.extend(arrival.tips.iter().map(|line| Line {
+            end: line.end + edge.bytes,
+            ..*line
+        }));
         (edge.tip, edge.at, edge.source.end) = (more.tip, edge.at.max(more.at), more.source.end);
         edge.lines += more.lines;
         edge.bytes += more.bytes;
@@ -537,8 +623,10 @@ fn absorb_run(
     if limits::DOCS <= record.docs.len() && !record.docs.contains_key(&arrival.doc) {
         return Ok(());
     }
-    let state =
-        record.docs.entry(arrival.doc.clone()).or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
+    let state = record
+        .docs
+        .entry(arrival.doc.clone())
+        .or_insert_with(|| DocState::new(arrival.kind, arrival.at.clone()));
     if state.kind != arrival.kind {
         return Ok(());
     }
@@ -546,32 +634,67 @@ fn absorb_run(
     let republished = arrival.at.is_empty();
     if state.said <= edge.at || state.at.is_empty() {
         state.said = state.said.max(edge.at);
-        state.at = if republished { std::mem::take(&mut state.at) } else { arrival.at.clone() };
+        state.at = if republished {
+            std::mem::take(&mut state.at)
+        } else {
+            arrival.at.clone()
+        };
     }
     if let Some(roots) = &mut state.roots
         && edge.after == state.trie.start()
         && arrival.replaces.is_none()
         && !tips.is_empty()
     {
-        origin::note(roots, &device, Root { stored: !republished, at: arrival.edge.at });
+        origin::note(
+            roots,
+            &device,
+            Root {
+                stored: !republished,
+                at: arrival.edge.at,
+            },
+        );
     }
-    state.gaps.extend(run.iter().flat_map(|arrival| &arrival.gaps));
+    state
+        .gaps
+        .extend(run.iter().flat_map(|arrival| &arrival.gaps));
     if !state.firsts.is_empty() {
         for arrival in run {
-            let first = || First { at: arrival.edge.at, device: device.clone(), name: arrival.by.clone() };
+            let first = || First {
+                at: arrival.edge.at,
+                device: device.clone(),
+                name: arrival.by.clone(),
+            };
             for line in &arrival.tips {
-                state.firsts.entry(line.tip).and_modify(|known| *known = first().min(known.clone()));
+                state
+                    .firsts
+                    .entry(line.tip)
+                    .and_modify(|known| *known = first().min(known.clone()));
             }
         }
     }
-    let journal_reader = JournalReader::new(&context.vault, &record.journals, &arrival.doc, is_message);
-    let lines =
-        Lines { fresh, doc: &arrival.doc, journal_reader, generations, kind: arrival.kind, own: &context.short };
+    let journal_reader =
+        JournalReader::new(&context.vault, &record.journals, &arrival.doc, is_message);
+    let lines = Lines {
+        fresh,
+        doc: &arrival.doc,
+        journal_reader,
+        generations,
+        kind: arrival.kind,
+        own: &context.short,
+    };
     let keep = state.local.as_ref().map(|local| local.tip);
     let (tip, at) = (edge.tip, edge.at);
     state.trie.insert(edge, &tips, keep, &lines)?;
     if let Some(old) = arrival.replaces {
-        state.trie.replace(Replaced { device: device.clone(), old, new: tip, at }, &lines)?;
+        state.trie.replace(
+            Replaced {
+                device: device.clone(),
+                old,
+                new: tip,
+                at,
+            },
+            &lines,
+        )?;
     }
     state.trie.settle_replaced(&lines)?;
     if device == context.short && !republished {
@@ -605,7 +728,15 @@ impl<'a> Fresh<'a> {
     fn of(arrivals: &'a [Arrival]) -> Self {
         let run = |arrival: &'a Arrival| {
             let source = &arrival.edge.source;
-            ((&arrival.doc, source.device.as_str(), source.lane, source.first), arrival.tips.as_slice())
+            (
+                (
+                    &arrival.doc,
+                    source.device.as_str(),
+                    source.lane,
+                    source.first,
+                ),
+                arrival.tips.as_slice(),
+            )
         };
         Self(arrivals.iter().map(run).collect())
     }
@@ -617,14 +748,20 @@ impl<'a> Fresh<'a> {
         let mut found: Vec<Line> = Vec::new();
         for number in source.first..source.end {
             let mut before = 0;
-            for line in *self.0.get(&(doc, source.device.as_str(), source.lane, number))? {
+            for line in *self
+                .0
+                .get(&(doc, source.device.as_str(), source.lane, number))?
+            {
                 let bytes = line.end - before;
                 before = line.end;
                 if skip > 0 {
                     skip -= 1;
                 } else if (found.len() as u64) < edge.lines {
                     total += bytes;
-                    found.push(Line { end: total, ..*line });
+                    found.push(Line {
+                        end: total,
+                        ..*line
+                    });
                 }
             }
         }
@@ -646,7 +783,9 @@ impl LineSource for Lines<'_> {
     type Error = JournalError;
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, JournalError> {
-        self.fresh.tips(self.doc, edge).map_or_else(|| self.journal_reader.tips(edge), Ok)
+        self.fresh
+            .tips(self.doc, edge)
+            .map_or_else(|| self.journal_reader.tips(edge), Ok)
     }
 
     /// A generation that does not fit the one before, or whose id is another's, would end each reading of the doc.
@@ -657,21 +796,39 @@ impl LineSource for Lines<'_> {
         }
         if self.kind == DocKind::Log {
             // Of lines every id was made of them; one that came in pieces is read now, and held by nobody.
-            let is_sound = edge.source.end - edge.source.first < 2 || self.journal_reader.is_sound(edge)?;
+            let is_sound =
+                edge.source.end - edge.source.first < 2 || self.journal_reader.is_sound(edge)?;
             if !is_sound {
-                *self.generations.refused.borrow_mut().entry(edge.source.device.clone()).or_default() += 1;
+                *self
+                    .generations
+                    .refused
+                    .borrow_mut()
+                    .entry(edge.source.device.clone())
+                    .or_default() += 1;
             }
             return Ok(is_sound);
         }
-        let content = self.journal_reader.generation(edge, || match self.generations.last.take() {
-            Some((doc, tip, content)) if doc == *self.doc && tip == edge.after => Ok(content),
-            _ => self.journal_reader.snapshot(&trie.path(edge.after).unwrap_or_default()),
-        })?;
+        let content =
+            self.journal_reader
+                .generation(edge, || match self.generations.last.take() {
+                    Some((doc, tip, content)) if doc == *self.doc && tip == edge.after => {
+                        Ok(content)
+                    }
+                    _ => self
+                        .journal_reader
+                        .snapshot(&trie.path(edge.after).unwrap_or_default()),
+                })?;
         let Some(content) = content else {
-            *self.generations.refused.borrow_mut().entry(edge.source.device.clone()).or_default() += 1;
+            *self
+                .generations
+                .refused
+                .borrow_mut()
+                .entry(edge.source.device.clone())
+                .or_default() += 1;
             return Ok(false);
         };
-        let last = (content.len() <= Generations::KEPT).then(|| (self.doc.clone(), edge.tip, content));
+        let last =
+            (content.len() <= Generations::KEPT).then(|| (self.doc.clone(), edge.tip, content));
         self.generations.last.replace(last);
         Ok(true)
     }

@@ -25,20 +25,39 @@ pub fn left_out(context: &Context) -> Vec<LeftOut> {
     let mut all = Vec::new();
     for (id, tool) in context.tools.iter().filter(|(id, _)| !off.contains(*id)) {
         let listing = tool.sessions(&context.machine, Which::All);
-        let conflict_copies = tool.sessions(&context.machine, Which::ConflictCopies).conflict_copies;
-        let docs: BTreeSet<PathBuf> =
-            listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.path.clone()).collect();
-        let mains: Vec<&Path> =
-            listing.found.iter().filter_map(|found| Some(found.docs.first()?.path.as_path())).collect();
+        let conflict_copies = tool
+            .sessions(&context.machine, Which::ConflictCopies)
+            .conflict_copies;
+        let docs: BTreeSet<PathBuf> = listing
+            .found
+            .iter()
+            .flat_map(|found| &found.docs)
+            .map(|doc| doc.path.clone())
+            .collect();
+        let mains: Vec<&Path> = listing
+            .found
+            .iter()
+            .filter_map(|found| Some(found.docs.first()?.path.as_path()))
+            .collect();
         let mut walk = Walk {
             tool: id.to_string(),
-            known: conflict_copies.into_iter().map(|conflict_copy| conflict_copy.path).collect(),
-            beside: mains.iter().filter_map(|main| Some(main.parent()?.to_path_buf())).collect(),
+            known: conflict_copies
+                .into_iter()
+                .map(|conflict_copy| conflict_copy.path)
+                .collect(),
+            beside: mains
+                .iter()
+                .filter_map(|main| Some(main.parent()?.to_path_buf()))
+                .collect(),
             docs,
             n_entries: 0,
             found: &mut all,
         };
-        for root in tool.roots(&context.machine).into_iter().filter(|root| root.store) {
+        for root in tool
+            .roots(&context.machine)
+            .into_iter()
+            .filter(|root| root.store)
+        {
             match root.deep {
                 true => walk.dir(&root.path, &root.path, 0),
                 false => walk.shallow(&root.path),
@@ -62,16 +81,24 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn dir(&mut self, root: &Path, dir: &Path, depth: usize) {
         if depth > DEEPEST {
-            return self.add(dir, "too_deep", "It lies deeper than any tool keeps a session.");
+            return self.add(
+                dir,
+                "too_deep",
+                "It lies deeper than any tool keeps a session.",
+            );
         }
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.add(dir, "unreadable", &format!("It cannot be read: {error}.")),
+            Err(error) => {
+                return self.add(dir, "unreadable", &format!("It cannot be read: {error}."));
+            }
         };
         for entry in entries.flatten() {
             self.n_entries += 1;
-            let (Ok(kind), path) = (entry.file_type(), entry.path()) else { continue };
+            let (Ok(kind), path) = (entry.file_type(), entry.path()) else {
+                continue;
+            };
             if self.n_entries > MOST {
                 return;
             }
@@ -99,7 +126,9 @@ impl Walk<'_> {
         if tools::followed(root, link).is_some() {
             return self.dir(root, link, depth + 1);
         }
-        let to = fs::read_link(link).map(|to| to.display().to_string()).unwrap_or_default();
+        let to = fs::read_link(link)
+            .map(|to| to.display().to_string())
+            .unwrap_or_default();
         self.add(
             link,
             "link",
@@ -115,7 +144,11 @@ impl Walk<'_> {
             if let Err(error) = opener::file(path)
                 && error.kind() == io::ErrorKind::PermissionDenied
             {
-                self.add(path, "unreadable", "Its permissions do not let you read it.");
+                self.add(
+                    path,
+                    "unreadable",
+                    "Its permissions do not let you read it.",
+                );
             }
             return;
         }
@@ -127,20 +160,39 @@ impl Walk<'_> {
         };
         let beside = |other: &str| opener::is_there(&path.with_file_name(other));
         if let Some(Copied { original, by }) = copy_of(name, beside) {
-            return self.add(path, "copy", &format!("It is a copy of {original} that {by} made of a conflict."));
+            return self.add(
+                path,
+                "copy",
+                &format!("It is a copy of {original} that {by} made of a conflict."),
+            );
         }
         if tools::is_foreign_name(name) {
             return;
         }
-        if let Some(original) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".icloud")) {
-            return self.add(path, "not_downloaded", &format!("It stands for {original}, which is in iCloud only."));
+        if let Some(original) = name
+            .strip_prefix('.')
+            .and_then(|name| name.strip_suffix(".icloud"))
+        {
+            return self.add(
+                path,
+                "not_downloaded",
+                &format!("It stands for {original}, which is in iCloud only."),
+            );
         }
-        let parent_has_sessions = path.parent().is_some_and(|parent| self.beside.contains(parent));
-        let like_a_log = [".jsonl", ".jsonl.zst"].iter().any(|ending| name.ends_with(ending));
+        let parent_has_sessions = path
+            .parent()
+            .is_some_and(|parent| self.beside.contains(parent));
+        let like_a_log = [".jsonl", ".jsonl.zst"]
+            .iter()
+            .any(|ending| name.ends_with(ending));
         if !regular && (like_a_log || parent_has_sessions) {
             self.add(path, "kind", "It is not a regular file.");
         } else if like_a_log {
-            self.add(path, "name", "Its name is not one that the tool gives a session.");
+            self.add(
+                path,
+                "name",
+                "Its name is not one that the tool gives a session.",
+            );
         }
     }
 

@@ -40,20 +40,25 @@ struct Author {
 impl Author {
     fn new(device: &DeviceId) -> Self {
         let journal = Journal::new(&device.short(), Lane::Live, dir(&device.short()));
-        Self { device: device.clone(), journal, statements: Vec::new() }
+        Self {
+            device: device.clone(),
+            journal,
+            statements: Vec::new(),
+        }
     }
 
     fn take(&mut self, frame: &Frame) {
         let entries = frame.entries.iter().enumerate();
-        self.statements.extend(entries.filter_map(|(entry, said)| match said {
-            Entry::Device(statement) if is_sound(statement) => Some(Stated {
-                frame: frame.head.n,
-                entry: entry as u32,
-                at: frame.head.at,
-                statement: statement.clone(),
-            }),
-            _ => None,
-        }));
+        self.statements
+            .extend(entries.filter_map(|(entry, said)| match said {
+                Entry::Device(statement) if is_sound(statement) => Some(Stated {
+                    frame: frame.head.n,
+                    entry: entry as u32,
+                    at: frame.head.at,
+                    statement: statement.clone(),
+                }),
+                _ => None,
+            }));
     }
 }
 
@@ -85,7 +90,10 @@ pub fn in_heads() -> String {
 fn unusable(error: &JournalError) -> Problem {
     Problem::new(
         "list_unusable",
-        format!("The device list could not be read or written: {}", super::reconcile::with_causes(error)),
+        format!(
+            "The device list could not be read or written: {}",
+            super::reconcile::with_causes(error)
+        ),
         "Check the disk and the permissions of the vault folder.",
     )
 }
@@ -97,8 +105,13 @@ pub(super) fn problem(error: ApiError) -> Problem {
 impl Lists {
     /// Whether this device has stated what it accepted of another one since it let that in.
     pub fn has_stated_heads(&self, short: &str, device: &DeviceId) -> bool {
-        let about = self.own_statements(short).iter().rev().filter(|stated| stated.statement.device() == Some(device));
-        let is_heads = |said: &Statement| matches!(said, Statement::Heads { .. } | Statement::Revoke { .. });
+        let about = self
+            .own_statements(short)
+            .iter()
+            .rev()
+            .filter(|stated| stated.statement.device() == Some(device));
+        let is_heads =
+            |said: &Statement| matches!(said, Statement::Heads { .. } | Statement::Revoke { .. });
         about
             .map(|stated| &stated.statement)
             .take_while(|said| !matches!(said, Statement::Approve { .. }))
@@ -106,16 +119,23 @@ impl Lists {
     }
 
     pub fn own_statements(&self, short: &str) -> &[Stated] {
-        self.authors.get(short).map_or(&[][..], |author| &author.statements)
+        self.authors
+            .get(short)
+            .map_or(&[][..], |author| &author.statements)
     }
 
     pub fn statements(&self) -> Statements {
-        self.authors.values().map(|author| (author.device.clone(), author.statements.clone())).collect()
+        self.authors
+            .values()
+            .map(|author| (author.device.clone(), author.statements.clone()))
+            .collect()
     }
 
     /// Frames read of a device's list.
     pub fn frames(&self, short: &str) -> u64 {
-        self.authors.get(short).map_or(0, |author| author.journal.frames)
+        self.authors
+            .get(short)
+            .map_or(0, |author| author.journal.frames)
     }
 
     pub fn journal(&self, short: &str) -> Option<&Journal> {
@@ -124,7 +144,10 @@ impl Lists {
 
     /// How far every list was read, by short id.
     pub fn heard(&self) -> BTreeMap<String, u64> {
-        self.authors.iter().map(|(short, author)| (short.clone(), author.journal.frames)).collect()
+        self.authors
+            .iter()
+            .map(|(short, author)| (short.clone(), author.journal.frames))
+            .collect()
     }
 
     fn fold(&mut self, own: &DeviceId) {
@@ -132,18 +155,33 @@ impl Lists {
     }
 
     fn read(&mut self, context: &Context, short: &str) -> Result<bool, JournalError> {
-        let Some(owner) = context.shared().owners.get(short).cloned() else { return Ok(false) };
-        let author = self.authors.entry(short.to_owned()).or_insert_with(|| Author::new(&owner.device));
+        let Some(owner) = context.shared().owners.get(short).cloned() else {
+            return Ok(false);
+        };
+        let author = self
+            .authors
+            .entry(short.to_owned())
+            .or_insert_with(|| Author::new(&owner.device));
         if author.device != owner.device {
             return Ok(false);
         }
-        let limits = context.shared().limits.get(short).map(|heads| heads.get(&in_heads()).copied().unwrap_or(0));
+        let limits = context
+            .shared()
+            .limits
+            .get(short)
+            .map(|heads| heads.get(&in_heads()).copied().unwrap_or(0));
         let before = author.journal.frames;
         let mut journal = author.journal.clone();
         journal.limit = limits;
         let mut new = Vec::new();
         let mut about = Some((ToolId::new(TOOL), SessionId::new(SESSION)));
-        journal.read_new(&context.vault, &owner, &mut about, |_| (), |_, frame, (), _, _| new.push(frame.clone()))?;
+        journal.read_new(
+            &context.vault,
+            &owner,
+            &mut about,
+            |_| (),
+            |_, frame, (), _, _| new.push(frame.clone()),
+        )?;
         author.journal = journal;
         for frame in &new {
             context.saw(frame.head.at);
@@ -157,38 +195,64 @@ impl Lists {
     fn upheld(&self, own: &DeviceId, statements: &[Statement]) -> Vec<Statement> {
         let mut all = self.statements();
         let ours = all.entry(own.clone()).or_default();
-        let frame = ours.iter().map(|stated| stated.frame + 1).max().unwrap_or(0);
-        let stated = statements.iter().enumerate().map(|(entry, statement)| Stated {
-            frame,
-            entry: entry as u32,
-            at: Hlc::default(),
-            statement: statement.clone(),
-        });
+        let frame = ours
+            .iter()
+            .map(|stated| stated.frame + 1)
+            .max()
+            .unwrap_or(0);
+        let stated = statements
+            .iter()
+            .enumerate()
+            .map(|(entry, statement)| Stated {
+                frame,
+                entry: entry as u32,
+                at: Hlc::default(),
+                statement: statement.clone(),
+            });
         ours.extend(stated);
         let after = DeviceList::of(own, &all, &in_heads());
         let lets_in = |device: &DeviceId| {
-            let approves =
-                |said: &Statement| matches!(said, Statement::Approve { .. }) && said.device() == Some(device);
+            let approves = |said: &Statement| {
+                matches!(said, Statement::Approve { .. }) && said.device() == Some(device)
+            };
             statements.iter().any(approves)
         };
-        let lapsed = self.now.revoked.iter().filter(|(device, _)| !after.revoked.contains_key(device));
-        let upheld = lapsed.filter(|(device, _)| !lets_in(device)).map(|(device, revoked)| Statement::Revoke {
-            device: device.clone(),
-            name: revoked.name.clone(),
-            heads: revoked.heads.clone(),
-            since: revoked.since,
-            cut: revoked.cut.clone().unwrap_or_default(),
-        });
+        let lapsed = self
+            .now
+            .revoked
+            .iter()
+            .filter(|(device, _)| !after.revoked.contains_key(device));
+        let upheld = lapsed
+            .filter(|(device, _)| !lets_in(device))
+            .map(|(device, revoked)| Statement::Revoke {
+                device: device.clone(),
+                name: revoked.name.clone(),
+                heads: revoked.heads.clone(),
+                since: revoked.since,
+                cut: revoked.cut.clone().unwrap_or_default(),
+            });
         upheld.collect()
     }
 
-    fn append(&mut self, context: &Context, statements: Vec<Statement>) -> Result<String, JournalError> {
-        let author = self.authors.entry(context.short.clone()).or_insert_with(|| Author::new(&context.device));
+    fn append(
+        &mut self,
+        context: &Context,
+        statements: Vec<Statement>,
+    ) -> Result<String, JournalError> {
+        let author = self
+            .authors
+            .entry(context.short.clone())
+            .or_insert_with(|| Author::new(&context.device));
         let (tool, session) = (ToolId::new(TOOL), SessionId::new(SESSION));
         let name = context.shared().name_of(&context.short);
-        let head = author.journal.next_head(&context.device, &name, &tool, &session, context.tick());
+        let head =
+            author
+                .journal
+                .next_head(&context.device, &name, &tool, &session, context.tick());
         let entries: Vec<Entry> = statements.into_iter().map(Entry::Device).collect();
-        let (bytes, hash) = frame::render(&head, &entries, |message| context.key.sign(message).to_vec());
+        let (bytes, hash) = frame::render(&head, &entries, |message| {
+            context.key.sign(message).to_vec()
+        });
         let written = Frame::own(head, entries, hash);
         let (segment, _) = author.journal.append(&context.vault, &bytes, &written)?;
         author.take(&written);
@@ -212,7 +276,11 @@ impl Engine {
     /// Devices that were paired before there was a list are approved: nobody pairs anew.
     fn approve_as_before(&mut self) {
         let stated = self.lists.own_statements(&self.context.short);
-        let is_new = |id: &DeviceId| !stated.iter().any(|stated| stated.statement.device() == Some(id));
+        let is_new = |id: &DeviceId| {
+            !stated
+                .iter()
+                .any(|stated| stated.statement.device() == Some(id))
+        };
         let paired = self.registry.complete().filter(|paired| is_new(&paired.id));
         let approve = paired.map(|paired| Statement::Approve {
             device: paired.id.clone(),
@@ -226,13 +294,26 @@ impl Engine {
     }
 
     /// Lets a device in, over all revocations of it that are known here.
-    pub(super) fn declare_approved(&mut self, device: &DeviceId, name: &str) -> Result<(), ApiError> {
+    pub(super) fn declare_approved(
+        &mut self,
+        device: &DeviceId,
+        name: &str,
+    ) -> Result<(), ApiError> {
         let over = self.lists.now.overruled(device);
-        let known = self.lists.now.approved.get(device).is_some_and(|approved| approved.via.is_none());
+        let known = self
+            .lists
+            .now
+            .approved
+            .get(device)
+            .is_some_and(|approved| approved.via.is_none());
         if known && over.is_empty() {
             return Ok(());
         }
-        self.declare(vec![Statement::Approve { device: device.clone(), name: name.to_owned(), over }])
+        self.declare(vec![Statement::Approve {
+            device: device.clone(),
+            name: name.to_owned(),
+            over,
+        }])
     }
 
     /// Reads what is new in a device's list.
@@ -240,7 +321,11 @@ impl Engine {
         let topic = format!("list {short}");
         match self.lists.read(&self.context, short) {
             Ok(news) => {
-                let fault = self.lists.authors.get(short).and_then(|author| author.journal.fault.clone());
+                let fault = self
+                    .lists
+                    .authors
+                    .get(short)
+                    .and_then(|author| author.journal.fault.clone());
                 let name = self.context.shared().name_of(short);
                 self.trouble(&topic, fault.map(|fault| fault_problem(&fault, &name)));
                 if news {

@@ -19,7 +19,10 @@ impl Engine {
     /// The user's projects. Where each of them lies is asked of the disk, beside the loop.
     pub(super) fn projects(&self) -> Result<Work, ApiError> {
         let (rows, places) = (self.project_rows()?, self.context.places());
-        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
+        let (home, device) = (
+            self.context.machine.home.clone(),
+            self.context.device.clone(),
+        );
         Ok(Box::new(move || {
             let placed = |(mut row, project): (ProjectRow, Option<Project>)| {
                 if let Some(project) = project {
@@ -39,7 +42,12 @@ impl Engine {
         let shared = self.context.shared();
         let mut rows: BTreeMap<String, (ProjectRow, Option<Project>)> = BTreeMap::new();
         // What arrives and says nothing of itself yet is in no list.
-        for (key, row) in self.state.rows(None)?.into_iter().filter(|(_, row)| is_listed(row)) {
+        for (key, row) in self
+            .state
+            .rows(None)?
+            .into_iter()
+            .filter(|(_, row)| is_listed(row))
+        {
             let project = ProjectKey::new(row.project.clone());
             let new = || ProjectRow {
                 key: row.project.clone(),
@@ -49,7 +57,9 @@ impl Engine {
                 excluded: shared.is_excluded(&project),
                 tools: Vec::new(),
             };
-            let (entry, known) = rows.entry(row.project.clone()).or_insert_with(|| (new(), None));
+            let (entry, known) = rows
+                .entry(row.project.clone())
+                .or_insert_with(|| (new(), None));
             entry.sessions += 1;
             if !entry.tools.contains(&key.tool.to_string()) {
                 entry.tools.push(key.tool.to_string());
@@ -81,7 +91,8 @@ impl Engine {
         });
         let text = key.to_string();
         self.settings = crate::settings::change(&self.home, |document| {
-            document["projects"]["map"][&text] = toml_edit::value(dir.to_string_lossy().into_owned());
+            document["projects"]["map"][&text] =
+                toml_edit::value(dir.to_string_lossy().into_owned());
         })
         .map_err(settings_error)?;
         self.place(&key, dir.to_path_buf())?;
@@ -92,30 +103,52 @@ impl Engine {
             let remote = remote.trim_start_matches("git:");
             format!(" It is a checkout of {remote}; sessions of {key} are written there because you say so.")
         });
-        done(format!("{key} is in {} on this device.{}", dir.display(), but.unwrap_or_default()))
+        done(format!(
+            "{key} is in {} on this device.{}",
+            dir.display(),
+            but.unwrap_or_default()
+        ))
     }
 
     /// Keeps a project's sessions on this device, or lets them roam again. It may be said before there are any.
     pub(super) fn exclude(&mut self, said: &str, excluded: bool) -> Answer {
         let is_key = KINDS.iter().any(|kind| said.starts_with(kind));
-        let known = self.settings.projects.exclude.iter().any(|known| known == said);
-        let key = &if is_key || known { said.to_owned() } else { self.meant_project(said, None)?.to_string() };
-        let mut keys: Vec<String> =
-            self.settings.projects.exclude.iter().filter(|known| *known != key).cloned().collect();
+        let known = self
+            .settings
+            .projects
+            .exclude
+            .iter()
+            .any(|known| known == said);
+        let key = &if is_key || known {
+            said.to_owned()
+        } else {
+            self.meant_project(said, None)?.to_string()
+        };
+        let mut keys: Vec<String> = self
+            .settings
+            .projects
+            .exclude
+            .iter()
+            .filter(|known| *known != key)
+            .cloned()
+            .collect();
         if excluded {
             keys.push(key.to_owned());
         }
         let array: toml_edit::Array = keys.iter().map(String::as_str).collect();
-        self.settings =
-            crate::settings::change(&self.home, |document| document["projects"]["exclude"] = toml_edit::value(array))
-                .map_err(settings_error)?;
+        self.settings = crate::settings::change(&self.home, |document| {
+            document["projects"]["exclude"] = toml_edit::value(array)
+        })
+        .map_err(settings_error)?;
         self.context.change().excluded = keys.into_iter().map(ProjectKey::new).collect();
         self.seen.clear();
         self.publish_presence();
         self.list_all(false)?;
         self.retry_everywhere(&["excluded"]);
         done(if excluded {
-            format!("Sessions of {key} do not leave this device from now on. What left before stays where it is.")
+            format!(
+                "Sessions of {key} do not leave this device from now on. What left before stays where it is."
+            )
         } else {
             format!("Sessions of {key} roam.")
         })
@@ -129,28 +162,46 @@ impl Engine {
         if said.is_empty() {
             return own.map(ProjectKey::new).ok_or_else(|| {
                 let dir = dir.unwrap_or_else(|| Path::new(""));
-                let message = format!("{} has no remote by which its project is recognised.", dir.display());
+                let message = format!(
+                    "{} has no remote by which its project is recognised.",
+                    dir.display()
+                );
                 unknown("no_remote", message, "", &known)
             });
         }
         let repository = |key: &str| key.split('#').next().unwrap_or_default().to_owned();
         let by_url = projects::meant(said).map(|remote| format!("git:{remote}"));
         for key in [Some(said.to_owned()), by_url].into_iter().flatten() {
-            let is_known = known.keys().any(|other| *other == key || repository(other) == repository(&key));
+            let is_known = known
+                .keys()
+                .any(|other| *other == key || repository(other) == repository(&key));
             if is_known || own.as_ref().is_some_and(|own| *own == repository(&key)) {
                 return Ok(ProjectKey::new(key));
             }
         }
         let lower = said.to_lowercase();
-        let named = |names: &BTreeSet<String>| names.iter().any(|name| name.to_lowercase() == lower);
-        let found: Vec<&String> = known.iter().filter(|(_, names)| named(names)).map(|(key, _)| key).collect();
+        let named =
+            |names: &BTreeSet<String>| names.iter().any(|name| name.to_lowercase() == lower);
+        let found: Vec<&String> = known
+            .iter()
+            .filter(|(_, names)| named(names))
+            .map(|(key, _)| key)
+            .collect();
         match found.as_slice() {
-            [] => Err(unknown("no_such_project", format!("No project is called {said}."), said, &known)),
+            [] => Err(unknown(
+                "no_such_project",
+                format!("No project is called {said}."),
+                said,
+                &known,
+            )),
             [key] => Ok(ProjectKey::new(key.as_str())),
             several => Err(ApiError::new(
                 "ambiguous",
                 format!("{} projects are called {said}.", several.len()),
-                format!("Say which: {}.", listed(several.iter().map(|key| key.as_str()))),
+                format!(
+                    "Say which: {}.",
+                    listed(several.iter().map(|key| key.as_str()))
+                ),
             )),
         }
     }
@@ -159,7 +210,9 @@ impl Engine {
     fn remote_of(&self, dir: &Path) -> Option<String> {
         let project = projects::identify(&self.context.machine.home, &self.context.device, dir);
         let repository = project.key.as_str().split('#').next()?;
-        repository.starts_with("git:").then(|| repository.to_owned())
+        repository
+            .starts_with("git:")
+            .then(|| repository.to_owned())
     }
 
     /// Every known key with the names it goes by, the last parts of the key among them.
@@ -168,7 +221,13 @@ impl Engine {
         for (row, _) in self.project_rows()? {
             known.entry(row.key).or_default().extend(row.names);
         }
-        for key in self.settings.projects.map.keys().chain(&self.settings.projects.exclude) {
+        for key in self
+            .settings
+            .projects
+            .map
+            .keys()
+            .chain(&self.settings.projects.exclude)
+        {
             known.entry(key.clone()).or_default();
         }
         for (key, names) in &mut known {
@@ -177,7 +236,11 @@ impl Engine {
             let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
             for from in parts.len().saturating_sub(3)..parts.len() {
                 let name = parts[from..].join("/");
-                names.insert(if sub.is_empty() { name } else { format!("{name}/{sub}") });
+                names.insert(if sub.is_empty() {
+                    name
+                } else {
+                    format!("{name}/{sub}")
+                });
             }
         }
         Ok(known)
@@ -185,13 +248,22 @@ impl Engine {
 }
 
 /// What is said where nothing fits, with the projects that are most like it.
-fn unknown(code: &str, message: String, said: &str, known: &BTreeMap<String, BTreeSet<String>>) -> ApiError {
+fn unknown(
+    code: &str,
+    message: String,
+    said: &str,
+    known: &BTreeMap<String, BTreeSet<String>>,
+) -> ApiError {
     let likeness = |key: &str, names: &BTreeSet<String>| {
         let all = names.iter().map(String::as_str).chain([key]);
-        let ratios = all.map(|name| TextDiff::from_chars(said.to_lowercase(), name.to_lowercase()).ratio());
+        let ratios =
+            all.map(|name| TextDiff::from_chars(said.to_lowercase(), name.to_lowercase()).ratio());
         ratios.fold(0.0_f32, f32::max)
     };
-    let mut rated: Vec<(f32, &str)> = known.iter().map(|(key, names)| (likeness(key, names), key.as_str())).collect();
+    let mut rated: Vec<(f32, &str)> = known
+        .iter()
+        .map(|(key, names)| (likeness(key, names), key.as_str()))
+        .collect();
     rated.retain(|(ratio, _)| said.is_empty() || 0.5 < *ratio);
     rated.sort_by(|(one, key), (other, than)| other.total_cmp(one).then_with(|| key.cmp(than)));
     let hint = match rated.as_slice() {
@@ -207,5 +279,7 @@ fn unknown(code: &str, message: String, said: &str, known: &BTreeMap<String, BTr
 }
 
 fn listed<'a>(keys: impl Iterator<Item = &'a str>) -> String {
-    keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+    keys.map(|key| format!("`{key}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -26,7 +26,10 @@ enum Hold {
 impl Engine {
     pub(super) fn rename(&mut self, id: Option<&str>, name: &str) -> Answer {
         let name = name.trim();
-        if name.is_empty() || name.chars().count() > NAME_LENGTH || name.chars().any(char::is_control) {
+        if name.is_empty()
+            || name.chars().count() > NAME_LENGTH
+            || name.chars().any(char::is_control)
+        {
             return Err(ApiError::new(
                 "bad_name",
                 "A name has 1 to 64 characters and no control characters.",
@@ -38,17 +41,25 @@ impl Engine {
             self.call_oneself(name)?;
             return done(format!("This device is called {name} now."));
         };
-        let paired = self.registry.find(id).cloned().ok_or_else(|| unknown_device(id))?;
+        let paired = self
+            .registry
+            .find(id)
+            .cloned()
+            .ok_or_else(|| unknown_device(id))?;
         self.refuse_taken(name, &paired.id)?;
-        self.registry.names.insert(paired.id.to_string(), name.to_owned());
+        self.registry
+            .names
+            .insert(paired.id.to_string(), name.to_owned());
         self.name_apart();
         self.save_registry();
         done(format!("{} is shown as {name} here.", paired.name))
     }
 
     fn call_oneself(&mut self, name: &str) -> Result<(), ApiError> {
-        self.settings = crate::settings::change(&self.home, |document| document["name"] = toml_edit::value(name))
-            .map_err(settings_error)?;
+        self.settings = crate::settings::change(&self.home, |document| {
+            document["name"] = toml_edit::value(name)
+        })
+        .map_err(settings_error)?;
         self.name = name.to_owned();
         self.announce_attempts();
         let short = self.context.short.clone();
@@ -58,13 +69,19 @@ impl Engine {
     }
 
     fn refuse_taken(&self, name: &str, by: &DeviceId) -> Result<(), ApiError> {
-        let others = self.named_devices().into_iter().filter(|(_, id, _)| id != by);
+        let others = self
+            .named_devices()
+            .into_iter()
+            .filter(|(_, id, _)| id != by);
         let is_same = |other: &str| other.to_lowercase() == name.to_lowercase();
         match others.into_iter().find(|(_, _, other)| is_same(other)) {
             None => Ok(()),
             Some((_, id, other)) => Err(ApiError::new(
                 "name_taken",
-                format!("Another one of your devices is called {other} ({}).", id.short()),
+                format!(
+                    "Another one of your devices is called {other} ({}).",
+                    id.short()
+                ),
                 "Choose a name that no other device has.",
             )),
         }
@@ -79,10 +96,17 @@ impl Engine {
         if names.get(&own).is_some_and(|name| *name != self.name) {
             // Of many devices with one name each may have to move on once for every other one.
             if self.registry.complete().count() <= self.registry.yielded {
-                let is_rival =
-                    |id: &DeviceId, name: &str| *id != own && name.to_lowercase() == self.name.to_lowercase();
-                let rival = devices.iter().find(|(_, id, name)| is_rival(id, name)).map(|(_, id, _)| id.clone());
-                devices.iter_mut().filter(|(_, id, _)| *id == own).for_each(|(hold, ..)| *hold = Hold::Kept);
+                let is_rival = |id: &DeviceId, name: &str| {
+                    *id != own && name.to_lowercase() == self.name.to_lowercase()
+                };
+                let rival = devices
+                    .iter()
+                    .find(|(_, id, name)| is_rival(id, name))
+                    .map(|(_, id, _)| id.clone());
+                devices
+                    .iter_mut()
+                    .filter(|(_, id, _)| *id == own)
+                    .for_each(|(hold, ..)| *hold = Hold::Kept);
                 names = apart(devices);
                 problem = rival.map(|rival| taken_again(&rival, &self.name, &names[&rival]));
             } else {
@@ -91,11 +115,15 @@ impl Engine {
                     self.registry.yielded += 1;
                     self.save_registry();
                 }
-                problem = renamed.err().map(|error| Problem::new(&error.code, error.message, error.hint));
+                problem = renamed
+                    .err()
+                    .map(|error| Problem::new(&error.code, error.message, error.hint));
             }
         }
         for paired in &mut self.registry.paired {
-            if let Some(name) = names.get(&paired.id).filter(|_| !self.registry.names.contains_key(paired.id.as_str()))
+            if let Some(name) = names
+                .get(&paired.id)
+                .filter(|_| !self.registry.names.contains_key(paired.id.as_str()))
             {
                 paired.name.clone_from(name);
             }
@@ -108,15 +136,22 @@ impl Engine {
     fn named_devices(&self) -> Vec<(Hold, DeviceId, String)> {
         let said = |paired: &Paired| {
             let presence = self.peer_state.presences.get(&paired.id.short());
-            let said = presence.map(|presence| decent_name(&presence.name)).filter(|name| !name.is_empty());
+            let said = presence
+                .map(|presence| decent_name(&presence.name))
+                .filter(|name| !name.is_empty());
             said.unwrap_or_else(|| paired.name.clone())
         };
-        let others = self.registry.paired.iter().map(|paired| match self.registry.names.get(paired.id.as_str()) {
-            Some(chosen) => (Hold::Chosen, paired.id.clone(), chosen.clone()),
-            None if paired.confirmed => (Hold::Own, paired.id.clone(), said(paired)),
-            None => (Hold::Asking, paired.id.clone(), said(paired)),
+        let others = self.registry.paired.iter().map(|paired| {
+            match self.registry.names.get(paired.id.as_str()) {
+                Some(chosen) => (Hold::Chosen, paired.id.clone(), chosen.clone()),
+                None if paired.confirmed => (Hold::Own, paired.id.clone(), said(paired)),
+                None => (Hold::Asking, paired.id.clone(), said(paired)),
+            }
         });
-        [(Hold::Own, self.context.device.clone(), self.name.clone())].into_iter().chain(others).collect()
+        [(Hold::Own, self.context.device.clone(), self.name.clone())]
+            .into_iter()
+            .chain(others)
+            .collect()
     }
 }
 
@@ -126,7 +161,11 @@ fn taken_again(rival: &DeviceId, name: &str, shown: &str) -> Problem {
          {shown}.",
         rival.short()
     );
-    Problem::new("name_clash", message, "Rename one of the two. If you did not name the other device so, look at it.")
+    Problem::new(
+        "name_clash",
+        message,
+        "Rename one of the two. If you did not name the other device so, look at it.",
+    )
 }
 
 fn apart(mut devices: Vec<(Hold, DeviceId, String)>) -> BTreeMap<DeviceId, String> {
@@ -134,7 +173,11 @@ fn apart(mut devices: Vec<(Hold, DeviceId, String)>) -> BTreeMap<DeviceId, Strin
     let mut taken = BTreeSet::new();
     let mut names = BTreeMap::new();
     for (_, id, name) in devices {
-        let name = if taken.contains(&name.to_lowercase()) { numbered(&name, &taken) } else { name };
+        let name = if taken.contains(&name.to_lowercase()) {
+            numbered(&name, &taken)
+        } else {
+            name
+        };
         taken.insert(name.to_lowercase());
         names.insert(id, name);
     }
@@ -144,14 +187,18 @@ fn apart(mut devices: Vec<(Hold, DeviceId, String)>) -> BTreeMap<DeviceId, Strin
 /// The name with the first number behind it that makes it one of its own.
 fn numbered(name: &str, taken: &BTreeSet<String>) -> String {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let base =
-        name.rsplit_once(' ').filter(|(base, end)| !base.is_empty() && is_number(end)).map_or(name, |(base, _)| base);
+    let base = name
+        .rsplit_once(' ')
+        .filter(|(base, end)| !base.is_empty() && is_number(end))
+        .map_or(name, |(base, _)| base);
     let with = |number: usize| {
         let end = format!(" {number}");
         let start: String = base.chars().take(NAME_LENGTH - end.len()).collect();
         format!("{start}{end}")
     };
-    let mut free = (2..).map(with).filter(|name| !taken.contains(&name.to_lowercase()));
+    let mut free = (2..)
+        .map(with)
+        .filter(|name| !taken.contains(&name.to_lowercase()));
     free.next().unwrap_or_else(|| name.to_owned())
 }
 
@@ -161,8 +208,16 @@ mod tests {
     use crate::session::device_id::device_id_of_cert;
 
     fn named(devices: &[(Hold, &DeviceId, &str)]) -> Vec<String> {
-        let names = apart(devices.iter().map(|(hold, id, name)| (*hold, (*id).clone(), (*name).to_owned())).collect());
-        devices.iter().map(|(_, id, _)| names[*id].clone()).collect()
+        let names = apart(
+            devices
+                .iter()
+                .map(|(hold, id, name)| (*hold, (*id).clone(), (*name).to_owned()))
+                .collect(),
+        );
+        devices
+            .iter()
+            .map(|(_, id, _)| names[*id].clone())
+            .collect()
     }
 
     #[test]
@@ -171,12 +226,24 @@ mod tests {
         ids.sort();
         let [a, b, c, d] = &ids;
         use Hold::{Asking, Chosen, Own};
-        assert_eq!(named(&[(Own, a, "vm"), (Own, b, "VM"), (Own, c, "vm 2")]), ["vm", "VM 2", "vm 3"]);
-        assert_eq!(named(&[(Own, c, "vm 2"), (Own, b, "VM"), (Own, a, "vm")]), ["vm 3", "VM 2", "vm"]);
-        assert_eq!(named(&[(Asking, a, "vm"), (Own, d, "vm"), (Chosen, c, "vm")]), ["vm 3", "vm 2", "vm"]);
+        assert_eq!(
+            named(&[(Own, a, "vm"), (Own, b, "VM"), (Own, c, "vm 2")]),
+            ["vm", "VM 2", "vm 3"]
+        );
+        assert_eq!(
+            named(&[(Own, c, "vm 2"), (Own, b, "VM"), (Own, a, "vm")]),
+            ["vm 3", "VM 2", "vm"]
+        );
+        assert_eq!(
+            named(&[(Asking, a, "vm"), (Own, d, "vm"), (Chosen, c, "vm")]),
+            ["vm 3", "vm 2", "vm"]
+        );
         let long = "x".repeat(NAME_LENGTH);
         let other = &named(&[(Own, a, &long), (Own, b, &long)])[1];
-        assert!(other.ends_with(" 2") && other.chars().count() == NAME_LENGTH, "{other}");
+        assert!(
+            other.ends_with(" 2") && other.chars().count() == NAME_LENGTH,
+            "{other}"
+        );
         assert_eq!(named(&[(Own, a, "7"), (Own, b, "7")]), ["7", "7 2"]);
     }
 }

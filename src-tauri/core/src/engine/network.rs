@@ -25,7 +25,12 @@ const CLONED: &str = "cloned";
 impl Engine {
     pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), StateError> {
         match notice {
-            Notice::Up { version, program, pid, addresses } => {
+            Notice::Up {
+                version,
+                program,
+                pid,
+                addresses,
+            } => {
                 self.syncthing.state = "running".into();
                 self.syncthing.version = Some(version);
                 self.syncthing.program = program;
@@ -83,7 +88,8 @@ impl Engine {
 
     /// Two machines write with one key. It is told until it is a while ago: this device cannot know that it is mended.
     pub(super) fn noticed_clone(&mut self, short: &str) {
-        let mut known: BTreeMap<String, Millis> = self.state.note(CLONED).ok().flatten().unwrap_or_default();
+        let mut known: BTreeMap<String, Millis> =
+            self.state.note(CLONED).ok().flatten().unwrap_or_default();
         known.insert(short.to_owned(), self.context.clock.now());
         // Not remembering it costs a warning after the next start.
         let _ = self.state.put_note(CLONED, &known);
@@ -94,7 +100,9 @@ impl Engine {
         const A_WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
         let now = self.context.clock.now();
         let known: BTreeMap<String, Millis> = self.state.note(CLONED)?.unwrap_or_default();
-        let fresh = known.into_iter().filter(|(_, at)| now.0.saturating_sub(at.0) < A_WEEK);
+        let fresh = known
+            .into_iter()
+            .filter(|(_, at)| now.0.saturating_sub(at.0) < A_WEEK);
         fresh.for_each(|(short, _)| self.tell_of_clone(&short));
         Ok(())
     }
@@ -109,7 +117,10 @@ impl Engine {
             }
             for (key, _) in self.state.rows(None)? {
                 let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
-                let mut journals = record.journals.iter().filter(|(_, journal)| journal.device == short);
+                let mut journals = record
+                    .journals
+                    .iter()
+                    .filter(|(_, journal)| journal.device == short);
                 if journals.any(|(name, _)| !record.republished.contains(name)) {
                     left = true;
                     self.schedule(key, ReconcileRequest::default());
@@ -137,7 +148,10 @@ impl Engine {
                 "Nothing is lost. On the copy stop session-roam, run `roam device --new-identity`, and pair it again.",
             ),
         };
-        self.trouble(&format!("cloned {short}"), Some(Problem::new("device_cloned", message, hint)));
+        self.trouble(
+            &format!("cloned {short}"),
+            Some(Problem::new("device_cloned", message, hint)),
+        );
     }
 
     pub(super) fn save_registry(&mut self) {
@@ -154,7 +168,10 @@ impl Engine {
     /// Reads what every device in the vault says of itself.
     pub(super) fn read_presences(&mut self) {
         let listed = self.context.vault.list("").unwrap_or_default();
-        let shorts: Vec<String> = listed.into_iter().filter_map(|listed| listed.name.into_string().ok()).collect();
+        let shorts: Vec<String> = listed
+            .into_iter()
+            .filter_map(|listed| listed.name.into_string().ok())
+            .collect();
         shorts
             .iter()
             .filter(|short| **short != self.context.short)
@@ -179,7 +196,9 @@ impl Engine {
         }
         let dir = self.context.vault.lane_dir(short, Lane::Live);
         let name = format!("{short}/{}/{}", Lane::Live.as_str(), presence::FILE);
-        if !opener::is_there(&dir.join(presence::FILE)) || self.context.vault.quarantine.holds(&name) {
+        if !opener::is_there(&dir.join(presence::FILE))
+            || self.context.vault.quarantine.holds(&name)
+        {
             return;
         }
         let context = self.context.clone();
@@ -198,14 +217,22 @@ impl Engine {
                     self.context.shared().name_of(short),
                     super::reconcile::with_causes(&error)
                 );
-                let hint = "It is fetched again from that device; nothing of it is believed until then.";
+                let hint =
+                    "It is fetched again from that device; nothing of it is believed until then.";
                 self.trouble(&topic, Some(Problem::new("card_refused", message, hint)));
-                self.transport.revert(crate::syncthing::folder_id(Lane::Live, short));
+                self.transport
+                    .revert(crate::syncthing::folder_id(Lane::Live, short));
             }
         }
     }
 
-    fn presence_arrived(&mut self, short: &str, presence: Presence, key: [u8; 32], arrived: Option<Millis>) {
+    fn presence_arrived(
+        &mut self,
+        short: &str,
+        presence: Presence,
+        key: [u8; 32],
+        arrived: Option<Millis>,
+    ) {
         let former = self.context.shared().former.contains_key(short);
         let approved = self.lists.now.approved.contains_key(&presence.card.device);
         let (list, device) = (&self.lists.now, &presence.card.device);
@@ -235,10 +262,25 @@ impl Engine {
         let device = presence.card.device.clone();
         let new = {
             let mut shared = self.context.change();
-            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&presence.name));
-            shared.owners.insert(short.to_owned(), Owner { device: device.clone(), key }).is_none()
+            shared
+                .names
+                .entry(short.to_owned())
+                .or_insert_with(|| decent_name(&presence.name));
+            shared
+                .owners
+                .insert(
+                    short.to_owned(),
+                    Owner {
+                        device: device.clone(),
+                        key,
+                    },
+                )
+                .is_none()
         };
-        let has_let_us_in = presence.paired.iter().any(|known| known.id == self.context.device);
+        let has_let_us_in = presence
+            .paired
+            .iter()
+            .any(|known| known.id == self.context.device);
         self.peer_state.presences.insert(short.to_owned(), presence);
         self.name_apart();
         if has_let_us_in {
@@ -252,7 +294,11 @@ impl Engine {
             );
             self.trouble(
                 &format!("left {short}"),
-                Some(Problem::new("device_left", message, "Pair it again whenever you like.")),
+                Some(Problem::new(
+                    "device_left",
+                    message,
+                    "Pair it again whenever you like.",
+                )),
             );
         } else if new {
             // Journals that arrived before the card could not be verified.
@@ -266,20 +312,35 @@ impl Engine {
 
     /// Takes the key of a device that is read and not heard, and with whom it shared its folders.
     fn verified(&mut self, short: &str, presence: Presence, key: [u8; 32]) {
-        let owner = Owner { device: presence.card.device.clone(), key };
+        let owner = Owner {
+            device: presence.card.device.clone(),
+            key,
+        };
         {
             let mut shared = self.context.change();
-            shared.names.entry(short.to_owned()).or_insert_with(|| decent_name(&presence.name));
+            shared
+                .names
+                .entry(short.to_owned())
+                .or_insert_with(|| decent_name(&presence.name));
             shared.owners.insert(short.to_owned(), owner);
         }
-        let silent = Presence { live: Vec::new(), addresses: Vec::new(), goodbye: Vec::new(), ..presence };
+        let silent = Presence {
+            live: Vec::new(),
+            addresses: Vec::new(),
+            goodbye: Vec::new(),
+            ..presence
+        };
         self.peer_state.presences.insert(short.to_owned(), silent);
         self.arrange();
     }
 
     fn tampered(&mut self, folder: &str, paths: &[String]) {
-        let Some((_, short)) = parse_folder_id(folder) else { return };
-        let what = paths.first().map_or_else(|| "files".to_owned(), Clone::clone);
+        let Some((_, short)) = parse_folder_id(folder) else {
+            return;
+        };
+        let what = paths
+            .first()
+            .map_or_else(|| "files".to_owned(), Clone::clone);
         let message = format!(
             "The folder of {} was changed on this device ({what}); it is restored from its owner.",
             self.context.shared().name_of(short)
@@ -287,15 +348,29 @@ impl Engine {
         // A new identity has a new Syncthing, which takes the replicas that it finds for changes made here.
         const SETTLING: i64 = 60 * 60 * 1000;
         let now = self.context.clock.now();
-        let settling = self.context.shared().former.values().any(|until| now.0.saturating_sub(until.0) < SETTLING);
-        let problem = Problem::new("folder_tampered", message, "Leave the vault folder to session-roam.");
-        self.trouble(&format!("tampered {folder}"), Some(problem).filter(|_| !settling));
+        let settling = self
+            .context
+            .shared()
+            .former
+            .values()
+            .any(|until| now.0.saturating_sub(until.0) < SETTLING);
+        let problem = Problem::new(
+            "folder_tampered",
+            message,
+            "Leave the vault folder to session-roam.",
+        );
+        self.trouble(
+            &format!("tampered {folder}"),
+            Some(problem).filter(|_| !settling),
+        );
         self.transport.revert(folder.to_owned());
     }
 
     /// A folder of the vault is gone. Ours comes back from the safety copy; others come back from their owners.
     fn folder_lost(&mut self, folder: &str, message: &str) {
-        let Some((lane, short)) = parse_folder_id(folder) else { return };
+        let Some((lane, short)) = parse_folder_id(folder) else {
+            return;
+        };
         let (short, own) = (short.to_owned(), short == self.context.short);
         let dir = self.context.vault.lane_dir(&short, lane);
         let remade = std::fs::create_dir_all(dir.join(".stfolder")).is_ok();
@@ -304,11 +379,19 @@ impl Engine {
             self.published = None;
             self.publish_presence();
         }
-        let whose = if own { "this device".to_owned() } else { self.context.shared().name_of(&short) };
+        let whose = if own {
+            "this device".to_owned()
+        } else {
+            self.context.shared().name_of(&short)
+        };
         let text = format!("The vault folder of {whose} was deleted ({message}); it is put back.");
         self.trouble(
             &format!("lost {folder}"),
-            Some(Problem::new("vault_lost", text, "Nothing to do. Leave the vault folder to session-roam.")),
+            Some(Problem::new(
+                "vault_lost",
+                text,
+                "Nothing to do. Leave the vault folder to session-roam.",
+            )),
         );
         if remade {
             self.arrange();
@@ -319,8 +402,17 @@ impl Engine {
             }
         } else {
             let what = format!("folder:{folder}");
-            let hint = "Give the folder back its permissions, or make room, then start again.".into();
-            self.held.insert(what.clone(), Held { what, code: "vault_lost".into(), message: message.into(), hint });
+            let hint =
+                "Give the folder back its permissions, or make room, then start again.".into();
+            self.held.insert(
+                what.clone(),
+                Held {
+                    what,
+                    code: "vault_lost".into(),
+                    message: message.into(),
+                    hint,
+                },
+            );
         }
     }
 
@@ -336,7 +428,9 @@ impl Engine {
     pub(super) fn forget_device(&mut self, device: &DeviceId) {
         self.registry.paired.retain(|paired| paired.id != *device);
         if self.lists.now.approved.contains_key(device)
-            && let Err(error) = self.declare(vec![Statement::Unapprove { device: device.clone() }])
+            && let Err(error) = self.declare(vec![Statement::Unapprove {
+                device: device.clone(),
+            }])
         {
             self.trouble("list own", Some(super::list::problem(error)));
         }
@@ -362,8 +456,12 @@ impl Engine {
     /// Says who we are, whom we know and what is open here, if that changed.
     pub(super) fn publish_presence(&mut self) {
         let presence = self.presence();
-        let same =
-            self.published.as_ref().is_some_and(|before| Presence { at: before.at, ..presence.clone() } == *before);
+        let same = self.published.as_ref().is_some_and(|before| {
+            Presence {
+                at: before.at,
+                ..presence.clone()
+            } == *before
+        });
         if !same {
             self.publish(presence);
         }
@@ -377,7 +475,8 @@ impl Engine {
                 self.trouble("hello", None);
                 self.published = Some(presence);
                 self.published_at = Some(std::time::Instant::now());
-                self.transport.announce(Lane::Live, vec![presence::FILE.into()]);
+                self.transport
+                    .announce(Lane::Live, vec![presence::FILE.into()]);
             }
             Err(error) => {
                 let message = format!("This device's card could not be written: {error}.");
@@ -395,7 +494,9 @@ impl Engine {
 
     /// Open sessions are said again from time to time: whoever stops saying so is believed to have closed them.
     pub(super) fn refresh_presence(&mut self) {
-        let due = self.published_at.is_none_or(|at| PRESENCE_AGAIN <= at.elapsed());
+        let due = self
+            .published_at
+            .is_none_or(|at| PRESENCE_AGAIN <= at.elapsed());
         if !self.live.is_empty() && due {
             self.publish(self.presence());
         } else {
@@ -404,9 +505,16 @@ impl Engine {
     }
 
     fn presence(&self) -> Presence {
-        let known = |id: &DeviceId, name: &str| Known { id: id.clone(), name: name.to_owned() };
+        let known = |id: &DeviceId, name: &str| Known {
+            id: id.clone(),
+            name: name.to_owned(),
+        };
         // Only what has left this device anyway: not a session that was never recorded, none of an excluded project.
-        let excluded = |row: &Row| self.context.shared().is_excluded(&ProjectKey::new(row.project.clone()));
+        let excluded = |row: &Row| {
+            self.context
+                .shared()
+                .is_excluded(&ProjectKey::new(row.project.clone()))
+        };
         let open = self.live.keys().filter_map(|key| {
             let row = self.state.row(key).ok().flatten()?;
             let may_be_told = !row.project.is_empty() && !excluded(&row);

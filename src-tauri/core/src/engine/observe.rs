@@ -80,7 +80,15 @@ pub fn observe_log(
     }
     let tips = chain_lines(file.as_mut(), 0, end, ChainId::log_start(), sizes)?;
     let start = ChainId::log_start();
-    let whole = LogSeen { start, start_bytes: 0, start_lines: 0, tips, gaps: 0, rewritten: false, compared: true };
+    let whole = LogSeen {
+        start,
+        start_bytes: 0,
+        start_lines: 0,
+        tips,
+        gaps: 0,
+        rewritten: false,
+        compared: true,
+    };
     let mut seen = match base {
         Some(base) => since(whole, base),
         None => whole,
@@ -98,22 +106,50 @@ fn since(whole: LogSeen, base: &LocalDoc) -> LogSeen {
     match whole.tips.get(lines - 1) {
         Some(line) if line.tip == base.tip => {
             let known = line.end;
-            let tips = whole.tips[lines..].iter().map(|line| Line { end: line.end - known, ..*line }).collect();
-            LogSeen { start: base.tip, start_bytes: known, start_lines: base.lines, tips, ..whole }
+            let tips = whole.tips[lines..]
+                .iter()
+                .map(|line| Line {
+                    end: line.end - known,
+                    ..*line
+                })
+                .collect();
+            LogSeen {
+                start: base.tip,
+                start_bytes: known,
+                start_lines: base.lines,
+                tips,
+                ..whole
+            }
         }
-        _ => LogSeen { rewritten: true, ..whole },
+        _ => LogSeen {
+            rewritten: true,
+            ..whole
+        },
     }
 }
 
 fn gaps_in(lines: &[Line], sizes: &Sizes) -> u64 {
     let starts = std::iter::once(0).chain(lines.iter().map(|line| line.end));
-    lines.iter().zip(starts).filter(|(line, start)| sizes.record < line.end - start).count() as u64
+    lines
+        .iter()
+        .zip(starts)
+        .filter(|(line, start)| sizes.record < line.end - start)
+        .count() as u64
 }
 
-fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId, sizes: &Sizes) -> io::Result<Vec<Line>> {
+fn chain_lines(
+    file: &mut dyn ReadSeek,
+    from: u64,
+    to: u64,
+    tip: ChainId,
+    sizes: &Sizes,
+) -> io::Result<Vec<Line>> {
     let (mut chain, mut tips) = (Chain::from(tip), Vec::new());
     // Not more at once than is held of a line: one that is too large is always noticed before it ends.
-    let (mut chunk, mut at) = (vec![0; CHUNK.min(usize::try_from(sizes.piece).unwrap_or(CHUNK))], from);
+    let (mut chunk, mut at) = (
+        vec![0; CHUNK.min(usize::try_from(sizes.piece).unwrap_or(CHUNK))],
+        from,
+    );
     file.seek(SeekFrom::Start(at))?;
     loop {
         let read = file.take(to.saturating_sub(at)).read(&mut chunk)?;
@@ -121,14 +157,26 @@ fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId, sizes:
             return Ok(tips);
         }
         at += read as u64;
-        chain.feed_each(&chunk[..read], |chain| tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: true }));
+        chain.feed_each(&chunk[..read], |chain| {
+            tips.push(Line {
+                tip: chain.tip,
+                end: chain.bytes,
+                is_message: true,
+            })
+        });
         if sizes.piece < chain.partial().len() as u64 {
             // Longer than is ever held: its end is looked for, and its id made piece by piece.
             let start = from + chain.bytes;
-            let Some(end) = line_end(file, at, to, &mut chunk)? else { return Ok(tips) };
+            let Some(end) = line_end(file, at, to, &mut chunk)? else {
+                return Ok(tips);
+            };
             let tip = id_of_long(file, chain.tip, start..end, sizes)?;
             chain.pass(tip, end - start);
-            tips.push(Line { tip, end: chain.bytes, is_message: true });
+            tips.push(Line {
+                tip,
+                end: chain.bytes,
+                is_message: true,
+            });
             at = end;
             file.seek(SeekFrom::Start(at))?;
         }
@@ -136,7 +184,12 @@ fn chain_lines(file: &mut dyn ReadSeek, from: u64, to: u64, tip: ChainId, sizes:
 }
 
 /// Behind the next line feed; `None` if there is none before `to`.
-fn line_end(file: &mut dyn ReadSeek, mut at: u64, to: u64, chunk: &mut [u8]) -> io::Result<Option<u64>> {
+fn line_end(
+    file: &mut dyn ReadSeek,
+    mut at: u64,
+    to: u64,
+    chunk: &mut [u8],
+) -> io::Result<Option<u64>> {
     file.seek(SeekFrom::Start(at))?;
     loop {
         let read = file.take(to.saturating_sub(at)).read(chunk)?;
@@ -151,13 +204,19 @@ fn line_end(file: &mut dyn ReadSeek, mut at: u64, to: u64, chunk: &mut [u8]) -> 
 }
 
 /// The id behind a long line; of one that is too large, behind the line that stands for it.
-fn id_of_long(file: &mut dyn ReadSeek, after: ChainId, range: Range<u64>, sizes: &Sizes) -> io::Result<ChainId> {
+fn id_of_long(
+    file: &mut dyn ReadSeek,
+    after: ChainId,
+    range: Range<u64>,
+    sizes: &Sizes,
+) -> io::Result<ChainId> {
     if sizes.record < range.end - range.start {
         return Ok(after.then(&gap_line(file, range)?));
     }
     let mut line = after.long(range.end - range.start);
     each_chunk(file, range, |chunk| line.feed(chunk))?;
-    line.end().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    line.end()
+        .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// The line that is recorded instead of the one in this range.
@@ -169,7 +228,11 @@ pub fn gap_line(file: &mut dyn ReadSeek, range: Range<u64>) -> io::Result<Vec<u8
     Ok(gap::line(bytes, &hasher.finalize()))
 }
 
-fn each_chunk(file: &mut dyn ReadSeek, range: Range<u64>, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+fn each_chunk(
+    file: &mut dyn ReadSeek,
+    range: Range<u64>,
+    mut each: impl FnMut(&[u8]),
+) -> io::Result<()> {
     file.seek(SeekFrom::Start(range.start))?;
     let (mut chunk, mut reader) = (vec![0; CHUNK], file.take(range.end - range.start));
     loop {
@@ -200,6 +263,9 @@ pub fn read_range(file: &mut dyn ReadSeek, from: u64, to: u64) -> io::Result<Vec
 /// All of a snapshot.
 pub fn read_whole(content: &Content, stamp: Stamp) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    content.open()?.take(end_of(content, stamp)).read_to_end(&mut bytes)?;
+    content
+        .open()?
+        .take(end_of(content, stamp))
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -55,11 +55,23 @@ pub fn note(roots: &mut Roots, device: &str, root: Root) {
 
 /// Finds out where the session began, after its journals were read. Reads them once more for a record that an older
 /// version made; afterwards the roots are kept up to date line by line.
-pub fn settle(context: &Context, tool: &ToolId, record: &mut SessionRecord) -> Result<(), JournalError> {
+pub fn settle(
+    context: &Context,
+    tool: &ToolId,
+    record: &mut SessionRecord,
+) -> Result<(), JournalError> {
     if 1 < record.cards.len() {
-        let mains: BTreeSet<DocName> = record.cards.values().map(|said| said.card.main.clone()).collect();
+        let mains: BTreeSet<DocName> = record
+            .cards
+            .values()
+            .map(|said| said.card.main.clone())
+            .collect();
         for main in mains {
-            if record.docs.get(&main).is_some_and(|state| state.roots.is_none()) {
+            if record
+                .docs
+                .get(&main)
+                .is_some_and(|state| state.roots.is_none())
+            {
                 let roots = find(context, tool, record, &main)?;
                 record.docs.get_mut(&main).expect("looked up above").roots = Some(roots);
             }
@@ -71,17 +83,32 @@ pub fn settle(context: &Context, tool: &ToolId, record: &mut SessionRecord) -> R
     Ok(())
 }
 
-fn choose(record: &SessionRecord, own: &str, shared: &Shared, is_main: impl Fn(&DocName) -> bool) -> Option<Origin> {
+fn choose(
+    record: &SessionRecord,
+    own: &str,
+    shared: &Shared,
+    is_main: impl Fn(&DocName) -> bool,
+) -> Option<Origin> {
     let alone = record.cards.len() == 1;
-    let is_own =
-        |device: &str, at: Hlc| device == own || shared.former.get(device).is_some_and(|until| at.wall <= *until);
+    let is_own = |device: &str, at: Hlc| {
+        device == own
+            || shared
+                .former
+                .get(device)
+                .is_some_and(|until| at.wall <= *until)
+    };
     let claim = |device: &str, main: &DocName| {
         let state = record.docs.get(main);
-        let root = state.and_then(|state| state.roots.as_ref()).and_then(|roots| roots.get(device));
+        let root = state
+            .and_then(|state| state.roots.as_ref())
+            .and_then(|roots| roots.get(device));
         match root {
             Some(root) if root.stored && is_own(device, root.at) => Claim::Own,
             // Before a second device said anything, roots need not be known.
-            None if alone && state.is_some_and(|state| state.roots.is_none()) && is_own(device, Hlc::default()) => {
+            None if alone
+                && state.is_some_and(|state| state.roots.is_none())
+                && is_own(device, Hlc::default()) =>
+            {
                 Claim::Own
             }
             _ if !is_main(main) => Claim::Impossible,
@@ -90,33 +117,68 @@ fn choose(record: &SessionRecord, own: &str, shared: &Shared, is_main: impl Fn(&
             None => Claim::Unfounded,
         }
     };
-    let claims = record.cards.iter().map(|(device, said)| (claim(device, &said.card.main), device));
+    let claims = record
+        .cards
+        .iter()
+        .map(|(device, said)| (claim(device, &said.card.main), device));
     let lot = |device: &str| lot(record.session.as_ref(), device);
-    let (claim, device) = claims.min_by_key(|(claim, device)| (*claim, lot(device), device.as_str()))?;
-    Some(Origin { device: device.clone(), here: claim == Claim::Own })
+    let (claim, device) =
+        claims.min_by_key(|(claim, device)| (*claim, lot(device), device.as_str()))?;
+    Some(Origin {
+        device: device.clone(),
+        here: claim == Claim::Own,
+    })
 }
 
 /// What decides between equal claims: nobody can choose it without becoming another device.
 fn lot(session: Option<&SessionId>, device: &str) -> [u8; 32] {
     let session = session.map(SessionId::as_str).unwrap_or_default();
-    blake3::derive_key("session-roam v1 origin", format!("{session}\n{device}").as_bytes())
+    blake3::derive_key(
+        "session-roam v1 origin",
+        format!("{session}\n{device}").as_bytes(),
+    )
 }
 
 /// Who recorded a line with which the doc begins: all journals are read.
-fn find(context: &Context, tool: &ToolId, record: &SessionRecord, name: &DocName) -> Result<Roots, JournalError> {
+fn find(
+    context: &Context,
+    tool: &ToolId,
+    record: &SessionRecord,
+    name: &DocName,
+) -> Result<Roots, JournalError> {
     let journal_reader = context.journal_reader(tool, &record.journals, name);
     let starts = [ChainId::log_start(), ChainId::snapshot_start()];
     let mut roots = Roots::new();
     for journal in record.journals.values() {
         journal_reader.scan(journal, |head, entry| {
             let (doc, at, after, replaces, is_empty) = match entry {
-                Entry::Lines { doc, at, after, replaces, bytes, .. } => (doc, at, after, *replaces, bytes.is_empty()),
+                Entry::Lines {
+                    doc,
+                    at,
+                    after,
+                    replaces,
+                    bytes,
+                    ..
+                } => (doc, at, after, *replaces, bytes.is_empty()),
                 Entry::Whole { doc, at, after, .. } => (doc, at, after, None, false),
-                Entry::Piece(Piece { doc, at, after, replaces, .. }) => (doc, at, after, *replaces, false),
+                Entry::Piece(Piece {
+                    doc,
+                    at,
+                    after,
+                    replaces,
+                    ..
+                }) => (doc, at, after, *replaces, false),
                 _ => return,
             };
             if doc == name && starts.contains(after) && replaces.is_none() && !is_empty {
-                note(&mut roots, &journal.device, Root { stored: !at.is_empty(), at: head.at });
+                note(
+                    &mut roots,
+                    &journal.device,
+                    Root {
+                        stored: !at.is_empty(),
+                        at: head.at,
+                    },
+                );
             }
         })?;
     }
@@ -128,7 +190,9 @@ fn find(context: &Context, tool: &ToolId, record: &SessionRecord, name: &DocName
 pub fn accepted_first<'a>(record: &'a SessionRecord, state: &'a DocState) -> Option<&'a str> {
     let start = state.trie.start();
     let mut first = state.trie.edges().iter().filter(|edge| edge.after == start);
-    first.find(|edge| record.cards.contains_key(&edge.source.device)).map(|edge| edge.source.device.as_str())
+    first
+        .find(|edge| record.cards.contains_key(&edge.source.device))
+        .map(|edge| edge.source.device.as_str())
 }
 
 #[cfg(test)]
@@ -142,7 +206,10 @@ mod tests {
     const MAIN: &str = "transcript.jsonl";
 
     fn at(wall: i64) -> Hlc {
-        Hlc { wall: Millis(wall), count: 0 }
+        Hlc {
+            wall: Millis(wall),
+            count: 0,
+        }
     }
 
     fn card(main: &str, project: &str) -> SessionCard {
@@ -161,22 +228,44 @@ mod tests {
 
     /// Devices with what each of them says is the main doc, when, and how it recorded the first line of that.
     fn record(session: &str, devices: &[(&str, &str, i64, Option<bool>)]) -> SessionRecord {
-        let mut record = SessionRecord { session: Some(SessionId::new(session)), ..SessionRecord::default() };
+        let mut record = SessionRecord {
+            session: Some(SessionId::new(session)),
+            ..SessionRecord::default()
+        };
         for (device, main, when, stored) in devices {
-            record.cards.insert((*device).into(), DeviceCard { at: at(*when), card: card(main, device) });
+            record.cards.insert(
+                (*device).into(),
+                DeviceCard {
+                    at: at(*when),
+                    card: card(main, device),
+                },
+            );
             let state = DocState::new(DocKind::Log, String::new());
             let state = record.docs.entry(DocName::new(*main)).or_insert(state);
             if let Some(stored) = *stored {
                 let roots = state.roots.get_or_insert_default();
-                note(roots, device, Root { stored, at: at(*when) });
+                note(
+                    roots,
+                    device,
+                    Root {
+                        stored,
+                        at: at(*when),
+                    },
+                );
             }
         }
         record
     }
 
     fn began(record: &SessionRecord, own: &str, former: &[(&str, i64)]) -> (String, bool) {
-        let former = former.iter().map(|(short, until)| ((*short).to_owned(), Millis(*until))).collect();
-        let shared = Shared { former, ..Shared::default() };
+        let former = former
+            .iter()
+            .map(|(short, until)| ((*short).to_owned(), Millis(*until)))
+            .collect();
+        let shared = Shared {
+            former,
+            ..Shared::default()
+        };
         let origin = choose(record, own, &shared, |doc| doc.as_str() == MAIN).expect("a card");
         (origin.device, origin.here)
     }
@@ -185,20 +274,52 @@ mod tests {
     #[test]
     fn a_claim_is_as_good_as_what_its_author_recorded() {
         let (yes, passed, no) = (Some(true), Some(false), None);
-        type Case = (&'static str, Vec<(&'static str, &'static str, i64, Option<bool>)>, (&'static str, bool));
+        type Case = (
+            &'static str,
+            Vec<(&'static str, &'static str, i64, Option<bool>)>,
+            (&'static str, bool),
+        );
         let cases: Vec<Case> = vec![
-            ("an earlier time is no claim", vec![("own", MAIN, 9, yes), ("mal", MAIN, 1, no)], ("own", true)),
-            ("nor is it between two others", vec![("desk", MAIN, 9, yes), ("mal", MAIN, 1, no)], ("desk", false)),
-            ("this device comes before a copy", vec![("own", MAIN, 9, yes), ("mal", MAIN, 1, yes)], ("own", true)),
-            ("who passed it on comes last", vec![("desk", MAIN, 9, yes), ("mal", MAIN, 1, passed)], ("desk", false)),
-            ("also this device", vec![("desk", MAIN, 9, yes), ("own", MAIN, 1, passed)], ("desk", false)),
-            ("another main doc is none", vec![("desk", MAIN, 9, yes), ("mal", "x.jsonl", 1, yes)], ("desk", false)),
+            (
+                "an earlier time is no claim",
+                vec![("own", MAIN, 9, yes), ("mal", MAIN, 1, no)],
+                ("own", true),
+            ),
+            (
+                "nor is it between two others",
+                vec![("desk", MAIN, 9, yes), ("mal", MAIN, 1, no)],
+                ("desk", false),
+            ),
+            (
+                "this device comes before a copy",
+                vec![("own", MAIN, 9, yes), ("mal", MAIN, 1, yes)],
+                ("own", true),
+            ),
+            (
+                "who passed it on comes last",
+                vec![("desk", MAIN, 9, yes), ("mal", MAIN, 1, passed)],
+                ("desk", false),
+            ),
+            (
+                "also this device",
+                vec![("desk", MAIN, 9, yes), ("own", MAIN, 1, passed)],
+                ("desk", false),
+            ),
+            (
+                "another main doc is none",
+                vec![("desk", MAIN, 9, yes), ("mal", "x.jsonl", 1, yes)],
+                ("desk", false),
+            ),
             (
                 "not even without a rival's lines",
                 vec![("desk", MAIN, 9, no), ("mal", "x.jsonl", 1, yes)],
                 ("desk", false),
             ),
-            ("until they arrive, any card", vec![("desk", MAIN, 9, no)], ("desk", false)),
+            (
+                "until they arrive, any card",
+                vec![("desk", MAIN, 9, no)],
+                ("desk", false),
+            ),
         ];
         for (what, devices, expected) in cases {
             let (device, here) = began(&record("s", &devices), "own", &[]);
@@ -208,7 +329,11 @@ mod tests {
 
     #[test]
     fn what_this_device_recorded_under_a_former_identity_is_its_own_until_it_gave_that_up() {
-        let devices = [("was", MAIN, 5, Some(true)), ("mal", MAIN, 1, Some(true)), ("own", MAIN, 9, Some(false))];
+        let devices = [
+            ("was", MAIN, 5, Some(true)),
+            ("mal", MAIN, 1, Some(true)),
+            ("own", MAIN, 9, Some(false)),
+        ];
         let record = record("s", &devices);
         assert_eq!(began(&record, "own", &[("was", 7)]), ("was".into(), true));
         assert!(!began(&record, "own", &[("was", 3)]).1);

@@ -14,14 +14,21 @@ impl Engine {
     pub(super) fn devices(&self) -> Devices {
         let own = &self.context.device;
         let paired = self.registry.paired.iter().map(|paired| {
-            let peer = self.peer_state.peers.iter().find(|peer| peer.id == paired.id);
+            let peer = self
+                .peer_state
+                .peers
+                .iter()
+                .find(|peer| peer.id == paired.id);
             PairedDevice {
                 id: paired.id.to_string(),
                 name: self.shown_name(paired),
                 connected: peer.is_some_and(|peer| peer.connected),
                 last_seen: peer.and_then(|peer| peer.last_seen.clone()),
                 addresses: paired.addresses.clone(),
-                digits: paired.digits(own).filter(|_| !paired.confirmed).unwrap_or_default(),
+                digits: paired
+                    .digits(own)
+                    .filter(|_| !paired.confirmed)
+                    .unwrap_or_default(),
                 confirmed: paired.confirmed,
                 state: state(paired).into(),
                 in_step: peer.map_or(0.0, |peer| peer.in_step),
@@ -34,7 +41,10 @@ impl Engine {
             by: self.shown_name(by),
         });
         self.transport.look_around();
-        let nearby_off = match (self.settings.network.local_discovery, self.syncthing.state.as_str()) {
+        let nearby_off = match (
+            self.settings.network.local_discovery,
+            self.syncthing.state.as_str(),
+        ) {
             (false, _) => Some("Finding devices on the same network is switched off."),
             (true, "running") => None,
             (true, _) => Some("Syncthing, which finds them, does not run."),
@@ -44,7 +54,11 @@ impl Engine {
             asking,
             more_asking: self.peer_state.more_asking,
             proposed: proposed.collect(),
-            nearby: if nearby_off.is_none() { self.nearby() } else { Vec::new() },
+            nearby: if nearby_off.is_none() {
+                self.nearby()
+            } else {
+                Vec::new()
+            },
             nearby_off: nearby_off.map(str::to_owned),
             approvals: self.approvals(),
             revoked: self.revoked_devices(),
@@ -54,7 +68,11 @@ impl Engine {
     /// Devices that want to be let in, those that know this device's code first.
     fn asking(&self) -> Vec<AskingDevice> {
         // A device whose code was entered here may know this one's code too; then it is asked about like any other.
-        let in_book = self.registry.paired.iter().filter(|paired| !paired.confirmed);
+        let in_book = self
+            .registry
+            .paired
+            .iter()
+            .filter(|paired| !paired.confirmed);
         let connected = in_book.filter_map(|paired| {
             self.secret_known_to(&paired.id)?;
             let name = self.shown_name(paired);
@@ -66,7 +84,12 @@ impl Engine {
                 compares: false,
             })
         });
-        let open = |id: &DeviceId| self.registry.paired.iter().any(|paired| paired.id == *id && paired.is_wanted());
+        let open = |id: &DeviceId| {
+            self.registry
+                .paired
+                .iter()
+                .any(|paired| paired.id == *id && paired.is_wanted())
+        };
         let others = self
             .peer_state
             .asking
@@ -95,7 +118,11 @@ impl Engine {
                 || self.peer_state.asking.iter().any(|asking| asking.id == *id)
                 || self.circle().strangers().any(|(known, _)| known.id == *id)
         };
-        let near = self.peer_state.nearby.iter().filter(|near| !is_listed(&near.id));
+        let near = self
+            .peer_state
+            .nearby
+            .iter()
+            .filter(|near| !is_listed(&near.id));
         let device = near.map(|near| NearbyDevice {
             id: near.id.to_string(),
             name: self.registry.names.get(near.id.as_str()).cloned(),
@@ -105,13 +132,21 @@ impl Engine {
     }
 
     pub(super) fn shown_name(&self, paired: &Paired) -> String {
-        self.registry.names.get(paired.id.as_str()).unwrap_or(&paired.name).clone()
+        self.registry
+            .names
+            .get(paired.id.as_str())
+            .unwrap_or(&paired.name)
+            .clone()
     }
 
     /// What a code says, before anything is done with it.
     pub(super) fn read_code(&self, code: &str) -> Answer {
         let code = self.parsed(code)?;
-        let known = self.registry.paired.iter().find(|paired| paired.id == code.id);
+        let known = self
+            .registry
+            .paired
+            .iter()
+            .find(|paired| paired.id == code.id);
         value(Code {
             name: known.map_or_else(|| name_in(&code), |paired| self.shown_name(paired)),
             id: code.id.to_string(),
@@ -146,7 +181,11 @@ impl Engine {
         let id = code.id.clone();
         self.refuse_revoked(&id)?;
         let confirmed = self.registry.complete().any(|paired| paired.id == id);
-        let connected = self.peer_state.peers.iter().any(|peer| peer.id == id && peer.connected);
+        let connected = self
+            .peer_state
+            .peers
+            .iter()
+            .any(|peer| peer.id == id && peer.connected);
         if confirmed && connected && code.key.is_none() {
             return self.pairing_with(&id, "already_paired");
         }
@@ -163,11 +202,16 @@ impl Engine {
         self.peer_state.asking.retain(|asking| asking.id != id);
         self.attempts_changed();
         let now_confirmed = self.registry.complete().any(|paired| paired.id == id);
-        let comparing = self
-            .registry
-            .paired
-            .iter()
-            .any(|row| row.id == id && matches!(row.attempt, Some(Attempt { step: Step::Comparing { .. }, .. })));
+        let comparing = self.registry.paired.iter().any(|row| {
+            row.id == id
+                && matches!(
+                    row.attempt,
+                    Some(Attempt {
+                        step: Step::Comparing { .. },
+                        ..
+                    })
+                )
+        });
         self.pairing_with(
             &id,
             if comparing {
@@ -182,14 +226,27 @@ impl Engine {
 
     /// A revocation is taken back by name, never on the side.
     fn refuse_revoked(&self, id: &DeviceId) -> Result<(), ApiError> {
-        let Some(revoked) = self.lists.now.revoked.get(id) else { return Ok(()) };
+        let Some(revoked) = self.lists.now.revoked.get(id) else {
+            return Ok(());
+        };
         let hint = format!("If it may come back, approve it first: roam approve {id}");
-        Err(ApiError::new("device_revoked", format!("{} was revoked.", decent_name(&revoked.name)), hint))
+        Err(ApiError::new(
+            "device_revoked",
+            format!("{} was revoked.", decent_name(&revoked.name)),
+            hint,
+        ))
     }
 
     fn take_from_code(&mut self, code: pairing::Code) {
         let given = code.name.clone();
-        let Some(paired) = self.registry.paired.iter_mut().find(|paired| paired.id == code.id) else { return };
+        let Some(paired) = self
+            .registry
+            .paired
+            .iter_mut()
+            .find(|paired| paired.id == code.id)
+        else {
+            return;
+        };
         if !given.is_empty() && !paired.confirmed {
             paired.name = name_in(&code);
         }
@@ -201,9 +258,16 @@ impl Engine {
 
     fn pairing_with(&self, id: &DeviceId, state: &str) -> Answer {
         let paired = self.registry.paired.iter().find(|paired| paired.id == *id);
-        let digits = paired.and_then(|paired| paired.digits(&self.context.device)).unwrap_or_default();
+        let digits = paired
+            .and_then(|paired| paired.digits(&self.context.device))
+            .unwrap_or_default();
         let name = paired.map_or_else(|| unnamed(id), |paired| self.shown_name(paired));
-        value(Pairing { id: id.to_string(), name, digits, state: state.into() })
+        value(Pairing {
+            id: id.to_string(),
+            name,
+            digits,
+            state: state.into(),
+        })
     }
 
     /// Lets a device in. A name is no device: whoever asks first could have any.
@@ -233,8 +297,18 @@ impl Engine {
         let proposed = self.circle().strangers().find(|(known, _)| known.id == id);
         if let Some(name) = proposed.map(|(known, _)| decent_name(&known.name)) {
             self.approve_paired(&id)?;
-            self.take_from_code(pairing::Code { id: id.clone(), name: name.clone(), addresses: Vec::new(), key: None });
-            if let Some(paired) = self.registry.paired.iter_mut().find(|paired| paired.id == id) {
+            self.take_from_code(pairing::Code {
+                id: id.clone(),
+                name: name.clone(),
+                addresses: Vec::new(),
+                key: None,
+            });
+            if let Some(paired) = self
+                .registry
+                .paired
+                .iter_mut()
+                .find(|paired| paired.id == id)
+            {
                 paired.name = if name.is_empty() { unnamed(&id) } else { name };
             }
             self.attempts_changed();
@@ -279,8 +353,17 @@ impl Engine {
     fn forget_half_begun(&mut self) {
         const MOST: usize = 8;
         let ended = |paired: &Paired| !paired.is_wanted();
-        while MOST < self.registry.paired.iter().filter(|paired| ended(paired)).count() {
-            let Some(at) = self.registry.paired.iter().position(ended) else { return };
+        while MOST
+            < self
+                .registry
+                .paired
+                .iter()
+                .filter(|paired| ended(paired))
+                .count()
+        {
+            let Some(at) = self.registry.paired.iter().position(ended) else {
+                return;
+            };
             self.registry.paired.remove(at);
         }
     }
@@ -290,7 +373,9 @@ impl Engine {
             .peer_state
             .asking
             .iter()
-            .find(|asking| asking_name(asking).eq_ignore_ascii_case(text) || starts(&asking.id, text))
+            .find(|asking| {
+                asking_name(asking).eq_ignore_ascii_case(text) || starts(&asking.id, text)
+            })
             .cloned();
         let Some(asking) = found else {
             return Err(not_asking(text));
@@ -303,7 +388,11 @@ impl Engine {
     /// Says goodbye first: the other device learns of it before the way to it is cut.
     pub(super) fn unpair(&mut self, text: &str) -> Answer {
         const GRACE: Duration = Duration::from_secs(10);
-        let paired = self.registry.find(text).cloned().ok_or_else(|| unknown_device(text))?;
+        let paired = self
+            .registry
+            .find(text)
+            .cloned()
+            .ok_or_else(|| unknown_device(text))?;
         if !paired.confirmed {
             // Nothing was shared yet: there is nobody to say goodbye to.
             self.registry.paired.retain(|other| other.id != paired.id);
@@ -315,7 +404,9 @@ impl Engine {
             ));
         }
         self.goodbye.insert(paired.id.clone());
-        if let Err(error) = self.declare(vec![Statement::Unapprove { device: paired.id.clone() }]) {
+        if let Err(error) = self.declare(vec![Statement::Unapprove {
+            device: paired.id.clone(),
+        }]) {
             self.goodbye.remove(&paired.id);
             return Err(error);
         }
@@ -342,7 +433,11 @@ fn state(paired: &Paired) -> &'static str {
 /// The name in a code, which is fit to be shown, or the start of the id.
 fn name_in(code: &pairing::Code) -> String {
     let name = decent_name(&code.name);
-    if name.is_empty() { unnamed(&code.id) } else { name }
+    if name.is_empty() {
+        unnamed(&code.id)
+    } else {
+        name
+    }
 }
 
 fn not_asking(text: &str) -> ApiError {
@@ -354,5 +449,9 @@ fn not_asking(text: &str) -> ApiError {
 }
 
 pub(super) fn unknown_device(text: &str) -> ApiError {
-    ApiError::new("unknown_device", format!("No paired device is called “{text}”."), "List them with `roam devices`.")
+    ApiError::new(
+        "unknown_device",
+        format!("No paired device is called “{text}”."),
+        "List them with `roam devices`.",
+    )
 }

@@ -75,7 +75,9 @@ struct Pauses(BTreeMap<ProjectKey, (Millis, i64)>);
 impl Pauses {
     fn is_due(&self, project: &ProjectKey, now: Millis) -> bool {
         // A clock that was set back ends a pause.
-        self.0.get(project).is_none_or(|(until, pause)| until.0 <= now.0 || now.0 + pause < until.0)
+        self.0
+            .get(project)
+            .is_none_or(|(until, pause)| until.0 <= now.0 || now.0 + pause < until.0)
     }
 
     fn looked_for(&mut self, project: &ProjectKey, is_found: bool, now: Millis) {
@@ -89,10 +91,19 @@ impl Pauses {
     }
 }
 
-fn check(places: &Places, (home, device): (&Path, &DeviceId), homeless: &[Project], all: bool) -> Checked {
+fn check(
+    places: &Places,
+    (home, device): (&Path, &DeviceId),
+    homeless: &[Project],
+    all: bool,
+) -> Checked {
     let is_found = |project: &&Project| places.find_for_other(home, device, project).is_ok();
     let gone = |(project, dir): (&Project, &PathBuf)| {
-        (project.clone(), dir.clone(), places.find(home, device, project).is_some())
+        (
+            project.clone(),
+            dir.clone(),
+            places.find(home, device, project).is_some(),
+        )
     };
     let rest = || Rest {
         misplaced: places.misgiven(home, device),
@@ -101,7 +112,11 @@ fn check(places: &Places, (home, device): (&Path, &DeviceId), homeless: &[Projec
         gone: places.vanished().map(gone).collect(),
     };
     Checked {
-        found: homeless.iter().filter(is_found).map(|project| project.key.clone()).collect(),
+        found: homeless
+            .iter()
+            .filter(is_found)
+            .map(|project| project.key.clone())
+            .collect(),
         rest: all.then(rest),
     }
 }
@@ -154,7 +169,10 @@ impl Engine {
             return;
         }
         self.placing.checking = true;
-        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
+        let (home, device) = (
+            self.context.machine.home.clone(),
+            self.context.device.clone(),
+        );
         let places = self.context.places();
         self.jobs.spawn_for_event(Box::new(move || {
             Event::PlacesChecked(Box::new(check(&places, (&home, &device), &homeless, all)))
@@ -175,8 +193,17 @@ impl Engine {
     }
 
     fn move_from(&mut self, rest: Rest) -> Result<(), StateError> {
-        let Rest { misplaced, outdated, n_trees, gone } = rest;
-        for (project, _) in misplaced.difference(&self.placing.misplaced).cloned().collect::<Vec<_>>() {
+        let Rest {
+            misplaced,
+            outdated,
+            n_trees,
+            gone,
+        } = rest;
+        for (project, _) in misplaced
+            .difference(&self.placing.misplaced)
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             self.schedule_project(&project)?;
         }
         self.forget_left(&misplaced, &gone)?;
@@ -186,14 +213,21 @@ impl Engine {
             self.placing.n_trees = n_trees;
             self.placing.outdated.clear();
         }
-        for project in outdated.difference(&self.placing.outdated).cloned().collect::<Vec<_>>() {
+        for project in outdated
+            .difference(&self.placing.outdated)
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             self.schedule_project(&project)?;
         }
         self.placing.outdated = outdated;
         // A checkout that was moved is somewhere else since it left: it is looked for once.
         let dirs = gone.iter().map(|(_, dir, _)| dir.clone()).collect();
         let before = std::mem::replace(&mut self.placing.gone_dirs, dirs);
-        for (project, _, _) in gone.iter().filter(|(_, dir, is_known)| !is_known && !before.contains(dir)) {
+        for (project, _, _) in gone
+            .iter()
+            .filter(|(_, dir, is_known)| !is_known && !before.contains(dir))
+        {
             self.seek(project)?;
         }
         Ok(())
@@ -206,13 +240,20 @@ impl Engine {
         misplaced: &BTreeSet<(ProjectKey, PathBuf)>,
         gone: &[(Project, PathBuf, bool)],
     ) -> Result<(), StateError> {
-        let all = gone.iter().map(|(project, dir, _)| (project.key.clone(), dir.clone()));
-        let is_left = |one: &(ProjectKey, PathBuf)| misplaced.contains(one) && self.placing.misplaced.contains(one);
+        let all = gone
+            .iter()
+            .map(|(project, dir, _)| (project.key.clone(), dir.clone()));
+        let is_left = |one: &(ProjectKey, PathBuf)| {
+            misplaced.contains(one) && self.placing.misplaced.contains(one)
+        };
         let left: Vec<_> = all.filter(is_left).collect();
         if left.is_empty() {
             return Ok(());
         }
-        self.change_places(|places| left.iter().for_each(|(project, dir)| places.take_back(project, dir)));
+        self.change_places(|places| {
+            left.iter()
+                .for_each(|(project, dir)| places.take_back(project, dir))
+        });
         self.state.put_note("places", &*self.context.places())
     }
 
@@ -249,7 +290,10 @@ impl Engine {
         wanted.extend(self.placing.sought.iter().cloned());
         wanted.retain(|project| is_repository(&project.key));
         let now = self.context.clock.now();
-        let is_soon = self.placing.searched_at.is_some_and(|at| at.0 <= now.0 && now.0 < at.0 + AGAIN_MS);
+        let is_soon = self
+            .placing
+            .searched_at
+            .is_some_and(|at| at.0 <= now.0 && now.0 < at.0 + AGAIN_MS);
         if wanted.is_empty() || self.placing.searching || is_soon {
             return;
         }
@@ -257,12 +301,25 @@ impl Engine {
         self.placing.searched_at = Some(now);
         let sought = std::mem::take(&mut self.placing.sought);
         let pauses = &mut self.placing.pauses;
-        pauses.0.retain(|key, _| wanted.iter().any(|project| project.key == *key));
-        let is_due = |project: &Project| sought.contains(project) || pauses.is_due(&project.key, now);
-        let due: Vec<Project> = wanted.iter().filter(|project| is_due(project)).cloned().collect();
-        let (home, device) = (self.context.machine.home.clone(), self.context.device.clone());
-        let (roots, before, last) =
-            (self.settings.projects.search.clone(), self.context.places(), self.placing.outline);
+        pauses
+            .0
+            .retain(|key, _| wanted.iter().any(|project| project.key == *key));
+        let is_due =
+            |project: &Project| sought.contains(project) || pauses.is_due(&project.key, now);
+        let due: Vec<Project> = wanted
+            .iter()
+            .filter(|project| is_due(project))
+            .cloned()
+            .collect();
+        let (home, device) = (
+            self.context.machine.home.clone(),
+            self.context.device.clone(),
+        );
+        let (roots, before, last) = (
+            self.settings.projects.search.clone(),
+            self.context.places(),
+            self.placing.outline,
+        );
         self.jobs.spawn_for_event(Box::new(move || {
             let outline = outline(&home, &roots);
             let asked = if last == Some(outline) { due } else { wanted };
@@ -270,19 +327,35 @@ impl Engine {
             if !asked.is_empty() {
                 found.search(&home, &device, &roots, &asked);
             }
-            let is_found = |project: &Project| found.find_for_other(&home, &device, project).is_ok();
-            let asked = asked.iter().map(|project| (project.key.clone(), is_found(project))).collect();
-            Event::Searched(Box::new(Searched { before, found, outline, asked }))
+            let is_found =
+                |project: &Project| found.find_for_other(&home, &device, project).is_ok();
+            let asked = asked
+                .iter()
+                .map(|project| (project.key.clone(), is_found(project)))
+                .collect();
+            Event::Searched(Box::new(Searched {
+                before,
+                found,
+                outline,
+                asked,
+            }))
         }));
     }
 
     /// Takes over what a search found; what was learnt meanwhile stays.
     pub(super) fn searched(&mut self, searched: Searched) -> Result<(), StateError> {
-        let Searched { before, found, outline, asked } = searched;
+        let Searched {
+            before,
+            found,
+            outline,
+            asked,
+        } = searched;
         self.placing.searching = false;
         self.placing.outline = Some(outline);
         let now = self.context.clock.now();
-        asked.iter().for_each(|(key, is_found)| self.placing.pauses.looked_for(key, *is_found, now));
+        asked
+            .iter()
+            .for_each(|(key, is_found)| self.placing.pauses.looked_for(key, *is_found, now));
         if *before == found {
             return Ok(());
         }
@@ -296,7 +369,12 @@ impl Engine {
         let mut wanted: Vec<Project> = Vec::new();
         for (key, _) in self.state.one_of_each_project("no_place")? {
             let record: Option<super::SessionRecord> = self.state.record(&key)?;
-            wanted.extend(record.as_ref().and_then(|record| record.origin()).map(|card| card.project.clone()));
+            wanted.extend(
+                record
+                    .as_ref()
+                    .and_then(|record| record.origin())
+                    .map(|card| card.project.clone()),
+            );
         }
         Ok(wanted)
     }
@@ -354,7 +432,10 @@ mod tests {
         }
         assert!((24..35).contains(&times), "{times} times in a day");
         assert!(!pauses.is_due(&project, Millis(day * 30_000)));
-        assert!(pauses.is_due(&project, minutes(0)), "the clock was set back");
+        assert!(
+            pauses.is_due(&project, minutes(0)),
+            "the clock was set back"
+        );
         pauses.looked_for(&project, true, minutes(0));
         assert!(pauses.is_due(&project, minutes(1)));
     }

@@ -165,9 +165,14 @@ impl<'a> Reconciler<'a> {
         self.take_over();
         let tool = self.context.tools.get(&self.job.key.tool).cloned();
         let on = !self.context.shared().tools_off.contains(&self.job.key.tool);
-        if let (Some(tool), true, Some(session)) =
-            (&tool, on, self.job.session.clone().or_else(|| self.job.record.session.clone()))
-        {
+        if let (Some(tool), true, Some(session)) = (
+            &tool,
+            on,
+            self.job
+                .session
+                .clone()
+                .or_else(|| self.job.record.session.clone()),
+        ) {
             self.read_store(tool.as_ref(), &session);
         }
         if let (Some(tool), Some(conflict_copies)) = (&tool, self.job.take_in.take()) {
@@ -178,7 +183,11 @@ impl<'a> Reconciler<'a> {
             return;
         }
         if let Err(error) = self.unite(on) {
-            self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.");
+            self.problem(
+                "not_recorded",
+                &error,
+                "Make room or mend the permissions; it is tried again.",
+            );
         }
         self.note_decisions(decisions);
         self.plan(on);
@@ -209,9 +218,11 @@ impl<'a> Reconciler<'a> {
         if !self.job.dry && !self.is_excluded(None) {
             match republish_own(self.context, &self.job.key, &mut self.job.record) {
                 Ok(recorded) => self.took(recorded),
-                Err(error) => {
-                    self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.")
-                }
+                Err(error) => self.problem(
+                    "not_recorded",
+                    &error,
+                    "Make room or mend the permissions; it is tried again.",
+                ),
             }
             for (device, equivocated) in ingested.equivocated {
                 self.republish(device, &equivocated);
@@ -224,14 +235,25 @@ impl<'a> Reconciler<'a> {
     fn republish(&mut self, device: String, equivocated: &EquivocatedFrames) {
         let known = self.job.record.republished.len();
         let own = device == self.context.short;
-        match republish(self.context, &self.job.key, &mut self.job.record, equivocated, own, self.job.lane) {
+        match republish(
+            self.context,
+            &self.job.key,
+            &mut self.job.record,
+            equivocated,
+            own,
+            self.job.lane,
+        ) {
             Ok(recorded) => {
                 self.took(recorded);
                 if known < self.job.record.republished.len() {
                     self.cloned.insert(device);
                 }
             }
-            Err(error) => self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again."),
+            Err(error) => self.problem(
+                "not_recorded",
+                &error,
+                "Make room or mend the permissions; it is tried again.",
+            ),
         }
     }
 
@@ -242,16 +264,26 @@ impl<'a> Reconciler<'a> {
             self.happened("recorded", &device, &doc, bytes, lines);
         }
         for error in &recorded.left_out {
-            self.problem("too_large", error, "This part stays on this device; everything else of the session roams.");
+            self.problem(
+                "too_large",
+                error,
+                "This part stays on this device; everything else of the session roams.",
+            );
         }
         self.announce.extend(recorded.announce);
     }
 
     fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
         let listing = tool.sessions(&self.context.machine, Which::One(session));
-        let (advice, problems) = listing.problems.into_iter().partition(|problem| problem.code == "duplicate_session");
+        let (advice, problems) = listing
+            .problems
+            .into_iter()
+            .partition(|problem| problem.code == "duplicate_session");
         self.problems.extend::<Vec<Problem>>(problems);
-        self.found = listing.found.into_iter().find(|found| found.session == *session);
+        self.found = listing
+            .found
+            .into_iter()
+            .find(|found| found.session == *session);
         self.unknown = listing.unknown;
         if let Some(found) = &mut self.found {
             match claim(self.context, &self.job.key, &self.job.record, found) {
@@ -269,7 +301,9 @@ impl<'a> Reconciler<'a> {
         if self.found.is_some() || self.unknown.is_none() {
             self.note_missing();
         }
-        let Some(found) = self.found.clone() else { return };
+        let Some(found) = self.found.clone() else {
+            return;
+        };
         // A plan only says what would be done: it writes no journal either.
         if self.job.dry {
             return;
@@ -297,7 +331,11 @@ impl<'a> Reconciler<'a> {
             self.problems.clear();
             return;
         }
-        let before = self.job.record.origin().map(|card| card.project.key.clone());
+        let before = self
+            .job
+            .record
+            .origin()
+            .map(|card| card.project.key.clone());
         let recorded = record_session(
             self.context,
             &self.job.key,
@@ -318,7 +356,8 @@ impl<'a> Reconciler<'a> {
                 }
                 // The directory in a session of another device says nothing about this one.
                 let began_here = self.context.began(&self.job.record);
-                if let (true, Some(card), Some(cwd)) = (began_here, self.job.record.origin(), &reading.facts.cwd)
+                if let (true, Some(card), Some(cwd)) =
+                    (began_here, self.job.record.origin(), &reading.facts.cwd)
                     && card.fork.is_none()
                 {
                     self.learned = Some((card.project.clone(), PathBuf::from(cwd)));
@@ -338,10 +377,17 @@ impl<'a> Reconciler<'a> {
 
     /// The directory in which this session began is gone, or is not what it was recognised as.
     fn is_outdated(&self) -> bool {
-        let Some(card) = self.job.record.origin().filter(|_| self.context.began(&self.job.record)) else {
+        let Some(card) = self
+            .job
+            .record
+            .origin()
+            .filter(|_| self.context.began(&self.job.record))
+        else {
             return false;
         };
-        let Some(cwd) = card.cwd.as_ref().map(Path::new) else { return false };
+        let Some(cwd) = card.cwd.as_ref().map(Path::new) else {
+            return false;
+        };
         let (home, device) = (&self.context.machine.home, &self.context.device);
         let now = || self.context.identifier.identify(home, device, cwd);
         match cwd.is_dir() {
@@ -349,22 +395,42 @@ impl<'a> Reconciler<'a> {
                 let known = |repository: &str| self.context.places().was(repository, cwd);
                 corrected(&card.project, now(), home, known) != card.project
             }
-            false => !card.project.key.as_str().starts_with("git:") || card.project.key.as_str().contains("#."),
+            false => {
+                !card.project.key.as_str().starts_with("git:")
+                    || card.project.key.as_str().contains("#.")
+            }
         }
     }
 
     /// A directory without a repository in which this session began, if that is not known yet.
     fn own_directory(&self) -> Option<(Project, PathBuf)> {
-        let card = self.job.record.origin().filter(|_| self.context.began(&self.job.record))?;
-        let is_news = !is_repository(&card.project.key) && !self.context.shared().places.began_in(&card.project.key);
-        is_news.then(|| Some((card.project.clone(), PathBuf::from(card.cwd.as_ref()?)))).flatten()
+        let card = self
+            .job
+            .record
+            .origin()
+            .filter(|_| self.context.began(&self.job.record))?;
+        let is_news = !is_repository(&card.project.key)
+            && !self.context.shared().places.began_in(&card.project.key);
+        is_news
+            .then(|| Some((card.project.clone(), PathBuf::from(card.cwd.as_ref()?))))
+            .flatten()
     }
 
     /// Puts back what this device changed in the file so that the tool finds the session's beginning.
-    fn as_recorded(&mut self, found: &Found, mut reading: Reading) -> Result<Reading, JournalError> {
+    fn as_recorded(
+        &mut self,
+        found: &Found,
+        mut reading: Reading,
+    ) -> Result<Reading, JournalError> {
         let rebound = self.rebound(found, &mut reading);
         for (at, (doc, content)) in found.docs.iter().zip(&mut reading.docs).enumerate() {
-            find_neutral(self.context, &self.job.key, &mut self.job.record, &doc.name, content)?;
+            find_neutral(
+                self.context,
+                &self.job.key,
+                &mut self.job.record,
+                &doc.name,
+                content,
+            )?;
             let patch = rebound.as_ref().filter(|_| at == 0).map(Rebound::patch);
             if let Some(state) = self.job.record.docs.get(&doc.name) {
                 *content = restored(content.clone(), state, patch);
@@ -375,7 +441,11 @@ impl<'a> Reconciler<'a> {
     }
 
     fn rebound(&self, found: &Found, reading: &mut Reading) -> Option<Rebound> {
-        let base = self.job.record.origin().and_then(|card| card.base.clone())?;
+        let base = self
+            .job
+            .record
+            .origin()
+            .and_then(|card| card.base.clone())?;
         let main = found.docs.first()?;
         let file = opener::file(&main.path);
         let rebound = file.ok().and_then(|mut file| rebound_in(&base, &mut file));
@@ -401,14 +471,26 @@ impl<'a> Reconciler<'a> {
 
     /// Its file refers to another session than the one that holds its beginning.
     fn is_stale(&self) -> bool {
-        let Some(base) = self.job.record.origin().and_then(|card| card.base.as_ref()) else { return false };
-        let now = self.job.record.rebound.as_ref().map_or(&base.session, |rebound| &rebound.now);
+        let Some(base) = self.job.record.origin().and_then(|card| card.base.as_ref()) else {
+            return false;
+        };
+        let now = self
+            .job
+            .record
+            .rebound
+            .as_ref()
+            .map_or(&base.session, |rebound| &rebound.now);
         self.holder.as_ref().is_some_and(|holder| holder != now)
     }
 
     /// A doc that is not found is not deleted: it is only not there.
     fn note_missing(&mut self) {
-        let found: Vec<&DocName> = self.found.iter().flat_map(|found| &found.docs).map(|doc| &doc.name).collect();
+        let found: Vec<&DocName> = self
+            .found
+            .iter()
+            .flat_map(|found| &found.docs)
+            .map(|doc| &doc.name)
+            .collect();
         for (name, state) in &mut self.job.record.docs {
             if let Some(local) = &mut state.local {
                 local.there = found.contains(&name);
@@ -418,8 +500,15 @@ impl<'a> Reconciler<'a> {
 
     fn changed(&self, found: &Found) -> bool {
         found.docs.iter().any(|doc| {
-            let local = self.job.record.docs.get(&doc.name).and_then(|state| state.local.as_ref());
-            local.is_none_or(|local| !local.there || local.stamp != doc.stamp || local.path != doc.path)
+            let local = self
+                .job
+                .record
+                .docs
+                .get(&doc.name)
+                .and_then(|state| state.local.as_ref());
+            local.is_none_or(|local| {
+                !local.there || local.stamp != doc.stamp || local.path != doc.path
+            })
         })
     }
 
@@ -429,14 +518,20 @@ impl<'a> Reconciler<'a> {
 
     /// Takes over what the parent has for this session.
     fn take_over(&mut self) {
-        let Some(parent) = self.job.parent.take().filter(|_| !self.job.dry) else { return };
+        let Some(parent) = self.job.parent.take().filter(|_| !self.job.dry) else {
+            return;
+        };
         let off = self.context.shared().tools_off.contains(&self.job.key.tool);
         if off || is_excluded(self.context, &parent.record, None) {
             return;
         }
         match forks::take_over(self.context, &self.job.key, &mut self.job.record, &parent) {
             Ok(recorded) => self.recorded("forked", recorded),
-            Err(error) => self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again."),
+            Err(error) => self.problem(
+                "not_recorded",
+                &error,
+                "Make room or mend the permissions; it is tried again.",
+            ),
         }
     }
 
@@ -450,18 +545,44 @@ impl<'a> Reconciler<'a> {
 
     /// Notes what was decided since the reconcile began, on whatever device.
     fn note_decisions(&mut self, known: usize) {
-        let new: Vec<_> = self.job.record.choices.iter().skip(known).cloned().collect();
-        for chosen in new.into_iter().filter(|chosen| chosen.choice.follows.is_none()) {
-            self.happened(chosen.choice.action.as_str(), &chosen.id.device, &chosen.choice.doc, 0, 0);
+        let new: Vec<_> = self
+            .job
+            .record
+            .choices
+            .iter()
+            .skip(known)
+            .cloned()
+            .collect();
+        for chosen in new
+            .into_iter()
+            .filter(|chosen| chosen.choice.follows.is_none())
+        {
+            self.happened(
+                chosen.choice.action.as_str(),
+                &chosen.id.device,
+                &chosen.choice.doc,
+                0,
+                0,
+            );
         }
     }
 
     /// Finds out the branch layout; what the user decided just now counts already.
     fn decide_layout(&mut self) -> Result<(), JournalError> {
         self.find_holder()?;
-        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.dependents)?;
+        self.layout = branch_layout(
+            self.context,
+            &self.job.key,
+            &mut self.job.record,
+            &self.job.dependents,
+        )?;
         for (number, decision) in std::mem::take(&mut self.job.decisions) {
-            let Job { key, record, family, .. } = &mut self.job;
+            let Job {
+                key,
+                record,
+                family,
+                ..
+            } = &mut self.job;
             match resolve::decide(self.context, key, record, &self.layout, family, &decision) {
                 Ok((done, recorded)) => {
                     self.recorded("recorded", recorded);
@@ -469,7 +590,12 @@ impl<'a> Reconciler<'a> {
                 }
                 Err(error) => self.answers.push((number, Err(error))),
             }
-            self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.dependents)?;
+            self.layout = branch_layout(
+                self.context,
+                &self.job.key,
+                &mut self.job.record,
+                &self.job.dependents,
+            )?;
         }
         Ok(())
     }
@@ -477,21 +603,39 @@ impl<'a> Reconciler<'a> {
     /// Branches that the tool's format can unite without doubt become one again. Every device that has both makes the
     /// same of them.
     fn unite(&mut self, on: bool) -> Result<(), RecordError> {
-        let Job { key, record, dry, lane, .. } = &mut self.job;
+        let Job {
+            key,
+            record,
+            dry,
+            lane,
+            ..
+        } = &mut self.job;
         if *dry || !on || is_excluded(self.context, record, None) {
             return Ok(());
         }
-        let Some((doc, after, content)) = united(self.context, key, record, &self.layout)? else { return Ok(()) };
-        let recorded = record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
+        let Some((doc, after, content)) = united(self.context, key, record, &self.layout)? else {
+            return Ok(());
+        };
+        let recorded =
+            record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
         self.recorded("united", recorded);
-        self.layout = branch_layout(self.context, &self.job.key, &mut self.job.record, &self.job.dependents)?;
+        self.layout = branch_layout(
+            self.context,
+            &self.job.key,
+            &mut self.job.record,
+            &self.job.dependents,
+        )?;
         Ok(())
     }
 
     fn plan(&mut self, on: bool) {
         let mut guards = self.guards(on);
         self.verdict = self.planned(guards.clone());
-        if let Verdict::Held { code: "rewritten", steps, .. } = &self.verdict
+        if let Verdict::Held {
+            code: "rewritten",
+            steps,
+            ..
+        } = &self.verdict
             && (self.loses_nothing(steps) || self.is_taken_out(steps))
         {
             guards.rewrite_released = true;
@@ -500,7 +644,12 @@ impl<'a> Reconciler<'a> {
             self.follow_taken_back(guards);
         }
         if let Some((code, why, hint)) = self.away.clone() {
-            self.verdict = Verdict::Waiting { code, why, hint, steps: Vec::new() };
+            self.verdict = Verdict::Waiting {
+                code,
+                why,
+                hint,
+                steps: Vec::new(),
+            };
         }
         if let Some(held) = held(self.context, &self.job.key, &self.job.record, &self.verdict) {
             self.verdict = held;
@@ -515,16 +664,25 @@ impl<'a> Reconciler<'a> {
     /// Where the session is, or shall be put. It stays where it was put; one whose main doc is here already is written
     /// beside it, wherever that is.
     fn place(&self) -> PathBuf {
-        let dir = self.job.record.checkout_dir.clone().filter(|dir| dir.is_dir());
-        dir.or_else(|| self.guards(true).place).unwrap_or_else(|| self.context.machine.home.clone())
+        let dir = self
+            .job
+            .record
+            .checkout_dir
+            .clone()
+            .filter(|dir| dir.is_dir());
+        dir.or_else(|| self.guards(true).place)
+            .unwrap_or_else(|| self.context.machine.home.clone())
     }
 
     /// The user took out what would go, with a revocation.
     fn is_taken_out(&self, steps: &[Step]) -> bool {
         steps.iter().all(|step| match step {
-            Step::Replace { doc, from, .. } => {
-                self.job.record.docs.get(doc).is_some_and(|state| state.trie.is_taken_out(*from))
-            }
+            Step::Replace { doc, from, .. } => self
+                .job
+                .record
+                .docs
+                .get(doc)
+                .is_some_and(|state| state.trie.is_taken_out(*from)),
             Step::Create { .. } | Step::Append { .. } => true,
             Step::Remove { .. } => false,
         })
@@ -540,7 +698,9 @@ impl<'a> Reconciler<'a> {
             Step::Create { .. } | Step::Append { .. } => true,
             Step::Remove { .. } => false,
         };
-        self.context.joins(&key.tool).judge.is_some() && !steps.is_empty() && steps.iter().all(keeps)
+        self.context.joins(&key.tool).judge.is_some()
+            && !steps.is_empty()
+            && steps.iter().all(keeps)
     }
 
     fn planned(&self, guards: Guards) -> Verdict {
@@ -548,20 +708,39 @@ impl<'a> Reconciler<'a> {
         let taken_back = |name: &DocName| Decided::of(&self.job.record.choices, name).taken_back;
         let anothers: Vec<&DocName> = {
             let (holders, docs) = (self.context.holders(), self.job.record.docs.keys());
-            docs.filter(|doc| holders.is_anothers(&self.job.key, doc)).collect()
+            docs.filter(|doc| holders.is_anothers(&self.job.key, doc))
+                .collect()
         };
-        let docs = self.job.record.docs.iter().filter(|(name, _)| !anothers.contains(name));
+        let docs = self
+            .job
+            .record
+            .docs
+            .iter()
+            .filter(|(name, _)| !anothers.contains(name));
         let docs = docs.map(|(name, state)| DocView {
             name,
             kind: state.kind,
             main: Some(name) == main.as_ref(),
             trie: &state.trie,
-            local: state.local.as_ref().filter(|local| local.there).map(|local| LocalTip { tip: local.tip }),
+            local: state
+                .local
+                .as_ref()
+                .filter(|local| local.there)
+                .map(|local| LocalTip { tip: local.tip }),
             base: state.local.as_ref().map(|local| local.tip),
             stale: Some(name) == main.as_ref() && self.is_stale(),
-            kept: state.trie.live_tips().into_iter().chain(taken_back(name).iter().map(|made| made.tip)).collect(),
+            kept: state
+                .trie
+                .live_tips()
+                .into_iter()
+                .chain(taken_back(name).iter().map(|made| made.tip))
+                .collect(),
         });
-        plan(&SessionView { docs: docs.collect(), settled: &self.layout.settled, guards })
+        plan(&SessionView {
+            docs: docs.collect(),
+            settled: &self.layout.settled,
+            guards,
+        })
     }
 
     fn guards(&self, on: bool) -> Guards {
@@ -572,24 +751,35 @@ impl<'a> Reconciler<'a> {
         let misplaced = record.is_here() && self.context.is_misplaced(record);
         let shared = self.context.shared();
         let parents = origin.map(|card| card.requires.clone()).unwrap_or_default();
-        let base = origin.and_then(|card| card.base.as_ref()).map(|base| &base.session);
+        let base = origin
+            .and_then(|card| card.base.as_ref())
+            .map(|base| &base.session);
         let held_by = |parent: SessionId| match &self.holder {
             Some(holder) if Some(&parent) == base => holder.clone(),
             _ => parent,
         };
-        let missing = parents
-            .into_iter()
-            .map(held_by)
-            .filter(|parent| !shared.here.contains(&SessionKey::new(&self.job.key.tool, parent)));
+        let missing = parents.into_iter().map(held_by).filter(|parent| {
+            !shared
+                .here
+                .contains(&SessionKey::new(&self.job.key.tool, parent))
+        });
         Guards {
             live: self.found.as_ref().and_then(|found| found.live.clone()),
             place_refused: place == Err(NoPlace::Refused),
             misplaced,
             place: place.ok(),
             project: origin
-                .map(|card| card.project.names.first().cloned().unwrap_or_else(|| card.project.key.to_string()))
+                .map(|card| {
+                    card.project
+                        .names
+                        .first()
+                        .cloned()
+                        .unwrap_or_else(|| card.project.key.to_string())
+                })
                 .unwrap_or_default(),
-            project_key: origin.map(|card| card.project.key.to_string()).unwrap_or_default(),
+            project_key: origin
+                .map(|card| card.project.key.to_string())
+                .unwrap_or_default(),
             excluded: origin.is_some_and(|card| shared.is_excluded(&card.project.key)),
             tool_on: on,
             paused: shared.paused,
@@ -601,27 +791,53 @@ impl<'a> Reconciler<'a> {
     }
 
     fn write(&mut self) {
-        let Verdict::Checkout(mut steps) = self.verdict.clone() else { return };
-        let Some(session) = self.job.record.session.clone() else { return };
+        let Verdict::Checkout(mut steps) = self.verdict.clone() else {
+            return;
+        };
+        let Some(session) = self.job.record.session.clone() else {
+            return;
+        };
         let shared = shared_docs(self.context, &self.job.key);
         let is_shared = |doc: &DocName| shared.is_some_and(|shared| (shared.is_one)(doc));
         // A fork of the session may name it, too: it stays when the session leaves the store.
         steps.retain(|step| !matches!(step, Step::Remove { doc, .. } if is_shared(doc)));
         let place = self.place();
         let main = self.job.record.main().cloned();
-        let placed = steps.iter().any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
+        let placed = steps
+            .iter()
+            .any(|step| matches!(step, Step::Create { doc, .. } if Some(doc) == main.as_ref()));
         let base = self.job.record.origin().and_then(|card| card.base.clone());
-        let held_elsewhere = self.holder.clone().zip(base).filter(|(holder, base)| *holder != base.session);
+        let held_elsewhere = self
+            .holder
+            .clone()
+            .zip(base)
+            .filter(|(holder, base)| *holder != base.session);
         let rebound = held_elsewhere.map(|(now, base)| Rebound { base, now });
         let (key, record) = (self.job.key.clone(), &mut self.job.record);
-        let mut written = apply(self.context, &key, &session, record, &place, &steps, rebound.clone());
+        let mut written = apply(
+            self.context,
+            &key,
+            &session,
+            record,
+            &place,
+            &steps,
+            rebound.clone(),
+        );
         if let Err(WriteError::Torn(_)) = written
             // A half line will not be finished any more.
             && self.is_quiet_since(Duration::from_secs(10))
         {
             steps.iter_mut().for_each(Step::make_whole);
             put_back(&mut self.job.record, &steps);
-            written = apply(self.context, &key, &session, &mut self.job.record, &place, &steps, rebound);
+            written = apply(
+                self.context,
+                &key,
+                &session,
+                &mut self.job.record,
+                &place,
+                &steps,
+                rebound,
+            );
         }
         match written {
             Ok(done) => {
@@ -644,8 +860,15 @@ impl<'a> Reconciler<'a> {
                 self.note_taken_back(&steps);
                 if placed {
                     let project = self.job.record.origin().map(|card| card.project.clone());
-                    let is_projects = self.job.record.pinned.as_ref().is_none_or(|pinned| pinned.dir != place);
-                    self.placed = project.filter(|_| is_projects).map(|project| (project, place.clone()));
+                    let is_projects = self
+                        .job
+                        .record
+                        .pinned
+                        .as_ref()
+                        .is_none_or(|pinned| pinned.dir != place);
+                    self.placed = project
+                        .filter(|_| is_projects)
+                        .map(|project| (project, place.clone()));
                     self.job.record.checkout_dir = Some(place);
                 } else if self.moved {
                     let at = self.context.tick();
@@ -656,29 +879,60 @@ impl<'a> Reconciler<'a> {
             }
             Err(WriteError::Changed(path)) => {
                 self.again = true;
-                let way = if placed { make_way(self.context, &key, &session, &path) } else { Ok(false) };
+                let way = if placed {
+                    make_way(self.context, &key, &session, &path)
+                } else {
+                    Ok(false)
+                };
                 if let Err(error) = way {
-                    self.problem("not_recorded", &error, "Make room or mend the permissions; it is tried again.");
+                    self.problem(
+                        "not_recorded",
+                        &error,
+                        "Make room or mend the permissions; it is tried again.",
+                    );
                 }
             }
             Err(WriteError::Live(why)) => {
                 let hint = "It goes on by itself when the session is closed.".into();
-                self.verdict = Verdict::Waiting { code: "live", why, hint, steps };
+                self.verdict = Verdict::Waiting {
+                    code: "live",
+                    why,
+                    hint,
+                    steps,
+                };
             }
             Err(WriteError::Torn(path)) => {
                 let why = format!("{} ends in an unfinished line.", path.display());
                 let hint = "It goes on by itself when nobody writes there any more.".into();
-                self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
+                self.verdict = Verdict::Waiting {
+                    code: "unwritable",
+                    why,
+                    hint,
+                    steps,
+                };
             }
             Err(error @ WriteError::Refused(_)) => {
                 let why = with_causes(&error);
-                let hint = "Move away what is in its way; it is tried again within a minute.".into();
-                self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
+                let hint =
+                    "Move away what is in its way; it is tried again within a minute.".into();
+                self.verdict = Verdict::Waiting {
+                    code: "unwritable",
+                    why,
+                    hint,
+                    steps,
+                };
             }
             Err(error) => {
                 let why = with_causes(&error);
-                let hint = "Make room or mend the permissions of the tool's store; it is tried again.".into();
-                self.verdict = Verdict::Waiting { code: "unwritable", why, hint, steps };
+                let hint =
+                    "Make room or mend the permissions of the tool's store; it is tried again."
+                        .into();
+                self.verdict = Verdict::Waiting {
+                    code: "unwritable",
+                    why,
+                    hint,
+                    steps,
+                };
             }
         }
     }
@@ -687,21 +941,37 @@ impl<'a> Reconciler<'a> {
     /// taken away from under it.
     fn let_it_settle(&mut self) {
         const SETTLED: Duration = Duration::from_secs(5);
-        let Verdict::Checkout(steps) = &self.verdict else { return };
+        let Verdict::Checkout(steps) = &self.verdict else {
+            return;
+        };
         let takes_away = |step: &Step| matches!(step, Step::Replace { .. } | Step::Remove { .. });
         if steps.iter().any(takes_away) && !self.is_quiet_since(SETTLED) {
             let why = "It was written a moment ago.".into();
             let hint = "It goes on by itself within seconds.".into();
-            self.verdict = Verdict::Waiting { code: "just_written", why, hint, steps: steps.clone() };
+            self.verdict = Verdict::Waiting {
+                code: "just_written",
+                why,
+                hint,
+                steps: steps.clone(),
+            };
         }
     }
 
     /// Nobody has written into its logs for so long.
     fn is_quiet_since(&self, long: Duration) -> bool {
         let now = self.context.clock.now().0;
-        let logs = self.job.record.docs.values().filter(|state| state.kind == DocKind::Log);
-        let local = logs.filter_map(|state| state.local.as_ref()).filter(|local| local.there && !local.ours);
-        local.map(|local| local.stamp.mtime_ns / 1_000_000).all(|at| long.as_millis() as u64 <= now.abs_diff(at))
+        let logs = self
+            .job
+            .record
+            .docs
+            .values()
+            .filter(|state| state.kind == DocKind::Log);
+        let local = logs
+            .filter_map(|state| state.local.as_ref())
+            .filter(|local| local.there && !local.ours);
+        local
+            .map(|local| local.stamp.mtime_ns / 1_000_000)
+            .all(|at| long.as_millis() as u64 <= now.abs_diff(at))
     }
 
     fn problem(&mut self, code: &str, error: &dyn std::error::Error, hint: &str) {
@@ -712,7 +982,11 @@ impl<'a> Reconciler<'a> {
             .as_ref()
             .or(self.job.session.as_ref())
             .map_or(self.job.key.hash.as_str(), |id| id.as_str());
-        self.problems.push(Problem::new(code, format!("Session {name}: {}", with_causes(error)), hint));
+        self.problems.push(Problem::new(
+            code,
+            format!("Session {name}: {}", with_causes(error)),
+            hint,
+        ));
     }
 
     fn happened(&mut self, what: &str, device: &str, doc: &DocName, bytes: u64, lines: u64) {
@@ -721,7 +995,13 @@ impl<'a> Reconciler<'a> {
             device: device.to_owned(),
             what: what.to_owned(),
             key: self.job.key.to_string(),
-            session: self.job.record.session.as_ref().map(|id| id.to_string()).unwrap_or_default(),
+            session: self
+                .job
+                .record
+                .session
+                .as_ref()
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             tool: self.job.key.tool.to_string(),
             doc: doc.to_string(),
             bytes,
@@ -734,23 +1014,43 @@ impl<'a> Reconciler<'a> {
         let (home, device) = (&self.context.machine.home, &self.context.device);
         let learned = self.learned.take();
         let identifier = &self.context.identifier;
-        let learned =
-            learned.map(|(project, cwd)| self.context.places().lesson(identifier, (home, device), project, &cwd));
+        let learned = learned.map(|(project, cwd)| {
+            self.context
+                .places()
+                .lesson(identifier, (home, device), project, &cwd)
+        });
         self.report_gaps();
         let hint = "Nothing was changed; `roam status` says what is wrong.";
-        let failed = || Err(ApiError::new("not_recorded", "The session could not be read.", hint));
-        self.answers.extend(self.job.decisions.iter().map(|(number, _)| (*number, failed())));
-        let mut row = self.job.record.row(&self.job.key, &self.verdict, &self.layout);
+        let failed = || {
+            Err(ApiError::new(
+                "not_recorded",
+                "The session could not be read.",
+                hint,
+            ))
+        };
+        self.answers.extend(
+            self.job
+                .decisions
+                .iter()
+                .map(|(number, _)| (*number, failed())),
+        );
+        let mut row = self
+            .job
+            .record
+            .row(&self.job.key, &self.verdict, &self.layout);
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
             // Wanted before the file can say so: it must not leave the store meanwhile.
             row.needs = format!("{}\n{holder}", row.needs);
         }
         // Who asked waits for an answer, also if the reconcile ended before it came to the copies.
         let untouched = self.job.take_in.map(|conflict_copies| {
-            let left = conflict_copies
-                .iter()
-                .map(|conflict_copy| TakeInError::NoJournals.row(&self.job.key.tool, conflict_copy));
-            TakenIn { left: left.collect(), ..TakenIn::default() }
+            let left = conflict_copies.iter().map(|conflict_copy| {
+                TakeInError::NoJournals.row(&self.job.key.tool, conflict_copy)
+            });
+            TakenIn {
+                left: left.collect(),
+                ..TakenIn::default()
+            }
         });
         Effects {
             live: self.found.and_then(|found| found.live),
@@ -777,10 +1077,26 @@ impl<'a> Reconciler<'a> {
 
 fn is_excluded(context: &Context, record: &SessionRecord, cwd: Option<&str>) -> bool {
     // Whatever another device calls the project, what this one excluded stays out.
-    let said = [record.origin(), record.cards.get(&context.short).map(|said| &said.card)];
-    let mut keys: Vec<_> = said.into_iter().flatten().map(|card| card.project.key.clone()).collect();
+    let said = [
+        record.origin(),
+        record.cards.get(&context.short).map(|said| &said.card),
+    ];
+    let mut keys: Vec<_> = said
+        .into_iter()
+        .flatten()
+        .map(|card| card.project.key.clone())
+        .collect();
     if let (true, Some(cwd)) = (keys.is_empty(), cwd) {
-        keys.push(context.identifier.identify(&context.machine.home, &context.device, std::path::Path::new(cwd)).key);
+        keys.push(
+            context
+                .identifier
+                .identify(
+                    &context.machine.home,
+                    &context.device,
+                    std::path::Path::new(cwd),
+                )
+                .key,
+        );
     }
     keys.iter().any(|key| context.shared().is_excluded(key))
 }

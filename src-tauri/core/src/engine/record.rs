@@ -53,7 +53,11 @@ pub struct SessionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<(ChainId, String)>,
     /// Frames that other devices signed beside their journals, whose lines this device republished in its own.
-    #[serde(default, alias = "passed_on", skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(
+        default,
+        alias = "passed_on",
+        skip_serializing_if = "BTreeSet::is_empty"
+    )]
     pub republished: BTreeSet<String>,
     /// Further files with the session's id, as they were when they were recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -114,7 +118,12 @@ mod compact {
         let (mut compact, mut before) = (Compact::default(), 0);
         let mut all: Vec<&Neutral> = all.iter().collect();
         all.sort();
-        for Neutral { at, recorded, written } in all {
+        for Neutral {
+            at,
+            recorded,
+            written,
+        } in all
+        {
             let is_known = |words: &(String, String)| words.0 == *recorded && words.1 == *written;
             let known = compact.words.iter().position(is_known).unwrap_or_else(|| {
                 compact.words.push((recorded.clone(), written.clone()));
@@ -126,14 +135,24 @@ mod compact {
         compact.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Neutral>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Neutral>, D::Error> {
         let compact = Compact::deserialize(deserializer)?;
         let (mut all, mut at) = (Vec::new(), 0);
         for place in compact.places.chunks_exact(2) {
             at += place[0];
-            let words = usize::try_from(place[1]).ok().and_then(|number| compact.words.get(number));
-            let (recorded, written) = words.ok_or_else(|| serde::de::Error::custom("no such words"))?.clone();
-            all.push(Neutral { at, recorded, written });
+            let words = usize::try_from(place[1])
+                .ok()
+                .and_then(|number| compact.words.get(number));
+            let (recorded, written) = words
+                .ok_or_else(|| serde::de::Error::custom("no such words"))?
+                .clone();
+            all.push(Neutral {
+                at,
+                recorded,
+                written,
+            });
         }
         Ok(all)
     }
@@ -207,7 +226,10 @@ pub struct LocalDoc {
 impl SessionRecord {
     /// The card of the device that said something last.
     pub fn latest(&self) -> Option<&SessionCard> {
-        self.cards.values().max_by_key(|said| said.at).map(|said| &said.card)
+        self.cards
+            .values()
+            .max_by_key(|said| said.at)
+            .map(|said| &said.card)
     }
 
     /// The card of the device on which the session began: where it belongs.
@@ -218,11 +240,16 @@ impl SessionRecord {
     /// The device on which the session began, by short id.
     pub fn began_on(&self) -> Option<&str> {
         let settled = self.origin.as_ref().map(|origin| origin.device.as_str());
-        settled.filter(|device| self.cards.contains_key(*device)).or_else(|| {
-            let mains = self.cards.values().filter_map(|said| self.docs.get(&said.card.main));
-            let first = mains.filter_map(|state| accepted_first(self, state)).next();
-            first.or_else(|| self.cards.keys().next().map(String::as_str))
-        })
+        settled
+            .filter(|device| self.cards.contains_key(*device))
+            .or_else(|| {
+                let mains = self
+                    .cards
+                    .values()
+                    .filter_map(|said| self.docs.get(&said.card.main));
+                let first = mains.filter_map(|state| accepted_first(self, state)).next();
+                first.or_else(|| self.cards.keys().next().map(String::as_str))
+            })
     }
 
     /// The doc that makes the session; `None` as long as it has not arrived.
@@ -236,7 +263,10 @@ impl SessionRecord {
     /// Whether it began as a branch of another session: of `parent`, if one is named. Its own id proves that, whatever
     /// a card says.
     pub fn is_branch(&self, parent: Option<&SessionId>) -> bool {
-        let forks = self.cards.values().filter_map(|said| said.card.fork.as_ref());
+        let forks = self
+            .cards
+            .values()
+            .filter_map(|said| said.card.fork.as_ref());
         let mut forks = forks.filter(|fork| parent.is_none_or(|parent| fork.session == *parent));
         forks.any(|fork| self.session.as_ref() == Some(&fork_id(&fork.session, fork.first_line)))
     }
@@ -246,7 +276,9 @@ impl SessionRecord {
     }
 
     pub fn is_here(&self) -> bool {
-        self.main_doc().and_then(|doc| doc.local.as_ref()).is_some_and(|local| local.there)
+        self.main_doc()
+            .and_then(|doc| doc.local.as_ref())
+            .is_some_and(|local| local.there)
     }
 
     /// What was deleted from the store counts as never having been there: it may be put there again.
@@ -258,18 +290,30 @@ impl SessionRecord {
 
     /// Whether all of each log in the store here was compared since it last changed.
     pub fn is_compared(&self) -> bool {
-        self.docs.values().all(|doc| doc.local.as_ref().is_none_or(|local| !local.there || local.compared))
+        self.docs.values().all(|doc| {
+            doc.local
+                .as_ref()
+                .is_none_or(|local| !local.there || local.compared)
+        })
     }
 
     /// How many records are too large to be carried, and whether they are in the store here.
     pub fn left_out(&self) -> (usize, bool) {
-        let here = self.docs.values().filter_map(|state| state.local.as_ref()).any(|local| 0 < local.gaps);
+        let here = self
+            .docs
+            .values()
+            .filter_map(|state| state.local.as_ref())
+            .any(|local| 0 < local.gaps);
         (self.docs.values().map(|state| state.gaps.len()).sum(), here)
     }
 
     /// Short ids of the devices that added to it.
     pub fn devices(&self) -> BTreeSet<&str> {
-        self.journals.values().filter(|journal| journal.frames > 0).map(|journal| journal.device.as_str()).collect()
+        self.journals
+            .values()
+            .filter(|journal| journal.frames > 0)
+            .map(|journal| journal.device.as_str())
+            .collect()
     }
 
     pub fn bytes(&self) -> u64 {
@@ -279,20 +323,44 @@ impl SessionRecord {
     pub fn row(&self, key: &SessionKey, verdict: &Verdict, layout: &BranchLayout) -> Row {
         let latest = self.latest();
         let (mut state, mut code, mut why, mut hint) = words(verdict, self.is_here());
-        let open = layout.settled.split.as_ref().filter(|split| split.is_open());
+        let open = layout
+            .settled
+            .split
+            .as_ref()
+            .filter(|split| split.is_open());
         if let (Some(split), "here" | "elsewhere") = (open, state) {
             (state, code, why, hint) = ("split", "split", split.reason.clone(), SEE_SPLITS.into());
         }
         if let ((1.., here), "", "here" | "elsewhere") = (self.left_out(), code, state) {
-            let on = if here { "in this device's store" } else { "on the device that wrote it" };
-            (code, why) = ("left_out", format!("A record of more than 1 GB is {on} only."));
+            let on = if here {
+                "in this device's store"
+            } else {
+                "on the device that wrote it"
+            };
+            (code, why) = (
+                "left_out",
+                format!("A record of more than 1 GB is {on} only."),
+            );
             hint = "Everything before and after it is on every device.".into();
         }
-        let last = self.docs.values().map(|doc| doc.said.wall).max().unwrap_or_default();
+        let last = self
+            .docs
+            .values()
+            .map(|doc| doc.said.wall)
+            .max()
+            .unwrap_or_default();
         Row {
-            session: self.session.as_ref().map_or_else(|| key.hash.clone(), |session| session.to_string()),
-            project: self.origin().map(|card| card.project.key.to_string()).unwrap_or_default(),
-            title: latest.and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into()),
+            session: self
+                .session
+                .as_ref()
+                .map_or_else(|| key.hash.clone(), |session| session.to_string()),
+            project: self
+                .origin()
+                .map(|card| card.project.key.to_string())
+                .unwrap_or_default(),
+            title: latest
+                .and_then(|card| card.title.clone())
+                .unwrap_or_else(|| "Untitled".into()),
             updated: latest.map_or(last, |card| card.updated),
             bytes: self.bytes(),
             state: state.into(),
@@ -301,15 +369,24 @@ impl SessionRecord {
             hint,
             split: match open {
                 Some(split) => split.tier().into(),
-                None if layout.settled.split.is_some() || !self.choices.is_empty() || !self.taken_back.is_empty() => {
+                None if layout.settled.split.is_some()
+                    || !self.choices.is_empty()
+                    || !self.taken_back.is_empty() =>
+                {
                     DECIDED.into()
                 }
                 None => String::new(),
             },
-            needs: self.origin().and_then(|card| card.base.as_ref()).map_or_else(String::new, |base| {
-                let now = self.rebound.as_ref().map_or(&base.session, |rebound| &rebound.now);
-                format!("{}\n{now}", base.session)
-            }),
+            needs: self
+                .origin()
+                .and_then(|card| card.base.as_ref())
+                .map_or_else(String::new, |base| {
+                    let now = self
+                        .rebound
+                        .as_ref()
+                        .map_or(&base.session, |rebound| &rebound.now);
+                    format!("{}\n{now}", base.session)
+                }),
             devices: self.devices().into_iter().collect::<Vec<_>>().join(","),
             path: self
                 .main_doc()
@@ -344,24 +421,50 @@ impl DocState {
     pub fn bytes(&self) -> u64 {
         match (self.kind, &self.local) {
             (DocKind::Snapshot, Some(local)) => local.bytes,
-            _ => self.trie.live_tips().into_iter().map(|tip| self.trie.size(tip).1).max().unwrap_or(0),
+            _ => self
+                .trie
+                .live_tips()
+                .into_iter()
+                .map(|tip| self.trie.size(tip).1)
+                .max()
+                .unwrap_or(0),
         }
     }
 }
 
 fn words(verdict: &Verdict, here: bool) -> (&'static str, &'static str, String, String) {
     match verdict {
-        Verdict::Here | Verdict::Checkout(_) => {
-            (if here { "here" } else { "elsewhere" }, "", String::new(), String::new())
-        }
-        Verdict::Elsewhere { why } => {
-            ("elsewhere", "deleted_here", why.clone(), "Bring it back with `roam restore`.".into())
-        }
-        Verdict::Arriving => ("elsewhere", "arriving", "Parts of it are still on their way.".into(), String::new()),
-        Verdict::Waiting { code, why, hint, .. } => ("waiting", code, why.clone(), hint.clone()),
+        Verdict::Here | Verdict::Checkout(_) => (
+            if here { "here" } else { "elsewhere" },
+            "",
+            String::new(),
+            String::new(),
+        ),
+        Verdict::Elsewhere { why } => (
+            "elsewhere",
+            "deleted_here",
+            why.clone(),
+            "Bring it back with `roam restore`.".into(),
+        ),
+        Verdict::Arriving => (
+            "elsewhere",
+            "arriving",
+            "Parts of it are still on their way.".into(),
+            String::new(),
+        ),
+        Verdict::Waiting {
+            code, why, hint, ..
+        } => ("waiting", code, why.clone(), hint.clone()),
         Verdict::Ask(split) => ("split", "split", split.reason.clone(), SEE_SPLITS.into()),
-        Verdict::Away => ("elsewhere", "put_away", PUT_AWAY.into(), "Take that back with `roam undo`.".into()),
-        Verdict::Held { code, why, hint, .. } => ("held", code, why.clone(), hint.clone()),
+        Verdict::Away => (
+            "elsewhere",
+            "put_away",
+            PUT_AWAY.into(),
+            "Take that back with `roam undo`.".into(),
+        ),
+        Verdict::Held {
+            code, why, hint, ..
+        } => ("held", code, why.clone(), hint.clone()),
     }
 }
 
@@ -371,14 +474,26 @@ mod tests {
 
     #[test]
     fn what_is_neutral_is_remembered_in_few_words() {
-        let one = |at: u64, name: &str| Neutral { at, recorded: name.into(), written: format!("~{}", &name[1..]) };
+        let one = |at: u64, name: &str| Neutral {
+            at,
+            recorded: name.into(),
+            written: format!("~{}", &name[1..]),
+        };
         let mut state = DocState::new(DocKind::Log, "x.jsonl".into());
-        state.neutral = (0..1000).map(|at| one(at * 512 + 7, if at % 2 == 0 { "mode" } else { "policy" })).collect();
+        state.neutral = (0..1000)
+            .map(|at| one(at * 512 + 7, if at % 2 == 0 { "mode" } else { "policy" }))
+            .collect();
         let text = serde_json::to_string(&state).expect("JSON");
         assert!(text.len() < 8 * 1000, "{} bytes", text.len());
-        assert_eq!(serde_json::from_str::<DocState>(&text).expect("JSON"), state);
+        assert_eq!(
+            serde_json::from_str::<DocState>(&text).expect("JSON"),
+            state
+        );
         state.neutral.clear();
         let text = serde_json::to_string(&state).expect("JSON");
-        assert_eq!(serde_json::from_str::<DocState>(&text).expect("JSON"), state);
+        assert_eq!(
+            serde_json::from_str::<DocState>(&text).expect("JSON"),
+            state
+        );
     }
 }

@@ -6,7 +6,9 @@ use super::observe::{LogSeen, gap_line, observe_log, read_range, read_whole, tai
 use super::record::{DocState, LocalDoc, SessionRecord};
 use crate::merge::fork_title;
 use crate::projects::{Evidence, corrected};
-use crate::session::{ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId};
+use crate::session::{
+    ChainId, DocKind, DocName, Lane, Line, Project, ProjectKey, SessionId, SessionKey, ToolId,
+};
 use crate::tools::{Content, Facts, Found, FoundDoc, ReadSeek, Reading, Stamp, with_those_of};
 use crate::vault::envelope::is_within_limits;
 use crate::vault::journal::{journal_key, middle};
@@ -72,8 +74,16 @@ pub fn record_session(
         return Ok(Recorded::default());
     }
     record.session.get_or_insert_with(|| found.session.clone());
-    let Some(main) = found.docs.first() else { return Ok(Recorded::default()) };
-    let card = card(context, key, record, &reading.facts, (&main.name, main.stamp));
+    let Some(main) = found.docs.first() else {
+        return Ok(Recorded::default());
+    };
+    let card = card(
+        context,
+        key,
+        record,
+        &reading.facts,
+        (&main.name, main.stamp),
+    );
     let mut recorder = Recorder::new(context, key, &found.session, lane, record, card);
     // Side docs first: whoever sees the main doc's new lines finds what they speak of.
     let order = (1..found.docs.len()).chain([0]);
@@ -105,10 +115,15 @@ pub fn record_generation(
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
     let said = record.cards.get(&context.short).map(|said| &said.card);
-    let (Some(session), Some(card)) = (record.session.clone(), said.or(record.origin()).cloned()) else {
+    let (Some(session), Some(card)) = (record.session.clone(), said.or(record.origin()).cloned())
+    else {
         return Ok(Recorded::default());
     };
-    let at = record.docs.get(doc).map(|state| state.at.clone()).unwrap_or_default();
+    let at = record
+        .docs
+        .get(doc)
+        .map(|state| state.at.clone())
+        .unwrap_or_default();
     let mut recorder = Recorder::new(context, key, &session, lane, record, card);
     recorder.generation_of(record, (doc, &at), after, content)?;
     recorder.finish(record)
@@ -128,7 +143,12 @@ pub(super) fn identified(context: &Context, facts: &Facts) -> Option<Project> {
         true => Default::default(),
         false => context.places().work_trees(),
     };
-    Some(context.identifier.identify_session(&context.machine.home, &context.device, evidence, &known))
+    Some(context.identifier.identify_session(
+        &context.machine.home,
+        &context.device,
+        evidence,
+        &known,
+    ))
 }
 
 /// What this device says of the session. A session that began here keeps the project it was first seen in until
@@ -162,7 +182,9 @@ pub(super) fn card(
             .or_else(|| record.latest().and_then(|card| card.title.clone()))
             .as_deref()
             .map(limits::shown),
-        updated: facts.updated.unwrap_or(crate::session::Millis(stamp.mtime_ns / 1_000_000)),
+        updated: facts
+            .updated
+            .unwrap_or(crate::session::Millis(stamp.mtime_ns / 1_000_000)),
         version: facts.version.clone(),
         requires: facts.requires.clone(),
         base: facts.base.clone(),
@@ -172,10 +194,17 @@ pub(super) fn card(
 }
 
 /// Where the tool knows no line for it, a fork's title is said by its card alone.
-fn title(context: &Context, key: &SessionKey, fork: Option<&ForkOf>, facts: &Facts) -> Option<String> {
+fn title(
+    context: &Context,
+    key: &SessionKey,
+    fork: Option<&ForkOf>,
+    facts: &Facts,
+) -> Option<String> {
     let title = facts.title.clone()?;
     match fork {
-        Some(fork) if context.joins(&key.tool).title.is_none() => Some(fork_title(&title, &fork.from)),
+        Some(fork) if context.joins(&key.tool).title.is_none() => {
+            Some(fork_title(&title, &fork.from))
+        }
         _ => Some(title),
     }
 }
@@ -198,9 +227,23 @@ fn next_piece(lines: &[Line], at: usize, room: u64, whole: u64) -> Result<Piece,
     let from = at.checked_sub(1).map_or(0, |before| lines[before].end);
     let starts = std::iter::once(from).chain(lines[at..].iter().map(|line| line.end));
     let fits = |(line, start): &(&Line, u64)| line.end - from <= room && line.end - start <= whole;
-    let fit = lines[at..].iter().zip(starts).take_while(fits).count().max(1);
+    let fit = lines[at..]
+        .iter()
+        .zip(starts)
+        .take_while(fits)
+        .count()
+        .max(1);
     let Line { tip, end: to, .. } = lines[at + fit - 1];
-    if MOST_BYTES < to - from { Err(to - from) } else { Ok(Piece { lines: fit, tip, from, to }) }
+    if MOST_BYTES < to - from {
+        Err(to - from)
+    } else {
+        Ok(Piece {
+            lines: fit,
+            tip,
+            from,
+            to,
+        })
+    }
 }
 
 /// One line in pieces of about the same size, none of which ends within a letter. `read` gives a range of its bytes.
@@ -224,7 +267,12 @@ fn in_pieces<E>(
             }
         }
         from += bytes.len() as u64;
-        each(piece::Piece { n: n as u32, of: of as u32, bytes, ..head.clone() })?;
+        each(piece::Piece {
+            n: n as u32,
+            of: of as u32,
+            bytes,
+            ..head.clone()
+        })?;
     }
     Ok(())
 }
@@ -248,7 +296,9 @@ fn long_entries(
         bytes: Vec::new(),
     };
     let mut found = Vec::new();
-    let read = |range: Range<u64>| Ok::<_, Infallible>(text[range.start as usize..range.end as usize].to_vec());
+    let read = |range: Range<u64>| {
+        Ok::<_, Infallible>(text[range.start as usize..range.end as usize].to_vec())
+    };
     let Ok(()) = in_pieces(&head, sizes.piece, read, |piece| {
         found.push((Entry::Piece(piece), Vec::new()));
         Ok(())
@@ -270,7 +320,9 @@ pub(super) fn entries<'t>(
             return Some(Ok(entry));
         }
         let from = next.checked_sub(1).map_or(0, |before| lines[before].end);
-        let line = lines.get(next).filter(|line| (sizes.whole + 1..=sizes.record).contains(&(line.end - from)));
+        let line = lines
+            .get(next)
+            .filter(|line| (sizes.whole + 1..=sizes.record).contains(&(line.end - from)));
         if let Some(line) = line {
             let bytes = &text[from as usize..line.end as usize];
             long.extend(long_entries((doc, at), (after, line), bytes, &sizes));
@@ -279,11 +331,30 @@ pub(super) fn entries<'t>(
         }
         (next < lines.len()).then(|| {
             let piece = next_piece(lines, next, FRAME_BYTES as u64, sizes.whole)?;
-            let (doc, at, bytes) = (doc.clone(), at.to_owned(), text[piece.from as usize..piece.to as usize].to_vec());
-            let entry = Entry::Lines { doc, at, after, tip: piece.tip, replaces: None, bytes };
+            let (doc, at, bytes) = (
+                doc.clone(),
+                at.to_owned(),
+                text[piece.from as usize..piece.to as usize].to_vec(),
+            );
+            let entry = Entry::Lines {
+                doc,
+                at,
+                after,
+                tip: piece.tip,
+                replaces: None,
+                bytes,
+            };
             let own = &lines[next..next + piece.lines];
             (next, after) = (next + piece.lines, piece.tip);
-            Ok((entry, own.iter().map(|line| Line { end: line.end - piece.from, ..*line }).collect()))
+            Ok((
+                entry,
+                own.iter()
+                    .map(|line| Line {
+                        end: line.end - piece.from,
+                        ..*line
+                    })
+                    .collect(),
+            ))
         })
     })
 }
@@ -313,7 +384,12 @@ impl<'a> Recorder<'a> {
         let dir = VaultPath::journal_dir(&context.short, lane, key, &card.project.key);
         let said = record.cards.get(&context.short).map(|said| &said.card);
         // The time of the last word is in every frame's head; it alone is no reason to say all of it again.
-        let news = said.is_none_or(|said| SessionCard { updated: card.updated, ..said.clone() } != card);
+        let news = said.is_none_or(|said| {
+            SessionCard {
+                updated: card.updated,
+                ..said.clone()
+            } != card
+        });
         Self {
             context,
             session: session.clone(),
@@ -330,8 +406,15 @@ impl<'a> Recorder<'a> {
 
     /// Another project is said at once, whether there is anything else to say or not.
     fn correct(&mut self, record: &SessionRecord) {
-        let said = record.cards.get(&self.context.short).map(|said| &said.card.project);
-        if self.card.as_ref().is_some_and(|card| said.is_some_and(|said| *said != card.project)) {
+        let said = record
+            .cards
+            .get(&self.context.short)
+            .map(|said| &said.card.project);
+        if self
+            .card
+            .as_ref()
+            .is_some_and(|card| said.is_some_and(|said| *said != card.project))
+        {
             self.batch.splice(0..0, self.card.take().map(Entry::About));
         }
     }
@@ -348,25 +431,34 @@ impl<'a> Recorder<'a> {
         entry: Entry,
         tips: Vec<Line>,
     ) -> Result<(), RecordError> {
-        if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) = (&entry, tips.len() as u64)
+        if let (Entry::Lines { doc, bytes, .. } | Entry::Whole { doc, bytes, .. }, lines) =
+            (&entry, tips.len() as u64)
         {
             if ALONE < bytes.len() {
                 // If no frame may hold it, nothing else is left out with it.
                 self.flush(record)?;
             }
             self.size += bytes.len();
-            self.done.docs.push((doc.clone(), bytes.len() as u64, lines));
+            self.done
+                .docs
+                .push((doc.clone(), bytes.len() as u64, lines));
         }
         if let Entry::Piece(piece) = &entry {
             self.size += piece.bytes.len();
             let lines = u64::from(piece.n + 1 == piece.of);
-            self.done.docs.push((piece.doc.clone(), piece.bytes.len() as u64, lines));
+            self.done
+                .docs
+                .push((piece.doc.clone(), piece.bytes.len() as u64, lines));
         }
         if matches!(entry, Entry::Lines { .. }) {
             self.tips.push(tips);
         }
         self.batch.push(entry);
-        if self.size >= FRAME_BYTES { self.flush(record) } else { Ok(()) }
+        if self.size >= FRAME_BYTES {
+            self.flush(record)
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes the batch as one frame and takes it into the tries.
@@ -383,8 +475,16 @@ impl<'a> Recorder<'a> {
             .remove(&journal_key)
             .unwrap_or_else(|| Journal::new(&context.short, self.lane, self.dir.clone()));
         let name = context.shared().name_of(&context.short);
-        let head = journal.next_head(&context.device, &name, &self.key.tool, &self.session, context.tick());
-        let (bytes, hash) = frame::render(&head, &self.batch, |message| context.key.sign(message).to_vec());
+        let head = journal.next_head(
+            &context.device,
+            &name,
+            &self.key.tool,
+            &self.session,
+            context.tick(),
+        );
+        let (bytes, hash) = frame::render(&head, &self.batch, |message| {
+            context.key.sign(message).to_vec()
+        });
         if !is_within_limits(&bytes) {
             record.journals.insert(journal_key, journal);
             return Err(self.leave_out());
@@ -393,8 +493,16 @@ impl<'a> Recorder<'a> {
         let appended = journal.append(&context.vault, &bytes, &written);
         let mut taken = Taken::default();
         if let Ok((segment, offset)) = &appended {
-            take(&mut journal, &written, (*segment, *offset), std::mem::take(&mut self.tips), &mut taken);
-            self.done.announce.push((self.lane, journal.in_lane(*segment)));
+            take(
+                &mut journal,
+                &written,
+                (*segment, *offset),
+                std::mem::take(&mut self.tips),
+                &mut taken,
+            );
+            self.done
+                .announce
+                .push((self.lane, journal.in_lane(*segment)));
         }
         record.journals.insert(journal_key, journal);
         appended?;
@@ -409,7 +517,12 @@ impl<'a> Recorder<'a> {
         for entry in std::mem::take(&mut self.batch) {
             match entry {
                 Entry::About(card) => self.card = Some(card),
-                Entry::Lines { doc: name, bytes, .. } | Entry::Whole { doc: name, bytes, .. } => {
+                Entry::Lines {
+                    doc: name, bytes, ..
+                }
+                | Entry::Whole {
+                    doc: name, bytes, ..
+                } => {
                     (doc, size) = (name.as_str().into(), bytes.len() as u64);
                     self.done.docs.pop();
                 }
@@ -422,7 +535,10 @@ impl<'a> Recorder<'a> {
         }
         self.tips.clear();
         self.size = 0;
-        RecordError::TooLarge { path: doc, bytes: size }
+        RecordError::TooLarge {
+            path: doc,
+            bytes: size,
+        }
     }
 
     /// Records lines that are in no store here: they follow `after`, and those that the journals have already are left
@@ -438,7 +554,10 @@ impl<'a> Recorder<'a> {
         let lines = chain(after, text, self.context.is_message(&self.key.tool));
         let known = self.locate(record, (doc, DocKind::Log, at), after, &lines)?;
         for entry in entries((doc, at), &lines, known, text, self.context.sizes) {
-            let (entry, tips) = entry.map_err(|bytes| RecordError::TooLarge { path: doc.as_str().into(), bytes })?;
+            let (entry, tips) = entry.map_err(|bytes| RecordError::TooLarge {
+                path: doc.as_str().into(),
+                bytes,
+            })?;
             self.push(record, entry, tips)?;
         }
         self.flush(record)?;
@@ -454,16 +573,40 @@ impl<'a> Recorder<'a> {
         content: &[u8],
     ) -> Result<ChainId, RecordError> {
         let tip = after.then(content);
-        let state = record.docs.entry(doc.clone()).or_insert_with(|| DocState::new(DocKind::Snapshot, at.to_owned()));
-        let Some(path) = state.trie.path(after) else { return Ok(after) };
+        let state = record
+            .docs
+            .entry(doc.clone())
+            .or_insert_with(|| DocState::new(DocKind::Snapshot, at.to_owned()));
+        let Some(path) = state.trie.path(after) else {
+            return Ok(after);
+        };
         if state.trie.path(tip).is_some() {
             return Ok(tip);
         }
-        let old = self.context.journal_reader(&self.key.tool, &record.journals, doc).snapshot(&path)?;
+        let old = self
+            .context
+            .journal_reader(&self.key.tool, &record.journals, doc)
+            .snapshot(&path)?;
         let (head, tail, changed) = middle(&old, content);
         let (doc, at) = (doc.clone(), at.to_owned());
-        let entry = Entry::Whole { doc, at, after, tip, head, tail, bytes: changed.to_vec() };
-        self.push(record, entry, vec![Line { tip, end: changed.len() as u64, is_message: true }])?;
+        let entry = Entry::Whole {
+            doc,
+            at,
+            after,
+            tip,
+            head,
+            tail,
+            bytes: changed.to_vec(),
+        };
+        self.push(
+            record,
+            entry,
+            vec![Line {
+                tip,
+                end: changed.len() as u64,
+                is_message: true,
+            }],
+        )?;
         self.flush(record)?;
         Ok(tip)
     }
@@ -475,12 +618,21 @@ impl<'a> Recorder<'a> {
         content: &Content,
         deep: bool,
     ) -> Result<(), RecordError> {
-        let base = record.docs.get(&doc.name).and_then(|state| state.local.clone());
-        if base.as_ref().is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path && !deep) {
+        let base = record
+            .docs
+            .get(&doc.name)
+            .and_then(|state| state.local.clone());
+        if base.as_ref().is_some_and(|base| {
+            base.there && base.stamp == doc.stamp && base.path == doc.path && !deep
+        }) {
             return Ok(());
         }
-        let read = |source| RecordError::Read { path: doc.path.clone(), source };
-        let seen = observe_log(content, doc.stamp, base.as_ref(), deep, &self.context.sizes).map_err(read)?;
+        let read = |source| RecordError::Read {
+            path: doc.path.clone(),
+            source,
+        };
+        let seen = observe_log(content, doc.stamp, base.as_ref(), deep, &self.context.sizes)
+            .map_err(read)?;
         if let (0, Some(known)) = (seen.lines(), state_of(record, doc).local.as_mut())
             && 0 < known.lines
         {
@@ -489,17 +641,27 @@ impl<'a> Recorder<'a> {
             known.there = false;
             return Ok(());
         }
-        let (matched, node) = self.locate(record, (&doc.name, doc.kind, &doc.at), seen.start, &seen.tips)?;
+        let (matched, node) = self.locate(
+            record,
+            (&doc.name, doc.kind, &doc.at),
+            seen.start,
+            &seen.tips,
+        )?;
         let twin = record.twins.iter().any(|(path, _)| *path == doc.path);
         let own = self.context.short.clone();
         let state = state_of(record, doc);
         let all_known = matched == seen.tips.len();
         let came_back = all_known && state.trie.has_withdrawn(&own, seen.tip());
-        let known = base.as_ref().map(|base| base.tip).or(state.own_tip).filter(|known| *known != state.trie.start());
+        let known = base
+            .as_ref()
+            .map(|base| base.tip)
+            .or(state.own_tip)
+            .filter(|known| *known != state.trie.start());
         // Two files with one id: the one that was recorded is still there, beside this one, or it was this one that stood
         // beside it. Nothing was rewritten.
-        let is_twin =
-            base.as_ref().is_some_and(|base| base.path != doc.path && (twin || Stamp::of(&base.path).is_ok()));
+        let is_twin = base
+            .as_ref()
+            .is_some_and(|base| base.path != doc.path && (twin || Stamp::of(&base.path).is_ok()));
         let known = known.filter(|_| !is_twin);
         let replaces = known.filter(|known| {
             // What the journals know and what is no shorter form of what was here is what was checked out here, by an
@@ -523,7 +685,11 @@ impl<'a> Recorder<'a> {
             there: true,
             compared: seen.compared,
             ours: false,
-            gaps: seen.gaps + base.as_ref().filter(|base| base.tip == seen.start).map_or(0, |base| base.gaps),
+            gaps: seen.gaps
+                + base
+                    .as_ref()
+                    .filter(|base| base.tip == seen.start)
+                    .map_or(0, |base| base.gaps),
         };
         self.flush(record)?;
         settle(self.context, &self.key.tool, record, doc, local)
@@ -537,8 +703,13 @@ impl<'a> Recorder<'a> {
         start: ChainId,
         lines: &[Line],
     ) -> Result<Known, RecordError> {
-        let journal_reader = self.context.journal_reader(&self.key.tool, &record.journals, doc);
-        let state = record.docs.entry(doc.clone()).or_insert_with(|| DocState::new(kind, at.to_owned()));
+        let journal_reader = self
+            .context
+            .journal_reader(&self.key.tool, &record.journals, doc);
+        let state = record
+            .docs
+            .entry(doc.clone())
+            .or_insert_with(|| DocState::new(kind, at.to_owned()));
         state.trie.ensure_node(start, &journal_reader)?;
         let (matched, node) = state.trie.walk(start, lines, &journal_reader)?;
         state.trie.ensure_node(node, &journal_reader)?;
@@ -565,21 +736,44 @@ impl<'a> Recorder<'a> {
             replaces,
             bytes,
         };
-        let mut file = content.open().map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
+        let mut file = content.open().map_err(|source| RecordError::Read {
+            path: doc.path.clone(),
+            source,
+        })?;
         while at < seen.tips.len() {
             let from = at.checked_sub(1).map_or(0, |before| seen.tips[before].end);
             let line = seen.tips[at];
             if self.context.sizes.whole < line.end - from {
                 let range = seen.start_bytes + from..seen.start_bytes + line.end;
-                self.long_line(record, doc, file.as_mut(), range, (after, line.tip), replaces.take())?;
+                self.long_line(
+                    record,
+                    doc,
+                    file.as_mut(),
+                    range,
+                    (after, line.tip),
+                    replaces.take(),
+                )?;
                 (after, at) = (line.tip, at + 1);
                 continue;
             }
             let room = FRAME_BYTES.saturating_sub(self.size) as u64;
-            let Piece { lines: fit, tip, from, to } = next_piece(&seen.tips, at, room, self.context.sizes.whole)
-                .map_err(|bytes| RecordError::TooLarge { path: doc.path.clone(), bytes })?;
-            let bytes = read_range(file.as_mut(), seen.start_bytes + from, seen.start_bytes + to)
-                .map_err(|_| RecordError::Moving(doc.path.clone()))?;
+            let Piece {
+                lines: fit,
+                tip,
+                from,
+                to,
+            } = next_piece(&seen.tips, at, room, self.context.sizes.whole).map_err(|bytes| {
+                RecordError::TooLarge {
+                    path: doc.path.clone(),
+                    bytes,
+                }
+            })?;
+            let bytes = read_range(
+                file.as_mut(),
+                seen.start_bytes + from,
+                seen.start_bytes + to,
+            )
+            .map_err(|_| RecordError::Moving(doc.path.clone()))?;
             let tips = chain(after, &bytes, self.context.is_message(&self.key.tool));
             if tips.len() != fit || tips.last().map(|line| line.tip) != Some(tip) {
                 return Err(RecordError::Moving(doc.path.clone()));
@@ -589,7 +783,11 @@ impl<'a> Recorder<'a> {
         }
         match replaces {
             // Shortened to what the journals have already: no line is new, but the old end is not its end any more.
-            Some(old) if old != after => self.push(record, entry(after, after, Some(old), Vec::new()), Vec::new()),
+            Some(old) if old != after => self.push(
+                record,
+                entry(after, after, Some(old), Vec::new()),
+                Vec::new(),
+            ),
             _ => Ok(()),
         }
     }
@@ -613,31 +811,73 @@ impl<'a> Recorder<'a> {
             if lines.last().map(|line| line.tip) != Some(tip) {
                 return Err(moving());
             }
-            return self.push(record, Entry::Lines { doc: name, at, after, tip, replaces, bytes }, lines);
+            return self.push(
+                record,
+                Entry::Lines {
+                    doc: name,
+                    at,
+                    after,
+                    tip,
+                    replaces,
+                    bytes,
+                },
+                lines,
+            );
         }
-        let head = piece::Piece { doc: name, at, after, tip, replaces, n: 0, of: 0, size, bytes: Vec::new() };
+        let head = piece::Piece {
+            doc: name,
+            at,
+            after,
+            tip,
+            replaces,
+            n: 0,
+            of: 0,
+            size,
+            bytes: Vec::new(),
+        };
         let most = self.context.sizes.piece;
-        let read =
-            |part: Range<u64>| read_range(file, range.start + part.start, range.start + part.end).map_err(|_| moving());
+        let read = |part: Range<u64>| {
+            read_range(file, range.start + part.start, range.start + part.end).map_err(|_| moving())
+        };
         let mut whole = after.long(size);
         in_pieces(&head, most, read, |piece| {
             whole.feed(&piece.bytes);
             self.push(record, Entry::Piece(piece), Vec::new())
         })?;
         // It changed meanwhile: what was recorded gives no line, on any device.
-        if whole.end() == Some(tip) { Ok(()) } else { Err(moving()) }
+        if whole.end() == Some(tip) {
+            Ok(())
+        } else {
+            Err(moving())
+        }
     }
 
-    fn snapshot(&mut self, record: &mut SessionRecord, doc: &FoundDoc, content: &Content) -> Result<(), RecordError> {
-        let base = record.docs.get(&doc.name).and_then(|state| state.local.clone());
-        if base.as_ref().is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path) {
+    fn snapshot(
+        &mut self,
+        record: &mut SessionRecord,
+        doc: &FoundDoc,
+        content: &Content,
+    ) -> Result<(), RecordError> {
+        let base = record
+            .docs
+            .get(&doc.name)
+            .and_then(|state| state.local.clone());
+        if base
+            .as_ref()
+            .is_some_and(|base| base.there && base.stamp == doc.stamp && base.path == doc.path)
+        {
             return Ok(());
         }
         if MOST_BYTES < doc.stamp.len {
-            return Err(RecordError::TooLarge { path: doc.path.clone(), bytes: doc.stamp.len });
+            return Err(RecordError::TooLarge {
+                path: doc.path.clone(),
+                bytes: doc.stamp.len,
+            });
         }
-        let bytes =
-            read_whole(content, doc.stamp).map_err(|source| RecordError::Read { path: doc.path.clone(), source })?;
+        let bytes = read_whole(content, doc.stamp).map_err(|source| RecordError::Read {
+            path: doc.path.clone(),
+            source,
+        })?;
         let tail = blake3::hash(&bytes).to_hex().to_string();
         let local = |tip| LocalDoc {
             path: doc.path.clone(),
@@ -657,7 +897,11 @@ impl<'a> Recorder<'a> {
         }
         let tip = match self.generation(record, doc, &bytes)? {
             Generation::Known(tip) => tip,
-            Generation::New { after, old, content } => {
+            Generation::New {
+                after,
+                old,
+                content,
+            } => {
                 let tip = after.then(&content);
                 let (head, tail, changed) = middle(&old, &content);
                 let entry = Entry::Whole {
@@ -669,7 +913,11 @@ impl<'a> Recorder<'a> {
                     tail,
                     bytes: changed.to_vec(),
                 };
-                let tips = vec![Line { tip, end: changed.len() as u64, is_message: true }];
+                let tips = vec![Line {
+                    tip,
+                    end: changed.len() as u64,
+                    is_message: true,
+                }];
                 self.push(record, entry, tips)?;
                 tip
             }
@@ -680,19 +928,38 @@ impl<'a> Recorder<'a> {
 
     /// The generation that has just this content, if the journals know it where it may be meant; else the one it
     /// follows. What is this device's own business in it counts as it was recorded.
-    fn generation(&self, record: &mut SessionRecord, doc: &FoundDoc, bytes: &[u8]) -> Result<Generation, RecordError> {
+    fn generation(
+        &self,
+        record: &mut SessionRecord,
+        doc: &FoundDoc,
+        bytes: &[u8],
+    ) -> Result<Generation, RecordError> {
         let state = state_of(record, doc).clone();
-        let journal_reader = self.context.journal_reader(&self.key.tool, &record.journals, &doc.name);
+        let journal_reader =
+            self.context
+                .journal_reader(&self.key.tool, &record.journals, &doc.name);
         let device_fields = self.context.device_fields(&self.key.tool, &doc.name);
         let content_at = |tip: ChainId| -> Result<Vec<u8>, RecordError> {
-            Ok(state.trie.path(tip).map_or_else(|| Ok(Vec::new()), |path| journal_reader.snapshot(&path))?)
+            Ok(state
+                .trie
+                .path(tip)
+                .map_or_else(|| Ok(Vec::new()), |path| journal_reader.snapshot(&path))?)
         };
         let as_in = |old: &[u8]| match device_fields {
             [] => Cow::Borrowed(bytes),
             device_fields => Cow::Owned(with_those_of(bytes, device_fields, old)),
         };
-        let after = state.local.as_ref().map(|local| local.tip).or(state.own_tip).unwrap_or(state.trie.start());
-        let old = if device_fields.is_empty() { Vec::new() } else { content_at(after)? };
+        let after = state
+            .local
+            .as_ref()
+            .map(|local| local.tip)
+            .or(state.own_tip)
+            .unwrap_or(state.trie.start());
+        let old = if device_fields.is_empty() {
+            Vec::new()
+        } else {
+            content_at(after)?
+        };
         let next = after.then(&as_in(&old));
         if state.trie.path(next).is_some() {
             return Ok(Generation::Known(next));
@@ -709,18 +976,29 @@ impl<'a> Recorder<'a> {
         // A store that this engine sees for the first time, of a session that others have recorded.
         let like = others.filter(|_| old.is_empty());
         let content = as_in(like.as_deref().unwrap_or(&old)).into_owned();
-        Ok(Generation::New { after, old, content })
+        Ok(Generation::New {
+            after,
+            old,
+            content,
+        })
     }
 }
 
 /// What a snapshot's content is to the journals.
 enum Generation {
     Known(ChainId),
-    New { after: ChainId, old: Vec<u8>, content: Vec<u8> },
+    New {
+        after: ChainId,
+        old: Vec<u8>,
+        content: Vec<u8>,
+    },
 }
 
 fn state_of<'r>(record: &'r mut SessionRecord, doc: &FoundDoc) -> &'r mut DocState {
-    record.docs.entry(doc.name.clone()).or_insert_with(|| DocState::new(doc.kind, doc.at.clone()))
+    record
+        .docs
+        .entry(doc.name.clone())
+        .or_insert_with(|| DocState::new(doc.kind, doc.at.clone()))
 }
 
 fn settle(
@@ -731,7 +1009,9 @@ fn settle(
     local: LocalDoc,
 ) -> Result<(), RecordError> {
     let journal_reader = context.journal_reader(tool, &record.journals, &doc.name);
-    let Some(state) = record.docs.get_mut(&doc.name) else { return Ok(()) };
+    let Some(state) = record.docs.get_mut(&doc.name) else {
+        return Ok(());
+    };
     let settled = state.trie.ensure_node(local.tip, &journal_reader);
     state.local = Some(local);
     settled?;

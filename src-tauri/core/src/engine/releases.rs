@@ -17,7 +17,11 @@ impl Engine {
         }
         if let Some(tool) = what.strip_prefix("tool:") {
             if !self.held.contains_key(what) {
-                return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
+                return Err(ApiError::new(
+                    "not_held",
+                    format!("{what} is not held."),
+                    "See `roam status`.",
+                ));
             }
             self.release_tool(&ToolId::new(tool));
             return done("The sessions are gone from this device's store and stay in the vault.");
@@ -25,19 +29,33 @@ impl Engine {
         let rows = self.state.rows(None)?.into_iter();
         let id = what.strip_prefix("session:").unwrap_or(what);
         let chosen: Vec<(SessionKey, Row)> = rows
-            .filter(|(_, row)| HELD.contains(&row.code.as_str()) && (row.code == what || row.session == id))
+            .filter(|(_, row)| {
+                HELD.contains(&row.code.as_str()) && (row.code == what || row.session == id)
+            })
             .collect();
         if chosen.is_empty() {
-            return Err(ApiError::new("not_held", format!("{what} is not held."), "See `roam status`."));
+            return Err(ApiError::new(
+                "not_held",
+                format!("{what} is not held."),
+                "See `roam status`.",
+            ));
         }
         for (key, _) in &chosen {
-            self.schedule(key.clone(), ReconcileRequest { released: true, ..ReconcileRequest::default() });
+            self.schedule(
+                key.clone(),
+                ReconcileRequest {
+                    released: true,
+                    ..ReconcileRequest::default()
+                },
+            );
         }
         let which = match chosen.as_slice() {
             [(_, row)] => format!("“{}” takes", row.title),
             _ => format!("{} sessions take", chosen.len()),
         };
-        done(format!("{which} the other device's version. What was here stays in the vault."))
+        done(format!(
+            "{which} the other device's version. What was here stays in the vault."
+        ))
     }
 
     /// Brings a session back that was deleted from this device's store.
@@ -51,9 +69,22 @@ impl Engine {
             ));
         }
         if row.code == "put_away" {
-            return Err(ApiError::new("put_away", format!("“{}”: {}", row.title, row.why), row.hint));
+            return Err(ApiError::new(
+                "put_away",
+                format!("“{}”: {}", row.title, row.why),
+                row.hint,
+            ));
         }
-        self.schedule(key, ReconcileRequest { restored: true, ..ReconcileRequest::default() });
-        done(format!("“{}” is put back into this device's store.", row.title))
+        self.schedule(
+            key,
+            ReconcileRequest {
+                restored: true,
+                ..ReconcileRequest::default()
+            },
+        );
+        done(format!(
+            "“{}” is put back into this device's store.",
+            row.title
+        ))
     }
 }

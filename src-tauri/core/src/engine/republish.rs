@@ -28,33 +28,64 @@ pub fn republish(
     }
     let rivals = equivocated.rivals.iter().filter(|_| !own);
     let frames: Vec<&Frame> = rivals.chain(&equivocated.frames).filter(is_new).collect();
-    let said = frames.iter().flat_map(|frame| &frame.entries).find_map(|entry| match entry {
-        Entry::About(card) => Some(card.clone()),
-        _ => None,
-    });
+    let said = frames
+        .iter()
+        .flat_map(|frame| &frame.entries)
+        .find_map(|entry| match entry {
+            Entry::About(card) => Some(card.clone()),
+            _ => None,
+        });
     let device = frames[0].head.device.short();
-    let entries = frames.iter().flat_map(|frame| &frame.entries).filter_map(foreign);
-    let entries = entries.filter(|entry| !is_passed_on(record, &device, entry)).collect();
+    let entries = frames
+        .iter()
+        .flat_map(|frame| &frame.entries)
+        .filter_map(foreign);
+    let entries = entries
+        .filter(|entry| !is_passed_on(record, &device, entry))
+        .collect();
     let recorded = record_entries(context, key, record, entries, said, lane)?;
-    record.republished.extend(frames.into_iter().map(|frame| frame.hash.0.clone()));
+    record
+        .republished
+        .extend(frames.into_iter().map(|frame| frame.hash.0.clone()));
     Ok(recorded)
 }
 
 /// What this device wrote under a former identity, said again under the present one, once for each of its journals: no
 /// Syncthing sends on a folder that is another device's and lies here alone. It is as if it had been written so at once.
-pub fn republish_own(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<Recorded, RecordError> {
+pub fn republish_own(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+) -> Result<Recorded, RecordError> {
     let former = context.shared().former.clone();
     let mut all = Recorded::default();
     for (name, journal) in record.journals.clone() {
-        let Some(until) = former.get(&journal.device).filter(|_| !record.republished.contains(&name)) else { continue };
+        let Some(until) = former
+            .get(&journal.device)
+            .filter(|_| !record.republished.contains(&name))
+        else {
+            continue;
+        };
         let mut frames = journal.accepted(&context.vault)?;
         frames.retain(|frame| frame.head.at.wall <= *until);
         let entries = frames.into_iter().flat_map(|frame| frame.entries);
         let entries = entries
-            .filter(|entry| matches!(entry, Entry::Lines { .. } | Entry::Whole { .. } | Entry::Piece(_)))
+            .filter(|entry| {
+                matches!(
+                    entry,
+                    Entry::Lines { .. } | Entry::Whole { .. } | Entry::Piece(_)
+                )
+            })
             .collect();
-        let tips: Vec<_> = record.docs.iter().map(|(doc, state)| (doc.clone(), state.own_tip)).collect();
-        let card = record.cards.get(&journal.device).map(|said| said.card.clone());
+        let tips: Vec<_> = record
+            .docs
+            .iter()
+            .map(|(doc, state)| (doc.clone(), state.own_tip))
+            .collect();
+        let card = record
+            .cards
+            .get(&journal.device)
+            .map(|said| said.card.clone());
         let recorded = record_entries(context, key, record, entries, card, journal.lane)?;
         for (doc, tip) in tips {
             record.docs.get_mut(&doc).expect("no doc goes away").own_tip = tip;
@@ -68,12 +99,15 @@ pub fn republish_own(context: &Context, key: &SessionKey, record: &mut SessionRe
 
 /// Another device was faster.
 fn is_passed_on(record: &SessionRecord, device: &str, entry: &Entry) -> bool {
-    let (Entry::Lines { doc, tip, .. } | Entry::Whole { doc, tip, .. } | Entry::Piece(Piece { doc, tip, .. })) = entry
+    let (Entry::Lines { doc, tip, .. }
+    | Entry::Whole { doc, tip, .. }
+    | Entry::Piece(Piece { doc, tip, .. })) = entry
     else {
         return false;
     };
     let path = record.docs.get(doc).and_then(|state| state.trie.path(*tip));
-    path.and_then(|path| path.last().map(|edge| edge.source.device != device)).unwrap_or(false)
+    path.and_then(|path| path.last().map(|edge| edge.source.device != device))
+        .unwrap_or(false)
 }
 
 /// The entry as this device says it. What the other one withdrew is not withdrawn by it: in doubt both are kept.
@@ -101,20 +135,37 @@ pub fn record_entries(
     card: Option<SessionCard>,
     lane: Lane,
 ) -> Result<Recorded, RecordError> {
-    let own = record.cards.get(&context.short).map(|said| said.card.clone());
-    let (Some(card), Some(session)) = (own.or(card).or_else(|| record.latest().cloned()), record.session.clone())
-    else {
+    let own = record
+        .cards
+        .get(&context.short)
+        .map(|said| said.card.clone());
+    let (Some(card), Some(session)) = (
+        own.or(card).or_else(|| record.latest().cloned()),
+        record.session.clone(),
+    ) else {
         return Ok(Recorded::default());
     };
     // A session stays in the project it began in, whoever goes on with it.
-    let project = record.origin().map_or_else(|| card.project.clone(), |origin| origin.project.clone());
+    let project = record
+        .origin()
+        .map_or_else(|| card.project.clone(), |origin| origin.project.clone());
     let card = SessionCard { project, ..card };
     let mut recorder = Recorder::new(context, key, &session, lane, record, card);
     for entry in entries {
         let tips = match &entry {
-            Entry::Lines { after, bytes, .. } => chain(*after, bytes, context.is_message(&key.tool)),
-            Entry::Whole { tip, bytes, .. } => vec![Line { tip: *tip, end: bytes.len() as u64, is_message: true }],
-            Entry::Piece(_) | Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => Vec::new(),
+            Entry::Lines { after, bytes, .. } => {
+                chain(*after, bytes, context.is_message(&key.tool))
+            }
+            Entry::Whole { tip, bytes, .. } => vec![Line {
+                tip: *tip,
+                end: bytes.len() as u64,
+                is_message: true,
+            }],
+            Entry::Piece(_)
+            | Entry::About(_)
+            | Entry::Choice(_)
+            | Entry::Device(_)
+            | Entry::Unknown(_) => Vec::new(),
         };
         recorder.push(record, entry, tips)?;
     }

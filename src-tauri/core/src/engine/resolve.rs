@@ -8,7 +8,9 @@ use super::recorder::{RecordError, Recorded, Recorder};
 use super::split::{BranchLayout, ForkPlan, author, branch_layout};
 use super::taken_back;
 use crate::api::types::{ApiError, Choice as Offered, Done, Side};
-use crate::merge::{Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted};
+use crate::merge::{
+    Action, Choice, ChoiceId, Chosen, Decided, Fork, Made, Split, substitute, substituted,
+};
 use crate::session::{ChainId, DocKind, DocName, Hlc, Lane, SessionId, SessionKey};
 use crate::tools::{Join, Sides};
 use crate::vault::{Entry, JournalError, SessionCard};
@@ -27,7 +29,11 @@ pub enum Decision {
     /// Takes the decision that counts back.
     Undo,
     /// Carries out, in a fork, what was decided about its parent.
-    Follow { id: ChoiceId, choice: Box<Choice>, away: bool },
+    Follow {
+        id: ChoiceId,
+        choice: Box<Choice>,
+        away: bool,
+    },
 }
 
 impl Decision {
@@ -52,10 +58,20 @@ pub fn decide(
     decision: &Decision,
 ) -> Result<(Done, Recorded), ApiError> {
     match decision {
-        Decision::Choose { action, branch, active } => {
-            let split = layout.settled.split.clone().ok_or_else(|| no_split(record))?;
+        Decision::Choose {
+            action,
+            branch,
+            active,
+        } => {
+            let split = layout
+                .settled
+                .split
+                .clone()
+                .ok_or_else(|| no_split(record))?;
             let chosen = pick(layout, &split, branch.as_deref(), *action)?;
-            choose(context, key, record, &split, &chosen, family, *action, *active)
+            choose(
+                context, key, record, &split, &chosen, family, *action, *active,
+            )
         }
         Decision::Undo => undo(context, key, record),
         Decision::Follow { id, choice, away } => follow(context, key, record, id, choice, *away),
@@ -92,19 +108,27 @@ pub fn pick(
 ) -> Result<Vec<Right>, ApiError> {
     let all = split.divided.forks.iter().map(|fork| Right {
         fork: fork.clone(),
-        plan: layout.forks.iter().find(|plan| plan.first_line == fork.first_line).cloned(),
+        plan: layout
+            .forks
+            .iter()
+            .find(|plan| plan.first_line == fork.first_line)
+            .cloned(),
     });
     let fits = |right: &Right| {
         let Some(wanted) = wanted else { return true };
-        let named =
-            |plan: &ForkPlan| plan.session.as_str().starts_with(wanted) || plan.from.eq_ignore_ascii_case(wanted);
+        let named = |plan: &ForkPlan| {
+            plan.session.as_str().starts_with(wanted) || plan.from.eq_ignore_ascii_case(wanted)
+        };
         right.fork.tip.to_hex().starts_with(wanted) || right.plan.as_ref().is_some_and(named)
     };
     let found: Vec<Right> = all.filter(fits).collect();
     match found.len() {
         0 => Err(ApiError::new(
             "unknown_branch",
-            format!("No branch of this session is “{}”.", wanted.unwrap_or_default()),
+            format!(
+                "No branch of this session is “{}”.",
+                wanted.unwrap_or_default()
+            ),
             "`roam splits` lists the branches; give the start of one's id.",
         )),
         1 => Ok(found),
@@ -131,13 +155,18 @@ fn choose(
     let doc = split.doc.clone();
     let before = Decided::of(&record.choices, &doc).choice().cloned();
     // It builds on the one before: what that wrote stays, and the branches it took in are put away still.
-    let mut choice = Choice { action, ..before.unwrap_or_else(|| Choice::about(doc.clone(), action)) };
+    let mut choice = Choice {
+        action,
+        ..before.unwrap_or_else(|| Choice::about(doc.clone(), action))
+    };
     (choice.undoes, choice.follows) = (None, None);
     let left = split.divided.trunk;
     let mut recorder = recorder(context, key, record)?;
     if action == Action::KeepBoth {
         choice.trunk = Some(left);
-        choice.seen.extend(chosen.iter().map(|right| right.fork.first_line));
+        choice
+            .seen
+            .extend(chosen.iter().map(|right| right.fork.first_line));
     } else {
         let right = &chosen[0];
         let more = said_since(context, key, right, family)?;
@@ -147,36 +176,66 @@ fn choose(
             Action::KeepLeft | Action::KeepRight => None,
             _ => {
                 let (left, right) = ((left, &[][..]), (right.fork.tip, &more[..]));
-                let (first, second) = if active_left { (right, left) } else { (left, right) };
-                Some(join(context, key, record, &doc, action, first, second).map_err(|why| refused(action, &why))?)
+                let (first, second) = if active_left {
+                    (right, left)
+                } else {
+                    (left, right)
+                };
+                Some(
+                    join(context, key, record, &doc, action, first, second)
+                        .map_err(|why| refused(action, &why))?,
+                )
             }
         };
         // Whoever wrote these lines: they are passed on, and no tool of this device did.
         let at = String::new();
         let tip = match more.is_empty() {
             true => right.fork.tip,
-            false => recorder.text(record, (&doc, &at), right.fork.tip, &more).map_err(|error| unwritten(&error))?,
+            false => recorder
+                .text(record, (&doc, &at), right.fork.tip, &more)
+                .map_err(|error| unwritten(&error))?,
         };
         if action != Action::KeepLeft {
-            bring_back(context, key, record, &mut recorder, right, family).map_err(|error| unwritten(&error))?;
+            bring_back(context, key, record, &mut recorder, right, family)
+                .map_err(|error| unwritten(&error))?;
         }
-        choice.forks.extend(right.plan.iter().map(|plan| plan.session.clone()));
-        choice.ends.extend(seen_end(context, key, right, family).map_err(|error| unwritten(&error))?);
-        let (first, second) = if active_left { (tip, left) } else { (left, tip) };
+        choice
+            .forks
+            .extend(right.plan.iter().map(|plan| plan.session.clone()));
+        choice
+            .ends
+            .extend(seen_end(context, key, right, family).map_err(|error| unwritten(&error))?);
+        let (first, second) = if active_left {
+            (tip, left)
+        } else {
+            (left, tip)
+        };
         match lines {
-            None if action == Action::KeepLeft => (choice.trunk, choice.away) = (Some(left), with(choice.away, tip)),
+            None if action == Action::KeepLeft => {
+                (choice.trunk, choice.away) = (Some(left), with(choice.away, tip))
+            }
             None => (choice.trunk, choice.away) = (Some(tip), with(choice.away, left)),
             Some(lines) => {
-                let end = recorder.text(record, (&doc, &at), first, &lines).map_err(|error| unwritten(&error))?;
-                choice.made.extend((end != first).then_some(Made { from: first, tip: end }));
+                let end = recorder
+                    .text(record, (&doc, &at), first, &lines)
+                    .map_err(|error| unwritten(&error))?;
+                choice.made.extend((end != first).then_some(Made {
+                    from: first,
+                    tip: end,
+                }));
                 (choice.trunk, choice.away) = (Some(end), with(choice.away, second));
             }
         }
     }
     // The last stamp counts, and that of a device whose clock is days ahead would count for days.
-    let ahead = Decided::of(&record.choices, &doc).now.filter(|now| context.hlc() < now.id.at);
+    let ahead = Decided::of(&record.choices, &doc)
+        .now
+        .filter(|now| context.hlc() < now.id.at);
     if let Some(undoes) = ahead.map(|now| now.id.clone()) {
-        let undo = Choice { undoes: Some(undoes), ..Choice::about(doc, Action::Undo) };
+        let undo = Choice {
+            undoes: Some(undoes),
+            ..Choice::about(doc, Action::Undo)
+        };
         write(record, &mut recorder, undo)?;
     }
     write(record, &mut recorder, choice)?;
@@ -188,10 +247,18 @@ fn choose(
         Action::KeepRight => {
             "The right branch is the session now. The left one is in the vault; `roam undo` brings it back."
         }
-        Action::Stitch => "The session goes on with the turns of both. `roam undo` takes them apart again.",
+        Action::Stitch => {
+            "The session goes on with the turns of both. `roam undo` takes them apart again."
+        }
         _ => "The session holds both branches. `roam undo` takes them apart again.",
     };
-    Ok((Done { done: true, message: message.into() }, recorder.done))
+    Ok((
+        Done {
+            done: true,
+            message: message.into(),
+        },
+        recorder.done,
+    ))
 }
 
 fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {
@@ -200,11 +267,21 @@ fn with(mut ends: Vec<ChainId>, end: ChainId) -> Vec<ChainId> {
 }
 
 /// If the branch was continued as a session of its own: those lines, which come back into the parent with the decision.
-fn said_since(context: &Context, key: &SessionKey, right: &Right, family: &mut Family) -> Result<Vec<u8>, ApiError> {
-    let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
+fn said_since(
+    context: &Context,
+    key: &SessionKey,
+    right: &Right,
+    family: &mut Family,
+) -> Result<Vec<u8>, ApiError> {
+    let Some((plan, fork)) = right
+        .plan
+        .as_ref()
+        .and_then(|plan| Some((plan, family.get_mut(&plan.session)?)))
+    else {
         return Ok(Vec::new());
     };
-    let more = continued(context, key, fork, plan, right.fork.tip).map_err(|error| unwritten(&error))?;
+    let more =
+        continued(context, key, fork, plan, right.fork.tip).map_err(|error| unwritten(&error))?;
     Ok(more.unwrap_or_default())
 }
 
@@ -215,16 +292,29 @@ fn seen_end(
     right: &Right,
     family: &mut Family,
 ) -> Result<Option<ChainId>, JournalError> {
-    let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
+    let Some((plan, fork)) = right
+        .plan
+        .as_ref()
+        .and_then(|plan| Some((plan, family.get_mut(&plan.session)?)))
+    else {
         return Ok(None);
     };
     let layout = branch_layout(context, key, fork, &Dependents::default())?;
-    let Some((main, imaged)) = fork.main().and_then(|main| Some((main, fork.image.get(main)?))) else {
+    let Some((main, imaged)) = fork
+        .main()
+        .and_then(|main| Some((main, fork.image.get(main)?)))
+    else {
         return Ok(None);
     };
     let is_level = *main != plan.name(&plan.doc) || imaged.of == right.fork.tip;
-    let end = layout.settled.targets.get(main).filter(|end| fork.docs[main].trie.is_ancestor(imaged.tip, **end));
-    Ok(Some(end.copied().filter(|_| is_level).unwrap_or(imaged.tip)))
+    let end = layout
+        .settled
+        .targets
+        .get(main)
+        .filter(|end| fork.docs[main].trie.is_ancestor(imaged.tip, **end));
+    Ok(Some(
+        end.copied().filter(|_| is_level).unwrap_or(imaged.tip),
+    ))
 }
 
 /// What was written beside the conversation since, by agents for instance, goes with it.
@@ -236,15 +326,31 @@ fn bring_back(
     right: &Right,
     family: &mut Family,
 ) -> Result<(), RecordError> {
-    let Some((plan, fork)) = right.plan.as_ref().and_then(|plan| Some((plan, family.get_mut(&plan.session)?))) else {
+    let Some((plan, fork)) = right
+        .plan
+        .as_ref()
+        .and_then(|plan| Some((plan, family.get_mut(&plan.session)?)))
+    else {
         return Ok(());
     };
     let layout = branch_layout(context, key, fork, &Dependents::default())?;
     let back = |text: &str| substituted(text, &plan.session, &plan.of);
-    for (name, to) in layout.settled.targets.iter().filter(|(name, _)| **name != plan.name(&plan.doc)) {
+    for (name, to) in layout
+        .settled
+        .targets
+        .iter()
+        .filter(|(name, _)| **name != plan.name(&plan.doc))
+    {
         let state = &fork.docs[name];
-        let known = record.docs.keys().find(|doc| plan.name(doc) == *name).cloned();
-        let (is_new, doc) = (known.is_none(), known.unwrap_or_else(|| DocName::new(back(name.as_str()))));
+        let known = record
+            .docs
+            .keys()
+            .find(|doc| plan.name(doc) == *name)
+            .cloned();
+        let (is_new, doc) = (
+            known.is_none(),
+            known.unwrap_or_else(|| DocName::new(back(name.as_str()))),
+        );
         let start = state.trie.start();
         let imaged = fork.image.get(name);
         let (from, after) = imaged.map_or((start, start), |imaged| (imaged.tip, imaged.of));
@@ -252,13 +358,19 @@ fn bring_back(
             DocKind::Log => state.trie.path_between(from, *to),
             DocKind::Snapshot => state.trie.path(*to).filter(|_| is_new),
         };
-        let Some(path) = path.filter(|path| !path.is_empty()) else { continue };
-        let mut bytes = context.journal_reader(&key.tool, &fork.journals, name).content(state.kind, &path)?;
+        let Some(path) = path.filter(|path| !path.is_empty()) else {
+            continue;
+        };
+        let mut bytes = context
+            .journal_reader(&key.tool, &fork.journals, name)
+            .content(state.kind, &path)?;
         substitute(&mut bytes, &plan.session, &plan.of);
         let at = back(&state.at);
         match state.kind {
             DocKind::Log => drop(recorder.text(record, (&doc, &at), after, &bytes)?),
-            DocKind::Snapshot => drop(recorder.generation_of(record, (&doc, &at), start, &bytes)?),
+            DocKind::Snapshot => {
+                drop(recorder.generation_of(record, (&doc, &at), start, &bytes)?)
+            }
         }
     }
     Ok(())
@@ -274,13 +386,25 @@ pub fn continued(
 ) -> Result<Option<Vec<u8>>, JournalError> {
     let layout = branch_layout(context, key, fork, &Dependents::default())?;
     let name = plan.name(&plan.doc);
-    let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else { return Ok(None) };
-    let (Some(state), Some(end)) = (fork.docs.get(&name), layout.settled.targets.get(&name)) else { return Ok(None) };
-    let Some(path) = state.trie.path_between(imaged.tip, *end).filter(|path| !path.is_empty()) else { return Ok(None) };
+    let Some(imaged) = fork.image.get(&name).filter(|imaged| imaged.of == tip) else {
+        return Ok(None);
+    };
+    let (Some(state), Some(end)) = (fork.docs.get(&name), layout.settled.targets.get(&name)) else {
+        return Ok(None);
+    };
+    let Some(path) = state
+        .trie
+        .path_between(imaged.tip, *end)
+        .filter(|path| !path.is_empty())
+    else {
+        return Ok(None);
+    };
     if state.kind != DocKind::Log {
         return Ok(None);
     }
-    let mut bytes = context.journal_reader(&key.tool, &fork.journals, &name).content(state.kind, &path)?;
+    let mut bytes = context
+        .journal_reader(&key.tool, &fork.journals, &name)
+        .content(state.kind, &path)?;
     substitute(&mut bytes, &plan.session, &plan.of);
     Ok(Some(bytes))
 }
@@ -300,9 +424,16 @@ fn contents(
     let meet = state.trie.meet(first, second);
     let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
     let content = |from: ChainId, to: ChainId| {
-        journal_reader.content(DocKind::Log, &state.trie.path_between(from, to).unwrap_or_default())
+        journal_reader.content(
+            DocKind::Log,
+            &state.trie.path_between(from, to).unwrap_or_default(),
+        )
     };
-    Ok([content(state.trie.start(), meet)?, content(meet, first)?, content(meet, second)?])
+    Ok([
+        content(state.trie.start(), meet)?,
+        content(meet, first)?,
+        content(meet, second)?,
+    ])
 }
 
 /// How the tool's format joins two branches, or why it does not.
@@ -314,7 +445,11 @@ fn join_of(
     action: Action,
 ) -> Result<Join, String> {
     let joins = context.joins(&key.tool);
-    let join = if action == Action::Stitch { joins.stitch } else { joins.branches };
+    let join = if action == Action::Stitch {
+        joins.stitch
+    } else {
+        joins.branches
+    };
     match join.ok_or("the tool's format does not allow it")? {
         _ if Some(doc) != record.main() || record.docs[doc].kind != DocKind::Log => {
             Err("only the conversation itself can be joined".into())
@@ -334,11 +469,15 @@ fn join(
     (second, after_second): Grown<'_>,
 ) -> Result<Vec<u8>, String> {
     let join = join_of(context, key, record, doc, action)?;
-    let [common, mut ours, mut theirs] =
-        contents(context, key, record, doc, [first, second]).map_err(|error| super::reconcile::with_causes(&error))?;
+    let [common, mut ours, mut theirs] = contents(context, key, record, doc, [first, second])
+        .map_err(|error| super::reconcile::with_causes(&error))?;
     ours.extend_from_slice(after_first);
     theirs.extend_from_slice(after_second);
-    join(&Sides { common: &common, first: &ours, second: &theirs })
+    join(&Sides {
+        common: &common,
+        first: &ours,
+        second: &theirs,
+    })
 }
 
 /// Why the trunk and a branch cannot be joined, in either way.
@@ -349,13 +488,18 @@ fn refusals(
     doc: &DocName,
     ends: [ChainId; 2],
 ) -> Refusals {
-    let joins = [Action::Stitch, Action::Branches].map(|action| join_of(context, key, record, doc, action));
+    let joins =
+        [Action::Stitch, Action::Branches].map(|action| join_of(context, key, record, doc, action));
     if joins.iter().all(Result::is_err) {
         return joins.map(Result::err);
     }
     let found = context.refusals(ends, || {
         let [common, first, second] = contents(context, key, record, doc, ends)?;
-        let sides = Sides { common: &common, first: &first, second: &second };
+        let sides = Sides {
+            common: &common,
+            first: &first,
+            second: &second,
+        };
         Ok::<_, JournalError>(joins.map(|join| join.and_then(|join| join(&sides)).err()))
     });
     found.unwrap_or_else(|error| [0, 1].map(|_| Some(super::reconcile::with_causes(&error))))
@@ -369,8 +513,17 @@ pub fn choices(
     split: &Split,
     right: &Fork,
 ) -> Vec<Offered> {
-    let (left_at, right_at) = (trunk_author(record, split), author(&record.docs[&split.doc], right.first_line));
-    let [no_stitch, no_branches] = refusals(context, key, record, &split.doc, [split.divided.trunk, right.tip]);
+    let (left_at, right_at) = (
+        trunk_author(record, split),
+        author(&record.docs[&split.doc], right.first_line),
+    );
+    let [no_stitch, no_branches] = refusals(
+        context,
+        key,
+        record,
+        &split.doc,
+        [split.divided.trunk, right.tip],
+    );
     Action::CHOICES
         .map(|action| {
             let consequence = match action {
@@ -401,16 +554,32 @@ pub fn choices(
 /// The name of the device whose branch keeps the session's id.
 pub fn trunk_author(record: &SessionRecord, split: &Split) -> String {
     let state = &record.docs[&split.doc];
-    let first_line = crate::merge::first_line_after(&state.trie, split.divided.fork_point, split.divided.trunk);
-    first_line.map_or_else(|| "this session".into(), |first_line| author(state, first_line))
+    let first_line =
+        crate::merge::first_line_after(&state.trie, split.divided.fork_point, split.divided.trunk);
+    first_line.map_or_else(
+        || "this session".into(),
+        |first_line| author(state, first_line),
+    )
 }
 
-fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Result<(Done, Recorded), ApiError> {
+fn undo(
+    context: &Context,
+    key: &SessionKey,
+    record: &mut SessionRecord,
+) -> Result<(Done, Recorded), ApiError> {
     let docs: Vec<DocName> = record.docs.keys().cloned().collect();
-    let now = docs.iter().filter_map(|doc| Decided::of(&record.choices, doc).now);
-    let last = now.filter(|chosen| chosen.choice.follows.is_none()).max_by(|one, other| one.id.cmp(&other.id));
+    let now = docs
+        .iter()
+        .filter_map(|doc| Decided::of(&record.choices, doc).now);
+    let last = now
+        .filter(|chosen| chosen.choice.follows.is_none())
+        .max_by(|one, other| one.id.cmp(&other.id));
     let is_last = |at: Hlc| last.is_none_or(|last| last.id.at < at);
-    let back = record.taken_back.last().filter(|back| is_last(back.at)).cloned();
+    let back = record
+        .taken_back
+        .last()
+        .filter(|back| is_last(back.at))
+        .cloned();
     let moved = record.moved_from.clone().filter(|moved| is_last(moved.at));
     if let Some(moved) = moved.filter(|moved| back.as_ref().is_none_or(|back| back.at < moved.at)) {
         return move_back(context, record, moved).map(|done| (done, Recorded::default()));
@@ -419,7 +588,13 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
         let mut recorder = recorder(context, key, record)?;
         taken_back::put_back(record, &mut recorder, &back).map_err(|error| unwritten(&error))?;
         let message = "What another device took back is in the session again.".into();
-        return Ok((Done { done: true, message }, recorder.done));
+        return Ok((
+            Done {
+                done: true,
+                message,
+            },
+            recorder.done,
+        ));
     }
     let Some(last) = last.cloned() else {
         return Err(ApiError::new(
@@ -430,32 +605,57 @@ fn undo(context: &Context, key: &SessionKey, record: &mut SessionRecord) -> Resu
     };
     let mut recorder = recorder(context, key, record)?;
     let undoes = Some(last.id.clone());
-    write(record, &mut recorder, Choice { undoes, ..Choice::about(last.choice.doc.clone(), Action::Undo) })?;
+    write(
+        record,
+        &mut recorder,
+        Choice {
+            undoes,
+            ..Choice::about(last.choice.doc.clone(), Action::Undo)
+        },
+    )?;
     let after = match last.choice.action {
         Action::KeepBoth => "the split is open again",
         _ => "both branches are there again",
     };
     let message = format!("“{}” was taken back; {after}.", last.choice.action.as_str());
-    Ok((Done { done: true, message }, recorder.done))
+    Ok((
+        Done {
+            done: true,
+            message,
+        },
+        recorder.done,
+    ))
 }
 
 /// The reconcile after this one carries it out.
-fn move_back(context: &Context, record: &mut SessionRecord, moved: MovedFrom) -> Result<Done, ApiError> {
+fn move_back(
+    context: &Context,
+    record: &mut SessionRecord,
+    moved: MovedFrom,
+) -> Result<Done, ApiError> {
     let dir = moved.dir;
     if !dir.is_dir() {
         return Err(ApiError::new(
             "no_such_directory",
-            format!("The session moved here from {}, which is gone.", dir.display()),
+            format!(
+                "The session moved here from {}, which is gone.",
+                dir.display()
+            ),
             "`roam projects map PROJECT DIR` moves the sessions of its project to another directory.",
         ));
     }
-    let mapped = record.origin().and_then(|card| context.places().mapped_dir(&card.project.key));
+    let mapped = record
+        .origin()
+        .and_then(|card| context.places().mapped_dir(&card.project.key));
     let message = format!(
         "The session goes back to {} and stays there. `roam undo` moves it to its project's directory again.",
         dir.display()
     );
     record.pinned = Some(Pinned { dir, mapped });
-    Ok(Done { done: true, message })
+    Ok(Done {
+        done: true,
+        message,
+    })
 }
 
 /// Whether a fork still has to carry out a decision about its parent.
@@ -465,9 +665,15 @@ pub fn has_to_follow(fork: &SessionRecord, id: &ChoiceId, away: bool) -> bool {
 
 /// The entries by which a fork carries that decision out, as far as they were not taken back.
 fn following<'r>(fork: &'r SessionRecord, id: &'r ChoiceId) -> impl Iterator<Item = &'r Chosen> {
-    let undone = |id: &ChoiceId| fork.choices.iter().any(|chosen| chosen.choice.undoes.as_ref() == Some(id));
+    let undone = |id: &ChoiceId| {
+        fork.choices
+            .iter()
+            .any(|chosen| chosen.choice.undoes.as_ref() == Some(id))
+    };
     let follows = |choice: &Choice| choice.undoes.is_none() && choice.follows.as_ref() == Some(id);
-    fork.choices.iter().filter(move |chosen| follows(&chosen.choice) && !undone(&chosen.id))
+    fork.choices
+        .iter()
+        .filter(move |chosen| follows(&chosen.choice) && !undone(&chosen.id))
 }
 
 fn follow(
@@ -478,20 +684,42 @@ fn follow(
     decided: &Choice,
     away: bool,
 ) -> Result<(Done, Recorded), ApiError> {
-    let done = Done { done: true, message: String::new() };
-    let Some(main) = record.main().cloned().filter(|_| has_to_follow(record, id, away)) else {
+    let done = Done {
+        done: true,
+        message: String::new(),
+    };
+    let Some(main) = record
+        .main()
+        .cloned()
+        .filter(|_| has_to_follow(record, id, away))
+    else {
         return Ok((done, Recorded::default()));
     };
     let mut recorder = recorder(context, key, record)?;
     if away {
-        let away = known_ends(context, key, record, &main, &decided.ends).map_err(|error| unwritten(&error))?;
+        let away = known_ends(context, key, record, &main, &decided.ends)
+            .map_err(|error| unwritten(&error))?;
         let follows = Some(id.clone());
-        write(record, &mut recorder, Choice { away, follows, ..Choice::about(main, decided.action) })?;
+        write(
+            record,
+            &mut recorder,
+            Choice {
+                away,
+                follows,
+                ..Choice::about(main, decided.action)
+            },
+        )?;
     } else {
-        let standing: Vec<ChoiceId> = following(record, id).map(|chosen| chosen.id.clone()).collect();
+        let standing: Vec<ChoiceId> = following(record, id)
+            .map(|chosen| chosen.id.clone())
+            .collect();
         for undoes in standing {
             let (undoes, follows) = (Some(undoes), Some(id.clone()));
-            let undo = Choice { undoes, follows, ..Choice::about(main.clone(), Action::Undo) };
+            let undo = Choice {
+                undoes,
+                follows,
+                ..Choice::about(main.clone(), Action::Undo)
+            };
             write(record, &mut recorder, undo)?;
         }
     }
@@ -507,24 +735,53 @@ fn known_ends(
     ends: &[ChainId],
 ) -> Result<Vec<ChainId>, JournalError> {
     let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
-    let Some(state) = record.docs.get_mut(main) else { return Ok(Vec::new()) };
-    let known = ends.iter().filter_map(|end| match state.trie.ensure_node(*end, &journal_reader) {
-        Ok(true) => Some(Ok(*end)),
-        Ok(false) => None,
-        Err(error) => Some(Err(error)),
-    });
+    let Some(state) = record.docs.get_mut(main) else {
+        return Ok(Vec::new());
+    };
+    let known = ends
+        .iter()
+        .filter_map(|end| match state.trie.ensure_node(*end, &journal_reader) {
+            Ok(true) => Some(Ok(*end)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        });
     known.collect()
 }
 
-fn recorder<'a>(context: &'a Context, key: &'a SessionKey, record: &SessionRecord) -> Result<Recorder<'a>, ApiError> {
-    let own = record.cards.get(&context.short).map(|said| said.card.clone());
-    let of_others = || record.latest().map(|card| SessionCard { cwd: None, ..card.clone() });
-    let (Some(session), Some(card)) = (&record.session, own.or_else(of_others)) else { return Err(no_split(record)) };
-    Ok(Recorder::new(context, key, session, Lane::Live, record, card))
+fn recorder<'a>(
+    context: &'a Context,
+    key: &'a SessionKey,
+    record: &SessionRecord,
+) -> Result<Recorder<'a>, ApiError> {
+    let own = record
+        .cards
+        .get(&context.short)
+        .map(|said| said.card.clone());
+    let of_others = || {
+        record.latest().map(|card| SessionCard {
+            cwd: None,
+            ..card.clone()
+        })
+    };
+    let (Some(session), Some(card)) = (&record.session, own.or_else(of_others)) else {
+        return Err(no_split(record));
+    };
+    Ok(Recorder::new(
+        context,
+        key,
+        session,
+        Lane::Live,
+        record,
+        card,
+    ))
 }
 
 /// A decision is a frame of its own: its stamp is its name.
-fn write(record: &mut SessionRecord, recorder: &mut Recorder<'_>, choice: Choice) -> Result<(), ApiError> {
+fn write(
+    record: &mut SessionRecord,
+    recorder: &mut Recorder<'_>,
+    choice: Choice,
+) -> Result<(), ApiError> {
     recorder
         .flush(record)
         .and_then(|()| recorder.push(record, Entry::Choice(choice), Vec::new()))
@@ -534,10 +791,22 @@ fn write(record: &mut SessionRecord, recorder: &mut Recorder<'_>, choice: Choice
 
 fn unwritten(error: &dyn std::error::Error) -> ApiError {
     let message = super::reconcile::with_causes(error);
-    ApiError::new("not_recorded", message, "Make room on the disk or mend its permissions, then try again.")
+    ApiError::new(
+        "not_recorded",
+        message,
+        "Make room on the disk or mend its permissions, then try again.",
+    )
 }
 
 fn refused(action: Action, why: &str) -> ApiError {
-    let message = format!("“{}” is not possible here: {}.", action.as_str(), why.trim_end_matches('.'));
-    ApiError::new("choice_refused", message, "Nothing was changed. `roam splits` lists what is possible.")
+    let message = format!(
+        "“{}” is not possible here: {}.",
+        action.as_str(),
+        why.trim_end_matches('.')
+    );
+    ApiError::new(
+        "choice_refused",
+        message,
+        "Nothing was changed. `roam splits` lists what is possible.",
+    )
 }

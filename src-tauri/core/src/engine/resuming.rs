@@ -24,9 +24,21 @@ impl Engine {
             ));
         };
         if !record.is_here() {
-            let why = if row.why.is_empty() { "It is not in this device's store.".to_owned() } else { row.why.clone() };
-            let hint = if row.hint.is_empty() { "See `roam status`.".to_owned() } else { row.hint.clone() };
-            return Err(ApiError::new("not_here", format!("“{}” cannot be resumed here yet. {why}", row.title), hint));
+            let why = if row.why.is_empty() {
+                "It is not in this device's store.".to_owned()
+            } else {
+                row.why.clone()
+            };
+            let hint = if row.hint.is_empty() {
+                "See `roam status`.".to_owned()
+            } else {
+                row.hint.clone()
+            };
+            return Err(ApiError::new(
+                "not_here",
+                format!("“{}” cannot be resumed here yet. {why}", row.title),
+                hint,
+            ));
         }
         let Some(cwd) = self.directory(&record) else {
             return Err(ApiError::new(
@@ -35,36 +47,76 @@ impl Engine {
                 "Say where it is: `roam projects map DIR` there, or `roam projects map PROJECT DIR`.",
             ));
         };
-        let was = record.origin().filter(|_| self.context.began(&record)).and_then(|card| card.cwd.clone());
+        let was = record
+            .origin()
+            .filter(|_| self.context.began(&record))
+            .and_then(|card| card.cwd.clone());
         let was = was.filter(|was| !Path::new(was).is_dir());
-        let session = record.session.clone().unwrap_or_else(|| SessionId::new(row.session.clone()));
+        let session = record
+            .session
+            .clone()
+            .unwrap_or_else(|| SessionId::new(row.session.clone()));
         let mut remarks = self.told_of(&key, &row);
         if let Some(was) = was {
-            let what = format!("Its directory {was} is gone; it opens in {}.", cwd.display());
+            let what = format!(
+                "Its directory {was} is gone; it opens in {}.",
+                cwd.display()
+            );
             remarks.push(remark("directory_gone", what));
         }
         let context = self.context.clone();
         Ok(Box::new(move || {
-            let launch = tool.resume(&context.machine, &Resumable { session: &session, cwd: &cwd });
+            let launch = tool.resume(
+                &context.machine,
+                &Resumable {
+                    session: &session,
+                    cwd: &cwd,
+                },
+            );
             let elsewhere = author(&record).is_some_and(|device| device != context.short);
             let noted = noted(&context, &*tool, &session).unwrap_or_default();
             remarks.extend(about_checkout(&launch.cwd, &noted, elsewhere));
             remarks.extend(launch.before.iter().map(|command| first(command)));
-            let notes = remarks.iter().map(|remark| remark.message.clone()).collect();
-            let tools::Launch { argv, cwd, env, unset, before } = launch;
-            value(Resume { argv, cwd, env, unset, before, notes, remarks })
+            let notes = remarks
+                .iter()
+                .map(|remark| remark.message.clone())
+                .collect();
+            let tools::Launch {
+                argv,
+                cwd,
+                env,
+                unset,
+                before,
+            } = launch;
+            value(Resume {
+                argv,
+                cwd,
+                env,
+                unset,
+                before,
+                notes,
+                remarks,
+            })
         }))
     }
 
     /// Where it is gone on with: the directory it began in, the one it was written for, or the project's.
     fn directory(&self, record: &SessionRecord) -> Option<PathBuf> {
         let origin = record.origin();
-        let own = origin.filter(|_| self.context.began(record)).and_then(|card| card.cwd.clone()).map(PathBuf::from);
-        let own = own.filter(|cwd| cwd.is_dir()).or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()));
+        let own = origin
+            .filter(|_| self.context.began(record))
+            .and_then(|card| card.cwd.clone())
+            .map(PathBuf::from);
+        let own = own
+            .filter(|cwd| cwd.is_dir())
+            .or_else(|| record.checkout_dir.clone().filter(|dir| dir.is_dir()));
         // A directory that was removed: the repository's checkout, else what is left of the way to it. Every tool finds a
         // session by its id from there.
         let nearest = || {
-            let cwd = origin.filter(|_| self.context.began(record))?.cwd.as_ref()?;
+            let cwd = origin
+                .filter(|_| self.context.began(record))?
+                .cwd
+                .as_ref()?;
             let home = &self.context.machine.home;
             Some(
                 Path::new(cwd)
@@ -74,7 +126,8 @@ impl Engine {
                     .to_path_buf(),
             )
         };
-        own.or_else(|| self.context.place(record).ok()).or_else(nearest)
+        own.or_else(|| self.context.place(record).ok())
+            .or_else(nearest)
     }
 
     /// Where it is open, and what it waits for.
@@ -89,12 +142,18 @@ impl Engine {
                 _ if open.here => remark("open_here", "It is open on this device already."),
                 seen => {
                     let ago = seen.map_or(0, |seen| now.0.saturating_sub(seen.0).max(0) / 1000);
-                    remark("live", format!("It is live on {}, {ago} s ago.", open.device))
+                    remark(
+                        "live",
+                        format!("It is live on {}, {ago} s ago.", open.device),
+                    )
                 }
             })
             .collect();
         if row.state == "split" || row.state == "waiting" || row.state == "held" {
-            found.push(remark(&row.state, [row.why.as_str(), row.hint.as_str()].join(" ").trim_end()));
+            found.push(remark(
+                &row.state,
+                [row.why.as_str(), row.hint.as_str()].join(" ").trim_end(),
+            ));
         }
         found
     }
@@ -102,12 +161,22 @@ impl Engine {
 
 /// What the tool itself must do before it opens the session.
 fn first(command: &[String]) -> Remark {
-    let line = command.iter().map(|word| quote::word(word)).collect::<Vec<_>>().join(" ");
-    remark("first", format!("`{line}` runs first: without it the tool does not open this session."))
+    let line = command
+        .iter()
+        .map(|word| quote::word(word))
+        .collect::<Vec<_>>()
+        .join(" ");
+    remark(
+        "first",
+        format!("`{line}` runs first: without it the tool does not open this session."),
+    )
 }
 
 fn remark(code: &str, message: impl Into<String>) -> Remark {
-    Remark { code: code.into(), message: message.into() }
+    Remark {
+        code: code.into(),
+        message: message.into(),
+    }
 }
 
 /// The device that said the last word, by short id.
@@ -119,34 +188,52 @@ fn author(record: &SessionRecord) -> Option<&str> {
 
 /// What the records in the store here say of the repository.
 fn noted(context: &Context, tool: &dyn Tool, session: &SessionId) -> Option<Repository> {
-    let found = tool.sessions(&context.machine, Which::One(session)).found.into_iter().next()?;
+    let found = tool
+        .sessions(&context.machine, Which::One(session))
+        .found
+        .into_iter()
+        .next()?;
     tool.read(&context.machine, &found).ok()?.facts.repository
 }
 
 /// How the checkout differs from what the session knew. Changed files are told where somebody else's words are gone
 /// on with: who goes on here knows of his own.
 fn about_checkout(cwd: &Path, noted: &Repository, elsewhere: bool) -> Vec<Remark> {
-    let Some(here) = standing(cwd) else { return Vec::new() };
+    let Some(here) = standing(cwd) else {
+        return Vec::new();
+    };
     let short = |hash: &str| hash.chars().take(7).collect::<String>();
     let mut found = Vec::new();
     match (&noted.branch, &here.branch, &here.commit) {
         (Some(then), Some(now), _) if then != now => {
-            found.push(remark("branch", format!("The session was on branch {then}, this checkout is on {now}.")));
+            found.push(remark(
+                "branch",
+                format!("The session was on branch {then}, this checkout is on {now}."),
+            ));
         }
         (Some(then), None, Some(commit)) => {
             let now = format!("this checkout is on no branch, at commit {}", short(commit));
-            found.push(remark("branch", format!("The session was on branch {then}, {now}.")));
+            found.push(remark(
+                "branch",
+                format!("The session was on branch {then}, {now}."),
+            ));
         }
         _ => {}
     }
-    let at = noted.commit.as_ref().and_then(|commit| Some((short(commit), whereabouts(cwd, commit)?)));
+    let at = noted
+        .commit
+        .as_ref()
+        .and_then(|commit| Some((short(commit), whereabouts(cwd, commit)?)));
     match at {
         Some((commit, Commit::Missing)) => {
-            let what = format!("The session was at commit {commit}, which is not here yet: fetch first.");
+            let what =
+                format!("The session was at commit {commit}, which is not here yet: fetch first.");
             found.push(remark("commit_missing", what));
         }
         Some((commit, Commit::Beside)) => {
-            let what = format!("The session was at commit {commit}, which is not part of what is checked out here.");
+            let what = format!(
+                "The session was at commit {commit}, which is not part of what is checked out here."
+            );
             found.push(remark("commit_beside", what));
         }
         Some((_, Commit::Below)) | None => {}
@@ -154,7 +241,10 @@ fn about_checkout(cwd: &Path, noted: &Repository, elsewhere: bool) -> Vec<Remark
     match here.changed.filter(|_| elsewhere) {
         None | Some(0) => {}
         Some(1) => found.push(remark("changed", "This checkout has 1 changed file.")),
-        Some(n) => found.push(remark("changed", format!("This checkout has {n} changed files."))),
+        Some(n) => found.push(remark(
+            "changed",
+            format!("This checkout has {n} changed files."),
+        )),
     }
     found
 }

@@ -27,11 +27,21 @@ impl Engine {
 
     pub(super) fn report_quarantine(&mut self) {
         let held = self.context.vault.quarantine.held();
-        self.problems
-            .retain(|topic, _| topic.strip_prefix(PREFIX).is_none_or(|name| held.iter().any(|held| held == name)));
+        self.problems.retain(|topic, _| {
+            topic
+                .strip_prefix(PREFIX)
+                .is_none_or(|name| held.iter().any(|held| held == name))
+        });
         for name in held {
-            let device = self.context.shared().name_of(name.split('/').next().unwrap_or_default());
-            let what = if name.ends_with(presence::FILE) { "The device file" } else { "A journal" };
+            let device = self
+                .context
+                .shared()
+                .name_of(name.split('/').next().unwrap_or_default());
+            let what = if name.ends_with(presence::FILE) {
+                "The device file"
+            } else {
+                "A journal"
+            };
             let problem = Problem::new(
                 "journal_set_aside",
                 format!("{what} of {device} ended session-roam twice and is not read any more."),
@@ -43,15 +53,24 @@ impl Engine {
 
     /// Reads one of them again.
     pub(super) fn release_journal(&mut self, name: &str) -> Answer {
-        let released = self.context.vault.quarantine.release(name).map_err(|error| {
-            ApiError::new(
-                "quarantine_unwritable",
-                format!("It could not be released: {error}."),
-                "Make room on the disk.",
-            )
-        })?;
+        let released = self
+            .context
+            .vault
+            .quarantine
+            .release(name)
+            .map_err(|error| {
+                ApiError::new(
+                    "quarantine_unwritable",
+                    format!("It could not be released: {error}."),
+                    "Make room on the disk.",
+                )
+            })?;
         if !released {
-            return Err(ApiError::new("not_held", format!("{PREFIX}{name} is not held."), "See `roam status`."));
+            return Err(ApiError::new(
+                "not_held",
+                format!("{PREFIX}{name} is not held."),
+                "See `roam status`.",
+            ));
         }
         self.report_quarantine();
         self.read_presences();

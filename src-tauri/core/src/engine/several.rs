@@ -33,14 +33,31 @@ pub struct Known {
 pub type Remembered = BTreeMap<ToolId, Vec<Known>>;
 
 /// Why a session's files are not read though they were in a store here: a code, why, and what to do.
-pub fn away(context: &Context, tool: &ToolId, record: &SessionRecord) -> Option<(&'static str, String, String)> {
-    let local = record.main_doc()?.local.as_ref().filter(|local| local.there)?;
-    let several = context.stores.get(tool).is_some_and(|stores| stores.stores().len() > 1);
+pub fn away(
+    context: &Context,
+    tool: &ToolId,
+    record: &SessionRecord,
+) -> Option<(&'static str, String, String)> {
+    let local = record
+        .main_doc()?
+        .local
+        .as_ref()
+        .filter(|local| local.there)?;
+    let several = context
+        .stores
+        .get(tool)
+        .is_some_and(|stores| stores.stores().len() > 1);
     match context.whereabouts(tool, &local.path) {
         Whereabouts::Off(dir) => Some((
             "store_off",
-            format!("It is in {}, which is switched off on this device.", dir.display()),
-            format!("`roam tools on {tool} --store {}` switches it on.", word(&dir.to_string_lossy())),
+            format!(
+                "It is in {}, which is switched off on this device.",
+                dir.display()
+            ),
+            format!(
+                "`roam tools on {tool} --store {}` switches it on.",
+                word(&dir.to_string_lossy())
+            ),
         )),
         Whereabouts::Gone(dir) if several => Some((
             "store_gone",
@@ -60,21 +77,35 @@ impl Engine {
             for dir in stores.said_by(&machine) {
                 self.know(id, dir, "this environment");
             }
-            let named = self.settings.tools.get(id.as_str()).map(|tool| tool.stores.clone()).unwrap_or_default();
+            let named = self
+                .settings
+                .tools
+                .get(id.as_str())
+                .map(|tool| tool.stores.clone())
+                .unwrap_or_default();
             for dir in named {
                 self.know(id, expand(&machine.home, &dir), "config.toml");
             }
         }
         let all = self.moved();
-        let found = seek(&machine, &all.iter().map(|(_, moved)| *moved).collect::<Vec<_>>());
+        let found = seek(
+            &machine,
+            &all.iter().map(|(_, moved)| *moved).collect::<Vec<_>>(),
+        );
         for ((id, _), found) in all.iter().zip(found) {
-            found.into_iter().for_each(|sought| self.know(id, sought.dir, &sought.from));
+            found
+                .into_iter()
+                .for_each(|sought| self.know(id, sought.dir, &sought.from));
         }
         self.use_stores().map(drop)
     }
 
     fn moved(&self) -> Vec<(ToolId, Moved)> {
-        self.context.stores.iter().map(|(id, stores)| (id.clone(), stores.moved())).collect()
+        self.context
+            .stores
+            .iter()
+            .map(|(id, stores)| (id.clone(), stores.moved()))
+            .collect()
     }
 
     fn know(&mut self, tool: &ToolId, dir: PathBuf, from: &str) {
@@ -89,7 +120,10 @@ impl Engine {
         let known = self.known_stores.entry(tool.clone()).or_default();
         let refused = is_full(known).then(|| dir.clone());
         if refused.is_none() {
-            known.push(Known { dir, from: from.into() });
+            known.push(Known {
+                dir,
+                from: from.into(),
+            });
         }
         let topic = format!("stores full {tool}");
         let problem = refused.map(|dir| {
@@ -103,28 +137,49 @@ impl Engine {
     /// Makes room: a store that is gone, that holds no session and that nobody named or switched is not known any more. Programs
     /// that make a store for a moment leave many.
     fn drop_dead_stores(&mut self, tool: &ToolId) {
-        let Some(stores) = self.context.stores.get(tool).cloned() else { return };
+        let Some(stores) = self.context.stores.get(tool).cloned() else {
+            return;
+        };
         let (moved, machine) = (stores.moved(), self.context.machine.clone());
-        let set = self.settings.tools.get(tool.as_str()).cloned().unwrap_or_default();
-        let mut named: BTreeSet<PathBuf> =
-            set.off.iter().chain(&set.stores).map(|dir| expand(&machine.home, dir)).collect();
+        let set = self
+            .settings
+            .tools
+            .get(tool.as_str())
+            .cloned()
+            .unwrap_or_default();
+        let mut named: BTreeSet<PathBuf> = set
+            .off
+            .iter()
+            .chain(&set.stores)
+            .map(|dir| expand(&machine.home, dir))
+            .collect();
         named.extend(stores.said_by(&machine));
         named.insert(moved.usual_in(&machine.home));
         let known = self.known_stores.get(tool).cloned().unwrap_or_default();
         let dead = known.into_iter().map(|known| known.dir);
-        let dead: Vec<PathBuf> = dead.filter(|dir| !named.contains(dir) && !moved.is_store(dir)).collect();
+        let dead: Vec<PathBuf> = dead
+            .filter(|dir| !named.contains(dir) && !moved.is_store(dir))
+            .collect();
         // To find out which of them hold sessions, all of the tool's are read: once, until others are dead.
         if dead.is_empty() || self.dead_stores.get(tool) == Some(&dead) {
             return;
         }
-        let Ok(rows) = self.state.rows(Some(tool.as_str())) else { return };
-        let holds =
-            |dir: &Path| rows.iter().any(|(_, row)| row.path.as_ref().is_some_and(|path| path.starts_with(dir)));
-        let (held, empty): (Vec<PathBuf>, Vec<PathBuf>) = dead.into_iter().partition(|dir| holds(dir));
+        let Ok(rows) = self.state.rows(Some(tool.as_str())) else {
+            return;
+        };
+        let holds = |dir: &Path| {
+            rows.iter()
+                .any(|(_, row)| row.path.as_ref().is_some_and(|path| path.starts_with(dir)))
+        };
+        let (held, empty): (Vec<PathBuf>, Vec<PathBuf>) =
+            dead.into_iter().partition(|dir| holds(dir));
         // Those that were found first go first; half of the places are enough room for a while.
         let gone: BTreeSet<PathBuf> = empty.into_iter().take(MOST / 2).collect();
         self.dead_stores.insert(tool.clone(), held);
-        self.known_stores.entry(tool.clone()).or_default().retain(|known| !gone.contains(&known.dir));
+        self.known_stores
+            .entry(tool.clone())
+            .or_default()
+            .retain(|known| !gone.contains(&known.dir));
     }
 
     /// Has the adapters use what is known; says for which tools that is news.
@@ -137,12 +192,21 @@ impl Engine {
             let usual = stores.moved().usual_in(&machine.home);
             // The usual directory counts as a store once something is in it, or if there is no other.
             let is_one = |known: &Known| known.dir != usual || stores.moved().is_store(&usual);
-            let mut used: Vec<Known> = known.iter().filter(|known| is_one(known)).cloned().collect();
+            let mut used: Vec<Known> = known
+                .iter()
+                .filter(|known| is_one(known))
+                .cloned()
+                .collect();
             if used.is_empty() {
                 used = known;
             }
-            let used =
-                used.into_iter().map(|known| StoreAt { on: !off.contains(&known.dir), dir: known.dir }).collect();
+            let used = used
+                .into_iter()
+                .map(|known| StoreAt {
+                    on: !off.contains(&known.dir),
+                    dir: known.dir,
+                })
+                .collect();
             if stores.set(&machine, used) {
                 changed.push(id.clone());
             }
@@ -154,23 +218,38 @@ impl Engine {
     }
 
     fn stores_off(&self, tool: &ToolId) -> BTreeSet<PathBuf> {
-        let off = self.settings.tools.get(tool.as_str()).map(|tool| tool.off.clone()).unwrap_or_default();
-        off.iter().map(|dir| expand(&self.context.machine.home, dir)).collect()
+        let off = self
+            .settings
+            .tools
+            .get(tool.as_str())
+            .map(|tool| tool.off.clone())
+            .unwrap_or_default();
+        off.iter()
+            .map(|dir| expand(&self.context.machine.home, dir))
+            .collect()
     }
 
     /// Looks for stores beside the loop.
     pub(super) fn seek_stores(&mut self) {
         let (machine, all) = (self.context.machine.clone(), self.moved());
         self.jobs.spawn_for_event(Box::new(move || {
-            let found = seek(&machine, &all.iter().map(|(_, moved)| *moved).collect::<Vec<_>>());
+            let found = seek(
+                &machine,
+                &all.iter().map(|(_, moved)| *moved).collect::<Vec<_>>(),
+            );
             Event::StoresFound(all.into_iter().map(|(id, _)| id).zip(found).collect())
         }));
     }
 
-    pub(super) fn stores_found(&mut self, found: BTreeMap<ToolId, Vec<Sought>>) -> Result<(), StateError> {
+    pub(super) fn stores_found(
+        &mut self,
+        found: BTreeMap<ToolId, Vec<Sought>>,
+    ) -> Result<(), StateError> {
         for (id, found) in found {
             self.trouble(&format!("stores full {id}"), None);
-            found.into_iter().for_each(|sought| self.know(&id, sought.dir, &sought.from));
+            found
+                .into_iter()
+                .for_each(|sought| self.know(&id, sought.dir, &sought.from));
         }
         self.take_stores()
     }
@@ -178,13 +257,19 @@ impl Engine {
     fn take_stores(&mut self) -> Result<(), StateError> {
         let off = self.context.shared().tools_off.clone();
         let changed = self.use_stores()?;
-        changed.into_iter().filter(|id| !off.contains(id)).try_for_each(|id| self.list(&id, false))
+        changed
+            .into_iter()
+            .filter(|id| !off.contains(id))
+            .try_for_each(|id| self.list(&id, false))
     }
 
     /// The variables of the shell in which somebody asks: the stores that they say are in use.
     pub(super) fn said_stores(&mut self, vars: &BTreeMap<String, String>) -> Answer {
         for (id, moved) in self.moved() {
-            let dir = vars.get(moved.var).map(|dir| PathBuf::from(dir.trim())).filter(|dir| dir.is_absolute());
+            let dir = vars
+                .get(moved.var)
+                .map(|dir| PathBuf::from(dir.trim()))
+                .filter(|dir| dir.is_absolute());
             if let Some(dir) = dir.filter(|dir| moved.is_store(dir)) {
                 self.know(&id, dir, "your shell");
             }
@@ -199,13 +284,23 @@ impl Engine {
         let Some(stores) = self.context.stores.get(&id).cloned() else {
             let many: Vec<&str> = self.context.stores.keys().map(ToolId::as_str).collect();
             let message = format!("“{tool}” is not a tool with several stores.");
-            return Err(ApiError::new("unknown_tool", message, format!("One of: {}.", many.join(", "))));
+            return Err(ApiError::new(
+                "unknown_tool",
+                message,
+                format!("One of: {}.", many.join(", ")),
+            ));
         };
         let dir = expand(&self.context.machine.home, dir);
-        let is_known = self.known_stores.get(&id).is_some_and(|known| known.iter().any(|known| known.dir == dir));
+        let is_known = self
+            .known_stores
+            .get(&id)
+            .is_some_and(|known| known.iter().any(|known| known.dir == dir));
         if !is_known && !stores.moved().is_store(&dir) {
             let known = stores.stores();
-            let known: Vec<String> = known.iter().map(|store| store.dir.display().to_string()).collect();
+            let known: Vec<String> = known
+                .iter()
+                .map(|store| store.dir.display().to_string())
+                .collect();
             let name = stores.about().name;
             return Err(ApiError::new(
                 "no_such_directory",
@@ -217,12 +312,17 @@ impl Engine {
         let home = self.context.machine.home.clone();
         let list = |old: &[PathBuf], add: bool| {
             let others = old.iter().filter(|known| expand(&home, known) != dir);
-            let mut all: Vec<String> = others.map(|known| known.to_string_lossy().into_owned()).collect();
+            let mut all: Vec<String> = others
+                .map(|known| known.to_string_lossy().into_owned())
+                .collect();
             all.extend(add.then(|| text.clone()));
             all.iter().map(String::as_str).collect::<toml_edit::Array>()
         };
         let old = self.settings.tools.get(tool).cloned().unwrap_or_default();
-        let (off, named) = (list(&old.off, !on), (!is_known).then(|| list(&old.stores, true)));
+        let (off, named) = (
+            list(&old.off, !on),
+            (!is_known).then(|| list(&old.stores, true)),
+        );
         self.settings = crate::settings::change(&self.home, |document| {
             document["tools"][tool]["off"] = toml_edit::value(off);
             if let Some(named) = named {
@@ -242,26 +342,45 @@ impl Engine {
         done(match on {
             true => format!("The sessions in {} roam.", dir.display()),
             false => {
-                format!("The sessions in {} do not roam any more. What is in the vault stays there.", dir.display())
+                format!(
+                    "The sessions in {} do not roam any more. What is in the vault stays there.",
+                    dir.display()
+                )
             }
         })
     }
 
     /// Each store of a tool, if it may have several.
     pub(super) fn store_rows(&self, id: &ToolId) -> Vec<StoreRow> {
-        let Some(stores) = self.context.stores.get(id) else { return Vec::new() };
+        let Some(stores) = self.context.stores.get(id) else {
+            return Vec::new();
+        };
         let known = self.known_stores.get(id);
-        let from = |dir: &Path| known?.iter().find(|known| known.dir == *dir).map(|known| known.from.clone());
+        let from = |dir: &Path| {
+            known?
+                .iter()
+                .find(|known| known.dir == *dir)
+                .map(|known| known.from.clone())
+        };
         let row = |store: StoreAt| {
             let machine = stores.alone(&store.dir)?;
             let listing = stores.tool().sessions(&machine, Which::All);
-            let roots = stores.tool().roots(&machine).into_iter().filter(|root| root.store);
+            let roots = stores
+                .tool()
+                .roots(&machine)
+                .into_iter()
+                .filter(|root| root.store);
             Some(StoreRow {
                 found: roots.map(|root| root.path).any(|root| root.exists()),
                 from: from(&store.dir).unwrap_or_default(),
                 on: store.on,
                 sessions: listing.found.len() as u64,
-                bytes: listing.found.iter().flat_map(|found| &found.docs).map(|doc| doc.stamp.len).sum(),
+                bytes: listing
+                    .found
+                    .iter()
+                    .flat_map(|found| &found.docs)
+                    .map(|doc| doc.stamp.len)
+                    .sum(),
                 dir: store.dir,
             })
         };
@@ -280,7 +399,8 @@ impl Engine {
         let (mut vanished, mut away) = (BTreeSet::new(), BTreeMap::<PathBuf, u64>::new());
         let mut learnt = false;
         // A store that is away is listed again and again: each session is read once, and each directory asked once.
-        self.missing_paths.retain(|key, _| key.tool != *tool || missing.contains(key));
+        self.missing_paths
+            .retain(|key, _| key.tool != *tool || missing.contains(key));
         let mut places: HashMap<PathBuf, Whereabouts> = HashMap::new();
         for key in missing {
             let path = match self.missing_paths.get(&key) {
@@ -312,7 +432,11 @@ impl Engine {
                         self.know(tool, dir, "sessions recorded from it");
                         learnt |= before < self.known_stores.get(tool).map_or(0, Vec::len);
                     }
-                    None => *away.entry(path.parent().unwrap_or(&path).to_path_buf()).or_default() += 1,
+                    None => {
+                        *away
+                            .entry(path.parent().unwrap_or(&path).to_path_buf())
+                            .or_default() += 1
+                    }
                 },
             }
         }
@@ -341,7 +465,13 @@ impl Engine {
 
     fn store_above(&self, tool: &ToolId, path: &Path) -> Option<PathBuf> {
         let moved = self.context.stores.get(tool)?.moved();
-        let above = path.ancestors().skip(1).filter(|dir| *dir != self.context.machine.home);
-        above.take(12).find(|dir| moved.is_store(dir)).map(Path::to_path_buf)
+        let above = path
+            .ancestors()
+            .skip(1)
+            .filter(|dir| *dir != self.context.machine.home);
+        above
+            .take(12)
+            .find(|dir| moved.is_store(dir))
+            .map(Path::to_path_buf)
     }
 }

@@ -26,7 +26,9 @@ impl Holders {
 
     /// The session has it, unless another one does.
     pub fn claim(&mut self, key: &SessionKey, doc: &DocName) {
-        self.0.entry((key.tool.to_string(), doc.clone())).or_insert_with(|| key.clone());
+        self.0
+            .entry((key.tool.to_string(), doc.clone()))
+            .or_insert_with(|| key.clone());
     }
 
     /// The session is forgotten.
@@ -43,9 +45,19 @@ pub fn claim(
     record: &SessionRecord,
     found: &mut Found,
 ) -> Result<Vec<DocName>, JournalError> {
-    let Some(shared) = shared_docs(context, key) else { return Ok(Vec::new()) };
-    let Some(main) = found.docs.first().map(|main| main.name.clone()) else { return Ok(Vec::new()) };
-    let claimant = Claimant { context, key, record, shared, main: &main };
+    let Some(shared) = shared_docs(context, key) else {
+        return Ok(Vec::new());
+    };
+    let Some(main) = found.docs.first().map(|main| main.name.clone()) else {
+        return Ok(Vec::new());
+    };
+    let claimant = Claimant {
+        context,
+        key,
+        record,
+        shared,
+        main: &main,
+    };
     let mut own = Vec::new();
     for doc in found.docs.iter().filter(|doc| (shared.is_one)(&doc.name)) {
         let holder = context.holders().of(key, &doc.name).cloned();
@@ -61,7 +73,9 @@ pub fn claim(
             }
         }
     }
-    found.docs.retain(|doc| !(shared.is_one)(&doc.name) || own.contains(&doc.name));
+    found
+        .docs
+        .retain(|doc| !(shared.is_one)(&doc.name) || own.contains(&doc.name));
     Ok(own)
 }
 
@@ -81,20 +95,43 @@ struct Claimant<'a> {
 impl Claimant<'_> {
     /// Whether a doc that no session has yet is this one's.
     fn may_claim(&self, doc: &FoundDoc) -> Result<bool, JournalError> {
-        let was_here = self.record.docs.get(&doc.name).is_some_and(|state| state.local.is_some());
+        let was_here = self
+            .record
+            .docs
+            .get(&doc.name)
+            .is_some_and(|state| state.local.is_some());
         Ok(was_here || !self.is_named_elsewhere(&doc.name)? || self.is_recorded(doc)?)
     }
 
     /// Whether another device wrote a record that names it. A record that is too large to be held counts as one.
     fn is_named_elsewhere(&self, doc: &DocName) -> Result<bool, JournalError> {
-        let Self { context, key, record, shared, main } = self;
-        let Some(state) = record.docs.get(main) else { return Ok(false) };
+        let Self {
+            context,
+            key,
+            record,
+            shared,
+            main,
+        } = self;
+        let Some(state) = record.docs.get(main) else {
+            return Ok(false);
+        };
         let journal_reader = context.journal_reader(&key.tool, &record.journals, main);
         let mut is_named = false;
-        for edge in state.trie.edges().iter().filter(|edge| !is_own(context, record, edge)) {
-            each_steered(context, &key.tool, &journal_reader, edge, |lines, is_raw| {
-                is_named |= is_raw || lines_of(lines).any(|line| (shared.names)(doc, line));
-            })?;
+        for edge in state
+            .trie
+            .edges()
+            .iter()
+            .filter(|edge| !is_own(context, record, edge))
+        {
+            each_steered(
+                context,
+                &key.tool,
+                &journal_reader,
+                edge,
+                |lines, is_raw| {
+                    is_named |= is_raw || lines_of(lines).any(|line| (shared.names)(doc, line));
+                },
+            )?;
             if is_named {
                 break;
             }
@@ -104,11 +141,19 @@ impl Claimant<'_> {
 
     /// Whether the journals of the session have what is in the file.
     fn is_recorded(&self, doc: &FoundDoc) -> Result<bool, JournalError> {
-        let Some(state) = self.record.docs.get(&doc.name) else { return Ok(false) };
-        let Ok(content) = crate::opener::read(&doc.path, crate::opener::MOST) else { return Ok(false) };
-        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, &doc.name);
+        let Some(state) = self.record.docs.get(&doc.name) else {
+            return Ok(false);
+        };
+        let Ok(content) = crate::opener::read(&doc.path, crate::opener::MOST) else {
+            return Ok(false);
+        };
+        let journal_reader =
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, &doc.name);
         for tip in state.trie.live_tips() {
-            if journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())? == content {
+            if journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())?
+                == content
+            {
                 return Ok(true);
             }
         }

@@ -6,10 +6,12 @@ use super::ingest::chain;
 use super::record::{DocState, SessionRecord};
 use crate::merge::snapshots::{Judged, is_json, judge};
 use crate::merge::{
-    ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after, fork_id,
-    fork_targets, settle, substituted, ways,
+    ChoiceId, Decided, DocEnds, First, Firsts, Fork, Settled, branches, divide, first_line_after,
+    fork_id, fork_targets, settle, substituted, ways,
 };
-use crate::session::{ChainId, DocKind, DocName, Edge, LineSource, SessionId, SessionKey, decent_name};
+use crate::session::{
+    ChainId, DocKind, DocName, Edge, LineSource, SessionId, SessionKey, decent_name,
+};
 use crate::tools::Judge;
 use crate::vault::journal::JournalReader;
 use crate::vault::piece::Piece;
@@ -77,16 +79,28 @@ pub fn branch_layout(
             let Found { tips, opaque } = found.remove(name)?;
             let decided = Decided::of(&record.choices, name);
             let (trie, firsts, kind) = (&state.trie, &state.firsts, state.kind);
-            Some(DocEnds { name, kind, main: Some(name) == main.as_ref(), trie, tips, firsts, decided, opaque })
+            Some(DocEnds {
+                name,
+                kind,
+                main: Some(name) == main.as_ref(),
+                trie,
+                tips,
+                firsts,
+                decided,
+                opaque,
+            })
         })
         .collect();
     let mut settled = settle(&docs);
     // A session leaves the stores as a whole when a branch of another one does, by a decision about that one. All else
     // that says so is a decision whose other branch has not arrived yet, or somebody's who means no good.
-    let now = main.as_ref().and_then(|main| Decided::of(&record.choices, main).now);
+    let now = main
+        .as_ref()
+        .and_then(|main| Decided::of(&record.choices, main).now);
     let follows = now.is_some_and(|now| now.choice.follows.is_some());
     if settled.away && (dependents.needed || !follows || !record.is_branch(None)) {
-        docs.iter_mut().for_each(|doc| doc.decided = Decided::default());
+        docs.iter_mut()
+            .for_each(|doc| doc.decided = Decided::default());
         settled = settle(&docs);
     }
     let decided = now.map(|now| now.id.clone());
@@ -95,17 +109,27 @@ pub fn branch_layout(
     let ask = settled.split.as_ref().is_some_and(|split| split.ask);
     let mut wanted: Vec<(DocName, Fork)> = Vec::new();
     if let Some(split) = settled.split.as_ref().filter(|split| !split.ask) {
-        wanted.extend(split.divided.forks.iter().map(|fork| (split.doc.clone(), fork.clone())));
+        wanted.extend(
+            split
+                .divided
+                .forks
+                .iter()
+                .map(|fork| (split.doc.clone(), fork.clone())),
+        );
     }
     if let (Some(main), false) = (&main, ask) {
         wanted.extend(
-            needed(context, key, record, main, &settled, &dependents.children)?.map(|fork| (main.clone(), fork)),
+            needed(context, key, record, main, &settled, &dependents.children)?
+                .map(|fork| (main.clone(), fork)),
         );
     }
     let mut forks: Vec<ForkPlan> = Vec::new();
     for (doc, fork) in wanted {
-        let Some(of) = record.session.clone().filter(|_| forks.iter().all(|known| known.first_line != fork.first_line))
-        else {
+        let Some(of) = record.session.clone().filter(|_| {
+            forks
+                .iter()
+                .all(|known| known.first_line != fork.first_line)
+        }) else {
             continue;
         };
         forks.push(ForkPlan {
@@ -119,15 +143,29 @@ pub fn branch_layout(
             doc,
         });
     }
-    let is_empty = main.as_ref().and_then(|main| record.docs.get(main)).is_some_and(|state| {
-        // All of it was written by a device that was revoked since before.
-        state.trie.has_taken_out() && state.trie.live_tips() == [state.trie.start()]
-    });
+    let is_empty = main
+        .as_ref()
+        .and_then(|main| record.docs.get(main))
+        .is_some_and(|state| {
+            // All of it was written by a device that was revoked since before.
+            state.trie.has_taken_out() && state.trie.live_tips() == [state.trie.start()]
+        });
     if is_empty {
-        let settled = Settled { away: true, ..Settled::default() };
-        return Ok(BranchLayout { settled, forks: Vec::new(), decided });
+        let settled = Settled {
+            away: true,
+            ..Settled::default()
+        };
+        return Ok(BranchLayout {
+            settled,
+            forks: Vec::new(),
+            decided,
+        });
     }
-    Ok(BranchLayout { settled, forks, decided })
+    Ok(BranchLayout {
+        settled,
+        forks,
+        decided,
+    })
 }
 
 /// Branches that sessions keep their beginning in.
@@ -140,9 +178,17 @@ fn needed(
     children: &[Child],
 ) -> Result<impl Iterator<Item = Fork>, JournalError> {
     let mut found = Vec::new();
-    let forks = settled.split.iter().filter(|split| split.doc == *main).flat_map(|split| &split.divided.forks);
+    let forks = settled
+        .split
+        .iter()
+        .filter(|split| split.doc == *main)
+        .flat_map(|split| &split.divided.forks);
     let forks: Vec<ChainId> = forks.map(|fork| fork.tip).collect();
-    let has_fork = |child: &&Child| forks.iter().any(|end| child.lies_on(&record.docs[main], *end));
+    let has_fork = |child: &&Child| {
+        forks
+            .iter()
+            .any(|end| child.lies_on(&record.docs[main], *end))
+    };
     if let Some(target) = settled.targets.get(main) {
         for (fork_point, tip) in children
             .iter()
@@ -150,7 +196,12 @@ fn needed(
             .filter_map(|child| child.fork_point(&record.docs[main], *target))
         {
             let first_line = first_line(context, key, record, main, fork_point, tip)?;
-            found.extend(first_line.map(|first_line| Fork { first_line, fork_point, tip, open: false }));
+            found.extend(first_line.map(|first_line| Fork {
+                first_line,
+                fork_point,
+                tip,
+                open: false,
+            }));
         }
     }
     Ok(found.into_iter())
@@ -165,15 +216,24 @@ pub fn first_line(
     node: ChainId,
     tip: ChainId,
 ) -> Result<Option<ChainId>, JournalError> {
-    let Some(edge) = record.docs[doc].trie.first_edge(node, tip) else { return Ok(None) };
-    first_of(edge, &context.journal_reader(&key.tool, &record.journals, doc)).map(Some)
+    let Some(edge) = record.docs[doc].trie.first_edge(node, tip) else {
+        return Ok(None);
+    };
+    first_of(
+        edge,
+        &context.journal_reader(&key.tool, &record.journals, doc),
+    )
+    .map(Some)
 }
 
 /// The first line of an edge; one that is alone on it need not be read.
 fn first_of(edge: &Edge, journal_reader: &JournalReader<'_>) -> Result<ChainId, JournalError> {
     match edge.lines {
         1 => Ok(edge.tip),
-        _ => Ok(journal_reader.tips(edge)?.first().map_or(edge.tip, |line| line.tip)),
+        _ => Ok(journal_reader
+            .tips(edge)?
+            .first()
+            .map_or(edge.tip, |line| line.tip)),
     }
 }
 
@@ -181,7 +241,11 @@ fn first_of(edge: &Edge, journal_reader: &JournalReader<'_>) -> Result<ChainId, 
 pub fn author(state: &DocState, line: ChainId) -> String {
     let first = state.firsts.get(&line);
     let name = first.map(|first| {
-        if first.name.is_empty() { first.device.chars().take(7).collect() } else { decent_name(&first.name) }
+        if first.name.is_empty() {
+            first.device.chars().take(7).collect()
+        } else {
+            decent_name(&first.name)
+        }
     });
     name.unwrap_or_else(|| "another device".into())
 }
@@ -193,7 +257,12 @@ fn find(
     record: &mut SessionRecord,
     name: &DocName,
 ) -> Result<Found, JournalError> {
-    let Some(mut state) = record.docs.remove(name) else { return Ok(Found { tips: Vec::new(), opaque: false }) };
+    let Some(mut state) = record.docs.remove(name) else {
+        return Ok(Found {
+            tips: Vec::new(),
+            opaque: false,
+        });
+    };
     let found = find_in(context, key, record, name, &mut state);
     record.docs.insert(name.clone(), state);
     found
@@ -208,7 +277,12 @@ fn find_in(
 ) -> Result<Found, JournalError> {
     let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
     let mut pins: BTreeSet<ChainId> = BTreeSet::new();
-    for choice in record.choices.iter().map(|chosen| &chosen.choice).filter(|choice| choice.doc == *name) {
+    for choice in record
+        .choices
+        .iter()
+        .map(|chosen| &chosen.choice)
+        .filter(|choice| choice.doc == *name)
+    {
         pins.extend(choice.trunk);
         pins.extend(&choice.away);
         pins.extend(choice.made.iter().flat_map(|made| [made.from, made.tip]));
@@ -219,7 +293,9 @@ fn find_in(
         state.trie.pin(*pin, &journal_reader)?;
     }
     let (mut tips, mut opaque) = (branches(&state.trie), false);
-    if 1 < tips.len() && (state.kind == DocKind::Snapshot || context.joins(&key.tool).judge.is_some()) {
+    if 1 < tips.len()
+        && (state.kind == DocKind::Snapshot || context.joins(&key.tool).judge.is_some())
+    {
         (tips, opaque) = compare_contents(context, key, (name, state), &journal_reader, tips)?;
     }
     let decided = Decided::of(&record.choices, name);
@@ -231,7 +307,9 @@ fn find_in(
     ends.dedup();
     if 1 < ends.len() {
         for (node, tip) in ways(&state.trie, &ends) {
-            let Some(edge) = state.trie.first_edge(node, tip).cloned() else { continue };
+            let Some(edge) = state.trie.first_edge(node, tip).cloned() else {
+                continue;
+            };
             let first = first_of(&edge, &journal_reader)?;
             state.trie.pin(first, &journal_reader)?;
             wanted.extend(first_line_after(&state.trie, node, tip));
@@ -243,7 +321,11 @@ fn find_in(
         pins.extend(&ends);
     }
     state.trie.unpin_all_but(&pins);
-    let unknown: BTreeSet<ChainId> = wanted.iter().filter(|line| !state.firsts.contains_key(line)).copied().collect();
+    let unknown: BTreeSet<ChainId> = wanted
+        .iter()
+        .filter(|line| !state.firsts.contains_key(line))
+        .copied()
+        .collect();
     if !unknown.is_empty() {
         let firsts = find_firsts(context, key, record, name, &unknown)?;
         state.firsts.extend(firsts);
@@ -265,16 +347,28 @@ fn find_firsts(
         journal_reader.scan(journal, |head, entry| {
             let mut note = |line: ChainId| {
                 if wanted.contains(&line) {
-                    let first = First { at: head.at, device: journal.device.clone(), name: head.by.clone() };
+                    let first = First {
+                        at: head.at,
+                        device: journal.device.clone(),
+                        name: head.by.clone(),
+                    };
                     let known = firsts.entry(line).or_insert_with(|| first.clone());
                     *known = first.min(known.clone());
                 }
             };
             match entry {
-                Entry::Lines { doc, after, bytes, .. } if doc == name => {
-                    chain(*after, bytes, |_| true).iter().for_each(|line| note(line.tip));
+                Entry::Lines {
+                    doc, after, bytes, ..
+                } if doc == name => {
+                    chain(*after, bytes, |_| true)
+                        .iter()
+                        .for_each(|line| note(line.tip));
                 }
-                Entry::Whole { doc, tip, .. } | Entry::Piece(Piece { doc, tip, .. }) if doc == name => note(*tip),
+                Entry::Whole { doc, tip, .. } | Entry::Piece(Piece { doc, tip, .. })
+                    if doc == name =>
+                {
+                    note(*tip)
+                }
                 _ => {}
             }
         })?;
@@ -293,25 +387,35 @@ fn compare_contents(
 ) -> Result<(Vec<ChainId>, bool), JournalError> {
     let mut told: Vec<(ChainId, Vec<u8>)> = Vec::new();
     for tip in tips {
-        told.push((tip, journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())?));
+        told.push((
+            tip,
+            journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default())?,
+        ));
     }
     let judge = judge_of(context, key);
     let mut left = Vec::new();
     for (tip, content) in &told {
         let mut outdone = false;
         for (other, theirs) in told.iter().filter(|(other, _)| other != tip) {
-            let judged = context.judged([*tip, *other], || Ok::<_, JournalError>(judge(name, content, theirs)))?;
+            let judged = context.judged([*tip, *other], || {
+                Ok::<_, JournalError>(judge(name, content, theirs))
+            })?;
             outdone |= judged == Judged::Second || (judged == Judged::Same && tip > other);
         }
         left.extend((!outdone).then_some((*tip, content)));
     }
-    let opaque = 1 < left.len() && state.kind == DocKind::Snapshot && left.iter().any(|(_, content)| !is_json(content));
+    let opaque = 1 < left.len()
+        && state.kind == DocKind::Snapshot
+        && left.iter().any(|(_, content)| !is_json(content));
     Ok((left.into_iter().map(|(tip, _)| tip).collect(), opaque))
 }
 
 /// How two contents of a tool's docs are told from each other.
 fn judge_of(context: &Context, key: &SessionKey) -> Judge {
-    context.joins(&key.tool).judge.unwrap_or(|_, first, second| judge(first, second))
+    context
+        .joins(&key.tool)
+        .judge
+        .unwrap_or(|_, first, second| judge(first, second))
 }
 
 /// Whether the content at `new` says all that the one at `old` does, so that nothing is lost by writing it instead.
@@ -322,11 +426,15 @@ pub fn keeps_all_messages(
     name: &DocName,
     (new, old): (ChainId, ChainId),
 ) -> Result<bool, JournalError> {
-    let Some(state) = record.docs.get(name) else { return Ok(false) };
+    let Some(state) = record.docs.get(name) else {
+        return Ok(false);
+    };
     let journal_reader = context.journal_reader(&key.tool, &record.journals, name);
-    let content = |tip| journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default());
-    let judged = context
-        .judged([new, old], || Ok::<_, JournalError>(judge_of(context, key)(name, &content(new)?, &content(old)?)));
+    let content =
+        |tip| journal_reader.content(state.kind, &state.trie.path(tip).unwrap_or_default());
+    let judged = context.judged([new, old], || {
+        Ok::<_, JournalError>(judge_of(context, key)(name, &content(new)?, &content(old)?))
+    });
     Ok(matches!(judged?, Judged::First | Judged::Same))
 }
 
@@ -338,22 +446,45 @@ pub fn united(
     record: &SessionRecord,
     layout: &BranchLayout,
 ) -> Result<Option<(DocName, ChainId, Vec<u8>)>, JournalError> {
-    let (Some(unite), Some(split)) = (context.joins(&key.tool).union, &layout.settled.split) else { return Ok(None) };
-    let Some(state) = record.docs.get(&split.doc).filter(|_| record.main() == Some(&split.doc)) else {
+    let (Some(unite), Some(split)) = (context.joins(&key.tool).union, &layout.settled.split) else {
+        return Ok(None);
+    };
+    let Some(state) = record
+        .docs
+        .get(&split.doc)
+        .filter(|_| record.main() == Some(&split.doc))
+    else {
         return Ok(None);
     };
     let divided = &split.divided;
-    let ends: BTreeSet<ChainId> = divided.forks.iter().map(|fork| fork.tip).chain([divided.trunk]).collect();
+    let ends: BTreeSet<ChainId> = divided
+        .forks
+        .iter()
+        .map(|fork| fork.tip)
+        .chain([divided.trunk])
+        .collect();
     let journal_reader = context.journal_reader(&key.tool, &record.journals, &split.doc);
     let mut contents = Vec::new();
     for end in &ends {
-        contents.push(journal_reader.content(state.kind, &state.trie.path(*end).unwrap_or_default())?);
+        contents
+            .push(journal_reader.content(state.kind, &state.trie.path(*end).unwrap_or_default())?);
     }
-    let (Some(first), Some(after)) = (contents.first().cloned(), ends.first()) else { return Ok(None) };
-    let united = contents[1..].iter().try_fold(first, |united, content| unite(&united, content));
+    let (Some(first), Some(after)) = (contents.first().cloned(), ends.first()) else {
+        return Ok(None);
+    };
+    let united = contents[1..]
+        .iter()
+        .try_fold(first, |united, content| unite(&united, content));
     let judge = judge_of(context, key);
     let keeps_all_messages = |united: &Vec<u8>| {
-        contents.iter().all(|content| matches!(judge(&split.doc, united, content), Judged::First | Judged::Same))
+        contents.iter().all(|content| {
+            matches!(
+                judge(&split.doc, united, content),
+                Judged::First | Judged::Same
+            )
+        })
     };
-    Ok(united.filter(keeps_all_messages).map(|united| (split.doc.clone(), *after, united)))
+    Ok(united
+        .filter(keeps_all_messages)
+        .map(|united| (split.doc.clone(), *after, united)))
 }

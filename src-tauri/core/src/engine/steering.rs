@@ -26,7 +26,13 @@ pub fn is_own(context: &Context, record: &SessionRecord, edge: &Edge) -> bool {
     if edge.source.relayed || record.is_branch(None) {
         return false;
     }
-    let former = || context.shared().former.get(&edge.source.device).is_some_and(|until| edge.at.wall <= *until);
+    let former = || {
+        context
+            .shared()
+            .former
+            .get(&edge.source.device)
+            .is_some_and(|until| edge.at.wall <= *until)
+    };
     edge.source.device == context.short || former()
 }
 
@@ -38,7 +44,9 @@ pub fn neutral(
     cwd: &Path,
     (mut at, lines): (u64, &[u8]),
 ) -> Vec<Neutral> {
-    let Some(tool) = context.tools.get(tool) else { return Vec::new() };
+    let Some(tool) = context.tools.get(tool) else {
+        return Vec::new();
+    };
     let edits = tool.about().steering.neutral;
     let mut found = Vec::new();
     for line in lines_of(lines) {
@@ -72,9 +80,21 @@ pub fn find_neutral(
     doc: &DocName,
     file: &Content,
 ) -> Result<(), JournalError> {
-    let Some(state) = record.docs.get(doc).filter(|state| state.kind == DocKind::Log) else { return Ok(()) };
+    let Some(state) = record
+        .docs
+        .get(doc)
+        .filter(|state| state.kind == DocKind::Log)
+    else {
+        return Ok(());
+    };
     let known: Vec<ChainId> = match &state.local {
-        Some(local) => state.trie.path(local.tip).unwrap_or_default().iter().map(|edge| edge.tip).collect(),
+        Some(local) => state
+            .trie
+            .path(local.tip)
+            .unwrap_or_default()
+            .iter()
+            .map(|edge| edge.tip)
+            .collect(),
         None => Vec::new(),
     };
     let foreign = |edge: &&Edge| !known.contains(&edge.tip) && !is_own(context, record, edge);
@@ -82,13 +102,19 @@ pub fn find_neutral(
     let mut found = state.neutral.clone();
     for edge in state.trie.edges().iter().filter(foreign) {
         let mut at = state.trie.size(edge.after).1;
-        each_steered(context, &key.tool, &journal_reader, edge, |lines, is_raw| {
-            if !is_raw {
-                // What was written then depended on the directory then: what is there now says it.
-                found.extend(neutral(context, &key.tool, doc, Path::new(""), (at, lines)));
-            }
-            at += lines.len() as u64;
-        })?;
+        each_steered(
+            context,
+            &key.tool,
+            &journal_reader,
+            edge,
+            |lines, is_raw| {
+                if !is_raw {
+                    // What was written then depended on the directory then: what is there now says it.
+                    found.extend(neutral(context, &key.tool, doc, Path::new(""), (at, lines)));
+                }
+                at += lines.len() as u64;
+            },
+        )?;
     }
     if found == state.neutral && state.local.is_some() {
         return Ok(());
@@ -112,8 +138,12 @@ pub fn each_steered(
     static ONE: Mutex<()> = Mutex::new(());
     // No word that steers is longer: one that lies across two pieces is found in their overlap.
     const OVERLAP: usize = 4 << 10;
-    let concerns =
-        context.tools.get(tool).map_or((|_| true) as fn(&[u8]) -> bool, |tool| tool.about().steering.concerns);
+    let concerns = context
+        .tools
+        .get(tool)
+        .map_or((|_| true) as fn(&[u8]) -> bool, |tool| {
+            tool.about().steering.concerns
+        });
     let mut steers = BTreeSet::new();
     let (mut record, mut before) = (0, Vec::new());
     // A record that is not worth a second reading is held whole, and looked at like any other.
@@ -156,9 +186,13 @@ pub fn each_steered(
 }
 
 fn is_there(file: &Content, change: &Neutral) -> bool {
-    let Ok(mut file) = file.open() else { return false };
+    let Ok(mut file) = file.open() else {
+        return false;
+    };
     let mut there = vec![0; change.written.len()];
-    let read = file.seek(std::io::SeekFrom::Start(change.at)).and_then(|_| file.read_exact(&mut there));
+    let read = file
+        .seek(std::io::SeekFrom::Start(change.at))
+        .and_then(|_| file.read_exact(&mut there));
     read.is_ok() && there == change.written.as_bytes()
 }
 
@@ -177,7 +211,9 @@ pub fn restored(content: Content, state: &DocState, more: Option<Patch>) -> Cont
             let mut bytes = bytes.to_vec();
             for patch in patches {
                 let start = usize::try_from(patch.at).unwrap_or(usize::MAX);
-                let place = start.checked_add(patch.there.len()).and_then(|end| bytes.get_mut(start..end));
+                let place = start
+                    .checked_add(patch.there.len())
+                    .and_then(|end| bytes.get_mut(start..end));
                 if let Some(place) = place.filter(|place| **place == *patch.there) {
                     place.copy_from_slice(&patch.shown);
                 }
@@ -196,13 +232,20 @@ pub fn withhold(
     steps: &mut Vec<Step>,
     (cwd, target): (&Path, Option<ChainId>),
 ) -> Result<Option<String>, JournalError> {
-    let Some(restores) = context.tools.get(&key.tool).and_then(|tool| tool.about().steering.restores) else {
+    let Some(restores) = context
+        .tools
+        .get(&key.tool)
+        .and_then(|tool| tool.about().steering.restores)
+    else {
         return Ok(None);
     };
     let seen: &SessionRecord = record;
     let is_foreign = |step: &Step| match step {
         Step::Create { doc, to } | Step::Append { doc, to, .. } | Step::Replace { doc, to, .. } => {
-            let last = seen.docs[doc].trie.path(*to).and_then(|path| path.last().copied());
+            let last = seen.docs[doc]
+                .trie
+                .path(*to)
+                .and_then(|path| path.last().copied());
             (restores.is_one)(doc) && last.is_some_and(|edge| !is_own(context, seen, edge))
         }
         Step::Remove { .. } => false,
@@ -210,20 +253,32 @@ pub fn withhold(
     if !steps.iter().any(is_foreign) {
         return Ok(None);
     }
-    let Some((name, to)) = seen.main().cloned().zip(target) else { return Ok(None) };
+    let Some((name, to)) = seen.main().cloned().zip(target) else {
+        return Ok(None);
+    };
     let main = &seen.docs[&name];
     // Lines are only added: what was refused stays so.
-    let known = seen.withheld.clone().filter(|(at, _)| main.trie.is_ancestor(*at, to)).map(|(_, why)| why);
+    let known = seen
+        .withheld
+        .clone()
+        .filter(|(at, _)| main.trie.is_ancestor(*at, to))
+        .map(|(_, why)| why);
     let why = match known {
         Some(why) => Some(why),
         None => {
             let path = main.trie.path(to).unwrap_or_default();
-            let content = context.journal_reader(&key.tool, &seen.journals, &name).content(main.kind, &path)?;
+            let content = context
+                .journal_reader(&key.tool, &seen.journals, &name)
+                .content(main.kind, &path)?;
             (restores.refused)(&content, cwd)
         }
     };
     if why.is_some() {
-        let kept = steps.iter().filter(|step| !is_foreign(step)).cloned().collect();
+        let kept = steps
+            .iter()
+            .filter(|step| !is_foreign(step))
+            .cloned()
+            .collect();
         *steps = kept;
     }
     record.withheld = why.clone().map(|why| (to, why));
@@ -233,17 +288,29 @@ pub fn withhold(
 /// A tail of other devices that has no words and gives the session a right: it stays in the journals until the user lets it
 /// through, and is not applied then either. What is no more than usual, or what that device ran the session with before, is
 /// what a tool notes when it opens a session: it comes neutral, without a question, and the transcript shows it.
-pub fn held(context: &Context, key: &SessionKey, record: &SessionRecord, verdict: &Verdict) -> Option<Verdict> {
-    let Verdict::Checkout(steps) = verdict else { return None };
+pub fn held(
+    context: &Context,
+    key: &SessionKey,
+    record: &SessionRecord,
+    verdict: &Verdict,
+) -> Option<Verdict> {
+    let Verdict::Checkout(steps) = verdict else {
+        return None;
+    };
     let main = record.main()?;
-    let Step::Append { doc, from, to } = steps.iter().find(|step| step.doc() == main)? else { return None };
+    let Step::Append { doc, from, to } = steps.iter().find(|step| step.doc() == main)? else {
+        return None;
+    };
     if record.released || 0 < record.docs[doc].trie.said_between(*from, *to) {
         return None;
     }
     let changes = changed(context, key, record, doc, (*from, *to)).unwrap_or_default();
     let (_, device) = changes.first()?;
     let name = context.shared().name_of(device);
-    let told = changes.iter().take(TOLD).map(|(steer, _)| format!("{} = {}", steer.name, steer.value));
+    let told = changes
+        .iter()
+        .take(TOLD)
+        .map(|(steer, _)| format!("{} = {}", steer.name, steer.value));
     let what: Vec<String> = told.collect();
     Some(Verdict::Held {
         code: "steered",
@@ -264,7 +331,9 @@ fn changed(
     doc: &DocName,
     (from, to): (ChainId, ChainId),
 ) -> Result<Vec<(Steer, String)>, JournalError> {
-    let Some(tool) = context.tools.get(&key.tool) else { return Ok(Vec::new()) };
+    let Some(tool) = context.tools.get(&key.tool) else {
+        return Ok(Vec::new());
+    };
     let Steering { sets, usual, .. } = tool.about().steering;
     let state = &record.docs[doc];
     let journal_reader = context.journal_reader(&key.tool, &record.journals, doc);
@@ -288,22 +357,29 @@ fn changed(
     let (mut last, mut read) = (BTreeMap::new(), 0);
     for edge in state.trie.path(from).unwrap_or_default().into_iter().rev() {
         let by = &edge.source.device;
-        if new.iter().all(|(steer, device)| last.contains_key(&(steer.name.clone(), Some(device.clone()))))
+        if new
+            .iter()
+            .all(|(steer, device)| last.contains_key(&(steer.name.clone(), Some(device.clone()))))
             || LOOKED_BACK < read
         {
             break;
         }
-        let in_edge: BTreeMap<String, String> =
-            of_edge(edge)?.into_iter().map(|steer| (steer.name, steer.value)).collect();
+        let in_edge: BTreeMap<String, String> = of_edge(edge)?
+            .into_iter()
+            .map(|steer| (steer.name, steer.value))
+            .collect();
         for (name, value) in in_edge {
             for whose in [None, Some(by.clone())] {
-                last.entry((name.clone(), whose)).or_insert_with(|| value.clone());
+                last.entry((name.clone(), whose))
+                    .or_insert_with(|| value.clone());
             }
         }
         read += edge.bytes;
     }
     let is_new = |(steer, device): &(Steer, String)| {
-        let mut before = [None, Some(device.clone())].into_iter().map(|whose| last.get(&(steer.name.clone(), whose)));
+        let mut before = [None, Some(device.clone())]
+            .into_iter()
+            .map(|whose| last.get(&(steer.name.clone(), whose)));
         before.all(|value| value != Some(&steer.value))
     };
     Ok(new.into_iter().filter(is_new).collect())

@@ -17,7 +17,10 @@ use std::time::Instant;
 impl Engine {
     /// The directories to watch.
     pub fn roots(&self) -> Vec<Root> {
-        self.on_tools().iter().flat_map(|(_, tool)| tool.roots(&self.context.machine)).collect()
+        self.on_tools()
+            .iter()
+            .flat_map(|(_, tool)| tool.roots(&self.context.machine))
+            .collect()
     }
 
     pub(super) fn on_tools(&self) -> Vec<(ToolId, Arc<dyn Tool>)> {
@@ -36,7 +39,9 @@ impl Engine {
             for (id, tool) in self.on_tools() {
                 match tool.touched(&self.context.machine, &path) {
                     // What is gone goes through the listing, where a mass deletion is noticed.
-                    Touched::Session(session) if path.exists() => self.schedule_session(&id, &session),
+                    Touched::Session(session) if path.exists() => {
+                        self.schedule_session(&id, &session)
+                    }
                     Touched::Session(_) | Touched::Liveness | Touched::Everything => {
                         list.insert(id);
                     }
@@ -44,24 +49,38 @@ impl Engine {
                 }
             }
         }
-        list.into_iter().try_for_each(|tool| self.list(&tool, false))
+        list.into_iter()
+            .try_for_each(|tool| self.list(&tool, false))
     }
 
     pub(super) fn list_all(&mut self, start: bool) -> Result<(), StateError> {
-        self.on_tools().into_iter().try_for_each(|(tool, _)| self.list(&tool, start))
+        self.on_tools()
+            .into_iter()
+            .try_for_each(|(tool, _)| self.list(&tool, start))
     }
 
     /// Lists a tool's store by stat and schedules the sessions that changed.
     pub(super) fn list(&mut self, tool: &ToolId, start: bool) -> Result<(), StateError> {
-        let Some(adapter) = self.context.tools.get(tool).cloned() else { return Ok(()) };
+        let Some(adapter) = self.context.tools.get(tool).cloned() else {
+            return Ok(());
+        };
         let listing = adapter.sessions(&self.context.machine, Which::All);
         // A session's second file is reported by the reconcile that recorded it.
-        let reported = listing.problems.into_iter().find(|problem| problem.code != "duplicate_session");
+        let reported = listing
+            .problems
+            .into_iter()
+            .find(|problem| problem.code != "duplicate_session");
         self.trouble(&format!("store {tool}"), reported);
         self.schedule_twins(tool, &listing.twins);
-        let import = self.state.note::<bool>(&format!("imported {tool}"))?.is_none();
-        let found: HashMap<SessionKey, &Found> =
-            listing.found.iter().map(|found| (SessionKey::new(tool, &found.session), found)).collect();
+        let import = self
+            .state
+            .note::<bool>(&format!("imported {tool}"))?
+            .is_none();
+        let found: HashMap<SessionKey, &Found> = listing
+            .found
+            .iter()
+            .map(|found| (SessionKey::new(tool, &found.session), found))
+            .collect();
         // Where the store cannot be read, nobody knows what is gone.
         if listing.unknown.is_none() {
             self.guard_vanished(tool, adapter.as_ref(), &found)?;
@@ -83,14 +102,22 @@ impl Engine {
             }
             self.schedule(
                 key,
-                ReconcileRequest { session: Some(found.session.clone()), import, ..ReconcileRequest::default() },
+                ReconcileRequest {
+                    session: Some(found.session.clone()),
+                    import,
+                    ..ReconcileRequest::default()
+                },
             );
         }
         if import && start && found.is_empty() {
             self.state.put_note(&format!("imported {tool}"), &true)?;
         }
-        let gone: Vec<SessionKey> =
-            self.live.keys().filter(|key| key.tool == *tool && !found.contains_key(key)).cloned().collect();
+        let gone: Vec<SessionKey> = self
+            .live
+            .keys()
+            .filter(|key| key.tool == *tool && !found.contains_key(key))
+            .cloned()
+            .collect();
         gone.iter().for_each(|key| self.note_live(key, None));
         Ok(())
     }
@@ -112,13 +139,28 @@ impl Engine {
         adapter: &dyn Tool,
         found: &HashMap<SessionKey, &Found>,
     ) -> Result<(), StateError> {
-        let here: Vec<SessionKey> =
-            self.context.shared().here.iter().filter(|key| key.tool == *tool).cloned().collect();
-        let vanished: BTreeSet<SessionKey> = here.iter().filter(|key| !found.contains_key(*key)).cloned().collect();
+        let here: Vec<SessionKey> = self
+            .context
+            .shared()
+            .here
+            .iter()
+            .filter(|key| key.tool == *tool)
+            .cloned()
+            .collect();
+        let vanished: BTreeSet<SessionKey> = here
+            .iter()
+            .filter(|key| !found.contains_key(*key))
+            .cloned()
+            .collect();
         let vanished = self.really_vanished(tool, vanished)?;
         let store_gone = !here.is_empty()
-            && adapter.roots(&self.context.machine).iter().filter(|root| root.store).all(|root| !root.path.exists());
-        let too_many = vanished.len() > self.settings.guard.max_vanished || (store_gone && !vanished.is_empty());
+            && adapter
+                .roots(&self.context.machine)
+                .iter()
+                .filter(|root| root.store)
+                .all(|root| !root.path.exists());
+        let too_many = vanished.len() > self.settings.guard.max_vanished
+            || (store_gone && !vanished.is_empty());
         let what = format!("tool:{tool}");
         if too_many {
             let name = adapter.about().name;
@@ -187,7 +229,13 @@ impl Engine {
         self.seek_stores();
         self.refresh_presence();
         self.find_and_check_places()?;
-        self.retry_everywhere(&["unwritable", "just_written", "taken_back", "live", "unknown_shape"]);
+        self.retry_everywhere(&[
+            "unwritable",
+            "just_written",
+            "taken_back",
+            "live",
+            "unknown_shape",
+        ]);
         self.compare_quiet()?;
         if self.queue.len() == before {
             self.cycle_ms = begun.elapsed().as_secs_f64() * 1000.0;
@@ -201,8 +249,16 @@ impl Engine {
         let now = self.context.clock.now();
         for key in self.uncompared.clone() {
             let row = self.state.row(&key)?;
-            if row.is_some_and(|row| row.state == "here" && QUIET_MS <= now.0.saturating_sub(row.updated.0)) {
-                self.schedule(key, ReconcileRequest { deep: true, ..ReconcileRequest::default() });
+            if row.is_some_and(|row| {
+                row.state == "here" && QUIET_MS <= now.0.saturating_sub(row.updated.0)
+            }) {
+                self.schedule(
+                    key,
+                    ReconcileRequest {
+                        deep: true,
+                        ..ReconcileRequest::default()
+                    },
+                );
             }
         }
         Ok(())
@@ -211,9 +267,15 @@ impl Engine {
     /// Which sessions are in the stores, and which docs are whose, as far as we remember: what is missing now has vanished.
     pub(super) fn remember_here(&mut self) -> Result<(), StateError> {
         let (rows, holders) = (self.state.rows(None)?, self.state.holders()?);
-        holders.iter().for_each(|(key, doc)| self.context.holders().claim(key, doc));
+        holders
+            .iter()
+            .for_each(|(key, doc)| self.context.holders().claim(key, doc));
         let mut shared = self.context.change();
-        shared.here = rows.into_iter().filter(|(_, row)| row.path.is_some()).map(|(key, _)| key).collect();
+        shared.here = rows
+            .into_iter()
+            .filter(|(_, row)| row.path.is_some())
+            .map(|(key, _)| key)
+            .collect();
         Ok(())
     }
 
@@ -245,7 +307,10 @@ impl Engine {
     /// The directories in a directory below the vault. A link is none.
     fn dirs_in(&self, dir: &str) -> Vec<String> {
         let listed = self.context.vault.list(dir).unwrap_or_default().into_iter();
-        listed.filter(|listed| listed.kind == Kind::Dir).filter_map(|listed| listed.name.into_string().ok()).collect()
+        listed
+            .filter(|listed| listed.kind == Kind::Dir)
+            .filter_map(|listed| listed.name.into_string().ok())
+            .collect()
     }
 
     pub(super) fn walk_lane(&mut self, device: &str, lane: Lane, known: &HashMap<String, u64>) {
@@ -255,20 +320,28 @@ impl Engine {
         let root = format!("{device}/{}", lane.as_str());
         let mut dirs = vec![root.clone()];
         for _ in 0..3 {
-            let below = |dir: String| self.dirs_in(&dir).into_iter().map(move |name| format!("{dir}/{name}"));
+            let below = |dir: String| {
+                self.dirs_in(&dir)
+                    .into_iter()
+                    .map(move |name| format!("{dir}/{name}"))
+            };
             dirs = dirs.into_iter().flat_map(below).collect();
         }
         for dir in dirs {
             // Anything else in the place of a segment is scheduled, too: it is refused where it is opened.
             let listed = self.context.vault.list(&dir).unwrap_or_default();
             for Listed { name, kind, len } in listed {
-                let Ok(name) = name.into_string() else { continue };
+                let Ok(name) = name.into_string() else {
+                    continue;
+                };
                 let in_lane = format!("{}/{name}", &dir[root.len() + 1..]);
                 if let Some(copy) = crate::vault::VaultPath::parse_copy(device, lane, &in_lane) {
                     self.schedule_journal(copy);
                     continue;
                 }
-                let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else { continue };
+                let Some(path) = crate::vault::VaultPath::parse(device, lane, &in_lane) else {
+                    continue;
+                };
                 let size = (kind == Kind::File).then_some(len);
                 if size != known.get(&format!("{}/{name}", path.dir())).copied() {
                     self.schedule_journal(path);
@@ -284,7 +357,11 @@ impl Engine {
         let dirs = [(path.device.clone(), path.lane, path.dir())].into();
         self.schedule(
             path.key,
-            ReconcileRequest { dirs, import: path.lane == Lane::Bulk, ..ReconcileRequest::default() },
+            ReconcileRequest {
+                dirs,
+                import: path.lane == Lane::Bulk,
+                ..ReconcileRequest::default()
+            },
         );
     }
 
@@ -308,7 +385,13 @@ impl Engine {
                 let there = self.context.vault.file(&relative);
                 if name.ends_with(".jsonl.zst") && !there.exists() {
                     lost += 1;
-                    restored += u32::from(self.context.vault.kept.restore(&relative, &there).unwrap_or(false));
+                    restored += u32::from(
+                        self.context
+                            .vault
+                            .kept
+                            .restore(&relative, &there)
+                            .unwrap_or(false),
+                    );
                 }
             }
         }
@@ -318,7 +401,11 @@ impl Engine {
             );
             self.trouble(
                 "vault",
-                Some(Problem::new("vault_restored", message, "Nothing to do. Leave the vault folder to session-roam.")),
+                Some(Problem::new(
+                    "vault_restored",
+                    message,
+                    "Nothing to do. Leave the vault folder to session-roam.",
+                )),
             );
         }
     }
@@ -327,15 +414,26 @@ impl Engine {
 /// The names in a directory of our own, each with whether it is a directory's.
 fn names_in(dir: &Path) -> Vec<(String, bool)> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let named =
-        |entry: std::fs::DirEntry| Some((entry.file_name().into_string().ok()?, entry.file_type().ok()?.is_dir()));
+    let named = |entry: std::fs::DirEntry| {
+        Some((
+            entry.file_name().into_string().ok()?,
+            entry.file_type().ok()?.is_dir(),
+        ))
+    };
     entries.filter_map(named).collect()
 }
 
 fn fingerprint(found: &Found) -> u64 {
     let mut hasher = DefaultHasher::new();
     for doc in &found.docs {
-        (doc.name.as_str(), &doc.path, doc.stamp.len, doc.stamp.mtime_ns, doc.stamp.ctime_ns, doc.stamp.inode)
+        (
+            doc.name.as_str(),
+            &doc.path,
+            doc.stamp.len,
+            doc.stamp.mtime_ns,
+            doc.stamp.ctime_ns,
+            doc.stamp.inode,
+        )
             .hash(&mut hasher);
     }
     hasher.finish()

@@ -29,7 +29,9 @@ pub enum TakeInError {
     NoDirectory,
     #[error("the session it belongs to is not here")]
     NoSession,
-    #[error("this kind of file is not made of lines; what is in it is in no version of the file that is known")]
+    #[error(
+        "this kind of file is not made of lines; what is in it is in no version of the file that is known"
+    )]
     OtherContent,
     #[error("it changed while it was read")]
     Moving,
@@ -79,18 +81,32 @@ impl Engine {
             )));
         }
         let mut by_session: BTreeMap<SessionKey, Vec<ConflictCopy>> = BTreeMap::new();
-        for (tool, conflict_copy) in
-            conflict_copies(&self.context, self.on_tools().iter().map(|(_, tool)| tool.as_ref()))
-        {
-            by_session.entry(SessionKey::new(&tool, &conflict_copy.session)).or_default().push(conflict_copy);
+        for (tool, conflict_copy) in conflict_copies(
+            &self.context,
+            self.on_tools().iter().map(|(_, tool)| tool.as_ref()),
+        ) {
+            by_session
+                .entry(SessionKey::new(&tool, &conflict_copy.session))
+                .or_default()
+                .push(conflict_copy);
         }
         let waiting = by_session.keys().cloned().collect();
-        self.taking_in = Some(TakingIn { waiting, done: TakenIn::default(), reply });
+        self.taking_in = Some(TakingIn {
+            waiting,
+            done: TakenIn::default(),
+            reply,
+        });
         for (key, conflict_copies) in by_session {
-            let session = conflict_copies.first().map(|conflict_copy| conflict_copy.session.clone());
+            let session = conflict_copies
+                .first()
+                .map(|conflict_copy| conflict_copy.session.clone());
             self.schedule(
                 key,
-                ReconcileRequest { session, take_in: Some(conflict_copies), ..ReconcileRequest::default() },
+                ReconcileRequest {
+                    session,
+                    take_in: Some(conflict_copies),
+                    ..ReconcileRequest::default()
+                },
             );
         }
         self.end_taking_in();
@@ -98,7 +114,13 @@ impl Engine {
 
     /// What became of the copies of one session.
     pub(super) fn took_in(&mut self, key: &SessionKey, taken: TakenIn) {
-        let Some(taking) = self.taking_in.as_mut().filter(|taking| taking.waiting.contains(key)) else { return };
+        let Some(taking) = self
+            .taking_in
+            .as_mut()
+            .filter(|taking| taking.waiting.contains(key))
+        else {
+            return;
+        };
         taking.waiting.remove(key);
         taking.done.taken.extend(taken.taken);
         taking.done.left.extend(taken.left);
@@ -124,14 +146,20 @@ pub fn conflict_copies<'t>(
             .into_iter()
             .map(move |conflict_copy| (id.clone(), conflict_copy))
     };
-    tools.into_iter().flat_map(|tool| listed(tool).collect::<Vec<_>>()).collect()
+    tools
+        .into_iter()
+        .flat_map(|tool| listed(tool).collect::<Vec<_>>())
+        .collect()
 }
 
 /// What a copy is, and how much of it the doc it was made from lacks.
 pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy) -> CopyRow {
     let lines = |content: io::Result<Vec<u8>>| {
         let mut counts: HashMap<blake3::Hash, u64> = HashMap::new();
-        for line in content.unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+        for line in content
+            .unwrap_or_default()
+            .split_inclusive(|byte| *byte == b'\n')
+        {
             *counts.entry(blake3::hash(line)).or_default() += 1;
         }
         counts
@@ -139,12 +167,17 @@ pub fn describe(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy
     let copy = lines(read(context, tool, conflict_copy).map(|(_, bytes)| bytes));
     let listing = tool.sessions(&context.machine, Which::One(&conflict_copy.session));
     let original = listing.found.iter().find_map(|found| {
-        let at = found.docs.iter().position(|doc| doc.name == conflict_copy.doc)?;
+        let at = found
+            .docs
+            .iter()
+            .position(|doc| doc.name == conflict_copy.doc)?;
         let reading = tool.read(&context.machine, found).ok()?;
         bytes_of(reading.docs.get(at)?).ok()
     });
     let original = lines(original.ok_or(io::ErrorKind::NotFound.into()));
-    let lacks = |(line, count): (&blake3::Hash, &u64)| count.saturating_sub(original.get(line).copied().unwrap_or(0));
+    let lacks = |(line, count): (&blake3::Hash, &u64)| {
+        count.saturating_sub(original.get(line).copied().unwrap_or(0))
+    };
     CopyRow {
         tool: tool.about().tool.to_string(),
         session: conflict_copy.session.to_string(),
@@ -170,8 +203,13 @@ pub fn take_in(
     }
     let (facts, bytes) = read(context, tool, conflict_copy).map_err(TakeInError::Read)?;
     let is_still = || {
-        let now = tool.sessions(&context.machine, Which::ConflictCopies).conflict_copies;
-        now.iter().any(|now| (&now.path, now.stamp) == (&conflict_copy.path, conflict_copy.stamp) && now.live.is_none())
+        let now = tool
+            .sessions(&context.machine, Which::ConflictCopies)
+            .conflict_copies;
+        now.iter().any(|now| {
+            (&now.path, now.stamp) == (&conflict_copy.path, conflict_copy.stamp)
+                && now.live.is_none()
+        })
     };
     if !is_still() {
         return Err(TakeInError::Moving);
@@ -182,9 +220,18 @@ pub fn take_in(
     let recorded = match conflict_copy.kind {
         DocKind::Log => {
             let card = new_card(context, key, record, &facts, conflict_copy)?;
-            record_log(context, key, record, (conflict_copy, card), whole_lines(&bytes), lane)?
+            record_log(
+                context,
+                key,
+                record,
+                (conflict_copy, card),
+                whole_lines(&bytes),
+                lane,
+            )?
         }
-        DocKind::Snapshot if is_generation(context, key, record, conflict_copy, &bytes)? => Recorded::default(),
+        DocKind::Snapshot if is_generation(context, key, record, conflict_copy, &bytes)? => {
+            Recorded::default()
+        }
         DocKind::Snapshot => return Err(TakeInError::OtherContent),
     };
     if !is_still() {
@@ -193,10 +240,23 @@ pub fn take_in(
     let to = move_away(context, &key.tool, conflict_copy)?;
     let lines = recorded.docs.iter().map(|(_, _, lines)| lines).sum();
     let (tool, session) = (key.tool.to_string(), conflict_copy.session.to_string());
-    Ok((recorded, TakenRow { tool, session, path: conflict_copy.path.clone(), to, lines }))
+    Ok((
+        recorded,
+        TakenRow {
+            tool,
+            session,
+            path: conflict_copy.path.clone(),
+            to,
+            lines,
+        },
+    ))
 }
 
-pub(super) fn read(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictCopy) -> io::Result<(Facts, Vec<u8>)> {
+pub(super) fn read(
+    context: &Context,
+    tool: &dyn Tool,
+    conflict_copy: &ConflictCopy,
+) -> io::Result<(Facts, Vec<u8>)> {
     let doc = FoundDoc {
         name: conflict_copy.doc.clone(),
         kind: conflict_copy.kind,
@@ -204,7 +264,11 @@ pub(super) fn read(context: &Context, tool: &dyn Tool, conflict_copy: &ConflictC
         path: conflict_copy.path.clone(),
         stamp: conflict_copy.stamp,
     };
-    let found = Found { session: conflict_copy.session.clone(), docs: vec![doc], live: None };
+    let found = Found {
+        session: conflict_copy.session.clone(),
+        docs: vec![doc],
+        live: None,
+    };
     let reading = tool.read(&context.machine, &found)?;
     let bytes = bytes_of(reading.docs.first().ok_or(io::ErrorKind::NotFound)?)?;
     Ok((reading.facts, bytes))
@@ -214,12 +278,19 @@ fn bytes_of(content: &Content) -> io::Result<Vec<u8>> {
     const MOST: u64 = 1 << 30;
     let mut bytes = Vec::new();
     content.open()?.take(MOST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    if bytes.len() as u64 > MOST {
+        Err(io::ErrorKind::FileTooLarge.into())
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// A half last line is nothing that a tool would read; it stays in the copy, which is moved and not deleted.
 pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
+    &bytes[..bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1)]
 }
 
 /// What this device says of a session that nobody has said anything of; the copy of its main doc knows.
@@ -234,7 +305,13 @@ fn new_card(
         (true, ..) => Ok(None),
         (_, false, _) => Err(TakeInError::NoSession),
         (_, _, true) => Err(TakeInError::NoDirectory),
-        _ => Ok(Some(card(context, key, record, facts, (&conflict_copy.doc, conflict_copy.stamp)))),
+        _ => Ok(Some(card(
+            context,
+            key,
+            record,
+            facts,
+            (&conflict_copy.doc, conflict_copy.stamp),
+        ))),
     }
 }
 
@@ -249,21 +326,46 @@ pub(super) fn record_log(
 ) -> Result<Recorded, TakeInError> {
     let is_message = context.is_message(&key.tool);
     let tips = super::ingest::chain(ChainId::log_start(), bytes, is_message);
-    let Some(end) = tips.last().map(|line| line.tip) else { return Ok(Recorded::default()) };
+    let Some(end) = tips.last().map(|line| line.tip) else {
+        return Ok(Recorded::default());
+    };
     let before = record.clone();
-    record.session.get_or_insert_with(|| conflict_copy.session.clone());
-    let state =
-        record.docs.remove(&conflict_copy.doc).unwrap_or_else(|| DocState::new(DocKind::Log, conflict_copy.at.clone()));
+    record
+        .session
+        .get_or_insert_with(|| conflict_copy.session.clone());
+    let state = record
+        .docs
+        .remove(&conflict_copy.doc)
+        .unwrap_or_else(|| DocState::new(DocKind::Log, conflict_copy.at.clone()));
     let (start, known) = (state.trie.start(), !state.trie.is_empty());
     let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
-    let walked = if state.kind == DocKind::Log { Some(state.trie.walk(start, &tips, &journal_reader)) } else { None };
+    let walked = if state.kind == DocKind::Log {
+        Some(state.trie.walk(start, &tips, &journal_reader))
+    } else {
+        None
+    };
     record.docs.insert(conflict_copy.doc.clone(), state);
-    let Some(walked) = walked else { return Err(TakeInError::OtherContent) };
-    let at = if known { String::new() } else { conflict_copy.at.clone() };
-    let entries = entries((&conflict_copy.doc, &at), &tips, walked?, bytes, context.sizes)
-        .map(|entry| entry.map(|(entry, _)| entry));
-    let entries = entries.collect::<Result<_, _>>().map_err(|_| TakeInError::TooLarge)?;
-    let recorded = record_entries(context, key, record, entries, card, lane).inspect_err(|_| *record = before)?;
+    let Some(walked) = walked else {
+        return Err(TakeInError::OtherContent);
+    };
+    let at = if known {
+        String::new()
+    } else {
+        conflict_copy.at.clone()
+    };
+    let entries = entries(
+        (&conflict_copy.doc, &at),
+        &tips,
+        walked?,
+        bytes,
+        context.sizes,
+    )
+    .map(|entry| entry.map(|(entry, _)| entry));
+    let entries = entries
+        .collect::<Result<_, _>>()
+        .map_err(|_| TakeInError::TooLarge)?;
+    let recorded = record_entries(context, key, record, entries, card, lane)
+        .inspect_err(|_| *record = before)?;
     match reads_the_same(context, key, record, conflict_copy, end, bytes)? {
         true => Ok(recorded),
         false => Err(TakeInError::ReadsDifferently),
@@ -279,12 +381,18 @@ fn reads_the_same(
     end: ChainId,
     bytes: &[u8],
 ) -> Result<bool, TakeInError> {
-    let Some(mut state) = record.docs.remove(&conflict_copy.doc) else { return Ok(false) };
+    let Some(mut state) = record.docs.remove(&conflict_copy.doc) else {
+        return Ok(false);
+    };
     let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
-    let read = state.trie.ensure_node(end, &journal_reader).and_then(|_| match state.trie.path(end) {
-        Some(path) => journal_reader.content(DocKind::Log, &path),
-        None => Ok(Vec::new()),
-    });
+    let read =
+        state
+            .trie
+            .ensure_node(end, &journal_reader)
+            .and_then(|_| match state.trie.path(end) {
+                Some(path) => journal_reader.content(DocKind::Log, &path),
+                None => Ok(Vec::new()),
+            });
     record.docs.insert(conflict_copy.doc.clone(), state);
     Ok(read? == bytes)
 }
@@ -296,7 +404,11 @@ pub(super) fn is_generation(
     conflict_copy: &ConflictCopy,
     bytes: &[u8],
 ) -> Result<bool, TakeInError> {
-    let Some(state) = record.docs.get(&conflict_copy.doc).filter(|state| state.kind == DocKind::Snapshot) else {
+    let Some(state) = record
+        .docs
+        .get(&conflict_copy.doc)
+        .filter(|state| state.kind == DocKind::Snapshot)
+    else {
         return Ok(false);
     };
     let journal_reader = context.journal_reader(&key.tool, &record.journals, &conflict_copy.doc);
@@ -311,21 +423,35 @@ pub(super) fn is_generation(
 }
 
 /// Moves the copy to `taken-in/<tool>/<where it lay>`. What lies there already is left alone.
-fn move_away(context: &Context, tool: &ToolId, conflict_copy: &ConflictCopy) -> Result<PathBuf, TakeInError> {
-    let mut to = context.vault.root().with_file_name("taken-in").join(tool.as_str());
+fn move_away(
+    context: &Context,
+    tool: &ToolId,
+    conflict_copy: &ConflictCopy,
+) -> Result<PathBuf, TakeInError> {
+    let mut to = context
+        .vault
+        .root()
+        .with_file_name("taken-in")
+        .join(tool.as_str());
     if let Some((dir, _)) = conflict_copy.at.rsplit_once('/') {
         to.extend(dir.split('/'));
     }
     let name = conflict_copy.path.file_name().unwrap_or_default();
     let moved = std::fs::create_dir_all(&to).and_then(|()| free_name(&to, Path::new(name)));
-    let to = moved.map_err(|source| TakeInError::Move { to: to.clone(), source })?;
+    let to = moved.map_err(|source| TakeInError::Move {
+        to: to.clone(),
+        source,
+    })?;
     let renamed = std::fs::rename(&conflict_copy.path, &to).or_else(|_| {
         // Another file system: only a copy that is safely there lets the first one go.
         std::fs::copy(&conflict_copy.path, &to)?;
         std::fs::File::open(&to)?.sync_all()?;
         std::fs::remove_file(&conflict_copy.path)
     });
-    renamed.map_err(|source| TakeInError::Move { to: to.clone(), source })?;
+    renamed.map_err(|source| TakeInError::Move {
+        to: to.clone(),
+        source,
+    })?;
     Ok(to)
 }
 
@@ -334,6 +460,8 @@ fn free_name(dir: &Path, name: &Path) -> io::Result<PathBuf> {
         0 => dir.join(name),
         _ => dir.join(format!("{}.{number}", name.display())),
     };
-    let free = (0..10_000).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
+    let free = (0..10_000)
+        .map(numbered)
+        .find(|path| std::fs::symlink_metadata(path).is_err());
     free.ok_or_else(|| io::ErrorKind::AlreadyExists.into())
 }

@@ -38,19 +38,30 @@ pub enum Answer {
 
 impl Seen {
     pub fn answer(&mut self, key: &SessionKey, device: &str, now: Millis, most: usize) -> Answer {
-        self.0.retain(|_, change| !change.followed || now.0.saturating_sub(change.since.0) <= AT_ONCE);
+        self.0.retain(|_, change| {
+            !change.followed || now.0.saturating_sub(change.since.0) <= AT_ONCE
+        });
         let change = self.0.entry(key.clone()).or_insert_with(|| Change {
             device: device.to_owned(),
             since: now,
             followed: false,
         });
         if change.followed || change.device != device {
-            *change = Change { device: device.to_owned(), since: now, followed: false };
+            *change = Change {
+                device: device.to_owned(),
+                since: now,
+                followed: false,
+            };
         }
         // A clock that was set back starts the time anew.
         change.since = change.since.min(now);
         let waited = now.0.saturating_sub(change.since.0);
-        match self.0.values().filter(|change| change.device == device).count() {
+        match self
+            .0
+            .values()
+            .filter(|change| change.device == device)
+            .count()
+        {
             many if most < many => Answer::Hold,
             _ if waited < SETTLED => Answer::Wait,
             _ => Answer::Follow,
@@ -87,7 +98,9 @@ pub fn author(
             Step::Remove { .. } => return Ok(None),
         };
         let device = author_of(context, key, record, doc, (from, to))?;
-        let (Some(device), true) = (&device, author.is_none() || author == device) else { return Ok(None) };
+        let (Some(device), true) = (&device, author.is_none() || author == device) else {
+            return Ok(None);
+        };
         author = Some(device.clone());
     }
     Ok(author)
@@ -100,7 +113,13 @@ fn author_of(
     doc: &DocName,
     (from, to): (ChainId, ChainId),
 ) -> Result<Option<String>, JournalError> {
-    let Some(state) = record.docs.get(doc).filter(|state| state.kind == DocKind::Log) else { return Ok(None) };
+    let Some(state) = record
+        .docs
+        .get(doc)
+        .filter(|state| state.kind == DocKind::Log)
+    else {
+        return Ok(None);
+    };
     let trie = &state.trie;
     let kept = trie.meet(from, to);
     if kept == trie.start() {
@@ -108,14 +127,21 @@ fn author_of(
         return Ok(None);
     }
     let lost = trie.path_between(kept, from).unwrap_or_default();
-    let Some(device) = lost.first().map(|edge| edge.source.device.clone()) else { return Ok(None) };
+    let Some(device) = lost.first().map(|edge| edge.source.device.clone()) else {
+        return Ok(None);
+    };
     let is_its = |edge: &Edge| edge.source.device == device && !edge.source.relayed;
     let nodes: BTreeSet<ChainId> = lost.iter().map(|edge| edge.tip).collect();
     let took_back = trie.replaced().iter().any(|replaced| {
-        replaced.device == device && trie.is_ancestor(from, replaced.old) && !trie.is_ancestor(from, replaced.new)
+        replaced.device == device
+            && trie.is_ancestor(from, replaced.old)
+            && !trie.is_ancestor(from, replaced.new)
     });
     // Somebody continued, or began a branch in the middle.
-    let goes_on = trie.edges().iter().any(|edge| nodes.contains(&edge.after) && !is_its(edge));
+    let goes_on = trie
+        .edges()
+        .iter()
+        .any(|edge| nodes.contains(&edge.after) && !is_its(edge));
     if device == context.short || !lost.iter().all(|edge| is_its(edge)) || !took_back || goes_on {
         return Ok(None);
     }
@@ -141,10 +167,21 @@ fn is_in_others(
         lines.extend(journal_reader.tips(edge)?.into_iter().map(|line| line.tip));
     }
     let mut found = false;
-    for journal in record.journals.values().filter(|journal| journal.device != device) {
+    for journal in record
+        .journals
+        .values()
+        .filter(|journal| journal.device != device)
+    {
         journal_reader.scan(journal, |_, entry| match entry {
-            Entry::Lines { doc: of, after, bytes, .. } if of == doc => {
-                found |= chain(*after, bytes, |_| true).iter().any(|line| lines.contains(&line.tip));
+            Entry::Lines {
+                doc: of,
+                after,
+                bytes,
+                ..
+            } if of == doc => {
+                found |= chain(*after, bytes, |_| true)
+                    .iter()
+                    .any(|line| lines.contains(&line.tip));
             }
             Entry::Piece(piece) if piece.doc == *doc => found |= lines.contains(&piece.tip),
             _ => {}
@@ -159,7 +196,11 @@ pub(super) fn put_back(
     recorder: &mut Recorder<'_>,
     back: &TakenBack,
 ) -> Result<(), RecordError> {
-    let at = record.docs.get(&back.doc).map(|state| state.at.clone()).unwrap_or_default();
+    let at = record
+        .docs
+        .get(&back.doc)
+        .map(|state| state.at.clone())
+        .unwrap_or_default();
     let entry = Entry::Lines {
         doc: back.doc.clone(),
         at,
@@ -189,18 +230,30 @@ mod tests {
     fn one_change_is_followed_soon_and_many_at_once_never() {
         let mut seen = Seen::default();
         assert_eq!(seen.answer(&key(0), "desk", Millis(0), 2), Answer::Wait);
-        assert_eq!(seen.answer(&key(0), "desk", Millis(SETTLED), 2), Answer::Follow);
+        assert_eq!(
+            seen.answer(&key(0), "desk", Millis(SETTLED), 2),
+            Answer::Follow
+        );
         seen.followed(&key(0), Millis(SETTLED));
         // Another device's changes are counted for themselves.
-        assert_eq!(seen.answer(&key(9), "tab", Millis(SETTLED), 2), Answer::Wait);
+        assert_eq!(
+            seen.answer(&key(9), "tab", Millis(SETTLED), 2),
+            Answer::Wait
+        );
         for (number, wanted) in [(1, Answer::Wait), (2, Answer::Hold), (3, Answer::Hold)] {
-            assert_eq!(seen.answer(&key(number), "desk", Millis(SETTLED), 2), wanted);
+            assert_eq!(
+                seen.answer(&key(number), "desk", Millis(SETTLED), 2),
+                wanted
+            );
         }
         // What waited is held, too, and stays so.
         for later in [SETTLED * 2, AT_ONCE * 100] {
             assert_eq!(seen.answer(&key(1), "desk", Millis(later), 2), Answer::Hold);
         }
         seen.settled(&key(2));
-        assert_eq!(seen.answer(&key(3), "desk", Millis(AT_ONCE * 100), 2), Answer::Follow);
+        assert_eq!(
+            seen.answer(&key(3), "desk", Millis(AT_ONCE * 100), 2),
+            Answer::Follow
+        );
     }
 }

@@ -80,9 +80,18 @@ impl Index {
 
     /// Who wrote each message, by short id; what steers is none.
     pub fn authors(&self) -> Vec<Option<String>> {
-        let place = |at: &At| self.places.get(at.place as usize).map(|place| place.device.clone());
+        let place = |at: &At| {
+            self.places
+                .get(at.place as usize)
+                .map(|place| place.device.clone())
+        };
         match self.authors.is_empty() {
-            true => self.messages.iter().filter(|at| at.change.is_none()).map(place).collect(),
+            true => self
+                .messages
+                .iter()
+                .filter(|at| at.change.is_none())
+                .map(place)
+                .collect(),
             false => self.authors.clone(),
         }
     }
@@ -97,8 +106,9 @@ impl Reading<'_> {
     /// if the session grew meanwhile: `first` says that he begins.
     pub fn index(&self, first: bool) -> Result<Arc<Index>, ApiError> {
         let mut known = self.context.transcripts();
-        let is_it =
-            |index: &Arc<Index>| index.key == *self.key && index.doc == *self.doc && (index.tip == self.tip || !first);
+        let is_it = |index: &Arc<Index>| {
+            index.key == *self.key && index.doc == *self.doc && (index.tip == self.tip || !first)
+        };
         if let Some(at) = known.iter().position(is_it) {
             let index = known.remove(at);
             known.insert(0, index.clone());
@@ -112,8 +122,11 @@ impl Reading<'_> {
     }
 
     fn read_all(&self) -> Result<Index, ApiError> {
-        let (reader, journal_reader) =
-            (self.reader(), self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc));
+        let (reader, journal_reader) = (
+            self.reader(),
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, self.doc),
+        );
         let mut index = Index {
             key: self.key.clone(),
             doc: self.doc.clone(),
@@ -125,7 +138,12 @@ impl Reading<'_> {
         };
         if let Some(records) = self.records() {
             index.authors = authors::of_generations(self, records)?;
-            let at = |number| At { place: 0, from: number, len: 0, change: None };
+            let at = |number| At {
+                place: 0,
+                from: number,
+                len: 0,
+                change: None,
+            };
             index.messages = (0..index.authors.len() as u32).map(at).collect();
             return Ok(index);
         }
@@ -136,11 +154,20 @@ impl Reading<'_> {
                 let lines: Vec<&[u8]> = lines_of(bytes).collect();
                 let read = |line: &&[u8]| (said_at(line, reader), sets(self.doc, line));
                 let mut from = 0;
-                for (line, (message, sets)) in lines.iter().zip(parallel::map(&lines, |line| line.len(), read)) {
+                for (line, (message, sets)) in
+                    lines
+                        .iter()
+                        .zip(parallel::map(&lines, |line| line.len(), read))
+                {
                     let len = line.len() as u32;
                     if let Some(words) = changes.by(&edge.source.device, sets) {
                         let change = Some(index.changes.len() as u32);
-                        index.messages.push(At { place, from, len, change });
+                        index.messages.push(At {
+                            place,
+                            from,
+                            len,
+                            change,
+                        });
                         index.changes.push(words);
                     }
                     let at = |range: Range<u32>| At {
@@ -152,7 +179,10 @@ impl Reading<'_> {
                     index.messages.extend(message.into_iter().map(at));
                     from += len;
                 }
-                index.places.push(Place { piece, device: edge.source.device.clone() });
+                index.places.push(Place {
+                    piece,
+                    device: edge.source.device.clone(),
+                });
                 Ok(())
             });
             read.map_err(|error| unreadable(&error))?;
@@ -164,11 +194,22 @@ impl Reading<'_> {
         self.context.records(&self.key.tool, self.state.kind)
     }
 
-    pub(super) fn of_all(&self, records: Records, mut each: impl FnMut(&ParsedMessage<'_>)) -> Result<(), ApiError> {
-        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc);
-        let bytes = journal_reader.content(self.state.kind, &self.path).map_err(|error| unreadable(&error))?;
+    pub(super) fn of_all(
+        &self,
+        records: Records,
+        mut each: impl FnMut(&ParsedMessage<'_>),
+    ) -> Result<(), ApiError> {
+        let journal_reader =
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, self.doc);
+        let bytes = journal_reader
+            .content(self.state.kind, &self.path)
+            .map_err(|error| unreadable(&error))?;
         let reader = self.reader();
-        records(&bytes).iter().filter_map(|record| said_in(record, reader)).for_each(|said| each(&said));
+        records(&bytes)
+            .iter()
+            .filter_map(|record| said_in(record, reader))
+            .for_each(|said| each(&said));
         Ok(())
     }
 
@@ -181,33 +222,60 @@ impl Reading<'_> {
         n: u64,
         mut each: impl FnMut(Shown<'_, '_>, Option<&str>, usize),
     ) -> Result<(), ApiError> {
-        let (from, n) = (usize::try_from(from).unwrap_or(usize::MAX), usize::try_from(n).unwrap_or(usize::MAX));
+        let (from, n) = (
+            usize::try_from(from).unwrap_or(usize::MAX),
+            usize::try_from(n).unwrap_or(usize::MAX),
+        );
         if let Some(records) = self.records() {
             let mut at = 0;
             return self.of_all(records, |said| {
                 if from <= at && at - from < n {
-                    each(Shown::Message(said), index.authors.get(at).and_then(Option::as_deref), at);
+                    each(
+                        Shown::Message(said),
+                        index.authors.get(at).and_then(Option::as_deref),
+                        at,
+                    );
                 }
                 at += 1;
             });
         }
-        let journal_reader = self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc);
+        let journal_reader =
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, self.doc);
         let mut last: Option<(u32, Vec<u8>)> = None;
-        let mut number = index.messages.iter().take(from).filter(|at| at.change.is_none()).count();
+        let mut number = index
+            .messages
+            .iter()
+            .take(from)
+            .filter(|at| at.change.is_none())
+            .count();
         for at in index.messages.iter().skip(from).take(n) {
             let place = &index.places[at.place as usize];
-            if let Some(words) = at.change.and_then(|change| index.changes.get(change as usize)) {
+            if let Some(words) = at
+                .change
+                .and_then(|change| index.changes.get(change as usize))
+            {
                 each(Shown::Changed(words), Some(&place.device), number);
                 continue;
             }
             number += 1;
             if last.as_ref().is_none_or(|(number, _)| *number != at.place) {
-                last = Some((at.place, journal_reader.piece(&place.piece).map_err(|error| unreadable(&error))?));
+                last = Some((
+                    at.place,
+                    journal_reader
+                        .piece(&place.piece)
+                        .map_err(|error| unreadable(&error))?,
+                ));
             }
             let bytes = last.as_ref().map_or(&[][..], |(_, bytes)| bytes);
-            let bytes = bytes.get(at.from as usize..(at.from + at.len) as usize).unwrap_or_default();
+            let bytes = bytes
+                .get(at.from as usize..(at.from + at.len) as usize)
+                .unwrap_or_default();
             let record = records::records(bytes).into_iter().next();
-            if let Some(said) = record.as_ref().and_then(|record| said_in(&record.value, self.reader())) {
+            if let Some(said) = record
+                .as_ref()
+                .and_then(|record| said_in(&record.value, self.reader()))
+            {
                 each(Shown::Message(&said), Some(&place.device), number - 1);
             }
         }
@@ -215,7 +283,13 @@ impl Reading<'_> {
     }
 
     /// A page of them, long bodies cut.
-    pub fn page(&self, index: &Index, from: u64, n: u64, names: &Names) -> Result<Vec<Message>, ApiError> {
+    pub fn page(
+        &self,
+        index: &Index,
+        from: u64,
+        n: u64,
+        names: &Names,
+    ) -> Result<Vec<Message>, ApiError> {
         let mut found = Vec::new();
         self.each(index, from, n, |shown, device, number| {
             let device = names.of(device, number);
@@ -242,9 +316,13 @@ impl Reading<'_> {
             })?;
             return Ok(found);
         }
-        let (reader, journal_reader) =
-            (self.reader(), self.context.journal_reader(&self.key.tool, &self.record.journals, self.doc));
-        let (sets, mut changes, mut number) = (self.context.sets(&self.key.tool), Changes::default(), 0);
+        let (reader, journal_reader) = (
+            self.reader(),
+            self.context
+                .journal_reader(&self.key.tool, &self.record.journals, self.doc),
+        );
+        let (sets, mut changes, mut number) =
+            (self.context.sets(&self.key.tool), Changes::default(), 0);
         for edge in &self.path {
             let device = Some(edge.source.device.as_str());
             let read = journal_reader.pieces(edge, |_, bytes| {
@@ -253,7 +331,9 @@ impl Reading<'_> {
                         found.push(changed(&words, names.of(device, number)));
                     }
                     for record in records::records(line) {
-                        let Some(said) = said_in(&record.value, reader) else { continue };
+                        let Some(said) = said_in(&record.value, reader) else {
+                            continue;
+                        };
                         found.push(message(&said, names.of(device, number)));
                         number += 1;
                     }
@@ -325,7 +405,10 @@ pub(super) struct Changes {
 impl Changes {
     /// After a history that was begun by `first` and whose last values were `last`.
     pub(super) fn after(first: &str, last: BTreeMap<String, String>) -> Self {
-        Self { first: Some(first.to_owned()), last }
+        Self {
+            first: Some(first.to_owned()),
+            last,
+        }
     }
 
     /// In words what a record by `device` changes. What the first device sets at the start is no change; what another one
@@ -352,14 +435,21 @@ fn changed(words: &str, device: Option<String>) -> Message {
 }
 
 fn steering(words: &str) -> ParsedMessage<'_> {
-    ParsedMessage { role: "steering", at: None, id: None, pieces: vec![Piece::new("text", words)] }
+    ParsedMessage {
+        role: "steering",
+        at: None,
+        id: None,
+        pieces: vec![Piece::new("text", words)],
+    }
 }
 
 /// Where the messages are in a line.
 fn said_at(line: &[u8], reader: Reader) -> Vec<Range<u32>> {
     let is_message = |record: &records::Record| said_in(&record.value, reader).is_some();
     let found = records::records(line).into_iter().filter(is_message);
-    found.map(|record| record.range.start as u32..record.range.end as u32).collect()
+    found
+        .map(|record| record.range.start as u32..record.range.end as u32)
+        .collect()
 }
 
 pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
@@ -369,14 +459,22 @@ pub fn message(said: &ParsedMessage<'_>, device: Option<String>) -> Message {
         text: said.text(),
         at: said.at.map(str::to_owned),
         device,
-        parts: said.pieces.iter().map(|piece| piece.part(most(piece))).collect(),
+        parts: said
+            .pieces
+            .iter()
+            .map(|piece| piece.part(most(piece)))
+            .collect(),
     }
 }
 
 /// The whole of a part, as far as it is handed out at all.
 pub fn body_of(said: &ParsedMessage<'_>, part: u64) -> Option<PartBody> {
     let piece = said.pieces.get(usize::try_from(part).ok()?)?;
-    let mut body = PartBody { kind: piece.kind.into(), bytes: piece.bytes(), ..PartBody::default() };
+    let mut body = PartBody {
+        kind: piece.kind.into(),
+        bytes: piece.bytes(),
+        ..PartBody::default()
+    };
     match piece.media {
         Some(media) => {
             let shown = PICTURES.contains(&media) && piece.body.len() <= MOST_IMAGE;

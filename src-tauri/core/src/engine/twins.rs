@@ -41,8 +41,17 @@ pub fn record_twin(
         return Err(TakeInError::Moving);
     }
     let recorded = match doc.kind {
-        DocKind::Log => record_log(context, key, record, (&conflict_copy, None), whole_lines(&bytes), lane)?,
-        DocKind::Snapshot if is_generation(context, key, record, &conflict_copy, &bytes)? => Recorded::default(),
+        DocKind::Log => record_log(
+            context,
+            key,
+            record,
+            (&conflict_copy, None),
+            whole_lines(&bytes),
+            lane,
+        )?,
+        DocKind::Snapshot if is_generation(context, key, record, &conflict_copy, &bytes)? => {
+            Recorded::default()
+        }
         DocKind::Snapshot => generation(context, key, record, &conflict_copy, &bytes, lane)?,
     };
     record.twins.retain(|(path, _)| *path != doc.path);
@@ -52,7 +61,10 @@ pub fn record_twin(
 
 /// Whether the journals have all of it.
 fn is_recorded(record: &SessionRecord, twin: &Twin) -> bool {
-    record.twins.iter().any(|known: &(PathBuf, Stamp)| *known == (twin.doc.path.clone(), twin.doc.stamp))
+    record
+        .twins
+        .iter()
+        .any(|known: &(PathBuf, Stamp)| *known == (twin.doc.path.clone(), twin.doc.stamp))
 }
 
 fn generation(
@@ -63,12 +75,20 @@ fn generation(
     bytes: &[u8],
     lane: Lane,
 ) -> Result<Recorded, TakeInError> {
-    let card = record.cards.get(&context.short).map(|said| said.card.clone()).or_else(|| record.latest().cloned());
-    let (Some(session), Some(card)) = (record.session.clone(), card) else { return Err(TakeInError::NoSession) };
+    let card = record
+        .cards
+        .get(&context.short)
+        .map(|said| said.card.clone())
+        .or_else(|| record.latest().cloned());
+    let (Some(session), Some(card)) = (record.session.clone(), card) else {
+        return Err(TakeInError::NoSession);
+    };
     let start = match record.docs.get(&conflict_copy.doc) {
         Some(state) if state.kind == DocKind::Snapshot => state.trie.start(),
         Some(_) => return Err(TakeInError::OtherContent),
-        None => DocState::new(DocKind::Snapshot, conflict_copy.at.clone()).trie.start(),
+        None => DocState::new(DocKind::Snapshot, conflict_copy.at.clone())
+            .trie
+            .start(),
     };
     let mut recorder = Recorder::new(context, key, &session, lane, record, card);
     recorder.generation_of(record, (&conflict_copy.doc, ""), start, bytes)?;

@@ -8,7 +8,10 @@ use std::ops::Range;
 /// through objects only.
 fn place(document: &str, field: &str) -> Option<Range<usize>> {
     let names = match field.strip_prefix('/') {
-        Some(pointer) => pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect(),
+        Some(pointer) => pointer
+            .split('/')
+            .map(|name| name.replace("~1", "/").replace("~0", "~"))
+            .collect(),
         None => vec![field.to_owned()],
     };
     let mut value: &RawValue = serde_json::from_str(document).ok()?;
@@ -34,8 +37,13 @@ pub fn text(document: &[u8], field: &str) -> Option<String> {
 
 /// The document with these values (as JSON) in the place of those that are there. A field that is not there is not made.
 pub fn with(document: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
-    let Ok(text) = std::str::from_utf8(document) else { return document.to_vec() };
-    let mut places: Vec<_> = values.iter().filter_map(|(field, value)| Some((place(text, field)?, *value))).collect();
+    let Ok(text) = std::str::from_utf8(document) else {
+        return document.to_vec();
+    };
+    let mut places: Vec<_> = values
+        .iter()
+        .filter_map(|(field, value)| Some((place(text, field)?, *value)))
+        .collect();
     places.sort_by_key(|(place, _)| place.start);
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
     for (place, value) in places {
@@ -52,7 +60,10 @@ pub fn with(document: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
 
 /// The document with the values that `other` has in these fields, where both have them.
 pub fn with_those_of(document: &[u8], fields: &[&str], other: &[u8]) -> Vec<u8> {
-    let values: Vec<_> = fields.iter().filter_map(|field| Some((*field, get(other, field)?))).collect();
+    let values: Vec<_> = fields
+        .iter()
+        .filter_map(|field| Some((*field, get(other, field)?)))
+        .collect();
     with(document, &values)
 }
 
@@ -60,23 +71,37 @@ pub fn with_those_of(document: &[u8], fields: &[&str], other: &[u8]) -> Vec<u8> 
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str =
-        "{ \"a\" : 1.50,\n\"p\":\"/home/ä\",\"in\":{\"p\": [1, 2]},\"big\":123456789012345678901 }\n";
+    const DOCUMENT: &str = "{ \"a\" : 1.50,\n\"p\":\"/home/ä\",\"in\":{\"p\": [1, 2]},\"big\":123456789012345678901 }\n";
 
     #[test]
     fn only_the_fields_that_are_meant_change() {
-        let out =
-            with(DOCUMENT.as_bytes(), &[("/in/p", "null"), ("p", "\"C:\\\\x\""), ("missing", "1"), ("/in/q", "1")]);
-        let wanted = DOCUMENT.replace("\"/home/ä\"", "\"C:\\\\x\"").replace("[1, 2]", "null");
+        let out = with(
+            DOCUMENT.as_bytes(),
+            &[
+                ("/in/p", "null"),
+                ("p", "\"C:\\\\x\""),
+                ("missing", "1"),
+                ("/in/q", "1"),
+            ],
+        );
+        let wanted = DOCUMENT
+            .replace("\"/home/ä\"", "\"C:\\\\x\"")
+            .replace("[1, 2]", "null");
         assert_eq!(String::from_utf8(out).expect("text"), wanted);
-        assert_eq!(get(DOCUMENT.as_bytes(), "big"), Some("123456789012345678901"));
+        assert_eq!(
+            get(DOCUMENT.as_bytes(), "big"),
+            Some("123456789012345678901")
+        );
         assert_eq!(text(DOCUMENT.as_bytes(), "p").as_deref(), Some("/home/ä"));
         assert_eq!(text(DOCUMENT.as_bytes(), "a"), None);
     }
 
     #[test]
     fn a_field_within_another_is_replaced_with_it() {
-        assert_eq!(with(b"{\"a\":{\"b\":1}}", &[("/a/b", "2"), ("a", "{}")]), b"{\"a\":{}}");
+        assert_eq!(
+            with(b"{\"a\":{\"b\":1}}", &[("/a/b", "2"), ("a", "{}")]),
+            b"{\"a\":{}}"
+        );
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub fn stamp(path: &Path) -> io::Result<Stamp> {
     let metadata = fs::symlink_metadata(path)?;
     match metadata.is_file() {
         true => Ok(stamp_of(&metadata)),
-        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )),
     }
 }
 
@@ -37,8 +40,14 @@ pub fn stamp_of(metadata: &Metadata) -> Stamp {
     use std::os::unix::fs::MetadataExt;
     Stamp {
         len: metadata.len(),
-        mtime_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
-        ctime_ns: metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec()),
+        mtime_ns: metadata
+            .mtime()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(metadata.mtime_nsec()),
+        ctime_ns: metadata
+            .ctime()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(metadata.ctime_nsec()),
         inode: metadata.ino(),
     }
 }
@@ -49,7 +58,12 @@ pub fn stamp_of(metadata: &Metadata) -> Stamp {
         Ok(after) => after.as_nanos() as i64,
         Err(before) => -(before.duration().as_nanos() as i64),
     };
-    Stamp { len: metadata.len(), mtime_ns: metadata.modified().map(since).unwrap_or(0), ctime_ns: 0, inode: 0 }
+    Stamp {
+        len: metadata.len(),
+        mtime_ns: metadata.modified().map(since).unwrap_or(0),
+        ctime_ns: 0,
+        inode: 0,
+    }
 }
 
 /// A path below `root` from a `/`-separated text made on another device. Nothing but plain names is taken: no `..`,
@@ -58,7 +72,9 @@ pub fn below(root: &Path, relative: &str) -> Result<PathBuf, WriteError> {
     let mut path = root.to_path_buf();
     for name in relative.split('/') {
         if !is_plain_name(name) {
-            return Err(WriteError::Refused(format!("\"{relative}\" is not a path that may be written")));
+            return Err(WriteError::Refused(format!(
+                "\"{relative}\" is not a path that may be written"
+            )));
         }
         path.push(name);
     }
@@ -69,10 +85,14 @@ fn is_plain_name(name: &str) -> bool {
     const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
     let stem = name.split('.').next().unwrap_or(name).to_ascii_uppercase();
     let numbered = stem.len() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT"));
-    let one_component = Path::new(name).components().eq([Component::Normal(name.as_ref())]);
+    let one_component = Path::new(name)
+        .components()
+        .eq([Component::Normal(name.as_ref())]);
     one_component
         && name.len() <= 255
-        && !name.chars().any(|c| c.is_control() || "<>:\"/\\|?*".contains(c))
+        && !name
+            .chars()
+            .any(|c| c.is_control() || "<>:\"/\\|?*".contains(c))
         && !name.ends_with(['.', ' '])
         && !numbered
         && !DEVICES.contains(&stem.as_str())
@@ -83,9 +103,17 @@ fn is_plain_name(name: &str) -> bool {
 pub fn names_below(root: &Path, path: &Path) -> Option<Vec<String>> {
     let relative = match path.strip_prefix(root) {
         Ok(relative) => relative.to_path_buf(),
-        Err(_) => path.strip_prefix(fs::canonicalize(root).ok()?).ok()?.to_path_buf(),
+        Err(_) => path
+            .strip_prefix(fs::canonicalize(root).ok()?)
+            .ok()?
+            .to_path_buf(),
     };
-    Some(relative.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect())
+    Some(
+        relative
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect(),
+    )
 }
 
 /// One file of a session to be written.
@@ -109,7 +137,8 @@ pub fn write_docs(
     let mut done: Vec<Undo> = Vec::new();
     let mut docs = Vec::new();
     for write in writes {
-        let result = still_free().and_then(|()| write_with_undo(write.root, &write.path, write.change, mtime));
+        let result = still_free()
+            .and_then(|()| write_with_undo(write.root, &write.path, write.change, mtime));
         match result {
             Ok((stamp, undo)) => {
                 done.push(undo);
@@ -127,17 +156,29 @@ pub fn write_docs(
 
 /// Writes one file as a guest and says what it is afterwards. The file's modification time becomes `mtime`, never an
 /// older one than it had.
-pub fn write_as_guest(root: &Path, path: &Path, change: &Change<'_>, mtime: Millis) -> Result<Stamp, WriteError> {
+pub fn write_as_guest(
+    root: &Path,
+    path: &Path,
+    change: &Change<'_>,
+    mtime: Millis,
+) -> Result<Stamp, WriteError> {
     let (stamp, undo) = write_with_undo(root, path, change, mtime)?;
     undo.forget();
     Ok(stamp)
 }
 
-fn write_with_undo(root: &Path, path: &Path, change: &Change<'_>, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
+fn write_with_undo(
+    root: &Path,
+    path: &Path,
+    change: &Change<'_>,
+    mtime: Millis,
+) -> Result<(Stamp, Undo), WriteError> {
     check_before(root, path, change)?;
     match change {
         Change::Create(bytes) => create(root, path, *bytes, mtime),
-        Change::Append { was, from, bytes, .. } => append(path, *was, *from, *bytes, mtime),
+        Change::Append {
+            was, from, bytes, ..
+        } => append(path, *was, *from, *bytes, mtime),
         Change::Replace { was, bytes, .. } => replace(path, *was, *bytes, mtime),
         Change::Remove { was, .. } => remove(path, *was),
     }
@@ -145,10 +186,25 @@ fn write_with_undo(root: &Path, path: &Path, change: &Change<'_>, mtime: Millis)
 
 /// How to put one file back as it was, as long as nobody else has touched it since.
 enum Undo {
-    Remove { path: PathBuf, now: Stamp },
-    CutBack { path: PathBuf, now: Stamp, was: Stamp },
-    MoveBack { path: PathBuf, now: Stamp, kept: Option<PathBuf> },
-    Return { path: PathBuf, kept: PathBuf, was: Stamp },
+    Remove {
+        path: PathBuf,
+        now: Stamp,
+    },
+    CutBack {
+        path: PathBuf,
+        now: Stamp,
+        was: Stamp,
+    },
+    MoveBack {
+        path: PathBuf,
+        now: Stamp,
+        kept: Option<PathBuf>,
+    },
+    Return {
+        path: PathBuf,
+        kept: PathBuf,
+        was: Stamp,
+    },
 }
 
 impl Undo {
@@ -157,8 +213,14 @@ impl Undo {
         match self {
             Self::Remove { path, now } if is_still(&path, now) => drop(fs::remove_file(path)),
             Self::CutBack { path, now, was } if is_still(&path, now) => drop(cut_back(&path, was)),
-            Self::MoveBack { path, now, kept: Some(kept) } if is_still(&path, now) => drop(fs::rename(kept, path)),
-            Self::Return { path, kept, .. } => drop(link_new(&kept, &path).and_then(|()| fs::remove_file(&kept))),
+            Self::MoveBack {
+                path,
+                now,
+                kept: Some(kept),
+            } if is_still(&path, now) => drop(fs::rename(kept, path)),
+            Self::Return { path, kept, .. } => {
+                drop(link_new(&kept, &path).and_then(|()| fs::remove_file(&kept)))
+            }
             other => other.forget(),
         }
     }
@@ -170,7 +232,11 @@ impl Undo {
         {
             return self.put_back();
         }
-        if let Self::MoveBack { kept: Some(kept), .. } | Self::Return { kept, .. } = self {
+        if let Self::MoveBack {
+            kept: Some(kept), ..
+        }
+        | Self::Return { kept, .. } = self
+        {
             drop(fs::remove_file(kept));
         }
     }
@@ -188,7 +254,10 @@ fn check_before(root: &Path, path: &Path, change: &Change<'_>) -> Result<(), Wri
             Ok(metadata) if metadata.is_file() => Ok(()),
             Ok(_) => Err(WriteError::Changed(path.to_path_buf())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(WriteError::Io { path: path.to_path_buf(), source }),
+            Err(source) => Err(WriteError::Io {
+                path: path.to_path_buf(),
+                source,
+            }),
         },
         Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => {
             check_unchanged(path, *was)
@@ -198,21 +267,35 @@ fn check_before(root: &Path, path: &Path, change: &Change<'_>) -> Result<(), Wri
 
 fn check_unchanged(path: &Path, was: Stamp) -> Result<(), WriteError> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.file_type().is_symlink() => {
-            Err(WriteError::Refused(format!("{} is a symbolic link; links are not written through", path.display())))
-        }
+        Ok(metadata) if metadata.file_type().is_symlink() => Err(WriteError::Refused(format!(
+            "{} is a symbolic link; links are not written through",
+            path.display()
+        ))),
         Ok(metadata) if metadata.is_file() && stamp_of(&metadata) == was => Ok(()),
         Ok(_) => Err(WriteError::Changed(path.to_path_buf())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(WriteError::Changed(path.to_path_buf())),
-        Err(source) => Err(WriteError::Io { path: path.to_path_buf(), source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(WriteError::Changed(path.to_path_buf()))
+        }
+        Err(source) => Err(WriteError::Io {
+            path: path.to_path_buf(),
+            source,
+        }),
     }
 }
 
 /// Refuses a path that leaves `root`, in words or through a link on the way.
 fn check_inside(root: &Path, path: &Path) -> Result<(), WriteError> {
-    let outside = || WriteError::Refused(format!("{} is not inside {}", path.display(), root.display()));
+    let outside = || {
+        WriteError::Refused(format!(
+            "{} is not inside {}",
+            path.display(),
+            root.display()
+        ))
+    };
     let relative = path.strip_prefix(root).map_err(|_| outside())?;
-    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let plain = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     if !plain || relative.as_os_str().is_empty() {
         return Err(outside());
     }
@@ -220,15 +303,26 @@ fn check_inside(root: &Path, path: &Path) -> Result<(), WriteError> {
         // The store does not exist yet, so there is no link inside it either.
         return Ok(());
     };
-    let real = fs::canonicalize(&nearest).map_err(|source| WriteError::Io { path: nearest.clone(), source })?;
-    if real.starts_with(&real_root) || is_below_own_link(root, &nearest, &real) { Ok(()) } else { Err(outside()) }
+    let real = fs::canonicalize(&nearest).map_err(|source| WriteError::Io {
+        path: nearest.clone(),
+        source,
+    })?;
+    if real.starts_with(&real_root) || is_below_own_link(root, &nearest, &real) {
+        Ok(())
+    } else {
+        Err(outside())
+    }
 }
 
 /// Whether the first link between `root` and `path` is one that is followed, and `real`, where the path really lies, is
 /// below that link's target.
 fn is_below_own_link(root: &Path, path: &Path, real: &Path) -> bool {
-    let above = path.ancestors().take_while(|above| above.starts_with(root) && *above != root);
-    let link = above.filter(|above| fs::symlink_metadata(above).is_ok_and(|metadata| metadata.is_symlink())).last();
+    let above = path
+        .ancestors()
+        .take_while(|above| above.starts_with(root) && *above != root);
+    let link = above
+        .filter(|above| fs::symlink_metadata(above).is_ok_and(|metadata| metadata.is_symlink()))
+        .last();
     link.filter(|link| is_own_dir(root, link))
         .is_some_and(|link| fs::canonicalize(link).is_ok_and(|target| real.starts_with(target)))
 }
@@ -237,15 +331,21 @@ fn is_below_own_link(root: &Path, path: &Path, real: &Path) -> bool {
 /// belongs to this user and lies in no store. Only the user can have made such a link: other devices' files are written
 /// as plain files. Links are not followed where the system does not say who owns a directory.
 pub fn is_own_dir(root: &Path, path: &Path) -> bool {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return false;
+    };
     metadata.is_dir() || (metadata.is_symlink() && followed(root, path).is_some())
 }
 
 /// Where a link below a store leads, if it is followed.
 pub fn followed(root: &Path, link: &Path) -> Option<PathBuf> {
     let target = fs::canonicalize(link).ok()?;
-    let (root, parent) = (fs::canonicalize(root).ok()?, fs::canonicalize(link.parent()?).ok()?);
-    let apart = !target.starts_with(&root) && !root.starts_with(&target) && !parent.starts_with(&target);
+    let (root, parent) = (
+        fs::canonicalize(root).ok()?,
+        fs::canonicalize(link.parent()?).ok()?,
+    );
+    let apart =
+        !target.starts_with(&root) && !root.starts_with(&target) && !parent.starts_with(&target);
     (apart && is_users(&fs::metadata(&target).ok()?)).then_some(target)
 }
 
@@ -263,32 +363,57 @@ fn is_users(_metadata: &Metadata) -> bool {
 
 /// The deepest directory above `path` that exists (`path` itself may be a link and is judged elsewhere).
 fn nearest_existing(path: &Path) -> Option<PathBuf> {
-    path.ancestors().skip(1).find(|above| fs::symlink_metadata(above).is_ok()).map(Path::to_path_buf)
+    path.ancestors()
+        .skip(1)
+        .find(|above| fs::symlink_metadata(above).is_ok())
+        .map(Path::to_path_buf)
 }
 
-fn create(root: &Path, path: &Path, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
+fn create(
+    root: &Path,
+    path: &Path,
+    bytes: &dyn Bytes,
+    mtime: Millis,
+) -> Result<(Stamp, Undo), WriteError> {
     let parent = path.parent().unwrap_or(root);
-    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    let io_error = |source| WriteError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
     make_private_dirs(parent).map_err(io_error)?;
     let temp = Temp::write(parent, bytes, mtime).map_err(io_error)?;
     match link_new(&temp.path, path) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return go_on_from(path, temp),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return go_on_from(path, temp);
+        }
         Err(error) => return Err(io_error(error)),
     }
     let len = temp.len;
     drop(temp);
     let now = stamp_after(path, len).map_err(io_error)?;
-    Ok((now, Undo::Remove { path: path.to_path_buf(), now }))
+    Ok((
+        now,
+        Undo::Remove {
+            path: path.to_path_buf(),
+            now,
+        },
+    ))
 }
 
 /// A file that is there already gives way only if it is a beginning of what comes: somebody deleted a session, and not
 /// what lies beside it.
 fn go_on_from(path: &Path, temp: Temp) -> Result<(Stamp, Undo), WriteError> {
-    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    let io_error = |source| WriteError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
     let was = stamp(path).map_err(io_error)?;
-    if !is_start_of(opener::file(path).map_err(io_error)?, opener::file(&temp.path).map_err(io_error)?)
-        .map_err(io_error)?
+    if !is_start_of(
+        opener::file(path).map_err(io_error)?,
+        opener::file(&temp.path).map_err(io_error)?,
+    )
+    .map_err(io_error)?
     {
         return Err(WriteError::Changed(path.to_path_buf()));
     }
@@ -312,7 +437,10 @@ fn is_start_of(start: File, whole: File) -> io::Result<bool> {
 /// Gives the file at `temp` the name `path`, which must be free.
 fn link_new(temp: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(temp, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && error.kind() != io::ErrorKind::StorageFull => {
+        Err(error)
+            if error.kind() != io::ErrorKind::AlreadyExists
+                && error.kind() != io::ErrorKind::StorageFull =>
+        {
             // A file system without hard links (FAT, some network drives): a rename, with the smallest possible gap
             // between the look and the act.
             match fs::symlink_metadata(path) {
@@ -324,8 +452,16 @@ fn link_new(temp: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn replace(path: &Path, was: Stamp, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
-    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+fn replace(
+    path: &Path,
+    was: Stamp,
+    bytes: &dyn Bytes,
+    mtime: Millis,
+) -> Result<(Stamp, Undo), WriteError> {
+    let io_error = |source| WriteError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
     let parent = path.parent().unwrap_or(path);
     let temp = Temp::write(parent, bytes, later(mtime, was)).map_err(io_error)?;
     if let Ok(metadata) = fs::metadata(path) {
@@ -336,7 +472,10 @@ fn replace(path: &Path, was: Stamp, bytes: &dyn Bytes, mtime: Millis) -> Result<
 
 /// The new file takes the place of the one at `path`, if that is still what `was` says.
 fn put_over(path: &Path, was: Stamp, temp: &Temp) -> Result<(Stamp, Undo), WriteError> {
-    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    let io_error = |source| WriteError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
     check_unchanged(path, was)?;
     // A second name keeps the old content until all of the session is written. It changes nothing but the change
     // time, and the stamp was checked before it.
@@ -347,30 +486,68 @@ fn put_over(path: &Path, was: Stamp, temp: &Temp) -> Result<(Stamp, Undo), Write
         return Err(io_error(source));
     }
     let now = stamp_after(path, temp.len).map_err(io_error)?;
-    Ok((now, Undo::MoveBack { path: path.to_path_buf(), now, kept }))
+    Ok((
+        now,
+        Undo::MoveBack {
+            path: path.to_path_buf(),
+            now,
+            kept,
+        },
+    ))
 }
 
 fn remove(path: &Path, was: Stamp) -> Result<(Stamp, Undo), WriteError> {
-    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
+    let io_error = |source| WriteError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
     check_unchanged(path, was)?;
     // Out of the tool's sight at once, and gone when all of the session is.
     let kept = temp_path(path.parent().unwrap_or(path));
     fs::rename(path, &kept).map_err(io_error)?;
-    Ok((Stamp::default(), Undo::Return { path: path.to_path_buf(), kept, was }))
+    Ok((
+        Stamp::default(),
+        Undo::Return {
+            path: path.to_path_buf(),
+            kept,
+            was,
+        },
+    ))
 }
 
-fn append(path: &Path, was: Stamp, from: u64, bytes: &dyn Bytes, mtime: Millis) -> Result<(Stamp, Undo), WriteError> {
-    let io_error = |source| WriteError::Io { path: path.to_path_buf(), source };
-    let mut file = OpenOptions::new().read(true).append(true).open(path).map_err(io_error)?;
+fn append(
+    path: &Path,
+    was: Stamp,
+    from: u64,
+    bytes: &dyn Bytes,
+    mtime: Millis,
+) -> Result<(Stamp, Undo), WriteError> {
+    let io_error = |source| WriteError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .open(path)
+        .map_err(io_error)?;
     let torn = torn_tail(&mut file, was, from).map_err(io_error)?;
     let opened = file.metadata().map_err(io_error)?;
     if stamp_of(&opened) != was {
         return Err(WriteError::Changed(path.to_path_buf()));
     }
-    let mut out = Remainder { expected: &torn, matched: 0, written: 0, differs: false, out: &file };
+    let mut out = Remainder {
+        expected: &torn,
+        matched: 0,
+        written: 0,
+        differs: false,
+        out: &file,
+    };
     let wrote = {
         let mut buffered = io::BufWriter::with_capacity(1 << 20, &mut out);
-        let wrote = bytes.write_to(&mut buffered).and_then(|()| buffered.flush());
+        let wrote = bytes
+            .write_to(&mut buffered)
+            .and_then(|()| buffered.flush());
         drop(buffered.into_parts());
         wrote
     };
@@ -379,25 +556,38 @@ fn append(path: &Path, was: Stamp, from: u64, bytes: &dyn Bytes, mtime: Millis) 
     }
     let written = out.written;
     let synced = wrote
-        .and_then(|()| file.set_times(fs::FileTimes::new().set_modified(system_time(later(mtime, was)))))
+        .and_then(|()| {
+            file.set_times(fs::FileTimes::new().set_modified(system_time(later(mtime, was))))
+        })
         .and_then(|()| file.sync_data());
     if let Err(source) = synced {
         // Our half line must not stay; but if the file has another length than we made, somebody else wrote too, and
         // nothing of theirs is cut.
-        if file.metadata().is_ok_and(|metadata| metadata.len() == was.len + written) {
+        if file
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() == was.len + written)
+        {
             drop(cut_back(path, was));
         }
         return Err(io_error(source));
     }
     let now = stamp_after(path, was.len + written).map_err(io_error)?;
-    Ok((now, Undo::CutBack { path: path.to_path_buf(), now, was }))
+    Ok((
+        now,
+        Undo::CutBack {
+            path: path.to_path_buf(),
+            now,
+            was,
+        },
+    ))
 }
 
 /// What lies behind `from`: the beginning of a line that was never finished here.
 fn torn_tail(file: &mut File, was: Stamp, from: u64) -> io::Result<Vec<u8>> {
     let mut torn = Vec::new();
     file.seek(SeekFrom::Start(from))?;
-    file.take(was.len.saturating_sub(from)).read_to_end(&mut torn)?;
+    file.take(was.len.saturating_sub(from))
+        .read_to_end(&mut torn)?;
     Ok(torn)
 }
 
@@ -475,7 +665,11 @@ impl Drop for Temp {
 
 fn temp_path(dir: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    dir.join(format!(".roam-{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+    dir.join(format!(
+        ".roam-{}-{}.tmp",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    ))
 }
 
 /// Removes halves that a crash left, an hour after it.
@@ -486,7 +680,11 @@ fn remove_stale(dir: &Path) {
         let name = name.to_string_lossy();
         let ours = name.starts_with(".roam-") && name.ends_with(".tmp");
         let changed = || changed_at(&entry.metadata().ok()?);
-        if ours && changed().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > AN_HOUR) {
+        if ours
+            && changed()
+                .and_then(|time| time.elapsed().ok())
+                .is_some_and(|age| age > AN_HOUR)
+        {
             drop(fs::remove_file(entry.path()));
         }
     }
@@ -516,7 +714,14 @@ fn make_private_dirs(dir: &Path) -> io::Result<()> {
 /// so that it differs from the file and the next look sees their part.
 fn stamp_after(path: &Path, len: u64) -> io::Result<Stamp> {
     let now = stamp(path)?;
-    if now.len == len { Ok(now) } else { Ok(Stamp { len, ..Stamp::default() }) }
+    if now.len == len {
+        Ok(now)
+    } else {
+        Ok(Stamp {
+            len,
+            ..Stamp::default()
+        })
+    }
 }
 
 fn later(mtime: Millis, was: Stamp) -> Millis {
@@ -526,7 +731,9 @@ fn later(mtime: Millis, was: Stamp) -> Millis {
 fn system_time(time: Millis) -> SystemTime {
     // The time may be another device's; one that this system cannot say is as good as none.
     let since = Duration::from_millis(u64::try_from(time.0).unwrap_or(0));
-    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+    SystemTime::UNIX_EPOCH
+        .checked_add(since)
+        .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]
@@ -535,12 +742,24 @@ mod tests {
 
     #[test]
     fn names_of_halves_and_copies() {
-        for name in
-            ["a.sync-conflict-20261123-101112-ABCDEFG.jsonl", ".roam-1-2.tmp", "1.json.tmp.77.1", ".lock", "a.conflict"]
-        {
+        for name in [
+            "a.sync-conflict-20261123-101112-ABCDEFG.jsonl",
+            ".roam-1-2.tmp",
+            "1.json.tmp.77.1",
+            ".lock",
+            "a.conflict",
+        ] {
             assert!(is_foreign_name(name), "{name}");
         }
-        for name in ["a.tmpl.txt", "0a1b@v1", "conflicts.md", "a.jsonl", "build", "dist", "worktrees"] {
+        for name in [
+            "a.tmpl.txt",
+            "0a1b@v1",
+            "conflicts.md",
+            "a.jsonl",
+            "build",
+            "dist",
+            "worktrees",
+        ] {
             assert!(!is_foreign_name(name), "{name}");
         }
     }
@@ -549,12 +768,22 @@ mod tests {
     fn what_is_written_into_a_file_while_it_is_taken_out_brings_it_back() {
         let dir = tempfile::tempdir().expect("tempdir");
         let (beside, main) = (dir.path().join("beside"), dir.path().join("main"));
-        [&beside, &main].into_iter().for_each(|path| fs::write(path, "known\n").expect("write"));
+        [&beside, &main]
+            .into_iter()
+            .for_each(|path| fs::write(path, "known\n").expect("write"));
         let mut open = OpenOptions::new().append(true).open(&beside).expect("open");
         let names = ["beside", "main"].map(DocName::new);
         let stamps = [&beside, &main].map(|path| stamp(path).expect("stamp"));
-        let changes =
-            [Change::Remove { path: &beside, was: stamps[0] }, Change::Remove { path: &main, was: stamps[1] }];
+        let changes = [
+            Change::Remove {
+                path: &beside,
+                was: stamps[0],
+            },
+            Change::Remove {
+                path: &main,
+                was: stamps[1],
+            },
+        ];
         let write = |at: usize| GuestWrite {
             name: &names[at],
             root: dir.path(),
@@ -581,7 +810,10 @@ mod tests {
         let (temp, path) = (dir.path().join("temp"), dir.path().join("taken"));
         fs::write(&temp, "new").expect("write");
         fs::write(&path, "old").expect("write");
-        assert_eq!(link_new(&temp, &path).expect_err("taken").kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            link_new(&temp, &path).expect_err("taken").kind(),
+            io::ErrorKind::AlreadyExists
+        );
         assert_eq!(fs::read(&path).expect("read"), b"old");
     }
 
@@ -590,9 +822,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("log");
         let one: &dyn Bytes = &Text("a\n");
-        let first = write_as_guest(dir.path(), &path, &Change::Create(one), Millis(5_000)).expect("create");
+        let first =
+            write_as_guest(dir.path(), &path, &Change::Create(one), Millis(5_000)).expect("create");
         assert_eq!(first.mtime_ns, 5_000_000_000);
-        let append = Change::Append { path: &path, was: first, from: 2, bytes: one };
+        let append = Change::Append {
+            path: &path,
+            was: first,
+            from: 2,
+            bytes: one,
+        };
         let second = write_as_guest(dir.path(), &path, &append, Millis(3_000)).expect("append");
         assert_eq!((second.mtime_ns, second.len), (5_000_000_000, 4));
     }

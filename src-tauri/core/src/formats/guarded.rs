@@ -54,7 +54,8 @@ fn below<'p>(path: &'p str, cwd: &Path) -> Option<&'p str> {
         return Some(path);
     }
     let cwd = cwd.to_str().filter(|cwd| !cwd.is_empty())?;
-    path.strip_prefix(cwd.trim_end_matches(['/', '\\']))?.strip_prefix(['/', '\\'])
+    path.strip_prefix(cwd.trim_end_matches(['/', '\\']))?
+        .strip_prefix(['/', '\\'])
 }
 
 /// Names that some file system takes for another one: streams, short names, letters that are not seen.
@@ -76,7 +77,8 @@ fn leads_out(names: &[&str], cwd: &Path) -> bool {
     let mut at = cwd.to_path_buf();
     names.iter().any(|name| {
         at.push(name);
-        std::fs::symlink_metadata(&at).is_ok_and(|metadata| !metadata.is_dir() && !metadata.is_file())
+        std::fs::symlink_metadata(&at)
+            .is_ok_and(|metadata| !metadata.is_dir() && !metadata.is_file())
     })
 }
 
@@ -114,8 +116,20 @@ pub fn is_secret(path: &str) -> bool {
         "service-account.json",
         "terraform.tfvars",
     ];
-    const ENDINGS: [&str; 12] =
-        [".age", ".asc", ".gpg", ".jks", ".kdbx", ".key", ".keystore", ".p12", ".pem", ".pfx", ".ppk", ".tfstate"];
+    const ENDINGS: [&str; 12] = [
+        ".age",
+        ".asc",
+        ".gpg",
+        ".jks",
+        ".kdbx",
+        ".key",
+        ".keystore",
+        ".p12",
+        ".pem",
+        ".pfx",
+        ".ppk",
+        ".tfstate",
+    ];
     let path = path.to_lowercase();
     path.split(['/', '\\']).any(|name| {
         let env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
@@ -137,7 +151,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let cwd = dir.path();
         let inside = format!("{}/src/a.rs", cwd.display());
-        for path in ["src/a.rs", "README.md", "a b/ü.txt", "src\\a.rs", "x.git/a", "src/~a", inside.as_str()] {
+        for path in [
+            "src/a.rs",
+            "README.md",
+            "a b/ü.txt",
+            "src\\a.rs",
+            "x.git/a",
+            "src/~a",
+            inside.as_str(),
+        ] {
             assert_eq!(refused(path, cwd), None, "{path}");
         }
         for path in [
@@ -184,15 +206,22 @@ mod tests {
         ] {
             assert_eq!(refused(path, cwd), Some("is a hook or a setting"), "{path}");
         }
-        assert_eq!(refused(&format!("{}x/a", cwd.display()), cwd), Some("lies outside of this checkout"));
+        assert_eq!(
+            refused(&format!("{}x/a", cwd.display()), cwd),
+            Some("lies outside of this checkout")
+        );
     }
 
     #[cfg(unix)]
     #[test]
     fn a_link_does_not_lead_out() {
-        let (dir, away) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        let (dir, away) = (
+            tempfile::tempdir().expect("a directory"),
+            tempfile::tempdir().expect("a directory"),
+        );
         std::os::unix::fs::symlink(away.path(), dir.path().join("out")).expect("a link");
-        std::os::unix::fs::symlink(away.path().join("file"), dir.path().join("file")).expect("a link");
+        std::os::unix::fs::symlink(away.path().join("file"), dir.path().join("file"))
+            .expect("a link");
         for path in ["out/x", "file", "out"] {
             assert!(refused(path, dir.path()).is_some(), "{path}");
         }
@@ -217,9 +246,15 @@ mod tests {
         ] {
             assert!(is_secret(path), "{path}");
         }
-        for path in
-            ["src/env.rs", "environment.ts", "id_rsa.pub", "src/id_card.rs", "keys.rs", "README.md", "credentials.rs"]
-        {
+        for path in [
+            "src/env.rs",
+            "environment.ts",
+            "id_rsa.pub",
+            "src/id_card.rs",
+            "keys.rs",
+            "README.md",
+            "credentials.rs",
+        ] {
             assert!(!is_secret(path), "{path}");
         }
     }

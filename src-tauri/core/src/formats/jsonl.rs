@@ -27,36 +27,55 @@ impl Ends {
 }
 
 /// Reads at most `head` bytes from the start and `tail` bytes from the end.
-pub fn read_ends(source: &mut (impl Read + Seek + ?Sized), head: u64, tail: u64) -> io::Result<Ends> {
+pub fn read_ends(
+    source: &mut (impl Read + Seek + ?Sized),
+    head: u64,
+    tail: u64,
+) -> io::Result<Ends> {
     let len = source.seek(SeekFrom::End(0))?;
     let head_len = head.min(len);
     let first = read_range(source, 0, head_len)?;
     // A line cut at the border belongs to neither end.
-    let head_lines = if head_len == len { &first[..] } else { whole_lines(&first) };
+    let head_lines = if head_len == len {
+        &first[..]
+    } else {
+        whole_lines(&first)
+    };
     let tail_start = head_len.max(len.saturating_sub(tail));
     let last = read_range(source, tail_start, len - tail_start)?;
     let tail_lines = match last.iter().position(|byte| *byte == b'\n') {
         Some(end) => &last[end + 1..],
         None => &[],
     };
-    Ok(Ends { head: parse_lines(head_lines), tail: parse_lines(tail_lines) })
+    Ok(Ends {
+        head: parse_lines(head_lines),
+        tail: parse_lines(tail_lines),
+    })
 }
 
 /// The first line of a file, if it ends within `limit` bytes and is JSON.
 pub fn read_first(path: &Path, limit: u64) -> io::Result<Option<Value>> {
     let mut start = Vec::new();
     opener::file(path)?.take(limit).read_to_end(&mut start)?;
-    Ok(start.split_inclusive(|byte| *byte == b'\n').flat_map(parse_line).next())
+    Ok(start
+        .split_inclusive(|byte| *byte == b'\n')
+        .flat_map(parse_line)
+        .next())
 }
 
 /// The records of all lines that are whole, however damaged their strings are.
 pub fn parse_lines(bytes: &[u8]) -> Vec<Value> {
-    bytes.split(|byte| *byte == b'\n').flat_map(parse_line).collect()
+    bytes
+        .split(|byte| *byte == b'\n')
+        .flat_map(parse_line)
+        .collect()
 }
 
 /// A record that is cut off may lack just what tells its kind: it says nothing about the session.
 fn parse_line(line: &[u8]) -> impl Iterator<Item = Value> {
-    let found = records::records(line).into_iter().map(|record| record.value);
+    let found = records::records(line)
+        .into_iter()
+        .map(|record| record.value);
     found.filter(|value| records::damage(value).is_none())
 }
 
@@ -67,7 +86,11 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
     }
 }
 
-fn read_range(source: &mut (impl Read + Seek + ?Sized), start: u64, len: u64) -> io::Result<Vec<u8>> {
+fn read_range(
+    source: &mut (impl Read + Seek + ?Sized),
+    start: u64,
+    len: u64,
+) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.seek(SeekFrom::Start(start))?;
     source.take(len).read_to_end(&mut bytes)?;
@@ -88,7 +111,9 @@ pub fn title_of(text: &str) -> Option<String> {
 pub fn text_of(content: &Value) -> Option<&str> {
     match content {
         Value::String(text) => Some(text),
-        Value::Array(blocks) => blocks.iter().find_map(|block| block.get("text").and_then(Value::as_str)),
+        Value::Array(blocks) => blocks
+            .iter()
+            .find_map(|block| block.get("text").and_then(Value::as_str)),
         _ => None,
     }
 }
@@ -104,7 +129,11 @@ pub fn is_uuid(text: &str) -> bool {
 
 /// A field that is a text and not empty.
 pub fn text(record: &Value, key: &str) -> Option<String> {
-    record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    record
+        .get(key)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -113,12 +142,16 @@ mod tests {
     use std::io::Cursor;
 
     fn numbers(values: &[Value]) -> Vec<i64> {
-        values.iter().filter_map(|value| value["n"].as_i64()).collect()
+        values
+            .iter()
+            .filter_map(|value| value["n"].as_i64())
+            .collect()
     }
 
     #[test]
     fn odd_lines_are_passed_over() {
-        let text = b"\xef\xbb\xbf{\"n\":1}\r\n\r\nnot json\n{\"n\":2,\"s\":\"\xff\"}\n{\"n\":3}\n{\"n\":4";
+        let text =
+            b"\xef\xbb\xbf{\"n\":1}\r\n\r\nnot json\n{\"n\":2,\"s\":\"\xff\"}\n{\"n\":3}\n{\"n\":4";
         let ends = read_ends(&mut Cursor::new(text), 1 << 20, 1 << 20).expect("ends");
         assert_eq!(numbers(&ends.head), [1, 2, 3]);
         assert!(ends.tail.is_empty());
@@ -146,14 +179,23 @@ mod tests {
             let ends = read_ends(&mut Cursor::new(plain.as_bytes()), head, 1000).expect("ends");
             let mut all = numbers(&ends.head);
             all.extend(numbers(&ends.tail));
-            assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{head}: {all:?}");
+            assert!(
+                all.windows(2).all(|pair| pair[0] < pair[1]),
+                "{head}: {all:?}"
+            );
         }
     }
 
     #[test]
     fn a_title_is_one_short_line() {
-        assert_eq!(title_of("\n  Fix the build \nplease"), Some("Fix the build".into()));
-        assert_eq!(title_of(&"ä".repeat(200)).map(|title| title.chars().count()), Some(121));
+        assert_eq!(
+            title_of("\n  Fix the build \nplease"),
+            Some("Fix the build".into())
+        );
+        assert_eq!(
+            title_of(&"ä".repeat(200)).map(|title| title.chars().count()),
+            Some(121)
+        );
         assert_eq!(title_of(" \n"), None);
     }
 }

@@ -41,7 +41,10 @@ impl Loader {
 pub fn resumed(log: &[u8], loader: Loader) -> Vec<String> {
     let lines = read(log);
     let log = Log::of([&lines[..]]);
-    log.resumed(loader).into_iter().map(|record| record.uuid.clone()).collect()
+    log.resumed(loader)
+        .into_iter()
+        .map(|record| record.uuid.clone())
+        .collect()
 }
 
 /// A line that names the session in the tool's list.
@@ -49,7 +52,8 @@ pub fn resumed(log: &[u8], loader: Loader) -> Vec<String> {
 /// 2.1.330 writes the same on `/rename` (seen 2026-11-23).
 pub fn title(session: &SessionId, title: &str) -> Vec<u8> {
     let (title, id) = (Value::from(title), Value::from(session.as_str()));
-    format!("{{\"type\":\"custom-title\",\"customTitle\":{title},\"sessionId\":{id}}}\n").into_bytes()
+    format!("{{\"type\":\"custom-title\",\"customTitle\":{title},\"sessionId\":{id}}}\n")
+        .into_bytes()
 }
 
 /// What to add behind `common` and `first` so that the conversation is that of `first`, then the turns of `second`.
@@ -64,9 +68,17 @@ pub fn stitch(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
     let after = Log::of([&pieces.common[..], &pieces.second[..]]);
     let fresh = pieces.fresh(same_but_for_parent)?;
     pieces.guard(&fresh)?;
-    let end = before.leaf(Loader::Pinned).filter(|end| pieces.is_in_first(end)).ok_or(NO_TURNS)?;
+    let end = before
+        .leaf(Loader::Pinned)
+        .filter(|end| pieces.is_in_first(end))
+        .ok_or(NO_TURNS)?;
     let turns = |loader| fresh.on(&after.resumed(loader));
-    whole_turns(&Log::of([&pieces.common[..]]), &before, &after, &turns(Loader::Pinned))?;
+    whole_turns(
+        &Log::of([&pieces.common[..]]),
+        &before,
+        &after,
+        &turns(Loader::Pinned),
+    )?;
 
     let mut added = Added::behind(sides);
     for line in fresh.lines() {
@@ -78,12 +90,16 @@ pub fn stitch(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
         }
     }
     let wanted = |loader| {
-        let end = before.position(&end.uuid).map(|end| before.chain(end, loader)).unwrap_or_default();
+        let end = before
+            .position(&end.uuid)
+            .map(|end| before.chain(end, loader))
+            .unwrap_or_default();
         ids(end.into_iter().chain(turns(loader)))
     };
     let alone = ids(before.resumed(Loader::Newest));
     let is_right = |loader, resumed: &[String]| {
-        resumed == wanted(loader).as_slice() || (loader == Loader::Newest && resumed == alone.as_slice())
+        resumed == wanted(loader).as_slice()
+            || (loader == Loader::Newest && resumed == alone.as_slice())
     };
     added.resumes(&pieces, &after, is_right)
 }
@@ -97,7 +113,9 @@ pub fn branches(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
     pieces.guard(&fresh)?;
     let mut added = Added::behind(sides);
     fresh.lines().for_each(|line| added.push(line.raw()));
-    added.resumes(&pieces, &after, |loader, resumed| resumed == ids(after.resumed(loader)).as_slice())
+    added.resumes(&pieces, &after, |loader, resumed| {
+        resumed == ids(after.resumed(loader)).as_slice()
+    })
 }
 
 const NO_TURNS: &str = "One of the branches has no turns of its own.";
@@ -146,10 +164,15 @@ fn read(bytes: &[u8]) -> Vec<Line<'_>> {
 
 impl<'a> Line<'a> {
     fn read(raw: &'a [u8]) -> Self {
-        let line = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii();
+        let line = raw
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(raw)
+            .trim_ascii();
         let value = match serde_json::from_str::<Value>(&String::from_utf8_lossy(line)) {
             Ok(value) => value,
-            Err(error) if error.to_string().starts_with("recursion limit") => return Self::TooDeep(raw),
+            Err(error) if error.to_string().starts_with("recursion limit") => {
+                return Self::TooDeep(raw);
+            }
             Err(_) => Value::Null,
         };
         if let Some(record) = Record::of(raw, &value) {
@@ -157,7 +180,10 @@ impl<'a> Line<'a> {
         }
         match (text(&value, "type").as_deref(), text(&value, "leafUuid")) {
             (Some("last-prompt"), Some(leaf)) => Self::Pin(raw, leaf),
-            _ => Self::Other { raw, compaction: is_compaction(&value) },
+            _ => Self::Other {
+                raw,
+                compaction: is_compaction(&value),
+            },
         }
     }
 
@@ -188,18 +214,29 @@ impl<'a> Record<'a> {
     fn of(raw: &'a [u8], value: &Value) -> Option<Self> {
         let message = value.get("message");
         let content = message.and_then(|message| message.get("content"));
-        let blocks = content.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let blocks = content
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let all = |kind: &str, key: &str| {
-            let of_kind = blocks.iter().filter(|block| text(block, "type").as_deref() == Some(kind));
+            let of_kind = blocks
+                .iter()
+                .filter(|block| text(block, "type").as_deref() == Some(kind));
             of_kind.filter_map(|block| text(block, key)).collect()
         };
         Some(Self {
             raw: Cow::Borrowed(raw),
             uuid: text(value, "uuid")?,
             parent: text(value, "parentUuid"),
-            sidechain: value.get("isSidechain").and_then(Value::as_bool).unwrap_or(false),
+            sidechain: value
+                .get("isSidechain")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
             compaction: is_compaction(value),
-            at: value.get("timestamp").and_then(Value::as_str).and_then(Millis::parse),
+            at: value
+                .get("timestamp")
+                .and_then(Value::as_str)
+                .and_then(Millis::parse),
             kind: text(value, "type").unwrap_or_default(),
             session: text(value, "sessionId"),
             words: content.and_then(jsonl::text_of).and_then(jsonl::title_of),
@@ -222,7 +259,11 @@ impl<'a> Record<'a> {
 fn is_compaction(value: &Value) -> bool {
     let summary = value.get("isCompactSummary").and_then(Value::as_bool) == Some(true);
     let boundary = text(value, "subtype").as_deref() == Some("compact_boundary");
-    summary || boundary || value.get("compactMetadata").is_some_and(|metadata| !metadata.is_null())
+    summary
+        || boundary
+        || value
+            .get("compactMetadata")
+            .is_some_and(|metadata| !metadata.is_null())
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {
@@ -241,7 +282,11 @@ struct Log<'l, 'a> {
 
 impl<'l, 'a> Log<'l, 'a> {
     fn of<const N: usize>(pieces: [&'l [Line<'a>]; N]) -> Self {
-        let mut log = Self { records: Vec::new(), pins: Vec::new(), by_uuid: HashMap::new() };
+        let mut log = Self {
+            records: Vec::new(),
+            pins: Vec::new(),
+            by_uuid: HashMap::new(),
+        };
         for line in pieces.into_iter().flatten() {
             match line {
                 Line::Record(record) => {
@@ -260,7 +305,9 @@ impl<'l, 'a> Log<'l, 'a> {
     }
 
     fn resumed(&self, loader: Loader) -> Vec<&'l Record<'a>> {
-        self.leaf_position(loader).map(|leaf| self.chain(leaf, loader)).unwrap_or_default()
+        self.leaf_position(loader)
+            .map(|leaf| self.chain(leaf, loader))
+            .unwrap_or_default()
     }
 
     fn leaf(&self, loader: Loader) -> Option<&'l Record<'a>> {
@@ -275,7 +322,9 @@ impl<'l, 'a> Log<'l, 'a> {
             Loader::LastInFile => candidates.next_back(),
             Loader::Pinned => {
                 let last = candidates.next_back()?;
-                let Some(pin) = self.pins.last().and_then(|leaf| self.position(leaf)) else { return Some(last) };
+                let Some(pin) = self.pins.last().and_then(|leaf| self.position(leaf)) else {
+                    return Some(last);
+                };
                 match self.records[pin].sidechain {
                     true => None,
                     false if self.walk(last, loader).contains(&pin) => Some(last),
@@ -287,7 +336,11 @@ impl<'l, 'a> Log<'l, 'a> {
 
     /// From the root to a record.
     fn chain(&self, leaf: usize, loader: Loader) -> Vec<&'l Record<'a>> {
-        self.walk(leaf, loader).into_iter().rev().map(|at| self.records[at]).collect()
+        self.walk(leaf, loader)
+            .into_iter()
+            .rev()
+            .map(|at| self.records[at])
+            .collect()
     }
 
     /// From a record to the root. Where a parent is missing the oldest versions stop, and the newer ones go on with
@@ -297,17 +350,26 @@ impl<'l, 'a> Log<'l, 'a> {
         let mut next = Some(leaf);
         while let Some(at) = next.filter(|at| seen.insert(*at)) {
             walked.push(at);
-            next = self.records[at].parent.as_deref().and_then(|parent| match self.position(parent) {
-                None if loader != Loader::Newest => (0..at).rev().find(|before| !self.records[*before].sidechain),
-                found => found,
-            });
+            next =
+                self.records[at]
+                    .parent
+                    .as_deref()
+                    .and_then(|parent| match self.position(parent) {
+                        None if loader != Loader::Newest => (0..at)
+                            .rev()
+                            .find(|before| !self.records[*before].sidechain),
+                        found => found,
+                    });
         }
         walked
     }
 }
 
 fn ids<'l, 'a: 'l>(records: impl IntoIterator<Item = &'l Record<'a>>) -> Vec<String> {
-    records.into_iter().map(|record| record.uuid.clone()).collect()
+    records
+        .into_iter()
+        .map(|record| record.uuid.clone())
+        .collect()
 }
 
 // ---- guards ----
@@ -337,7 +399,11 @@ impl<'p, 'a> Fresh<'p, 'a> {
 
     /// Those of a chain's records that are new.
     fn on<'l>(&self, chain: &[&'l Record<'a>]) -> Vec<&'l Record<'a>> {
-        chain.iter().copied().filter(|record| self.has(Some(&record.uuid))).collect()
+        chain
+            .iter()
+            .copied()
+            .filter(|record| self.has(Some(&record.uuid)))
+            .collect()
     }
 }
 
@@ -352,27 +418,50 @@ impl<'a> Pieces<'a> {
             second: read(sides.second),
             size: sides.common.len() + sides.first.len() + sides.second.len(),
         };
-        let has_record = |lines: &[Line<'_>]| lines.iter().filter_map(Line::record).any(|record| !record.sidechain);
+        let has_record = |lines: &[Line<'_>]| {
+            lines
+                .iter()
+                .filter_map(Line::record)
+                .any(|record| !record.sidechain)
+        };
         match () {
-            () if !has_record(&pieces.common) => Err("The branches have no common beginning.".into()),
+            () if !has_record(&pieces.common) => {
+                Err("The branches have no common beginning.".into())
+            }
             () if !has_record(&pieces.first) || !has_record(&pieces.second) => Err(NO_TURNS.into()),
             () => Ok(pieces),
         }
     }
 
     fn is_in_first(&self, wanted: &Record<'_>) -> bool {
-        self.first.iter().filter_map(Line::record).any(|record| record.uuid == wanted.uuid)
+        self.first
+            .iter()
+            .filter_map(Line::record)
+            .any(|record| record.uuid == wanted.uuid)
     }
 
     /// What of `second` is new; a record that is there with another content cannot be joined.
     fn fresh(&self, is_same: fn(&[u8], &[u8]) -> bool) -> Result<Fresh<'_, 'a>, String> {
-        let there: HashMap<&str, &[u8]> = self.common.iter().chain(&self.first).filter_map(by_uuid).collect();
-        let mut fresh = Fresh { lines: Vec::new(), uuids: BTreeSet::new() };
+        let there: HashMap<&str, &[u8]> = self
+            .common
+            .iter()
+            .chain(&self.first)
+            .filter_map(by_uuid)
+            .collect();
+        let mut fresh = Fresh {
+            lines: Vec::new(),
+            uuids: BTreeSet::new(),
+        };
         for line in &self.second {
-            match line.record().map(|record| (record, there.get(record.uuid.as_str()))) {
+            match line
+                .record()
+                .map(|record| (record, there.get(record.uuid.as_str())))
+            {
                 Some((record, Some(old))) if is_same(old, &record.raw) => {}
                 Some((_, Some(_))) => {
-                    return Err("The branches have a record with the same id and two contents.".into());
+                    return Err(
+                        "The branches have a record with the same id and two contents.".into(),
+                    );
                 }
                 Some((record, None)) => {
                     fresh.uuids.insert(&record.uuid);
@@ -394,7 +483,10 @@ impl<'a> Pieces<'a> {
             return Err(UNREADABLE.into());
         }
         if tails().any(Line::is_compaction) {
-            return Err("One of the branches was compacted; its summary would stand for the other one too.".into());
+            return Err(
+                "One of the branches was compacted; its summary would stand for the other one too."
+                    .into(),
+            );
         }
         if READ_WHOLE < self.size && all().any(Line::is_compaction) {
             return Err("The session was compacted and is so long that the tool would read only a part of it.".into());
@@ -403,7 +495,8 @@ impl<'a> Pieces<'a> {
         follows(&self.common, &self.first)?;
         let ours = by_turn(self.first.iter());
         let (before, theirs) = (by_turn(self.common.iter()), by_turn(fresh.lines()));
-        let apart = before.is_disjoint(&ours) && before.is_disjoint(&theirs) && ours.is_disjoint(&theirs);
+        let apart =
+            before.is_disjoint(&ours) && before.is_disjoint(&theirs) && ours.is_disjoint(&theirs);
         if !apart {
             return Err(INSIDE_A_TURN.into());
         }
@@ -412,7 +505,8 @@ impl<'a> Pieces<'a> {
 }
 
 fn by_uuid<'l>(line: &'l Line<'_>) -> Option<(&'l str, &'l [u8])> {
-    line.record().map(|record| (record.uuid.as_str(), record.raw.as_ref()))
+    line.record()
+        .map(|record| (record.uuid.as_str(), record.raw.as_ref()))
 }
 
 /// Lines may repeat, ids with another content may not.
@@ -435,9 +529,17 @@ fn follows_all<'l, 'a: 'l>(
     before: impl Iterator<Item = &'l Line<'a>>,
     tail: impl Iterator<Item = &'l Line<'a>>,
 ) -> Result<(), String> {
-    let mut known: BTreeSet<&str> = before.filter_map(Line::record).map(|record| record.uuid.as_str()).collect();
+    let mut known: BTreeSet<&str> = before
+        .filter_map(Line::record)
+        .map(|record| record.uuid.as_str())
+        .collect();
     for record in tail.filter_map(Line::record) {
-        if !record.sidechain && record.parent.as_deref().is_some_and(|parent| !known.contains(parent)) {
+        if !record.sidechain
+            && record
+                .parent
+                .as_deref()
+                .is_some_and(|parent| !known.contains(parent))
+        {
             return Err("A record of one branch follows on one that is missing.".into());
         }
         known.insert(&record.uuid);
@@ -447,8 +549,18 @@ fn follows_all<'l, 'a: 'l>(
 
 /// What the records of one turn have in common: the ids of messages and of calls.
 fn by_turn<'l, 'a: 'l>(lines: impl Iterator<Item = &'l Line<'a>>) -> BTreeSet<&'l str> {
-    let of_record = |record: &'l Record<'a>| record.message.iter().chain(&record.calls).chain(&record.answers);
-    lines.filter_map(Line::record).flat_map(of_record).map(String::as_str).collect()
+    let of_record = |record: &'l Record<'a>| {
+        record
+            .message
+            .iter()
+            .chain(&record.calls)
+            .chain(&record.answers)
+    };
+    lines
+        .filter_map(Line::record)
+        .flat_map(of_record)
+        .map(String::as_str)
+        .collect()
 }
 
 /// Turns are put behind turns: none may be cut, and no call may be left without its answer.
@@ -458,7 +570,10 @@ fn whole_turns(
     after: &Log<'_, '_>,
     added: &[&Record<'_>],
 ) -> Result<(), String> {
-    let first_said = added.iter().find(|record| record.is_said()).ok_or(NO_TURNS)?;
+    let first_said = added
+        .iter()
+        .find(|record| record.is_said())
+        .ok_or(NO_TURNS)?;
     if !first_said.is_prompt() || has_open_call(common) {
         return Err(INSIDE_A_TURN.into());
     }
@@ -470,10 +585,17 @@ fn whole_turns(
 
 /// Whether the last turn has a call without an answer.
 fn has_open_call(log: &Log<'_, '_>) -> bool {
-    let answered: BTreeSet<&str> = log.records.iter().flat_map(|record| &record.answers).map(String::as_str).collect();
+    let answered: BTreeSet<&str> = log
+        .records
+        .iter()
+        .flat_map(|record| &record.answers)
+        .map(String::as_str)
+        .collect();
     let chain = log.resumed(Loader::Pinned);
     let last_turn = chain.iter().rev().take_while(|record| !record.is_prompt());
-    last_turn.flat_map(|record| &record.calls).any(|call| !answered.contains(call.as_str()))
+    last_turn
+        .flat_map(|record| &record.calls)
+        .any(|call| !answered.contains(call.as_str()))
 }
 
 // ---- added lines ----
@@ -486,7 +608,9 @@ struct Added {
 impl Added {
     fn behind(sides: &Sides<'_>) -> Self {
         let is_open = !sides.first.is_empty() && !sides.first.ends_with(b"\n");
-        Self { bytes: if is_open { b"\n".to_vec() } else { Vec::new() } }
+        Self {
+            bytes: if is_open { b"\n".to_vec() } else { Vec::new() },
+        }
     }
 
     fn push(&mut self, line: &[u8]) {
@@ -507,11 +631,20 @@ impl Added {
         let added = read(&self.bytes);
         let resumed = |pinned: &[u8], loader| {
             let pinned = read(pinned);
-            ids(Log::of([&pieces.common[..], &pieces.first[..], &added[..], &pinned[..]]).resumed(loader))
+            ids(Log::of([
+                &pieces.common[..],
+                &pieces.first[..],
+                &added[..],
+                &pinned[..],
+            ])
+            .resumed(loader))
         };
         let pin = match is_right(Loader::Pinned, &resumed(b"", Loader::Pinned)) {
             true => Vec::new(),
-            false => after.leaf(Loader::Pinned).map(|leaf| pin(leaf, after)).ok_or(NO_TURNS)?,
+            false => after
+                .leaf(Loader::Pinned)
+                .map(|leaf| pin(leaf, after))
+                .ok_or(NO_TURNS)?,
         };
         let is_wrong = |loader: &Loader| {
             let resumed = resumed(&pin, *loader);
@@ -534,8 +667,15 @@ impl Added {
 /// A line by which a tool goes on from a record. It names the last prompt, as the tool's own do.
 fn pin(leaf: &Record<'_>, log: &Log<'_, '_>) -> Vec<u8> {
     let chain = log.resumed(Loader::Pinned);
-    let prompt = chain.iter().rev().filter(|record| record.is_prompt()).find_map(|record| record.words.as_deref());
-    let (prompt, leaf_id) = (Value::from(prompt.unwrap_or_default()), Value::from(leaf.uuid.as_str()));
+    let prompt = chain
+        .iter()
+        .rev()
+        .filter(|record| record.is_prompt())
+        .find_map(|record| record.words.as_deref());
+    let (prompt, leaf_id) = (
+        Value::from(prompt.unwrap_or_default()),
+        Value::from(leaf.uuid.as_str()),
+    );
     let session = Value::from(leaf.session.as_deref().unwrap_or_default());
     format!("{{\"type\":\"last-prompt\",\"lastPrompt\":{prompt},\"leafUuid\":{leaf_id},\"sessionId\":{session}}}\n")
         .into_bytes()
@@ -548,9 +688,18 @@ fn same_but_for_parent(one: &[u8], other: &[u8]) -> bool {
 /// A copy of a line with another value of `parentUuid`; every other byte is the line's own.
 fn with_parent(line: &[u8], parent: &str) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(line).ok()?;
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+    let fields: BTreeMap<String, &RawValue> =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
     let old = fields.get("parentUuid")?.get();
     // The value is a part of the line, so its place is the distance of the two.
     let start = old.as_ptr() as usize - text.as_ptr() as usize;
-    Some(format!("{}{}{}", &text[..start], Value::from(parent), &text[start + old.len()..]).into_bytes())
+    Some(
+        format!(
+            "{}{}{}",
+            &text[..start],
+            Value::from(parent),
+            &text[start + old.len()..]
+        )
+        .into_bytes(),
+    )
 }

@@ -41,12 +41,25 @@ impl Writer {
     fn new() -> Self {
         let clock = 1_700_000_000_000;
         let (lines, chain, cuts, turns) = (vec![], vec![], vec![], vec![]);
-        Self { device: "common", clock, n_ids: 0, lines, chain, cuts, turns }
+        Self {
+            device: "common",
+            clock,
+            n_ids: 0,
+            lines,
+            chain,
+            cuts,
+            turns,
+        }
     }
 
     /// Goes on with the same log on another device, so many milliseconds later.
     fn on(&self, device: &'static str, later: i64) -> Self {
-        Self { device, clock: self.clock + later, lines: vec![], ..self.clone() }
+        Self {
+            device,
+            clock: self.clock + later,
+            lines: vec![],
+            ..self.clone()
+        }
     }
 
     fn wrote(mut self, acts: &[Act]) -> Self {
@@ -59,7 +72,9 @@ impl Writer {
             Act::Turn { said, pinned } => self.turn(said, *pinned),
             Act::ToolTurn { parallel, pinned } => self.tool_turn(*parallel, *pinned),
             Act::Attachment => self.record("attachment", json!({"attachment": {"type": "file"}})),
-            Act::Noted => self.line(&json!({"type": "mode", "mode": "normal", "sessionId": SESSION})),
+            Act::Noted => {
+                self.line(&json!({"type": "mode", "mode": "normal", "sessionId": SESSION}))
+            }
             Act::Sidechain { dangling } => {
                 let parent = dangling.then_some("gone");
                 self.aside(parent, json!({"isSidechain": true, "type": "user", "message": message("user", "aside")}));
@@ -73,7 +88,9 @@ impl Writer {
                 // A rewind writes nothing until the next prompt; the turn's pin is the one that counts from then on.
                 self.turn("again, another way", true);
             }
-            Act::Torn => self.lines.push("{\"type\":\"user\",\"uuid\":\"torn\n".into()),
+            Act::Torn => self
+                .lines
+                .push("{\"type\":\"user\",\"uuid\":\"torn\n".into()),
         }
     }
 
@@ -85,33 +102,48 @@ impl Writer {
     fn tool_turn(&mut self, parallel: bool, pinned: bool) {
         self.record("user", json!({"message": message("user", "run it")}));
         let message_id = self.id();
-        let calls: Vec<String> = (0..if parallel { 2 } else { 1 }).map(|_| self.id()).collect();
+        let calls: Vec<String> = (0..if parallel { 2 } else { 1 })
+            .map(|_| self.id())
+            .collect();
         let asked: Vec<(String, String)> = calls
             .iter()
             .map(|call| {
-                let content = json!([{"type": "tool_use", "id": call, "name": "Bash", "input": {}}]);
+                let content =
+                    json!([{"type": "tool_use", "id": call, "name": "Bash", "input": {}}]);
                 self.record(
                     "assistant",
                     json!({"message": {"id": message_id, "role": "assistant", "content": content}}),
                 );
-                (call.clone(), self.chain.last().expect("written above").clone())
+                (
+                    call.clone(),
+                    self.chain.last().expect("written above").clone(),
+                )
             })
             .collect();
         // Each answer follows on its call; the conversation goes on at the last one.
         let (last, others) = asked.split_last().expect("at least one call");
         for (call, record) in others {
             let content = json!([{"type": "tool_result", "tool_use_id": call, "content": "done"}]);
-            self.aside(Some(record), json!({"type": "user", "message": {"role": "user", "content": content}}));
+            self.aside(
+                Some(record),
+                json!({"type": "user", "message": {"role": "user", "content": content}}),
+            );
         }
         let content = json!([{"type": "tool_result", "tool_use_id": last.0, "content": "done"}]);
-        self.record("user", json!({"message": {"role": "user", "content": content}}));
+        self.record(
+            "user",
+            json!({"message": {"role": "user", "content": content}}),
+        );
         self.answer(pinned);
     }
 
     fn answer(&mut self, pinned: bool) {
         let id = self.id();
         let content = json!([{"type": "text", "text": "I did."}]);
-        self.record("assistant", json!({"message": {"id": id, "role": "assistant", "content": content}}));
+        self.record(
+            "assistant",
+            json!({"message": {"id": id, "role": "assistant", "content": content}}),
+        );
         self.turns.push(self.chain.len());
         if pinned {
             self.pin();
@@ -132,7 +164,10 @@ impl Writer {
 
     /// A record of the conversation whose parent is nowhere.
     fn dangling(&mut self) {
-        let uuid = self.aside(Some("gone"), json!({"type": "user", "message": message("user", "after a loss")}));
+        let uuid = self.aside(
+            Some("gone"),
+            json!({"type": "user", "message": message("user", "after a loss")}),
+        );
         self.cuts.push(self.chain.len());
         self.chain.push(uuid);
     }
@@ -142,10 +177,15 @@ impl Writer {
         let uuid = self.id();
         self.clock += 1000;
         let at = Millis(self.clock).rfc3339();
-        let head = json!({"isSidechain": false, "uuid": uuid, "timestamp": at, "sessionId": SESSION});
+        let head =
+            json!({"isSidechain": false, "uuid": uuid, "timestamp": at, "sessionId": SESSION});
         let record = merged(head, fields).to_string();
         // The tool writes this field first, and bytes that no serialiser of ours would write must survive.
-        self.lines.push(format!("{{\"parentUuid\" : {},\"n\":1.50e+1,{}\n", Value::from(parent), &record[1..]));
+        self.lines.push(format!(
+            "{{\"parentUuid\" : {},\"n\":1.50e+1,{}\n",
+            Value::from(parent),
+            &record[1..]
+        ));
         uuid
     }
 
@@ -163,13 +203,21 @@ impl Writer {
     }
 
     fn conversation(&self, loader: Loader) -> Vec<String> {
-        let start = if loader == Loader::Newest { self.cuts.last().copied().unwrap_or(0) } else { 0 };
+        let start = if loader == Loader::Newest {
+            self.cuts.last().copied().unwrap_or(0)
+        } else {
+            0
+        };
         self.chain[start..].to_vec()
     }
 
     /// The part of the conversation that this device wrote.
     fn own(&self) -> Vec<String> {
-        self.chain.iter().filter(|uuid| uuid.starts_with(self.device)).cloned().collect()
+        self.chain
+            .iter()
+            .filter(|uuid| uuid.starts_with(self.device))
+            .cloned()
+            .collect()
     }
 }
 
@@ -201,17 +249,32 @@ impl Split {
     }
 
     fn after(common: Writer, first: &[Act], second: &[Act], later: i64) -> Self {
-        let turn = Act::Turn { said: "go on".into(), pinned: false };
+        let turn = Act::Turn {
+            said: "go on".into(),
+            pinned: false,
+        };
         // Each tail has a turn at least.
         let tail = |acts: &[Act]| [acts, std::slice::from_ref(&turn)].concat();
         let (one, other) = (common.on("first", HOUR), common.on("second", HOUR + later));
-        Self { first: one.wrote(&tail(first)), second: other.wrote(&tail(second)), common }
+        Self {
+            first: one.wrote(&tail(first)),
+            second: other.wrote(&tail(second)),
+            common,
+        }
     }
 
     fn join(&self, how: fn(&Sides<'_>) -> Result<Vec<u8>, String>) -> Result<Joined, String> {
-        let (common, first, second) = (self.common.bytes(), self.first.bytes(), self.second.bytes());
-        let added = how(&Sides { common: &common, first: &first, second: &second })?;
-        Ok(Joined { whole: [&common[..], &first, &added].concat(), added })
+        let (common, first, second) =
+            (self.common.bytes(), self.first.bytes(), self.second.bytes());
+        let added = how(&Sides {
+            common: &common,
+            first: &first,
+            second: &second,
+        })?;
+        Ok(Joined {
+            whole: [&common[..], &first, &added].concat(),
+            added,
+        })
     }
 
     fn second_alone(&self) -> Vec<u8> {
@@ -241,7 +304,10 @@ impl Joined {
 /// A line without what a stitch may change.
 fn but_for_parent(line: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(line);
-    match text.strip_prefix("{\"parentUuid\" : ").and_then(|rest| rest.split_once(',')) {
+    match text
+        .strip_prefix("{\"parentUuid\" : ")
+        .and_then(|rest| rest.split_once(','))
+    {
         Some((_, rest)) => rest.as_bytes().to_vec(),
         None => line.to_vec(),
     }
@@ -349,18 +415,31 @@ proptest! {
 }
 
 fn said(text: &str, pinned: bool) -> Act {
-    Act::Turn { said: text.into(), pinned }
+    Act::Turn {
+        said: text.into(),
+        pinned,
+    }
 }
 
 fn plain() -> Split {
-    Split::of(&[said("one", true)], &[said("first", true)], &[said("second", true)], HOUR)
+    Split::of(
+        &[said("one", true)],
+        &[said("first", true)],
+        &[said("second", true)],
+        HOUR,
+    )
 }
 
 /// Kills: pins are ignored.
 #[test]
 fn a_pin_of_the_other_branch_does_not_win() {
     // The second device crashed before it noted where it was.
-    let split = Split::of(&[said("one", true)], &[said("first", true)], &[said("second", false)], HOUR);
+    let split = Split::of(
+        &[said("one", true)],
+        &[said("first", true)],
+        &[said("second", false)],
+        HOUR,
+    );
     let unpinned = [split.first_alone(), split.second.bytes()].concat();
     assert_eq!(resumed(&unpinned, Loader::Pinned), {
         let mut first = split.first.clone();
@@ -370,8 +449,15 @@ fn a_pin_of_the_other_branch_does_not_win() {
     });
     let joined = split.join(branches).expect("a pin mends it");
     assert_eq!(joined.resumed(Loader::Pinned), split.second.chain);
-    let pin: Value =
-        serde_json::from_slice(joined.added.split(|byte| *byte == b'\n').rev().nth(1).expect("a line")).expect("JSON");
+    let pin: Value = serde_json::from_slice(
+        joined
+            .added
+            .split(|byte| *byte == b'\n')
+            .rev()
+            .nth(1)
+            .expect("a line"),
+    )
+    .expect("JSON");
     let leaf = split.second.chain.last().expect("a leaf").as_str();
     let wanted = json!({"type": "last-prompt", "lastPrompt": "go on", "leafUuid": leaf, "sessionId": SESSION});
     assert_eq!(pin, wanted);
@@ -389,7 +475,12 @@ fn what_follows_on_nothing_is_kept() {
     let split = Split::after(common, &aside, &aside, HOUR);
     for how in [stitch, branches] {
         let joined = split.join(how).expect("no guard forbids it");
-        assert_eq!(String::from_utf8_lossy(&joined.whole).matches("\"gone\"").count(), 4);
+        assert_eq!(
+            String::from_utf8_lossy(&joined.whole)
+                .matches("\"gone\"")
+                .count(),
+            4
+        );
         // The oldest versions begin at the loss, the others go on over it.
         assert_eq!(joined.resumed(Loader::LastInFile)[0], "common-1");
         assert_eq!(joined.resumed(Loader::Newest)[0], "common-4");
@@ -400,14 +491,30 @@ fn what_follows_on_nothing_is_kept() {
 #[test]
 fn every_added_line_ends_and_begins_on_its_own() {
     let split = plain();
-    let (common, first, second) = (split.common.bytes(), split.first.bytes(), split.second.bytes());
+    let (common, first, second) = (
+        split.common.bytes(),
+        split.first.bytes(),
+        split.second.bytes(),
+    );
     let torn = [&first[..], b"{\"type\":\"user\",\"uu"].concat();
     for how in [stitch, branches] {
         let cut = &second[..second.len() - 1];
-        let added = how(&Sides { common: &common, first: &torn, second: cut }).expect("no guard forbids it");
-        assert!(added.starts_with(b"\n{") && added.ends_with(b"}\n"), "{:?}", String::from_utf8_lossy(&added));
+        let added = how(&Sides {
+            common: &common,
+            first: &torn,
+            second: cut,
+        })
+        .expect("no guard forbids it");
+        assert!(
+            added.starts_with(b"\n{") && added.ends_with(b"}\n"),
+            "{:?}",
+            String::from_utf8_lossy(&added)
+        );
         let whole = [&common[..], &torn, &added].concat();
-        assert_eq!(resumed(&whole, Loader::Pinned).last(), split.second.chain.last());
+        assert_eq!(
+            resumed(&whole, Loader::Pinned).last(),
+            split.second.chain.last()
+        );
     }
 }
 
@@ -432,47 +539,91 @@ fn what_is_not_joined() {
     let both = (true, true);
     let rows: &[(&str, (bool, bool), &str, Change)] = &[
         ("a_branch_that_was_compacted", both, "compacted", |split| {
-            split
-                .first
-                .record("system", json!({"subtype": "compact_boundary", "compactMetadata": {"trigger": "auto"}}));
+            split.first.record(
+                "system",
+                json!({"subtype": "compact_boundary", "compactMetadata": {"trigger": "auto"}}),
+            );
         }),
-        ("the_other_branch_has_a_summary", both, "compacted", |split| {
-            split.second.record("user", json!({"isCompactSummary": true, "message": message("user", "so far")}));
-        }),
-        ("a_long_session_that_was_compacted_before", both, "so long", |split| {
-            split
-                .common
-                .record("system", json!({"subtype": "compact_boundary", "compactMetadata": {"trigger": "auto"}}));
-            let long = "x".repeat(5 << 20);
-            split.first.turn(&long, true);
-        }),
-        ("an_answer_to_the_same_call", both, "middle of a turn", |split| {
-            let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
-            split.common.record("assistant", json!({"message": call}));
-            for tail in [&mut split.first, &mut split.second] {
-                let answer = json!([{"type": "tool_result", "tool_use_id": "call", "content": tail.device}]);
-                tail.record("user", json!({"message": {"role": "user", "content": answer}}));
-            }
-        }),
-        ("records_of_one_message", both, "middle of a turn", |split| {
-            for tail in [&mut split.first, &mut split.second] {
-                let said = json!({"role": "assistant", "id": "msg_same", "content": tail.device});
-                tail.record("assistant", json!({"message": said}));
-            }
-        }),
-        ("a_call_left_open_before_the_split", (true, false), "middle of a turn", |split| {
-            let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
-            split.common.record("assistant", json!({"message": call}));
-        }),
-        ("a_call_left_open_at_the_end_of_the_first", (true, false), "middle of a turn", |split| {
-            let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
-            split.first.record("assistant", json!({"message": call}));
-        }),
-        ("a_call_left_open_at_the_end_of_the_second", (true, false), "middle of a turn", |split| {
-            let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
-            split.second.record("assistant", json!({"message": call}));
-            split.second.pin();
-        }),
+        (
+            "the_other_branch_has_a_summary",
+            both,
+            "compacted",
+            |split| {
+                split.second.record(
+                    "user",
+                    json!({"isCompactSummary": true, "message": message("user", "so far")}),
+                );
+            },
+        ),
+        (
+            "a_long_session_that_was_compacted_before",
+            both,
+            "so long",
+            |split| {
+                split.common.record(
+                    "system",
+                    json!({"subtype": "compact_boundary", "compactMetadata": {"trigger": "auto"}}),
+                );
+                let long = "x".repeat(5 << 20);
+                split.first.turn(&long, true);
+            },
+        ),
+        (
+            "an_answer_to_the_same_call",
+            both,
+            "middle of a turn",
+            |split| {
+                let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
+                split.common.record("assistant", json!({"message": call}));
+                for tail in [&mut split.first, &mut split.second] {
+                    let answer = json!([{"type": "tool_result", "tool_use_id": "call", "content": tail.device}]);
+                    tail.record(
+                        "user",
+                        json!({"message": {"role": "user", "content": answer}}),
+                    );
+                }
+            },
+        ),
+        (
+            "records_of_one_message",
+            both,
+            "middle of a turn",
+            |split| {
+                for tail in [&mut split.first, &mut split.second] {
+                    let said =
+                        json!({"role": "assistant", "id": "msg_same", "content": tail.device});
+                    tail.record("assistant", json!({"message": said}));
+                }
+            },
+        ),
+        (
+            "a_call_left_open_before_the_split",
+            (true, false),
+            "middle of a turn",
+            |split| {
+                let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
+                split.common.record("assistant", json!({"message": call}));
+            },
+        ),
+        (
+            "a_call_left_open_at_the_end_of_the_first",
+            (true, false),
+            "middle of a turn",
+            |split| {
+                let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
+                split.first.record("assistant", json!({"message": call}));
+            },
+        ),
+        (
+            "a_call_left_open_at_the_end_of_the_second",
+            (true, false),
+            "middle of a turn",
+            |split| {
+                let call = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": "call"}]});
+                split.second.record("assistant", json!({"message": call}));
+                split.second.pin();
+            },
+        ),
         ("one_id_with_two_contents", both, "two contents", |split| {
             for tail in [&mut split.first, &mut split.second] {
                 let words = json!({"uuid": "same", "type": "user", "message": message("user", tail.device)});
@@ -488,8 +639,15 @@ fn what_is_not_joined() {
             split.second.aside(None, twice.clone());
             split.second.aside(None, twice);
         }),
-        ("a_parent_that_is_missing_in_the_first", both, "missing", |split| split.first.dangling()),
-        ("a_parent_that_is_missing", both, "missing", |split| split.second.dangling()),
+        (
+            "a_parent_that_is_missing_in_the_first",
+            both,
+            "missing",
+            |split| split.first.dangling(),
+        ),
+        ("a_parent_that_is_missing", both, "missing", |split| {
+            split.second.dangling()
+        }),
         ("a_child_before_its_parent", both, "missing", |split| {
             let n = split.second.lines.len();
             split.second.lines.swap(n - 1, n - 2);
@@ -498,20 +656,41 @@ fn what_is_not_joined() {
             split.second.lines.clear();
             split.second.act(&Act::Sidechain { dangling: false });
         }),
-        ("nothing_at_all_in_the_first", both, "no turns", |split| split.first.lines.clear()),
-        ("no_common_part", both, "no common", |split| split.common.lines.clear()),
-        ("a_common_part_without_a_record", both, "no common", |split| {
-            split.common.lines = vec!["{\"type\":\"mode\"}\n".into()];
+        ("nothing_at_all_in_the_first", both, "no turns", |split| {
+            split.first.lines.clear()
         }),
-        ("nesting_that_is_not_read", both, "cannot be read", |split| {
-            split.second.lines.push(format!("{{\"uuid\":\"deep\",\"x\":{}{}}}\n", "[".repeat(200), "]".repeat(200)));
+        ("no_common_part", both, "no common", |split| {
+            split.common.lines.clear()
         }),
+        (
+            "a_common_part_without_a_record",
+            both,
+            "no common",
+            |split| {
+                split.common.lines = vec!["{\"type\":\"mode\"}\n".into()];
+            },
+        ),
+        (
+            "nesting_that_is_not_read",
+            both,
+            "cannot be read",
+            |split| {
+                split.second.lines.push(format!(
+                    "{{\"uuid\":\"deep\",\"x\":{}{}}}\n",
+                    "[".repeat(200),
+                    "]".repeat(200)
+                ));
+            },
+        ),
     ];
     for (row, (no_stitch, no_branches), why, change) in rows {
         // Half of the rows change the common part, which comes before what was written after it.
         let mut split = plain();
         change(&mut split);
-        for (refused, how) in [(*no_stitch, stitch as fn(&Sides<'_>) -> _), (*no_branches, branches)] {
+        for (refused, how) in [
+            (*no_stitch, stitch as fn(&Sides<'_>) -> _),
+            (*no_branches, branches),
+        ] {
             match split.join(how) {
                 Err(told) if refused => assert!(told.contains(why), "{row}: {told}"),
                 Err(told) => panic!("{row}: {told}"),
@@ -529,7 +708,10 @@ fn a_pin_to_a_side_chain_is_not_what_one_goes_on_from() {
     };
     let mut split = plain();
     pin_aside(&mut split.second);
-    assert!(split.join(branches).is_err() && split.join(stitch).is_err(), "the tool finds nothing in the second");
+    assert!(
+        split.join(branches).is_err() && split.join(stitch).is_err(),
+        "the tool finds nothing in the second"
+    );
     let mut split = Split::of(&[], &[], &[], HOUR);
     pin_aside(&mut split.first);
     let joined = split.join(branches).expect("a pin mends it");
@@ -541,8 +723,15 @@ fn a_turn_that_begins_in_the_middle_is_not_stitched() {
     let mut split = plain();
     split.second = split.common.on("second", 2 * HOUR);
     split.second.answer(true);
-    assert!(split.join(stitch).is_err_and(|told| told.contains("middle of a turn")));
-    assert!(split.join(branches).is_ok(), "each branch is whole by itself");
+    assert!(
+        split
+            .join(stitch)
+            .is_err_and(|told| told.contains("middle of a turn"))
+    );
+    assert!(
+        split.join(branches).is_ok(),
+        "each branch is whole by itself"
+    );
 }
 
 #[test]
@@ -551,7 +740,11 @@ fn a_stitch_of_what_is_there_already_is_refused() {
     let joined = split.join(stitch).expect("no guard forbids it");
     let (common, second) = (split.common.bytes(), split.second.bytes());
     let first = [split.first.bytes(), joined.added].concat();
-    let sides = Sides { common: &common, first: &first, second: &second };
+    let sides = Sides {
+        common: &common,
+        first: &first,
+        second: &second,
+    };
     assert!(stitch(&sides).is_err_and(|told| told.contains("already")));
 }
 
@@ -575,31 +768,67 @@ fn the_rules_where_they_differ() {
     let rows: &[(&str, Vec<String>, [&str; 3])] = &[
         (
             "the_newest_is_not_the_last",
-            vec![record("a", "", 1, false), record("b", "a", 9, false), record("c", "a", 5, false)],
+            vec![
+                record("a", "", 1, false),
+                record("b", "a", 9, false),
+                record("c", "a", 5, false),
+            ],
             ["a b", "a c", "a c"],
         ),
         (
             "of_equals_the_first",
-            vec![record("a", "", 1, false), record("b", "a", 5, false), record("c", "a", 5, false)],
+            vec![
+                record("a", "", 1, false),
+                record("b", "a", 5, false),
+                record("c", "a", 5, false),
+            ],
             ["a b", "a c", "a c"],
         ),
-        ("a_side_chain_is_no_leaf", vec![record("a", "", 1, false), record("s", "a", 9, true)], ["a", "a", "a"]),
+        (
+            "a_side_chain_is_no_leaf",
+            vec![record("a", "", 1, false), record("s", "a", 9, true)],
+            ["a", "a", "a"],
+        ),
         (
             "a_pin_to_another_branch",
-            vec![record("a", "", 1, false), record("b", "a", 2, false), pin("b"), record("c", "a", 3, false)],
+            vec![
+                record("a", "", 1, false),
+                record("b", "a", 2, false),
+                pin("b"),
+                record("c", "a", 3, false),
+            ],
             ["a c", "a c", "a b"],
         ),
         (
             "a_pin_to_an_ancestor",
-            vec![record("a", "", 1, false), record("b", "a", 2, false), pin("b"), record("c", "b", 3, false)],
+            vec![
+                record("a", "", 1, false),
+                record("b", "a", 2, false),
+                pin("b"),
+                record("c", "b", 3, false),
+            ],
             ["a b c"; 3],
         ),
         (
             "a_pin_to_nothing",
-            vec![record("a", "", 1, false), record("b", "a", 2, false), pin("b"), record("c", "a", 3, false), pin("x")],
+            vec![
+                record("a", "", 1, false),
+                record("b", "a", 2, false),
+                pin("b"),
+                record("c", "a", 3, false),
+                pin("x"),
+            ],
             ["a c"; 3],
         ),
-        ("a_pin_to_a_side_chain", vec![record("a", "", 1, false), record("s", "a", 2, true), pin("s")], ["a", "a", ""]),
+        (
+            "a_pin_to_a_side_chain",
+            vec![
+                record("a", "", 1, false),
+                record("s", "a", 2, true),
+                pin("s"),
+            ],
+            ["a", "a", ""],
+        ),
         (
             "a_pin_that_names_none",
             vec![
@@ -611,11 +840,20 @@ fn the_rules_where_they_differ() {
             ],
             ["a c", "a c", "a b"],
         ),
-        ("a_missing_parent", vec![record("a", "", 1, false), record("b", "x", 2, false)], ["b", "a b", "a b"]),
-        ("a_circle", vec![record("a", "b", 1, false), record("b", "a", 2, false)], ["a b"; 3]),
+        (
+            "a_missing_parent",
+            vec![record("a", "", 1, false), record("b", "x", 2, false)],
+            ["b", "a b", "a b"],
+        ),
+        (
+            "a_circle",
+            vec![record("a", "b", 1, false), record("b", "a", 2, false)],
+            ["a b"; 3],
+        ),
     ];
     for (row, lines, wanted) in rows {
-        let found = Loader::ALL.map(|loader| resumed(lines.join("\n").as_bytes(), loader).join(" "));
+        let found =
+            Loader::ALL.map(|loader| resumed(lines.join("\n").as_bytes(), loader).join(" "));
         assert_eq!(found, wanted.map(str::to_owned), "{row}");
     }
 }

@@ -22,7 +22,9 @@ const MOST: usize = 4096;
 
 impl<T> Default for Listed<T> {
     fn default() -> Self {
-        Self { kept: Mutex::default() }
+        Self {
+            kept: Mutex::default(),
+        }
     }
 }
 
@@ -30,7 +32,9 @@ impl<T> Listed<T> {
     /// What `list` makes of the directory, or made of it when it was as it is now. `list` says whether that may be kept: not
     /// if it depends on more than the names in the directory.
     pub fn of(&self, dir: &Path, list: impl FnOnce() -> (T, bool)) -> Arc<T> {
-        let changed = std::fs::metadata(dir).and_then(|facts| facts.modified()).ok();
+        let changed = std::fs::metadata(dir)
+            .and_then(|facts| facts.modified())
+            .ok();
         if let Some((at, made)) = self.lock().get(dir)
             && Some(*at) == changed
         {
@@ -81,13 +85,20 @@ mod tests {
             let then = SystemTime::now() - Duration::from_secs(seconds);
             File::open(path).unwrap().set_modified(then).unwrap();
         };
-        assert_eq!((look(true), look(true)), ((0, 1), (0, 2)), "it was made just now");
+        assert_eq!(
+            (look(true), look(true)),
+            ((0, 1), (0, 2)),
+            "it was made just now"
+        );
         aged(60);
         assert_eq!((look(true), look(true)), ((0, 3), (0, 3)));
         fs::write(path.join("a"), "").unwrap();
         assert_eq!((look(true), look(true)), ((1, 4), (1, 5)));
         aged(50);
-        assert_eq!((look(false), look(true), look(true)), ((1, 6), (1, 7), (1, 7)));
+        assert_eq!(
+            (look(false), look(true), look(true)),
+            ((1, 6), (1, 7), (1, 7))
+        );
         fs::remove_file(path.join("a")).unwrap();
         assert_eq!(look(true), (0, 8));
         let gone = listed.of(&path.join("none"), || (9, true));

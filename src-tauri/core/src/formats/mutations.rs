@@ -68,11 +68,19 @@ pub fn replay(log: &[u8]) -> Result<Value, Broken> {
     let mut replay = Replay::default();
     for line in log.split_inclusive(|byte| *byte == b'\n') {
         if let Err(why) = replay.take(line) {
-            return Err(Broken { line: replay.lines, why, before: replay.state });
+            return Err(Broken {
+                line: replay.lines,
+                why,
+                before: replay.state,
+            });
         }
     }
     let lines = replay.lines;
-    replay.state.ok_or(Broken { line: lines + 1, why: Why::NoDocument, before: None })
+    replay.state.ok_or(Broken {
+        line: lines + 1,
+        why: Why::NoDocument,
+        before: None,
+    })
 }
 
 /// The document as far as it can be shown: lines with damaged strings are applied, those that cannot be are passed over.
@@ -81,8 +89,12 @@ pub fn replay_leniently(log: &[u8]) -> (Option<Value>, Vec<u64>) {
     let (mut replay, mut unread) = (Replay::default(), Vec::new());
     for line in lines_of(log) {
         for record in records::records(line) {
-            let change = records::damage(&record.value).is_none().then(|| serde_json::from_value(record.value));
-            let applied = change.and_then(Result::ok).is_some_and(|change| replay.apply(change).is_ok());
+            let change = records::damage(&record.value)
+                .is_none()
+                .then(|| serde_json::from_value(record.value));
+            let applied = change
+                .and_then(Result::ok)
+                .is_some_and(|change| replay.apply(change).is_ok());
             if !applied {
                 unread.push(record.range.len() as u64);
             }
@@ -123,7 +135,9 @@ impl Replay {
     fn place(&mut self, path: &[Step]) -> Result<&mut Value, Why> {
         let (last, way) = path.split_last().ok_or(Why::Unknown)?;
         match (self.walk(way)?, last) {
-            (Value::Object(fields), Step::Field(name)) => Ok(fields.entry(name.clone()).or_insert(Value::Null)),
+            (Value::Object(fields), Step::Field(name)) => {
+                Ok(fields.entry(name.clone()).or_insert(Value::Null))
+            }
             (Value::Array(elements), Step::Element(at)) => {
                 if *at == elements.len() {
                     elements.push(Value::Null);
@@ -135,7 +149,12 @@ impl Replay {
     }
 
     /// Cuts a list at `from`, if that is said, and adds values behind it. A list that is not there is an empty one.
-    fn push(&mut self, path: &[Step], from: Option<usize>, values: Option<Value>) -> Result<(), Why> {
+    fn push(
+        &mut self,
+        path: &[Step],
+        from: Option<usize>,
+        values: Option<Value>,
+    ) -> Result<(), Why> {
         let new = match values {
             None => Vec::new(),
             Some(Value::Array(values)) => values,
@@ -190,7 +209,9 @@ impl Replay {
 
 /// The line that sets one of the document's outermost fields.
 pub fn set_line(field: &str, value: &Value) -> Vec<u8> {
-    let mut line = serde_json::json!({ "kind": 1, "k": [field], "v": value }).to_string().into_bytes();
+    let mut line = serde_json::json!({ "kind": 1, "k": [field], "v": value })
+        .to_string()
+        .into_bytes();
     line.push(b'\n');
     line
 }
@@ -225,7 +246,11 @@ pub fn concerns(line: &[u8]) -> Concerns {
 
 /// The first step of a change's path, if that is a name.
 pub fn first_step(path: &[u8]) -> Option<String> {
-    match serde_json::from_slice::<Vec<Step>>(path).ok()?.into_iter().next()? {
+    match serde_json::from_slice::<Vec<Step>>(path)
+        .ok()?
+        .into_iter()
+        .next()?
+    {
         Step::Field(name) => Some(name),
         Step::Element(_) => None,
     }
@@ -238,7 +263,10 @@ mod tests {
     use serde_json::json;
 
     fn log(lines: &[Value]) -> Vec<u8> {
-        lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect()
+        lines
+            .iter()
+            .flat_map(|line| format!("{line}\n").into_bytes())
+            .collect()
     }
 
     fn initial(document: &Value) -> Value {
@@ -247,9 +275,14 @@ mod tests {
 
     #[test]
     fn each_kind_of_change_does_what_it_says() {
-        let begun = json!({ "title": "a", "requests": [{ "n": 1 }, { "n": 2 }, { "n": 3 }], "gone": 1 });
+        let begun =
+            json!({ "title": "a", "requests": [{ "n": 1 }, { "n": 2 }, { "n": 3 }], "gone": 1 });
         let rows = [
-            ("all of it again", json!({ "kind": 0, "v": [1] }), json!([1])),
+            (
+                "all of it again",
+                json!({ "kind": 0, "v": [1] }),
+                json!([1]),
+            ),
             (
                 "a field",
                 json!({ "kind": 1, "k": ["title"], "v": "b" }),
@@ -285,7 +318,11 @@ mod tests {
                 json!({ "kind": 2, "k": ["requests", 0, "response"], "v": ["x"] }),
                 json!({ "title": "a", "requests": [{ "n": 1, "response": ["x"] }, { "n": 2 }, { "n": 3 }], "gone": 1 }),
             ),
-            ("deleted", json!({ "kind": 3, "k": ["gone"] }), json!({ "title": "a", "requests": begun["requests"] })),
+            (
+                "deleted",
+                json!({ "kind": 3, "k": ["gone"] }),
+                json!({ "title": "a", "requests": begun["requests"] }),
+            ),
             (
                 "deleted by having no value",
                 json!({ "kind": 1, "k": ["gone"] }),
@@ -293,7 +330,11 @@ mod tests {
             ),
         ];
         for (rule, line, wanted) in rows {
-            assert_eq!(replay(&log(&[initial(&begun), line])).expect(rule), wanted, "{rule}");
+            assert_eq!(
+                replay(&log(&[initial(&begun), line])).expect(rule),
+                wanted,
+                "{rule}"
+            );
         }
     }
 
@@ -301,20 +342,68 @@ mod tests {
     fn a_line_that_does_not_apply_is_named_and_what_precedes_stays() {
         let begun = json!({ "requests": [1], "title": "a" });
         let rows = [
-            ("no JSON", "{\"kind\":1,\"k\":[\"ti\n".to_owned(), Why::NotJson),
-            ("unfinished", "{\"kind\":1,\"k\":[\"title\"],\"v\":\"b\"}".into(), Why::Torn),
-            ("a kind from later", "{\"kind\":4,\"k\":[\"title\"]}\n".into(), Why::Unknown),
+            (
+                "no JSON",
+                "{\"kind\":1,\"k\":[\"ti\n".to_owned(),
+                Why::NotJson,
+            ),
+            (
+                "unfinished",
+                "{\"kind\":1,\"k\":[\"title\"],\"v\":\"b\"}".into(),
+                Why::Torn,
+            ),
+            (
+                "a kind from later",
+                "{\"kind\":4,\"k\":[\"title\"]}\n".into(),
+                Why::Unknown,
+            ),
             ("no object", "[1]\n".into(), Why::Unknown),
             ("no path", "{\"kind\":1,\"v\":1}\n".into(), Why::Unknown),
-            ("an empty path", "{\"kind\":1,\"k\":[],\"v\":1}\n".into(), Why::Unknown),
-            ("a negative element", "{\"kind\":1,\"k\":[\"requests\",-1],\"v\":1}\n".into(), Why::Unknown),
-            ("an element too far", "{\"kind\":1,\"k\":[\"requests\",2],\"v\":1}\n".into(), Why::NoSuchPlace),
-            ("a field of a number", "{\"kind\":1,\"k\":[\"requests\",0,\"a\"],\"v\":1}\n".into(), Why::NoSuchPlace),
-            ("through what is not there", "{\"kind\":1,\"k\":[\"a\",\"b\"],\"v\":1}\n".into(), Why::NoSuchPlace),
-            ("cut behind its end", "{\"kind\":2,\"k\":[\"requests\"],\"i\":2}\n".into(), Why::NoSuchPlace),
-            ("cut what is not there", "{\"kind\":2,\"k\":[\"new\"],\"i\":1}\n".into(), Why::NoSuchPlace),
-            ("cut what is no list", "{\"kind\":2,\"k\":[\"title\"],\"v\":[]}\n".into(), Why::NoSuchPlace),
-            ("an element deleted that is not there", "{\"kind\":3,\"k\":[\"requests\",1]}\n".into(), Why::NoSuchPlace),
+            (
+                "an empty path",
+                "{\"kind\":1,\"k\":[],\"v\":1}\n".into(),
+                Why::Unknown,
+            ),
+            (
+                "a negative element",
+                "{\"kind\":1,\"k\":[\"requests\",-1],\"v\":1}\n".into(),
+                Why::Unknown,
+            ),
+            (
+                "an element too far",
+                "{\"kind\":1,\"k\":[\"requests\",2],\"v\":1}\n".into(),
+                Why::NoSuchPlace,
+            ),
+            (
+                "a field of a number",
+                "{\"kind\":1,\"k\":[\"requests\",0,\"a\"],\"v\":1}\n".into(),
+                Why::NoSuchPlace,
+            ),
+            (
+                "through what is not there",
+                "{\"kind\":1,\"k\":[\"a\",\"b\"],\"v\":1}\n".into(),
+                Why::NoSuchPlace,
+            ),
+            (
+                "cut behind its end",
+                "{\"kind\":2,\"k\":[\"requests\"],\"i\":2}\n".into(),
+                Why::NoSuchPlace,
+            ),
+            (
+                "cut what is not there",
+                "{\"kind\":2,\"k\":[\"new\"],\"i\":1}\n".into(),
+                Why::NoSuchPlace,
+            ),
+            (
+                "cut what is no list",
+                "{\"kind\":2,\"k\":[\"title\"],\"v\":[]}\n".into(),
+                Why::NoSuchPlace,
+            ),
+            (
+                "an element deleted that is not there",
+                "{\"kind\":3,\"k\":[\"requests\",1]}\n".into(),
+                Why::NoSuchPlace,
+            ),
         ];
         for (rule, line, wanted) in rows {
             let bytes = [log(&[initial(&begun)]), b"\n".to_vec(), line.into_bytes()].concat();
@@ -326,9 +415,16 @@ mod tests {
 
     #[test]
     fn without_a_beginning_there_is_no_document() {
-        let broken = |bytes: &[u8]| replay(bytes).map_err(|broken| (broken.line, broken.why)).expect_err("broken");
+        let broken = |bytes: &[u8]| {
+            replay(bytes)
+                .map_err(|broken| (broken.line, broken.why))
+                .expect_err("broken")
+        };
         assert_eq!(broken(b""), (1, Why::NoDocument));
-        assert_eq!(broken(b"{\"kind\":1,\"k\":[\"a\"],\"v\":1}\n"), (1, Why::NoDocument));
+        assert_eq!(
+            broken(b"{\"kind\":1,\"k\":[\"a\"],\"v\":1}\n"),
+            (1, Why::NoDocument)
+        );
         assert_eq!(broken(b"{\"kind\":0,\"v\":"), (1, Why::Torn));
     }
 
@@ -336,9 +432,18 @@ mod tests {
     fn what_a_line_concerns_is_told_without_the_others() {
         let field = |name: &str| Concerns::Field(name.into());
         assert_eq!(concerns(b"{\"kind\":0,\"v\":{}}\n"), Concerns::Everything);
-        assert_eq!(concerns(&set_line("customTitle", &json!("x"))), field("customTitle"));
-        assert_eq!(concerns(b"{\"kind\":2,\"k\":[\"requests\",0,\"response\"],\"v\":[1]}\n"), field("requests"));
-        assert_eq!(concerns(b"{\"kind\":2,\"k\":[0],\"v\":[1]}\n"), Concerns::Unknown);
+        assert_eq!(
+            concerns(&set_line("customTitle", &json!("x"))),
+            field("customTitle")
+        );
+        assert_eq!(
+            concerns(b"{\"kind\":2,\"k\":[\"requests\",0,\"response\"],\"v\":[1]}\n"),
+            field("requests")
+        );
+        assert_eq!(
+            concerns(b"{\"kind\":2,\"k\":[0],\"v\":[1]}\n"),
+            Concerns::Unknown
+        );
         assert_eq!(concerns(b"{\"kind\":9,\"k\":[\"a\"]}\n"), Concerns::Unknown);
         assert_eq!(concerns(b"{\"ki"), Concerns::Unknown);
     }
@@ -354,7 +459,11 @@ mod tests {
 
     fn turns() -> impl Strategy<Value = Vec<Turn>> {
         let turn = prop_oneof![
-            (0..2_usize, prop::collection::vec(".{0,4}", 0..3), any::<Option<prop::sample::Index>>())
+            (
+                0..2_usize,
+                prop::collection::vec(".{0,4}", 0..3),
+                any::<Option<prop::sample::Index>>()
+            )
                 .prop_map(|(list, values, cut)| Turn::Push(list, values, cut)),
             (0..2_usize, any::<prop::sample::Index>(), ".{0,4}")
                 .prop_map(|(list, at, text)| Turn::Element(list, at, text)),
@@ -382,11 +491,15 @@ mod tests {
                     lists[*list].truncate(cut.unwrap_or(usize::MAX));
                     lists[*list].extend(values.clone());
                     match cut {
-                        Some(cut) => json!({ "kind": 2, "k": [list.to_string()], "v": values, "i": cut }),
+                        Some(cut) => {
+                            json!({ "kind": 2, "k": [list.to_string()], "v": values, "i": cut })
+                        }
                         None => json!({ "kind": 2, "k": [list.to_string()], "v": values }),
                     }
                 }
-                Turn::Element(list, _, _) if lists[*list].is_empty() => initial(&document(&lists, &text)),
+                Turn::Element(list, _, _) if lists[*list].is_empty() => {
+                    initial(&document(&lists, &text))
+                }
                 Turn::Element(list, at, value) => {
                     let at = at.index(lists[*list].len());
                     lists[*list][at] = value.clone();

@@ -25,18 +25,31 @@ pub fn stitch(sides: &Sides<'_>) -> Result<Vec<u8>, String> {
     if !sides.common.ends_with(b"\n") || !common.iter().any(Line::is_said) {
         return Err("The branches have no common beginning.".into());
     }
-    if ![&first, &second].into_iter().all(|tail| tail.iter().any(Line::is_said)) {
+    if ![&first, &second]
+        .into_iter()
+        .all(|tail| tail.iter().any(Line::is_said))
+    {
         return Err("One of the branches has no turns of its own.".into());
     }
     if second.iter().any(Line::speaks_of_before) {
-        return Err("The other branch was compacted or rolled back; that would reach into this one.".into());
+        return Err(
+            "The other branch was compacted or rolled back; that would reach into this one.".into(),
+        );
     }
     let pieces = [&common, &first, &second].map(|piece| Turns::of(piece));
     if !pieces.iter().all(Turns::are_whole) || !apart(&pieces) {
         return Err("One of the branches begins or ends in the middle of a turn.".into());
     }
-    let last = common.iter().chain(&first).rev().find(|line| line.is_record());
-    renumbered(&second, last.and_then(|line| line.ordinal()), sides.first.ends_with(b"\n"))
+    let last = common
+        .iter()
+        .chain(&first)
+        .rev()
+        .find(|line| line.is_record());
+    renumbered(
+        &second,
+        last.and_then(|line| line.ordinal()),
+        sides.first.ends_with(b"\n"),
+    )
 }
 
 const UNREADABLE: &str = "A line of one branch cannot be read.";
@@ -60,14 +73,19 @@ struct Record<'a> {
 
 fn read(bytes: &[u8]) -> Result<Vec<Line<'_>>, String> {
     let lines: Vec<&[u8]> = lines_of(bytes).collect();
-    parallel::map(&lines, |line| line.len(), |line| Line::read(line)).into_iter().collect()
+    parallel::map(&lines, |line| line.len(), |line| Line::read(line))
+        .into_iter()
+        .collect()
 }
 
 impl<'a> Line<'a> {
     fn read(raw: &'a [u8]) -> Result<Self, String> {
         let raw = std::str::from_utf8(raw).map_err(|_| UNREADABLE)?;
         match serde_json::from_str(raw.trim_start_matches('\u{feff}').trim_end()) {
-            Ok(record) => Ok(Self { raw, record: Some(record) }),
+            Ok(record) => Ok(Self {
+                raw,
+                record: Some(record),
+            }),
             Err(error) if error.is_eof() => Ok(Self { raw, record: None }),
             Err(_) => Err(UNREADABLE.into()),
         }
@@ -82,7 +100,10 @@ impl<'a> Line<'a> {
     }
 
     fn kind(&self) -> &str {
-        self.record.as_ref().and_then(|record| record.kind.as_deref()).unwrap_or_default()
+        self.record
+            .as_ref()
+            .and_then(|record| record.kind.as_deref())
+            .unwrap_or_default()
     }
 
     fn field(&self, name: &str) -> Option<&str> {
@@ -111,17 +132,29 @@ impl<'a> Line<'a> {
 
     /// A summary in place of all that was said, or turns taken back by their number.
     fn speaks_of_before(&self) -> bool {
-        matches!(self.item(), "compacted" | "compaction" | "context_compacted" | "thread_rolled_back")
+        matches!(
+            self.item(),
+            "compacted" | "compaction" | "context_compacted" | "thread_rolled_back"
+        )
     }
 
     /// A copy with another number; every other byte is the line's own.
     fn numbered(&self, number: u64) -> String {
-        let Some(old) = self.record.as_ref().and_then(|record| record.ordinal).map(RawValue::get) else {
+        let Some(old) = self
+            .record
+            .as_ref()
+            .and_then(|record| record.ordinal)
+            .map(RawValue::get)
+        else {
             return self.raw.to_owned();
         };
         // The number is a part of the line, so its place is the distance of the two.
         let start = old.as_ptr() as usize - self.raw.as_ptr() as usize;
-        format!("{}{number}{}", &self.raw[..start], &self.raw[start + old.len()..])
+        format!(
+            "{}{number}{}",
+            &self.raw[..start],
+            &self.raw[start + old.len()..]
+        )
     }
 }
 
@@ -136,7 +169,11 @@ struct Turns<'l> {
 
 impl<'l> Turns<'l> {
     fn of(lines: &'l [Line<'_>]) -> Self {
-        let mut turns = Self { ids: BTreeSet::new(), begins_inside: false, ends_inside: false };
+        let mut turns = Self {
+            ids: BTreeSet::new(),
+            begins_inside: false,
+            ends_inside: false,
+        };
         let mut open: BTreeSet<&str> = BTreeSet::new();
         for line in lines {
             let id = line.call_id().or_else(|| line.field("turn_id"));
@@ -174,7 +211,9 @@ impl<'l> Turns<'l> {
 /// Whether no turn has parts in two of the pieces.
 fn apart(pieces: &[Turns<'_>; 3]) -> bool {
     let [common, first, second] = pieces;
-    common.ids.is_disjoint(&first.ids) && common.ids.is_disjoint(&second.ids) && first.ids.is_disjoint(&second.ids)
+    common.ids.is_disjoint(&first.ids)
+        && common.ids.is_disjoint(&second.ids)
+        && first.ids.is_disjoint(&second.ids)
 }
 
 /// The lines with the numbers after `last`.
@@ -189,7 +228,11 @@ fn renumbered(lines: &[Line<'_>], last: Option<u64>, on_own_line: bool) -> Resul
     if !alike {
         return Err("Only one of the branches numbers its lines.".into());
     }
-    let mut added = if on_own_line { String::new() } else { "\n".to_owned() };
+    let mut added = if on_own_line {
+        String::new()
+    } else {
+        "\n".to_owned()
+    };
     let mut next = last.map_or(Some(0), |last| last.checked_add(1));
     for line in lines {
         let number = next.ok_or(UNREADABLE)?;
@@ -230,14 +273,23 @@ mod tests {
 
     impl Writer {
         fn new(numbered: bool) -> Self {
-            let mut writer = Self { device: "common", next: numbered.then_some(0), n_ids: 0, lines: vec![] };
+            let mut writer = Self {
+                device: "common",
+                next: numbered.then_some(0),
+                n_ids: 0,
+                lines: vec![],
+            };
             writer.act(&Act::Resumed);
             writer.act(&Act::Turn("begin".into()));
             writer
         }
 
         fn on(&self, device: &'static str) -> Self {
-            Self { device, lines: vec![], ..self.clone() }
+            Self {
+                device,
+                lines: vec![],
+                ..self.clone()
+            }
         }
 
         fn wrote(mut self, acts: &[Act]) -> Self {
@@ -252,14 +304,24 @@ mod tests {
                     self.item(
                         json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": said}]}),
                     );
-                    self.line("event_msg", json!({"type": "task_complete", "turn_id": turn}));
+                    self.line(
+                        "event_msg",
+                        json!({"type": "task_complete", "turn_id": turn}),
+                    );
                 }
                 Act::ToolTurn => {
                     let (turn, call) = (self.begin(), self.id());
                     self.item(json!({"type": "message", "role": "user", "content": []}));
-                    self.item(json!({"type": "function_call", "call_id": call, "name": "exec_command"}));
-                    self.item(json!({"type": "function_call_output", "call_id": call, "output": "done"}));
-                    self.line("event_msg", json!({"type": "task_complete", "turn_id": turn}));
+                    self.item(
+                        json!({"type": "function_call", "call_id": call, "name": "exec_command"}),
+                    );
+                    self.item(
+                        json!({"type": "function_call_output", "call_id": call, "output": "done"}),
+                    );
+                    self.line(
+                        "event_msg",
+                        json!({"type": "task_complete", "turn_id": turn}),
+                    );
                 }
                 Act::Crash => {
                     self.begin();
@@ -274,7 +336,10 @@ mod tests {
 
         fn begin(&mut self) -> String {
             let turn = self.id();
-            self.line("event_msg", json!({"type": "task_started", "turn_id": turn}));
+            self.line(
+                "event_msg",
+                json!({"type": "task_started", "turn_id": turn}),
+            );
             self.line("turn_context", json!({"turn_id": turn, "cwd": "/code"}));
             turn
         }
@@ -284,11 +349,16 @@ mod tests {
         }
 
         fn line(&mut self, kind: &str, payload: Value) {
-            let ordinal = self.next.map(|ordinal| format!("\"ordinal\": {ordinal} ,")).unwrap_or_default();
+            let ordinal = self
+                .next
+                .map(|ordinal| format!("\"ordinal\": {ordinal} ,"))
+                .unwrap_or_default();
             self.next = self.next.map(|ordinal| ordinal + 1);
             // Numbers and an inner field of that name that must stay as they are.
             let odd = "\"metadata\":{\"ordinal\":5,\"n\":1.50e+1}";
-            self.lines.push(format!("{{{ordinal}{odd},\"type\":\"{kind}\",\"payload\":{payload}}}\n"));
+            self.lines.push(format!(
+                "{{{ordinal}{odd},\"type\":\"{kind}\",\"payload\":{payload}}}\n"
+            ));
         }
 
         fn id(&mut self) -> String {
@@ -303,18 +373,28 @@ mod tests {
 
     fn joined(common: &Writer, first: &Writer, second: &Writer) -> Result<String, String> {
         let (common, first, second) = (common.bytes(), first.bytes(), second.bytes());
-        let added = stitch(&Sides { common: &common, first: &first, second: &second })?;
+        let added = stitch(&Sides {
+            common: &common,
+            first: &first,
+            second: &second,
+        })?;
         Ok(String::from_utf8(added).expect("UTF-8"))
     }
 
     fn ordinals(log: &str) -> Vec<u64> {
-        let numbered = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        numbered.filter_map(|record| record["ordinal"].as_u64()).collect()
+        let numbered = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        numbered
+            .filter_map(|record| record["ordinal"].as_u64())
+            .collect()
     }
 
     /// A line without its number.
     fn unnumbered(line: &str) -> &str {
-        line.strip_prefix("{\"ordinal\": ").and_then(|rest| rest.split_once(" ,")).map_or(line, |(_, rest)| rest)
+        line.strip_prefix("{\"ordinal\": ")
+            .and_then(|rest| rest.split_once(" ,"))
+            .map_or(line, |(_, rest)| rest)
     }
 
     fn act() -> impl Strategy<Value = Act> {
@@ -360,7 +440,12 @@ mod tests {
         let big = "\\u00e4 \\/ ä ".repeat(200_000);
         let mut second = common.on("second").wrote(&[Act::Turn("big".into())]);
         second.lines[2] = second.lines[2].replace("big", &big);
-        let added = joined(&common, &common.on("first").wrote(&[Act::ToolTurn]), &second).expect("whole turns");
+        let added = joined(
+            &common,
+            &common.on("first").wrote(&[Act::ToolTurn]),
+            &second,
+        )
+        .expect("whole turns");
         let line = added.lines().nth(2).expect("a line");
         assert_eq!(unnumbered(line), unnumbered(second.lines[2].trim_end()));
         assert!(line.contains(&big));
@@ -376,60 +461,114 @@ mod tests {
         *second.lines.last_mut().expect("a line") = cut;
         let added = joined(&common, &first, &second).expect("whole turns");
         assert!(added.starts_with("\n{") && added.ends_with("}\n"));
-        assert_eq!(ordinals(&added)[0], *ordinals(&first.lines.concat()).last().expect("numbered") + 1);
+        assert_eq!(
+            ordinals(&added)[0],
+            *ordinals(&first.lines.concat()).last().expect("numbered") + 1
+        );
     }
 
     #[test]
     fn what_is_not_stitched() {
         type Change = fn(&mut Writer, &mut Writer, &mut Writer);
         let rows: &[(&str, &str, Change)] = &[
-            ("a_call_without_its_output_in_the_first", "middle of a turn", |_, first, _| {
-                first.item(json!({"type": "function_call", "call_id": "open"}));
-            }),
-            ("a_call_without_its_output_in_the_second", "middle of a turn", |_, _, second| {
-                second.item(json!({"type": "custom_tool_call", "call_id": "open"}));
-            }),
-            ("a_turn_that_has_not_ended", "middle of a turn", |_, first, _| drop(first.begin())),
-            ("a_split_inside_a_turn", "middle of a turn", |common, first, second| {
-                let turn = common.begin();
-                for tail in [first, second] {
-                    tail.lines.insert(0, format!("{{\"ordinal\":1,\"type\":\"event_msg\",\"payload\":{{\"type\":\"task_complete\",\"turn_id\":\"{turn}\"}}}}\n"));
-                }
-            }),
-            ("an_output_to_a_call_before_the_split", "middle of a turn", |_, _, second| {
-                second.item(json!({"type": "function_call_output", "call_id": "elsewhere"}));
-            }),
-            ("what_was_stitched_already", "middle of a turn", |_, first, second| {
-                first.lines.extend(second.lines.clone());
-            }),
-            ("the_second_was_compacted", "compacted or rolled back", |_, _, second| {
-                second.line("compacted", json!({"message": "so far"}));
-            }),
-            ("the_second_took_turns_back", "compacted or rolled back", |_, _, second| {
-                second.line("event_msg", json!({"type": "thread_rolled_back", "num_turns": 1}));
-            }),
-            ("only_the_second_is_numbered", "numbers its lines", |common, first, _| {
-                common.next = None;
-                for writer in [common, first] {
-                    writer.lines = writer
-                        .lines
-                        .iter()
-                        .map(|line| format!("{{{}", unnumbered(line).trim_start_matches('{')))
-                        .collect();
-                }
-            }),
-            ("only_some_lines_are_numbered", "numbers its lines", |_, _, second| {
-                second.next = None;
-                second.act(&Act::Turn("unnumbered".into()));
-            }),
+            (
+                "a_call_without_its_output_in_the_first",
+                "middle of a turn",
+                |_, first, _| {
+                    first.item(json!({"type": "function_call", "call_id": "open"}));
+                },
+            ),
+            (
+                "a_call_without_its_output_in_the_second",
+                "middle of a turn",
+                |_, _, second| {
+                    second.item(json!({"type": "custom_tool_call", "call_id": "open"}));
+                },
+            ),
+            (
+                "a_turn_that_has_not_ended",
+                "middle of a turn",
+                |_, first, _| drop(first.begin()),
+            ),
+            (
+                "a_split_inside_a_turn",
+                "middle of a turn",
+                |common, first, second| {
+                    let turn = common.begin();
+                    for tail in [first, second] {
+                        tail.lines.insert(0, format!("{{\"ordinal\":1,\"type\":\"event_msg\",\"payload\":{{\"type\":\"task_complete\",\"turn_id\":\"{turn}\"}}}}\n"));
+                    }
+                },
+            ),
+            (
+                "an_output_to_a_call_before_the_split",
+                "middle of a turn",
+                |_, _, second| {
+                    second.item(json!({"type": "function_call_output", "call_id": "elsewhere"}));
+                },
+            ),
+            (
+                "what_was_stitched_already",
+                "middle of a turn",
+                |_, first, second| {
+                    first.lines.extend(second.lines.clone());
+                },
+            ),
+            (
+                "the_second_was_compacted",
+                "compacted or rolled back",
+                |_, _, second| {
+                    second.line("compacted", json!({"message": "so far"}));
+                },
+            ),
+            (
+                "the_second_took_turns_back",
+                "compacted or rolled back",
+                |_, _, second| {
+                    second.line(
+                        "event_msg",
+                        json!({"type": "thread_rolled_back", "num_turns": 1}),
+                    );
+                },
+            ),
+            (
+                "only_the_second_is_numbered",
+                "numbers its lines",
+                |common, first, _| {
+                    common.next = None;
+                    for writer in [common, first] {
+                        writer.lines = writer
+                            .lines
+                            .iter()
+                            .map(|line| format!("{{{}", unnumbered(line).trim_start_matches('{')))
+                            .collect();
+                    }
+                },
+            ),
+            (
+                "only_some_lines_are_numbered",
+                "numbers its lines",
+                |_, _, second| {
+                    second.next = None;
+                    second.act(&Act::Turn("unnumbered".into()));
+                },
+            ),
             ("no_turns", "no turns", |_, first, _| first.lines.clear()),
-            ("nothing_in_common", "no common", |common, _, _| common.lines.clear()),
-            ("a_line_that_is_no_record", "cannot be read", |_, _, second| second.lines.push("{]\n".into())),
+            ("nothing_in_common", "no common", |common, _, _| {
+                common.lines.clear()
+            }),
+            (
+                "a_line_that_is_no_record",
+                "cannot be read",
+                |_, _, second| second.lines.push("{]\n".into()),
+            ),
         ];
         for (row, why, change) in rows {
             let mut common = Writer::new(true);
             let (mut first, mut second) = (common.on("first"), common.on("second"));
-            [&mut first, &mut second].into_iter().for_each(|tail| tail.act(&Act::ToolTurn));
+            [&mut first, &mut second]
+                .into_iter()
+                .for_each(|tail| tail.act(&Act::ToolTurn));
             assert!(joined(&common, &first, &second).is_ok());
             change(&mut common, &mut first, &mut second);
             let told = joined(&common, &first, &second).expect_err(row);
@@ -439,11 +578,17 @@ mod tests {
 
     #[test]
     fn the_oldest_logs_have_bare_items() {
-        let line = |kind: &str, id: &str| format!("{{\"type\":\"{kind}\",\"{id}\":\"x\",\"role\":\"user\"}}\n");
+        let line = |kind: &str, id: &str| {
+            format!("{{\"type\":\"{kind}\",\"{id}\":\"x\",\"role\":\"user\"}}\n")
+        };
         let (common, tail) = (line("message", "id"), line("message", "id"));
         let open = [tail.clone(), line("function_call", "call_id")].concat();
         let add = |second: &str| {
-            stitch(&Sides { common: common.as_bytes(), first: tail.as_bytes(), second: second.as_bytes() })
+            stitch(&Sides {
+                common: common.as_bytes(),
+                first: tail.as_bytes(),
+                second: second.as_bytes(),
+            })
         };
         assert_eq!(add(&tail), Ok(tail.clone().into_bytes()));
         assert!(add(&open).is_err());

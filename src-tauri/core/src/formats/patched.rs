@@ -17,7 +17,11 @@ pub struct Patched {
 impl Patched {
     pub fn open(path: &Path, mut patches: Vec<Patch>) -> io::Result<Self> {
         patches.sort_by_key(|patch| patch.at);
-        Ok(Self { file: opener::file(path)?, pos: 0, patches })
+        Ok(Self {
+            file: opener::file(path)?,
+            pos: 0,
+            patches,
+        })
     }
 
     /// Whether the bytes of a patch that only begins or ends in what was read are there; the file stays where it is.
@@ -25,7 +29,9 @@ impl Patched {
         let patch = &self.patches[patch];
         let mut there = Vec::new();
         self.file.seek(SeekFrom::Start(patch.at))?;
-        (&self.file).take(patch.there.len() as u64).read_to_end(&mut there)?;
+        (&self.file)
+            .take(patch.there.len() as u64)
+            .read_to_end(&mut there)?;
         self.file.seek(SeekFrom::Start(back))?;
         Ok(there == patch.there)
     }
@@ -36,7 +42,9 @@ impl Read for Patched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         let (start, end) = (self.pos, self.pos + read as u64);
-        let first = self.patches.partition_point(|patch| patch.at + patch.shown.len() as u64 <= start);
+        let first = self
+            .patches
+            .partition_point(|patch| patch.at + patch.shown.len() as u64 <= start);
         for at in first..self.patches.len() {
             let patch = &self.patches[at];
             if end <= patch.at {
@@ -44,7 +52,10 @@ impl Read for Patched {
             }
             let patch_end = patch.at + patch.there.len() as u64;
             let fits = match start <= patch.at && patch_end <= end {
-                true => buffer[(patch.at - start) as usize..(patch_end - start) as usize] == *patch.there,
+                true => {
+                    buffer[(patch.at - start) as usize..(patch_end - start) as usize]
+                        == *patch.there
+                }
                 false => self.is_there(at, end)?,
             };
             let patch = &self.patches[at];
@@ -67,7 +78,9 @@ impl Seek for Patched {
 /// Puts `bytes` over the part of `window` they lie in; the window begins at `from`, they at `at`.
 fn overlay(window: &mut [u8], from: u64, at: u64, bytes: &[u8]) {
     for (offset, byte) in bytes.iter().enumerate() {
-        let place = (at + offset as u64).checked_sub(from).and_then(|place| usize::try_from(place).ok());
+        let place = (at + offset as u64)
+            .checked_sub(from)
+            .and_then(|place| usize::try_from(place).ok());
         if let Some(place) = place.filter(|place| *place < window.len()) {
             window[place] = *byte;
         }
@@ -83,7 +96,12 @@ pub struct PatchedBytes<'a> {
 
 impl Bytes for PatchedBytes<'_> {
     fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.bytes.write_to(&mut Patching { out, pos: 0, at: self.at, shown: self.shown })
+        self.bytes.write_to(&mut Patching {
+            out,
+            pos: 0,
+            at: self.at,
+            shown: self.shown,
+        })
     }
 }
 
@@ -129,9 +147,22 @@ mod tests {
             }
         }
         let mut file = File::create(&path).expect("create");
-        PatchedBytes { bytes: &Slowly(whole), at: 11, shown: b"parent-b" }.write_to(&mut file).expect("write");
-        assert_eq!(std::fs::read(&path).expect("read"), b"0123456789 parent-b 0123456789 parent-a");
-        let patch = Patch { at: 11, shown: b"parent-a".to_vec(), there: b"parent-b".to_vec() };
+        PatchedBytes {
+            bytes: &Slowly(whole),
+            at: 11,
+            shown: b"parent-b",
+        }
+        .write_to(&mut file)
+        .expect("write");
+        assert_eq!(
+            std::fs::read(&path).expect("read"),
+            b"0123456789 parent-b 0123456789 parent-a"
+        );
+        let patch = Patch {
+            at: 11,
+            shown: b"parent-a".to_vec(),
+            there: b"parent-b".to_vec(),
+        };
         let mut back = Vec::new();
         let mut patched = Patched::open(&path, vec![patch.clone()]).expect("open");
         patched.seek(SeekFrom::Start(13)).expect("seek");
@@ -149,7 +180,10 @@ mod tests {
         // A file that has something else there is shown as it is.
         std::fs::write(&path, b"0123456789 parent-c").expect("write");
         back.clear();
-        Patched::open(&path, vec![patch]).expect("open").read_to_end(&mut back).expect("read");
+        Patched::open(&path, vec![patch])
+            .expect("open")
+            .read_to_end(&mut back)
+            .expect("read");
         assert_eq!(back, b"0123456789 parent-c");
     }
 }

@@ -41,15 +41,19 @@ pub struct Run<'a> {
 
 /// Where a program lies: the directories of `PATH`, then those given. On Windows `names` has the endings, too.
 pub fn find(path: Option<&str>, others: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
-    let path: Vec<PathBuf> = path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
+    let path: Vec<PathBuf> = path
+        .map(|path| std::env::split_paths(path).collect())
+        .unwrap_or_default();
     let dirs = path.iter().chain(others).filter(|dir| dir.is_absolute());
-    dirs.flat_map(|dir| names.iter().map(|name| dir.join(name))).find(|file| is_program(file))
+    dirs.flat_map(|dir| names.iter().map(|name| dir.join(name)))
+        .find(|file| is_program(file))
 }
 
 #[cfg(unix)]
 fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
@@ -63,10 +67,20 @@ impl Run<'_> {
     /// Its output goes to files without a name: a program that ends by `exit` loses what a pipe has not taken yet.
     pub fn output(&self, arguments: &[&OsStr]) -> Result<Vec<u8>, RunError> {
         let start = |error| RunError::Start(self.program.to_path_buf(), error);
-        let (mut out, mut complaints) = (tempfile::tempfile().map_err(start)?, tempfile::tempfile().map_err(start)?);
+        let (mut out, mut complaints) = (
+            tempfile::tempfile().map_err(start)?,
+            tempfile::tempfile().map_err(start)?,
+        );
         let mut command = Command::new(self.program);
-        command.args(arguments).current_dir(self.cwd).env_clear().envs(self.vars).stdin(Stdio::null());
-        command.stdout(out.try_clone().map_err(start)?).stderr(complaints.try_clone().map_err(start)?);
+        command
+            .args(arguments)
+            .current_dir(self.cwd)
+            .env_clear()
+            .envs(self.vars)
+            .stdin(Stdio::null());
+        command
+            .stdout(out.try_clone().map_err(start)?)
+            .stderr(complaints.try_clone().map_err(start)?);
         without_window(&mut command);
         let mut child = command.spawn().map_err(start)?;
         let begun = Instant::now();
@@ -77,7 +91,10 @@ impl Run<'_> {
                     end(&mut child);
                     return Err(RunError::TooLong(self.program.to_path_buf(), self.limit));
                 }
-                None if out.metadata().is_ok_and(|printed| self.most < printed.len()) => {
+                None if out
+                    .metadata()
+                    .is_ok_and(|printed| self.most < printed.len()) =>
+                {
                     end(&mut child);
                     return Err(RunError::TooMuch(self.program.to_path_buf(), self.most));
                 }
@@ -89,7 +106,10 @@ impl Run<'_> {
             return Ok(printed);
         }
         let complaints = whole(&mut complaints, self.most).unwrap_or_default();
-        Err(RunError::Failed(self.program.to_path_buf(), told(&complaints, &printed)))
+        Err(RunError::Failed(
+            self.program.to_path_buf(),
+            told(&complaints, &printed),
+        ))
     }
 }
 
@@ -107,7 +127,11 @@ fn whole(file: &mut std::fs::File, most: u64) -> io::Result<Vec<u8>> {
 
 /// The end of what a program complained about, in one line and without colours.
 fn told(complaints: &[u8], printed: &[u8]) -> String {
-    let bytes = if complaints.trim_ascii().is_empty() { printed } else { complaints };
+    let bytes = if complaints.trim_ascii().is_empty() {
+        printed
+    } else {
+        complaints
+    };
     let text = String::from_utf8_lossy(bytes);
     let mut plain = String::new();
     let mut letters = text.chars();

@@ -31,7 +31,11 @@ impl Rows {
     }
 
     fn none() -> Self {
-        Self { stamp: None, text: "[]".into(), rows: Vec::new() }
+        Self {
+            stamp: None,
+            text: "[]".into(),
+            rows: Vec::new(),
+        }
     }
 
     /// `None` for what is no list.
@@ -47,7 +51,9 @@ impl Rows {
     }
 
     fn position(&self, id: &str) -> Option<usize> {
-        self.rows.iter().position(|(row, _)| row.as_deref() == Some(id))
+        self.rows
+            .iter()
+            .position(|(row, _)| row.as_deref() == Some(id))
     }
 
     /// The row with that `id`, as it is written.
@@ -65,13 +71,22 @@ impl Rows {
                 (inside..inside, row.to_owned())
             }
         };
-        format!("{}{new}{}", &self.text[..range.start], &self.text[range.end..])
+        format!(
+            "{}{new}{}",
+            &self.text[..range.start],
+            &self.text[range.end..]
+        )
     }
 
     /// The list without the row with that `id`.
     pub fn without(&self, id: &str) -> String {
-        let Some(at) = self.position(id) else { return self.text.clone() };
-        let gone = match (self.rows.get(at + 1), at.checked_sub(1).and_then(|before| self.rows.get(before))) {
+        let Some(at) = self.position(id) else {
+            return self.text.clone();
+        };
+        let gone = match (
+            self.rows.get(at + 1),
+            at.checked_sub(1).and_then(|before| self.rows.get(before)),
+        ) {
             (Some((_, next)), _) => self.rows[at].1.start..next.start,
             (None, Some((_, before))) => before.end..self.rows[at].1.end,
             (None, None) => self.rows[at].1.clone(),
@@ -92,11 +107,21 @@ mod tests {
     #[test]
     fn other_rows_keep_every_byte() {
         let parse = |text: &str| Rows::parse(text.to_owned(), None).expect("a list");
-        let (one, two, three) = (r#"{"id":"1","n":1.50}"#, r#"{ "id" : "2" }"#, r#"{"id":"3"}"#);
+        let (one, two, three) = (
+            r#"{"id":"1","n":1.50}"#,
+            r#"{ "id" : "2" }"#,
+            r#"{"id":"3"}"#,
+        );
         let rows = parse(&format!("[ {one},\n {two} ,{three} ]\n"));
         assert_eq!((rows.row("2"), rows.row("4")), (Some(two), None));
-        assert_eq!(rows.with("2", "{}"), format!("[ {one},\n {{}} ,{three} ]\n"));
-        assert_eq!(rows.with("4", "{}"), format!("[ {one},\n {two} ,{three},{{}} ]\n"));
+        assert_eq!(
+            rows.with("2", "{}"),
+            format!("[ {one},\n {{}} ,{three} ]\n")
+        );
+        assert_eq!(
+            rows.with("4", "{}"),
+            format!("[ {one},\n {two} ,{three},{{}} ]\n")
+        );
         assert_eq!(rows.without("1"), format!("[ {two} ,{three} ]\n"));
         assert_eq!(rows.without("2"), format!("[ {one},\n {three} ]\n"));
         assert_eq!(rows.without("3"), format!("[ {one},\n {two} ]\n"));

@@ -26,7 +26,12 @@ impl Running {
     /// The program's file name without an ending that only some systems have: `code` for `/usr/share/code/code` and
     /// `Code.exe`.
     pub fn name(&self) -> String {
-        let name = self.exe.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let name = self
+            .exe
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
         let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
         name.strip_suffix(".exe").unwrap_or(name).to_owned()
     }
@@ -39,14 +44,20 @@ pub trait Apps: Debug + Send + Sync {
     /// The environments of those programs of this user that have one of these variables: these variables, and the home
     /// directory. Programs of others do not tell.
     fn environments(&self, names: &BTreeSet<&str>) -> Vec<BTreeMap<String, String>> {
-        self.running().into_iter().map(|running| running.vars).filter(|vars| has_one(vars, names)).collect()
+        self.running()
+            .into_iter()
+            .map(|running| running.vars)
+            .filter(|vars| has_one(vars, names))
+            .collect()
     }
 }
 
 const HOMES: [&str; 2] = ["HOME", "USERPROFILE"];
 
 fn has_one(vars: &BTreeMap<String, String>, names: &BTreeSet<&str>) -> bool {
-    names.iter().any(|name| vars.get(*name).is_some_and(|value| !value.is_empty()))
+    names
+        .iter()
+        .any(|name| vars.get(*name).is_some_and(|value| !value.is_empty()))
 }
 
 /// What runs is what the list says: for tests.
@@ -82,15 +93,28 @@ impl Apps for SystemApps {
     }
 
     fn environments(&self, names: &BTreeSet<&str>) -> Vec<BTreeMap<String, String>> {
-        let wanted = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).without_tasks();
+        let wanted = ProcessRefreshKind::nothing()
+            .with_environ(UpdateKind::Always)
+            .without_tasks();
         let mut system = System::new();
         system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
         let is_wanted = |name: &str| names.contains(name) || HOMES.contains(&name);
         let of = |process: &sysinfo::Process| -> BTreeMap<String, String> {
-            let pairs = process.environ().iter().filter_map(|pair| pair.to_str()?.split_once('='));
-            pairs.filter(|(name, _)| is_wanted(name)).map(|(name, value)| (name.into(), value.into())).collect()
+            let pairs = process
+                .environ()
+                .iter()
+                .filter_map(|pair| pair.to_str()?.split_once('='));
+            pairs
+                .filter(|(name, _)| is_wanted(name))
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect()
         };
-        let found: BTreeSet<_> = system.processes().values().map(of).filter(|vars| has_one(vars, names)).collect();
+        let found: BTreeSet<_> = system
+            .processes()
+            .values()
+            .map(of)
+            .filter(|vars| has_one(vars, names))
+            .collect();
         found.into_iter().collect()
     }
 }
@@ -107,7 +131,11 @@ fn ask() -> Vec<Running> {
         pid: pid.as_u32(),
         exe: process.exe().map(PathBuf::from).unwrap_or_default(),
         cwd: process.cwd().map(PathBuf::from),
-        args: process.cmd().iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        args: process
+            .cmd()
+            .iter()
+            .map(|arg| arg.to_string_lossy().into_owned())
+            .collect(),
         vars: BTreeMap::new(),
     });
     running.collect::<BTreeSet<_>>().into_iter().collect()
@@ -121,16 +149,28 @@ mod tests {
     fn this_program_is_among_those_that_run() {
         let own = std::env::current_exe().expect("own program");
         let running = SystemApps::default().running();
-        let this = running.iter().find(|running| running.pid == std::process::id()).expect("this process");
+        let this = running
+            .iter()
+            .find(|running| running.pid == std::process::id())
+            .expect("this process");
         assert_eq!(this.exe, own);
         assert_eq!(this.cwd.as_deref(), std::env::current_dir().ok().as_deref());
     }
 
     #[test]
     fn a_program_is_named_alike_on_every_system() {
-        let named = |exe: &str| Running { exe: exe.into(), ..Running::default() }.name();
+        let named = |exe: &str| {
+            Running {
+                exe: exe.into(),
+                ..Running::default()
+            }
+            .name()
+        };
         assert_eq!(named("/usr/share/code/code"), "code");
-        assert_eq!(named("/usr/share/code-insiders/code-insiders (deleted)"), "code-insiders");
+        assert_eq!(
+            named("/usr/share/code-insiders/code-insiders (deleted)"),
+            "code-insiders"
+        );
         assert_eq!(named("Code.exe"), "code");
         assert_eq!(named(""), "");
     }

@@ -82,29 +82,44 @@ pub fn get(path: &Path, key: &str) -> Result<Option<Stored>, StateDbError> {
 
 /// Puts `new` in the place of `old`, each `None` for no value, if `old` is still there; otherwise nothing changes. What it
 /// replaced is `old`, for whoever keeps it. The editor must not run: it would write its own value over this one.
-pub fn put(path: &Path, key: &str, old: Option<&Stored>, new: Option<&Stored>) -> Result<(), StateDbError> {
+pub fn put(
+    path: &Path,
+    key: &str,
+    old: Option<&Stored>,
+    new: Option<&Stored>,
+) -> Result<(), StateDbError> {
     let sqlite = |source| told(path, source);
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+    let change = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(sqlite)?;
     check_shape(&change, path)?;
     if value(&change, path, key)?.as_ref() != old {
-        return Err(StateDbError::Changed { path: path.into(), key: key.into() });
+        return Err(StateDbError::Changed {
+            path: path.into(),
+            key: key.into(),
+        });
     }
     match new {
         None => change.execute("DELETE FROM ItemTable WHERE key = ?1", [key]),
         // The storage class is that of what is bound.
-        Some(Stored::Text(text)) => {
-            change.execute("INSERT OR REPLACE INTO ItemTable (key, value) VALUES (?1, ?2)", [key, text])
-        }
-        Some(Stored::Blob(bytes)) => {
-            change.execute("INSERT OR REPLACE INTO ItemTable (key, value) VALUES (?1, ?2)", (key, bytes))
-        }
+        Some(Stored::Text(text)) => change.execute(
+            "INSERT OR REPLACE INTO ItemTable (key, value) VALUES (?1, ?2)",
+            [key, text],
+        ),
+        Some(Stored::Blob(bytes)) => change.execute(
+            "INSERT OR REPLACE INTO ItemTable (key, value) VALUES (?1, ?2)",
+            (key, bytes),
+        ),
     }
     .map_err(sqlite)?;
     change.commit().map_err(sqlite)?;
     match value(&connection, path, key)?.as_ref() == new {
         true => Ok(()),
-        false => Err(StateDbError::Changed { path: path.into(), key: key.into() }),
+        false => Err(StateDbError::Changed {
+            path: path.into(),
+            key: key.into(),
+        }),
     }
 }
 
@@ -112,29 +127,50 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StateDbError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err(StateDbError::NoFile(path.into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StateDbError::Absent(path.into())),
-        Err(source) => return Err(StateDbError::Io { path: path.into(), source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StateDbError::Absent(path.into()));
+        }
+        Err(source) => {
+            return Err(StateDbError::Io {
+                path: path.into(),
+                source,
+            });
+        }
     }
     // Never made: an editor that finds an empty database of ours would take it for its own.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| told(path, error))?;
-    connection.busy_timeout(PATIENCE).map_err(|error| told(path, error))?;
+    connection
+        .busy_timeout(PATIENCE)
+        .map_err(|error| told(path, error))?;
     Ok(connection)
 }
 
 /// A table of another form, or one with triggers, is one that nobody here knows how to change.
 fn check_shape(connection: &Connection, path: &Path) -> Result<(), StateDbError> {
-    let unknown = |what: String| Err(StateDbError::Unknown { path: path.into(), what });
+    let unknown = |what: String| {
+        Err(StateDbError::Unknown {
+            path: path.into(),
+            what,
+        })
+    };
     let read = |sql: &str| {
-        let table = connection.query_row(sql, [], |row| row.get::<_, Option<String>>(0)).optional();
+        let table = connection
+            .query_row(sql, [], |row| row.get::<_, Option<String>>(0))
+            .optional();
         table.map_err(|error| told(path, error))
     };
-    match read("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'ItemTable'")?.flatten() {
+    match read("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'ItemTable'")?
+        .flatten()
+    {
         None => return unknown("it has no table ItemTable".into()),
-        Some(made) if plain(&made) != TABLE => return unknown(format!("ItemTable is made as \"{made}\"")),
+        Some(made) if plain(&made) != TABLE => {
+            return unknown(format!("ItemTable is made as \"{made}\""));
+        }
         Some(_) => {}
     }
-    match read("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ItemTable'")? {
+    match read("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ItemTable'")?
+    {
         Some(_) => unknown("ItemTable has a trigger".into()),
         None => Ok(()),
     }
@@ -142,7 +178,10 @@ fn check_shape(connection: &Connection, path: &Path) -> Result<(), StateDbError>
 
 fn plain(sql: &str) -> String {
     let marks = |c: &char| !c.is_whitespace() && !matches!(c, '"' | '`' | '[' | ']');
-    sql.chars().filter(marks).collect::<String>().to_ascii_lowercase()
+    sql.chars()
+        .filter(marks)
+        .collect::<String>()
+        .to_ascii_lowercase()
 }
 
 fn value(connection: &Connection, path: &Path, key: &str) -> Result<Option<Stored>, StateDbError> {
@@ -159,7 +198,10 @@ fn value(connection: &Connection, path: &Path, key: &str) -> Result<Option<Store
         Some(Some(stored)) => Ok(Some(stored)),
         Some(None) => {
             let what = format!("the value of \"{key}\" is neither text nor bytes");
-            Err(StateDbError::Unknown { path: path.into(), what })
+            Err(StateDbError::Unknown {
+                path: path.into(),
+                what,
+            })
         }
     }
 }
@@ -168,13 +210,21 @@ fn told(path: &Path, error: rusqlite::Error) -> StateDbError {
     const READONLY_ROLLBACK: i32 = 776;
     let path = path.to_path_buf();
     match error.sqlite_error() {
-        Some(failed) if failed.extended_code == READONLY_ROLLBACK => StateDbError::Interrupted(path),
+        Some(failed) if failed.extended_code == READONLY_ROLLBACK => {
+            StateDbError::Interrupted(path)
+        }
         Some(failed) => match failed.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StateDbError::Busy(path),
             ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => StateDbError::Damaged(path),
-            _ => StateDbError::Sqlite { path, source: error },
+            _ => StateDbError::Sqlite {
+                path,
+                source: error,
+            },
         },
-        None => StateDbError::Sqlite { path, source: error },
+        None => StateDbError::Sqlite {
+            path,
+            source: error,
+        },
     }
 }
 
@@ -208,16 +258,28 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let path = made(dir.path());
         assert_eq!(get(&path, "text").expect("read"), Some(text("{\"a\":1}")));
-        assert_eq!(get(&path, "blob").expect("read"), Some(Stored::Blob(vec![0, 255])));
+        assert_eq!(
+            get(&path, "blob").expect("read"),
+            Some(Stored::Blob(vec![0, 255]))
+        );
         assert_eq!(get(&path, KEY).expect("read"), None);
         put(&path, KEY, None, Some(&text("1"))).expect("made");
         put(&path, KEY, Some(&text("1")), Some(&text("2"))).expect("changed");
         let blob = Stored::Blob(vec![0, 255]);
-        put(&path, "blob", Some(&blob), Some(&blob.with_text("ä".into()))).expect("changed");
+        put(
+            &path,
+            "blob",
+            Some(&blob),
+            Some(&blob.with_text("ä".into())),
+        )
+        .expect("changed");
         let connection = Connection::open(&path).expect("open");
         let class = |key: &str| {
-            connection
-                .query_row("SELECT typeof(value) FROM ItemTable WHERE key = ?1", [key], |row| row.get::<_, String>(0))
+            connection.query_row(
+                "SELECT typeof(value) FROM ItemTable WHERE key = ?1",
+                [key],
+                |row| row.get::<_, String>(0),
+            )
         };
         assert_eq!(
             (class(KEY), class("blob"), class("null")),
@@ -232,9 +294,16 @@ mod tests {
     fn what_changed_meanwhile_is_not_written_over() {
         let dir = tempfile::tempdir().expect("dir");
         let path = made(dir.path());
-        for old in [None, Some(text("other")), Some(Stored::Blob(b"{\"a\":1}".to_vec()))] {
+        for old in [
+            None,
+            Some(text("other")),
+            Some(Stored::Blob(b"{\"a\":1}".to_vec())),
+        ] {
             let refused = put(&path, "text", old.as_ref(), Some(&text("new")));
-            assert!(matches!(refused, Err(StateDbError::Changed { .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(StateDbError::Changed { .. })),
+                "{refused:?}"
+            );
         }
         assert_eq!(get(&path, "text").expect("read"), Some(text("{\"a\":1}")));
     }
@@ -249,12 +318,18 @@ mod tests {
         fs::write(&path, "no database at all, ".repeat(100)).expect("write");
         assert!(words(&path, KEY).ends_with("is damaged or no SQLite database"));
         let refused = put(&path, KEY, None, Some(&text("1")));
-        assert!(matches!(refused, Err(StateDbError::Damaged(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StateDbError::Damaged(_))),
+            "{refused:?}"
+        );
         fs::remove_file(&path).expect("remove");
         made(dir.path());
         assert!(words(&path, "number").contains("neither text nor bytes"));
-        let batch =
-            |sql: &str| Connection::open(&path).and_then(|connection| connection.execute_batch(sql)).expect(sql);
+        let batch = |sql: &str| {
+            Connection::open(&path)
+                .and_then(|connection| connection.execute_batch(sql))
+                .expect(sql)
+        };
         batch("CREATE TRIGGER t AFTER INSERT ON ItemTable BEGIN SELECT 1; END;");
         assert!(words(&path, KEY).ends_with("ItemTable has a trigger"));
         batch("DROP TRIGGER t; ALTER TABLE ItemTable ADD COLUMN at INTEGER;");
@@ -283,7 +358,9 @@ mod tests {
     #[test]
     #[allow(clippy::disallowed_methods)] // a test is a shell of its own
     fn another_process_holds_a_database_open() {
-        let Ok(path) = std::env::var("SESSION_ROAM_HOLDS_OPEN") else { return };
+        let Ok(path) = std::env::var("SESSION_ROAM_HOLDS_OPEN") else {
+            return;
+        };
         let connection = Connection::open(path).expect("open");
         connection
             .execute_batch(
@@ -292,14 +369,20 @@ mod tests {
             )
             .expect("write");
         println!("holding");
-        std::io::stdin().read_line(&mut String::new()).expect("told to end");
+        std::io::stdin()
+            .read_line(&mut String::new())
+            .expect("told to end");
         // As a crash leaves it: nothing is put into the main file.
         std::process::exit(0);
     }
 
     fn holder(path: &Path) -> (std::process::Child, BufReader<std::process::ChildStdout>) {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "--nocapture", "formats::state_db::tests::another_process_holds_a_database_open"])
+            .args([
+                "--exact",
+                "--nocapture",
+                "formats::state_db::tests::another_process_holds_a_database_open",
+            ])
             .env("SESSION_ROAM_HOLDS_OPEN", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -309,7 +392,11 @@ mod tests {
         let mut line = String::new();
         while !line.contains("holding") {
             line.clear();
-            assert_ne!(said.read_line(&mut line).expect("read"), 0, "it ended before it held anything");
+            assert_ne!(
+                said.read_line(&mut line).expect("read"),
+                0,
+                "it ended before it held anything"
+            );
         }
         (child, said)
     }
@@ -323,11 +410,23 @@ mod tests {
         assert_eq!(get(&path, KEY).expect("read"), wanted);
         let copy = dir.path().join("copy.vscdb");
         fs::copy(&path, &copy).expect("copy");
-        assert_eq!(get(&copy, KEY).ok().flatten(), None, "the main file alone does not have it");
-        child.stdin.take().expect("piped").write_all(b"\n").expect("told");
+        assert_eq!(
+            get(&copy, KEY).ok().flatten(),
+            None,
+            "the main file alone does not have it"
+        );
+        child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(b"\n")
+            .expect("told");
         child.wait().expect("ended");
         drop(said);
-        assert!(path.with_file_name("state.vscdb-wal").exists(), "its log is still there");
+        assert!(
+            path.with_file_name("state.vscdb-wal").exists(),
+            "its log is still there"
+        );
         assert_eq!(get(&path, KEY).expect("read"), wanted);
         put(&path, KEY, wanted.as_ref(), Some(&text("new"))).expect("changed");
         assert_eq!(get(&path, KEY).expect("read"), Some(text("new")));
@@ -354,7 +453,11 @@ mod tests {
         fs::copy(&path, &there).expect("copy");
         fs::copy(&journal, crashed.join("state.vscdb-journal")).expect("copy");
         drop(writer);
-        assert!(matches!(get(&there, "text"), Err(StateDbError::Interrupted(_))), "{:?}", get(&there, "text"));
+        assert!(
+            matches!(get(&there, "text"), Err(StateDbError::Interrupted(_))),
+            "{:?}",
+            get(&there, "text")
+        );
         let was = text("{\"a\":1}");
         put(&there, "text", Some(&was), Some(&text("new"))).expect("changed");
         assert_eq!(get(&there, "text").expect("read"), Some(text("new")));

@@ -57,19 +57,29 @@ impl Marks {
             return Vec::new();
         }
         let members = members(line);
-        let kinds: Vec<String> =
-            members.iter().filter(|member| member.place == "/type").map(|m| m.text(line)).collect();
-        let is_content = !kinds.is_empty() && kinds.iter().all(|kind| self.content.contains(&kind.as_str()));
+        let kinds: Vec<String> = members
+            .iter()
+            .filter(|member| member.place == "/type")
+            .map(|m| m.text(line))
+            .collect();
+        let is_content = !kinds.is_empty()
+            && kinds
+                .iter()
+                .all(|kind| self.content.contains(&kind.as_str()));
         let mut edits = Vec::new();
         for member in &members {
             let steers = |(places, words): &(&[&str], &[&str])| {
-                places.contains(&member.place.as_str()) && words.contains(&member.text(line).as_str())
+                places.contains(&member.place.as_str())
+                    && words.contains(&member.text(line).as_str())
             };
             if self.kinds.iter().any(steers) {
                 edits.push(renamed(line, member.value.clone()));
             }
             if !is_content
-                && let Some(name) = member.name.clone().filter(|_| self.names.iter().any(|at| member.is_at(at)))
+                && let Some(name) = member
+                    .name
+                    .clone()
+                    .filter(|_| self.names.iter().any(|at| member.is_at(at)))
             {
                 edits.push(renamed(line, name));
             }
@@ -86,7 +96,10 @@ impl Marks {
         }
         let shown = |member: &Member| {
             let name = member.place.rsplit('/').next().unwrap_or_default();
-            self.shown.iter().any(|at| member.is_at(at)).then(|| Steer { name: name.into(), value: member.shown(line) })
+            self.shown.iter().any(|at| member.is_at(at)).then(|| Steer {
+                name: name.into(),
+                value: member.shown(line),
+            })
         };
         let mut found: Vec<Steer> = members(line).iter().filter_map(shown).collect();
         found.sort();
@@ -96,14 +109,26 @@ impl Marks {
 
     /// A cheap look, since nearly all lines steer nothing: the word as a whole string, or a letter that need not be escaped.
     pub fn may_concern(&self, line: &[u8]) -> bool {
-        let names = self.names.iter().map(|at| at.rsplit('/').next().unwrap_or_default());
-        let mut words = names.chain(self.kinds.iter().flat_map(|(_, words)| words.iter().copied()));
+        let names = self
+            .names
+            .iter()
+            .map(|at| at.rsplit('/').next().unwrap_or_default());
+        let mut words = names.chain(
+            self.kinds
+                .iter()
+                .flat_map(|(_, words)| words.iter().copied()),
+        );
         let is_string = |word: &str| {
             let found = memchr::memmem::find_iter(line, word.as_bytes());
-            { found }.any(|at| 0 < at && line[at - 1] == b'"' && line.get(at + word.len()) == Some(&b'"'))
+            { found }.any(|at| {
+                0 < at && line[at - 1] == b'"' && line.get(at + word.len()) == Some(&b'"')
+            })
         };
         let mut escapes = memchr::memmem::find_iter(line, b"\\u00");
-        escapes.any(|at| line.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit))) || words.any(is_string)
+        escapes.any(|at| {
+            line.get(at + 4)
+                .is_some_and(|digit| (b'2'..=b'7').contains(digit))
+        }) || words.any(is_string)
     }
 }
 
@@ -112,22 +137,32 @@ pub fn members_of<'l>(line: &'l [u8], object: &str) -> Vec<(String, &'l [u8])> {
     let of = |member: &Member| {
         let (around, name) = member.place.rsplit_once('/')?;
         let is_member = member.name.is_some() && around.rsplit('/').next() == Some(object);
-        is_member.then(|| (name.replace("~1", "/").replace("~0", "~"), &line[member.value.clone()]))
+        is_member.then(|| {
+            (
+                name.replace("~1", "/").replace("~0", "~"),
+                &line[member.value.clone()],
+            )
+        })
     };
     members(line).iter().filter_map(of).collect()
 }
 
 /// Where the value at a place is; of several the last.
 pub fn value_of(line: &[u8], place: &str) -> Option<Range<usize>> {
-    members(line).into_iter().rfind(|member| member.place == place).map(|member| member.value)
+    members(line)
+        .into_iter()
+        .rfind(|member| member.place == place)
+        .map(|member| member.value)
 }
 
 /// The texts of all members of that name, wherever they are.
 pub fn texts(line: &[u8], name: &str) -> Vec<String> {
     let text = |member: &Member| {
         let value = &line[member.value.clone()];
-        (member.name.is_some() && member.place.rsplit('/').next() == Some(name) && value.first() == Some(&b'"'))
-            .then(|| decoded(value))
+        (member.name.is_some()
+            && member.place.rsplit('/').next() == Some(name)
+            && value.first() == Some(&b'"'))
+        .then(|| decoded(value))
     };
     members(line).iter().filter_map(text).collect()
 }
@@ -140,7 +175,11 @@ fn renamed(line: &[u8], token: Range<usize>) -> Edit {
         true => "~".repeat(recorded.len()),
         false => format!("~{}", recorded.chars().skip(1).collect::<String>()),
     };
-    Edit { at: inside.start, recorded, written }
+    Edit {
+        at: inside.start,
+        recorded,
+        written,
+    }
 }
 
 /// A member of an object, or an element of a list.
@@ -162,13 +201,20 @@ impl Member {
     /// The text of a string; empty for anything else.
     fn text(&self, line: &[u8]) -> String {
         let value = &line[self.value.clone()];
-        if value.first() == Some(&b'"') && value.len() < 256 { decoded(value) } else { String::new() }
+        if value.first() == Some(&b'"') && value.len() < 256 {
+            decoded(value)
+        } else {
+            String::new()
+        }
     }
 
     fn shown(&self, line: &[u8]) -> String {
         let value = &line[self.value.clone()];
-        let text =
-            if value.first() == Some(&b'"') { decoded(value) } else { String::from_utf8_lossy(value).into_owned() };
+        let text = if value.first() == Some(&b'"') {
+            decoded(value)
+        } else {
+            String::from_utf8_lossy(value).into_owned()
+        };
         text.chars().take(SHOWN).collect()
     }
 }
@@ -183,19 +229,35 @@ fn members(line: &[u8]) -> Vec<Member> {
         match line[at] {
             b'{' | b'[' => {
                 let place = place_of(&open, line, name.as_ref());
-                open.push(Open { start, place, name: name.take(), is_list: line[at] == b'[' });
+                open.push(Open {
+                    start,
+                    place,
+                    name: name.take(),
+                    is_list: line[at] == b'[',
+                });
                 at += 1;
             }
             b'}' | b']' => {
                 at += 1;
-                if let Some(Open { start, place, name: named, .. }) = open.pop() {
-                    found.push(Member { place, name: named, value: start..at });
+                if let Some(Open {
+                    start,
+                    place,
+                    name: named,
+                    ..
+                }) = open.pop()
+                {
+                    found.push(Member {
+                        place,
+                        name: named,
+                        value: start..at,
+                    });
                 }
                 name = None;
             }
             b'"' => {
                 at = string_end(line, at);
-                let is_name = next(line, at) == Some(b':') && open.last().is_some_and(|open| !open.is_list);
+                let is_name =
+                    next(line, at) == Some(b':') && open.last().is_some_and(|open| !open.is_list);
                 if is_name && name.is_none() {
                     name = Some(start..at);
                 } else {
@@ -206,11 +268,19 @@ fn members(line: &[u8]) -> Vec<Member> {
                     });
                 }
             }
-            byte if byte.is_ascii_whitespace() || matches!(byte, b':' | b',') || byte == 0 => at += 1,
+            byte if byte.is_ascii_whitespace() || matches!(byte, b':' | b',') || byte == 0 => {
+                at += 1
+            }
             _ => {
-                let rest = line[at..].iter().position(|byte| b",:{}[]\" \t\r\n".contains(byte));
+                let rest = line[at..]
+                    .iter()
+                    .position(|byte| b",:{}[]\" \t\r\n".contains(byte));
                 at = rest.map_or(line.len(), |rest| at + rest.max(1));
-                found.push(Member { place: place_of(&open, line, name.as_ref()), name: name.take(), value: start..at });
+                found.push(Member {
+                    place: place_of(&open, line, name.as_ref()),
+                    name: name.take(),
+                    value: start..at,
+                });
             }
         }
     }
@@ -225,11 +295,19 @@ struct Open {
 }
 
 fn place_of(open: &[Open], line: &[u8], name: Option<&Range<usize>>) -> String {
-    let Some(around) = open.last() else { return String::new() };
+    let Some(around) = open.last() else {
+        return String::new();
+    };
     match name {
         // As in a JSON pointer.
         Some(name) => {
-            format!("{}/{}", around.place, decoded(&line[name.clone()]).replace('~', "~0").replace('/', "~1"))
+            format!(
+                "{}/{}",
+                around.place,
+                decoded(&line[name.clone()])
+                    .replace('~', "~0")
+                    .replace('/', "~1")
+            )
         }
         None => format!("{}/*", around.place),
     }
@@ -249,7 +327,10 @@ fn string_end(line: &[u8], start: usize) -> usize {
 }
 
 fn next(line: &[u8], at: usize) -> Option<u8> {
-    line[at.min(line.len())..].iter().copied().find(|byte| !byte.is_ascii_whitespace())
+    line[at.min(line.len())..]
+        .iter()
+        .copied()
+        .find(|byte| !byte.is_ascii_whitespace())
 }
 
 /// The text of a string token. What is no valid escape stays as it is written.
@@ -304,16 +385,34 @@ mod tests {
     #[test]
     fn what_steers_loses_its_name_and_nothing_else_changes() {
         let table = [
-            (r#"{"type":"settings","x":1}"#, r#"{"type":"~ettings","x":1}"#),
-            (r#"{ "payload" : { "type" : "settings" } }"#, r#"{ "payload" : { "type" : "~ettings" } }"#),
-            (r#"{"payload":["settings",{"policy":1}]}"#, r#"{"payload":["~ettings",{"~olicy":1}]}"#),
+            (
+                r#"{"type":"settings","x":1}"#,
+                r#"{"type":"~ettings","x":1}"#,
+            ),
+            (
+                r#"{ "payload" : { "type" : "settings" } }"#,
+                r#"{ "payload" : { "type" : "~ettings" } }"#,
+            ),
+            (
+                r#"{"payload":["settings",{"policy":1}]}"#,
+                r#"{"payload":["~ettings",{"~olicy":1}]}"#,
+            ),
             (
                 r#"{"type":"a","mode":{"x":[1,"}"]},"y":{"mode":1}}"#,
                 r#"{"type":"a","~ode":{"x":[1,"}"]},"y":{"mode":1}}"#,
             ),
-            (r#"{"a":[{"b":{"policy":"never"}}]}"#, r#"{"a":[{"b":{"~olicy":"never"}}]}"#),
-            (r#"{"payload":{"provider":"p"},"provider":1}"#, r#"{"payload":{"~rovider":"p"},"provider":1}"#),
-            (r#"{"type":"item","payload":{"policy":"said"}}"#, r#"{"type":"item","payload":{"policy":"said"}}"#),
+            (
+                r#"{"a":[{"b":{"policy":"never"}}]}"#,
+                r#"{"a":[{"b":{"~olicy":"never"}}]}"#,
+            ),
+            (
+                r#"{"payload":{"provider":"p"},"provider":1}"#,
+                r#"{"payload":{"~rovider":"p"},"provider":1}"#,
+            ),
+            (
+                r#"{"type":"item","payload":{"policy":"said"}}"#,
+                r#"{"type":"item","payload":{"policy":"said"}}"#,
+            ),
             (
                 r#"{"type":"user","text":"{\"policy\":1} settings"}"#,
                 r#"{"type":"user","text":"{\"policy\":1} settings"}"#,
@@ -332,12 +431,18 @@ mod tests {
             (r#"{"type":"\u0073ettings"}"#, r#"{"type":"~~~~~~~~~~~~~"}"#),
             // Twice: some parsers take the first, others the last.
             (r#"{"mode":1,"mode":2}"#, r#"{"~ode":1,"~ode":2}"#),
-            (r#"{"type":"item","type":"x","policy":1}"#, r#"{"type":"item","type":"x","~olicy":1}"#),
+            (
+                r#"{"type":"item","type":"x","policy":1}"#,
+                r#"{"type":"item","type":"x","~olicy":1}"#,
+            ),
             // A lone surrogate, which some parsers accept; a byte of no encoding; zeros before the object.
             (r#"{"x":"\ud800","mode":1}"#, r#"{"x":"\ud800","~ode":1}"#),
             ("\0\0{\"mode\":1}", "\0\0{\"~ode\":1}"),
             // No JSON at all, for most.
-            (r#"{"x":NaN,'y':1,"mode":1,}"#, r#"{"x":NaN,'y':1,"~ode":1,}"#),
+            (
+                r#"{"x":NaN,'y':1,"mode":1,}"#,
+                r#"{"x":NaN,'y':1,"~ode":1,}"#,
+            ),
         ];
         for (line, wanted) in table {
             assert_eq!(written(line), wanted);
@@ -347,8 +452,18 @@ mod tests {
     #[test]
     fn what_it_sets_is_shown() {
         let line = r#"{"type":"x","mode":"full","a":{"policy":{"never":true}}}"#;
-        let sets: Vec<_> = MARKS.sets(line.as_bytes()).into_iter().map(|steer| (steer.name, steer.value)).collect();
-        assert_eq!(sets, [("mode".into(), "full".into()), ("policy".into(), "{\"never\":true}".into())]);
+        let sets: Vec<_> = MARKS
+            .sets(line.as_bytes())
+            .into_iter()
+            .map(|steer| (steer.name, steer.value))
+            .collect();
+        assert_eq!(
+            sets,
+            [
+                ("mode".into(), "full".into()),
+                ("policy".into(), "{\"never\":true}".into())
+            ]
+        );
         assert_eq!(MARKS.sets(br#"{"type":"item","policy":1}"#), []);
     }
 

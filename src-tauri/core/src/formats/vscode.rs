@@ -42,15 +42,24 @@ pub struct Editor {
 }
 
 impl Editor {
-    pub const CODE: Self = Self { name: "Visual Studio Code", folder: "Code", programs: &["code"], command: "code" };
+    pub const CODE: Self = Self {
+        name: "Visual Studio Code",
+        folder: "Code",
+        programs: &["code"],
+        command: "code",
+    };
     pub const CODE_INSIDERS: Self = Self {
         name: "Visual Studio Code - Insiders",
         folder: "Code - Insiders",
         programs: &["code-insiders", "code - insiders"],
         command: "code-insiders",
     };
-    pub const CODIUM: Self =
-        Self { name: "VSCodium", folder: "VSCodium", programs: &["codium", "vscodium"], command: "codium" };
+    pub const CODIUM: Self = Self {
+        name: "VSCodium",
+        folder: "VSCodium",
+        programs: &["codium", "vscodium"],
+        command: "codium",
+    };
     pub const CODIUM_INSIDERS: Self = Self {
         name: "VSCodium - Insiders",
         folder: "VSCodium - Insiders",
@@ -61,11 +70,14 @@ impl Editor {
     /// `…/Code/User`: settings, and the storage of all windows.
     pub fn user_dir(&self, system: System, machine: &Machine) -> PathBuf {
         let configs = match system {
-            System::Linux => machine.var("XDG_CONFIG_HOME").map_or_else(|| machine.home.join(".config"), PathBuf::from),
+            System::Linux => machine
+                .var("XDG_CONFIG_HOME")
+                .map_or_else(|| machine.home.join(".config"), PathBuf::from),
             System::Mac => machine.home.join("Library/Application Support"),
-            System::Windows => {
-                machine.var("APPDATA").map_or_else(|| machine.home.join("AppData").join("Roaming"), PathBuf::from)
-            }
+            System::Windows => machine.var("APPDATA").map_or_else(
+                || machine.home.join("AppData").join("Roaming"),
+                PathBuf::from,
+            ),
         };
         configs.join(self.folder).join("User")
     }
@@ -74,7 +86,8 @@ impl Editor {
     /// other programs have, too.
     pub fn is(&self, running: &Running) -> bool {
         let exe = running.exe.to_string_lossy().replace('\\', "/");
-        exe.contains(&format!("/{}.app/Contents/", self.name)) || self.programs.contains(&running.name().as_str())
+        exe.contains(&format!("/{}.app/Contents/", self.name))
+            || self.programs.contains(&running.name().as_str())
     }
 }
 
@@ -112,7 +125,10 @@ impl Workspace {
         const LARGEST: u64 = 64 << 10;
         let path = dir.join("workspace.json");
         let text = opener::read(&path, LARGEST).ok()?;
-        Some(Self { dir: dir.to_path_buf(), opens: opens(&text, System::HERE)? })
+        Some(Self {
+            dir: dir.to_path_buf(),
+            opens: opens(&text, System::HERE)?,
+        })
     }
 
     pub fn state_db(&self) -> PathBuf {
@@ -125,22 +141,36 @@ impl Workspace {
 pub fn workspaces_of(user_dir: &Path, directory: &Path) -> Vec<Workspace> {
     let real = fs::canonicalize(directory).ok();
     let is_it = |opens: &Opens| {
-        opens
-            .directory()
-            .is_some_and(|other| other == directory || (real.is_some() && fs::canonicalize(other).ok() == real))
+        opens.directory().is_some_and(|other| {
+            other == directory || (real.is_some() && fs::canonicalize(other).ok() == real)
+        })
     };
-    let found = workspace_dirs(user_dir).into_iter().filter_map(|dir| Workspace::at(&dir));
+    let found = workspace_dirs(user_dir)
+        .into_iter()
+        .filter_map(|dir| Workspace::at(&dir));
     let mut found: Vec<Workspace> = found.filter(|workspace| is_it(&workspace.opens)).collect();
-    let used = |workspace: &Workspace| fs::metadata(workspace.state_db()).and_then(|metadata| metadata.modified()).ok();
-    found
-        .sort_by_key(|workspace| (matches!(workspace.opens, Opens::Folder(_)), used(workspace), workspace.dir.clone()));
+    let used = |workspace: &Workspace| {
+        fs::metadata(workspace.state_db())
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    };
+    found.sort_by_key(|workspace| {
+        (
+            matches!(workspace.opens, Opens::Folder(_)),
+            used(workspace),
+            workspace.dir.clone(),
+        )
+    });
     found.reverse();
     found
 }
 
 /// All directories below `workspaceStorage`, in a fixed order.
 pub fn workspace_dirs(user_dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(user_dir.join("workspaceStorage")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(user_dir.join("workspaceStorage"))
+        .into_iter()
+        .flatten()
+        .flatten();
     let is_dir = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     let mut dirs: Vec<PathBuf> = entries.filter(is_dir).map(|entry| entry.path()).collect();
     dirs.sort();
@@ -152,9 +182,16 @@ fn opens(workspace_json: &[u8], system: System) -> Option<Opens> {
     let said: serde_json::Value = serde_json::from_slice(workspace_json).ok()?;
     let text = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
     let path = |uri: &str| path_of(uri, system).map(PathBuf::from);
-    match (text("folder"), text("workspace").or_else(|| text("configuration"))) {
-        (Some(uri), _) => Some(path(uri).map_or_else(|| Opens::Elsewhere(uri.into()), Opens::Folder)),
-        (None, Some(uri)) => Some(path(uri).map_or_else(|| Opens::Elsewhere(uri.into()), Opens::File)),
+    match (
+        text("folder"),
+        text("workspace").or_else(|| text("configuration")),
+    ) {
+        (Some(uri), _) => {
+            Some(path(uri).map_or_else(|| Opens::Elsewhere(uri.into()), Opens::Folder))
+        }
+        (None, Some(uri)) => {
+            Some(path(uri).map_or_else(|| Opens::Elsewhere(uri.into()), Opens::File))
+        }
         (None, None) => None,
     }
 }
@@ -184,9 +221,20 @@ fn windows_path(path: &str) -> Option<String> {
 /// The `file:` URI of an absolute path, as VS Code writes it: the drive in lower case, everything but the plainest
 /// characters in percent.
 pub fn uri_of(path: &str, system: System) -> String {
-    let slashed = if system == System::Windows { path.replace('\\', "/") } else { path.to_owned() };
-    let (authority, path) = match slashed.strip_prefix("//").filter(|_| system == System::Windows) {
-        Some(unc) => unc.split_once('/').map_or((unc, String::new()), |(server, rest)| (server, format!("/{rest}"))),
+    let slashed = if system == System::Windows {
+        path.replace('\\', "/")
+    } else {
+        path.to_owned()
+    };
+    let (authority, path) = match slashed
+        .strip_prefix("//")
+        .filter(|_| system == System::Windows)
+    {
+        Some(unc) => unc
+            .split_once('/')
+            .map_or((unc, String::new()), |(server, rest)| {
+                (server, format!("/{rest}"))
+            }),
         None => ("", slashed),
     };
     let path = match path.as_bytes() {
@@ -200,7 +248,9 @@ fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte))
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -214,8 +264,13 @@ fn decoded(text: &str) -> Option<String> {
     while let Some((byte, after)) = rest.split_first() {
         let (byte, after) = match byte {
             b'%' => {
-                let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
-                (u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?, &after[2..])
+                let digits = after
+                    .get(..2)
+                    .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+                (
+                    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?,
+                    &after[2..],
+                )
             }
             byte => (*byte, after),
         };
@@ -230,16 +285,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const EDITOR: Editor =
-        Editor { name: "Some Editor", folder: "Some", programs: &["some", "some-next"], command: "some" };
+    const EDITOR: Editor = Editor {
+        name: "Some Editor",
+        folder: "Some",
+        programs: &["some", "some-next"],
+        command: "some",
+    };
 
     #[test]
     fn the_user_directory_is_where_each_system_has_it() {
         let mut machine = Machine::at("/home/u");
-        let dir = |machine: &Machine, system| EDITOR.user_dir(system, machine).to_string_lossy().replace('\\', "/");
+        let dir = |machine: &Machine, system| {
+            EDITOR
+                .user_dir(system, machine)
+                .to_string_lossy()
+                .replace('\\', "/")
+        };
         assert_eq!(dir(&machine, System::Linux), "/home/u/.config/Some/User");
-        assert_eq!(dir(&machine, System::Mac), "/home/u/Library/Application Support/Some/User");
-        assert_eq!(dir(&machine, System::Windows), "/home/u/AppData/Roaming/Some/User");
+        assert_eq!(
+            dir(&machine, System::Mac),
+            "/home/u/Library/Application Support/Some/User"
+        );
+        assert_eq!(
+            dir(&machine, System::Windows),
+            "/home/u/AppData/Roaming/Some/User"
+        );
         machine.vars.insert("XDG_CONFIG_HOME".into(), "/cfg".into());
         machine.vars.insert("APPDATA".into(), "D:\\Roaming".into());
         assert_eq!(dir(&machine, System::Linux), "/cfg/Some/User");
@@ -248,7 +318,12 @@ mod tests {
 
     #[test]
     fn an_editor_is_known_by_its_program_on_each_system() {
-        let is = |exe: &str| EDITOR.is(&Running { exe: exe.into(), ..Running::default() });
+        let is = |exe: &str| {
+            EDITOR.is(&Running {
+                exe: exe.into(),
+                ..Running::default()
+            })
+        };
         for exe in [
             "/usr/share/some/some",
             "/opt/some-next (deleted)",
@@ -257,9 +332,12 @@ mod tests {
         ] {
             assert!(is(exe), "{exe}");
         }
-        for exe in
-            ["", "/usr/bin/something", "/usr/share/some/bin/tunnel", "/Applications/Other.app/Contents/MacOS/Electron"]
-        {
+        for exe in [
+            "",
+            "/usr/bin/something",
+            "/usr/share/some/bin/tunnel",
+            "/Applications/Other.app/Contents/MacOS/Electron",
+        ] {
             assert!(!is(exe), "{exe}");
         }
         #[cfg(windows)]
@@ -270,24 +348,52 @@ mod tests {
     fn paths_and_uris_are_each_others() {
         let rows = [
             (System::Linux, "/home/u/my api", "file:///home/u/my%20api"),
-            (System::Linux, "/home/zoë/日本", "file:///home/zo%C3%AB/%E6%97%A5%E6%9C%AC"),
+            (
+                System::Linux,
+                "/home/zoë/日本",
+                "file:///home/zo%C3%AB/%E6%97%A5%E6%9C%AC",
+            ),
             (System::Linux, "/a%20b/c#d?e", "file:///a%2520b/c%23d%3Fe"),
             (System::Linux, "/", "file:///"),
-            (System::Mac, "/Users/u/it's (1)", "file:///Users/u/it%27s%20%281%29"),
-            (System::Windows, "c:\\Users\\u\\api", "file:///c%3A/Users/u/api"),
+            (
+                System::Mac,
+                "/Users/u/it's (1)",
+                "file:///Users/u/it%27s%20%281%29",
+            ),
+            (
+                System::Windows,
+                "c:\\Users\\u\\api",
+                "file:///c%3A/Users/u/api",
+            ),
             (System::Windows, "c:\\", "file:///c%3A/"),
-            (System::Windows, "\\\\wsl.localhost\\Debian\\home", "file://wsl.localhost/Debian/home"),
+            (
+                System::Windows,
+                "\\\\wsl.localhost\\Debian\\home",
+                "file://wsl.localhost/Debian/home",
+            ),
         ];
         for (system, path, uri) in rows {
             assert_eq!(uri_of(path, system), uri);
             assert_eq!(path_of(uri, system).as_deref(), Some(path), "{uri}");
         }
         // Spellings of others, which mean the same.
-        assert_eq!(path_of("file:///C:/x", System::Windows).as_deref(), Some("C:\\x"));
-        assert_eq!(path_of("file:///c%3a", System::Windows).as_deref(), Some("c:\\"));
+        assert_eq!(
+            path_of("file:///C:/x", System::Windows).as_deref(),
+            Some("C:\\x")
+        );
+        assert_eq!(
+            path_of("file:///c%3a", System::Windows).as_deref(),
+            Some("c:\\")
+        );
         assert_eq!(uri_of("C:\\x", System::Windows), "file:///c%3A/x");
-        let foreign =
-            ["vscode-remote://ssh-remote%2Bbox/home/u", "file://server/x", "file:///%zz", "file:///%FF", "/x", ""];
+        let foreign = [
+            "vscode-remote://ssh-remote%2Bbox/home/u",
+            "file://server/x",
+            "file:///%zz",
+            "file:///%FF",
+            "/x",
+            "",
+        ];
         for uri in foreign {
             assert_eq!(path_of(uri, System::Linux), None, "{uri}");
         }
@@ -297,11 +403,18 @@ mod tests {
     #[test]
     fn a_workspace_says_what_it_opens() {
         let said = |json: &str| opens(json.as_bytes(), System::Linux);
-        assert_eq!(said(r#"{"folder":"file:///a%20b"}"#), Some(Opens::Folder("/a b".into())));
+        assert_eq!(
+            said(r#"{"folder":"file:///a%20b"}"#),
+            Some(Opens::Folder("/a b".into()))
+        );
         let file = said(r#"{"workspace":"file:///a/x.code-workspace"}"#).expect("a workspace");
         assert_eq!(file.directory(), Some(Path::new("/a")));
-        assert_eq!(said(r#"{"configuration":"file:///a/x.code-workspace"}"#), Some(file));
-        let remote = said(r#"{"folder":"vscode-remote://ssh-remote%2Bbox/home/u"}"#).expect("a workspace");
+        assert_eq!(
+            said(r#"{"configuration":"file:///a/x.code-workspace"}"#),
+            Some(file)
+        );
+        let remote =
+            said(r#"{"folder":"vscode-remote://ssh-remote%2Bbox/home/u"}"#).expect("a workspace");
         assert!(matches!(&remote, Opens::Elsewhere(_)) && remote.directory().is_none());
         assert_eq!((said("{}"), said("half {")), (None, None));
     }
@@ -319,11 +432,20 @@ mod tests {
             at
         };
         workspace("1", format!("{{\"folder\":\"{}\"}}", here(dir.path())));
-        let file = workspace("3", format!("{{\"workspace\":\"{}\"}}", here(&project.join("x.code-workspace"))));
+        let file = workspace(
+            "3",
+            format!(
+                "{{\"workspace\":\"{}\"}}",
+                here(&project.join("x.code-workspace"))
+            ),
+        );
         let folder = workspace("2", format!("{{\"folder\":\"{}\"}}", here(&project)));
         workspace("4", "half {".into());
         let dirs = |directory: &Path| {
-            workspaces_of(&user, directory).into_iter().map(|workspace| workspace.dir).collect::<Vec<_>>()
+            workspaces_of(&user, directory)
+                .into_iter()
+                .map(|workspace| workspace.dir)
+                .collect::<Vec<_>>()
         };
         assert_eq!(dirs(&project), [folder.clone(), file.clone()]);
         #[cfg(unix)]
@@ -334,7 +456,10 @@ mod tests {
         }
         assert_eq!(dirs(&project.join("gone")), Vec::<PathBuf>::new());
         assert_eq!(workspace_dirs(&user).len(), 4);
-        assert_eq!(workspace_dirs(&dir.path().join("no editor")), Vec::<PathBuf>::new());
+        assert_eq!(
+            workspace_dirs(&dir.path().join("no editor")),
+            Vec::<PathBuf>::new()
+        );
     }
 
     proptest! {

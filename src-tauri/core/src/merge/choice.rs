@@ -21,7 +21,13 @@ pub enum Action {
 }
 
 impl Action {
-    pub const CHOICES: [Self; 5] = [Self::KeepBoth, Self::KeepLeft, Self::KeepRight, Self::Stitch, Self::Branches];
+    pub const CHOICES: [Self; 5] = [
+        Self::KeepBoth,
+        Self::KeepLeft,
+        Self::KeepRight,
+        Self::Stitch,
+        Self::Branches,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,16 +122,29 @@ pub struct Decided<'a> {
 impl<'a> Decided<'a> {
     /// Folds decisions, in whatever order they arrived: the last one counts, until it is undone; then the one before it.
     pub fn of(all: &'a [Chosen], doc: &DocName) -> Self {
-        let mut ordered: Vec<&Chosen> = all.iter().filter(|chosen| chosen.choice.doc == *doc).collect();
+        let mut ordered: Vec<&Chosen> = all
+            .iter()
+            .filter(|chosen| chosen.choice.doc == *doc)
+            .collect();
         ordered.sort_by(|one, other| one.id.cmp(&other.id));
         ordered.dedup_by(|one, other| one.id == other.id);
         // Undone on two devices at once it is undone once; whoever has a clock that is days ahead can be undone, too.
-        let undone: BTreeSet<&ChoiceId> = ordered.iter().filter_map(|chosen| chosen.choice.undoes.as_ref()).collect();
-        let stands = |chosen: &&&Chosen| chosen.choice.undoes.is_none() && !undone.contains(&chosen.id);
+        let undone: BTreeSet<&ChoiceId> = ordered
+            .iter()
+            .filter_map(|chosen| chosen.choice.undoes.as_ref())
+            .collect();
+        let stands =
+            |chosen: &&&Chosen| chosen.choice.undoes.is_none() && !undone.contains(&chosen.id);
         let now = ordered.iter().rfind(stands).copied();
         let standing = |made: &Made| now.is_some_and(|now| now.choice.made.contains(made));
-        let made = ordered.iter().flat_map(|chosen| &chosen.choice.made).copied();
-        Self { now, taken_back: made.filter(|made| !standing(made)).collect() }
+        let made = ordered
+            .iter()
+            .flat_map(|chosen| &chosen.choice.made)
+            .copied();
+        Self {
+            now,
+            taken_back: made.filter(|made| !standing(made)).collect(),
+        }
     }
 
     pub fn choice(&self) -> Option<&'a Choice> {
@@ -139,9 +158,22 @@ mod tests {
     use crate::session::Millis;
 
     fn chosen(at: i64, device: &str, action: Action, undoes: Option<ChoiceId>) -> Chosen {
-        let stitched = Made { from: ChainId::log_start(), tip: ChainId::snapshot_start() };
-        let made = if action == Action::Stitch { vec![stitched] } else { Vec::new() };
-        let id = ChoiceId { at: Hlc { wall: Millis(at), count: 0 }, device: device.into() };
+        let stitched = Made {
+            from: ChainId::log_start(),
+            tip: ChainId::snapshot_start(),
+        };
+        let made = if action == Action::Stitch {
+            vec![stitched]
+        } else {
+            Vec::new()
+        };
+        let id = ChoiceId {
+            at: Hlc {
+                wall: Millis(at),
+                count: 0,
+            },
+            device: device.into(),
+        };
         let doc = DocName::new("doc");
         Chosen {
             id,
@@ -161,7 +193,9 @@ mod tests {
     }
 
     fn now(all: &[Chosen]) -> Option<Action> {
-        Decided::of(all, &DocName::new("doc")).choice().map(|choice| choice.action)
+        Decided::of(all, &DocName::new("doc"))
+            .choice()
+            .map(|choice| choice.action)
     }
 
     #[test]

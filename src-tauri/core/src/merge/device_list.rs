@@ -162,15 +162,18 @@ impl Statement {
     /// The session it is about.
     pub fn session(&self) -> Option<&SessionKey> {
         match self {
-            Self::Forget { session } | Self::ForgetUndone { session } | Self::Forgotten { session, .. } => {
-                Some(session)
-            }
+            Self::Forget { session }
+            | Self::ForgetUndone { session }
+            | Self::Forgotten { session, .. } => Some(session),
             _ => None,
         }
     }
 
     fn is_standing(&self) -> bool {
-        matches!(self, Self::Approve { .. } | Self::Unapprove { .. } | Self::Revoke { .. })
+        matches!(
+            self,
+            Self::Approve { .. } | Self::Unapprove { .. } | Self::Revoke { .. }
+        )
     }
 }
 
@@ -178,7 +181,9 @@ impl Revoked {
     /// How many frames of the journal `<lane>/<tool>/<project>/<session>` count.
     pub fn counted(&self, journal: &str) -> u64 {
         let accepted = self.heads.get(journal).copied().unwrap_or(0);
-        self.cut.as_ref().map_or(accepted, |cut| accepted.min(cut.get(journal).copied().unwrap_or(0)))
+        self.cut.as_ref().map_or(accepted, |cut| {
+            accepted.min(cut.get(journal).copied().unwrap_or(0))
+        })
     }
 }
 
@@ -203,19 +208,25 @@ impl<'a> Voice<'a> {
                 Statement::Unfollow { device } => drop(voice.follows.insert(device, false)),
                 Statement::Heads { device, heads } => voice.heads.push((device, heads)),
                 statement if statement.is_standing() => {
-                    voice.standing.extend(statement.device().map(|device| (device, stated)));
+                    voice
+                        .standing
+                        .extend(statement.device().map(|device| (device, stated)));
                 }
-                statement => voice.sessions.extend(statement.session().map(|session| (session, stated))),
+                statement => voice
+                    .sessions
+                    .extend(statement.session().map(|session| (session, stated))),
             }
         }
         voice
     }
 
     fn approves(&self) -> impl Iterator<Item = (&'a DeviceId, &'a str)> {
-        self.standing.iter().filter_map(|(device, stated)| match &stated.statement {
-            Statement::Approve { name, .. } => Some((*device, name.as_str())),
-            _ => None,
-        })
+        self.standing
+            .iter()
+            .filter_map(|(device, stated)| match &stated.statement {
+                Statement::Approve { name, .. } => Some((*device, name.as_str())),
+                _ => None,
+            })
     }
 }
 
@@ -226,13 +237,21 @@ impl DeviceList {
     /// and approves itself (one level). The last statement of any device trusted here, or of this one, may revoke; this
     /// device's own approval overrules the revocations that it names, and no other. Revoked beats approved.
     pub fn of(own: &DeviceId, statements: &Statements, list: &str) -> Self {
-        let voices: BTreeMap<&DeviceId, Voice<'_>> =
-            statements.iter().map(|(author, stated)| (author, Voice::of(stated))).collect();
+        let voices: BTreeMap<&DeviceId, Voice<'_>> = statements
+            .iter()
+            .map(|(author, stated)| (author, Voice::of(stated)))
+            .collect();
         let silent = Voice::default();
         let ours = voices.get(own).unwrap_or(&silent);
-        let direct: BTreeMap<&DeviceId, &str> = ours.approves().filter(|(device, _)| *device != own).collect();
-        let followed: BTreeSet<&DeviceId> =
-            direct.keys().copied().filter(|device| ours.follows.get(device).is_some_and(|follows| *follows)).collect();
+        let direct: BTreeMap<&DeviceId, &str> = ours
+            .approves()
+            .filter(|(device, _)| *device != own)
+            .collect();
+        let followed: BTreeSet<&DeviceId> = direct
+            .keys()
+            .copied()
+            .filter(|device| ours.follows.get(device).is_some_and(|follows| *follows))
+            .collect();
         // What this device stated itself goes before what it hears from those it follows.
         let via: Vec<(&DeviceId, &DeviceId, &str)> = followed
             .iter()
@@ -244,31 +263,57 @@ impl DeviceList {
             .filter(|(_, device, _)| *device != own && !ours.standing.contains_key(device))
             .collect();
         // Once trusted is enough to revoke: otherwise whoever is faster silences the other.
-        let trusted: BTreeSet<&DeviceId> =
-            direct.keys().copied().chain(via.iter().map(|(_, device, _)| *device)).chain([own]).collect();
-        let heard = || trusted.iter().filter_map(|author| Some((*author, voices.get(author)?)));
+        let trusted: BTreeSet<&DeviceId> = direct
+            .keys()
+            .copied()
+            .chain(via.iter().map(|(_, device, _)| *device))
+            .chain([own])
+            .collect();
+        let heard = || {
+            trusted
+                .iter()
+                .filter_map(|author| Some((*author, voices.get(author)?)))
+        };
         let mut revoked = revoked(own, ours, heard());
         for (device, entry) in &mut revoked {
-            for heads in heard().flat_map(|(_, voice)| &voice.heads).filter(|(about, _)| *about == device) {
+            for heads in heard()
+                .flat_map(|(_, voice)| &voice.heads)
+                .filter(|(about, _)| *about == device)
+            {
                 raise(&mut entry.heads, heads.1);
             }
         }
         let mut approved = BTreeMap::new();
         for (device, name) in &direct {
-            approved.insert((*device).clone(), Approved { name: (*name).to_owned(), via: None });
+            approved.insert(
+                (*device).clone(),
+                Approved {
+                    name: (*name).to_owned(),
+                    via: None,
+                },
+            );
         }
-        for (followed, device, name) in via.iter().filter(|(followed, ..)| !revoked.contains_key(*followed)) {
-            let via = Approved { name: (*name).to_owned(), via: Some((*followed).clone()) };
+        for (followed, device, name) in via
+            .iter()
+            .filter(|(followed, ..)| !revoked.contains_key(*followed))
+        {
+            let via = Approved {
+                name: (*name).to_owned(),
+                via: Some((*followed).clone()),
+            };
             approved.entry((*device).clone()).or_insert(via);
         }
         approved.retain(|device, _| !revoked.contains_key(device));
         let mut stopped: BTreeMap<DeviceId, Heads> = BTreeMap::new();
-        let gone = |device: &DeviceId| !approved.contains_key(device) && !revoked.contains_key(device);
+        let gone =
+            |device: &DeviceId| !approved.contains_key(device) && !revoked.contains_key(device);
         for (device, heads) in ours.heads.iter().filter(|(device, _)| gone(device)) {
             raise(stopped.entry((*device).clone()).or_default(), heads);
         }
-        let unapproved =
-            ours.standing.iter().filter(|(_, stated)| matches!(stated.statement, Statement::Unapprove { .. }));
+        let unapproved = ours
+            .standing
+            .iter()
+            .filter(|(_, stated)| matches!(stated.statement, Statement::Unapprove { .. }));
         Self {
             unapproved: unapproved.map(|(device, _)| (*device).clone()).collect(),
             followed: followed.into_iter().cloned().collect(),
@@ -281,8 +326,13 @@ impl DeviceList {
 
     /// The `over` of a new approval: the revocations that it overrules.
     pub fn overruled(&self, device: &DeviceId) -> BTreeMap<DeviceId, u64> {
-        let by = self.revoked.get(device).into_iter().flat_map(|revoked| &revoked.by);
-        by.map(|(author, (frame, _))| (author.clone(), *frame)).collect()
+        let by = self
+            .revoked
+            .get(device)
+            .into_iter()
+            .flat_map(|revoked| &revoked.by);
+        by.map(|(author, (frame, _))| (author.clone(), *frame))
+            .collect()
     }
 }
 
@@ -301,9 +351,20 @@ fn revoked<'a>(
     let mut all: BTreeMap<DeviceId, Revoked> = BTreeMap::new();
     for (author, voice) in heard {
         for (device, stated) in &voice.standing {
-            let Statement::Revoke { name, heads, since, cut, .. } = &stated.statement else { continue };
+            let Statement::Revoke {
+                name,
+                heads,
+                since,
+                cut,
+                ..
+            } = &stated.statement
+            else {
+                continue;
+            };
             let overruled = match ours.standing.get(device).map(|stated| &stated.statement) {
-                Some(Statement::Approve { over, .. }) => over.get(author).is_some_and(|frame| stated.frame <= *frame),
+                Some(Statement::Approve { over, .. }) => {
+                    over.get(author).is_some_and(|frame| stated.frame <= *frame)
+                }
                 _ => false,
             };
             if overruled || *device == author || *device == own {
@@ -320,7 +381,9 @@ fn revoked<'a>(
                 // Of a journal that one of them does not name none stays.
                 Some(known) => known
                     .into_iter()
-                    .filter_map(|(journal, frames)| Some((frames.min(*cut.get(&journal)?), journal)))
+                    .filter_map(|(journal, frames)| {
+                        Some((frames.min(*cut.get(&journal)?), journal))
+                    })
                     .map(|(frames, journal)| (journal, frames))
                     .collect(),
             });
@@ -341,12 +404,22 @@ fn forgotten<'a>(
     for (author, voice) in heard {
         let cut = revoked.get(author).and_then(|revoked| revoked.cut.as_ref());
         let counted = cut.map(|cut| cut.get(list).copied().unwrap_or(0));
-        for (session, stated) in voice.sessions.iter().filter(|(_, stated)| counted.is_none_or(|n| stated.frame < n)) {
+        for (session, stated) in voice
+            .sessions
+            .iter()
+            .filter(|(_, stated)| counted.is_none_or(|n| stated.frame < n))
+        {
             let entry = all.entry((*session).clone()).or_default();
             let forgets = match stated.statement {
                 Statement::Forgotten { left, .. } => {
                     // An author's statements come in its own order.
-                    entry.receipts.insert(author.clone(), Receipt { at: stated.at, left });
+                    entry.receipts.insert(
+                        author.clone(),
+                        Receipt {
+                            at: stated.at,
+                            left,
+                        },
+                    );
                     if author == own {
                         carried_out.insert((*session).clone());
                     }
@@ -364,7 +437,9 @@ fn forgotten<'a>(
         }
     }
     // What this device has removed stays removed, whoever asked for it and whatever became of that device.
-    all.retain(|session, _| carried_out.contains(session) || last.get(session).is_some_and(|(_, _, forgets)| *forgets));
+    all.retain(|session, _| {
+        carried_out.contains(session) || last.get(session).is_some_and(|(_, _, forgets)| *forgets)
+    });
     all
 }
 
@@ -386,12 +461,19 @@ mod tests {
             let stated = stated.iter().enumerate().map(|(frame, statement)| Stated {
                 frame: frame as u64,
                 entry: 0,
-                at: Hlc { wall: Millis(frame as i64), count: 0 },
+                at: Hlc {
+                    wall: Millis(frame as i64),
+                    count: 0,
+                },
                 statement: statement.clone(),
             });
             stated.collect()
         };
-        lists.iter().enumerate().map(|(author, stated)| (id(author), list(stated))).collect()
+        lists
+            .iter()
+            .enumerate()
+            .map(|(author, stated)| (id(author), list(stated)))
+            .collect()
     }
 
     fn fold(lists: &[&[Statement]]) -> DeviceList {
@@ -399,16 +481,33 @@ mod tests {
     }
 
     fn approve(n: usize) -> Statement {
-        Statement::Approve { device: id(n), name: format!("{n}"), over: BTreeMap::new() }
+        Statement::Approve {
+            device: id(n),
+            name: format!("{n}"),
+            over: BTreeMap::new(),
+        }
     }
 
     fn overrule(n: usize, author: usize, frame: u64) -> Statement {
-        Statement::Approve { device: id(n), name: format!("{n}"), over: [(id(author), frame)].into() }
+        Statement::Approve {
+            device: id(n),
+            name: format!("{n}"),
+            over: [(id(author), frame)].into(),
+        }
     }
 
     fn revoke(n: usize, heads: &[(&str, u64)]) -> Statement {
-        let heads = heads.iter().map(|(journal, frames)| ((*journal).to_owned(), *frames)).collect();
-        Statement::Revoke { device: id(n), name: format!("{n}"), heads, since: None, cut: Heads::new() }
+        let heads = heads
+            .iter()
+            .map(|(journal, frames)| ((*journal).to_owned(), *frames))
+            .collect();
+        Statement::Revoke {
+            device: id(n),
+            name: format!("{n}"),
+            heads,
+            since: None,
+            cut: Heads::new(),
+        }
     }
 
     fn follow(n: usize) -> Statement {
@@ -416,11 +515,15 @@ mod tests {
     }
 
     fn approved(list: &DeviceList) -> Vec<usize> {
-        (0..5).filter(|n| list.approved.contains_key(&id(*n))).collect()
+        (0..5)
+            .filter(|n| list.approved.contains_key(&id(*n)))
+            .collect()
     }
 
     fn revoked(list: &DeviceList) -> Vec<usize> {
-        (0..5).filter(|n| list.revoked.contains_key(&id(*n))).collect()
+        (0..5)
+            .filter(|n| list.revoked.contains_key(&id(*n)))
+            .collect()
     }
 
     #[test]
@@ -430,32 +533,67 @@ mod tests {
         type Rule<'a> = (&'a str, &'a [&'a [Statement]], &'a [usize], &'a [usize]);
         let table: &[Rule] = &[
             ("own_approval_approves", &[&[approve(1)]], &[1], &[]),
-            ("another_devices_approval_proposes_only", &[&[approve(1)], &[approve(2)]], &[1], &[]),
-            ("a_followed_devices_approval_approves", &[&[approve(1), follow(1)], &[approve(2)]], &[1, 2], &[]),
             (
-                "following_is_one_level",
-                &[&[approve(1), follow(1)], &[approve(2), follow(2)], &[approve(3)]],
+                "another_devices_approval_proposes_only",
+                &[&[approve(1)], &[approve(2)]],
+                &[1],
+                &[],
+            ),
+            (
+                "a_followed_devices_approval_approves",
+                &[&[approve(1), follow(1)], &[approve(2)]],
                 &[1, 2],
                 &[],
             ),
-            ("a_device_that_is_not_approved_is_not_followed", &[&[follow(1)], &[approve(2)]], &[], &[]),
+            (
+                "following_is_one_level",
+                &[
+                    &[approve(1), follow(1)],
+                    &[approve(2), follow(2)],
+                    &[approve(3)],
+                ],
+                &[1, 2],
+                &[],
+            ),
+            (
+                "a_device_that_is_not_approved_is_not_followed",
+                &[&[follow(1)], &[approve(2)]],
+                &[],
+                &[],
+            ),
             (
                 "an_own_unapproval_beats_a_followed_approval",
                 &[&[approve(1), follow(1), unapprove(2)], &[approve(2)]],
                 &[1],
                 &[],
             ),
-            ("a_revocation_beats_approvals", &[&[approve(1), approve(2)], &[revoke(2, &[])]], &[1], &[2]),
-            ("a_stranger_revokes_nothing", &[&[approve(1)], &[], &[revoke(1, &[])]], &[1], &[]),
+            (
+                "a_revocation_beats_approvals",
+                &[&[approve(1), approve(2)], &[revoke(2, &[])]],
+                &[1],
+                &[2],
+            ),
+            (
+                "a_stranger_revokes_nothing",
+                &[&[approve(1)], &[], &[revoke(1, &[])]],
+                &[1],
+                &[],
+            ),
             (
                 "own_later_approval_overrules_what_it_names",
-                &[&[approve(1), approve(2), overrule(2, 1, 0)], &[revoke(2, &[])]],
+                &[
+                    &[approve(1), approve(2), overrule(2, 1, 0)],
+                    &[revoke(2, &[])],
+                ],
                 &[1, 2],
                 &[],
             ),
             (
                 "a_revocation_after_that_counts_again",
-                &[&[approve(1), approve(2), overrule(2, 1, 0)], &[revoke(2, &[]), revoke(2, &[])]],
+                &[
+                    &[approve(1), approve(2), overrule(2, 1, 0)],
+                    &[revoke(2, &[]), revoke(2, &[])],
+                ],
                 &[1],
                 &[2],
             ),
@@ -467,7 +605,11 @@ mod tests {
             ),
             (
                 "two_that_revoke_each_other_are_both_out",
-                &[&[approve(1), approve(2)], &[revoke(2, &[])], &[revoke(1, &[])]],
+                &[
+                    &[approve(1), approve(2)],
+                    &[revoke(2, &[])],
+                    &[revoke(1, &[])],
+                ],
                 &[],
                 &[1, 2],
             ),
@@ -477,20 +619,40 @@ mod tests {
                 &[],
                 &[1],
             ),
-            ("nobody_revokes_this_device_here", &[&[approve(1)], &[revoke(0, &[])]], &[1], &[]),
+            (
+                "nobody_revokes_this_device_here",
+                &[&[approve(1)], &[revoke(0, &[])]],
+                &[1],
+                &[],
+            ),
         ];
         for (rule, lists, in_, out) in table {
             let list = fold(lists);
-            assert_eq!((approved(&list), revoked(&list)), (in_.to_vec(), out.to_vec()), "{rule}");
+            assert_eq!(
+                (approved(&list), revoked(&list)),
+                (in_.to_vec(), out.to_vec()),
+                "{rule}"
+            );
         }
     }
 
     #[test]
     fn what_any_survivor_accepted_is_accepted_by_all() {
-        let heads = Statement::Heads { device: id(2), heads: [("live/x".into(), 7)].into() };
-        let list = fold(&[&[approve(1), approve(3)], &[revoke(2, &[("live/x", 5), ("live/y", 1)])], &[], &[heads]]);
+        let heads = Statement::Heads {
+            device: id(2),
+            heads: [("live/x".into(), 7)].into(),
+        };
+        let list = fold(&[
+            &[approve(1), approve(3)],
+            &[revoke(2, &[("live/x", 5), ("live/y", 1)])],
+            &[],
+            &[heads],
+        ]);
         let revoked = &list.revoked[&id(2)];
-        assert_eq!(revoked.heads, [("live/x".into(), 7), ("live/y".into(), 1)].into());
+        assert_eq!(
+            revoked.heads,
+            [("live/x".into(), 7), ("live/y".into(), 1)].into()
+        );
         assert_eq!(revoked.counted("live/z"), 0);
     }
 
@@ -505,19 +667,35 @@ mod tests {
         };
         let list = fold(&[&[cut]]);
         let revoked = &list.revoked[&id(2)];
-        assert_eq!((revoked.counted("live/x"), revoked.counted("live/y")), (2, 0));
+        assert_eq!(
+            (revoked.counted("live/x"), revoked.counted("live/y")),
+            (2, 0)
+        );
     }
 
     #[test]
     fn a_session_is_forgotten_until_that_is_undone_and_for_good_once_it_was_carried_out() {
         let session = SessionKey::new(&ToolId::new("t"), &SessionId::new("s"));
-        let forget = Statement::Forget { session: session.clone() };
-        let undone = Statement::ForgetUndone { session: session.clone() };
-        let receipt = Statement::Forgotten { session: session.clone(), left: None };
+        let forget = Statement::Forget {
+            session: session.clone(),
+        };
+        let undone = Statement::ForgetUndone {
+            session: session.clone(),
+        };
+        let receipt = Statement::Forgotten {
+            session: session.clone(),
+            left: None,
+        };
         let forgotten = |lists: &[&[Statement]]| fold(lists).forgotten.contains_key(&session);
         assert!(forgotten(&[&[approve(1)], std::slice::from_ref(&forget)]));
-        assert!(!forgotten(&[&[], std::slice::from_ref(&forget)]), "of a stranger");
-        assert!(!forgotten(&[&[approve(1)], &[forget.clone(), undone.clone()]]));
+        assert!(
+            !forgotten(&[&[], std::slice::from_ref(&forget)]),
+            "of a stranger"
+        );
+        assert!(!forgotten(&[
+            &[approve(1)],
+            &[forget.clone(), undone.clone()]
+        ]));
         assert!(forgotten(&[&[approve(1), receipt], &[forget, undone]]));
     }
 

@@ -76,7 +76,11 @@ pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
     let read = parallel::map(&lines, |line| line.len(), |line| messages(line, reader));
     let (mut off, mut found) = (0u64, Vec::new());
     for (at, (line, messages)) in lines.iter().zip(read).enumerate() {
-        found.extend(messages.into_iter().map(|message| Msg { line: at as u64, off: off + message.off, ..message }));
+        found.extend(messages.into_iter().map(|message| Msg {
+            line: at as u64,
+            off: off + message.off,
+            ..message
+        }));
         off += line.len() as u64;
     }
     found
@@ -84,7 +88,10 @@ pub fn read(tail: &[u8], reader: Reader) -> Vec<Msg> {
 
 /// The messages in one line, wherever that lies: mostly one or none.
 fn messages(line: &[u8], reader: Reader) -> Vec<Msg> {
-    records(line).iter().filter_map(|record| message(record, reader)).collect()
+    records(line)
+        .iter()
+        .filter_map(|record| message(record, reader))
+        .collect()
 }
 
 fn message(record: &Record, reader: Reader) -> Option<Msg> {
@@ -92,14 +99,20 @@ fn message(record: &Record, reader: Reader) -> Option<Msg> {
     let is_text = message.pieces.iter().all(|piece| piece.kind == "text");
     let pieces = if is_text { &[][..] } else { &message.pieces };
     Some(Msg {
-        key: message.id.map_or_else(|| fingerprint(&message), str::to_owned),
+        key: message
+            .id
+            .map_or_else(|| fingerprint(&message), str::to_owned),
         line: 0,
         off: record.range.start as u64,
         len: record.range.len() as u64,
         role: message.role.into(),
         at: message.at.map(str::to_owned),
         preview: message.text().chars().take(PREVIEW).collect(),
-        parts: message.pieces.iter().map(|piece| (piece.kind.to_owned(), piece.bytes())).collect(),
+        parts: message
+            .pieces
+            .iter()
+            .map(|piece| (piece.kind.to_owned(), piece.bytes()))
+            .collect(),
         pieces: pieces.iter().map(|piece| piece.part(PREVIEW)).collect(),
         device: None,
     })
@@ -111,7 +124,9 @@ pub fn fingerprint(message: &ParsedMessage<'_>) -> String {
     hasher.update(message.role.as_bytes());
     for piece in &message.pieces {
         for word in [piece.kind, piece.name.unwrap_or_default(), &piece.body] {
-            hasher.update(&(word.len() as u64).to_le_bytes()).update(word.as_bytes());
+            hasher
+                .update(&(word.len() as u64).to_le_bytes())
+                .update(word.as_bytes());
         }
     }
     hasher.finalize().to_hex()[..32].to_owned()
@@ -123,7 +138,12 @@ pub fn align(left: &[Msg], right: &[Msg], time: Duration) -> Vec<Row> {
     let (mut l, mut r) = (0, 0);
     for (ours, theirs) in same(left, right, time) {
         gap(left, right, l..ours, r..theirs, &mut rows);
-        rows.push(Row { kind: Kind::Same, left: Some(ours), right: Some(theirs), alike: 1.0 });
+        rows.push(Row {
+            kind: Kind::Same,
+            left: Some(ours),
+            right: Some(theirs),
+            alike: 1.0,
+        });
         (l, r) = (ours + 1, theirs + 1);
     }
     gap(left, right, l..left.len(), r..right.len(), &mut rows);
@@ -145,7 +165,9 @@ fn same(left: &[Msg], right: &[Msg], time: Duration) -> Vec<(usize, usize)> {
     }
     let shared = |side: &[Msg]| -> (Vec<usize>, Vec<usize>) {
         let found = side.iter().enumerate().filter_map(|(at, message)| {
-            let (number, _) = numbers.get(message.key.as_str()).filter(|(_, both)| *both)?;
+            let (number, _) = numbers
+                .get(message.key.as_str())
+                .filter(|(_, both)| *both)?;
             Some((at, *number))
         });
         found.unzip()
@@ -153,9 +175,15 @@ fn same(left: &[Msg], right: &[Msg], time: Duration) -> Vec<(usize, usize)> {
     let ((left_at, left_keys), (right_at, right_keys)) = (shared(left), shared(right));
     let deadline = Instant::now() + time;
     let mut pairs = Vec::with_capacity(left_at.len());
-    for op in capture_diff_slices_deadline(Algorithm::Myers, &left_keys, &right_keys, Some(deadline)) {
+    for op in
+        capture_diff_slices_deadline(Algorithm::Myers, &left_keys, &right_keys, Some(deadline))
+    {
         if op.tag() == DiffTag::Equal {
-            pairs.extend(op.old_range().zip(op.new_range()).map(|(l, r)| (left_at[l], right_at[r])));
+            pairs.extend(
+                op.old_range()
+                    .zip(op.new_range())
+                    .map(|(l, r)| (left_at[l], right_at[r])),
+            );
         }
     }
     pairs
@@ -167,29 +195,55 @@ type Range = std::ops::Range<usize>;
 fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<Row>) {
     let (n, m) = (ours.len(), theirs.len());
     if n == 0 || m == 0 || n.saturating_mul(m) > MOST_PAIRS {
-        rows.extend(ours.map(|at| Row { kind: Kind::Left, left: Some(at), right: None, alike: 0.0 }));
-        rows.extend(theirs.map(|at| Row { kind: Kind::Right, left: None, right: Some(at), alike: 0.0 }));
+        rows.extend(ours.map(|at| Row {
+            kind: Kind::Left,
+            left: Some(at),
+            right: None,
+            alike: 0.0,
+        }));
+        rows.extend(theirs.map(|at| Row {
+            kind: Kind::Right,
+            left: None,
+            right: Some(at),
+            alike: 0.0,
+        }));
         return;
     }
-    let words = |side: &[Msg]| side.iter().map(|message| words_of(&message.preview)).collect::<Vec<_>>();
+    let words = |side: &[Msg]| {
+        side.iter()
+            .map(|message| words_of(&message.preview))
+            .collect::<Vec<_>>()
+    };
     let (our_words, their_words) = (words(&left[ours.clone()]), words(&right[theirs.clone()]));
-    let alike = |l: usize, r: usize| match left[ours.start + l].role == right[theirs.start + r].role {
+    let alike = |l: usize, r: usize| match left[ours.start + l].role == right[theirs.start + r].role
+    {
         true => in_common(&our_words[l], &their_words[r]),
         false => 0.0,
     };
-    let alike: Vec<f32> = (0..n).flat_map(|l| (0..m).map(move |r| (l, r))).map(|(l, r)| alike(l, r)).collect();
+    let alike: Vec<f32> = (0..n)
+        .flat_map(|l| (0..m).map(move |r| (l, r)))
+        .map(|(l, r)| alike(l, r))
+        .collect();
     let mut best = vec![0.0f32; (n + 1) * (m + 1)];
     let at = |l: usize, r: usize| l * (m + 1) + r;
     for l in (0..n).rev() {
         for r in (0..m).rev() {
             let pair = alike[l * m + r];
-            let paired = if pair >= ALIKE { pair + best[at(l + 1, r + 1)] } else { 0.0 };
+            let paired = if pair >= ALIKE {
+                pair + best[at(l + 1, r + 1)]
+            } else {
+                0.0
+            };
             best[at(l, r)] = paired.max(best[at(l + 1, r)]).max(best[at(l, r + 1)]);
         }
     }
     let (mut l, mut r) = (0, 0);
     while l < n || r < m {
-        let pair = if l < n && r < m { alike[l * m + r] } else { 0.0 };
+        let pair = if l < n && r < m {
+            alike[l * m + r]
+        } else {
+            0.0
+        };
         if pair >= ALIKE && best[at(l, r)] <= pair + best[at(l + 1, r + 1)] {
             rows.push(Row {
                 kind: Kind::Changed,
@@ -199,10 +253,20 @@ fn gap(left: &[Msg], right: &[Msg], ours: Range, theirs: Range, rows: &mut Vec<R
             });
             (l, r) = (l + 1, r + 1);
         } else if l < n && (r == m || best[at(l, r)] <= best[at(l + 1, r)]) {
-            rows.push(Row { kind: Kind::Left, left: Some(ours.start + l), right: None, alike: 0.0 });
+            rows.push(Row {
+                kind: Kind::Left,
+                left: Some(ours.start + l),
+                right: None,
+                alike: 0.0,
+            });
             l += 1;
         } else {
-            rows.push(Row { kind: Kind::Right, left: None, right: Some(theirs.start + r), alike: 0.0 });
+            rows.push(Row {
+                kind: Kind::Right,
+                left: None,
+                right: Some(theirs.start + r),
+                alike: 0.0,
+            });
             r += 1;
         }
     }
@@ -231,7 +295,11 @@ fn in_common(ours: &[u64], theirs: &[u64]) -> f32 {
         r += usize::from(their <= our);
     }
     let all = ours.len() + theirs.len() - both;
-    if all == 0 { 0.0 } else { both as f32 / all as f32 }
+    if all == 0 {
+        0.0
+    } else {
+        both as f32 / all as f32
+    }
 }
 
 /// Which words differ; `None` where the texts are too long for it.
@@ -245,11 +313,27 @@ pub fn words(left: &str, right: &str, time: Duration) -> Option<Vec<Span>> {
         let len = change.value().encode_utf16().count() as u64;
         let changed = change.tag() != ChangeTag::Equal;
         if change.tag() != ChangeTag::Insert {
-            push(&mut spans, Span { left: true, from: at.0, to: at.0 + len, changed });
+            push(
+                &mut spans,
+                Span {
+                    left: true,
+                    from: at.0,
+                    to: at.0 + len,
+                    changed,
+                },
+            );
             at.0 += len;
         }
         if change.tag() != ChangeTag::Delete {
-            push(&mut spans, Span { left: false, from: at.1, to: at.1 + len, changed });
+            push(
+                &mut spans,
+                Span {
+                    left: false,
+                    from: at.1,
+                    to: at.1 + len,
+                    changed,
+                },
+            );
             at.1 += len;
         }
     }
@@ -258,8 +342,14 @@ pub fn words(left: &str, right: &str, time: Duration) -> Option<Vec<Span>> {
 
 /// Joins a span to the one before it on the same side, if both say the same.
 fn push(spans: &mut Vec<Span>, span: Span) {
-    match spans.iter_mut().rev().find(|before| before.left == span.left) {
-        Some(before) if before.changed == span.changed && before.to == span.from => before.to = span.to,
+    match spans
+        .iter_mut()
+        .rev()
+        .find(|before| before.left == span.left)
+    {
+        Some(before) if before.changed == span.changed && before.to == span.from => {
+            before.to = span.to
+        }
         _ => spans.push(span),
     }
 }
@@ -273,19 +363,34 @@ mod tests {
 
     fn log(lines: &[(&str, &str)]) -> Vec<u8> {
         let record = |(role, text): &(&str, &str)| serde_json::json!({ "type": role, "message": { "role": role, "content": text } });
-        lines.iter().flat_map(|line| format!("{}\n", record(line)).into_bytes()).collect()
+        lines
+            .iter()
+            .flat_map(|line| format!("{}\n", record(line)).into_bytes())
+            .collect()
     }
 
     fn kinds(left: &[(&str, &str)], right: &[(&str, &str)]) -> Vec<Kind> {
-        align(&read(&log(left), said), &read(&log(right), said), TIME).iter().map(|row| row.kind).collect()
+        align(&read(&log(left), said), &read(&log(right), said), TIME)
+            .iter()
+            .map(|row| row.kind)
+            .collect()
     }
 
     #[test]
     fn a_changed_turn_stands_beside_its_other_self() {
-        let left = [("user", "try the mutex first"), ("assistant", "I changed session.rs"), ("user", "run the tests")];
-        let right =
-            [("user", "try the mutex first then the queue"), ("assistant", "Let us look at something else entirely")];
-        assert_eq!(kinds(&left, &right), [Kind::Changed, Kind::Left, Kind::Left, Kind::Right]);
+        let left = [
+            ("user", "try the mutex first"),
+            ("assistant", "I changed session.rs"),
+            ("user", "run the tests"),
+        ];
+        let right = [
+            ("user", "try the mutex first then the queue"),
+            ("assistant", "Let us look at something else entirely"),
+        ];
+        assert_eq!(
+            kinds(&left, &right),
+            [Kind::Changed, Kind::Left, Kind::Left, Kind::Right]
+        );
     }
 
     #[test]
@@ -299,34 +404,65 @@ mod tests {
     fn calls_of_one_tool_with_other_inputs_are_not_the_same() {
         let call = |command: &str| {
             let content = serde_json::json!([{ "type": "tool_use", "name": "Bash", "input": { "command": command } }]);
-            format!("{}\n", serde_json::json!({ "role": "assistant", "content": content })).into_bytes()
+            format!(
+                "{}\n",
+                serde_json::json!({ "role": "assistant", "content": content })
+            )
+            .into_bytes()
         };
-        let rows = align(&read(&call("ls\nfirst"), said), &read(&call("ls\nother"), said), TIME);
-        assert_eq!(rows.iter().map(|row| row.kind).collect::<Vec<_>>(), [Kind::Changed]);
+        let rows = align(
+            &read(&call("ls\nfirst"), said),
+            &read(&call("ls\nother"), said),
+            TIME,
+        );
+        assert_eq!(
+            rows.iter().map(|row| row.kind).collect::<Vec<_>>(),
+            [Kind::Changed]
+        );
         let read = read(&call("ls -l"), said);
-        assert_eq!((read[0].preview.as_str(), read[0].pieces[0].target.as_deref()), ("[Bash] ls -l", Some("ls -l")));
+        assert_eq!(
+            (
+                read[0].preview.as_str(),
+                read[0].pieces[0].target.as_deref()
+            ),
+            ("[Bash] ls -l", Some("ls -l"))
+        );
     }
 
     #[test]
     fn every_message_is_in_exactly_one_row_and_in_order() {
-        let left: Vec<(String, String)> =
-            (0..40).map(|n| ("user".into(), format!("left {} words {}", n % 7, n))).collect();
-        let right: Vec<(String, String)> =
-            (0..37).map(|n| ("user".into(), format!("left {} words {}", n % 5, n * 2))).collect();
+        let left: Vec<(String, String)> = (0..40)
+            .map(|n| ("user".into(), format!("left {} words {}", n % 7, n)))
+            .collect();
+        let right: Vec<(String, String)> = (0..37)
+            .map(|n| ("user".into(), format!("left {} words {}", n % 5, n * 2)))
+            .collect();
         let borrow = |side: &[(String, String)]| {
-            log(&side.iter().map(|(role, text)| (role.as_str(), text.as_str())).collect::<Vec<_>>())
+            log(&side
+                .iter()
+                .map(|(role, text)| (role.as_str(), text.as_str()))
+                .collect::<Vec<_>>())
         };
         let (left, right) = (read(&borrow(&left), said), read(&borrow(&right), said));
         let rows = align(&left, &right, TIME);
-        assert_eq!(rows.iter().filter_map(|row| row.left).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
-        assert_eq!(rows.iter().filter_map(|row| row.right).collect::<Vec<_>>(), (0..37).collect::<Vec<_>>());
+        assert_eq!(
+            rows.iter().filter_map(|row| row.left).collect::<Vec<_>>(),
+            (0..40).collect::<Vec<_>>()
+        );
+        assert_eq!(
+            rows.iter().filter_map(|row| row.right).collect::<Vec<_>>(),
+            (0..37).collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn words_are_counted_as_a_web_page_counts() {
         let spans = words("one 🦀 two", "one 🦀 three", TIME).expect("short");
-        let changed: Vec<_> =
-            spans.into_iter().filter(|span| span.changed).map(|span| (span.left, span.from, span.to)).collect();
+        let changed: Vec<_> = spans
+            .into_iter()
+            .filter(|span| span.changed)
+            .map(|span| (span.left, span.from, span.to))
+            .collect();
         assert_eq!(changed, [(true, 7, 10), (false, 7, 12)]);
         assert_eq!(words(&"x ".repeat(40_000), "y", TIME), None);
     }

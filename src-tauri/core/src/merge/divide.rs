@@ -53,14 +53,18 @@ pub struct Divided {
 /// that tell a story of their own ([`super::branches`]).
 pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
     // Opening a session to look at it is no word.
-    let is_still =
-        |tip: ChainId, end: ChainId| tip == end || (trie.is_ancestor(end, tip) && trie.said_between(end, tip) == 0);
+    let is_still = |tip: ChainId, end: ChainId| {
+        tip == end || (trie.is_ancestor(end, tip) && trie.said_between(end, tip) == 0)
+    };
     let mut live: Vec<ChainId> = tips.to_vec();
     loop {
         let back = live.iter().enumerate().find_map(|(at, tip)| {
             // Only ever upwards: whatever another device claims to have made, this comes to an end, at a line that is there.
             let goes_up = |from: ChainId| from != *tip && trie.is_ancestor(from, *tip);
-            let made = decided.taken_back.iter().find(|made| is_still(*tip, made.tip) && goes_up(made.from))?;
+            let made = decided
+                .taken_back
+                .iter()
+                .find(|made| is_still(*tip, made.tip) && goes_up(made.from))?;
             Some((at, made.from))
         });
         let Some((at, from)) = back else { break };
@@ -69,9 +73,13 @@ pub fn ends(trie: &Trie, tips: &[ChainId], decided: &Decided<'_>) -> Ends {
             live.push(from);
         }
     }
-    let put_away = decided.choice().map(|choice| choice.away.as_slice()).unwrap_or_default();
-    let (away, mut live): (Vec<_>, Vec<_>) =
-        live.into_iter().partition(|tip| put_away.iter().any(|end| is_still(*tip, *end)));
+    let put_away = decided
+        .choice()
+        .map(|choice| choice.away.as_slice())
+        .unwrap_or_default();
+    let (away, mut live): (Vec<_>, Vec<_>) = live
+        .into_iter()
+        .partition(|tip| put_away.iter().any(|end| is_still(*tip, *end)));
     live.sort();
     Ends { live, away }
 }
@@ -82,7 +90,9 @@ pub fn ways(trie: &Trie, live: &[ChainId]) -> Vec<(ChainId, ChainId)> {
     let mut found = Vec::new();
     let mut groups = vec![live.to_vec()];
     while let Some(group) = groups.pop() {
-        let Some((node, parts)) = part(trie, &group) else { continue };
+        let Some((node, parts)) = part(trie, &group) else {
+            continue;
+        };
         found.extend(parts.iter().map(|part| (node, part[0])));
         groups.extend(parts);
     }
@@ -94,10 +104,15 @@ fn part(trie: &Trie, group: &[ChainId]) -> Option<(ChainId, Vec<Vec<ChainId>>)> 
     if group.len() < 2 {
         return None;
     }
-    let node = group[1..].iter().fold(group[0], |node, tip| trie.meet(node, *tip));
+    let node = group[1..]
+        .iter()
+        .fold(group[0], |node, tip| trie.meet(node, *tip));
     let mut parts: Vec<Vec<ChainId>> = Vec::new();
     for tip in group {
-        match parts.iter_mut().find(|part| trie.meet(part[0], *tip) != node) {
+        match parts
+            .iter_mut()
+            .find(|part| trie.meet(part[0], *tip) != node)
+        {
             Some(part) => part.push(*tip),
             None => parts.push(vec![*tip]),
         }
@@ -107,7 +122,9 @@ fn part(trie: &Trie, group: &[ChainId]) -> Option<(ChainId, Vec<Vec<ChainId>>)> 
 
 /// The first line of the way from `node` towards `tip`, if it is a node of its own.
 pub fn first_line_after(trie: &Trie, node: ChainId, tip: ChainId) -> Option<ChainId> {
-    trie.first_edge(node, tip).filter(|edge| edge.lines == 1).map(|edge| edge.tip)
+    trie.first_edge(node, tip)
+        .filter(|edge| edge.lines == 1)
+        .map(|edge| edge.tip)
 }
 
 /// Ends that are still together while dividing goes on.
@@ -120,20 +137,32 @@ struct Group {
 /// Divides the ends among the session and its forks; `None` where there are none. An unknown first line counts as the
 /// last recorded. What was put away has its part in it: another branch does not get its name.
 pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) -> Option<Divided> {
-    let mut divided = Divided { trunk: *ends.live.first()?, fork_point: trie.start(), forks: Vec::new() };
+    let mut divided = Divided {
+        trunk: *ends.live.first()?,
+        fork_point: trie.start(),
+        forks: Vec::new(),
+    };
     let lives = |part: &[ChainId]| part.iter().any(|end| ends.live.contains(end));
     let choice = decided.choice();
     let wanted = choice.and_then(|choice| choice.trunk);
-    let seen = choice.map(|choice| choice.seen.as_slice()).unwrap_or_default();
-    let mut groups = vec![Group { ends: ends.live.iter().chain(&ends.away).copied().collect(), fork: None }];
+    let seen = choice
+        .map(|choice| choice.seen.as_slice())
+        .unwrap_or_default();
+    let mut groups = vec![Group {
+        ends: ends.live.iter().chain(&ends.away).copied().collect(),
+        fork: None,
+    }];
     let mut first_parting = None;
     while let Some(Group { ends, fork }) = groups.pop() {
         let Some((node, mut parts)) = part(trie, &ends) else {
             match fork {
                 None => divided.trunk = ends[0],
-                Some((first_line, fork_point)) => {
-                    divided.forks.push(Fork { first_line, fork_point, tip: ends[0], open: !seen.contains(&first_line) })
-                }
+                Some((first_line, fork_point)) => divided.forks.push(Fork {
+                    first_line,
+                    fork_point,
+                    tip: ends[0],
+                    open: !seen.contains(&first_line),
+                }),
             }
             continue;
         };
@@ -145,18 +174,35 @@ pub fn divide(trie: &Trie, ends: &Ends, firsts: &Firsts, decided: &Decided<'_>) 
         }
         let first_line = |part: &[ChainId]| first_line_after(trie, node, part[0]);
         parts.sort_by_key(|part| {
-            let holds_wanted = wanted.is_some_and(|wanted| part.iter().any(|tip| trie.is_ancestor(wanted, *tip)));
-            let first = first_line(part).and_then(|first_line| firsts.get(&first_line)).map(|first| first.at);
-            (fork.is_some() || !holds_wanted, first.is_none(), first, first_line(part))
+            let holds_wanted =
+                wanted.is_some_and(|wanted| part.iter().any(|tip| trie.is_ancestor(wanted, *tip)));
+            let first = first_line(part)
+                .and_then(|first_line| firsts.get(&first_line))
+                .map(|first| first.at);
+            (
+                fork.is_some() || !holds_wanted,
+                first.is_none(),
+                first,
+                first_line(part),
+            )
         });
         groups.extend(parts.into_iter().enumerate().map(|(at, ends)| {
-            let fork = if at == 0 { fork } else { Some((first_line(&ends).unwrap_or(ends[0]), node)) };
+            let fork = if at == 0 {
+                fork
+            } else {
+                Some((first_line(&ends).unwrap_or(ends[0]), node))
+            };
             Group { ends, fork }
         }));
         groups.retain(|group| lives(&group.ends));
     }
     divided.fork_point = first_parting.unwrap_or(divided.trunk);
-    let first = |fork: &Fork| (firsts.get(&fork.first_line).map(|first| first.at), fork.first_line);
+    let first = |fork: &Fork| {
+        (
+            firsts.get(&fork.first_line).map(|first| first.at),
+            fork.first_line,
+        )
+    };
     divided.forks.sort_by_key(first);
     Some(divided)
 }

@@ -19,14 +19,22 @@ pub fn fork_id(parent: &SessionId, first_line: ChainId) -> SessionId {
     };
     let uuid = is_uuid_shaped(parent.as_str());
     // Tools sort by an id that begins with a time: the fork's stays near its parent's, within a quarter of an hour.
-    let kept = if begins_with_a_time(parent.as_str()) { TIME_DIGITS - 6 } else { 0 };
-    let id = parent.as_str().chars().enumerate().map(|(at, old)| match (uuid, at) {
-        (true, 14) => '4',
-        (true, 19) => ['8', '9', 'a', 'b'][usize::from(next() % 4)],
-        (false, at) if at < kept => old,
-        (true, _) if old != '-' => char::from(b"0123456789abcdef"[usize::from(next() % 16)]),
-        _ => like(old, at, next()),
-    });
+    let kept = if begins_with_a_time(parent.as_str()) {
+        TIME_DIGITS - 6
+    } else {
+        0
+    };
+    let id = parent
+        .as_str()
+        .chars()
+        .enumerate()
+        .map(|(at, old)| match (uuid, at) {
+            (true, 14) => '4',
+            (true, 19) => ['8', '9', 'a', 'b'][usize::from(next() % 4)],
+            (false, at) if at < kept => old,
+            (true, _) if old != '-' => char::from(b"0123456789abcdef"[usize::from(next() % 16)]),
+            _ => like(old, at, next()),
+        });
     SessionId::new(id.collect::<String>())
 }
 
@@ -39,8 +47,13 @@ fn begins_with_a_time(id: &str) -> bool {
 }
 
 fn is_uuid_shaped(text: &str) -> bool {
-    let fits =
-        |(at, byte): (usize, u8)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    let fits = |(at, byte): (usize, u8)| {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            byte == b'-'
+        } else {
+            byte.is_ascii_hexdigit()
+        }
+    };
     text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
@@ -92,25 +105,49 @@ mod tests {
     #[test]
     fn the_id_depends_on_where_the_branch_begins_and_on_nothing_else() {
         let parent = SessionId::new(PARENT);
-        let (one, other) = (ChainId::log_start().then(b"a\n"), ChainId::log_start().then(b"b\n"));
+        let (one, other) = (
+            ChainId::log_start().then(b"a\n"),
+            ChainId::log_start().then(b"b\n"),
+        );
         let id = fork_id(&parent, one);
         assert_eq!(id, fork_id(&parent, one));
         assert_ne!(id, fork_id(&parent, other));
-        assert!(is_uuid_shaped(id.as_str()) && &id.as_str()[14..15] == "4", "{id}");
-        assert!(matches!(&id.as_str()[19..20], "8" | "9" | "a" | "b"), "{id}");
+        assert!(
+            is_uuid_shaped(id.as_str()) && &id.as_str()[14..15] == "4",
+            "{id}"
+        );
+        assert!(
+            matches!(&id.as_str()[19..20], "8" | "9" | "a" | "b"),
+            "{id}"
+        );
         let task = fork_id(&SessionId::new("1795428000000"), one);
-        assert!(task.as_str().len() == 13 && task.as_str().bytes().all(|byte| byte.is_ascii_digit()), "{task}");
-        assert!(task.as_str().starts_with("1795428") && task.as_str() != "1795428000000", "{task}");
+        assert!(
+            task.as_str().len() == 13 && task.as_str().bytes().all(|byte| byte.is_ascii_digit()),
+            "{task}"
+        );
+        assert!(
+            task.as_str().starts_with("1795428") && task.as_str() != "1795428000000",
+            "{task}"
+        );
         let named = fork_id(&SessionId::new("1795428000000_ab3de"), one);
-        assert!(named.as_str().starts_with("1795428") && named.as_str().as_bytes()[13] == b'_', "{named}");
+        assert!(
+            named.as_str().starts_with("1795428") && named.as_str().as_bytes()[13] == b'_',
+            "{named}"
+        );
         let odd = fork_id(&SessionId::new("ses_7fA9"), one);
-        assert!(odd.as_str().len() == 8 && odd.as_str().as_bytes()[3] == b'_', "{odd}");
+        assert!(
+            odd.as_str().len() == 8 && odd.as_str().as_bytes()[3] == b'_',
+            "{odd}"
+        );
     }
 
     #[test]
     fn a_title_is_one_line_whatever_the_device_is_called() {
         assert_eq!(fork_title("Fix it", "desk"), "Fix it (from desk)");
-        assert_eq!(fork_title("Fix it", "de\"sk\n\u{7} 🦊"), "Fix it (from de\"sk 🦊)");
+        assert_eq!(
+            fork_title("Fix it", "de\"sk\n\u{7} 🦊"),
+            "Fix it (from de\"sk 🦊)"
+        );
         assert!(fork_title("", &"x".repeat(500)).chars().count() < 80);
     }
 

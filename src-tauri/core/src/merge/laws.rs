@@ -5,12 +5,12 @@
 //! them. Merging is union. Files are what a set is projected to.
 
 use super::{
-    Decided, DocEnds, DocView, First, Firsts, Fork, Guards, LocalTip, SessionView, Settled, Step, Verdict, branches,
-    fork_id, plan, settle, substitute, ways,
+    Decided, DocEnds, DocView, First, Firsts, Fork, Guards, LocalTip, SessionView, Settled, Step,
+    Verdict, branches, fork_id, plan, settle, substitute, ways,
 };
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced, SessionId, Source, Spot,
-    Trie,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced,
+    SessionId, Source, Spot, Trie,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -83,7 +83,9 @@ fn story() -> impl Strategy<Value = History> {
 
 /// The same without anybody taking lines out of a file: then all that was ever held is a way from the start.
 fn story_of_appends() -> impl Strategy<Value = History> {
-    story().prop_filter("nobody cuts", |history| history.entries.iter().all(|entry| entry.replaces.is_none()))
+    story().prop_filter("nobody cuts", |history| {
+        history.entries.iter().all(|entry| entry.replaces.is_none())
+    })
 }
 
 // ---- what comes of it ----
@@ -102,7 +104,11 @@ struct Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, text) = (name(self.author), self.text.escape_ascii());
-        write!(f, "{name}.{} after {:?} \"{text}\" replaces {:?}", self.number, self.after, self.replaces)
+        write!(
+            f,
+            "{name}.{} after {:?} \"{text}\" replaces {:?}",
+            self.number, self.after, self.replaces
+        )
     }
 }
 
@@ -117,7 +123,12 @@ struct Device {
 
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "knows {:?}, holds \"{}\"", self.known, self.file.escape_ascii())
+        write!(
+            f,
+            "knows {:?}, holds \"{}\"",
+            self.known,
+            self.file.escape_ascii()
+        )
     }
 }
 
@@ -132,8 +143,12 @@ struct History {
 
 impl History {
     fn new(devices: usize) -> Self {
-        let mut history =
-            Self { entries: Vec::new(), devices: vec![Device::default(); devices], held: BTreeSet::new(), words: 0 };
+        let mut history = Self {
+            entries: Vec::new(),
+            devices: vec![Device::default(); devices],
+            held: BTreeSet::new(),
+            words: 0,
+        };
         history.write(0, "{\"first\":0}\n");
         history
     }
@@ -142,17 +157,29 @@ impl History {
         self.words += 1;
         let word = self.words;
         match act {
-            Act::Append { lines, common: false } => {
-                let said = |line| format!("{{\"said\":\"{word}.{line}\",\"session\":\"{SESSION}\"}}\n");
+            Act::Append {
+                lines,
+                common: false,
+            } => {
+                let said =
+                    |line| format!("{{\"said\":\"{word}.{line}\",\"session\":\"{SESSION}\"}}\n");
                 (0..*lines).for_each(|line| self.write(device, &said(line)));
             }
-            Act::Append { lines, common: true } => (0..*lines).for_each(|_| self.write(device, "{\"said\":\"ok\"}\n")),
+            Act::Append {
+                lines,
+                common: true,
+            } => (0..*lines).for_each(|_| self.write(device, "{\"said\":\"ok\"}\n")),
             Act::Open { note } => self.write(device, &format!("_mode {note}\n")),
             Act::Tear => self.write(device, &format!("{{\"torn\":\"{word}")),
-            Act::Rewind => self.write(device, &format!("{{\"said\":\"{word}\",\"above\":\"elsewhere\"}}\n")),
+            Act::Rewind => self.write(
+                device,
+                &format!("{{\"said\":\"{word}\",\"above\":\"elsewhere\"}}\n"),
+            ),
             Act::Compact => self.write(device, &format!("{{\"compact_boundary\":{word}}}\n")),
             Act::Cut { lines } => self.cut(device, usize::from(*lines)),
-            Act::Sync { with } | Act::Again { with } => self.sync(device, with.index(self.devices.len() - 1)),
+            Act::Sync { with } | Act::Again { with } => {
+                self.sync(device, with.index(self.devices.len() - 1))
+            }
             Act::Forget => {
                 self.devices[device].recorded.clear();
                 self.record(device);
@@ -181,7 +208,12 @@ impl History {
 
     /// What is new in the file goes into the device's journal.
     fn record(&mut self, device: usize) {
-        let Device { file, recorded, numbers, known } = &mut self.devices[device];
+        let Device {
+            file,
+            recorded,
+            numbers,
+            known,
+        } = &mut self.devices[device];
         let now = whole(file).to_vec();
         if now == *recorded {
             return;
@@ -198,7 +230,10 @@ impl History {
             after,
             text,
             replaces: (!goes_on).then(|| tip_of(recorded)),
-            at: Hlc { wall: Millis(1_000), count: self.entries.len() as u32 },
+            at: Hlc {
+                wall: Millis(1_000),
+                count: self.entries.len() as u32,
+            },
         });
         *numbers += 1;
         *recorded = now.clone();
@@ -247,7 +282,11 @@ impl History {
             source: Source {
                 device: name(entry.author),
                 lane: Lane::Live,
-                spot: Spot { segment: 0, offset: entry.number, line: 0 },
+                spot: Spot {
+                    segment: 0,
+                    offset: entry.number,
+                    line: 0,
+                },
                 first: entry.number,
                 end: entry.number + 1,
                 skip: 0,
@@ -257,25 +296,55 @@ impl History {
         };
         let Ok(()) = trie.insert(edge, &tips, None, self);
         if let Some(old) = entry.replaces {
-            let Ok(()) = trie.replace(Replaced { device: name(entry.author), old, new: tip, at: entry.at }, self);
+            let Ok(()) = trie.replace(
+                Replaced {
+                    device: name(entry.author),
+                    old,
+                    new: tip,
+                    at: entry.at,
+                },
+                self,
+            );
         }
     }
 
     /// What a set is, whatever way it came about.
     fn set(&self, trie: &Trie) -> Set {
-        let lines = trie.edges().iter().flat_map(|edge| self.lines(edge)).map(|(line, _)| line.tip);
-        Set { lines: lines.collect(), tips: trie.live_tips(), branches: branches(trie), orphans: trie.orphans() }
+        let lines = trie
+            .edges()
+            .iter()
+            .flat_map(|edge| self.lines(edge))
+            .map(|(line, _)| line.tip);
+        Set {
+            lines: lines.collect(),
+            tips: trie.live_tips(),
+            branches: branches(trie),
+            orphans: trie.orphans(),
+        }
     }
 
     fn lines(&self, edge: &Edge) -> Vec<(Line, Vec<u8>)> {
         let author = |entry: &&Entry| name(entry.author) == edge.source.device;
-        let ours = (edge.source.first..edge.source.end)
-            .filter_map(|number| self.entries.iter().filter(author).find(|entry| entry.number == number));
+        let ours = (edge.source.first..edge.source.end).filter_map(|number| {
+            self.entries
+                .iter()
+                .filter(author)
+                .find(|entry| entry.number == number)
+        });
         let text: Vec<u8> = ours.flat_map(|entry| entry.text.clone()).collect();
-        let lines = text.split_inclusive(|byte| *byte == b'\n').skip(edge.source.skip as usize);
-        let lines: Vec<Vec<u8>> = lines.take(edge.lines as usize).map(<[u8]>::to_vec).collect();
+        let lines = text
+            .split_inclusive(|byte| *byte == b'\n')
+            .skip(edge.source.skip as usize);
+        let lines: Vec<Vec<u8>> = lines
+            .take(edge.lines as usize)
+            .map(<[u8]>::to_vec)
+            .collect();
         let tips = lines_from(edge.after, &lines.concat());
-        assert_eq!(tips.last().map(|line| line.tip), Some(edge.tip), "an edge's source says what the edge says");
+        assert_eq!(
+            tips.last().map(|line| line.tip),
+            Some(edge.tip),
+            "an edge's source says what the edge says"
+        );
         tips.into_iter().zip(lines).collect()
     }
 
@@ -283,27 +352,46 @@ impl History {
 
     fn bytes(&self, trie: &Trie, tip: ChainId) -> Vec<u8> {
         let path = trie.path(tip).expect("a tip is a node");
-        path.into_iter().flat_map(|edge| self.lines(edge)).flat_map(|(_, line)| line).collect()
+        path.into_iter()
+            .flat_map(|edge| self.lines(edge))
+            .flat_map(|(_, line)| line)
+            .collect()
     }
 
     /// Which end the session's own file has, and which branches become files of their own.
     fn project(&self, trie: &mut Trie) -> Settled {
         let tips = branches(trie);
         for (node, tip) in ways(trie, &tips) {
-            let edge = trie.first_edge(node, tip).expect("a branch has a beginning").clone();
+            let edge = trie
+                .first_edge(node, tip)
+                .expect("a branch has a beginning")
+                .clone();
             let first = self.lines(&edge)[0].0.tip;
             let Ok(_) = trie.pin(first, self);
         }
         let (name, firsts) = (DocName::new("log"), self.firsts());
         let kind = DocKind::Log;
         let decided = Decided::default();
-        settle(&[DocEnds { name: &name, kind, main: true, trie, tips, firsts: &firsts, decided, opaque: false }])
+        settle(&[DocEnds {
+            name: &name,
+            kind,
+            main: true,
+            trie,
+            tips,
+            firsts: &firsts,
+            decided,
+            opaque: false,
+        }])
     }
 
     fn firsts(&self) -> Firsts {
         let mut firsts = Firsts::new();
         for entry in &self.entries {
-            let first = First { at: entry.at, device: name(entry.author), name: String::new() };
+            let first = First {
+                at: entry.at,
+                device: name(entry.author),
+                name: String::new(),
+            };
             for line in lines_from(entry.after, &entry.text) {
                 let known = firsts.entry(line.tip).or_insert_with(|| first.clone());
                 *known = first.clone().min(known.clone());
@@ -330,7 +418,10 @@ impl History {
 
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("History").field("entries", &self.entries).field("devices", &self.devices).finish()
+        f.debug_struct("History")
+            .field("entries", &self.entries)
+            .field("devices", &self.devices)
+            .finish()
     }
 }
 
@@ -361,7 +452,10 @@ fn name(author: usize) -> String {
 }
 
 fn whole(file: &[u8]) -> &[u8] {
-    &file[..file.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
+    &file[..file
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1)]
 }
 
 fn tip_of(bytes: &[u8]) -> ChainId {
@@ -374,7 +468,11 @@ fn lines_from(after: ChainId, text: &[u8]) -> Vec<Line> {
     let (mut chain, mut lines) = (Chain::from(after), Vec::new());
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         chain.feed(line);
-        lines.push(Line { tip: chain.tip, end: chain.bytes, is_message: !line.starts_with(b"_") });
+        lines.push(Line {
+            tip: chain.tip,
+            end: chain.bytes,
+            is_message: !line.starts_with(b"_"),
+        });
     }
     lines
 }
@@ -387,7 +485,9 @@ fn multiset<'a>(lines: impl Iterator<Item = &'a [u8]>) -> BTreeMap<&'a [u8], usi
 
 fn shuffled(mut entries: Vec<usize>, mut seed: u64) -> Vec<usize> {
     for at in (1..entries.len()).rev() {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         entries.swap(at, (seed >> 33) as usize % (at + 1));
     }
     entries
@@ -396,17 +496,37 @@ fn shuffled(mut entries: Vec<usize>, mut seed: u64) -> Vec<usize> {
 /// Without what was only noted at the end of it.
 fn said_part(file: &[u8]) -> Vec<u8> {
     let lines: Vec<&[u8]> = file.split_inclusive(|byte| *byte == b'\n').collect();
-    let end = lines.iter().rposition(|line| !line.starts_with(b"_")).map_or(0, |at| at + 1);
+    let end = lines
+        .iter()
+        .rposition(|line| !line.starts_with(b"_"))
+        .map_or(0, |at| at + 1);
     lines[..end].concat()
 }
 
 fn plan_for(trie: &Trie, settled: &Settled, local: ChainId) -> Verdict {
     let name = DocName::new("log");
-    let guards = Guards { place: Some("/x".into()), tool_on: true, ..Guards::default() };
+    let guards = Guards {
+        place: Some("/x".into()),
+        tool_on: true,
+        ..Guards::default()
+    };
     let (kind, kept, base) = (DocKind::Log, trie.live_tips(), Some(local));
     let local = Some(LocalTip { tip: local });
-    let doc = DocView { name: &name, kind, main: true, trie, local, base, stale: false, kept };
-    plan(&SessionView { docs: vec![doc], settled, guards })
+    let doc = DocView {
+        name: &name,
+        kind,
+        main: true,
+        trie,
+        local,
+        base,
+        stale: false,
+        kept,
+    };
+    plan(&SessionView {
+        docs: vec![doc],
+        settled,
+        guards,
+    })
 }
 
 proptest! {

@@ -56,13 +56,17 @@ pub fn in_order(value: &RawValue) -> String {
 
 fn put_in_order(value: &RawValue, out: &mut String, depth: u8) {
     let text = value.get();
-    let Some(depth) = depth.checked_sub(1) else { return out.push_str(text) };
+    let Some(depth) = depth.checked_sub(1) else {
+        return out.push_str(text);
+    };
     let (open, close) = match text.as_bytes().first() {
         Some(b'{') => ('{', '}'),
         Some(b'[') => ('[', ']'),
         _ => return out.push_str(text),
     };
-    let Some(inside) = inside_of(text) else { return out.push_str(text) };
+    let Some(inside) = inside_of(text) else {
+        return out.push_str(text);
+    };
     out.push(open);
     for (n, (key, value)) in inside.into_iter().enumerate() {
         out.push_str(if n == 0 { "" } else { "," });
@@ -79,9 +83,19 @@ fn put_in_order(value: &RawValue, out: &mut String, depth: u8) {
 fn inside_of(text: &str) -> Option<Vec<(Option<String>, &RawValue)>> {
     if text.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        return Some(elements.into_iter().map(|element| (None, element)).collect());
+        return Some(
+            elements
+                .into_iter()
+                .map(|element| (None, element))
+                .collect(),
+        );
     }
-    Some(fields_of(text)?.into_iter().map(|(name, value)| (Some(name), value)).collect())
+    Some(
+        fields_of(text)?
+            .into_iter()
+            .map(|(name, value)| (Some(name), value))
+            .collect(),
+    )
 }
 
 pub fn fields_of(text: &str) -> Option<BTreeMap<String, &RawValue>> {
@@ -90,7 +104,9 @@ pub fn fields_of(text: &str) -> Option<BTreeMap<String, &RawValue>> {
 
 /// An object of these fields, in their order.
 pub fn object(fields: &BTreeMap<String, &RawValue>) -> String {
-    let fields = fields.iter().map(|(name, value)| format!("{}:{}", Value::String(name.clone()), in_order(value)));
+    let fields = fields
+        .iter()
+        .map(|(name, value)| format!("{}:{}", Value::String(name.clone()), in_order(value)));
     format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 
@@ -101,7 +117,13 @@ impl Row {
         // A tool takes what our parser refuses, like half a surrogate pair in a text that it cut.
         let parsed = records::value(text.as_bytes());
         let id = parsed.get("id")?.as_str()?.to_owned();
-        Some((id, Self { rank: rank(&parsed), text }))
+        Some((
+            id,
+            Self {
+                rank: rank(&parsed),
+                text,
+            },
+        ))
     }
 
     fn fullness(&self) -> (Rank, usize, &str) {
@@ -114,7 +136,9 @@ impl Row {
 
     /// What of a finished part is the conversation; the rest is how the tool got there.
     fn words(&self) -> Option<Map<String, Value>> {
-        let Value::Object(mut fields) = records::value(self.text.as_bytes()) else { return None };
+        let Value::Object(mut fields) = records::value(self.text.as_bytes()) else {
+            return None;
+        };
         for bookkeeping in ["metadata", "time", "snapshot", "cost", "tokens", "reason"] {
             fields.remove(bookkeeping);
         }
@@ -128,7 +152,10 @@ impl Row {
 
     /// One id, and two contents that are both finished: no later state of each other.
     pub fn contradicts(&self, other: &Self) -> bool {
-        self.text != other.text && self.is_finished() && other.is_finished() && self.words() != other.words()
+        self.text != other.text
+            && self.is_finished()
+            && other.is_finished()
+            && self.words() != other.words()
     }
 }
 
@@ -152,7 +179,10 @@ impl Message {
     pub fn read(info: &RawValue, parts: &[&RawValue]) -> Option<(Place, Self)> {
         let (id, info) = Row::read(info)?;
         let created = created(&info.text)?;
-        let parts = parts.iter().map(|part| Row::read(part)).collect::<Option<_>>()?;
+        let parts = parts
+            .iter()
+            .map(|part| Row::read(part))
+            .collect::<Option<_>>()?;
         Some(((created, id), Self { info, parts }))
     }
 
@@ -165,7 +195,9 @@ impl Message {
 fn created(info: &str) -> Option<i64> {
     let info = records::value(info.as_bytes());
     let created = info.get("time")?.get("created")?;
-    created.as_i64().or_else(|| created.as_f64().map(|created| created as i64))
+    created
+        .as_i64()
+        .or_else(|| created.as_f64().map(|created| created as i64))
 }
 
 impl Session {
@@ -174,7 +206,8 @@ impl Session {
         let text = std::str::from_utf8(bytes).ok()?;
         let whole = fields_of(text)?;
         let info = in_order(whole.get("info")?);
-        let listed: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(whole.get("messages")?.get()).ok()?;
+        let listed: Vec<BTreeMap<String, &RawValue>> =
+            serde_json::from_str(whole.get("messages")?.get()).ok()?;
         let (mut messages, mut ids) = (BTreeMap::new(), BTreeSet::new());
         for message in listed {
             let parts: Vec<&RawValue> = serde_json::from_str(message.get("parts")?.get()).ok()?;
@@ -191,7 +224,11 @@ impl Session {
         for (n, message) in self.messages.values().enumerate() {
             out.push_str(if n == 0 { "\n" } else { ",\n" });
             out.push_str(&format!("{{\"info\":{},\"parts\":[", message.info.text));
-            let parts: Vec<&str> = message.parts.values().map(|part| part.text.as_str()).collect();
+            let parts: Vec<&str> = message
+                .parts
+                .values()
+                .map(|part| part.text.as_str())
+                .collect();
             out.push_str(&parts.join(","));
             out.push_str("]}");
         }
@@ -205,7 +242,10 @@ impl Session {
 
     /// By id, because a message's time is in it and could differ.
     fn by_id(&self) -> BTreeMap<&str, &Message> {
-        self.messages.iter().map(|(place, message)| (place.1.as_str(), message)).collect()
+        self.messages
+            .iter()
+            .map(|(place, message)| (place.1.as_str(), message))
+            .collect()
     }
 }
 
@@ -214,7 +254,9 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
     if first == second {
         return Judged::Same;
     }
-    let (Some(first), Some(second)) = (Session::parse(first), Session::parse(second)) else { return Judged::Both };
+    let (Some(first), Some(second)) = (Session::parse(first), Session::parse(second)) else {
+        return Judged::Both;
+    };
     let (ours, theirs) = (first.by_id(), second.by_id());
     let (mut more, mut less) = (false, false);
     for (id, our) in &ours {
@@ -222,7 +264,10 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
             more = true;
             continue;
         };
-        let rows = our.parts.iter().filter_map(|(id, part)| Some((part, their.parts.get(id)?)));
+        let rows = our
+            .parts
+            .iter()
+            .filter_map(|(id, part)| Some((part, their.parts.get(id)?)));
         for (our, their) in rows {
             more |= our.contradicts(their) || our.fullness() > their.fullness();
             less |= our.contradicts(their) || our.fullness() < their.fullness();
@@ -249,7 +294,10 @@ pub fn judge(first: &[u8], second: &[u8]) -> Judged {
 /// A content that says all of both; `None` where one id has two contents that are both finished.
 pub fn union(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
     let (first, second) = (Session::parse(first)?, Session::parse(second)?);
-    let info = (first.last(), &first.info).max((second.last(), &second.info)).1.clone();
+    let info = (first.last(), &first.info)
+        .max((second.last(), &second.info))
+        .1
+        .clone();
     let mut messages: BTreeMap<String, Message> = BTreeMap::new();
     for (place, message) in first.messages.into_iter().chain(second.messages) {
         let united = match messages.remove(&place.1) {
@@ -258,8 +306,16 @@ pub fn union(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
         };
         messages.insert(place.1, united);
     }
-    let placed = messages.into_iter().map(|(id, message)| Some(((created(&message.info.text)?, id), message)));
-    Some(Session { info, messages: placed.collect::<Option<_>>()? }.render())
+    let placed = messages
+        .into_iter()
+        .map(|(id, message)| Some(((created(&message.info.text)?, id), message)));
+    Some(
+        Session {
+            info,
+            messages: placed.collect::<Option<_>>()?,
+        }
+        .render(),
+    )
 }
 
 fn unite(one: Message, other: Message) -> Option<Message> {
@@ -272,11 +328,18 @@ fn unite(one: Message, other: Message) -> Option<Message> {
         };
         parts.insert(id, united);
     }
-    Some(Message { info: later(one.info, other.info), parts })
+    Some(Message {
+        info: later(one.info, other.info),
+        parts,
+    })
 }
 
 fn later(one: Row, other: Row) -> Row {
-    if one.fullness() < other.fullness() { other } else { one }
+    if one.fullness() < other.fullness() {
+        other
+    } else {
+        one
+    }
 }
 
 #[cfg(test)]
@@ -288,7 +351,9 @@ mod tests {
     fn export(messages: &[Value]) -> Vec<u8> {
         let messages: Vec<Value> = messages.to_vec();
         let whole = json!({ "info": { "id": "s", "title": "Grüße" }, "messages": messages });
-        Session::parse(whole.to_string().as_bytes()).expect("an export").render()
+        Session::parse(whole.to_string().as_bytes())
+            .expect("an export")
+            .render()
     }
 
     fn user(id: &str, at: i64, text: &str) -> Value {
@@ -321,7 +386,10 @@ mod tests {
         );
         let rendered = Session::parse(export).expect("an export").render();
         assert_eq!(String::from_utf8(rendered.clone()).expect("text"), wanted);
-        assert_eq!(Session::parse(&rendered).expect("its own").render(), rendered);
+        assert_eq!(
+            Session::parse(&rendered).expect("its own").render(),
+            rendered
+        );
     }
 
     /// Field 12: one text with half a surrogate pair made the whole session unreadable.
@@ -339,7 +407,11 @@ mod tests {
     fn a_session_that_goes_on_changes_its_end() {
         let before = export(&[user("1", 1, "a"), user("2", 2, "b")]);
         let after = export(&[user("1", 1, "a"), user("2", 2, "b"), user("3", 3, "c")]);
-        let alike = before.iter().zip(&after).take_while(|(one, other)| one == other).count();
+        let alike = before
+            .iter()
+            .zip(&after)
+            .take_while(|(one, other)| one == other)
+            .count();
         assert!(alike > before.len() - 50, "{alike} of {}", before.len());
     }
 
@@ -366,13 +438,48 @@ mod tests {
         let done = call("completed", &json!({ "output": "x" }));
         let rows = [
             ("equal", vec![a.clone()], vec![a.clone()], Same),
-            ("went_on", vec![a.clone(), b.clone()], vec![a.clone()], First),
-            ("went_on_apart", vec![a.clone(), b.clone()], vec![a.clone(), c.clone()], Both),
-            ("a_message_in_the_middle", vec![a.clone(), b, c.clone()], vec![a.clone(), c], First),
-            ("one_id_with_two_words", vec![a], vec![user("1", 1, "other")], Both),
-            ("a_call_went_on", vec![call("running", &none)], vec![call("pending", &none)], First),
-            ("a_call_ended", vec![done.clone()], vec![call("running", &json!({ "metadata": "a long one" }))], First),
-            ("another_result", vec![done.clone()], vec![call("completed", &json!({ "output": "y" }))], Both),
+            (
+                "went_on",
+                vec![a.clone(), b.clone()],
+                vec![a.clone()],
+                First,
+            ),
+            (
+                "went_on_apart",
+                vec![a.clone(), b.clone()],
+                vec![a.clone(), c.clone()],
+                Both,
+            ),
+            (
+                "a_message_in_the_middle",
+                vec![a.clone(), b, c.clone()],
+                vec![a.clone(), c],
+                First,
+            ),
+            (
+                "one_id_with_two_words",
+                vec![a],
+                vec![user("1", 1, "other")],
+                Both,
+            ),
+            (
+                "a_call_went_on",
+                vec![call("running", &none)],
+                vec![call("pending", &none)],
+                First,
+            ),
+            (
+                "a_call_ended",
+                vec![done.clone()],
+                vec![call("running", &json!({ "metadata": "a long one" }))],
+                First,
+            ),
+            (
+                "another_result",
+                vec![done.clone()],
+                vec![call("completed", &json!({ "output": "y" }))],
+                Both,
+            ),
             (
                 "bookkeeping",
                 vec![call("completed", &json!({ "output": "x", "title": "t" }))],
@@ -381,15 +488,26 @@ mod tests {
             ),
             (
                 "emptied",
-                vec![call("completed", &json!({ "output": "x", "time": { "compacted": 9 } }))],
+                vec![call(
+                    "completed",
+                    &json!({ "output": "x", "time": { "compacted": 9 } }),
+                )],
                 vec![done],
                 First,
             ),
         ];
         for (rule, first, second, wanted) in rows {
             assert_eq!(judge(&export(&first), &export(&second)), wanted, "{rule}");
-            let turned = if wanted == First { Judged::Second } else { wanted };
-            assert_eq!(judge(&export(&second), &export(&first)), turned, "{rule}, the other way round");
+            let turned = if wanted == First {
+                Judged::Second
+            } else {
+                wanted
+            };
+            assert_eq!(
+                judge(&export(&second), &export(&first)),
+                turned,
+                "{rule}, the other way round"
+            );
         }
     }
 
@@ -397,7 +515,12 @@ mod tests {
     fn both_sides_are_in_the_union_in_the_order_of_their_times() {
         let first = export(&[user("1", 1, "a"), user("4", 4, "d"), user("5", 5, "e")]);
         let second = export(&[user("1", 1, "a"), user("2", 4, "b")]);
-        let wanted = export(&[user("1", 1, "a"), user("2", 4, "b"), user("4", 4, "d"), user("5", 5, "e")]);
+        let wanted = export(&[
+            user("1", 1, "a"),
+            user("2", 4, "b"),
+            user("4", 4, "d"),
+            user("5", 5, "e"),
+        ]);
         assert_eq!(union(&first, &second), Some(wanted));
         let other = export(&[user("1", 1, "another")]);
         assert_eq!(union(&first, &other), None);
@@ -410,10 +533,18 @@ mod tests {
             let session = Session::parse(whole.to_string().as_bytes()).expect("an export");
             session.messages.values().all(Message::is_unfinished)
         };
-        assert!(unfinished(json!({ "id": "m", "role": "assistant", "time": { "created": 1 } })));
-        assert!(!unfinished(json!({ "id": "m", "role": "assistant", "time": { "created": 1, "completed": 2 } })));
-        assert!(!unfinished(json!({ "id": "m", "role": "assistant", "error": {}, "time": { "created": 1 } })));
-        assert!(!unfinished(json!({ "id": "m", "role": "user", "time": { "created": 1 } })));
+        assert!(unfinished(
+            json!({ "id": "m", "role": "assistant", "time": { "created": 1 } })
+        ));
+        assert!(!unfinished(
+            json!({ "id": "m", "role": "assistant", "time": { "created": 1, "completed": 2 } })
+        ));
+        assert!(!unfinished(
+            json!({ "id": "m", "role": "assistant", "error": {}, "time": { "created": 1 } })
+        ));
+        assert!(!unfinished(
+            json!({ "id": "m", "role": "user", "time": { "created": 1 } })
+        ));
     }
 
     /// Any part of a history that several devices added to, with calls in different states.

@@ -68,9 +68,17 @@ pub enum Step {
     /// Make the doc from nothing.
     Create { doc: DocName, to: ChainId },
     /// Add lines to the doc.
-    Append { doc: DocName, from: ChainId, to: ChainId },
+    Append {
+        doc: DocName,
+        from: ChainId,
+        to: ChainId,
+    },
     /// Write the doc anew.
-    Replace { doc: DocName, from: ChainId, to: ChainId },
+    Replace {
+        doc: DocName,
+        from: ChainId,
+        to: ChainId,
+    },
     /// Take the doc out of the store: the user put the session away, and the vault has all of it.
     Remove { doc: DocName, from: ChainId },
 }
@@ -79,7 +87,11 @@ impl Step {
     /// All of the doc is to be written, where lines were to be added.
     pub fn make_whole(&mut self) {
         if let Self::Append { doc, from, to } = self {
-            *self = Self::Replace { doc: doc.clone(), from: *from, to: *to };
+            *self = Self::Replace {
+                doc: doc.clone(),
+                from: *from,
+                to: *to,
+            };
         }
     }
 
@@ -144,23 +156,34 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
     if let Some(split) = view.settled.split.as_ref().filter(|split| split.ask) {
         return Verdict::Ask(split.clone());
     }
-    let targets: Vec<(&DocView<'_>, ChainId)> =
-        view.docs.iter().filter_map(|doc| Some((doc, *view.settled.targets.get(doc.name)?))).collect();
+    let targets: Vec<(&DocView<'_>, ChainId)> = view
+        .docs
+        .iter()
+        .filter_map(|doc| Some((doc, *view.settled.targets.get(doc.name)?)))
+        .collect();
     if targets.len() < view.docs.iter().filter(|doc| !doc.trie.is_empty()).count() {
         return Verdict::Held {
             code: "rewritten",
-            why: "Devices rewrote this session back and forth; which state counts cannot be told.".into(),
+            why: "Devices rewrote this session back and forth; which state counts cannot be told."
+                .into(),
             hint: "Look at the journals with `roam journal`.".into(),
             steps: Vec::new(),
         };
     }
-    let gone = targets.iter().find(|(doc, _)| doc.main && doc.local.is_none());
+    let gone = targets
+        .iter()
+        .find(|(doc, _)| doc.main && doc.local.is_none());
     // Deleted here since we last looked: not ours to undo, unless another device went on with the conversation. What
     // changes beside it brings nothing back, for no tool would find it.
     if gone.is_some_and(|(doc, to)| doc.base == Some(*to)) {
-        return Verdict::Elsewhere { why: "It was deleted from this device's store; the vault keeps it.".into() };
+        return Verdict::Elsewhere {
+            why: "It was deleted from this device's store; the vault keeps it.".into(),
+        };
     }
-    let steps: Vec<Step> = targets.iter().filter_map(|(doc, to)| step(doc, *to, gone.is_some())).collect();
+    let steps: Vec<Step> = targets
+        .iter()
+        .filter_map(|(doc, to)| step(doc, *to, gone.is_some()))
+        .collect();
     if steps.is_empty() {
         return Verdict::Here;
     }
@@ -169,13 +192,22 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
 
 /// All that is in the store; it is in the journals, too.
 fn removals(view: &SessionView<'_>) -> Vec<Step> {
-    let there = |doc: &DocView<'_>| doc.local.map(|local| Step::Remove { doc: doc.name.clone(), from: local.tip });
+    let there = |doc: &DocView<'_>| {
+        doc.local.map(|local| Step::Remove {
+            doc: doc.name.clone(),
+            from: local.tip,
+        })
+    };
     view.docs.iter().filter_map(there).collect()
 }
 
 fn put_away(view: &SessionView<'_>) -> Verdict {
     let steps = removals(view);
-    if steps.is_empty() { Verdict::Away } else { guard(view, steps) }
+    if steps.is_empty() {
+        Verdict::Away
+    } else {
+        guard(view, steps)
+    }
 }
 
 /// The live tips that differ in what was said. A tail without any conversation, left by merely opening the session,
@@ -186,7 +218,10 @@ pub fn branches(trie: &Trie) -> Vec<ChainId> {
     let outdone = |tip: ChainId| {
         tips.iter().any(|other| {
             let meet = trie.meet(tip, *other);
-            let (own, theirs) = (trie.said_between(meet, tip), trie.said_between(meet, *other));
+            let (own, theirs) = (
+                trie.said_between(meet, tip),
+                trie.said_between(meet, *other),
+            );
             tip != *other && own == 0 && (theirs > 0 || tip < *other)
         })
     };
@@ -199,10 +234,20 @@ fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
     let name = doc.name.clone();
     match doc.local {
         Some(LocalTip { tip }) if tip == to && !doc.stale => None,
-        Some(LocalTip { tip }) if !doc.stale && doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) => {
-            Some(Step::Append { doc: name, from: tip, to })
+        Some(LocalTip { tip })
+            if !doc.stale && doc.kind == DocKind::Log && doc.trie.is_ancestor(tip, to) =>
+        {
+            Some(Step::Append {
+                doc: name,
+                from: tip,
+                to,
+            })
         }
-        Some(LocalTip { tip }) => Some(Step::Replace { doc: name, from: tip, to }),
+        Some(LocalTip { tip }) => Some(Step::Replace {
+            doc: name,
+            from: tip,
+            to,
+        }),
         // So was a part of it.
         None if doc.base == Some(to) && !revived => None,
         None => Some(Step::Create { doc: name, to }),
@@ -211,8 +256,17 @@ fn step(doc: &DocView<'_>, to: ChainId, revived: bool) -> Option<Step> {
 
 fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     let guards = &view.guards;
-    let wait = |code, why: String, hint: &str, steps| Verdict::Waiting { code, why, hint: hint.into(), steps };
-    let rewrites = view.docs.iter().any(|doc| steps.iter().any(|step| step.doc() == doc.name && rewrites(doc, step)));
+    let wait = |code, why: String, hint: &str, steps| Verdict::Waiting {
+        code,
+        why,
+        hint: hint.into(),
+        steps,
+    };
+    let rewrites = view.docs.iter().any(|doc| {
+        steps
+            .iter()
+            .any(|step| step.doc() == doc.name && rewrites(doc, step))
+    });
     let main_here = view.docs.iter().any(|doc| doc.main && doc.local.is_some());
     if !guards.tool_on {
         return wait(
@@ -226,12 +280,20 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         return wait(
             "excluded",
             format!("The project {} is excluded on this device.", guards.project),
-            &format!("Include it with `roam projects exclude {} --off`.", said(&guards.project_key)),
+            &format!(
+                "Include it with `roam projects exclude {} --off`.",
+                said(&guards.project_key)
+            ),
             steps,
         );
     }
     if guards.paused {
-        return wait("paused", "Everything is paused.".into(), "Go on with `roam continue`.", steps);
+        return wait(
+            "paused",
+            "Everything is paused.".into(),
+            "Go on with `roam continue`.",
+            steps,
+        );
     }
     if guards.tool_held {
         return Verdict::Held {
@@ -262,8 +324,14 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     if guards.place_refused && !main_here {
         return wait(
             "place_refused",
-            format!("Another device names {} as its directory; no session of this device began there.", guards.project),
-            &format!("Say where it belongs: `roam projects map {} DIR`.", said(&guards.project_key)),
+            format!(
+                "Another device names {} as its directory; no session of this device began there.",
+                guards.project
+            ),
+            &format!(
+                "Say where it belongs: `roam projects map {} DIR`.",
+                said(&guards.project_key)
+            ),
             steps,
         );
     }
@@ -280,15 +348,25 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
         );
     }
     if let Some(live) = &guards.live {
-        return wait("live", live.clone(), "It goes on by itself when the session is closed.", steps);
+        return wait(
+            "live",
+            live.clone(),
+            "It goes on by itself when the session is closed.",
+            steps,
+        );
     }
     Verdict::Checkout(steps)
 }
 
 /// A project's key as a command takes it. What a shell would read otherwise is left to the user to copy.
 fn said(key: &str) -> &str {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'_' | b'-');
-    if !key.is_empty() && key.bytes().all(is_plain) && !key.starts_with('-') { key } else { "PROJECT" }
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'_' | b'-');
+    if !key.is_empty() && key.bytes().all(is_plain) && !key.starts_with('-') {
+        key
+    } else {
+        "PROJECT"
+    }
 }
 
 /// Why a session has no directory here, and what its user can do: only what has a remote can be cloned.
@@ -296,7 +374,9 @@ fn no_place(project: &str, key: &str) -> (String, String) {
     let map = format!("`roam projects map {} DIR`", said(key));
     match key.split_once(':') {
         Some(("root", _)) => (
-            format!("There is no copy of the repository {project} on this device, and it has no remote."),
+            format!(
+                "There is no copy of the repository {project} on this device, and it has no remote."
+            ),
             format!("Copy it here, or give its sessions a directory: {map}."),
         ),
         Some(("home", rest)) => (
@@ -304,7 +384,10 @@ fn no_place(project: &str, key: &str) -> (String, String) {
             format!("Give its sessions a directory: {map}."),
         ),
         Some(("device", rest)) => (
-            format!("It was made in {} on another device.", rest.split_once(':').map_or(rest, |(_, path)| path)),
+            format!(
+                "It was made in {} on another device.",
+                rest.split_once(':').map_or(rest, |(_, path)| path)
+            ),
             format!("Give its sessions a directory here: {map}."),
         ),
         _ => (
@@ -323,7 +406,9 @@ fn rewrites(doc: &DocView<'_>, step: &Step) -> bool {
     };
     match step {
         // A branch of its own loses nothing by leaving the session's id to another one.
-        Step::Replace { from, to, .. } => loses(*from, *to) && doc.kept.iter().all(|end| loses(*from, *end)),
+        Step::Replace { from, to, .. } => {
+            loses(*from, *to) && doc.kept.iter().all(|end| loses(*from, *end))
+        }
         Step::Create { .. } | Step::Append { .. } | Step::Remove { .. } => false,
     }
 }

@@ -5,7 +5,8 @@ use super::divide::{First, Firsts};
 use super::plan::{DocView, Guards, LocalTip, SessionView, Step, Verdict, branches, plan};
 use super::settle::{DocEnds, Settled, settle};
 use crate::session::{
-    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced, Source, Spot, Trie,
+    Chain, ChainId, DocKind, DocName, Edge, Hlc, Lane, Line, LineSource, Millis, Replaced, Source,
+    Spot, Trie,
 };
 use std::path::PathBuf;
 
@@ -16,7 +17,11 @@ impl LineSource for Whole {
     type Error = std::convert::Infallible;
 
     fn tips(&self, edge: &Edge) -> Result<Vec<Line>, Self::Error> {
-        Ok(vec![Line { tip: edge.tip, end: edge.bytes, is_message: 0 < edge.message_lines }])
+        Ok(vec![Line {
+            tip: edge.tip,
+            end: edge.bytes,
+            is_message: 0 < edge.message_lines,
+        }])
     }
 }
 
@@ -55,7 +60,11 @@ impl Doc {
 
     /// The node after these words, one word a line, from the start.
     fn node(&self, words: &str) -> ChainId {
-        words.split_whitespace().fold(self.trie.start(), |tip, word| tip.then(format!("{word}\n").as_bytes()))
+        words
+            .split_whitespace()
+            .fold(self.trie.start(), |tip, word| {
+                tip.then(format!("{word}\n").as_bytes())
+            })
     }
 
     /// Some device has gone this way. A word that begins with `_` is only noted, not said.
@@ -68,7 +77,11 @@ impl Doc {
             let source = Source {
                 device: "DESK".into(),
                 lane: Lane::Live,
-                spot: Spot { segment: 1, offset: 0, line: 0 },
+                spot: Spot {
+                    segment: 1,
+                    offset: 0,
+                    line: 0,
+                },
                 first: 0,
                 end: 1,
                 skip: 0,
@@ -85,9 +98,25 @@ impl Doc {
                 source,
                 at: Hlc::default(),
             };
-            let Ok(()) = self.trie.insert(edge, &[Line { tip: chain.tip, end: bytes, is_message }], None, &Whole);
-            let at = Hlc { wall: Millis(0), count: self.firsts.len() as u32 };
-            let first = First { at, device: words.into(), name: String::new() };
+            let Ok(()) = self.trie.insert(
+                edge,
+                &[Line {
+                    tip: chain.tip,
+                    end: bytes,
+                    is_message,
+                }],
+                None,
+                &Whole,
+            );
+            let at = Hlc {
+                wall: Millis(0),
+                count: self.firsts.len() as u32,
+            };
+            let first = First {
+                at,
+                device: words.into(),
+                name: String::new(),
+            };
             self.firsts.entry(chain.tip).or_insert(first);
             after = chain.tip;
         }
@@ -102,30 +131,68 @@ impl Doc {
             seen: seen.iter().map(|words| self.node(words)).collect(),
             ..Choice::about(self.name.clone(), Action::KeepBoth)
         };
-        self.choices.push(Chosen { id: self.next_id(), choice });
+        self.choices.push(Chosen {
+            id: self.next_id(),
+            choice,
+        });
         self
     }
 
     fn next_id(&self) -> ChoiceId {
-        ChoiceId { at: Hlc { wall: Millis(1), count: self.choices.len() as u32 }, device: "DESK".into() }
+        ChoiceId {
+            at: Hlc {
+                wall: Millis(1),
+                count: self.choices.len() as u32,
+            },
+            device: "DESK".into(),
+        }
     }
 
     /// A decision that added lines, taken back.
     fn made_and_taken_back(mut self, from: &str, to: &str) -> Self {
-        let made = vec![Made { from: self.node(from), tip: self.node(to) }];
+        let made = vec![Made {
+            from: self.node(from),
+            tip: self.node(to),
+        }];
         let about = |action| Choice::about(self.name.clone(), action);
-        let (stitched, undone) = (Choice { made, ..about(Action::Stitch) }, about(Action::Undo));
+        let (stitched, undone) = (
+            Choice {
+                made,
+                ..about(Action::Stitch)
+            },
+            about(Action::Undo),
+        );
         let id = self.next_id();
-        self.choices.push(Chosen { id: id.clone(), choice: stitched });
-        self.choices.push(Chosen { id: self.next_id(), choice: Choice { undoes: Some(id), ..undone } });
+        self.choices.push(Chosen {
+            id: id.clone(),
+            choice: stitched,
+        });
+        self.choices.push(Chosen {
+            id: self.next_id(),
+            choice: Choice {
+                undoes: Some(id),
+                ..undone
+            },
+        });
         self
     }
 
     /// Its author took it from one state to another that is no continuation.
     fn rewrote(mut self, from: &str, to: &str) -> Self {
         let (old, new) = (self.node(from), self.node(to));
-        let at = Hlc { wall: Millis(0), count: self.trie.replaced().len() as u32 };
-        let Ok(()) = self.trie.replace(Replaced { device: "DESK".into(), old, new, at }, &Whole);
+        let at = Hlc {
+            wall: Millis(0),
+            count: self.trie.replaced().len() as u32,
+        };
+        let Ok(()) = self.trie.replace(
+            Replaced {
+                device: "DESK".into(),
+                old,
+                new,
+                at,
+            },
+            &Whole,
+        );
         self
     }
 
@@ -144,7 +211,11 @@ impl Doc {
 }
 
 fn free() -> Guards {
-    Guards { place: Some(PathBuf::from("/x")), tool_on: true, ..Guards::default() }
+    Guards {
+        place: Some(PathBuf::from("/x")),
+        tool_on: true,
+        ..Guards::default()
+    }
 }
 
 /// The first doc is the main one.
@@ -160,10 +231,18 @@ fn decide(docs: &[Doc], guards: Guards) -> Verdict {
         stale: false,
         kept: {
             let taken_back = Decided::of(&doc.choices, &doc.name).taken_back;
-            doc.trie.live_tips().into_iter().chain(taken_back.iter().map(|made| made.tip)).collect()
+            doc.trie
+                .live_tips()
+                .into_iter()
+                .chain(taken_back.iter().map(|made| made.tip))
+                .collect()
         },
     });
-    plan(&SessionView { docs: views.collect(), settled: &settled, guards })
+    plan(&SessionView {
+        docs: views.collect(),
+        settled: &settled,
+        guards,
+    })
 }
 
 fn settled(docs: &[Doc]) -> Settled {
@@ -182,12 +261,17 @@ fn settled(docs: &[Doc]) -> Settled {
 
 /// How the docs' branches stand in short: the trunk, then each fork with its first line; `?` after one that is open.
 fn stands(docs: &[Doc]) -> String {
-    let Settled { targets, split, away } = settled(docs);
+    let Settled {
+        targets,
+        split,
+        away,
+    } = settled(docs);
     let main = &docs[0];
     let words = |id: ChainId| {
         let mut way: Vec<String> = Vec::new();
         for edge in main.trie.path(id).unwrap_or_default() {
-            let word = ('a'..='z').find(|word| edge.after.then(format!("{word}\n").as_bytes()) == edge.tip);
+            let word = ('a'..='z')
+                .find(|word| edge.after.then(format!("{word}\n").as_bytes()) == edge.tip);
             way.extend(word.map(String::from));
         }
         way.join("")
@@ -195,28 +279,57 @@ fn stands(docs: &[Doc]) -> String {
     if away {
         return "away".into();
     }
-    let trunk = targets.get(&main.name).map(|trunk| words(*trunk)).unwrap_or_default();
-    let forks = split.iter().flat_map(|split| &split.divided.forks).map(|fork| {
-        let open = if fork.open { "?" } else { "" };
-        format!(" {}({}){open}", words(fork.tip), words(fork.first_line))
-    });
+    let trunk = targets
+        .get(&main.name)
+        .map(|trunk| words(*trunk))
+        .unwrap_or_default();
+    let forks = split
+        .iter()
+        .flat_map(|split| &split.divided.forks)
+        .map(|fork| {
+            let open = if fork.open { "?" } else { "" };
+            format!(" {}({}){open}", words(fork.tip), words(fork.first_line))
+        });
     trunk + &forks.collect::<String>()
 }
 
 #[test]
 fn which_branch_keeps_the_id() {
     let rows: Vec<(&str, Doc, &str)> = vec![
-        ("what_was_made_of_nothing_is_left_alone", log().went("a b").made_and_taken_back("x y", "a b"), "ab"),
+        (
+            "what_was_made_of_nothing_is_left_alone",
+            log().went("a b").made_and_taken_back("x y", "a b"),
+            "ab",
+        ),
         (
             "what_was_made_in_a_circle_comes_to_an_end",
-            log().went("a b").made_and_taken_back("a b", "a").made_and_taken_back("a", "a b"),
+            log()
+                .went("a b")
+                .made_and_taken_back("a b", "a")
+                .made_and_taken_back("a", "a b"),
             "a",
         ),
         ("one_way_has_no_forks", log().went("a b"), "ab"),
-        ("what_was_recorded_first_keeps_the_id", log().went("a b").went("a c"), "ab ac(ac)?"),
-        ("whatever_the_order_of_the_ids", log().went("a c").went("a b"), "ac ab(ab)?"),
-        ("however_long_it_grows", log().went("a b").went("a c d e"), "ab acde(ac)?"),
-        ("three_ways_give_two_forks", log().went("a b").went("a c").went("a d"), "ab ac(ac)? ad(ad)?"),
+        (
+            "what_was_recorded_first_keeps_the_id",
+            log().went("a b").went("a c"),
+            "ab ac(ac)?",
+        ),
+        (
+            "whatever_the_order_of_the_ids",
+            log().went("a c").went("a b"),
+            "ac ab(ab)?",
+        ),
+        (
+            "however_long_it_grows",
+            log().went("a b").went("a c d e"),
+            "ab acde(ac)?",
+        ),
+        (
+            "three_ways_give_two_forks",
+            log().went("a b").went("a c").went("a d"),
+            "ab ac(ac)? ad(ad)?",
+        ),
         (
             "a_branch_of_a_branch_is_a_fork_of_its_own",
             log().went("a b").went("a c d").went("a c e"),
@@ -224,39 +337,99 @@ fn which_branch_keeps_the_id() {
         ),
         (
             "and_stays_that_when_the_other_is_put_away",
-            log().went("a b").went("a c d").went("a c e").decided("a b", &["a c d"], &[]),
+            log()
+                .went("a b")
+                .went("a c d")
+                .went("a c e")
+                .decided("a b", &["a c d"], &[]),
             "ab ace(ace)?",
         ),
         (
             "also_when_it_is_the_trunk_that_is_put_away",
-            log().went("a b c").went("a b d").went("a e").decided("a e", &["a b c"], &[]),
+            log()
+                .went("a b c")
+                .went("a b d")
+                .went("a e")
+                .decided("a e", &["a b c"], &[]),
             "ae abd(abd)?",
         ),
-        ("a_branch_of_the_trunk_too", log().went("a b c").went("a b d").went("a e"), "abc abd(abd)? ae(ae)?"),
-        ("kept_both_is_decided", log().went("a b").went("a c").decided("a b", &[], &["a c"]), "ab ac(ac)"),
-        ("and_stays_so_when_it_grows", log().went("a b").went("a c d").decided("a b", &[], &["a c"]), "ab acd(ac)"),
+        (
+            "a_branch_of_the_trunk_too",
+            log().went("a b c").went("a b d").went("a e"),
+            "abc abd(abd)? ae(ae)?",
+        ),
+        (
+            "kept_both_is_decided",
+            log().went("a b").went("a c").decided("a b", &[], &["a c"]),
+            "ab ac(ac)",
+        ),
+        (
+            "and_stays_so_when_it_grows",
+            log()
+                .went("a b")
+                .went("a c d")
+                .decided("a b", &[], &["a c"]),
+            "ab acd(ac)",
+        ),
         (
             "a_new_one_is_open",
-            log().went("a b").went("a c").went("a d").decided("", &[], &["a c"]),
+            log()
+                .went("a b")
+                .went("a c")
+                .went("a d")
+                .decided("", &[], &["a c"]),
             "ab ac(ac) ad(ad)?",
         ),
-        ("the_chosen_one_goes_on", log().went("a b").went("a c").decided("a c", &["a b"], &[]), "ac"),
-        ("also_when_it_grew", log().went("a b").went("a c d").decided("a c", &["a b"], &[]), "acd"),
+        (
+            "the_chosen_one_goes_on",
+            log().went("a b").went("a c").decided("a c", &["a b"], &[]),
+            "ac",
+        ),
+        (
+            "also_when_it_grew",
+            log()
+                .went("a b")
+                .went("a c d")
+                .decided("a c", &["a b"], &[]),
+            "acd",
+        ),
         (
             "one_put_away_that_grows_is_there_again",
-            log().went("a b c").went("a d").decided("a d", &["a b"], &[]),
+            log()
+                .went("a b c")
+                .went("a d")
+                .decided("a d", &["a b"], &[]),
             "ad abc(ab)?",
         ),
-        ("opening_it_is_not_growing", log().went("a b _o").went("a d").decided("a d", &["a b"], &[]), "ad"),
-        ("all_put_away_is_away", log().went("a b").decided("", &["a b"], &[]), "away"),
+        (
+            "opening_it_is_not_growing",
+            log()
+                .went("a b _o")
+                .went("a d")
+                .decided("a d", &["a b"], &[]),
+            "ad",
+        ),
+        (
+            "all_put_away_is_away",
+            log().went("a b").decided("", &["a b"], &[]),
+            "away",
+        ),
         (
             "what_was_stitched_and_undone_is_apart_again",
-            log().went("a b").went("a c").went("a b d").made_and_taken_back("a b", "a b d"),
+            log()
+                .went("a b")
+                .went("a c")
+                .went("a b d")
+                .made_and_taken_back("a b", "a b d"),
             "ab ac(ac)?",
         ),
         (
             "unless_somebody_went_on_from_it",
-            log().went("a b").went("a c").went("a b d e").made_and_taken_back("a b", "a b d"),
+            log()
+                .went("a b")
+                .went("a c")
+                .went("a b d e")
+                .made_and_taken_back("a b", "a b d"),
             "abde ac(ac)?",
         ),
     ];
@@ -280,10 +453,18 @@ fn short(verdict: &Verdict) -> String {
         Verdict::Here => "here".into(),
         Verdict::Elsewhere { .. } => "elsewhere".into(),
         Verdict::Checkout(list) => steps(list),
-        Verdict::Waiting { code, steps: list, .. } => format!("wait {code}: {}", steps(list)),
-        Verdict::Ask(split) => format!("ask about {} in {}", split.doc, split.divided.forks.len() + 1),
+        Verdict::Waiting {
+            code, steps: list, ..
+        } => format!("wait {code}: {}", steps(list)),
+        Verdict::Ask(split) => format!(
+            "ask about {} in {}",
+            split.doc,
+            split.divided.forks.len() + 1
+        ),
         Verdict::Away => "away".into(),
-        Verdict::Held { code, steps: list, .. } => format!("hold {code}: {}", steps(list)),
+        Verdict::Held {
+            code, steps: list, ..
+        } => format!("hold {code}: {}", steps(list)),
         Verdict::Arriving => "arriving".into(),
     }
 }
@@ -301,49 +482,123 @@ fn what_the_docs_say() {
     let rows: Vec<(&str, Vec<Doc>, &str)> = vec![
         ("nothing_known_is_arriving", vec![log()], "arriving"),
         ("equal_is_here", vec![log().went("a b").here("a b")], "here"),
-        ("opening_it_elsewhere_is_no_split", vec![log().went("a b").went("a _open").here("a b")], "here"),
+        (
+            "opening_it_elsewhere_is_no_split",
+            vec![log().went("a b").went("a _open").here("a b")],
+            "here",
+        ),
         (
             "what_opening_noted_gives_way_to_words",
             vec![log().went("a b").went("a _open").here("a _open")],
             "replace main",
         ),
-        ("the_branch_recorded_first_stays", vec![log().went("a b").went("a _open c").here("a b")], "here"),
-        ("the_other_gives_way_to_it", vec![log().went("a b").went("a _open c").here("a _open c")], "replace main"),
         (
-            "taken_back_and_restored_is_here",
-            vec![log().went("a b").rewrote("a b", "a").rewrote("a", "a b").here("a b")],
+            "the_branch_recorded_first_stays",
+            vec![log().went("a b").went("a _open c").here("a b")],
             "here",
         ),
-        ("new_elsewhere_is_created", vec![log().went("a b")], "create main"),
-        ("longer_elsewhere_is_appended", vec![log().went("a b c").here("a")], "append main"),
-        ("nothing_but_the_start_here_is_appended", vec![log().went("a").here("")], "append main"),
-        ("nothing_in_common_is_asked", vec![log().went("a b").went("d")], "ask about main in 2"),
-        ("and_done_when_decided", vec![log().went("a b").went("d").decided("d", &["a b"], &[])], "create main"),
+        (
+            "the_other_gives_way_to_it",
+            vec![log().went("a b").went("a _open c").here("a _open c")],
+            "replace main",
+        ),
+        (
+            "taken_back_and_restored_is_here",
+            vec![
+                log()
+                    .went("a b")
+                    .rewrote("a b", "a")
+                    .rewrote("a", "a b")
+                    .here("a b"),
+            ],
+            "here",
+        ),
+        (
+            "new_elsewhere_is_created",
+            vec![log().went("a b")],
+            "create main",
+        ),
+        (
+            "longer_elsewhere_is_appended",
+            vec![log().went("a b c").here("a")],
+            "append main",
+        ),
+        (
+            "nothing_but_the_start_here_is_appended",
+            vec![log().went("a").here("")],
+            "append main",
+        ),
+        (
+            "nothing_in_common_is_asked",
+            vec![log().went("a b").went("d")],
+            "ask about main in 2",
+        ),
+        (
+            "and_done_when_decided",
+            vec![log().went("a b").went("d").decided("d", &["a b"], &[])],
+            "create main",
+        ),
         (
             "a_rewrite_that_somebody_went_on_from_is_asked",
-            vec![log().went("a b").went("a c").rewrote("a b", "a c").went("a b d").here("a b d")],
+            vec![
+                log()
+                    .went("a b")
+                    .went("a c")
+                    .rewrote("a b", "a c")
+                    .went("a b d")
+                    .here("a b d"),
+            ],
             "ask about main in 2",
         ),
         (
             "of_a_side_doc_the_last_one_counts",
-            vec![log().went("a").here("a"), side().went("x y").went("x z").here("x y")],
+            vec![
+                log().went("a").here("a"),
+                side().went("x y").went("x z").here("x y"),
+            ],
             "replace side",
         ),
-        ("what_was_put_away_leaves_the_store", vec![log().went("a").here("a").decided("", &["a"], &[])], "remove main"),
-        ("and_is_away_then", vec![log().went("a").decided("", &["a"], &[])], "away"),
+        (
+            "what_was_put_away_leaves_the_store",
+            vec![log().went("a").here("a").decided("", &["a"], &[])],
+            "remove main",
+        ),
+        (
+            "and_is_away_then",
+            vec![log().went("a").decided("", &["a"], &[])],
+            "away",
+        ),
         (
             "what_was_made_and_taken_back_leaves_without_a_question",
-            vec![log().went("a b").went("a b d").made_and_taken_back("a b", "a b d").here("a b d")],
+            vec![
+                log()
+                    .went("a b")
+                    .went("a b d")
+                    .made_and_taken_back("a b", "a b d")
+                    .here("a b d"),
+            ],
             "replace main",
         ),
         (
             "rewritten_by_its_author_here_is_no_split",
-            vec![log().went("a b").went("a c").rewrote("a b", "a c").here("a c")],
+            vec![
+                log()
+                    .went("a b")
+                    .went("a c")
+                    .rewrote("a b", "a c")
+                    .here("a c"),
+            ],
             "here",
         ),
         (
             "rewritten_elsewhere_is_held",
-            vec![log().went("a b").went("a c").rewrote("a b", "a c").here("a b")],
+            vec![
+                log()
+                    .went("a b")
+                    .went("a c")
+                    .rewrote("a b", "a c")
+                    .here("a b"),
+            ],
             "hold rewritten: replace main",
         ),
         (
@@ -351,7 +606,11 @@ fn what_the_docs_say() {
             vec![log().went("a b c").rewrote("a b c", "a").here("a b c")],
             "hold rewritten: replace main",
         ),
-        ("rewritten_and_not_here_is_created", vec![log().went("a b").went("a c").rewrote("a b", "a c")], "create main"),
+        (
+            "rewritten_and_not_here_is_created",
+            vec![log().went("a b").went("a c").rewrote("a b", "a c")],
+            "create main",
+        ),
         (
             "a_snapshots_next_generation_is_no_rewrite",
             vec![log().went("a").here("a"), side().went("x y").here("x")],
@@ -359,19 +618,42 @@ fn what_the_docs_say() {
         ),
         (
             "a_snapshot_taken_back_is_held",
-            vec![log().went("a").here("a"), side().went("x y").rewrote("x y", "x").here("x y")],
+            vec![
+                log().went("a").here("a"),
+                side().went("x y").rewrote("x y", "x").here("x y"),
+            ],
             "hold rewritten: replace side",
         ),
-        ("a_new_side_doc_is_created", vec![log().went("a").here("a"), side().went("x")], "create side"),
-        ("deleted_here_stays_deleted", vec![log().went("a b").gone("a b")], "elsewhere"),
-        ("deleted_here_and_gone_on_elsewhere_comes_back", vec![log().went("a b c").gone("a b")], "create main"),
-        ("a_deleted_side_doc_stays_deleted", vec![log().went("a").here("a"), side().went("x").gone("x")], "here"),
+        (
+            "a_new_side_doc_is_created",
+            vec![log().went("a").here("a"), side().went("x")],
+            "create side",
+        ),
+        (
+            "deleted_here_stays_deleted",
+            vec![log().went("a b").gone("a b")],
+            "elsewhere",
+        ),
+        (
+            "deleted_here_and_gone_on_elsewhere_comes_back",
+            vec![log().went("a b c").gone("a b")],
+            "create main",
+        ),
+        (
+            "a_deleted_side_doc_stays_deleted",
+            vec![log().went("a").here("a"), side().went("x").gone("x")],
+            "here",
+        ),
         (
             "a_session_that_comes_back_brings_its_side_docs",
             vec![log().went("a b").gone("a"), side().went("x").gone("x")],
             "create main, create side",
         ),
-        ("all_deleted_here_stays_deleted", vec![log().went("a").gone("a"), side().went("x").gone("x")], "elsewhere"),
+        (
+            "all_deleted_here_stays_deleted",
+            vec![log().went("a").gone("a"), side().went("x").gone("x")],
+            "elsewhere",
+        ),
     ];
     for (rule, docs, wanted) in rows {
         assert_eq!(short(&decide(&docs, free())), wanted, "{rule}");
@@ -387,24 +669,77 @@ fn what_stands_against_writing() {
     };
     let new = || vec![log().went("a")];
     let more = || vec![log().went("a b").here("a")];
-    let rewritten = || vec![log().went("a b").went("a c").rewrote("a b", "a c").here("a b")];
+    let rewritten = || {
+        vec![
+            log()
+                .went("a b")
+                .went("a c")
+                .rewrote("a b", "a c")
+                .here("a b"),
+        ]
+    };
     let equal = || vec![log().went("a").here("a")];
     let rows: Vec<(&str, Vec<Doc>, Guards, &str)> = vec![
-        ("a_tool_that_is_off_waits", more(), change(|guards| guards.tool_on = false), "wait tool_off: append main"),
-        ("an_excluded_project_waits", more(), change(|guards| guards.excluded = true), "wait excluded: append main"),
-        ("an_emptied_store_is_held", new(), change(|guards| guards.tool_held = true), "hold tool_emptied: create main"),
-        ("no_place_waits", new(), change(|guards| guards.place = None), "wait no_place: create main"),
-        ("what_is_here_needs_no_place", more(), change(|guards| guards.place = None), "append main"),
+        (
+            "a_tool_that_is_off_waits",
+            more(),
+            change(|guards| guards.tool_on = false),
+            "wait tool_off: append main",
+        ),
+        (
+            "an_excluded_project_waits",
+            more(),
+            change(|guards| guards.excluded = true),
+            "wait excluded: append main",
+        ),
+        (
+            "an_emptied_store_is_held",
+            new(),
+            change(|guards| guards.tool_held = true),
+            "hold tool_emptied: create main",
+        ),
+        (
+            "no_place_waits",
+            new(),
+            change(|guards| guards.place = None),
+            "wait no_place: create main",
+        ),
+        (
+            "what_is_here_needs_no_place",
+            more(),
+            change(|guards| guards.place = None),
+            "append main",
+        ),
         (
             "a_missing_parent_waits",
             new(),
             change(|guards| guards.missing_parents = vec!["p".into()]),
             "wait parent: create main",
         ),
-        ("an_open_session_waits", more(), change(|guards| guards.live = Some("x".into())), "wait live: append main"),
-        ("nothing_to_write_waits_for_nothing", equal(), change(|guards| guards.live = Some("x".into())), "here"),
-        ("nothing_to_write_needs_no_place", equal(), Guards::default(), "here"),
-        ("a_released_rewrite_is_written", rewritten(), change(|guards| guards.rewrite_released = true), "replace main"),
+        (
+            "an_open_session_waits",
+            more(),
+            change(|guards| guards.live = Some("x".into())),
+            "wait live: append main",
+        ),
+        (
+            "nothing_to_write_waits_for_nothing",
+            equal(),
+            change(|guards| guards.live = Some("x".into())),
+            "here",
+        ),
+        (
+            "nothing_to_write_needs_no_place",
+            equal(),
+            Guards::default(),
+            "here",
+        ),
+        (
+            "a_released_rewrite_is_written",
+            rewritten(),
+            change(|guards| guards.rewrite_released = true),
+            "replace main",
+        ),
         (
             "a_released_rewrite_still_waits_for_the_tool",
             rewritten(),
@@ -433,6 +768,10 @@ fn what_stands_against_writing() {
 fn steps_say_from_where_to_where() {
     let doc = log().went("a b c").here("a");
     let (from, to) = (doc.node("a"), doc.node("a b c"));
-    let wanted = Verdict::Checkout(vec![Step::Append { doc: DocName::new("main"), from, to }]);
+    let wanted = Verdict::Checkout(vec![Step::Append {
+        doc: DocName::new("main"),
+        from,
+        to,
+    }]);
     assert_eq!(decide(&[doc], free()), wanted);
 }

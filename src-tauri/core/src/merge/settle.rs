@@ -52,11 +52,18 @@ pub struct Settled {
 }
 
 pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
-    let found: Vec<(&DocEnds<'_>, Ends)> =
-        docs.iter().map(|doc| (doc, ends(doc.trie, &doc.tips, &doc.decided))).collect();
-    let put_away = |(doc, ends): &(&DocEnds<'_>, Ends)| doc.main && ends.live.is_empty() && !ends.away.is_empty();
+    let found: Vec<(&DocEnds<'_>, Ends)> = docs
+        .iter()
+        .map(|doc| (doc, ends(doc.trie, &doc.tips, &doc.decided)))
+        .collect();
+    let put_away = |(doc, ends): &(&DocEnds<'_>, Ends)| {
+        doc.main && ends.live.is_empty() && !ends.away.is_empty()
+    };
     if found.iter().any(put_away) {
-        return Settled { away: true, ..Settled::default() };
+        return Settled {
+            away: true,
+            ..Settled::default()
+        };
     }
     // Where the conversation itself parted, what lies beside it goes with its branches.
     let beside_parts = docs.iter().all(|doc| !doc.main || doc.tips.len() < 2);
@@ -64,10 +71,19 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
     let parted = |(doc, ends): &&(&DocEnds<'_>, Ends)| 1 < ends.live.len() && may_part(doc);
     let split = found.iter().filter(parted).max_by_key(|(doc, _)| doc.main);
     let split = split.and_then(|(doc, ends)| split_of(doc, ends));
-    let trunk = split.as_ref().map(|split| (&split.doc, split.divided.trunk));
-    let parted = found.iter().find(|(doc, _)| split.as_ref().map_or(doc.main, |split| *doc.name == split.doc));
+    let trunk = split
+        .as_ref()
+        .map(|split| (&split.doc, split.divided.trunk));
+    let parted = found.iter().find(|(doc, _)| {
+        split
+            .as_ref()
+            .map_or(doc.main, |split| *doc.name == split.doc)
+    });
     let author = parted.and_then(|(doc, ends)| {
-        let trunk = split.as_ref().map(|split| split.divided.trunk).or(ends.live.first().copied())?;
+        let trunk = split
+            .as_ref()
+            .map(|split| split.divided.trunk)
+            .or(ends.live.first().copied())?;
         author_of(doc, trunk)
     });
     let targets = found.iter().filter_map(|(doc, ends)| {
@@ -77,16 +93,33 @@ pub fn settle(docs: &[DocEnds<'_>]) -> Settled {
         };
         Some((doc.name.clone(), to?))
     });
-    Settled { targets: targets.collect(), split, away: false }
+    Settled {
+        targets: targets.collect(),
+        split,
+        away: false,
+    }
 }
 
 /// The ends of all docs that belong to a fork.
-pub fn fork_targets(docs: &[DocEnds<'_>], parted: &DocName, fork: &Fork) -> BTreeMap<DocName, ChainId> {
-    let firsts = docs.iter().find(|doc| doc.name == parted).map(|doc| doc.firsts);
-    let author = firsts.and_then(|firsts| firsts.get(&fork.first_line)).map(|first| first.device.as_str());
+pub fn fork_targets(
+    docs: &[DocEnds<'_>],
+    parted: &DocName,
+    fork: &Fork,
+) -> BTreeMap<DocName, ChainId> {
+    let firsts = docs
+        .iter()
+        .find(|doc| doc.name == parted)
+        .map(|doc| doc.firsts);
+    let author = firsts
+        .and_then(|firsts| firsts.get(&fork.first_line))
+        .map(|first| first.device.as_str());
     let target = |doc: &DocEnds<'_>| {
         let live = ends(doc.trie, &doc.tips, &doc.decided).live;
-        let to = if doc.name == parted { Some(fork.tip) } else { beside(doc, &live, author) };
+        let to = if doc.name == parted {
+            Some(fork.tip)
+        } else {
+            beside(doc, &live, author)
+        };
         Some((doc.name.clone(), to?))
     };
     docs.iter().filter_map(target).collect()
@@ -97,7 +130,9 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
     let doubt = if !doc.main {
         None
     } else if doc.opaque {
-        Some("Two devices changed the same file of this session, and it cannot be compared part by part.")
+        Some(
+            "Two devices changed the same file of this session, and it cannot be compared part by part.",
+        )
     } else if divided.fork_point == doc.trie.start() {
         Some("Two devices have sessions of the same id that have nothing in common.")
     } else if is_rewritten(doc.trie, &ends.live) {
@@ -111,32 +146,55 @@ fn split_of(doc: &DocEnds<'_>, ends: &Ends) -> Option<Split> {
         DocKind::Log => "Two devices went on from the same point, each with words of its own.",
         DocKind::Snapshot => "Two devices changed the same session, each in its own way.",
     });
-    Some(Split { doc: doc.name.clone(), ask: doubt.is_some() && !chosen, reason: reason.into(), divided })
+    Some(Split {
+        doc: doc.name.clone(),
+        ask: doubt.is_some() && !chosen,
+        reason: reason.into(),
+        divided,
+    })
 }
 
 /// Somebody went on from what its author took back.
 fn is_rewritten(trie: &Trie, live: &[ChainId]) -> bool {
     trie.replaced().iter().any(|replaced| {
-        let went_on = live.iter().filter(|tip| trie.is_ancestor(replaced.old, **tip));
+        let went_on = live
+            .iter()
+            .filter(|tip| trie.is_ancestor(replaced.old, **tip));
         let took_back = |tip: ChainId| {
-            trie.is_ancestor(replaced.new, tip) && !trie.is_ancestor(replaced.new, replaced.old) && tip != replaced.old
+            trie.is_ancestor(replaced.new, tip)
+                && !trie.is_ancestor(replaced.new, replaced.old)
+                && tip != replaced.old
         };
-        went_on.count() > 0 && live.iter().any(|tip| took_back(*tip) && !trie.is_ancestor(replaced.old, *tip))
+        went_on.count() > 0
+            && live
+                .iter()
+                .any(|tip| took_back(*tip) && !trie.is_ancestor(replaced.old, *tip))
     })
 }
 
 /// The device that went the way of `trunk` first, where others went another one, put away or not.
 fn author_of<'a>(doc: &DocEnds<'a>, trunk: ChainId) -> Option<&'a str> {
-    let others = doc.tips.iter().filter(|tip| !doc.trie.is_ancestor(trunk, **tip));
-    let fork_point = others.map(|tip| doc.trie.meet(trunk, *tip)).min_by_key(|node| doc.trie.size(*node).0)?;
+    let others = doc
+        .tips
+        .iter()
+        .filter(|tip| !doc.trie.is_ancestor(trunk, **tip));
+    let fork_point = others
+        .map(|tip| doc.trie.meet(trunk, *tip))
+        .min_by_key(|node| doc.trie.size(*node).0)?;
     let first_line = super::divide::first_line_after(doc.trie, fork_point, trunk)?;
-    doc.firsts.get(&first_line).map(|first| first.device.as_str())
+    doc.firsts
+        .get(&first_line)
+        .map(|first| first.device.as_str())
 }
 
 /// The end of a doc beside the one that parted: what the same device wrote, else what was written last.
 fn beside(doc: &DocEnds<'_>, live: &[ChainId], author: Option<&str>) -> Option<ChainId> {
     live.iter().copied().max_by_key(|tip| {
         let first = doc.firsts.get(tip);
-        (first.is_some_and(|first| Some(first.device.as_str()) == author), first.map(|first| first.at), *tip)
+        (
+            first.is_some_and(|first| Some(first.device.as_str()) == author),
+            first.map(|first| first.at),
+            *tip,
+        )
     })
 }

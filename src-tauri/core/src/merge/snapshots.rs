@@ -73,24 +73,38 @@ fn judge_values(first: &RawValue, second: &RawValue) -> Judged {
         return judge_lists(&first, &second);
     }
     let (Some(ours), Some(theirs)) = (fields(first), fields(second)) else {
-        return if equal(first, second) { Judged::Same } else { Judged::Both };
+        return if equal(first, second) {
+            Judged::Same
+        } else {
+            Judged::Both
+        };
     };
     if !ours.keys().eq(theirs.keys()) {
         return Judged::Both;
     }
-    let judged = ours.values().zip(theirs.values()).map(|(ours, theirs)| match equal(ours, theirs) {
-        true => Judged::Same,
-        false => match (elements(ours), elements(theirs)) {
-            (Some(ours), Some(theirs)) => judge_lists(&ours, &theirs),
-            _ => Judged::Both,
-        },
-    });
+    let judged =
+        ours.values()
+            .zip(theirs.values())
+            .map(|(ours, theirs)| match equal(ours, theirs) {
+                true => Judged::Same,
+                false => match (elements(ours), elements(theirs)) {
+                    (Some(ours), Some(theirs)) => judge_lists(&ours, &theirs),
+                    _ => Judged::Both,
+                },
+            });
     judged.fold(Judged::Same, Judged::together)
 }
 
 fn judge_lists(first: &[&RawValue], second: &[&RawValue]) -> Judged {
-    let begins_alike = first.iter().zip(second).all(|(first, second)| equal(first, second));
-    if begins_alike { Judged::longer(first.len(), second.len()) } else { Judged::Both }
+    let begins_alike = first
+        .iter()
+        .zip(second)
+        .all(|(first, second)| equal(first, second));
+    if begins_alike {
+        Judged::longer(first.len(), second.len())
+    } else {
+        Judged::Both
+    }
 }
 
 fn equal(one: &RawValue, other: &RawValue) -> bool {
@@ -101,15 +115,21 @@ fn equal_to(one: &RawValue, other: &RawValue, depth: u8) -> bool {
     if one.get() == other.get() {
         return true;
     }
-    let Some(depth) = depth.checked_sub(1) else { return false };
+    let Some(depth) = depth.checked_sub(1) else {
+        return false;
+    };
     let equal = |(one, other): (&&RawValue, &&RawValue)| equal_to(one, other, depth);
     match one.get().as_bytes().first() {
         Some(b'[') => match (elements(one), elements(other)) {
-            (Some(one), Some(other)) => one.len() == other.len() && one.iter().zip(&other).all(equal),
+            (Some(one), Some(other)) => {
+                one.len() == other.len() && one.iter().zip(&other).all(equal)
+            }
             _ => false,
         },
         Some(b'{') => match (fields(one), fields(other)) {
-            (Some(one), Some(other)) => one.keys().eq(other.keys()) && one.values().zip(other.values()).all(equal),
+            (Some(one), Some(other)) => {
+                one.keys().eq(other.keys()) && one.values().zip(other.values()).all(equal)
+            }
             _ => false,
         },
         // A text may be written in several ways; a number, which counts as it is written, in one.
@@ -128,7 +148,9 @@ fn text(value: &RawValue) -> Option<String> {
 
 /// `None` too if a key is there twice.
 fn fields(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
-    serde_json::from_str::<Fields<'_>>(value.get()).ok().map(|fields| fields.0)
+    serde_json::from_str::<Fields<'_>>(value.get())
+        .ok()
+        .map(|fields| fields.0)
 }
 
 struct Fields<'a>(BTreeMap<String, &'a RawValue>);
@@ -169,38 +191,102 @@ mod tests {
             ("equal_bytes", "opaque", "opaque", Same),
             ("bytes_of_no_known_form", "opaque", "opaque and more", Both),
             ("one_is_no_json", "[1]", "[1", Both),
-            ("spaces_and_the_order_of_keys_say_nothing", r#"{"a":1,"b":[2]}"#, "{ \"b\": [2], \"a\": 1 }", Same),
-            ("texts_are_equal_however_they_are_escaped", r#"["\u00e4\/"]"#, "[\"ä/\"]", Same),
+            (
+                "spaces_and_the_order_of_keys_say_nothing",
+                r#"{"a":1,"b":[2]}"#,
+                "{ \"b\": [2], \"a\": 1 }",
+                Same,
+            ),
+            (
+                "texts_are_equal_however_they_are_escaped",
+                r#"["\u00e4\/"]"#,
+                "[\"ä/\"]",
+                Same,
+            ),
             ("a_list_went_on", "[1,2]", "[1,2,3]", Second),
             ("a_list_went_on_here", "[1, 2, {\"a\":[]}]", "[1,2]", First),
             ("an_element_differs", "[1,2]", "[1,3,4]", Both),
             ("from_nothing", "[]", "[1]", Second),
-            ("a_list_inside_went_on", r#"{"v":1,"messages":["a"]}"#, r#"{"messages":["a","b"],"v":1}"#, Second),
-            ("two_lists_went_on_together", r#"{"a":[1,2],"b":[1,2]}"#, r#"{"a":[1],"b":[1]}"#, First),
-            ("two_lists_went_on_apart", r#"{"a":[1,2],"b":[1]}"#, r#"{"a":[1],"b":[1,2]}"#, Both),
-            ("something_else_differs_too", r#"{"v":1,"a":[1]}"#, r#"{"v":2,"a":[1,2]}"#, Both),
-            ("a_field_is_missing", r#"{"a":[1]}"#, r#"{"a":[1],"b":[]}"#, Both),
-            ("a_list_deeper_down", r#"{"a":{"b":[1]}}"#, r#"{"a":{"b":[1,2]}}"#, Both),
-            ("big_numbers_do_not_round", "[9007199254740993]", "[9007199254740992]", Both),
-            ("big_numbers_as_elements", "[9007199254740993]", "[9007199254740992,1]", Both),
+            (
+                "a_list_inside_went_on",
+                r#"{"v":1,"messages":["a"]}"#,
+                r#"{"messages":["a","b"],"v":1}"#,
+                Second,
+            ),
+            (
+                "two_lists_went_on_together",
+                r#"{"a":[1,2],"b":[1,2]}"#,
+                r#"{"a":[1],"b":[1]}"#,
+                First,
+            ),
+            (
+                "two_lists_went_on_apart",
+                r#"{"a":[1,2],"b":[1]}"#,
+                r#"{"a":[1],"b":[1,2]}"#,
+                Both,
+            ),
+            (
+                "something_else_differs_too",
+                r#"{"v":1,"a":[1]}"#,
+                r#"{"v":2,"a":[1,2]}"#,
+                Both,
+            ),
+            (
+                "a_field_is_missing",
+                r#"{"a":[1]}"#,
+                r#"{"a":[1],"b":[]}"#,
+                Both,
+            ),
+            (
+                "a_list_deeper_down",
+                r#"{"a":{"b":[1]}}"#,
+                r#"{"a":{"b":[1,2]}}"#,
+                Both,
+            ),
+            (
+                "big_numbers_do_not_round",
+                "[9007199254740993]",
+                "[9007199254740992]",
+                Both,
+            ),
+            (
+                "big_numbers_as_elements",
+                "[9007199254740993]",
+                "[9007199254740992,1]",
+                Both,
+            ),
             ("a_number_counts_as_written", "[1.0]", "[1]", Both),
             ("a_number_is_not_its_text", "[1]", "[\"1\"]", Both),
             ("null_is_not_false", "null", "false", Both),
             ("a_key_twice", r#"{"a":1,"a":2}"#, r#"{"a":2}"#, Both),
-            ("a_key_twice_deeper_down", r#"[{"a":1,"a":2}]"#, r#"[{"a":2},1]"#, Both),
+            (
+                "a_key_twice_deeper_down",
+                r#"[{"a":1,"a":2}]"#,
+                r#"[{"a":2},1]"#,
+                Both,
+            ),
             ("a_list_is_not_an_object", "[]", "{}", Both),
         ];
         for (rule, first, second, wanted) in rows {
             assert_eq!(judge(first.as_bytes(), second.as_bytes()), wanted, "{rule}");
-            assert_eq!(judge(second.as_bytes(), first.as_bytes()), turned(wanted), "{rule}, the other way round");
+            assert_eq!(
+                judge(second.as_bytes(), first.as_bytes()),
+                turned(wanted),
+                "{rule}, the other way round"
+            );
         }
     }
 
     #[test]
     fn nesting_without_end_is_compared_by_its_bytes() {
-        let deep = |inside: &str| format!("{}{inside}{}", "[".repeat(100_000), "]".repeat(100_000)).into_bytes();
+        let deep = |inside: &str| {
+            format!("{}{inside}{}", "[".repeat(100_000), "]".repeat(100_000)).into_bytes()
+        };
         assert!(is_json(&deep("")));
-        assert_eq!(judge(&deep(""), &[&deep("")[..], b" "].concat()), Judged::Same);
+        assert_eq!(
+            judge(&deep(""), &[&deep("")[..], b" "].concat()),
+            Judged::Same
+        );
         assert_eq!(judge(&deep("1,2"), &deep("1, 2")), Judged::Both);
     }
 

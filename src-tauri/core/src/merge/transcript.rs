@@ -63,31 +63,54 @@ impl<'a> ParsedMessage<'a> {
     /// A message of one piece, stamped as the record is.
     pub fn of(record: &'a Value, role: &'static str, pieces: Vec<Piece<'a>>) -> Option<Self> {
         let text_at = |name: &str| record.get(name).and_then(Value::as_str);
-        let found = Self { role, at: text_at("timestamp"), id: text_at("uuid"), pieces };
+        let found = Self {
+            role,
+            at: text_at("timestamp"),
+            id: text_at("uuid"),
+            pieces,
+        };
         (!found.pieces.is_empty()).then_some(found)
     }
 
     /// All of it as one text, in which a call and an image are a word in brackets.
     pub fn text(&self) -> String {
-        self.pieces.iter().map(Piece::words).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+        self.pieces
+            .iter()
+            .map(Piece::words)
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
 impl<'a> Piece<'a> {
     pub fn new(kind: &'a str, body: impl Into<Cow<'a, str>>) -> Self {
-        Self { kind, body: body.into(), ..Self::default() }
+        Self {
+            kind,
+            body: body.into(),
+            ..Self::default()
+        }
     }
 
     /// A tool that was called with this input.
     pub fn call(name: &'a str, input: impl Into<Cow<'a, str>>, target: Option<&str>) -> Self {
-        Self { name: Some(name), target: target.and_then(one_line), ..Self::new("tool_use", input) }
+        Self {
+            name: Some(name),
+            target: target.and_then(one_line),
+            ..Self::new("tool_use", input)
+        }
     }
 
     /// An image given as `data:image/png;base64,…`, or by an address, which is not followed.
     pub fn image_at(address: &'a str) -> Self {
-        let inline = address.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+        let inline = address
+            .strip_prefix("data:")
+            .and_then(|rest| rest.split_once(";base64,"));
         match inline {
-            Some((media, data)) => Self { media: Some(media), ..Self::new("image", data) },
+            Some((media, data)) => Self {
+                media: Some(media),
+                ..Self::new("image", data)
+            },
             None => Self::new("image", address),
         }
     }
@@ -98,13 +121,23 @@ impl<'a> Piece<'a> {
         if self.media.is_none() {
             return length;
         }
-        let padding = self.body.bytes().rev().take(2).filter(|byte| *byte == b'=').count() as u64;
+        let padding = self
+            .body
+            .bytes()
+            .rev()
+            .take(2)
+            .filter(|byte| *byte == b'=')
+            .count() as u64;
         (length / 4 * 3).saturating_sub(padding)
     }
 
     /// Its beginning, of `most` bytes at most.
     pub fn part(&self, most: usize) -> Part {
-        let shown = if self.kind == "image" { "" } else { beginning(&self.body, most) };
+        let shown = if self.kind == "image" {
+            ""
+        } else {
+            beginning(&self.body, most)
+        };
         Part {
             kind: self.kind.to_owned(),
             bytes: self.bytes(),
@@ -118,7 +151,9 @@ impl<'a> Piece<'a> {
 
     fn words(&self) -> Cow<'_, str> {
         match (self.kind, self.name, &self.target) {
-            ("tool_use", name, Some(target)) => format!("[{}] {target}", name.unwrap_or("tool")).into(),
+            ("tool_use", name, Some(target)) => {
+                format!("[{}] {target}", name.unwrap_or("tool")).into()
+            }
             ("tool_use", name, None) => format!("[{}]", name.unwrap_or("tool")).into(),
             ("image", ..) => "[image]".into(),
             _ => Cow::Borrowed(&self.body),
@@ -144,7 +179,10 @@ fn one_line(text: &str) -> Option<String> {
 /// The message in a record of the shapes that most tools share.
 pub fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     // The message itself, or wrapped as `message` or `payload`.
-    let inner = record.get("message").or_else(|| record.get("payload")).unwrap_or(record);
+    let inner = record
+        .get("message")
+        .or_else(|| record.get("payload"))
+        .unwrap_or(record);
     let pieces = pieces_of(inner.get("content")?);
     let answers = pieces.iter().any(|piece| piece.kind == "tool_result");
     let role = match inner.get("role").and_then(Value::as_str)? {
@@ -166,7 +204,8 @@ pub fn pieces_of(content: &Value) -> Vec<Piece<'_>> {
         _ => {}
     }
     // Calls and answers without a word are something that happened, all the same.
-    found.retain(|piece| !piece.body.is_empty() || matches!(piece.kind, "tool_use" | "tool_result"));
+    found
+        .retain(|piece| !piece.body.is_empty() || matches!(piece.kind, "tool_use" | "tool_result"));
     found
 }
 
@@ -179,26 +218,42 @@ fn push_piece<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
         Some("text" | "input_text" | "output_text") | None => {
             found.extend(field("text").map(|text| Piece::new("text", text)));
         }
-        Some("thinking") => found.extend(field("thinking").map(|text| Piece::new("thinking", text))),
+        Some("thinking") => {
+            found.extend(field("thinking").map(|text| Piece::new("thinking", text)))
+        }
         Some(other) => found.extend(field("text").map(|text| Piece::new(other, text))),
     }
 }
 
 fn call_of(part: &Value) -> Piece<'_> {
     let name = part.get("name").and_then(Value::as_str).unwrap_or("tool");
-    let Some(input) = part.get("input") else { return Piece::call(name, "", None) };
+    let Some(input) = part.get("input") else {
+        return Piece::call(name, "", None);
+    };
     Piece::call(name, input.to_string(), target_in(input).as_deref())
 }
 
 fn push_result<'a>(part: &'a Value, found: &mut Vec<Piece<'a>>) {
-    let is_error = part.get("is_error").and_then(Value::as_bool).unwrap_or(false);
+    let is_error = part
+        .get("is_error")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
     let inside = part.get("content").map(pieces_of).unwrap_or_default();
-    let (images, texts): (Vec<_>, Vec<_>) = inside.into_iter().partition(|piece| piece.kind == "image");
+    let (images, texts): (Vec<_>, Vec<_>) =
+        inside.into_iter().partition(|piece| piece.kind == "image");
     let body = match <[Piece<'a>; 1]>::try_from(texts) {
         Ok([only]) => only.body,
-        Err(texts) => texts.iter().map(|piece| &*piece.body).collect::<Vec<_>>().join("\n").into(),
+        Err(texts) => texts
+            .iter()
+            .map(|piece| &*piece.body)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .into(),
     };
-    found.push(Piece { is_error, ..Piece::new("tool_result", body) });
+    found.push(Piece {
+        is_error,
+        ..Piece::new("tool_result", body)
+    });
     found.extend(images);
 }
 
@@ -207,12 +262,17 @@ fn image_of(part: &Value) -> Option<Piece<'_>> {
     if let Some(source) = part.get("source") {
         let text = |name: &str| source.get(name).and_then(Value::as_str);
         return Some(match text("data") {
-            Some(data) => Piece { media: text("media_type").or(Some("image/png")), ..Piece::new("image", data) },
+            Some(data) => Piece {
+                media: text("media_type").or(Some("image/png")),
+                ..Piece::new("image", data)
+            },
             None => Piece::new("image", text("url")?),
         });
     }
     let address = part.get("image_url")?;
-    Some(Piece::image_at(address.as_str().or_else(|| address.get("url")?.as_str())?))
+    Some(Piece::image_at(
+        address.as_str().or_else(|| address.get("url")?.as_str())?,
+    ))
 }
 
 /// What a call is about: the file, the command, the words that are looked for.
@@ -248,16 +308,30 @@ pub fn target_in(input: &Value) -> Option<Cow<'_, str>> {
 /// [`records`]: crate::session::records
 pub fn said_in(record: &Value, reader: Reader) -> Option<ParsedMessage<'_>> {
     if let Some(bytes) = gap::bytes_of(record) {
-        let words = format!("record of {bytes} bytes, too large to be carried; it is on the device that wrote it");
-        return Some(ParsedMessage { role: "system", at: None, id: None, pieces: vec![Piece::new("text", words)] });
+        let words = format!(
+            "record of {bytes} bytes, too large to be carried; it is on the device that wrote it"
+        );
+        return Some(ParsedMessage {
+            role: "system",
+            at: None,
+            id: None,
+            pieces: vec![Piece::new("text", words)],
+        });
     }
-    let Some(records::Damage { bytes, lost }) = records::damage(record) else { return reader(record) };
+    let Some(records::Damage { bytes, lost }) = records::damage(record) else {
+        return reader(record);
+    };
     match reader(record) {
         Some(mut said) => {
             said.pieces.extend((0 < lost).then(|| unreadable(lost)));
             Some(said)
         }
-        None => Some(ParsedMessage { role: "system", at: None, id: None, pieces: vec![unreadable(bytes)] }),
+        None => Some(ParsedMessage {
+            role: "system",
+            at: None,
+            id: None,
+            pieces: vec![unreadable(bytes)],
+        }),
     }
 }
 
@@ -280,7 +354,10 @@ pub fn records(bytes: &[u8]) -> Vec<Value> {
     };
     let (whole, damage) = records::document(bytes);
     let mut found = match whole {
-        Value::Object(fields) => fields.into_iter().map(|(_, value)| list(value)).max_by_key(Vec::len),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(_, value)| list(value))
+            .max_by_key(Vec::len),
         value => Some(list(value)),
     }
     .unwrap_or_default();
@@ -317,10 +394,20 @@ mod tests {
             "\n",
         );
         let mut found = Vec::new();
-        messages(log.as_bytes(), said, |said| found.push((said.role, said.text(), said.id.map(str::to_owned))));
+        messages(log.as_bytes(), said, |said| {
+            found.push((said.role, said.text(), said.id.map(str::to_owned)))
+        });
         let first = ("user", "hello".to_owned(), Some("u1".to_owned()));
         let damaged = ("system", "unreadable record, 8 bytes".into(), None);
-        assert_eq!(found, [first, damaged, ("tool", "42".into(), None), ("assistant", "hi".into(), None)]);
+        assert_eq!(
+            found,
+            [
+                first,
+                damaged,
+                ("tool", "42".into(), None),
+                ("assistant", "hi".into(), None)
+            ]
+        );
     }
 
     /// Field 12: what a strict parser refuses was in nothing that is shown.
@@ -334,12 +421,21 @@ mod tests {
         let cut = br#"{"message":{"role":"user","content":"Hello wor"#;
         assert_eq!(said_of(cut), [("user", "Hello wor".to_owned())]);
         let broken = br#"{"message":{"role":"user","content":"Hello" and more"#;
-        assert_eq!(said_of(broken), [("user", "Hello\nunreadable record, 8 bytes".to_owned())]);
-        assert_eq!(said_of(b"{\"message\":{\"ro"), [("system", "unreadable record, 15 bytes".to_owned())]);
+        assert_eq!(
+            said_of(broken),
+            [("user", "Hello\nunreadable record, 8 bytes".to_owned())]
+        );
+        assert_eq!(
+            said_of(b"{\"message\":{\"ro"),
+            [("system", "unreadable record, 15 bytes".to_owned())]
+        );
     }
 
     fn parts(content: &Value, most: usize) -> Vec<Part> {
-        pieces_of(content).iter().map(|piece| piece.part(most)).collect()
+        pieces_of(content)
+            .iter()
+            .map(|piece| piece.part(most))
+            .collect()
     }
 
     #[test]
@@ -352,30 +448,51 @@ mod tests {
             { "type": "tool_use", "name": "Think" },
         ]);
         let found = parts(&content, 3);
-        let short: Vec<_> = found.iter().map(|part| (part.kind.as_str(), part.bytes, part.text.as_str())).collect();
+        let short: Vec<_> = found
+            .iter()
+            .map(|part| (part.kind.as_str(), part.bytes, part.text.as_str()))
+            .collect();
         // A cut never goes through a letter.
         assert_eq!(short[..2], [("thinking", 3, "Hm."), ("text", 7, "Gr")]);
-        assert_eq!((found[2].name.as_deref(), found[2].target.as_deref()), (Some("Edit"), Some("src/a.rs")));
+        assert_eq!(
+            (found[2].name.as_deref(), found[2].target.as_deref()),
+            (Some("Edit"), Some("src/a.rs"))
+        );
         assert_eq!((found[2].bytes, found.len()), (41, 4));
         let record = json!({ "role": "assistant", "content": content });
-        assert_eq!(said(&record).expect("a message").text(), "Hm.\nGrüße\n[Edit] src/a.rs\n[Think]");
+        assert_eq!(
+            said(&record).expect("a message").text(),
+            "Hm.\nGrüße\n[Edit] src/a.rs\n[Think]"
+        );
     }
 
     #[test]
     fn what_a_tool_answered_keeps_its_pictures_apart() {
-        let image =
-            json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "QUJDRA==" } });
+        let image = json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "QUJDRA==" } });
         let content = json!([{ "type": "tool_result", "is_error": true, "content": [
             { "type": "text", "text": "one" }, image, { "type": "text", "text": "two" }] }]);
         let found = parts(&content, 100);
-        assert_eq!((found[0].text.as_str(), found[0].is_error, found[0].bytes), ("one\ntwo", true, 7));
-        assert_eq!((found[1].media.as_deref(), found[1].bytes, found[1].text.as_str()), (Some("image/png"), 4, ""));
+        assert_eq!(
+            (found[0].text.as_str(), found[0].is_error, found[0].bytes),
+            ("one\ntwo", true, 7)
+        );
+        assert_eq!(
+            (
+                found[1].media.as_deref(),
+                found[1].bytes,
+                found[1].text.as_str()
+            ),
+            (Some("image/png"), 4, "")
+        );
     }
 
     #[test]
     fn an_empty_answer_of_a_tool_is_still_one() {
         let found = parts(&json!([{ "type": "tool_result", "content": "" }]), 100);
-        assert_eq!((found.len(), found[0].bytes, found[0].name.as_deref()), (1, 0, None));
+        assert_eq!(
+            (found.len(), found[0].bytes, found[0].name.as_deref()),
+            (1, 0, None)
+        );
     }
 
     #[test]
@@ -383,7 +500,10 @@ mod tests {
         let content = json!([{ "type": "input_image", "image_url": "data:image/gif;base64,QUJD" },
             { "type": "image", "source": { "type": "url", "url": "https://x.example/a.png" } }]);
         let found = parts(&content, 100);
-        assert_eq!((found[0].media.as_deref(), found[0].bytes), (Some("image/gif"), 3));
+        assert_eq!(
+            (found[0].media.as_deref(), found[0].bytes),
+            (Some("image/gif"), 3)
+        );
         assert_eq!(found[1].media, None);
     }
 

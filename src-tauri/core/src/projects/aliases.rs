@@ -33,7 +33,11 @@ static SOURCE: Mutex<Option<Source>> = Mutex::new(None);
 
 /// From now on remotes are understood as the user with this home directory and environment understands them.
 pub fn understand_as(home: &Path, vars: &BTreeMap<String, String>) {
-    let source = Source { home: home.to_owned(), vars: vars.clone(), read: None };
+    let source = Source {
+        home: home.to_owned(),
+        vars: vars.clone(),
+        read: None,
+    };
     *SOURCE.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
 }
 
@@ -42,11 +46,19 @@ impl Aliases {
     pub fn own() -> Arc<Self> {
         const FRESH: Duration = Duration::from_secs(60);
         let mut source = SOURCE.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(source) = source.as_mut() else { return Arc::default() };
+        let Some(source) = source.as_mut() else {
+            return Arc::default();
+        };
         if let Some((_, aliases)) = source.read.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return aliases.clone();
         }
-        let var = |name: &str| source.vars.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let var = |name: &str| {
+            source
+                .vars
+                .get(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let aliases = Arc::new(Self::read(&source.home, var));
         source.read = Some((Instant::now(), aliases.clone()));
         aliases
@@ -63,7 +75,10 @@ impl Aliases {
                 git_settings(home, &home.join(".gitconfig"), 0, &mut settings);
             }
         }
-        let mut aliases = Self { rewrites: rewrites(&settings), hosts: Vec::new() };
+        let mut aliases = Self {
+            rewrites: rewrites(&settings),
+            hosts: Vec::new(),
+        };
         aliases.read_ssh(home, &home.join(".ssh/config"), 0);
         aliases
     }
@@ -72,13 +87,20 @@ impl Aliases {
     /// that host on every device, even where a mirror or a tunnel is the way to it.
     pub fn meant(&self, url: &str, own: &[Setting]) -> String {
         let key = remote::normalise(url);
-        let in_full = key.is_some_and(|key| key.split('/').next().is_some_and(|host| host.contains('.')));
+        let in_full =
+            key.is_some_and(|key| key.split('/').next().is_some_and(|host| host.contains('.')));
         let own = if in_full { Vec::new() } else { rewrites(own) };
-        let fitting =
-            own.iter().chain(&self.rewrites).filter(|(instead, _)| !in_full && url.starts_with(instead.as_str()));
+        let fitting = own
+            .iter()
+            .chain(&self.rewrites)
+            .filter(|(instead, _)| !in_full && url.starts_with(instead.as_str()));
         let longest = fitting.max_by_key(|(instead, _)| instead.len());
-        let url = longest.map_or_else(|| url.to_owned(), |(instead, base)| format!("{base}{}", &url[instead.len()..]));
-        match host_within(&url).and_then(|(from, to)| Some((from, to, self.host(&url[from..to])?))) {
+        let url = longest.map_or_else(
+            || url.to_owned(),
+            |(instead, base)| format!("{base}{}", &url[instead.len()..]),
+        );
+        match host_within(&url).and_then(|(from, to)| Some((from, to, self.host(&url[from..to])?)))
+        {
             Some((from, to, host)) => format!("{}{host}{}", &url[..from], &url[to..]),
             None => url,
         }
@@ -86,11 +108,16 @@ impl Aliases {
 
     /// The host that an alias of SSH stands for. An address or this machine is the way to a host, not its name.
     fn host(&self, alias: &str) -> Option<String> {
-        let (_, host) = self.hosts.iter().find(|(patterns, _)| fits(patterns, alias))?;
+        let (_, host) = self
+            .hosts
+            .iter()
+            .find(|(patterns, _)| fits(patterns, alias))?;
         let host = host.replace("%h", alias).to_lowercase();
         let is_name = host.contains('.')
             && host.bytes().any(|byte| byte.is_ascii_alphabetic())
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
             && !host.ends_with(".localhost");
         // `github.com-work` is such a name for one of several accounts; a host in full is itself.
         let is_alias = !alias.contains('.') || alias.to_lowercase().starts_with(&host);
@@ -101,17 +128,32 @@ impl Aliases {
         let mut patterns = vec!["*".to_owned()];
         for line in text(file).unwrap_or_default().lines() {
             let line = line.trim();
-            let Some(end) = line.find(|letter: char| letter.is_whitespace() || letter == '=') else { continue };
-            let value = line[end..].trim_start_matches(|letter: char| letter.is_whitespace() || letter == '=').trim();
-            let words = || value.split_whitespace().map(|word| word.trim_matches('"').to_owned());
+            let Some(end) = line.find(|letter: char| letter.is_whitespace() || letter == '=')
+            else {
+                continue;
+            };
+            let value = line[end..]
+                .trim_start_matches(|letter: char| letter.is_whitespace() || letter == '=')
+                .trim();
+            let words = || {
+                value
+                    .split_whitespace()
+                    .map(|word| word.trim_matches('"').to_owned())
+            };
             match line[..end].to_ascii_lowercase().as_str() {
                 "host" => patterns = words().collect(),
                 // Of conditions only the one that always holds.
                 "match" => {
                     let always = value.eq_ignore_ascii_case("all");
-                    patterns = if always { vec!["*".to_owned()] } else { Vec::new() };
+                    patterns = if always {
+                        vec!["*".to_owned()]
+                    } else {
+                        Vec::new()
+                    };
                 }
-                "hostname" => self.hosts.push((patterns.clone(), value.trim_matches('"').to_owned())),
+                "hostname" => self
+                    .hosts
+                    .push((patterns.clone(), value.trim_matches('"').to_owned())),
                 "include" if depth < DEEPEST && patterns == ["*"] => {
                     for file in words().flat_map(|word| included(home, &word)) {
                         self.read_ssh(home, &file, depth + 1);
@@ -130,7 +172,8 @@ fn text(file: &Path) -> Option<String> {
 
 fn git_settings(home: &Path, file: &Path, depth: usize, settings: &mut Vec<Setting>) {
     for setting in config::parse(&text(file).unwrap_or_default()) {
-        let is_include = setting.section == "include" && setting.name == "path" && setting.subsection.is_none();
+        let is_include =
+            setting.section == "include" && setting.name == "path" && setting.subsection.is_none();
         if is_include && depth < DEEPEST {
             let path = below_home(home, &setting.value);
             let path = file.parent().map_or(path.clone(), |dir| dir.join(path));
@@ -150,13 +193,17 @@ fn rewrites(settings: &[Setting]) -> Vec<(String, String)> {
 }
 
 fn below_home(home: &Path, path: &str) -> PathBuf {
-    path.strip_prefix("~/").map_or_else(|| PathBuf::from(path), |rest| home.join(rest))
+    path.strip_prefix("~/")
+        .map_or_else(|| PathBuf::from(path), |rest| home.join(rest))
 }
 
 /// The files that an `Include` of SSH names, below `~/.ssh` where it does not say.
 fn included(home: &Path, word: &str) -> Vec<PathBuf> {
     let path = home.join(".ssh").join(below_home(home, word));
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+    let (Some(dir), Some(name)) = (
+        path.parent(),
+        path.file_name().and_then(|name| name.to_str()),
+    ) else {
         return Vec::new();
     };
     if !name.contains(['*', '?']) {
@@ -164,7 +211,10 @@ fn included(home: &Path, word: &str) -> Vec<PathBuf> {
     }
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|found| wildcard(name, found)).take(MOST_INCLUDED).collect();
+    let mut names: Vec<String> = names
+        .filter(|found| wildcard(name, found))
+        .take(MOST_INCLUDED)
+        .collect();
     names.sort();
     names.into_iter().map(|name| dir.join(name)).collect()
 }
@@ -173,31 +223,50 @@ fn included(home: &Path, word: &str) -> Vec<PathBuf> {
 fn host_within(url: &str) -> Option<(usize, usize)> {
     let (begin, end) = match url.split_once("://") {
         Some((scheme, rest)) => {
-            if !["ssh", "git+ssh", "ssh+git"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            if !["ssh", "git+ssh", "ssh+git"]
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known))
+            {
                 return None;
             }
             let begin = scheme.len() + 3;
             (begin, begin + rest.find('/')?)
         }
-        None => (0, url.find(':').filter(|colon| 1 < *colon && !url[..*colon].contains(['/', '\\', '[']))?),
+        None => (
+            0,
+            url.find(':')
+                .filter(|colon| 1 < *colon && !url[..*colon].contains(['/', '\\', '[']))?,
+        ),
     };
-    let from = url[begin..end].rfind('@').map_or(begin, |at| begin + at + 1);
+    let from = url[begin..end]
+        .rfind('@')
+        .map_or(begin, |at| begin + at + 1);
     let to = url[from..end].find(':').map_or(end, |colon| from + colon);
     (from < to).then_some((from, to))
 }
 
 /// Whether a host fits a list of patterns, of which one with `!` excludes.
 fn fits(patterns: &[String], host: &str) -> bool {
-    let excluded = |pattern: &String| pattern.strip_prefix('!').is_some_and(|pattern| wildcard(pattern, host));
+    let excluded = |pattern: &String| {
+        pattern
+            .strip_prefix('!')
+            .is_some_and(|pattern| wildcard(pattern, host))
+    };
     !patterns.iter().any(excluded) && patterns.iter().any(|pattern| wildcard(pattern, host))
 }
 
 /// `*` for any letters, `?` for one; case counts for nothing.
 fn wildcard(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.to_lowercase().into_bytes(), text.to_lowercase().into_bytes());
+    let (pattern, text) = (
+        pattern.to_lowercase().into_bytes(),
+        text.to_lowercase().into_bytes(),
+    );
     let (mut at, mut seen, mut star) = (0, 0, None);
     while seen < text.len() {
-        if pattern.get(at).is_some_and(|byte| *byte == b'?' || *byte == text[seen]) {
+        if pattern
+            .get(at)
+            .is_some_and(|byte| *byte == b'?' || *byte == text[seen])
+        {
             (at, seen) = (at + 1, seen + 1);
         } else if pattern.get(at) == Some(&b'*') {
             star = Some((at, seen));
@@ -242,8 +311,14 @@ mod tests {
                    Match all\nInclude conf.d/*.conf\nHost work\nHostName second.example\n";
         let (_home, aliases) = aliases(&[
             (".gitconfig", git),
-            ("more.gitconfig", "[url \"ssh://git@work/\"]\ninsteadOf = w:\n[include]\npath = more.gitconfig\n"),
-            (".config/git/config", "[url \"https://gitlab.com/\"]\ninsteadOf = gl:\n"),
+            (
+                "more.gitconfig",
+                "[url \"ssh://git@work/\"]\ninsteadOf = w:\n[include]\npath = more.gitconfig\n",
+            ),
+            (
+                ".config/git/config",
+                "[url \"https://gitlab.com/\"]\ninsteadOf = gl:\n",
+            ),
             (".ssh/config", ssh),
             (".ssh/conf.d/a.conf", "Host lab\nHostName ssh.github.com\n"),
         ]);
@@ -258,13 +333,20 @@ mod tests {
             "https://github.com/acme/api",
         ];
         for url in same {
-            assert_eq!(key(&aliases, url).as_deref(), Some("github.com/acme/api"), "{url}");
+            assert_eq!(
+                key(&aliases, url).as_deref(),
+                Some("github.com/acme/api"),
+                "{url}"
+            );
         }
         let others = [
             ("gl:acme/api", Some("gitlab.com/acme/api")),
             ("git@x.corp:acme/api", Some("x.corp/acme/api")),
             // A mirror is the way to a host.
-            ("https://mirrored.example/acme/api", Some("mirrored.example/acme/api")),
+            (
+                "https://mirrored.example/acme/api",
+                Some("mirrored.example/acme/api"),
+            ),
             ("git@no.corp:acme/api", Some("no.corp/acme/api")),
             // The way to a host that has a name is not its name.
             ("git@tunnel:acme/api", Some("tunnel/acme/api")),
@@ -278,27 +360,49 @@ mod tests {
             assert_eq!(key(&aliases, url).as_deref(), found, "{url}");
         }
         let own = config::parse("[url \"https://own.example/\"]\ninsteadOf = gh:acme\n");
-        assert_eq!(aliases.meant("gh:acme/api", &own), "https://own.example//api");
+        assert_eq!(
+            aliases.meant("gh:acme/api", &own),
+            "https://own.example//api"
+        );
     }
 
     #[test]
     fn odd_configurations_change_nothing() {
         let (_home, odd) = aliases(&[
-            (".gitconfig", "[url]\ninsteadOf = x\n[url \"y\"]\ninsteadOf =\n"),
+            (
+                ".gitconfig",
+                "[url]\ninsteadOf = x\n[url \"y\"]\ninsteadOf =\n",
+            ),
             (".ssh/config", "Host\nHostName\nInclude\n="),
         ]);
-        for url in ["x:acme/api", "", ":", "@:", "ssh://", "é:ü", "[::1]:x", "[u@h:1]:acme/api"] {
+        for url in [
+            "x:acme/api",
+            "",
+            ":",
+            "@:",
+            "ssh://",
+            "é:ü",
+            "[::1]:x",
+            "[u@h:1]:acme/api",
+        ] {
             assert_eq!(odd.meant(url, &[]), url);
         }
-        let (_home, looped) = aliases(&[(".ssh/config", "Include config\nHost ab\nHostName b.example\n")]);
+        let (_home, looped) = aliases(&[(
+            ".ssh/config",
+            "Include config\nHost ab\nHostName b.example\n",
+        )]);
         assert_eq!(looped.meant("ab:x/y", &[]), "b.example:x/y");
     }
 
     #[test]
     fn wildcards_are_those_of_ssh() {
-        for (pattern, text, is) in
-            [("*", "", true), ("a*c", "abbc", true), ("a*c", "abcd", false), ("?", "", false), ("*.b*", "x.y.bz", true)]
-        {
+        for (pattern, text, is) in [
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abcd", false),
+            ("?", "", false),
+            ("*.b*", "x.y.bz", true),
+        ] {
             assert_eq!(wildcard(pattern, text), is, "{pattern} {text}");
         }
     }

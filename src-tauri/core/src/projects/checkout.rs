@@ -36,8 +36,10 @@ pub fn around(dir: &Path) -> Option<(Checkout, String)> {
 
 /// Windows' `\\?\C:\…` as `C:\…`: tools are started in it.
 fn without_verbatim(path: PathBuf) -> PathBuf {
-    let plain =
-        path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+    let plain = path
+        .to_str()
+        .and_then(|text| text.strip_prefix(r"\\?\"))
+        .filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
     plain.map(PathBuf::from).unwrap_or(path)
 }
 
@@ -56,20 +58,39 @@ pub fn at(dir: &Path) -> Option<Checkout> {
     // One spelling, `…/.git` and not `…/.git/worktrees/x/../..`, so that it can be a key.
     let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
     let settings = config::parse(&config);
-    let (remotes, bare) = (remotes_of(&settings, &Aliases::own()), !linked && is_bare(&settings));
+    let (remotes, bare) = (
+        remotes_of(&settings, &Aliases::own()),
+        !linked && is_bare(&settings),
+    );
     let born = born(&common_dir);
-    Some(Checkout { work_tree: dir.to_owned(), common_dir, remotes, linked, born, bare })
+    Some(Checkout {
+        work_tree: dir.to_owned(),
+        common_dir,
+        remotes,
+        linked,
+        born,
+        bare,
+    })
 }
 
 fn born(common_dir: &Path) -> Option<u64> {
-    let since = std::fs::metadata(common_dir).ok()?.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let since = std::fs::metadata(common_dir)
+        .ok()?
+        .created()
+        .ok()?
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
     u64::try_from(since.as_millis()).ok()
 }
 
 fn git_dir(work_tree: &Path) -> Option<PathBuf> {
     let dot_git = work_tree.join(".git");
     let kind = std::fs::metadata(&dot_git).ok()?;
-    if kind.is_dir() { Some(dot_git) } else { linked_git_dir(work_tree, &dot_git) }
+    if kind.is_dir() {
+        Some(dot_git)
+    } else {
+        linked_git_dir(work_tree, &dot_git)
+    }
 }
 
 /// The branch that is checked out, without asking `git`.
@@ -98,7 +119,11 @@ pub fn root_commit(checkout: &Checkout) -> Option<String> {
 fn around_as_written(dir: &Path) -> Option<(Checkout, String)> {
     let checkout = dir.ancestors().find_map(at)?;
     let below = dir.strip_prefix(&checkout.work_tree).ok()?;
-    let sub = below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+    let sub = below
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect::<Vec<_>>()
+        .join("/");
     // `x/../y` may lead out of the work tree; the path is tried again as the disk sees it.
     paths::stays_below(&sub.replace([':', '\\'], "_")).then_some((checkout, sub))
 }
@@ -120,13 +145,19 @@ fn read_small(path: &Path) -> Option<String> {
 fn remotes_of(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
     let mut named: Vec<(&str, &str)> = Vec::new();
     for setting in settings {
-        if let Some(name) = setting.of("remote", "url").filter(|name| named.iter().all(|(known, _)| known != name)) {
+        if let Some(name) = setting
+            .of("remote", "url")
+            .filter(|name| named.iter().all(|(known, _)| known != name))
+        {
             named.push((name, &setting.value));
         }
     }
     named.sort_by_key(|(name, _)| *name != "origin");
     let mut remotes = Vec::new();
-    for key in named.iter().filter_map(|(_, url)| remote::normalise(&aliases.meant(url, settings))) {
+    for key in named
+        .iter()
+        .filter_map(|(_, url)| remote::normalise(&aliases.meant(url, settings)))
+    {
         if !remotes.contains(&key) {
             remotes.push(key);
         }
@@ -136,8 +167,13 @@ fn remotes_of(settings: &[Setting], aliases: &Aliases) -> Vec<String> {
 
 /// `core.bare`: the directory holds a repository and no work tree.
 fn is_bare(settings: &[Setting]) -> bool {
-    let bare = settings.iter().rev().find(|setting| setting.section == "core" && setting.name == "bare");
-    bare.is_some_and(|setting| ["true", "yes", "on", "1"].contains(&setting.value.to_ascii_lowercase().as_str()))
+    let bare = settings
+        .iter()
+        .rev()
+        .find(|setting| setting.section == "core" && setting.name == "bare");
+    bare.is_some_and(|setting| {
+        ["true", "yes", "on", "1"].contains(&setting.value.to_ascii_lowercase().as_str())
+    })
 }
 
 #[cfg(test)]
@@ -146,17 +182,34 @@ pub(super) mod testing {
 
     pub fn git(dir: &Path, args: &[&str]) -> String {
         let mut git = std::process::Command::new("git");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))
+        {
             git.env_remove(name);
         }
         git.arg("-C")
             .arg(dir)
-            .args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main"])
+            .args([
+                "-c",
+                "user.name=x",
+                "-c",
+                "user.email=x@example.com",
+                "-c",
+                "init.defaultBranch=main",
+            ])
             .args(args);
         // Whatever the one who runs the tests has configured: signing, hooks, default branches.
-        git.env("GIT_CONFIG_GLOBAL", if cfg!(windows) { "NUL" } else { "/dev/null" }).env("GIT_CONFIG_NOSYSTEM", "1");
+        git.env(
+            "GIT_CONFIG_GLOBAL",
+            if cfg!(windows) { "NUL" } else { "/dev/null" },
+        )
+        .env("GIT_CONFIG_NOSYSTEM", "1");
         let output = git.output().expect("git is needed for these tests");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -189,7 +242,10 @@ mod tests {
         let config = "[core]\n\tbare = false\n[remote \"upstream\"]\n\turl = https://github.com/acme/api.git\n\
             [Remote \"origin\"] URL = \"git@github.com:me/api.git\" ; mine\n\tfetch = +refs/*\n\turl = https://second.example/x/y\n\
             [remote \"backup\"]\n\turl = /mnt/disk/api\n[branch \"a]b\"]\n\tremote = origin\n[broken\n=\n[url \"x\"]\n\tinsteadOf = y\n";
-        assert_eq!(parse_remotes(config), ["github.com/me/api", "github.com/acme/api"]);
+        assert_eq!(
+            parse_remotes(config),
+            ["github.com/me/api", "github.com/acme/api"]
+        );
         assert_eq!(
             parse_remotes("[remote \"origin\"]\nurl = ../x\n[remote \"z\"]\nurl = h.example:o/r"),
             ["h.example/o/r"]
@@ -199,7 +255,11 @@ mod tests {
 
     #[test]
     fn a_verbatim_path_becomes_one_that_tools_take() {
-        for (path, plain) in [(r"\\?\C:\code", r"C:\code"), (r"\\?\UNC\s\x", r"\\?\UNC\s\x"), ("/srv", "/srv")] {
+        for (path, plain) in [
+            (r"\\?\C:\code", r"C:\code"),
+            (r"\\?\UNC\s\x", r"\\?\UNC\s\x"),
+            ("/srv", "/srv"),
+        ] {
             assert_eq!(without_verbatim(path.into()), PathBuf::from(plain));
         }
     }
@@ -212,7 +272,10 @@ mod tests {
         git(&repo, &["worktree", "add", "-q", "../tree"]);
         let (main, tree) = (at(&repo).unwrap(), at(&dir.path().join("tree")).unwrap());
         assert_eq!((main.linked, tree.linked), (false, true));
-        assert_eq!((&main.common_dir, &main.remotes), (&tree.common_dir, &tree.remotes));
+        assert_eq!(
+            (&main.common_dir, &main.remotes),
+            (&tree.common_dir, &tree.remotes)
+        );
         assert_eq!(root_commit(&tree), Some(root));
         assert_eq!(head_branch(&tree.work_tree).as_deref(), Some("tree"));
     }

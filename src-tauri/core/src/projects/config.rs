@@ -30,7 +30,9 @@ pub fn parse(config: &str) -> Vec<Setting> {
             current = section(&inside[..end]);
             rest = inside.get(end + 1..).unwrap_or("").trim();
         }
-        let Some((section, subsection)) = &current else { continue };
+        let Some((section, subsection)) = &current else {
+            continue;
+        };
         let (name, value) = rest.split_once('=').unwrap_or((rest, "true"));
         let name = name.trim().to_ascii_lowercase();
         if !name.is_empty() && !name.starts_with(['#', ';']) {
@@ -62,7 +64,10 @@ fn section(header: &str) -> Option<(String, Option<String>)> {
     match header.split_once('"') {
         None => Some((header.trim().to_ascii_lowercase(), None)),
         Some((section, name)) => {
-            let name = name.strip_suffix('"')?.replace("\\\"", "\"").replace("\\\\", "\\");
+            let name = name
+                .strip_suffix('"')?
+                .replace("\\\"", "\"")
+                .replace("\\\\", "\\");
             Some((section.trim().to_ascii_lowercase(), Some(name)))
         }
     }

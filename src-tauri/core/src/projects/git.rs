@@ -13,7 +13,11 @@ const CONFIG: Duration = Duration::from_secs(2);
 /// Settings under which `git` starts a program, or looks further than this checkout.
 const SETTINGS: [&str; 12] = [
     "core.fsmonitor=false",
-    if cfg!(windows) { "core.hooksPath=NUL" } else { "core.hooksPath=/dev/null" },
+    if cfg!(windows) {
+        "core.hooksPath=NUL"
+    } else {
+        "core.hooksPath=/dev/null"
+    },
     "core.sshCommand=false",
     "core.askPass=",
     "core.gitProxy=",
@@ -42,8 +46,14 @@ pub(super) fn command_without_filters(work_tree: &Path) -> Option<Command> {
     let filters = filters(work_tree)?;
     let mut git = command(work_tree);
     for filter in filters {
-        for (setting, value) in [("clean", ""), ("smudge", ""), ("process", ""), ("required", "false")] {
-            git.arg("-c").arg(format!("filter.{filter}.{setting}={value}"));
+        for (setting, value) in [
+            ("clean", ""),
+            ("smudge", ""),
+            ("process", ""),
+            ("required", "false"),
+        ] {
+            git.arg("-c")
+                .arg(format!("filter.{filter}.{setting}={value}"));
         }
     }
     Some(git)
@@ -54,9 +64,13 @@ fn filters(work_tree: &Path) -> Option<Vec<String>> {
     let mut git = command(work_tree);
     git.args(["config", "--null", "--name-only", "--list"]);
     let listed = output_within(git, CONFIG)?;
-    let names = listed.split('\0').filter_map(|name| name.strip_prefix("filter."));
-    let mut filters: Vec<String> =
-        names.filter_map(|name| name.rsplit_once('.')).map(|(filter, _)| filter.to_owned()).collect();
+    let names = listed
+        .split('\0')
+        .filter_map(|name| name.strip_prefix("filter."));
+    let mut filters: Vec<String> = names
+        .filter_map(|name| name.rsplit_once('.'))
+        .map(|(filter, _)| filter.to_owned())
+        .collect();
     filters.sort();
     filters.dedup();
     // `-c NAME=VALUE` ends the name at the first `=`.
@@ -67,7 +81,11 @@ fn filters(work_tree: &Path) -> Option<Vec<String>> {
 fn quiet_git(work_tree: &Path) -> Command {
     let mut git = Command::new("git");
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().to_ascii_uppercase().starts_with("GIT_") {
+        if name
+            .to_string_lossy()
+            .to_ascii_uppercase()
+            .starts_with("GIT_")
+        {
             git.env_remove(name);
         }
     }
@@ -99,7 +117,12 @@ fn without_window(_command: &mut Command) {}
 
 /// What a command prints, if it succeeds in time; it is ended if it does not.
 pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<String> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
     let stdout = child.stdout.take()?;
     let (tx, rx) = std::sync::mpsc::channel();
     // Not joined: should a grandchild keep the pipe open, the reader alone waits for it.
@@ -108,7 +131,10 @@ pub(super) fn output_within(mut command: Command, limit: Duration) -> Option<Str
         // A repository with more roots than this is a test of patience.
         let read = stdout.take(1 << 20).read_to_end(&mut bytes);
         // Nobody listens any more after the limit.
-        let _ = tx.send(read.ok().map(|_| String::from_utf8_lossy(&bytes).into_owned()));
+        let _ = tx.send(
+            read.ok()
+                .map(|_| String::from_utf8_lossy(&bytes).into_owned()),
+        );
     });
     let text = rx.recv_timeout(limit).ok().flatten();
     if text.is_none() {
@@ -131,27 +157,48 @@ mod tests {
     fn planted(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
         let ran = dir.join("ran");
         let program = dir.join("program");
-        std::fs::write(&program, format!("#!/bin/sh\necho \"$0 $*\" >>'{}'\ncat\n", ran.display()))
+        std::fs::write(
+            &program,
+            format!("#!/bin/sh\necho \"$0 $*\" >>'{}'\ncat\n", ran.display()),
+        )
+        .expect("a directory of the test");
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755))
             .expect("a directory of the test");
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("a directory of the test");
         let library = repository(&dir.join("library"), None);
         std::fs::write(library.join("a"), "1").expect("a directory of the test");
         plain_git(&library, &["add", "a"]);
         commit(&library, "library");
         let repo = repository(&dir.join("repo"), None);
-        std::fs::write(repo.join(".gitattributes"), "a filter=x diff=x\nb filter=y\nc filter=p\n")
-            .expect("a directory of the test");
+        std::fs::write(
+            repo.join(".gitattributes"),
+            "a filter=x diff=x\nb filter=y\nc filter=p\n",
+        )
+        .expect("a directory of the test");
         for file in ["a", "b", "c"] {
             std::fs::write(repo.join(file), "1").expect("a directory of the test");
         }
         plain_git(&repo, &["add", "."]);
         let library = library.to_string_lossy().into_owned();
-        plain_git(&repo, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &library, "lib"]);
+        plain_git(
+            &repo,
+            &[
+                "-c",
+                "protocol.file.allow=always",
+                "submodule",
+                "add",
+                "-q",
+                &library,
+                "lib",
+            ],
+        );
         let first = commit(&repo, "first");
         let program = program.display().to_string();
         let included = dir.join("included");
-        std::fs::write(&included, format!("[filter \"y\"]\n\tclean = {program} included\n\trequired = true\n"))
-            .expect("a directory of the test");
+        std::fs::write(
+            &included,
+            format!("[filter \"y\"]\n\tclean = {program} included\n\trequired = true\n"),
+        )
+        .expect("a directory of the test");
         for (name, value) in [
             ("include.path", included.display().to_string()),
             ("filter.x.clean", format!("{program} clean")),
@@ -170,15 +217,20 @@ mod tests {
             plain_git(&repo, &["config", name, &value]);
         }
         let lib = repo.join("lib");
-        plain_git(&lib, &["config", "filter.z.clean", &format!("{program} submodule")]);
+        plain_git(
+            &lib,
+            &["config", "filter.z.clean", &format!("{program} submodule")],
+        );
         plain_git(&lib, &["config", "core.fsmonitor", &program]);
         std::fs::create_dir_all(dir.join("hooks")).expect("a directory of the test");
-        std::fs::copy(dir.join("program"), dir.join("hooks/post-index-change")).expect("a directory of the test");
+        std::fs::copy(dir.join("program"), dir.join("hooks/post-index-change"))
+            .expect("a directory of the test");
         // Same length, other bytes: only their content tells.
         for file in ["a", "b", "c", "lib/a"] {
             std::fs::write(repo.join(file), "2").expect("a directory of the test");
         }
-        std::fs::write(lib.join(".gitattributes"), "a filter=z\n").expect("a directory of the test");
+        std::fs::write(lib.join(".gitattributes"), "a filter=z\n")
+            .expect("a directory of the test");
         let _ = std::fs::remove_file(&ran);
         (repo, ran, first)
     }
@@ -189,8 +241,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (repo, ran, first) = planted(dir.path());
         let found = standing(&repo).expect("a checkout");
-        assert_eq!((found.branch.as_deref(), found.changed), (Some("main"), Some(3)));
-        assert_eq!(whereabouts(&repo, &first), Some(super::super::standing::Commit::Below));
+        assert_eq!(
+            (found.branch.as_deref(), found.changed),
+            (Some("main"), Some(3))
+        );
+        assert_eq!(
+            whereabouts(&repo, &first),
+            Some(super::super::standing::Commit::Below)
+        );
         let checkout = super::super::checkout::at(&repo).expect("a checkout");
         assert_eq!(super::super::checkout::root_commit(&checkout), Some(first));
         assert_eq!(std::fs::read_to_string(&ran).unwrap_or_default(), "");
@@ -199,7 +257,10 @@ mod tests {
         plain_git(&repo, &["status"]);
         let told = std::fs::read_to_string(&ran).unwrap_or_default();
         for program in ["clean", "included", "submodule"] {
-            assert!(told.contains(program), "{program} is none that would run: {told}");
+            assert!(
+                told.contains(program),
+                "{program} is none that would run: {told}"
+            );
         }
     }
 
@@ -211,9 +272,16 @@ mod tests {
         let config = repo.join(".git/config");
         let text = std::fs::read_to_string(&config).unwrap();
         let program = dir.path().join("program").display().to_string();
-        std::fs::write(&config, format!("{text}[filter \"x=y\"]\n\tclean = {program} clean\n")).unwrap();
+        std::fs::write(
+            &config,
+            format!("{text}[filter \"x=y\"]\n\tclean = {program} clean\n"),
+        )
+        .unwrap();
         let found = standing(&repo).expect("a checkout");
-        assert_eq!((found.branch.as_deref(), found.changed), (Some("main"), None));
+        assert_eq!(
+            (found.branch.as_deref(), found.changed),
+            (Some("main"), None)
+        );
         assert!(!ran.exists());
     }
 

@@ -12,17 +12,29 @@ const MOST_WORKTREES: usize = 500;
 
 /// A work tree of the repository that `gone` was a worktree of: one that still names it, else the one whose name `gone`
 /// begins with and that has the branch that was checked out in `gone`. Looks at `known` work trees and beside `gone`.
-pub fn repository_of(gone: &Path, branch: Option<&str>, known: &BTreeSet<PathBuf>) -> Option<PathBuf> {
+pub fn repository_of(
+    gone: &Path,
+    branch: Option<&str>,
+    known: &BTreeSet<PathBuf>,
+) -> Option<PathBuf> {
     let parent = gone.ancestors().skip(1).find(|dir| dir.is_dir())?;
-    let beside = std::fs::read_dir(parent).into_iter().flatten().flatten().take(MOST_BESIDE).map(|entry| entry.path());
+    let beside = std::fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .take(MOST_BESIDE)
+        .map(|entry| entry.path());
     let mut trees: BTreeSet<PathBuf> = beside.filter(|dir| dir.join(".git").exists()).collect();
     trees.extend(known.iter().cloned());
     if let Some(tree) = trees.iter().find(|tree| names_worktree(tree, gone)) {
         return Some(tree.clone());
     }
-    let branch = branch.filter(|branch| !["main", "master", "develop", "trunk"].contains(branch))?;
+    let branch =
+        branch.filter(|branch| !["main", "master", "develop", "trunk"].contains(branch))?;
     let vanished = gone.strip_prefix(parent).ok()?;
-    let mut alike = trees.iter().filter(|tree| begins_with_name(vanished, tree) && has_branch(tree, branch));
+    let mut alike = trees
+        .iter()
+        .filter(|tree| begins_with_name(vanished, tree) && has_branch(tree, branch));
     match (alike.next(), alike.next()) {
         (Some(tree), None) => Some(tree.clone()),
         _ => None,
@@ -32,14 +44,25 @@ pub fn repository_of(gone: &Path, branch: Option<&str>, known: &BTreeSet<PathBuf
 /// Whether git still lists `gone`, or a directory above it, as a worktree of the repository. The path may be relative to where it
 /// is listed (`worktree.useRelativePaths`, Git 2.48), and then it is one without links.
 fn names_worktree(tree: &Path, gone: &Path) -> bool {
-    let Some(checkout) = checkout::at(tree) else { return false };
+    let Some(checkout) = checkout::at(tree) else {
+        return false;
+    };
     let real = without_links(gone);
-    let is_it = |dir: &Path| gone.starts_with(dir) || real.as_ref().is_some_and(|real| real.starts_with(dir));
-    let listed = std::fs::read_dir(checkout.common_dir.join("worktrees")).into_iter().flatten().flatten();
+    let is_it = |dir: &Path| {
+        gone.starts_with(dir) || real.as_ref().is_some_and(|real| real.starts_with(dir))
+    };
+    let listed = std::fs::read_dir(checkout.common_dir.join("worktrees"))
+        .into_iter()
+        .flatten()
+        .flatten();
     listed.take(MOST_WORKTREES).any(|entry| {
         let text = small(&entry.path().join("gitdir")).unwrap_or_default();
         let path = Path::new(text.trim());
-        let path = if path.is_absolute() { Some(path.to_owned()) } else { resolved(&entry.path(), path) };
+        let path = if path.is_absolute() {
+            Some(path.to_owned())
+        } else {
+            resolved(&entry.path(), path)
+        };
         path.as_deref().and_then(Path::parent).is_some_and(is_it)
     })
 }
@@ -62,25 +85,41 @@ fn resolved(base: &Path, path: &Path) -> Option<PathBuf> {
 /// The path with what is left of it as the disk sees it.
 fn without_links(gone: &Path) -> Option<PathBuf> {
     let left = gone.ancestors().find(|dir| dir.is_dir())?;
-    Some(left.canonicalize().ok()?.join(gone.strip_prefix(left).ok()?))
+    Some(
+        left.canonicalize()
+            .ok()?
+            .join(gone.strip_prefix(left).ok()?),
+    )
 }
 
 /// `api-fix` begins with `api`; so does `api/fix`.
 fn begins_with_name(vanished: &Path, tree: &Path) -> bool {
-    let Some(name) = tree.file_name().map(|name| name.to_string_lossy().into_owned()) else { return false };
+    let Some(name) = tree
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+    else {
+        return false;
+    };
     vanished.components().any(|part| {
         let part = part.as_os_str().to_string_lossy();
-        part.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_', '.']))
+        part.strip_prefix(name.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_', '.']))
     })
 }
 
 /// Whether the repository has, or had, a branch that is not checked out in `tree` itself.
 fn has_branch(tree: &Path, branch: &str) -> bool {
-    let Some(checkout) = checkout::at(tree).filter(|_| super::paths::stays_below(branch)) else { return false };
+    let Some(checkout) = checkout::at(tree).filter(|_| super::paths::stays_below(branch)) else {
+        return false;
+    };
     let dir = &checkout.common_dir;
-    let loose = dir.join("refs/heads").join(branch).is_file() || dir.join("logs/refs/heads").join(branch).is_file();
+    let loose = dir.join("refs/heads").join(branch).is_file()
+        || dir.join("logs/refs/heads").join(branch).is_file();
     let packed = || small(&dir.join("packed-refs")).unwrap_or_default();
-    let is_it = |line: &str| line.strip_suffix(branch).is_some_and(|start| start.ends_with(" refs/heads/"));
+    let is_it = |line: &str| {
+        line.strip_suffix(branch)
+            .is_some_and(|start| start.ends_with(" refs/heads/"))
+    };
     checkout::head_branch(tree).as_deref() != Some(branch) && (loose || packed().lines().any(is_it))
 }
 
@@ -100,7 +139,10 @@ mod tests {
         let repo = repository(&home.path().join("code/api"), None);
         let listed = repo.join(".git/worktrees/fix");
         std::fs::create_dir_all(&listed).unwrap();
-        let (gone, other) = (home.path().join("trees/fix/web"), home.path().join("trees/other"));
+        let (gone, other) = (
+            home.path().join("trees/fix/web"),
+            home.path().join("trees/other"),
+        );
         let known = BTreeSet::from([repo.clone()]);
         let of = |dir: &Path| repository_of(dir, None, &known);
         for (text, is_it) in [
@@ -108,14 +150,21 @@ mod tests {
             (".././../../../../trees/fix/.git", true),
             ("../../../../trees/fix/.git", false),
             ("trees/fix/.git", false),
-            ("../../../../../../../../../../../../../../../../trees/fix/.git", false),
+            (
+                "../../../../../../../../../../../../../../../../trees/fix/.git",
+                false,
+            ),
             ("", false),
         ] {
             std::fs::write(listed.join("gitdir"), text).unwrap();
             assert_eq!(of(&gone), is_it.then(|| repo.clone()), "{text}");
             assert_eq!(of(&other), None);
         }
-        std::fs::write(listed.join("gitdir"), home.path().join("trees/fix/.git").to_str().unwrap()).unwrap();
+        std::fs::write(
+            listed.join("gitdir"),
+            home.path().join("trees/fix/.git").to_str().unwrap(),
+        )
+        .unwrap();
         assert_eq!(of(&gone), Some(repo.clone()));
         #[cfg(unix)]
         {

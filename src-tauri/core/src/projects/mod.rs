@@ -53,7 +53,12 @@ pub struct Evidence<'a> {
 /// The project after more is known than when it was first recognised. What is surer replaces what was assumed; nothing
 /// becomes less sure because a directory or a remote is gone. `was_known_as` says whether the checkout that is there now was
 /// known as a repository: else it is another one in the same place, whose oldest commit may be that of a common starter.
-pub fn corrected(before: &Project, now: Project, home: &Path, was_known_as: impl Fn(&str) -> bool) -> Project {
+pub fn corrected(
+    before: &Project,
+    now: Project,
+    home: &Path,
+    was_known_as: impl Fn(&str) -> bool,
+) -> Project {
     let (was, is) = (split_sub(&before.key).0, split_sub(&now.key).0);
     let rank = |repository: &str| match repository {
         _ if repository.starts_with("git:") => 2,
@@ -64,17 +69,25 @@ pub fn corrected(before: &Project, now: Project, home: &Path, was_known_as: impl
         std::cmp::Ordering::Less => false,
         std::cmp::Ordering::Greater => rank(was) == 0 || now.at.is_none() || was_known_as(was),
         std::cmp::Ordering::Equal if was == is => {
-            let hidden = split_sub(&before.key).1.split('/').any(|part| part.starts_with('.'));
+            let hidden = split_sub(&before.key)
+                .1
+                .split('/')
+                .any(|part| part.starts_with('.'));
             // A remote was added: other devices may know the repository by it.
             let remotes = !now.remotes.is_empty() && now.remotes != before.remotes;
             if remotes && !hidden {
-                return Project { remotes: now.remotes, ..before.clone() };
+                return Project {
+                    remotes: now.remotes,
+                    ..before.clone()
+                };
             }
             hidden
         }
         // The same repository under another remote, and none that has both.
         std::cmp::Ordering::Equal if rank(is) == 2 => {
-            let kept = was.strip_prefix("git:").is_some_and(|remote| now.remotes.iter().any(|known| known == remote));
+            let kept = was
+                .strip_prefix("git:")
+                .is_some_and(|remote| now.remotes.iter().any(|known| known == remote));
             !kept && now.at.is_some() && now.root_commit == before.root_commit && was_known_as(was)
         }
         std::cmp::Ordering::Equal if rank(is) == 1 => false,
@@ -142,7 +155,11 @@ impl Identifier {
     const MANY: usize = 4096;
 
     pub fn identify(&self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
-        self.by_cwd.of(cwd.to_owned(), |_| Some(Self::FRESH), || self.look(home, device, cwd))
+        self.by_cwd.of(
+            cwd.to_owned(),
+            |_| Some(Self::FRESH),
+            || self.look(home, device, cwd),
+        )
     }
 
     /// The project of a session: by the directory's remote; by what the session's records say, where the directory has
@@ -154,24 +171,39 @@ impl Identifier {
         evidence: Evidence<'_>,
         known: &BTreeSet<PathBuf>,
     ) -> Project {
-        let Evidence { cwd, also, url, branch, commit } = evidence;
+        let Evidence {
+            cwd,
+            also,
+            url,
+            branch,
+            commit,
+        } = evidence;
         let here = self.identify(home, device, cwd);
-        let by_url = url.and_then(meant).map(|remote| by_remote(&remote, cwd, branch));
+        let by_url = url
+            .and_then(meant)
+            .map(|remote| by_remote(&remote, cwd, branch));
         if let Some(by_url) = by_url {
             let remote = by_url.key.as_str().strip_prefix("git:").unwrap_or_default();
-            let has_it =
-                split_sub(&here.key).0 == by_url.key.as_str() || here.remotes.iter().any(|known| known == remote);
+            let has_it = split_sub(&here.key).0 == by_url.key.as_str()
+                || here.remotes.iter().any(|known| known == remote);
             // A remote that was renamed leaves the commits, except for the first, which a starter gives to many.
             let knows = |commit: &str| {
                 use standing::Commit;
                 here.root_commit.as_deref() != Some(commit)
-                    && matches!(standing::whereabouts(cwd, commit), Some(Commit::Below | Commit::Beside))
+                    && matches!(
+                        standing::whereabouts(cwd, commit),
+                        Some(Commit::Below | Commit::Beside)
+                    )
             };
-            let is_here = here.key.as_str().starts_with("git:") && (has_it || commit.is_some_and(knows));
+            let is_here =
+                here.key.as_str().starts_with("git:") && (has_it || commit.is_some_and(knows));
             return if is_here { here } else { by_url };
         }
         // Home itself may be a checkout: what is gone below it is not known to have been part of it.
-        let in_home = || self.around(cwd).is_some_and(|(checkout, _)| checkout.work_tree == home);
+        let in_home = || {
+            self.around(cwd)
+                .is_some_and(|(checkout, _)| checkout.work_tree == home)
+        };
         if cwd.is_dir() || places::is_repository(&here.key) && !in_home() {
             return here;
         }
@@ -185,15 +217,29 @@ impl Identifier {
         let mut trees = DefaultHasher::new();
         known.hash(&mut trees);
         let key = (cwd.to_owned(), branch.map(str::to_owned), trees.finish());
-        match self.gone.of(key, |_| Some(Self::FRESH), || gone::repository_of(cwd, branch, known)) {
-            Some(tree) => Project { branch: branch.map(str::to_owned), ..self.identify(home, device, &tree) },
-            None => Project { names: here.names, ..Project::new(path_key(home, device, cwd)) },
+        match self.gone.of(
+            key,
+            |_| Some(Self::FRESH),
+            || gone::repository_of(cwd, branch, known),
+        ) {
+            Some(tree) => Project {
+                branch: branch.map(str::to_owned),
+                ..self.identify(home, device, &tree)
+            },
+            None => Project {
+                names: here.names,
+                ..Project::new(path_key(home, device, cwd))
+            },
         }
     }
 
     /// The checkout that a directory is in, and the directory inside it.
     pub fn around(&self, cwd: &Path) -> Option<(Checkout, String)> {
-        self.around.of(cwd.to_owned(), |_| Some(Self::FRESH), || checkout::around(cwd))
+        self.around.of(
+            cwd.to_owned(),
+            |_| Some(Self::FRESH),
+            || checkout::around(cwd),
+        )
     }
 
     fn look(&self, home: &Path, device: &DeviceId, cwd: &Path) -> Project {
@@ -207,23 +253,47 @@ impl Identifier {
             if let Some(repository) = repository {
                 // Hidden directories are no place for a session on another device.
                 let hidden = |part: &&str| !part.starts_with('.');
-                let sub = sub.split('/').take_while(hidden).collect::<Vec<_>>().join("/");
-                let names = names(checkout.remotes.first().map(String::as_str), &sub, &checkout.work_tree, cwd);
+                let sub = sub
+                    .split('/')
+                    .take_while(hidden)
+                    .collect::<Vec<_>>()
+                    .join("/");
+                let names = names(
+                    checkout.remotes.first().map(String::as_str),
+                    &sub,
+                    &checkout.work_tree,
+                    cwd,
+                );
                 let more = checkout.remotes.iter().take(MOST_REMOTES).cloned();
-                let remotes = if checkout.remotes.len() < 2 { Vec::new() } else { more.collect() };
+                let remotes = if checkout.remotes.len() < 2 {
+                    Vec::new()
+                } else {
+                    more.collect()
+                };
                 let at = Some(shown_path(home, &checkout.work_tree));
                 let branch = checkout::head_branch(&checkout.work_tree);
-                return Project { key: with_sub(&repository, &sub), names, root_commit, remotes, at, branch };
+                return Project {
+                    key: with_sub(&repository, &sub),
+                    names,
+                    root_commit,
+                    remotes,
+                    at,
+                    branch,
+                };
             }
         }
-        Project { names: names(None, "", cwd, cwd), ..Project::new(path_key(home, device, cwd)) }
+        Project {
+            names: names(None, "", cwd, cwd),
+            ..Project::new(path_key(home, device, cwd))
+        }
     }
 
     fn root_commit(&self, checkout: &Checkout) -> Option<String> {
         let key = (checkout.common_dir.clone(), checkout.born);
         let stays = |commit: &Option<String>| commit.is_some() && checkout.born.is_some();
         let lasts = |commit: &Option<String>| (!stays(commit)).then_some(Self::ASKED_AGAIN);
-        self.root_commits.of(key, lasts, || checkout::root_commit(checkout))
+        self.root_commits
+            .of(key, lasts, || checkout::root_commit(checkout))
     }
 }
 
@@ -235,14 +305,22 @@ pub fn meant(url: &str) -> Option<String> {
 /// The project of a repository of which only a remote is known.
 fn by_remote(remote: &str, cwd: &Path, branch: Option<&str>) -> Project {
     let key = ProjectKey::new(format!("git:{remote}"));
-    Project { names: names(Some(remote), "", cwd, cwd), branch: branch.map(str::to_owned), ..Project::new(key) }
+    Project {
+        names: names(Some(remote), "", cwd, cwd),
+        branch: branch.map(str::to_owned),
+        ..Project::new(key)
+    }
 }
 
 /// The key of a directory that is no checkout: below home, or on this device only.
 fn path_key(home: &Path, device: &DeviceId, cwd: &Path) -> ProjectKey {
     ProjectKey::new(match below_home(home, cwd) {
         Some(rest) => format!("home:{rest}"),
-        None => format!("device:{}:{}", device.short(), paths::portable(Style::HERE, &cwd.to_string_lossy())),
+        None => format!(
+            "device:{}:{}",
+            device.short(),
+            paths::portable(Style::HERE, &cwd.to_string_lossy())
+        ),
     })
 }
 
@@ -260,13 +338,19 @@ fn shown_path(home: &Path, dir: &Path) -> String {
 }
 
 fn with_sub(repository: &str, sub: &str) -> ProjectKey {
-    ProjectKey::new(if sub.is_empty() { repository.to_owned() } else { format!("{repository}#{sub}") })
+    ProjectKey::new(if sub.is_empty() {
+        repository.to_owned()
+    } else {
+        format!("{repository}#{sub}")
+    })
 }
 
 /// A key's parts: what it is keyed by, and the directory inside.
 fn split_sub(key: &ProjectKey) -> (&str, &str) {
     match key.as_str() {
-        text if text.starts_with("git:") || text.starts_with("root:") => text.split_once('#').unwrap_or((text, "")),
+        text if text.starts_with("git:") || text.starts_with("root:") => {
+            text.split_once('#').unwrap_or((text, ""))
+        }
         text => (text, ""),
     }
 }
@@ -274,10 +358,16 @@ fn split_sub(key: &ProjectKey) -> (&str, &str) {
 fn names(remote: Option<&str>, sub: &str, work_tree: &Path, cwd: &Path) -> Vec<String> {
     let mut names = Vec::new();
     if let Some((_host, path)) = remote.and_then(|remote| remote.split_once('/')) {
-        names.push(if sub.is_empty() { path.to_owned() } else { format!("{path}/{sub}") });
+        names.push(if sub.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}/{sub}")
+        });
     }
     for dir in [work_tree, cwd] {
-        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = dir
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         names.extend(name.filter(|name| !names.contains(name)));
     }
     names
@@ -299,10 +389,16 @@ mod tests {
     #[test]
     fn a_checkout_is_its_remote_and_the_directory_inside() {
         let home = tempfile::tempdir().unwrap();
-        let repo = repository(&home.path().join("code/api"), Some("git@GitHub.com:Acme/API.git"));
+        let repo = repository(
+            &home.path().join("code/api"),
+            Some("git@GitHub.com:Acme/API.git"),
+        );
         std::fs::create_dir_all(repo.join("packages/Web")).unwrap();
         assert_eq!(key(home.path(), &repo), "git:github.com/acme/api");
-        assert_eq!(key(home.path(), &repo.join("packages/Web")), "git:github.com/acme/api#packages/Web");
+        assert_eq!(
+            key(home.path(), &repo.join("packages/Web")),
+            "git:github.com/acme/api#packages/Web"
+        );
         let project = identify(home.path(), &device(), &repo.join("packages/Web"));
         assert_eq!(project.names, ["acme/api/packages/Web", "api", "Web"]);
     }
@@ -310,8 +406,14 @@ mod tests {
     #[test]
     fn a_directory_that_was_deleted_keeps_the_key_it_had() {
         let home = tempfile::tempdir().unwrap();
-        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
-        assert_eq!(key(home.path(), &repo.join("gone/deep")), "git:github.com/acme/api#gone/deep");
+        let repo = repository(
+            &home.path().join("api"),
+            Some("https://github.com/acme/api"),
+        );
+        assert_eq!(
+            key(home.path(), &repo.join("gone/deep")),
+            "git:github.com/acme/api#gone/deep"
+        );
         std::fs::remove_dir_all(&repo).unwrap();
         assert_eq!(key(home.path(), &repo), "home:api");
     }
@@ -324,43 +426,92 @@ mod tests {
         let commit = commit(&repo, "first");
         assert_eq!(key(home.path(), &repo), format!("root:{commit}"));
         super::checkout::testing::commit(&repo, "second");
-        assert_eq!(identify(home.path(), &device(), &repo).root_commit, Some(commit));
+        assert_eq!(
+            identify(home.path(), &device(), &repo).root_commit,
+            Some(commit)
+        );
     }
 
     #[test]
     fn elsewhere_the_path_is_the_key() {
         let (home, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::create_dir_all(home.path().join("ideas/new one")).unwrap();
-        assert_eq!(key(home.path(), &home.path().join("ideas/new one")), "home:ideas/new one");
+        assert_eq!(
+            key(home.path(), &home.path().join("ideas/new one")),
+            "home:ideas/new one"
+        );
         assert_eq!(key(home.path(), home.path()), "home:");
         let path = paths::portable(Style::HERE, &outside.path().to_string_lossy());
-        assert_eq!(key(home.path(), outside.path()), format!("device:{}:{path}", device().short()));
+        assert_eq!(
+            key(home.path(), outside.path()),
+            format!("device:{}:{path}", device().short())
+        );
     }
 
     #[cfg(unix)]
     #[test]
     fn a_link_to_a_checkout_is_that_checkout() {
         let home = tempfile::tempdir().unwrap();
-        let repo = repository(&home.path().join("disk/api"), Some("https://github.com/acme/api"));
+        let repo = repository(
+            &home.path().join("disk/api"),
+            Some("https://github.com/acme/api"),
+        );
         std::fs::create_dir(repo.join("web")).unwrap();
         std::os::unix::fs::symlink(&repo, home.path().join("api")).unwrap();
         std::os::unix::fs::symlink(repo.join("web"), home.path().join("web")).unwrap();
-        assert_eq!(key(home.path(), &home.path().join("api")), "git:github.com/acme/api");
-        assert_eq!(key(home.path(), &home.path().join("web")), "git:github.com/acme/api#web");
+        assert_eq!(
+            key(home.path(), &home.path().join("api")),
+            "git:github.com/acme/api"
+        );
+        assert_eq!(
+            key(home.path(), &home.path().join("web")),
+            "git:github.com/acme/api#web"
+        );
     }
 
     #[test]
     fn worktrees_share_a_key_and_submodules_have_their_own() {
         let home = tempfile::tempdir().unwrap();
-        let library = repository(&home.path().join("library"), Some("https://github.com/acme/library"));
+        let library = repository(
+            &home.path().join("library"),
+            Some("https://github.com/acme/library"),
+        );
         commit(&library, "library");
-        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
+        let repo = repository(
+            &home.path().join("api"),
+            Some("https://github.com/acme/api"),
+        );
         commit(&repo, "first");
         git(&repo, &["worktree", "add", "-q", "../api-fix"]);
-        git(&repo, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &library.to_string_lossy(), "lib"]);
-        git(&repo.join("lib"), &["remote", "set-url", "origin", "https://github.com/acme/library"]);
-        assert_eq!(key(home.path(), &home.path().join("api-fix")), "git:github.com/acme/api");
-        assert_eq!(key(home.path(), &repo.join("lib")), "git:github.com/acme/library");
+        git(
+            &repo,
+            &[
+                "-c",
+                "protocol.file.allow=always",
+                "submodule",
+                "add",
+                "-q",
+                &library.to_string_lossy(),
+                "lib",
+            ],
+        );
+        git(
+            &repo.join("lib"),
+            &[
+                "remote",
+                "set-url",
+                "origin",
+                "https://github.com/acme/library",
+            ],
+        );
+        assert_eq!(
+            key(home.path(), &home.path().join("api-fix")),
+            "git:github.com/acme/api"
+        );
+        assert_eq!(
+            key(home.path(), &repo.join("lib")),
+            "git:github.com/acme/library"
+        );
     }
 
     #[test]
@@ -372,7 +523,10 @@ mod tests {
             let repo = repository(&dir, None);
             commit(&repo, name);
             // Not every file system says it.
-            let checkout = Checkout { born: Some(born), ..checkout::at(&repo).unwrap() };
+            let checkout = Checkout {
+                born: Some(born),
+                ..checkout::at(&repo).unwrap()
+            };
             let found = identifier.root_commit(&checkout);
             assert_eq!(found, checkout::root_commit(&checkout), "{name}");
             assert_eq!(identifier.root_commit(&checkout), found);
@@ -385,15 +539,27 @@ mod tests {
     #[test]
     fn a_vanished_directory_is_looked_at_once_for_all_of_its_sessions() {
         let (home, identifier) = (tempfile::tempdir().unwrap(), Identifier::default());
-        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
+        let repo = repository(
+            &home.path().join("api"),
+            Some("https://github.com/acme/api"),
+        );
         let listed = repo.join(".git/worktrees/fix");
         std::fs::create_dir_all(&listed).unwrap();
         let gone = home.path().join("api-fix");
         std::fs::write(listed.join("gitdir"), gone.join(".git").to_str().unwrap()).unwrap();
-        let evidence = Evidence { cwd: &gone, also: &[], url: None, branch: None, commit: None };
+        let evidence = Evidence {
+            cwd: &gone,
+            also: &[],
+            url: None,
+            branch: None,
+            commit: None,
+        };
         let of = |known: &[&Path]| {
             let known = known.iter().map(|dir| dir.to_path_buf()).collect();
-            identifier.identify_session(home.path(), &device(), evidence, &known).key.to_string()
+            identifier
+                .identify_session(home.path(), &device(), evidence, &known)
+                .key
+                .to_string()
         };
         assert_eq!(of(&[]), "git:github.com/acme/api");
         std::fs::remove_dir_all(&listed).unwrap();
@@ -404,10 +570,21 @@ mod tests {
     #[test]
     fn the_answer_is_kept_for_a_moment() {
         let home = tempfile::tempdir().unwrap();
-        let repo = repository(&home.path().join("api"), Some("https://github.com/acme/api"));
+        let repo = repository(
+            &home.path().join("api"),
+            Some("https://github.com/acme/api"),
+        );
         let identifier = Identifier::default();
         let first = identifier.identify(home.path(), &device(), &repo);
-        git(&repo, &["remote", "set-url", "origin", "https://github.com/acme/other"]);
+        git(
+            &repo,
+            &[
+                "remote",
+                "set-url",
+                "origin",
+                "https://github.com/acme/other",
+            ],
+        );
         assert_eq!(identifier.identify(home.path(), &device(), &repo), first);
         assert_ne!(key(home.path(), &repo), first.key.to_string());
     }

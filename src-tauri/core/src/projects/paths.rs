@@ -48,7 +48,13 @@ pub fn portable(style: Style, path: &str) -> String {
     }
     let slashed = path.replace('\\', "/");
     let plain = match slashed.strip_prefix("//?/") {
-        Some(rest) if rest.get(..4).is_some_and(|unc| unc.eq_ignore_ascii_case("UNC/")) => format!("//{}", &rest[4..]),
+        Some(rest)
+            if rest
+                .get(..4)
+                .is_some_and(|unc| unc.eq_ignore_ascii_case("UNC/")) =>
+        {
+            format!("//{}", &rest[4..])
+        }
         Some(rest) => rest.to_owned(),
         None => slashed,
     };
@@ -63,15 +69,25 @@ pub fn portable(style: Style, path: &str) -> String {
 }
 
 fn tidy(path: &str) -> String {
-    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/");
-    if path.starts_with('/') && !parts.is_empty() { format!("/{parts}") } else { parts }
+    let parts = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect::<Vec<_>>()
+        .join("/");
+    if path.starts_with('/') && !parts.is_empty() {
+        format!("/{parts}")
+    } else {
+        parts
+    }
 }
 
 /// True if a `/`-separated path from another device stays below the directory it is joined to, on every system.
 pub fn stays_below(rest: &str) -> bool {
     rest.is_empty()
         || !rest.contains(['\\', ':', '\0'])
-            && rest.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+            && rest
+                .split('/')
+                .all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 #[cfg(test)]
@@ -87,16 +103,50 @@ mod tests {
             (Style::Unix, "/home/x", "/home/xy/code", None),
             (Style::Unix, "/home/x", "/srv", None),
             (Style::Unix, "/home/x", "/home/x/a\\b", Some("a\\b")),
-            (Style::Mac, "/Users/x", "/users/X/Code/API", Some("Code/API")),
-            (Style::Windows, r"C:\Users\x", r"c:\users\X\code\api", Some("code/api")),
-            (Style::Windows, r"C:\Users\x", "C:/Users/x/code", Some("code")),
-            (Style::Windows, r"C:\Users\x", r"\\?\C:\Users\x\code", Some("code")),
+            (
+                Style::Mac,
+                "/Users/x",
+                "/users/X/Code/API",
+                Some("Code/API"),
+            ),
+            (
+                Style::Windows,
+                r"C:\Users\x",
+                r"c:\users\X\code\api",
+                Some("code/api"),
+            ),
+            (
+                Style::Windows,
+                r"C:\Users\x",
+                "C:/Users/x/code",
+                Some("code"),
+            ),
+            (
+                Style::Windows,
+                r"C:\Users\x",
+                r"\\?\C:\Users\x\code",
+                Some("code"),
+            ),
             (Style::Windows, r"C:\Users\x", r"D:\Users\x\code", None),
-            (Style::Windows, r"\\server\home\x", r"\\SERVER\home\x\code", Some("code")),
-            (Style::Windows, r"\\server\home\x", r"\\?\UNC\server\home\x\code", Some("code")),
+            (
+                Style::Windows,
+                r"\\server\home\x",
+                r"\\SERVER\home\x\code",
+                Some("code"),
+            ),
+            (
+                Style::Windows,
+                r"\\server\home\x",
+                r"\\?\UNC\server\home\x\code",
+                Some("code"),
+            ),
         ];
         for (style, home, path, rest) in rows {
-            assert_eq!(below(style, home, path).as_deref(), rest, "{style:?} {home} {path}");
+            assert_eq!(
+                below(style, home, path).as_deref(),
+                rest,
+                "{style:?} {home} {path}"
+            );
         }
     }
 
@@ -121,7 +171,9 @@ mod tests {
         for good in ["", "a", "a/b c/d..e", ".config/x"] {
             assert!(stays_below(good), "{good}");
         }
-        for bad in ["..", "a/../b", "/etc", "a//b", "a/", "./a", r"a\..\b", "C:", "a:stream", "a\0"] {
+        for bad in [
+            "..", "a/../b", "/etc", "a//b", "a/", "./a", r"a\..\b", "C:", "a:stream", "a\0",
+        ] {
             assert!(!stays_below(bad), "{bad}");
         }
     }

@@ -101,14 +101,25 @@ impl Places {
         project: Project,
         cwd: &Path,
     ) -> Lesson {
-        let checkout = is_repository(&project.key).then(|| identifier.around(cwd)).flatten().map(|(found, _)| found);
-        let is_lost = is_repository(&project.key) && !cwd.is_dir() && self.find(home, device, &project).is_none();
-        Lesson { project, checkout, is_lost }
+        let checkout = is_repository(&project.key)
+            .then(|| identifier.around(cwd))
+            .flatten()
+            .map(|(found, _)| found);
+        let is_lost = is_repository(&project.key)
+            && !cwd.is_dir()
+            && self.find(home, device, &project).is_none();
+        Lesson {
+            project,
+            checkout,
+            is_lost,
+        }
     }
 
     /// Remembers where a session of this device ran; call it in the order of their activity. Asks no disk.
     pub fn learn(&mut self, lesson: &Lesson) {
-        let Lesson { project, checkout, .. } = lesson;
+        let Lesson {
+            project, checkout, ..
+        } = lesson;
         if !is_repository(&project.key) {
             if self.own.len() < MAX_OWN {
                 self.own.insert(project.key.clone());
@@ -123,7 +134,9 @@ impl Places {
         };
         if is_it && !checkout.bare {
             let places = self.learnt.get(&repository).into_iter().flatten();
-            let last = places.max_by_key(|place| place.seen).filter(|place| 0 < place.seen);
+            let last = places
+                .max_by_key(|place| place.seen)
+                .filter(|place| 0 < place.seen);
             let seen = match last {
                 Some(place) if place.work_tree == checkout.work_tree => place.seen,
                 other => other.map_or(0, |place| place.seen) + 1,
@@ -139,8 +152,16 @@ impl Places {
             let known = before.learnt.get(repository).unwrap_or(&none);
             for place in places.iter().filter(|place| !known.contains(place)) {
                 let own = self.learnt.entry(repository.clone()).or_default();
-                match own.iter_mut().find(|other| other.work_tree == place.work_tree) {
-                    Some(other) => *other = Place { seen: other.seen.max(place.seen), ..place.clone() },
+                match own
+                    .iter_mut()
+                    .find(|other| other.work_tree == place.work_tree)
+                {
+                    Some(other) => {
+                        *other = Place {
+                            seen: other.seen.max(place.seen),
+                            ..place.clone()
+                        }
+                    }
                     None => own.push(place.clone()),
                 }
             }
@@ -148,7 +169,12 @@ impl Places {
             self.learnt
                 .entry(repository.clone())
                 .or_default()
-                .retain(|place| !is_dropped(place) || places.iter().any(|other| other.work_tree == place.work_tree));
+                .retain(|place| {
+                    !is_dropped(place)
+                        || places
+                            .iter()
+                            .any(|other| other.work_tree == place.work_tree)
+                });
         }
     }
 
@@ -168,18 +194,33 @@ impl Places {
     ///
     /// In this order: what the user said; a checkout that has the key's remote; one whose first remote is another one of
     /// its author's; one without any remote and with the same oldest commit. A remote that contradicts outvotes the rest.
-    pub fn find_for_other(&self, home: &Path, device: &DeviceId, project: &Project) -> Result<PathBuf, NoPlace> {
-        self.marked_for_other(home, device, project).map(|(_, dir)| dir)
+    pub fn find_for_other(
+        &self,
+        home: &Path,
+        device: &DeviceId,
+        project: &Project,
+    ) -> Result<PathBuf, NoPlace> {
+        self.marked_for_other(home, device, project)
+            .map(|(_, dir)| dir)
     }
 
-    fn marked_for_other(&self, home: &Path, device: &DeviceId, project: &Project) -> Result<(Mark, PathBuf), NoPlace> {
+    fn marked_for_other(
+        &self,
+        home: &Path,
+        device: &DeviceId,
+        project: &Project,
+    ) -> Result<(Mark, PathBuf), NoPlace> {
         if let Some(dir) = self.mapped_dir(&project.key) {
             return Ok((Mark::Mapped, dir));
         }
         let text = project.key.as_str();
         if let Some(rest) = text.strip_prefix("device:") {
             let own = rest.split(':').next() == Some(&device.short());
-            return Err(if own { NoPlace::Refused } else { NoPlace::Missing });
+            return Err(if own {
+                NoPlace::Refused
+            } else {
+                NoPlace::Missing
+            });
         }
         if let Some(rest) = text.strip_prefix("home:") {
             let dir = inside(home, rest).ok_or(match paths::stays_below(rest) {
@@ -187,17 +228,32 @@ impl Places {
                 false => NoPlace::Refused,
             })?;
             // Home itself is no name that its author chose: sessions that belong to no directory have it.
-            let known = rest.is_empty() || self.own.contains(&project.key) || self.is_in_checkout(home, &dir);
+            let known = rest.is_empty()
+                || self.own.contains(&project.key)
+                || self.is_in_checkout(home, &dir);
             // What has a remote is a repository that its author's directory is not.
-            return if known && !has_remote(&dir) { Ok((Mark::Path, dir)) } else { Err(NoPlace::Refused) };
+            return if known && !has_remote(&dir) {
+                Ok((Mark::Path, dir))
+            } else {
+                Err(NoPlace::Refused)
+            };
         }
-        if split_sub(&project.key).1.split('/').any(|part| part.starts_with('.')) {
+        if split_sub(&project.key)
+            .1
+            .split('/')
+            .any(|part| part.starts_with('.'))
+        {
             return Err(NoPlace::Refused);
         }
-        let Found { mark, dir, depth, .. } = self.best_checkout(home, project).ok_or(NoPlace::Missing)?;
+        let Found {
+            mark, dir, depth, ..
+        } = self.best_checkout(home, project).ok_or(NoPlace::Missing)?;
         // A link inside of the checkout may lead anywhere.
         let work_tree = dir.ancestors().nth(depth);
-        let (real, within) = (dir.canonicalize(), work_tree.and_then(|work_tree| work_tree.canonicalize().ok()));
+        let (real, within) = (
+            dir.canonicalize(),
+            work_tree.and_then(|work_tree| work_tree.canonicalize().ok()),
+        );
         match (real, within) {
             (Ok(real), Some(within)) if real.starts_with(&within) => Ok((mark, dir)),
             _ => Err(NoPlace::Refused),
@@ -207,7 +263,13 @@ impl Places {
     /// Whether a session that was put into `dir` must leave it: `dir` belongs to another repository, or the project has
     /// a place that is surely its own. Where nothing contradicts and nothing is surer, a session stays. From a directory
     /// that is gone it goes to where the project is now, if it is anywhere.
-    pub fn is_misplaced(&self, home: &Path, device: &DeviceId, project: &Project, dir: &Path) -> bool {
+    pub fn is_misplaced(
+        &self,
+        home: &Path,
+        device: &DeviceId,
+        project: &Project,
+        dir: &Path,
+    ) -> bool {
         let best = self.marked_for_other(home, device, project);
         if !dir.is_dir() {
             return best.is_ok_and(|(_, best)| best != dir);
@@ -230,33 +292,49 @@ impl Places {
 
     /// All work trees that are known.
     pub fn work_trees(&self) -> BTreeSet<PathBuf> {
-        self.learnt.values().flatten().map(|place| place.work_tree.clone()).collect()
+        self.learnt
+            .values()
+            .flatten()
+            .map(|place| place.work_tree.clone())
+            .collect()
     }
 
     /// Projects of sessions of this device that are no longer what they were recognised as: the checkout is gone or has
     /// other remotes, the directory is gone or became a checkout.
     pub fn outdated(&self, home: &Path) -> BTreeSet<ProjectKey> {
-        let is_it =
-            |repository: &str, place: &Place| match (checkout::at(&place.work_tree), repository.strip_prefix("git:")) {
-                (None, _) => false,
-                (Some(checkout), Some(remote)) => checkout.remotes.iter().any(|known| known == remote),
-                (Some(checkout), None) => checkout.remotes.is_empty(),
-            };
-        let repositories = self
-            .learnt
-            .iter()
-            .filter(|(repository, places)| places.iter().any(|place| 0 < place.seen && !is_it(repository, place)));
+        let is_it = |repository: &str, place: &Place| match (
+            checkout::at(&place.work_tree),
+            repository.strip_prefix("git:"),
+        ) {
+            (None, _) => false,
+            (Some(checkout), Some(remote)) => checkout.remotes.iter().any(|known| known == remote),
+            (Some(checkout), None) => checkout.remotes.is_empty(),
+        };
+        let repositories = self.learnt.iter().filter(|(repository, places)| {
+            places
+                .iter()
+                .any(|place| 0 < place.seen && !is_it(repository, place))
+        });
         let plain = self.own.iter().filter(|key| {
-            let dir = key.as_str().strip_prefix("home:").map(|rest| home.join(rest));
+            let dir = key
+                .as_str()
+                .strip_prefix("home:")
+                .map(|rest| home.join(rest));
             dir.is_some_and(|dir| !dir.is_dir() || dir.join(".git").exists())
         });
-        repositories.map(|(repository, _)| ProjectKey::new(repository)).chain(plain.cloned()).collect()
+        repositories
+            .map(|(repository, _)| ProjectKey::new(repository))
+            .chain(plain.cloned())
+            .collect()
     }
 
     /// Remembers that a session of the project was written for `dir`; says whether that is news.
     pub fn give(&mut self, project: &Project, dir: &Path) -> bool {
         let given = self.given.entry(project.key.clone());
-        let given = given.or_insert_with(|| Given { project: project.clone(), dirs: BTreeSet::new() });
+        let given = given.or_insert_with(|| Given {
+            project: project.clone(),
+            dirs: BTreeSet::new(),
+        });
         let signs = |project: &Project| (project.root_commit.clone(), project.remotes.clone());
         let other = signs(&given.project) != signs(project);
         if other {
@@ -277,20 +355,32 @@ impl Places {
 
     /// Projects with directories that sessions were written for and must leave, see [`Places::is_misplaced`].
     pub fn misgiven(&self, home: &Path, device: &DeviceId) -> BTreeSet<(ProjectKey, PathBuf)> {
-        let all = self.given.iter().flat_map(|(key, given)| given.dirs.iter().map(move |dir| (key, given, dir)));
-        let wrong = all.filter(|(_, given, dir)| self.is_misplaced(home, device, &given.project, dir));
-        wrong.map(|(key, _, dir)| (key.clone(), dir.clone())).collect()
+        let all = self
+            .given
+            .iter()
+            .flat_map(|(key, given)| given.dirs.iter().map(move |dir| (key, given, dir)));
+        let wrong =
+            all.filter(|(_, given, dir)| self.is_misplaced(home, device, &given.project, dir));
+        wrong
+            .map(|(key, _, dir)| (key.clone(), dir.clone()))
+            .collect()
     }
 
     /// Projects with directories that sessions were written for and that are gone.
     pub fn vanished(&self) -> impl Iterator<Item = (&Project, &PathBuf)> {
-        let all = self.given.values().flat_map(|given| given.dirs.iter().map(|dir| (&given.project, dir)));
+        let all = self
+            .given
+            .values()
+            .flat_map(|given| given.dirs.iter().map(|dir| (&given.project, dir)));
         all.filter(|(_, dir)| !dir.is_dir())
     }
 
     /// By what `dir` is known as the project's; `None` where nothing says so.
     fn mark(&self, home: &Path, project: &Project, dir: &Path) -> Option<Mark> {
-        if self.mapped_dir(&project.key).is_some_and(|mapped| mapped == dir) {
+        if self
+            .mapped_dir(&project.key)
+            .is_some_and(|mapped| mapped == dir)
+        {
             return Some(Mark::Mapped);
         }
         if let Some(rest) = project.key.as_str().strip_prefix("home:") {
@@ -298,9 +388,15 @@ impl Places {
         }
         let (checkout, _) = checkout::around(dir)?;
         let is_same = |place: &&Place| place.born.is_none() || place.born == checkout.born;
-        let known =
-            self.learnt.values().flatten().filter(|place| place.work_tree == checkout.work_tree).filter(is_same);
-        let root = known.filter_map(|place| place.root_commit.as_deref()).next();
+        let known = self
+            .learnt
+            .values()
+            .flatten()
+            .filter(|place| place.work_tree == checkout.work_tree)
+            .filter(is_same);
+        let root = known
+            .filter_map(|place| place.root_commit.as_deref())
+            .next();
         mark_of(project, &checkout, root)
     }
 
@@ -312,11 +408,20 @@ impl Places {
     /// Whether it is a known checkout or lies inside of one, nowhere hidden. Home itself may be a checkout: what lies in
     /// it is everything.
     fn is_in_checkout(&self, home: &Path, dir: &Path) -> bool {
-        let trees = self.learnt.values().flatten().map(|place| &place.work_tree).filter(|tree| tree.as_path() != home);
-        let plain = |rest: &Path| rest.components().all(|part| !part.as_os_str().to_string_lossy().starts_with('.'));
+        let trees = self
+            .learnt
+            .values()
+            .flatten()
+            .map(|place| &place.work_tree)
+            .filter(|tree| tree.as_path() != home);
+        let plain = |rest: &Path| {
+            rest.components()
+                .all(|part| !part.as_os_str().to_string_lossy().starts_with('.'))
+        };
         let inside = |tree: &PathBuf| {
             let real = dir.canonicalize().ok().zip(tree.canonicalize().ok());
-            dir.strip_prefix(tree).is_ok_and(plain) && real.is_some_and(|(dir, tree)| dir.starts_with(tree))
+            dir.strip_prefix(tree).is_ok_and(plain)
+                && real.is_some_and(|(dir, tree)| dir.starts_with(tree))
         };
         trees.into_iter().any(inside)
     }
@@ -347,7 +452,9 @@ impl Places {
         let (repository, sub) = split_sub(key);
         let mut places: Vec<&Place> = self.learnt.get(repository).into_iter().flatten().collect();
         places.sort_by_key(|place| place.rank());
-        let learnt = places.into_iter().filter_map(|place| inside(&place.work_tree, sub));
+        let learnt = places
+            .into_iter()
+            .filter_map(|place| inside(&place.work_tree, sub));
         let mut dirs: Vec<PathBuf> = Vec::new();
         for dir in self.mapped_dir(key).into_iter().chain(learnt) {
             if !dirs.contains(&dir) {
@@ -371,38 +478,71 @@ impl Places {
         let (repository, sub) = split_sub(&project.key);
         let root = root_of(project);
         let concerns = |known: &str, place: &Place| {
-            let related =
-                known.strip_prefix("git:").is_some_and(|remote| project.remotes.iter().any(|one| one == remote));
+            let related = known
+                .strip_prefix("git:")
+                .is_some_and(|remote| project.remotes.iter().any(|one| one == remote));
             let same_root = root.is_some_and(|root| {
-                place.root_commit.as_deref() == Some(root) || known.strip_prefix("root:") == Some(root)
+                place.root_commit.as_deref() == Some(root)
+                    || known.strip_prefix("root:") == Some(root)
             });
             known == repository || related || same_root
         };
-        let places = self.learnt.iter().flat_map(|(known, places)| places.iter().map(move |place| (known, place)));
-        let live = places.filter(|(known, place)| concerns(known, place)).filter_map(|(known, place)| {
-            let checkout = checkout::at(&place.work_tree)?;
-            // Another repository may have been made where this one lay.
-            let is_same = place.born.is_none() || place.born == checkout.born;
-            let root_commit = place.root_commit.as_deref().or(known.strip_prefix("root:")).filter(|_| is_same);
-            let mark = mark_of(project, &checkout, root_commit)?;
-            let (dir, depth, missing) = deepest(&place.work_tree, sub)?;
-            let position = checkout.remotes.iter().position(|remote| repository.strip_prefix("git:") == Some(remote));
-            let other_branch = project.branch.is_some() && checkout::head_branch(&place.work_tree) != project.branch;
-            let likeness = (missing, Reverse(likeness(home, project, &place.work_tree)), other_branch);
-            let rank = (
-                Reverse(mark),
-                likeness,
-                position != Some(0),
-                Place { linked: checkout.linked, ..place.clone() }.rank(),
-            );
-            Some((rank, Found { mark, dir, depth }))
-        });
-        live.min_by(|one, two| one.0.cmp(&two.0)).map(|(_, found)| found)
+        let places = self
+            .learnt
+            .iter()
+            .flat_map(|(known, places)| places.iter().map(move |place| (known, place)));
+        let live = places
+            .filter(|(known, place)| concerns(known, place))
+            .filter_map(|(known, place)| {
+                let checkout = checkout::at(&place.work_tree)?;
+                // Another repository may have been made where this one lay.
+                let is_same = place.born.is_none() || place.born == checkout.born;
+                let root_commit = place
+                    .root_commit
+                    .as_deref()
+                    .or(known.strip_prefix("root:"))
+                    .filter(|_| is_same);
+                let mark = mark_of(project, &checkout, root_commit)?;
+                let (dir, depth, missing) = deepest(&place.work_tree, sub)?;
+                let position = checkout
+                    .remotes
+                    .iter()
+                    .position(|remote| repository.strip_prefix("git:") == Some(remote));
+                let other_branch = project.branch.is_some()
+                    && checkout::head_branch(&place.work_tree) != project.branch;
+                let likeness = (
+                    missing,
+                    Reverse(likeness(home, project, &place.work_tree)),
+                    other_branch,
+                );
+                let rank = (
+                    Reverse(mark),
+                    likeness,
+                    position != Some(0),
+                    Place {
+                        linked: checkout.linked,
+                        ..place.clone()
+                    }
+                    .rank(),
+                );
+                Some((rank, Found { mark, dir, depth }))
+            });
+        live.min_by(|one, two| one.0.cmp(&two.0))
+            .map(|(_, found)| found)
     }
 
-    pub(super) fn remember(&mut self, repository: String, checkout: &Checkout, seen: u64, root_commit: Option<String>) {
+    pub(super) fn remember(
+        &mut self,
+        repository: String,
+        checkout: &Checkout,
+        seen: u64,
+        root_commit: Option<String>,
+    ) {
         let places = self.learnt.entry(repository).or_default();
-        match places.iter_mut().find(|place| place.work_tree == checkout.work_tree) {
+        match places
+            .iter_mut()
+            .find(|place| place.work_tree == checkout.work_tree)
+        {
             Some(place) => {
                 place.linked = checkout.linked;
                 place.seen = place.seen.max(seen);
@@ -426,7 +566,11 @@ impl Places {
 
     /// Forgets places that are too many for one repository, those first that are gone. Asks the disk.
     pub(super) fn forget_gone(&mut self) {
-        for places in self.learnt.values_mut().filter(|places| MAX_PLACES < places.len()) {
+        for places in self
+            .learnt
+            .values_mut()
+            .filter(|places| MAX_PLACES < places.len())
+        {
             places.sort_by_key(|place| (!place.work_tree.is_dir(), Reverse(place.seen)));
             places.truncate(MAX_PLACES);
         }
@@ -436,7 +580,12 @@ impl Places {
 impl Place {
     /// Less is better.
     fn rank(&self) -> (bool, Reverse<u64>, usize, PathBuf) {
-        (self.linked, Reverse(self.seen), self.work_tree.as_os_str().len(), self.work_tree.clone())
+        (
+            self.linked,
+            Reverse(self.seen),
+            self.work_tree.as_os_str().len(),
+            self.work_tree.clone(),
+        )
     }
 }
 
@@ -452,7 +601,9 @@ fn mark_of(project: &Project, checkout: &Checkout, root_commit: Option<&str>) ->
     match own {
         _ if checkout.bare => None,
         Some(own) if checkout.remotes.iter().any(|remote| remote == own) => Some(Mark::Remote),
-        Some(_) if first.is_some_and(|first| project.remotes.contains(first)) => Some(Mark::Related),
+        Some(_) if first.is_some_and(|first| project.remotes.contains(first)) => {
+            Some(Mark::Related)
+        }
         _ if first.is_some() => None,
         _ => (root_commit.is_some() && root_commit == root_of(project)).then_some(Mark::Root),
     }
@@ -485,14 +636,20 @@ fn deepest(work_tree: &Path, sub: &str) -> Option<(PathBuf, usize, usize)> {
 /// is the same.
 fn likeness(home: &Path, project: &Project, work_tree: &Path) -> usize {
     let Some(at) = &project.at else {
-        let name = work_tree.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = work_tree
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         return usize::from(name.is_some_and(|name| project.names.contains(&name)));
     };
     let style = Style::HERE;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let here = paths::below(style, &text(home), &text(work_tree));
     let here = here.unwrap_or_else(|| paths::portable(style, &text(work_tree)));
-    let same = here.rsplit('/').zip(at.rsplit('/')).take_while(|(one, two)| one.eq_ignore_ascii_case(two)).count();
+    let same = here
+        .rsplit('/')
+        .zip(at.rsplit('/'))
+        .take_while(|(one, two)| one.eq_ignore_ascii_case(two))
+        .count();
     same + usize::from(here.eq_ignore_ascii_case(at))
 }
 
@@ -501,19 +658,27 @@ fn inside(dir: &Path, rest: &str) -> Option<PathBuf> {
     if !paths::stays_below(rest) {
         return None;
     }
-    let dir =
-        if rest.is_empty() { dir.to_owned() } else { rest.split('/').fold(dir.to_owned(), |dir, part| dir.join(part)) };
+    let dir = if rest.is_empty() {
+        dir.to_owned()
+    } else {
+        rest.split('/')
+            .fold(dir.to_owned(), |dir, part| dir.join(part))
+    };
     dir.is_dir().then_some(dir)
 }
 
 /// The oldest commit a project is known by.
 pub(super) fn root_of(project: &Project) -> Option<&str> {
-    project.root_commit.as_deref().or_else(|| split_sub(&project.key).0.strip_prefix("root:"))
+    project
+        .root_commit
+        .as_deref()
+        .or_else(|| split_sub(&project.key).0.strip_prefix("root:"))
 }
 
 /// `~/code` as the user writes it in config.toml.
 pub fn expand(home: &Path, dir: &Path) -> PathBuf {
-    dir.strip_prefix("~").map_or_else(|_| dir.to_owned(), |rest| home.join(rest))
+    dir.strip_prefix("~")
+        .map_or_else(|_| dir.to_owned(), |rest| home.join(rest))
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ pub fn normalise(url: &str) -> Option<String> {
     let path = percent_decode(path).to_lowercase();
     let path = path.trim_end_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
-    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let mut parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     let host = well_known(&host, &mut parts);
     if parts.is_empty() || parts.contains(&"..") || path.contains(['\\', '\0', '\n']) {
         return None;
@@ -25,8 +28,18 @@ pub fn normalise(url: &str) -> Option<String> {
 }
 
 fn is_network(scheme: &str) -> bool {
-    const KNOWN: [&str; 10] =
-        ["https", "http", "ssh", "git", "git+ssh", "ssh+git", "git+https", "git+http", "ftp", "ftps"];
+    const KNOWN: [&str; 10] = [
+        "https",
+        "http",
+        "ssh",
+        "git",
+        "git+ssh",
+        "ssh+git",
+        "git+https",
+        "git+http",
+        "ftp",
+        "ftps",
+    ];
     KNOWN.iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
@@ -39,7 +52,14 @@ fn scp_like(url: &str) -> Option<(&str, &str)> {
         let (inside, path) = rest.split_once("]:")?;
         // `[user@host:port]:path`; an IPv6 address has more than one colon and keeps its brackets.
         let is_ipv6 = inside.matches(':').count() > 1;
-        return Some((if is_ipv6 { &url[..bracket + inside.len() + 2] } else { inside }, path));
+        return Some((
+            if is_ipv6 {
+                &url[..bracket + inside.len() + 2]
+            } else {
+                inside
+            },
+            path,
+        ));
     }
     let (authority, path) = url.split_once(':')?;
     let is_local = authority.len() < 2 || authority.contains(['/', '\\']) || path.starts_with(':');
@@ -48,14 +68,19 @@ fn scp_like(url: &str) -> Option<(&str, &str)> {
 
 /// The host of `user:password@host:port`, unless it is this machine.
 fn host(authority: &str) -> Option<String> {
-    let host_port = authority.rsplit_once('@').map_or(authority, |(_credentials, rest)| rest);
+    let host_port = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_credentials, rest)| rest);
     let host = match host_port.strip_prefix('[') {
         Some(ipv6) => ipv6.split_once(']')?.0,
-        None => host_port.split_once(':').map_or(host_port, |(host, _port)| host),
+        None => host_port
+            .split_once(':')
+            .map_or(host_port, |(host, _port)| host),
     };
     let host = host.trim_end_matches('.').to_lowercase();
     let is_here = host == "localhost" || host == "::1" || host.starts_with("127.");
-    let is_odd = host.is_empty() || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '#'));
+    let is_odd = host.is_empty()
+        || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '#'));
     (!is_here && !is_odd).then_some(host)
 }
 
@@ -128,7 +153,11 @@ mod tests {
             " git@github.com:acme/api.git\n",
             "https://github.com./acme/%61pi",
         ] {
-            assert_eq!(normalise(url).as_deref(), Some("github.com/acme/api"), "{url}");
+            assert_eq!(
+                normalise(url).as_deref(),
+                Some("github.com/acme/api"),
+                "{url}"
+            );
         }
     }
 
@@ -137,16 +166,31 @@ mod tests {
         let rows = [
             ("git@host.example:a/b-c.git", "host.example/a/b-c"),
             ("git@host.example:a-b/c.git", "host.example/a-b/c"),
-            ("https://gitlab.com/group/sub/deep/repo.git", "gitlab.com/group/sub/deep/repo"),
-            ("https://github.com/acme/api.wiki.git", "github.com/acme/api.wiki"),
+            (
+                "https://gitlab.com/group/sub/deep/repo.git",
+                "gitlab.com/group/sub/deep/repo",
+            ),
+            (
+                "https://github.com/acme/api.wiki.git",
+                "github.com/acme/api.wiki",
+            ),
             ("https://github.com/acme/dotgit", "github.com/acme/dotgit"),
-            ("ssh://git@git.example:7999/proj/repo.git", "git.example/proj/repo"),
+            (
+                "ssh://git@git.example:7999/proj/repo.git",
+                "git.example/proj/repo",
+            ),
             ("ssh://git@[2001:db8::1]:22/repo", "2001:db8::1/repo"),
             ("git@[2001:db8::1]:repo", "2001:db8::1/repo"),
             ("host.example:~x/repo", "host.example/~x/repo"),
             ("https://host.example/a%23b/c", "host.example/a%23b/c"),
-            ("git@ssh.dev.azure.com:v3/org/project/repo", "dev.azure.com/org/project/repo"),
-            ("https://org@dev.azure.com/org/project/_git/repo", "dev.azure.com/org/project/repo"),
+            (
+                "git@ssh.dev.azure.com:v3/org/project/repo",
+                "dev.azure.com/org/project/repo",
+            ),
+            (
+                "https://org@dev.azure.com/org/project/_git/repo",
+                "dev.azure.com/org/project/repo",
+            ),
         ];
         for (url, key) in rows {
             assert_eq!(normalise(url).as_deref(), Some(key), "{url}");

@@ -19,14 +19,29 @@ const MAX_ROOTS: usize = 200;
 impl Places {
     /// Looks for checkouts below `roots` and beside places that vanished; says how many of `wanted` have a place now
     /// and had none before. Remembers every checkout it meets. May take seconds: not for the engine's loop.
-    pub fn search(&mut self, home: &Path, device: &DeviceId, roots: &[PathBuf], wanted: &[Project]) -> usize {
-        let missing: Vec<&Project> =
-            wanted.iter().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
+    pub fn search(
+        &mut self,
+        home: &Path,
+        device: &DeviceId,
+        roots: &[PathBuf],
+        wanted: &[Project],
+    ) -> usize {
+        let missing: Vec<&Project> = wanted
+            .iter()
+            .filter(|project| self.find_for_other(home, device, project).is_err())
+            .collect();
         if !missing.iter().any(|project| is_repository(&project.key)) {
             return 0;
         }
-        let mut starts: Vec<(PathBuf, usize)> = roots.iter().map(|root| (expand(home, root), MAX_DEPTH)).collect();
-        starts.extend(self.beside_vanished(&missing).into_iter().map(|dir| (dir, 2)));
+        let mut starts: Vec<(PathBuf, usize)> = roots
+            .iter()
+            .map(|root| (expand(home, root), MAX_DEPTH))
+            .collect();
+        starts.extend(
+            self.beside_vanished(&missing)
+                .into_iter()
+                .map(|dir| (dir, 2)),
+        );
         let mut found = walk(home, starts);
         found.retain(|checkout| !checkout.bare);
         for checkout in &found {
@@ -34,23 +49,33 @@ impl Places {
                 self.remember(format!("git:{remote}"), checkout, 0, None);
             }
         }
-        let still: Vec<&Project> =
-            missing.iter().copied().filter(|project| self.find_for_other(home, device, project).is_err()).collect();
+        let still: Vec<&Project> = missing
+            .iter()
+            .copied()
+            .filter(|project| self.find_for_other(home, device, project).is_err())
+            .collect();
         self.search_roots(&found, &still);
         self.forget_gone();
-        missing.iter().filter(|project| self.find_for_other(home, device, project).is_ok()).count()
+        missing
+            .iter()
+            .filter(|project| self.find_for_other(home, device, project).is_ok())
+            .count()
     }
 
     /// Asks checkouts for their oldest commit, as long as somebody is missing that is known by one.
     fn search_roots(&mut self, found: &[Checkout], missing: &[&Project]) {
-        let commits: BTreeSet<&str> = missing.iter().filter_map(|project| root_of(project)).collect();
+        let commits: BTreeSet<&str> = missing
+            .iter()
+            .filter_map(|project| root_of(project))
+            .collect();
         if commits.is_empty() {
             return;
         }
         // Where there is a remote, the oldest commit recognises nothing.
         let without_remote = found.iter().filter(|checkout| checkout.remotes.is_empty());
         for checkout in without_remote.take(MAX_ROOTS) {
-            let Some(commit) = checkout::root_commit(checkout).filter(|commit| commits.contains(commit.as_str()))
+            let Some(commit) =
+                checkout::root_commit(checkout).filter(|commit| commits.contains(commit.as_str()))
             else {
                 continue;
             };
@@ -63,13 +88,18 @@ impl Places {
     fn beside_vanished(&self, missing: &[&Project]) -> BTreeSet<PathBuf> {
         let is_missing = |repository: &str, place: &Place| {
             let root = place.root_commit.as_deref();
-            missing
-                .iter()
-                .any(|project| split_sub(&project.key).0 == repository || root.is_some() && root_of(project) == root)
+            missing.iter().any(|project| {
+                split_sub(&project.key).0 == repository
+                    || root.is_some() && root_of(project) == root
+            })
         };
-        let places =
-            self.learnt.iter().flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
-        let gone = places.filter(|(repository, place)| !place.work_tree.is_dir() && is_missing(repository, place));
+        let places = self
+            .learnt
+            .iter()
+            .flat_map(|(repository, places)| places.iter().map(move |place| (repository, place)));
+        let gone = places.filter(|(repository, place)| {
+            !place.work_tree.is_dir() && is_missing(repository, place)
+        });
         gone.map(|(_, place)| place)
             .filter_map(|place| place.work_tree.ancestors().skip(1).find(|dir| dir.is_dir()))
             .filter(|dir| dir.parent().is_some())
@@ -87,8 +117,11 @@ pub fn outline(home: &Path, roots: &[PathBuf]) -> u64 {
         for name in directories(&root, MOST - n_entries.min(MOST), &mut n_entries) {
             let dir = root.join(&name);
             let is_plain = !is_passed_over(&name, &root, home, false) && !dir.join(".git").exists();
-            let below =
-                if is_plain { directories(&dir, MOST - n_entries.min(MOST), &mut n_entries) } else { BTreeSet::new() };
+            let below = if is_plain {
+                directories(&dir, MOST - n_entries.min(MOST), &mut n_entries)
+            } else {
+                BTreeSet::new()
+            };
             (dir, below).hash(&mut hasher);
         }
     }
@@ -97,8 +130,10 @@ pub fn outline(home: &Path, roots: &[PathBuf]) -> u64 {
 
 /// All checkouts below the starts, nearest first, names in order. Follows no link.
 fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
-    let mut queue: VecDeque<(PathBuf, usize, bool)> =
-        starts.into_iter().map(|(dir, depth)| (dir, depth, false)).collect();
+    let mut queue: VecDeque<(PathBuf, usize, bool)> = starts
+        .into_iter()
+        .map(|(dir, depth)| (dir, depth, false))
+        .collect();
     let mut visited: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut found: Vec<Checkout> = Vec::new();
     let mut n_entries = 0;
@@ -129,7 +164,12 @@ fn walk(home: &Path, starts: Vec<(PathBuf, usize)>) -> Vec<Checkout> {
 /// The names of the directories in `dir`, links left out, in order.
 fn directories(dir: &Path, limit: usize, n_entries: &mut usize) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten().take(limit) {
+    for entry in std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .take(limit)
+    {
         *n_entries += 1;
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             names.extend(entry.file_name().into_string());
@@ -149,6 +189,7 @@ fn is_passed_over(name: &str, dir: &Path, home: &Path, in_checkout: bool) -> boo
             Style::Windows => name.eq_ignore_ascii_case("AppData"),
             Style::Unix => false,
         };
-    let never = name.starts_with('.') || name == "node_modules" || name == "__pycache__" || is_system;
+    let never =
+        name.starts_with('.') || name == "node_modules" || name == "__pycache__" || is_system;
     never || in_checkout && MADE.contains(&name) && !has_own_repository()
 }

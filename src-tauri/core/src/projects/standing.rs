@@ -35,37 +35,67 @@ pub enum Commit {
 pub fn standing(dir: &Path) -> Option<Standing> {
     let (found, _) = checkout::around(dir)?;
     let said = git::command_without_filters(&found.work_tree).and_then(|mut git| {
-        git.args(["status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=all"]);
+        git.args([
+            "status",
+            "--porcelain=v2",
+            "--branch",
+            "--untracked-files=normal",
+            "--ignore-submodules=all",
+        ]);
         output_within(git, STATUS).map(|text| parse_status(&text))
     });
-    said.or_else(|| Some(Standing { branch: checkout::head_branch(&found.work_tree), ..Standing::default() }))
+    said.or_else(|| {
+        Some(Standing {
+            branch: checkout::head_branch(&found.work_tree),
+            ..Standing::default()
+        })
+    })
 }
 
 /// `None` where that is no hash, or `git` gives no answer.
 pub fn whereabouts(dir: &Path, commit: &str) -> Option<Commit> {
     // It comes from a transcript: nothing but a hash is handed to a command.
-    let is_hash = (7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hash =
+        (7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (found, _) = checkout::around(dir).filter(|_| is_hash)?;
     let ask = |args: &[&str]| {
         let mut git = git::command(&found.work_tree);
         git.args(args);
         output_within(git, COMMIT)
     };
-    if ask(&["rev-parse", "--verify", "--quiet", &format!("{commit}^{{commit}}")]).is_none() {
+    if ask(&[
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        &format!("{commit}^{{commit}}"),
+    ])
+    .is_none()
+    {
         // Only where the repository answers at all is it the commit that is missing.
         return ask(&["rev-parse", "--git-dir"]).map(|_| Commit::Missing);
     }
     let below = ask(&["rev-list", "--max-count=1", commit, "^HEAD"])?;
-    Some(if below.trim().is_empty() { Commit::Below } else { Commit::Beside })
+    Some(if below.trim().is_empty() {
+        Commit::Below
+    } else {
+        Commit::Beside
+    })
 }
 
 fn parse_status(text: &str) -> Standing {
-    let mut found = Standing { changed: Some(0), ..Standing::default() };
+    let mut found = Standing {
+        changed: Some(0),
+        ..Standing::default()
+    };
     for line in text.lines() {
         match line.strip_prefix("# ") {
             Some(header) => match header.split_once(' ') {
-                Some(("branch.head", name)) if name != "(detached)" => found.branch = Some(name.to_owned()),
-                Some(("branch.oid", hash)) if hash != "(initial)" => found.commit = Some(hash.to_owned()),
+                Some(("branch.head", name)) if name != "(detached)" => {
+                    found.branch = Some(name.to_owned())
+                }
+                Some(("branch.oid", hash)) if hash != "(initial)" => {
+                    found.commit = Some(hash.to_owned())
+                }
                 _ => {}
             },
             None => found.changed = found.changed.map(|n| n + 1),
@@ -85,7 +115,10 @@ mod tests {
         assert_eq!(standing(dir.path()), None);
         let repo = repository(&dir.path().join("repo"), None);
         let new = standing(&repo).expect("a checkout");
-        assert_eq!((new.branch.as_deref(), new.commit, new.changed), (Some("main"), None, Some(0)));
+        assert_eq!(
+            (new.branch.as_deref(), new.commit, new.changed),
+            (Some("main"), None, Some(0))
+        );
         std::fs::write(repo.join("a"), "1").unwrap();
         git(&repo, &["add", "a"]);
         let first = commit(&repo, "first");
@@ -93,7 +126,14 @@ mod tests {
         std::fs::write(repo.join("b"), "2").unwrap();
         std::fs::create_dir(repo.join("sub")).unwrap();
         let found = standing(&repo.join("sub")).expect("a checkout");
-        assert_eq!(found, Standing { branch: Some("main".into()), commit: Some(first.clone()), changed: Some(2) });
+        assert_eq!(
+            found,
+            Standing {
+                branch: Some("main".into()),
+                commit: Some(first.clone()),
+                changed: Some(2)
+            }
+        );
         git(&repo, &["checkout", "-q", "--detach"]);
         assert_eq!(standing(&repo).expect("a checkout").branch, None);
     }
@@ -108,7 +148,10 @@ mod tests {
         git(&repo, &["checkout", "-q", "main"]);
         let second = commit(&repo, "second");
         let at = |hash: &str| whereabouts(&repo, hash);
-        assert_eq!((at(&first), at(&second[..8])), (Some(Commit::Below), Some(Commit::Below)));
+        assert_eq!(
+            (at(&first), at(&second[..8])),
+            (Some(Commit::Below), Some(Commit::Below))
+        );
         assert_eq!(at(&other), Some(Commit::Beside));
         assert_eq!(at(&"0123456789".repeat(4)), Some(Commit::Missing));
         for hostile in ["--upload-pack=x", "HEAD", "", "main", "abc"] {

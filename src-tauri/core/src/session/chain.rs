@@ -32,7 +32,10 @@ impl ChainId {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
         hasher.update(&bytes.to_le_bytes());
-        LongLine { hasher, left: bytes }
+        LongLine {
+            hasher,
+            left: bytes,
+        }
     }
 
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -44,7 +47,12 @@ impl ChainId {
     }
 
     pub fn from_hex(text: &str) -> Option<Self> {
-        data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+        data_encoding::HEXLOWER_PERMISSIVE
+            .decode(text.as_bytes())
+            .ok()?
+            .try_into()
+            .ok()
+            .map(Self)
     }
 }
 
@@ -87,7 +95,8 @@ impl Serialize for ChainId {
 impl<'de> Deserialize<'de> for ChainId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("a chain id is 64 hexadecimal digits"))
+        Self::from_hex(&text)
+            .ok_or_else(|| serde::de::Error::custom("a chain id is 64 hexadecimal digits"))
     }
 }
 
@@ -119,7 +128,12 @@ impl Chain {
 
     /// Continues at `tip`, counting lines and bytes from zero.
     pub fn from(tip: ChainId) -> Self {
-        Self { tip, lines: 0, bytes: 0, partial: Vec::new() }
+        Self {
+            tip,
+            lines: 0,
+            bytes: 0,
+            partial: Vec::new(),
+        }
     }
 
     /// Takes more bytes; calls `at_line` with each new tip.

@@ -10,7 +10,9 @@ const STAMP: usize = 23;
 pub fn copied_from(name: &str) -> Option<String> {
     let (start, rest) = name.split_once(MARK)?;
     let (stamp, ending) = rest.split_at_checked(STAMP)?;
-    let fits = stamp.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let fits = stamp
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     (fits && (ending.is_empty() || ending.starts_with('.'))).then(|| format!("{start}{ending}"))
 }
 
@@ -25,31 +27,52 @@ pub struct Copied {
 /// reasons count only with the original beside them. From the vendors' help pages, read 2026-11-28.
 pub fn copy_of(name: &str, is_there: impl Fn(&str) -> bool) -> Option<Copied> {
     if let Some(original) = copied_from(name) {
-        return Some(Copied { original, by: "Syncthing" });
+        return Some(Copied {
+            original,
+            by: "Syncthing",
+        });
     }
     // What stands behind the first dot is the ending: `a.jsonl.zst`.
-    let dot = name.char_indices().skip(1).find(|(_, c)| *c == '.').map_or(name.len(), |(at, _)| at);
+    let dot = name
+        .char_indices()
+        .skip(1)
+        .find(|(_, c)| *c == '.')
+        .map_or(name.len(), |(at, _)| at);
     let (stem, ending) = name.split_at(dot);
-    let copied = |stem: &str, by| Some(Copied { original: format!("{}{ending}", stem.trim_end()), by });
-    if let Some((start, note)) = stem.strip_suffix(')').and_then(|stem| stem.rsplit_once('(')) {
+    let copied = |stem: &str, by| {
+        Some(Copied {
+            original: format!("{}{ending}", stem.trim_end()),
+            by,
+        })
+    };
+    if let Some((start, note)) = stem
+        .strip_suffix(')')
+        .and_then(|stem| stem.rsplit_once('('))
+    {
         let note = note.to_lowercase();
         if note.contains("conflicted copy") || note.contains("case conflict") {
             return copied(start, "Dropbox or Nextcloud");
         }
         let numbered = !note.is_empty() && note.bytes().all(|byte| byte.is_ascii_digit());
-        if (numbered || note.contains("conflict")) && is_there(&format!("{}{ending}", start.trim_end())) {
+        if (numbered || note.contains("conflict"))
+            && is_there(&format!("{}{ending}", start.trim_end()))
+        {
             return copied(start, "Google Drive");
         }
     }
     if let Some((start, _)) = stem.split_once("_conflict-") {
         return copied(start, "ownCloud");
     }
-    let numbered = stem.rsplit_once(' ').filter(|(_, number)| matches!(number.parse::<u32>(), Ok(2..=99)));
+    let numbered = stem
+        .rsplit_once(' ')
+        .filter(|(_, number)| matches!(number.parse::<u32>(), Ok(2..=99)));
     if let Some((start, _)) = numbered.filter(|(start, _)| is_there(&format!("{start}{ending}"))) {
         return copied(start, "iCloud Drive");
     }
     let hyphens = stem.match_indices('-').map(|(at, _)| &stem[..at]);
-    let original = hyphens.filter(|start| !start.is_empty()).find(|start| is_there(&format!("{start}{ending}")));
+    let original = hyphens
+        .filter(|start| !start.is_empty())
+        .find(|start| is_there(&format!("{start}{ending}")));
     copied(original?, "OneDrive")
 }
 
@@ -60,11 +83,19 @@ mod tests {
     /// Field, kind 5: the ways in which Dropbox, iCloud, OneDrive and others name a conflict copy.
     #[test]
     fn names_of_other_ways_of_syncing() {
-        let of =
-            |name: &str| copy_of(name, |other| other == "a.jsonl" || other == "a-b.jsonl").map(|copy| copy.original);
+        let of = |name: &str| {
+            copy_of(name, |other| other == "a.jsonl" || other == "a-b.jsonl")
+                .map(|copy| copy.original)
+        };
         let table = [
-            ("a (Ada's conflicted copy 2026-11-23).jsonl", Some("a.jsonl")),
-            ("a (conflicted copy 2026-11-23 101500).jsonl", Some("a.jsonl")),
+            (
+                "a (Ada's conflicted copy 2026-11-23).jsonl",
+                Some("a.jsonl"),
+            ),
+            (
+                "a (conflicted copy 2026-11-23 101500).jsonl",
+                Some("a.jsonl"),
+            ),
             ("a (Case Conflict 1).jsonl", Some("a.jsonl")),
             ("a (1).jsonl", Some("a.jsonl")),
             ("c (1).jsonl", None),
@@ -74,7 +105,10 @@ mod tests {
             ("a-DESKTOP-7.jsonl", Some("a.jsonl")),
             ("a-b-LAPTOP.jsonl", Some("a-b.jsonl")),
             ("c-LAPTOP.jsonl", None),
-            ("a.sync-conflict-20261123-101500-ABCDEFG.jsonl", Some("a.jsonl")),
+            (
+                "a.sync-conflict-20261123-101500-ABCDEFG.jsonl",
+                Some("a.jsonl"),
+            ),
             ("a.jsonl", None),
             ("-x.jsonl", None),
             ("", None),
@@ -82,7 +116,8 @@ mod tests {
         for (name, wanted) in table {
             let found = of(name);
             // `a` is there, too: the shortest original counts, which is as well for telling.
-            let fits = found.as_deref() == wanted || (name == "a-b-LAPTOP.jsonl" && found.is_some());
+            let fits =
+                found.as_deref() == wanted || (name == "a-b-LAPTOP.jsonl" && found.is_some());
             assert!(fits, "{name}: {found:?}");
         }
     }
@@ -90,10 +125,22 @@ mod tests {
     #[test]
     fn names_of_conflict_copies() {
         let table = [
-            ("0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst", Some("0001.jsonl.zst")),
-            ("0001.sync-conflict-20261123-101500-ABCDEFG.jsonl.zst", Some("0001.jsonl.zst")),
-            ("a.sync-conflict-20261123-101500-ABCDEFG.jsonl", Some("a.jsonl")),
-            ("noending.sync-conflict-20261123-101500-ABCDEFG", Some("noending")),
+            (
+                "0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst",
+                Some("0001.jsonl.zst"),
+            ),
+            (
+                "0001.sync-conflict-20261123-101500-ABCDEFG.jsonl.zst",
+                Some("0001.jsonl.zst"),
+            ),
+            (
+                "a.sync-conflict-20261123-101500-ABCDEFG.jsonl",
+                Some("a.jsonl"),
+            ),
+            (
+                "noending.sync-conflict-20261123-101500-ABCDEFG",
+                Some("noending"),
+            ),
             ("0001.jsonl.zst", None),
             ("a.sync-conflict-x.jsonl", None),
             ("a.sync-conflict-20261123-101500-ABCDEFGH.jsonl", None),

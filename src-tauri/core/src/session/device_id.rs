@@ -22,7 +22,10 @@ pub fn canonical(digits: &str) -> DeviceId {
         checked.extend(group.iter().map(|byte| char::from(*byte)));
         checked.push(check_character(group));
     }
-    let groups: Vec<&str> = (0..checked.len()).step_by(7).map(|at| &checked[at..at + 7]).collect();
+    let groups: Vec<&str> = (0..checked.len())
+        .step_by(7)
+        .map(|at| &checked[at..at + 7])
+        .collect();
     DeviceId::new(groups.join("-"))
 }
 

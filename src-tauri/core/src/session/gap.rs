@@ -7,14 +7,21 @@ const KIND: &str = "session-roam-gap";
 
 /// Stands for a line of so many bytes with this hash. It is an unknown record to every tool.
 pub fn line(bytes: u64, hash: &blake3::Hash) -> Vec<u8> {
-    format!("{{\"type\":\"{KIND}\",\"bytes\":{bytes},\"blake3\":\"{}\"}}\n", hash.to_hex()).into_bytes()
+    format!(
+        "{{\"type\":\"{KIND}\",\"bytes\":{bytes},\"blake3\":\"{}\"}}\n",
+        hash.to_hex()
+    )
+    .into_bytes()
 }
 
 /// How large the record is that this one stands for; `None` for any other record.
 pub fn bytes_of(record: &Value) -> Option<u64> {
     let fields = record.as_object().filter(|fields| fields.len() == 3)?;
     fields.get("blake3")?.as_str()?;
-    fields.get("bytes")?.as_u64().filter(|_| fields.get("type").and_then(Value::as_str) == Some(KIND))
+    fields
+        .get("bytes")?
+        .as_u64()
+        .filter(|_| fields.get("type").and_then(Value::as_str) == Some(KIND))
 }
 
 /// Whether some of these lines may stand for others: a cheap look.
@@ -35,7 +42,12 @@ mod tests {
     fn a_gap_says_what_is_missing() {
         let line = line(5 << 30, &blake3::hash(b"x"));
         assert!(may_be_in(&line) && is_gap(&line));
-        assert_eq!(bytes_of(&serde_json::from_slice(&line).expect("JSON")), Some(5 << 30));
-        assert!(!is_gap(b"{\"type\":\"session-roam-gap\",\"bytes\":1,\"blake3\":\"x\",\"message\":{}}\n"));
+        assert_eq!(
+            bytes_of(&serde_json::from_slice(&line).expect("JSON")),
+            Some(5 << 30)
+        );
+        assert!(!is_gap(
+            b"{\"type\":\"session-roam-gap\",\"bytes\":1,\"blake3\":\"x\",\"message\":{}}\n"
+        ));
     }
 }

@@ -28,12 +28,19 @@ pub fn is_hidden(c: char) -> bool {
 pub fn harmless(text: &str) -> String {
     let joins = |c: char| matches!(c, '\u{200c}' | '\u{200d}' | '\u{ad}');
     let shown = text.replace("\r\n", "\n");
-    shown.chars().filter(|c| !joins(*c)).map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
+    shown
+        .chars()
+        .filter(|c| !joins(*c))
+        .map(|c| if is_hidden(c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// The same on one line.
 pub fn harmless_line(text: &str) -> String {
-    harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    harmless(text)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// JSON with every such character escaped: the same document, and nothing in it steers whoever looks at it.
@@ -42,7 +49,10 @@ pub fn harmless_json(json: &str) -> String {
     for c in json.chars() {
         match is_hidden(c) && c != '\r' {
             // Outside of strings JSON has none of them.
-            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+            true => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
             false => out.push(c),
         }
     }
@@ -57,16 +67,25 @@ mod tests {
     #[test]
     fn a_transcript_cannot_steer_the_terminal() {
         let text = "a\x1b[2Jb\x07\u{9b}31m\tc\r\nd\u{202e}e\n";
-        assert_eq!(harmless(text), "a\u{fffd}[2Jb\u{fffd}\u{fffd}31m\tc\nd\u{fffd}e\n");
+        assert_eq!(
+            harmless(text),
+            "a\u{fffd}[2Jb\u{fffd}\u{fffd}31m\tc\nd\u{fffd}e\n"
+        );
     }
 
     /// F11: left-to-right and right-to-left marks passed.
     #[test]
     fn nothing_turns_the_direction_round_or_hides() {
-        for c in
-            ['\u{200e}', '\u{200f}', '\u{61c}', '\u{202a}', '\u{2066}', '\u{2069}', '\u{200b}', '\u{feff}', '\u{2028}']
-        {
-            assert_eq!(harmless(&format!("a{c}b")), "a\u{fffd}b", "{:x}", u32::from(c));
+        for c in [
+            '\u{200e}', '\u{200f}', '\u{61c}', '\u{202a}', '\u{2066}', '\u{2069}', '\u{200b}',
+            '\u{feff}', '\u{2028}',
+        ] {
+            assert_eq!(
+                harmless(&format!("a{c}b")),
+                "a\u{fffd}b",
+                "{:x}",
+                u32::from(c)
+            );
         }
         assert_eq!(harmless("👩\u{200d}💻 می\u{200c}خواهم"), "👩💻 میخواهم");
         assert_eq!(harmless_line(" a\n\u{2028}b\tc "), "a \u{fffd}b c");

@@ -66,7 +66,10 @@ pub struct SessionKey {
 
 impl SessionKey {
     pub fn new(tool: &ToolId, session: &SessionId) -> Self {
-        Self { tool: tool.clone(), hash: name_hash("session", &format!("{tool}\n{session}")) }
+        Self {
+            tool: tool.clone(),
+            hash: name_hash("session", &format!("{tool}\n{session}")),
+        }
     }
 }
 

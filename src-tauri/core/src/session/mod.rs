@@ -30,7 +30,10 @@ pub const NAME_LENGTH: usize = 64;
 /// A device's name as it may be shown and written into a title: one line without control characters, not too long.
 /// Names come from config files and from other devices, so that nothing else has looked at them.
 pub fn decent_name(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain: String = name
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let name: String = harmless_line(&plain).chars().take(NAME_LENGTH).collect();
     name.trim_end().to_owned()
 }

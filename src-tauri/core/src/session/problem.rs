@@ -15,6 +15,10 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), hint: hint.into() }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 }

@@ -27,6 +27,13 @@ pub struct Project {
 impl Project {
     /// A project of which nothing but its key is known.
     pub fn new(key: ProjectKey) -> Self {
-        Self { key, names: Vec::new(), root_commit: None, remotes: Vec::new(), at: None, branch: None }
+        Self {
+            key,
+            names: Vec::new(),
+            root_commit: None,
+            remotes: Vec::new(),
+            at: None,
+            branch: None,
+        }
     }
 }

@@ -16,8 +16,12 @@ const DEEPEST: usize = 100;
 
 /// The member that marks what this module made of a damaged record. It differs from start to start of the program, so no
 /// record can pass itself off as damaged and so hide its words.
-static DAMAGED: LazyLock<String> =
-    LazyLock::new(|| format!("unreadable record {:016x}", RandomState::new().build_hasher().finish()));
+static DAMAGED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "unreadable record {:016x}",
+        RandomState::new().build_hasher().finish()
+    )
+});
 
 /// One record, and its bytes in the line.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +46,10 @@ pub fn records(line: &[u8]) -> Vec<Record> {
         return Vec::new();
     }
     match serde_json::from_slice(&line[whole.clone()]) {
-        Ok(value) => vec![Record { range: whole, value }],
+        Ok(value) => vec![Record {
+            range: whole,
+            value,
+        }],
         Err(_) => damaged_records(line, whole),
     }
 }
@@ -51,7 +58,10 @@ pub fn records(line: &[u8]) -> Vec<Record> {
 pub fn value(text: &[u8]) -> Value {
     serde_json::from_slice(text).unwrap_or_else(|_| {
         let whole = trimmed(text, 0..text.len());
-        damaged_records(text, whole).into_iter().next().map_or(Value::Null, |record| record.value)
+        damaged_records(text, whole)
+            .into_iter()
+            .next()
+            .map_or(Value::Null, |record| record.value)
     })
 }
 
@@ -68,7 +78,13 @@ pub fn document(bytes: &[u8]) -> (Value, Option<Damage>) {
     let value = reader.value(0).unwrap_or_default();
     let rest = trimmed(bytes, reader.broken.unwrap_or(reader.at)..whole.end);
     let damage = reader.broken.is_some() || !rest.is_empty();
-    (value, damage.then_some(Damage { bytes: whole.len() as u64, lost: rest.len() as u64 }))
+    (
+        value,
+        damage.then_some(Damage {
+            bytes: whole.len() as u64,
+            lost: rest.len() as u64,
+        }),
+    )
 }
 
 /// Stands for a record of which nothing can be read.
@@ -88,7 +104,10 @@ pub fn cut_off(record: Value) -> Value {
 /// What is missing of a value that this module read.
 pub fn damage(value: &Value) -> Option<Damage> {
     let mark = value.get(DAMAGED.as_str())?.as_array()?;
-    Some(Damage { bytes: mark.first()?.as_u64()?, lost: mark.get(1)?.as_u64()? })
+    Some(Damage {
+        bytes: mark.first()?.as_u64()?,
+        lost: mark.get(1)?.as_u64()?,
+    })
 }
 
 fn mark(mut fields: Map<String, Value>, Damage { bytes, lost }: Damage) -> Value {
@@ -121,21 +140,31 @@ fn damaged_records(line: &[u8], whole: Range<usize>) -> Vec<Record> {
         let mut reader = Reader::at(&line[..whole.end], at);
         match if is_start { reader.value(0) } else { None } {
             Some(value) if reader.broken.is_none() => {
-                found.push(Record { range: at..reader.at, value });
+                found.push(Record {
+                    range: at..reader.at,
+                    value,
+                });
                 at = reader.at;
                 continue;
             }
             _ => {}
         }
-        let next = if reader.cut_off { whole.end } else { next_start(line, at + 1..whole.end).unwrap_or(whole.end) };
+        let next = if reader.cut_off {
+            whole.end
+        } else {
+            next_start(line, at + 1..whole.end).unwrap_or(whole.end)
+        };
         let range = trimmed(line, at..next);
         // Read once more without what follows: a text that was cut off ends where the next record begins.
         let mut reader = Reader::at(&line[..range.end], at);
         let value = if is_start { reader.value(0) } else { None };
-        let lost = trimmed(line, reader.broken.unwrap_or(at).min(range.end)..range.end).len() as u64;
+        let lost =
+            trimmed(line, reader.broken.unwrap_or(at).min(range.end)..range.end).len() as u64;
         let bytes = range.len() as u64;
         let value = match value {
-            Some(Value::Object(fields)) if !fields.is_empty() => mark(fields, Damage { bytes, lost }),
+            Some(Value::Object(fields)) if !fields.is_empty() => {
+                mark(fields, Damage { bytes, lost })
+            }
             // A number or a text is no record, here as on a line of its own.
             _ => serde_json::from_slice(&line[range.clone()]).unwrap_or_else(|_| unreadable(bytes)),
         };
@@ -163,8 +192,11 @@ fn next_start(line: &[u8], range: Range<usize>) -> Option<usize> {
             rest.is_empty() || matches!(line[rest.start], b'{' | 0)
         }
     };
-    let mut tried: Vec<usize> =
-        between.into_iter().take(MOST_STARTS).chain(inside.into_iter().take(MOST_STARTS)).collect();
+    let mut tried: Vec<usize> = between
+        .into_iter()
+        .take(MOST_STARTS)
+        .chain(inside.into_iter().take(MOST_STARTS))
+        .collect();
     tried.sort_unstable();
     tried.into_iter().find(is_whole)
 }
@@ -181,12 +213,21 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn at(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at, broken: None, cut_off: false }
+        Self {
+            bytes,
+            at,
+            broken: None,
+            cut_off: false,
+        }
     }
 
     /// The next byte that is no blank; what was cut off breaks here.
     fn peek(&mut self) -> Option<u8> {
-        while self.bytes.get(self.at).is_some_and(|byte| byte.is_ascii_whitespace() || *byte == 0) {
+        while self
+            .bytes
+            .get(self.at)
+            .is_some_and(|byte| byte.is_ascii_whitespace() || *byte == 0)
+        {
             self.at += 1;
         }
         let next = self.bytes.get(self.at).copied();
@@ -300,7 +341,9 @@ impl<'a> Reader<'a> {
 
     /// What stands behind a backslash.
     fn escape(&mut self, text: &mut Vec<u8>) {
-        let Some(byte) = self.bytes.get(self.at).copied() else { return };
+        let Some(byte) = self.bytes.get(self.at).copied() else {
+            return;
+        };
         self.at += 1;
         let plain = match byte {
             b'n' => b'\n',
@@ -329,7 +372,9 @@ impl<'a> Reader<'a> {
             return Some(letter);
         }
         let is_escape = self.bytes.get(self.at..self.at + 2) == Some(b"\\u");
-        let second = self.unit(self.at + 2).filter(|unit| is_escape && (0xDC00..0xE000).contains(unit))?;
+        let second = self
+            .unit(self.at + 2)
+            .filter(|unit| is_escape && (0xDC00..0xE000).contains(unit))?;
         if 0xDC00 <= first {
             return None;
         }
@@ -338,7 +383,10 @@ impl<'a> Reader<'a> {
     }
 
     fn unit(&self, at: usize) -> Option<u32> {
-        let digits = self.bytes.get(at..at + 4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+        let digits = self
+            .bytes
+            .get(at..at + 4)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
         u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     }
 
@@ -351,7 +399,10 @@ impl<'a> Reader<'a> {
             b"true" => Value::Bool(true),
             b"false" => Value::Bool(false),
             b"null" | b"NaN" | b"Infinity" | b"-Infinity" | b"undefined" => Value::Null,
-            word if word.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-') => {
+            word if word
+                .first()
+                .is_some_and(|first| first.is_ascii_digit() || *first == b'-') =>
+            {
                 let text = std::str::from_utf8(word).unwrap_or_default();
                 match text.parse::<Number>() {
                     Ok(number) => Value::Number(number),
@@ -421,27 +472,71 @@ mod tests {
     #[test]
     fn what_a_strict_parser_refuses_is_read_as_far_as_it_can_be() {
         let rows: [(&str, &[u8], Vec<Value>); 13] = [
-            ("a_byte_order_mark", b"\xef\xbb\xbf{\"a\":1}\r\n", vec![json!({ "a": 1 })]),
-            ("a_lone_surrogate", br#"{"a":"x\ud83dy\udc00z"}"#, vec![json!({ "a": "x\u{fffd}y\u{fffd}z" })]),
+            (
+                "a_byte_order_mark",
+                b"\xef\xbb\xbf{\"a\":1}\r\n",
+                vec![json!({ "a": 1 })],
+            ),
+            (
+                "a_lone_surrogate",
+                br#"{"a":"x\ud83dy\udc00z"}"#,
+                vec![json!({ "a": "x\u{fffd}y\u{fffd}z" })],
+            ),
             (
                 "a_pair_is_a_letter",
                 br#"{"a":"\ud83e\udd80","b":"\ud800"}"#,
                 vec![json!({ "a": "🦀", "b": "\u{fffd}" })],
             ),
-            ("no_utf8", b"{\"a\":\"x\xff\"}", vec![json!({ "a": "x\u{fffd}" })]),
-            ("a_raw_tab", b"{\"a\":\"x\ty\"}", vec![json!({ "a": "x\ty" })]),
-            ("nul_inside", b"{\"a\":\"x\0\0\0y\",\0\"b\":1}", vec![json!({ "a": "x\u{fffd}y", "b": 1 })]),
-            ("two_on_one_line", br#"{"a":1}{"b":2}"#, vec![json!({ "a": 1 }), json!({ "b": 2 })]),
-            ("no_number", br#"{"a":NaN,"b":1e999,"c":2}"#, vec![json!({ "a": null, "b": "1e999", "c": 2 })]),
-            ("an_unknown_escape", br#"{"a":"\x41"}"#, vec![json!({ "a": "\\x41" })]),
-            ("cut_off_in_a_text", br#"{"a":{"b":"Hello wor"#, vec![json!({ "a": { "b": "Hello wor" } })]),
+            (
+                "no_utf8",
+                b"{\"a\":\"x\xff\"}",
+                vec![json!({ "a": "x\u{fffd}" })],
+            ),
+            (
+                "a_raw_tab",
+                b"{\"a\":\"x\ty\"}",
+                vec![json!({ "a": "x\ty" })],
+            ),
+            (
+                "nul_inside",
+                b"{\"a\":\"x\0\0\0y\",\0\"b\":1}",
+                vec![json!({ "a": "x\u{fffd}y", "b": 1 })],
+            ),
+            (
+                "two_on_one_line",
+                br#"{"a":1}{"b":2}"#,
+                vec![json!({ "a": 1 }), json!({ "b": 2 })],
+            ),
+            (
+                "no_number",
+                br#"{"a":NaN,"b":1e999,"c":2}"#,
+                vec![json!({ "a": null, "b": "1e999", "c": 2 })],
+            ),
+            (
+                "an_unknown_escape",
+                br#"{"a":"\x41"}"#,
+                vec![json!({ "a": "\\x41" })],
+            ),
+            (
+                "cut_off_in_a_text",
+                br#"{"a":{"b":"Hello wor"#,
+                vec![json!({ "a": { "b": "Hello wor" } })],
+            ),
             (
                 "cut_off_then_whole",
                 br#"{"a":{"b":"Hel{"c":{"d":1}}"#,
                 vec![json!({ "a": { "b": "Hel" } }), json!({ "c": { "d": 1 } })],
             ),
-            ("cut_off_behind_a_name", br#"{"a":1,"b":{"c":2}"#, vec![json!({ "a": 1, "b": { "c": 2 } })]),
-            ("a_comma_too_many", br#"{"a":[1,],}"#, vec![json!({ "a": [1] })]),
+            (
+                "cut_off_behind_a_name",
+                br#"{"a":1,"b":{"c":2}"#,
+                vec![json!({ "a": 1, "b": { "c": 2 } })],
+            ),
+            (
+                "a_comma_too_many",
+                br#"{"a":[1,],}"#,
+                vec![json!({ "a": [1] })],
+            ),
         ];
         for (rule, line, wanted) in rows {
             assert_eq!(values(line), wanted, "{rule}");
@@ -450,7 +545,10 @@ mod tests {
 
     #[test]
     fn every_whole_record_behind_a_broken_one_is_found() {
-        assert_eq!(values(br#", {"a":1}{"b":2}"#), [json!({}), json!({ "a": 1 }), json!({ "b": 2 })]);
+        assert_eq!(
+            values(br#", {"a":1}{"b":2}"#),
+            [json!({}), json!({ "a": 1 }), json!({ "b": 2 })]
+        );
     }
 
     #[test]
@@ -458,8 +556,14 @@ mod tests {
         let unreadable = |bytes: usize| (json!({}), bytes, bytes as u64);
         assert_eq!(read(b"\0\0\0\0\n"), [unreadable(4)]);
         assert_eq!(read(b"not json\r\n"), [unreadable(8)]);
-        assert_eq!(read(b"\0\0{\"a\":1}\n"), [unreadable(2), (json!({ "a": 1 }), 7, 0)]);
-        assert_eq!(read(b"{\"a\":1} and more\n"), [(json!({ "a": 1 }), 7, 0), unreadable(8)]);
+        assert_eq!(
+            read(b"\0\0{\"a\":1}\n"),
+            [unreadable(2), (json!({ "a": 1 }), 7, 0)]
+        );
+        assert_eq!(
+            read(b"{\"a\":1} and more\n"),
+            [(json!({ "a": 1 }), 7, 0), unreadable(8)]
+        );
         assert_eq!(read(b"{\"a\":1 and more\n"), [(json!({ "a": 1 }), 15, 8)]);
         assert_eq!(read(b" \r\n"), []);
         assert_eq!(read(b"42\n"), [(json!(42), 2, 0)]);
@@ -467,7 +571,11 @@ mod tests {
 
     #[test]
     fn a_record_of_a_thousand_levels_is_shown_without_the_deepest() {
-        let deep = format!(r#"{{"role":"user","x":{}{},"content":"hi"}}"#, "[".repeat(1000), "]".repeat(1000));
+        let deep = format!(
+            r#"{{"role":"user","x":{}{},"content":"hi"}}"#,
+            "[".repeat(1000),
+            "]".repeat(1000)
+        );
         let found = values(deep.as_bytes());
         assert_eq!((found.len(), found[0]["content"].as_str()), (1, Some("hi")));
     }
@@ -480,7 +588,8 @@ mod tests {
 
     #[test]
     fn a_document_that_is_cut_off_is_read_up_to_there() {
-        let (value, missing) = document(br#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","con"#);
+        let (value, missing) =
+            document(br#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","con"#);
         assert_eq!(value["messages"][0]["content"], json!("a"));
         assert!(missing.is_some());
         assert_eq!(document(b"[1]").1, None);

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Millis(pub i64);
 
@@ -17,7 +19,9 @@ impl Millis {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|stamp| Self(stamp.as_millisecond()))
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|stamp| Self(stamp.as_millisecond()))
     }
 
     pub fn from_system(time: std::time::SystemTime) -> Self {
@@ -30,7 +34,9 @@ impl Millis {
 
 /// A hybrid logical clock: wall time that never runs backwards for those who have read each other. It orders what is
 /// shown; it never decides what is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Hlc {
     pub wall: Millis,
     pub count: u32,
@@ -40,12 +46,21 @@ impl Hlc {
     /// The next stamp after `self`, given the wall clock.
     pub fn tick(self, now: Millis) -> Self {
         if self.wall < now {
-            return Self { wall: now, count: 0 };
+            return Self {
+                wall: now,
+                count: 0,
+            };
         }
         // Another device may have used up the count; the next millisecond has one of its own.
         match self.count.checked_add(1) {
-            Some(count) => Self { wall: self.wall, count },
-            None => Self { wall: Millis(self.wall.0.saturating_add(1)), count: 0 },
+            Some(count) => Self {
+                wall: self.wall,
+                count,
+            },
+            None => Self {
+                wall: Millis(self.wall.0.saturating_add(1)),
+                count: 0,
+            },
         }
     }
 
@@ -53,7 +68,11 @@ impl Hlc {
     /// whose clock is years off must not drag all others along).
     pub fn saw(self, other: Self, now: Millis) -> Self {
         const DAY: i64 = 24 * 60 * 60 * 1000;
-        if other.wall.0 <= now.0.saturating_add(DAY) { self.max(other) } else { self }
+        if other.wall.0 <= now.0.saturating_add(DAY) {
+            self.max(other)
+        } else {
+            self
+        }
     }
 }
 
@@ -69,13 +88,19 @@ mod tests {
 
     #[test]
     fn a_used_up_count_does_not_turn_the_order_round() {
-        let last = Hlc { wall: Millis(5_000), count: u32::MAX };
+        let last = Hlc {
+            wall: Millis(5_000),
+            count: u32::MAX,
+        };
         assert!(last < last.tick(Millis(1_000)));
     }
 
     #[test]
     fn a_device_from_the_far_future_is_not_believed() {
-        let far = Hlc { wall: Millis(i64::MAX / 2), count: 0 };
+        let far = Hlc {
+            wall: Millis(i64::MAX / 2),
+            count: 0,
+        };
         assert_eq!(Hlc::default().saw(far, Millis(1_000)), Hlc::default());
     }
 

@@ -110,7 +110,13 @@ pub struct Replaced {
 
 impl Trie {
     pub fn new(start: ChainId) -> Self {
-        Self { start, edges: Vec::new(), orphans: Vec::new(), replaced: Vec::new(), pins: BTreeSet::new() }
+        Self {
+            start,
+            edges: Vec::new(),
+            orphans: Vec::new(),
+            replaced: Vec::new(),
+            pins: BTreeSet::new(),
+        }
     }
 
     pub fn start(&self) -> ChainId {
@@ -147,8 +153,16 @@ impl Trie {
             return Ok(());
         }
         if !self.place(edge.clone(), tips, read)? {
-            if !self.orphans.iter().any(|orphan| orphan.edge.tip == edge.tip && orphan.edge.after == edge.after) {
-                let tips = if tips.len() <= ORPHAN_LINES { tips.to_vec() } else { Vec::new() };
+            if !self
+                .orphans
+                .iter()
+                .any(|orphan| orphan.edge.tip == edge.tip && orphan.edge.after == edge.after)
+            {
+                let tips = if tips.len() <= ORPHAN_LINES {
+                    tips.to_vec()
+                } else {
+                    Vec::new()
+                };
                 self.orphans.push(Orphan { edge, tips });
             }
             return Ok(());
@@ -167,8 +181,16 @@ impl Trie {
                     self.orphans.push(orphan);
                     continue;
                 }
-                let again = if orphan.tips.is_empty() { read.tips(&orphan.edge)? } else { Vec::new() };
-                let tips = if orphan.tips.is_empty() { &again } else { &orphan.tips };
+                let again = if orphan.tips.is_empty() {
+                    read.tips(&orphan.edge)?
+                } else {
+                    Vec::new()
+                };
+                let tips = if orphan.tips.is_empty() {
+                    &again
+                } else {
+                    &orphan.tips
+                };
                 self.place(orphan.edge, tips, read)?;
             }
             if self.orphans.len() == before {
@@ -178,7 +200,12 @@ impl Trie {
     }
 
     /// Says whether the run could be attached.
-    fn place<T: LineSource>(&mut self, edge: Edge, tips: &[Line], read: &T) -> Result<bool, T::Error> {
+    fn place<T: LineSource>(
+        &mut self,
+        edge: Edge,
+        tips: &[Line],
+        read: &T,
+    ) -> Result<bool, T::Error> {
         if !self.make_node(edge.after, read)? {
             return Ok(false);
         }
@@ -188,7 +215,11 @@ impl Trie {
             return Ok(true);
         }
         self.make_node(node, read)?;
-        let skipped_bytes = if matched == 0 { 0 } else { tips[matched - 1].end };
+        let skipped_bytes = if matched == 0 {
+            0
+        } else {
+            tips[matched - 1].end
+        };
         let mut rest = edge;
         rest.after = node;
         rest.lines = (tips.len() - matched) as u64;
@@ -202,7 +233,12 @@ impl Trie {
     }
 
     /// Follows `tips` from node `from`; says how many lines are there already and the id where that ends.
-    pub fn walk<T: LineSource>(&self, from: ChainId, tips: &[Line], read: &T) -> Result<(usize, ChainId), T::Error> {
+    pub fn walk<T: LineSource>(
+        &self,
+        from: ChainId,
+        tips: &[Line],
+        read: &T,
+    ) -> Result<(usize, ChainId), T::Error> {
         let (mut matched, mut node) = (0usize, from);
         'edges: loop {
             for edge in self.edges.iter().filter(|edge| edge.after == node) {
@@ -247,7 +283,11 @@ impl Trie {
             }
             let tips = read.tips(&self.edges[at])?;
             if let Some(position) = tips.iter().position(|line| line.tip == id) {
-                let (lines, bytes, above) = (position as u64 + 1, tips[position].end, n_messages(&tips[..=position]));
+                let (lines, bytes, above) = (
+                    position as u64 + 1,
+                    tips[position].end,
+                    n_messages(&tips[..=position]),
+                );
                 let mut lower = self.edges[at].clone();
                 lower.after = id;
                 lower.lines -= lines;
@@ -273,7 +313,10 @@ impl Trie {
                 let node = lower.after;
                 let needed = Some(node) == keep
                     || self.pins.contains(&node)
-                    || self.replaced.iter().any(|replaced| replaced.old == node || replaced.new == node);
+                    || self
+                        .replaced
+                        .iter()
+                        .any(|replaced| replaced.old == node || replaced.new == node);
                 if needed || self.edges.iter().filter(|edge| edge.after == node).count() != 1 {
                     return None;
                 }
@@ -287,7 +330,9 @@ impl Trie {
                     && upper.lines + lower.lines <= JOINED_LINES;
                 follows.then_some((upper_at, lower_at))
             });
-            let Some((upper_at, lower_at)) = pair else { return };
+            let Some((upper_at, lower_at)) = pair else {
+                return;
+            };
             let lower = self.edges[lower_at].clone();
             let upper = &mut self.edges[upper_at];
             upper.tip = lower.tip;
@@ -320,21 +365,38 @@ impl Trie {
     }
 
     /// Takes runs of lines out, and brings back those that were taken out before. What goes on from them stays.
-    pub fn take_out<T: LineSource>(&mut self, runs: Vec<(ChainId, ChainId)>, read: &T) -> Result<(), T::Error> {
-        self.replaced.retain(|replaced| replaced.device != TAKEN_OUT);
+    pub fn take_out<T: LineSource>(
+        &mut self,
+        runs: Vec<(ChainId, ChainId)>,
+        read: &T,
+    ) -> Result<(), T::Error> {
+        self.replaced
+            .retain(|replaced| replaced.device != TAKEN_OUT);
         for (new, old) in runs {
-            self.replace(Replaced { device: TAKEN_OUT.into(), old, new, at: Hlc::default() }, read)?;
+            self.replace(
+                Replaced {
+                    device: TAKEN_OUT.into(),
+                    old,
+                    new,
+                    at: Hlc::default(),
+                },
+                read,
+            )?;
         }
         Ok(())
     }
 
     /// Whether lines end here that were taken out.
     pub fn is_taken_out(&self, tip: ChainId) -> bool {
-        self.replaced.iter().any(|replaced| replaced.device == TAKEN_OUT && replaced.old == tip)
+        self.replaced
+            .iter()
+            .any(|replaced| replaced.device == TAKEN_OUT && replaced.old == tip)
     }
 
     pub fn has_taken_out(&self) -> bool {
-        self.replaced.iter().any(|replaced| replaced.device == TAKEN_OUT)
+        self.replaced
+            .iter()
+            .any(|replaced| replaced.device == TAKEN_OUT)
     }
 
     pub fn replaced(&self) -> &[Replaced] {
@@ -347,11 +409,15 @@ impl Trie {
         in_order.sort_by_key(|replaced| (replaced.at, replaced.old, replaced.new));
         let mut by_device: BTreeMap<&str, BTreeSet<ChainId>> = BTreeMap::new();
         for replaced in in_order {
-            by_device.entry(&replaced.device).or_default().insert(replaced.old);
+            by_device
+                .entry(&replaced.device)
+                .or_default()
+                .insert(replaced.old);
             // What the user took out with a revocation, no device brings back.
             let is_taken_out = |device: &str| device == TAKEN_OUT;
-            let others =
-                by_device.iter_mut().filter(|(device, _)| is_taken_out(device) == is_taken_out(&replaced.device));
+            let others = by_device
+                .iter_mut()
+                .filter(|(device, _)| is_taken_out(device) == is_taken_out(&replaced.device));
             for (_, withdrawn) in others {
                 withdrawn.remove(&replaced.new);
             }
@@ -361,11 +427,11 @@ impl Trie {
 
     /// Whether `device` went away from `id` and did not come back to it.
     pub fn has_withdrawn(&self, device: &str, id: ChainId) -> bool {
-        let last = self
-            .replaced
-            .iter()
-            .filter(|replaced| replaced.device == device && (replaced.old == id || replaced.new == id));
-        last.max_by_key(|replaced| replaced.at).is_some_and(|replaced| replaced.old == id)
+        let last = self.replaced.iter().filter(|replaced| {
+            replaced.device == device && (replaced.old == id || replaced.new == id)
+        });
+        last.max_by_key(|replaced| replaced.at)
+            .is_some_and(|replaced| replaced.old == id)
     }
 
     /// The ends that count: leaves nobody replaced, and what a shortened doc was shortened to.
@@ -374,10 +440,17 @@ impl Trie {
         let dead = |id: ChainId| withdrawn.contains(&id);
         let leaves = self.edges.iter().map(|edge| edge.tip);
         let leaves = leaves.filter(|tip| !self.edges.iter().any(|edge| edge.after == *tip));
-        let shortened = self.replaced.iter().map(|replaced| replaced.new).filter(|new| self.is_node(*new));
+        let shortened = self
+            .replaced
+            .iter()
+            .map(|replaced| replaced.new)
+            .filter(|new| self.is_node(*new));
         let ends: Vec<ChainId> = leaves.chain(shortened).filter(|tip| !dead(*tip)).collect();
         // What a doc was shortened to is no end once something goes on from there, in whatever order that was heard.
-        let goes_on = |tip: ChainId| ends.iter().any(|end| *end != tip && self.is_ancestor(tip, *end));
+        let goes_on = |tip: ChainId| {
+            ends.iter()
+                .any(|end| *end != tip && self.is_ancestor(tip, *end))
+        };
         let mut tips: Vec<ChainId> = ends.iter().copied().filter(|tip| !goes_on(*tip)).collect();
         tips.sort();
         tips.dedup();
@@ -438,20 +511,36 @@ impl Trie {
 
     /// The lowest node that lies above both, or is one of them.
     pub fn meet(&self, one: ChainId, other: ChainId) -> ChainId {
-        let nodes = |tip| self.path(tip).unwrap_or_default().into_iter().map(|edge| edge.tip).collect::<Vec<_>>();
-        let common = nodes(one).into_iter().zip(nodes(other)).take_while(|(one, other)| one == other).last();
+        let nodes = |tip| {
+            self.path(tip)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|edge| edge.tip)
+                .collect::<Vec<_>>()
+        };
+        let common = nodes(one)
+            .into_iter()
+            .zip(nodes(other))
+            .take_while(|(one, other)| one == other)
+            .last();
         common.map_or(self.start, |(node, _)| node)
     }
 
     /// Lines of the conversation between node `from` and node `tip` below it.
     pub fn said_between(&self, from: ChainId, tip: ChainId) -> u64 {
-        self.path_between(from, tip).unwrap_or_default().into_iter().map(|edge| edge.message_lines).sum()
+        self.path_between(from, tip)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|edge| edge.message_lines)
+            .sum()
     }
 
     /// Lines and bytes from the start to node `tip`.
     pub fn size(&self, tip: ChainId) -> (u64, u64) {
         self.path(tip).map_or((0, 0), |path| {
-            path.iter().fold((0, 0), |(lines, bytes), edge| (lines + edge.lines, bytes + edge.bytes))
+            path.iter().fold((0, 0), |(lines, bytes), edge| {
+                (lines + edge.lines, bytes + edge.bytes)
+            })
         })
     }
 }
@@ -486,11 +575,22 @@ pub(crate) mod tests {
             }
             let mut chain = Chain::from(edge.after);
             let mut tips = Vec::new();
-            for line in lines.iter().skip(edge.source.skip as usize).take(edge.lines as usize) {
+            for line in lines
+                .iter()
+                .skip(edge.source.skip as usize)
+                .take(edge.lines as usize)
+            {
                 chain.feed(line);
-                tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: is_message(line) });
+                tips.push(Line {
+                    tip: chain.tip,
+                    end: chain.bytes,
+                    is_message: is_message(line),
+                });
             }
-            assert_eq!(chain.tip, edge.tip, "an edge's source says something else than the edge");
+            assert_eq!(
+                chain.tip, edge.tip,
+                "an edge's source says something else than the edge"
+            );
             Ok(tips)
         }
     }
@@ -513,7 +613,11 @@ pub(crate) mod tests {
         let mut tips = Vec::new();
         for line in write.text.split_inclusive(|byte| *byte == b'\n') {
             chain.feed(line);
-            tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: is_message(line) });
+            tips.push(Line {
+                tip: chain.tip,
+                end: chain.bytes,
+                is_message: is_message(line),
+            });
         }
         let edge = Edge {
             after: write.after,
@@ -524,13 +628,20 @@ pub(crate) mod tests {
             source: Source {
                 device: write.device.clone(),
                 lane: Lane::Live,
-                spot: Spot { segment: 0, offset: write.number, line: 0 },
+                spot: Spot {
+                    segment: 0,
+                    offset: write.number,
+                    line: 0,
+                },
                 first: write.number,
                 end: write.number + 1,
                 skip: 0,
                 relayed: false,
             },
-            at: Hlc { wall: Millis(0), count: 0 },
+            at: Hlc {
+                wall: Millis(0),
+                count: 0,
+            },
         };
         let Ok(()) = trie.insert(edge, &tips, None, journals);
     }
@@ -542,14 +653,16 @@ pub(crate) mod tests {
 
     /// Plays a script; gives all writes, the journals and every file ever held.
     fn play(script: &[(usize, u8, u8)]) -> (Vec<Write>, Journals, BTreeSet<Vec<u8>>) {
-        let (mut writes, mut journals, mut files) = (Vec::new(), Journals::default(), BTreeSet::new());
+        let (mut writes, mut journals, mut files) =
+            (Vec::new(), Journals::default(), BTreeSet::new());
         let mut held = vec![Vec::<u8>::new(); 3];
         let mut recorded = [0usize; 3];
         let mut numbers = [0u64; 3];
         for (device, act, what) in script {
             match act {
                 0 | 1 => (0..=*what).for_each(|line| {
-                    held[*device].extend_from_slice(format!("{{\"n\":{}}}\n", line * 3 + what).as_bytes())
+                    held[*device]
+                        .extend_from_slice(format!("{{\"n\":{}}}\n", line * 3 + what).as_bytes())
                 }),
                 2 => {
                     let other = held[(*device + 1) % 3].clone();
@@ -573,7 +686,10 @@ pub(crate) mod tests {
                     after: above.tip,
                     text: bytes[recorded[*device]..].to_vec(),
                 };
-                journals.0.insert((write.device.clone(), write.number), (write.after, write.text.clone()));
+                journals.0.insert(
+                    (write.device.clone(), write.number),
+                    (write.after, write.text.clone()),
+                );
                 numbers[*device] += 1;
                 recorded[*device] = bytes.len();
                 writes.push(write);
@@ -583,7 +699,16 @@ pub(crate) mod tests {
     }
 
     fn lines_of(trie: &Trie, journals: &Journals) -> BTreeSet<ChainId> {
-        trie.edges().iter().flat_map(|edge| journals.tips(edge).into_iter().flatten().map(|line| line.tip)).collect()
+        trie.edges()
+            .iter()
+            .flat_map(|edge| {
+                journals
+                    .tips(edge)
+                    .into_iter()
+                    .flatten()
+                    .map(|line| line.tip)
+            })
+            .collect()
     }
 
     proptest! {
@@ -632,7 +757,9 @@ pub(crate) mod tests {
         let script: Vec<_> = (0..20).map(|_| (0usize, 0u8, 1u8)).collect();
         let (writes, journals, _) = play(&script);
         let mut trie = Trie::new(ChainId::log_start());
-        writes.iter().for_each(|write| insert(&mut trie, &journals, write));
+        writes
+            .iter()
+            .for_each(|write| insert(&mut trie, &journals, write));
         assert_eq!((writes.len(), trie.edges().len()), (20, 1));
     }
 }

@@ -81,7 +81,9 @@ impl State {
             Ok(state) => Ok((state, fresh)),
             Err(_) => {
                 set_aside(&path)?;
-                Self::try_open(&path).map(|state| (state, true)).map_err(|source| StateError::Sqlite { path, source })
+                Self::try_open(&path)
+                    .map(|state| (state, true))
+                    .map_err(|source| StateError::Sqlite { path, source })
             }
         }
     }
@@ -106,8 +108,9 @@ impl State {
         db.execute_batch(statements::TABLES)?;
         if version == 2 {
             let mut query = db.prepare(statements::ALL_NEEDS)?;
-            let needs: Vec<(String, String)> =
-                query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            let needs: Vec<(String, String)> = query
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
             for (key, needed) in needs {
                 for session in needed.lines().filter(|line| !line.is_empty()) {
                     db.execute(statements::PUT_NEED, params![session, key])?;
@@ -117,12 +120,24 @@ impl State {
         db.pragma_update(None, "user_version", SCHEMA)?;
         transaction.commit()?;
         db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
-            .and_then(|answer| if answer == "ok" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) })?;
-        Ok(Self { path: path.to_path_buf(), db })
+            .and_then(|answer| {
+                if answer == "ok" {
+                    Ok(())
+                } else {
+                    Err(rusqlite::Error::InvalidQuery)
+                }
+            })?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            db,
+        })
     }
 
     fn error(&self, source: rusqlite::Error) -> StateError {
-        StateError::Sqlite { path: self.path.clone(), source }
+        StateError::Sqlite {
+            path: self.path.clone(),
+            source,
+        }
     }
 
     /// A session's record, if there is one that this version can read.
@@ -131,15 +146,26 @@ impl State {
     }
 
     /// The record of a session that is hidden.
-    pub fn hidden_record<T: DeserializeOwned>(&self, key: &SessionKey) -> Result<Option<T>, StateError> {
+    pub fn hidden_record<T: DeserializeOwned>(
+        &self,
+        key: &SessionKey,
+    ) -> Result<Option<T>, StateError> {
         self.read_record(statements::HIDDEN_RECORD, key)
     }
 
-    fn read_record<T: DeserializeOwned>(&self, sql: &str, key: &SessionKey) -> Result<Option<T>, StateError> {
+    fn read_record<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        key: &SessionKey,
+    ) -> Result<Option<T>, StateError> {
         let text: Option<String> = self
             .db
             .prepare_cached(sql)
-            .and_then(|mut query| query.query_row([key.to_string()], |row| row.get(0)).optional())
+            .and_then(|mut query| {
+                query
+                    .query_row([key.to_string()], |row| row.get(0))
+                    .optional()
+            })
             .map_err(|source| self.error(source))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
@@ -152,9 +178,18 @@ impl State {
             .map_err(|source| self.error(source))
     }
 
-    fn put_row(&self, key: &SessionKey, text: &str, row: &Row, record: &str) -> rusqlite::Result<()> {
+    fn put_row(
+        &self,
+        key: &SessionKey,
+        text: &str,
+        row: &Row,
+        record: &str,
+    ) -> rusqlite::Result<()> {
         let mut query = self.db.prepare_cached(statements::PUT)?;
-        let path = row.path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let path = row
+            .path
+            .as_ref()
+            .map(|path| path.to_string_lossy().into_owned());
         query.execute(params![
             text,
             key.tool.as_str(),
@@ -189,9 +224,13 @@ impl State {
         if known == needed {
             return Ok(());
         }
-        self.db.prepare_cached(statements::FORGET_NEEDS)?.execute([key])?;
+        self.db
+            .prepare_cached(statements::FORGET_NEEDS)?
+            .execute([key])?;
         for session in needed {
-            self.db.prepare_cached(statements::PUT_NEED)?.execute(params![session, key])?;
+            self.db
+                .prepare_cached(statements::PUT_NEED)?
+                .execute(params![session, key])?;
         }
         Ok(())
     }
@@ -205,7 +244,11 @@ impl State {
     }
 
     /// The newest sessions that another device than `own` added to.
-    pub fn newest_of_others(&self, own: &str, limit: u32) -> Result<Vec<(SessionKey, Row)>, StateError> {
+    pub fn newest_of_others(
+        &self,
+        own: &str,
+        limit: u32,
+    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
         let mut found = Vec::new();
         // There are few different lists of devices, however many sessions there are.
         for devices in self.each_text(statements::NEXT_DEVICES, |last| params_of([last]))? {
@@ -214,7 +257,10 @@ impl State {
             }
         }
         found.sort_by(|(key, row), (other_key, other)| {
-            other.updated.cmp(&row.updated).then_with(|| key.to_string().cmp(&other_key.to_string()))
+            other
+                .updated
+                .cmp(&row.updated)
+                .then_with(|| key.to_string().cmp(&other_key.to_string()))
         });
         found.truncate(limit as usize);
         Ok(found)
@@ -222,7 +268,10 @@ impl State {
 
     /// The sessions whose id starts with `prefix`.
     pub fn find(&self, prefix: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select(statements::STARTING, [prefix, &format!("{prefix}{}", char::MAX)])
+        self.select(
+            statements::STARTING,
+            [prefix, &format!("{prefix}{}", char::MAX)],
+        )
     }
 
     /// The sessions in this state, newest first. Costs what it finds, however many sessions there are.
@@ -257,7 +306,10 @@ impl State {
         let mut found = Vec::new();
         for code in ["", "split", "rewritten"] {
             found.extend(self.select(statements::IN_PROJECT, [code, project])?);
-            found.extend(self.select(statements::BELOW_PROJECT, [code, from.as_str(), to.as_str()])?);
+            found.extend(self.select(
+                statements::BELOW_PROJECT,
+                [code, from.as_str(), to.as_str()],
+            )?);
         }
         Ok(found)
     }
@@ -272,7 +324,10 @@ impl State {
     }
 
     pub fn row(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
-        Ok(self.select(statements::ROW, [key.to_string()])?.pop().map(|(_, row)| row))
+        Ok(self
+            .select(statements::ROW, [key.to_string()])?
+            .pop()
+            .map(|(_, row)| row))
     }
 
     /// How many sessions are known.
@@ -294,14 +349,19 @@ impl State {
     }
 
     /// Each different text that is not empty, from an index: the statement gives the one after the last.
-    fn each_text(&self, sql: &str, params: impl Fn(&str) -> Vec<String>) -> Result<Vec<String>, StateError> {
+    fn each_text(
+        &self,
+        sql: &str,
+        params: impl Fn(&str) -> Vec<String>,
+    ) -> Result<Vec<String>, StateError> {
         let mut found: Vec<String> = Vec::new();
         loop {
             let params = params(found.last().map_or("", String::as_str));
-            let next = self
-                .db
-                .prepare_cached(sql)
-                .and_then(|mut query| query.query_row(rusqlite::params_from_iter(params), |row| row.get(0)).optional());
+            let next = self.db.prepare_cached(sql).and_then(|mut query| {
+                query
+                    .query_row(rusqlite::params_from_iter(params), |row| row.get(0))
+                    .optional()
+            });
             match next.map_err(|source| self.error(source))? {
                 Some(text) => found.push(text),
                 None => return Ok(found),
@@ -309,7 +369,11 @@ impl State {
         }
     }
 
-    fn select(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<(SessionKey, Row)>, StateError> {
+    fn select(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
         self.db
             .prepare_cached(sql)
             .and_then(|mut query| query.query_map(params, read_row)?.collect())
@@ -320,7 +384,11 @@ impl State {
     pub fn segments(&self) -> Result<std::collections::HashMap<String, u64>, StateError> {
         self.db
             .prepare_cached(statements::SEGMENTS)
-            .and_then(|mut query| query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?.collect())
+            .and_then(|mut query| {
+                query
+                    .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?
+                    .collect()
+            })
             .map_err(|source| self.error(source))
     }
 
@@ -343,7 +411,10 @@ impl State {
 
     pub fn put_note<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StateError> {
         let value = serde_json::to_string(value).expect("a note is plain data");
-        self.db.execute(statements::PUT_NOTE, params![name, value]).map(|_| ()).map_err(|source| self.error(source))
+        self.db
+            .execute(statements::PUT_NOTE, params![name, value])
+            .map(|_| ())
+            .map_err(|source| self.error(source))
     }
 
     pub fn add_history(&self, happening: &Happening) -> Result<(), StateError> {
@@ -404,8 +475,15 @@ impl State {
     /// The sessions that hold docs in places of many sessions.
     pub fn holders(&self) -> Result<Vec<(SessionKey, DocName)>, StateError> {
         let read = |row: &rusqlite::Row<'_>| {
-            let (tool, doc, key): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok((SessionKey { tool: ToolId::new(tool), hash: hash_of(&key) }, DocName::new(doc)))
+            let (tool, doc, key): (String, String, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((
+                SessionKey {
+                    tool: ToolId::new(tool),
+                    hash: hash_of(&key),
+                },
+                DocName::new(doc),
+            ))
         };
         self.db
             .prepare_cached(statements::HOLDERS)
@@ -416,7 +494,9 @@ impl State {
     pub fn put_holder(&self, key: &SessionKey, doc: &DocName) -> Result<(), StateError> {
         self.db
             .prepare_cached(statements::PUT_HOLDER)
-            .and_then(|mut query| query.execute([key.tool.as_str(), doc.as_str(), &key.to_string()]))
+            .and_then(|mut query| {
+                query.execute([key.tool.as_str(), doc.as_str(), &key.to_string()])
+            })
             .map(|_| ())
             .map_err(|source| self.error(source))
     }
@@ -428,28 +508,51 @@ impl State {
     /// Takes a session out of every list; [`Self::show`] undoes that.
     pub fn hide(&self, key: &SessionKey) -> Result<(), StateError> {
         self.together(|state| {
-            state.run_each(key, &[statements::CLEAR_HIDDEN, statements::INTO_HIDDEN, statements::ERASE_SESSION])
+            state.run_each(
+                key,
+                &[
+                    statements::CLEAR_HIDDEN,
+                    statements::INTO_HIDDEN,
+                    statements::ERASE_SESSION,
+                ],
+            )
         })
     }
 
     pub fn show(&self, key: &SessionKey) -> Result<(), StateError> {
         self.together(|state| {
-            state.run_each(key, &[statements::CLEAR_SHOWN, statements::INTO_SHOWN, statements::ERASE_HIDDEN])
+            state.run_each(
+                key,
+                &[
+                    statements::CLEAR_SHOWN,
+                    statements::INTO_SHOWN,
+                    statements::ERASE_HIDDEN,
+                ],
+            )
         })
     }
 
     /// A session that is hidden, as it was in the lists.
     pub fn hidden(&self, key: &SessionKey) -> Result<Option<Row>, StateError> {
-        Ok(self.select(statements::HIDDEN, [key.to_string()])?.pop().map(|(_, row)| row))
+        Ok(self
+            .select(statements::HIDDEN, [key.to_string()])?
+            .pop()
+            .map(|(_, row)| row))
     }
 
     /// Removes all that is remembered of a session. Its bytes may remain in unused pages until [`Self::scrub`].
     pub fn erase(&self, key: &SessionKey) -> Result<(), StateError> {
-        let of_session =
-            [statements::ERASE_SESSION, statements::ERASE_HIDDEN, statements::ERASE_HISTORY, statements::FORGET_NEEDS];
+        let of_session = [
+            statements::ERASE_SESSION,
+            statements::ERASE_HIDDEN,
+            statements::ERASE_HISTORY,
+            statements::FORGET_NEEDS,
+        ];
         self.together(|state| {
             state.run_each(key, &of_session)?;
-            let segments = state.db.execute(statements::ERASE_SEGMENTS, [format!("/{}/", key.hash)]);
+            let segments = state
+                .db
+                .execute(statements::ERASE_SEGMENTS, [format!("/{}/", key.hash)]);
             segments.map(|_| ()).map_err(|source| state.error(source))
         })
     }
@@ -457,14 +560,18 @@ impl State {
     fn run_each(&self, key: &SessionKey, statements: &[&str]) -> Result<(), StateError> {
         let text = key.to_string();
         let run = |sql: &&str| self.db.execute(sql, [&text]).map(|_| ());
-        statements.iter().try_for_each(run).map_err(|source| self.error(source))
+        statements
+            .iter()
+            .try_for_each(run)
+            .map_err(|source| self.error(source))
     }
 
     /// Rewrites the file, so that it holds nothing of what was erased, nor does its log or a copy that was set aside.
     pub fn scrub(&self) -> Result<(), StateError> {
         let scrubbed = self.db.execute_batch("VACUUM").and_then(|()| {
             // Answers with a row, which a batch would not take.
-            self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            self.db
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         });
         scrubbed.map_err(|source| self.error(source))?;
         for suffix in ["", "-wal", "-shm"] {
@@ -480,8 +587,14 @@ impl State {
     }
 
     /// Several writes as one.
-    pub fn together<T>(&self, work: impl FnOnce(&Self) -> Result<T, StateError>) -> Result<T, StateError> {
-        let transaction = self.db.unchecked_transaction().map_err(|source| self.error(source))?;
+    pub fn together<T>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let transaction = self
+            .db
+            .unchecked_transaction()
+            .map_err(|source| self.error(source))?;
         let done = work(self)?;
         transaction.commit().map_err(|source| self.error(source))?;
         Ok(done)
@@ -503,7 +616,10 @@ fn hash_of(key: &str) -> String {
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
     let key: String = row.get(0)?;
-    let key = SessionKey { tool: ToolId::new(row.get::<_, String>(1)?), hash: hash_of(&key) };
+    let key = SessionKey {
+        tool: ToolId::new(row.get::<_, String>(1)?),
+        hash: hash_of(&key),
+    };
     let found = Row {
         session: row.get(2)?,
         project: row.get(3)?,
@@ -527,7 +643,8 @@ fn set_aside(path: &Path) -> Result<(), StateError> {
         let from = PathBuf::from(format!("{}{suffix}", path.display()));
         let to = PathBuf::from(format!("{}.broken{suffix}", path.display()));
         if from.exists() {
-            std::fs::rename(&from, &to).map_err(|source| StateError::SetAside { path: from, source })?;
+            std::fs::rename(&from, &to)
+                .map_err(|source| StateError::SetAside { path: from, source })?;
         }
     }
     Ok(())
@@ -544,21 +661,37 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let (state, _) = State::open(dir.path()).expect("open");
         let plan = |sql: &str| -> Vec<String> {
-            let mut query = state.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement of SQLite");
+            let mut query = state
+                .db
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .expect("a statement of SQLite");
             let params = vec![rusqlite::types::Null; query.parameter_count()];
-            let rows = query.query_map(rusqlite::params_from_iter(params), |row| row.get(3)).expect("a plan");
+            let rows = query
+                .query_map(rusqlite::params_from_iter(params), |row| row.get(3))
+                .expect("a plan");
             rows.collect::<Result<_, _>>().expect("a plan")
         };
         for (name, sql, why) in statements::ALL {
             let plan = plan(sql);
-            let reads_all = plan.iter().any(|step| step.starts_with("SCAN") && step != "SCAN CONSTANT ROW");
+            let reads_all = plan
+                .iter()
+                .any(|step| step.starts_with("SCAN") && step != "SCAN CONSTANT ROW");
             assert_eq!(reads_all, why.is_some(), "{name}: {plan:?}");
         }
-        assert!(plan("SELECT key FROM sessions WHERE instr(needs, 'x') > 0")[0].starts_with("SCAN"), "it can be told");
+        assert!(
+            plan("SELECT key FROM sessions WHERE instr(needs, 'x') > 0")[0].starts_with("SCAN"),
+            "it can be told"
+        );
         // All of them are in that list.
-        let source = include_str!("mod.rs").split("mod tests {").next().expect("the code above");
+        let source = include_str!("mod.rs")
+            .split("mod tests {")
+            .next()
+            .expect("the code above");
         for word in ["SELECT ", "INSERT ", "DELETE ", "UPDATE "] {
-            assert!(!source.contains(word), "a statement with {word} stands beside the list");
+            assert!(
+                !source.contains(word),
+                "a statement with {word} stands beside the list"
+            );
         }
     }
 
@@ -568,12 +701,20 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let key = |session: &str| SessionKey::new(&ToolId::new("x"), &SessionId::new(session));
         let put = |state: &State, session: &str, needs: &str, split: &str| {
-            let row = Row { session: session.into(), needs: needs.into(), split: split.into(), ..Row::default() };
+            let row = Row {
+                session: session.into(),
+                needs: needs.into(),
+                split: split.into(),
+                ..Row::default()
+            };
             state.put(&key(session), &row, "1").expect("put");
         };
         let needing = |state: &State, session: &str| {
             let found = state.needing(session).expect("needing");
-            found.into_iter().map(|(_, row)| row.session).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|(_, row)| row.session)
+                .collect::<Vec<_>>()
         };
         let (state, _) = State::open(dir.path()).expect("open");
         put(&state, "a", "base\n\nother", "");
@@ -581,24 +722,52 @@ mod tests {
         put(&state, "c", "", "-");
         assert_eq!(needing(&state, "other"), ["a", "b"]);
         assert_eq!(needing(&state, "base"), ["a"]);
-        assert_eq!((needing(&state, "bas"), needing(&state, "")), (vec![], vec![]), "by the whole id");
+        assert_eq!(
+            (needing(&state, "bas"), needing(&state, "")),
+            (vec![], vec![]),
+            "by the whole id"
+        );
         put(&state, "a", "other", "");
-        assert_eq!((needing(&state, "base"), needing(&state, "other").len()), (vec![], 2));
-        assert_eq!((state.count().expect("count"), state.open_splits("-").expect("splits")), (3, 1));
+        assert_eq!(
+            (needing(&state, "base"), needing(&state, "other").len()),
+            (vec![], 2)
+        );
+        assert_eq!(
+            (
+                state.count().expect("count"),
+                state.open_splits("-").expect("splits")
+            ),
+            (3, 1)
+        );
         state.hide(&key("b")).expect("hide");
-        assert_eq!((needing(&state, "other"), state.count().expect("count")), (vec!["a".to_owned()], 2));
+        assert_eq!(
+            (needing(&state, "other"), state.count().expect("count")),
+            (vec!["a".to_owned()], 2)
+        );
         state.show(&key("b")).expect("show");
         state.show(&key("b")).expect("twice is once");
-        assert_eq!((needing(&state, "other").len(), state.count().expect("count")), (2, 3));
+        assert_eq!(
+            (
+                needing(&state, "other").len(),
+                state.count().expect("count")
+            ),
+            (2, 3)
+        );
         state.erase(&key("b")).expect("erase");
-        assert_eq!((needing(&state, "other"), state.count().expect("count")), (vec!["a".to_owned()], 2));
+        assert_eq!(
+            (needing(&state, "other"), state.count().expect("count")),
+            (vec!["a".to_owned()], 2)
+        );
 
         // A file of the version before has neither table.
         state.db.execute_batch("DROP TABLE needs; DROP TRIGGER one_more; DROP TRIGGER one_less; DROP TABLE counts; PRAGMA user_version = 2;").expect("as before");
         drop(state);
         let (state, fresh) = State::open(dir.path()).expect("open");
         assert!(!fresh);
-        assert_eq!((needing(&state, "other"), state.count().expect("count")), (vec!["a".to_owned()], 2));
+        assert_eq!(
+            (needing(&state, "other"), state.count().expect("count")),
+            (vec!["a".to_owned()], 2)
+        );
     }
 
     #[test]
@@ -607,24 +776,45 @@ mod tests {
         let (state, _) = State::open(dir.path()).expect("open");
         let key = SessionKey::new(&ToolId::new("x"), &SessionId::new("s"));
         for title in ["plum one", "plum two"] {
-            let row = Row { session: "s".into(), title: title.into(), ..Row::default() };
+            let row = Row {
+                session: "s".into(),
+                title: title.into(),
+                ..Row::default()
+            };
             state.put(&key, &row, &text_of(&title)).expect("put");
         }
-        let happening = Happening { key: key.to_string(), session: "plum".into(), ..Happening::default() };
+        let happening = Happening {
+            key: key.to_string(),
+            session: "plum".into(),
+            ..Happening::default()
+        };
         state.add_history(&happening).expect("history");
         std::fs::write(dir.path().join("state.sqlite.broken"), "plum").expect("write");
         state.hide(&key).expect("hide");
-        assert_eq!((state.count().expect("count"), state.history(None, 9).expect("history").len()), (0, 0));
+        assert_eq!(
+            (
+                state.count().expect("count"),
+                state.history(None, 9).expect("history").len()
+            ),
+            (0, 0)
+        );
         state.show(&key).expect("show");
         state.show(&key).expect("twice is once");
-        assert_eq!(state.row(&key).expect("row").map(|row| row.title), Some("plum two".into()));
+        assert_eq!(
+            state.row(&key).expect("row").map(|row| row.title),
+            Some("plum two".into())
+        );
         assert_eq!(state.history(None, 9).expect("history").len(), 1);
         state.hide(&key).expect("hide");
         state.erase(&key).expect("erase");
         state.scrub().expect("scrub");
         for entry in std::fs::read_dir(dir.path()).expect("dir").flatten() {
             let bytes = std::fs::read(entry.path()).expect("read");
-            assert!(!bytes.windows(4).any(|word| word == b"plum"), "{:?}", entry.path());
+            assert!(
+                !bytes.windows(4).any(|word| word == b"plum"),
+                "{:?}",
+                entry.path()
+            );
         }
     }
 
@@ -645,8 +835,17 @@ mod tests {
         let (state, fresh) = State::open(dir.path()).expect("open");
         assert!(!fresh);
         let rows = state.rows(None).expect("rows");
-        let [(key, row)] = rows.as_slice() else { panic!("{rows:?}") };
-        assert_eq!((row.session.as_str(), row.code.as_str(), row.devices.as_str()), ("s", "deleted_here", "A,B"));
+        let [(key, row)] = rows.as_slice() else {
+            panic!("{rows:?}")
+        };
+        assert_eq!(
+            (
+                row.session.as_str(),
+                row.code.as_str(),
+                row.devices.as_str()
+            ),
+            ("s", "deleted_here", "A,B")
+        );
         assert_eq!((row.split.as_str(), row.needs.as_str()), ("", ""));
         state.put(key, row, "2").expect("put");
         assert_eq!(state.record::<i32>(key).expect("record"), Some(2));
@@ -655,12 +854,24 @@ mod tests {
     #[test]
     fn a_broken_file_is_set_aside_and_said_so() {
         let home = tempfile::tempdir().expect("tempdir");
-        std::fs::write(home.path().join("state.sqlite"), b"this is no database, it only looks long enough to be one")
-            .expect("write");
+        std::fs::write(
+            home.path().join("state.sqlite"),
+            b"this is no database, it only looks long enough to be one",
+        )
+        .expect("write");
         let (state, fresh) = State::open(home.path()).expect("open");
         assert!(fresh && home.path().join("state.sqlite.broken").exists());
         let key = SessionKey::new(&ToolId::new("t"), &SessionId::new("abc"));
-        state.put(&key, &Row { session: "abc".into(), ..Row::default() }, "1").expect("put");
+        state
+            .put(
+                &key,
+                &Row {
+                    session: "abc".into(),
+                    ..Row::default()
+                },
+                "1",
+            )
+            .expect("put");
         assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
         assert_eq!(state.find("ab").expect("find").len(), 1);
     }
@@ -669,21 +880,43 @@ mod tests {
     fn the_newest_sessions_of_others_are_found_and_happenings_counted() {
         let home = tempfile::tempdir().expect("tempdir");
         let (state, _) = State::open(home.path()).expect("open");
-        for (at, devices) in ["OWN", "OTHER", "OWN,OTHER", "", "OTHER"].into_iter().enumerate() {
+        for (at, devices) in ["OWN", "OTHER", "OWN,OTHER", "", "OTHER"]
+            .into_iter()
+            .enumerate()
+        {
             let session = format!("s{at}");
             let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(&session));
             let (updated, devices) = (Millis(at as i64), devices.into());
-            state.put(&key, &Row { session, updated, devices, ..Row::default() }, "1").expect("put");
+            state
+                .put(
+                    &key,
+                    &Row {
+                        session,
+                        updated,
+                        devices,
+                        ..Row::default()
+                    },
+                    "1",
+                )
+                .expect("put");
         }
         let newest = |limit| {
             let found = state.newest_of_others("OWN", limit).expect("newest");
-            found.into_iter().map(|(_, row)| row.session).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|(_, row)| row.session)
+                .collect::<Vec<_>>()
         };
         assert_eq!(newest(9), ["s4", "s2", "s1"]);
         assert_eq!(newest(1), ["s4"]);
         assert_eq!(state.happenings().expect("none"), 0);
         for _ in 0..3 {
-            state.add_history(&Happening { at: Millis(1), ..Happening::default() }).expect("happened");
+            state
+                .add_history(&Happening {
+                    at: Millis(1),
+                    ..Happening::default()
+                })
+                .expect("happened");
         }
         assert_eq!(state.happenings().expect("three"), 3);
     }
@@ -708,13 +941,23 @@ mod tests {
         put("b", "api", "no_place");
         put("c", "web", "no_place");
         put("d", "web", "");
-        let projects =
-            |found: Vec<(SessionKey, Row)>| found.into_iter().map(|(_, row)| row.project).collect::<Vec<_>>();
-        assert_eq!(projects(state.one_of_each_project("no_place").expect("one of each")), ["api", "web"]);
+        let projects = |found: Vec<(SessionKey, Row)>| {
+            found
+                .into_iter()
+                .map(|(_, row)| row.project)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            projects(state.one_of_each_project("no_place").expect("one of each")),
+            ["api", "web"]
+        );
         assert_eq!(state.with_code("no_place").expect("with code").len(), 3);
         assert_eq!(state.with_state("here").expect("with state").len(), 1);
         put("c", "web", "");
-        assert_eq!(projects(state.one_of_each_project("no_place").expect("one of each")), ["api"]);
+        assert_eq!(
+            projects(state.one_of_each_project("no_place").expect("one of each")),
+            ["api"]
+        );
         assert_eq!(state.count().expect("count"), 4);
     }
 }

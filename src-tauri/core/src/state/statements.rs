@@ -108,8 +108,7 @@ statements! {
 }
 
 /// What is read of an older file to fill the tables that it had not.
-pub const ALL_NEEDS: &str =
-    "SELECT key, needs FROM sessions WHERE needs <> '' UNION ALL SELECT key, needs FROM hidden WHERE needs <> ''";
+pub const ALL_NEEDS: &str = "SELECT key, needs FROM sessions WHERE needs <> '' UNION ALL SELECT key, needs FROM hidden WHERE needs <> ''";
 
 /// The tables as they are now. `hidden` has the columns of `sessions` in their order, which differs in files that were
 /// brought up to date.

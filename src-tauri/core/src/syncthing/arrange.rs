@@ -50,22 +50,36 @@ impl Made {
     }
 
     pub fn load(home: &Path) -> Self {
-        fs::read(Self::path(home)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        fs::read(Self::path(home))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
     }
 
     pub fn has_device(&self, id: &DeviceId) -> bool {
         self.devices.contains(id)
-            || self.wanted.iter().flat_map(|wanted| &wanted.devices).any(|device| device.id == *id)
+            || self
+                .wanted
+                .iter()
+                .flat_map(|wanted| &wanted.devices)
+                .any(|device| device.id == *id)
     }
 
     fn has_folder(&self, id: &str, path: &str) -> bool {
         let wanted = self.wanted.iter().flat_map(|wanted| &wanted.folders);
-        self.folders.get(id).is_some_and(|known| known == Path::new(path))
-            || wanted.into_iter().any(|folder| folder.id == id && folder.path == Path::new(path))
+        self.folders
+            .get(id)
+            .is_some_and(|known| known == Path::new(path))
+            || wanted
+                .into_iter()
+                .any(|folder| folder.id == id && folder.path == Path::new(path))
     }
 
     fn save(&self, home: &Path) -> Result<(), ChildError> {
-        home::write_private(&Self::path(home), &serde_json::to_vec(self).expect("plain strings"))
+        home::write_private(
+            &Self::path(home),
+            &serde_json::to_vec(self).expect("plain strings"),
+        )
     }
 }
 
@@ -103,7 +117,8 @@ impl Arranged {
     fn report(&mut self, what: &str, change: &Map<String, Value>, too: Option<&str>) {
         let names = change.keys().map(String::as_str);
         let foreign = names.filter(|name| NEVER_CHANGED.contains(name) || too == Some(*name));
-        self.foreign.extend(foreign.map(|name| setting_name(what, name)));
+        self.foreign
+            .extend(foreign.map(|name| setting_name(what, name)));
     }
 }
 
@@ -119,9 +134,17 @@ pub struct Place<'a> {
 }
 
 /// `settled` is what was arranged last in this run: what has changed since without being wanted was changed by another.
-pub fn apply(up: &Up, wanted: &Wanted, settled: Option<&Wanted>, place: &Place) -> Result<Arranged, ArrangeError> {
+pub fn apply(
+    up: &Up,
+    wanted: &Wanted,
+    settled: Option<&Wanted>,
+    place: &Place,
+) -> Result<Arranged, ArrangeError> {
     let before = Made::load(place.home);
-    let mut made = Made { wanted: Some(wanted.clone()), ..before.clone() };
+    let mut made = Made {
+        wanted: Some(wanted.clone()),
+        ..before.clone()
+    };
     if made != before {
         // First, so that a crash half way leaves nothing of ours that looks like another's.
         made.save(place.home)?;
@@ -131,7 +154,12 @@ pub fn apply(up: &Up, wanted: &Wanted, settled: Option<&Wanted>, place: &Place) 
     if let Some(first) = &up.config {
         settings::restore(up, first, &config, &mut arranged)?;
     }
-    let task = Task { up, wanted, settled, place };
+    let task = Task {
+        up,
+        wanted,
+        settled,
+        place,
+    };
     arrange_devices(&task, &config, &before, &mut made, &mut arranged)?;
     let have = by_id(&config["folders"], "id");
     for (id, now) in &have {
@@ -146,9 +174,16 @@ pub fn apply(up: &Up, wanted: &Wanted, settled: Option<&Wanted>, place: &Place) 
         }
     }
     for folder in &wanted.folders {
-        arrange_folder(&task, folder, have.get(&folder.id).copied(), &mut made, &mut arranged)?;
+        arrange_folder(
+            &task,
+            folder,
+            have.get(&folder.id).copied(),
+            &mut made,
+            &mut arranged,
+        )?;
     }
-    made.folders.retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
+    made.folders
+        .retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
     if made != Made::load(place.home) {
         made.save(place.home)?;
     }
@@ -171,12 +206,22 @@ fn arrange_devices(
     made: &mut Made,
     arranged: &mut Arranged,
 ) -> Result<(), ArrangeError> {
-    let Task { up, wanted, settled, place } = *task;
+    let Task {
+        up,
+        wanted,
+        settled,
+        place,
+    } = *task;
     let have = by_id(&config["devices"], "deviceID");
-    let called = have.get(up.own.as_str()).map(|own| own["name"].as_str().unwrap_or_default());
+    let called = have
+        .get(up.own.as_str())
+        .map(|own| own["name"].as_str().unwrap_or_default());
     let name = called.map(|called| own_name(called, place));
     if let Some(name) = name.filter(|name| called.is_some_and(|called| called != name)) {
-        up.rest.patch(&format!("/rest/config/devices/{}", up.own), &json!({ "name": name }))?;
+        up.rest.patch(
+            &format!("/rest/config/devices/{}", up.own),
+            &json!({ "name": name }),
+        )?;
         arranged.changed = true;
     }
     for device in wanted.devices.iter().filter(|device| device.id != up.own) {
@@ -195,9 +240,16 @@ fn arrange_devices(
                 if !change.is_empty() {
                     let same = settled.is_some_and(|then| then.devices.contains(device));
                     if !place.external {
-                        arranged.report(&format!("device {}", device.id.short()), &change, same.then_some("addresses"));
+                        arranged.report(
+                            &format!("device {}", device.id.short()),
+                            &change,
+                            same.then_some("addresses"),
+                        );
                     }
-                    up.rest.patch(&format!("/rest/config/devices/{}", device.id), &Value::Object(change))?;
+                    up.rest.patch(
+                        &format!("/rest/config/devices/{}", device.id),
+                        &Value::Object(change),
+                    )?;
                     arranged.changed = true;
                 }
                 if !place.external {
@@ -238,7 +290,12 @@ fn arrange_folder(
     made: &mut Made,
     arranged: &mut Arranged,
 ) -> Result<(), ArrangeError> {
-    let Task { up, wanted, settled, place } = *task;
+    let Task {
+        up,
+        wanted,
+        settled,
+        place,
+    } = *task;
     let known = made.folders.get(&folder.id) == Some(&folder.path);
     match missing(&folder.path) {
         // A folder that was there and is gone: making it anew would look like a deletion of everything in it.
@@ -255,25 +312,39 @@ fn arrange_folder(
         None => {
             // Before Syncthing knows the folder, so that nothing ignored arrives first.
             let path = folder.path.join(".stignore");
-            fs::write(&path, lines.join("\n") + "\n").map_err(|source| ArrangeError::Folder { path, source })?;
+            fs::write(&path, lines.join("\n") + "\n")
+                .map_err(|source| ArrangeError::Folder { path, source })?;
             up.rest.post("/rest/config/folders", Some(&body))?;
             arranged.new_folders.push(folder.id.clone());
             arranged.changed = true;
         }
         Some(now) => {
             let mut change = difference(now, &body);
-            let encrypted = |device: &Value| device["encryptionPassword"].as_str().is_some_and(|text| !text.is_empty());
-            if now["devices"].as_array().into_iter().flatten().any(encrypted) {
+            let encrypted = |device: &Value| {
+                device["encryptionPassword"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty())
+            };
+            if now["devices"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(encrypted)
+            {
                 change.insert("devices".into(), body["devices"].clone());
             }
             if !change.is_empty() {
                 let then = settled.filter(|then| then.folders.contains(folder));
-                let same =
-                    then.is_some_and(|then| folder_body(folder, then, &up.own, false)["devices"] == body["devices"]);
+                let same = then.is_some_and(|then| {
+                    folder_body(folder, then, &up.own, false)["devices"] == body["devices"]
+                });
                 if !place.external {
                     arranged.report(&folder.id, &change, same.then_some("devices"));
                 }
-                up.rest.patch(&format!("/rest/config/folders/{}", folder.id), &Value::Object(change))?;
+                up.rest.patch(
+                    &format!("/rest/config/folders/{}", folder.id),
+                    &Value::Object(change),
+                )?;
                 arranged.changed = true;
             }
             arrange_ignores(up, folder, &lines)?;
@@ -316,17 +387,26 @@ pub fn missing(path: &Path) -> Option<String> {
 }
 
 fn make_folder(path: &Path) -> Result<(), ArrangeError> {
-    fs::create_dir_all(path.join(MARKER)).map_err(|source| ArrangeError::Folder { path: path.to_owned(), source })
+    fs::create_dir_all(path.join(MARKER)).map_err(|source| ArrangeError::Folder {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn ignore_lines(wanted: &[String]) -> Vec<String> {
     let debris = DEBRIS.iter().map(ToString::to_string);
-    IGNORED_FIRST.iter().map(ToString::to_string).chain(wanted.iter().cloned()).chain(debris).collect()
+    IGNORED_FIRST
+        .iter()
+        .map(ToString::to_string)
+        .chain(wanted.iter().cloned())
+        .chain(debris)
+        .collect()
 }
 
 pub(super) fn device_body(device: &WantedDevice, paused: bool, discovery: bool) -> Value {
     let mut addresses = device.addresses.clone();
-    if (discovery || addresses.is_empty()) && !addresses.iter().any(|address| address == "dynamic") {
+    if (discovery || addresses.is_empty()) && !addresses.iter().any(|address| address == "dynamic")
+    {
         addresses.push("dynamic".into());
     }
     json!({
@@ -335,10 +415,23 @@ pub(super) fn device_body(device: &WantedDevice, paused: bool, discovery: bool) 
     })
 }
 
-pub(super) fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId, paused: bool) -> Value {
+pub(super) fn folder_body(
+    folder: &WantedFolder,
+    wanted: &Wanted,
+    own: &DeviceId,
+    paused: bool,
+) -> Value {
     let known = |id: &&DeviceId| wanted.devices.iter().any(|device| device.id == **id);
-    let sharers: BTreeSet<&DeviceId> = folder.shared_with.iter().filter(known).chain([own]).collect();
-    let devices: Vec<Value> = sharers.into_iter().map(|id| json!({ "deviceID": id })).collect();
+    let sharers: BTreeSet<&DeviceId> = folder
+        .shared_with
+        .iter()
+        .filter(known)
+        .chain([own])
+        .collect();
+    let devices: Vec<Value> = sharers
+        .into_iter()
+        .map(|id| json!({ "deviceID": id }))
+        .collect();
     json!({
         "id": folder.id, "label": folder.id, "path": folder.path.to_string_lossy(), "paused": paused, "devices": devices,
         "type": if folder.own { "sendonly" } else { "receiveonly" },
@@ -357,30 +450,35 @@ pub(super) fn folder_body(folder: &WantedFolder, wanted: &Wanted, own: &DeviceId
 /// The wanted fields that differ. Fields this version does not have are left out.
 fn difference(now: &Value, want: &Value) -> Map<String, Value> {
     let want = want.as_object().into_iter().flatten();
-    want.filter(|(name, value)| !now[name.as_str()].is_null() && differs(&now[name.as_str()], value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    want.filter(|(name, value)| {
+        !now[name.as_str()].is_null() && differs(&now[name.as_str()], value)
+    })
+    .map(|(name, value)| (name.clone(), value.clone()))
+    .collect()
 }
 
 fn differs(now: &Value, want: &Value) -> bool {
     match (now, want) {
         (Value::Number(now), Value::Number(want)) => now.as_f64() != want.as_f64(),
         (Value::Array(now), Value::Array(want)) => members(now) != members(want),
-        (Value::Object(now), Value::Object(want)) => {
-            want.iter().any(|(name, value)| now.get(name).is_none_or(|now| differs(now, value)))
-        }
+        (Value::Object(now), Value::Object(want)) => want
+            .iter()
+            .any(|(name, value)| now.get(name).is_none_or(|now| differs(now, value))),
         (now, want) => now != want,
     }
 }
 
 /// A list without its order; of the devices of a folder only who they are.
 fn members(list: &[Value]) -> BTreeSet<&str> {
-    list.iter().filter_map(|item| item.as_str().or_else(|| item["deviceID"].as_str())).collect()
+    list.iter()
+        .filter_map(|item| item.as_str().or_else(|| item["deviceID"].as_str()))
+        .collect()
 }
 
 fn by_id<'a>(list: &'a Value, id: &str) -> BTreeMap<String, &'a Value> {
     let list = list.as_array().into_iter().flatten();
-    list.filter_map(|item| Some((item[id].as_str()?.to_owned(), item))).collect()
+    list.filter_map(|item| Some((item[id].as_str()?.to_owned(), item)))
+        .collect()
 }
 
 /// Ids of others may be anything.
@@ -394,34 +492,68 @@ mod tests {
     use crate::syncthing::device_id::from_cert_der;
 
     fn wanted_folder(own: bool, shared_with: Vec<DeviceId>) -> WantedFolder {
-        WantedFolder { id: "roam-live-A".into(), path: "/v".into(), own, shared_with, ignores: vec!["/cursor".into()] }
+        WantedFolder {
+            id: "roam-live-A".into(),
+            path: "/v".into(),
+            own,
+            shared_with,
+            ignores: vec!["/cursor".into()],
+        }
     }
 
     #[test]
     fn only_what_differs_is_changed() {
         let own = from_cert_der(b"own");
-        let mut body = folder_body(&wanted_folder(true, vec![]), &Wanted::default(), &own, false);
+        let mut body = folder_body(
+            &wanted_folder(true, vec![]),
+            &Wanted::default(),
+            &own,
+            false,
+        );
         let want = body.clone();
         body["devices"] = json!([{"deviceID": own, "introducedBy": "", "encryptionPassword": ""}]);
         body["fsWatcherDelayS"] = json!(10.0);
         body["minDiskFree"] = json!({ "value": 1, "unit": "%" });
         body.as_object_mut().expect("object").remove("pullerDelayS");
-        assert_eq!(difference(&body, &want), Map::new(), "a 1.x that knows no pullerDelayS is as wanted");
+        assert_eq!(
+            difference(&body, &want),
+            Map::new(),
+            "a 1.x that knows no pullerDelayS is as wanted"
+        );
         body["order"] = json!("random");
-        assert_eq!(Value::Object(difference(&body, &want)), json!({"order": "newestFirst"}));
+        assert_eq!(
+            Value::Object(difference(&body, &want)),
+            json!({"order": "newestFirst"})
+        );
         body["order"] = want["order"].clone();
         body["minDiskFree"] = json!({ "value": 0, "unit": "" });
-        assert_eq!(Value::Object(difference(&body, &want)), json!({"minDiskFree": {"value": 1.0, "unit": "%"}}));
+        assert_eq!(
+            Value::Object(difference(&body, &want)),
+            json!({"minDiskFree": {"value": 1.0, "unit": "%"}})
+        );
     }
 
     #[test]
     fn a_folder_is_shared_with_known_devices_only() {
-        let (own, known, unknown) = (from_cert_der(b"own"), from_cert_der(b"known"), from_cert_der(b"unknown"));
+        let (own, known, unknown) = (
+            from_cert_der(b"own"),
+            from_cert_der(b"known"),
+            from_cert_der(b"unknown"),
+        );
         let wanted = Wanted {
-            devices: vec![WantedDevice { id: known.clone(), name: String::new(), addresses: vec![] }],
+            devices: vec![WantedDevice {
+                id: known.clone(),
+                name: String::new(),
+                addresses: vec![],
+            }],
             ..Default::default()
         };
-        let body = folder_body(&wanted_folder(false, vec![known.clone(), unknown]), &wanted, &own, false);
+        let body = folder_body(
+            &wanted_folder(false, vec![known.clone(), unknown]),
+            &wanted,
+            &own,
+            false,
+        );
         assert_eq!(
             members(body["devices"].as_array().expect("devices")),
             BTreeSet::from([own.as_str(), known.as_str()])
@@ -431,17 +563,32 @@ mod tests {
 
     #[test]
     fn without_discovery_only_the_given_addresses_are_dialled() {
-        let device =
-            WantedDevice { id: from_cert_der(b"x"), name: "lap".into(), addresses: vec!["tcp://127.0.0.1:1".into()] };
-        assert_eq!(device_body(&device, false, false)["addresses"], json!(["tcp://127.0.0.1:1"]));
-        assert_eq!(device_body(&device, false, true)["addresses"], json!(["tcp://127.0.0.1:1", "dynamic"]));
+        let device = WantedDevice {
+            id: from_cert_der(b"x"),
+            name: "lap".into(),
+            addresses: vec!["tcp://127.0.0.1:1".into()],
+        };
+        assert_eq!(
+            device_body(&device, false, false)["addresses"],
+            json!(["tcp://127.0.0.1:1"])
+        );
+        assert_eq!(
+            device_body(&device, false, true)["addresses"],
+            json!(["tcp://127.0.0.1:1", "dynamic"])
+        );
     }
 
     #[test]
     fn our_own_ignores_come_first() {
         assert_eq!(
             ignore_lines(&["!/cursor".into()]),
-            ["*.sr-tmp", "!/cursor", "(?d).DS_Store", "(?d)desktop.ini", "(?d)Thumbs.db"]
+            [
+                "*.sr-tmp",
+                "!/cursor",
+                "(?d).DS_Store",
+                "(?d)desktop.ini",
+                "(?d)Thumbs.db"
+            ]
         );
     }
 }

@@ -54,24 +54,43 @@ pub fn spawn(
     key: &str,
     ended: impl FnOnce() + Send + 'static,
 ) -> Result<Running, ChildError> {
-    let failed = |source| ChildError::Run { path: binary.path.clone(), source };
+    let failed = |source| ChildError::Run {
+        path: binary.path.clone(),
+        source,
+    };
     let (output, writer) = io::pipe().map_err(failed)?;
     let mut command = serve_command(binary, home, &door.argument(), key);
-    command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
+    command
+        .stdout(writer.try_clone().map_err(failed)?)
+        .stderr(writer);
     let child = command.spawn().map_err(failed)?;
     drop(command); // It holds the writing ends of the pipe: the output would never end.
     let tether = Tether::bind(&child);
-    let reach = Reach { pid: child.id(), address: door.address().to_owned(), key: key.to_owned() };
+    let reach = Reach {
+        pid: child.id(),
+        address: door.address().to_owned(),
+        key: key.to_owned(),
+    };
     let last_lines = Arc::new(Mutex::new(VecDeque::new()));
     let lines = Arc::clone(&last_lines);
     let log = home.join("syncthing.log");
-    let reader = std::thread::Builder::new().name("syncthing-log".into()).spawn(move || {
-        keep_output(output, &log, &lines);
-        ended();
-    });
+    let reader = std::thread::Builder::new()
+        .name("syncthing-log".into())
+        .spawn(move || {
+            keep_output(output, &log, &lines);
+            ended();
+        });
     let rest = Rest::new(door.address(), key);
     let reader = reader.map_err(failed)?;
-    let running = Running { child, reach, rest, last_lines, reader: Some(reader), _door: door, _tether: tether };
+    let running = Running {
+        child,
+        reach,
+        rest,
+        last_lines,
+        reader: Some(reader),
+        _door: door,
+        _tether: tether,
+    };
     running.reach.save(home)?;
     Ok(running)
 }
@@ -112,8 +131,13 @@ impl Running {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
-        let lines: Vec<String> =
-            self.last_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        let lines: Vec<String> = self
+            .last_lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect();
         let code = status.as_ref().ok().and_then(ExitStatus::code);
         let words = telling_line(&lines).unwrap_or_else(|| match &status {
             Ok(status) => status.to_string(),
@@ -183,20 +207,30 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
     } else if said(&["no space left"]) || said(&["not enough space"]) {
         Cause::DiskFull
     } else if opening
-        && ["too many open files", "permission denied", "access is denied", "read-only file system"]
-            .iter()
-            .any(|passing| said(&[passing]))
+        && [
+            "too many open files",
+            "permission denied",
+            "access is denied",
+            "read-only file system",
+        ]
+        .iter()
+        .any(|passing| said(&[passing]))
     {
         // Nothing is wrong with the files; a new database would fare no better.
         Cause::Crash
-    } else if said(&["config", "newer than supported"]) || said(&["config", "cannot load", "newer"]) {
+    } else if said(&["config", "newer than supported"]) || said(&["config", "cannot load", "newer"])
+    {
         Cause::ConfigTooNew
-    } else if said(&["database", "malformed"]) || said(&["not a database"]) || opening || said(&["leveldb", "corrupt"])
+    } else if said(&["database", "malformed"])
+        || said(&["not a database"])
+        || opening
+        || said(&["leveldb", "corrupt"])
     {
         Cause::Database
     } else if said(&["load", "config"]) || said(&["config.xml"]) || said(&["xml syntax error"]) {
         Cause::Config
-    } else if said(&["address already in use"]) || said(&["only one usage of each socket address"]) {
+    } else if said(&["address already in use"]) || said(&["only one usage of each socket address"])
+    {
         Cause::RestPortTaken
     } else {
         Cause::Crash
@@ -205,14 +239,30 @@ fn diagnose(code: Option<i32>, lines: &[String]) -> Cause {
 
 /// The last line in which it complains.
 fn telling_line(lines: &[String]) -> Option<String> {
-    let complaint = |line: &&String| ["ERR", "WARNING", "panic", "fatal"].iter().any(|sign| line.contains(sign));
-    lines.iter().rev().find(complaint).or_else(|| lines.last()).cloned()
+    let complaint = |line: &&String| {
+        ["ERR", "WARNING", "panic", "fatal"]
+            .iter()
+            .any(|sign| line.contains(sign))
+    };
+    lines
+        .iter()
+        .rev()
+        .find(complaint)
+        .or_else(|| lines.last())
+        .cloned()
 }
 
 /// Copies the output into the log, at most twice [`MAX_LOG`] of it, and keeps the last lines at hand.
 fn keep_output(output: impl io::Read, path: &Path, lines: &Mutex<VecDeque<String>>) {
-    let mut log = fs::OpenOptions::new().create(true).append(true).open(path).ok();
-    let mut size = log.as_ref().and_then(|log| log.metadata().ok()).map_or(0, |found| found.len());
+    let mut log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .ok();
+    let mut size = log
+        .as_ref()
+        .and_then(|log| log.metadata().ok())
+        .map_or(0, |found| found.len());
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
     while {
@@ -239,7 +289,11 @@ fn keep_output(output: impl io::Read, path: &Path, lines: &Mutex<VecDeque<String
 fn turn_over(path: &Path) -> Option<fs::File> {
     let old: PathBuf = path.with_extension("log.old");
     fs::rename(path, old).ok()?;
-    fs::OpenOptions::new().create(true).append(true).open(path).ok()
+    fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .ok()
 }
 
 /// No console window flashes up on Windows.
@@ -310,7 +364,8 @@ impl Tether {
         use std::os::windows::io::AsRawHandle;
         use windows_sys::Win32::System::JobObjects::{
             AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-            JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
+            JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
+            SetInformationJobObject,
         };
         // SAFETY: null arguments are allowed; the structure is plain data for which all zero is valid, and its size is
         // given; the child's handle is open. Where a call fails the child merely may outlive us.
@@ -319,7 +374,12 @@ impl Tether {
             let mut limits: JOBOBJECT_EXTENDED_LIMIT_INFORMATION = std::mem::zeroed();
             limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
             let size = std::mem::size_of_val(&limits) as u32;
-            SetInformationJobObject(job, JobObjectExtendedLimitInformation, (&raw const limits).cast(), size);
+            SetInformationJobObject(
+                job,
+                JobObjectExtendedLimitInformation,
+                (&raw const limits).cast(),
+                size,
+            );
             AssignProcessToJobObject(job, child.as_raw_handle().cast());
             Self(job)
         }
@@ -357,11 +417,31 @@ mod tests {
                 "WARNING: Starting API/GUI: listen tcp 127.0.0.1:8384: bind: address already in use",
                 Cause::RestPortTaken,
             ),
-            (Some(1), "ERR Error opening database (error=\"database disk image is malformed\")", Cause::Database),
-            (Some(1), "ERR failed (error=\"file is not a database\")", Cause::Database),
-            (Some(1), "WARNING: Failed to load config: EOF", Cause::Config),
-            (Some(1), "config version (52) is newer than supported (37)", Cause::ConfigTooNew),
-            (Some(1), "ERR Failed to acquire lock (is another Syncthing instance already running?)", Cause::Locked),
+            (
+                Some(1),
+                "ERR Error opening database (error=\"database disk image is malformed\")",
+                Cause::Database,
+            ),
+            (
+                Some(1),
+                "ERR failed (error=\"file is not a database\")",
+                Cause::Database,
+            ),
+            (
+                Some(1),
+                "WARNING: Failed to load config: EOF",
+                Cause::Config,
+            ),
+            (
+                Some(1),
+                "config version (52) is newer than supported (37)",
+                Cause::ConfigTooNew,
+            ),
+            (
+                Some(1),
+                "ERR Failed to acquire lock (is another Syncthing instance already running?)",
+                Cause::Locked,
+            ),
             (
                 Some(1),
                 "WARNING: Error opening database: resource temporarily unavailable (is another instance of Syncthing running?)",

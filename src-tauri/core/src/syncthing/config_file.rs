@@ -17,13 +17,19 @@ const DEFAULT_PORT: u16 = 22_000;
 /// Version 35 (Syncthing 1.19 is at 36) is understood and brought up to date by everything since.
 const OLDEST_FORMAT: u32 = 35;
 /// What Syncthing itself changes in its options.
-pub const ITS_OWN: [&str; 4] = ["unackedNotificationID", "unackedNotificationIDs", "urSeen", "urUniqueId"];
+pub const ITS_OWN: [&str; 4] = [
+    "unackedNotificationID",
+    "unackedNotificationIDs",
+    "urSeen",
+    "urUniqueId",
+];
 
 /// Writes config.xml; returns what of the one before it session-roam had not put there, fit to be shown.
 pub fn write(config: &ChildConfig, own: &DeviceId, gui: &Gui) -> Result<Vec<String>, ChildError> {
     let path = config.home.join("config.xml");
     let before = fs::read_to_string(&path).unwrap_or_default();
-    let good = fs::read_to_string(config.home.join("last-good").join("config.xml")).unwrap_or_default();
+    let good =
+        fs::read_to_string(config.home.join("last-good").join("config.xml")).unwrap_or_default();
     let made = Made::load(&config.home);
     let listen = listen_addresses(&config.network, Some(&before));
     let text = render(&made, config, own, gui, &listen, format_of(&before));
@@ -34,23 +40,39 @@ pub fn write(config: &ChildConfig, own: &DeviceId, gui: &Gui) -> Result<Vec<Stri
 
 /// The version of the format in which a config was written: a newer one than Syncthing's tells it that it is too old.
 fn format_of(text: &str) -> u32 {
-    let version =
-        text.split_once("<configuration version=\"").and_then(|(_, rest)| rest.split('"').next()?.parse().ok());
+    let version = text
+        .split_once("<configuration version=\"")
+        .and_then(|(_, rest)| rest.split('"').next()?.parse().ok());
     version.unwrap_or(OLDEST_FORMAT)
 }
 
-fn render(made: &Made, config: &ChildConfig, own: &DeviceId, gui: &Gui, listen: &[String], format: u32) -> String {
+fn render(
+    made: &Made,
+    config: &ChildConfig,
+    own: &DeviceId,
+    gui: &Gui,
+    listen: &[String],
+    format: u32,
+) -> String {
     let discovery = config.network.global_discovery || config.network.local_discovery;
     let mut text = format!("<configuration version=\"{format}\">\n");
     if let Some(wanted) = &made.wanted {
         // A folder that was not made yet is arranged later: Syncthing would call it lost.
-        let folders = wanted.folders.iter().filter(|folder| made.folders.get(&folder.id) == Some(&folder.path));
+        let folders = wanted
+            .folders
+            .iter()
+            .filter(|folder| made.folders.get(&folder.id) == Some(&folder.path));
         for folder in folders {
             let body = arrange::folder_body(folder, wanted, own, false);
             element(&mut text, 1, "folder", &body);
         }
         for device in wanted.devices.iter().filter(|device| device.id != *own) {
-            element(&mut text, 1, "device", &arrange::device_body(device, wanted.paused, discovery));
+            element(
+                &mut text,
+                1,
+                "device",
+                &arrange::device_body(device, wanted.paused, discovery),
+            );
         }
     }
     let us = json!({ "deviceID": own, "name": config.device_name, "addresses": ["dynamic"] });
@@ -64,10 +86,21 @@ fn render(made: &Made, config: &ChildConfig, own: &DeviceId, gui: &Gui, listen: 
 fn element(text: &mut String, depth: usize, tag: &str, body: &Value) {
     let indent = "    ".repeat(depth);
     let fields = || body.as_object().into_iter().flatten();
-    let plain = |value: &Value| escape(value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str());
+    let plain = |value: &Value| {
+        escape(
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+                .as_str(),
+        )
+    };
     text.push_str(&format!("{indent}<{tag}"));
     for (name, value) in fields().filter(|(name, _)| is_attribute(tag, name)) {
-        text.push_str(&format!(" {}=\"{}\"", if name == "deviceID" { "id" } else { name }, plain(value)));
+        text.push_str(&format!(
+            " {}=\"{}\"",
+            if name == "deviceID" { "id" } else { name },
+            plain(value)
+        ));
     }
     text.push_str(">\n");
     for (name, value) in fields().filter(|(name, _)| !is_attribute(tag, name)) {
@@ -78,7 +111,10 @@ fn element(text: &mut String, depth: usize, tag: &str, body: &Value) {
                         Value::Object(_) => element(text, depth + 1, one_of(name), item),
                         plain_item => {
                             let name = one_of(name);
-                            text.push_str(&format!("{indent}    <{name}>{}</{name}>\n", plain(plain_item)));
+                            text.push_str(&format!(
+                                "{indent}    <{name}>{}</{name}>\n",
+                                plain(plain_item)
+                            ));
                         }
                     }
                 }
@@ -92,15 +128,26 @@ fn element(text: &mut String, depth: usize, tag: &str, body: &Value) {
 }
 
 fn is_attribute(tag: &str, name: &str) -> bool {
-    const OF_FOLDERS: [&str; 8] =
-        ["id", "label", "path", "type", "rescanIntervalS", "fsWatcherEnabled", "fsWatcherDelayS", "ignorePerms"];
+    const OF_FOLDERS: [&str; 8] = [
+        "id",
+        "label",
+        "path",
+        "type",
+        "rescanIntervalS",
+        "fsWatcherEnabled",
+        "fsWatcherDelayS",
+        "ignorePerms",
+    ];
     const OF_DEVICES: [&str; 4] = ["deviceID", "name", "introducer", "introducedBy"];
     tag == "folder" && OF_FOLDERS.contains(&name) || tag == "device" && OF_DEVICES.contains(&name)
 }
 
 /// `addresses` is a list of `address`, `devices` one of `device`.
 fn one_of(name: &str) -> &str {
-    name.strip_suffix("es").filter(|one| one.ends_with("ss")).or_else(|| name.strip_suffix('s')).unwrap_or(name)
+    name.strip_suffix("es")
+        .filter(|one| one.ends_with("ss"))
+        .or_else(|| name.strip_suffix('s'))
+        .unwrap_or(name)
 }
 
 /// What must hold from the daemon's first moment on: where it listens, that it talks to nobody but as the user allows.
@@ -131,11 +178,17 @@ fn foreign(before: &str, good: &str, made: &Made, own: &DeviceId) -> Vec<String>
     let mut found = BTreeSet::new();
     for folder in elements(before, "folder").filter(|folder| !attribute(folder, "id").is_empty()) {
         let (id, path) = (attribute(folder, "id"), attribute(folder, "path"));
-        if made.folders.get(&id).is_none_or(|known| known != Path::new(&path)) {
+        if made
+            .folders
+            .get(&id)
+            .is_none_or(|known| known != Path::new(&path))
+        {
             found.insert(folder_name(&id, &path));
         }
     }
-    let devices = elements(before, "device").map(|device| attribute(device, "id")).filter(|id| !id.is_empty());
+    let devices = elements(before, "device")
+        .map(|device| attribute(device, "id"))
+        .filter(|id| !id.is_empty());
     for id in devices.filter(|id| id != own.as_str()) {
         if !made.has_device(&DeviceId::new(id.as_str())) {
             found.insert(device_name(&id));
@@ -168,7 +221,12 @@ pub fn setting_name(part: &str, name: &str) -> String {
 fn elements<'a>(text: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
     let start = format!("<{tag} ");
     text.match_indices(&start)
-        .map(|(at, found)| text[at + found.len()..].split('>').next().unwrap_or_default())
+        .map(|(at, found)| {
+            text[at + found.len()..]
+                .split('>')
+                .next()
+                .unwrap_or_default()
+        })
         .collect::<Vec<_>>()
         .into_iter()
 }
@@ -176,20 +234,32 @@ fn elements<'a>(text: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
 fn attribute(tag: &str, name: &str) -> String {
     let start = format!(" {name}=\"");
     let text = format!(" {tag}");
-    let value = text.split_once(&start).and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default();
-    let unescaped = value.replace("&lt;", "<").replace("&gt;", ">").replace("&#34;", "\"").replace("&#39;", "'");
+    let value = text
+        .split_once(&start)
+        .and_then(|(_, rest)| rest.split('"').next())
+        .unwrap_or_default();
+    let unescaped = value
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'");
     unescaped.replace("&amp;", "&")
 }
 
 /// The settings of one part, one a line as Syncthing writes them; of a list all values.
 fn settings_of<'a>(text: &'a str, part: &str) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut settings: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let inside = text.split_once(&format!("<{part}")).and_then(|(_, rest)| rest.split(&format!("</{part}>")).next());
+    let inside = text
+        .split_once(&format!("<{part}"))
+        .and_then(|(_, rest)| rest.split(&format!("</{part}>")).next());
     let mut lines = inside.unwrap_or_default().lines();
     let start = lines.next().unwrap_or_default();
     for name in ["enabled", "tls", "debugging"] {
         if let Some((_, value)) = start.split_once(&format!(" {name}=\"")) {
-            settings.entry(name).or_default().extend(value.split('"').next());
+            settings
+                .entry(name)
+                .or_default()
+                .extend(value.split('"').next());
         }
     }
     for line in lines.map(str::trim) {
@@ -214,7 +284,9 @@ pub struct Gui {
 
 impl Gui {
     pub fn new(address: &str) -> Result<Self, ChildError> {
-        let hash = data_encoding::BASE64_NOPAD.encode(&random::<40>()?).replace('+', ".");
+        let hash = data_encoding::BASE64_NOPAD
+            .encode(&random::<40>()?)
+            .replace('+', ".");
         Ok(Self {
             address: address.to_owned(),
             key: data_encoding::HEXLOWER.encode(&random::<32>()?),
@@ -224,9 +296,21 @@ impl Gui {
     }
 
     fn element(&self) -> String {
-        let Self { address, key, user, hash } = self;
-        let lines = [("user", user), ("password", hash), ("address", address), ("apikey", key)];
-        let lines = lines.map(|(tag, value)| format!("        <{tag}>{}</{tag}>\n", escape(value))).concat();
+        let Self {
+            address,
+            key,
+            user,
+            hash,
+        } = self;
+        let lines = [
+            ("user", user),
+            ("password", hash),
+            ("address", address),
+            ("apikey", key),
+        ];
+        let lines = lines
+            .map(|(tag, value)| format!("        <{tag}>{}</{tag}>\n", escape(value)))
+            .concat();
         format!(
             "    <gui enabled=\"true\" tls=\"false\" debugging=\"false\" sendBasicAuthPrompt=\"false\">\n        \
              <unixSocketPermissions>0600</unixSocketPermissions>\n{lines}    </gui>\n"
@@ -244,16 +328,18 @@ fn random<const N: usize>() -> Result<[u8; N], ChildError> {
 }
 
 fn escape(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).fold(String::new(), |mut escaped, c| {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&#34;"),
-            other => escaped.push(other),
-        }
-        escaped
-    })
+    text.chars()
+        .filter(|c| !c.is_control())
+        .fold(String::new(), |mut escaped, c| {
+            match c {
+                '&' => escaped.push_str("&amp;"),
+                '<' => escaped.push_str("&lt;"),
+                '>' => escaped.push_str("&gt;"),
+                '"' => escaped.push_str("&#34;"),
+                other => escaped.push(other),
+            }
+            escaped
+        })
 }
 
 /// The user's own Syncthing mostly sits on the default port: then ours takes the next free one and keeps to it.
@@ -262,14 +348,27 @@ fn listen_addresses(network: &settings::Network, before: Option<&str>) -> Vec<St
         return network.listen.clone();
     }
     let used = before.and_then(|text| {
-        let port = text.split_once("<listenAddress>tcp://0.0.0.0:")?.1.split_once('<')?.0;
+        let port = text
+            .split_once("<listenAddress>tcp://0.0.0.0:")?
+            .1
+            .split_once('<')?
+            .0;
         port.parse::<u16>().ok()
     });
-    let candidates = used.into_iter().chain(std::iter::once(DEFAULT_PORT)).chain(DEFAULT_PORT + 1..DEFAULT_PORT + 100);
-    match candidates.into_iter().find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok()) {
+    let candidates = used
+        .into_iter()
+        .chain(std::iter::once(DEFAULT_PORT))
+        .chain(DEFAULT_PORT + 1..DEFAULT_PORT + 100);
+    match candidates
+        .into_iter()
+        .find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok())
+    {
         Some(DEFAULT_PORT) | None => vec!["default".into()],
         Some(port) => {
-            let mut listen = vec![format!("tcp://0.0.0.0:{port}"), format!("quic://0.0.0.0:{port}")];
+            let mut listen = vec![
+                format!("tcp://0.0.0.0:{port}"),
+                format!("quic://0.0.0.0:{port}"),
+            ];
             if network.relays {
                 listen.push("dynamic+https://relays.syncthing.net/endpoint".into());
             }
@@ -299,7 +398,12 @@ mod tests {
     }
 
     fn gui() -> Gui {
-        Gui { address: "/h/rest.sock".into(), key: "key".into(), user: "user".into(), hash: "$2a$10$hash".into() }
+        Gui {
+            address: "/h/rest.sock".into(),
+            key: "key".into(),
+            user: "user".into(),
+            hash: "$2a$10$hash".into(),
+        }
     }
 
     fn made() -> Made {
@@ -311,16 +415,31 @@ mod tests {
             shared_with: vec![lap.clone()],
             ignores: vec![],
         };
-        let device = WantedDevice { id: lap.clone(), name: "lap".into(), addresses: vec!["tcp://127.0.0.1:9".into()] };
+        let device = WantedDevice {
+            id: lap.clone(),
+            name: "lap".into(),
+            addresses: vec!["tcp://127.0.0.1:9".into()],
+        };
         Made {
             folders: [(folder.id.clone(), folder.path.clone())].into(),
             devices: [lap].into(),
-            wanted: Some(Wanted { devices: vec![device], folders: vec![folder], paused: false }),
+            wanted: Some(Wanted {
+                devices: vec![device],
+                folders: vec![folder],
+                paused: false,
+            }),
         }
     }
 
     fn rendered(made: &Made) -> String {
-        render(made, &config(), &from_cert_der(b"x"), &gui(), &["tcp://127.0.0.1:22101".into()], OLDEST_FORMAT)
+        render(
+            made,
+            &config(),
+            &from_cert_der(b"x"),
+            &gui(),
+            &["tcp://127.0.0.1:22101".into()],
+            OLDEST_FORMAT,
+        )
     }
 
     #[test]
@@ -347,7 +466,11 @@ mod tests {
         let (made, own) = (made(), from_cert_der(b"x"));
         let text = rendered(&made);
         assert_eq!(foreign(&text, &text, &made, &own), Vec::<String>::new());
-        assert_eq!(foreign(&text[..text.len() / 2], &text, &made, &own), Vec::<String>::new(), "cut off by a crash");
+        assert_eq!(
+            foreign(&text[..text.len() / 2], &text, &made, &own),
+            Vec::<String>::new(),
+            "cut off by a crash"
+        );
         assert_eq!(foreign("", &text, &made, &own), Vec::<String>::new());
     }
 
@@ -382,9 +505,15 @@ mod tests {
 
     #[test]
     fn a_taken_default_port_is_stepped_around() {
-        let network = settings::Network { listen: vec!["default".into()], ..Default::default() };
+        let network = settings::Network {
+            listen: vec!["default".into()],
+            ..Default::default()
+        };
         let _taken = TcpListener::bind(("0.0.0.0", DEFAULT_PORT));
         let listen = listen_addresses(&network, None);
-        assert!(listen[0].starts_with("tcp://0.0.0.0:22") && listen[1].starts_with("quic://"), "{listen:?}");
+        assert!(
+            listen[0].starts_with("tcp://0.0.0.0:22") && listen[1].starts_with("quic://"),
+            "{listen:?}"
+        );
     }
 }

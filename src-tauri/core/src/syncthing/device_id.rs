@@ -27,9 +27,13 @@ pub enum DeviceIdError {
 pub fn from_cert_pem(pem: &str) -> Result<DeviceId, DeviceIdError> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     let (_, rest) = pem.split_once(BEGIN).ok_or(DeviceIdError::Certificate)?;
-    let (body, _) = rest.split_once("-----END CERTIFICATE-----").ok_or(DeviceIdError::Certificate)?;
+    let (body, _) = rest
+        .split_once("-----END CERTIFICATE-----")
+        .ok_or(DeviceIdError::Certificate)?;
     let packed: String = body.chars().filter(|c| !c.is_whitespace()).collect();
-    let der = BASE64.decode(packed.as_bytes()).map_err(|_| DeviceIdError::Certificate)?;
+    let der = BASE64
+        .decode(packed.as_bytes())
+        .map_err(|_| DeviceIdError::Certificate)?;
     if der.is_empty() {
         return Err(DeviceIdError::Certificate);
     }
@@ -74,7 +78,11 @@ fn unchecked(plain: &str) -> Result<String, DeviceIdError> {
         let group = &plain[start..start + GROUP];
         if char::from(plain.as_bytes()[start + GROUP]) != check_character(group.as_bytes()) {
             return Err(DeviceIdError::CheckDigit {
-                near: format!("{}-{}", &plain[start..start + 7], &plain[start + 7..start + 14]),
+                near: format!(
+                    "{}-{}",
+                    &plain[start..start + 7],
+                    &plain[start + 7..start + 14]
+                ),
             });
         }
         digest.push_str(group);
@@ -100,15 +108,26 @@ mod tests {
         ] {
             assert_eq!(parse(&written).expect(&written).as_str(), known);
         }
-        let without_checks: String =
-            known.replace('-', "").chars().enumerate().filter(|(at, _)| at % 14 != 13).map(|(_, c)| c).collect();
+        let without_checks: String = known
+            .replace('-', "")
+            .chars()
+            .enumerate()
+            .filter(|(at, _)| at % 14 != 13)
+            .map(|(_, c)| c)
+            .collect();
         assert_eq!(parse(&without_checks).expect("52").as_str(), known);
     }
 
     #[test]
     fn a_typing_error_is_named() {
-        let error = parse("P56IOI7-MZJNU2Z-IQGDREY-DM2MGTI-MGL3BXN-PQ6W5BM-TBBZ4TJ-XZWICQ2").expect_err("wrong check");
-        assert_eq!(error, DeviceIdError::CheckDigit { near: "P56IOI7-MZJNU2Z".into() });
+        let error = parse("P56IOI7-MZJNU2Z-IQGDREY-DM2MGTI-MGL3BXN-PQ6W5BM-TBBZ4TJ-XZWICQ2")
+            .expect_err("wrong check");
+        assert_eq!(
+            error,
+            DeviceIdError::CheckDigit {
+                near: "P56IOI7-MZJNU2Z".into()
+            }
+        );
         assert_eq!(parse("desk"), Err(DeviceIdError::Length(4)));
         assert_eq!(parse("päärchen"), Err(DeviceIdError::Character('ä')));
     }

@@ -52,7 +52,9 @@ pub fn open(_home: &Path) -> std::io::Result<Door> {
 #[cfg(any(not(unix), test))]
 fn loopback() -> std::io::Result<Door> {
     Ok(Door {
-        address: std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string(),
+        address: std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .to_string(),
         #[cfg(unix)]
         _dir: None,
     })
@@ -76,23 +78,44 @@ mod socket {
     /// The socket lies in `home`, which must be private already. A path that is too long for a socket (104 bytes on
     /// macOS, 108 on Linux) or a file system without sockets gets a fresh private directory elsewhere.
     pub fn open(home: &Path) -> io::Result<Door> {
-        let here = usable(&home.join(NAME)).map(|address| Door { address, _dir: None });
-        here.or_else(|error| elsewhere().into_iter().find_map(|base| in_fresh_dir(&base)).ok_or(error))
+        let here = usable(&home.join(NAME)).map(|address| Door {
+            address,
+            _dir: None,
+        });
+        here.or_else(|error| {
+            elsewhere()
+                .into_iter()
+                .find_map(|base| in_fresh_dir(&base))
+                .ok_or(error)
+        })
     }
 
     /// The directory has a name that nobody can guess, is made by this call and has the mode 0700 from the start.
     fn in_fresh_dir(base: &Path) -> Option<Door> {
         let mode = fs::Permissions::from_mode(0o700);
-        let dir = tempfile::Builder::new().prefix(DIR).permissions(mode).tempdir_in(base).ok()?;
-        let address = is_private(dir.path()).ok().filter(|yes| *yes).and_then(|_| usable(&dir.path().join(NAME)).ok());
-        address.map(|address| Door { address, _dir: Some(dir) })
+        let dir = tempfile::Builder::new()
+            .prefix(DIR)
+            .permissions(mode)
+            .tempdir_in(base)
+            .ok()?;
+        let address = is_private(dir.path())
+            .ok()
+            .filter(|yes| *yes)
+            .and_then(|_| usable(&dir.path().join(NAME)).ok());
+        address.map(|address| Door {
+            address,
+            _dir: Some(dir),
+        })
     }
 
     #[allow(clippy::disallowed_methods)] // where the system keeps what lives as long as a login
     fn elsewhere() -> Vec<PathBuf> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let runtime = runtime.filter(|dir| dir.is_absolute() && is_private(dir).unwrap_or(false));
-        runtime.into_iter().chain([std::env::temp_dir(), "/tmp".into()]).collect()
+        runtime
+            .into_iter()
+            .chain([std::env::temp_dir(), "/tmp".into()])
+            .collect()
     }
 
     /// The address of a socket at `path`, where one can be made. The socket of a run that crashed is removed.
@@ -117,14 +140,21 @@ mod socket {
 
     /// Removes the socket of a run that crashed, and the directory that was made for it.
     pub fn remove_stale(address: &str) {
-        let Some(path) = address.strip_prefix(SOCKET).map(Path::new) else { return };
-        let Some(dir) = path.parent().filter(|dir| is_private(dir).unwrap_or(false)) else { return };
+        let Some(path) = address.strip_prefix(SOCKET).map(Path::new) else {
+            return;
+        };
+        let Some(dir) = path.parent().filter(|dir| is_private(dir).unwrap_or(false)) else {
+            return;
+        };
         if path.file_name().is_some_and(|name| name == NAME)
             && fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
         {
             let _ = fs::remove_file(path);
         }
-        if dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DIR)) {
+        if dir
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(DIR))
+        {
             // Only an empty one goes.
             let _ = fs::remove_dir(dir);
         }
@@ -139,12 +169,19 @@ mod tests {
     fn a_system_without_sockets_gets_a_loopback_port() {
         let door = loopback().expect("a port");
         assert!(door.argument().starts_with("127.0.0.1:") && door.argument() == door.address());
-        assert_eq!(door.configured(), "127.0.0.1:0", "config.xml names no port that somebody could wait at");
+        assert_eq!(
+            door.configured(),
+            "127.0.0.1:0",
+            "config.xml names no port that somebody could wait at"
+        );
     }
 
     #[test]
     fn a_socket_is_named_as_a_url() {
-        assert_eq!(argument("unix:/h/my 100%?#/rest.sock"), "unix:///h/my%20100%25%3F%23/rest.sock");
+        assert_eq!(
+            argument("unix:/h/my 100%?#/rest.sock"),
+            "unix:///h/my%20100%25%3F%23/rest.sock"
+        );
     }
 
     #[cfg(unix)]
@@ -154,16 +191,27 @@ mod tests {
         let home = tempfile::tempdir().expect("tempdir");
         std::fs::write(home.path().join("rest.sock"), "left by a crash").expect("stale");
         let door = open(home.path()).expect("door");
-        assert_eq!(Path::new(&door.address()[SOCKET.len()..]), home.path().join("rest.sock"));
+        assert_eq!(
+            Path::new(&door.address()[SOCKET.len()..]),
+            home.path().join("rest.sock")
+        );
         assert!(!home.path().join("rest.sock").exists());
         let deep = home.path().join("d".repeat(120));
         std::fs::create_dir(&deep).expect("deep");
         let door = open(&deep).expect("door");
-        let dir = Path::new(&door.address()[SOCKET.len()..]).parent().expect("directory").to_owned();
-        assert!(!dir.starts_with(home.path()) && is_private(&dir).expect("directory"), "{}", dir.display());
+        let dir = Path::new(&door.address()[SOCKET.len()..])
+            .parent()
+            .expect("directory")
+            .to_owned();
+        assert!(
+            !dir.starts_with(home.path()) && is_private(&dir).expect("directory"),
+            "{}",
+            dir.display()
+        );
         drop(door);
         assert!(!dir.exists());
-        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o750)).expect("mode");
+        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o750))
+            .expect("mode");
         assert!(!is_private(home.path()).expect("home"));
     }
 }

@@ -62,12 +62,22 @@ pub enum Event {
 pub fn parse(event: &Value) -> Option<Event> {
     let data = &event["data"];
     let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
-    let ours = |name: &str| data[name].as_str().filter(|id| parse_folder_id(id).is_some()).map(str::to_owned);
+    let ours = |name: &str| {
+        data[name]
+            .as_str()
+            .filter(|id| parse_folder_id(id).is_some())
+            .map(str::to_owned)
+    };
     Some(match event["type"].as_str()? {
-        "ItemFinished" if data["error"].is_null() && data["type"] != "dir" => {
-            Event::Finished { folder: ours("folder")?, path: text("item").replace('\\', "/") }
-        }
-        "StateChanged" => Event::State { folder: ours("folder")?, to: text("to"), error: text("error") },
+        "ItemFinished" if data["error"].is_null() && data["type"] != "dir" => Event::Finished {
+            folder: ours("folder")?,
+            path: text("item").replace('\\', "/"),
+        },
+        "StateChanged" => Event::State {
+            folder: ours("folder")?,
+            to: text("to"),
+            error: text("error"),
+        },
         "DeviceConnected" => Event::Connected {
             device: DeviceId::new(data["id"].as_str()?),
             announced: announced_name(data["deviceName"].as_str().unwrap_or_default()),
@@ -80,9 +90,14 @@ pub fn parse(event: &Value) -> Option<Event> {
             global_bytes: data["globalBytes"].as_u64().unwrap_or_default(),
             need_bytes: data["needBytes"].as_u64().unwrap_or_default(),
         },
-        "FolderErrors" => Event::FolderErrors { folder: ours("folder")?, errors: error_texts(&data["errors"]) },
+        "FolderErrors" => Event::FolderErrors {
+            folder: ours("folder")?,
+            errors: error_texts(&data["errors"]),
+        },
         // 1.x says `folder` since 1.0 and kept the old `folderID` beside it.
-        "LocalChangeDetected" => Event::LocalChange { folder: ours("folder").or_else(|| ours("folderID"))? },
+        "LocalChangeDetected" => Event::LocalChange {
+            folder: ours("folder").or_else(|| ours("folderID"))?,
+        },
         "ListenAddressesChanged" => Event::Listen,
         "DeviceDiscovered" => Event::Heard,
         "ConfigSaved" => Event::Config,
@@ -95,7 +110,11 @@ fn error_texts(errors: &Value) -> Vec<String> {
     errors
         .iter()
         .map(|error| {
-            format!("{}: {}", error["path"].as_str().unwrap_or_default(), error["error"].as_str().unwrap_or_default())
+            format!(
+                "{}: {}",
+                error["path"].as_str().unwrap_or_default(),
+                error["error"].as_str().unwrap_or_default()
+            )
         })
         .collect()
 }
@@ -114,7 +133,14 @@ fn follow(up: &Up, link: &Link, orders: &Sender<Order>, lost: &dyn Fn()) {
         // The first question opens the subscription and must not wait: what came before it is looked at as a whole.
         let open = if last.is_some() { OPEN } else { Duration::ZERO };
         let (since, timeout) = (last.unwrap_or(0).to_string(), open.as_secs().to_string());
-        let path = with_query("/rest/events", [("since", since.as_str()), ("timeout", &timeout), ("events", MASK)]);
+        let path = with_query(
+            "/rest/events",
+            [
+                ("since", since.as_str()),
+                ("timeout", &timeout),
+                ("events", MASK),
+            ],
+        );
         let Ok(Value::Array(events)) = up.rest.get_long(&path, open) else {
             if link.is_current(up) {
                 lost();
@@ -128,7 +154,12 @@ fn follow(up: &Up, link: &Link, orders: &Sender<Order>, lost: &dyn Fn()) {
             (Some(last), Some(first)) => first != last + 1,
             (Some(_), None) => false,
         };
-        last = Some(events.last().and_then(|event| event["id"].as_u64()).unwrap_or(last.unwrap_or(0)));
+        last = Some(
+            events
+                .last()
+                .and_then(|event| event["id"].as_u64())
+                .unwrap_or(last.unwrap_or(0)),
+        );
         hand_on(&events, up, link, orders);
         if gap {
             look_at_all(up, link);
@@ -152,18 +183,31 @@ fn hand_on(events: &[Value], up: &Up, link: &Link, orders: &Sender<Order>) {
         paths.sort();
         paths.dedup();
         if let Some((lane, owner)) = parse_folder_id(&folder).filter(|(_, owner)| *owner != own) {
-            link.tell(Notice::Arrived { owner: owner.to_owned(), lane, paths });
+            link.tell(Notice::Arrived {
+                owner: owner.to_owned(),
+                lane,
+                paths,
+            });
         }
     }
 }
 
 /// Tells the engine to look at every foreign folder.
 fn look_at_all(up: &Up, link: &Link) {
-    let Ok(Value::Array(folders)) = up.rest.get("/rest/config/folders") else { return };
+    let Ok(Value::Array(folders)) = up.rest.get("/rest/config/folders") else {
+        return;
+    };
     let own = up.own.short();
-    for (lane, owner) in folders.iter().filter_map(|folder| parse_folder_id(folder["id"].as_str()?)) {
+    for (lane, owner) in folders
+        .iter()
+        .filter_map(|folder| parse_folder_id(folder["id"].as_str()?))
+    {
         if owner != own {
-            link.tell(Notice::Arrived { owner: owner.to_owned(), lane, paths: Vec::new() });
+            link.tell(Notice::Arrived {
+                owner: owner.to_owned(),
+                lane,
+                paths: Vec::new(),
+            });
         }
     }
 }
@@ -177,22 +221,48 @@ mod tests {
     fn events_are_read_into_their_kinds() {
         let event = |kind: &str, data: Value| parse(&json!({"id": 1, "type": kind, "data": data}));
         assert_eq!(
-            event("ItemFinished", json!({"folder": "roam-live-A", "item": "a\\b", "error": null, "action": "update"})),
-            Some(Event::Finished { folder: "roam-live-A".into(), path: "a/b".into() })
+            event(
+                "ItemFinished",
+                json!({"folder": "roam-live-A", "item": "a\\b", "error": null, "action": "update"})
+            ),
+            Some(Event::Finished {
+                folder: "roam-live-A".into(),
+                path: "a/b".into()
+            })
         );
-        assert_eq!(event("ItemFinished", json!({"folder": "roam-live-A", "item": "a", "error": "no space"})), None);
         assert_eq!(
-            event("ItemFinished", json!({"folder": "photos", "item": "a", "error": null})),
+            event(
+                "ItemFinished",
+                json!({"folder": "roam-live-A", "item": "a", "error": "no space"})
+            ),
+            None
+        );
+        assert_eq!(
+            event(
+                "ItemFinished",
+                json!({"folder": "photos", "item": "a", "error": null})
+            ),
             None,
             "not our folder"
         );
         assert_eq!(
-            event("LocalChangeDetected", json!({"folderID": "roam-bulk-B", "path": "x"})),
-            Some(Event::LocalChange { folder: "roam-bulk-B".into() })
+            event(
+                "LocalChangeDetected",
+                json!({"folderID": "roam-bulk-B", "path": "x"})
+            ),
+            Some(Event::LocalChange {
+                folder: "roam-bulk-B".into()
+            })
         );
         assert_eq!(
-            event("FolderErrors", json!({"folder": "roam-live-A", "errors": [{"path": "a", "error": "no space"}]})),
-            Some(Event::FolderErrors { folder: "roam-live-A".into(), errors: vec!["a: no space".into()] })
+            event(
+                "FolderErrors",
+                json!({"folder": "roam-live-A", "errors": [{"path": "a", "error": "no space"}]})
+            ),
+            Some(Event::FolderErrors {
+                folder: "roam-live-A".into(),
+                errors: vec!["a: no space".into()]
+            })
         );
         assert_eq!(event("Whatever", json!({})), None);
         assert_eq!(parse(&json!("nonsense")), None);

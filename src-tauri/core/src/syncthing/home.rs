@@ -65,7 +65,11 @@ pub enum ChildError {
         source: io::Error,
     },
     #[error("this device was {was} and would now be {is}")]
-    DeviceIdChanged { was: DeviceId, is: String, home: PathBuf },
+    DeviceIdChanged {
+        was: DeviceId,
+        is: String,
+        home: PathBuf,
+    },
     #[error("{} was copied from another machine", .home.display())]
     HomeCloned { home: PathBuf, record: PathBuf },
     #[error("other users can enter {}", .0.display())]
@@ -145,14 +149,26 @@ pub fn ensure_identity(config: &ChildConfig) -> Result<Identity, ChildError> {
     }
     let identity = read_identity(&config.home);
     if let Some(Record { device_id: was, .. }) = record {
-        let is = identity.as_ref().map_or("a device without keys".into(), |identity| identity.device_id.to_string());
+        let is = identity
+            .as_ref()
+            .map_or("a device without keys".into(), |identity| {
+                identity.device_id.to_string()
+            });
         if is != was.as_str() {
-            return Err(ChildError::DeviceIdChanged { was, is, home: config.home.clone() });
+            return Err(ChildError::DeviceIdChanged {
+                was,
+                is,
+                home: config.home.clone(),
+            });
         }
         return identity;
     }
     let identity = identity?;
-    Record { device_id: identity.device_id.clone(), machine: machine() }.save(&config.home)?;
+    Record {
+        device_id: identity.device_id.clone(),
+        machine: machine(),
+    }
+    .save(&config.home)?;
     for name in ["cert.pem", "key.pem"] {
         keep_good(&config.home, name)?;
     }
@@ -162,21 +178,31 @@ pub fn ensure_identity(config: &ChildConfig) -> Result<Identity, ChildError> {
 /// The keys of a Syncthing of the user's own: where it says they are, or (1.19 does not say) where it usually has them.
 fn external_identity(address: &str, key: &str) -> Result<Identity, ChildError> {
     let rest = Rest::new(address, key);
-    let failed = |source| ChildError::External { address: address.to_owned(), source };
+    let failed = |source| ChildError::External {
+        address: address.to_owned(),
+        source,
+    };
     let status = rest.get("/rest/system/status").map_err(failed)?;
     let told = rest.get("/rest/system/paths").unwrap_or_default();
-    let told = [&told["certFile"], &told["keyFile"]].map(|path| PathBuf::from(path.as_str().unwrap_or_default()));
-    let usual = usual_homes().into_iter().map(|dir| [dir.join("cert.pem"), dir.join("key.pem")]);
+    let told = [&told["certFile"], &told["keyFile"]]
+        .map(|path| PathBuf::from(path.as_str().unwrap_or_default()));
+    let usual = usual_homes()
+        .into_iter()
+        .map(|dir| [dir.join("cert.pem"), dir.join("key.pem")]);
     std::iter::once(told)
         .chain(usual)
         .filter_map(|[cert, key]| identity_of(&cert, &key).ok())
         .find(|identity| status["myID"] == identity.device_id.as_str())
-        .ok_or_else(|| ChildError::ExternalKeys { address: address.to_owned() })
+        .ok_or_else(|| ChildError::ExternalKeys {
+            address: address.to_owned(),
+        })
 }
 
 #[allow(clippy::disallowed_methods)] // where another program keeps its home
 fn usual_homes() -> Vec<PathBuf> {
-    let below = |variable: &str, rest: &str| std::env::var_os(variable).map(|dir| PathBuf::from(dir).join(rest));
+    let below = |variable: &str, rest: &str| {
+        std::env::var_os(variable).map(|dir| PathBuf::from(dir).join(rest))
+    };
     [
         below("XDG_STATE_HOME", "syncthing"),
         below("XDG_CONFIG_HOME", "syncthing"),
@@ -195,14 +221,22 @@ pub(super) fn read_identity(home: &Path) -> Result<Identity, ChildError> {
 }
 
 fn identity_of(cert: &Path, key: &Path) -> Result<Identity, ChildError> {
-    let read =
-        |path: &Path| fs::read_to_string(path).map_err(|source| ChildError::Io { path: path.to_owned(), source });
+    let read = |path: &Path| {
+        fs::read_to_string(path).map_err(|source| ChildError::Io {
+            path: path.to_owned(),
+            source,
+        })
+    };
     let (cert_pem, key_pem) = (read(cert)?, read(key)?);
     let device_id = device_id::from_cert_pem(&cert_pem).map_err(|error| ChildError::Io {
         path: cert.to_owned(),
         source: io::Error::new(io::ErrorKind::InvalidData, error),
     })?;
-    Ok(Identity { device_id, cert_pem, key_pem })
+    Ok(Identity {
+        device_id,
+        cert_pem,
+        key_pem,
+    })
 }
 
 fn generate(binary: &Binary, home: &Path) -> Result<(), ChildError> {
@@ -218,7 +252,10 @@ fn generate(binary: &Binary, home: &Path) -> Result<(), ChildError> {
     arguments.push(place);
     match run_briefly(&binary.path, &arguments)? {
         (true, _) => Ok(()),
-        (false, text) => Err(ChildError::Generate { home: home.to_owned(), text: text.trim().to_owned() }),
+        (false, text) => Err(ChildError::Generate {
+            home: home.to_owned(),
+            text: text.trim().to_owned(),
+        }),
     }
 }
 
@@ -226,10 +263,14 @@ fn generate(binary: &Binary, home: &Path) -> Result<(), ChildError> {
 /// A whole, different certificate is left alone: somebody put it there, and must be asked.
 fn restore_keys(home: &Path, known: &DeviceId) -> Result<(), ChildError> {
     let good = home.join("last-good");
-    let Ok(kept) = read_identity(&good) else { return Ok(()) };
-    let here = fs::read_to_string(home.join("cert.pem")).ok().and_then(|pem| device_id::from_cert_pem(&pem).ok());
-    let whole =
-        here.as_ref() == Some(known) && fs::read_to_string(home.join("key.pem")).is_ok_and(|key| key == kept.key_pem);
+    let Ok(kept) = read_identity(&good) else {
+        return Ok(());
+    };
+    let here = fs::read_to_string(home.join("cert.pem"))
+        .ok()
+        .and_then(|pem| device_id::from_cert_pem(&pem).ok());
+    let whole = here.as_ref() == Some(known)
+        && fs::read_to_string(home.join("key.pem")).is_ok_and(|key| key == kept.key_pem);
     let foreign = here.is_some_and(|here| here != *known);
     if whole || foreign || kept.device_id != *known {
         return Ok(());
@@ -262,21 +303,28 @@ impl Record {
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map(Some)
-                .map_err(|error| ChildError::Io { path, source: io::Error::new(io::ErrorKind::InvalidData, error) }),
+                .map_err(|error| ChildError::Io {
+                    path,
+                    source: io::Error::new(io::ErrorKind::InvalidData, error),
+                }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(ChildError::Io { path, source }),
         }
     }
 
     fn save(&self, home: &Path) -> Result<(), ChildError> {
-        write_private(&record_path(home), &serde_json::to_vec_pretty(self).expect("plain strings"))
+        write_private(
+            &record_path(home),
+            &serde_json::to_vec_pretty(self).expect("plain strings"),
+        )
     }
 
     fn check_machine(&self, home: &Path) -> Result<(), ChildError> {
         match (&self.machine, machine()) {
-            (Some(then), Some(now)) if *then != now => {
-                Err(ChildError::HomeCloned { home: home.to_owned(), record: record_path(home) })
-            }
+            (Some(then), Some(now)) if *then != now => Err(ChildError::HomeCloned {
+                home: home.to_owned(),
+                record: record_path(home),
+            }),
             _ => Ok(()),
         }
     }
@@ -300,7 +348,10 @@ fn machine_id() -> Option<String> {
 #[cfg(target_vendor = "apple")]
 fn machine_id() -> Option<String> {
     let mut id = [0u8; 16];
-    let wait = libc::timespec { tv_sec: 1, tv_nsec: 0 };
+    let wait = libc::timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
     // SAFETY: gethostuuid writes 16 bytes to the first argument and reads the second; both live through the call.
     let answer = unsafe { libc::gethostuuid(id.as_mut_ptr(), &wait) };
     (answer == 0).then(|| data_encoding::HEXLOWER.encode(&id))
@@ -310,7 +361,10 @@ fn machine_id() -> Option<String> {
 fn machine_id() -> Option<String> {
     use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
     let wide = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
-    let (key, value) = (wide("SOFTWARE\\Microsoft\\Cryptography"), wide("MachineGuid"));
+    let (key, value) = (
+        wide("SOFTWARE\\Microsoft\\Cryptography"),
+        wide("MachineGuid"),
+    );
     let mut buffer = [0u16; 128];
     let mut n_bytes = std::mem::size_of_val(&buffer) as u32;
     // SAFETY: both names end in zero; `n_bytes` is the buffer's size and is updated to what was written.
@@ -325,11 +379,18 @@ fn machine_id() -> Option<String> {
             &mut n_bytes,
         )
     };
-    (answer == 0).then(|| String::from_utf16_lossy(&buffer[..n_bytes as usize / 2]).trim_end_matches('\0').to_owned())
+    (answer == 0).then(|| {
+        String::from_utf16_lossy(&buffer[..n_bytes as usize / 2])
+            .trim_end_matches('\0')
+            .to_owned()
+    })
 }
 
 pub fn make_home(home: &Path) -> Result<(), ChildError> {
-    let failed = |source| ChildError::Io { path: home.to_owned(), source };
+    let failed = |source| ChildError::Io {
+        path: home.to_owned(),
+        source,
+    };
     fs::create_dir_all(home).map_err(failed)?;
     #[cfg(unix)]
     {
@@ -346,11 +407,20 @@ pub fn make_home(home: &Path) -> Result<(), ChildError> {
 /// Held as long as a transport lives; the operating system lets go of it when we die.
 pub fn lock_home(home: &Path) -> Result<fs::File, ChildError> {
     let path = home.join("roam.lock");
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|source| ChildError::Io { path: path.clone(), source })?;
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = file.map_err(|source| ChildError::Io {
+        path: path.clone(),
+        source,
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(ChildError::InUse { home: home.to_owned() }),
+        Err(fs::TryLockError::WouldBlock) => Err(ChildError::InUse {
+            home: home.to_owned(),
+        }),
         Err(fs::TryLockError::Error(source)) => Err(ChildError::Io { path, source }),
     }
 }
@@ -369,7 +439,10 @@ impl Reach {
     }
 
     pub fn save(&self, home: &Path) -> Result<(), ChildError> {
-        write_private(&home.join("roam-child.json"), &serde_json::to_vec(self).expect("plain strings"))
+        write_private(
+            &home.join("roam-child.json"),
+            &serde_json::to_vec(self).expect("plain strings"),
+        )
     }
 
     pub fn forget(home: &Path) {
@@ -390,7 +463,10 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ChildError> {
         file.sync_all()?;
         fs::rename(&next, path)
     };
-    write().map_err(|source| ChildError::Io { path: path.to_owned(), source })
+    write().map_err(|source| ChildError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Keeps a copy of one of the home's files for the day it is broken.
@@ -408,7 +484,10 @@ pub fn keep_good(home: &Path, name: &str) -> Result<(), ChildError> {
 pub fn set_config_aside(home: &Path) -> Result<(), ChildError> {
     let (config, broken) = (home.join("config.xml"), home.join("config.xml.broken"));
     match fs::rename(&config, &broken) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ChildError::Io { path: config, source }),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ChildError::Io {
+            path: config,
+            source,
+        }),
         _ => Ok(()),
     }
 }
@@ -448,10 +527,19 @@ mod tests {
     fn a_home_from_another_machine_is_noticed() {
         let parent = tempfile::tempdir().expect("tempdir");
         let home = parent.path().join("syncthing");
-        let record = Record { device_id: device_id::from_cert_der(b"x"), machine: Some("another".into()) };
+        let record = Record {
+            device_id: device_id::from_cert_der(b"x"),
+            machine: Some("another".into()),
+        };
         record.save(&home).expect("save");
         if machine().is_some() {
-            assert_eq!(ensure_identity(&config(&home)).expect_err("cloned").problem().code, "home_cloned");
+            assert_eq!(
+                ensure_identity(&config(&home))
+                    .expect_err("cloned")
+                    .problem()
+                    .code,
+                "home_cloned"
+            );
         }
     }
 
@@ -471,18 +559,35 @@ mod tests {
         assert_eq!(ensure_identity(&config(&home)).expect("restored"), first);
         fs::remove_file(home.join("cert.pem")).expect("lose the certificate");
         assert_eq!(ensure_identity(&config(&home)).expect("restored"), first);
-        let other =
-            pem.replace(&data_encoding::BASE64.encode(b"a certificate"), &data_encoding::BASE64.encode(b"another"));
+        let other = pem.replace(
+            &data_encoding::BASE64.encode(b"a certificate"),
+            &data_encoding::BASE64.encode(b"another"),
+        );
         fs::write(home.join("cert.pem"), other).expect("another device");
-        assert_eq!(ensure_identity(&config(&home)).expect_err("changed").problem().code, "device_id_changed");
+        assert_eq!(
+            ensure_identity(&config(&home))
+                .expect_err("changed")
+                .problem()
+                .code,
+            "device_id_changed"
+        );
         fs::remove_dir_all(&home).expect("lose the home");
-        assert_eq!(ensure_identity(&config(&home)).expect_err("lost").problem().code, "device_id_changed");
+        assert_eq!(
+            ensure_identity(&config(&home))
+                .expect_err("lost")
+                .problem()
+                .code,
+            "device_id_changed"
+        );
     }
 
     #[test]
     fn a_home_has_one_user_at_a_time() {
         let home = tempfile::tempdir().expect("tempdir");
         let _held = lock_home(home.path()).expect("first");
-        assert_eq!(lock_home(home.path()).expect_err("second").problem().code, "home_in_use");
+        assert_eq!(
+            lock_home(home.path()).expect_err("second").problem().code,
+            "home_in_use"
+        );
     }
 }

@@ -33,7 +33,11 @@ struct State {
 
 impl Link {
     pub fn new(notify: impl Fn(Notice) + Send + Sync + 'static) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), notify: Box::new(notify) }
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            notify: Box::new(notify),
+        }
     }
 
     /// Tells the engine, unless the transport has ended.
@@ -46,7 +50,12 @@ impl Link {
     pub fn connect(&self, rest: Rest, own: DeviceId, config: Option<Value>) {
         let mut state = self.lock();
         state.generation += 1;
-        state.up = Some(Arc::new(Up { rest, own, config, generation: state.generation }));
+        state.up = Some(Arc::new(Up {
+            rest,
+            own,
+            config,
+            generation: state.generation,
+        }));
         self.changed.notify_all();
     }
 
@@ -70,14 +79,20 @@ impl Link {
     }
 
     pub fn is_current(&self, up: &Up) -> bool {
-        self.lock().up.as_ref().is_some_and(|now| now.generation == up.generation)
+        self.lock()
+            .up
+            .as_ref()
+            .is_some_and(|now| now.generation == up.generation)
     }
 
     /// Waits until Syncthing is up; `None` when the transport has ended.
     pub fn wait_up(&self) -> Option<Arc<Up>> {
         let mut state = self.lock();
         while !state.ended && state.up.is_none() {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.up.clone()
     }
@@ -85,7 +100,9 @@ impl Link {
     /// Sleeps, but not beyond the end.
     pub fn sleep(&self, time: Duration) {
         let state = self.lock();
-        let _ = self.changed.wait_timeout_while(state, time, |state| !state.ended);
+        let _ = self
+            .changed
+            .wait_timeout_while(state, time, |state| !state.ended);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

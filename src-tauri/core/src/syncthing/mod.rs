@@ -70,7 +70,9 @@ pub fn folder_id(lane: Lane, short: &str) -> String {
 /// The lane and the owner's short id of one of our folder ids.
 pub fn parse_folder_id(id: &str) -> Option<(Lane, &str)> {
     let (lane, short) = id.strip_prefix("roam-")?.split_once('-')?;
-    let lane = Lane::BOTH.into_iter().find(|known| known.as_str() == lane)?;
+    let lane = Lane::BOTH
+        .into_iter()
+        .find(|known| known.as_str() == lane)?;
     Some((lane, short))
 }
 
@@ -179,6 +181,8 @@ pub const MAX_ANNOUNCED: usize = 512;
 
 /// What another device announced as its name, cut to [`MAX_ANNOUNCED`] bytes. It is not fit to be shown.
 pub fn announced_name(text: &str) -> String {
-    let end = (0..=MAX_ANNOUNCED.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    let end = (0..=MAX_ANNOUNCED.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
     text[..end.unwrap_or(0)].to_owned()
 }

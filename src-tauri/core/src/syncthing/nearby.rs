@@ -25,9 +25,15 @@ pub fn parse(said: &Value, known: impl Fn(&DeviceId) -> bool) -> Vec<Nearby> {
         .flatten()
         .filter_map(|(id, entry)| {
             let id = device_id::parse(id).ok().filter(|id| !known(id))?;
-            let addresses = entry["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let mut addresses: Vec<String> =
-                addresses.filter(|address| is_dialled(address)).map(str::to_owned).collect();
+            let addresses = entry["addresses"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
+            let mut addresses: Vec<String> = addresses
+                .filter(|address| is_dialled(address))
+                .map(str::to_owned)
+                .collect();
             addresses.sort();
             addresses.dedup();
             addresses.truncate(MAX_ADDRESSES);
@@ -58,7 +64,13 @@ mod tests {
             "../../x": { "addresses": [] },
         });
         let found = parse(&said, |id| *id == other);
-        assert_eq!(found, [Nearby { id: one, addresses: vec!["tcp://192.168.1.4:22000".into()] }]);
+        assert_eq!(
+            found,
+            [Nearby {
+                id: one,
+                addresses: vec!["tcp://192.168.1.4:22000".into()]
+            }]
+        );
         assert_eq!(parse(&said, |_| false).len(), 2);
         assert_eq!(parse(&json!([]), |_| false), []);
     }

@@ -62,11 +62,21 @@ pub fn parse(text: &str) -> Result<Code, CodeError> {
         return parse_query(query);
     }
     if let Some(query) = text.strip_prefix(LINK) {
-        return Ok(Code { key: None, ..parse_query(query)? });
+        return Ok(Code {
+            key: None,
+            ..parse_query(query)?
+        });
     }
     match text.strip_prefix("session-roam:") {
-        Some(other) => Err(CodeError::Version(other.split('?').next().unwrap_or_default().into())),
-        None => Ok(Code { id: device_id::parse(text)?, name: String::new(), addresses: Vec::new(), key: None }),
+        Some(other) => Err(CodeError::Version(
+            other.split('?').next().unwrap_or_default().into(),
+        )),
+        None => Ok(Code {
+            id: device_id::parse(text)?,
+            name: String::new(),
+            addresses: Vec::new(),
+            key: None,
+        }),
     }
 }
 
@@ -76,28 +86,47 @@ fn parse_query(query: &str) -> Result<Code, CodeError> {
         let value = decode(value);
         match word {
             "id" => id = Some(device_id::parse(&value)?),
-            "name" => name = value.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect(),
+            "name" => {
+                name = value
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(MAX_NAME)
+                    .collect()
+            }
             "key" => key = Some(Bits::parse(&value).ok_or(CodeError::Key)?),
             "addr" if addresses.len() < MAX_ADDRESSES => addresses.push(checked_address(value)?),
             // Later versions may say more; what they add must not make the code unreadable here.
             _ => {}
         }
     }
-    Ok(Code { id: id.ok_or(CodeError::NoId)?, name, addresses, key })
+    Ok(Code {
+        id: id.ok_or(CodeError::NoId)?,
+        name,
+        addresses,
+        key,
+    })
 }
 
 fn checked_address(address: String) -> Result<String, CodeError> {
-    if is_address(&address) { Ok(address) } else { Err(CodeError::Address(address)) }
+    if is_address(&address) {
+        Ok(address)
+    } else {
+        Err(CodeError::Address(address))
+    }
 }
 
 /// Whether it is an address of a device: `tcp://host:port` or `quic://host:port`.
 pub fn is_address(address: &str) -> bool {
-    let host_port = address.strip_prefix("tcp://").or_else(|| address.strip_prefix("quic://"));
+    let host_port = address
+        .strip_prefix("tcp://")
+        .or_else(|| address.strip_prefix("quic://"));
     host_port.is_some_and(|rest| {
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "22000"));
         !host.is_empty()
             && port.parse::<u16>().is_ok()
-            && rest.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]%".contains(c))
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-_:[]%".contains(c))
     })
 }
 
@@ -118,8 +147,13 @@ fn decode(value: &str) -> String {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
-        match hex.filter(|_| bytes[at] == b'%').and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+        let hex = bytes
+            .get(at + 1..at + 3)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
+        match hex
+            .filter(|_| bytes[at] == b'%')
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        {
             Some(byte) => {
                 plain.push(byte);
                 at += 3;
@@ -150,17 +184,35 @@ mod tests {
             addresses: vec!["tcp://192.168.1.4:22000".into()],
             key: None,
         };
-        let text = format!("session-roam:1?id={}&name=my%20desk&addr=tcp://192.168.1.4:22000", device(1));
+        let text = format!(
+            "session-roam:1?id={}&name=my%20desk&addr=tcp://192.168.1.4:22000",
+            device(1)
+        );
         assert_eq!(render(&code), text);
         let key = Bits::parse("MFRGGZDFMZTWQ2LKNNWG23TPOA");
-        assert_eq!(render(&Code { key, ..code }), format!("{text}&key=MFRGGZDFMZTWQ2LKNNWG23TPOA"));
+        assert_eq!(
+            render(&Code { key, ..code }),
+            format!("{text}&key=MFRGGZDFMZTWQ2LKNNWG23TPOA")
+        );
     }
 
     #[test]
     fn a_link_and_a_plain_device_id_work_too() {
         let plain = parse(&format!("  {}\n", device(1).as_str().to_lowercase())).expect("plain id");
-        assert_eq!(plain, Code { id: device(1), name: String::new(), addresses: vec![], key: None });
-        let link = parse(&format!("session-roam://pair?id={}&name=desk&colour=blue", device(1))).expect("link");
+        assert_eq!(
+            plain,
+            Code {
+                id: device(1),
+                name: String::new(),
+                addresses: vec![],
+                key: None
+            }
+        );
+        let link = parse(&format!(
+            "session-roam://pair?id={}&name=desk&colour=blue",
+            device(1)
+        ))
+        .expect("link");
         assert_eq!((link.id, link.name.as_str()), (device(1), "desk"));
     }
 
@@ -168,18 +220,37 @@ mod tests {
     #[test]
     fn a_link_carries_no_secret() {
         let query = format!("id={}&key=MFRGGZDFMZTWQ2LKNNWG23TPOA", device(1));
-        assert_eq!(parse(&format!("session-roam://pair?{query}")).expect("a link").key, None);
-        assert!(parse(&format!("session-roam:1?{query}")).expect("a code").key.is_some());
+        assert_eq!(
+            parse(&format!("session-roam://pair?{query}"))
+                .expect("a link")
+                .key,
+            None
+        );
+        assert!(
+            parse(&format!("session-roam:1?{query}"))
+                .expect("a code")
+                .key
+                .is_some()
+        );
     }
 
     #[test]
     fn a_code_that_cannot_be_used_says_why() {
         assert_eq!(parse("session-roam:1?name=desk"), Err(CodeError::NoId));
-        assert_eq!(parse("session-roam:7?id=x"), Err(CodeError::Version("7".into())));
+        assert_eq!(
+            parse("session-roam:7?id=x"),
+            Err(CodeError::Version("7".into()))
+        );
         let bad = format!("session-roam:1?id={}&addr=http://evil/", device(1));
         assert_eq!(parse(&bad), Err(CodeError::Address("http://evil/".into())));
-        assert_eq!(parse(&format!("session-roam:1?id={}&key=MFRGG", device(1))), Err(CodeError::Key));
-        assert!(matches!(parse("session-roam:1?id=ABC"), Err(CodeError::Id(DeviceIdError::Length(3)))));
+        assert_eq!(
+            parse(&format!("session-roam:1?id={}&key=MFRGG", device(1))),
+            Err(CodeError::Key)
+        );
+        assert!(matches!(
+            parse("session-roam:1?id=ABC"),
+            Err(CodeError::Id(DeviceIdError::Length(3)))
+        ));
     }
 
     proptest! {

@@ -34,7 +34,11 @@ impl Version {
             let mut numbers = word.strip_prefix('v')?.split(['.', '-', '+']);
             let major = numbers.next()?.parse().ok()?;
             let minor = numbers.next()?.parse().ok()?;
-            Some(Self { major, minor, text: word.to_owned() })
+            Some(Self {
+                major,
+                minor,
+                text: word.to_owned(),
+            })
         })
     }
 }
@@ -48,7 +52,10 @@ pub fn find_binary(chosen: Option<&Path>) -> Result<Binary, ChildError> {
     };
     let version = ask_version(&path)?;
     if (version.major, version.minor) < OLDEST {
-        return Err(ChildError::TooOld { path, version: version.text });
+        return Err(ChildError::TooOld {
+            path,
+            version: version.text,
+        });
     }
     Ok(Binary { path, version })
 }
@@ -59,13 +66,21 @@ fn found() -> Option<PathBuf> {
     // A link may lead to us: on macOS the path is the link's then, and what we came with lies beside the program itself.
     let whole = us.as_deref().and_then(|us| us.canonicalize().ok());
     let path = std::env::var_os("PATH").unwrap_or_default();
-    candidates([us, whole].into_iter().flatten(), std::env::split_paths(&path)).find(|file| file.is_file())
+    candidates(
+        [us, whole].into_iter().flatten(),
+        std::env::split_paths(&path),
+    )
+    .find(|file| file.is_file())
 }
 
 /// Where a Syncthing may lie, the best first: the one that came with us is the one we were tried with.
-fn candidates(us: impl Iterator<Item = PathBuf>, path: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = PathBuf> {
+fn candidates(
+    us: impl Iterator<Item = PathBuf>,
+    path: impl Iterator<Item = PathBuf>,
+) -> impl Iterator<Item = PathBuf> {
     let named = |name| format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    us.map(move |us| us.with_file_name(named(SIDECAR))).chain(path.map(move |dir| dir.join(named("syncthing"))))
+    us.map(move |us| us.with_file_name(named(SIDECAR)))
+        .chain(path.map(move |dir| dir.join(named("syncthing"))))
 }
 
 /// `--version` is known to 1.x, the sub-command `version` to 2.x.
@@ -73,21 +88,34 @@ fn ask_version(path: &Path) -> Result<Version, ChildError> {
     let mut said = String::new();
     for argument in ["--version", "version"] {
         let text = run_briefly(path, &[argument.into()])?.1;
-        if let Some(version) = Version::parse(&text).filter(|_| text.to_lowercase().contains("syncthing")) {
+        if let Some(version) =
+            Version::parse(&text).filter(|_| text.to_lowercase().contains("syncthing"))
+        {
             return Ok(version);
         }
         said = text;
     }
-    Err(ChildError::NotSyncthing { path: path.to_owned(), text: said.lines().next().unwrap_or("nothing").to_owned() })
+    Err(ChildError::NotSyncthing {
+        path: path.to_owned(),
+        text: said.lines().next().unwrap_or("nothing").to_owned(),
+    })
 }
 
 /// Runs the binary for a question; whether it went well, and what it printed. A wrong binary may never end: it gets 20 s.
-pub(super) fn run_briefly(path: &Path, arguments: &[OsString]) -> Result<(bool, String), ChildError> {
-    let failed = |source| ChildError::Run { path: path.to_owned(), source };
+pub(super) fn run_briefly(
+    path: &Path,
+    arguments: &[OsString],
+) -> Result<(bool, String), ChildError> {
+    let failed = |source| ChildError::Run {
+        path: path.to_owned(),
+        source,
+    };
     let (mut reader, writer) = io::pipe().map_err(failed)?;
     let mut command = Command::new(path);
     command.args(arguments).stdin(Stdio::null());
-    command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
+    command
+        .stdout(writer.try_clone().map_err(failed)?)
+        .stderr(writer);
     without_syncthing_variables(&mut command);
     super::child::quietly(&mut command);
     let mut child = command.spawn().map_err(failed)?;
@@ -115,10 +143,9 @@ pub(super) fn run_briefly(path: &Path, arguments: &[OsString]) -> Result<(bool, 
 /// Syncthing takes most settings from the environment too; those of the user's own Syncthing must not reach ours.
 pub fn without_syncthing_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("ST") && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-        {
+        if name.to_str().is_some_and(|name| {
+            name.starts_with("ST") && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        }) {
             command.env_remove(name);
         }
     }
@@ -130,9 +157,14 @@ mod tests {
 
     #[test]
     fn versions_are_found_in_what_is_printed() {
-        let version = Version::parse("syncthing v1.19.2-ds1 \"Fermium Flea\" (go1.19.8 linux-amd64)").expect("1.19");
+        let version =
+            Version::parse("syncthing v1.19.2-ds1 \"Fermium Flea\" (go1.19.8 linux-amd64)")
+                .expect("1.19");
         assert_eq!((version.major, version.minor), (1, 19));
-        assert_eq!(Version::parse("syncthing v2.1.3 \"Hafnium\"").map(|version| version.major), Some(2));
+        assert_eq!(
+            Version::parse("syncthing v2.1.3 \"Hafnium\"").map(|version| version.major),
+            Some(2)
+        );
         assert_eq!(Version::parse("cat (GNU coreutils) 9.1"), None);
     }
 
@@ -140,8 +172,12 @@ mod tests {
     fn a_wrong_binary_is_explained() {
         let home = tempfile::tempdir().expect("tempdir");
         let absent = find_binary(Some(&home.path().join("none"))).expect_err("absent");
-        assert_eq!((absent.state(), absent.problem().code.as_str()), ("missing", "syncthing_missing"));
-        let wrong = find_binary(Some(&std::env::current_exe().expect("test binary"))).expect_err("not syncthing");
+        assert_eq!(
+            (absent.state(), absent.problem().code.as_str()),
+            ("missing", "syncthing_missing")
+        );
+        let wrong = find_binary(Some(&std::env::current_exe().expect("test binary")))
+            .expect_err("not syncthing");
         assert_eq!(wrong.problem().code, "syncthing_wrong_binary");
     }
 
@@ -151,7 +187,8 @@ mod tests {
         let (ours, systems) = (dir.path().join("app"), dir.path().join("bin"));
         let found = || {
             let us = std::iter::once(ours.join("session-roam"));
-            candidates(us, [dir.path().join("none"), systems.clone()].into_iter()).find(|file| file.is_file())
+            candidates(us, [dir.path().join("none"), systems.clone()].into_iter())
+                .find(|file| file.is_file())
         };
         let put = |dir: &Path, name: &str| {
             std::fs::create_dir_all(dir).expect("directory");

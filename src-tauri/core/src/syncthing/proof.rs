@@ -44,7 +44,11 @@ impl Bits {
 /// Takes the same time wherever the two differ.
 impl PartialEq for Bits {
     fn eq(&self, other: &Self) -> bool {
-        let differ = self.0.iter().zip(&other.0).fold(0, |differ, (one, other)| differ | (one ^ other));
+        let differ = self
+            .0
+            .iter()
+            .zip(&other.0)
+            .fold(0, |differ, (one, other)| differ | (one ^ other));
         std::hint::black_box(differ) == 0
     }
 }
@@ -99,13 +103,19 @@ fn proof(secret: &Bits, what: &str, from: &DeviceId, to: &DeviceId) -> Bits {
 /// What binds `from` to its nonce before it knows the nonce of `to`.
 pub fn commitment(nonce: &Bits, from: &DeviceId, to: &DeviceId) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v1 pairing commitment");
-    hasher.update(&nonce.0).update(format!("{from}\n{to}").as_bytes());
+    hasher
+        .update(&nonce.0)
+        .update(format!("{from}\n{to}").as_bytes());
     base32().encode(hasher.finalize().as_bytes())
 }
 
 /// Six digits that are equal on both screens when both mean the same two devices and nonces.
 pub fn digits(one: (&DeviceId, &Bits), other: (&DeviceId, &Bits)) -> String {
-    let (first, second) = if one.0 <= other.0 { (one, other) } else { (other, one) };
+    let (first, second) = if one.0 <= other.0 {
+        (one, other)
+    } else {
+        (other, one)
+    };
     let mut hasher = blake3::Hasher::new_derive_key("session-roam v2 pairing digits");
     for (id, nonce) in [first, second] {
         hasher.update(&nonce.0).update(id.as_str().as_bytes());
@@ -153,7 +163,10 @@ impl Token {
 
 /// Says from whom to whom a token goes, so that a device finds its own among those for others. It proves nothing.
 fn address(from: &DeviceId, to: &DeviceId) -> String {
-    let hash = blake3::derive_key("session-roam v1 pairing address", format!("{from}\n{to}").as_bytes());
+    let hash = blake3::derive_key(
+        "session-roam v1 pairing address",
+        format!("{from}\n{to}").as_bytes(),
+    );
     base32().encode(&hash[..5])
 }
 
@@ -162,23 +175,41 @@ pub fn announce(name: &str, from: &DeviceId, tokens: &[(DeviceId, Token)]) -> St
     if tokens.is_empty() {
         return name.to_owned();
     }
-    let end = (0..=MAX_NAME_BYTES.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-    let tokens: Vec<String> = tokens.iter().map(|(to, token)| token.render(&address(from, to))).collect();
+    let end = (0..=MAX_NAME_BYTES.min(name.len()))
+        .rev()
+        .find(|at| name.is_char_boundary(*at))
+        .unwrap_or(0);
+    let tokens: Vec<String> = tokens
+        .iter()
+        .map(|(to, token)| token.render(&address(from, to)))
+        .collect();
     let announced = format!("{}{MARK}{}", &name[..end], tokens.join(","));
-    debug_assert!(announced.len() <= MAX_ANNOUNCED, "{} bytes", announced.len());
+    debug_assert!(
+        announced.len() <= MAX_ANNOUNCED,
+        "{} bytes",
+        announced.len()
+    );
     announced_name(&announced)
 }
 
 /// The name without what it carries.
 pub fn plain_name(announced: &str) -> &str {
-    announced.rsplit_once(MARK).map_or(announced, |(name, _)| name)
+    announced
+        .rsplit_once(MARK)
+        .map_or(announced, |(name, _)| name)
 }
 
 /// What `from` says to `to` in the name it announces. The first of each kind counts.
 pub fn heard(announced: &str, from: &DeviceId, to: &DeviceId) -> Vec<Token> {
-    let Some((_, tokens)) = announced.rsplit_once(MARK) else { return Vec::new() };
+    let Some((_, tokens)) = announced.rsplit_once(MARK) else {
+        return Vec::new();
+    };
     let address = address(from, to);
-    tokens.split(',').take(2 * MAX_OPEN).filter_map(|token| Token::parse(token, &address)).collect()
+    tokens
+        .split(',')
+        .take(2 * MAX_OPEN)
+        .filter_map(|token| Token::parse(token, &address))
+        .collect()
 }
 
 /// How long a code that is shown can be used.
@@ -192,7 +223,11 @@ impl Secrets {
     /// The secret to show now and until when it can be used: the same again, while at least half of its time is left.
     pub fn shown(&mut self, now: Millis) -> Result<(Bits, Millis), getrandom::Error> {
         self.0.retain(|(_, made)| is_fresh(*made, now));
-        if let Some((secret, made)) = self.0.last().filter(|(_, made)| now.0 - made.0 <= CODE_LIFE_MS / 2) {
+        if let Some((secret, made)) = self
+            .0
+            .last()
+            .filter(|(_, made)| now.0 - made.0 <= CODE_LIFE_MS / 2)
+        {
             return Ok((*secret, Millis(made.0 + CODE_LIFE_MS)));
         }
         let secret = Bits::random()?;
@@ -201,9 +236,17 @@ impl Secrets {
     }
 
     /// The secret that `from` proves to know, if it is one of this device's codes.
-    pub fn proved(&self, proof: &Bits, from: &DeviceId, own: &DeviceId, now: Millis) -> Option<Bits> {
+    pub fn proved(
+        &self,
+        proof: &Bits,
+        from: &DeviceId,
+        own: &DeviceId,
+        now: Millis,
+    ) -> Option<Bits> {
         let fresh = self.0.iter().filter(|(_, made)| is_fresh(*made, now));
-        fresh.map(|(secret, _)| *secret).find(|secret| ask(secret, from, own) == *proof)
+        fresh
+            .map(|(secret, _)| *secret)
+            .find(|secret| ask(secret, from, own) == *proof)
     }
 
     /// A code is good for one pairing.
@@ -239,10 +282,25 @@ mod tests {
             let mallory = device(1_000 + attempt);
             let (to_a, to_b) = (bits(2 * attempt), bits(2 * attempt + 1));
             // Mallory is bound before either honest nonce is known to it.
-            let bound = [commitment(&to_a, &mallory, &a), commitment(&to_b, &mallory, &b)];
-            let (of_a, of_b) = (Bits::random().expect("random"), Bits::random().expect("random"));
-            assert_eq!(bound, [commitment(&to_a, &mallory, &a), commitment(&to_b, &mallory, &b)]);
-            let (on_a, on_b) = (digits((&a, &of_a), (&mallory, &to_a)), digits((&b, &of_b), (&mallory, &to_b)));
+            let bound = [
+                commitment(&to_a, &mallory, &a),
+                commitment(&to_b, &mallory, &b),
+            ];
+            let (of_a, of_b) = (
+                Bits::random().expect("random"),
+                Bits::random().expect("random"),
+            );
+            assert_eq!(
+                bound,
+                [
+                    commitment(&to_a, &mallory, &a),
+                    commitment(&to_b, &mallory, &b)
+                ]
+            );
+            let (on_a, on_b) = (
+                digits((&a, &of_a), (&mallory, &to_a)),
+                digits((&b, &of_b), (&mallory, &to_b)),
+            );
             hits += u64::from(on_a == on_b);
         }
         assert!(hits <= 2, "{hits} of {ATTEMPTS}: chance gives 0.002");
@@ -250,9 +308,14 @@ mod tests {
         let (nonce, other) = (bits(7), bits(8));
         assert_ne!(commitment(&nonce, &a, &b), commitment(&other, &a, &b));
         // Ids alone decide nothing: the same two devices show other digits at each attempt.
-        let shown: std::collections::BTreeSet<String> =
-            (0..100).map(|n| digits((&a, &bits(n)), (&b, &bits(1000)))).collect();
-        assert!(90 < shown.len(), "the digits depend on the nonce: {} of 100", shown.len());
+        let shown: std::collections::BTreeSet<String> = (0..100)
+            .map(|n| digits((&a, &bits(n)), (&b, &bits(1000))))
+            .collect();
+        assert!(
+            90 < shown.len(),
+            "the digits depend on the nonce: {} of 100",
+            shown.len()
+        );
     }
 
     fn bits(seed: u64) -> Bits {
@@ -267,36 +330,77 @@ mod tests {
         assert_eq!(until, Millis(1000 + CODE_LIFE_MS));
         let proof = ask(&secret, &a, &b);
         assert_eq!(secrets.proved(&proof, &a, &b, Millis(2000)), Some(secret));
-        assert_eq!(secrets.proved(&proof, &other, &b, Millis(2000)), None, "replayed by another device");
-        assert_eq!(secrets.proved(&proof, &a, &other, Millis(2000)), None, "replayed to another device");
-        assert_eq!(secrets.proved(&answer(&secret, &a, &b), &a, &b, Millis(2000)), None, "an answer asks nothing");
-        assert_eq!(secrets.proved(&ask(&bits(1), &a, &b), &a, &b, Millis(2000)), None, "a wrong secret");
-        assert_eq!(secrets.proved(&proof, &a, &b, Millis(999)), None, "the clock was set back");
+        assert_eq!(
+            secrets.proved(&proof, &other, &b, Millis(2000)),
+            None,
+            "replayed by another device"
+        );
+        assert_eq!(
+            secrets.proved(&proof, &a, &other, Millis(2000)),
+            None,
+            "replayed to another device"
+        );
+        assert_eq!(
+            secrets.proved(&answer(&secret, &a, &b), &a, &b, Millis(2000)),
+            None,
+            "an answer asks nothing"
+        );
+        assert_eq!(
+            secrets.proved(&ask(&bits(1), &a, &b), &a, &b, Millis(2000)),
+            None,
+            "a wrong secret"
+        );
+        assert_eq!(
+            secrets.proved(&proof, &a, &b, Millis(999)),
+            None,
+            "the clock was set back"
+        );
         assert_eq!(secrets.proved(&proof, &a, &b, until), None, "expired");
         secrets.use_up(&secret);
-        assert_eq!(secrets.proved(&proof, &a, &b, Millis(2000)), None, "used up");
+        assert_eq!(
+            secrets.proved(&proof, &a, &b, Millis(2000)),
+            None,
+            "used up"
+        );
     }
 
     #[test]
     fn a_code_shown_again_is_the_same_until_half_of_its_time_is_over() {
         let mut secrets = Secrets::default();
         let (first, _) = secrets.shown(Millis(0)).expect("random");
-        assert_eq!(secrets.shown(Millis(CODE_LIFE_MS / 2)).expect("random").0, first);
+        assert_eq!(
+            secrets.shown(Millis(CODE_LIFE_MS / 2)).expect("random").0,
+            first
+        );
         let (second, _) = secrets.shown(Millis(CODE_LIFE_MS / 2 + 1)).expect("random");
         assert_ne!(second, first);
         let (a, b) = (device(1), device(2));
         for secret in [first, second] {
-            assert!(secrets.proved(&ask(&secret, &a, &b), &a, &b, Millis(CODE_LIFE_MS - 1)).is_some());
+            assert!(
+                secrets
+                    .proved(&ask(&secret, &a, &b), &a, &b, Millis(CODE_LIFE_MS - 1))
+                    .is_some()
+            );
         }
     }
 
     #[test]
     fn an_older_name_carries_nothing() {
         let (a, b) = (device(1), device(2));
-        for name in ["desk", "", " #roam1:", "desk #roam1:a", "desk #roam1:é,,n", "a,b"] {
+        for name in [
+            "desk",
+            "",
+            " #roam1:",
+            "desk #roam1:a",
+            "desk #roam1:é,,n",
+            "a,b",
+        ] {
             assert_eq!(heard(name, &a, &b), []);
         }
-        assert_eq!((plain_name("desk"), plain_name("desk #roam1:xyz")), ("desk", "desk"));
+        assert_eq!(
+            (plain_name("desk"), plain_name("desk #roam1:xyz")),
+            ("desk", "desk")
+        );
     }
 
     proptest! {

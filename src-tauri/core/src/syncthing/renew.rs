@@ -12,14 +12,20 @@ use std::path::Path;
 pub fn present_identity(config: &ChildConfig) -> Result<Option<DeviceId>, ChildError> {
     match home::known_device(&config.home)? {
         Some(known) => Ok(Some(known)),
-        None if config.home.join("cert.pem").exists() => Ok(Some(home::read_identity(&config.home)?.device_id)),
+        None if config.home.join("cert.pem").exists() => {
+            Ok(Some(home::read_identity(&config.home)?.device_id))
+        }
         None => Ok(None),
     }
 }
 
 /// Moves Syncthing's home and the note beside it into `to`. The next start, or [`super::ensure_identity`], makes new keys.
 /// A crash half way leaves either the old device or none.
-pub fn set_identity_aside(config: &ChildConfig, was: &DeviceId, to: &Path) -> Result<(), ChildError> {
+pub fn set_identity_aside(
+    config: &ChildConfig,
+    was: &DeviceId,
+    to: &Path,
+) -> Result<(), ChildError> {
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |source| ChildError::Io { path, source }
@@ -34,7 +40,9 @@ pub fn set_identity_aside(config: &ChildConfig, was: &DeviceId, to: &Path) -> Re
     let record = home::record_path(&config.home);
     for path in [&record, &config.home] {
         match fs::rename(path, to.join(path.file_name().unwrap_or_default())) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(path)(error));
+            }
             _ => {}
         }
     }

@@ -32,7 +32,11 @@ pub enum RestError {
     },
     /// Syncthing said no, in its own words.
     #[error("Syncthing answered {path} with {status}: {text}")]
-    Refused { path: String, status: u16, text: String },
+    Refused {
+        path: String,
+        status: u16,
+        text: String,
+    },
     #[error("Syncthing's answer to {path} is not what was expected")]
     Answer {
         path: String,
@@ -72,11 +76,23 @@ impl Rest {
         #[cfg(unix)]
         if let Some(path) = address.strip_prefix(SOCKET) {
             let agent = super::rest_socket::agent(config, path.into());
-            return Self { agent, base: "http://localhost".into(), key: key.to_owned() };
+            return Self {
+                agent,
+                base: "http://localhost".into(),
+                key: key.to_owned(),
+            };
         }
         let address = address.trim_end_matches('/');
-        let base = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-        Self { agent: config.into(), base, key: key.to_owned() }
+        let base = if address.contains("://") {
+            address.to_owned()
+        } else {
+            format!("http://{address}")
+        };
+        Self {
+            agent: config.into(),
+            base,
+            key: key.to_owned(),
+        }
     }
 
     pub fn get(&self, path: &str) -> Result<Value, RestError> {
@@ -93,7 +109,8 @@ impl Rest {
     }
 
     pub fn patch(&self, path: &str, body: &Value) -> Result<(), RestError> {
-        self.text(Method::Patch, path, Some(body), PATIENCE).map(drop)
+        self.text(Method::Patch, path, Some(body), PATIENCE)
+            .map(drop)
     }
 
     pub fn delete(&self, path: &str) -> Result<(), RestError> {
@@ -103,31 +120,58 @@ impl Rest {
     /// Scans the given paths of a folder, or all of it without any; answers when that is done.
     pub fn scan(&self, folder: &str, paths: &[&str]) -> Result<(), RestError> {
         let query = paths.iter().map(|path| ("sub", *path));
-        let path = with_query("/rest/db/scan", std::iter::once(("folder", folder)).chain(query));
-        self.text(Method::Post, &path, None, SCAN_PATIENCE).map(drop)
+        let path = with_query(
+            "/rest/db/scan",
+            std::iter::once(("folder", folder)).chain(query),
+        );
+        self.text(Method::Post, &path, None, SCAN_PATIENCE)
+            .map(drop)
     }
 
     /// Whether Syncthing is there and takes our key.
     pub fn ping(&self, patience: Duration) -> Result<(), RestError> {
-        self.text(Method::Get, "/rest/system/ping", None, patience).map(drop)
+        self.text(Method::Get, "/rest/system/ping", None, patience)
+            .map(drop)
     }
 
-    fn json(&self, method: Method, path: &str, body: Option<&Value>, patience: Duration) -> Result<Value, RestError> {
+    fn json(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<Value, RestError> {
         let text = self.text(method, path, body, patience)?;
-        serde_json::from_str(&text).map_err(|source| RestError::Answer { path: without_query(path), source })
+        serde_json::from_str(&text).map_err(|source| RestError::Answer {
+            path: without_query(path),
+            source,
+        })
     }
 
-    fn text(&self, method: Method, path: &str, body: Option<&Value>, patience: Duration) -> Result<String, RestError> {
+    fn text(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<String, RestError> {
         let (status, text) = match self.send(method, path, body, patience) {
             // A kept connection that the daemon closed at the very moment we used it. All we ask may be asked twice.
             Err(ureq::Error::Io(_)) => self.send(method, path, body, patience),
             answer => answer,
         }
-        .map_err(|source| RestError::Unreachable { path: without_query(path), source })?;
+        .map_err(|source| RestError::Unreachable {
+            path: without_query(path),
+            source,
+        })?;
         if (200..300).contains(&status) {
             return Ok(text);
         }
-        Err(RestError::Refused { path: without_query(path), status, text: text.trim().to_owned() })
+        Err(RestError::Refused {
+            path: without_query(path),
+            status,
+            text: text.trim().to_owned(),
+        })
     }
 
     fn send(
@@ -144,12 +188,24 @@ impl Rest {
             Method::Post => finish(self.ready(self.agent.post(url), patience), body),
             Method::Patch => finish(self.ready(self.agent.patch(url), patience), body),
         }?;
-        let text = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string()?;
+        let text = answer
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_string()?;
         Ok((answer.status().as_u16(), text))
     }
 
-    fn ready<B>(&self, request: ureq::RequestBuilder<B>, patience: Duration) -> ureq::RequestBuilder<B> {
-        request.header("X-API-Key", &self.key).config().timeout_global(Some(patience)).build()
+    fn ready<B>(
+        &self,
+        request: ureq::RequestBuilder<B>,
+        patience: Duration,
+    ) -> ureq::RequestBuilder<B> {
+        request
+            .header("X-API-Key", &self.key)
+            .config()
+            .timeout_global(Some(patience))
+            .build()
     }
 }
 
@@ -218,14 +274,23 @@ mod tests {
 
     #[test]
     fn the_key_goes_along_and_values_are_encoded() {
-        let (address, server) = answer_with(vec!["HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"]);
-        Rest::new(&address, "secret").scan("roam-live-X", &["a/b c", "ü"]).expect("scan");
+        let (address, server) = answer_with(vec![
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        ]);
+        Rest::new(&address, "secret")
+            .scan("roam-live-X", &["a/b c", "ü"])
+            .expect("scan");
         let asked = server.join().expect("server").remove(0);
         assert!(
-            asked.starts_with("POST /rest/db/scan?folder=roam-live-X&sub=a%2Fb%20c&sub=%C3%BC HTTP/1.1"),
+            asked.starts_with(
+                "POST /rest/db/scan?folder=roam-live-X&sub=a%2Fb%20c&sub=%C3%BC HTTP/1.1"
+            ),
             "{asked}"
         );
-        assert!(asked.to_lowercase().contains("x-api-key: secret"), "{asked}");
+        assert!(
+            asked.to_lowercase().contains("x-api-key: secret"),
+            "{asked}"
+        );
     }
 
     #[test]
@@ -235,13 +300,21 @@ mod tests {
         ]);
         let error = Rest::new(&address, "k").scan("f", &[]).expect_err("500");
         assert_eq!(error.status(), Some(500));
-        assert_eq!(error.to_string(), "Syncthing answered /rest/db/scan with 500: folder marker missing");
+        assert_eq!(
+            error.to_string(),
+            "Syncthing answered /rest/db/scan with 500: folder marker missing"
+        );
     }
 
     #[test]
     fn nobody_there_is_told_apart_from_a_refusal() {
-        let free = TcpListener::bind("127.0.0.1:0").expect("bind").local_addr().expect("address");
-        let error = Rest::new(&free.to_string(), "k").get("/rest/system/status").expect_err("nobody");
+        let free = TcpListener::bind("127.0.0.1:0")
+            .expect("bind")
+            .local_addr()
+            .expect("address");
+        let error = Rest::new(&free.to_string(), "k")
+            .get("/rest/system/status")
+            .expect_err("nobody");
         assert!(matches!(error, RestError::Unreachable { .. }) && error.status().is_none());
     }
 }

@@ -21,7 +21,12 @@ pub fn agent(config: Config, path: PathBuf) -> ureq::Agent {
 struct NoNames;
 
 impl Resolver for NoNames {
-    fn resolve(&self, _: &ureq::http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+    fn resolve(
+        &self,
+        _: &ureq::http::Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
         let mut addresses = self.empty();
         addresses.push(([0, 0, 0, 0], 0).into());
         Ok(addresses)
@@ -34,10 +39,22 @@ struct SocketConnector(PathBuf);
 impl Connector for SocketConnector {
     type Out = SocketTransport;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<SocketTransport>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<SocketTransport>, Error> {
         let stream = UnixStream::connect(&self.0)?;
-        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(SocketTransport { stream, buffers, write_limit: None, read_limit: None }))
+        let buffers = LazyBuffers::new(
+            details.config.input_buffer_size(),
+            details.config.output_buffer_size(),
+        );
+        Ok(Some(SocketTransport {
+            stream,
+            buffers,
+            write_limit: None,
+            read_limit: None,
+        }))
     }
 }
 
@@ -61,7 +78,9 @@ impl Transport for SocketTransport {
             self.stream.set_write_timeout(limit.map(|limit| *limit))?;
             self.write_limit = limit;
         }
-        self.stream.write_all(&self.buffers.output()[..amount]).map_err(|error| told(error, timeout.reason))
+        self.stream
+            .write_all(&self.buffers.output()[..amount])
+            .map_err(|error| told(error, timeout.reason))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
@@ -85,7 +104,10 @@ impl Transport for SocketTransport {
 
     /// A connection without a request on it has nothing to read; one that has was closed by the other end.
     fn is_open(&mut self) -> bool {
-        let probe = self.stream.set_nonblocking(true).and_then(|()| self.stream.read(&mut [0]));
+        let probe = self
+            .stream
+            .set_nonblocking(true)
+            .and_then(|()| self.stream.read(&mut [0]));
         let idle = probe.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
         idle && self.stream.set_nonblocking(false).is_ok()
     }

@@ -118,7 +118,9 @@ mod tests {
     fn named_paths_go_before_everything_and_nothing_is_lost() {
         let mut pending = Pending::default();
         pending.add(Scan::All);
-        pending.add(Scan::Paths((0..MAX_PATHS + 1).map(|n| format!("{n:04}")).collect()));
+        pending.add(Scan::Paths(
+            (0..MAX_PATHS + 1).map(|n| format!("{n:04}")).collect(),
+        ));
         let first = pending.next();
         assert_eq!((first.len(), pending.all), (MAX_PATHS, true));
         pending.put_back(first);

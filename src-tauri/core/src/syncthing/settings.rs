@@ -8,18 +8,25 @@ use super::link::Up;
 use serde_json::{Map, Value};
 
 /// `first` is the config of the run's first moment, `now` the one of today.
-pub fn restore(up: &Up, first: &Value, now: &Value, arranged: &mut Arranged) -> Result<(), ArrangeError> {
+pub fn restore(
+    up: &Up,
+    first: &Value,
+    now: &Value,
+    arranged: &mut Arranged,
+) -> Result<(), ArrangeError> {
     let options = changed(&first["options"], &now["options"]);
     if !options.is_empty() {
         report("options", &options, arranged);
-        up.rest.patch("/rest/config/options", &Value::Object(options))?;
+        up.rest
+            .patch("/rest/config/options", &Value::Object(options))?;
     }
     for part in ["folder", "device"] {
         let (first, now) = (&first["defaults"][part], &now["defaults"][part]);
         let defaults = changed(first, now);
         if !defaults.is_empty() {
             report(&format!("defaults.{part}"), &defaults, arranged);
-            up.rest.patch(&format!("/rest/config/defaults/{part}"), first)?;
+            up.rest
+                .patch(&format!("/rest/config/defaults/{part}"), first)?;
         }
     }
     for part in ["gui", "ldap"] {
@@ -31,7 +38,9 @@ pub fn restore(up: &Up, first: &Value, now: &Value, arranged: &mut Arranged) -> 
 }
 
 fn report(part: &str, changed: &Map<String, Value>, arranged: &mut Arranged) {
-    arranged.foreign.extend(changed.keys().map(|name| setting_name(part, name)));
+    arranged
+        .foreign
+        .extend(changed.keys().map(|name| setting_name(part, name)));
     arranged.changed |= !changed.is_empty();
 }
 
@@ -53,7 +62,11 @@ mod tests {
     fn only_what_syncthing_does_not_change_itself_counts() {
         let first = json!({"relaysEnabled": false, "urSeen": 0, "listenAddresses": ["default"]});
         assert_eq!(changed(&first, &first), Map::new());
-        let now = json!({"relaysEnabled": true, "urSeen": 3, "listenAddresses": ["default"], "new": 1});
-        assert_eq!(Value::Object(changed(&first, &now)), json!({"relaysEnabled": false}));
+        let now =
+            json!({"relaysEnabled": true, "urSeen": 3, "listenAddresses": ["default"], "new": 1});
+        assert_eq!(
+            Value::Object(changed(&first, &now)),
+            json!({"relaysEnabled": false})
+        );
     }
 }

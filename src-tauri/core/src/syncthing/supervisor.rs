@@ -127,7 +127,11 @@ impl Supervisor {
     /// Something that asks to be restarted all the time is slowed down like a crash.
     fn pause_at_once(&mut self) -> Option<Duration> {
         let recent = remember(&mut self.at_once);
-        Some(if recent <= MAX_CRASHES { Duration::from_millis(20) } else { Duration::from_secs(30) })
+        Some(if recent <= MAX_CRASHES {
+            Duration::from_millis(20)
+        } else {
+            Duration::from_secs(30)
+        })
     }
 
     fn pause_after_crash(&mut self, words: &str) -> Option<Duration> {
@@ -155,7 +159,9 @@ impl Supervisor {
     fn wait(&self, pause: Option<Duration>) -> Option<Sender<()>> {
         let end = pause.map(|pause| Instant::now() + pause);
         loop {
-            let left = end.map_or(CRASH_WINDOW, |end| end.saturating_duration_since(Instant::now()));
+            let left = end.map_or(CRASH_WINDOW, |end| {
+                end.saturating_duration_since(Instant::now())
+            });
             match self.inbox.recv_timeout(left) {
                 Ok(Signal::Stop(done)) => return Some(done),
                 Ok(Signal::Retry) => return None,
@@ -190,9 +196,18 @@ impl Supervisor {
                 home: self.config.home.clone(),
             });
         }
-        let Ok(config) = running.rest.get("/rest/config") else { return self.react(&mut running) };
+        let Ok(config) = running.rest.get("/rest/config") else {
+            return self.react(&mut running);
+        };
         let (version, program) = (binary.version.text, Some(binary.path));
-        self.up(running.rest.clone(), identity.device_id, Some(config), version, program, running.pid());
+        self.up(
+            running.rest.clone(),
+            identity.device_id,
+            Some(config),
+            version,
+            program,
+            running.pid(),
+        );
         self.watch(&mut running)
     }
 
@@ -205,7 +220,10 @@ impl Supervisor {
         let identity = home::ensure_identity(&self.config)?;
         let binary = program::find_binary(self.config.binary.as_deref())?;
         end_orphan(&self.config, &identity.device_id);
-        let failed = |source| ChildError::Io { path: self.config.home.clone(), source };
+        let failed = |source| ChildError::Io {
+            path: self.config.home.clone(),
+            source,
+        };
         let door = door::open(&self.config.home).map_err(failed)?;
         let gui = Gui::new(door.configured())?;
         let foreign = config_file::write(&self.config, &identity.device_id, &gui)?;
@@ -252,7 +270,12 @@ impl Supervisor {
     ) {
         let addresses = reachable_addresses(&rest);
         self.link.connect(rest, own, config);
-        self.link.tell(Notice::Up { version, program, pid, addresses });
+        self.link.tell(Notice::Up {
+            version,
+            program,
+            pid,
+            addresses,
+        });
         let _ = self.orders.send(Order::Up);
     }
 
@@ -281,7 +304,12 @@ impl Supervisor {
 
     fn react(&self, running: &mut Running) -> Outcome {
         let (cause, words) = running.cause();
-        let tried = || self.at_once.iter().filter(|at| at.elapsed() < CRASH_WINDOW).count();
+        let tried = || {
+            self.at_once
+                .iter()
+                .filter(|at| at.elapsed() < CRASH_WINDOW)
+                .count()
+        };
         match cause {
             Cause::Restart | Cause::RestPortTaken => Outcome::Again,
             Cause::Database if tried() < 3 => match home::set_database_aside(&self.config.home) {
@@ -328,11 +356,19 @@ impl Supervisor {
     /// A Syncthing of the user's own: used, never started nor ended.
     fn run_external(&mut self, address: &str, key: &str) -> Outcome {
         let rest = Rest::new(address, key);
-        let failed = |source| Outcome::Failed(ChildError::External { address: address.to_owned(), source });
+        let failed = |source| {
+            Outcome::Failed(ChildError::External {
+                address: address.to_owned(),
+                source,
+            })
+        };
         if let Err(error) = home::make_home(&self.config.home) {
             return Outcome::Failed(error);
         }
-        let (status, version) = match (rest.get("/rest/system/status"), rest.get("/rest/system/version")) {
+        let (status, version) = match (
+            rest.get("/rest/system/status"),
+            rest.get("/rest/system/version"),
+        ) {
             (Ok(status), Ok(version)) => (status, version),
             (Err(source), _) | (_, Err(source)) => return failed(source),
         };
@@ -363,7 +399,10 @@ fn stop(running: &mut Running, config: &ChildConfig, done: Sender<()>) -> Outcom
 /// Notes another one and says how many lie within the window.
 fn remember(times: &mut VecDeque<Instant>) -> usize {
     times.push_back(Instant::now());
-    while times.front().is_some_and(|first| CRASH_WINDOW < first.elapsed()) {
+    while times
+        .front()
+        .is_some_and(|first| CRASH_WINDOW < first.elapsed())
+    {
         times.pop_front();
     }
     times.len()
@@ -371,16 +410,22 @@ fn remember(times: &mut VecDeque<Instant>) -> usize {
 
 fn is_stuck(running: &mut Running) -> bool {
     running.exited().is_none()
-        && (0..3).all(|_| running.rest.ping(Duration::from_secs(10)).is_err() && running.exited().is_none())
+        && (0..3).all(|_| {
+            running.rest.ping(Duration::from_secs(10)).is_err() && running.exited().is_none()
+        })
 }
 
 /// A daemon that outlived an engine that crashed. We hold the home's lock, so it belongs to nobody; it is ended by its
 /// own interface and with its own key, never by its process id, which may be another program's by now.
 pub(super) fn end_orphan(config: &ChildConfig, own: &DeviceId) {
-    let Some(reach) = Reach::load(&config.home) else { return };
+    let Some(reach) = Reach::load(&config.home) else {
+        return;
+    };
     let rest = Rest::new(&reach.address, &reach.key);
     let is_ours = rest.ping(Duration::from_secs(2)).is_ok()
-        && rest.get("/rest/system/status").is_ok_and(|status| status["myID"] == own.as_str());
+        && rest
+            .get("/rest/system/status")
+            .is_ok_and(|status| status["myID"] == own.as_str());
     if is_ours && rest.post("/rest/system/shutdown", None).is_ok() {
         let end = Instant::now() + Duration::from_secs(10);
         while Instant::now() < end && rest.ping(Duration::from_secs(1)).is_ok() {
@@ -410,14 +455,24 @@ fn reachable_addresses(rest: &Rest) -> Vec<String> {
 
 fn addresses_of(status: &Value, local: Option<&str>) -> Vec<String> {
     let mut addresses = Vec::new();
-    for (listener, said) in status["connectionServiceStatus"].as_object().into_iter().flatten() {
+    for (listener, said) in status["connectionServiceStatus"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         if !listener.starts_with("tcp") || said["error"].is_string() {
             continue;
         }
-        let lan = said["lanAddresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let lan = said["lanAddresses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         for address in lan.filter(|address| address.starts_with("tcp")) {
             let named = local.map(|host| {
-                address.replace("://0.0.0.0:", &format!("://{host}:")).replace("://[::]:", &format!("://{host}:"))
+                address
+                    .replace("://0.0.0.0:", &format!("://{host}:"))
+                    .replace("://[::]:", &format!("://{host}:"))
             });
             let address = named.unwrap_or_else(|| address.to_owned());
             if !address.contains("://0.0.0.0:")
@@ -447,8 +502,11 @@ mod tests {
     #[test]
     fn crashes_slow_it_down_and_the_fifth_is_told() {
         let (told, notices) = std::sync::mpsc::channel();
-        let link = Arc::new(Link::new(move |notice| told.send(notice).expect("test listens")));
-        let ((signals, inbox), (orders, _orders)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let link = Arc::new(Link::new(move |notice| {
+            told.send(notice).expect("test listens")
+        }));
+        let ((signals, inbox), (orders, _orders)) =
+            (std::sync::mpsc::channel(), std::sync::mpsc::channel());
         let config = ChildConfig {
             home: "/h".into(),
             binary: None,
@@ -457,13 +515,18 @@ mod tests {
             external: None,
         };
         let mut supervisor = Supervisor::new(config, link, inbox, signals, orders);
-        let pauses: Vec<u64> =
-            (0..5).filter_map(|_| supervisor.pause_after_crash("boom")).map(|pause| pause.as_secs()).collect();
+        let pauses: Vec<u64> = (0..5)
+            .filter_map(|_| supervisor.pause_after_crash("boom"))
+            .map(|pause| pause.as_secs())
+            .collect();
         assert_eq!(pauses, [1, 2, 4, 8, 600]);
         let codes: Vec<String> = notices
             .try_iter()
             .filter_map(|notice| match notice {
-                Notice::Down { state: "failed", problem } => problem.map(|problem| problem.code),
+                Notice::Down {
+                    state: "failed",
+                    problem,
+                } => problem.map(|problem| problem.code),
                 _ => None,
             })
             .collect();
@@ -477,7 +540,10 @@ mod tests {
             "tcp://127.0.0.1:1": {"error": "bind: address already in use", "lanAddresses": ["tcp://127.0.0.1:1"]},
             "quic://0.0.0.0:22000": {"error": null, "lanAddresses": ["quic://0.0.0.0:22000"]},
         }});
-        assert_eq!(addresses_of(&status, Some("192.168.1.4")), ["tcp://192.168.1.4:22000"]);
+        assert_eq!(
+            addresses_of(&status, Some("192.168.1.4")),
+            ["tcp://192.168.1.4:22000"]
+        );
         assert_eq!(addresses_of(&status, None), ["tcp://192.168.1.4:22000"]);
     }
 }

@@ -31,14 +31,28 @@ impl SyncthingTransport {
         let ((signals, signals_inbox), (orders, orders_inbox)) = (channel(), channel());
         let scanners = Lane::BOTH.map(|lane| start_scanner(lane, &link));
         let worker = Worker::new(Arc::clone(&link), config.clone(), scanners.clone());
-        let supervisor = Supervisor::new(config, Arc::clone(&link), signals_inbox, signals.clone(), orders.clone());
+        let supervisor = Supervisor::new(
+            config,
+            Arc::clone(&link),
+            signals_inbox,
+            signals.clone(),
+            orders.clone(),
+        );
         spawn("syncthing-worker", move || worker.run(&orders_inbox));
-        let (events_link, events_orders, events_signals) = (Arc::clone(&link), orders.clone(), signals.clone());
+        let (events_link, events_orders, events_signals) =
+            (Arc::clone(&link), orders.clone(), signals.clone());
         spawn("syncthing-events", move || {
-            events::run(&events_link, &events_orders, &|| drop(events_signals.send(Signal::Lost)));
+            events::run(&events_link, &events_orders, &|| {
+                drop(events_signals.send(Signal::Lost))
+            });
         });
         spawn("syncthing", move || supervisor.run());
-        Self { link, scanners, orders, signals }
+        Self {
+            link,
+            scanners,
+            orders,
+            signals,
+        }
     }
 
     /// Starts Syncthing again now, where it had been given up or waits for its next try.
@@ -60,7 +74,10 @@ fn start_scanner(lane: Lane, link: &Arc<Link>) -> Sender<Scan> {
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    thread::Builder::new().name(name.into()).spawn(work).expect("a machine without room for a thread cannot go on")
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(work)
+        .expect("a machine without room for a thread cannot go on")
 }
 
 impl Transport for SyncthingTransport {
@@ -110,7 +127,10 @@ impl Transport for SyncthingTransport {
         let (done, wait) = channel();
         let _ = self.signals.send(Signal::Stop(done));
         let _ = wait.recv_timeout(STOP_PATIENCE);
-        self.link.tell(Notice::Down { state: "stopped", problem: None });
+        self.link.tell(Notice::Down {
+            state: "stopped",
+            problem: None,
+        });
         self.link.end();
     }
 }

@@ -146,8 +146,12 @@ impl Worker {
     /// Lives as long as the transport.
     pub fn run(mut self, inbox: &Receiver<Order>) {
         loop {
-            let wait = self.next_due().saturating_duration_since(Instant::now()).min(TICK);
-            #[allow(clippy::disallowed_methods)] // the two clocks differ by the time that the machine slept
+            let wait = self
+                .next_due()
+                .saturating_duration_since(Instant::now())
+                .min(TICK);
+            #[allow(clippy::disallowed_methods)]
+            // the two clocks differ by the time that the machine slept
             let (monotonic, wall) = (Instant::now(), SystemTime::now());
             match inbox.recv_timeout(wait) {
                 Ok(order) => self.take(order),
@@ -160,7 +164,11 @@ impl Worker {
             if self.link.has_ended() {
                 return;
             }
-            if slept(monotonic.elapsed(), wall.elapsed().unwrap_or_default(), wait) {
+            if slept(
+                monotonic.elapsed(),
+                wall.elapsed().unwrap_or_default(),
+                wait,
+            ) {
                 self.redial_all();
             }
             self.do_due();
@@ -175,8 +183,20 @@ impl Worker {
         let folders = self.folders.values().filter_map(|folder| folder.due);
         let newcomers = self.newcomers.values().map(|newcomer| newcomer.next);
         let greetings = self.greetings.values().map(|greeting| greeting.next);
-        let single = [self.arrange_due, self.peers_due, self.ports_due, self.asking_due];
-        single.into_iter().flatten().chain(folders).chain(newcomers).chain(greetings).min().unwrap_or(far)
+        let single = [
+            self.arrange_due,
+            self.peers_due,
+            self.ports_due,
+            self.asking_due,
+        ];
+        single
+            .into_iter()
+            .flatten()
+            .chain(folders)
+            .chain(newcomers)
+            .chain(greetings)
+            .min()
+            .unwrap_or(far)
     }
 
     fn take(&mut self, order: Order) {
@@ -204,7 +224,10 @@ impl Worker {
             Order::GreetAgain(devices) => self.greet_again(devices),
             Order::Dismiss(device) => {
                 if let Some(up) = self.link.up() {
-                    let _ = up.rest.delete(&with_query("/rest/cluster/pending/devices", [("device", device.as_str())]));
+                    let _ = up.rest.delete(&with_query(
+                        "/rest/cluster/pending/devices",
+                        [("device", device.as_str())],
+                    ));
                 }
                 self.asking_due = Some(Instant::now());
             }
@@ -221,7 +244,10 @@ impl Worker {
             // Arrivals went to the engine straight from the stream.
             Event::Finished { .. } => {}
             Event::Connected { device, announced } => {
-                self.link.tell(Notice::Greeted { device: device.clone(), announced });
+                self.link.tell(Notice::Greeted {
+                    device: device.clone(),
+                    announced,
+                });
                 self.online.insert(device);
                 self.peers_came_or_went();
             }
@@ -231,13 +257,22 @@ impl Worker {
             }
             // The first is looked at now, a crowd once a second.
             Event::Asking => {
-                let due = self.asked.map_or(now, |asked| (asked + LOOK_PAUSE).max(now));
+                let due = self
+                    .asked
+                    .map_or(now, |asked| (asked + LOOK_PAUSE).max(now));
                 self.asking_due.get_or_insert(due);
             }
             Event::Heard => self.nearby_due = true,
-            Event::Completion { folder, device, global_bytes, need_bytes } => {
-                self.completion.insert((device, folder), (global_bytes, need_bytes));
-                self.peers_due.get_or_insert(now + Duration::from_millis(100));
+            Event::Completion {
+                folder,
+                device,
+                global_bytes,
+                need_bytes,
+            } => {
+                self.completion
+                    .insert((device, folder), (global_bytes, need_bytes));
+                self.peers_due
+                    .get_or_insert(now + Duration::from_millis(100));
             }
             Event::State { folder, to, error } => self.folder_state(folder, &to, &error),
             Event::FolderErrors { folder, errors } => self.folder_errors(&folder, &errors),
@@ -304,7 +339,9 @@ impl Worker {
     }
 
     fn arrange(&mut self, up: &Up) {
-        let Some(wanted) = self.wanted.clone() else { return };
+        let Some(wanted) = self.wanted.clone() else {
+            return;
+        };
         let place = Place {
             home: &self.config.home,
             name: &self.config.device_name,
@@ -316,7 +353,14 @@ impl Worker {
             Err(error) => {
                 if self.link.is_current(up) {
                     let hint = "It is tried again by itself; `roam doctor` tells more.";
-                    self.trouble("arrange", Some(Problem::new("syncthing_refused", home::sentence(&error), hint)));
+                    self.trouble(
+                        "arrange",
+                        Some(Problem::new(
+                            "syncthing_refused",
+                            home::sentence(&error),
+                            hint,
+                        )),
+                    );
                     self.arrange_due = Some(Instant::now() + Duration::from_secs(2));
                 }
                 return;
@@ -327,9 +371,14 @@ impl Worker {
             true => (2 * self.config_pause).min(Duration::from_secs(60)),
             false => CONFIG_PAUSE,
         };
-        let news = !arranged.new_devices.is_empty() || !arranged.new_folders.is_empty() || !arranged.lost.is_empty();
+        let news = !arranged.new_devices.is_empty()
+            || !arranged.new_folders.is_empty()
+            || !arranged.lost.is_empty();
         let looked_only = std::mem::take(&mut self.config_due);
-        let quiet = looked_only && !arranged.changed && !news && !self.folders.values().any(|folder| folder.lost);
+        let quiet = looked_only
+            && !arranged.changed
+            && !news
+            && !self.folders.values().any(|folder| folder.lost);
         self.report_foreign(arranged.foreign.into_iter().collect());
         if arranged.restart {
             // Only a start brings the interface back to what it should be.
@@ -345,10 +394,19 @@ impl Worker {
         let now = Instant::now();
         for device in arranged.new_devices {
             let pause = first_pause(&up.own, &device);
-            self.newcomers.insert(device, Newcomer { added: now, next: now + pause, pause });
+            self.newcomers.insert(
+                device,
+                Newcomer {
+                    added: now,
+                    next: now + pause,
+                    pause,
+                },
+            );
         }
-        self.newcomers.retain(|id, _| !wanted.paused && wanted.devices.iter().any(|device| device.id == *id));
-        self.folders.retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
+        self.newcomers
+            .retain(|id, _| !wanted.paused && wanted.devices.iter().any(|device| device.id == *id));
+        self.folders
+            .retain(|id, _| wanted.folders.iter().any(|folder| folder.id == *id));
         self.found_again(up, &arranged.lost);
         for (folder, message) in arranged.lost {
             self.lost(&folder, message);
@@ -363,7 +421,10 @@ impl Worker {
             self.foreign.extend(found);
             self.foreign_since = Some(Instant::now());
             self.trouble("foreign", Some(foreign_problem(&self.foreign)));
-        } else if self.foreign_since.is_some_and(|since| FOREIGN_SHOWN < since.elapsed()) {
+        } else if self
+            .foreign_since
+            .is_some_and(|since| FOREIGN_SHOWN < since.elapsed())
+        {
             self.foreign.clear();
             self.foreign_since = None;
             self.trouble("foreign", None);
@@ -376,7 +437,11 @@ impl Worker {
             if owner == own {
                 self.scan_all(Some(lane));
             } else {
-                self.link.tell(Notice::Arrived { owner: owner.to_owned(), lane, paths: Vec::new() });
+                self.link.tell(Notice::Arrived {
+                    owner: owner.to_owned(),
+                    lane,
+                    paths: Vec::new(),
+                });
             }
         }
     }
@@ -402,12 +467,21 @@ impl Worker {
     // Peers and pairing.
 
     fn ask_who_asks(&mut self, up: &Up) {
-        let Ok(pending) = up.rest.get("/rest/cluster/pending/devices") else { return };
+        let Ok(pending) = up.rest.get("/rest/cluster/pending/devices") else {
+            return;
+        };
         self.asked = Some(Instant::now());
-        let wanted = self.wanted.as_ref().map_or(&[][..], |wanted| &wanted.devices);
-        let (asking, others) = asking::parse(&pending, |id| wanted.iter().any(|device| device.id == *id));
+        let wanted = self
+            .wanted
+            .as_ref()
+            .map_or(&[][..], |wanted| &wanted.devices);
+        let (asking, others) =
+            asking::parse(&pending, |id| wanted.iter().any(|device| device.id == *id));
         for id in &others {
-            let _ = up.rest.delete(&with_query("/rest/cluster/pending/devices", [("device", id.as_str())]));
+            let _ = up.rest.delete(&with_query(
+                "/rest/cluster/pending/devices",
+                [("device", id.as_str())],
+            ));
         }
         self.count_strangers(others.len());
         if asking != self.asking {
@@ -421,16 +495,27 @@ impl Worker {
         if 0 < n_more {
             self.strangers = (self.strangers.0 + n_more, Some(Instant::now()));
             self.trouble("strangers", Some(strangers_problem(self.strangers.0)));
-        } else if self.strangers.1.is_some_and(|since| STRANGERS_SHOWN < since.elapsed()) {
+        } else if self
+            .strangers
+            .1
+            .is_some_and(|since| STRANGERS_SHOWN < since.elapsed())
+        {
             self.strangers = (0, None);
             self.trouble("strangers", None);
         }
     }
 
     fn ask_who_is_near(&mut self, up: &Up) {
-        let Ok(said) = up.rest.get("/rest/system/discovery") else { return };
-        let wanted = self.wanted.as_ref().map_or(&[][..], |wanted| &wanted.devices);
-        let near = nearby::parse(&said, |id| *id == up.own || wanted.iter().any(|device| device.id == *id));
+        let Ok(said) = up.rest.get("/rest/system/discovery") else {
+            return;
+        };
+        let wanted = self
+            .wanted
+            .as_ref()
+            .map_or(&[][..], |wanted| &wanted.devices);
+        let near = nearby::parse(&said, |id| {
+            *id == up.own || wanted.iter().any(|device| device.id == *id)
+        });
         if near != self.nearby {
             self.nearby.clone_from(&near);
             self.link.tell(Notice::Nearby(near));
@@ -446,7 +531,11 @@ impl Worker {
     }
 
     fn look_at_foreign_soon(&mut self) {
-        let foreign = self.wanted.iter().flat_map(|wanted| &wanted.folders).filter(|folder| !folder.own);
+        let foreign = self
+            .wanted
+            .iter()
+            .flat_map(|wanted| &wanted.folders)
+            .filter(|folder| !folder.own);
         for id in foreign.map(|folder| folder.id.clone()).collect::<Vec<_>>() {
             self.look_soon(&id);
         }
@@ -455,7 +544,10 @@ impl Worker {
     fn folder_state(&mut self, folder: String, to: &str, error: &str) {
         let own = self.path_of(&folder).is_some_and(|(_, own)| own);
         if to == "error" {
-            match self.path_of(&folder).and_then(|(path, _)| arrange::missing(&path)) {
+            match self
+                .path_of(&folder)
+                .and_then(|(path, _)| arrange::missing(&path))
+            {
                 Some(message) => self.lost(&folder, message),
                 None => {
                     self.trouble(&topic(&folder), Some(folder_problem(&folder, error)));
@@ -469,10 +561,13 @@ impl Worker {
 
     fn folder_errors(&mut self, folder: &str, errors: &[String]) {
         // The event has all of the folder's errors: one that was reported and is not among them is over.
-        let is_over = |known: &Problem| ["disk_full", "folder_errors"].contains(&known.code.as_str());
+        let is_over =
+            |known: &Problem| ["disk_full", "folder_errors"].contains(&known.code.as_str());
         match errors.iter().find(|error| !waits_for_a_device(error)) {
             Some(first) => self.trouble(&topic(folder), Some(folder_problem(folder, first))),
-            None if self.troubles.get(&topic(folder)).is_some_and(is_over) => self.trouble(&topic(folder), None),
+            None if self.troubles.get(&topic(folder)).is_some_and(is_over) => {
+                self.trouble(&topic(folder), None)
+            }
             None => {}
         }
         self.look_soon(folder);
@@ -481,7 +576,10 @@ impl Worker {
     fn lost(&mut self, folder: &str, message: String) {
         let known = self.folders.entry(folder.to_owned()).or_default();
         if !std::mem::replace(&mut known.lost, true) {
-            self.link.tell(Notice::FolderLost { folder: folder.to_owned(), message });
+            self.link.tell(Notice::FolderLost {
+                folder: folder.to_owned(),
+                message,
+            });
         }
     }
 
@@ -490,7 +588,9 @@ impl Worker {
             self.folders.remove(id);
             return;
         };
-        let status = up.rest.get(&with_query("/rest/db/status", [("folder", id)]));
+        let status = up
+            .rest
+            .get(&with_query("/rest/db/status", [("folder", id)]));
         let connected = self.peers.iter().any(|peer| peer.connected);
         let now = Instant::now();
         let folder = self.folders.entry(id.to_owned()).or_default();
@@ -500,16 +600,25 @@ impl Worker {
         let idle = state == "idle";
         folder.need_bytes = if own { 0 } else { number(&status, "needBytes") };
         let needs = !own
-            && 0 < number(&status, "needTotalItems").max(number(&status, "needFiles") + number(&status, "needDeletes"));
+            && 0 < number(&status, "needTotalItems")
+                .max(number(&status, "needFiles") + number(&status, "needDeletes"));
         let n_errors = number(&status, "errors").max(number(&status, "pullErrors"));
         // Without a peer nobody can tell what the owner has; a database being rebuilt would look changed.
         let changed = !own && idle && connected && 0 < n_changed_here(&status);
         folder.changed_since = changed.then(|| folder.changed_since.unwrap_or(now));
         folder.told_changed &= 0 < n_changed_here(&status);
-        let tell_changed = folder.changed_since.is_some_and(|since| since + LOOK_PAUSE <= now) && !folder.told_changed;
-        folder.stalled_since = (needs && idle && connected).then(|| folder.stalled_since.unwrap_or(now));
-        let stalled = folder.stalled_since.is_some_and(|since| since + STALLED <= now);
-        let pause = folder.error_pause.map_or(ERROR_PAUSE, |pause| (2 * pause).min(LONGEST_ERROR_PAUSE));
+        let tell_changed = folder
+            .changed_since
+            .is_some_and(|since| since + LOOK_PAUSE <= now)
+            && !folder.told_changed;
+        folder.stalled_since =
+            (needs && idle && connected).then(|| folder.stalled_since.unwrap_or(now));
+        let stalled = folder
+            .stalled_since
+            .is_some_and(|since| since + STALLED <= now);
+        let pause = folder
+            .error_pause
+            .map_or(ERROR_PAUSE, |pause| (2 * pause).min(LONGEST_ERROR_PAUSE));
         folder.error_pause = (state == "error" && !folder.lost).then_some(pause);
         folder.due = if let Some(pause) = folder.error_pause {
             check_again(up, id);
@@ -539,7 +648,10 @@ impl Worker {
             folder.told_changed = true;
         }
         let paths = changed_here(up, id).unwrap_or_default();
-        self.link.tell(Notice::Tampered { folder: id.to_owned(), paths });
+        self.link.tell(Notice::Tampered {
+            folder: id.to_owned(),
+            paths,
+        });
     }
 
     /// Idle although it needs something: 2.1.3 gives up silently when it cannot write. We look why, and make it try again.
@@ -561,42 +673,64 @@ impl Worker {
             folder.stalled_since = None;
         }
         for paused in [true, false] {
-            let _ = up.rest.patch(&format!("/rest/config/folders/{id}"), &json!({ "paused": paused }));
+            let _ = up.rest.patch(
+                &format!("/rest/config/folders/{id}"),
+                &json!({ "paused": paused }),
+            );
         }
     }
 
     /// Reverting deletes what only exists here. Should that ever be the last copy of something, it is kept aside first.
     fn revert(&mut self, id: String) {
-        let (Some(up), Some((path, false))) = (self.link.up(), self.path_of(&id)) else { return };
+        let (Some(up), Some((path, false))) = (self.link.up(), self.path_of(&id)) else {
+            return;
+        };
         if let Some(folder) = self.folders.get_mut(&id) {
             folder.told_changed = false;
             folder.changed_since = None;
         }
         self.look_soon(&id);
         #[allow(clippy::disallowed_methods)] // a name for the user
-        let aside =
-            self.config.home.join("set-aside").join(format!("{id}-{}", Millis::from_system(SystemTime::now()).0));
+        let aside = self
+            .config
+            .home
+            .join("set-aside")
+            .join(format!("{id}-{}", Millis::from_system(SystemTime::now()).0));
         std::thread::spawn(move || {
             for changed in changed_here(&up, &id).unwrap_or_default() {
                 set_aside(&path, &aside, &changed);
             }
-            let _ = up.rest.post(&with_query("/rest/db/revert", [("folder", id.as_str())]), None);
+            let _ = up.rest.post(
+                &with_query("/rest/db/revert", [("folder", id.as_str())]),
+                None,
+            );
         });
     }
 
     fn path_of(&self, id: &str) -> Option<(std::path::PathBuf, bool)> {
         let mut folders = self.wanted.iter().flat_map(|wanted| &wanted.folders);
-        folders.find(|folder| folder.id == id).map(|folder| (folder.path.clone(), folder.own))
+        folders
+            .find(|folder| folder.id == id)
+            .map(|folder| (folder.path.clone(), folder.own))
     }
 
     // Troubles.
 
     fn check_ports(&mut self, up: &Up) {
-        let Ok(status) = up.rest.get("/rest/system/status") else { return };
-        let failed =
-            status["connectionServiceStatus"].as_object().into_iter().flatten().find_map(|(address, listener)| {
-                let error = listener["error"].as_str().filter(|error| !error.is_empty())?;
-                address.starts_with("tcp").then(|| (address.clone(), error.to_owned()))
+        let Ok(status) = up.rest.get("/rest/system/status") else {
+            return;
+        };
+        let failed = status["connectionServiceStatus"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .find_map(|(address, listener)| {
+                let error = listener["error"]
+                    .as_str()
+                    .filter(|error| !error.is_empty())?;
+                address
+                    .starts_with("tcp")
+                    .then(|| (address.clone(), error.to_owned()))
             });
         if let Some((address, _)) = &failed {
             self.ports_due = Some(Instant::now() + STALLED);
@@ -616,7 +750,10 @@ impl Worker {
             None => self.troubles.remove(topic),
         };
         if before != problem {
-            self.link.tell(Notice::Trouble { topic: topic.to_owned(), problem });
+            self.link.tell(Notice::Trouble {
+                topic: topic.to_owned(),
+                problem,
+            });
         }
     }
 }
@@ -642,10 +779,17 @@ fn is_free(address: &str) -> bool {
 /// and giving them back makes it try at once.
 fn listen_again(up: &Up) {
     const OPTIONS: &str = "/rest/config/options";
-    let Ok(options) = up.rest.get(OPTIONS) else { return };
+    let Ok(options) = up.rest.get(OPTIONS) else {
+        return;
+    };
     // An empty list would mean the default addresses.
-    for addresses in [json!(["tcp://127.0.0.1:0"]), options["listenAddresses"].clone()] {
-        let _ = up.rest.patch(OPTIONS, &json!({ "listenAddresses": addresses }));
+    for addresses in [
+        json!(["tcp://127.0.0.1:0"]),
+        options["listenAddresses"].clone(),
+    ] {
+        let _ = up
+            .rest
+            .patch(OPTIONS, &json!({ "listenAddresses": addresses }));
     }
 }
 
@@ -682,11 +826,17 @@ fn folder_problem(folder: &str, error: &str) -> Problem {
     let full = error.contains("insufficient space") || error.contains("no space");
     let (code, hint) = match full {
         true => ("disk_full", "Make room on the disk; it goes on by itself."),
-        false => ("folder_errors", "It is tried again by itself; `roam doctor` tells more."),
+        false => (
+            "folder_errors",
+            "It is tried again by itself; `roam doctor` tells more.",
+        ),
     };
     Problem::new(
         code,
-        format!("Syncthing has trouble with {folder}: {}.", error.trim_end_matches(['.', '\n', ' '])),
+        format!(
+            "Syncthing has trouble with {folder}: {}.",
+            error.trim_end_matches(['.', '\n', ' '])
+        ),
         hint,
     )
 }
@@ -694,20 +844,30 @@ fn folder_problem(folder: &str, error: &str) -> Problem {
 fn strangers_problem(n_more: usize) -> Problem {
     Problem::new(
         "many_strangers",
-        format!("{n_more} more unknown devices asked to pair; the newest {} are listed.", asking::MOST),
+        format!(
+            "{n_more} more unknown devices asked to pair; the newest {} are listed.",
+            asking::MOST
+        ),
         "Accept only a device that you are setting up right now. Without local discovery fewer devices find this one.",
     )
 }
 
 fn foreign_problem(found: &BTreeSet<String>) -> Problem {
-    let mut names: Vec<&str> = found.iter().take(MOST_FOREIGN).map(String::as_str).collect();
+    let mut names: Vec<&str> = found
+        .iter()
+        .take(MOST_FOREIGN)
+        .map(String::as_str)
+        .collect();
     let more = format!("{} more", found.len().saturating_sub(MOST_FOREIGN));
     if MOST_FOREIGN < found.len() {
         names.push(&more);
     }
     Problem::new(
         "syncthing_foreign",
-        format!("Another program changed the Syncthing that belongs to session-roam. Removed: {}.", names.join(", ")),
+        format!(
+            "Another program changed the Syncthing that belongs to session-roam. Removed: {}.",
+            names.join(", ")
+        ),
         "No file was touched. The change was made with your user's rights: find the program that did it.",
     )
 }
@@ -723,14 +883,22 @@ fn n_changed_here(status: &Value) -> u64 {
 }
 
 fn changed_here(up: &Up, folder: &str) -> Result<Vec<String>, RestError> {
-    let said = up.rest.get(&with_query("/rest/db/localchanged", [("folder", folder), ("perpage", "1000")]))?;
+    let said = up.rest.get(&with_query(
+        "/rest/db/localchanged",
+        [("folder", folder), ("perpage", "1000")],
+    ))?;
     let files = said["files"].as_array().into_iter().flatten();
-    Ok(files.filter_map(|file| file["name"].as_str()).map(|name| name.replace('\\', "/")).collect())
+    Ok(files
+        .filter_map(|file| file["name"].as_str())
+        .map(|name| name.replace('\\', "/"))
+        .collect())
 }
 
 fn set_aside(folder: &Path, aside: &Path, relative: &str) {
     let (from, to) = (folder.join(relative), aside.join(relative));
-    let inside = Path::new(relative).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let inside = Path::new(relative)
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)));
     if inside && fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
         let _ = to.parent().map(fs::create_dir_all);
         let _ = fs::copy(&from, &to);
@@ -752,15 +920,24 @@ mod tests {
     #[test]
     fn a_trouble_is_one_sentence() {
         let problem = folder_problem("roam-live-X", "device.json: syncing: permission denied\n.");
-        assert!(problem.message.ends_with("permission denied."), "{:?}", problem.message);
+        assert!(
+            problem.message.ends_with("permission denied."),
+            "{:?}",
+            problem.message
+        );
     }
 
     #[test]
     fn a_device_that_left_meanwhile_is_no_trouble() {
-        let of_1_19 = "device.json: syncing: no connected device has the required version of this file";
+        let of_1_19 =
+            "device.json: syncing: no connected device has the required version of this file";
         assert!(waits_for_a_device(of_1_19));
-        assert!(waits_for_a_device("a: file modified but not rescanned; will try again later"));
-        assert!(!waits_for_a_device("a: syncing: insufficient space in folder"));
+        assert!(waits_for_a_device(
+            "a: file modified but not rescanned; will try again later"
+        ));
+        assert!(!waits_for_a_device(
+            "a: syncing: insufficient space in folder"
+        ));
         assert!(!waits_for_a_device("a: open: permission denied"));
     }
 
@@ -768,14 +945,26 @@ mod tests {
     fn sleep_is_noticed_on_every_clock() {
         let seconds = Duration::from_secs;
         assert!(!slept(seconds(5), seconds(5), seconds(5)));
-        assert!(slept(seconds(5), seconds(3600), seconds(5)), "Linux, macOS: the monotonic clock stood still");
-        assert!(slept(seconds(3600), seconds(3600), seconds(5)), "Windows: it ran on, but we woke late");
-        assert!(!slept(seconds(5), Duration::ZERO, seconds(5)), "the clock was set back");
+        assert!(
+            slept(seconds(5), seconds(3600), seconds(5)),
+            "Linux, macOS: the monotonic clock stood still"
+        );
+        assert!(
+            slept(seconds(3600), seconds(3600), seconds(5)),
+            "Windows: it ran on, but we woke late"
+        );
+        assert!(
+            !slept(seconds(5), Duration::ZERO, seconds(5)),
+            "the clock was set back"
+        );
     }
 
     #[test]
     fn changes_are_counted_in_every_version() {
         assert_eq!(n_changed_here(&json!({"receiveOnlyTotalItems": 2})), 2);
-        assert_eq!(n_changed_here(&json!({"receiveOnlyChangedFiles": 1, "receiveOnlyChangedDeletes": 1})), 2);
+        assert_eq!(
+            n_changed_here(&json!({"receiveOnlyChangedFiles": 1, "receiveOnlyChangedDeletes": 1})),
+            2
+        );
     }
 }

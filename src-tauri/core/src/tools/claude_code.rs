@@ -18,8 +18,9 @@ mod steering;
 
 use super::stores::Moved;
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
+    Launch, Level, Listing, Machine, Reading, Repository, Resumable, Root, SharedDocs, Stamp, Tool,
+    Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -37,7 +38,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plans::Plans;
-use steering::{AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, device_fields, is_agents_card, tracked};
+use steering::{
+    AGENTS_NEUTRAL, AGENTS_OWN, COPIES, STEERING, device_fields, is_agents_card, tracked,
+};
 
 const NAME: &str = "Claude Code";
 const MAIN: &str = "transcript.jsonl";
@@ -164,7 +167,10 @@ impl Tool for ClaudeCode {
                 ..Joins::default()
             },
             steering: STEERING,
-            shared: Some(SharedDocs { is_one: |doc| doc.as_str().starts_with(PLANS), names: plans::names }),
+            shared: Some(SharedDocs {
+                is_one: |doc| doc.as_str().starts_with(PLANS),
+                names: plans::names,
+            }),
             versions: "2.1.330 (2026-11-23); the files of 1.0.128 to 2.1.197 are the same".into(),
         }
     }
@@ -172,8 +178,17 @@ impl Tool for ClaudeCode {
     fn roots(&self, machine: &Machine) -> Vec<Root> {
         let store = Store::of(machine);
         let root = |path, deep, store| Root { path, deep, store };
-        let linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&store.projects).cloned();
-        let linked = linked.into_iter().flatten().map(|link| root(link, true, false)).collect::<Vec<_>>();
+        let linked = self
+            .linked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&store.projects)
+            .cloned();
+        let linked = linked
+            .into_iter()
+            .flatten()
+            .map(|link| root(link, true, false))
+            .collect::<Vec<_>>();
         let own = vec![
             root(store.projects, true, true),
             root(store.file_history, true, true),
@@ -187,21 +202,29 @@ impl Tool for ClaudeCode {
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
         let store = Store::of(machine);
-        let Some(names) = files::names_below(&store.base, path) else { return Touched::Nothing };
+        let Some(names) = files::names_below(&store.base, path) else {
+            return Touched::Nothing;
+        };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match names[..] {
             [] => Touched::Everything,
             ["sessions", ..] => Touched::Liveness,
             ["projects" | "file-history" | "todos" | "tasks" | "plans"] => Touched::Everything,
-            ["projects" | "file-history" | "todos" | "tasks" | "plans", .., last] if files::is_foreign_name(last) => {
-                Touched::Nothing
-            }
+            [
+                "projects" | "file-history" | "todos" | "tasks" | "plans",
+                ..,
+                last,
+            ] if files::is_foreign_name(last) => Touched::Nothing,
             ["projects", _] => Touched::Everything,
-            ["projects", _, name] if is_old_agent(name) => agent_owner(path).map_or(Touched::Nothing, Touched::Session),
+            ["projects", _, name] if is_old_agent(name) => {
+                agent_owner(path).map_or(Touched::Nothing, Touched::Session)
+            }
             ["projects", _, name] => session_of(name.strip_suffix(".jsonl").unwrap_or(name)),
             ["projects", _, id, ..] | ["file-history", id, ..] => session_of(id),
             ["todos", name] => name.get(..36).map_or(Touched::Nothing, session_of),
-            ["tasks", dir, ..] if dir.starts_with("session-") => session_starting(&store, &dir["session-".len()..]),
+            ["tasks", dir, ..] if dir.starts_with("session-") => {
+                session_starting(&store, &dir["session-".len()..])
+            }
             ["tasks", id, ..] => session_of(id),
             ["plans", name] => self.plans.touched(name),
             _ => Touched::Nothing,
@@ -224,27 +247,47 @@ impl Tool for ClaudeCode {
         let mut agents: BTreeMap<PathBuf, Arc<Vec<OldAgent>>> = BTreeMap::new();
         let transcripts = transcripts(&store, which, &mut listing);
         if let Which::All = which {
-            let is_there =
-                |session: &SessionId, main: &Path| transcripts.get(session).is_some_and(|known| known == main);
+            let is_there = |session: &SessionId, main: &Path| {
+                transcripts.get(session).is_some_and(|known| known == main)
+            };
             self.plans.retain(&store.projects, is_there);
         }
         for (session, main) in transcripts {
             let live = live.get(session.as_str()).cloned();
             let slug_dir = main.parent().unwrap_or(&main).to_path_buf();
-            let agents = agents.entry(slug_dir).or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
-            match docs_of(&store, &session, &main, &beside, agents, &mut listing.problems) {
+            let agents = agents
+                .entry(slug_dir)
+                .or_insert_with_key(|dir| self.agents.of(dir, || old_agents(dir)));
+            match docs_of(
+                &store,
+                &session,
+                &main,
+                &beside,
+                agents,
+                &mut listing.problems,
+            ) {
                 Ok(mut docs) => {
                     let stamp = docs.first().map(|main| main.stamp).unwrap_or_default();
                     let plans = match which {
                         Which::One(_) => self.plans.of(&store.plans, &session, &main, stamp),
-                        Which::All | Which::ConflictCopies => self.plans.known_of(&store.plans, &main),
+                        Which::All | Which::ConflictCopies => {
+                            self.plans.known_of(&store.plans, &main)
+                        }
                     };
-                    let mut add = Docs { base: &store.base, found: Vec::new(), problems: &mut listing.problems };
+                    let mut add = Docs {
+                        base: &store.base,
+                        found: Vec::new(),
+                        problems: &mut listing.problems,
+                    };
                     for (path, name) in plans {
                         add.add_file(&path, &format!("{PLANS}{name}"));
                     }
                     docs.append(&mut add.found);
-                    listing.found.push(Found { session, docs, live });
+                    listing.found.push(Found {
+                        session,
+                        docs,
+                        live,
+                    });
                 }
                 // Gone between the look at the directory and the look at the file.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -258,8 +301,16 @@ impl Tool for ClaudeCode {
         let main = found.docs.first().ok_or(io::ErrorKind::NotFound)?;
         let mut file = opener::file(&main.path)?;
         let ends = jsonl::read_ends(&mut file, HEAD, TAIL)?;
-        let slug = main.path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-        let beyond_ends = || (main.stamp.len > HEAD).then(|| named_inside(&main.path)).flatten();
+        let slug = main
+            .path
+            .parent()
+            .and_then(Path::file_name)
+            .map(|name| name.to_string_lossy().into_owned());
+        let beyond_ends = || {
+            (main.stamp.len > HEAD)
+                .then(|| named_inside(&main.path))
+                .flatten()
+        };
         let cwd = home_of(&ends, slug.as_deref().unwrap_or("")).or_else(beyond_ends);
         let facts = Facts {
             // The first records may be a queued prompt, a snapshot or a title, which name no directory (`claude -p`,
@@ -274,15 +325,26 @@ impl Tool for ClaudeCode {
             base: None,
             repository: repository(&ends),
         };
-        let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
-        Ok(Reading { facts, docs, secret: self.secret_copies(found, main), problems: Vec::new() })
+        let docs = found
+            .docs
+            .iter()
+            .map(|doc| Content::File(doc.path.clone()))
+            .collect();
+        Ok(Reading {
+            facts,
+            docs,
+            secret: self.secret_copies(found, main),
+            problems: Vec::new(),
+        })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let store = Store::of(machine);
         let session = checkout.session;
         if !is_uuid(session.as_str()) {
-            return Err(WriteError::Refused(format!("\"{session}\" is not an id that {NAME} takes")));
+            return Err(WriteError::Refused(format!(
+                "\"{session}\" is not an id that {NAME} takes"
+            )));
         }
         let still_free = || match live_sessions(&store).get(session.as_str()) {
             Some(by) => Err(WriteError::Live(by.clone())),
@@ -294,8 +356,16 @@ impl Tool for ClaudeCode {
             true => doc.change.with_own(&AGENTS_OWN, &AGENTS_NEUTRAL),
             false => Ok(None),
         };
-        let own = checkout.docs.iter().map(own).collect::<Result<Vec<_>, _>>()?;
-        let changes = checkout.docs.iter().zip(&own).map(|(doc, own)| doc.change.of(own.as_ref()));
+        let own = checkout
+            .docs
+            .iter()
+            .map(own)
+            .collect::<Result<Vec<_>, _>>()?;
+        let changes = checkout
+            .docs
+            .iter()
+            .zip(&own)
+            .map(|(doc, own)| doc.change.of(own.as_ref()));
         let changes: Vec<Change<'_>> = changes.collect();
         let mut writes = Vec::new();
         for (doc, change) in checkout.docs.iter().zip(&changes) {
@@ -311,13 +381,23 @@ impl Tool for ClaudeCode {
         }
         // The main doc last: until it is there, the session is as it was.
         writes.sort_by_key(|write| write.name.as_str() == MAIN);
-        files::write_docs(&writes, safe_from_sweep(checkout.updated, checkout.now), &still_free)
+        files::write_docs(
+            &writes,
+            safe_from_sweep(checkout.updated, checkout.now),
+            &still_free,
+        )
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
-        let config = machine.var("CLAUDE_CONFIG_DIR").map(|dir| ("CLAUDE_CONFIG_DIR".into(), dir.into()));
+        let config = machine
+            .var("CLAUDE_CONFIG_DIR")
+            .map(|dir| ("CLAUDE_CONFIG_DIR".into(), dir.into()));
         Launch {
-            argv: vec!["claude".into(), "--resume".into(), session.session.as_str().into()],
+            argv: vec![
+                "claude".into(),
+                "--resume".into(),
+                session.session.as_str().into(),
+            ],
             cwd: session.cwd.to_path_buf(),
             env: config.into_iter().collect(),
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
@@ -342,13 +422,20 @@ impl Tool for ClaudeCode {
 // ---- names ----
 
 fn session_of(id: &str) -> Touched {
-    if is_uuid(id) { Touched::Session(SessionId::new(id)) } else { Touched::Nothing }
+    if is_uuid(id) {
+        Touched::Session(SessionId::new(id))
+    } else {
+        Touched::Nothing
+    }
 }
 
 /// The session whose id begins so; everything if that is not just one.
 fn session_starting(store: &Store, start: &str) -> Touched {
-    let all = all_transcripts(store).into_iter().map(|(session, _)| session);
-    let mut starting = all.filter(|session| start.len() == 8 && session.as_str().starts_with(start));
+    let all = all_transcripts(store)
+        .into_iter()
+        .map(|(session, _)| session);
+    let mut starting =
+        all.filter(|session| start.len() == 8 && session.as_str().starts_with(start));
     match (starting.next(), starting.next()) {
         (Some(session), None) => Touched::Session(session),
         _ => Touched::Everything,
@@ -362,7 +449,10 @@ fn is_old_agent(name: &str) -> bool {
 
 /// Beside the transcripts an agent's name can be taken but once; the directory of subagents is the session's own.
 fn in_fork(name: &str) -> Option<String> {
-    let agent = name.strip_prefix(BESIDE)?.strip_prefix("agents/").filter(|agent| is_old_agent(agent))?;
+    let agent = name
+        .strip_prefix(BESIDE)?
+        .strip_prefix("agents/")
+        .filter(|agent| is_old_agent(agent))?;
     Some(format!("subagents/{agent}"))
 }
 
@@ -387,11 +477,16 @@ fn old_agents(slug_dir: &Path) -> (Vec<OldAgent>, bool) {
 
 fn agent_owner(path: &Path) -> Option<SessionId> {
     let first = jsonl::read_first(path, FIRST_LINE).ok()??;
-    text(&first, "sessionId").filter(|id| is_uuid(id)).map(SessionId::new)
+    text(&first, "sessionId")
+        .filter(|id| is_uuid(id))
+        .map(SessionId::new)
 }
 
 fn is_denied(name: &str) -> bool {
-    files::is_foreign_name(name) || DENIED.iter().any(|denied| denied.eq_ignore_ascii_case(name))
+    files::is_foreign_name(name)
+        || DENIED
+            .iter()
+            .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
 /// The directory name that the tool makes of a directory: every UTF-16 unit but ASCII letters and digits becomes `-`.
@@ -417,7 +512,9 @@ pub fn slug(directory: &str) -> String {
 
 /// `h * 31 + unit` in 32 bits, its absolute value in base 36.
 fn slug_hash(directory: &str) -> String {
-    let hash = directory.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    let hash = directory.encode_utf16().fold(0i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+    });
     let mut rest = hash.unsigned_abs();
     let mut digits = Vec::new();
     loop {
@@ -434,7 +531,10 @@ fn slug_dir(store: &Store, cwd: &Path, machine: &Machine) -> Result<PathBuf, Wri
     if let Some(pinned) = pinned_name(machine) {
         return Ok(store.projects.join(pinned));
     }
-    let real = fs::canonicalize(cwd).map_err(|source| WriteError::Io { path: cwd.to_path_buf(), source })?;
+    let real = fs::canonicalize(cwd).map_err(|source| WriteError::Io {
+        path: cwd.to_path_buf(),
+        source,
+    })?;
     let text = real.to_string_lossy();
     // Windows says resolved paths in its verbatim form, which the tool does not.
     let plain = match text.strip_prefix(r"\\?\UNC\") {
@@ -449,7 +549,10 @@ fn slug_dir(store: &Store, cwd: &Path, machine: &Machine) -> Result<PathBuf, Wri
 fn pinned_name(machine: &Machine) -> Option<&str> {
     machine.var("CLAUDE_CONFIG_DIR")?;
     let name = machine.var("CLAUDE_CODE_PROJECT_DIR_NAME")?;
-    let fits = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let fits = name.len() <= 64
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     fits.then_some(name)
 }
 
@@ -471,9 +574,17 @@ fn existing_name(store: &Store, name: &str, cwd: &str) -> Option<PathBuf> {
 }
 
 fn names_directory(slug_dir: &Path, cwd: &str) -> bool {
-    let transcript = entries(slug_dir).find(|(_, name)| name.strip_suffix(".jsonl").is_some_and(is_uuid));
-    let ends = transcript.and_then(|(path, _)| jsonl::read_ends(&mut opener::file(&path).ok()?, HEAD, 0).ok());
-    ends.is_some_and(|ends| ends.head.iter().find_map(|record| text(record, "cwd")).as_deref() == Some(cwd))
+    let transcript =
+        entries(slug_dir).find(|(_, name)| name.strip_suffix(".jsonl").is_some_and(is_uuid));
+    let ends = transcript
+        .and_then(|(path, _)| jsonl::read_ends(&mut opener::file(&path).ok()?, HEAD, 0).ok());
+    ends.is_some_and(|ends| {
+        ends.head
+            .iter()
+            .find_map(|record| text(record, "cwd"))
+            .as_deref()
+            == Some(cwd)
+    })
 }
 
 impl ClaudeCode {
@@ -481,34 +592,63 @@ impl ClaudeCode {
         let names = |dir: &Path| entries(dir).map(|(_, name)| name).collect();
         let all = |dir: &Path| matches!(which, Which::All).then(|| names(dir));
         Beside {
-            todos: self.todos.of(&store.todos, || (entries(&store.todos).collect(), true)),
+            todos: self
+                .todos
+                .of(&store.todos, || (entries(&store.todos).collect(), true)),
             tasks: all(&store.tasks),
             file_history: all(&store.file_history),
         }
     }
 
     fn note_linked(&self, store: &Store) {
-        let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
-        let links: Vec<PathBuf> = directories(&store.projects).into_iter().filter(is_link).collect();
-        self.linked.lock().unwrap_or_else(PoisonError::into_inner).insert(store.projects.clone(), links);
+        let is_link =
+            |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+        let links: Vec<PathBuf> = directories(&store.projects)
+            .into_iter()
+            .filter(is_link)
+            .collect();
+        self.linked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(store.projects.clone(), links);
     }
 
     /// Copies of files that hold secrets, and those of which the transcript does not say yet what they are of.
     fn secret_copies(&self, found: &Found, main: &FoundDoc) -> Vec<DocName> {
-        let copies = || found.docs.iter().filter_map(|doc| Some((doc, doc.name.as_str().strip_prefix(COPIES)?)));
+        let copies = || {
+            found
+                .docs
+                .iter()
+                .filter_map(|doc| Some((doc, doc.name.as_str().strip_prefix(COPIES)?)))
+        };
         if copies().next().is_none() {
             return Vec::new();
         }
         let known = self.known_copies(main).unwrap_or_default();
-        copies().filter(|(_, copy)| known.get(*copy) != Some(&false)).map(|(doc, _)| doc.name.clone()).collect()
+        copies()
+            .filter(|(_, copy)| known.get(*copy) != Some(&false))
+            .map(|(doc, _)| doc.name.clone())
+            .collect()
     }
 
     /// By the names of copies, whether they are of secrets.
     fn known_copies(&self, main: &FoundDoc) -> io::Result<BTreeMap<String, bool>> {
-        let before =
-            self.copies.lock().unwrap_or_else(PoisonError::into_inner).get(&main.path).cloned().unwrap_or_default();
+        let before = self
+            .copies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&main.path)
+            .cloned()
+            .unwrap_or_default();
         let goes_on = before.inode == main.stamp.inode && before.read <= main.stamp.len;
-        let mut seen = if goes_on { before } else { SeenCopies { inode: main.stamp.inode, ..SeenCopies::default() } };
+        let mut seen = if goes_on {
+            before
+        } else {
+            SeenCopies {
+                inode: main.stamp.inode,
+                ..SeenCopies::default()
+            }
+        };
         let mut file = opener::file(&main.path)?;
         file.seek(io::SeekFrom::Start(seen.read))?;
         let mut reader = io::BufReader::with_capacity(1 << 20, file);
@@ -522,7 +662,10 @@ impl ClaudeCode {
             }
         }
         let copies = seen.copies.clone();
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner).insert(main.path.clone(), seen);
+        self.copies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(main.path.clone(), seen);
         Ok(copies)
     }
 }
@@ -557,10 +700,22 @@ fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String)> + use<> {
 }
 
 /// The same, each with what the list says it is: nothing is asked of the entry itself.
-fn named_entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String, Option<fs::FileType>)> + use<> {
-    let named =
-        |entry: fs::DirEntry| Some((entry.path(), entry.file_name().into_string().ok()?, entry.file_type().ok()));
-    let mut found: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(named).collect();
+fn named_entries(
+    dir: &Path,
+) -> impl Iterator<Item = (PathBuf, String, Option<fs::FileType>)> + use<> {
+    let named = |entry: fs::DirEntry| {
+        Some((
+            entry.path(),
+            entry.file_name().into_string().ok()?,
+            entry.file_type().ok(),
+        ))
+    };
+    let mut found: Vec<_> = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(named)
+        .collect();
     // By name: within one directory that is the order of the paths, whose own comparison is many times slower.
     found.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
     found.into_iter()
@@ -571,17 +726,27 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
     // Every reconcile of one session comes here: no directory is asked what it is.
     let mut linked = BTreeSet::new();
     let mut is_dir = |path: &Path, kind: fs::FileType| {
-        kind.is_dir() || kind.is_symlink() && files::followed(dir, path).is_some_and(|to| linked.insert(to))
+        kind.is_dir()
+            || kind.is_symlink() && files::followed(dir, path).is_some_and(|to| linked.insert(to))
     };
-    named_entries(dir).filter_map(|(path, _, kind)| is_dir(&path, kind?).then_some(path)).collect()
+    named_entries(dir)
+        .filter_map(|(path, _, kind)| is_dir(&path, kind?).then_some(path))
+        .collect()
 }
 
 /// Transcripts by session. Of two copies the longer counts, and a problem says so.
-fn transcripts(store: &Store, which: Which<'_>, listing: &mut Listing) -> BTreeMap<SessionId, PathBuf> {
+fn transcripts(
+    store: &Store,
+    which: Which<'_>,
+    listing: &mut Listing,
+) -> BTreeMap<SessionId, PathBuf> {
     let mut found: BTreeMap<SessionId, PathBuf> = BTreeMap::new();
     let all = match which {
         Which::All => all_transcripts(store),
-        Which::One(session) => copies_of(store, session).into_iter().map(|path| (session.clone(), path)).collect(),
+        Which::One(session) => copies_of(store, session)
+            .into_iter()
+            .map(|path| (session.clone(), path))
+            .collect(),
         Which::ConflictCopies => Vec::new(),
     };
     for (session, path) in all {
@@ -596,10 +761,21 @@ fn transcripts(store: &Store, which: Which<'_>, listing: &mut Listing) -> BTreeM
                 other.display(),
                 path.display()
             ),
-            format!("Move one of them out of {}: with two of them {NAME} may find neither.", store.projects.display()),
+            format!(
+                "Move one of them out of {}: with two of them {NAME} may find neither.",
+                store.projects.display()
+            ),
         ));
-        let longer = |path: &Path| files::stamp(path).map(|stamp| (stamp.len, stamp.mtime_ns)).unwrap_or_default();
-        let (counts, twin) = if longer(&other) < longer(&path) { (path, other) } else { (other, path) };
+        let longer = |path: &Path| {
+            files::stamp(path)
+                .map(|stamp| (stamp.len, stamp.mtime_ns))
+                .unwrap_or_default()
+        };
+        let (counts, twin) = if longer(&other) < longer(&path) {
+            (path, other)
+        } else {
+            (other, path)
+        };
         listing.twins.extend(twin_of(store, &session, &twin));
         found.insert(session, counts);
     }
@@ -609,8 +785,17 @@ fn transcripts(store: &Store, which: Which<'_>, listing: &mut Listing) -> BTreeM
 fn twin_of(store: &Store, session: &SessionId, path: &Path) -> Option<Twin> {
     let at = files::names_below(&store.base, path)?.join("/");
     let stamp = files::stamp(path).ok()?;
-    let doc = FoundDoc { name: DocName::new(MAIN), kind: DocKind::Log, at, path: path.to_path_buf(), stamp };
-    Some(Twin { session: session.clone(), doc })
+    let doc = FoundDoc {
+        name: DocName::new(MAIN),
+        kind: DocKind::Log,
+        at,
+        path: path.to_path_buf(),
+        stamp,
+    };
+    Some(Twin {
+        session: session.clone(),
+        doc,
+    })
 }
 
 fn all_transcripts(store: &Store) -> Vec<(SessionId, PathBuf)> {
@@ -618,12 +803,21 @@ fn all_transcripts(store: &Store) -> Vec<(SessionId, PathBuf)> {
         let name = entry.file_name().into_string().ok()?;
         let id = name.strip_suffix(".jsonl").filter(|id| is_uuid(id))?;
         // The directory says what kind of entry it is; asking each file would double the cost of a look at all of them.
-        entry.file_type().is_ok_and(|kind| kind.is_file()).then(|| (SessionId::new(id), entry.path()))
+        entry
+            .file_type()
+            .is_ok_and(|kind| kind.is_file())
+            .then(|| (SessionId::new(id), entry.path()))
     };
     let mut found = Vec::new();
     for dir in directories(&store.projects) {
         let first = found.len();
-        found.extend(fs::read_dir(&dir).into_iter().flatten().flatten().filter_map(transcript));
+        found.extend(
+            fs::read_dir(&dir)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(transcript),
+        );
         found[first..].sort();
     }
     found
@@ -634,7 +828,11 @@ fn copies_of(store: &Store, session: &SessionId) -> Vec<PathBuf> {
         return Vec::new();
     }
     let name = format!("{session}.jsonl");
-    directories(&store.projects).into_iter().map(|dir| dir.join(&name)).filter(|path| is_file(path)).collect()
+    directories(&store.projects)
+        .into_iter()
+        .map(|dir| dir.join(&name))
+        .filter(|path| is_file(path))
+        .collect()
 }
 
 fn is_file(path: &Path) -> bool {
@@ -648,18 +846,29 @@ fn conflict_copies(store: &Store) -> Vec<ConflictCopy> {
     for slug_dir in directories(&store.projects) {
         for (path, name) in entries(&slug_dir) {
             if let Some(original) = copied_from(&name) {
-                let session = original.strip_suffix(".jsonl").filter(|id| is_uuid(id)).map(SessionId::new);
+                let session = original
+                    .strip_suffix(".jsonl")
+                    .filter(|id| is_uuid(id))
+                    .map(SessionId::new);
                 let agent = || agent_owner(&path).filter(|_| is_old_agent(&original));
-                let doc = if session.is_some() { MAIN.to_owned() } else { format!("{BESIDE}agents/{original}") };
+                let doc = if session.is_some() {
+                    MAIN.to_owned()
+                } else {
+                    format!("{BESIDE}agents/{original}")
+                };
                 found.extend(
-                    session.or_else(agent).and_then(|session| conflict_copy(store, session, doc, &path, &original)),
+                    session
+                        .or_else(agent)
+                        .and_then(|session| conflict_copy(store, session, doc, &path, &original)),
                 );
             } else if is_uuid(&name) {
                 strays_below(store, &SessionId::new(name), &path, "", 0, &mut found);
             }
         }
     }
-    found.iter_mut().for_each(|conflict_copy| conflict_copy.live = live.get(conflict_copy.session.as_str()).cloned());
+    found.iter_mut().for_each(|conflict_copy| {
+        conflict_copy.live = live.get(conflict_copy.session.as_str()).cloned()
+    });
     found
 }
 
@@ -673,14 +882,36 @@ fn strays_below(
 ) {
     for (path, name) in entries(dir) {
         if let Some(original) = copied_from(&name).filter(|original| !is_denied(original)) {
-            found.extend(conflict_copy(store, session.clone(), format!("{prefix}{original}"), &path, &original));
-        } else if !is_denied(&name) && depth < DEEPEST && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
-            strays_below(store, session, &path, &format!("{prefix}{name}/"), depth + 1, found);
+            found.extend(conflict_copy(
+                store,
+                session.clone(),
+                format!("{prefix}{original}"),
+                &path,
+                &original,
+            ));
+        } else if !is_denied(&name)
+            && depth < DEEPEST
+            && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir())
+        {
+            strays_below(
+                store,
+                session,
+                &path,
+                &format!("{prefix}{name}/"),
+                depth + 1,
+                found,
+            );
         }
     }
 }
 
-fn conflict_copy(store: &Store, session: SessionId, doc: String, path: &Path, original: &str) -> Option<ConflictCopy> {
+fn conflict_copy(
+    store: &Store,
+    session: SessionId,
+    doc: String,
+    path: &Path,
+    original: &str,
+) -> Option<ConflictCopy> {
     let at = path.with_file_name(original);
     Some(ConflictCopy {
         session,
@@ -706,7 +937,9 @@ impl Beside {
     /// Those of `todos` whose names begin so.
     fn todos_of(&self, id: &str) -> impl Iterator<Item = &(PathBuf, String)> {
         let first = self.todos.partition_point(|(_, name)| name.as_str() < id);
-        self.todos[first..].iter().take_while(move |(_, name)| name.starts_with(id))
+        self.todos[first..]
+            .iter()
+            .take_while(move |(_, name)| name.starts_with(id))
     }
 }
 
@@ -724,7 +957,11 @@ fn docs_of(
 ) -> io::Result<Vec<FoundDoc>> {
     let id = session.as_str();
     let slug_dir = main.parent().unwrap_or(main);
-    let mut docs = Docs { base: &store.base, found: Vec::new(), problems };
+    let mut docs = Docs {
+        base: &store.base,
+        found: Vec::new(),
+        problems,
+    };
     let stamp = files::stamp(main)?;
     docs.add(MAIN, main, stamp);
     docs.walk(&slug_dir.join(id), "", 0);
@@ -732,10 +969,16 @@ fn docs_of(
         docs.add_file(&agent.path, &format!("{BESIDE}agents/{}", agent.name));
     }
     if may_be_in(beside.file_history.as_ref(), id) {
-        docs.walk(&store.file_history.join(id), &format!("{BESIDE}file-history/"), 0);
+        docs.walk(
+            &store.file_history.join(id),
+            &format!("{BESIDE}file-history/"),
+            0,
+        );
     }
     for (path, name) in beside.todos_of(id) {
-        if let Some(rest) = name.strip_prefix(id).and_then(|rest| rest.strip_prefix('-'))
+        if let Some(rest) = name
+            .strip_prefix(id)
+            .and_then(|rest| rest.strip_prefix('-'))
             && name.ends_with(".json")
         {
             docs.add_file(path, &format!("{BESIDE}todos/{rest}"));
@@ -757,7 +1000,13 @@ const PLANS: &str = "beside/plans/";
 
 /// The two names a session's task directory may have, and what each is called within the session.
 fn task_dirs(id: &str) -> [(String, &'static str); 2] {
-    [(id.to_owned(), "tasks"), (format!("session-{}", id.get(..8).unwrap_or(id)), "tasks-short")]
+    [
+        (id.to_owned(), "tasks"),
+        (
+            format!("session-{}", id.get(..8).unwrap_or(id)),
+            "tasks-short",
+        ),
+    ]
 }
 
 struct Docs<'a> {
@@ -774,13 +1023,17 @@ impl Docs<'_> {
         if depth > DEEPEST {
             self.problems.push(Problem::new(
                 "too_deep",
-                format!("Files below {} lie too deep and are not carried.", dir.display()),
+                format!(
+                    "Files below {} lie too deep and are not carried.",
+                    dir.display()
+                ),
                 "Nothing needs to be done; the conversation itself is carried.",
             ));
             return;
         }
         for (path, name) in entries(dir) {
-            let reserved = prefix.is_empty() && (name == MAIN || name == BESIDE.trim_end_matches('/'));
+            let reserved =
+                prefix.is_empty() && (name == MAIN || name == BESIDE.trim_end_matches('/'));
             if reserved || is_denied(&name) {
                 continue;
             }
@@ -798,13 +1051,26 @@ impl Docs<'_> {
     fn add(&mut self, name: &str, path: &Path, stamp: Stamp) {
         let kind = kind_of(name);
         let at = path.strip_prefix(self.base).unwrap_or(path);
-        let at: Vec<_> = at.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-        self.found.push(FoundDoc { name: DocName::new(name), kind, at: at.join("/"), path: path.to_path_buf(), stamp });
+        let at: Vec<_> = at
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect();
+        self.found.push(FoundDoc {
+            name: DocName::new(name),
+            kind,
+            at: at.join("/"),
+            path: path.to_path_buf(),
+            stamp,
+        });
     }
 }
 
 fn kind_of(doc: &str) -> DocKind {
-    if doc.ends_with(".jsonl") { DocKind::Log } else { DocKind::Snapshot }
+    if doc.ends_with(".jsonl") {
+        DocKind::Log
+    } else {
+        DocKind::Snapshot
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
@@ -834,10 +1100,14 @@ fn live_sessions(store: &Store) -> BTreeMap<String, String> {
         if !name.ends_with(".json") {
             continue;
         }
-        let running =
-            opener::read(&path, opener::SMALL).ok().and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
+        let running = opener::read(&path, opener::SMALL)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
         if let Some(running) = running.filter(is_running) {
-            live.insert(running.session_id, format!("{NAME} has it open (process {})", running.pid));
+            live.insert(
+                running.session_id,
+                format!("{NAME} has it open (process {})", running.pid),
+            );
         }
     }
     live
@@ -847,7 +1117,10 @@ fn is_running(running: &Running) -> bool {
     if !process::is_alive(running.pid) {
         return false;
     }
-    let said = running.proc_start.as_deref().and_then(|text| text.parse::<u64>().ok());
+    let said = running
+        .proc_start
+        .as_deref()
+        .and_then(|text| text.parse::<u64>().ok());
     match (said, process::start_ticks(running.pid)) {
         (Some(said), Some(really)) => said == really,
         // It can't be checked here: better to wait for a process that isn't it than to write under one that is.
@@ -863,7 +1136,10 @@ fn home_of(ends: &jsonl::Ends, slug_name: &str) -> Option<String> {
     let named = || ends.forwards().filter_map(named_directory);
     let first = || named().next();
     let renamed = || directory_of_slug(slug_name, Path::new(&first()?));
-    named().find(|cwd| slug(cwd).eq_ignore_ascii_case(slug_name)).or_else(renamed).or_else(first)
+    named()
+        .find(|cwd| slug(cwd).eq_ignore_ascii_case(slug_name))
+        .or_else(renamed)
+        .or_else(first)
 }
 
 /// The directory of a slug whose transcripts name `named`, which is gone: it was renamed, and the user renamed the tool's
@@ -878,9 +1154,17 @@ fn directory_of_slug(slug_name: &str, named: &Path) -> Option<String> {
     let mut open = vec![named.ancestors().skip(1).find(above)?.to_path_buf()];
     let (mut found, mut n_entries) = (Vec::new(), 0);
     while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).into_iter().flatten().flatten().take(MOST - n_entries.min(MOST)) {
+        for entry in fs::read_dir(&dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .take(MOST - n_entries.min(MOST))
+        {
             n_entries += 1;
-            let (path, is_dir) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            let (path, is_dir) = (
+                entry.path(),
+                entry.file_type().is_ok_and(|kind| kind.is_dir()),
+            );
             match slug_of(&path) {
                 own if is_dir && own == slug_name => found.push(path),
                 own if is_dir && slug_name.starts_with(&format!("{own}-")) => open.push(path),
@@ -888,7 +1172,11 @@ fn directory_of_slug(slug_name: &str, named: &Path) -> Option<String> {
             }
         }
     }
-    if let [one] = &found[..] { Some(one.to_string_lossy().into_owned()) } else { None }
+    if let [one] = &found[..] {
+        Some(one.to_string_lossy().into_owned())
+    } else {
+        None
+    }
 }
 
 /// The other directories that a transcript names: where a worktree was made from, then all others.
@@ -896,7 +1184,11 @@ fn also(ends: &jsonl::Ends, cwd: Option<&str>) -> Vec<String> {
     const MOST: usize = 8;
     let from = |record: &Value| text(record.get("worktreeSession")?, "originalCwd");
     let mut dirs: Vec<String> = Vec::new();
-    for dir in ends.forwards().filter_map(from).chain(ends.forwards().filter_map(named_directory)) {
+    for dir in ends
+        .forwards()
+        .filter_map(from)
+        .chain(ends.forwards().filter_map(named_directory))
+    {
         if Some(dir.as_str()) != cwd && !dirs.contains(&dir) && dirs.len() < MOST {
             dirs.push(dir);
         }
@@ -908,7 +1200,9 @@ fn also(ends: &jsonl::Ends, cwd: Option<&str>) -> Vec<String> {
 fn named_inside(path: &Path) -> Option<String> {
     let file = opener::file(path).ok()?.take(opener::MOST);
     let lines = io::BufReader::new(file).split(b'\n').map_while(Result::ok);
-    lines.flat_map(|line| jsonl::parse_lines(&line)).find_map(|record| named_directory(&record))
+    lines
+        .flat_map(|line| jsonl::parse_lines(&line))
+        .find_map(|record| named_directory(&record))
 }
 
 fn named_directory(record: &Value) -> Option<String> {
@@ -922,7 +1216,9 @@ fn named(transcript: &[u8]) -> Option<String> {
 fn title(ends: &jsonl::Ends) -> Option<String> {
     let newest = |kind: &str, key: &str| {
         let is_kind = |record: &&Value| record.get("type").and_then(Value::as_str) == Some(kind);
-        ends.backwards().filter(is_kind).find_map(|record| jsonl::title_of(record.get(key)?.as_str()?))
+        ends.backwards()
+            .filter(is_kind)
+            .find_map(|record| jsonl::title_of(record.get(key)?.as_str()?))
     };
     newest("custom-title", "customTitle")
         .or_else(|| newest("ai-title", "aiTitle"))
@@ -932,24 +1228,36 @@ fn title(ends: &jsonl::Ends) -> Option<String> {
 
 /// What the user typed; not what commands, hooks and the tool itself put among the user's words.
 fn prompt(record: &Value) -> Option<&str> {
-    const WRAPPERS: [&str; 4] = ["<", "Caveat:", "[Request interrupted", "This session is being continued"];
+    const WRAPPERS: [&str; 4] = [
+        "<",
+        "Caveat:",
+        "[Request interrupted",
+        "This session is being continued",
+    ];
     let flag = |key: &str| record.get(key).and_then(Value::as_bool).unwrap_or(false);
     let is_user = record.get("type").and_then(Value::as_str) == Some("user");
     if !is_user || flag("isMeta") || flag("isCompactSummary") || flag("isSidechain") {
         return None;
     }
     let words = jsonl::text_of(record.get("message")?.get("content")?)?.trim_start();
-    (!words.is_empty() && !WRAPPERS.iter().any(|wrapper| words.starts_with(wrapper))).then_some(words)
+    (!words.is_empty() && !WRAPPERS.iter().any(|wrapper| words.starts_with(wrapper)))
+        .then_some(words)
 }
 
 fn updated(ends: &jsonl::Ends) -> Option<Millis> {
-    ends.backwards().find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
+    ends.backwards()
+        .find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
 }
 
 // ---- writing ----
 
 /// The slug directory a session's files go to: where its transcript already is, else that of the bound directory.
-fn home_for(store: &Store, session: &SessionId, cwd: &Path, machine: &Machine) -> Result<Home, WriteError> {
+fn home_for(
+    store: &Store,
+    session: &SessionId,
+    cwd: &Path,
+    machine: &Machine,
+) -> Result<Home, WriteError> {
     let mut listing = Listing::default();
     let existing = transcripts(store, Which::One(session), &mut listing).remove(session);
     if let Some(problem) = listing.problems.pop() {
@@ -979,23 +1287,39 @@ fn place<'s>(
         return Ok((&store.projects, home.slug_dir.join(format!("{id}.jsonl"))));
     }
     if name.split('/').any(is_denied) || name.split('/').count() > DEEPEST + 2 {
-        return Err(WriteError::Refused(format!("\"{name}\" is none of a session's files")));
+        return Err(WriteError::Refused(format!(
+            "\"{name}\" is none of a session's files"
+        )));
     }
     let Some(rest) = name.strip_prefix(BESIDE) else {
-        return Ok((&store.projects, files::below(&home.slug_dir.join(id), name)?));
+        return Ok((
+            &store.projects,
+            files::below(&home.slug_dir.join(id), name)?,
+        ));
     };
     let (kind, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let [long, short] = task_dirs(id);
     match kind {
-        "agents" if is_old_agent(rest) => Ok((&store.projects, files::below(&home.slug_dir, rest)?)),
-        "file-history" => Ok((&store.file_history, files::below(&store.file_history.join(id), rest)?)),
-        "todos" if rest.ends_with(".json") && !rest.contains('/') => {
-            Ok((&store.todos, files::below(&store.todos, &format!("{id}-{rest}"))?))
+        "agents" if is_old_agent(rest) => {
+            Ok((&store.projects, files::below(&home.slug_dir, rest)?))
         }
+        "file-history" => Ok((
+            &store.file_history,
+            files::below(&store.file_history.join(id), rest)?,
+        )),
+        "todos" if rest.ends_with(".json") && !rest.contains('/') => Ok((
+            &store.todos,
+            files::below(&store.todos, &format!("{id}-{rest}"))?,
+        )),
         "plans" if plans::is_plan(rest) => Ok((&store.plans, files::below(&store.plans, rest)?)),
         "tasks" => Ok((&store.tasks, files::below(&store.tasks.join(long.0), rest)?)),
-        "tasks-short" => Ok((&store.tasks, files::below(&store.tasks.join(short.0), rest)?)),
-        _ => Err(WriteError::Refused(format!("\"{name}\" is none of a session's files"))),
+        "tasks-short" => Ok((
+            &store.tasks,
+            files::below(&store.tasks.join(short.0), rest)?,
+        )),
+        _ => Err(WriteError::Refused(format!(
+            "\"{name}\" is none of a session's files"
+        ))),
     }
 }
 
@@ -1008,18 +1332,29 @@ fn planned<'a>(
 ) -> Result<GuestWrite<'a>, WriteError> {
     match (change, &home.existing) {
         // It may lie in another slug directory: a second copy would make the tool find neither.
-        (Change::Create(_), Some(existing)) if name.as_str() == MAIN => Err(WriteError::Changed(existing.clone())),
-        (change, _) if change.path().is_some_and(|planned| planned != path) => {
-            Err(WriteError::Changed(change.path().unwrap_or(&path).to_path_buf()))
+        (Change::Create(_), Some(existing)) if name.as_str() == MAIN => {
+            Err(WriteError::Changed(existing.clone()))
         }
-        _ => Ok(GuestWrite { name, root, path, change }),
+        (change, _) if change.path().is_some_and(|planned| planned != path) => Err(
+            WriteError::Changed(change.path().unwrap_or(&path).to_path_buf()),
+        ),
+        _ => Ok(GuestWrite {
+            name,
+            root,
+            path,
+            change,
+        }),
     }
 }
 
 /// The tool deletes what has not changed for 30 days (by default); what is older than 20 counts as touched now.
 fn safe_from_sweep(updated: Millis, now: Millis) -> Millis {
     const TWENTY_DAYS: i64 = 20 * 24 * 60 * 60 * 1000;
-    if updated.0 < now.0 - TWENTY_DAYS { now } else { updated }
+    if updated.0 < now.0 - TWENTY_DAYS {
+        now
+    } else {
+        updated
+    }
 }
 
 /// Records without an id of their own that describe the state of the window: opening or closing a session writes
@@ -1058,7 +1393,10 @@ fn is_message(line: &[u8]) -> bool {
         return true;
     }
     match serde_json::from_slice::<Record<'_>>(line) {
-        Ok(Record { kind: Some(kind), uuid: None }) => !NOTED.contains(&kind.as_ref()),
+        Ok(Record {
+            kind: Some(kind),
+            uuid: None,
+        }) => !NOTED.contains(&kind.as_ref()),
         _ => true,
     }
 }
@@ -1069,13 +1407,20 @@ fn is_message(line: &[u8]) -> bool {
 fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let is = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
     if record.get("subtype").and_then(Value::as_str) == Some("compact_boundary") {
-        let words = record.get("content").and_then(Value::as_str).unwrap_or_default();
+        let words = record
+            .get("content")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         return ParsedMessage::of(record, "system", vec![Piece::new("compaction", words)]);
     }
     let mut said = transcript::said(record)?;
     if is("isCompactSummary") {
         let summary = said.text();
-        said = ParsedMessage { role: "system", pieces: vec![Piece::new("compaction", summary)], ..said };
+        said = ParsedMessage {
+            role: "system",
+            pieces: vec![Piece::new("compaction", summary)],
+            ..said
+        };
     } else if is("isMeta") {
         said.role = "system";
     }
@@ -1084,9 +1429,14 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
 
 /// The branch that the last record names; a detached head is said as `HEAD`, no repository as nothing.
 fn repository(ends: &jsonl::Ends) -> Option<Repository> {
-    let branch = ends.backwards().find_map(|record| text(record, "gitBranch"))?;
+    let branch = ends
+        .backwards()
+        .find_map(|record| text(record, "gitBranch"))?;
     let named = !branch.is_empty() && branch != "HEAD";
-    named.then_some(Repository { branch: Some(branch), ..Repository::default() })
+    named.then_some(Repository {
+        branch: Some(branch),
+        ..Repository::default()
+    })
 }
 
 #[cfg(test)]
@@ -1100,20 +1450,27 @@ mod tests {
             said(&record).map(|said| (said.role, said.pieces[0].kind.to_owned(), said.text()))
         };
         let found = |role, kind: &str, text: &str| Some((role, kind.to_owned(), text.to_owned()));
-        let boundary =
-            r#"{"type":"system","subtype":"compact_boundary","content":"Conversation compacted","uuid":"u"}"#;
-        assert_eq!(kinds(boundary), found("system", "compaction", "Conversation compacted"));
+        let boundary = r#"{"type":"system","subtype":"compact_boundary","content":"Conversation compacted","uuid":"u"}"#;
+        assert_eq!(
+            kinds(boundary),
+            found("system", "compaction", "Conversation compacted")
+        );
         let summary = r#"{"type":"user","isCompactSummary":true,"message":{"role":"user","content":"So far: …"}}"#;
         assert_eq!(kinds(summary), found("system", "compaction", "So far: …"));
         let meta = r#"{"type":"user","isMeta":true,"message":{"role":"user","content":"Caveat"}}"#;
         assert_eq!(kinds(meta), found("system", "text", "Caveat"));
-        assert_eq!(kinds(r#"{"type":"system","subtype":"turn_duration","durationMs":4}"#), None);
+        assert_eq!(
+            kinds(r#"{"type":"system","subtype":"turn_duration","durationMs":4}"#),
+            None
+        );
     }
 
     #[test]
     fn the_last_branch_that_is_one_counts() {
         let branch = |last: &str| {
-            let log = format!("{{\"gitBranch\":\"main\"}}\n{{\"gitBranch\":\"{last}\"}}\n{{\"type\":\"mode\"}}\n");
+            let log = format!(
+                "{{\"gitBranch\":\"main\"}}\n{{\"gitBranch\":\"{last}\"}}\n{{\"type\":\"mode\"}}\n"
+            );
             let ends = jsonl::read_ends(&mut io::Cursor::new(log), HEAD, TAIL).expect("in memory");
             repository(&ends).and_then(|found| found.branch)
         };
@@ -1137,7 +1494,11 @@ mod tests {
     #[test]
     fn a_long_slug_ends_in_the_tools_hash() {
         // 2.1.330 was seen to make its directories by this rule, 2026-11-23.
-        let made = slug(&format!("/home/ada/d{}/e{}", "x".repeat(120), "y".repeat(120)));
+        let made = slug(&format!(
+            "/home/ada/d{}/e{}",
+            "x".repeat(120),
+            "y".repeat(120)
+        ));
         assert_eq!(made.len(), 200 + "-i3b5vc".len());
         assert!(made.ends_with("-i3b5vc"), "{made}");
     }
@@ -1146,25 +1507,63 @@ mod tests {
     fn old_sessions_are_kept_from_the_sweep() {
         let day = 24 * 60 * 60 * 1000;
         assert_eq!(safe_from_sweep(Millis(0), Millis(19 * day)), Millis(0));
-        assert_eq!(safe_from_sweep(Millis(0), Millis(21 * day)), Millis(21 * day));
+        assert_eq!(
+            safe_from_sweep(Millis(0), Millis(21 * day)),
+            Millis(21 * day)
+        );
     }
 
     #[test]
     fn only_plain_places_are_taken() {
         let machine = Machine::at("/h");
         let store = Store::of(&machine);
-        let home = Home { slug_dir: store.projects.join("-x"), existing: None };
+        let home = Home {
+            slug_dir: store.projects.join("-x"),
+            existing: None,
+        };
         let session = SessionId::new("11111111-2222-4333-8444-555555555555");
-        for name in
-            ["../x", "a/../../x", "/etc/passwd", "beside/todos/../x.json", "beside/x", "a//b", "", "C:/x", "x/nul.txt"]
-        {
-            assert!(matches!(place(&store, &home, &session, name), Err(WriteError::Refused(_))), "{name}");
+        for name in [
+            "../x",
+            "a/../../x",
+            "/etc/passwd",
+            "beside/todos/../x.json",
+            "beside/x",
+            "a//b",
+            "",
+            "C:/x",
+            "x/nul.txt",
+        ] {
+            assert!(
+                matches!(
+                    place(&store, &home, &session, name),
+                    Err(WriteError::Refused(_))
+                ),
+                "{name}"
+            );
         }
         for name in DENIED {
-            for name in [name.to_owned(), format!("subagents/{name}"), format!("beside/tasks/{name}/x")] {
-                assert!(matches!(place(&store, &home, &session, &name), Err(WriteError::Refused(_))), "{name}");
+            for name in [
+                name.to_owned(),
+                format!("subagents/{name}"),
+                format!("beside/tasks/{name}/x"),
+            ] {
+                assert!(
+                    matches!(
+                        place(&store, &home, &session, &name),
+                        Err(WriteError::Refused(_))
+                    ),
+                    "{name}"
+                );
             }
         }
-        assert!(place(&store, &home, &session, "subagents/worktrees/build/dist/agent-1.jsonl").is_ok());
+        assert!(
+            place(
+                &store,
+                &home,
+                &session,
+                "subagents/worktrees/build/dist/agent-1.jsonl"
+            )
+            .is_ok()
+        );
     }
 }

@@ -34,8 +34,9 @@
 
 use super::stores::Moved;
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
-    Machine, Reading, Resumable, Root, Running, Stamp, Steering, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
+    Launch, Level, Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steering, Tool,
+    Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::rows::{self, Rows};
@@ -66,7 +67,12 @@ const AGENTS: &str = "agents/";
 
 /// Docs of a task; but for the row they are called as their files.
 const API_HISTORY: &str = "api_conversation_history.json";
-const TASK_FILES: [&str; 4] = [API_HISTORY, "ui_messages.json", "task_metadata.json", "context_history.json"];
+const TASK_FILES: [&str; 4] = [
+    API_HISTORY,
+    "ui_messages.json",
+    "task_metadata.json",
+    "context_history.json",
+];
 const ROW: &str = "history-item.json";
 
 const EXTENSION: &str = "saoudrizwan.claude-dev";
@@ -145,10 +151,25 @@ impl Tool for Cline {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let sessions = Root { path: sessions_dir(machine), deep: true, store: true };
+        let sessions = Root {
+            path: sessions_dir(machine),
+            deep: true,
+            store: true,
+        };
         let tasks = task_stores(machine).into_iter().flat_map(|store| {
-            let list = Root { path: store.dir.join("state"), deep: false, store: false };
-            [Root { path: store.dir.join("tasks"), deep: true, store: true }, list]
+            let list = Root {
+                path: store.dir.join("state"),
+                deep: false,
+                store: false,
+            };
+            [
+                Root {
+                    path: store.dir.join("tasks"),
+                    deep: true,
+                    store: true,
+                },
+                list,
+            ]
         });
         std::iter::once(sessions).chain(tasks).collect()
     }
@@ -159,11 +180,16 @@ impl Tool for Cline {
             return match names[..] {
                 [] => Touched::Everything,
                 [id] if is_name(id) => Touched::Session(SessionId::new(id)),
-                [id, file] if is_name(id) && doc_in_session(id, file).is_some() => Touched::Session(SessionId::new(id)),
+                [id, file] if is_name(id) && doc_in_session(id, file).is_some() => {
+                    Touched::Session(SessionId::new(id))
+                }
                 _ => Touched::Nothing,
             };
         }
-        task_stores(machine).iter().find_map(|store| store.touched(path)).unwrap_or(Touched::Nothing)
+        task_stores(machine)
+            .iter()
+            .find_map(|store| store.touched(path))
+            .unwrap_or(Touched::Nothing)
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
@@ -184,7 +210,11 @@ impl Tool for Cline {
                     &live,
                 ));
             } else if let Some(docs) = session_docs(&dir, &id) {
-                listing.found.push(Found { live: live(), docs, session });
+                listing.found.push(Found {
+                    live: live(),
+                    docs,
+                    session,
+                });
                 seen.insert(id);
             }
         }
@@ -203,7 +233,9 @@ impl Tool for Cline {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let is_session = |doc: &DocWrite<'_>| file_of_session(checkout.session.as_str(), doc.name.as_str()).is_some();
+        let is_session = |doc: &DocWrite<'_>| {
+            file_of_session(checkout.session.as_str(), doc.name.as_str()).is_some()
+        };
         let is_task = |doc: &DocWrite<'_>| is_task_doc(doc.name.as_str());
         match () {
             () if is_name(checkout.session.as_str()) && checkout.docs.iter().all(is_session) => {
@@ -212,21 +244,37 @@ impl Tool for Cline {
             () if is_task_id(checkout.session.as_str()) && checkout.docs.iter().all(is_task) => {
                 write_task(machine, checkout)
             }
-            () => Err(WriteError::Refused(format!("\"{}\" has files that {NAME} does not keep", checkout.session))),
+            () => Err(WriteError::Refused(format!(
+                "\"{}\" has files that {NAME} does not keep",
+                checkout.session
+            ))),
         }
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
         let id = session.session.as_str();
-        let task = is_task_id(id).then(|| task_stores(machine).into_iter().find(|store| store.has(id))).flatten();
+        let task = is_task_id(id)
+            .then(|| task_stores(machine).into_iter().find(|store| store.has(id)))
+            .flatten();
         let argv = match task {
             Some(store) if !sessions_dir(machine).join(id).is_dir() => {
-                vec![store.editor.command.to_owned(), session.cwd.to_string_lossy().into_owned()]
+                vec![
+                    store.editor.command.to_owned(),
+                    session.cwd.to_string_lossy().into_owned(),
+                ]
             }
             _ => vec!["cline".to_owned(), "--id".to_owned(), id.to_owned()],
         };
-        let moved = VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), machine.var(name)?.to_owned())));
-        Launch { argv, cwd: session.cwd.to_path_buf(), env: moved.collect(), unset: Vec::new(), before: Vec::new() }
+        let moved = VARIABLES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), machine.var(name)?.to_owned())));
+        Launch {
+            argv,
+            cwd: session.cwd.to_path_buf(),
+            env: moved.collect(),
+            unset: Vec::new(),
+            before: Vec::new(),
+        }
     }
 
     fn is_main(&self, doc: &DocName) -> bool {
@@ -235,14 +283,24 @@ impl Tool for Cline {
 
     /// The command line takes `CLINE_DIR`; seen with 3.0.65, 2026-11-23.
     fn moved(&self) -> Option<Moved> {
-        Some(Moved { var: "CLINE_DIR", usual: ".cline", marks: &["data"] })
+        Some(Moved {
+            var: "CLINE_DIR",
+            usual: ".cline",
+            marks: &["data"],
+        })
     }
 }
 
 // ---- places and names ----
 
 fn sessions_dir(machine: &Machine) -> PathBuf {
-    let dir = |name: &str| machine.var(name).map(str::trim).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let dir = |name: &str| {
+        machine
+            .var(name)
+            .map(str::trim)
+            .filter(|dir| !dir.is_empty())
+            .map(PathBuf::from)
+    };
     let base = || dir("CLINE_DIR").unwrap_or_else(|| machine.home.join(".cline"));
     let data = || dir("CLINE_DATA_DIR").unwrap_or_else(|| base().join("data"));
     dir("CLINE_SESSION_DATA_DIR").unwrap_or_else(|| data().join("sessions"))
@@ -260,7 +318,9 @@ fn is_task_id(text: &str) -> bool {
 }
 
 fn is_denied(name: &str) -> bool {
-    DENIED.iter().any(|denied| denied.eq_ignore_ascii_case(name))
+    DENIED
+        .iter()
+        .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
 /// Which doc a file in a session's directory is.
@@ -270,7 +330,10 @@ fn doc_in_session(id: &str, file: &str) -> Option<String> {
         Some("") => Some(MANIFEST.into()),
         Some(".messages") => Some(MESSAGES.into()),
         Some(".compaction") => Some(COMPACTION.into()),
-        _ => stem.strip_suffix(".messages").filter(|agent| is_name(agent)).map(|_| format!("{AGENTS}{file}")),
+        _ => stem
+            .strip_suffix(".messages")
+            .filter(|agent| is_name(agent))
+            .map(|_| format!("{AGENTS}{file}")),
     }
 }
 
@@ -296,20 +359,29 @@ fn dirs(dir: &Path, which: Which<'_>, wanted: fn(&str) -> bool) -> Vec<String> {
         return is_there.then(|| id.to_owned()).into_iter().collect();
     }
     let may_be = names(dir, |kind| kind.is_dir() || kind.is_symlink()).into_iter();
-    may_be.filter(|name| wanted(name) && files::is_own_dir(dir, &dir.join(name))).collect()
+    may_be
+        .filter(|name| wanted(name) && files::is_own_dir(dir, &dir.join(name)))
+        .collect()
 }
 
 /// The names in a directory, in a fixed order.
 fn names(dir: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let names = entries.filter(|entry| entry.file_type().is_ok_and(|kind| wanted(&kind)));
-    let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }
 
 /// Docs that lie as files in one directory; `None` without the main one.
-fn docs_in(dir: &Path, at: &str, main: &str, doc_of: impl Fn(&str) -> Option<String>) -> Option<Vec<FoundDoc>> {
+fn docs_in(
+    dir: &Path,
+    at: &str,
+    main: &str,
+    doc_of: impl Fn(&str) -> Option<String>,
+) -> Option<Vec<FoundDoc>> {
     let mut docs: Vec<FoundDoc> = names(dir, |kind| kind.is_file())
         .into_iter()
         .filter_map(|file| {
@@ -326,11 +398,15 @@ fn docs_in(dir: &Path, at: &str, main: &str, doc_of: impl Fn(&str) -> Option<Str
         })
         .collect();
     docs.sort_by_key(|doc| (doc.name.as_str() != main, doc.name.clone()));
-    docs.first().is_some_and(|doc| doc.name.as_str() == main).then_some(docs)
+    docs.first()
+        .is_some_and(|doc| doc.name.as_str() == main)
+        .then_some(docs)
 }
 
 fn session_docs(dir: &Path, id: &str) -> Option<Vec<FoundDoc>> {
-    docs_in(dir, &format!("sessions/{id}"), MESSAGES, |file| doc_in_session(id, file))
+    docs_in(dir, &format!("sessions/{id}"), MESSAGES, |file| {
+        doc_in_session(id, file)
+    })
 }
 
 fn conflict_copies(
@@ -339,7 +415,12 @@ fn conflict_copies(
     doc_of: impl Fn(&str) -> Option<String>,
     live: &dyn Fn() -> Option<String>,
 ) -> Vec<ConflictCopy> {
-    let below = dir.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    let below = dir
+        .parent()
+        .and_then(Path::file_name)
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let conflict_copy = |name: String| {
         let original = copied_from(&name)?;
         let doc = doc_of(&original)?;
@@ -354,7 +435,10 @@ fn conflict_copies(
             live: live(),
         })
     };
-    names(dir, |kind| kind.is_file()).into_iter().filter_map(conflict_copy).collect()
+    names(dir, |kind| kind.is_file())
+        .into_iter()
+        .filter_map(conflict_copy)
+        .collect()
 }
 
 // ---- sessions: is it open, what does it say ----
@@ -362,7 +446,9 @@ fn conflict_copies(
 /// The programs in which a session may be open.
 fn hosts(machine: &Machine) -> Vec<Running> {
     let mut running = machine.apps.running();
-    running.retain(|process| process.name() == "cline" || EDITORS.iter().any(|editor| editor.is(process)));
+    running.retain(|process| {
+        process.name() == "cline" || EDITORS.iter().any(|editor| editor.is(process))
+    });
     running
 }
 
@@ -373,12 +459,18 @@ fn is_cline(running: &Running) -> bool {
 /// The session named on a command line.
 fn named_by(running: &Running) -> Option<&str> {
     let after = running.args.iter().skip_while(|arg| *arg != "--id").nth(1);
-    after.map(String::as_str).or_else(|| running.args.iter().find_map(|arg| arg.strip_prefix("--id=")))
+    after.map(String::as_str).or_else(|| {
+        running
+            .args
+            .iter()
+            .find_map(|arg| arg.strip_prefix("--id="))
+    })
 }
 
 fn open_in_cline(hosts: &[Running], session: &SessionId, dir: &Path) -> Option<String> {
     // Most of the time none runs, and then no manifest need be read.
-    let manifest = || Manifest::at(&dir.join(format!("{session}.json"))).filter(Manifest::is_going_on);
+    let manifest =
+        || Manifest::at(&dir.join(format!("{session}.json"))).filter(Manifest::is_going_on);
     let holds = |process: &&Running| match named_by(process).filter(|_| is_cline(process)) {
         Some(named) => named == session.as_str(),
         None if is_cline(process) => manifest().is_some(),
@@ -413,13 +505,22 @@ impl Manifest {
 
     /// The manifest of this session in the shape that is known: anything else Cline may open as an empty chat.
     fn known(bytes: &[u8], session: &SessionId) -> Result<Self, String> {
-        let manifest: Self =
-            serde_json::from_slice(bytes).map_err(|error| format!("its manifest is not known: {error}"))?;
+        let manifest: Self = serde_json::from_slice(bytes)
+            .map_err(|error| format!("its manifest is not known: {error}"))?;
         match () {
-            () if manifest.version != 1 => Err(format!("its manifest is of version {}, not 1", manifest.version)),
-            () if manifest.session_id != session.as_str() => Err("its manifest is of another session".into()),
-            () if manifest.messages_path.trim().is_empty() => Err("its manifest names no messages".into()),
-            () if !compaction_path_is_known(bytes) => Err("its manifest names its compaction in an unknown way".into()),
+            () if manifest.version != 1 => Err(format!(
+                "its manifest is of version {}, not 1",
+                manifest.version
+            )),
+            () if manifest.session_id != session.as_str() => {
+                Err("its manifest is of another session".into())
+            }
+            () if manifest.messages_path.trim().is_empty() => {
+                Err("its manifest names no messages".into())
+            }
+            () if !compaction_path_is_known(bytes) => {
+                Err("its manifest names its compaction in an unknown way".into())
+            }
             () => Ok(manifest),
         }
     }
@@ -440,7 +541,8 @@ impl Manifest {
 }
 
 fn compaction_path_is_known(manifest: &[u8]) -> bool {
-    fields::get(manifest, "compaction_path").is_none() || fields::text(manifest, "compaction_path").is_some()
+    fields::get(manifest, "compaction_path").is_none()
+        || fields::text(manifest, "compaction_path").is_some()
 }
 
 /// A conversation of the newer layout, as far as it must be known.
@@ -471,11 +573,20 @@ fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
     let mut problems = Vec::new();
     let bytes = opener::read(&main.path, opener::MOST)?;
     if messages_in(&bytes).is_none() {
-        problems.push(unknown_shape(&found.session, "its conversation is no object with a list of messages"));
+        problems.push(unknown_shape(
+            &found.session,
+            "its conversation is no object with a list of messages",
+        ));
     }
-    let manifest =
-        found.docs.iter().find(|doc| doc.name.as_str() == MANIFEST).map(|doc| opener::read(&doc.path, opener::MOST));
-    let manifest = match manifest.transpose()?.map(|bytes| Manifest::known(&bytes, &found.session)) {
+    let manifest = found
+        .docs
+        .iter()
+        .find(|doc| doc.name.as_str() == MANIFEST)
+        .map(|doc| opener::read(&doc.path, opener::MOST));
+    let manifest = match manifest
+        .transpose()?
+        .map(|bytes| Manifest::known(&bytes, &found.session))
+    {
         Some(Ok(manifest)) => Some(manifest),
         Some(Err(why)) => {
             problems.push(unknown_shape(&found.session, &why));
@@ -484,8 +595,12 @@ fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
         None => None,
     };
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD as usize)]);
-    let ended = manifest.as_ref().and_then(|manifest| Millis::parse(manifest.ended_at.as_deref()?));
-    let updated = text_after(&head, "\"updated_at\"").and_then(|text| Millis::parse(&text)).max(ended);
+    let ended = manifest
+        .as_ref()
+        .and_then(|manifest| Millis::parse(manifest.ended_at.as_deref()?));
+    let updated = text_after(&head, "\"updated_at\"")
+        .and_then(|text| Millis::parse(&text))
+        .max(ended);
     let facts = Facts {
         cwd: manifest.as_ref().map(|manifest| manifest.cwd.clone()),
         title: manifest.as_ref().and_then(Manifest::title),
@@ -495,13 +610,27 @@ fn read_session(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
         early: manifest.is_none() && problems.is_empty(),
         ..Facts::default()
     };
-    let docs = found.docs.iter().map(|doc| Content::File(doc.path.clone())).collect();
-    Ok(Reading { facts, docs, secret: Vec::new(), problems })
+    let docs = found
+        .docs
+        .iter()
+        .map(|doc| Content::File(doc.path.clone()))
+        .collect();
+    Ok(Reading {
+        facts,
+        docs,
+        secret: Vec::new(),
+        problems,
+    })
 }
 
 /// The text that is the value of the first such key.
 fn text_after(text: &str, key: &str) -> Option<String> {
-    let rest = text.split_once(key)?.1.trim_start().strip_prefix(':')?.trim_start();
+    let rest = text
+        .split_once(key)?
+        .1
+        .trim_start()
+        .strip_prefix(':')?
+        .trim_start();
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<String>();
     values.next()?.ok()
 }
@@ -511,7 +640,11 @@ fn text_after(text: &str, key: &str) -> Option<String> {
 fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
     let (root, id) = (sessions_dir(machine), checkout.session.as_str());
     let dir = root.join(id);
-    let place = |doc: &str| file_of_session(id, doc).map(|file| dir.join(file)).unwrap_or_default();
+    let place = |doc: &str| {
+        file_of_session(id, doc)
+            .map(|file| dir.join(file))
+            .unwrap_or_default()
+    };
     let (main, manifest) = (place(MESSAGES), place(MANIFEST));
     let still_free = || match open_in_cline(&hosts(machine), checkout.session, &dir) {
         Some(live) => Err(WriteError::Live(live)),
@@ -523,14 +656,31 @@ fn write_session(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, 
         let path = place(doc.name.as_str());
         check_place(&doc.change, &path, &main)?;
         let bytes = match content_of(&doc.change, &path)? {
-            Some(bytes) => Some(for_this_device(bytes, checkout.session, doc.name, (&place, &cwd))?),
+            Some(bytes) => Some(for_this_device(
+                bytes,
+                checkout.session,
+                doc.name,
+                (&place, &cwd),
+            )?),
             None => None,
         };
-        planned.push(Planned { name: doc.name, path, change: &doc.change, bytes: Whole(bytes.unwrap_or_default()) });
+        planned.push(Planned {
+            name: doc.name,
+            path,
+            change: &doc.change,
+            bytes: Whole(bytes.unwrap_or_default()),
+        });
     }
-    let is_made = |path: &Path| planned.iter().any(|doc| doc.path == path && matches!(doc.change, Change::Create(_)));
+    let is_made = |path: &Path| {
+        planned
+            .iter()
+            .any(|doc| doc.path == path && matches!(doc.change, Change::Create(_)))
+    };
     if is_made(&main) && !is_made(&manifest) && !manifest.is_file() {
-        return Err(refused(checkout.session, "it has no manifest, and Cline would open an empty chat in its place"));
+        return Err(refused(
+            checkout.session,
+            "it has no manifest, and Cline would open an empty chat in its place",
+        ));
     }
     let written = write_planned(&root, &planned, checkout.updated, &still_free)?;
     // Goes only if nothing is left in it.
@@ -546,12 +696,14 @@ fn for_this_device(
     (place, cwd): (&dyn Fn(&str) -> PathBuf, &str),
 ) -> Result<Vec<u8>, WriteError> {
     match doc.as_str() {
-        MESSAGES if messages_in(&bytes).is_none() => {
-            Err(refused(session, "its conversation is no object with a list of messages"))
-        }
+        MESSAGES if messages_in(&bytes).is_none() => Err(refused(
+            session,
+            "its conversation is no object with a list of messages",
+        )),
         MANIFEST => {
             Manifest::known(&bytes, session).map_err(|why| refused(session, &why))?;
-            let (messages, compaction) = (json_path(&place(MESSAGES))?, json_path(&place(COMPACTION))?);
+            let (messages, compaction) =
+                (json_path(&place(MESSAGES))?, json_path(&place(COMPACTION))?);
             let values = [
                 ("messages_path", messages.as_str()),
                 ("compaction_path", &compaction),
@@ -577,7 +729,9 @@ fn refused(session: &SessionId, why: &str) -> WriteError {
 fn check_place(change: &Change<'_>, path: &Path, main: &Path) -> Result<(), WriteError> {
     match change.path() {
         Some(planned) if planned != path => Err(WriteError::Changed(planned.to_path_buf())),
-        None if fs::symlink_metadata(main).is_ok() && path == main => Err(WriteError::Changed(main.to_path_buf())),
+        None if fs::symlink_metadata(main).is_ok() && path == main => {
+            Err(WriteError::Changed(main.to_path_buf()))
+        }
         _ => Ok(()),
     }
 }
@@ -588,11 +742,19 @@ fn content_of(change: &Change<'_>, path: &Path) -> Result<Option<Vec<u8>>, Write
         Change::Create(bytes) | Change::Replace { bytes, .. } => bytes,
         Change::Remove { .. } => return Ok(None),
         Change::Append { .. } => {
-            return Err(WriteError::Refused(format!("nothing is put behind the end of {}", path.display())));
+            return Err(WriteError::Refused(format!(
+                "nothing is put behind the end of {}",
+                path.display()
+            )));
         }
     };
     let mut content = Vec::new();
-    bytes.write_to(&mut content).map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+    bytes
+        .write_to(&mut content)
+        .map_err(|source| WriteError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
     Ok(Some(content))
 }
 
@@ -623,7 +785,11 @@ fn write_planned(
         .map(|doc| match doc.change {
             Change::Create(_) => Change::Create(&doc.bytes),
             Change::Replace { path, was, .. } | Change::Append { path, was, .. } => {
-                Change::Replace { path, was: *was, bytes: &doc.bytes }
+                Change::Replace {
+                    path,
+                    was: *was,
+                    bytes: &doc.bytes,
+                }
             }
             Change::Remove { path, was } => Change::Remove { path, was: *was },
         })
@@ -631,7 +797,12 @@ fn write_planned(
     let writes: Vec<GuestWrite<'_>> = planned
         .iter()
         .zip(&changes)
-        .map(|(doc, change)| GuestWrite { name: doc.name, root, path: doc.path.clone(), change })
+        .map(|(doc, change)| GuestWrite {
+            name: doc.name,
+            root,
+            path: doc.path.clone(),
+            change,
+        })
         .collect();
     files::write_docs(&writes, updated, still_free)
 }
@@ -650,7 +821,10 @@ fn task_stores(machine: &Machine) -> Vec<TaskStore> {
 
 fn task_stores_on(system: System, machine: &Machine) -> Vec<TaskStore> {
     let store = |editor: &'static Editor| {
-        let dir = editor.user_dir(system, machine).join("globalStorage").join(EXTENSION);
+        let dir = editor
+            .user_dir(system, machine)
+            .join("globalStorage")
+            .join(EXTENSION);
         TaskStore { editor, dir }
     };
     EDITORS.iter().map(store).collect()
@@ -666,7 +840,8 @@ impl TaskStore {
     }
 
     fn has(&self, id: &str) -> bool {
-        fs::symlink_metadata(self.task_dir(id).join(API_HISTORY)).is_ok_and(|metadata| metadata.is_file())
+        fs::symlink_metadata(self.task_dir(id).join(API_HISTORY))
+            .is_ok_and(|metadata| metadata.is_file())
     }
 
     fn touched(&self, path: &Path) -> Option<Touched> {
@@ -675,7 +850,9 @@ impl TaskStore {
         Some(match names[..] {
             [] | ["tasks" | "state"] | ["state", LIST] => Touched::Everything,
             ["tasks", id] if is_task_id(id) => Touched::Session(SessionId::new(id)),
-            ["tasks", id, file] if is_task_id(id) && TASK_FILES.contains(&file) => Touched::Session(SessionId::new(id)),
+            ["tasks", id, file] if is_task_id(id) && TASK_FILES.contains(&file) => {
+                Touched::Session(SessionId::new(id))
+            }
             _ => Touched::Nothing,
         })
     }
@@ -683,7 +860,12 @@ impl TaskStore {
     /// Why its tasks must not be written now.
     fn live(&self, running: &[Running]) -> Option<String> {
         let is_open = running.iter().any(|process| self.editor.is(process));
-        is_open.then(|| format!("{} is running, which keeps {NAME}'s list of tasks in memory", self.editor.name))
+        is_open.then(|| {
+            format!(
+                "{} is running, which keeps {NAME}'s list of tasks in memory",
+                self.editor.name
+            )
+        })
     }
 
     fn list<'r>(
@@ -699,7 +881,12 @@ impl TaskStore {
             let doc_of = |file: &str| TASK_FILES.contains(&file).then(|| file.to_owned());
             for id in ids {
                 let session = SessionId::new(id.as_str());
-                listing.conflict_copies.extend(conflict_copies(&self.task_dir(&id), &session, doc_of, &live));
+                listing.conflict_copies.extend(conflict_copies(
+                    &self.task_dir(&id),
+                    &session,
+                    doc_of,
+                    &live,
+                ));
             }
             return;
         }
@@ -711,22 +898,32 @@ impl TaskStore {
             (_, rows) => rows.ok(),
         };
         for id in ids {
-            let Some(mut docs) = self.task_docs(&id) else { continue };
+            let Some(mut docs) = self.task_docs(&id) else {
+                continue;
+            };
             docs.extend(rows.as_ref().and_then(|rows| self.row_doc(rows, &id)));
             if seen.contains(&id) {
                 listing.problems.push(twice(&id, &self.task_dir(&id)));
                 let session = SessionId::new(id.as_str());
-                listing.twins.extend(docs.into_iter().next().map(|doc| Twin { session, doc }));
+                listing
+                    .twins
+                    .extend(docs.into_iter().next().map(|doc| Twin { session, doc }));
                 continue;
             }
-            listing.found.push(Found { session: SessionId::new(id.as_str()), docs, live: live() });
+            listing.found.push(Found {
+                session: SessionId::new(id.as_str()),
+                docs,
+                live: live(),
+            });
             seen.insert(id);
         }
     }
 
     fn task_docs(&self, id: &str) -> Option<Vec<FoundDoc>> {
         let at = format!("{}/tasks/{id}", self.editor.folder);
-        docs_in(&self.task_dir(id), &at, API_HISTORY, |file| TASK_FILES.contains(&file).then(|| file.to_owned()))
+        docs_in(&self.task_dir(id), &at, API_HISTORY, |file| {
+            TASK_FILES.contains(&file).then(|| file.to_owned())
+        })
     }
 
     fn row_doc(&self, rows: &Rows, id: &str) -> Option<FoundDoc> {
@@ -743,7 +940,10 @@ impl TaskStore {
 fn twice(id: &str, ignored: &Path) -> Problem {
     Problem::new(
         "duplicate_session",
-        format!("{NAME} has session {id} twice; the other one is in {}.", ignored.display()),
+        format!(
+            "{NAME} has session {id} twice; the other one is in {}.",
+            ignored.display()
+        ),
         "Delete it in the editor, or move it away.",
     )
 }
@@ -761,7 +961,12 @@ fn row_stamp(row: &str) -> Stamp {
     let hash = blake3::hash(row.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);
-    Stamp { len: row.len() as u64, mtime_ns: 0, ctime_ns: i64::from_le_bytes(first), inode: 0 }
+    Stamp {
+        len: row.len() as u64,
+        mtime_ns: 0,
+        ctime_ns: i64::from_le_bytes(first),
+        inode: 0,
+    }
 }
 
 fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
@@ -772,33 +977,55 @@ fn read_task(found: &Found, main: &FoundDoc) -> io::Result<Reading> {
         docs.push(match doc.name.as_str() {
             ROW => {
                 let rows = Rows::at(&doc.path).map_err(io::Error::other)?;
-                let text = rows.row(found.session.as_str()).ok_or(io::ErrorKind::NotFound)?;
+                let text = rows
+                    .row(found.session.as_str())
+                    .ok_or(io::ErrorKind::NotFound)?;
                 row = serde_json::from_str::<Value>(text).ok();
                 Content::Bytes(text.as_bytes().into())
             }
             _ => Content::File(doc.path.clone()),
         });
     }
-    let first = match serde_json::from_slice::<Vec<&RawValue>>(&opener::read(&main.path, opener::MOST)?) {
-        Ok(messages) => messages.first().and_then(|message| serde_json::from_str::<Value>(message.get()).ok()),
-        Err(_) => {
-            problems.push(unknown_shape(&found.session, "its conversation is no list of messages"));
-            None
-        }
-    };
+    let first =
+        match serde_json::from_slice::<Vec<&RawValue>>(&opener::read(&main.path, opener::MOST)?) {
+            Ok(messages) => messages
+                .first()
+                .and_then(|message| serde_json::from_str::<Value>(message.get()).ok()),
+            Err(_) => {
+                problems.push(unknown_shape(
+                    &found.session,
+                    "its conversation is no list of messages",
+                ));
+                None
+            }
+        };
     let in_row = |key: &str| row.as_ref().and_then(|row| jsonl::text(row, key));
     let prompt = || Some(jsonl::text_of(first.as_ref()?.get("content")?)?.to_owned());
-    let ts = row.as_ref().and_then(|row| row.get("ts")?.as_i64()).map(Millis);
+    let ts = row
+        .as_ref()
+        .and_then(|row| row.get("ts")?.as_i64())
+        .map(Millis);
     let cwd = in_row("cwdOnTaskInitialization").or_else(|| first.as_ref().and_then(cwd_told));
     let facts = Facts {
-        title: in_row("task").or_else(prompt).and_then(|text| jsonl::title_of(unwrapped(&text))),
+        title: in_row("task")
+            .or_else(prompt)
+            .and_then(|text| jsonl::title_of(unwrapped(&text))),
         updated: ts.or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
-        version: found.docs.iter().find(|doc| doc.name.as_str() == "task_metadata.json").and_then(version_of_task),
+        version: found
+            .docs
+            .iter()
+            .find(|doc| doc.name.as_str() == "task_metadata.json")
+            .and_then(version_of_task),
         early: row.is_none() && cwd.is_none() && problems.is_empty(),
         cwd,
         ..Facts::default()
     };
-    Ok(Reading { facts, docs, secret: Vec::new(), problems })
+    Ok(Reading {
+        facts,
+        docs,
+        secret: Vec::new(),
+        problems,
+    })
 }
 
 /// The directory that the extension told the model with the first prompt; older rows have none.
@@ -808,13 +1035,19 @@ fn cwd_told(message: &Value) -> Option<String> {
         let (_, rest) = text.split_once("# Current Working Directory (")?;
         Some(rest.split_once(") Files")?.0.to_owned())
     };
-    parts.iter().find_map(|part| told(part.get("text")?.as_str()?))
+    parts
+        .iter()
+        .find_map(|part| told(part.get("text")?.as_str()?))
 }
 
 /// The extension's version that went on with the task last; older ones do not say.
 fn version_of_task(doc: &FoundDoc) -> Option<String> {
-    let metadata: Value = serde_json::from_slice(&opener::read(&doc.path, opener::MOST).ok()?).ok()?;
-    jsonl::text(metadata.get("environment_history")?.as_array()?.last()?, "cline_version")
+    let metadata: Value =
+        serde_json::from_slice(&opener::read(&doc.path, opener::MOST).ok()?).ok()?;
+    jsonl::text(
+        metadata.get("environment_history")?.as_array()?.last()?,
+        "cline_version",
+    )
 }
 
 fn write_task(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
@@ -838,19 +1071,38 @@ fn write_task(machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, Wri
         check_place(&doc.change, &path, &main)?;
         let bytes = content_of(&doc.change, &path)?;
         let (change, bytes) = match doc.name.as_str() {
-            ROW => (&list_change, new_list(&store, &rows, checkout, &doc.change, bytes)?.into_bytes()),
+            ROW => (
+                &list_change,
+                new_list(&store, &rows, checkout, &doc.change, bytes)?.into_bytes(),
+            ),
             API_HISTORY if bytes.as_deref().is_some_and(|bytes| !is_list(bytes)) => {
-                return Err(refused(checkout.session, "its conversation is no list of messages"));
+                return Err(refused(
+                    checkout.session,
+                    "its conversation is no list of messages",
+                ));
             }
             _ => (&doc.change, bytes.unwrap_or_default()),
         };
-        planned.push(Planned { name: doc.name, path, change, bytes: Whole(bytes) });
+        planned.push(Planned {
+            name: doc.name,
+            path,
+            change,
+            bytes: Whole(bytes),
+        });
     }
     let mut written = write_planned(&store.dir, &planned, checkout.updated, &still_free)?;
     drop(fs::remove_dir(store.task_dir(id)));
-    for (_, path, stamp) in written.docs.iter_mut().filter(|(name, ..)| name.as_str() == ROW) {
+    for (_, path, stamp) in written
+        .docs
+        .iter_mut()
+        .filter(|(name, ..)| name.as_str() == ROW)
+    {
         let now = Rows::at(path).ok();
-        *stamp = now.as_ref().and_then(|rows| rows.row(id)).map(row_stamp).unwrap_or_default();
+        *stamp = now
+            .as_ref()
+            .and_then(|rows| rows.row(id))
+            .map(row_stamp)
+            .unwrap_or_default();
     }
     Ok(written)
 }
@@ -861,7 +1113,11 @@ fn is_list(bytes: &[u8]) -> bool {
 
 /// Where the task is; where it was made, if that editor has Cline here; else the first editor that has.
 fn store_for(machine: &Machine, checkout: &Checkout<'_>) -> TaskStore {
-    let authors = checkout.docs.first().and_then(|doc| doc.at.split('/').next()).unwrap_or_default();
+    let authors = checkout
+        .docs
+        .first()
+        .and_then(|doc| doc.at.split('/').next())
+        .unwrap_or_default();
     let rank = |store: &TaskStore| match () {
         () if store.has(checkout.session.as_str()) => 0,
         () if !store.dir.is_dir() => 3,
@@ -879,7 +1135,11 @@ fn list_change<'a>(path: &'a Path, rows: &Rows) -> Change<'a> {
     // What it becomes is told where it is written.
     static NOTHING: Whole = Whole(Vec::new());
     match rows.stamp {
-        Some(was) => Change::Replace { path, was, bytes: &NOTHING },
+        Some(was) => Change::Replace {
+            path,
+            was,
+            bytes: &NOTHING,
+        },
         None => Change::Create(&NOTHING),
     }
 }
@@ -895,7 +1155,9 @@ fn new_list(
     let id = checkout.session.as_str();
     let now = rows.row(id).map(row_stamp);
     match change {
-        Change::Replace { path, was, .. } | Change::Append { path, was, .. } | Change::Remove { path, was }
+        Change::Replace { path, was, .. }
+        | Change::Append { path, was, .. }
+        | Change::Remove { path, was }
             if now != Some(*was) =>
         {
             return Err(WriteError::Changed(path.to_path_buf()));
@@ -905,10 +1167,20 @@ fn new_list(
     if matches!(change, Change::Create(_)) && now.is_some() && store.has(id) {
         return Err(WriteError::Changed(store.list_path()));
     }
-    let Some(bytes) = bytes else { return Ok(rows.without(id)) };
+    let Some(bytes) = bytes else {
+        return Ok(rows.without(id));
+    };
     let cwd = json_path(checkout.cwd)?;
-    let row = fields::with(&bytes, &[("cwdOnTaskInitialization", &cwd), ("shadowGitConfigWorkTree", &cwd)]);
-    let row = String::from_utf8(row).ok().filter(|row| rows::id_of(row).as_deref() == Some(id));
+    let row = fields::with(
+        &bytes,
+        &[
+            ("cwdOnTaskInitialization", &cwd),
+            ("shadowGitConfigWorkTree", &cwd),
+        ],
+    );
+    let row = String::from_utf8(row)
+        .ok()
+        .filter(|row| rows::id_of(row).as_deref() == Some(id));
     let row = row.ok_or_else(|| refused(checkout.session, "its row in the list is not known"))?;
     Ok(rows.with(id, row.trim()))
 }
@@ -936,19 +1208,32 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
 
 /// The messages of a conversation of either layout.
 fn records(bytes: &[u8]) -> Vec<Value> {
-    transcript::records(messages_in(bytes).map(|messages| messages.get().as_bytes()).unwrap_or(bytes))
+    transcript::records(
+        messages_in(bytes)
+            .map(|messages| messages.get().as_bytes())
+            .unwrap_or(bytes),
+    )
 }
 
 /// What a person said, without the tags around it.
 fn unwrapped(text: &str) -> &str {
     let text = text.trim();
-    for (start, end) in [("<user_input", "</user_input>"), ("<task>", "</task>"), ("<feedback>", "</feedback>")] {
-        let inside = text.strip_prefix(start).and_then(|rest| match start.ends_with('>') {
-            true => Some(rest),
-            false => Some(rest.split_once('>')?.1),
-        });
+    for (start, end) in [
+        ("<user_input", "</user_input>"),
+        ("<task>", "</task>"),
+        ("<feedback>", "</feedback>"),
+    ] {
+        let inside = text
+            .strip_prefix(start)
+            .and_then(|rest| match start.ends_with('>') {
+                true => Some(rest),
+                false => Some(rest.split_once('>')?.1),
+            });
         if let Some(inside) = inside {
-            return inside.rsplit_once(end).map_or(inside, |(said, _)| said).trim();
+            return inside
+                .rsplit_once(end)
+                .map_or(inside, |(said, _)| said)
+                .trim();
         }
     }
     text
@@ -957,22 +1242,37 @@ fn unwrapped(text: &str) -> &str {
 fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let mut said = transcript::said(record)?;
     said.id = record.get("id").and_then(Value::as_str);
-    let is_summary = record.pointer("/metadata/kind").and_then(Value::as_str) == Some("compaction_summary");
+    let is_summary =
+        record.pointer("/metadata/kind").and_then(Value::as_str) == Some("compaction_summary");
     // Of the extension: what the editor shows at the moment, sent with each prompt.
-    said.pieces.retain(|piece| piece.kind != "text" || !piece.body.starts_with("<environment_details>"));
+    said.pieces
+        .retain(|piece| piece.kind != "text" || !piece.body.starts_with("<environment_details>"));
     for piece in &mut said.pieces {
-        if let (true, Cow::Borrowed(text)) = (piece.kind == "text" && said.role == "user", &piece.body) {
+        if let (true, Cow::Borrowed(text)) =
+            (piece.kind == "text" && said.role == "user", &piece.body)
+        {
             piece.body = unwrapped(text).into();
         }
         if piece.kind == "text" && is_summary {
             piece.kind = "compaction";
         }
     }
-    let parts = record.get("content").and_then(Value::as_array).into_iter().flatten();
-    for (kind, fill) in [("tool_result", fill_result as fn(&Value, &mut Piece<'_>)), ("tool_use", fill_call)] {
+    let parts = record
+        .get("content")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    for (kind, fill) in [
+        ("tool_result", fill_result as fn(&Value, &mut Piece<'_>)),
+        ("tool_use", fill_call),
+    ] {
         let is_kind = |part: &&Value| part.get("type").and_then(Value::as_str) == Some(kind);
         let pieces = said.pieces.iter_mut().filter(|piece| piece.kind == kind);
-        parts.clone().filter(is_kind).zip(pieces).for_each(|(part, piece)| fill(part, piece));
+        parts
+            .clone()
+            .filter(is_kind)
+            .zip(pieces)
+            .for_each(|(part, piece)| fill(part, piece));
     }
     (!said.pieces.is_empty()).then_some(said)
 }
@@ -989,23 +1289,34 @@ fn fill_result(part: &Value, piece: &mut Piece<'_>) {
     if answers.is_empty() {
         return;
     }
-    let words = answers.iter().filter_map(|answer| match answer.get("error").or(answer.get("result"))? {
-        Value::String(text) => Some(text.clone()),
-        Value::Null => None,
-        other => Some(other.to_string()),
-    });
+    let words =
+        answers.iter().filter_map(
+            |answer| match answer.get("error").or(answer.get("result"))? {
+                Value::String(text) => Some(text.clone()),
+                Value::Null => None,
+                other => Some(other.to_string()),
+            },
+        );
     piece.body = words.collect::<Vec<_>>().join("\n").into();
-    piece.is_error |= answers.iter().any(|answer| answer.get("success") == Some(&Value::Bool(false)));
+    piece.is_error |= answers
+        .iter()
+        .any(|answer| answer.get("success") == Some(&Value::Bool(false)));
 }
 
 /// What a tool was called on, where several things may be given.
 fn fill_call(part: &Value, piece: &mut Piece<'_>) {
     const LISTS: [&str; 4] = ["commands", "files", "queries", "paths"];
-    let Some(input) = part.get("input").filter(|_| piece.target.is_none()) else { return };
-    let first = LISTS.iter().find_map(|name| input.get(name)?.as_array()?.first());
+    let Some(input) = part.get("input").filter(|_| piece.target.is_none()) else {
+        return;
+    };
+    let first = LISTS
+        .iter()
+        .find_map(|name| input.get(name)?.as_array()?.first());
     piece.target = match first {
         Some(Value::String(text)) => Piece::call("", "", Some(text)).target,
-        Some(one) => transcript::target_in(one).and_then(|text| Piece::call("", "", Some(&text)).target),
+        Some(one) => {
+            transcript::target_in(one).and_then(|text| Piece::call("", "", Some(&text)).target)
+        }
         None => None,
     };
 }

@@ -14,8 +14,9 @@
 
 use super::stores::Moved;
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Joins, Launch, Level,
+    Listing, Machine, ReadSeek, Reading, Repository, Resumable, Root, Steering, Tool, Touched,
+    Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl::{self, is_uuid, text};
@@ -58,14 +59,21 @@ pub const DENIED: [&str; 17] = [
 ];
 
 /// Set by Codex for the commands it runs; a `codex` started with them takes itself for one of those.
-const MISLEADING_VARIABLES: [&str; 3] = ["CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID"];
+const MISLEADING_VARIABLES: [&str; 3] = [
+    "CODEX_SANDBOX",
+    "CODEX_SANDBOX_NETWORK_DISABLED",
+    "CODEX_THREAD_ID",
+];
 
 /// What Codex runs a thread with. On resume 0.169.0 takes approvals, sandbox, model and provider from the last
 /// `thread_settings_applied` and the last `turn_context`, whatever its config.toml says; with both unknown to it the thread
 /// opens with the device's own settings and all of its turns (seen 2026-11-28, interactive and `exec`). The names are
 /// changed wherever they stand outside the conversation, so that an event of a later version does not bring them back.
 const MARKS: Marks = Marks {
-    kinds: &[(&["/type", "/payload/type", "/payload/*"], &["turn_context", "thread_settings_applied"])],
+    kinds: &[(
+        &["/type", "/payload/type", "/payload/*"],
+        &["turn_context", "thread_settings_applied"],
+    )],
     names: &[
         "//active_permission_profile",
         "//additional_writable_roots",
@@ -124,7 +132,9 @@ const LARGEST: u64 = 1 << 30;
 pub struct Codex;
 
 fn base(machine: &Machine) -> PathBuf {
-    machine.var("CODEX_HOME").map_or_else(|| machine.home.join(".codex"), PathBuf::from)
+    machine
+        .var("CODEX_HOME")
+        .map_or_else(|| machine.home.join(".codex"), PathBuf::from)
 }
 
 impl Tool for Codex {
@@ -150,21 +160,34 @@ impl Tool for Codex {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let root = |name: &str, deep, store| Root { path: base(machine).join(name), deep, store };
-        vec![root("sessions", true, true), root("archived_sessions", false, true), root(LOCKS, false, false)]
+        let root = |name: &str, deep, store| Root {
+            path: base(machine).join(name),
+            deep,
+            store,
+        };
+        vec![
+            root("sessions", true, true),
+            root("archived_sessions", false, true),
+            root(LOCKS, false, false),
+        ]
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let Some(names) = files::names_below(&base(machine), path) else { return Touched::Nothing };
+        let Some(names) = files::names_below(&base(machine), path) else {
+            return Touched::Nothing;
+        };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match names[..] {
             [] | ["sessions" | "archived_sessions"] => Touched::Everything,
             [LOCKS, ..] => Touched::Liveness,
-            ["archived_sessions", name] | ["sessions", _, _, _, name] => match Rollout::parse(name) {
+            ["archived_sessions", name] | ["sessions", _, _, _, name] => match Rollout::parse(name)
+            {
                 Some(rollout) => Touched::Session(rollout.session),
                 None => Touched::Nothing,
             },
-            ["sessions", ..] if names.len() <= 4 && names.iter().skip(1).all(|name| is_number(name)) => {
+            ["sessions", ..]
+                if names.len() <= 4 && names.iter().skip(1).all(|name| is_number(name)) =>
+            {
                 Touched::Everything
             }
             _ => Touched::Nothing,
@@ -175,15 +198,23 @@ impl Tool for Codex {
         let base = base(machine);
         let mut listing = Listing::default();
         if let Which::ConflictCopies = which {
-            listing.conflict_copies =
-                all_rollouts(&base).into_iter().filter_map(|path| conflict_copy(&base, path)).collect();
+            listing.conflict_copies = all_rollouts(&base)
+                .into_iter()
+                .filter_map(|path| conflict_copy(&base, path))
+                .collect();
             return listing;
         }
         for (session, path) in rollouts(&base, which, &mut listing) {
             // Gone between the look at the directory and the look at the file: not there.
-            let Some(doc) = main_doc(&base, path) else { continue };
+            let Some(doc) = main_doc(&base, path) else {
+                continue;
+            };
             let live = is_locked(&base, &session).then(|| format!("{NAME} has it open"));
-            listing.found.push(Found { session, docs: vec![doc], live });
+            listing.found.push(Found {
+                session,
+                docs: vec![doc],
+                live,
+            });
         }
         listing
     }
@@ -201,25 +232,43 @@ impl Tool for Codex {
             also: Vec::new(),
             title: title(&ends),
             updated: updated(&ends).or(Some(Millis(main.stamp.mtime_ns / 1_000_000))),
-            version: ends.backwards().find_map(session_meta).and_then(|meta| text(meta, "cli_version")),
-            requires: meta.and_then(parent).into_iter().filter(|parent| *parent != found.session).collect(),
+            version: ends
+                .backwards()
+                .find_map(session_meta)
+                .and_then(|meta| text(meta, "cli_version")),
+            requires: meta
+                .and_then(parent)
+                .into_iter()
+                .filter(|parent| *parent != found.session)
+                .collect(),
             base: meta.and_then(|meta| base_of(meta, &mut *content.open().ok()?)),
             repository: ends.backwards().find_map(session_meta).and_then(repository),
             early: meta.is_none() && main.stamp.len <= HEAD,
         };
-        Ok(Reading { facts, docs: vec![content], secret: Vec::new(), problems: Vec::new() })
+        Ok(Reading {
+            facts,
+            docs: vec![content],
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let base = base(machine);
         if !is_uuid(checkout.session.as_str()) {
-            return Err(WriteError::Refused(format!("\"{}\" is not an id that {NAME} takes", checkout.session)));
+            return Err(WriteError::Refused(format!(
+                "\"{}\" is not an id that {NAME} takes",
+                checkout.session
+            )));
         }
         let _lock = WriterLock::take(&base, checkout.session)?;
         let mut written = Written { docs: Vec::new() };
         for doc in &checkout.docs {
             if doc.name.as_str() != MAIN {
-                return Err(WriteError::Refused(format!("\"{}\" is none of a thread's files", doc.name)));
+                return Err(WriteError::Refused(format!(
+                    "\"{}\" is none of a thread's files",
+                    doc.name
+                )));
             }
             let wrote = write_rollout(&base, checkout, doc.name, doc.at, &doc.change)?;
             written.docs.extend(wrote.docs);
@@ -228,14 +277,30 @@ impl Tool for Codex {
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
-        let home = machine.var("CODEX_HOME").map(|dir| ("CODEX_HOME".into(), dir.into()));
+        let home = machine
+            .var("CODEX_HOME")
+            .map(|dir| ("CODEX_HOME".into(), dir.into()));
         // `-C` answers the question which directory is meant (0.169.0).
         let cwd = session.cwd.to_string_lossy().into_owned();
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let words = |words: &[&str]| {
+            words
+                .iter()
+                .map(|word| (*word).to_owned())
+                .collect::<Vec<_>>()
+        };
         let unarchive = || words(&["codex", "unarchive", session.session.as_str()]);
-        let before = is_archived(machine, session.session).then(unarchive).into_iter().collect();
+        let before = is_archived(machine, session.session)
+            .then(unarchive)
+            .into_iter()
+            .collect();
         Launch {
-            argv: vec!["codex".into(), "resume".into(), session.session.as_str().into(), "-C".into(), cwd],
+            argv: vec![
+                "codex".into(),
+                "resume".into(),
+                session.session.as_str().into(),
+                "-C".into(),
+                cwd,
+            ],
             cwd: session.cwd.to_path_buf(),
             env: home.into_iter().collect(),
             unset: MISLEADING_VARIABLES.map(String::from).to_vec(),
@@ -281,12 +346,15 @@ struct Rollout {
 impl Rollout {
     fn parse(name: &str) -> Option<Self> {
         let plain_name = name.strip_suffix(".zst").unwrap_or(name);
-        let rest = plain_name.strip_prefix("rollout-")?.strip_suffix(".jsonl")?;
+        let rest = plain_name
+            .strip_prefix("rollout-")?
+            .strip_suffix(".jsonl")?;
         let (time, id) = rest.split_at_checked(19)?;
         let id = id.strip_prefix('-').filter(|id| is_uuid(id))?;
         let (year, month, day) = (&time[0..4], time.get(5..7)?, time.get(8..10)?);
-        let fits =
-            has_shape(time, "dddd-dd-ddTdd-dd-dd") && ("01"..="12").contains(&month) && ("01"..="31").contains(&day);
+        let fits = has_shape(time, "dddd-dd-ddTdd-dd-dd")
+            && ("01"..="12").contains(&month)
+            && ("01"..="31").contains(&day);
         fits.then(|| Self {
             session: SessionId::new(id),
             year: year.into(),
@@ -297,17 +365,23 @@ impl Rollout {
     }
 
     fn in_sessions(&self) -> String {
-        format!("sessions/{}/{}/{}/{}", self.year, self.month, self.day, self.plain_name)
+        format!(
+            "sessions/{}/{}/{}/{}",
+            self.year, self.month, self.day, self.plain_name
+        )
     }
 }
 
 /// `d` in the shape stands for a digit, everything else for itself.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
-        && text.bytes().zip(shape.bytes()).all(|(byte, want)| match want {
-            b'd' => byte.is_ascii_digit(),
-            _ => byte == want,
-        })
+        && text
+            .bytes()
+            .zip(shape.bytes())
+            .all(|(byte, want)| match want {
+                b'd' => byte.is_ascii_digit(),
+                _ => byte == want,
+            })
 }
 
 fn is_number(text: &str) -> bool {
@@ -320,7 +394,10 @@ fn is_packed(path: &Path) -> bool {
 
 fn at(base: &Path, path: &Path) -> String {
     let relative = path.strip_prefix(base).unwrap_or(path);
-    let names: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let names: Vec<_> = relative
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
     let at = names.join("/");
     at.strip_suffix(".zst").map(str::to_owned).unwrap_or(at)
 }
@@ -349,13 +426,20 @@ fn rollouts(base: &Path, which: Which<'_>, listing: &mut Listing) -> BTreeMap<Se
                 if !is_packed(other) && !is_packed(&path) {
                     listing.problems.push(twice(&rollout.session, other, &path));
                 }
-                let rank = |path: &Path| (!is_packed(path), files::stamp(path).map(|stamp| stamp.len).unwrap_or(0));
+                let rank = |path: &Path| {
+                    (
+                        !is_packed(path),
+                        files::stamp(path).map(|stamp| stamp.len).unwrap_or(0),
+                    )
+                };
                 let (counts, twin) = match rank(other) < rank(&path) {
                     true => (path, other.clone()),
                     false => (other.clone(), path),
                 };
                 let session = rollout.session.clone();
-                listing.twins.extend(main_doc(base, twin).map(|doc| Twin { session, doc }));
+                listing
+                    .twins
+                    .extend(main_doc(base, twin).map(|doc| Twin { session, doc }));
                 found.insert(rollout.session, counts);
             }
         }
@@ -365,20 +449,33 @@ fn rollouts(base: &Path, which: Which<'_>, listing: &mut Listing) -> BTreeMap<Se
 
 fn main_doc(base: &Path, path: PathBuf) -> Option<FoundDoc> {
     let stamp = files::stamp(&path).ok()?;
-    Some(FoundDoc { name: DocName::new(MAIN), kind: DocKind::Log, at: at(base, &path), path, stamp })
+    Some(FoundDoc {
+        name: DocName::new(MAIN),
+        kind: DocKind::Log,
+        at: at(base, &path),
+        path,
+        stamp,
+    })
 }
 
 /// All regular files where rollouts may lie, in a fixed order.
 fn all_rollouts(base: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut days = vec![base.join("sessions")];
-    let is_dir = |kind: &fs::FileType, name: &str| (kind.is_dir() || kind.is_symlink()) && is_number(name);
+    let is_dir =
+        |kind: &fs::FileType, name: &str| (kind.is_dir() || kind.is_symlink()) && is_number(name);
     for _ in 0..3 {
-        days = days.iter().flat_map(|dir| entries(dir, is_dir)).filter(|dir| files::is_own_dir(base, dir)).collect();
+        days = days
+            .iter()
+            .flat_map(|dir| entries(dir, is_dir))
+            .filter(|dir| files::is_own_dir(base, dir))
+            .collect();
     }
     days.push(base.join("archived_sessions"));
     for dir in days {
-        found.extend(entries(&dir, |kind, name| kind.is_file() && name.starts_with("rollout-")));
+        found.extend(entries(&dir, |kind, name| {
+            kind.is_file() && name.starts_with("rollout-")
+        }));
     }
     found
 }
@@ -403,24 +500,36 @@ fn conflict_copy(base: &Path, path: PathBuf) -> Option<ConflictCopy> {
 fn entries(dir: &Path, wanted: impl Fn(&fs::FileType, &str) -> bool) -> Vec<PathBuf> {
     let is_wanted = |entry: &fs::DirEntry| {
         let name = entry.file_name();
-        entry.file_type().is_ok_and(|kind| name.to_str().is_some_and(|name| wanted(&kind, name)))
+        entry
+            .file_type()
+            .is_ok_and(|kind| name.to_str().is_some_and(|name| wanted(&kind, name)))
     };
-    let mut found: Vec<PathBuf> =
-        fs::read_dir(dir).into_iter().flatten().flatten().filter(is_wanted).map(|entry| entry.path()).collect();
+    let mut found: Vec<PathBuf> = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(is_wanted)
+        .map(|entry| entry.path())
+        .collect();
     found.sort();
     found
 }
 
 /// `rollout-<time>-<uuid>_<segment>.jsonl`: a thread in several files, reported from the field, never seen here.
 fn is_segment(name: &str) -> bool {
-    let thread = name.split_once('_').map(|(start, _)| format!("{start}.jsonl"));
+    let thread = name
+        .split_once('_')
+        .map(|(start, _)| format!("{start}.jsonl"));
     !files::is_foreign_name(name) && thread.is_some_and(|name| Rollout::parse(&name).is_some())
 }
 
 fn unknown_segment(path: &Path) -> Problem {
     Problem::new(
         "unknown_shape",
-        format!("{} is a part of a thread in a form that is not known yet; it is not carried.", path.display()),
+        format!(
+            "{} is a part of a thread in a form that is not known yet; it is not carried.",
+            path.display()
+        ),
         "Please report it with the version of Codex.",
     )
 }
@@ -428,7 +537,11 @@ fn unknown_segment(path: &Path) -> Problem {
 fn twice(session: &SessionId, one: &Path, other: &Path) -> Problem {
     Problem::new(
         "duplicate_session",
-        format!("{NAME} has thread {session} twice: {} and {}. The longer one counts.", one.display(), other.display()),
+        format!(
+            "{NAME} has thread {session} twice: {} and {}. The longer one counts.",
+            one.display(),
+            other.display()
+        ),
         "Move one of them out of Codex's directory.",
     )
 }
@@ -442,7 +555,9 @@ fn lock_path(base: &Path, session: &SessionId) -> PathBuf {
 /// Whether a writer holds the thread. The probe is a shared lock, let go at once, so that two probes never see each
 /// other; no file is made.
 fn is_locked(base: &Path, session: &SessionId) -> bool {
-    let Ok(file) = opener::file(&lock_path(base, session)) else { return false };
+    let Ok(file) = opener::file(&lock_path(base, session)) else {
+        return false;
+    };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
@@ -462,7 +577,10 @@ impl WriterLock {
             return Ok(None);
         }
         let path = lock_path(base, session);
-        let io_error = |source| WriteError::Io { path: path.clone(), source };
+        let io_error = |source| WriteError::Io {
+            path: path.clone(),
+            source,
+        };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -475,13 +593,17 @@ impl WriterLock {
         }
         // The holder before us may have removed the file between our opening and our locking it: then the lock is on
         // nothing, and the next look takes a new one.
-        let same = file
-            .metadata()
-            .is_ok_and(|ours| files::stamp(&path).is_ok_and(|now| now.inode == files::stamp_of(&ours).inode));
+        let same = file.metadata().is_ok_and(|ours| {
+            files::stamp(&path).is_ok_and(|now| now.inode == files::stamp_of(&ours).inode)
+        });
         if !same {
             return Err(live());
         }
-        Ok(Some(Self { file, path: path.clone(), coordination: dir.join(".coordination.lock") }))
+        Ok(Some(Self {
+            file,
+            path: path.clone(),
+            coordination: dir.join(".coordination.lock"),
+        }))
     }
 }
 
@@ -490,7 +612,9 @@ impl Drop for WriterLock {
         // As Codex does: the file goes while its lock and the coordination lock are held. If the latter is busy the
         // file stays, which is what a crash of Codex leaves too.
         let coordination = opener::file(&self.coordination);
-        if coordination.is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&self.path).is_ok()) {
+        if coordination
+            .is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&self.path).is_ok())
+        {
             return;
         }
         drop(self.file.unlock());
@@ -510,7 +634,9 @@ fn session_meta(record: &Value) -> Option<&Value> {
 
 /// A fork holds no history but an offset into its parent's file, without which it does not open.
 fn parent(meta: &Value) -> Option<SessionId> {
-    text(meta.get("history_base")?, "thread_id").filter(|id| is_uuid(id)).map(SessionId::new)
+    text(meta.get("history_base")?, "thread_id")
+        .filter(|id| is_uuid(id))
+        .map(SessionId::new)
 }
 
 /// Where a fork's first record refers to its parent: the id's place in the file, and how much of the parent's file
@@ -523,13 +649,22 @@ fn base_of(meta: &Value, file: &mut dyn ReadSeek) -> Option<Base> {
     let line = &head[..memmem::find(&head, b"\n").unwrap_or(head.len())];
     let base = memmem::find(line, b"\"history_base\"")?;
     let at = base + memmem::find(&line[base..], format!("\"{session}\"").as_bytes())? + 1;
-    Some(Base { session, at: at as u64, end })
+    Some(Base {
+        session,
+        at: at as u64,
+        end,
+    })
 }
 
 /// What the user typed; not the instructions and surroundings that Codex puts among the user's words.
 fn prompt(record: &Value) -> Option<&str> {
-    let is = |value: &Value, key: &str, want: &str| value.get(key).and_then(Value::as_str) == Some(want);
-    let item = if is(record, "type", "response_item") { record.get("payload")? } else { record };
+    let is =
+        |value: &Value, key: &str, want: &str| value.get(key).and_then(Value::as_str) == Some(want);
+    let item = if is(record, "type", "response_item") {
+        record.get("payload")?
+    } else {
+        record
+    };
     if !is(item, "type", "message") || !is(item, "role", "user") {
         return None;
     }
@@ -547,14 +682,20 @@ fn named(rollout: &[u8]) -> Option<String> {
 }
 
 fn updated(ends: &jsonl::Ends) -> Option<Millis> {
-    ends.backwards().find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
+    ends.backwards()
+        .find_map(|record| Millis::parse(record.get("timestamp")?.as_str()?))
 }
 
 fn unpack(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    zstd::stream::read::Decoder::new(opener::file(path)?)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    zstd::stream::read::Decoder::new(opener::file(path)?)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(io::Error::other(format!("{} unpacks to more than a gibibyte", path.display())));
+        return Err(io::Error::other(format!(
+            "{} unpacks to more than a gibibyte",
+            path.display()
+        )));
     }
     Ok(bytes)
 }
@@ -569,32 +710,67 @@ fn write_rollout(
     change: &Change<'_>,
 ) -> Result<Written, WriteError> {
     let mut listing = Listing::default();
-    let existing = rollouts(base, Which::One(checkout.session), &mut listing).remove(checkout.session);
+    let existing =
+        rollouts(base, Which::One(checkout.session), &mut listing).remove(checkout.session);
     if let Some(problem) = listing.problems.pop() {
         return Err(WriteError::Refused(problem.message));
     }
     match (change, existing) {
         (Change::Create(bytes), None) => {
             let at = place(checkout, author_at, *bytes);
-            write_at(base, files::below(base, &at)?, name, change, checkout.updated)
+            write_at(
+                base,
+                files::below(base, &at)?,
+                name,
+                change,
+                checkout.updated,
+            )
         }
         (Change::Create(_), Some(existing)) => Err(WriteError::Changed(existing)),
         (change, existing) if change.path().is_some() && existing.as_deref() != change.path() => {
-            Err(WriteError::Changed(change.path().map(Path::to_path_buf).unwrap_or_default()))
+            Err(WriteError::Changed(
+                change.path().map(Path::to_path_buf).unwrap_or_default(),
+            ))
         }
-        (Change::Append { path, was, from, bytes }, _) if is_packed(path) => {
+        (
+            Change::Append {
+                path,
+                was,
+                from,
+                bytes,
+            },
+            _,
+        ) if is_packed(path) => {
             check_stamp(path, *was)?;
-            let old = unpack(path).map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+            let old = unpack(path).map_err(|source| WriteError::Io {
+                path: path.to_path_buf(),
+                source,
+            })?;
             let whole = Unpacked::new(path, &old, *from, *bytes)?;
-            write_at(base, path.with_extension(""), name, &Change::Create(&whole), checkout.updated)
+            write_at(
+                base,
+                path.with_extension(""),
+                name,
+                &Change::Create(&whole),
+                checkout.updated,
+            )
         }
         (Change::Replace { path, was, bytes }, _) if is_packed(path) => {
             check_stamp(path, *was)?;
-            write_at(base, path.with_extension(""), name, &Change::Create(*bytes), checkout.updated)
+            write_at(
+                base,
+                path.with_extension(""),
+                name,
+                &Change::Create(*bytes),
+                checkout.updated,
+            )
         }
-        (Change::Append { path, .. } | Change::Replace { path, .. } | Change::Remove { path, .. }, _) => {
-            write_at(base, path.to_path_buf(), name, change, checkout.updated)
-        }
+        (
+            Change::Append { path, .. }
+            | Change::Replace { path, .. }
+            | Change::Remove { path, .. },
+            _,
+        ) => write_at(base, path.to_path_buf(), name, change, checkout.updated),
     }
 }
 
@@ -613,12 +789,30 @@ fn write_at(
     updated: Millis,
 ) -> Result<Written, WriteError> {
     // `sessions` or `archived_sessions`: what is written never leaves it.
-    let top = path.strip_prefix(base).ok().and_then(|relative| relative.components().next());
+    let top = path
+        .strip_prefix(base)
+        .ok()
+        .and_then(|relative| relative.components().next());
     let root = match top {
         Some(top) => base.join(top),
-        None => return Err(WriteError::Refused(format!("{} is not inside {}", path.display(), base.display()))),
+        None => {
+            return Err(WriteError::Refused(format!(
+                "{} is not inside {}",
+                path.display(),
+                base.display()
+            )));
+        }
     };
-    files::write_docs(&[GuestWrite { name, root: &root, path, change }], updated, &|| Ok(()))
+    files::write_docs(
+        &[GuestWrite {
+            name,
+            root: &root,
+            path,
+            change,
+        }],
+        updated,
+        &|| Ok(()),
+    )
 }
 
 /// A compressed rollout goes on as a plain one beside it, which wins: what it held, then what is new.
@@ -628,13 +822,24 @@ struct Unpacked<'a> {
 }
 
 impl<'a> Unpacked<'a> {
-    fn new(path: &Path, old: &'a [u8], from: u64, after: &'a dyn super::Bytes) -> Result<Self, WriteError> {
+    fn new(
+        path: &Path,
+        old: &'a [u8],
+        from: u64,
+        after: &'a dyn super::Bytes,
+    ) -> Result<Self, WriteError> {
         let from = usize::try_from(from).ok().filter(|from| *from <= old.len());
         let from = from.ok_or_else(|| WriteError::Changed(path.to_path_buf()))?;
         let mut new = Vec::new();
-        after.write_to(&mut new).map_err(|source| WriteError::Io { path: path.to_path_buf(), source })?;
+        after.write_to(&mut new).map_err(|source| WriteError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
         match new.starts_with(&old[from..]) {
-            true => Ok(Self { before: &old[..from], after }),
+            true => Ok(Self {
+                before: &old[..from],
+                after,
+            }),
             false => Err(WriteError::Torn(path.to_path_buf())),
         }
     }
@@ -660,7 +865,11 @@ fn place(checkout: &Checkout<'_>, author_at: &str, bytes: &dyn super::Bytes) -> 
         .into_iter()
         .find_map(|record| Millis::parse(session_meta(&record)?.get("timestamp")?.as_str()?));
     let time = first.unwrap_or(checkout.updated).rfc3339();
-    let name = format!("rollout-{}-{}.jsonl", time[..19].replace(':', "-"), checkout.session);
+    let name = format!(
+        "rollout-{}-{}.jsonl",
+        time[..19].replace(':', "-"),
+        checkout.session
+    );
     let fallback = || format!("archived_sessions/{name}");
     Rollout::parse(&name).map_or_else(fallback, |rollout| rollout.in_sessions())
 }
@@ -672,7 +881,9 @@ fn checked_place(at: &str, session: &SessionId) -> Option<String> {
         return Some(format!("{dir}/{}", rollout.plain_name));
     }
     // The directory's date may differ from the name's by a day.
-    let date = dir.strip_prefix("sessions/").filter(|date| has_shape(date, "dddd/dd/dd"))?;
+    let date = dir
+        .strip_prefix("sessions/")
+        .filter(|date| has_shape(date, "dddd/dd/dd"))?;
     let fits = ("01"..="12").contains(&&date[5..7]) && ("01"..="31").contains(&&date[8..10]);
     fits.then(|| format!("{dir}/{}", rollout.plain_name))
 }
@@ -713,8 +924,10 @@ fn is_message(line: &[u8]) -> bool {
     match serde_json::from_slice::<Record<'_>>(line) {
         Ok(record) => !matches!(
             (record.kind.as_ref(), record.payload.kind.as_deref()),
-            ("session_meta" | "turn_context" | "world_state" | "token_usage_record", _)
-                | ("event_msg", Some("thread_settings_applied" | "token_count"))
+            (
+                "session_meta" | "turn_context" | "world_state" | "token_usage_record",
+                _
+            ) | ("event_msg", Some("thread_settings_applied" | "token_count"))
         ),
         Err(_) => true,
     }
@@ -724,7 +937,11 @@ fn is_message(line: &[u8]) -> bool {
 fn repository(meta: &Value) -> Option<Repository> {
     let git = meta.get("git")?;
     let word = |name: &str| text(git, name).filter(|word| !word.is_empty());
-    let found = Repository { url: word("repository_url"), branch: word("branch"), commit: word("commit_hash") };
+    let found = Repository {
+        url: word("repository_url"),
+        branch: word("branch"),
+        commit: word("commit_hash"),
+    };
     (found != Repository::default()).then_some(found)
 }
 
@@ -734,7 +951,11 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     let item = match record.get("type").and_then(Value::as_str) {
         Some("response_item") => record.get("payload")?,
         Some("compacted") => {
-            let words = record.get("payload")?.get("message").and_then(Value::as_str).unwrap_or_default();
+            let words = record
+                .get("payload")?
+                .get("message")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             return ParsedMessage::of(record, "system", vec![Piece::new("compaction", words)]);
         }
         _ if record.get("payload").is_some() => return None,
@@ -745,26 +966,49 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
     match field("type")? {
         "function_call" => {
             let input = field("arguments").unwrap_or_default();
-            let about = serde_json::from_str::<Value>(input).ok().and_then(|input| about_call(&input));
-            called(Piece::call(field("name").unwrap_or("tool"), input, about.as_deref()))
+            let about = serde_json::from_str::<Value>(input)
+                .ok()
+                .and_then(|input| about_call(&input));
+            called(Piece::call(
+                field("name").unwrap_or("tool"),
+                input,
+                about.as_deref(),
+            ))
         }
         "custom_tool_call" => {
             let input = field("input").unwrap_or_default();
-            called(Piece::call(field("name").unwrap_or("tool"), input, patched_file(input).or(Some(input))))
+            called(Piece::call(
+                field("name").unwrap_or("tool"),
+                input,
+                patched_file(input).or(Some(input)),
+            ))
         }
         "local_shell_call" | "web_search_call" => {
             let action = item.get("action")?;
             let name = field("type")?.trim_end_matches("_call");
-            called(Piece::call(name, action.to_string(), about_call(action).as_deref()))
+            called(Piece::call(
+                name,
+                action.to_string(),
+                about_call(action).as_deref(),
+            ))
         }
         "function_call_output" | "custom_tool_call_output" => {
             ParsedMessage::of(record, "tool", result_of(item.get("output")?))
         }
         "reasoning" => {
             let parts = |name: &str| item.get(name).map(pieces_of).unwrap_or_default();
-            let thoughts: Vec<_> = parts("summary").into_iter().chain(parts("content")).collect();
-            let words = thoughts.iter().map(|piece| &*piece.body).collect::<Vec<_>>().join("\n\n");
-            (!words.is_empty()).then(|| ParsedMessage::of(record, "assistant", vec![Piece::new("thinking", words)]))?
+            let thoughts: Vec<_> = parts("summary")
+                .into_iter()
+                .chain(parts("content"))
+                .collect();
+            let words = thoughts
+                .iter()
+                .map(|piece| &*piece.body)
+                .collect::<Vec<_>>()
+                .join("\n\n");
+            (!words.is_empty()).then(|| {
+                ParsedMessage::of(record, "assistant", vec![Piece::new("thinking", words)])
+            })?
         }
         _ => transcript::said(record),
     }
@@ -784,7 +1028,9 @@ fn about_call(input: &Value) -> Option<String> {
 /// The first file of a patch.
 fn patched_file(patch: &str) -> Option<&str> {
     const MARKS: [&str; 3] = ["*** Update File: ", "*** Add File: ", "*** Delete File: "];
-    patch.lines().find_map(|line| MARKS.iter().find_map(|mark| line.strip_prefix(mark)))
+    patch
+        .lines()
+        .find_map(|line| MARKS.iter().find_map(|mark| line.strip_prefix(mark)))
 }
 
 /// Words, words with `metadata.exit_code` around them as JSON, or a list of parts.
@@ -794,20 +1040,37 @@ fn result_of(output: &Value) -> Vec<Piece<'_>> {
         Value::Object(fields) if fields.get("content").is_some_and(Value::is_string) => {
             let failed = fields.get("success").and_then(Value::as_bool) == Some(false);
             let words = fields["content"].as_str().unwrap_or_default();
-            return vec![Piece { is_error: failed, ..Piece::new("tool_result", words) }];
+            return vec![Piece {
+                is_error: failed,
+                ..Piece::new("tool_result", words)
+            }];
         }
         parts => {
-            let (images, texts): (Vec<_>, Vec<_>) =
-                pieces_of(parts).into_iter().partition(|piece| piece.kind == "image");
-            let words = texts.iter().map(|piece| &*piece.body).collect::<Vec<_>>().join("\n");
-            return std::iter::once(Piece::new("tool_result", words)).chain(images).collect();
+            let (images, texts): (Vec<_>, Vec<_>) = pieces_of(parts)
+                .into_iter()
+                .partition(|piece| piece.kind == "image");
+            let words = texts
+                .iter()
+                .map(|piece| &*piece.body)
+                .collect::<Vec<_>>()
+                .join("\n");
+            return std::iter::once(Piece::new("tool_result", words))
+                .chain(images)
+                .collect();
         }
     };
     if let Ok(Value::Object(mut wrapped)) = serde_json::from_str(plain)
-        && let (Some(Value::String(words)), Some(exit)) =
-            (wrapped.remove("output"), wrapped.get("metadata").and_then(|metadata| metadata.get("exit_code")))
+        && let (Some(Value::String(words)), Some(exit)) = (
+            wrapped.remove("output"),
+            wrapped
+                .get("metadata")
+                .and_then(|metadata| metadata.get("exit_code")),
+        )
     {
-        return vec![Piece { is_error: exit.as_i64() != Some(0), ..Piece::new("tool_result", words) }];
+        return vec![Piece {
+            is_error: exit.as_i64() != Some(0),
+            ..Piece::new("tool_result", words)
+        }];
     }
     vec![Piece::new("tool_result", plain.as_str())]
 }
@@ -823,35 +1086,68 @@ mod tests {
                 "{{\"type\":\"response_item\",\"timestamp\":\"T\",\"payload\":{payload}}}"
             ))
             .expect("a record");
-            said(&record).map(|said| (said.role, said.pieces[0].part(9).kind, said.pieces[0].is_error, said.text()))
+            said(&record).map(|said| {
+                (
+                    said.role,
+                    said.pieces[0].part(9).kind,
+                    said.pieces[0].is_error,
+                    said.text(),
+                )
+            })
         };
-        let found = |role, kind: &str, text: &str| Some((role, kind.to_owned(), false, text.to_owned()));
-        let shell =
-            r#"{"type":"function_call","name":"shell","arguments":"{\"command\":[\"bash\",\"-lc\",\"cargo test\"]}"}"#;
-        assert_eq!(read(shell), found("assistant", "tool_use", "[shell] cargo test"));
+        let found =
+            |role, kind: &str, text: &str| Some((role, kind.to_owned(), false, text.to_owned()));
+        let shell = r#"{"type":"function_call","name":"shell","arguments":"{\"command\":[\"bash\",\"-lc\",\"cargo test\"]}"}"#;
+        assert_eq!(
+            read(shell),
+            found("assistant", "tool_use", "[shell] cargo test")
+        );
         let patch = r#"{"type":"custom_tool_call","name":"apply_patch","input":"*** Begin Patch\n*** Update File: src/a.rs\n"}"#;
-        assert_eq!(read(patch), found("assistant", "tool_use", "[apply_patch] src/a.rs"));
+        assert_eq!(
+            read(patch),
+            found("assistant", "tool_use", "[apply_patch] src/a.rs")
+        );
         let search = r#"{"type":"web_search_call","action":{"type":"search","query":"tries"}}"#;
-        assert_eq!(read(search), found("assistant", "tool_use", "[web_search] tries"));
-        assert_eq!(read(r#"{"type":"function_call_output","output":"ok"}"#), found("tool", "tool_result", "ok"));
+        assert_eq!(
+            read(search),
+            found("assistant", "tool_use", "[web_search] tries")
+        );
+        assert_eq!(
+            read(r#"{"type":"function_call_output","output":"ok"}"#),
+            found("tool", "tool_result", "ok")
+        );
         let failed = r#"{"type":"function_call_output","output":"{\"output\":\"no\",\"metadata\":{\"exit_code\":1}}"}"#;
-        assert_eq!(read(failed), Some(("tool", "tool_result".into(), true, "no".into())));
-        let refused = r#"{"type":"function_call_output","output":{"content":"no","success":false}}"#;
-        assert_eq!(read(refused), Some(("tool", "tool_result".into(), true, "no".into())));
-        let list = r#"{"type":"custom_tool_call_output","output":[{"type":"input_text","text":"see"}]}"#;
+        assert_eq!(
+            read(failed),
+            Some(("tool", "tool_result".into(), true, "no".into()))
+        );
+        let refused =
+            r#"{"type":"function_call_output","output":{"content":"no","success":false}}"#;
+        assert_eq!(
+            read(refused),
+            Some(("tool", "tool_result".into(), true, "no".into()))
+        );
+        let list =
+            r#"{"type":"custom_tool_call_output","output":[{"type":"input_text","text":"see"}]}"#;
         assert_eq!(read(list), found("tool", "tool_result", "see"));
-        let thought =
-            r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm."}],"encrypted_content":"x"}"#;
+        let thought = r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm."}],"encrypted_content":"x"}"#;
         assert_eq!(read(thought), found("assistant", "thinking", "Hm."));
-        assert_eq!(read(r#"{"type":"reasoning","summary":[],"encrypted_content":"x"}"#), None);
-        let words = r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}"#;
+        assert_eq!(
+            read(r#"{"type":"reasoning","summary":[],"encrypted_content":"x"}"#),
+            None
+        );
+        let words =
+            r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}"#;
         assert_eq!(read(words), found("user", "text", "hi"));
         let whole = |text: &str| {
             let record: Value = serde_json::from_str(text).expect("a record");
             said(&record).map(|said| said.text())
         };
         assert_eq!(whole(words).as_deref(), Some("hi"));
-        assert_eq!(whole(r#"{"type":"compacted","payload":{"message":"So far"}}"#).as_deref(), Some("So far"));
+        assert_eq!(
+            whole(r#"{"type":"compacted","payload":{"message":"So far"}}"#).as_deref(),
+            Some("So far")
+        );
         assert_eq!(
             whole(
                 r#"{"type":"event_msg","payload":{"type":"user_message","message":"hi","role":"user","content":"hi"}}"#
@@ -863,7 +1159,11 @@ mod tests {
     #[test]
     fn the_repository_is_what_the_thread_was_taken_up_in() {
         let meta = serde_json::json!({ "git": { "branch": "main", "commit_hash": "abc", "repository_url": "x" } });
-        let found = Repository { url: Some("x".into()), branch: Some("main".into()), commit: Some("abc".into()) };
+        let found = Repository {
+            url: Some("x".into()),
+            branch: Some("main".into()),
+            commit: Some("abc".into()),
+        };
         assert_eq!(repository(&meta), Some(found));
         assert_eq!(repository(&serde_json::json!({ "git": {} })), None);
     }
@@ -893,8 +1193,15 @@ mod tests {
     fn a_place_from_elsewhere_is_checked() {
         let session = SessionId::new(ID);
         let name = format!("rollout-2026-11-23T11-16-34-{ID}.jsonl");
-        for dir in ["sessions/2026/11/23", "sessions/2026/11/24", "archived_sessions"] {
-            assert_eq!(checked_place(&format!("{dir}/{name}"), &session), Some(format!("{dir}/{name}")));
+        for dir in [
+            "sessions/2026/11/23",
+            "sessions/2026/11/24",
+            "archived_sessions",
+        ] {
+            assert_eq!(
+                checked_place(&format!("{dir}/{name}"), &session),
+                Some(format!("{dir}/{name}"))
+            );
         }
         for dir in [
             "..",
@@ -905,21 +1212,41 @@ mod tests {
             "sessions/2026/99/23",
             "skills",
         ] {
-            assert_eq!(checked_place(&format!("{dir}/{name}"), &session), None, "{dir}");
+            assert_eq!(
+                checked_place(&format!("{dir}/{name}"), &session),
+                None,
+                "{dir}"
+            );
         }
-        assert_eq!(checked_place(&format!("archived_sessions/{name}"), &SessionId::new("other")), None);
+        assert_eq!(
+            checked_place(
+                &format!("archived_sessions/{name}"),
+                &SessionId::new("other")
+            ),
+            None
+        );
         for denied in DENIED {
             assert_eq!(checked_place(denied, &session), None, "{denied}");
-            assert_eq!(checked_place(&format!("{denied}/{name}"), &session), None, "{denied}");
+            assert_eq!(
+                checked_place(&format!("{denied}/{name}"), &session),
+                None,
+                "{denied}"
+            );
         }
     }
 
     #[test]
     fn without_a_place_the_first_record_says_when() {
         let session = SessionId::new(ID);
-        let checkout =
-            Checkout { session: &session, cwd: Path::new("/x"), updated: Millis(0), now: Millis(0), docs: Vec::new() };
-        let meta = br#"{"type":"session_meta","payload":{"id":"x","timestamp":"2026-11-23T10:00:01.5Z"}}"#;
+        let checkout = Checkout {
+            session: &session,
+            cwd: Path::new("/x"),
+            updated: Millis(0),
+            now: Millis(0),
+            docs: Vec::new(),
+        };
+        let meta =
+            br#"{"type":"session_meta","payload":{"id":"x","timestamp":"2026-11-23T10:00:01.5Z"}}"#;
         let wanted = format!("sessions/2026/11/23/rollout-2026-11-23T10-00-01-{ID}.jsonl");
         assert_eq!(place(&checkout, "../../etc/passwd", &Text(meta)), wanted);
     }

@@ -30,8 +30,9 @@
 //! others. No VS Code or VSCodium could be had where this was made, so that no chat was opened in a window.
 
 use super::{
-    About, Bytes, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
-    Listing, Machine, Reading, Resumable, Root, Stamp, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Bytes, Change, Checkout, ConflictCopy, Content, DocWrite, Facts, Found, FoundDoc, Joins,
+    Launch, Level, Listing, Machine, Reading, Resumable, Root, Stamp, Tool, Touched, Twin, Which,
+    WriteError, Written,
 };
 use crate::formats::fields;
 use crate::formats::files::{self, GuestWrite};
@@ -69,7 +70,12 @@ const INDEX: &str = "chat.ChatSessionStore.index";
 const KEPT: usize = 5;
 
 /// A chat that is in no editor yet goes into the first of these that knows the directory.
-const EDITORS: [Editor; 4] = [Editor::CODE, Editor::CODE_INSIDERS, Editor::CODIUM, Editor::CODIUM_INSIDERS];
+const EDITORS: [Editor; 4] = [
+    Editor::CODE,
+    Editor::CODE_INSIDERS,
+    Editor::CODIUM,
+    Editor::CODIUM_INSIDERS,
+];
 
 /// Names that never roam: sign-ins and state of all kinds, settings, what extensions keep, undo of edits. Nothing but
 /// `<uuid>.jsonl` and `<uuid>.json` in the directories of chats is ever listed; this table stands above that.
@@ -120,28 +126,43 @@ impl Tool for CopilotChat {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let root = |path, store| Root { path, deep: false, store };
+        let root = |path, store| Root {
+            path,
+            deep: false,
+            store,
+        };
         let mut roots = Vec::new();
         for editor in EDITORS {
             let user = editor.user_dir(System::HERE, machine);
             // Where new workspaces appear; what else is in there belongs to extensions, and is a lot.
             roots.push(root(user.join("workspaceStorage"), false));
-            roots.extend(places_of(&editor, &user).into_iter().map(|place| root(place.sessions, true)));
+            roots.extend(
+                places_of(&editor, &user)
+                    .into_iter()
+                    .map(|place| root(place.sessions, true)),
+            );
         }
         roots
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let below = EDITORS.iter().find_map(|editor| files::names_below(&editor.user_dir(System::HERE, machine), path));
-        let Some(names) = below else { return Touched::Nothing };
+        let below = EDITORS
+            .iter()
+            .find_map(|editor| files::names_below(&editor.user_dir(System::HERE, machine), path));
+        let Some(names) = below else {
+            return Touched::Nothing;
+        };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match names[..] {
-            ["workspaceStorage", _, SESSIONS, name] | ["globalStorage", EMPTY_WINDOW, name] => parsed(name),
+            ["workspaceStorage", _, SESSIONS, name] | ["globalStorage", EMPTY_WINDOW, name] => {
+                parsed(name)
+            }
             ["profiles", _, "globalStorage", EMPTY_WINDOW, name] => parsed(name),
-            ["workspaceStorage" | "globalStorage" | "profiles"] | ["workspaceStorage", _] => Touched::Everything,
-            ["workspaceStorage", _, SESSIONS | "workspace.json"] | ["globalStorage", EMPTY_WINDOW] => {
+            ["workspaceStorage" | "globalStorage" | "profiles"] | ["workspaceStorage", _] => {
                 Touched::Everything
             }
+            ["workspaceStorage", _, SESSIONS | "workspace.json"]
+            | ["globalStorage", EMPTY_WINDOW] => Touched::Everything,
             _ => Touched::Nothing,
         }
     }
@@ -153,15 +174,34 @@ impl Tool for CopilotChat {
             return listing;
         }
         let mut copies = copies(machine, which);
-        let running = if copies.is_empty() { Vec::new() } else { machine.apps.running() };
-        check_indexes(copies.values().flatten(), matches!(which, Which::All), &mut listing);
+        let running = if copies.is_empty() {
+            Vec::new()
+        } else {
+            machine.apps.running()
+        };
+        check_indexes(
+            copies.values().flatten(),
+            matches!(which, Which::All),
+            &mut listing,
+        );
         for (session, copies) in &mut copies {
             let counts = the_one_that_counts(session, copies, &mut listing.problems);
             let live = counts.place.live(&running);
-            let others = copies.iter().rev().skip(1).filter_map(|copy| copy.docs(machine).into_iter().next());
-            listing.twins.extend(others.map(|doc| Twin { session: session.clone(), doc }));
+            let others = copies
+                .iter()
+                .rev()
+                .skip(1)
+                .filter_map(|copy| copy.docs(machine).into_iter().next());
+            listing.twins.extend(others.map(|doc| Twin {
+                session: session.clone(),
+                doc,
+            }));
             let counts = copies.last().expect("a session was found by a copy of it");
-            listing.found.push(Found { session: session.clone(), docs: counts.docs(machine), live });
+            listing.found.push(Found {
+                session: session.clone(),
+                docs: counts.docs(machine),
+                live,
+            });
         }
         listing
     }
@@ -179,16 +219,29 @@ impl Tool for CopilotChat {
                 None => Content::File(doc.path.clone()),
             });
         }
-        Ok(Reading { facts, docs, secret: Vec::new(), problems })
+        Ok(Reading {
+            facts,
+            docs,
+            secret: Vec::new(),
+            problems,
+        })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let session = checkout.session;
         if !is_uuid(session.as_str()) {
-            return Err(WriteError::Refused(format!("\"{session}\" is not an id that {NAME} takes")));
+            return Err(WriteError::Refused(format!(
+                "\"{session}\" is not an id that {NAME} takes"
+            )));
         }
-        let kinds: Vec<Kind> = checkout.docs.iter().map(Kind::of).collect::<Result<_, _>>()?;
-        let here = copies(machine, Which::One(session)).remove(session).unwrap_or_default();
+        let kinds: Vec<Kind> = checkout
+            .docs
+            .iter()
+            .map(Kind::of)
+            .collect::<Result<_, _>>()?;
+        let here = copies(machine, Which::One(session))
+            .remove(session)
+            .unwrap_or_default();
         let place = target(machine, checkout, &kinds, here)?;
         let still_free = || match place.live(&machine.apps.running()) {
             Some(why) => Err(WriteError::Live(why)),
@@ -200,8 +253,17 @@ impl Tool for CopilotChat {
             Kind::Document => doc.change.with_own(&DEVICE_FIELDS, &NEUTRAL),
             Kind::Log => Ok(None),
         };
-        let own = checkout.docs.iter().zip(&kinds).map(own).collect::<Result<Vec<_>, _>>()?;
-        let changes = checkout.docs.iter().zip(&own).map(|(doc, own)| doc.change.of(own.as_ref()));
+        let own = checkout
+            .docs
+            .iter()
+            .zip(&kinds)
+            .map(own)
+            .collect::<Result<Vec<_>, _>>()?;
+        let changes = checkout
+            .docs
+            .iter()
+            .zip(&own)
+            .map(|(doc, own)| doc.change.of(own.as_ref()));
         let changes: Vec<Change<'_>> = changes.collect();
         let paths = kinds.iter().map(|kind| place.file(session, *kind));
         let writes: Vec<GuestWrite<'_>> = checkout
@@ -209,17 +271,24 @@ impl Tool for CopilotChat {
             .iter()
             .zip(&changes)
             .zip(paths)
-            .map(|((doc, change), path)| GuestWrite { name: doc.name, root: &place.user, path, change })
+            .map(|((doc, change), path)| GuestWrite {
+                name: doc.name,
+                root: &place.user,
+                path,
+                change,
+            })
             .collect();
         // First the index: after a crash between the two, the next look finds no file and writes both.
         let index = IndexChange::plan(&place, session, after.state.as_ref())?;
         index.apply(&place, checkout.now)?;
-        files::write_docs(&writes, checkout.updated, &still_free).inspect_err(|_| index.take_back(&place))
+        files::write_docs(&writes, checkout.updated, &still_free)
+            .inspect_err(|_| index.take_back(&place))
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
-        let here =
-            copies(machine, Which::One(session.session)).remove(session.session).and_then(|mut copies| copies.pop());
+        let here = copies(machine, Which::One(session.session))
+            .remove(session.session)
+            .and_then(|mut copies| copies.pop());
         let place = here.map(|copy| copy.place);
         let editor = place.as_ref().map_or(EDITORS[0], |place| place.editor);
         let cwd = session.cwd.to_string_lossy().into_owned();
@@ -277,7 +346,9 @@ impl Kind {
         match doc.name.as_str() {
             LOG => Ok(Self::Log),
             DOCUMENT => Ok(Self::Document),
-            other => Err(WriteError::Refused(format!("\"{other}\" is none of a chat's files"))),
+            other => Err(WriteError::Refused(format!(
+                "\"{other}\" is none of a chat's files"
+            ))),
         }
     }
 
@@ -296,13 +367,21 @@ impl Place {
             user: user.into(),
             sessions: dir.join(SESSIONS),
             state_db: dir.join("state.vscdb"),
-            opens: Workspace::at(dir).map_or(Window::Unknown, |workspace| Window::Workspace(workspace.opens)),
+            opens: Workspace::at(dir).map_or(Window::Unknown, |workspace| {
+                Window::Workspace(workspace.opens)
+            }),
         }
     }
 
     fn of_empty_windows(editor: &Editor, user: &Path, storage: &Path) -> Self {
         let (sessions, state_db) = (storage.join(EMPTY_WINDOW), storage.join("state.vscdb"));
-        Self { editor: *editor, user: user.into(), sessions, state_db, opens: Window::Empty }
+        Self {
+            editor: *editor,
+            user: user.into(),
+            sessions,
+            state_db,
+            opens: Window::Empty,
+        }
     }
 
     fn directory(&self, machine: &Machine) -> Option<PathBuf> {
@@ -320,14 +399,22 @@ impl Place {
     fn live(&self, running: &[Running]) -> Option<String> {
         let process = running.iter().find(|running| self.editor.is(running))?;
         let (name, pid) = (self.editor.name, process.pid);
-        Some(format!("{name} is running (process {pid}) and holds the list of {NAME}; it waits until {name} has quit"))
+        Some(format!(
+            "{name} is running (process {pid}) and holds the list of {NAME}; it waits until {name} has quit"
+        ))
     }
 }
 
 fn places_of(editor: &Editor, user: &Path) -> Vec<Place> {
-    let mut places: Vec<Place> =
-        workspace_dirs(user).iter().map(|dir| Place::of_workspace(editor, user, dir)).collect();
-    let profiles = fs::read_dir(user.join("profiles")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut places: Vec<Place> = workspace_dirs(user)
+        .iter()
+        .map(|dir| Place::of_workspace(editor, user, dir))
+        .collect();
+    let profiles = fs::read_dir(user.join("profiles"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     let mut homes: Vec<PathBuf> = profiles.collect();
     homes.sort();
     homes.insert(0, user.to_path_buf());
@@ -339,14 +426,20 @@ fn places_of(editor: &Editor, user: &Path) -> Vec<Place> {
 fn places(machine: &Machine) -> Vec<Place> {
     let each = |editor: &Editor| {
         let user = editor.user_dir(System::HERE, machine);
-        if user.is_dir() { places_of(editor, &user) } else { Vec::new() }
+        if user.is_dir() {
+            places_of(editor, &user)
+        } else {
+            Vec::new()
+        }
     };
     EDITORS.iter().flat_map(each).collect()
 }
 
 fn place_of(machine: &Machine, file: &Path) -> Option<Place> {
     let dir = file.parent()?;
-    let editor = EDITORS.iter().find(|editor| dir.starts_with(editor.user_dir(System::HERE, machine)))?;
+    let editor = EDITORS
+        .iter()
+        .find(|editor| dir.starts_with(editor.user_dir(System::HERE, machine)))?;
     let user = editor.user_dir(System::HERE, machine);
     match dir.file_name()?.to_str()? {
         EMPTY_WINDOW => Some(Place::of_empty_windows(editor, &user, dir.parent()?)),
@@ -360,7 +453,9 @@ fn parsed(name: &str) -> Touched {
 
 fn parse(name: &str) -> Option<(SessionId, Kind)> {
     let (id, ending) = name.split_once('.')?;
-    let kind = [Kind::Log, Kind::Document].into_iter().find(|kind| kind.ending() == ending)?;
+    let kind = [Kind::Log, Kind::Document]
+        .into_iter()
+        .find(|kind| kind.ending() == ending)?;
     is_uuid(id).then(|| (SessionId::new(id), kind))
 }
 
@@ -369,7 +464,11 @@ fn at(machine: &Machine, editor: &Editor, path: &Path) -> String {
     let user = editor.user_dir(System::HERE, machine);
     let root = user.parent().and_then(Path::parent).unwrap_or(&user);
     let below = path.strip_prefix(root).unwrap_or(path);
-    below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+    below
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 // ---- listing ----
@@ -385,7 +484,11 @@ impl Copy {
     fn docs(&self, machine: &Machine) -> Vec<FoundDoc> {
         let doc = |(kind, path, stamp): &(Kind, PathBuf, Stamp)| FoundDoc {
             name: DocName::new(if *kind == Kind::Log { LOG } else { DOCUMENT }),
-            kind: if *kind == Kind::Log { DocKind::Log } else { DocKind::Snapshot },
+            kind: if *kind == Kind::Log {
+                DocKind::Log
+            } else {
+                DocKind::Snapshot
+            },
             at: at(machine, &self.place.editor, path),
             path: path.clone(),
             stamp: *stamp,
@@ -399,7 +502,9 @@ fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>>
     for place in places(machine) {
         let mut here: BTreeMap<SessionId, Vec<(Kind, PathBuf, Stamp)>> = BTreeMap::new();
         for name in names(&place, which) {
-            let (Some((session, kind)), path) = (parse(&name), place.sessions.join(&name)) else { continue };
+            let (Some((session, kind)), path) = (parse(&name), place.sessions.join(&name)) else {
+                continue;
+            };
             // Gone since the look at the directory, or no regular file: not there.
             if let Ok(stamp) = files::stamp(&path) {
                 here.entry(session).or_default().push((kind, path, stamp));
@@ -407,7 +512,10 @@ fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>>
         }
         for (session, mut files) in here {
             files.sort_by_key(|(kind, ..)| *kind != Kind::Log);
-            found.entry(session).or_default().push(Copy { place: place.clone(), files });
+            found.entry(session).or_default().push(Copy {
+                place: place.clone(),
+                files,
+            });
         }
     }
     found
@@ -415,10 +523,17 @@ fn copies(machine: &Machine, which: Which<'_>) -> BTreeMap<SessionId, Vec<Copy>>
 
 fn names(place: &Place, which: Which<'_>) -> Vec<String> {
     match which {
-        Which::One(session) => [Kind::Log, Kind::Document].map(|kind| format!("{session}.{}", kind.ending())).to_vec(),
+        Which::One(session) => [Kind::Log, Kind::Document]
+            .map(|kind| format!("{session}.{}", kind.ending()))
+            .to_vec(),
         _ => {
-            let entries = fs::read_dir(&place.sessions).into_iter().flatten().flatten();
-            let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            let entries = fs::read_dir(&place.sessions)
+                .into_iter()
+                .flatten()
+                .flatten();
+            let mut names: Vec<String> = entries
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .collect();
             names.sort();
             names
         }
@@ -427,11 +542,24 @@ fn names(place: &Place, which: Which<'_>) -> Vec<String> {
 
 /// VS Code copies the chats of a window without a folder when one is opened in it, and goes on with the copies: the copy
 /// written last counts. Only one that has more than that is worth a word.
-fn the_one_that_counts<'c>(session: &SessionId, copies: &'c mut [Copy], problems: &mut Vec<Problem>) -> &'c Copy {
-    let written = |copy: &Copy| copy.files.first().map(|(_, _, stamp)| (stamp.mtime_ns, stamp.len));
+fn the_one_that_counts<'c>(
+    session: &SessionId,
+    copies: &'c mut [Copy],
+    problems: &mut Vec<Problem>,
+) -> &'c Copy {
+    let written = |copy: &Copy| {
+        copy.files
+            .first()
+            .map(|(_, _, stamp)| (stamp.mtime_ns, stamp.len))
+    };
     copies.sort_by_key(written);
-    let (counts, others) = copies.split_last().expect("a session was found by a copy of it");
-    let longest = others.iter().filter_map(|copy| copy.files.first()).max_by_key(|(_, _, stamp)| stamp.len);
+    let (counts, others) = copies
+        .split_last()
+        .expect("a session was found by a copy of it");
+    let longest = others
+        .iter()
+        .filter_map(|copy| copy.files.first())
+        .max_by_key(|(_, _, stamp)| stamp.len);
     if let (Some((_, other, longer)), Some((_, path, stamp))) = (longest, counts.files.first())
         && stamp.len < longer.len
     {
@@ -452,14 +580,22 @@ fn conflict_copies(machine: &Machine) -> Vec<ConflictCopy> {
     let mut conflict_copies = Vec::new();
     for place in places(machine) {
         for name in names(&place, Which::All) {
-            let Some((session, kind)) = copied_from(&name).and_then(|name| parse(&name)) else { continue };
+            let Some((session, kind)) = copied_from(&name).and_then(|name| parse(&name)) else {
+                continue;
+            };
             let path = place.sessions.join(&name);
-            let Ok(stamp) = files::stamp(&path) else { continue };
+            let Ok(stamp) = files::stamp(&path) else {
+                continue;
+            };
             let original = place.file(&session, kind);
             let has_log = files::stamp(&place.file(&session, Kind::Log)).is_ok();
             conflict_copies.push(ConflictCopy {
                 doc: DocName::new(if kind == Kind::Log { LOG } else { DOCUMENT }),
-                kind: if kind == Kind::Log { DocKind::Log } else { DocKind::Snapshot },
+                kind: if kind == Kind::Log {
+                    DocKind::Log
+                } else {
+                    DocKind::Snapshot
+                },
                 main: kind == Kind::Log || !has_log,
                 at: at(machine, &place.editor, &original),
                 live: place.live(&running),
@@ -508,7 +644,8 @@ fn whole(kind: DocKind, bytes: &[u8]) -> &[u8] {
 fn state_of(kind: Kind, bytes: &[u8]) -> Result<Value, (String, Option<Value>)> {
     let state = match kind {
         Kind::Log => replay(bytes).map_err(|broken| (format!("its {broken}"), broken.before))?,
-        Kind::Document => serde_json::from_slice(bytes).map_err(|error| (format!("it is no JSON ({error})"), None))?,
+        Kind::Document => serde_json::from_slice(bytes)
+            .map_err(|error| (format!("it is no JSON ({error})"), None))?,
     };
     match state.get("requests").is_some_and(Value::is_array) {
         true => Ok(state),
@@ -516,15 +653,31 @@ fn state_of(kind: Kind, bytes: &[u8]) -> Result<Value, (String, Option<Value>)> 
     }
 }
 
-fn said_by(found: &Found, doc: &FoundDoc, bytes: &[u8], cwd: Option<PathBuf>) -> (Facts, Vec<Problem>) {
-    let kind = if doc.kind == DocKind::Log { Kind::Log } else { Kind::Document };
+fn said_by(
+    found: &Found,
+    doc: &FoundDoc,
+    bytes: &[u8],
+    cwd: Option<PathBuf>,
+) -> (Facts, Vec<Problem>) {
+    let kind = if doc.kind == DocKind::Log {
+        Kind::Log
+    } else {
+        Kind::Document
+    };
     let (state, problems) = match state_of(kind, bytes) {
         Ok(state) => (state, Vec::new()),
         Err((why, before)) => {
             let path = doc.path.display();
-            let message = format!("Chat {} cannot be read to its end: {path}: {why}.", found.session);
-            let hint = "It is kept as it is, and written nowhere else. Neither can VS Code open it.";
-            (before.unwrap_or_default(), vec![Problem::new("session_damaged", message, hint)])
+            let message = format!(
+                "Chat {} cannot be read to its end: {path}: {why}.",
+                found.session
+            );
+            let hint =
+                "It is kept as it is, and written nowhere else. Neither can VS Code open it.";
+            (
+                before.unwrap_or_default(),
+                vec![Problem::new("session_damaged", message, hint)],
+            )
         }
     };
     let facts = Facts {
@@ -537,13 +690,20 @@ fn said_by(found: &Found, doc: &FoundDoc, bytes: &[u8], cwd: Option<PathBuf>) ->
 }
 
 fn requests(state: &Value) -> &[Value] {
-    state.get("requests").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    state
+        .get("requests")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// `computedTitle` is that of documents before version 3.
 fn title(state: &Value) -> Option<String> {
     let given = text(state, "customTitle").or_else(|| text(state, "computedTitle"));
-    given.or_else(|| requests(state).iter().find_map(|request| title_of(prompt(request)?)))
+    given.or_else(|| {
+        requests(state)
+            .iter()
+            .find_map(|request| title_of(prompt(request)?))
+    })
 }
 
 fn prompt(request: &Value) -> Option<&str> {
@@ -553,14 +713,19 @@ fn prompt(request: &Value) -> Option<&str> {
 
 fn number(value: &Value, name: &str) -> Option<i64> {
     let number = value.get(name)?;
-    number.as_i64().or_else(|| number.as_f64().map(|number| number as i64))
+    number
+        .as_i64()
+        .or_else(|| number.as_f64().map(|number| number as i64))
 }
 
 /// When the last answer was there, else when the last prompt was given, else when the chat was begun.
 fn updated(state: &Value) -> Option<Millis> {
     let last = requests(state).last();
     let ended = last.and_then(|last| number(last.get("modelState")?, "completedAt"));
-    ended.or_else(|| number(last?, "timestamp")).or_else(|| number(state, "creationDate")).map(Millis)
+    ended
+        .or_else(|| number(last?, "timestamp"))
+        .or_else(|| number(state, "creationDate"))
+        .map(Millis)
 }
 
 /// The same bytes with nothing of the account in them; `None` if there is nothing. Each line keeps its length, so that
@@ -603,7 +768,10 @@ fn account_in(kind: DocKind, line: &[u8]) -> Option<&str> {
             _ => &[],
         },
     };
-    places.iter().find_map(|place| fields::get(line, place)).filter(|value| 4 <= value.len())
+    places
+        .iter()
+        .find_map(|place| fields::get(line, place))
+        .filter(|value| 4 <= value.len())
 }
 
 // ---- the index ----
@@ -630,28 +798,49 @@ impl Index {
     /// An index that is not there is an empty one, as for VS Code.
     fn read(path: &Path) -> Result<Self, IndexError> {
         let was = state_db::get(path, INDEX)?;
-        let Some(bytes) = was.as_ref().map(Stored::bytes).filter(|bytes| !bytes.is_empty()) else {
-            return Ok(Self { was, ..Self::default() });
+        let Some(bytes) = was
+            .as_ref()
+            .map(Stored::bytes)
+            .filter(|bytes| !bytes.is_empty())
+        else {
+            return Ok(Self {
+                was,
+                ..Self::default()
+            });
         };
-        let damaged = |what: String| IndexError::Damaged { path: path.into(), what };
+        let damaged = |what: String| IndexError::Damaged {
+            path: path.into(),
+            what,
+        };
         let mut fields: BTreeMap<String, Box<RawValue>> =
             serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
         match fields.get("version").map(|version| version.get()) {
             Some("1") => {}
             other => {
                 let version = other.unwrap_or("nothing").to_owned();
-                return Err(IndexError::Version { path: path.into(), version });
+                return Err(IndexError::Version {
+                    path: path.into(),
+                    version,
+                });
             }
         }
-        let entries = fields.remove("entries").ok_or_else(|| damaged("it has no entries".into()))?;
+        let entries = fields
+            .remove("entries")
+            .ok_or_else(|| damaged("it has no entries".into()))?;
         let entries: BTreeMap<String, Box<RawValue>> =
             serde_json::from_str(entries.get()).map_err(|error| damaged(error.to_string()))?;
         for (id, entry) in &entries {
             if !is_entry(entry) {
-                return Err(damaged(format!("the entry of \"{id}\" is none that VS Code takes")));
+                return Err(damaged(format!(
+                    "the entry of \"{id}\" is none that VS Code takes"
+                )));
             }
         }
-        Ok(Self { was, fields, entries })
+        Ok(Self {
+            was,
+            fields,
+            entries,
+        })
     }
 
     /// As it is stored, with the entry of one chat another, or none.
@@ -664,17 +853,27 @@ impl Index {
         }
         let mut fields = self.fields.clone();
         fields.entry("version".into()).or_insert(raw(&json!(1))?);
-        fields.insert("entries".into(), serde_json::value::to_raw_value(&entries).ok()?);
+        fields.insert(
+            "entries".into(),
+            serde_json::value::to_raw_value(&entries).ok()?,
+        );
         let text = serde_json::to_string(&fields).ok()?;
-        Some(self.was.as_ref().map_or_else(|| Stored::Text(text.clone()), |was| was.with_text(text.clone())))
+        Some(self.was.as_ref().map_or_else(
+            || Stored::Text(text.clone()),
+            |was| was.with_text(text.clone()),
+        ))
     }
 }
 
 /// What VS Code asks of an entry; one that fails costs all of them.
 fn is_entry(entry: &RawValue) -> bool {
-    let Ok(entry) = serde_json::from_str::<Value>(entry.get()) else { return false };
+    let Ok(entry) = serde_json::from_str::<Value>(entry.get()) else {
+        return false;
+    };
     let is = |name: &str, fits: fn(&Value) -> bool| entry.get(name).is_some_and(fits);
-    is("sessionId", Value::is_string) && is("title", Value::is_string) && is("lastMessageDate", Value::is_number)
+    is("sessionId", Value::is_string)
+        && is("title", Value::is_string)
+        && is("lastMessageDate", Value::is_number)
 }
 
 /// A chat's entry as VS Code would make it, over what it has there now.
@@ -683,15 +882,29 @@ fn entry(session: &SessionId, state: &Value, now: Option<&RawValue>) -> Value {
     let created = number(state, "creationDate");
     let started = last.and_then(|last| number(last, "timestamp"));
     let date = updated(state).map(|at| at.0).unwrap_or_default();
-    let mut entry: Map<String, Value> = now.and_then(|now| serde_json::from_str(now.get()).ok()).unwrap_or_default();
+    let mut entry: Map<String, Value> = now
+        .and_then(|now| serde_json::from_str(now.get()).ok())
+        .unwrap_or_default();
     let mut set = |name: &str, value: Value| drop(entry.insert(name.into(), value));
     set("sessionId", json!(session));
-    set("title", json!(title(state).unwrap_or_else(|| "New Chat".into())));
+    set(
+        "title",
+        json!(title(state).unwrap_or_else(|| "New Chat".into())),
+    );
     set("lastMessageDate", json!(started.unwrap_or(date)));
-    set("timing", json!({ "created": created, "lastRequestStarted": started, "lastRequestEnded": date }));
+    set(
+        "timing",
+        json!({ "created": created, "lastRequestStarted": started, "lastRequestEnded": date }),
+    );
     set("isEmpty", json!(requests(state).is_empty()));
     let fresh = [
-        ("initialLocation", state.get("initialLocation").cloned().unwrap_or_else(|| json!("panel"))),
+        (
+            "initialLocation",
+            state
+                .get("initialLocation")
+                .cloned()
+                .unwrap_or_else(|| json!("panel")),
+        ),
         ("hasPendingEdits", json!(false)),
         ("isExternal", json!(false)),
         // Complete.
@@ -711,12 +924,24 @@ struct IndexChange {
 impl IndexChange {
     fn plan(place: &Place, session: &SessionId, state: Option<&Value>) -> Result<Self, WriteError> {
         let index = Index::read(&place.state_db).map_err(|error| refused(place, &error))?;
-        let entry = state.map(|state| entry(session, state, index.entries.get(session.as_str()).map(Box::as_ref)));
+        let entry = state.map(|state| {
+            entry(
+                session,
+                state,
+                index.entries.get(session.as_str()).map(Box::as_ref),
+            )
+        });
         if entry.is_none() && !index.entries.contains_key(session.as_str()) {
-            return Ok(Self { old: index.was.clone(), new: index.was });
+            return Ok(Self {
+                old: index.was.clone(),
+                new: index.was,
+            });
         }
         let new = index.with(session, entry);
-        Ok(Self { old: index.was, new })
+        Ok(Self {
+            old: index.was,
+            new,
+        })
     }
 
     fn apply(&self, place: &Place, now: Millis) -> Result<(), WriteError> {
@@ -735,7 +960,12 @@ impl IndexChange {
     fn take_back(&self, place: &Place) {
         if self.old != self.new {
             // An entry without a file is no harm: the next try writes both.
-            drop(state_db::put(&place.state_db, INDEX, self.new.as_ref(), self.old.as_ref()));
+            drop(state_db::put(
+                &place.state_db,
+                INDEX,
+                self.new.as_ref(),
+                self.old.as_ref(),
+            ));
         }
     }
 }
@@ -743,9 +973,9 @@ impl IndexChange {
 fn refused(place: &Place, error: &IndexError) -> WriteError {
     let name = place.editor.name;
     match error {
-        IndexError::Database(StateDbError::Absent(_)) => {
-            WriteError::Refused(format!("{error}; open the folder once in {name}, and quit it again"))
-        }
+        IndexError::Database(StateDbError::Absent(_)) => WriteError::Refused(format!(
+            "{error}; open the folder once in {name}, and quit it again"
+        )),
         _ => WriteError::Refused(format!("{error}; nothing was written")),
     }
 }
@@ -760,12 +990,17 @@ fn keep(place: &Place, old: Option<&Stored>, now: Millis) -> Result<(), WriteErr
         return Ok(());
     }
     files::write_as_guest(&place.user, &path, &Change::Create(&Text(old.bytes())), now)?;
-    let names =
-        fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let names = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
     let mut kept: Vec<String> = names.filter(|name| name.starts_with(START)).collect();
     kept.sort();
     let too_many = kept.len().saturating_sub(KEPT);
-    kept[..too_many].iter().for_each(|name| drop(fs::remove_file(dir.join(name))));
+    kept[..too_many]
+        .iter()
+        .for_each(|name| drop(fs::remove_file(dir.join(name))));
     Ok(())
 }
 
@@ -788,7 +1023,9 @@ fn target(
 ) -> Result<Place, WriteError> {
     let changed = checkout.docs.iter().find_map(|doc| doc.change.path());
     let there = match changed {
-        Some(path) => here.into_iter().find(|copy| copy.files.iter().any(|(_, file, _)| file == path)),
+        Some(path) => here
+            .into_iter()
+            .find(|copy| copy.files.iter().any(|(_, file, _)| file == path)),
         None => {
             here.sort_by_key(|copy| copy.files.first().map(|(_, _, stamp)| stamp.mtime_ns));
             here.pop()
@@ -801,7 +1038,11 @@ fn target(
         };
     };
     for (doc, kind) in checkout.docs.iter().zip(kinds) {
-        let file = there.files.iter().find(|(other, ..)| other == kind).map(|(_, path, _)| path.as_path());
+        let file = there
+            .files
+            .iter()
+            .find(|(other, ..)| other == kind)
+            .map(|(_, path, _)| path.as_path());
         if file != doc.change.path() {
             let path = file.or(doc.change.path()).unwrap_or(&there.place.sessions);
             return Err(WriteError::Changed(path.into()));
@@ -811,21 +1052,30 @@ fn target(
 }
 
 fn new_place(machine: &Machine, checkout: &Checkout<'_>) -> Result<Place, WriteError> {
-    let in_empty_window = checkout.docs.iter().any(|doc| doc.at.split('/').any(|name| name == EMPTY_WINDOW));
+    let in_empty_window = checkout
+        .docs
+        .iter()
+        .any(|doc| doc.at.split('/').any(|name| name == EMPTY_WINDOW));
     for editor in EDITORS {
         let user = editor.user_dir(System::HERE, machine);
         let storage = user.join("globalStorage");
         if in_empty_window && storage.join("state.vscdb").is_file() {
             return Ok(Place::of_empty_windows(&editor, &user, &storage));
         }
-        if let (false, Some(workspace)) = (in_empty_window, workspaces_of(&user, checkout.cwd).first()) {
+        if let (false, Some(workspace)) =
+            (in_empty_window, workspaces_of(&user, checkout.cwd).first())
+        {
             return Ok(Place::of_workspace(&editor, &user, &workspace.dir));
         }
     }
     let cwd = checkout.cwd.display();
     Err(WriteError::Refused(match in_empty_window {
-        true => format!("no VS Code with {NAME} has run here yet; start it once, and quit it again"),
-        false => format!("{cwd} was never opened in VS Code here; open it there once, and quit VS Code again"),
+        true => {
+            format!("no VS Code with {NAME} has run here yet; start it once, and quit it again")
+        }
+        false => format!(
+            "{cwd} was never opened in VS Code here; open it there once, and quit VS Code again"
+        ),
     }))
 }
 
@@ -838,15 +1088,25 @@ struct After {
 impl After {
     /// Nothing is written that VS Code could not read, and nothing that would hide what is there.
     fn of(place: &Place, checkout: &Checkout<'_>, kinds: &[Kind]) -> Result<Self, WriteError> {
-        let refuse = |why: String| Err(WriteError::Refused(format!("the chat is not written: {why}")));
+        let refuse = |why: String| {
+            Err(WriteError::Refused(format!(
+                "the chat is not written: {why}"
+            )))
+        };
         let mut states: BTreeMap<&'static str, Value> = BTreeMap::new();
         for (doc, kind) in checkout.docs.iter().zip(kinds) {
-            let Some(bytes) = bytes_after(&doc.change)? else { continue };
+            let Some(bytes) = bytes_after(&doc.change)? else {
+                continue;
+            };
             let state = match state_of(*kind, &bytes) {
                 Ok(state) => state,
                 Err((why, _)) => return refuse(why),
             };
-            if state.get("sessionId").and_then(Value::as_str).is_some_and(|id| id != checkout.session.as_str()) {
+            if state
+                .get("sessionId")
+                .and_then(Value::as_str)
+                .is_some_and(|id| id != checkout.session.as_str())
+            {
                 return refuse("it says that it is another one".into());
             }
             states.insert(kind.ending(), state);
@@ -854,12 +1114,20 @@ impl After {
         for kind in [Kind::Log, Kind::Document] {
             let (path, is_written) = (place.file(checkout.session, kind), kinds.contains(&kind));
             if let (false, Ok(bytes)) = (is_written, opener::read(&path, opener::MOST)) {
-                states.extend(state_of(kind, whole_of(kind, &bytes)).ok().map(|state| (kind.ending(), state)));
+                states.extend(
+                    state_of(kind, whole_of(kind, &bytes))
+                        .ok()
+                        .map(|state| (kind.ending(), state)),
+                );
             }
         }
-        let begins_log =
-            checkout.docs.iter().zip(kinds).any(|(doc, kind)| *kind == Kind::Log && doc.change.path().is_none());
-        if let (true, Some(log), Some(document)) = (begins_log, states.get("jsonl"), states.get("json"))
+        let begins_log = checkout
+            .docs
+            .iter()
+            .zip(kinds)
+            .any(|(doc, kind)| *kind == Kind::Log && doc.change.path().is_none());
+        if let (true, Some(log), Some(document)) =
+            (begins_log, states.get("jsonl"), states.get("json"))
             && !matches!(judge_states(log, document), Judged::Same | Judged::First)
         {
             let path = place.file(checkout.session, Kind::Document);
@@ -868,20 +1136,35 @@ impl After {
                 path.display()
             ));
         }
-        Ok(Self { state: states.remove("jsonl").or_else(|| states.remove("json")) })
+        Ok(Self {
+            state: states.remove("jsonl").or_else(|| states.remove("json")),
+        })
     }
 }
 
 fn whole_of(kind: Kind, bytes: &[u8]) -> &[u8] {
-    whole(if kind == Kind::Log { DocKind::Log } else { DocKind::Snapshot }, bytes)
+    whole(
+        if kind == Kind::Log {
+            DocKind::Log
+        } else {
+            DocKind::Snapshot
+        },
+        bytes,
+    )
 }
 
 fn bytes_after(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
     let (path, was, mut bytes, new) = match change {
         Change::Create(new) => (None, None, Vec::new(), *new),
         Change::Replace { path, was, bytes } => (Some(*path), Some(*was), Vec::new(), *bytes),
-        Change::Append { path, was, from, bytes } => {
-            let mut there = opener::read(path, opener::MOST).map_err(|_| WriteError::Changed(path.to_path_buf()))?;
+        Change::Append {
+            path,
+            was,
+            from,
+            bytes,
+        } => {
+            let mut there = opener::read(path, opener::MOST)
+                .map_err(|_| WriteError::Changed(path.to_path_buf()))?;
             there.truncate(usize::try_from(*from).unwrap_or(usize::MAX));
             (Some(*path), Some(*was), there, *bytes)
         }
@@ -893,7 +1176,8 @@ fn bytes_after(change: &Change<'_>) -> Result<Option<Vec<u8>>, WriteError> {
         return Err(WriteError::Changed(path.into()));
     }
     let path = path.map(Path::to_path_buf).unwrap_or_default();
-    new.write_to(&mut bytes).map_err(|source| WriteError::Io { path, source })?;
+    new.write_to(&mut bytes)
+        .map_err(|source| WriteError::Io { path, source })?;
     Ok(Some(bytes))
 }
 
@@ -911,7 +1195,9 @@ fn is_message(line: &[u8]) -> bool {
         v: Document,
     }
     match mutations::concerns(line) {
-        Concerns::Everything => serde_json::from_slice::<Begins>(line).map_or(true, |line| !line.v.requests.is_empty()),
+        Concerns::Everything => {
+            serde_json::from_slice::<Begins>(line).map_or(true, |line| !line.v.requests.is_empty())
+        }
         Concerns::Field(name) => matches!(name.as_str(), "requests" | "pendingRequests"),
         Concerns::Unknown => true,
     }
@@ -945,7 +1231,11 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
     if first == second {
         return Judged::Same;
     }
-    let kind = if doc.as_str() == LOG { Kind::Log } else { Kind::Document };
+    let kind = if doc.as_str() == LOG {
+        Kind::Log
+    } else {
+        Kind::Document
+    };
     match (state_of(kind, first), state_of(kind, second)) {
         (Ok(first), Ok(second)) => judge_states(&first, &second),
         _ => Judged::Both,
@@ -955,7 +1245,10 @@ fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
 /// Request by request: VS Code numbers them by id, and compacts a log without a word being lost.
 fn judge_states(first: &Value, second: &Value) -> Judged {
     let (ours, theirs) = (requests(first), requests(second));
-    let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| judge_requests(ours, theirs));
+    let pairs = ours
+        .iter()
+        .zip(theirs)
+        .map(|(ours, theirs)| judge_requests(ours, theirs));
     pairs.fold(Judged::longer(ours.len(), theirs.len()), Judged::together)
 }
 
@@ -980,8 +1273,15 @@ fn judge_requests(first: &Value, second: &Value) -> Judged {
     for (at, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
         judged = Judged::together(judged, judge_parts(ours, theirs, at + 1 == both));
     }
-    let has = |request: &Value| request.get("result").is_some_and(|result| !result.is_null());
-    Judged::together(judged, Judged::longer(usize::from(has(first)), usize::from(has(second))))
+    let has = |request: &Value| {
+        request
+            .get("result")
+            .is_some_and(|result| !result.is_null())
+    };
+    Judged::together(
+        judged,
+        Judged::longer(usize::from(has(first)), usize::from(has(second))),
+    )
 }
 
 /// Two parts at the same place of an answer; the last one of the shorter may still have been on its way.
@@ -1007,8 +1307,13 @@ fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
     if kind.is_some_and(|kind| TOLD_BY_KIND.contains(&kind)) {
         return Judged::Same;
     }
-    let words = |part: &Value| part.as_str().map(str::to_owned).or_else(|| text(part, "value"));
-    if let (None | Some("thinking"), Some(ours), Some(theirs)) = (kind, words(first), words(second)) {
+    let words = |part: &Value| {
+        part.as_str()
+            .map(str::to_owned)
+            .or_else(|| text(part, "value"))
+    };
+    if let (None | Some("thinking"), Some(ours), Some(theirs)) = (kind, words(first), words(second))
+    {
         return match () {
             () if ours == theirs => Judged::Same,
             () if is_last && ours.starts_with(&theirs) => Judged::First,
@@ -1017,8 +1322,10 @@ fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
         };
     }
     let called = |part: &Value| text(part, "toolCallId");
-    let done = |part: &Value| usize::from(part.get("isComplete").and_then(Value::as_bool) == Some(true));
-    match called(first).is_some() && called(first) == called(second) && done(first) != done(second) {
+    let done =
+        |part: &Value| usize::from(part.get("isComplete").and_then(Value::as_bool) == Some(true));
+    match called(first).is_some() && called(first) == called(second) && done(first) != done(second)
+    {
         true => Judged::longer(done(first), done(second)),
         false => Judged::Both,
     }
@@ -1035,7 +1342,8 @@ fn records(bytes: &[u8]) -> Vec<Value> {
         let at = at.map(|at| Millis(at).rfc3339());
         let mut record = |role: &str, content: Vec<Value>| {
             if !content.is_empty() {
-                records.push(json!({ "role": role, "content": content, "timestamp": at, "uuid": id }));
+                records
+                    .push(json!({ "role": role, "content": content, "timestamp": at, "uuid": id }));
             }
         };
         record("user", asked(request));
@@ -1061,13 +1369,21 @@ fn records(bytes: &[u8]) -> Vec<Value> {
 
 fn asked(request: &Value) -> Vec<Value> {
     let words = prompt(request).map(|words| json!({ "type": "text", "text": words }));
-    let variables = request.get("variableData").and_then(|data| data.get("variables")).and_then(Value::as_array);
-    let images = variables.into_iter().flatten().filter(|variable| text(variable, "kind").as_deref() == Some("image"));
+    let variables = request
+        .get("variableData")
+        .and_then(|data| data.get("variables"))
+        .and_then(Value::as_array);
+    let images = variables
+        .into_iter()
+        .flatten()
+        .filter(|variable| text(variable, "kind").as_deref() == Some("image"));
     words.into_iter().chain(images.map(image)).collect()
 }
 
 fn image(variable: &Value) -> Value {
-    let data = variable.get("value").and_then(|value| value.as_str().or_else(|| value.get("$base64")?.as_str()));
+    let data = variable
+        .get("value")
+        .and_then(|value| value.as_str().or_else(|| value.get("$base64")?.as_str()));
     let name = text(variable, "name").unwrap_or_else(|| "image".into());
     match data {
         Some(data) => {
@@ -1083,22 +1399,39 @@ fn push_part(part: &Value, answer: &mut Vec<Value>) -> Vec<Value> {
     let words = |value: Option<&Value>| -> Option<String> {
         match value? {
             Value::String(text) => Some(text.clone()),
-            Value::Array(pieces) => Some(pieces.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n")),
-            Value::Object(fields) => fields.get("value").and_then(Value::as_str).map(str::to_owned),
+            Value::Array(pieces) => Some(
+                pieces
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            ),
+            Value::Object(fields) => fields
+                .get("value")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             _ => None,
         }
     };
     match part.get("kind").and_then(Value::as_str) {
         None => push_text(answer, words(Some(part)).unwrap_or_default()),
-        Some("markdownContent") => push_text(answer, words(part.get("content")).unwrap_or_default()),
+        Some("markdownContent") => {
+            push_text(answer, words(part.get("content")).unwrap_or_default())
+        }
         Some("inlineReference") => push_text(answer, reference(part)),
         Some("thinking") => {
-            answer.extend(words(part.get("value")).map(|text| json!({ "type": "thinking", "thinking": text })));
+            answer.extend(
+                words(part.get("value"))
+                    .map(|text| json!({ "type": "thinking", "thinking": text })),
+            );
         }
         Some("toolInvocationSerialized" | "toolInvocation") => {
-            let command = part.get("toolSpecificData").and_then(|data| data.get("commandLine"));
+            let command = part
+                .get("toolSpecificData")
+                .and_then(|data| data.get("commandLine"));
             let command = command.and_then(|command| text(command, "original"));
-            let about = words(part.get("pastTenseMessage")).or_else(|| words(part.get("invocationMessage")));
+            let about = words(part.get("pastTenseMessage"))
+                .or_else(|| words(part.get("invocationMessage")));
             let mut input = Map::new();
             input.extend(command.map(|command| ("command".into(), json!(command))));
             input.extend(about.map(|about| ("description".into(), json!(about))));
@@ -1131,14 +1464,19 @@ fn reference(part: &Value) -> String {
     let uri = reference.and_then(|reference| reference.get("uri").or(Some(reference)));
     let path = uri.and_then(|uri| text(uri, "path"));
     let name = text(part, "name").or_else(|| text(reference?, "name"));
-    name.or_else(|| path?.rsplit('/').next().map(str::to_owned)).unwrap_or_default()
+    name.or_else(|| path?.rsplit('/').next().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn result(part: &Value) -> Option<Value> {
     let details = part.get("resultDetails")?;
     let output = match details.get("output")? {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| text(part, "value")).collect::<Vec<_>>().join("\n"),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| text(part, "value"))
+            .collect::<Vec<_>>()
+            .join("\n"),
         _ => return None,
     };
     let failed = details.get("isError").and_then(Value::as_bool) == Some(true);

@@ -16,8 +16,8 @@
 //! alone keep us from writing over it.
 
 use super::{
-    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Launch, Level, Listing, Machine, Reading,
-    Resumable, Root, Steering, Tool, Touched, Twin, Which, WriteError, Written,
+    About, Change, Checkout, ConflictCopy, Content, Facts, Found, FoundDoc, Launch, Level, Listing,
+    Machine, Reading, Resumable, Root, Steering, Tool, Touched, Twin, Which, WriteError, Written,
 };
 use crate::formats::files::{self, GuestWrite};
 use crate::formats::jsonl;
@@ -78,9 +78,13 @@ pub enum DefinitionError {
     Id(String),
     #[error("{0}: \"root\" is missing; it is the directory of the tool's store, like \"~/.x\"")]
     Root(String),
-    #[error("{id}: \"sessions\" needs exactly one {{session}}, like \"chats/{{session}}.jsonl\"; it is \"{pattern}\"")]
+    #[error(
+        "{id}: \"sessions\" needs exactly one {{session}}, like \"chats/{{session}}.jsonl\"; it is \"{pattern}\""
+    )]
     Session { id: String, pattern: String },
-    #[error("{id}: \"sessions\" is a path below the root without \"..\" or empty names; it is \"{pattern}\"")]
+    #[error(
+        "{id}: \"sessions\" is a path below the root without \"..\" or empty names; it is \"{pattern}\""
+    )]
     Pattern { id: String, pattern: String },
 }
 
@@ -114,8 +118,10 @@ pub struct CustomTool {
 impl CustomTool {
     pub fn new(definition: Definition) -> Result<Self, DefinitionError> {
         let id = definition.id.clone();
-        let id_fits =
-            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let id_fits = !id.is_empty()
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         if !id_fits {
             return Err(DefinitionError::Id(id));
         }
@@ -126,15 +132,24 @@ impl CustomTool {
         if pattern.matches(SESSION).count() != 1 || pattern.matches(PROJECT).count() > 1 {
             return Err(DefinitionError::Session { id, pattern });
         }
-        let odd = |name: &str| name.is_empty() || name == "." || name == ".." || name.contains('\\');
+        let odd =
+            |name: &str| name.is_empty() || name == "." || name == ".." || name.contains('\\');
         if pattern.split('/').any(odd) {
             return Err(DefinitionError::Pattern { id, pattern });
         }
-        Ok(Self { pattern: pattern.split('/').map(str::to_owned).collect(), definition })
+        Ok(Self {
+            pattern: pattern.split('/').map(str::to_owned).collect(),
+            definition,
+        })
     }
 
     fn root(&self, machine: &Machine) -> PathBuf {
-        match self.definition.root.strip_prefix('~').map(|rest| rest.trim_start_matches(['/', '\\'])) {
+        match self
+            .definition
+            .root
+            .strip_prefix('~')
+            .map(|rest| rest.trim_start_matches(['/', '\\']))
+        {
             Some("") => machine.home.clone(),
             Some(rest) => machine.home.join(rest),
             None => machine.home.join(&self.definition.root),
@@ -142,12 +157,19 @@ impl CustomTool {
     }
 
     fn name(&self) -> &str {
-        if self.definition.name.is_empty() { &self.definition.id } else { &self.definition.name }
+        if self.definition.name.is_empty() {
+            &self.definition.id
+        } else {
+            &self.definition.name
+        }
     }
 
     fn main(&self) -> DocName {
         let last = self.pattern.last().map_or("", String::as_str);
-        let ending = last.rsplit_once('.').map(|(_, ending)| ending).filter(|ending| !ending.contains(['{', '*']));
+        let ending = last
+            .rsplit_once('.')
+            .map(|(_, ending)| ending)
+            .filter(|ending| !ending.contains(['{', '*']));
         DocName::new(format!("session.{}", ending.unwrap_or("data")))
     }
 
@@ -166,11 +188,19 @@ impl CustomTool {
         let mut found: BTreeMap<SessionId, FoundDoc> = BTreeMap::new();
         for names in paths {
             let path = root.join(names.iter().collect::<PathBuf>());
-            let (Some(matched), Ok(stamp)) = (match_names(&self.pattern, &names), files::stamp(&path)) else {
+            let (Some(matched), Ok(stamp)) =
+                (match_names(&self.pattern, &names), files::stamp(&path))
+            else {
                 continue;
             };
             let session = SessionId::new(matched.session);
-            let doc = FoundDoc { name: self.main(), kind: self.kind(), at: names.join("/"), path, stamp };
+            let doc = FoundDoc {
+                name: self.main(),
+                kind: self.kind(),
+                at: names.join("/"),
+                path,
+                stamp,
+            };
             match found.get(&session) {
                 None => drop(found.insert(session, doc)),
                 Some(first) => {
@@ -196,15 +226,19 @@ impl CustomTool {
         let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
-            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
+            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
+                continue;
+            };
             if kind.is_dir() && above.len() < DEEPEST && !is_denied(&name) {
                 above.push(name);
                 self.conflict_copies(&entry.path(), above, found);
                 above.pop();
-            } else if let Some(original) = copied_from(&name).filter(|original| kind.is_file() && !is_denied(original))
+            } else if let Some(original) =
+                copied_from(&name).filter(|original| kind.is_file() && !is_denied(original))
             {
                 let names: Vec<String> = above.iter().cloned().chain([original]).collect();
-                let matched = match_names(&self.pattern, &names).zip(files::stamp(&entry.path()).ok());
+                let matched =
+                    match_names(&self.pattern, &names).zip(files::stamp(&entry.path()).ok());
                 found.extend(matched.map(|(matched, stamp)| ConflictCopy {
                     session: SessionId::new(matched.session),
                     doc: self.main(),
@@ -222,18 +256,25 @@ impl CustomTool {
     /// Where a session goes that is not here yet.
     fn place(&self, checkout: &Checkout<'_>, author_at: &str) -> Result<String, WriteError> {
         let refused = || {
-            WriteError::Refused(format!("\"{author_at}\" is not where \"{}\" puts sessions", self.definition.sessions))
+            WriteError::Refused(format!(
+                "\"{author_at}\" is not where \"{}\" puts sessions",
+                self.definition.sessions
+            ))
         };
         let names: Vec<String> = author_at.split('/').map(str::to_owned).collect();
         let matched = match_names(&self.pattern, &names).ok_or_else(refused)?;
-        if matched.session != checkout.session.as_str() || names.iter().any(|name| is_denied(name)) {
+        if matched.session != checkout.session.as_str() || names.iter().any(|name| is_denied(name))
+        {
             return Err(refused());
         }
         let (Some(at), Some(project)) = (matched.project_at, self.project(checkout.cwd)) else {
             return Ok(author_at.to_owned());
         };
         let mut names = names;
-        names[at] = self.pattern_name(at).replace(PROJECT, &project).replace(SESSION, checkout.session.as_str());
+        names[at] = self
+            .pattern_name(at)
+            .replace(PROJECT, &project)
+            .replace(SESSION, checkout.session.as_str());
         Ok(names.join("/"))
     }
 
@@ -246,19 +287,28 @@ impl CustomTool {
         match self.definition.project {
             ProjectRule::Same => None,
             ProjectRule::Basename => Some(cwd.file_name()?.to_string_lossy().into_owned()),
-            ProjectRule::Slug => {
-                Some(cwd.to_string_lossy().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect())
-            }
+            ProjectRule::Slug => Some(
+                cwd.to_string_lossy()
+                    .chars()
+                    .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+                    .collect(),
+            ),
         }
     }
 
     fn field(&self, records: &[Value], field: Option<&String>) -> Option<String> {
         let field = field?;
         let value = |record: &Value| match field.starts_with('/') {
-            true => record.pointer(field).and_then(Value::as_str).map(str::to_owned),
+            true => record
+                .pointer(field)
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             false => record.get(field).and_then(Value::as_str).map(str::to_owned),
         };
-        records.iter().find_map(value).filter(|text| !text.is_empty())
+        records
+            .iter()
+            .find_map(value)
+            .filter(|text| !text.is_empty())
     }
 
     fn records(&self, path: &Path) -> io::Result<Vec<Value>> {
@@ -304,11 +354,17 @@ impl Tool for CustomTool {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        vec![Root { path: self.root(machine), deep: self.pattern.len() > 1, store: true }]
+        vec![Root {
+            path: self.root(machine),
+            deep: self.pattern.len() > 1,
+            store: true,
+        }]
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
-        let Some(names) = files::names_below(&self.root(machine), path) else { return Touched::Nothing };
+        let Some(names) = files::names_below(&self.root(machine), path) else {
+            return Touched::Nothing;
+        };
         if names.iter().any(|name| is_denied(name)) {
             return Touched::Nothing;
         }
@@ -323,14 +379,22 @@ impl Tool for CustomTool {
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
         let mut listing = Listing::default();
         if let Which::ConflictCopies = which {
-            self.conflict_copies(&self.root(machine), &mut Vec::new(), &mut listing.conflict_copies);
+            self.conflict_copies(
+                &self.root(machine),
+                &mut Vec::new(),
+                &mut listing.conflict_copies,
+            );
             return listing;
         }
         for (session, doc) in self.found(machine, &mut listing) {
             if matches!(which, Which::One(wanted) if *wanted != session) {
                 continue;
             }
-            listing.found.push(Found { session, docs: vec![doc], live: None });
+            listing.found.push(Found {
+                session,
+                docs: vec![doc],
+                live: None,
+            });
         }
         listing
     }
@@ -342,7 +406,9 @@ impl Tool for CustomTool {
         let facts = Facts {
             early: self.definition.cwd_field.is_some() && cwd.is_none() && main.stamp.len <= HEAD,
             cwd,
-            title: self.field(&records, self.definition.title_field.as_ref()).and_then(|title| jsonl::title_of(&title)),
+            title: self
+                .field(&records, self.definition.title_field.as_ref())
+                .and_then(|title| jsonl::title_of(&title)),
             updated: Some(Millis(main.stamp.mtime_ns / 1_000_000)),
             version: None,
             requires: Vec::new(),
@@ -350,20 +416,33 @@ impl Tool for CustomTool {
             base: None,
             repository: None,
         };
-        Ok(Reading { facts, docs: vec![Content::File(main.path.clone())], secret: Vec::new(), problems: Vec::new() })
+        Ok(Reading {
+            facts,
+            docs: vec![Content::File(main.path.clone())],
+            secret: Vec::new(),
+            problems: Vec::new(),
+        })
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let root = self.root(machine);
-        let existing = self.found(machine, &mut Listing::default()).remove(checkout.session);
+        let existing = self
+            .found(machine, &mut Listing::default())
+            .remove(checkout.session);
         let mut writes = Vec::new();
         for doc in &checkout.docs {
             if *doc.name != self.main() {
-                return Err(WriteError::Refused(format!("\"{}\" is none of {}'s files", doc.name, self.name())));
+                return Err(WriteError::Refused(format!(
+                    "\"{}\" is none of {}'s files",
+                    doc.name,
+                    self.name()
+                )));
             }
             let path = match (&doc.change, &existing) {
                 (Change::Create(_), None) => files::below(&root, &self.place(checkout, doc.at)?)?,
-                (Change::Create(_), Some(existing)) => return Err(WriteError::Changed(existing.path.clone())),
+                (Change::Create(_), Some(existing)) => {
+                    return Err(WriteError::Changed(existing.path.clone()));
+                }
                 (change, existing) => {
                     let planned = change.path().map(Path::to_path_buf).unwrap_or_default();
                     if existing.as_ref().map(|existing| &existing.path) != Some(&planned) {
@@ -372,14 +451,22 @@ impl Tool for CustomTool {
                     planned
                 }
             };
-            writes.push(GuestWrite { name: doc.name, root: &root, path, change: &doc.change });
+            writes.push(GuestWrite {
+                name: doc.name,
+                root: &root,
+                path,
+                change: &doc.change,
+            });
         }
         files::write_docs(&writes, checkout.updated, &|| Ok(()))
     }
 
     fn resume(&self, _machine: &Machine, session: &Resumable<'_>) -> Launch {
         let cwd = session.cwd.to_string_lossy();
-        let fill = |word: &String| word.replace(SESSION, session.session.as_str()).replace("{cwd}", &cwd);
+        let fill = |word: &String| {
+            word.replace(SESSION, session.session.as_str())
+                .replace("{cwd}", &cwd)
+        };
         Launch {
             argv: self.definition.resume.iter().map(fill).collect(),
             cwd: session.cwd.to_path_buf(),
@@ -395,7 +482,10 @@ impl Tool for CustomTool {
 }
 
 fn is_denied(name: &str) -> bool {
-    files::is_foreign_name(name) || DENIED.iter().any(|denied| denied.eq_ignore_ascii_case(name))
+    files::is_foreign_name(name)
+        || DENIED
+            .iter()
+            .any(|denied| denied.eq_ignore_ascii_case(name))
 }
 
 /// Collects the names of regular files below `dir` that the rest of the pattern may mean. Of links only those to
@@ -404,20 +494,29 @@ fn walk(dir: &Path, above: &mut Vec<String>, pattern: &[String], found: &mut Vec
     if above.len() > DEEPEST {
         return;
     }
-    let Some((first, rest)) = pattern.split_first() else { return };
+    let Some((first, rest)) = pattern.split_first() else {
+        return;
+    };
     if first == "**" {
         walk(dir, above, rest, found);
     }
     let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
+        let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
+            continue;
+        };
         if is_denied(&name) || (first != "**" && match_name(first, &name).is_none()) {
             continue;
         }
         above.push(name);
         if kind.is_dir() || (kind.is_symlink() && files::is_own_dir(dir, &entry.path())) {
-            walk(&entry.path(), above, if first == "**" { pattern } else { rest }, found);
+            walk(
+                &entry.path(),
+                above,
+                if first == "**" { pattern } else { rest },
+                found,
+            );
         } else if kind.is_file() && rest.is_empty() && first != "**" && !found.contains(above) {
             found.push(above.clone());
         }
@@ -434,13 +533,19 @@ struct Matched {
 
 fn match_names(pattern: &[String], names: &[String]) -> Option<Matched> {
     let Some((first, rest)) = pattern.split_first() else {
-        return names.is_empty().then(|| Matched { session: String::new(), project_at: None });
+        return names.is_empty().then(|| Matched {
+            session: String::new(),
+            project_at: None,
+        });
     };
     if first == "**" {
         let here = match_names(rest, names);
         // A project behind `**` has no fixed place in the pattern: it stays as its author has it.
         let deeper = || match_names(pattern, names.get(1..)?);
-        return here.or_else(deeper).map(|matched| Matched { project_at: None, ..matched });
+        return here.or_else(deeper).map(|matched| Matched {
+            project_at: None,
+            ..matched
+        });
     }
     let (name, others) = names.split_first()?;
     let captured = match_name(first, name)?;
@@ -458,17 +563,21 @@ fn match_names(pattern: &[String], names: &[String]) -> Option<Matched> {
 /// Matches one name; answers what `{session}` stands for (empty if it is not in this name).
 fn match_name(pattern: &str, name: &str) -> Option<String> {
     if let Some(rest) = pattern.strip_prefix(SESSION) {
-        return longest_first(name).find_map(|(start, end)| match_name(rest, end).map(|_| start.to_owned()));
+        return longest_first(name)
+            .find_map(|(start, end)| match_name(rest, end).map(|_| start.to_owned()));
     }
     if let Some(rest) = pattern.strip_prefix(PROJECT) {
         return longest_first(name).find_map(|(_, end)| match_name(rest, end));
     }
     if let Some(rest) = pattern.strip_prefix('*') {
-        return match_name(rest, name).or_else(|| longest_first(name).find_map(|(_, end)| match_name(rest, end)));
+        return match_name(rest, name)
+            .or_else(|| longest_first(name).find_map(|(_, end)| match_name(rest, end)));
     }
     match (pattern.chars().next(), name.chars().next()) {
         (None, None) => Some(String::new()),
-        (Some(wanted), Some(is)) if wanted == is => match_name(&pattern[wanted.len_utf8()..], &name[is.len_utf8()..]),
+        (Some(wanted), Some(is)) if wanted == is => {
+            match_name(&pattern[wanted.len_utf8()..], &name[is.len_utf8()..])
+        }
         _ => None,
     }
 }
@@ -484,7 +593,12 @@ mod tests {
     use super::*;
 
     fn definition(sessions: &str) -> Definition {
-        Definition { id: "x".into(), root: "~/.x".into(), sessions: sessions.into(), ..Definition::default() }
+        Definition {
+            id: "x".into(),
+            root: "~/.x".into(),
+            sessions: sessions.into(),
+            ..Definition::default()
+        }
     }
 
     fn session(pattern: &str, path: &str) -> Option<String> {
@@ -499,35 +613,71 @@ mod tests {
             ("chats/{session}.jsonl", "chats/a.b.jsonl", Some("a.b")),
             ("chats/{session}.jsonl", "chats/.jsonl", None),
             ("chats/{session}.jsonl", "chats/x/a.jsonl", None),
-            ("{project}/chats/{session}.json", "my api/chats/1.json", Some("1")),
+            (
+                "{project}/chats/{session}.json",
+                "my api/chats/1.json",
+                Some("1"),
+            ),
             ("**/{session}.json", "1.json", Some("1")),
             ("**/{session}.json", "a/b/c/1.json", Some("1")),
             ("{session}/log.*", "s1/log.txt", Some("s1")),
-            ("rollout-*-{session}.jsonl", "rollout-2026-ä.jsonl", Some("ä")),
+            (
+                "rollout-*-{session}.jsonl",
+                "rollout-2026-ä.jsonl",
+                Some("ä"),
+            ),
         ];
         for (pattern, path, wanted) in table {
-            assert_eq!(session(pattern, path).as_deref(), wanted, "{pattern} on {path}");
+            assert_eq!(
+                session(pattern, path).as_deref(),
+                wanted,
+                "{pattern} on {path}"
+            );
         }
     }
 
     #[test]
     fn a_wrong_definition_says_what_is_wrong() {
-        let error = |definition| CustomTool::new(definition).err().map(|error: DefinitionError| error.to_string());
+        let error = |definition| {
+            CustomTool::new(definition)
+                .err()
+                .map(|error: DefinitionError| error.to_string())
+        };
         assert_eq!(
             error(definition("chats/*.jsonl")).as_deref(),
-            Some(r#"x: "sessions" needs exactly one {session}, like "chats/{session}.jsonl"; it is "chats/*.jsonl""#)
+            Some(
+                r#"x: "sessions" needs exactly one {session}, like "chats/{session}.jsonl"; it is "chats/*.jsonl""#
+            )
         );
         assert!(error(definition("../{session}.jsonl")).is_some());
         assert!(error(definition("/etc/{session}")).is_some());
-        assert!(error(Definition { id: "X Y".into(), ..definition("{session}") }).is_some());
-        assert!(error(Definition { root: " ".into(), ..definition("{session}") }).is_some());
+        assert!(
+            error(Definition {
+                id: "X Y".into(),
+                ..definition("{session}")
+            })
+            .is_some()
+        );
+        assert!(
+            error(Definition {
+                root: " ".into(),
+                ..definition("{session}")
+            })
+            .is_some()
+        );
     }
 
     #[test]
     fn toml_there_and_back() {
         let text = "id = \"x\"\nroot = \"~/.x\"\nsessions = \"{session}.json\"\nkind = \"snapshot\"\nresume = [\"x\", \"{session}\"]\n";
         let read: Definition = toml::from_str(text).expect("toml");
-        assert_eq!((read.kind, read.project), (Kind::Snapshot, ProjectRule::Same));
-        assert_eq!(toml::from_str::<Definition>(&toml::to_string(&read).expect("text")).expect("toml"), read);
+        assert_eq!(
+            (read.kind, read.project),
+            (Kind::Snapshot, ProjectRule::Same)
+        );
+        assert_eq!(
+            toml::from_str::<Definition>(&toml::to_string(&read).expect("text")).expect("toml"),
+            read
+        );
     }
 }

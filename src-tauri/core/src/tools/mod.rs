@@ -45,11 +45,18 @@ pub struct Machine {
 impl Machine {
     /// A machine on which nothing runs.
     pub fn at(home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into(), vars: BTreeMap::new(), apps: Arc::new(Vec::new()) }
+        Self {
+            home: home.into(),
+            vars: BTreeMap::new(),
+            apps: Arc::new(Vec::new()),
+        }
     }
 
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.vars
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 }
 
@@ -399,9 +406,10 @@ impl Content {
         match self {
             Self::File(path) => Ok(Box::new(opener::file(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
-            Self::Patched(path, patches) => {
-                Ok(Box::new(crate::formats::patched::Patched::open(path, patches.clone())?))
-            }
+            Self::Patched(path, patches) => Ok(Box::new(crate::formats::patched::Patched::open(
+                path,
+                patches.clone(),
+            )?)),
         }
     }
 }
@@ -457,9 +465,18 @@ pub enum Change<'a> {
     Create(&'a dyn Bytes),
     /// The doc is at `path` and still what `was` says; `bytes` go to offset `was.len` (a torn last line behind
     /// `from` is cut only if it is a prefix of the bytes).
-    Append { path: &'a Path, was: Stamp, from: u64, bytes: &'a dyn Bytes },
+    Append {
+        path: &'a Path,
+        was: Stamp,
+        from: u64,
+        bytes: &'a dyn Bytes,
+    },
     /// The doc is at `path` and still what `was` says; all of it becomes `bytes`.
-    Replace { path: &'a Path, was: Stamp, bytes: &'a dyn Bytes },
+    Replace {
+        path: &'a Path,
+        was: Stamp,
+        bytes: &'a dyn Bytes,
+    },
     /// The doc is at `path` and still what `was` says; it leaves the store. The user put the session away.
     Remove { path: &'a Path, was: Stamp },
 }
@@ -469,7 +486,9 @@ impl Change<'_> {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Create(_) => None,
-            Self::Append { path, .. } | Self::Replace { path, .. } | Self::Remove { path, .. } => Some(path),
+            Self::Append { path, .. } | Self::Replace { path, .. } | Self::Remove { path, .. } => {
+                Some(path)
+            }
         }
     }
 }
@@ -477,7 +496,11 @@ impl Change<'_> {
 impl<'a> Change<'a> {
     /// The document that is written, with what the file there says in these fields, or else these values (as JSON);
     /// `None` if nothing is written.
-    pub fn with_own(&self, names: &[&str], neutral: &[&str]) -> Result<Option<Vec<u8>>, WriteError> {
+    pub fn with_own(
+        &self,
+        names: &[&str],
+        neutral: &[&str],
+    ) -> Result<Option<Vec<u8>>, WriteError> {
         let (there, new) = match self {
             Self::Create(new) => (None, *new),
             Self::Replace { path, bytes, .. } => (Some(*path), *bytes),
@@ -485,23 +508,46 @@ impl<'a> Change<'a> {
         };
         let mut bytes = Vec::new();
         let path = there.map(Path::to_path_buf).unwrap_or_default();
-        new.write_to(&mut bytes).map_err(|source| WriteError::Io { path, source })?;
+        new.write_to(&mut bytes)
+            .map_err(|source| WriteError::Io { path, source })?;
         let values: Vec<_> = names.iter().copied().zip(neutral.iter().copied()).collect();
         let bytes = crate::formats::fields::with(&bytes, &values);
         let there = there.and_then(|path| opener::read(path, opener::MOST).ok());
-        Ok(Some(there.map_or_else(|| bytes.clone(), |there| with_those_of(&bytes, names, &there))))
+        Ok(Some(there.map_or_else(
+            || bytes.clone(),
+            |there| with_those_of(&bytes, names, &there),
+        )))
     }
 
     /// The same change with other bytes.
     pub fn of(&self, bytes: Option<&'a Vec<u8>>) -> Change<'a> {
         match (self, bytes) {
             (Self::Create(_), Some(bytes)) => Change::Create(bytes),
-            (Self::Replace { path, was, .. }, Some(bytes)) => Change::Replace { path, was: *was, bytes },
+            (Self::Replace { path, was, .. }, Some(bytes)) => Change::Replace {
+                path,
+                was: *was,
+                bytes,
+            },
             (Self::Create(bytes), None) => Change::Create(*bytes),
-            (Self::Replace { path, was, bytes }, None) => Change::Replace { path, was: *was, bytes: *bytes },
-            (Self::Append { path, was, from, bytes }, _) => {
-                Change::Append { path, was: *was, from: *from, bytes: *bytes }
-            }
+            (Self::Replace { path, was, bytes }, None) => Change::Replace {
+                path,
+                was: *was,
+                bytes: *bytes,
+            },
+            (
+                Self::Append {
+                    path,
+                    was,
+                    from,
+                    bytes,
+                },
+                _,
+            ) => Change::Append {
+                path,
+                was: *was,
+                from: *from,
+                bytes: *bytes,
+            },
             (Self::Remove { path, was }, _) => Change::Remove { path, was: *was },
         }
     }
@@ -594,7 +640,9 @@ pub trait Tool: Send + Sync {
 /// The variables that move tools' stores, as they are set in this environment.
 pub fn store_variables(var: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
     let moved = all(&[]).into_iter().filter_map(|tool| tool.moved());
-    moved.filter_map(|moved| Some((moved.var.to_owned(), var(moved.var)?))).collect()
+    moved
+        .filter_map(|moved| Some((moved.var.to_owned(), var(moved.var)?)))
+        .collect()
 }
 
 /// The tools that are known, then those the user defined. A wrong definition is left out; `custom::CustomTool::new`
@@ -608,7 +656,9 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
         Arc::new(copilot_chat::CopilotChat),
     ];
     for definition in custom {
-        let taken = tools.iter().any(|tool| tool.about().tool.as_str() == definition.id);
+        let taken = tools
+            .iter()
+            .any(|tool| tool.about().tool.as_str() == definition.id);
         match custom::CustomTool::new(definition.clone()) {
             Ok(tool) if !taken => tools.push(Arc::new(tool)),
             _ => {}
@@ -621,11 +671,17 @@ pub fn all(custom: &[custom::Definition]) -> Vec<Arc<dyn Tool>> {
 pub fn definition_problems(custom: &[custom::Definition]) -> Vec<Problem> {
     let hint = "Correct the [[custom]] section in config.toml.";
     let known = all(&[]);
-    let mut seen: Vec<String> = known.iter().map(|tool| tool.about().tool.as_str().to_owned()).collect();
+    let mut seen: Vec<String> = known
+        .iter()
+        .map(|tool| tool.about().tool.as_str().to_owned())
+        .collect();
     let mut problems = Vec::new();
     for definition in custom {
         if seen.contains(&definition.id) {
-            let message = format!("The id \"{}\" of a custom tool is taken already.", definition.id);
+            let message = format!(
+                "The id \"{}\" of a custom tool is taken already.",
+                definition.id
+            );
             problems.push(Problem::new("custom_tool", message, hint));
         } else if let Err(error) = custom::CustomTool::new(definition.clone()) {
             problems.push(Problem::new("custom_tool", format!("{error}."), hint));

@@ -28,8 +28,9 @@
 
 use super::stores::Moved;
 use super::{
-    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level, Listing, Machine,
-    Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool, Touched, Which, WriteError, Written,
+    About, Change, Checkout, Content, DocWrite, Facts, Found, FoundDoc, Joins, Launch, Level,
+    Listing, Machine, Reading, Resumable, Root, Running, Stamp, Steer, Steering, Tool, Touched,
+    Which, WriteError, Written,
 };
 use crate::formats::jsonl::title_of;
 use crate::formats::program::{self, Run};
@@ -63,8 +64,16 @@ type Version = [Option<Stamp>; 2];
 pub(super) const OBEYED: [&str; 2] = ["opencode.json", "opencode.jsonc"];
 
 /// Names that never roam: sign-ins, logs, programs, other people's repositories, the states of working trees.
-pub const DENIED: [&str; 8] =
-    ["account.json", "auth.json", "bin", "log", "mcp-auth.json", "repos", "snapshot", "tool-output"];
+pub const DENIED: [&str; 8] = [
+    "account.json",
+    "auth.json",
+    "bin",
+    "log",
+    "mcp-auth.json",
+    "repos",
+    "snapshot",
+    "tool-output",
+];
 
 const MAIN: &str = "session.json";
 
@@ -75,9 +84,26 @@ const GLOBAL: &str = "global";
 
 /// The columns that are read; with one missing the store is of another make.
 const COLUMNS: [(&str, &[&str]); 3] = [
-    ("session", &["id", "project_id", "parent_id", "directory", "title", "version", "time_updated"]),
-    ("message", &["id", "session_id", "time_created", "time_updated", "data"]),
-    ("part", &["id", "message_id", "session_id", "time_updated", "data"]),
+    (
+        "session",
+        &[
+            "id",
+            "project_id",
+            "parent_id",
+            "directory",
+            "title",
+            "version",
+            "time_updated",
+        ],
+    ),
+    (
+        "message",
+        &["id", "session_id", "time_created", "time_updated", "data"],
+    ),
+    (
+        "part",
+        &["id", "message_id", "session_id", "time_updated", "data"],
+    ),
 ];
 
 /// What of a session is its own and the same everywhere. The rest are counters, and what an import cannot bring.
@@ -98,8 +124,14 @@ const KEPT: [&str; 13] = [
 ];
 
 /// This device's own: `import` writes its own values there, or none.
-const DEVICE_FIELDS: [&str; 6] =
-    ["/info/agent", "/info/directory", "/info/model", "/info/path", "/info/permission", "/info/projectID"];
+const DEVICE_FIELDS: [&str; 6] = [
+    "/info/agent",
+    "/info/directory",
+    "/info/model",
+    "/info/path",
+    "/info/permission",
+    "/info/projectID",
+];
 
 /// What the session's row says of how it is run. `permission` is laid over the agent's rules for every call of a tool, so
 /// that `allow` there asks for nothing, whatever `opencode.json` says (1.18.33, 2026-11-28). None of it is ever imported.
@@ -109,8 +141,12 @@ const STEERS: [&str; 3] = ["agent", "model", "permission"];
 const STEERING: Steering = Steering {
     sets: |_, content| {
         let set = |name: &&str| {
-            let value = fields::get(content, &format!("/info/{name}")).filter(|value| *value != "null")?;
-            Some(Steer { name: (*name).into(), value: value.chars().take(120).collect() })
+            let value =
+                fields::get(content, &format!("/info/{name}")).filter(|value| *value != "null")?;
+            Some(Steer {
+                name: (*name).into(),
+                value: value.chars().take(120).collect(),
+            })
         };
         STEERS.iter().filter_map(set).collect()
     },
@@ -144,7 +180,12 @@ const SETTINGS: [(&str, &str); 8] = [
 ];
 
 /// Variables of a running OpenCode that would make another one believe to be a part of it.
-const INHERITED: [&str; 4] = ["OPENCODE_CLIENT", "OPENCODE_PID", "OPENCODE_ROUTE", "OPENCODE_WORKSPACE_ID"];
+const INHERITED: [&str; 4] = [
+    "OPENCODE_CLIENT",
+    "OPENCODE_PID",
+    "OPENCODE_ROUTE",
+    "OPENCODE_WORKSPACE_ID",
+];
 
 impl Tool for OpenCode {
     fn about(&self) -> About {
@@ -174,18 +215,33 @@ impl Tool for OpenCode {
     }
 
     fn roots(&self, machine: &Machine) -> Vec<Root> {
-        let dirs: BTreeSet<PathBuf> =
-            databases(machine).iter().filter_map(|file| Some(file.parent()?.into())).collect();
-        dirs.into_iter().map(|path| Root { path, deep: false, store: true }).collect()
+        let dirs: BTreeSet<PathBuf> = databases(machine)
+            .iter()
+            .filter_map(|file| Some(file.parent()?.into()))
+            .collect();
+        dirs.into_iter()
+            .map(|path| Root {
+                path,
+                deep: false,
+                store: true,
+            })
+            .collect()
     }
 
     fn touched(&self, machine: &Machine, path: &Path) -> Touched {
         let of_a_database = |file: &PathBuf| {
-            let Some(names) = file.parent().and_then(|dir| files::names_below(dir, path)) else { return false };
+            let Some(names) = file.parent().and_then(|dir| files::names_below(dir, path)) else {
+                return false;
+            };
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            names.is_empty() || matches!(&names[..], [only] if *only == *name || *only == format!("{name}-wal"))
+            names.is_empty()
+                || matches!(&names[..], [only] if *only == *name || *only == format!("{name}-wal"))
         };
-        if databases(machine).iter().any(of_a_database) { Touched::Everything } else { Touched::Nothing }
+        if databases(machine).iter().any(of_a_database) {
+            Touched::Everything
+        } else {
+            Touched::Nothing
+        }
     }
 
     fn sessions(&self, machine: &Machine, which: Which<'_>) -> Listing {
@@ -206,7 +262,10 @@ impl Tool for OpenCode {
         }
         if !all.is_empty() {
             let running = Openers::now(machine);
-            listing.found = all.into_iter().map(|(file, row)| row.found(&file, &running)).collect();
+            listing.found = all
+                .into_iter()
+                .map(|(file, row)| row.found(&file, &running))
+                .collect();
         }
         if !listing.found.is_empty() && program(machine).is_none() {
             listing.problems.push(program_missing());
@@ -220,8 +279,16 @@ impl Tool for OpenCode {
         let export = [OsStr::new("export"), OsStr::new(found.session.as_str())];
         let printed = run(machine, &doc.path, away.path(), &export).map_err(io::Error::other)?;
         let session = exported(&printed)
-            .filter(|session| fields::text(session.info.as_bytes(), "id").as_deref() == Some(found.session.as_str()))
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what OpenCode exported is no session"))?;
+            .filter(|session| {
+                fields::text(session.info.as_bytes(), "id").as_deref()
+                    == Some(found.session.as_str())
+            })
+            .ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "what OpenCode exported is no session",
+                )
+            })?;
         let facts = facts(&session);
         Ok(Reading {
             facts,
@@ -232,16 +299,26 @@ impl Tool for OpenCode {
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
-        let [doc] = &checkout.docs[..] else { return Err(refused("A session of OpenCode is one document".into())) };
-        if doc.name.as_str() != MAIN || doc.at != at(checkout.session) || !is_id(checkout.session.as_str()) {
-            return Err(refused(format!("\"{}\" is no session of OpenCode", doc.name)));
+        let [doc] = &checkout.docs[..] else {
+            return Err(refused("A session of OpenCode is one document".into()));
+        };
+        if doc.name.as_str() != MAIN
+            || doc.at != at(checkout.session)
+            || !is_id(checkout.session.as_str())
+        {
+            return Err(refused(format!(
+                "\"{}\" is no session of OpenCode",
+                doc.name
+            )));
         }
         Guest::at(machine, checkout, doc)?.write()
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
         let program = match program(machine) {
-            Some(program) if !is_on_path(machine, &program) => program.to_string_lossy().into_owned(),
+            Some(program) if !is_on_path(machine, &program) => {
+                program.to_string_lossy().into_owned()
+            }
             _ => "opencode".to_owned(),
         };
         Launch {
@@ -259,18 +336,28 @@ impl Tool for OpenCode {
 
     /// OpenCode follows the XDG directories on every system; seen with 1.18.33, 2026-11-23.
     fn moved(&self) -> Option<Moved> {
-        Some(Moved { var: "XDG_DATA_HOME", usual: ".local/share", marks: &["opencode/opencode.db"] })
+        Some(Moved {
+            var: "XDG_DATA_HOME",
+            usual: ".local/share",
+            marks: &["opencode/opencode.db"],
+        })
     }
 }
 
 impl OpenCode {
     fn rows(&self, file: &Path, which: Which<'_>) -> Result<Vec<Listed>, StoreError> {
-        let rows = || Store::open(file).and_then(|store| store.map(|store| store.rows(which)).transpose());
+        let rows =
+            || Store::open(file).and_then(|store| store.map(|store| store.rows(which)).transpose());
         if !matches!(which, Which::All) {
             return Ok(rows()?.unwrap_or_default());
         }
         let version = version(file);
-        let known = self.last.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned();
+        let known = self
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(file)
+            .cloned();
         if let Some((_, listed)) = known.filter(|(then, _)| *then == version) {
             return Ok(listed);
         }
@@ -288,7 +375,10 @@ impl OpenCode {
 fn version(file: &Path) -> Version {
     let mut beside = file.as_os_str().to_owned();
     beside.push("-wal");
-    [files::stamp(file).ok(), files::stamp(Path::new(&beside)).ok()]
+    [
+        files::stamp(file).ok(),
+        files::stamp(Path::new(&beside)).ok(),
+    ]
 }
 
 // ---- where ----
@@ -299,8 +389,15 @@ fn databases(machine: &Machine) -> Vec<PathBuf> {
 }
 
 fn databases_on(windows: bool, machine: &Machine) -> Vec<PathBuf> {
-    let absolute = |name: &str| machine.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = absolute("XDG_DATA_HOME").unwrap_or_else(|| machine.home.join(".local/share")).join("opencode");
+    let absolute = |name: &str| {
+        machine
+            .var(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let data = absolute("XDG_DATA_HOME")
+        .unwrap_or_else(|| machine.home.join(".local/share"))
+        .join("opencode");
     match machine.var("OPENCODE_DB") {
         Some(":memory:") => return Vec::new(),
         Some(file) => return vec![data.join(file)],
@@ -315,11 +412,20 @@ fn databases_on(windows: bool, machine: &Machine) -> Vec<PathBuf> {
 }
 
 fn program(machine: &Machine) -> Option<PathBuf> {
-    let names: &[&str] = if cfg!(windows) { &["opencode.exe", "opencode.cmd"] } else { &["opencode"] };
-    let mut others: Vec<PathBuf> =
-        [".opencode/bin", ".local/bin", ".bun/bin", ".npm-global/bin", "AppData/Roaming/npm"]
-            .map(|dir| machine.home.join(dir))
-            .to_vec();
+    let names: &[&str] = if cfg!(windows) {
+        &["opencode.exe", "opencode.cmd"]
+    } else {
+        &["opencode"]
+    };
+    let mut others: Vec<PathBuf> = [
+        ".opencode/bin",
+        ".local/bin",
+        ".bun/bin",
+        ".npm-global/bin",
+        "AppData/Roaming/npm",
+    ]
+    .map(|dir| machine.home.join(dir))
+    .to_vec();
     // An app that was not started from a terminal has neither on its PATH.
     if cfg!(target_os = "macos") {
         others.extend(["/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from));
@@ -341,7 +447,12 @@ fn program_missing() -> Problem {
 }
 
 /// Runs OpenCode on that database.
-fn run(machine: &Machine, database: &Path, cwd: &Path, arguments: &[&OsStr]) -> Result<Vec<u8>, String> {
+fn run(
+    machine: &Machine,
+    database: &Path,
+    cwd: &Path,
+    arguments: &[&OsStr],
+) -> Result<Vec<u8>, String> {
     let program = program(machine).ok_or("the program opencode is not on this device")?;
     let mut vars = machine.vars.clone();
     vars.retain(|name, _| !INHERITED.contains(&name.as_str()));
@@ -352,7 +463,13 @@ fn run(machine: &Machine, database: &Path, cwd: &Path, arguments: &[&OsStr]) -> 
     }
     vars.insert("OPENCODE_DB".to_owned(), text(database));
     vars.insert("PWD".to_owned(), text(cwd));
-    let run = Run { program: &program, cwd, vars: &vars, limit: LIMIT, most: LARGEST };
+    let run = Run {
+        program: &program,
+        cwd,
+        vars: &vars,
+        limit: LIMIT,
+        most: LARGEST,
+    };
     run.output(arguments).map_err(|error| error.to_string())
 }
 
@@ -361,9 +478,16 @@ fn run(machine: &Machine, database: &Path, cwd: &Path, arguments: &[&OsStr]) -> 
 #[derive(Debug, thiserror::Error)]
 enum StoreError {
     #[error("the table `{table}` of {} has no column `{column}`", .file.display())]
-    Column { file: PathBuf, table: &'static str, column: &'static str },
+    Column {
+        file: PathBuf,
+        table: &'static str,
+        column: &'static str,
+    },
     #[error("{} cannot be read: {source}", .file.display())]
-    Sql { file: PathBuf, source: rusqlite::Error },
+    Sql {
+        file: PathBuf,
+        source: rusqlite::Error,
+    },
 }
 
 /// OpenCode's database, for reading.
@@ -391,8 +515,14 @@ impl Store {
             connection.busy_timeout(BUSY)?;
             Ok(connection)
         });
-        let connection = opened.map_err(|source| StoreError::Sql { file: file.to_path_buf(), source })?;
-        let store = Self { connection, file: file.to_path_buf() };
+        let connection = opened.map_err(|source| StoreError::Sql {
+            file: file.to_path_buf(),
+            source,
+        })?;
+        let store = Self {
+            connection,
+            file: file.to_path_buf(),
+        };
         if store.is_begun().map_err(|error| store.sql(error))? {
             return Ok(None);
         }
@@ -403,18 +533,29 @@ impl Store {
     /// OpenCode has made the file and not its tables yet, but perhaps the one where it notes which it has made.
     fn is_begun(&self) -> rusqlite::Result<bool> {
         let tables = "select count(*) from sqlite_master where type = 'table' and name not like '%migration%'";
-        self.connection.query_row(tables, [], |row| row.get(0)).map(|tables: i64| tables == 0)
+        self.connection
+            .query_row(tables, [], |row| row.get(0))
+            .map(|tables: i64| tables == 0)
     }
 
     fn sql(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Sql { file: self.file.clone(), source }
+        StoreError::Sql {
+            file: self.file.clone(),
+            source,
+        }
     }
 
     fn check_shape(&self) -> Result<(), StoreError> {
         for (table, wanted) in COLUMNS {
-            let names = self.texts("select name from pragma_table_info(?1)", table).map_err(|error| self.sql(error))?;
+            let names = self
+                .texts("select name from pragma_table_info(?1)", table)
+                .map_err(|error| self.sql(error))?;
             if let Some(column) = wanted.iter().find(|column| !names.contains(**column)) {
-                return Err(StoreError::Column { file: self.file.clone(), table, column });
+                return Err(StoreError::Column {
+                    file: self.file.clone(),
+                    table,
+                    column,
+                });
             }
         }
         Ok(())
@@ -422,7 +563,10 @@ impl Store {
 
     /// The first column of all rows.
     fn texts(&self, query: &str, about: &str) -> rusqlite::Result<BTreeSet<String>> {
-        self.connection.prepare_cached(query)?.query_map([about], |row| row.get(0))?.collect()
+        self.connection
+            .prepare_cached(query)?
+            .query_map([about], |row| row.get(0))?
+            .collect()
     }
 
     fn rows(&self, which: Which<'_>) -> Result<Vec<Listed>, StoreError> {
@@ -442,12 +586,22 @@ impl Store {
         let mut rows = query.query([only])?;
         let mut listed = Vec::new();
         while let Some(row) = rows.next()? {
-            let words: [String; 5] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            let words: [String; 5] = [
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ];
             let stamp = self.stamp(&words)?;
             let [id, directory, ..] = words;
             // Others would have to be handed to the program as an option or a path.
             if is_id(&id) {
-                listed.push(Listed { id, directory, stamp });
+                listed.push(Listed {
+                    id,
+                    directory,
+                    stamp,
+                });
             }
         }
         Ok(listed)
@@ -458,9 +612,14 @@ impl Store {
     fn stamp(&self, words: &[String; 5]) -> rusqlite::Result<Stamp> {
         let session = &words[0];
         let count = |query: &str, about: &str| -> rusqlite::Result<i64> {
-            self.connection.prepare_cached(query)?.query_row([about], |row| row.get(0))
+            self.connection
+                .prepare_cached(query)?
+                .query_row([about], |row| row.get(0))
         };
-        let mut messages = count("select count(*) from message where session_id = ?1", session)?;
+        let mut messages = count(
+            "select count(*) from message where session_id = ?1",
+            session,
+        )?;
         let mut parts = count("select count(*) from part where session_id = ?1", session)?;
         let (mut last, mut updated) = (String::new(), 0);
         let mut query = self.connection.prepare_cached(
@@ -473,7 +632,8 @@ impl Store {
         while let Some(row) = rows.next()? {
             let (id, at, unfinished): (String, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
             if !unfinished {
-                let newest = "select coalesce(max(time_updated), 0) from part where message_id = ?1";
+                let newest =
+                    "select coalesce(max(time_updated), 0) from part where message_id = ?1";
                 updated = at.max(count(newest, &id)?);
                 last = id;
                 break;
@@ -495,14 +655,18 @@ impl Store {
     fn content(&self, session: &str) -> Result<(Rows, Rows), StoreError> {
         let messages = "select id, '', data from message where session_id = ?1";
         let parts = "select id, message_id, data from part where session_id = ?1";
-        let read = |query| self.rows_of(query, session).map_err(|error| self.sql(error));
+        let read = |query| {
+            self.rows_of(query, session)
+                .map_err(|error| self.sql(error))
+        };
         Ok((read(messages)?, read(parts)?))
     }
 
     fn rows_of(&self, query: &str, session: &str) -> rusqlite::Result<Rows> {
         let mut query = self.connection.prepare_cached(query)?;
         let rows = query.query_map([session], |row| {
-            let (id, message, data): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (id, message, data): (String, String, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
             let row = as_exported(&id, session, &message, &data);
             Ok((id, row))
         })?;
@@ -514,9 +678,14 @@ impl Store {
         let mut taken = None;
         for (_, id) in new.messages.keys() {
             let query = "select session_id from message where id = ?1 and session_id <> ?2";
-            let mut query = self.connection.prepare_cached(query).map_err(|error| self.sql(error))?;
-            let found: Option<String> =
-                query.query_row(params![id, session], |row| row.get(0)).optional().map_err(|error| self.sql(error))?;
+            let mut query = self
+                .connection
+                .prepare_cached(query)
+                .map_err(|error| self.sql(error))?;
+            let found: Option<String> = query
+                .query_row(params![id, session], |row| row.get(0))
+                .optional()
+                .map_err(|error| self.sql(error))?;
             taken = taken.or(found);
         }
         Ok(taken)
@@ -525,13 +694,18 @@ impl Store {
     /// Directory and project of a session.
     fn home(&self, session: &str) -> Result<Option<(String, String)>, StoreError> {
         let query = "select directory, project_id from session where id = ?1";
-        let row = self.connection.query_row(query, [session], |row| Ok((row.get(0)?, row.get(1)?)));
+        let row = self
+            .connection
+            .query_row(query, [session], |row| Ok((row.get(0)?, row.get(1)?)));
         row.optional().map_err(|error| self.sql(error))
     }
 
     fn has_children(&self, session: &str) -> Result<bool, StoreError> {
         let query = "select 1 from session where parent_id = ?1 limit 1";
-        self.connection.prepare(query).and_then(|mut query| query.exists([session])).map_err(|error| self.sql(error))
+        self.connection
+            .prepare(query)
+            .and_then(|mut query| query.exists([session]))
+            .map_err(|error| self.sql(error))
     }
 }
 
@@ -563,7 +737,11 @@ impl Listed {
             path: file.to_path_buf(),
             stamp: self.stamp,
         };
-        Found { session, docs: vec![doc], live }
+        Found {
+            session,
+            docs: vec![doc],
+            live,
+        }
     }
 }
 
@@ -574,7 +752,11 @@ fn at(session: &SessionId) -> String {
 /// Ids are given to the program on its command line, where nothing else may come in their place.
 fn is_id(text: &str) -> bool {
     let rest = text.strip_prefix("ses_").unwrap_or_default();
-    !rest.is_empty() && text.len() <= 100 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !rest.is_empty()
+        && text.len() <= 100
+        && rest
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 // ---- who has it open ----
@@ -585,17 +767,27 @@ struct Openers(Vec<Running>);
 impl Openers {
     fn now(machine: &Machine) -> Self {
         let mut running = machine.apps.running();
-        running.retain(|running| running.name().starts_with("opencode") && !ends_soon(&running.args));
+        running
+            .retain(|running| running.name().starts_with("opencode") && !ends_soon(&running.args));
         Self(running)
     }
 
     fn of(&self, session: &str, directory: &Path) -> Option<String> {
         let opener = self.0.iter().find(|running| {
-            let dirs = running.args.iter().skip(1).filter_map(|word| Some(running.cwd.as_ref()?.join(word)));
+            let dirs = running
+                .args
+                .iter()
+                .skip(1)
+                .filter_map(|word| Some(running.cwd.as_ref()?.join(word)));
             let mut dirs = running.cwd.iter().cloned().chain(dirs);
-            running.args.iter().any(|word| word == session) || dirs.any(|dir| is_same(&dir, directory))
+            running.args.iter().any(|word| word == session)
+                || dirs.any(|dir| is_same(&dir, directory))
         })?;
-        Some(format!("OpenCode is open in {} (process {})", directory.display(), opener.pid))
+        Some(format!(
+            "OpenCode is open in {} (process {})",
+            directory.display(),
+            opener.pid
+        ))
     }
 }
 
@@ -620,7 +812,8 @@ fn ends_soon(args: &[String]) -> bool {
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+    one == other
+        || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 // ---- reading ----
@@ -628,7 +821,11 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// What of an export travels.
 fn exported(printed: &[u8]) -> Option<Session> {
     let mut session = Session::parse(printed)?;
-    while let Some((place, _)) = session.messages.last_key_value().filter(|(_, message)| message.is_unfinished()) {
+    while let Some((place, _)) = session
+        .messages
+        .last_key_value()
+        .filter(|(_, message)| message.is_unfinished())
+    {
         let place = place.clone();
         session.messages.remove(&place);
     }
@@ -651,17 +848,22 @@ fn without_diffs(info: &Row) -> Option<Row> {
 fn kept(info: &str) -> Option<String> {
     let mut fields = fields_of(info)?;
     fields.retain(|name, _| KEPT.contains(&name.as_str()));
-    let created = fields.get("time").and_then(|time| fields_of(time.get())?.remove("created"));
+    let created = fields
+        .get("time")
+        .and_then(|time| fields_of(time.get())?.remove("created"));
     let time = format!("{{\"created\":{}}}", created?.get());
     fields.insert("time".to_owned(), serde_json::from_str(&time).ok()?);
     for name in STEERS {
-        fields.entry(name.to_owned()).or_insert(serde_json::from_str("null").ok()?);
+        fields
+            .entry(name.to_owned())
+            .or_insert(serde_json::from_str("null").ok()?);
     }
     Some(object(&fields))
 }
 
 fn facts(session: &Session) -> Facts {
-    let text = |name: &str| fields::text(session.info.as_bytes(), name).filter(|text| !text.is_empty());
+    let text =
+        |name: &str| fields::text(session.info.as_bytes(), name).filter(|text| !text.is_empty());
     Facts {
         cwd: text("directory"),
         title: text("title").and_then(|title| title_of(&title)),
@@ -675,12 +877,17 @@ fn facts(session: &Session) -> Facts {
 fn ended(message: &Message) -> Option<Millis> {
     let info = records::value(message.info.text.as_bytes());
     let time = info.get("time")?;
-    time.get("completed").or_else(|| time.get("created"))?.as_i64().map(Millis)
+    time.get("completed")
+        .or_else(|| time.get("created"))?
+        .as_i64()
+        .map(Millis)
 }
 
 /// One record a message, stamped as the records of other tools are.
 fn records(content: &[u8]) -> Vec<Value> {
-    let Some(session) = Session::parse(content) else { return damaged_records(content) };
+    let Some(session) = Session::parse(content) else {
+        return damaged_records(content);
+    };
     let record = |(place, message): (&(i64, String), &Message)| {
         let parse = |row: &Row| records::value(row.text.as_bytes());
         let parts: Vec<Value> = message.parts.values().map(parse).collect();
@@ -695,13 +902,21 @@ fn damaged_records(content: &[u8]) -> Vec<Value> {
     let (whole, damage) = records::document(content);
     let record = |message: &Value| match (message.get("info"), message.get("parts")) {
         (Some(info), Some(parts)) => {
-            let at = info.pointer("/time/created").and_then(Value::as_i64).map(|at| Millis(at).rfc3339());
+            let at = info
+                .pointer("/time/created")
+                .and_then(Value::as_i64)
+                .map(|at| Millis(at).rfc3339());
             serde_json::json!({ "uuid": info.get("id"), "timestamp": at, "info": info, "parts": parts })
         }
         _ => records::unreadable(message.to_string().len() as u64),
     };
-    let mut found: Vec<Value> =
-        whole.get("messages").and_then(Value::as_array).into_iter().flatten().map(record).collect();
+    let mut found: Vec<Value> = whole
+        .get("messages")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(record)
+        .collect();
     found.extend(damage.and_then(|damage| transcript::missing(damage, found.is_empty())));
     found
 }
@@ -718,12 +933,25 @@ fn said(record: &Value) -> Option<ParsedMessage<'_>> {
 
 fn pieces(part: &Value) -> Vec<Piece<'_>> {
     let text = |name: &str| part.get(name).and_then(Value::as_str).unwrap_or_default();
-    let filled = |kind, body| if str::is_empty(body) { Vec::new() } else { vec![Piece::new(kind, body)] };
+    let filled = |kind, body| {
+        if str::is_empty(body) {
+            Vec::new()
+        } else {
+            vec![Piece::new(kind, body)]
+        }
+    };
     match text("type") {
         "text" => filled("text", text("text")),
         "reasoning" => filled("thinking", text("text")),
         "file" if text("mime").starts_with("image/") => vec![Piece::image_at(text("url"))],
-        "file" => filled("file", if text("filename").is_empty() { text("url") } else { text("filename") }),
+        "file" => filled(
+            "file",
+            if text("filename").is_empty() {
+                text("url")
+            } else {
+                text("filename")
+            },
+        ),
         "tool" => called(part),
         "compaction" => vec![Piece::new("compaction", "")],
         "subtask" => filled("text", text("prompt")),
@@ -734,14 +962,23 @@ fn pieces(part: &Value) -> Vec<Piece<'_>> {
 
 fn called(part: &Value) -> Vec<Piece<'_>> {
     let name = part.get("tool").and_then(Value::as_str).unwrap_or("tool");
-    let Some(state) = part.get("state") else { return vec![Piece::call(name, "", None)] };
+    let Some(state) = part.get("state") else {
+        return vec![Piece::call(name, "", None)];
+    };
     let input = state.get("input");
     let file = input.and_then(|input| input.get("filePath")?.as_str().map(Into::into));
     let target = file.or_else(|| input.and_then(target_in));
-    let mut pieces = vec![Piece::call(name, input.map(Value::to_string).unwrap_or_default(), target.as_deref())];
+    let mut pieces = vec![Piece::call(
+        name,
+        input.map(Value::to_string).unwrap_or_default(),
+        target.as_deref(),
+    )];
     for (field, is_error) in [("output", false), ("error", true)] {
         let answer = state.get(field).and_then(Value::as_str);
-        pieces.extend(answer.map(|answer| Piece { is_error, ..Piece::new("tool_result", answer) }));
+        pieces.extend(answer.map(|answer| Piece {
+            is_error,
+            ..Piece::new("tool_result", answer)
+        }));
     }
     pieces
 }
@@ -762,15 +999,26 @@ fn refused(why: String) -> WriteError {
 }
 
 impl<'a> Guest<'a> {
-    fn at(machine: &'a Machine, checkout: &'a Checkout<'a>, doc: &'a DocWrite<'a>) -> Result<Self, WriteError> {
+    fn at(
+        machine: &'a Machine,
+        checkout: &'a Checkout<'a>,
+        doc: &'a DocWrite<'a>,
+    ) -> Result<Self, WriteError> {
         let known = databases(machine);
         let file = match doc.change.path() {
             Some(path) if known.iter().any(|file| file == path) => Some(path.to_path_buf()),
             Some(path) => return Err(WriteError::Changed(path.to_path_buf())),
             None => known.into_iter().next(),
         };
-        let file = file.ok_or_else(|| refused("OpenCode keeps its sessions in memory here (OPENCODE_DB)".into()))?;
-        Ok(Self { machine, checkout, doc, file })
+        let file = file.ok_or_else(|| {
+            refused("OpenCode keeps its sessions in memory here (OPENCODE_DB)".into())
+        })?;
+        Ok(Self {
+            machine,
+            checkout,
+            doc,
+            file,
+        })
     }
 
     fn write(&self) -> Result<Written, WriteError> {
@@ -785,26 +1033,40 @@ impl<'a> Guest<'a> {
         let stamp = match &self.doc.change {
             Change::Create(bytes) | Change::Replace { bytes, .. } => {
                 let mut content = Vec::new();
-                bytes.write_to(&mut content).map_err(|source| self.io(source))?;
+                bytes
+                    .write_to(&mut content)
+                    .map_err(|source| self.io(source))?;
                 self.bring_in(&content)?;
-                self.listed()?.map(|row| row.stamp).ok_or_else(|| self.lost("the session is not there"))?
+                self.listed()?
+                    .map(|row| row.stamp)
+                    .ok_or_else(|| self.lost("the session is not there"))?
             }
             Change::Remove { .. } => {
                 self.put_away(id)?;
                 Stamp::default()
             }
-            Change::Append { .. } => return Err(refused("A session of OpenCode is written whole".into())),
+            Change::Append { .. } => {
+                return Err(refused("A session of OpenCode is written whole".into()));
+            }
         };
-        Ok(Written { docs: vec![(self.doc.name.clone(), self.file.clone(), stamp)] })
+        Ok(Written {
+            docs: vec![(self.doc.name.clone(), self.file.clone(), stamp)],
+        })
     }
 
     fn io(&self, source: io::Error) -> WriteError {
-        WriteError::Io { path: self.file.clone(), source }
+        WriteError::Io {
+            path: self.file.clone(),
+            source,
+        }
     }
 
     fn lost(&self, what: &str) -> WriteError {
         let id = self.checkout.session;
-        refused(format!("opencode import said that it took {id}, but {what} in {}", self.file.display()))
+        refused(format!(
+            "opencode import said that it took {id}, but {what} in {}",
+            self.file.display()
+        ))
     }
 
     fn store(&self) -> Result<Option<Store>, WriteError> {
@@ -814,10 +1076,17 @@ impl<'a> Guest<'a> {
     fn listed(&self) -> Result<Option<Listed>, WriteError> {
         // It is another one's file if it is a link, and none of ours if it is a directory.
         if self.file.symlink_metadata().is_ok() && files::stamp(&self.file).is_err() {
-            return Err(refused(format!("{} is not a regular file", self.file.display())));
+            return Err(refused(format!(
+                "{} is not a regular file",
+                self.file.display()
+            )));
         }
-        let Some(store) = self.store()? else { return Ok(None) };
-        let rows = store.rows(Which::One(self.checkout.session)).map_err(|error| refused(error.to_string()))?;
+        let Some(store) = self.store()? else {
+            return Ok(None);
+        };
+        let rows = store
+            .rows(Which::One(self.checkout.session))
+            .map_err(|error| refused(error.to_string()))?;
         Ok(rows.into_iter().next())
     }
 
@@ -831,11 +1100,14 @@ impl<'a> Guest<'a> {
     }
 
     fn bring_in(&self, content: &[u8]) -> Result<(), WriteError> {
-        let new = Session::parse(content).ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
+        let new = Session::parse(content)
+            .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
         let id = self.checkout.session.as_str();
         let text = |name: &str| fields::text(new.info.as_bytes(), name);
         if text("id").as_deref() != Some(id) {
-            return Err(refused(format!("The document is another session than {id}")));
+            return Err(refused(format!(
+                "The document is another session than {id}"
+            )));
         }
         if text("projectID").as_deref() != Some(GLOBAL) && !has_commit(self.checkout.cwd) {
             return Err(refused(format!(
@@ -855,12 +1127,20 @@ impl<'a> Guest<'a> {
         let id = self.checkout.session.as_str();
         let told = |error: StoreError| refused(error.to_string());
         if let Some(other) = store.elsewhere(id, new).map_err(told)? {
-            return Err(refused(format!("OpenCode has messages of {id} in the session {other} and takes none twice")));
+            return Err(refused(format!(
+                "OpenCode has messages of {id} in the session {other} and takes none twice"
+            )));
         }
         let (messages, parts) = store.content(id).map_err(told)?;
         let known: BTreeSet<&str> = new.messages.keys().map(|place| place.1.as_str()).collect();
-        let rows: BTreeMap<&String, &Row> = new.messages.values().flat_map(|message| &message.parts).collect();
-        let mut gone = messages.iter().filter(|(id, row)| !known.contains(id.as_str()) && !is_unfinished(row.as_ref()));
+        let rows: BTreeMap<&String, &Row> = new
+            .messages
+            .values()
+            .flat_map(|message| &message.parts)
+            .collect();
+        let mut gone = messages
+            .iter()
+            .filter(|(id, row)| !known.contains(id.as_str()) && !is_unfinished(row.as_ref()));
         if gone.next().is_some() {
             return Err(refused(format!(
                 "Messages of {id} were undone or deleted on another device, which opencode import cannot do here. \
@@ -868,10 +1148,14 @@ impl<'a> Guest<'a> {
             )));
         }
         let other = |(id, here): (&String, &Option<Row>)| {
-            rows.get(id).zip(here.as_ref()).is_some_and(|(new, here)| new.contradicts(here))
+            rows.get(id)
+                .zip(here.as_ref())
+                .is_some_and(|(new, here)| new.contradicts(here))
         };
         match parts.iter().find(|part| other(*part)) {
-            Some((part, _)) => Err(refused(format!("The part {part} of {id} says something else here, and stays"))),
+            Some((part, _)) => Err(refused(format!(
+                "The part {part} of {id} says something else here, and stays"
+            ))),
             None => Ok(()),
         }
     }
@@ -883,15 +1167,26 @@ impl<'a> Guest<'a> {
             self.checkout.updated.0
         );
         let info = fields::with(new.info.as_bytes(), &[("time", &time)]);
-        let info = String::from_utf8(info).map_err(|_| refused("The document is no text".into()))?;
+        let info =
+            String::from_utf8(info).map_err(|_| refused("The document is no text".into()))?;
         // A session that is here keeps what it has: an import changes none of it.
-        let mut kept = fields_of(&info).ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
+        let mut kept = fields_of(&info)
+            .ok_or_else(|| refused("The document is no session of OpenCode".into()))?;
         kept.retain(|name, _| !STEERS.contains(&name.as_str()));
         let info = object(&kept);
-        let whole = Session { info, messages: new.messages.clone() }.render();
+        let whole = Session {
+            info,
+            messages: new.messages.clone(),
+        }
+        .render();
         // Only this user can read it, and it goes when it is dropped.
-        let mut file = tempfile::Builder::new().suffix(".json").tempfile().map_err(|source| self.io(source))?;
-        file.write_all(&whole).and_then(|()| file.flush()).map_err(|source| self.io(source))?;
+        let mut file = tempfile::Builder::new()
+            .suffix(".json")
+            .tempfile()
+            .map_err(|source| self.io(source))?;
+        file.write_all(&whole)
+            .and_then(|()| file.flush())
+            .map_err(|source| self.io(source))?;
         let arguments = [OsStr::new("import"), file.path().as_os_str()];
         run(self.machine, &self.file, self.checkout.cwd, &arguments).map_err(refused)?;
         Ok(())
@@ -905,27 +1200,48 @@ impl<'a> Guest<'a> {
             return Err(self.lost("the session is not there"));
         };
         let was_global = fields::text(new.info.as_bytes(), "projectID").as_deref() == Some(GLOBAL);
-        if !is_same(Path::new(&directory), self.checkout.cwd) || (project == GLOBAL && !was_global) {
+        if !is_same(Path::new(&directory), self.checkout.cwd) || (project == GLOBAL && !was_global)
+        {
             return Err(self.lost(&format!("it is in {directory}, project {project},")));
         }
         let (messages, parts) = store.content(id).map_err(told)?;
-        let all_parts = new.messages.values().flat_map(|message| message.parts.keys());
-        let missing = new.messages.keys().filter(|place| !messages.contains_key(&place.1)).count()
+        let all_parts = new
+            .messages
+            .values()
+            .flat_map(|message| message.parts.keys());
+        let missing = new
+            .messages
+            .keys()
+            .filter(|place| !messages.contains_key(&place.1))
+            .count()
             + all_parts.filter(|part| !parts.contains_key(*part)).count();
-        if missing == 0 { Ok(()) } else { Err(self.lost(&format!("{missing} of its messages and parts are not"))) }
+        if missing == 0 {
+            Ok(())
+        } else {
+            Err(self.lost(&format!("{missing} of its messages and parts are not")))
+        }
     }
 
     fn put_away(&self, id: &str) -> Result<(), WriteError> {
-        let Some(store) = self.store()? else { return Err(WriteError::Changed(self.file.clone())) };
-        if store.has_children(id).map_err(|error| refused(error.to_string()))? {
-            return Err(refused(format!("{id} has sessions of sub-agents, which OpenCode would delete with it")));
+        let Some(store) = self.store()? else {
+            return Err(WriteError::Changed(self.file.clone()));
+        };
+        if store
+            .has_children(id)
+            .map_err(|error| refused(error.to_string()))?
+        {
+            return Err(refused(format!(
+                "{id} has sessions of sub-agents, which OpenCode would delete with it"
+            )));
         }
         let away = tempfile::tempdir().map_err(|source| self.io(source))?;
         let delete = ["session", "delete", id].map(OsStr::new);
         run(self.machine, &self.file, away.path(), &delete).map_err(refused)?;
         match self.listed()? {
             None => Ok(()),
-            Some(_) => Err(refused(format!("opencode session delete {id} left it where it is"))),
+            Some(_) => Err(refused(format!(
+                "opencode session delete {id} left it where it is"
+            ))),
         }
     }
 }
@@ -937,7 +1253,9 @@ fn is_unfinished(row: Option<&Row>) -> bool {
 fn was(change: &Change<'_>) -> Option<Stamp> {
     match change {
         Change::Create(_) => None,
-        Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => Some(*was),
+        Change::Append { was, .. } | Change::Replace { was, .. } | Change::Remove { was, .. } => {
+            Some(*was)
+        }
     }
 }
 
@@ -945,13 +1263,25 @@ fn was(change: &Change<'_>) -> Option<Stamp> {
 /// what cannot be told is left to OpenCode, whose answer is checked.
 fn has_commit(dir: &Path) -> bool {
     let read = |path: &Path| opener::read_text_behind_links(path, opener::SMALL);
-    let Some(git) = dir.ancestors().map(|dir| dir.join(".git")).find(|git| git.exists()) else { return false };
-    let own = match read(&git).ok().as_deref().map(|text| text.strip_prefix("gitdir:").map(str::trim)) {
+    let Some(git) = dir
+        .ancestors()
+        .map(|dir| dir.join(".git"))
+        .find(|git| git.exists())
+    else {
+        return false;
+    };
+    let own = match read(&git)
+        .ok()
+        .as_deref()
+        .map(|text| text.strip_prefix("gitdir:").map(str::trim))
+    {
         Some(Some(elsewhere)) => git.parent().unwrap_or(dir).join(elsewhere),
         Some(None) => return false,
         None => git,
     };
-    let common = read(&own.join("commondir")).map(|text| own.join(text.trim())).unwrap_or_else(|_| own.clone());
+    let common = read(&own.join("commondir"))
+        .map(|text| own.join(text.trim()))
+        .unwrap_or_else(|_| own.clone());
     let head = read(&own.join("HEAD")).unwrap_or_default();
     match head.trim().strip_prefix("ref:").map(str::trim) {
         None => !head.trim().is_empty(),

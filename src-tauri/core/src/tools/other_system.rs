@@ -25,11 +25,13 @@ const MOST: usize = 100;
 pub fn homes() -> Vec<OtherHome> {
     #[cfg(target_os = "linux")]
     {
-        let kernel = opener::read_text_behind_links(Path::new("/proc/sys/kernel/osrelease"), opener::SMALL);
+        let kernel =
+            opener::read_text_behind_links(Path::new("/proc/sys/kernel/osrelease"), opener::SMALL);
         if !kernel.is_ok_and(|kernel| is_wsl(&kernel)) {
             return Vec::new();
         }
-        let conf = opener::read_text_behind_links(Path::new("/etc/wsl.conf"), opener::SMALL).unwrap_or_default();
+        let conf = opener::read_text_behind_links(Path::new("/etc/wsl.conf"), opener::SMALL)
+            .unwrap_or_default();
         windows_homes(&automount_root(&conf))
     }
     #[cfg(windows)]
@@ -46,7 +48,9 @@ pub fn homes() -> Vec<OtherHome> {
 
 /// The stores of one tool in those homes, each with its system.
 pub fn stores(homes: &[OtherHome], moved: &Moved) -> Vec<(String, PathBuf)> {
-    let stores = homes.iter().map(|home| (home.system.clone(), moved.usual_in(&home.dir)));
+    let stores = homes
+        .iter()
+        .map(|home| (home.system.clone(), moved.usual_in(&home.dir)));
     stores.filter(|(_, dir)| moved.is_store(dir)).collect()
 }
 
@@ -61,10 +65,15 @@ fn is_wsl(kernel: &str) -> bool {
 fn automount_root(conf: &str) -> PathBuf {
     let mut section = "";
     for line in conf.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'))
+        {
             section = name.trim();
-        } else if let (true, Some((key, value))) = (section.eq_ignore_ascii_case("automount"), line.split_once('='))
-            && key.trim().eq_ignore_ascii_case("root")
+        } else if let (true, Some((key, value))) = (
+            section.eq_ignore_ascii_case("automount"),
+            line.split_once('='),
+        ) && key.trim().eq_ignore_ascii_case("root")
         {
             return PathBuf::from(value.trim().trim_matches(['"', '\'']));
         }
@@ -75,12 +84,22 @@ fn automount_root(conf: &str) -> PathBuf {
 /// `root/c/Users/*` on each drive, but for the accounts that no person has.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn windows_homes(root: &Path) -> Vec<OtherHome> {
-    let users = dirs_in(root).into_iter().filter(|drive| drive.len() == 1).map(|drive| root.join(drive).join("Users"));
+    let users = dirs_in(root)
+        .into_iter()
+        .filter(|drive| drive.len() == 1)
+        .map(|drive| root.join(drive).join("Users"));
     let nobodys = ["Public", "Default", "Default User", "All Users"];
     users
-        .flat_map(|users| dirs_in(&users).into_iter().map(move |name| (users.join(&name), name)))
+        .flat_map(|users| {
+            dirs_in(&users)
+                .into_iter()
+                .map(move |name| (users.join(&name), name))
+        })
         .filter(|(_, name)| !nobodys.contains(&name.as_str()))
-        .map(|(dir, _)| OtherHome { system: "Windows".into(), dir })
+        .map(|(dir, _)| OtherHome {
+            system: "Windows".into(),
+            dir,
+        })
         .collect()
 }
 
@@ -88,13 +107,25 @@ fn windows_homes(root: &Path) -> Vec<OtherHome> {
 #[cfg_attr(not(windows), allow(dead_code))]
 fn linux_homes(distribution: &str, root: &Path) -> Vec<OtherHome> {
     let home = root.join("home");
-    let dirs = dirs_in(&home).into_iter().map(|name| home.join(name)).chain([root.join("root")]);
-    dirs.map(|dir| OtherHome { system: distribution.to_owned(), dir }).collect()
+    let dirs = dirs_in(&home)
+        .into_iter()
+        .map(|name| home.join(name))
+        .chain([root.join("root")]);
+    dirs.map(|dir| OtherHome {
+        system: distribution.to_owned(),
+        dir,
+    })
+    .collect()
 }
 
 fn dirs_in(dir: &Path) -> Vec<String> {
-    let listed = opener::list_below(dir, "", MOST).unwrap_or_default().into_iter();
-    listed.filter(|one| one.kind == opener::Kind::Dir).filter_map(|one| one.name.into_string().ok()).collect()
+    let listed = opener::list_below(dir, "", MOST)
+        .unwrap_or_default()
+        .into_iter();
+    listed
+        .filter(|one| one.kind == opener::Kind::Dir)
+        .filter_map(|one| one.name.into_string().ok())
+        .collect()
 }
 
 /// Asking for a path in a distribution starts it; its list does not.
@@ -103,7 +134,9 @@ fn running_distributions() -> Vec<String> {
     use std::os::windows::process::CommandExt;
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
     let mut wsl = Command::new("wsl.exe");
-    wsl.args(["--list", "--running", "--quiet"]).stdin(Stdio::null()).creation_flags(CREATE_NO_WINDOW);
+    wsl.args(["--list", "--running", "--quiet"])
+        .stdin(Stdio::null())
+        .creation_flags(CREATE_NO_WINDOW);
     match wsl.output() {
         Ok(output) if output.status.success() => names_of(&output.stdout),
         _ => Vec::new(),
@@ -113,11 +146,24 @@ fn running_distributions() -> Vec<String> {
 /// The lines of what `wsl.exe` prints: UTF-16, little-endian. Names that would lead elsewhere in a path are left out.
 #[cfg_attr(not(windows), allow(dead_code))]
 fn names_of(printed: &[u8]) -> Vec<String> {
-    let units: Vec<u16> = printed.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    let units: Vec<u16> = printed
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|pair| u16::from_le_bytes(*pair))
+        .collect();
     let text = String::from_utf16_lossy(&units);
-    let names = text.lines().map(|line| line.trim_matches(['\u{feff}', '\0', ' ', '\r']));
-    let is_plain = |name: &&str| !name.is_empty() && *name != ".." && !name.contains(['/', '\\', ':', '\u{fffd}']);
-    names.filter(is_plain).take(MOST).map(str::to_owned).collect()
+    let names = text
+        .lines()
+        .map(|line| line.trim_matches(['\u{feff}', '\0', ' ', '\r']));
+    let is_plain = |name: &&str| {
+        !name.is_empty() && *name != ".." && !name.contains(['/', '\\', ':', '\u{fffd}'])
+    };
+    names
+        .filter(is_plain)
+        .take(MOST)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,7 +171,11 @@ mod tests {
     use super::*;
     use std::fs;
 
-    const MOVED: Moved = Moved { var: "TOOL_DIR", usual: ".tool", marks: &["chats"] };
+    const MOVED: Moved = Moved {
+        var: "TOOL_DIR",
+        usual: ".tool",
+        marks: &["chats"],
+    };
 
     #[test]
     fn kernels_of_wsl_are_known_by_their_release() {
@@ -137,9 +187,18 @@ mod tests {
     #[test]
     fn drives_are_where_the_configuration_says() {
         assert_eq!(automount_root(""), Path::new("/mnt"));
-        assert_eq!(automount_root("[automount]\nenabled = true\nroot = /windows/\n"), Path::new("/windows/"));
-        assert_eq!(automount_root("[ Automount ]\nRoot=\"/\"\n"), Path::new("/"));
-        assert_eq!(automount_root("[network]\nroot = /elsewhere\n[automount]\n"), Path::new("/mnt"));
+        assert_eq!(
+            automount_root("[automount]\nenabled = true\nroot = /windows/\n"),
+            Path::new("/windows/")
+        );
+        assert_eq!(
+            automount_root("[ Automount ]\nRoot=\"/\"\n"),
+            Path::new("/")
+        );
+        assert_eq!(
+            automount_root("[network]\nroot = /elsewhere\n[automount]\n"),
+            Path::new("/mnt")
+        );
     }
 
     #[test]
@@ -167,15 +226,30 @@ mod tests {
             fs::create_dir_all(root.path().join(dir)).expect("dir");
         }
         let found = stores(&linux_homes("Ubuntu-24.04", root.path()), &MOVED);
-        let at = |home: &str| ("Ubuntu-24.04".to_owned(), root.path().join(home).join(".tool"));
+        let at = |home: &str| {
+            (
+                "Ubuntu-24.04".to_owned(),
+                root.path().join(home).join(".tool"),
+            )
+        };
         assert_eq!(found, [at("home/ada"), at("root")]);
     }
 
     #[test]
     fn the_list_of_distributions_is_read_as_wsl_prints_it() {
-        let printed = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-        assert_eq!(names_of(&printed("Ubuntu-24.04\r\nDebian\r\n\r\n")), ["Ubuntu-24.04", "Debian"]);
-        assert_eq!(names_of(&printed("\u{feff}My Linux\r\n..\r\nC:\\x\r\n")), ["My Linux"]);
+        let printed = |text: &str| {
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names_of(&printed("Ubuntu-24.04\r\nDebian\r\n\r\n")),
+            ["Ubuntu-24.04", "Debian"]
+        );
+        assert_eq!(
+            names_of(&printed("\u{feff}My Linux\r\n..\r\nC:\\x\r\n")),
+            ["My Linux"]
+        );
         assert_eq!(names_of(&[0x41]), [""; 0]);
     }
 }

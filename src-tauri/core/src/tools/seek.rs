@@ -42,9 +42,13 @@ const PROFILE_DIRS: [&str; 3] = [".config/environment.d", ".config/fish/conf.d",
 
 /// All stores of tools that can be found now, by variable. One look at the machine serves all tools.
 pub fn seek(machine: &Machine, all: &[Moved]) -> Vec<Vec<Sought>> {
-    let running = machine.apps.environments(&all.iter().map(|moved| moved.var).collect::<BTreeSet<_>>());
+    let running = machine
+        .apps
+        .environments(&all.iter().map(|moved| moved.var).collect::<BTreeSet<_>>());
     let own = |vars: &std::collections::BTreeMap<String, String>| {
-        let home = ["HOME", "USERPROFILE"].iter().find_map(|name| vars.get(*name));
+        let home = ["HOME", "USERPROFILE"]
+            .iter()
+            .find_map(|name| vars.get(*name));
         home.is_some_and(|home| is_same(Path::new(home), &machine.home))
     };
     let running: Vec<_> = running.into_iter().filter(own).collect();
@@ -53,8 +57,14 @@ pub fn seek(machine: &Machine, all: &[Moved]) -> Vec<Vec<Sought>> {
         .map(|moved| {
             let mut found: Vec<Sought> = Vec::new();
             let mut add = |dir: PathBuf, from: &str| {
-                if dir.is_absolute() && moved.is_store(&dir) && !found.iter().any(|known| known.dir == dir) {
-                    found.push(Sought { dir, from: from.into() });
+                if dir.is_absolute()
+                    && moved.is_store(&dir)
+                    && !found.iter().any(|known| known.dir == dir)
+                {
+                    found.push(Sought {
+                        dir,
+                        from: from.into(),
+                    });
                 }
             };
             for vars in &running {
@@ -83,9 +93,14 @@ fn is_same(one: &Path, other: &Path) -> bool {
 fn profiles(home: &Path) -> Vec<(String, String)> {
     let in_dirs = PROFILE_DIRS.iter().flat_map(|dir| {
         let listed = opener::list_below(home, dir, 100).unwrap_or_default();
-        listed.into_iter().filter_map(move |listed| Some(format!("{dir}/{}", listed.name.into_string().ok()?)))
+        listed
+            .into_iter()
+            .filter_map(move |listed| Some(format!("{dir}/{}", listed.name.into_string().ok()?)))
     });
-    let names = PROFILES.iter().map(|name| (*name).to_owned()).chain(in_dirs);
+    let names = PROFILES
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(in_dirs);
     names
         .filter_map(|name| {
             let text = opener::read_text_behind_links(&home.join(&name), opener::SMALL).ok()?;
@@ -97,8 +112,15 @@ fn profiles(home: &Path) -> Vec<(String, String)> {
 /// The values that a shell's file gives a variable: `export V=x`, `set -gx V x`, `$env:V = "x"`, `V=x program` in an alias.
 /// Values that a command makes are left out.
 fn values_in(text: &str, var: &str, home: &Path) -> Vec<PathBuf> {
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    lines.flat_map(|line| line.match_indices(var).filter_map(|(at, _)| value_at(line, at, var, home))).collect()
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    lines
+        .flat_map(|line| {
+            line.match_indices(var)
+                .filter_map(|(at, _)| value_at(line, at, var, home))
+        })
+        .collect()
 }
 
 fn value_at(line: &str, at: usize, var: &str, home: &Path) -> Option<PathBuf> {
@@ -115,34 +137,55 @@ fn value_at(line: &str, at: usize, var: &str, home: &Path) -> Option<PathBuf> {
     };
     let value = match rest.chars().next()? {
         quote @ ('"' | '\'') => rest[1..].split(quote).next()?,
-        _ => rest.split(|c: char| c.is_whitespace() || ";\"'&|)".contains(c)).next()?,
+        _ => rest
+            .split(|c: char| c.is_whitespace() || ";\"'&|)".contains(c))
+            .next()?,
     };
     expanded(value, home)
 }
 
 fn expanded(value: &str, home: &Path) -> Option<PathBuf> {
-    let below = ["~/", "$HOME/", "${HOME}/", "$env:USERPROFILE\\", "$env:HOME/", "%USERPROFILE%\\"];
+    let below = [
+        "~/",
+        "$HOME/",
+        "${HOME}/",
+        "$env:USERPROFILE\\",
+        "$env:HOME/",
+        "%USERPROFILE%\\",
+    ];
     let path = match below.iter().find_map(|start| value.strip_prefix(start)) {
         Some(rest) => home.join(rest),
         None => PathBuf::from(value),
     };
     let text = path.to_string_lossy();
-    (path.is_absolute() && !text.contains(['$', '`', '%'])).then(|| PathBuf::from(text.trim_end_matches('/')))
+    (path.is_absolute() && !text.contains(['$', '`', '%']))
+        .then(|| PathBuf::from(text.trim_end_matches('/')))
 }
 
 /// Directories beside the usual one whose names begin like it: `.tool-work` beside `.tool`. Backups are not in use.
 fn beside(moved: &Moved, home: &Path) -> Vec<PathBuf> {
-    const KEPT: [&str; 8] = ["bak", "backup", "old", "copy", "orig", "save", "tmp", "temp"];
+    const KEPT: [&str; 8] = [
+        "bak", "backup", "old", "copy", "orig", "save", "tmp", "temp",
+    ];
     if moved.usual.contains('/') {
         return Vec::new();
     }
     let is_one = |name: &str| {
-        let rest = name.strip_prefix(moved.usual).filter(|rest| rest.starts_with(['-', '_', '.']));
+        let rest = name
+            .strip_prefix(moved.usual)
+            .filter(|rest| rest.starts_with(['-', '_', '.']));
         rest.is_some_and(|rest| !KEPT.iter().any(|kept| rest.to_lowercase().contains(kept)))
     };
-    let listed = opener::list_below(home, "", 10_000).unwrap_or_default().into_iter();
-    let names = listed.filter(|listed| listed.kind == opener::Kind::Dir).filter_map(|one| one.name.into_string().ok());
-    names.filter(|name| is_one(name)).map(|name| home.join(name)).collect()
+    let listed = opener::list_below(home, "", 10_000)
+        .unwrap_or_default()
+        .into_iter();
+    let names = listed
+        .filter(|listed| listed.kind == opener::Kind::Dir)
+        .filter_map(|one| one.name.into_string().ok());
+    names
+        .filter(|name| is_one(name))
+        .map(|name| home.join(name))
+        .collect()
 }
 
 #[cfg(test)]
@@ -182,13 +225,28 @@ mod tests {
     #[test]
     fn backups_beside_the_usual_store_are_not_in_use() {
         let home = tempfile::tempdir().expect("dir");
-        let moved = Moved { var: "TOOL_DIR", usual: ".tool", marks: &["chats"] };
-        for name in [".tool", ".tool-work", ".tool_2", ".tool.bak", ".tool-backup-2026", ".tools", ".tool-empty"] {
+        let moved = Moved {
+            var: "TOOL_DIR",
+            usual: ".tool",
+            marks: &["chats"],
+        };
+        for name in [
+            ".tool",
+            ".tool-work",
+            ".tool_2",
+            ".tool.bak",
+            ".tool-backup-2026",
+            ".tools",
+            ".tool-empty",
+        ] {
             let below = if name == ".tool-empty" { "" } else { "chats" };
             std::fs::create_dir_all(home.path().join(name).join(below)).expect("dir");
         }
         let found = seek(&Machine::at(home.path()), &[moved]).remove(0);
-        let names: Vec<_> = found.iter().filter_map(|found| found.dir.file_name()?.to_str()).collect();
+        let names: Vec<_> = found
+            .iter()
+            .filter_map(|found| found.dir.file_name()?.to_str())
+            .collect();
         assert_eq!(names, [".tool-work", ".tool_2"]);
     }
 }

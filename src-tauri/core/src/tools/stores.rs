@@ -5,8 +5,8 @@
 //! stores is in `tools/seek.rs`. Knows no engine: which stores there are, and which are on, is set from outside.
 
 use super::{
-    About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched, Twin, Which, WriteError,
-    Written,
+    About, Checkout, Found, Launch, Listing, Machine, Reading, Resumable, Root, Tool, Touched,
+    Twin, Which, WriteError, Written,
 };
 use crate::session::{DocName, Problem, SessionId};
 use std::collections::{BTreeSet, HashMap};
@@ -26,7 +26,9 @@ pub struct Moved {
 
 impl Moved {
     pub fn usual_in(&self, home: &Path) -> PathBuf {
-        self.usual.split('/').fold(home.to_path_buf(), |path, name| path.join(name))
+        self.usual
+            .split('/')
+            .fold(home.to_path_buf(), |path, name| path.join(name))
     }
 
     pub fn is_store(&self, dir: &Path) -> bool {
@@ -80,8 +82,16 @@ pub struct Everywhere {
 impl Everywhere {
     /// The tool with the store that this machine's variables say, and the usual one if that is there.
     pub fn new(tool: Arc<dyn Tool>, moved: Moved, machine: &Machine) -> Self {
-        let this = Self { tool, moved, placed: RwLock::default() };
-        let dirs = this.said_by(machine).into_iter().map(|dir| StoreAt { dir, on: true }).collect();
+        let this = Self {
+            tool,
+            moved,
+            placed: RwLock::default(),
+        };
+        let dirs = this
+            .said_by(machine)
+            .into_iter()
+            .map(|dir| StoreAt { dir, on: true })
+            .collect();
         this.set(machine, dirs);
         this
     }
@@ -93,7 +103,11 @@ impl Everywhere {
     /// The stores that the machine's own variables say, the one new sessions go to first.
     pub fn said_by(&self, machine: &Machine) -> Vec<PathBuf> {
         let usual = self.moved.usual_in(&machine.home);
-        let set = machine.var(self.moved.var).map(str::trim).map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let set = machine
+            .var(self.moved.var)
+            .map(str::trim)
+            .map(PathBuf::from)
+            .filter(|dir| dir.is_absolute());
         match set {
             Some(dir) if dir == usual || !self.moved.is_store(&usual) => vec![dir],
             Some(dir) => vec![dir, usual],
@@ -113,29 +127,54 @@ impl Everywhere {
             match store.dir == usual && !named {
                 true => drop(machine.vars.remove(self.moved.var)),
                 false => {
-                    machine.vars.insert(self.moved.var.into(), store.dir.to_string_lossy().into_owned());
+                    machine.vars.insert(
+                        self.moved.var.into(),
+                        store.dir.to_string_lossy().into_owned(),
+                    );
                 }
             }
-            let roots: Vec<PathBuf> = self.tool.roots(&machine).into_iter().map(|root| root.path).collect();
-            let real = roots.first().map(|root| std::fs::canonicalize(root).unwrap_or_else(|_| root.clone()));
+            let roots: Vec<PathBuf> = self
+                .tool
+                .roots(&machine)
+                .into_iter()
+                .map(|root| root.path)
+                .collect();
+            let real = roots
+                .first()
+                .map(|root| std::fs::canonicalize(root).unwrap_or_else(|_| root.clone()));
             if taken.insert(real.clone()) {
-                placed.push(Placed { store, machine, roots });
+                placed.push(Placed {
+                    store,
+                    machine,
+                    roots,
+                });
             }
         }
         let mut known = self.placed.write().unwrap_or_else(PoisonError::into_inner);
-        let stores = |placed: &[Placed]| placed.iter().map(|placed| placed.store.clone()).collect::<Vec<_>>();
+        let stores = |placed: &[Placed]| {
+            placed
+                .iter()
+                .map(|placed| placed.store.clone())
+                .collect::<Vec<_>>()
+        };
         let changed = stores(&known) != stores(&placed);
         *known = Arc::new(placed);
         changed
     }
 
     pub fn stores(&self) -> Vec<StoreAt> {
-        self.placed().iter().map(|placed| placed.store.clone()).collect()
+        self.placed()
+            .iter()
+            .map(|placed| placed.store.clone())
+            .collect()
     }
 
     /// One store as a machine of its own, to list it alone.
     pub fn alone(&self, dir: &Path) -> Option<Machine> {
-        self.placed().iter().find(|placed| placed.store.dir == dir).map(|placed| placed.machine.clone())
+        self.placed()
+            .iter()
+            .find(|placed| placed.store.dir == dir)
+            .map(|placed| placed.machine.clone())
     }
 
     pub fn tool(&self) -> &Arc<dyn Tool> {
@@ -144,7 +183,9 @@ impl Everywhere {
 
     pub fn whereabouts(&self, path: &Path) -> Whereabouts {
         let placed = self.placed();
-        let Some(placed) = placed.iter().find(|placed| placed.holds(path)) else { return Whereabouts::Unknown };
+        let Some(placed) = placed.iter().find(|placed| placed.holds(path)) else {
+            return Whereabouts::Unknown;
+        };
         match (placed.store.on, placed.is_there()) {
             (false, _) => Whereabouts::Off(placed.store.dir.clone()),
             (true, false) => Whereabouts::Gone(placed.store.dir.clone()),
@@ -153,12 +194,25 @@ impl Everywhere {
     }
 
     fn placed(&self) -> Arc<Vec<Placed>> {
-        self.placed.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.placed
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The store that has the session; otherwise the one that new sessions go to.
-    fn home_of(&self, placed: &[Placed], session: &SessionId, path: Option<&Path>) -> Option<usize> {
-        let on = || placed.iter().enumerate().filter(|(_, placed)| placed.store.on);
+    fn home_of(
+        &self,
+        placed: &[Placed],
+        session: &SessionId,
+        path: Option<&Path>,
+    ) -> Option<usize> {
+        let on = || {
+            placed
+                .iter()
+                .enumerate()
+                .filter(|(_, placed)| placed.store.on)
+        };
         if let (1, Some((at, _))) = (on().count(), on().next()) {
             return Some(at);
         }
@@ -170,20 +224,31 @@ impl Everywhere {
         let by_session = || on().find(|(_, placed)| has(placed));
         // A store on a disk that is not there now must not be begun anew under its mount point.
         let there = || on().find(|(_, placed)| placed.is_there());
-        by_path.or_else(by_session).or_else(there).or_else(|| on().next()).map(|(at, _)| at)
+        by_path
+            .or_else(by_session)
+            .or_else(there)
+            .or_else(|| on().next())
+            .map(|(at, _)| at)
     }
 
     /// Adds what another store lists. Of a session in two stores the longer one counts, and a problem says so; the same
     /// files reached in two ways are one.
     fn join(&self, listing: &mut Listing, other: Listing) {
-        let known: HashMap<SessionId, usize> =
-            listing.found.iter().enumerate().map(|(at, found)| (found.session.clone(), at)).collect();
+        let known: HashMap<SessionId, usize> = listing
+            .found
+            .iter()
+            .enumerate()
+            .map(|(at, found)| (found.session.clone(), at))
+            .collect();
         for found in other.found {
             let Some(at) = known.get(&found.session).copied() else {
                 listing.found.push(found);
                 continue;
             };
-            let (Some(one), Some(two)) = (listing.found[at].docs.first(), found.docs.first()) else { continue };
+            let (Some(one), Some(two)) = (listing.found[at].docs.first(), found.docs.first())
+            else {
+                continue;
+            };
             if std::fs::canonicalize(&one.path).ok() == std::fs::canonicalize(&two.path).ok() {
                 continue;
             }
@@ -199,7 +264,11 @@ impl Everywhere {
                 "Move one of the two files away, or switch one of the stores off with `roam tools off TOOL --store DIR`.",
             ));
             let is_longer = one.stamp.len < two.stamp.len;
-            let shorter = if is_longer { std::mem::replace(&mut listing.found[at], found) } else { found };
+            let shorter = if is_longer {
+                std::mem::replace(&mut listing.found[at], found)
+            } else {
+                found
+            };
             let (session, doc) = (shorter.session, shorter.docs.into_iter().next());
             listing.twins.extend(doc.map(|doc| Twin { session, doc }));
         }
@@ -218,7 +287,11 @@ impl Tool for Everywhere {
     fn roots(&self, _machine: &Machine) -> Vec<Root> {
         let mut roots: Vec<Root> = Vec::new();
         for placed in self.placed().iter().filter(|placed| placed.store.on) {
-            let new = self.tool.roots(&placed.machine).into_iter().filter(|root| !roots.contains(root));
+            let new = self
+                .tool
+                .roots(&placed.machine)
+                .into_iter()
+                .filter(|root| !roots.contains(root));
             roots.extend(new.collect::<Vec<_>>());
         }
         roots
@@ -226,15 +299,22 @@ impl Tool for Everywhere {
 
     fn touched(&self, _machine: &Machine, path: &Path) -> Touched {
         let placed = self.placed();
-        let touched =
-            placed.iter().filter(|placed| placed.store.on).map(|placed| self.tool.touched(&placed.machine, path));
-        touched.into_iter().find(|touched| *touched != Touched::Nothing).unwrap_or(Touched::Nothing)
+        let touched = placed
+            .iter()
+            .filter(|placed| placed.store.on)
+            .map(|placed| self.tool.touched(&placed.machine, path));
+        touched
+            .into_iter()
+            .find(|touched| *touched != Touched::Nothing)
+            .unwrap_or(Touched::Nothing)
     }
 
     fn sessions(&self, _machine: &Machine, which: Which<'_>) -> Listing {
         let placed = self.placed();
-        let mut listings =
-            placed.iter().filter(|placed| placed.store.on).map(|placed| self.tool.sessions(&placed.machine, which));
+        let mut listings = placed
+            .iter()
+            .filter(|placed| placed.store.on)
+            .map(|placed| self.tool.sessions(&placed.machine, which));
         let mut all = listings.next().unwrap_or_default();
         listings.for_each(|other| self.join(&mut all, other));
         all
@@ -243,21 +323,31 @@ impl Tool for Everywhere {
     fn read(&self, machine: &Machine, found: &Found) -> io::Result<Reading> {
         let placed = self.placed();
         let path = found.docs.first().map(|doc| doc.path.as_path());
-        let at = path.and_then(|path| placed.iter().find(|placed| placed.holds(path))).or_else(|| placed.first());
-        self.tool.read(at.map_or(machine, |placed| &placed.machine), found)
+        let at = path
+            .and_then(|path| placed.iter().find(|placed| placed.holds(path)))
+            .or_else(|| placed.first());
+        self.tool
+            .read(at.map_or(machine, |placed| &placed.machine), found)
     }
 
     fn write(&self, machine: &Machine, checkout: &Checkout<'_>) -> Result<Written, WriteError> {
         let placed = self.placed();
         let path = checkout.docs.iter().find_map(|doc| doc.change.path());
-        let at = self.home_of(&placed, checkout.session, path).and_then(|at| placed.get(at));
-        self.tool.write(at.map_or(machine, |placed| &placed.machine), checkout)
+        let at = self
+            .home_of(&placed, checkout.session, path)
+            .and_then(|at| placed.get(at));
+        self.tool
+            .write(at.map_or(machine, |placed| &placed.machine), checkout)
     }
 
     fn resume(&self, machine: &Machine, session: &Resumable<'_>) -> Launch {
         let placed = self.placed();
-        let at = self.home_of(&placed, session.session, None).and_then(|at| placed.get(at));
-        let Some(at) = at else { return self.tool.resume(machine, session) };
+        let at = self
+            .home_of(&placed, session.session, None)
+            .and_then(|at| placed.get(at));
+        let Some(at) = at else {
+            return self.tool.resume(machine, session);
+        };
         let mut launch = self.tool.resume(&at.machine, session);
         if placed.len() > 1 {
             // The shell in which the tool is started may say another store.

@@ -59,7 +59,12 @@ impl Card {
     ///
     /// Syncthing 1.x writes a SEC1 `EC PRIVATE KEY` (seen with 1.19.2, 2026-11-23), 2.x a PKCS 8 `PRIVATE KEY` with
     /// Ed25519; which one it is follows from the certificate.
-    pub fn make(cert_pem: &str, syncthing_key_pem: &str, key: &DeviceKey, now: Millis) -> Result<Self, CardError> {
+    pub fn make(
+        cert_pem: &str,
+        syncthing_key_pem: &str,
+        key: &DeviceKey,
+        now: Millis,
+    ) -> Result<Self, CardError> {
         let certificate = Certificate::from_pem(cert_pem).map_err(CardError::Certificate)?;
         let der = certificate.to_der().map_err(CardError::Certificate)?;
         let mut card = Self {
@@ -71,7 +76,8 @@ impl Card {
             signature: String::new(),
         };
         let public = SyncthingPublic::of(&certificate)?;
-        card.signature = BASE64.encode(&public.sign(syncthing_key_pem, &card.signed_bytes(&key.public()))?);
+        card.signature =
+            BASE64.encode(&public.sign(syncthing_key_pem, &card.signed_bytes(&key.public()))?);
         // Also shows that the bytes of the certificate survived being parsed and written again.
         card.verify(&card.device)?;
         Ok(card)
@@ -88,9 +94,14 @@ impl Card {
         let der = decode(&self.cert_der, "certificate")?;
         let found = device_id_of_cert(&der);
         if found != *expected || self.device != *expected {
-            return Err(CardError::OtherDevice { expected: expected.clone(), found });
+            return Err(CardError::OtherDevice {
+                expected: expected.clone(),
+                found,
+            });
         }
-        let key: [u8; 32] = decode(&self.key, "key")?.try_into().map_err(|_| CardError::Field("key"))?;
+        let key: [u8; 32] = decode(&self.key, "key")?
+            .try_into()
+            .map_err(|_| CardError::Field("key"))?;
         VerifyingKey::from_bytes(&key).map_err(|_| CardError::Field("key"))?;
         let signature = decode(&self.signature, "signature")?;
         let certificate = Certificate::from_der(&der).map_err(CardError::Certificate)?;
@@ -104,7 +115,12 @@ impl Card {
     /// its length.
     fn signed_bytes(&self, key: &[u8; 32]) -> Vec<u8> {
         let made = self.made.0.to_le_bytes();
-        let fields: [&[u8]; 4] = [b"session-roam v1 device card", self.device.as_str().as_bytes(), key, &made];
+        let fields: [&[u8]; 4] = [
+            b"session-roam v1 device card",
+            self.device.as_str().as_bytes(),
+            key,
+            &made,
+        ];
         let mut bytes = Vec::new();
         for field in fields {
             bytes.extend_from_slice(&(field.len() as u64).to_le_bytes());
@@ -123,23 +139,35 @@ enum SyncthingPublic {
 impl SyncthingPublic {
     fn of(certificate: &Certificate) -> Result<Self, CardError> {
         let info = certificate.tbs_certificate().subject_public_key_info();
-        let bits = info.subject_public_key.as_bytes().ok_or(CardError::KeyKind)?;
+        let bits = info
+            .subject_public_key
+            .as_bytes()
+            .ok_or(CardError::KeyKind)?;
         if info.algorithm.oid == ID_ED25519 {
             let bytes = bits.try_into().map_err(|_| CardError::KeyKind)?;
-            return VerifyingKey::from_bytes(bytes).map(Self::Ed25519).map_err(|_| CardError::KeyKind);
+            return VerifyingKey::from_bytes(bytes)
+                .map(Self::Ed25519)
+                .map_err(|_| CardError::KeyKind);
         }
-        let curve = info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+        let curve = info
+            .algorithm
+            .parameters
+            .as_ref()
+            .and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
         if info.algorithm.oid != ID_EC || curve != Some(SECP384R1) {
             return Err(CardError::KeyKind);
         }
-        p384::ecdsa::VerifyingKey::from_sec1_bytes(bits).map(Self::P384).map_err(|_| CardError::KeyKind)
+        p384::ecdsa::VerifyingKey::from_sec1_bytes(bits)
+            .map(Self::P384)
+            .map_err(|_| CardError::KeyKind)
     }
 
     fn sign(&self, private_pem: &str, message: &[u8]) -> Result<Vec<u8>, CardError> {
         match self {
             Self::P384(public) => {
-                let secret = p384::SecretKey::from_sec1_pem(private_pem)
-                    .or_else(|_| p384::SecretKey::from_pkcs8_pem(private_pem).map_err(|_| CardError::PrivateKey))?;
+                let secret = p384::SecretKey::from_sec1_pem(private_pem).or_else(|_| {
+                    p384::SecretKey::from_pkcs8_pem(private_pem).map_err(|_| CardError::PrivateKey)
+                })?;
                 let key = p384::ecdsa::SigningKey::from(secret);
                 if key.verifying_key() != public {
                     return Err(CardError::PrivateKey);
@@ -148,7 +176,8 @@ impl SyncthingPublic {
                 Ok(signature.to_der().as_bytes().to_vec())
             }
             Self::Ed25519(public) => {
-                let key = SigningKey::from_pkcs8_pem(private_pem).map_err(|_| CardError::PrivateKey)?;
+                let key =
+                    SigningKey::from_pkcs8_pem(private_pem).map_err(|_| CardError::PrivateKey)?;
                 if key.verifying_key() != *public {
                     return Err(CardError::PrivateKey);
                 }
@@ -168,7 +197,9 @@ impl SyncthingPublic {
 }
 
 fn decode(text: &str, field: &'static str) -> Result<Vec<u8>, CardError> {
-    BASE64.decode(text.as_bytes()).map_err(|_| CardError::Field(field))
+    BASE64
+        .decode(text.as_bytes())
+        .map_err(|_| CardError::Field(field))
 }
 
 #[cfg(test)]
@@ -182,7 +213,11 @@ mod tests {
             include_str!("testdata/syncthing-1.19-cert.pem"),
             include_str!("testdata/syncthing-1.19-key.pem"),
         ),
-        ("P-384, PKCS 8 key", include_str!("testdata/p384-cert.pem"), include_str!("testdata/p384-pkcs8-key.pem")),
+        (
+            "P-384, PKCS 8 key",
+            include_str!("testdata/p384-cert.pem"),
+            include_str!("testdata/p384-pkcs8-key.pem"),
+        ),
         (
             "Ed25519 as of Syncthing 2.x",
             include_str!("testdata/ed25519-cert.pem"),
@@ -191,22 +226,34 @@ mod tests {
     ];
 
     fn card(kind: usize) -> Card {
-        Card::make(KINDS[kind].1, KINDS[kind].2, &DeviceKey::from_secret(&[7; 32]), Millis(1_795_000_000_000)).unwrap()
+        Card::make(
+            KINDS[kind].1,
+            KINDS[kind].2,
+            &DeviceKey::from_secret(&[7; 32]),
+            Millis(1_795_000_000_000),
+        )
+        .unwrap()
     }
 
     #[test]
     fn every_kind_of_syncthing_key_vouches() {
         for (at, (kind, ..)) in KINDS.iter().enumerate() {
             let card = card(at);
-            let travelled: Card = serde_json::from_str(&serde_json::to_string(&card).unwrap()).unwrap();
-            let key = travelled.verify(&card.device).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            let travelled: Card =
+                serde_json::from_str(&serde_json::to_string(&card).unwrap()).unwrap();
+            let key = travelled
+                .verify(&card.device)
+                .unwrap_or_else(|error| panic!("{kind}: {error}"));
             assert_eq!(key, DeviceKey::from_secret(&[7; 32]).public(), "{kind}");
         }
     }
 
     #[test]
     fn the_device_is_the_one_syncthing_names() {
-        assert_eq!(card(0).device.as_str(), include_str!("testdata/syncthing-1.19-id.txt").trim());
+        assert_eq!(
+            card(0).device.as_str(),
+            include_str!("testdata/syncthing-1.19-id.txt").trim()
+        );
     }
 
     #[test]
@@ -216,28 +263,75 @@ mod tests {
             let device = whole.device.clone();
             let other_key = BASE64.encode(&DeviceKey::from_secret(&[8; 32]).public());
             let changed = [
-                Card { key: other_key, ..whole.clone() },
-                Card { made: Millis(whole.made.0 + 1), ..whole.clone() },
-                Card { signature: card((at + 1) % KINDS.len()).signature, ..whole.clone() },
-                Card { signature: String::new(), ..whole.clone() },
+                Card {
+                    key: other_key,
+                    ..whole.clone()
+                },
+                Card {
+                    made: Millis(whole.made.0 + 1),
+                    ..whole.clone()
+                },
+                Card {
+                    signature: card((at + 1) % KINDS.len()).signature,
+                    ..whole.clone()
+                },
+                Card {
+                    signature: String::new(),
+                    ..whole.clone()
+                },
             ];
             for card in changed {
-                assert!(matches!(card.verify(&device), Err(CardError::Signature(_))), "{card:?}");
+                assert!(
+                    matches!(card.verify(&device), Err(CardError::Signature(_))),
+                    "{card:?}"
+                );
             }
-            assert!(matches!(Card { v: 2, ..whole.clone() }.verify(&device), Err(CardError::Version(2))));
-            assert!(matches!(Card { key: "AAAA".into(), ..whole }.verify(&device), Err(CardError::Field("key"))));
+            assert!(matches!(
+                Card {
+                    v: 2,
+                    ..whole.clone()
+                }
+                .verify(&device),
+                Err(CardError::Version(2))
+            ));
+            assert!(matches!(
+                Card {
+                    key: "AAAA".into(),
+                    ..whole
+                }
+                .verify(&device),
+                Err(CardError::Field("key"))
+            ));
         }
     }
 
     #[test]
     fn the_card_of_another_device_is_refused() {
         let (mine, other) = (card(0), card(1));
-        assert!(matches!(other.verify(&mine.device), Err(CardError::OtherDevice { .. })));
-        let renamed = Card { device: mine.device.clone(), ..other.clone() };
-        assert!(matches!(renamed.verify(&mine.device), Err(CardError::OtherDevice { .. })));
-        assert!(matches!(renamed.verify(&other.device), Err(CardError::OtherDevice { .. })));
-        let foreign_cert = Card { cert_der: other.cert_der, ..mine.clone() };
-        assert!(matches!(foreign_cert.verify(&mine.device), Err(CardError::OtherDevice { .. })));
+        assert!(matches!(
+            other.verify(&mine.device),
+            Err(CardError::OtherDevice { .. })
+        ));
+        let renamed = Card {
+            device: mine.device.clone(),
+            ..other.clone()
+        };
+        assert!(matches!(
+            renamed.verify(&mine.device),
+            Err(CardError::OtherDevice { .. })
+        ));
+        assert!(matches!(
+            renamed.verify(&other.device),
+            Err(CardError::OtherDevice { .. })
+        ));
+        let foreign_cert = Card {
+            cert_der: other.cert_der,
+            ..mine.clone()
+        };
+        assert!(matches!(
+            foreign_cert.verify(&mine.device),
+            Err(CardError::OtherDevice { .. })
+        ));
     }
 
     #[test]
@@ -251,7 +345,12 @@ mod tests {
 
     #[test]
     fn another_kind_of_key_is_named() {
-        let made = Card::make(include_str!("testdata/rsa-cert.pem"), "", &DeviceKey::from_secret(&[7; 32]), Millis(0));
+        let made = Card::make(
+            include_str!("testdata/rsa-cert.pem"),
+            "",
+            &DeviceKey::from_secret(&[7; 32]),
+            Millis(0),
+        );
         assert!(matches!(made, Err(CardError::KeyKind)));
     }
 
@@ -259,16 +358,29 @@ mod tests {
     fn a_fresh_key_of_the_installed_syncthing_vouches() {
         let home = tempfile::tempdir().unwrap();
         let made = std::process::Command::new("syncthing")
-            .args(["generate", "--no-default-folder", "--skip-port-probing", "--home"])
+            .args([
+                "generate",
+                "--no-default-folder",
+                "--skip-port-probing",
+                "--home",
+            ])
             .arg(home.path())
             .env("HOME", home.path())
             .output();
         // 2.x has no --skip-port-probing and is covered by the committed vectors; without Syncthing there is nothing to run.
-        let Some(output) = made.ok().filter(|output| output.status.success()) else { return };
+        let Some(output) = made.ok().filter(|output| output.status.success()) else {
+            return;
+        };
         let read = |name| std::fs::read_to_string(home.path().join(name)).unwrap();
-        let card =
-            Card::make(&read("cert.pem"), &read("key.pem"), &DeviceKey::from_secret(&[7; 32]), Millis(0)).unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let card = Card::make(
+            &read("cert.pem"),
+            &read("key.pem"),
+            &DeviceKey::from_secret(&[7; 32]),
+            Millis(0),
+        )
+        .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(card.device.as_str()), "{said}");
     }
 }

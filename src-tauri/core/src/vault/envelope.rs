@@ -74,7 +74,14 @@ impl Header {
         hash.copy_from_slice(&fixed[60..92]);
         signature.copy_from_slice(&fixed[92..]);
         let (packed, unpacked) = (packed as usize, unpacked as usize);
-        Some(fits(packed, unpacked as u64).map(|()| Self { packed, unpacked, n, prev, hash, signature }))
+        Some(fits(packed, unpacked as u64).map(|()| Self {
+            packed,
+            unpacked,
+            n,
+            prev,
+            hash,
+            signature,
+        }))
     }
 }
 
@@ -84,7 +91,11 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 
 fn fits(packed: usize, unpacked: u64) -> Result<(), FrameError> {
     let fits = unpacked <= limits::FRAME && packed as u64 + unpacked <= limits::FRAME_BOTH;
-    if fits { Ok(()) } else { Err(FrameError::TooLarge) }
+    if fits {
+        Ok(())
+    } else {
+        Err(FrameError::TooLarge)
+    }
 }
 
 /// The hash of a frame of version 2: over its header's fields and the bytes as they are stored.
@@ -99,12 +110,22 @@ fn signed_message(version: u32, hash: &FrameHash) -> Vec<u8> {
 
 /// Seals the lines of a frame: gives its bytes on disk and its hash. A head of version 1 gives a frame of version 1, as
 /// it is in journals that began before version 2.
-pub(super) fn seal(head: &Head, mut lines: Vec<u8>, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> (Vec<u8>, FrameHash) {
+pub(super) fn seal(
+    head: &Head,
+    mut lines: Vec<u8>,
+    sign: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> (Vec<u8>, FrameHash) {
     if head.v == 1 {
         let hash = FrameHash(blake3::hash(&lines).to_hex().to_string());
         let sig = BASE64.encode(&sign(&signed_message(1, &hash)));
-        serde_json::to_writer(&mut lines, &Seal { hash: hash.clone(), sig })
-            .expect("plain data serialises into memory");
+        serde_json::to_writer(
+            &mut lines,
+            &Seal {
+                hash: hash.clone(),
+                sig,
+            },
+        )
+        .expect("plain data serialises into memory");
         lines.push(b'\n');
         return (compress(&lines), hash);
     }
@@ -115,7 +136,11 @@ pub(super) fn seal(head: &Head, mut lines: Vec<u8>, sign: impl FnOnce(&[u8]) -> 
     bytes.extend_from_slice(TAG);
     bytes.push(u8::try_from(head.v).unwrap_or(u8::MAX));
     // What does not fit into these is beyond every limit, and no reader takes it.
-    bytes.extend_from_slice(&u32::try_from(packed.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(
+        &u32::try_from(packed.len())
+            .unwrap_or(u32::MAX)
+            .to_le_bytes(),
+    );
     bytes.extend_from_slice(&u32::try_from(lines.len()).unwrap_or(u32::MAX).to_le_bytes());
     bytes.extend_from_slice(&head.n.to_le_bytes());
     bytes.extend_from_slice(&raw(&head.prev).unwrap_or_default());
@@ -140,7 +165,9 @@ fn compress(lines: &[u8]) -> Vec<u8> {
 /// Finds the first frame in `bytes`: its length on disk. `None` means that it is torn (not yet all there).
 pub fn frame_len(bytes: &[u8]) -> Option<Result<usize, FrameError>> {
     match bytes.get(..4)? {
-        magic if magic == ZSTD => zstd::zstd_safe::find_frame_compressed_size(bytes).ok().map(Ok),
+        magic if magic == ZSTD => zstd::zstd_safe::find_frame_compressed_size(bytes)
+            .ok()
+            .map(Ok),
         magic if magic == SKIPPED => {
             let len = match Header::parse(bytes)? {
                 Ok(header) => HEADER + header.packed,
@@ -169,7 +196,10 @@ pub fn needed(bytes: &[u8]) -> u64 {
 pub fn claimed(frame: &[u8]) -> u64 {
     match Header::parse(frame) {
         Some(Ok(header)) if frame[..4] == SKIPPED => header.unpacked as u64,
-        _ => zstd::zstd_safe::get_frame_content_size(frame).ok().flatten().unwrap_or(limits::FRAME),
+        _ => zstd::zstd_safe::get_frame_content_size(frame)
+            .ok()
+            .flatten()
+            .unwrap_or(limits::FRAME),
     }
 }
 
@@ -202,8 +232,14 @@ pub fn read_all<'a>(frames: &[&'a [u8]]) -> Vec<Result<Sealed<'a>, FrameError>> 
 }
 
 /// Unpacks and parses frames that are vouched for on several cores, and does with each what `then` does.
-pub fn parse_all<T: Send>(frames: Vec<Sealed<'_>>, then: impl Fn(Frame) -> T + Sync) -> Vec<Result<T, FrameError>> {
-    let frames: Vec<_> = frames.into_iter().map(|frame| (frame.size(), Mutex::new(Some(frame)))).collect();
+pub fn parse_all<T: Send>(
+    frames: Vec<Sealed<'_>>,
+    then: impl Fn(Frame) -> T + Sync,
+) -> Vec<Result<T, FrameError>> {
+    let frames: Vec<_> = frames
+        .into_iter()
+        .map(|frame| (frame.size(), Mutex::new(Some(frame))))
+        .collect();
     let work = |(_, cell): &(usize, Mutex<Option<Sealed<'_>>>)| {
         let frame = cell.lock().unwrap_or_else(PoisonError::into_inner).take();
         frame.ok_or(FrameError::Shape)?.parse().map(&then)
@@ -229,13 +265,24 @@ impl<'a> Sealed<'a> {
         let size = zstd::zstd_safe::get_frame_content_size(bytes).map_err(|_| FrameError::Shape)?;
         match size.filter(|size| *size <= KEPT) {
             Some(kept) => Self::of_lines(unzip(bytes, kept as usize)?),
-            None => size.map_or(Ok(()), |size| fits(bytes.len(), size)).and_then(|()| Self::scan(bytes)),
+            None => size
+                .map_or(Ok(()), |size| fits(bytes.len(), size))
+                .and_then(|()| Self::scan(bytes)),
         }
     }
 
     fn read_header(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let Header { packed, unpacked, n, prev, hash, signature } = Header::parse(bytes).ok_or(FrameError::Shape)??;
-        let body = bytes.get(HEADER..HEADER + packed).ok_or(FrameError::Shape)?;
+        let Header {
+            packed,
+            unpacked,
+            n,
+            prev,
+            hash,
+            signature,
+        } = Header::parse(bytes).ok_or(FrameError::Shape)??;
+        let body = bytes
+            .get(HEADER..HEADER + packed)
+            .ok_or(FrameError::Shape)?;
         if *hash_of(bytes, body).as_bytes() != hash {
             return Err(FrameError::Hash);
         }
@@ -254,7 +301,9 @@ impl<'a> Sealed<'a> {
     fn of_lines(mut lines: Vec<u8>) -> Result<Self, FrameError> {
         let seal_at = seal_at(&lines)?;
         let first = memchr::memchr(b'\n', &lines).ok_or(FrameError::Shape)?;
-        let head = lines.get(..first.min(limits::HEAD)).ok_or(FrameError::Shape)?;
+        let head = lines
+            .get(..first.min(limits::HEAD))
+            .ok_or(FrameError::Shape)?;
         let hash = blake3::hash(&lines[..seal_at]);
         let mut sealed = Self::of_first(head, hash, &lines[seal_at..])?;
         lines.truncate(seal_at);
@@ -264,10 +313,14 @@ impl<'a> Sealed<'a> {
 
     /// Of version 1, unpacked piece by piece and forgotten.
     fn scan(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let mut decoder =
-            zstd::stream::read::Decoder::with_buffer(bytes).map_err(|_| FrameError::Shape)?.single_frame();
-        decoder.window_log_max(limits::WINDOW_LOG).map_err(|_| FrameError::Shape)?;
-        let (mut hasher, mut head, mut held, mut len) = (blake3::Hasher::new(), Vec::new(), Vec::new(), 0u64);
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)
+            .map_err(|_| FrameError::Shape)?
+            .single_frame();
+        decoder
+            .window_log_max(limits::WINDOW_LOG)
+            .map_err(|_| FrameError::Shape)?;
+        let (mut hasher, mut head, mut held, mut len) =
+            (blake3::Hasher::new(), Vec::new(), Vec::new(), 0u64);
         let mut chunk = vec![0; 64 << 10];
         loop {
             let read = decoder.read(&mut chunk).map_err(|_| FrameError::Shape)?;
@@ -289,12 +342,16 @@ impl<'a> Sealed<'a> {
         hasher.update(&held[..seal_at]);
         let first = memchr::memchr(b'\n', &head).ok_or(FrameError::Shape)?;
         let mut sealed = Self::of_first(&head[..first], hasher.finalize(), &held[seal_at..])?;
-        sealed.body = Body::Packed(bytes, usize::try_from(len).map_err(|_| FrameError::TooLarge)?);
+        sealed.body = Body::Packed(
+            bytes,
+            usize::try_from(len).map_err(|_| FrameError::TooLarge)?,
+        );
         Ok(sealed)
     }
 
     fn of_first(head: &[u8], hash: blake3::Hash, seal: &[u8]) -> Result<Self, FrameError> {
-        let Seal { hash: said, sig } = serde_json::from_slice(seal).map_err(|_| FrameError::Shape)?;
+        let Seal { hash: said, sig } =
+            serde_json::from_slice(seal).map_err(|_| FrameError::Shape)?;
         if hash.to_hex().as_str() != said.0 {
             return Err(FrameError::Hash);
         }
@@ -302,20 +359,38 @@ impl<'a> Sealed<'a> {
         if head.v != 1 {
             return Err(FrameError::Shape);
         }
-        let signature = BASE64.decode(sig.as_bytes()).map_err(|_| FrameError::Shape)?;
-        Ok(Self { n: head.n, prev: head.prev, hash: said, version: 1, signature, body: Body::Lines(Vec::new()) })
+        let signature = BASE64
+            .decode(sig.as_bytes())
+            .map_err(|_| FrameError::Shape)?;
+        Ok(Self {
+            n: head.n,
+            prev: head.prev,
+            hash: said,
+            version: 1,
+            signature,
+            body: Body::Lines(Vec::new()),
+        })
     }
 
     pub fn is_signed_by(&self, key: &[u8; 32]) -> bool {
         match <&[u8; 64]>::try_from(self.signature.as_slice()) {
-            Ok(signature) => super::keys::verify(key, &signed_message(self.version, &self.hash), signature),
+            Ok(signature) => {
+                super::keys::verify(key, &signed_message(self.version, &self.hash), signature)
+            }
             Err(_) => false,
         }
     }
 
     /// The frame's lines without the seal. Only for a frame that its owner signed, itself or by one that follows it.
     pub(super) fn open(self) -> Result<Opened, FrameError> {
-        let Self { n, prev, hash, version, body, .. } = self;
+        let Self {
+            n,
+            prev,
+            hash,
+            version,
+            body,
+            ..
+        } = self;
         let lines = match body {
             Body::Lines(lines) => lines,
             Body::Packed(packed, len) => {
@@ -329,7 +404,13 @@ impl<'a> Sealed<'a> {
                 lines
             }
         };
-        Ok(Opened { n, prev, hash, version, lines })
+        Ok(Opened {
+            n,
+            prev,
+            hash,
+            version,
+            lines,
+        })
     }
 }
 
@@ -345,7 +426,9 @@ pub(super) struct Opened {
 /// Where the last line begins.
 fn seal_at(lines: &[u8]) -> Result<usize, FrameError> {
     let before = &lines[..lines.len().saturating_sub(1)];
-    memchr::memrchr(b'\n', before).map(|at| at + 1).ok_or(FrameError::Shape)
+    memchr::memrchr(b'\n', before)
+        .map(|at| at + 1)
+        .ok_or(FrameError::Shape)
 }
 
 /// Unpacks one zstd frame to at most `most` bytes, in one go: faster than piece by piece.

@@ -34,7 +34,9 @@ impl EquivocatedFrames {
     /// to be fetched again.
     pub fn explains(&self, fault: &Fault) -> bool {
         match fault {
-            Fault::Changed { segment } | Fault::Forged { segment, .. } => self.whole && self.segments.contains(segment),
+            Fault::Changed { segment } | Fault::Forged { segment, .. } => {
+                self.whole && self.segments.contains(segment)
+            }
             Fault::Newer { .. } => false,
         }
     }
@@ -62,12 +64,23 @@ pub fn gather(
     session: &(ToolId, SessionId),
 ) -> Result<EquivocatedFrames, JournalError> {
     let marked = vault.quarantine.mark(&journal.device, &journal.dir);
-    marked.map_err(|source| JournalError::Io { path: vault.file(&journal.dir), source })?;
+    marked.map_err(|source| JournalError::Io {
+        path: vault.file(&journal.dir),
+        source,
+    })?;
     let accepted = journal.accepted(vault)?;
     let genesis = frame::genesis(&owner.device, journal.lane, &session.0, &session.1);
     let mut next: HashMap<FrameHash, u64> = [(genesis, 0)].into();
-    next.extend(accepted.iter().map(|frame| (frame.hash.clone(), frame.head.n + 1)));
-    let mut read = Read { whole: true, frames: Vec::new(), size: 0 };
+    next.extend(
+        accepted
+            .iter()
+            .map(|frame| (frame.hash.clone(), frame.head.n + 1)),
+    );
+    let mut read = Read {
+        whole: true,
+        frames: Vec::new(),
+        size: 0,
+    };
     let mut places: HashMap<FrameHash, BTreeSet<u32>> = HashMap::new();
     for beside in files(vault, journal)? {
         let before = read.frames.len();
@@ -81,8 +94,10 @@ pub fn gather(
                 places.entry(frame.hash.clone()).or_default().insert(number);
             }
         });
-        let fits = |frame: &Frame| (&frame.head.device, frame.head.lane) == (&owner.device, journal.lane);
-        let same = |frame: &Frame| (&frame.head.tool, &frame.head.session) == (&session.0, &session.1);
+        let fits =
+            |frame: &Frame| (&frame.head.device, frame.head.lane) == (&owner.device, journal.lane);
+        let same =
+            |frame: &Frame| (&frame.head.tool, &frame.head.session) == (&session.0, &session.1);
         read.frames.retain(|(frame, _)| fits(frame) && same(frame));
     }
     let mut waiting = read.frames;
@@ -108,11 +123,26 @@ pub fn gather(
     keep(vault, journal, &found)?;
     let frames: Vec<Frame> = found.into_iter().map(|(frame, _)| frame).collect();
     let known: HashSet<&FrameHash> = accepted.iter().map(|frame| &frame.hash).collect();
-    let roots = frames.iter().filter(|frame| frame.head.n == 0 || known.contains(&frame.head.prev));
+    let roots = frames
+        .iter()
+        .filter(|frame| frame.head.n == 0 || known.contains(&frame.head.prev));
     let first = roots.map(|frame| frame.head.n).min();
-    let rivals = accepted.into_iter().filter(|frame| first.is_some_and(|first| first <= frame.head.n)).collect();
-    let segments = frames.iter().filter_map(|frame| places.get(&frame.hash)).flatten().copied().collect();
-    Ok(EquivocatedFrames { frames, rivals, whole, segments })
+    let rivals = accepted
+        .into_iter()
+        .filter(|frame| first.is_some_and(|first| first <= frame.head.n))
+        .collect();
+    let segments = frames
+        .iter()
+        .filter_map(|frame| places.get(&frame.hash))
+        .flatten()
+        .copied()
+        .collect();
+    Ok(EquivocatedFrames {
+        frames,
+        rivals,
+        whole,
+        segments,
+    })
 }
 
 struct Read {
@@ -131,7 +161,10 @@ impl Read {
         owner: &Owner,
         known: impl Fn(&FrameHash) -> bool,
     ) -> Result<(), JournalError> {
-        let bytes = match beside.open(vault).and_then(|file| opener::all_of(&file, limits::SEGMENT_FILE)) {
+        let bytes = match beside
+            .open(vault)
+            .and_then(|file| opener::all_of(&file, limits::SEGMENT_FILE))
+        {
             Ok(bytes) => bytes,
             // Being replaced at this moment; the event of its arrival is still to come.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -139,7 +172,12 @@ impl Read {
                 self.whole = false;
                 return Ok(());
             }
-            Err(source) => return Err(JournalError::Io { path: beside.relative.clone().into(), source }),
+            Err(source) => {
+                return Err(JournalError::Io {
+                    path: beside.relative.clone().into(),
+                    source,
+                });
+            }
         };
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -156,13 +194,15 @@ impl Read {
             rest = after;
             match Sealed::read(piece) {
                 Ok(sealed) if known(&sealed.hash) => {}
-                Ok(sealed) if self.size < limits::STRANDS && sealed.is_signed_by(&owner.key) => match sealed.parse() {
-                    Ok(frame) => {
-                        self.size += len + frame.size();
-                        self.frames.push((frame, piece.to_vec()));
+                Ok(sealed) if self.size < limits::STRANDS && sealed.is_signed_by(&owner.key) => {
+                    match sealed.parse() {
+                        Ok(frame) => {
+                            self.size += len + frame.size();
+                            self.frames.push((frame, piece.to_vec()));
+                        }
+                        Err(_) => self.whole = false,
                     }
-                    Err(_) => self.whole = false,
-                },
+                }
                 _ => self.whole = false,
             }
         }
@@ -179,7 +219,11 @@ struct Beside {
 
 impl Beside {
     fn open(&self, vault: &Vault) -> io::Result<File> {
-        if self.kept { vault.kept.open(&self.relative) } else { vault.open(&self.relative) }
+        if self.kept {
+            vault.kept.open(&self.relative)
+        } else {
+            vault.open(&self.relative)
+        }
     }
 
     /// Its number, if it is a segment itself.
@@ -192,22 +236,36 @@ impl Beside {
 fn files(vault: &Vault, journal: &Journal) -> Result<Vec<Beside>, JournalError> {
     let mut found = Vec::new();
     for kept in [false, true] {
-        let listed = if kept { vault.kept.list(&journal.dir) } else { vault.list(&journal.dir) };
+        let listed = if kept {
+            vault.kept.list(&journal.dir)
+        } else {
+            vault.list(&journal.dir)
+        };
         let listed = match listed {
             // A link in the place of the directory is reported where the journal is read.
             Err(error) if opener::refusal(&error).is_some() => Vec::new(),
-            listed => listed.map_err(|source| JournalError::Io { path: journal.dir.clone().into(), source })?,
+            listed => listed.map_err(|source| JournalError::Io {
+                path: journal.dir.clone().into(),
+                source,
+            })?,
         };
-        for listed in listed.into_iter().filter(|listed| listed.kind == Kind::File) {
+        for listed in listed
+            .into_iter()
+            .filter(|listed| listed.kind == Kind::File)
+        {
             let name = listed.name.to_string_lossy().into_owned();
             let wanted = match kept {
                 true => name.ends_with(&format!(".{ENDING}")),
                 false => {
-                    is_segment(Path::new(&name)) || copied_from(&name).is_some_and(|name| is_segment(Path::new(&name)))
+                    is_segment(Path::new(&name))
+                        || copied_from(&name).is_some_and(|name| is_segment(Path::new(&name)))
                 }
             };
             if wanted {
-                found.push(Beside { relative: format!("{}/{name}", journal.dir), kept });
+                found.push(Beside {
+                    relative: format!("{}/{name}", journal.dir),
+                    kept,
+                });
             }
         }
     }
@@ -220,7 +278,9 @@ fn is_segment(path: &Path) -> bool {
 
 fn segment_number(path: &Path) -> Option<u32> {
     let name = path.file_name()?.to_str()?;
-    let number = name.strip_suffix(".jsonl.zst").filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let number = name
+        .strip_suffix(".jsonl.zst")
+        .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))?;
     number.parse().ok()
 }
 
@@ -233,7 +293,9 @@ fn keep(vault: &Vault, journal: &Journal, frames: &[(Frame, Vec<u8>)]) -> Result
     };
     let mut known = HashSet::new();
     for beside in files(vault, journal)?.iter().filter(|beside| beside.kept) {
-        let bytes = beside.open(vault).and_then(|file| opener::all_of(&file, limits::SEGMENT_FILE));
+        let bytes = beside
+            .open(vault)
+            .and_then(|file| opener::all_of(&file, limits::SEGMENT_FILE));
         let bytes = bytes.map_err(io(Path::new(&beside.relative)))?;
         let mut rest = &bytes[..];
         while let Some(Ok(len)) = frame::frame_len(rest) {
@@ -241,13 +303,23 @@ fn keep(vault: &Vault, journal: &Journal, frames: &[(Frame, Vec<u8>)]) -> Result
             rest = &rest[len..];
         }
     }
-    let new: Vec<&(Frame, Vec<u8>)> = frames.iter().filter(|(frame, _)| !known.contains(&frame.hash)).collect();
-    let Some((first, _)) = new.first() else { return Ok(()) };
-    let path = dir.join(format!("{}.{ENDING}", &first.hash.0[..16.min(first.hash.0.len())]));
+    let new: Vec<&(Frame, Vec<u8>)> = frames
+        .iter()
+        .filter(|(frame, _)| !known.contains(&frame.hash))
+        .collect();
+    let Some((first, _)) = new.first() else {
+        return Ok(());
+    };
+    let path = dir.join(format!(
+        "{}.{ENDING}",
+        &first.hash.0[..16.min(first.hash.0.len())]
+    ));
     let next = path.with_extension("next");
     std::fs::create_dir_all(&dir).map_err(io(&dir))?;
     let mut file = std::fs::File::create(&next).map_err(io(&next))?;
-    new.iter().try_for_each(|(_, bytes)| file.write_all(bytes)).map_err(io(&next))?;
+    new.iter()
+        .try_for_each(|(_, bytes)| file.write_all(bytes))
+        .map_err(io(&next))?;
     file.sync_all().map_err(io(&next))?;
     drop(file);
     std::fs::rename(&next, &path).map_err(io(&path))
@@ -261,9 +333,16 @@ mod tests {
     #[test]
     fn a_conflict_copy_belongs_to_the_journal_it_lies_beside() {
         let name = "0001.jsonl.sync-conflict-20261123-101500-ABCDEFG.zst";
-        let parse = |dir: &str| VaultPath::parse_copy("ABCDEFG", Lane::Live, &format!("{dir}/{name}"));
+        let parse =
+            |dir: &str| VaultPath::parse_copy("ABCDEFG", Lane::Live, &format!("{dir}/{name}"));
         let path = parse("tool/project/session").expect("a copy");
-        assert_eq!((path.segment, path.dir().as_str()), (1, "ABCDEFG/live/tool/project/session"));
-        assert_eq!((parse("a/../b"), parse("project/session"), parse(".")), (None, None, None));
+        assert_eq!(
+            (path.segment, path.dir().as_str()),
+            (1, "ABCDEFG/live/tool/project/session")
+        );
+        assert_eq!(
+            (parse("a/../b"), parse("project/session"), parse(".")),
+            (None, None, None)
+        );
     }
 }

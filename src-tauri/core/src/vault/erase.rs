@@ -27,12 +27,22 @@ impl Vault {
         }
         for (device, lane, dir) in dirs_of(self.root(), key) {
             erased.any = true;
-            let files = if device == own { files_in(&dir) } else { Vec::new() };
+            let files = if device == own {
+                files_in(&dir)
+            } else {
+                Vec::new()
+            };
             remove(&dir)?;
             if device == own {
                 let root = self.lane_dir(own, lane);
-                let named = |path: &Path| path.strip_prefix(&root).ok().map(|path| (lane, slashed(path)));
-                erased.own.extend(files.iter().chain([&dir]).filter_map(|path| named(path)));
+                let named = |path: &Path| {
+                    path.strip_prefix(&root)
+                        .ok()
+                        .map(|path| (lane, slashed(path)))
+                };
+                erased
+                    .own
+                    .extend(files.iter().chain([&dir]).filter_map(|path| named(path)));
             }
         }
         erased.any |= self.erase_remains(key)?;
@@ -41,11 +51,16 @@ impl Vault {
 
     /// Whether there is a journal of the session, or a kept copy of one.
     pub fn holds(&self, key: &SessionKey) -> bool {
-        [self.kept.root(), self.root()].into_iter().any(|root| !dirs_of(root, key).is_empty())
+        [self.kept.root(), self.root()]
+            .into_iter()
+            .any(|root| !dirs_of(root, key).is_empty())
     }
 
     fn erase_remains(&self, key: &SessionKey) -> io::Result<bool> {
-        let (dir, start) = (self.remains().join(key.tool.as_str()), format!("{}.", key.hash));
+        let (dir, start) = (
+            self.remains().join(key.tool.as_str()),
+            format!("{}.", key.hash),
+        );
         let mut any = false;
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(&start) {
@@ -63,8 +78,15 @@ fn dirs_of(root: &Path, key: &SessionKey) -> Vec<(String, Lane, PathBuf)> {
     for device in dirs_in(root) {
         for lane in Lane::BOTH {
             let tool = device.join(lane.as_str()).join(key.tool.as_str());
-            let dirs = dirs_in(&tool).into_iter().map(|project| project.join(&key.hash)).filter(|dir| is_dir(dir));
-            let name = device.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let dirs = dirs_in(&tool)
+                .into_iter()
+                .map(|project| project.join(&key.hash))
+                .filter(|dir| is_dir(dir));
+            let name = device
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             found.extend(dirs.map(|dir| (name.clone(), lane, dir)));
         }
     }
@@ -76,13 +98,26 @@ fn is_dir(path: &Path) -> bool {
 }
 
 fn dirs_in(dir: &Path) -> Vec<PathBuf> {
-    let entries = if is_dir(dir) { std::fs::read_dir(dir).ok() } else { None };
-    let paths = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+    let entries = if is_dir(dir) {
+        std::fs::read_dir(dir).ok()
+    } else {
+        None
+    };
+    let paths = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     paths.filter(|path| is_dir(path)).collect()
 }
 
 fn files_in(dir: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect()
 }
 
 fn slashed(path: &Path) -> String {
@@ -108,7 +143,9 @@ mod tests {
         let key = |id: &str| SessionKey::new(&ToolId::new("tool"), &SessionId::new(id));
         let (gone, stays) = (key("gone"), key("stays"));
         let put = |root: &str, device: &str, lane: &str, key: &SessionKey| {
-            let dir = home.path().join(format!("{root}/{device}/{lane}/tool/project/{}", key.hash));
+            let dir = home
+                .path()
+                .join(format!("{root}/{device}/{lane}/tool/project/{}", key.hash));
             std::fs::create_dir_all(&dir).expect("dir");
             for name in ["0001.jsonl.zst", ".syncthing.0002.jsonl.zst.tmp"] {
                 std::fs::write(dir.join(name), b"x").expect("write");
@@ -125,15 +162,31 @@ mod tests {
             put(root, device, lane, &stays);
         }
         std::fs::create_dir_all(vault.remains().join("tool")).expect("dir");
-        std::fs::write(vault.remains().join(format!("tool/{}.1.main", gone.hash)), b"x").expect("write");
+        std::fs::write(
+            vault.remains().join(format!("tool/{}.1.main", gone.hash)),
+            b"x",
+        )
+        .expect("write");
         assert!(vault.holds(&gone));
         let erased = vault.erase("OWN", &gone).expect("erase");
         let dir = format!("tool/project/{}", gone.hash);
         assert!(erased.any && erased.own.contains(&(Lane::Bulk, dir.clone())));
-        assert!(erased.own.contains(&(Lane::Live, format!("{dir}/0001.jsonl.zst"))));
-        assert_eq!(erased.own.len(), 6, "nothing of another device's is announced");
+        assert!(
+            erased
+                .own
+                .contains(&(Lane::Live, format!("{dir}/0001.jsonl.zst")))
+        );
+        assert_eq!(
+            erased.own.len(),
+            6,
+            "nothing of another device's is announced"
+        );
         assert!(!vault.holds(&gone) && vault.holds(&stays));
-        assert_eq!(vault.erase("OWN", &gone).expect("erase"), Erased::default(), "twice is once");
+        assert_eq!(
+            vault.erase("OWN", &gone).expect("erase"),
+            Erased::default(),
+            "twice is once"
+        );
     }
 
     #[cfg(unix)]
@@ -145,7 +198,8 @@ mod tests {
         let elsewhere = home.path().join("elsewhere");
         std::fs::create_dir_all(elsewhere.join(&key.hash)).expect("dir");
         std::fs::create_dir_all(home.path().join("vault/B/live/tool")).expect("dir");
-        std::os::unix::fs::symlink(&elsewhere, home.path().join("vault/B/live/tool/project")).expect("link");
+        std::os::unix::fs::symlink(&elsewhere, home.path().join("vault/B/live/tool/project"))
+            .expect("link");
         vault.erase("OWN", &key).expect("erase");
         assert!(elsewhere.join(&key.hash).exists());
     }

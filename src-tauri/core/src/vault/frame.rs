@@ -8,7 +8,9 @@ use super::piece::Piece;
 use crate::merge::{Choice, Statement};
 use crate::parallel;
 use crate::session::chain::lines_of;
-use crate::session::{Base, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId};
+use crate::session::{
+    Base, ChainId, DeviceId, DocName, Hlc, Lane, Millis, Project, SessionId, ToolId,
+};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -78,11 +80,22 @@ impl SessionCard {
     /// The card with the texts for people as they are shown; `None` if it names what is no path, id or list of such.
     pub fn bounded(mut self) -> Option<Self> {
         let project = &self.project;
-        let paths = [Some(project.key.as_str()), self.cwd.as_deref(), Some(self.main.as_str()), project.at.as_deref()];
+        let paths = [
+            Some(project.key.as_str()),
+            self.cwd.as_deref(),
+            Some(self.main.as_str()),
+            project.at.as_deref(),
+        ];
         let fork = self.fork.as_ref().map(|fork| fork.session.as_str());
         let base = self.base.as_ref().map(|base| base.session.as_str());
         let root = project.root_commit.as_deref();
-        let ids = self.requires.iter().map(SessionId::as_str).chain(fork).chain(base).chain(root);
+        let ids = self
+            .requires
+            .iter()
+            .map(SessionId::as_str)
+            .chain(fork)
+            .chain(base)
+            .chain(root);
         let ids = ids.chain(self.version.as_deref());
         let paths = paths.into_iter().flatten().chain(project.branch.as_deref());
         let paths = paths.chain(project.remotes.iter().map(String::as_str));
@@ -92,7 +105,10 @@ impl SessionCard {
             && self.requires.len() <= limits::NAMED;
         self.title = self.title.as_deref().map(limits::shown);
         self.project.names.truncate(limits::NAMED);
-        self.project.names.iter_mut().for_each(|name| *name = limits::shown(name));
+        self.project
+            .names
+            .iter_mut()
+            .for_each(|name| *name = limits::shown(name));
         if let Some(fork) = &mut self.fork {
             fork.from = limits::shown(&fork.from);
         }
@@ -107,7 +123,9 @@ impl Entry {
             Self::Lines { doc, at, .. } | Self::Whole { doc, at, .. } => {
                 doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH
             }
-            Self::Piece(Piece { doc, at, .. }) => doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH,
+            Self::Piece(Piece { doc, at, .. }) => {
+                doc.as_str().len() <= limits::PATH && at.len() <= limits::PATH
+            }
             Self::About(_) | Self::Choice(_) | Self::Device(_) | Self::Unknown(_) => true,
         }
     }
@@ -254,7 +272,12 @@ pub enum FrameError {
 pub fn genesis(device: &DeviceId, lane: Lane, tool: &ToolId, session: &SessionId) -> FrameHash {
     let text = format!("{device}\n{}\n{tool}\n{session}", lane.as_str());
     FrameHash(
-        blake3::Hash::from_bytes(blake3::derive_key("session-roam v1 journal", text.as_bytes())).to_hex().to_string(),
+        blake3::Hash::from_bytes(blake3::derive_key(
+            "session-roam v1 journal",
+            text.as_bytes(),
+        ))
+        .to_hex()
+        .to_string(),
     )
 }
 
@@ -294,7 +317,11 @@ fn unescape(quoted: &str) -> Option<Vec<u8>> {
             b'r' => b'\r',
             b'b' => 8,
             b'f' => 12,
-            _ => return serde_json::from_str::<String>(quoted).ok().map(String::into_bytes),
+            _ => {
+                return serde_json::from_str::<String>(quoted)
+                    .ok()
+                    .map(String::into_bytes);
+            }
         };
         out.push(plain);
         rest = &rest[at + 2..];
@@ -304,29 +331,95 @@ fn unescape(quoted: &str) -> Option<Vec<u8>> {
 }
 
 /// Renders a frame; gives its bytes on disk and its hash.
-pub fn render(head: &Head, entries: &[Entry], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> (Vec<u8>, FrameHash) {
-    let mut lines = Vec::with_capacity(1024 + entries.iter().map(Entry::size).sum::<usize>() * 9 / 8);
+pub fn render(
+    head: &Head,
+    entries: &[Entry],
+    sign: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> (Vec<u8>, FrameHash) {
+    let mut lines =
+        Vec::with_capacity(1024 + entries.iter().map(Entry::size).sum::<usize>() * 9 / 8);
     push_line(&mut lines, &Line::Head(head));
     for entry in entries {
         match entry {
             Entry::About(about) => push_line(&mut lines, &Line::About(about)),
             Entry::Choice(choice) => push_line(&mut lines, &Line::Choice(choice)),
             Entry::Device(statement) => push_line(&mut lines, &Line::Device(statement)),
-            Entry::Lines { doc, at, after, tip, replaces, bytes } => {
+            Entry::Lines {
+                doc,
+                at,
+                after,
+                tip,
+                replaces,
+                bytes,
+            } => {
                 let (text, base64) = pack(bytes);
                 let (after, tip, replaces) = (*after, *tip, *replaces);
-                push_line(&mut lines, &Line::Lines { doc, at, after, tip, replaces, text, base64 });
+                push_line(
+                    &mut lines,
+                    &Line::Lines {
+                        doc,
+                        at,
+                        after,
+                        tip,
+                        replaces,
+                        text,
+                        base64,
+                    },
+                );
             }
-            Entry::Whole { doc, at, after, tip, head, tail, bytes } => {
+            Entry::Whole {
+                doc,
+                at,
+                after,
+                tip,
+                head,
+                tail,
+                bytes,
+            } => {
                 let (text, base64) = pack(bytes);
                 let (after, tip, head, tail) = (*after, *tip, *head, *tail);
-                push_line(&mut lines, &Line::Whole { doc, at, after, tip, head, tail, text, base64 });
+                push_line(
+                    &mut lines,
+                    &Line::Whole {
+                        doc,
+                        at,
+                        after,
+                        tip,
+                        head,
+                        tail,
+                        text,
+                        base64,
+                    },
+                );
             }
-            Entry::Piece(Piece { doc, at, after, tip, replaces, n, of, size, bytes }) => {
+            Entry::Piece(Piece {
+                doc,
+                at,
+                after,
+                tip,
+                replaces,
+                n,
+                of,
+                size,
+                bytes,
+            }) => {
                 let (text, base64) = pack(bytes);
                 let (after, tip, replaces, n, of, size) = (*after, *tip, *replaces, *n, *of, *size);
-                let line = PieceLine { k: "piece", doc, at, after, tip, replaces, n, of, size, text, base64 };
-                serde_json::to_writer(&mut lines, &line).expect("plain data serialises into memory");
+                let line = PieceLine {
+                    k: "piece",
+                    doc,
+                    at,
+                    after,
+                    tip,
+                    replaces,
+                    n,
+                    of,
+                    size,
+                    text,
+                    base64,
+                };
+                serde_json::to_writer(&mut lines, &line)
+                    .expect("plain data serialises into memory");
                 lines.push(b'\n');
             }
             Entry::Unknown(line) => {
@@ -349,7 +442,9 @@ impl Entry {
             Self::Lines { bytes, .. } | Self::Whole { bytes, .. } => bytes.len() + 256,
             Self::Piece(piece) => piece.bytes.len() + 256,
             Self::About(_) | Self::Choice(_) => 1024,
-            Self::Device(Statement::Revoke { heads, .. } | Statement::Heads { heads, .. }) => 512 + heads.len() * 256,
+            Self::Device(Statement::Revoke { heads, .. } | Statement::Heads { heads, .. }) => {
+                512 + heads.len() * 256
+            }
             Self::Device(_) => 512,
             Self::Unknown(line) => line.len(),
         }
@@ -362,15 +457,29 @@ pub fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
 }
 
 /// Parses whole frames that were accepted before on several cores, and does with each what `then` does.
-pub fn parse_all<T: Send>(frames: &[&[u8]], then: impl Fn(Frame) -> T + Sync) -> Vec<Result<T, FrameError>> {
+pub fn parse_all<T: Send>(
+    frames: &[&[u8]],
+    then: impl Fn(Frame) -> T + Sync,
+) -> Vec<Result<T, FrameError>> {
     parallel::map(frames, |bytes| bytes.len(), |bytes| parse(bytes).map(&then))
 }
 
 impl Sealed<'_> {
     /// Unpacks and parses the frame. Only for one that its owner signed, itself or by one that follows it.
     pub fn parse(self) -> Result<Frame, FrameError> {
-        let Opened { n, prev, hash, version, lines } = self.open()?;
-        if limits::ENTRIES < memchr::memchr_iter(b'\n', &lines).take(limits::ENTRIES + 2).count().saturating_sub(1) {
+        let Opened {
+            n,
+            prev,
+            hash,
+            version,
+            lines,
+        } = self.open()?;
+        if limits::ENTRIES
+            < memchr::memchr_iter(b'\n', &lines)
+                .take(limits::ENTRIES + 2)
+                .count()
+                .saturating_sub(1)
+        {
             return Err(FrameError::TooLarge);
         }
         let first = memchr::memchr(b'\n', &lines).ok_or(FrameError::Shape)? + 1;
@@ -383,10 +492,18 @@ impl Sealed<'_> {
             Entry::Lines { bytes, .. } => Some(bytes),
             _ => None,
         });
-        if limits::LINES < text.map(|bytes| memchr::memchr_iter(b'\n', bytes).count()).sum() {
+        if limits::LINES
+            < text
+                .map(|bytes| memchr::memchr_iter(b'\n', bytes).count())
+                .sum()
+        {
             return Err(FrameError::TooLarge);
         }
-        Ok(Frame { head, entries, hash })
+        Ok(Frame {
+            head,
+            entries,
+            hash,
+        })
     }
 }
 
@@ -424,7 +541,21 @@ fn parse_entries(mut lines: Vec<u8>, from: usize) -> Result<Vec<Entry>, FrameErr
 fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
     // Nothing else is ever so large.
     let run = serde_json::from_slice(&line).map_err(|_| FrameError::TooLarge)?;
-    let Run { k, doc, at, after, tip, replaces, head, tail, n, of, size, text, base64 } = run;
+    let Run {
+        k,
+        doc,
+        at,
+        after,
+        tip,
+        replaces,
+        head,
+        tail,
+        n,
+        of,
+        size,
+        text,
+        base64,
+    } = run;
     let piece = n.zip(of).zip(size).filter(|_| k == "piece");
     let is_lines = match &*k {
         "lines" => true,
@@ -440,15 +571,44 @@ fn parse_large(mut line: Vec<u8>) -> Result<Entry, FrameError> {
     let inner = quoted(raw).ok_or(FrameError::Shape)?;
     let start = inner.as_ptr() as usize - line.as_ptr() as usize;
     let range = start..start + inner.len();
-    let decoded = if is_text { unescape_in_place(&mut line, range) } else { decode_in_place(&mut line, range) };
+    let decoded = if is_text {
+        unescape_in_place(&mut line, range)
+    } else {
+        decode_in_place(&mut line, range)
+    };
     decoded.ok_or(FrameError::Shape)?;
     let bytes = line;
     if let Some(((n, of), size)) = piece {
-        return Ok(Entry::Piece(Piece { doc, at, after, tip, replaces, n, of, size, bytes }));
+        return Ok(Entry::Piece(Piece {
+            doc,
+            at,
+            after,
+            tip,
+            replaces,
+            n,
+            of,
+            size,
+            bytes,
+        }));
     }
     Ok(match is_lines {
-        true => Entry::Lines { doc, at, after, tip, replaces, bytes },
-        false => Entry::Whole { doc, at, after, tip, head, tail, bytes },
+        true => Entry::Lines {
+            doc,
+            at,
+            after,
+            tip,
+            replaces,
+            bytes,
+        },
+        false => Entry::Whole {
+            doc,
+            at,
+            after,
+            tip,
+            head,
+            tail,
+            bytes,
+        },
     })
 }
 
@@ -476,7 +636,9 @@ fn unescape_in_place(line: &mut Vec<u8>, range: std::ops::Range<usize>) -> Optio
 /// The escape that `text` begins with: its length and what it stands for.
 fn escape(text: &[u8]) -> Option<(usize, char)> {
     let unit = |at: usize| {
-        let digits = text.get(at..at + 6).filter(|text| text.starts_with(b"\\u"))?;
+        let digits = text
+            .get(at..at + 6)
+            .filter(|text| text.starts_with(b"\\u"))?;
         u32::from_str_radix(std::str::from_utf8(&digits[2..]).ok()?, 16).ok()
     };
     let short = match text.get(1)? {
@@ -491,8 +653,10 @@ fn escape(text: &[u8]) -> Option<(usize, char)> {
             if let Some(single) = char::from_u32(first) {
                 return Some((6, single));
             }
-            let second = unit(6).filter(|second| (0xDC00..0xE000).contains(second) && first < 0xDC00)?;
-            return char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00)).map(|pair| (12, pair));
+            let second =
+                unit(6).filter(|second| (0xDC00..0xE000).contains(second) && first < 0xDC00)?;
+            return char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+                .map(|pair| (12, pair));
         }
     };
     Some((2, short))
@@ -526,7 +690,11 @@ pub(super) fn parse_head(line: &[u8]) -> Result<Head, FrameError> {
         return Err(FrameError::Newer(kind.v));
     }
     let head = serde_json::from_slice(line).map_err(|_| FrameError::Shape);
-    if kind.k == "head" { head } else { Err(FrameError::Shape) }
+    if kind.k == "head" {
+        head
+    } else {
+        Err(FrameError::Shape)
+    }
 }
 
 fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
@@ -537,13 +705,18 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
         return entry;
     }
     match &*kind(line)?.k {
-        "about" => serde_json::from_slice(line).map(Entry::About).map_err(|_| FrameError::Shape),
+        "about" => serde_json::from_slice(line)
+            .map(Entry::About)
+            .map_err(|_| FrameError::Shape),
         "lines" | "whole" | "head" | "seal" => Err(FrameError::Shape),
         // A decision of a kind that is not known here is for those who know it; what was said is read on.
         "choice" if let Ok(choice) = serde_json::from_slice(line) => Ok(Entry::Choice(choice)),
-        "device" if let Ok(statement) = serde_json::from_slice(line) => Ok(Entry::Device(statement)),
+        "device" if let Ok(statement) = serde_json::from_slice(line) => {
+            Ok(Entry::Device(statement))
+        }
         _ => {
-            let text = String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;
+            let text =
+                String::from_utf8(line.trim_ascii_end().to_vec()).map_err(|_| FrameError::Shape)?;
             Ok(Entry::Unknown(text))
         }
     }
@@ -552,14 +725,55 @@ fn parse_entry(line: &[u8]) -> Result<Entry, FrameError> {
 impl Run<'_> {
     /// `None` if it is of another kind.
     fn entry(self) -> Option<Result<Entry, FrameError>> {
-        let Self { k, doc, at, after, tip, replaces, head, tail, n, of, size, text, base64 } = self;
+        let Self {
+            k,
+            doc,
+            at,
+            after,
+            tip,
+            replaces,
+            head,
+            tail,
+            n,
+            of,
+            size,
+            text,
+            base64,
+        } = self;
         let bytes = || unpack(text, base64).ok_or(FrameError::Shape);
         match &*k {
-            "lines" => Some(bytes().map(|bytes| Entry::Lines { doc, at, after, tip, replaces, bytes })),
-            "whole" => Some(bytes().map(|bytes| Entry::Whole { doc, at, after, tip, head, tail, bytes })),
+            "lines" => Some(bytes().map(|bytes| Entry::Lines {
+                doc,
+                at,
+                after,
+                tip,
+                replaces,
+                bytes,
+            })),
+            "whole" => Some(bytes().map(|bytes| Entry::Whole {
+                doc,
+                at,
+                after,
+                tip,
+                head,
+                tail,
+                bytes,
+            })),
             "piece" => {
                 let ((n, of), size) = n.zip(of).zip(size)?;
-                let whole = |bytes| Entry::Piece(Piece { doc, at, after, tip, replaces, n, of, size, bytes });
+                let whole = |bytes| {
+                    Entry::Piece(Piece {
+                        doc,
+                        at,
+                        after,
+                        tip,
+                        replaces,
+                        n,
+                        of,
+                        size,
+                        bytes,
+                    })
+                };
                 Some(bytes().map(whole))
             }
             _ => None,
@@ -570,7 +784,11 @@ impl Run<'_> {
 impl Frame {
     /// A frame as its author just rendered it.
     pub fn own(head: Head, entries: Vec<Entry>, hash: FrameHash) -> Self {
-        Self { head, entries, hash }
+        Self {
+            head,
+            entries,
+            hash,
+        }
     }
 
     /// About as many bytes as it takes in memory.

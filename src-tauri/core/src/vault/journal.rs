@@ -67,7 +67,11 @@ pub enum Fault {
     /// Accepted bytes are not there any more or are others.
     Changed { segment: u32 },
     /// A frame fails its hash, chain or signature; it is quarantined.
-    Forged { segment: u32, offset: u64, why: String },
+    Forged {
+        segment: u32,
+        offset: u64,
+        why: String,
+    },
     /// Written by a newer version of the format.
     Newer { version: u32 },
 }
@@ -174,12 +178,26 @@ impl Journal {
     /// A segment's path within its lane's folder, as Syncthing names it.
     pub fn in_lane(&self, number: u32) -> String {
         let relative = self.relative(number);
-        relative.splitn(3, '/').nth(2).unwrap_or_default().to_owned()
+        relative
+            .splitn(3, '/')
+            .nth(2)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The head of the frame that comes next.
-    pub fn next_head(&self, device: &DeviceId, by: &str, tool: &ToolId, session: &SessionId, at: Hlc) -> Head {
-        let prev = self.last.clone().unwrap_or_else(|| frame::genesis(device, self.lane, tool, session));
+    pub fn next_head(
+        &self,
+        device: &DeviceId,
+        by: &str,
+        tool: &ToolId,
+        session: &SessionId,
+        at: Hlc,
+    ) -> Head {
+        let prev = self
+            .last
+            .clone()
+            .unwrap_or_else(|| frame::genesis(device, self.lane, tool, session));
         Head {
             v: frame::VERSION,
             device: device.clone(),
@@ -195,9 +213,17 @@ impl Journal {
 
     /// Appends a frame to the own journal and syncs it to disk; gives the segment's number. On an error the journal
     /// is as before (what was half written is a torn frame, which nobody reads, and the next one starts a new segment).
-    pub fn append(&mut self, vault: &Vault, bytes: &[u8], frame: &Frame) -> Result<(u32, u64), JournalError> {
+    pub fn append(
+        &mut self,
+        vault: &Vault,
+        bytes: &[u8],
+        frame: &Frame,
+    ) -> Result<(u32, u64), JournalError> {
         if let Some(Fault::Newer { version }) = self.fault {
-            return Err(JournalError::Newer { dir: self.dir.clone(), version });
+            return Err(JournalError::Newer {
+                dir: self.dir.clone(),
+                version,
+            });
         }
         let number = match self.segments.last() {
             Some(last) if last.bytes < SEGMENT_BYTES && self.is_whole(vault, last)? => last.number,
@@ -205,8 +231,15 @@ impl Journal {
         };
         let relative = self.relative(number);
         let path = vault.file(&relative);
-        let io = |source| JournalError::Io { path: path.clone(), source };
-        let offset = self.segments.iter().find(|segment| segment.number == number).map_or(0, |segment| segment.bytes);
+        let io = |source| JournalError::Io {
+            path: path.clone(),
+            source,
+        };
+        let offset = self
+            .segments
+            .iter()
+            .find(|segment| segment.number == number)
+            .map_or(0, |segment| segment.bytes);
         let mut file = self.write(vault, &relative, offset, bytes)?;
         let all = opener::start_of(&mut file, offset + bytes.len() as u64).map_err(io)?;
         vault.kept.keep(&file, &path, &relative, &all).map_err(io)?;
@@ -236,9 +269,18 @@ impl Journal {
         (from..u32::MAX).find(is_free).unwrap_or(u32::MAX)
     }
 
-    fn write(&self, vault: &Vault, relative: &str, offset: u64, bytes: &[u8]) -> Result<File, JournalError> {
+    fn write(
+        &self,
+        vault: &Vault,
+        relative: &str,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<File, JournalError> {
         let path = vault.file(relative);
-        let io = |source| JournalError::Io { path: path.clone(), source };
+        let io = |source| JournalError::Io {
+            path: path.clone(),
+            source,
+        };
         // The folder may be deleted at this very moment: a segment that was there must not begin anew, half of it gone.
         let mut file = match vault.append(relative, offset == 0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && offset == 0 => {
@@ -262,8 +304,16 @@ impl Journal {
 
     /// `bytes` of the segment are accepted now; `check` is their hash.
     fn accept(&mut self, number: u32, bytes: usize, check: &blake3::Hash, frame: &Frame) {
-        let segment = Segment { number, bytes: bytes as u64, check: check.to_hex().to_string() };
-        match self.segments.iter_mut().find(|known| known.number == number) {
+        let segment = Segment {
+            number,
+            bytes: bytes as u64,
+            check: check.to_hex().to_string(),
+        };
+        match self
+            .segments
+            .iter_mut()
+            .find(|known| known.number == number)
+        {
             Some(known) => *known = segment,
             None => self.segments.push(segment),
         }
@@ -289,7 +339,11 @@ impl Journal {
 
     /// The accepted bytes of a segment: from the safety copy, or from the vault if that is not what was accepted. Either is
     /// compared with the hash that was stored when they were verified.
-    pub(super) fn accepted_bytes(&self, vault: &Vault, segment: &Segment) -> Result<Vec<u8>, JournalError> {
+    pub(super) fn accepted_bytes(
+        &self,
+        vault: &Vault,
+        segment: &Segment,
+    ) -> Result<Vec<u8>, JournalError> {
         let relative = self.relative(segment.number);
         let kept = read_accepted(vault.kept.open(&relative), segment);
         if let Ok(Some(bytes)) = kept {
@@ -303,18 +357,35 @@ impl Journal {
                 }
                 Ok(bytes)
             }
-            Ok(None) => Err(JournalError::NotOurs { path: vault.file(&relative) }),
-            Err(source) => Err(JournalError::Io { path: vault.file(&relative), source }),
+            Ok(None) => Err(JournalError::NotOurs {
+                path: vault.file(&relative),
+            }),
+            Err(source) => Err(JournalError::Io {
+                path: vault.file(&relative),
+                source,
+            }),
         }
     }
 
     /// Numbers the entries of a frame for `absorb`ers: calls `each` with every entry, its spot and its number among
     /// the entries of its doc.
-    pub fn enumerate(&mut self, frame: &Frame, segment: u32, offset: u64, mut each: impl FnMut(&Entry, Spot, u64)) {
+    pub fn enumerate(
+        &mut self,
+        frame: &Frame,
+        segment: u32,
+        offset: u64,
+        mut each: impl FnMut(&Entry, Spot, u64),
+    ) {
         for (at, entry) in frame.entries.iter().enumerate() {
-            let spot = Spot { segment, offset, line: at as u32 };
+            let spot = Spot {
+                segment,
+                offset,
+                line: at as u32,
+            };
             let number = match entry {
-                Entry::Lines { doc, .. } | Entry::Whole { doc, .. } | Entry::Piece(Piece { doc, .. }) => {
+                Entry::Lines { doc, .. }
+                | Entry::Whole { doc, .. }
+                | Entry::Piece(Piece { doc, .. }) => {
                     let count = self.entries.entry(doc.clone()).or_default();
                     *count += 1;
                     *count - 1
@@ -338,10 +409,16 @@ impl Journal {
         prepare: impl Fn(&Frame) -> P + Sync,
         mut each: impl FnMut(&mut Self, &Frame, P, u32, u64),
     ) -> Result<(), JournalError> {
-        self.read_while(vault, owner, session, prepare, |journal, frame, prepared, segment, offset| {
-            each(journal, frame, prepared, segment, offset);
-            ControlFlow::Continue(())
-        })
+        self.read_while(
+            vault,
+            owner,
+            session,
+            prepare,
+            |journal, frame, prepared, segment, offset| {
+                each(journal, frame, prepared, segment, offset);
+                ControlFlow::Continue(())
+            },
+        )
     }
 
     /// As `read_new`, until `each` breaks off: the frame it saw last is the last that is accepted. What follows is read the
@@ -358,8 +435,13 @@ impl Journal {
         let mut numbers = self.numbers(vault)?;
         numbers.sort_unstable();
         let last = self.segments.last().map_or(0, |segment| segment.number);
-        let missing = self.segments.iter().find(|known| !numbers.contains(&known.number));
-        let changed = missing.map(|known| Fault::Changed { segment: known.number });
+        let missing = self
+            .segments
+            .iter()
+            .find(|known| !numbers.contains(&known.number));
+        let changed = missing.map(|known| Fault::Changed {
+            segment: known.number,
+        });
         let (mut changed, mut refused) = (changed, None);
         for number in numbers.into_iter().filter(|number| *number >= last) {
             let before = self.frames;
@@ -384,9 +466,16 @@ impl Journal {
 
     fn numbers(&self, vault: &Vault) -> Result<Vec<u32>, JournalError> {
         let listed = vault.list(&self.dir);
-        let listed = listed.map_err(|source| JournalError::Io { path: vault.file(&self.dir), source })?;
-        let names = listed.into_iter().filter_map(|listed| listed.name.into_string().ok());
-        Ok(names.filter_map(|name| name.strip_suffix(".jsonl.zst")?.parse().ok()).collect())
+        let listed = listed.map_err(|source| JournalError::Io {
+            path: vault.file(&self.dir),
+            source,
+        })?;
+        let names = listed
+            .into_iter()
+            .filter_map(|listed| listed.name.into_string().ok());
+        Ok(names
+            .filter_map(|name| name.strip_suffix(".jsonl.zst")?.parse().ok())
+            .collect())
     }
 
     /// Says whether to go on with the next segment.
@@ -401,14 +490,24 @@ impl Journal {
     ) -> Result<bool, JournalError> {
         let relative = self.relative(number);
         let path = vault.file(&relative);
-        let io = |source| JournalError::Io { path: path.clone(), source };
+        let io = |source| JournalError::Io {
+            path: path.clone(),
+            source,
+        };
         let file = match vault.open(&relative) {
             Ok(file) => file,
             // Being replaced at this very moment; the event of its arrival is still to come.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) if opener::refusal(&error).is_some() => {
-                let known = self.segments.iter().find(|segment| segment.number == number);
-                self.forged(number, known.map_or(0, |known| known.bytes as usize), &error);
+                let known = self
+                    .segments
+                    .iter()
+                    .find(|segment| segment.number == number);
+                self.forged(
+                    number,
+                    known.map_or(0, |known| known.bytes as usize),
+                    &error,
+                );
                 return Ok(false);
             }
             Err(source) => return Err(io(source)),
@@ -416,10 +515,17 @@ impl Journal {
         // Goes on with each frame: a segment of many small ones is not hashed anew for each of them.
         let (mut offset, mut check) = (0, blake3::Hasher::new());
         let mut bytes = Start::new(file);
-        if let Some(known) = self.segments.iter().find(|segment| segment.number == number) {
+        if let Some(known) = self
+            .segments
+            .iter()
+            .find(|segment| segment.number == number)
+        {
             offset = known.bytes as usize;
             bytes.read_to(offset as u64).map_err(io)?;
-            let accepted = bytes.read.get(..offset).map(|accepted| check.update(accepted).finalize().to_hex());
+            let accepted = bytes
+                .read
+                .get(..offset)
+                .map(|accepted| check.update(accepted).finalize().to_hex());
             if accepted.is_none_or(|accepted| accepted.as_str() != known.check) {
                 self.fault = Some(Fault::Changed { segment: number });
                 return Ok(false);
@@ -438,15 +544,22 @@ impl Journal {
             if limits::SEGMENT <= offset as u64 && offset < bytes.read.len() {
                 break Stop::Shape(FrameError::TooLarge);
             }
-            let (mut batch, mut stop) = self.next_frames(&bytes.read[offset..], owner, session.as_ref(), prepare);
+            let (mut batch, mut stop) =
+                self.next_frames(&bytes.read[offset..], owner, session.as_ref(), prepare);
             if let Some(room) = self.room().filter(|room| *room < batch.len() || *room == 0) {
                 batch.truncate(room);
                 stop = Stop::Full;
             }
-            for Next { frame, len, prepared } in batch {
+            for Next {
+                frame,
+                len,
+                prepared,
+            } in batch
+            {
                 check.update(&bytes.read[offset..offset + len]);
                 self.accept(number, offset + len, &check.finalize(), &frame);
-                session.get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
+                session
+                    .get_or_insert_with(|| (frame.head.tool.clone(), frame.head.session.clone()));
                 let flow = each(self, &frame, prepared, number, offset as u64);
                 offset += len;
                 if flow.is_break() {
@@ -472,18 +585,26 @@ impl Journal {
             Stop::Refused(Refusal::Forged(why)) => self.forged(number, offset, &why),
         }
         if offset > before {
-            vault.kept.keep(&bytes.file, &path, &relative, &bytes.read[..offset]).map_err(io)?;
+            vault
+                .kept
+                .keep(&bytes.file, &path, &relative, &bytes.read[..offset])
+                .map_err(io)?;
         }
         Ok(self.fault.is_none() && !early && self.room() != Some(0))
     }
 
     /// How many more frames are accepted.
     fn room(&self) -> Option<usize> {
-        self.limit.map(|limit| usize::try_from(limit.saturating_sub(self.frames)).unwrap_or(usize::MAX))
+        self.limit
+            .map(|limit| usize::try_from(limit.saturating_sub(self.frames)).unwrap_or(usize::MAX))
     }
 
     fn forged(&mut self, segment: u32, offset: usize, error: &dyn std::fmt::Display) {
-        self.fault = Some(Fault::Forged { segment, offset: offset as u64, why: error.to_string() });
+        self.fault = Some(Fault::Forged {
+            segment,
+            offset: offset as u64,
+            why: error.to_string(),
+        });
     }
 
     /// The frames that come next and follow each other, some of them, with their lengths; and why there are no more.
@@ -508,7 +629,8 @@ impl Journal {
         for read in envelope::read_all(&pieces) {
             let next = self.frames + sealed.len() as u64;
             let read = read.map_err(Refusal::from);
-            match read.and_then(|read| follows(&read, owner, next, before.as_ref()).map(|()| read)) {
+            match read.and_then(|read| follows(&read, owner, next, before.as_ref()).map(|()| read))
+            {
                 Ok(read) => {
                     before = Some(read.hash.clone());
                     sealed.push(read);
@@ -519,7 +641,10 @@ impl Journal {
                 }
             }
         }
-        let signed = sealed.iter().rposition(|read| read.is_signed_by(&owner.key)).map_or(0, |at| at + 1);
+        let signed = sealed
+            .iter()
+            .rposition(|read| read.is_signed_by(&owner.key))
+            .map_or(0, |at| at + 1);
         if signed < sealed.len() {
             sealed.truncate(signed);
             stop = Stop::Refused(Refusal::Forged("its signature is not the device's".into()));
@@ -529,7 +654,11 @@ impl Journal {
         for (piece, parsed) in pieces.iter().zip(parsed) {
             let checked = parsed.map_err(Refusal::from).and_then(|(prepared, frame)| {
                 self.check(&frame, owner, session, &batch)?;
-                Ok(Next { frame, len: piece.len(), prepared })
+                Ok(Next {
+                    frame,
+                    len: piece.len(),
+                    prepared,
+                })
             });
             match checked {
                 Ok(next) => batch.push(next),
@@ -552,11 +681,19 @@ impl Journal {
         if head.device != owner.device || head.lane != self.lane {
             return forged("it belongs to another journal");
         }
-        let first = before.first().map(|first| (&first.frame.head.tool, &first.frame.head.session));
-        let known = session.map(|(tool, id)| (tool, id)).or(first).unwrap_or((&head.tool, &head.session));
+        let first = before
+            .first()
+            .map(|first| (&first.frame.head.tool, &first.frame.head.session));
+        let known = session
+            .map(|(tool, id)| (tool, id))
+            .or(first)
+            .unwrap_or((&head.tool, &head.session));
         let key = crate::session::SessionKey::new(&head.tool, &head.session);
         let ours = (&head.tool, &head.session) == known;
-        if !ours || !self.dir.ends_with(&key.hash) || !self.dir.contains(&format!("/{}/", head.tool)) {
+        if !ours
+            || !self.dir.ends_with(&key.hash)
+            || !self.dir.contains(&format!("/{}/", head.tool))
+        {
             return forged("it belongs to another session");
         }
         if head.n == 0 && head.prev != frame::genesis(&owner.device, self.lane, known.0, known.1) {
@@ -568,14 +705,25 @@ impl Journal {
 
 /// Sees whether a frame follows the one `before`, the `next` one to come; not whether it is signed. The first of all
 /// names no frame but the journal itself, which is compared when it is unpacked.
-fn follows(sealed: &Sealed<'_>, owner: &Owner, next: u64, before: Option<&FrameHash>) -> Result<(), Refusal> {
+fn follows(
+    sealed: &Sealed<'_>,
+    owner: &Owner,
+    next: u64,
+    before: Option<&FrameHash>,
+) -> Result<(), Refusal> {
     if next < sealed.n {
         // Whoever did not sign it did not write it, whatever it says.
         let signed = sealed.is_signed_by(&owner.key);
-        return Err(if signed { Refusal::Early } else { Refusal::Forged("its signature is not the device's".into()) });
+        return Err(if signed {
+            Refusal::Early
+        } else {
+            Refusal::Forged("its signature is not the device's".into())
+        });
     }
     if sealed.n != next || before.is_some_and(|before| sealed.prev != *before) {
-        return Err(Refusal::Forged("it does not follow the frame before it".into()));
+        return Err(Refusal::Forged(
+            "it does not follow the frame before it".into(),
+        ));
     }
     Ok(())
 }
@@ -592,7 +740,11 @@ impl Start {
     const USUAL: u64 = limits::SEGMENT + (1 << 20);
 
     fn new(file: File) -> Self {
-        Self { file, read: Vec::new(), ended: false }
+        Self {
+            file,
+            read: Vec::new(),
+            ended: false,
+        }
     }
 
     fn read_to(&mut self, len: u64) -> io::Result<()> {
@@ -600,7 +752,8 @@ impl Start {
         if there < len && !self.ended {
             let len = self.file.metadata()?.len().clamp(there, len) - there;
             // A file that grows at this moment is read further the next time.
-            self.read.reserve_exact(usize::try_from(len).map_err(io::Error::other)?);
+            self.read
+                .reserve_exact(usize::try_from(len).map_err(io::Error::other)?);
             let read = (&self.file).take(len).read_to_end(&mut self.read)? as u64;
             self.ended = read < len || self.file.metadata()?.len() == there + read;
         }
@@ -635,7 +788,8 @@ impl Start {
 /// The accepted bytes of a segment in an opened file; `None` if it holds others.
 fn read_accepted(file: io::Result<File>, segment: &Segment) -> io::Result<Option<Vec<u8>>> {
     let bytes = opener::start_of(&mut file?, segment.bytes)?;
-    let same = bytes.len() as u64 == segment.bytes && blake3::hash(&bytes).to_hex().as_str() == segment.check;
+    let same = bytes.len() as u64 == segment.bytes
+        && blake3::hash(&bytes).to_hex().as_str() == segment.check;
     Ok(Some(bytes).filter(|_| same))
 }
 
@@ -668,9 +822,25 @@ mod tests {
             let device = crate::session::device_id::device_id_of_cert(b"desk");
             let (tool, session) = (ToolId::new("x"), SessionId::new("s"));
             let session_key = SessionKey::new(&tool, &session);
-            let dir_name = VaultPath::journal_dir(&device.short(), Lane::Live, &session_key, &ProjectKey::new("p"));
-            let owner = Owner { device, key: key.public() };
-            Self { vault: Vault::at(dir.path()), _dir: dir, key, owner, tool, session, dir: dir_name }
+            let dir_name = VaultPath::journal_dir(
+                &device.short(),
+                Lane::Live,
+                &session_key,
+                &ProjectKey::new("p"),
+            );
+            let owner = Owner {
+                device,
+                key: key.public(),
+            };
+            Self {
+                vault: Vault::at(dir.path()),
+                _dir: dir,
+                key,
+                owner,
+                tool,
+                session,
+                dir: dir_name,
+            }
         }
 
         fn journal(&self) -> Journal {
@@ -678,24 +848,43 @@ mod tests {
         }
 
         fn append(&self, journal: &mut Journal) -> Result<(u32, u64), JournalError> {
-            let head = journal.next_head(&self.owner.device, "desk", &self.tool, &self.session, Hlc::default());
+            let head = journal.next_head(
+                &self.owner.device,
+                "desk",
+                &self.tool,
+                &self.session,
+                Hlc::default(),
+            );
             let entries = vec![Entry::Unknown(r#"{"k":"x"}"#.into())];
-            let (bytes, hash) = frame::render(&head, &entries, |message| self.key.sign(message).to_vec());
+            let (bytes, hash) =
+                frame::render(&head, &entries, |message| self.key.sign(message).to_vec());
             journal.append(&self.vault, &bytes, &Frame::own(head, entries, hash))
         }
 
         fn read(&self) -> Journal {
             let mut journal = self.journal();
-            journal.read_new(&self.vault, &self.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
+            journal
+                .read_new(
+                    &self.vault,
+                    &self.owner,
+                    &mut None,
+                    |_| (),
+                    |_, _, _, _, _| (),
+                )
+                .expect("read");
             journal
         }
 
         fn segment(&self, number: u32) -> PathBuf {
-            self.vault.file(&format!("{}/{}", self.dir, segment_name(number)))
+            self.vault
+                .file(&format!("{}/{}", self.dir, segment_name(number)))
         }
 
         fn damage(&self, number: u32, garbage: &[u8]) {
-            let mut file = std::fs::OpenOptions::new().append(true).open(self.segment(number)).expect("open");
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .open(self.segment(number))
+                .expect("open");
             file.write_all(garbage).expect("write");
         }
     }
@@ -722,7 +911,10 @@ mod tests {
         let mut journal = desk.journal();
         desk.append(&mut journal).expect("first");
         desk.damage(1, &[0; 512]);
-        assert!(matches!(desk.read().fault, Some(Fault::Forged { segment: 1, .. })));
+        assert!(matches!(
+            desk.read().fault,
+            Some(Fault::Forged { segment: 1, .. })
+        ));
         // A segment that does not follow changes nothing about it.
         std::fs::write(desk.segment(2), b"garbage").expect("write");
         let read = desk.read();
@@ -738,7 +930,10 @@ mod tests {
         desk.damage(1, &[0; 512]);
         std::fs::write(desk.segment(2), b"not known to the journal").expect("write");
         assert_eq!(desk.append(&mut journal).expect("second"), (3, 0));
-        assert_eq!(std::fs::read(desk.segment(2)).expect("read"), b"not known to the journal");
+        assert_eq!(
+            std::fs::read(desk.segment(2)).expect("read"),
+            b"not known to the journal"
+        );
         assert_eq!(desk.read().frames, 2);
     }
 
@@ -746,7 +941,10 @@ mod tests {
     fn a_damaged_segment_does_not_stop_what_comes_after_it() {
         type Damage = fn(&Desk);
         let cut: Damage = |desk| {
-            let file = std::fs::OpenOptions::new().write(true).open(desk.segment(1)).expect("open");
+            let file = std::fs::OpenOptions::new()
+                .write(true)
+                .open(desk.segment(1))
+                .expect("open");
             file.set_len(10).expect("cut");
         };
         let lost: Damage = |desk| {
@@ -760,8 +958,19 @@ mod tests {
             let mut reader = desk.read();
             damage(&desk);
             assert_eq!(desk.append(&mut journal).expect("second"), (2, 0));
-            reader.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
-            assert_eq!((reader.frames, reader.fault), (2, Some(Fault::Changed { segment: 1 })));
+            reader
+                .read_new(
+                    &desk.vault,
+                    &desk.owner,
+                    &mut None,
+                    |_| (),
+                    |_, _, _, _, _| (),
+                )
+                .expect("read");
+            assert_eq!(
+                (reader.frames, reader.fault),
+                (2, Some(Fault::Changed { segment: 1 }))
+            );
         }
     }
 
@@ -775,7 +984,15 @@ mod tests {
         stored.as_object_mut().expect("an object").remove("reads");
         let older: Journal = serde_json::from_value(stored).expect("as an older version wrote it");
         let mut again = older.unread().expect("unread");
-        again.read_new(&desk.vault, &desk.owner, &mut None, |_| (), |_, _, _, _, _| ()).expect("read");
+        again
+            .read_new(
+                &desk.vault,
+                &desk.owner,
+                &mut None,
+                |_| (),
+                |_, _, _, _, _| (),
+            )
+            .expect("read");
         assert_eq!(again, journal);
     }
 
@@ -785,6 +1002,9 @@ mod tests {
         let mut journal = desk.journal();
         desk.append(&mut journal).expect("first");
         journal.fault = Some(Fault::Newer { version: 2 });
-        assert!(matches!(desk.append(&mut journal), Err(JournalError::Newer { version: 2, .. })));
+        assert!(matches!(
+            desk.append(&mut journal),
+            Err(JournalError::Newer { version: 2, .. })
+        ));
     }
 }

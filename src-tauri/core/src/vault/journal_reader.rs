@@ -46,7 +46,13 @@ impl<'a> JournalReader<'a> {
         doc: &'a DocName,
         is_message: fn(&[u8]) -> bool,
     ) -> Self {
-        Self { vault, journals, doc, is_message, last: RefCell::new(None) }
+        Self {
+            vault,
+            journals,
+            doc,
+            is_message,
+            last: RefCell::new(None),
+        }
     }
 
     /// Calls `each` with every entry of the edge, in order.
@@ -56,17 +62,32 @@ impl<'a> JournalReader<'a> {
         mut each: impl FnMut(Entry, Spot) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
         let source = &edge.source;
-        let lost = || JournalError::Lost { dir: journal_key(&source.device, source.lane) };
-        let journal = self.journals.get(&journal_key(&source.device, source.lane)).ok_or_else(lost)?;
+        let lost = || JournalError::Lost {
+            dir: journal_key(&source.device, source.lane),
+        };
+        let journal = self
+            .journals
+            .get(&journal_key(&source.device, source.lane))
+            .ok_or_else(lost)?;
         let mut wanted = source.end - source.first;
         let at = source.spot;
-        for segment in journal.segments.iter().filter(|segment| segment.number >= at.segment) {
+        for segment in journal
+            .segments
+            .iter()
+            .filter(|segment| segment.number >= at.segment)
+        {
             let bytes = self.segment(journal, segment)?;
-            let mut offset = if segment.number == at.segment { at.offset as usize } else { 0 };
+            let mut offset = if segment.number == at.segment {
+                at.offset as usize
+            } else {
+                0
+            };
             while offset < bytes.len() && wanted > 0 {
-                for (frame, len) in
-                    read_batch(journal, &bytes[offset..], usize::try_from(wanted).unwrap_or(usize::MAX))?
-                {
+                for (frame, len) in read_batch(
+                    journal,
+                    &bytes[offset..],
+                    usize::try_from(wanted).unwrap_or(usize::MAX),
+                )? {
                     let first = (segment.number, offset as u64) == (at.segment, at.offset);
                     let skip = if first { at.line as usize } else { 0 };
                     for (line, entry) in frame.entries.into_iter().enumerate().skip(skip) {
@@ -74,13 +95,21 @@ impl<'a> JournalReader<'a> {
                             | Entry::Piece(Piece { doc, .. }) if doc == self.doc);
                         if ours && wanted > 0 {
                             wanted -= 1;
-                            each(entry, Spot { segment: segment.number, offset: offset as u64, line: line as u32 })?;
+                            each(
+                                entry,
+                                Spot {
+                                    segment: segment.number,
+                                    offset: offset as u64,
+                                    line: line as u32,
+                                },
+                            )?;
                         }
                     }
                     offset += len;
                 }
             }
-            self.last.replace(Some((journal.relative(segment.number), bytes)));
+            self.last
+                .replace(Some((journal.relative(segment.number), bytes)));
             if wanted == 0 {
                 return Ok(());
             }
@@ -89,13 +118,20 @@ impl<'a> JournalReader<'a> {
     }
 
     /// Calls `each` with every entry of a journal that was accepted, in order.
-    pub fn scan(&self, journal: &Journal, mut each: impl FnMut(&Head, &Entry)) -> Result<(), JournalError> {
+    pub fn scan(
+        &self,
+        journal: &Journal,
+        mut each: impl FnMut(&Head, &Entry),
+    ) -> Result<(), JournalError> {
         for segment in &journal.segments {
             let bytes = self.segment(journal, segment)?;
             let mut offset = 0;
             while offset < bytes.len() {
                 for (frame, len) in read_batch(journal, &bytes[offset..], usize::MAX)? {
-                    frame.entries.iter().for_each(|entry| each(&frame.head, entry));
+                    frame
+                        .entries
+                        .iter()
+                        .for_each(|entry| each(&frame.head, entry));
                     offset += len;
                 }
             }
@@ -118,7 +154,10 @@ impl<'a> JournalReader<'a> {
     pub fn write_lines(&self, edge: &Edge, out: &mut dyn Write) -> Result<(), JournalError> {
         self.runs(edge, |run| {
             let (Run::Lines(_, bytes) | Run::Piece(_, Piece { bytes, .. })) = &run;
-            out.write_all(bytes).map_err(|source| JournalError::Io { path: PathBuf::from(self.doc.as_str()), source })
+            out.write_all(bytes).map_err(|source| JournalError::Io {
+                path: PathBuf::from(self.doc.as_str()),
+                source,
+            })
         })
     }
 
@@ -134,14 +173,21 @@ impl<'a> JournalReader<'a> {
             Run::Lines(place, bytes) => each(place, &bytes),
             Run::Piece(place, piece) if piece.n == 0 => {
                 let len = SHOWN.min(piece.bytes.len());
-                each(Place { len, ..place }, &[&piece.bytes[..len], b"\n"].concat())
+                each(
+                    Place { len, ..place },
+                    &[&piece.bytes[..len], b"\n"].concat(),
+                )
             }
             Run::Piece(..) => Ok(()),
         })
     }
 
     /// Calls `each` with what an edge of a log holds, in order.
-    pub fn runs(&self, edge: &Edge, mut each: impl FnMut(Run) -> Result<(), JournalError>) -> Result<(), JournalError> {
+    pub fn runs(
+        &self,
+        edge: &Edge,
+        mut each: impl FnMut(Run) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
         let (mut skip, mut wanted, mut is_wanted) = (edge.source.skip, edge.lines, false);
         self.entries(edge, |entry, spot| {
             let (journal, start) = (journal_key(&edge.source.device, edge.source.lane), 0);
@@ -153,10 +199,23 @@ impl<'a> JournalReader<'a> {
                         skip = skip.saturating_sub(1);
                         wanted -= u64::from(is_wanted);
                     }
-                    let place = Place { journal, spot, start, len: piece.bytes.len() };
-                    return if is_wanted { each(Run::Piece(place, piece)) } else { Ok(()) };
+                    let place = Place {
+                        journal,
+                        spot,
+                        start,
+                        len: piece.bytes.len(),
+                    };
+                    return if is_wanted {
+                        each(Run::Piece(place, piece))
+                    } else {
+                        Ok(())
+                    };
                 }
-                _ => return Err(JournalError::Lost { dir: edge.source.device.clone() }),
+                _ => {
+                    return Err(JournalError::Lost {
+                        dir: edge.source.device.clone(),
+                    });
+                }
             };
             let (mut start, mut end) = (0, 0);
             for line in lines_of(&bytes) {
@@ -171,9 +230,23 @@ impl<'a> JournalReader<'a> {
             }
             bytes.truncate(end);
             bytes.drain(..start);
-            each(Run::Lines(Place { journal, spot, start, len: end - start }, bytes))
+            each(Run::Lines(
+                Place {
+                    journal,
+                    spot,
+                    start,
+                    len: end - start,
+                },
+                bytes,
+            ))
         })?;
-        if wanted == 0 { Ok(()) } else { Err(JournalError::Lost { dir: edge.source.device.clone() }) }
+        if wanted == 0 {
+            Ok(())
+        } else {
+            Err(JournalError::Lost {
+                dir: edge.source.device.clone(),
+            })
+        }
     }
 
     /// Whether a record that was recorded in pieces is what its id claims; true for everything else.
@@ -181,7 +254,8 @@ impl<'a> JournalReader<'a> {
         let mut record: Option<(LongLine, ChainId)> = None;
         self.entries(edge, |entry, _| {
             if let Entry::Piece(piece) = entry {
-                let (line, _) = record.get_or_insert_with(|| (piece.after.long(piece.size), piece.tip));
+                let (line, _) =
+                    record.get_or_insert_with(|| (piece.after.long(piece.size), piece.tip));
                 line.feed(&piece.bytes);
             }
             Ok(())
@@ -191,19 +265,31 @@ impl<'a> JournalReader<'a> {
 
     /// Reads back what lies at one place.
     pub fn piece(&self, piece: &Place) -> Result<Vec<u8>, JournalError> {
-        let lost = || JournalError::Lost { dir: piece.journal.clone() };
+        let lost = || JournalError::Lost {
+            dir: piece.journal.clone(),
+        };
         let journal = self.journals.get(&piece.journal).ok_or_else(lost)?;
-        let segment = journal.segments.iter().find(|segment| segment.number == piece.spot.segment).ok_or_else(lost)?;
+        let segment = journal
+            .segments
+            .iter()
+            .find(|segment| segment.number == piece.spot.segment)
+            .ok_or_else(lost)?;
         let bytes = self.segment(journal, segment)?;
         let rest = bytes.get(piece.spot.offset as usize..).ok_or_else(lost)?;
-        let Some(Ok(len)) = frame::frame_len(rest) else { return Err(lost()) };
-        let frame =
-            frame::parse(&rest[..len]).map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
-        self.last.replace(Some((journal.relative(segment.number), bytes)));
+        let Some(Ok(len)) = frame::frame_len(rest) else {
+            return Err(lost());
+        };
+        let frame = frame::parse(&rest[..len]).map_err(|source| JournalError::Frame {
+            dir: journal.dir.clone(),
+            source,
+        })?;
+        self.last
+            .replace(Some((journal.relative(segment.number), bytes)));
         match frame.entries.into_iter().nth(piece.spot.line as usize) {
-            Some(Entry::Lines { bytes, .. } | Entry::Piece(Piece { bytes, .. })) => {
-                bytes.get(piece.start..piece.start + piece.len).map(<[u8]>::to_vec).ok_or_else(lost)
-            }
+            Some(Entry::Lines { bytes, .. } | Entry::Piece(Piece { bytes, .. })) => bytes
+                .get(piece.start..piece.start + piece.len)
+                .map(<[u8]>::to_vec)
+                .ok_or_else(lost),
             _ => Err(lost()),
         }
     }
@@ -213,8 +299,10 @@ impl<'a> JournalReader<'a> {
         match kind {
             DocKind::Snapshot => self.snapshot(path),
             DocKind::Log => {
-                let mut bytes = Vec::with_capacity(path.iter().map(|edge| edge.bytes as usize).sum());
-                path.iter().try_for_each(|edge| self.write_lines(edge, &mut bytes))?;
+                let mut bytes =
+                    Vec::with_capacity(path.iter().map(|edge| edge.bytes as usize).sum());
+                path.iter()
+                    .try_for_each(|edge| self.write_lines(edge, &mut bytes))?;
                 Ok(bytes)
             }
         }
@@ -232,8 +320,22 @@ impl<'a> JournalReader<'a> {
             found = Some(entry);
             Ok(())
         })?;
-        let Some(Entry::Whole { after, tip, head, tail, bytes, .. }) = found else { return Ok(None) };
-        let before = if head == 0 && tail == 0 { Vec::new() } else { before()? };
+        let Some(Entry::Whole {
+            after,
+            tip,
+            head,
+            tail,
+            bytes,
+            ..
+        }) = found
+        else {
+            return Ok(None);
+        };
+        let before = if head == 0 && tail == 0 {
+            Vec::new()
+        } else {
+            before()?
+        };
         Ok(rebuild(&before, head, tail, bytes).filter(|content| after.then(content) == tip))
     }
 
@@ -245,8 +347,18 @@ impl<'a> JournalReader<'a> {
             // An edge starts where the trie does or where another ends, so `content` is what its first entry builds on,
             // unless lines before it are skipped: those are applied too, from the same entries.
             self.entries(edge, |entry, _| {
-                let Entry::Whole { after, tip, head, tail, bytes, .. } = entry else {
-                    return Err(JournalError::Lost { dir: edge.source.device.clone() });
+                let Entry::Whole {
+                    after,
+                    tip,
+                    head,
+                    tail,
+                    bytes,
+                    ..
+                } = entry
+                else {
+                    return Err(JournalError::Lost {
+                        dir: edge.source.device.clone(),
+                    });
                 };
                 if skip > 0 {
                     skip -= 1;
@@ -256,13 +368,17 @@ impl<'a> JournalReader<'a> {
                     return Ok(());
                 }
                 wanted -= 1;
-                content = rebuild(&content, head, tail, bytes)
-                    .ok_or_else(|| JournalError::Lost { dir: edge.source.device.clone() })?;
+                content =
+                    rebuild(&content, head, tail, bytes).ok_or_else(|| JournalError::Lost {
+                        dir: edge.source.device.clone(),
+                    })?;
                 // The id vouches for the content: a middle that was applied to something else is noticed here.
                 if after.then(&content) == tip {
                     Ok(())
                 } else {
-                    Err(JournalError::Lost { dir: edge.source.device.clone() })
+                    Err(JournalError::Lost {
+                        dir: edge.source.device.clone(),
+                    })
                 }
             })?;
         }
@@ -271,15 +387,27 @@ impl<'a> JournalReader<'a> {
 }
 
 /// The accepted frames that `bytes` begins with, some of them, with their lengths.
-pub(super) fn read_batch(journal: &Journal, bytes: &[u8], most: usize) -> Result<Vec<(Frame, usize)>, JournalError> {
+pub(super) fn read_batch(
+    journal: &Journal,
+    bytes: &[u8],
+    most: usize,
+) -> Result<Vec<(Frame, usize)>, JournalError> {
     let (pieces, end) = frame::next_batch(bytes, most);
     if end.is_some() {
-        return Err(JournalError::Lost { dir: journal.dir.clone() });
+        return Err(JournalError::Lost {
+            dir: journal.dir.clone(),
+        });
     }
-    let frames = frame::parse_all(&pieces, |frame| frame).into_iter().zip(&pieces).map(|(frame, piece)| {
-        let frame = frame.map_err(|source| JournalError::Frame { dir: journal.dir.clone(), source })?;
-        Ok((frame, piece.len()))
-    });
+    let frames = frame::parse_all(&pieces, |frame| frame)
+        .into_iter()
+        .zip(&pieces)
+        .map(|(frame, piece)| {
+            let frame = frame.map_err(|source| JournalError::Frame {
+                dir: journal.dir.clone(),
+                source,
+            })?;
+            Ok((frame, piece.len()))
+        });
     frames.collect()
 }
 
@@ -290,7 +418,10 @@ pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<V
         return Some(middle);
     }
     let (head, tail) = (usize::try_from(head).ok()?, usize::try_from(tail).ok()?);
-    let tail_at = before.len().checked_sub(tail).filter(|tail_at| head <= *tail_at)?;
+    let tail_at = before
+        .len()
+        .checked_sub(tail)
+        .filter(|tail_at| head <= *tail_at)?;
     let len = head.checked_add(tail)?.checked_add(middle.len())?;
     if limits::CONTENT < len as u64 {
         return None;
@@ -304,9 +435,19 @@ pub fn rebuild(before: &[u8], head: u64, tail: u64, middle: Vec<u8>) -> Option<V
 
 /// The changed middle of a snapshot: what `rebuild` needs to make `next` from `before`.
 pub fn middle<'n>(before: &[u8], next: &'n [u8]) -> (u64, u64, &'n [u8]) {
-    let head = before.iter().zip(next).take_while(|(one, other)| one == other).count();
+    let head = before
+        .iter()
+        .zip(next)
+        .take_while(|(one, other)| one == other)
+        .count();
     let most = before.len().min(next.len()) - head;
-    let tail = before.iter().rev().zip(next.iter().rev()).take(most).take_while(|(one, other)| one == other).count();
+    let tail = before
+        .iter()
+        .rev()
+        .zip(next.iter().rev())
+        .take(most)
+        .take_while(|(one, other)| one == other)
+        .count();
     (head as u64, tail as u64, &next[head..next.len() - tail])
 }
 
@@ -325,17 +466,27 @@ impl LineSource for JournalReader<'_> {
                             skip -= 1;
                         } else if (tips.len() as u64) < edge.lines {
                             chain.feed(line);
-                            tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: (self.is_message)(line) });
+                            tips.push(Line {
+                                tip: chain.tip,
+                                end: chain.bytes,
+                                is_message: (self.is_message)(line),
+                            });
                         }
                     }
                 }
-                Entry::Whole { tip: next, bytes, .. } => {
+                Entry::Whole {
+                    tip: next, bytes, ..
+                } => {
                     if skip > 0 {
                         skip -= 1;
                     } else if (tips.len() as u64) < edge.lines {
                         tip = next;
                         total += bytes.len() as u64;
-                        tips.push(Line { tip, end: total, is_message: true });
+                        tips.push(Line {
+                            tip,
+                            end: total,
+                            is_message: true,
+                        });
                     }
                 }
                 Entry::Piece(piece) if piece.n == 0 => {
@@ -343,10 +494,18 @@ impl LineSource for JournalReader<'_> {
                         skip -= 1;
                     } else if (tips.len() as u64) < edge.lines {
                         chain.pass(piece.tip, piece.size);
-                        tips.push(Line { tip: chain.tip, end: chain.bytes, is_message: true });
+                        tips.push(Line {
+                            tip: chain.tip,
+                            end: chain.bytes,
+                            is_message: true,
+                        });
                     }
                 }
-                Entry::Piece(_) | Entry::About(_) | Entry::Choice(_) | Entry::Device(_) | Entry::Unknown(_) => {}
+                Entry::Piece(_)
+                | Entry::About(_)
+                | Entry::Choice(_)
+                | Entry::Device(_)
+                | Entry::Unknown(_) => {}
             }
             Ok(())
         })?;
@@ -362,10 +521,28 @@ mod tests {
     #[test]
     fn a_generation_whose_ends_overlap_is_refused() {
         let before = b"0123456789";
-        assert_eq!(rebuild(before, 4, 6, b"x".to_vec()).as_deref(), Some(&b"0123x456789"[..]));
-        assert_eq!(rebuild(before, 10, 0, b"x".to_vec()).as_deref(), Some(&b"0123456789x"[..]));
-        for (head, tail) in [(5, 6), (10, 10), (10, 1), (11, 0), (0, 11), (u64::MAX, 1), (1, u64::MAX)] {
-            assert_eq!(rebuild(before, head, tail, Vec::new()), None, "{head} {tail}");
+        assert_eq!(
+            rebuild(before, 4, 6, b"x".to_vec()).as_deref(),
+            Some(&b"0123x456789"[..])
+        );
+        assert_eq!(
+            rebuild(before, 10, 0, b"x".to_vec()).as_deref(),
+            Some(&b"0123456789x"[..])
+        );
+        for (head, tail) in [
+            (5, 6),
+            (10, 10),
+            (10, 1),
+            (11, 0),
+            (0, 11),
+            (u64::MAX, 1),
+            (1, u64::MAX),
+        ] {
+            assert_eq!(
+                rebuild(before, head, tail, Vec::new()),
+                None,
+                "{head} {tail}"
+            );
         }
     }
 

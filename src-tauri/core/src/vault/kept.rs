@@ -33,7 +33,13 @@ impl Kept {
     ///
     /// What lies at `path` may be exchanged at any moment. So the link is made first, and what it leads to is compared
     /// with what was read; if that is another file, the bytes themselves are written, never the path's.
-    pub fn keep(&self, file: &File, path: &Path, relative: &str, accepted: &[u8]) -> io::Result<()> {
+    pub fn keep(
+        &self,
+        file: &File,
+        path: &Path,
+        relative: &str,
+        accepted: &[u8],
+    ) -> io::Result<()> {
         let (kept, verified) = (self.file(relative), file.metadata()?);
         if let Ok(known) = self.open(relative) {
             let known = known.metadata()?;
@@ -42,7 +48,9 @@ impl Kept {
             }
             // Accepted bytes only ever grow; whatever comes, the safety copy does not get shorter.
             if verified.len() < known.len() {
-                return Err(io::Error::other("it is shorter than the copy that was accepted before"));
+                return Err(io::Error::other(
+                    "it is shorter than the copy that was accepted before",
+                ));
             }
         }
         if let Some(parent) = kept.parent() {
@@ -80,7 +88,9 @@ impl Kept {
 
     /// Puts a kept file back where it was lost; says whether there was one.
     pub fn restore(&self, relative: &str, lost: &Path) -> io::Result<bool> {
-        let Ok(mut file) = self.open(relative) else { return Ok(false) };
+        let Ok(mut file) = self.open(relative) else {
+            return Ok(false);
+        };
         if let Some(parent) = lost.parent() {
             std::fs::create_dir_all(parent)?;
         }
@@ -97,7 +107,9 @@ fn is_linked(path: &Path, next: &Path, verified: &Metadata, accepted: &[u8]) -> 
         // A file system without hard links, or nothing lies there any more.
         return Ok(false);
     }
-    let Ok(mut linked) = opener::file(next) else { return Ok(false) };
+    let Ok(mut linked) = opener::file(next) else {
+        return Ok(false);
+    };
     Ok(opener::is_same(&linked.metadata()?, verified)
         || opener::start_of(&mut linked, accepted.len() as u64)? == accepted)
 }
@@ -119,20 +131,40 @@ pub fn kept_frames<'a>(
     let mut found = BTreeMap::new();
     let names = |dir: &str| {
         let listed = vault.kept.list(dir).unwrap_or_default();
-        listed.into_iter().filter_map(|listed| listed.name.into_string().ok()).collect::<Vec<_>>()
+        listed
+            .into_iter()
+            .filter_map(|listed| listed.name.into_string().ok())
+            .collect::<Vec<_>>()
     };
     let mut dirs = vec![device.to_owned()];
     for _ in 0..4 {
-        let below = |dir: &String| names(dir).into_iter().map(|name| format!("{dir}/{name}")).collect::<Vec<_>>();
+        let below = |dir: &String| {
+            names(dir)
+                .into_iter()
+                .map(|name| format!("{dir}/{name}"))
+                .collect::<Vec<_>>()
+        };
         dirs = dirs.iter().flat_map(below).collect();
     }
     for dir in dirs {
         let mut segments = names(&dir);
         segments.retain(|name| name.ends_with(".jsonl.zst"));
         segments.sort();
-        let files = || segments.iter().filter_map(|name| vault.kept.open(&format!("{dir}/{name}")).ok());
-        let bytes: u64 = files().filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum();
-        let count = |chain, file: File| follow(&opener::all_of(&file, limits::SEGMENT_FILE).unwrap_or_default(), chain);
+        let files = || {
+            segments
+                .iter()
+                .filter_map(|name| vault.kept.open(&format!("{dir}/{name}")).ok())
+        };
+        let bytes: u64 = files()
+            .filter_map(|file| file.metadata().ok())
+            .map(|meta| meta.len())
+            .sum();
+        let count = |chain, file: File| {
+            follow(
+                &opener::all_of(&file, limits::SEGMENT_FILE).unwrap_or_default(),
+                chain,
+            )
+        };
         let frames = match known(&dir).filter(|journal| journal.bytes() == bytes) {
             Some(journal) => journal.frames,
             None => files().fold((0, None), count).0,
@@ -145,9 +177,14 @@ pub fn kept_frames<'a>(
 }
 
 /// Goes on counting the frames that follow each other. None is unpacked.
-fn follow(mut bytes: &[u8], (mut frames, mut last): (u64, Option<FrameHash>)) -> (u64, Option<FrameHash>) {
+fn follow(
+    mut bytes: &[u8],
+    (mut frames, mut last): (u64, Option<FrameHash>),
+) -> (u64, Option<FrameHash>) {
     while let Some(Ok(len)) = frame::frame_len(bytes) {
-        let Ok(sealed) = Sealed::read(&bytes[..len]) else { break };
+        let Ok(sealed) = Sealed::read(&bytes[..len]) else {
+            break;
+        };
         if sealed.n == frames && last.as_ref().is_none_or(|last| *last == sealed.prev) {
             (frames, last) = (frames + 1, Some(sealed.hash));
         }
@@ -157,7 +194,10 @@ fn follow(mut bytes: &[u8], (mut frames, mut last): (u64, Option<FrameHash>)) ->
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -196,8 +236,12 @@ mod tests {
         for forged in [&b"forged, and longer"[..], b"forged!!"] {
             std::fs::write(home.path().join("other"), forged).expect("write");
             std::fs::rename(home.path().join("other"), &file).expect("rename");
-            kept.keep(&opened, &file, "a/0001", b"verified").expect("keep");
-            assert_eq!(std::fs::read(kept.file("a/0001")).expect("read"), b"verified");
+            kept.keep(&opened, &file, "a/0001", b"verified")
+                .expect("keep");
+            assert_eq!(
+                std::fs::read(kept.file("a/0001")).expect("read"),
+                b"verified"
+            );
             std::fs::remove_file(kept.file("a/0001")).expect("remove");
         }
         // Nor a link that leads elsewhere, nor nothing.
@@ -205,8 +249,12 @@ mod tests {
         {
             std::fs::remove_file(&file).expect("remove");
             std::os::unix::fs::symlink("/dev/zero", &file).expect("link");
-            kept.keep(&opened, &file, "a/0001", b"verified").expect("keep");
-            assert_eq!(std::fs::read(kept.file("a/0001")).expect("read"), b"verified");
+            kept.keep(&opened, &file, "a/0001", b"verified")
+                .expect("keep");
+            assert_eq!(
+                std::fs::read(kept.file("a/0001")).expect("read"),
+                b"verified"
+            );
         }
     }
 }

@@ -38,7 +38,9 @@ impl DeviceKey {
     pub fn load_or_create(home: &Path) -> Result<Self, KeyError> {
         let path = home.join("keys").join("device.key");
         match Self::load(&path) {
-            Err(KeyError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Self::create(&path),
+            Err(KeyError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Self::create(&path)
+            }
             other => other,
         }
     }
@@ -57,11 +59,19 @@ impl DeviceKey {
     }
 
     fn load(path: &Path) -> Result<Self, KeyError> {
-        let text = std::fs::read_to_string(path).map_err(|source| KeyError::Read { path: path.into(), source })?;
-        let key = SigningKey::from_pkcs8_pem(&text)
-            .map_err(|error| KeyError::Damaged { path: path.into(), reason: error.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(|source| KeyError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let key = SigningKey::from_pkcs8_pem(&text).map_err(|error| KeyError::Damaged {
+            path: path.into(),
+            reason: error.to_string(),
+        })?;
         // A copied or restored home may have lost its modes.
-        keep_private(path, 0o600).map_err(|source| KeyError::Write { path: path.into(), source })?;
+        keep_private(path, 0o600).map_err(|source| KeyError::Write {
+            path: path.into(),
+            source,
+        })?;
         Ok(Self(key))
     }
 
@@ -72,11 +82,17 @@ impl DeviceKey {
         let pem = key
             .0
             .to_pkcs8_pem(LineEnding::LF)
-            .map_err(|error| KeyError::Damaged { path: path.into(), reason: error.to_string() })?;
+            .map_err(|error| KeyError::Damaged {
+                path: path.into(),
+                reason: error.to_string(),
+            })?;
         match write_new(path, pem.as_bytes()) {
             Ok(()) => Ok(key),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
-            Err(source) => Err(KeyError::Write { path: path.into(), source }),
+            Err(source) => Err(KeyError::Write {
+                path: path.into(),
+                source,
+            }),
         }
     }
 }
@@ -85,7 +101,9 @@ impl DeviceKey {
 /// are refused, so that all devices give the same answer.
 pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     match VerifyingKey::from_bytes(public) {
-        Ok(key) => key.verify_strict(message, &Signature::from_bytes(signature)).is_ok(),
+        Ok(key) => key
+            .verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok(),
         Err(_) => false,
     }
 }
@@ -96,7 +114,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     keep_private(dir, 0o700)?;
     // `tempfile` creates with mode 0600; on Windows the user's profile directory keeps others out.
-    let mut file = tempfile::Builder::new().prefix(".device-key-").tempfile_in(dir)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".device-key-")
+        .tempfile_in(dir)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
@@ -137,8 +157,10 @@ mod tests {
         let first = DeviceKey::load_or_create(home.path()).unwrap();
         let second = DeviceKey::load_or_create(home.path()).unwrap();
         assert_eq!(first.public(), second.public());
-        let names: Vec<_> =
-            std::fs::read_dir(home.path().join("keys")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> = std::fs::read_dir(home.path().join("keys"))
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         assert_eq!(names, ["device.key"]);
     }
 
@@ -146,9 +168,13 @@ mod tests {
     fn two_that_create_at_once_agree() {
         let home = tempfile::tempdir().unwrap();
         let publics: Vec<_> = std::thread::scope(|scope| {
-            let starts: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| DeviceKey::load_or_create(home.path()).unwrap().public())).collect();
-            starts.into_iter().map(|start| start.join().unwrap()).collect()
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| DeviceKey::load_or_create(home.path()).unwrap().public()))
+                .collect();
+            starts
+                .into_iter()
+                .map(|start| start.join().unwrap())
+                .collect()
         });
         assert!(publics.iter().all(|public| *public == publics[0]));
     }
@@ -159,13 +185,22 @@ mod tests {
         let path = home.path().join("keys/device.key");
         std::fs::create_dir(home.path().join("keys")).unwrap();
         std::fs::write(&path, "-----BEGIN PRIVATE KEY-----\nAAAA\n").unwrap();
-        assert!(matches!(DeviceKey::load_or_create(home.path()), Err(KeyError::Damaged { .. })));
-        assert_eq!(std::fs::read(&path).unwrap(), b"-----BEGIN PRIVATE KEY-----\nAAAA\n");
+        assert!(matches!(
+            DeviceKey::load_or_create(home.path()),
+            Err(KeyError::Damaged { .. })
+        ));
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n"
+        );
     }
 
     #[test]
     fn a_signature_is_for_its_message_and_key_alone() {
-        let (mine, other) = (DeviceKey::from_secret(&[1; 32]), DeviceKey::from_secret(&[2; 32]));
+        let (mine, other) = (
+            DeviceKey::from_secret(&[1; 32]),
+            DeviceKey::from_secret(&[2; 32]),
+        );
         let signature = mine.sign(b"frame");
         assert!(verify(&mine.public(), b"frame", &signature));
         assert!(!verify(&mine.public(), b"frames", &signature));
@@ -188,9 +223,19 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
         DeviceKey::load_or_create(home.path()).unwrap();
-        let mode = |name: &str| std::fs::metadata(home.path().join(name)).unwrap().permissions().mode() & 0o777;
+        let mode = |name: &str| {
+            std::fs::metadata(home.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777
+        };
         assert_eq!((mode("keys"), mode("keys/device.key")), (0o700, 0o600));
-        std::fs::set_permissions(home.path().join("keys/device.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(
+            home.path().join("keys/device.key"),
+            std::fs::Permissions::from_mode(0o644),
+        )
+        .unwrap();
         DeviceKey::load_or_create(home.path()).unwrap();
         assert_eq!(mode("keys/device.key"), 0o600);
     }

@@ -61,7 +61,10 @@ pub fn shown(text: &str) -> String {
     match text.char_indices().nth(TITLE) {
         None => text.to_owned(),
         Some(_) => {
-            let end = text.char_indices().nth(TITLE - 1).map_or(text.len(), |(end, _)| end);
+            let end = text
+                .char_indices()
+                .nth(TITLE - 1)
+                .map_or(text.len(), |(end, _)| end);
             format!("{}…", &text[..end])
         }
     }

@@ -106,13 +106,21 @@ impl Vault {
 impl VaultPath {
     /// A journal's directory below the vault.
     pub fn journal_dir(device: &str, lane: Lane, key: &SessionKey, project: &ProjectKey) -> String {
-        format!("{device}/{}/{}/{}/{}", lane.as_str(), key.tool, project.hash(), key.hash)
+        format!(
+            "{device}/{}/{}/{}/{}",
+            lane.as_str(),
+            key.tool,
+            project.hash(),
+            key.hash
+        )
     }
 
     /// Reads a path as a lane folder reports it; `None` for everything that is no segment of ours.
     pub fn parse(device: &str, lane: Lane, in_lane: &str) -> Option<Self> {
         let parts: Vec<&str> = in_lane.split(['/', '\\']).collect();
-        let [tool, project, session, file] = parts[..] else { return None };
+        let [tool, project, session, file] = parts[..] else {
+            return None;
+        };
         let number = file.strip_suffix(".jsonl.zst")?;
         if number.len() < 4
             || !number.bytes().all(|byte| byte.is_ascii_digit())
@@ -123,7 +131,10 @@ impl VaultPath {
         Some(Self {
             device: device.into(),
             lane,
-            key: SessionKey { tool: ToolId::new(tool), hash: session.into() },
+            key: SessionKey {
+                tool: ToolId::new(tool),
+                hash: session.into(),
+            },
             project: project.into(),
             segment: number.parse().ok()?,
         })
@@ -135,17 +146,33 @@ impl VaultPath {
     }
 
     pub fn dir(&self) -> String {
-        format!("{}/{}/{}/{}/{}", self.device, self.lane.as_str(), self.key.tool, self.project, self.key.hash)
+        format!(
+            "{}/{}/{}/{}/{}",
+            self.device,
+            self.lane.as_str(),
+            self.key.tool,
+            self.project,
+            self.key.hash
+        )
     }
 
     /// The path of a segment as the lane's folder names it.
     pub fn in_lane(&self) -> String {
-        format!("{}/{}/{}/{}", self.key.tool, self.project, self.key.hash, segment_name(self.segment))
+        format!(
+            "{}/{}/{}/{}",
+            self.key.tool,
+            self.project,
+            self.key.hash,
+            segment_name(self.segment)
+        )
     }
 }
 
 fn plain(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 pub fn segment_name(number: u32) -> String {

@@ -57,7 +57,11 @@ pub fn add(open: &mut BTreeMap<DocName, Open>, piece: &Piece, spot: Spot, number
     let len = piece.bytes.len() as u64;
     let is_last = piece.n + 1 == piece.of;
     let end = memchr::memchr(b'\n', &piece.bytes);
-    let is_of_one_line = if is_last { end.is_some_and(|end| end as u64 + 1 == len) } else { end.is_none() };
+    let is_of_one_line = if is_last {
+        end.is_some_and(|end| end as u64 + 1 == len)
+    } else {
+        end.is_none()
+    };
     let fits = (2..=limits::PIECES).contains(&piece.of)
         && piece.n < piece.of
         && (1..=limits::PIECE).contains(&len)
@@ -81,12 +85,21 @@ pub fn add(open: &mut BTreeMap<DocName, Open>, piece: &Piece, spot: Spot, number
         Some(open) => open,
         None => return Added::Refused,
     };
-    let same = (begun.after, begun.tip, begun.of, begun.size) == (piece.after, piece.tip, piece.of, piece.size);
+    let same = (begun.after, begun.tip, begun.of, begun.size)
+        == (piece.after, piece.tip, piece.of, piece.size);
     let bytes = begun.bytes + len;
-    if !same || begun.next != piece.n || begun.first + u64::from(piece.n) != number || begun.size < bytes {
+    if !same
+        || begun.next != piece.n
+        || begun.first + u64::from(piece.n) != number
+        || begun.size < bytes
+    {
         return Added::Refused;
     }
-    let grown = Open { next: piece.n + 1, bytes, ..begun };
+    let grown = Open {
+        next: piece.n + 1,
+        bytes,
+        ..begun
+    };
     match (grown.next == grown.of, grown.bytes == grown.size) {
         (true, true) => Added::All(grown),
         (true, false) => Added::Refused,
@@ -104,23 +117,59 @@ mod tests {
     fn piece(n: u32, of: u32, size: u64, bytes: &[u8]) -> Piece {
         let (doc, at) = (DocName::new("doc"), "at".to_owned());
         let after = ChainId::log_start();
-        Piece { doc, at, after, tip: after.then(b"x"), replaces: None, n, of, size, bytes: bytes.to_vec() }
+        Piece {
+            doc,
+            at,
+            after,
+            tip: after.then(b"x"),
+            replaces: None,
+            n,
+            of,
+            size,
+            bytes: bytes.to_vec(),
+        }
     }
 
     fn spot() -> Spot {
-        Spot { segment: 1, offset: 0, line: 0 }
+        Spot {
+            segment: 1,
+            offset: 0,
+            line: 0,
+        }
     }
 
     fn fold(pieces: &[Piece]) -> Vec<Added> {
         let mut open = BTreeMap::new();
-        pieces.iter().enumerate().map(|(number, piece)| add(&mut open, piece, spot(), number as u64)).collect()
+        pieces
+            .iter()
+            .enumerate()
+            .map(|(number, piece)| add(&mut open, piece, spot(), number as u64))
+            .collect()
     }
 
     #[test]
     fn a_record_is_all_of_its_pieces_in_order() {
-        let all = [piece(0, 3, 6, b"ab"), piece(1, 3, 6, b"cd"), piece(2, 3, 6, b"e\n")];
+        let all = [
+            piece(0, 3, 6, b"ab"),
+            piece(1, 3, 6, b"cd"),
+            piece(2, 3, 6, b"e\n"),
+        ];
         let done = fold(&all);
-        assert!(matches!(done[..], [Added::More, Added::More, Added::All(Open { first: 0, size: 6, .. })]), "{done:?}");
+        assert!(
+            matches!(
+                done[..],
+                [
+                    Added::More,
+                    Added::More,
+                    Added::All(Open {
+                        first: 0,
+                        size: 6,
+                        ..
+                    })
+                ]
+            ),
+            "{done:?}"
+        );
         // Given up, and begun anew.
         let again = [&all[..2], &all[..]].concat();
         assert!(matches!(fold(&again)[4], Added::All(Open { first: 2, .. })));
@@ -131,18 +180,25 @@ mod tests {
         let first = || piece(0, 2, 4, b"ab");
         let second = || piece(1, 2, 4, b"c\n");
         let others = [
-            piece(1, 3, 4, b"c\n"),                          // of another number
-            piece(1, 2, 5, b"c\n"),                          // of another size
-            piece(1, 2, 4, b"cd"),                           // no line
-            piece(1, 2, 4, b"\n\n"),                         // two lines
-            piece(1, 2, 4, b"\n"),                           // too short
-            piece(1, 2, 4, b"cde\n"),                        // too long
-            piece(2, 2, 4, b"c\n"),                          // beyond the last
-            Piece { tip: ChainId::log_start(), ..second() }, // of another record
+            piece(1, 3, 4, b"c\n"),   // of another number
+            piece(1, 2, 5, b"c\n"),   // of another size
+            piece(1, 2, 4, b"cd"),    // no line
+            piece(1, 2, 4, b"\n\n"),  // two lines
+            piece(1, 2, 4, b"\n"),    // too short
+            piece(1, 2, 4, b"cde\n"), // too long
+            piece(2, 2, 4, b"c\n"),   // beyond the last
+            Piece {
+                tip: ChainId::log_start(),
+                ..second()
+            }, // of another record
         ];
         assert!(matches!(fold(&[first(), second()])[1], Added::All(_)));
         for other in others {
-            assert_eq!(fold(&[first(), other.clone()])[1], Added::Refused, "{other:?}");
+            assert_eq!(
+                fold(&[first(), other.clone()])[1],
+                Added::Refused,
+                "{other:?}"
+            );
         }
         assert_eq!(fold(&[second()]), [Added::Refused]);
         let odd = [
@@ -150,7 +206,12 @@ mod tests {
             piece(0, limits::PIECES + 1, 9, b"a"),
             piece(0, 2, limits::RECORD + 1, b"a"),
             piece(0, 2, 9, b""),
-            piece(0, 2, limits::RECORD, &vec![b'a'; limits::PIECE as usize + 1]),
+            piece(
+                0,
+                2,
+                limits::RECORD,
+                &vec![b'a'; limits::PIECE as usize + 1],
+            ),
         ];
         for odd in odd {
             assert_eq!(fold(&[odd]), [Added::Refused]);

@@ -81,15 +81,26 @@ pub fn write(lane_dir: &Path, presence: &Presence, key: &DeviceKey) -> io::Resul
     let sig = BASE64.encode(&key.sign(&message(&body)));
     std::fs::create_dir_all(lane_dir)?;
     let next = lane_dir.join("device.json.sr-tmp");
-    std::fs::write(&next, serde_json::to_vec(&Signed { body, sig }).map_err(io::Error::other)?)?;
+    std::fs::write(
+        &next,
+        serde_json::to_vec(&Signed { body, sig }).map_err(io::Error::other)?,
+    )?;
     std::fs::rename(next, lane_dir.join(FILE))
 }
 
 /// Reads and verifies the file of the device whose folder this is; gives its frame key too.
 pub fn read(lane_dir: &Path, short: &str) -> Result<(Presence, [u8; 32]), PresenceError> {
-    let (root, name) = (lane_dir.ancestors().nth(2).unwrap_or(lane_dir), lane_dir.join(FILE));
+    let (root, name) = (
+        lane_dir.ancestors().nth(2).unwrap_or(lane_dir),
+        lane_dir.join(FILE),
+    );
     // The device's folder and its lane are names in the vault like all below them.
-    let below: Vec<_> = name.strip_prefix(root).unwrap_or(&name).iter().map(|part| part.to_string_lossy()).collect();
+    let below: Vec<_> = name
+        .strip_prefix(root)
+        .unwrap_or(&name)
+        .iter()
+        .map(|part| part.to_string_lossy())
+        .collect();
     let file = opener::file_below(root, &below.join("/"))?;
     let signed: Signed = serde_json::from_slice(&opener::all_of(&file, limits::PRESENCE)?)?;
     let mut presence: Presence = serde_json::from_str(&signed.body)?;
@@ -97,7 +108,10 @@ pub fn read(lane_dir: &Path, short: &str) -> Result<(Presence, [u8; 32]), Presen
         return Err(PresenceError::Folder);
     }
     let key = presence.card.verify(&presence.card.device)?;
-    let signature = BASE64.decode(signed.sig.as_bytes()).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
+    let signature = BASE64
+        .decode(signed.sig.as_bytes())
+        .ok()
+        .and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
     match signature {
         Some(signature) if verify(&key, &message(&signed.body), &signature) => {
             bound(&mut presence);
@@ -115,10 +129,14 @@ fn bound(presence: &mut Presence) {
     for known in [&mut presence.paired, &mut presence.carried] {
         known.truncate(limits::KNOWN);
         known.retain(|known| known.id.as_str().len() <= limits::ID);
-        known.iter_mut().for_each(|known| known.name = shown(&known.name));
+        known
+            .iter_mut()
+            .for_each(|known| known.name = shown(&known.name));
     }
     presence.live.truncate(limits::KNOWN);
-    presence.live.retain(|open| open.tool.len().max(open.session.len()) <= limits::ID);
+    presence
+        .live
+        .retain(|open| open.tool.len().max(open.session.len()) <= limits::ID);
     for open in &mut presence.live {
         (open.title, open.project) = (shown(&open.title), shown(&open.project));
     }

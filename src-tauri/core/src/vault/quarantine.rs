@@ -49,7 +49,11 @@ pub struct Work {
 impl Quarantine {
     pub fn at(home: &Path) -> Self {
         let (reading, list) = (home.join("reading"), home.join("quarantine.json"));
-        Self(Arc::new(Places { reading, list, state: Mutex::default() }))
+        Self(Arc::new(Places {
+            reading,
+            list,
+            state: Mutex::default(),
+        }))
     }
 
     /// Counts what the run before left behind, and from now on marks what is read of others than `own`.
@@ -61,7 +65,10 @@ impl Quarantine {
             Err(_) => BTreeMap::new(),
         };
         std::fs::create_dir_all(&self.0.reading)?;
-        for left in opener::list_below(&self.0.reading, "", 10_000)?.iter().filter(|left| left.kind == Kind::File) {
+        for left in opener::list_below(&self.0.reading, "", 10_000)?
+            .iter()
+            .filter(|left| left.kind == Kind::File)
+        {
             let path = self.0.reading.join(&left.name);
             if let Ok(name) = opener::read_text(&path, opener::SMALL) {
                 *state.failures.entry(name).or_default() += 1;
@@ -74,13 +81,21 @@ impl Quarantine {
 
     /// Whether it is set aside.
     pub fn holds(&self, name: &str) -> bool {
-        self.state().failures.get(name).is_some_and(|failures| MOST <= *failures)
+        self.state()
+            .failures
+            .get(name)
+            .is_some_and(|failures| MOST <= *failures)
     }
 
     /// Everything that is set aside.
     pub fn held(&self) -> Vec<String> {
         let state = self.state();
-        state.failures.iter().filter(|(_, failures)| MOST <= **failures).map(|(name, _)| name.clone()).collect()
+        state
+            .failures
+            .iter()
+            .filter(|(_, failures)| MOST <= **failures)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Forgets the failures of one; says whether there were any.
@@ -95,8 +110,17 @@ impl Quarantine {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
-        state.working.insert(number, Working { thread: thread::current().id(), names: BTreeSet::new() });
-        Work { quarantine: self.clone(), number }
+        state.working.insert(
+            number,
+            Working {
+                thread: thread::current().id(),
+                names: BTreeSet::new(),
+            },
+        );
+        Work {
+            quarantine: self.clone(),
+            number,
+        }
     }
 
     /// Says that bytes of another device are about to be read which were never accepted: before they are. Nothing is synced
@@ -107,7 +131,13 @@ impl Quarantine {
             return Ok(());
         }
         let here = thread::current().id();
-        let Some(working) = state.working.values_mut().rfind(|working| working.thread == here) else { return Ok(()) };
+        let Some(working) = state
+            .working
+            .values_mut()
+            .rfind(|working| working.thread == here)
+        else {
+            return Ok(());
+        };
         if working.names.insert(name.to_owned()) {
             std::fs::write(self.marker(name), name)?;
         }
@@ -115,7 +145,9 @@ impl Quarantine {
     }
 
     fn marker(&self, name: &str) -> PathBuf {
-        self.0.reading.join(&blake3::hash(name.as_bytes()).to_hex()[..32])
+        self.0
+            .reading
+            .join(&blake3::hash(name.as_bytes()).to_hex()[..32])
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -130,7 +162,10 @@ impl Quarantine {
             };
         }
         let next = self.0.list.with_extension("next");
-        std::fs::write(&next, serde_json::to_vec(&state.failures).map_err(io::Error::other)?)?;
+        std::fs::write(
+            &next,
+            serde_json::to_vec(&state.failures).map_err(io::Error::other)?,
+        )?;
         std::fs::rename(next, &self.0.list)
     }
 }
@@ -138,7 +173,9 @@ impl Quarantine {
 impl Drop for Work {
     fn drop(&mut self) {
         let mut state = self.quarantine.state();
-        let Some(Working { names, .. }) = state.working.remove(&self.number) else { return };
+        let Some(Working { names, .. }) = state.working.remove(&self.number) else {
+            return;
+        };
         let mut changed = false;
         for name in names {
             match thread::panicking() {
@@ -180,11 +217,18 @@ mod tests {
     fn what_ended_the_engine_twice_is_set_aside_until_it_is_released() {
         let home = tempfile::tempdir().expect("home");
         crash(home.path(), "OTHER/live/x");
-        assert!(!begun(home.path()).holds("OTHER/live/x"), "once may be anything");
+        assert!(
+            !begun(home.path()).holds("OTHER/live/x"),
+            "once may be anything"
+        );
         crash(home.path(), "OTHER/live/x");
         let quarantine = begun(home.path());
         assert!(quarantine.holds("OTHER/live/x"));
-        assert_eq!(begun(home.path()).held(), ["OTHER/live/x"], "the next start knows it, too");
+        assert_eq!(
+            begun(home.path()).held(),
+            ["OTHER/live/x"],
+            "the next start knows it, too"
+        );
         assert!(quarantine.release("OTHER/live/x").expect("released"));
         assert!(!begun(home.path()).holds("OTHER/live/x"));
     }

@@ -43,13 +43,22 @@ const FAILED: &str = "watch_failed";
 
 impl Attachments {
     pub fn new(watcher: notify::Result<Watcher>) -> Self {
-        Self { watcher, roots: Vec::new(), present: Vec::new(), awaited: Vec::new(), watched: BTreeMap::new() }
+        Self {
+            watcher,
+            roots: Vec::new(),
+            present: Vec::new(),
+            awaited: Vec::new(),
+            watched: BTreeMap::new(),
+        }
     }
 
     pub fn set_roots(&mut self, roots: Vec<Root>) {
         self.roots = roots;
         for watched in self.watched.values_mut() {
-            watched.failed = watched.failed.take().map(|(_, problem)| (Instant::now(), problem));
+            watched.failed = watched
+                .failed
+                .take()
+                .map(|(_, problem)| (Instant::now(), problem));
         }
     }
 
@@ -59,12 +68,16 @@ impl Attachments {
         let mut attached = Vec::new();
         for _round in 0..MAX_ROUNDS {
             let wanted = self.resolve();
-            let changed = self.unwatch_others(&wanted) | self.watch_missing(&wanted, now, &mut attached);
+            let changed =
+                self.unwatch_others(&wanted) | self.watch_missing(&wanted, now, &mut attached);
             if !changed {
                 break;
             }
         }
-        Outcome { attached, problem: self.problem() }
+        Outcome {
+            attached,
+            problem: self.problem(),
+        }
     }
 
     /// Notices what events did not tell: directories that were exchanged for others of the same name.
@@ -100,14 +113,26 @@ impl Attachments {
             .filter(|(root, real)| holds(root, real))
             .max_by_key(|(_, real)| real.as_os_str().len())?;
         let below = path.strip_prefix(&nearest.1).ok()?;
-        Some(if below.as_os_str().is_empty() { nearest.0.path.clone() } else { nearest.0.path.join(below) })
+        Some(if below.as_os_str().is_empty() {
+            nearest.0.path.clone()
+        } else {
+            nearest.0.path.join(below)
+        })
     }
 
     /// A watch failed afterwards, on a directory that appeared.
     pub fn failed(&mut self, error: &notify::Error) {
-        let Some(problem) = problem_of(error, error.paths.first().map(PathBuf::as_path)) else { return };
-        let inside = |path: &Path| error.paths.is_empty() || error.paths.iter().any(|failed| failed.starts_with(path));
-        for (_, watched) in self.watched.iter_mut().filter(|(path, watched)| watched.deep && inside(path)) {
+        let Some(problem) = problem_of(error, error.paths.first().map(PathBuf::as_path)) else {
+            return;
+        };
+        let inside = |path: &Path| {
+            error.paths.is_empty() || error.paths.iter().any(|failed| failed.starts_with(path))
+        };
+        for (_, watched) in self
+            .watched
+            .iter_mut()
+            .filter(|(path, watched)| watched.deep && inside(path))
+        {
             watched.failed = Some((Instant::now() + RETRY, problem.clone()));
         }
     }
@@ -127,8 +152,16 @@ impl Attachments {
                 wanted.entry(parent).or_default();
             }
         }
-        let deep: Vec<PathBuf> = wanted.iter().filter(|(_, deep)| **deep).map(|(path, _)| path.clone()).collect();
-        wanted.retain(|path, _| !deep.iter().any(|above| above != path && path.starts_with(above)));
+        let deep: Vec<PathBuf> = wanted
+            .iter()
+            .filter(|(_, deep)| **deep)
+            .map(|(path, _)| path.clone())
+            .collect();
+        wanted.retain(|path, _| {
+            !deep
+                .iter()
+                .any(|above| above != path && path.starts_with(above))
+        });
         wanted
     }
 
@@ -143,18 +176,46 @@ impl Attachments {
         !others.is_empty()
     }
 
-    fn watch_missing(&mut self, wanted: &BTreeMap<PathBuf, bool>, now: Instant, attached: &mut Vec<PathBuf>) -> bool {
+    fn watch_missing(
+        &mut self,
+        wanted: &BTreeMap<PathBuf, bool>,
+        now: Instant,
+        attached: &mut Vec<PathBuf>,
+    ) -> bool {
         let mut changed = false;
         for (path, deep) in wanted {
-            let is_due = |watched: &Watched| watched.failed.as_ref().is_some_and(|(again, _)| *again <= now);
-            if self.watched.get(path).is_some_and(|watched| !is_due(watched)) {
+            let is_due = |watched: &Watched| {
+                watched
+                    .failed
+                    .as_ref()
+                    .is_some_and(|(again, _)| *again <= now)
+            };
+            if self
+                .watched
+                .get(path)
+                .is_some_and(|watched| !is_due(watched))
+            {
                 continue;
             }
             let file = FileId::of(path);
-            let failed = self.watch(path, *deep).map(|problem| (now + RETRY, problem));
-            self.watched.insert(path.clone(), Watched { deep: *deep, file, failed });
-            let roots =
-                self.present.iter().filter(|(_, real)| if *deep { real.starts_with(path) } else { real == path });
+            let failed = self
+                .watch(path, *deep)
+                .map(|problem| (now + RETRY, problem));
+            self.watched.insert(
+                path.clone(),
+                Watched {
+                    deep: *deep,
+                    file,
+                    failed,
+                },
+            );
+            let roots = self.present.iter().filter(|(_, real)| {
+                if *deep {
+                    real.starts_with(path)
+                } else {
+                    real == path
+                }
+            });
             attached.extend(roots.map(|(root, _)| root.path.clone()));
             changed = true;
         }
@@ -162,7 +223,11 @@ impl Attachments {
     }
 
     fn watch(&mut self, path: &Path, deep: bool) -> Option<Problem> {
-        let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+        let mode = if deep {
+            RecursiveMode::Recursive
+        } else {
+            RecursiveMode::NonRecursive
+        };
         let watcher = match &mut self.watcher {
             Ok(watcher) => watcher,
             Err(error) => return problem_of(error, Some(path)),
@@ -186,19 +251,28 @@ impl Attachments {
     }
 
     fn problem(&self) -> Option<(&'static str, Problem)> {
-        let problems = self.watched.values().filter_map(|watched| watched.failed.as_ref()).map(|(_, problem)| problem);
+        let problems = self
+            .watched
+            .values()
+            .filter_map(|watched| watched.failed.as_ref())
+            .map(|(_, problem)| problem);
         let worst = problems.max_by_key(|problem| problem.code == LIMIT)?;
-        Some((if worst.code == LIMIT { LIMIT } else { FAILED }, worst.clone()))
+        Some((
+            if worst.code == LIMIT { LIMIT } else { FAILED },
+            worst.clone(),
+        ))
     }
 }
 
 /// The nearest existing directory above `path`, and the entry in it that leads to `path`.
 fn nearest_parent(path: &Path) -> Option<(PathBuf, PathBuf)> {
-    path.ancestors().zip(path.ancestors().skip(1)).find_map(|(child, parent)| {
-        let real = parent.canonicalize().ok().filter(|real| real.is_dir())?;
-        let next = real.join(child.file_name()?);
-        Some((real, next))
-    })
+    path.ancestors()
+        .zip(path.ancestors().skip(1))
+        .find_map(|(child, parent)| {
+            let real = parent.canonicalize().ok().filter(|real| real.is_dir())?;
+            let next = real.join(child.file_name()?);
+            Some((real, next))
+        })
 }
 
 fn is_gone(error: &notify::Error) -> bool {
@@ -249,7 +323,11 @@ impl FileId {
     #[cfg(unix)]
     fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt;
-        Self(std::fs::metadata(path).ok().map(|stat| (stat.dev(), stat.ino())))
+        Self(
+            std::fs::metadata(path)
+                .ok()
+                .map(|stat| (stat.dev(), stat.ino())),
+        )
     }
 
     /// Only whether it is there: a watched directory can't be exchanged while its handle is open.

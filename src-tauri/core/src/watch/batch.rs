@@ -43,7 +43,9 @@ impl Batch {
 
     /// When `take` has something to say.
     pub fn due(&self, pace: &Pace) -> Option<Instant> {
-        let told = self.span.map(|(first, last)| (last + pace.window).min(first + pace.ceiling));
+        let told = self
+            .span
+            .map(|(first, last)| (last + pace.window).min(first + pace.ceiling));
         let again = self.again.as_ref().map(|(due, _)| *due);
         told.into_iter().chain(again).min()
     }
@@ -70,18 +72,25 @@ impl Batch {
             Some(found) => self.paths.extend(found.keys().cloned()),
             None => self.all = true,
         }
-        let (_due, again) = self.again.get_or_insert_with(|| (now + SECOND_LOOK, BTreeMap::new()));
+        let (_due, again) = self
+            .again
+            .get_or_insert_with(|| (now + SECOND_LOOK, BTreeMap::new()));
         again.insert(dir, listing);
     }
 
     /// Lists the directories that were new a moment ago once more; what differs was not reported.
     fn look_again(&mut self, now: Instant) {
-        let Some((_, dirs)) = self.again.take_if(|(due, _)| *due <= now) else { return };
+        let Some((_, dirs)) = self.again.take_if(|(due, _)| *due <= now) else {
+            return;
+        };
         for (dir, before) in dirs {
             match (before, list(&dir)) {
                 (Some(before), Some(after)) => {
                     self.paths.extend(
-                        after.into_iter().filter(|(path, stat)| before.get(path) != Some(stat)).map(|(path, _)| path),
+                        after
+                            .into_iter()
+                            .filter(|(path, stat)| before.get(path) != Some(stat))
+                            .map(|(path, _)| path),
                     );
                 }
                 _ => self.all = true,
@@ -109,7 +118,14 @@ fn list(dir: &Path) -> Listing {
                 waiting.push(entry.path());
             }
             // A directory's own times change with each entry, which is listed itself.
-            found.insert(entry.path(), if stat.is_dir() { (0, None) } else { (stat.len(), stat.modified().ok()) });
+            found.insert(
+                entry.path(),
+                if stat.is_dir() {
+                    (0, None)
+                } else {
+                    (stat.len(), stat.modified().ok())
+                },
+            );
         }
     }
     Some(found)
@@ -130,7 +146,10 @@ mod tests {
             batch.touch("b".into(), false, start + Duration::from_millis(ms));
         }
         assert_eq!(batch.due(&pace), Some(start + pace.ceiling));
-        assert_eq!(batch.take(start), Some(WatchEvent::Touched(vec!["a".into(), "b".into()])));
+        assert_eq!(
+            batch.take(start),
+            Some(WatchEvent::Touched(vec!["a".into(), "b".into()]))
+        );
         assert_eq!((batch.due(&pace), batch.take(start)), (None, None));
     }
 
@@ -153,12 +172,19 @@ mod tests {
         batch.touch(dir.path().to_owned(), true, now);
         assert_eq!(
             batch.take(now),
-            Some(WatchEvent::Touched(vec![dir.path().to_owned(), path("deep"), path("deep/early")]))
+            Some(WatchEvent::Touched(vec![
+                dir.path().to_owned(),
+                path("deep"),
+                path("deep/early")
+            ]))
         );
         std::fs::write(path("deep/late"), "1").unwrap();
         assert_eq!(batch.take(now), None);
         let due = batch.due(&Pace::default()).expect("a second look is due");
-        assert_eq!(batch.take(due), Some(WatchEvent::Touched(vec![path("deep/late")])));
+        assert_eq!(
+            batch.take(due),
+            Some(WatchEvent::Touched(vec![path("deep/late")]))
+        );
         assert_eq!(batch.due(&Pace::default()), None);
     }
 }

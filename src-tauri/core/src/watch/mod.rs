@@ -45,7 +45,12 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         let ms = Duration::from_millis;
-        Self { window: ms(20), ceiling: ms(60), poll: Duration::from_secs(10), poll_blind: Duration::from_secs(2) }
+        Self {
+            window: ms(20),
+            ceiling: ms(60),
+            poll: Duration::from_secs(10),
+            poll_blind: Duration::from_secs(2),
+        }
     }
 }
 
@@ -66,7 +71,11 @@ type Watcher = Box<dyn notify::Watcher + Send>;
 impl Watch {
     /// Begins to watch. Returns at once; each root is reported as touched as soon as it is watched, so that nothing
     /// falls between a first look and the first event. `notify` is called from the watching thread.
-    pub fn start(roots: Vec<Root>, notify: impl Fn(WatchEvent) + Send + Sync + 'static, pace: Pace) -> Self {
+    pub fn start(
+        roots: Vec<Root>,
+        notify: impl Fn(WatchEvent) + Send + Sync + 'static,
+        pace: Pace,
+    ) -> Self {
         Self::start_with(roots, notify, pace, system_watcher)
     }
 
@@ -78,8 +87,13 @@ impl Watch {
     ) -> Self {
         let (tx, rx) = channel();
         let for_watcher = tx.clone();
-        let thread = std::thread::spawn(move || Loop::new(make(for_watcher), Box::new(notify), pace).run(roots, &rx));
-        Self { tx, thread: Some(thread) }
+        let thread = std::thread::spawn(move || {
+            Loop::new(make(for_watcher), Box::new(notify), pace).run(roots, &rx)
+        });
+        Self {
+            tx,
+            thread: Some(thread),
+        }
     }
 
     /// Watches these directories from now on.
@@ -113,14 +127,15 @@ impl Drop for Watch {
 fn system_watcher(tx: Sender<Signal>) -> notify::Result<Watcher> {
     let handler = move |event: notify::Result<notify::Event>| {
         // Opening and closing is what reading does too, ours included.
-        let is_reading =
-            matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan());
+        let is_reading = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan());
         if !is_reading {
             let _ = tx.send(Signal::Disk(event));
         }
     };
     let config = notify::Config::default().with_follow_symlinks(false);
-    Ok(Box::new(<notify::RecommendedWatcher as notify::Watcher>::new(handler, config)?))
+    Ok(Box::new(
+        <notify::RecommendedWatcher as notify::Watcher>::new(handler, config)?,
+    ))
 }
 
 struct Loop {
@@ -134,16 +149,30 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(watcher: notify::Result<Watcher>, notify: Box<dyn Fn(WatchEvent) + Send + Sync>, pace: Pace) -> Self {
+    fn new(
+        watcher: notify::Result<Watcher>,
+        notify: Box<dyn Fn(WatchEvent) + Send + Sync>,
+        pace: Pace,
+    ) -> Self {
         let attachments = Attachments::new(watcher);
-        Self { notify, pace, attachments, batch: Batch::default(), next_poll: Instant::now() + pace.poll, told: None }
+        Self {
+            notify,
+            pace,
+            attachments,
+            batch: Batch::default(),
+            next_poll: Instant::now() + pace.poll,
+            told: None,
+        }
     }
 
     fn run(mut self, roots: Vec<Root>, rx: &Receiver<Signal>) {
         self.attachments.set_roots(roots);
         self.attach();
         loop {
-            let due = self.batch.due(&self.pace).map_or(self.next_poll, |due| due.min(self.next_poll));
+            let due = self
+                .batch
+                .due(&self.pace)
+                .map_or(self.next_poll, |due| due.min(self.next_poll));
             match rx.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Signal::Disk(event)) => self.at_disk(event),
                 Ok(Signal::Roots(roots)) => {
@@ -167,7 +196,12 @@ impl Loop {
             self.attachments.check();
             self.attach();
             (self.notify)(WatchEvent::Poll);
-            self.next_poll = now + if self.told.is_some() { self.pace.poll_blind } else { self.pace.poll };
+            self.next_poll = now
+                + if self.told.is_some() {
+                    self.pace.poll_blind
+                } else {
+                    self.pace.poll
+                };
         }
     }
 
@@ -188,7 +222,8 @@ impl Loop {
         for path in &event.paths {
             structure_changed |= self.attachments.is_structural(path, vanishes(event.kind));
             if let Some(path) = self.attachments.as_given(path) {
-                self.batch.touch(path, may_be_new_directory(event.kind), now);
+                self.batch
+                    .touch(path, may_be_new_directory(event.kind), now);
             }
         }
         if structure_changed {
@@ -222,7 +257,9 @@ fn vanishes(kind: EventKind) -> bool {
     matches!(
         kind,
         EventKind::Remove(_)
-            | EventKind::Modify(ModifyKind::Name(RenameMode::From | RenameMode::Any | RenameMode::Both))
+            | EventKind::Modify(ModifyKind::Name(
+                RenameMode::From | RenameMode::Any | RenameMode::Both
+            ))
     )
 }
 

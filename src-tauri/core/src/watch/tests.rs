@@ -11,11 +11,19 @@ use std::sync::{Arc, mpsc};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn no_poll() -> Pace {
-    Pace { poll: Duration::from_secs(3600), poll_blind: Duration::from_secs(3600), ..Pace::default() }
+    Pace {
+        poll: Duration::from_secs(3600),
+        poll_blind: Duration::from_secs(3600),
+        ..Pace::default()
+    }
 }
 
 fn deep(path: &Path) -> Root {
-    Root { path: path.to_owned(), deep: true, store: true }
+    Root {
+        path: path.to_owned(),
+        deep: true,
+        store: true,
+    }
 }
 
 struct Seen {
@@ -26,7 +34,10 @@ struct Seen {
 impl Seen {
     fn start(roots: Vec<Root>) -> Self {
         let (tx, events) = mpsc::channel();
-        Self { watch: Watch::start(roots, move |event| drop(tx.send(event)), no_poll()), events }
+        Self {
+            watch: Watch::start(roots, move |event| drop(tx.send(event)), no_poll()),
+            events,
+        }
     }
 
     /// Watching `root`, its first report taken.
@@ -60,7 +71,11 @@ impl Seen {
 }
 
 fn append(path: &Path, text: &str) {
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 
@@ -176,7 +191,11 @@ fn a_root_behind_a_link_is_reported_as_it_was_given() {
 fn a_shallow_root_reports_its_own_entries_alone() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("below")).unwrap();
-    let seen = Seen::start(vec![Root { path: dir.path().to_owned(), deep: false, store: false }]);
+    let seen = Seen::start(vec![Root {
+        path: dir.path().to_owned(),
+        deep: false,
+        store: false,
+    }]);
     seen.until(dir.path());
     append(&dir.path().join("below/file"), "1\n");
     seen.quiet(Duration::from_millis(150));
@@ -188,7 +207,9 @@ fn a_shallow_root_reports_its_own_entries_alone() {
 fn other_roots_can_be_given_at_any_time() {
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
-    [&old, &new].into_iter().for_each(|root| std::fs::create_dir(root).unwrap());
+    [&old, &new]
+        .into_iter()
+        .for_each(|root| std::fs::create_dir(root).unwrap());
     let seen = Seen::on(&old);
     seen.watch.update(vec![deep(&new)]);
     seen.until(&new);
@@ -201,9 +222,16 @@ fn other_roots_can_be_given_at_any_time() {
 #[test]
 fn a_deep_root_below_a_shallow_one_and_an_absent_one_beside_it_stay_deep() {
     let dir = tempfile::tempdir().unwrap();
-    let (root, absent) = (dir.path().join("store"), dir.path().join("store/absent/later"));
+    let (root, absent) = (
+        dir.path().join("store"),
+        dir.path().join("store/absent/later"),
+    );
     std::fs::create_dir(&root).unwrap();
-    let shallow = Root { path: dir.path().to_owned(), deep: false, store: false };
+    let shallow = Root {
+        path: dir.path().to_owned(),
+        deep: false,
+        store: false,
+    };
     let seen = Seen::start(vec![shallow, deep(&absent), deep(&root)]);
     seen.until(&root);
     std::fs::create_dir_all(&absent).unwrap();
@@ -234,7 +262,11 @@ impl notify::Watcher for Refusing {
         Err(notify::Error::generic("made by hand"))
     }
     fn watch(&mut self, _path: &Path, _mode: notify::RecursiveMode) -> notify::Result<()> {
-        match self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+        match self
+            .refusals
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            }) {
             Ok(_) => Err(notify::Error::new((self.kind)())),
             Err(_) => Ok(()),
         }
@@ -253,10 +285,17 @@ fn refusing(
     kind: fn() -> notify::ErrorKind,
 ) -> (Watch, mpsc::Receiver<WatchEvent>, Sender<Signal>) {
     let (tx, events) = mpsc::channel();
-    let pace = Pace { poll: Duration::from_secs(3600), poll_blind: Duration::from_millis(30), ..Pace::default() };
+    let pace = Pace {
+        poll: Duration::from_secs(3600),
+        poll_blind: Duration::from_millis(30),
+        ..Pace::default()
+    };
     let inbox = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&inbox);
-    let watcher = Refusing { refusals: Arc::new(AtomicUsize::new(refusals)), kind };
+    let watcher = Refusing {
+        refusals: Arc::new(AtomicUsize::new(refusals)),
+        kind,
+    };
     let watch = Watch::start_with(
         vec![deep(root)],
         move |event| drop(tx.send(event)),
@@ -297,25 +336,45 @@ fn exhausted_watches_are_told_once_and_the_poll_goes_on() {
     let (watch, events, _signals) = refusing(dir.path(), 1, || notify::ErrorKind::MaxFilesWatch);
     let told = problem(&events);
     assert_eq!(told.code, "watch_limit");
-    assert!(told.hint.contains("fs.inotify.max_user_watches"), "{}", told.hint);
-    assert_eq!([(); 3].map(|()| next_but_touched(&events)), [WatchEvent::Poll, WatchEvent::Poll, WatchEvent::Poll]);
+    assert!(
+        told.hint.contains("fs.inotify.max_user_watches"),
+        "{}",
+        told.hint
+    );
+    assert_eq!(
+        [(); 3].map(|()| next_but_touched(&events)),
+        [WatchEvent::Poll, WatchEvent::Poll, WatchEvent::Poll]
+    );
     // Looked at afresh, and this time there is room.
     watch.update(vec![deep(dir.path())]);
-    let over = (0..50).map(|_| next_but_touched(&events)).find(|event| *event != WatchEvent::Poll);
-    assert_eq!(over, Some(WatchEvent::Recovered { code: "watch_limit" }));
+    let over = (0..50)
+        .map(|_| next_but_touched(&events))
+        .find(|event| *event != WatchEvent::Poll);
+    assert_eq!(
+        over,
+        Some(WatchEvent::Recovered {
+            code: "watch_limit"
+        })
+    );
 }
 
 #[test]
 fn watches_that_run_out_later_are_told_too() {
     let dir = tempfile::tempdir().unwrap();
     let (_watch, events, signals) = refusing(dir.path(), 0, || notify::ErrorKind::MaxFilesWatch);
-    assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::Touched(vec![dir.path().to_owned()])));
-    let error =
-        notify::Error::new(notify::ErrorKind::MaxFilesWatch).add_path(dir.path().canonicalize().unwrap().join("new"));
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(WatchEvent::Touched(vec![dir.path().to_owned()]))
+    );
+    let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch)
+        .add_path(dir.path().canonicalize().unwrap().join("new"));
     signals.send(Signal::Disk(Err(error))).unwrap();
     assert_eq!(problem(&events).code, "watch_limit");
     let rest = [next_but_touched(&events), next_but_touched(&events)];
-    assert!(rest.contains(&WatchEvent::ScanAll) && rest.contains(&WatchEvent::Poll), "{rest:?}");
+    assert!(
+        rest.contains(&WatchEvent::ScanAll) && rest.contains(&WatchEvent::Poll),
+        "{rest:?}"
+    );
 }
 
 #[test]
@@ -330,15 +389,22 @@ fn a_directory_that_may_not_be_read_is_told() {
 fn a_walk_that_met_a_vanishing_directory_is_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let (_watch, events, _signals) = refusing(dir.path(), 2, || notify::ErrorKind::PathNotFound);
-    assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::Touched(vec![dir.path().to_owned()])));
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(WatchEvent::Touched(vec![dir.path().to_owned()]))
+    );
 }
 
 #[test]
 fn an_overflow_means_look_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let (_watch, events, signals) = refusing(dir.path(), 0, || notify::ErrorKind::PathNotFound);
-    assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::Touched(vec![dir.path().to_owned()])));
-    let overflow = notify::Event::new(notify::EventKind::Other).set_flag(notify::event::Flag::Rescan);
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(WatchEvent::Touched(vec![dir.path().to_owned()]))
+    );
+    let overflow =
+        notify::Event::new(notify::EventKind::Other).set_flag(notify::event::Flag::Rescan);
     signals.send(Signal::Disk(Ok(overflow))).unwrap();
     assert_eq!(events.recv_timeout(PATIENCE), Ok(WatchEvent::ScanAll));
 }

@@ -24,13 +24,23 @@ struct Node {
 }
 
 pub fn measure(place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
-    let mut nodes = [Node::generate(&place.join("a"))?, Node::generate(&place.join("b"))?];
+    let mut nodes = [
+        Node::generate(&place.join("a"))?,
+        Node::generate(&place.join("b"))?,
+    ];
     let vocabulary = Vocabulary::new(&mut Dice::new(21));
     let mut pairs = Vec::new();
     for (seed, (_, bytes)) in SIZES.iter().enumerate() {
-        let mut session = Session::new(Path::new("/home/ada/work/parser"), 1_795_000_000_000, seed as u64);
+        let mut session = Session::new(
+            Path::new("/home/ada/work/parser"),
+            1_795_000_000_000,
+            seed as u64,
+        );
         session.write(&nodes[0].folder(), *bytes, &vocabulary)?;
-        pairs.push((session.path(&nodes[0].folder()), session.path(&nodes[1].folder())));
+        pairs.push((
+            session.path(&nodes[0].folder()),
+            session.path(&nodes[1].folder()),
+        ));
     }
     let peers = [nodes[0].address(), nodes[1].address()];
     for node in &mut nodes {
@@ -50,9 +60,16 @@ pub fn measure(place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
         let times = latency::append_and_wait(&line, &pairs, interrupt)?;
         println!(
             "round {round}: {}",
-            times.iter().map(|took| format!("{:.1} s", took.as_secs_f64())).collect::<Vec<_>>().join(", ")
+            times
+                .iter()
+                .map(|took| format!("{:.1} s", took.as_secs_f64()))
+                .collect::<Vec<_>>()
+                .join(", ")
         );
-        series.iter_mut().zip(times).for_each(|(series, took)| series.push(took));
+        series
+            .iter_mut()
+            .zip(times)
+            .for_each(|(series, took)| series.push(took));
     }
     for pair in &pairs {
         latency::same_bytes(pair)?;
@@ -64,10 +81,21 @@ impl Node {
     fn generate(home: &Path) -> Result<Self> {
         fs::create_dir_all(home.join("folder/.stfolder"))
             .with_context(|| format!("could not make {}", home.display()))?;
-        let mut node = Self { home: home.to_path_buf(), id: String::new(), port: free_port()?, process: None };
-        proc::output(node.syncthing("generate").arg(format!("--home={}", home.display())))?;
-        let config = fs::read_to_string(home.join("config.xml")).context("syncthing generate wrote no config.xml")?;
-        let (_, rest) = config.split_once("<device id=\"").context("config.xml names no device")?;
+        let mut node = Self {
+            home: home.to_path_buf(),
+            id: String::new(),
+            port: free_port()?,
+            process: None,
+        };
+        proc::output(
+            node.syncthing("generate")
+                .arg(format!("--home={}", home.display())),
+        )?;
+        let config = fs::read_to_string(home.join("config.xml"))
+            .context("syncthing generate wrote no config.xml")?;
+        let (_, rest) = config
+            .split_once("<device id=\"")
+            .context("config.xml names no device")?;
         node.id = rest.split('"').next().unwrap_or_default().to_owned();
         Ok(node)
     }
@@ -86,7 +114,10 @@ impl Node {
             .iter()
             .map(|(id, port)| format!("<device id=\"{id}\" name=\"{port}\" compression=\"metadata\"><address>tcp://127.0.0.1:{port}</address></device>\n"))
             .collect();
-        let members: String = peers.iter().map(|(id, _)| format!("<device id=\"{id}\"></device>")).collect();
+        let members: String = peers
+            .iter()
+            .map(|(id, _)| format!("<device id=\"{id}\"></device>"))
+            .collect();
         let config = format!(
             "<configuration version=\"36\">\n\
              <folder id=\"bench\" label=\"bench\" path=\"{}\" type=\"sendreceive\" rescanIntervalS=\"3600\" fsWatcherEnabled=\"true\" fsWatcherDelayS=\"10\">{members}</folder>\n\
@@ -107,8 +138,13 @@ impl Node {
     fn start(&mut self) -> Result<()> {
         let log = fs::File::create(self.home.join("syncthing.log"))?;
         let mut command = self.syncthing("serve");
-        command.args(["--no-browser", "--no-restart"]).arg(format!("--home={}", self.home.display()));
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command
+            .args(["--no-browser", "--no-restart"])
+            .arg(format!("--home={}", self.home.display()));
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
         self.process = Some(command.spawn().context("could not start syncthing")?);
         Ok(())
     }
@@ -116,7 +152,11 @@ impl Node {
     fn syncthing(&self, verb: &str) -> Command {
         let mut command = Command::new("syncthing");
         // STMONITORED: one process, so that ending it ends it.
-        command.arg(verb).env("HOME", &self.home).env("STMONITORED", "yes").env("STNOUPGRADE", "1");
+        command
+            .arg(verb)
+            .env("HOME", &self.home)
+            .env("STMONITORED", "yes")
+            .env("STNOUPGRADE", "1");
         command
     }
 }

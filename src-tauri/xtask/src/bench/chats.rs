@@ -17,7 +17,15 @@ pub fn run(args: &[&str]) -> Result<()> {
     let write = writes(args)?;
     let load = machine::load();
     let figures = of_core("chats", figure)?;
-    write_section("Chats in VS Code", "chats", &rows(&figures), &proc::target_dir()?, load, NOTES, write)
+    write_section(
+        "Chats in VS Code",
+        "chats",
+        &rows(&figures),
+        &proc::target_dir()?,
+        load,
+        NOTES,
+        write,
+    )
 }
 
 const NOTES: &str = "\
@@ -26,10 +34,19 @@ before, and its entry in the list. The database holds values of 1 MiB; one of 67
 with the connection opened for it. Memory is what the process grew by at the worst moment (Linux).\n";
 
 fn figure(line: &str) -> Result<Figure> {
-    let value: Value = serde_json::from_str(line).with_context(|| format!("not what the benchmark says: {line}"))?;
-    let number = |name: &str| value[name].as_f64().with_context(|| format!("no {name} in {line}"));
+    let value: Value = serde_json::from_str(line)
+        .with_context(|| format!("not what the benchmark says: {line}"))?;
+    let number = |name: &str| {
+        value[name]
+            .as_f64()
+            .with_context(|| format!("no {name} in {line}"))
+    };
     let what = value["what"].as_str().unwrap_or_default().to_owned();
-    Ok(Figure { what, ms: number("ms")?, memory: number("memory")? })
+    Ok(Figure {
+        what,
+        ms: number("ms")?,
+        memory: number("memory")?,
+    })
 }
 
 fn rows(figures: &[Figure]) -> Vec<Row> {
@@ -40,15 +57,22 @@ fn rows(figures: &[Figure]) -> Vec<Row> {
         beside: beside(figure, figures),
         verdict: Verdict::None,
     };
-    figures.iter().filter(|figure| !figure.what.starts_with("beside: ")).map(row).collect()
+    figures
+        .iter()
+        .filter(|figure| !figure.what.starts_with("beside: "))
+        .map(row)
+        .collect()
 }
 
 /// The plainer work on the same thing: how many times its time this takes.
 fn beside(figure: &Figure, all: &[Figure]) -> String {
     let thing = |what: &str| what.split([':', ' ']).take(3).collect::<Vec<_>>().join(" ");
-    let plain = all.iter().filter_map(|figure| Some((figure.what.strip_prefix("beside: ")?, figure.ms)));
+    let plain = all
+        .iter()
+        .filter_map(|figure| Some((figure.what.strip_prefix("beside: ")?, figure.ms)));
     let same = plain.filter(|(what, _)| {
-        thing(what) == thing(&figure.what) || what.starts_with("a look") && figure.what.starts_with("one value of")
+        thing(what) == thing(&figure.what)
+            || what.starts_with("a look") && figure.what.starts_with("one value of")
     });
     same.map(|(what, ms)| format!("{what} {ms:.2} ms: {:.2} times its time", figure.ms / ms))
         .collect::<Vec<_>>()
@@ -61,7 +85,11 @@ mod tests {
 
     #[test]
     fn each_figure_stands_beside_the_plainer_work_on_the_same() {
-        let figure = |what: &str, ms: f64| Figure { what: what.into(), ms, memory: 1.0 };
+        let figure = |what: &str, ms: f64| Figure {
+            what: what.into(),
+            ms,
+            memory: 1.0,
+        };
         let all = [
             figure("beside: a chat of 76 MB, each line parsed as JSON", 200.0),
             figure("a chat of 76 MB: replayed", 300.0),
@@ -71,8 +99,14 @@ mod tests {
         ];
         let rows = rows(&all);
         assert_eq!(rows.len(), 2);
-        assert_eq!(rows[0].beside, "a chat of 76 MB, each line parsed as JSON 200.00 ms: 1.50 times its time");
-        assert!(rows[1].beside.contains("12 kB 0.10 ms: 2.00 times") && rows[1].beside.contains("0.00 times"));
+        assert_eq!(
+            rows[0].beside,
+            "a chat of 76 MB, each line parsed as JSON 200.00 ms: 1.50 times its time"
+        );
+        assert!(
+            rows[1].beside.contains("12 kB 0.10 ms: 2.00 times")
+                && rows[1].beside.contains("0.00 times")
+        );
         assert_eq!(rows[0].measured, "300.00 ms, 1.0 MB of memory");
     }
 }

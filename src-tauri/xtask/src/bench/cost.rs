@@ -26,13 +26,21 @@ pub fn measure(devices: &[&Device], interrupt: &Interrupt) -> Result<Vec<Cost>> 
     if !cfg!(target_os = "linux") {
         return Ok(devices.iter().map(|_| Cost(None)).collect());
     }
-    println!("idle: {} s of quiet, then {} s watched", SETTLE.as_secs(), WATCH.as_secs());
-    let pids = devices.iter().map(|device| device.pids()).collect::<Result<Vec<_>>>()?;
+    println!(
+        "idle: {} s of quiet, then {} s watched",
+        SETTLE.as_secs(),
+        WATCH.as_secs()
+    );
+    let pids = devices
+        .iter()
+        .map(|device| device.pids())
+        .collect::<Result<Vec<_>>>()?;
     rest(SETTLE, interrupt)?;
     let both = |(engine, child): &(u32, u32)| Ok((ticks(*engine)?, ticks(*child)?));
     let before = pids.iter().map(both).collect::<Result<Vec<_>>>()?;
     rest(WATCH, interrupt)?;
-    let share = |from: u64, to: u64| 100.0 * (to - from) as f64 / ticks_per_second() / WATCH.as_secs_f64();
+    let share =
+        |from: u64, to: u64| 100.0 * (to - from) as f64 / ticks_per_second() / WATCH.as_secs_f64();
     let cost = |(pids, before): (&(u32, u32), &(u64, u64))| {
         let after = both(pids)?;
         Ok(Cost(Some(Measured {
@@ -47,14 +55,19 @@ pub fn measure(devices: &[&Device], interrupt: &Interrupt) -> Result<Vec<Cost>> 
 
 impl Cost {
     pub fn rows(&self, when: &str) -> Vec<Row> {
-        let Self(Some(cost)) = self else { return Vec::new() };
+        let Self(Some(cost)) = self else {
+            return Vec::new();
+        };
         let both = cost.engine_cpu + cost.child_cpu;
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         vec![
             Row {
                 promise: format!("idle CPU of one core, {when}, engine and Syncthing"),
                 budget: "< 0.2 %".into(),
-                measured: format!("{both:.2} % (engine {:.2}, Syncthing {:.2})", cost.engine_cpu, cost.child_cpu),
+                measured: format!(
+                    "{both:.2} % (engine {:.2}, Syncthing {:.2})",
+                    cost.engine_cpu, cost.child_cpu
+                ),
                 beside: String::new(),
                 verdict: Verdict::of(both < 0.2),
             },
@@ -80,7 +93,9 @@ fn rest(time: Duration, interrupt: &Interrupt) -> Result<()> {
 
 /// User and system time of a process so far, in seconds; `None` where the system has no /proc to read it from.
 pub fn cpu_seconds(pid: u32) -> Option<f64> {
-    ticks(pid).ok().map(|ticks| ticks as f64 / ticks_per_second())
+    ticks(pid)
+        .ok()
+        .map(|ticks| ticks as f64 / ticks_per_second())
 }
 
 /// User and system time of a process, in clock ticks.
@@ -99,8 +114,13 @@ fn ticks_in(stat: &str) -> Option<u64> {
 fn pss(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).with_context(|| format!("could not read {path}"))?;
-    let kilobytes =
-        text.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse::<u64>().ok());
+    let kilobytes = text.lines().find_map(|line| {
+        line.strip_prefix("Pss:")?
+            .split_whitespace()
+            .next()?
+            .parse::<u64>()
+            .ok()
+    });
     Ok(kilobytes.with_context(|| format!("{path} says no Pss"))? * 1024)
 }
 

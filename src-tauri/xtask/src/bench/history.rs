@@ -18,14 +18,21 @@ pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<R
     println!("\n== First import");
     let mut desk = Device::prepare(roam, place.join("desk"), "desk", "code", interrupt)?;
     let made = corpus::write(&desk.home, &Size::default())?;
-    println!("{} sessions, {:.1} MB", made.sessions, made.bytes as f64 / 1e6);
+    println!(
+        "{} sessions, {:.1} MB",
+        made.sessions,
+        made.bytes as f64 / 1e6
+    );
     let mut rows = import_rows(&mut desk, &made)?;
     rows.push(cycle_row(&mut desk)?);
     rows.push(restart_row(&mut desk, &made)?);
     let mut laptop = Device::prepare(roam, place.join("laptop"), "laptop", "src", interrupt)?;
     rows.extend(join_rows(&mut desk, &mut laptop, &made, interrupt)?);
     let names = ["the device that has it", "the device that got it"];
-    for (name, cost) in names.iter().zip(cost::measure(&[&desk, &laptop], interrupt)?) {
+    for (name, cost) in names
+        .iter()
+        .zip(cost::measure(&[&desk, &laptop], interrupt)?)
+    {
         rows.extend(cost.rows(&format!("with that corpus, paired and connected, {name}")));
     }
     Ok(rows)
@@ -34,13 +41,27 @@ pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<R
 fn import_rows(desk: &mut Device, made: &Made) -> Result<Vec<Row>> {
     let start = Instant::now();
     desk.spawn()?;
-    let import =
-        desk.wait_as_long_as(PATIENCE, EVERY, "the first import is done", &["status"], is_settled(made))? - start;
+    let import = desk.wait_as_long_as(
+        PATIENCE,
+        EVERY,
+        "the first import is done",
+        &["status"],
+        is_settled(made),
+    )? - start;
     let (engine, child) = desk.pids()?;
-    let cpu = |pid| cost::cpu_seconds(pid).map_or_else(|| "?".into(), |seconds| format!("{seconds:.1}"));
-    let beside = format!("CPU time until then: engine {} s, Syncthing {} s", cpu(engine), cpu(child));
+    let cpu =
+        |pid| cost::cpu_seconds(pid).map_or_else(|| "?".into(), |seconds| format!("{seconds:.1}"));
+    let beside = format!(
+        "CPU time until then: engine {} s, Syncthing {} s",
+        cpu(engine),
+        cpu(child)
+    );
     let vault = settled_vault(&desk.roam_home().join("vault"))?;
-    println!("imported in {:.1} s, vault {:.1} MB", import.as_secs_f64(), megabytes(vault));
+    println!(
+        "imported in {:.1} s, vault {:.1} MB",
+        import.as_secs_f64(),
+        megabytes(vault)
+    );
     let share = 100.0 * vault as f64 / made.bytes as f64;
     Ok(vec![
         Row {
@@ -73,7 +94,9 @@ pub fn is_settled(made: &Made) -> impl Fn(&Value) -> Option<Instant> {
     let wanted = made.sessions as u64;
     move |status: &Value| {
         let moving = &status["moving"];
-        let all = status["sessions"].as_u64().is_some_and(|sessions| wanted <= sessions);
+        let all = status["sessions"]
+            .as_u64()
+            .is_some_and(|sessions| wanted <= sessions);
         (all && moving["import_done"] == moving["import_total"]
             && moving["queued"] == 0
             && status["engine"] == "running")
@@ -122,11 +145,17 @@ fn restart_row(desk: &mut Device, made: &Made) -> Result<Row> {
     desk.stop();
     let start = Instant::now();
     desk.spawn()?;
-    let took =
-        desk.wait_as_long_as(PATIENCE, EVERY, "the restarted engine is done", &["status"], is_settled(made))? - start;
+    let took = desk.wait_as_long_as(
+        PATIENCE,
+        EVERY,
+        "the restarted engine is done",
+        &["status"],
+        is_settled(made),
+    )? - start;
     println!("restarted in {:.1} s", took.as_secs_f64());
     Ok(Row {
-        promise: "the engine started again with all of it, until it has looked at everything".into(),
+        promise: "the engine started again with all of it, until it has looked at everything"
+            .into(),
         budget: "–".into(),
         measured: format!("{:.1} s", took.as_secs_f64()),
         beside: String::new(),
@@ -135,20 +164,37 @@ fn restart_row(desk: &mut Device, made: &Made) -> Result<Row> {
 }
 
 /// A second device gets all of it, while somebody works on the first.
-fn join_rows(desk: &mut Device, laptop: &mut Device, made: &Made, interrupt: &Interrupt) -> Result<Vec<Row>> {
+fn join_rows(
+    desk: &mut Device,
+    laptop: &mut Device,
+    made: &Made,
+    interrupt: &Interrupt,
+) -> Result<Vec<Row>> {
     println!("\n== A second device joins");
     let others = corpus::make_other_checkouts(&made.projects, &laptop.home.join("src"))?;
     laptop.spawn()?;
     laptop.wait_ready()?;
     desk.wait_ready()?;
     let mut session = Session::new(&made.projects[0], 1_795_000_000_000, 77);
-    let pair = (session.path(&desk.home), session.path_for(&laptop.home, &others[0]));
+    let pair = (
+        session.path(&desk.home),
+        session.path_for(&laptop.home, &others[0]),
+    );
     device::pair(desk, laptop)?;
     let start = Instant::now();
-    fs::write(&pair.0, session.said("user", "A session that begins while the other device is still busy."))
-        .with_context(|| format!("could not write {}", pair.0.display()))?;
+    fs::write(
+        &pair.0,
+        session.said(
+            "user",
+            "A session that begins while the other device is still busy.",
+        ),
+    )
+    .with_context(|| format!("could not write {}", pair.0.display()))?;
     latency::wait_equal(&pair, interrupt)?;
-    println!("a new session was there after {:.1} s", start.elapsed().as_secs_f64());
+    println!(
+        "a new session was there after {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
     let (mut dice, mut during) = (Dice::new(31), Vec::new());
     let (from, to) = (corpus::store(&desk.home), corpus::store(&laptop.home));
     let is_done = || Ok::<_, anyhow::Error>(files_below(&from)? == files_below(&to)?);
@@ -164,11 +210,19 @@ fn join_rows(desk: &mut Device, laptop: &mut Device, made: &Made, interrupt: &In
         during.push(latency::one(&mut session, &pair, &mut dice, interrupt)?);
     }
     let took = start.elapsed();
-    println!("{:.1} MB arrived in {:.1} s", megabytes(files_below(&to)?.1), took.as_secs_f64());
+    println!(
+        "{:.1} MB arrived in {:.1} s",
+        megabytes(files_below(&to)?.1),
+        took.as_secs_f64()
+    );
     let mut rows = vec![Row {
         promise: "all of it from A's vault into the tool store of a B that just joined".into(),
         budget: "–".into(),
-        measured: format!("{:.1} s ({:.0} MB/s)", took.as_secs_f64(), megabytes(made.bytes) / took.as_secs_f64()),
+        measured: format!(
+            "{:.1} s ({:.0} MB/s)",
+            took.as_secs_f64(),
+            megabytes(made.bytes) / took.as_secs_f64()
+        ),
         beside: String::new(),
         verdict: Verdict::None,
     }];
@@ -181,17 +235,30 @@ fn join_rows(desk: &mut Device, laptop: &mut Device, made: &Made, interrupt: &In
     }
     std::thread::sleep(Duration::from_secs(2));
     let after = latency::appends(&mut session, &pair, &mut dice, interrupt)?;
-    rows.push(live_row("append on A → bytes in B's tool store, both with that corpus", after, (100, 300)));
+    rows.push(live_row(
+        "append on A → bytes in B's tool store, both with that corpus",
+        after,
+        (100, 300),
+    ));
     Ok(rows)
 }
 
 fn live_row(promise: &str, times: Times, (p50_ms, p95_ms): (u128, u128)) -> Row {
-    let (p50, p95) = (times.percentile(50).as_millis(), times.percentile(95).as_millis());
-    println!("{promise}: p50 {p50} ms, p95 {p95} ms, at most {} ms", times.percentile(100).as_millis());
+    let (p50, p95) = (
+        times.percentile(50).as_millis(),
+        times.percentile(95).as_millis(),
+    );
+    println!(
+        "{promise}: p50 {p50} ms, p95 {p95} ms, at most {} ms",
+        times.percentile(100).as_millis()
+    );
     Row {
         promise: format!("{promise}, n = {}", times.count()),
         budget: format!("p50 < {p50_ms} ms, p95 < {p95_ms} ms"),
-        measured: format!("p50 {p50} ms, p95 {p95} ms, at most {} ms", times.percentile(100).as_millis()),
+        measured: format!(
+            "p50 {p50} ms, p95 {p95} ms, at most {} ms",
+            times.percentile(100).as_millis()
+        ),
         beside: String::new(),
         verdict: Verdict::of(p50 < p50_ms && p95 < p95_ms),
     }
@@ -203,13 +270,21 @@ fn files_below(dir: &Path) -> Result<(usize, u64)> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((0, 0)),
-        Err(error) => return Err(error).with_context(|| format!("could not read {}", dir.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("could not read {}", dir.display()));
+        }
     };
     for entry in entries {
         // Files come and go while they are counted.
         let Ok(entry) = entry else { continue };
-        let Ok(metadata) = entry.metadata() else { continue };
-        let (below, size) = if metadata.is_dir() { files_below(&entry.path())? } else { (1, metadata.len()) };
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let (below, size) = if metadata.is_dir() {
+            files_below(&entry.path())?
+        } else {
+            (1, metadata.len())
+        };
         n_files += below;
         bytes += size;
     }

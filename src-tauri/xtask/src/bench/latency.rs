@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Session sizes: the promise is that they make no difference.
-pub const SIZES: [(&str, u64); 4] =
-    [("10 KB", 10_000), ("1 MB", 1_000_000), ("20 MB", 20_000_000), ("100 MB", 100_000_000)];
+pub const SIZES: [(&str, u64); 4] = [
+    ("10 KB", 10_000),
+    ("1 MB", 1_000_000),
+    ("20 MB", 20_000_000),
+    ("100 MB", 100_000_000),
+];
 const N: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -38,13 +42,17 @@ impl Times {
 pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<Times>> {
     let mut desk = Device::prepare(roam, place.join("a"), "desk", "work", interrupt)?;
     let mut laptop = Device::prepare(roam, place.join("b"), "laptop", "src", interrupt)?;
-    let (here, there) = (desk.home.join("work/parser"), laptop.home.join("src/mine/parser"));
+    let (here, there) = (
+        desk.home.join("work/parser"),
+        laptop.home.join("src/mine/parser"),
+    );
     for project in [&here, &there] {
         corpus::make_checkout(project, "https://git.example/acme/parser.git")?;
     }
     let vocabulary = Vocabulary::new(&mut Dice::new(11));
-    let mut sessions: Vec<Session> =
-        (0..SIZES.len() as u64).map(|seed| Session::new(&here, 1_795_000_000_000, seed)).collect();
+    let mut sessions: Vec<Session> = (0..SIZES.len() as u64)
+        .map(|seed| Session::new(&here, 1_795_000_000_000, seed))
+        .collect();
     for (session, (_, bytes)) in sessions.iter_mut().zip(SIZES) {
         session.write(&desk.home, bytes, &vocabulary)?;
     }
@@ -56,11 +64,18 @@ pub fn measure(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<T
     let mut series = Vec::new();
     let mut dice = Dice::new(12);
     for (session, (name, _)) in sessions.iter_mut().zip(SIZES) {
-        let pair = (session.path(&desk.home), session.path_for(&laptop.home, &there));
+        let pair = (
+            session.path(&desk.home),
+            session.path_for(&laptop.home, &there),
+        );
         wait_equal(&pair, interrupt).with_context(|| format!("the {name} session"))?;
         std::thread::sleep(Duration::from_secs(2));
         let times = appends(session, &pair, &mut dice, interrupt)?;
-        println!("{name}: p50 {} ms, p95 {} ms", times.percentile(50).as_millis(), times.percentile(95).as_millis());
+        println!(
+            "{name}: p50 {} ms, p95 {} ms",
+            times.percentile(50).as_millis(),
+            times.percentile(95).as_millis()
+        );
         series.push(times);
     }
     Ok(series)
@@ -72,7 +87,9 @@ pub fn appends(
     dice: &mut Dice,
     interrupt: &Interrupt,
 ) -> Result<Times> {
-    let times = (0..N).map(|_| one(session, pair, dice, interrupt)).collect::<Result<Vec<_>>>()?;
+    let times = (0..N)
+        .map(|_| one(session, pair, dice, interrupt))
+        .collect::<Result<Vec<_>>>()?;
     same_bytes(pair)?;
     Ok(Times::new(times))
 }
@@ -85,36 +102,55 @@ pub fn one(
     interrupt: &Interrupt,
 ) -> Result<Duration> {
     std::thread::sleep(Duration::from_millis(200 + dice.below(500)));
-    append_and_wait(&session.said("user", &"a line of talk ".repeat(40)), std::slice::from_ref(pair), interrupt)
-        .map(|times| times[0])
+    append_and_wait(
+        &session.said("user", &"a line of talk ".repeat(40)),
+        std::slice::from_ref(pair),
+        interrupt,
+    )
+    .map(|times| times[0])
 }
 
 /// Appends the same text to every first file, and notes when each second file has it.
-pub fn append_and_wait(text: &str, pairs: &[(PathBuf, PathBuf)], interrupt: &Interrupt) -> Result<Vec<Duration>> {
+pub fn append_and_wait(
+    text: &str,
+    pairs: &[(PathBuf, PathBuf)],
+    interrupt: &Interrupt,
+) -> Result<Vec<Duration>> {
     let mut wanted = Vec::new();
     let start = Instant::now();
     for (from, _) in pairs {
-        let mut file =
-            OpenOptions::new().append(true).open(from).with_context(|| format!("could not open {}", from.display()))?;
-        file.write_all(text.as_bytes()).with_context(|| format!("could not write {}", from.display()))?;
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(from)
+            .with_context(|| format!("could not open {}", from.display()))?;
+        file.write_all(text.as_bytes())
+            .with_context(|| format!("could not write {}", from.display()))?;
         wanted.push(file.metadata()?.len());
     }
     let mut times = vec![None; pairs.len()];
-    interrupt.until("the append arrives", PATIENCE, Duration::from_millis(1), || {
-        for (idx, (_, to)) in pairs.iter().enumerate() {
-            if times[idx].is_none() && length(to) >= wanted[idx] {
-                times[idx] = Some(start.elapsed());
+    interrupt.until(
+        "the append arrives",
+        PATIENCE,
+        Duration::from_millis(1),
+        || {
+            for (idx, (_, to)) in pairs.iter().enumerate() {
+                if times[idx].is_none() && length(to) >= wanted[idx] {
+                    times[idx] = Some(start.elapsed());
+                }
             }
-        }
-        times.iter().all(Option::is_some).then_some(())
-    })?;
+            times.iter().all(Option::is_some).then_some(())
+        },
+    )?;
     Ok(times.into_iter().flatten().collect())
 }
 
 pub fn wait_equal((from, to): &(PathBuf, PathBuf), interrupt: &Interrupt) -> Result<()> {
-    interrupt.until("the session arrives", PATIENCE * 3, Duration::from_millis(50), || {
-        (length(from) == length(to)).then_some(())
-    })
+    interrupt.until(
+        "the session arrives",
+        PATIENCE * 3,
+        Duration::from_millis(50),
+        || (length(from) == length(to)).then_some(()),
+    )
 }
 
 pub fn same_bytes((from, to): &(PathBuf, PathBuf)) -> Result<()> {
@@ -137,6 +173,9 @@ mod tests {
         let times = Times::new((1..=20).rev().map(Duration::from_millis).collect());
         assert_eq!(times.percentile(50), Duration::from_millis(10));
         assert_eq!(times.percentile(95), Duration::from_millis(19));
-        assert_eq!(Times::new(vec![Duration::from_millis(7)]).percentile(95), Duration::from_millis(7));
+        assert_eq!(
+            Times::new(vec![Duration::from_millis(7)]).percentile(95),
+            Duration::from_millis(7)
+        );
     }
 }

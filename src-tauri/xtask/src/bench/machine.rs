@@ -9,21 +9,33 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub fn describe(place: &Path) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis() as u64);
     let parts = [
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.into()),
         format!("{cores} cores"),
-        field("/proc/meminfo", "MemTotal").and_then(|text| gigabytes(&text)).unwrap_or_default(),
+        field("/proc/meminfo", "MemTotal")
+            .and_then(|text| gigabytes(&text))
+            .unwrap_or_default(),
         format!("{} {}", std::env::consts::OS, kernel()),
         file_system(place),
         said(Command::new("syncthing").arg("--version"), 2),
         format!(
             "commit {}",
-            said(Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(proc::root()), 1)
+            said(
+                Command::new("git")
+                    .args(["rev-parse", "--short", "HEAD"])
+                    .current_dir(proc::root()),
+                1
+            )
         ),
         corpus::rfc3339(now_ms)[..10].to_owned(),
     ];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter(|part| !part.trim().is_empty())
+        .collect();
     format!("Machine: {}.", parts.join(" · "))
 }
 
@@ -52,16 +64,27 @@ fn file_system(place: &Path) -> String {
         Some((words.next()?, words.next()?))
     });
     let above = kinds.filter(|(point, _)| place.starts_with(point));
-    above.max_by_key(|(point, _)| point.len()).map(|(_, kind)| kind.to_owned()).unwrap_or_default()
+    above
+        .max_by_key(|(point, _)| point.len())
+        .map(|(_, kind)| kind.to_owned())
+        .unwrap_or_default()
 }
 
 /// The first words a command prints.
 fn said(command: &mut Command, n_words: usize) -> String {
     let text = proc::output(command).unwrap_or_default();
-    text.split_whitespace().take(n_words).collect::<Vec<_>>().join(" ")
+    text.split_whitespace()
+        .take(n_words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// How many programs wanted a core during the last minute; `None` where the system does not say.
 pub fn load() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+    fs::read_to_string("/proc/loadavg")
+        .ok()?
+        .split(' ')
+        .next()?
+        .parse()
+        .ok()
 }

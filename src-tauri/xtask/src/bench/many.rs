@@ -33,11 +33,20 @@ impl Measured {
     }
 
     fn named(&self) -> String {
-        format!("{} sessions, {:.0} MB", self.made.sessions, megabytes(self.made.bytes))
+        format!(
+            "{} sessions, {:.0} MB",
+            self.made.sessions,
+            megabytes(self.made.bytes)
+        )
     }
 }
 
-pub fn measure(roam: &Path, place: &Path, sizes: [Size; 2], interrupt: &Interrupt) -> Result<Vec<Row>> {
+pub fn measure(
+    roam: &Path,
+    place: &Path,
+    sizes: [Size; 2],
+    interrupt: &Interrupt,
+) -> Result<Vec<Row>> {
     let [few, many] = sizes;
     let few = one(roam, &place.join("few"), &few, interrupt)?;
     let many = one(roam, &place.join("many"), &many, interrupt)?;
@@ -69,8 +78,16 @@ pub fn measure(roam: &Path, place: &Path, sizes: [Size; 2], interrupt: &Interrup
         row(
             "started again, until the engine has looked at everything",
             "< 10 s",
-            format!("{:.1} s (CPU time {:.1} s)", many.restart.as_secs_f64(), many.restart_cpu),
-            beside(format!("{:.1} s (CPU time {:.1} s)", few.restart.as_secs_f64(), few.restart_cpu)),
+            format!(
+                "{:.1} s (CPU time {:.1} s)",
+                many.restart.as_secs_f64(),
+                many.restart_cpu
+            ),
+            beside(format!(
+                "{:.1} s (CPU time {:.1} s)",
+                few.restart.as_secs_f64(),
+                few.restart_cpu
+            )),
             Verdict::of(many.restart < restart),
         ),
         row(
@@ -93,26 +110,57 @@ pub fn measure(roam: &Path, place: &Path, sizes: [Size; 2], interrupt: &Interrup
 fn one(roam: &Path, home: &Path, size: &Size, interrupt: &Interrupt) -> Result<Measured> {
     let mut desk = Device::prepare(roam, home.to_owned(), "desk", "code", interrupt)?;
     let made = corpus::write(&desk.home, size)?;
-    println!("\n== {} sessions, {:.0} MB", made.sessions, megabytes(made.bytes));
+    println!(
+        "\n== {} sessions, {:.0} MB",
+        made.sessions,
+        megabytes(made.bytes)
+    );
     let (import, cpu) = until_settled(&mut desk, &made)?;
-    println!("imported in {:.1} s, CPU time {cpu:.1} s", import.as_secs_f64());
+    println!(
+        "imported in {:.1} s, CPU time {cpu:.1} s",
+        import.as_secs_f64()
+    );
     let status = median(roam, &desk, &["status"])?;
     let list = median(roam, &desk, &["sessions", "--limit", "50"])?;
-    println!("status {:.1} ms, sessions {:.1} ms", 1e3 * status.as_secs_f64(), 1e3 * list.as_secs_f64());
+    println!(
+        "status {:.1} ms, sessions {:.1} ms",
+        1e3 * status.as_secs_f64(),
+        1e3 * list.as_secs_f64()
+    );
     desk.stop();
     let (restart, restart_cpu) = until_settled(&mut desk, &made)?;
-    println!("started again in {:.1} s, CPU time {restart_cpu:.1} s", restart.as_secs_f64());
+    println!(
+        "started again in {:.1} s, CPU time {restart_cpu:.1} s",
+        restart.as_secs_f64()
+    );
     drop(desk);
     fs::remove_dir_all(home).with_context(|| format!("could not remove {}", home.display()))?;
-    Ok(Measured { made, import, cpu, restart, restart_cpu, status, list })
+    Ok(Measured {
+        made,
+        import,
+        cpu,
+        restart,
+        restart_cpu,
+        status,
+        list,
+    })
 }
 
 /// From the start of the engine until it knows all sessions and has nothing to do; with its CPU time.
 fn until_settled(desk: &mut Device, made: &Made) -> Result<(Duration, f64)> {
     let start = Instant::now();
     desk.spawn()?;
-    let settled = desk.wait_as_long_as(PATIENCE, EVERY, "the engine is done", &["status"], is_settled(made))?;
-    Ok((settled - start, cost::cpu_seconds(desk.engine_pid()?).unwrap_or(f64::NAN)))
+    let settled = desk.wait_as_long_as(
+        PATIENCE,
+        EVERY,
+        "the engine is done",
+        &["status"],
+        is_settled(made),
+    )?;
+    Ok((
+        settled - start,
+        cost::cpu_seconds(desk.engine_pid()?).unwrap_or(f64::NAN),
+    ))
 }
 
 fn median(roam: &Path, desk: &Device, words: &[&str]) -> Result<Duration> {
@@ -120,9 +168,18 @@ fn median(roam: &Path, desk: &Device, words: &[&str]) -> Result<Duration> {
     for _ in 0..ASKED {
         let start = Instant::now();
         let mut command = Command::new(roam);
-        command.args(words).arg("--json").env("SESSION_ROAM_HOME", desk.roam_home());
-        let output = command.output().with_context(|| format!("could not run {}", roam.display()))?;
-        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        command
+            .args(words)
+            .arg("--json")
+            .env("SESSION_ROAM_HOME", desk.roam_home());
+        let output = command
+            .output()
+            .with_context(|| format!("could not run {}", roam.display()))?;
+        anyhow::ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         times.push(start.elapsed());
     }
     times.sort();

@@ -23,7 +23,15 @@ pub fn run(args: &[&str]) -> Result<()> {
     let load = machine::load();
     let figures = of_core("merge", figure)?;
     let rows: Vec<Row> = figures.iter().map(|figure| row(figure, &figures)).collect();
-    write_section("Merging and comparing", "merge", &rows, &proc::target_dir()?, load, NOTES, write)
+    write_section(
+        "Merging and comparing",
+        "merge",
+        &rows,
+        &proc::target_dir()?,
+        load,
+        NOTES,
+        write,
+    )
 }
 
 const NOTES: &str = "\
@@ -35,14 +43,29 @@ session's record in the state to the answer as JSON. Frames, lines and the two s
 cores, here on two. By CPU time a figure hardly depends on what else the machine does; the verdict goes by the clock.\n";
 
 fn figure(line: &str) -> Result<Figure> {
-    let value: Value = serde_json::from_str(line).with_context(|| format!("not what the benchmark says: {line}"))?;
-    let number = |name: &str| value[name].as_f64().with_context(|| format!("no {name} in {line}"));
+    let value: Value = serde_json::from_str(line)
+        .with_context(|| format!("not what the benchmark says: {line}"))?;
+    let number = |name: &str| {
+        value[name]
+            .as_f64()
+            .with_context(|| format!("no {name} in {line}"))
+    };
     let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-    Ok(Figure { what: text("what"), value: number("value")?, cpu: number("cpu")?, unit: text("unit") })
+    Ok(Figure {
+        what: text("what"),
+        value: number("value")?,
+        cpu: number("cpu")?,
+        unit: text("unit"),
+    })
 }
 
 fn row(figure: &Figure, all: &[Figure]) -> Row {
-    let Figure { what, value, cpu, unit } = figure;
+    let Figure {
+        what,
+        value,
+        cpu,
+        unit,
+    } = figure;
     let (budget, kept) = match budget(what) {
         Some(Budget::AtLeast(speed)) => (format!("≥ {speed:.0} {unit}"), Some(speed <= *value)),
         Some(Budget::Below(time)) => (format!("< {time:.0} {unit}"), Some(*value < time)),
@@ -53,7 +76,11 @@ fn row(figure: &Figure, all: &[Figure]) -> Row {
         promise: what.clone(),
         budget,
         measured: format!("{value:.digits$} {unit} (by CPU time {cpu:.digits$})"),
-        beside: if kept.is_some() && unit == "MB/s" { besides(*value, all) } else { String::new() },
+        beside: if kept.is_some() && unit == "MB/s" {
+            besides(*value, all)
+        } else {
+            String::new()
+        },
         verdict: kept.map_or(Verdict::None, Verdict::of),
     }
 }
@@ -77,7 +104,9 @@ fn budget(what: &str) -> Option<Budget> {
 
 /// The plainer work on the same kind of bytes, and how many times as fast this is.
 fn besides(value: f64, all: &[Figure]) -> String {
-    let plain = all.iter().filter_map(|figure| Some((figure.what.strip_prefix("beside: ")?, figure.value)));
+    let plain = all
+        .iter()
+        .filter_map(|figure| Some((figure.what.strip_prefix("beside: ")?, figure.value)));
     plain
         .map(|(what, speed)| format!("{what} {speed:.0} MB/s: {:.2} times", value / speed))
         .collect::<Vec<_>>()
@@ -90,8 +119,12 @@ mod tests {
 
     #[test]
     fn a_missed_budget_is_said() {
-        let figure =
-            |what: &str, value: f64, unit: &str| Figure { what: what.into(), value, cpu: value, unit: unit.into() };
+        let figure = |what: &str, value: f64, unit: &str| Figure {
+            what: what.into(),
+            value,
+            cpu: value,
+            unit: unit.into(),
+        };
         let all = [
             figure("beside: copying", 600.0, "MB/s"),
             figure("union, x", 150.0, "MB/s"),

@@ -63,7 +63,10 @@ pub fn run(args: &[&str]) -> Result<()> {
     setup::to_run()?;
     let roam = run::build_roam()?;
     let interrupt = Interrupt::watch()?;
-    let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let place = tempfile::Builder::new()
+        .prefix("rb")
+        .tempdir_in(bench_dir()?)
+        .context("could not make a directory")?;
     let load = machine::load();
     let mut rows = Vec::new();
     if !options.no_latency {
@@ -72,7 +75,15 @@ pub fn run(args: &[&str]) -> Result<()> {
     if !options.no_corpus {
         rows.extend(history::measure(&roam, place.path(), &interrupt)?);
     }
-    write_section("From device to device", "roam", &rows, place.path(), load, NOTES, options.write)
+    write_section(
+        "From device to device",
+        "roam",
+        &rows,
+        place.path(),
+        load,
+        NOTES,
+        options.write,
+    )
 }
 
 const NOTES: &str = "\
@@ -84,14 +95,32 @@ millisecond; afterwards both files are compared byte by byte. Sessions are made 
 /// Very many sessions: `--sessions N` and `--mb N` for fewer, `--write` for the page.
 pub fn many(args: &[&str]) -> Result<()> {
     let (write, rest): (Vec<&str>, Vec<&str>) = args.iter().partition(|arg| **arg == "--write");
-    let many = corpus::size(&rest, Size { sessions: 20_000, megabytes: 3000, ..Size::default() })?;
+    let many = corpus::size(
+        &rest,
+        Size {
+            sessions: 20_000,
+            megabytes: 3000,
+            ..Size::default()
+        },
+    )?;
     setup::to_run()?;
     let roam = run::build_roam()?;
     let interrupt = Interrupt::watch()?;
-    let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let place = tempfile::Builder::new()
+        .prefix("rb")
+        .tempdir_in(bench_dir()?)
+        .context("could not make a directory")?;
     let load = machine::load();
     let rows = many::measure(&roam, place.path(), [Size::default(), many], &interrupt)?;
-    write_section("Very many sessions", "many", &rows, place.path(), load, MANY_NOTES, !write.is_empty())
+    write_section(
+        "Very many sessions",
+        "many",
+        &rows,
+        place.path(),
+        load,
+        MANY_NOTES,
+        !write.is_empty(),
+    )
 }
 
 const MANY_NOTES: &str = "\
@@ -123,8 +152,12 @@ fn write_section(
 
 /// The page with one section replaced, or added at its end.
 fn with_section(page: &str, title: &str, section: &str) -> String {
-    const TOP: &str = "# Benchmarks\n\nEach table is made by the command above it; do not edit by hand.\n";
-    let others = page.split("\n## ").skip(1).map(|rest| format!("## {}\n", rest.trim_end()));
+    const TOP: &str =
+        "# Benchmarks\n\nEach table is made by the command above it; do not edit by hand.\n";
+    let others = page
+        .split("\n## ")
+        .skip(1)
+        .map(|rest| format!("## {}\n", rest.trim_end()));
     let mut sections: Vec<String> = others.collect();
     let own = format!("## {title}\n");
     match sections.iter_mut().find(|known| known.starts_with(&own)) {
@@ -137,10 +170,17 @@ fn with_section(page: &str, title: &str, section: &str) -> String {
 /// Plain Syncthing alone: what the ratios are taken against.
 pub fn baseline_alone() -> Result<()> {
     setup::to_run()?;
-    let place = tempfile::Builder::new().prefix("rb").tempdir_in(bench_dir()?).context("could not make a directory")?;
+    let place = tempfile::Builder::new()
+        .prefix("rb")
+        .tempdir_in(bench_dir()?)
+        .context("could not make a directory")?;
     let plain = baseline::measure(place.path(), &Interrupt::watch()?)?;
     for ((size, _), times) in SIZES.iter().zip(&plain) {
-        println!("{size}: p50 {:.1} s, n = {}", times.percentile(50).as_secs_f64(), times.count());
+        println!(
+            "{size}: p50 {:.1} s, n = {}",
+            times.percentile(50).as_secs_f64(),
+            times.count()
+        );
     }
     println!("{}", machine::describe(place.path()));
     Ok(())
@@ -172,14 +212,19 @@ fn latency_rows(roam: &Path, place: &Path, interrupt: &Interrupt) -> Result<Vec<
     println!("\n== session-roam");
     let ours = latency::measure(roam, &place.join("pair"), interrupt)?;
     let both = SIZES.iter().zip(ours.iter().zip(&plain));
-    Ok(both.map(|(size, (ours, plain))| latency_row(size.0, ours, plain)).collect())
+    Ok(both
+        .map(|(size, (ours, plain))| latency_row(size.0, ours, plain))
+        .collect())
 }
 
 fn latency_row(size: &str, ours: &Times, plain: &Times) -> Row {
     let (p50, p95) = (ours.percentile(50), ours.percentile(95));
     let ratio = plain.percentile(50).as_secs_f64() / p50.as_secs_f64();
     Row {
-        promise: format!("append on A → bytes in B's tool store, {size} session, n = {}", ours.count()),
+        promise: format!(
+            "append on A → bytes in B's tool store, {size} session, n = {}",
+            ours.count()
+        ),
         budget: "p50 < 100 ms, p95 < 300 ms".into(),
         measured: format!("p50 {} ms, p95 {} ms", p50.as_millis(), p95.as_millis()),
         beside: format!(
@@ -205,7 +250,14 @@ impl Verdict {
     }
 }
 
-fn section(title: &str, command: &str, rows: &[Row], place: &Path, load: Option<f64>, notes: &str) -> String {
+fn section(
+    title: &str,
+    command: &str,
+    rows: &[Row],
+    place: &Path,
+    load: Option<f64>,
+    notes: &str,
+) -> String {
     let mut page = format!("## {title}\n\n`cargo xtask bench {command} --write`\n\n");
     page += &format!("{}\n\n", machine::describe(place));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -216,8 +268,18 @@ fn section(title: &str, command: &str, rows: &[Row], place: &Path, load: Option<
         );
     }
     page += "| what | budget | measured | beside it, in the same run | |\n|---|---|---|---|---|\n";
-    for Row { promise, budget, measured, beside, verdict } in rows {
-        page += &format!("| {promise} | {budget} | {measured} | {beside} | {} |\n", verdict.words());
+    for Row {
+        promise,
+        budget,
+        measured,
+        beside,
+        verdict,
+    } in rows
+    {
+        page += &format!(
+            "| {promise} | {budget} | {measured} | {beside} | {} |\n",
+            verdict.words()
+        );
     }
     page + "\n" + notes
 }
@@ -234,9 +296,19 @@ fn writes(args: &[&str]) -> Result<bool> {
 /// What a benchmark of the core says: one JSON object a line.
 fn of_core<F>(bench: &str, figure: impl Fn(&str) -> Result<F>) -> Result<Vec<F>> {
     let mut command = proc::cargo();
-    command.args(["bench", "--quiet", "-p", "session-roam-core", "--bench", bench]);
+    command.args([
+        "bench",
+        "--quiet",
+        "-p",
+        "session-roam-core",
+        "--bench",
+        bench,
+    ]);
     let text = proc::output(&mut command)?;
-    text.lines().filter(|line| line.starts_with('{')).map(figure).collect()
+    text.lines()
+        .filter(|line| line.starts_with('{'))
+        .map(figure)
+        .collect()
 }
 
 #[cfg(test)]

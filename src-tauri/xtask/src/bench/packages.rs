@@ -16,9 +16,13 @@ pub fn run(args: &[&str]) -> Result<()> {
     let mut rows = Vec::new();
     for name in bundle::manifest::packages(&dir)? {
         let file = dir.join(&name);
-        let bytes = fs::metadata(&file).with_context(|| format!("could not look at {}", file.display()))?.len();
+        let bytes = fs::metadata(&file)
+            .with_context(|| format!("could not look at {}", file.display()))?
+            .len();
         let inside = match name.ends_with(".deb") {
-            true => contents(&proc::output(Command::new("dpkg-deb").arg("--contents").arg(&file))?),
+            true => contents(&proc::output(
+                Command::new("dpkg-deb").arg("--contents").arg(&file),
+            )?),
             false => String::new(),
         };
         rows.push(Row {
@@ -50,7 +54,9 @@ fn contents(list: &str) -> String {
     parts.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     let all: u64 = parts.iter().map(|(size, _)| size).sum();
     let large = parts.iter().filter(|(size, _)| all < size * 50);
-    let named: Vec<String> = large.map(|(size, path)| format!("`{path}` {}", megabytes(*size))).collect();
+    let named: Vec<String> = large
+        .map(|(size, path)| format!("`{path}` {}", megabytes(*size)))
+        .collect();
     format!("{} installed: {}", megabytes(all), named.join(", "))
 }
 
@@ -68,6 +74,9 @@ mod tests {
                     -rwxr-xr-x 0/0 8000000 2026-11-23 17:00 usr/bin/roam\n\
                     -rw-r--r-- 0/0 1000 2026-11-23 17:00 usr/share/a\n\
                     -rwxr-xr-x 0/0 21000000 2026-11-23 17:00 ./usr/bin/session-roam\n";
-        assert_eq!(contents(list), "29.0 MB installed: `usr/bin/session-roam` 21.0 MB, `usr/bin/roam` 8.0 MB");
+        assert_eq!(
+            contents(list),
+            "29.0 MB installed: `usr/bin/session-roam` 21.0 MB, `usr/bin/roam` 8.0 MB"
+        );
     }
 }

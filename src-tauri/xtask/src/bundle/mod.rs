@@ -32,7 +32,11 @@ struct Wish {
 
 impl Wish {
     fn parse(args: &[&str]) -> Result<Self> {
-        let mut wish = Self { target: Target::here()?, formats: String::new(), pinned: false };
+        let mut wish = Self {
+            target: Target::here()?,
+            formats: String::new(),
+            pinned: false,
+        };
         let mut words = args.iter();
         while let Some(word) = words.next() {
             match *word {
@@ -56,15 +60,24 @@ pub fn run(args: &[&str]) -> Result<()> {
         true => Syncthing::pinned(&wish.target, &dir()?.join("syncthing"))?,
         false => Syncthing::of_this_machine(&wish.target)?,
     };
-    println!("The packages carry Syncthing {}: {}", syncthing.version, syncthing.from);
+    println!(
+        "The packages carry Syncthing {}: {}",
+        syncthing.version, syncthing.from
+    );
     setup::build_window()?;
     let roam = build_roam(&wish.target)?;
     lay_ready(&wish.target, &syncthing, &roam)?;
     let made = build(&wish)?;
     let packages = collect(&made)?;
     for package in &packages {
-        let bytes = fs::metadata(dir()?.join(package)).with_context(|| format!("{package} vanished"))?.len();
-        println!("{:8.1} MB  {}", bytes as f64 / 1e6, dir()?.join(package).display());
+        let bytes = fs::metadata(dir()?.join(package))
+            .with_context(|| format!("{package} vanished"))?
+            .len();
+        println!(
+            "{:8.1} MB  {}",
+            bytes as f64 / 1e6,
+            dir()?.join(package).display()
+        );
     }
     Ok(())
 }
@@ -76,7 +89,13 @@ pub fn dir() -> Result<PathBuf> {
 
 fn build_roam(target: &Target) -> Result<PathBuf> {
     let mut command = proc::cargo();
-    command.args(["build", "--release", "--locked", "--package", "session-roam-cli"]);
+    command.args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "session-roam-cli",
+    ]);
     if !target.is_here {
         command.args(["--target", &target.triple]);
     }
@@ -86,14 +105,22 @@ fn build_roam(target: &Target) -> Result<PathBuf> {
 
 fn release_dir(target: &Target) -> Result<PathBuf> {
     let dir = proc::target_dir()?;
-    Ok(if target.is_here { dir } else { dir.join(&target.triple) }.join("release"))
+    Ok(if target.is_here {
+        dir
+    } else {
+        dir.join(&target.triple)
+    }
+    .join("release"))
 }
 
 /// All that src-tauri/packaging/bundle.conf.json names and cargo does not make.
 fn lay_ready(target: &Target, syncthing: &Syncthing, roam: &Path) -> Result<()> {
     let place = proc::root().join("src-tauri/binaries");
     empty(&place)?;
-    for (program, name) in [(syncthing.program.as_path(), "session-roam-syncthing"), (roam, "roam")] {
+    for (program, name) in [
+        (syncthing.program.as_path(), "session-roam-syncthing"),
+        (roam, "roam"),
+    ] {
         // The bundler wants the triple in the name and leaves it away in the package.
         let to = place.join(format!("{name}-{}{}", target.triple, target.exe_suffix()));
         fs::copy(program, &to).with_context(|| format!("could not copy {}", program.display()))?;
@@ -104,8 +131,18 @@ fn lay_ready(target: &Target, syncthing: &Syncthing, roam: &Path) -> Result<()> 
     }
     let doc = place.join("doc");
     let root = proc::root();
-    let read = |name: &str| fs::read_to_string(root.join(name)).with_context(|| format!("could not read {name}"));
-    write(&doc.join("copyright"), &[read("LICENSE")?, read("LICENSE-MIT")?, read("LICENSE-APACHE")?].join("\n"))?;
+    let read = |name: &str| {
+        fs::read_to_string(root.join(name)).with_context(|| format!("could not read {name}"))
+    };
+    write(
+        &doc.join("copyright"),
+        &[
+            read("LICENSE")?,
+            read("LICENSE-MIT")?,
+            read("LICENSE-APACHE")?,
+        ]
+        .join("\n"),
+    )?;
     write(&doc.join("THIRD-PARTY.txt"), &notices::notices(target)?)?;
     write(&doc.join("syncthing/ABOUT.txt"), &syncthing.about())?;
     fs::copy(&syncthing.licence, doc.join("syncthing/LICENSE.txt"))
@@ -145,12 +182,20 @@ fn build(wish: &Wish) -> Result<PathBuf> {
     let made = release.join("bundle");
     empty(&made)?; // of an earlier run, perhaps of another version
     // The page is built already, and a hook of the configuration would build it again.
-    let mut settings = vec![json!({ "build": { "beforeBuildCommand": null, "beforeBundleCommand": null } })];
+    let mut settings =
+        vec![json!({ "build": { "beforeBuildCommand": null, "beforeBundleCommand": null } })];
     let signing = signing::signing(&wish.target, |name| std::env::var(name).ok());
     settings.extend(signing.settings);
-    proc::run(bundler(wish, "build", &settings).args(["--no-bundle", "--", "--locked", "--package", "session-roam"]))?;
+    proc::run(bundler(wish, "build", &settings).args([
+        "--no-bundle",
+        "--",
+        "--locked",
+        "--package",
+        "session-roam",
+    ]))?;
     if wish.target.is_linux() {
-        let programs = ["session-roam", "session-roam-syncthing", "roam"].map(|name| release.join(name));
+        let programs =
+            ["session-roam", "session-roam-syncthing", "roam"].map(|name| release.join(name));
         settings.extend(c_library::requirement(&wish.target, &programs)?);
     }
     proc::run(bundler(wish, "bundle", &settings).args(["--bundles", &wish.formats]))?;
@@ -162,7 +207,11 @@ fn build(wish: &Wish) -> Result<PathBuf> {
 
 fn bundler(wish: &Wish, word: &str, settings: &[serde_json::Value]) -> Command {
     let mut command = Command::new("node");
-    command.current_dir(proc::root()).args(["ui/node_modules/@tauri-apps/cli/tauri.js", word, "--ci"]);
+    command.current_dir(proc::root()).args([
+        "ui/node_modules/@tauri-apps/cli/tauri.js",
+        word,
+        "--ci",
+    ]);
     command.args(["--config", "src-tauri/packaging/bundle.conf.json"]);
     if !wish.target.is_here {
         command.args(["--target", &wish.target.triple]);
@@ -183,12 +232,21 @@ fn collect(made: &Path) -> Result<Vec<String>> {
     for old in manifest::packages(&to).unwrap_or_default() {
         fs::remove_file(to.join(&old)).with_context(|| format!("could not remove {old}"))?;
     }
-    for kind in fs::read_dir(made).with_context(|| format!("could not read {}", made.display()))?.flatten() {
-        for file in fs::read_dir(kind.path()).into_iter().flatten().flatten().map(|entry| entry.path()) {
+    for kind in fs::read_dir(made)
+        .with_context(|| format!("could not read {}", made.display()))?
+        .flatten()
+    {
+        for file in fs::read_dir(kind.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+        {
             let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
             if file.is_file() && is_wanted(name) {
                 let name = with_processor(name, made);
-                fs::copy(&file, to.join(&name)).with_context(|| format!("could not copy {}", file.display()))?;
+                fs::copy(&file, to.join(&name))
+                    .with_context(|| format!("could not copy {}", file.display()))?;
             }
         }
     }
@@ -199,14 +257,33 @@ fn collect(made: &Path) -> Result<Vec<String>> {
 
 fn is_wanted(name: &str) -> bool {
     let package = name.trim_end_matches(".sig");
-    [".deb", ".rpm", ".AppImage", ".dmg", ".app.tar.gz", "-setup.exe", ".msi"].iter().any(|end| package.ends_with(end))
+    [
+        ".deb",
+        ".rpm",
+        ".AppImage",
+        ".dmg",
+        ".app.tar.gz",
+        "-setup.exe",
+        ".msi",
+    ]
+    .iter()
+    .any(|end| package.ends_with(end))
 }
 
 /// `session-roam.app.tar.gz` says neither version nor processor.
 fn with_processor(name: &str, made: &Path) -> String {
-    let Some(rest) = name.strip_prefix("session-roam.app") else { return name.to_owned() };
-    let processor = if made.to_string_lossy().contains("x86_64-apple") { "x64" } else { "aarch64" };
-    format!("session-roam_{}_{processor}.app{rest}", env!("CARGO_PKG_VERSION"))
+    let Some(rest) = name.strip_prefix("session-roam.app") else {
+        return name.to_owned();
+    };
+    let processor = if made.to_string_lossy().contains("x86_64-apple") {
+        "x64"
+    } else {
+        "aarch64"
+    };
+    format!(
+        "session-roam_{}_{processor}.app{rest}",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 #[cfg(test)]
@@ -215,8 +292,15 @@ mod tests {
 
     #[test]
     fn packages_and_their_signatures_are_taken_and_nothing_else() {
-        assert!(is_wanted("session-roam_0.1.0_amd64.deb") && is_wanted("session-roam_0.1.0_amd64.AppImage.sig"));
-        assert!(!is_wanted("control.tar.gz") && !is_wanted("session-roam.exe") && !is_wanted("debian-binary"));
+        assert!(
+            is_wanted("session-roam_0.1.0_amd64.deb")
+                && is_wanted("session-roam_0.1.0_amd64.AppImage.sig")
+        );
+        assert!(
+            !is_wanted("control.tar.gz")
+                && !is_wanted("session-roam.exe")
+                && !is_wanted("debian-binary")
+        );
     }
 
     #[test]
@@ -227,7 +311,10 @@ mod tests {
             with_processor("session-roam.app.tar.gz.sig", made),
             format!("session-roam_{version}_x64.app.tar.gz.sig")
         );
-        assert_eq!(with_processor("session-roam_0.1.0_amd64.deb", made), "session-roam_0.1.0_amd64.deb");
+        assert_eq!(
+            with_processor("session-roam_0.1.0_amd64.deb", made),
+            "session-roam_0.1.0_amd64.deb"
+        );
     }
 
     #[test]

@@ -8,7 +8,11 @@ use std::process::Command;
 const TO_BUNDLE: &[Need] = &[
     Need {
         package: "libayatana-appindicator3-dev",
-        there: || proc::succeeds(Command::new("pkg-config").args(["--exists", "ayatana-appindicator3-0.1"])),
+        there: || {
+            proc::succeeds(
+                Command::new("pkg-config").args(["--exists", "ayatana-appindicator3-0.1"]),
+            )
+        },
         why: "the bundler asks where the tray's library lies",
         elsewhere: "the development files of Ayatana AppIndicator 3",
     },

@@ -16,8 +16,14 @@ const RELEASES: &str = "https://github.com/syncthing/syncthing/releases/download
 const KEY: &str = "https://syncthing.net/release-key.gpg";
 const FINGERPRINT: &str = "FBA2E162F2F44657B38F0309E5665F9BD5970C47";
 /// The systems that installers are made for.
-const SYSTEMS: &[&str] =
-    &["linux-amd64", "linux-arm64", "macos-amd64", "macos-arm64", "windows-amd64", "windows-arm64"];
+const SYSTEMS: &[&str] = &[
+    "linux-amd64",
+    "linux-arm64",
+    "macos-amd64",
+    "macos-arm64",
+    "windows-amd64",
+    "windows-arm64",
+];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pins {
@@ -36,18 +42,31 @@ impl Pins {
             .lines()
             .find_map(|line| line.strip_prefix("version "))
             .context("the table of pins names no version")?;
-        Ok(Self { version: version.to_owned(), sums: sums(text) })
+        Ok(Self {
+            version: version.to_owned(),
+            sums: sums(text),
+        })
     }
 
     /// Those of a release's own list that installers are made with.
     fn of_list(version: &str, list: &str) -> Result<Self> {
         let all = sums(list);
-        let wanted =
-            |name: &String| SYSTEMS.iter().any(|system| name.starts_with(&format!("syncthing-{system}-v{version}.")));
+        let wanted = |name: &String| {
+            SYSTEMS
+                .iter()
+                .any(|system| name.starts_with(&format!("syncthing-{system}-v{version}.")))
+        };
         let sums: BTreeMap<_, _> = all.into_iter().filter(|(name, _)| wanted(name)).collect();
         match sums.len() == SYSTEMS.len() {
-            true => Ok(Self { version: version.to_owned(), sums }),
-            false => bail!("the list of {version} has {} of the {} archives", sums.len(), SYSTEMS.len()),
+            true => Ok(Self {
+                version: version.to_owned(),
+                sums,
+            }),
+            false => bail!(
+                "the list of {version} has {} of the {} archives",
+                sums.len(),
+                SYSTEMS.len()
+            ),
         }
     }
 
@@ -67,7 +86,10 @@ impl Pins {
     /// The archive's file, downloaded if it is not there already; its sum is checked either way.
     pub fn fetch(&self, archive: &str, into: &Path) -> Result<PathBuf> {
         let Some(wanted) = self.sums.get(archive) else {
-            bail!("no sum is pinned for {archive}; `cargo xtask pin-syncthing {}` writes the table", self.version)
+            bail!(
+                "no sum is pinned for {archive}; `cargo xtask pin-syncthing {}` writes the table",
+                self.version
+            )
         };
         let file = into.join(archive);
         if !file.is_file() {
@@ -76,7 +98,8 @@ impl Pins {
         match sha256(&file)? {
             is if is == *wanted => Ok(file),
             is => {
-                fs::remove_file(&file).with_context(|| format!("could not remove {}", file.display()))?;
+                fs::remove_file(&file)
+                    .with_context(|| format!("could not remove {}", file.display()))?;
                 bail!(
                     "{archive} is not the one that was pinned: its SHA-256 is {is}, it must be {wanted}. It was removed."
                 )
@@ -92,16 +115,26 @@ pub fn run(args: &[&str]) -> Result<()> {
             let committed = Pins::committed()?;
             let signed = signed_pins(&committed.version)?;
             if signed != committed {
-                bail!("{TABLE_PATH} differs from the list that Syncthing's project signed:\n{}", signed.render());
+                bail!(
+                    "{TABLE_PATH} differs from the list that Syncthing's project signed:\n{}",
+                    signed.render()
+                );
             }
-            println!("{TABLE_PATH} says what the signed list of Syncthing {} says.", committed.version);
+            println!(
+                "{TABLE_PATH} says what the signed list of Syncthing {} says.",
+                committed.version
+            );
             Ok(())
         }
         [version] if !version.starts_with('-') => {
             let pins = signed_pins(version.trim_start_matches('v'))?;
             let table = proc::root().join(TABLE_PATH);
-            fs::write(&table, pins.render()).with_context(|| format!("could not write {}", table.display()))?;
-            println!("{TABLE_PATH} has Syncthing {} now. Test with that one before you commit it.", pins.version);
+            fs::write(&table, pins.render())
+                .with_context(|| format!("could not write {}", table.display()))?;
+            println!(
+                "{TABLE_PATH} has Syncthing {} now. Test with that one before you commit it.",
+                pins.version
+            );
             Ok(())
         }
         _ => bail!("usage: cargo xtask pin-syncthing VERSION, or --check"),
@@ -110,7 +143,10 @@ pub fn run(args: &[&str]) -> Result<()> {
 
 fn signed_pins(version: &str) -> Result<Pins> {
     let place = tempfile::tempdir().context("could not make a temporary directory")?;
-    let (list, key) = (place.path().join("sha256sum.txt.asc"), place.path().join("release-key.gpg"));
+    let (list, key) = (
+        place.path().join("sha256sum.txt.asc"),
+        place.path().join("release-key.gpg"),
+    );
     download(&format!("{RELEASES}/v{version}/sha256sum.txt.asc"), &list)?;
     download(KEY, &key)?;
     Pins::of_list(version, &signed_text(&list, &key, FINGERPRINT)?)
@@ -119,21 +155,34 @@ fn signed_pins(version: &str) -> Result<Pins> {
 /// What a clear-signed file says between its marks, if the key with that fingerprint signed it. Text outside the marks
 /// is nobody's word and does not come along.
 fn signed_text(file: &Path, keyring: &Path, fingerprint: &str) -> Result<String> {
-    let Some(gpgv) = proc::find("gpgv") else { bail!("gpgv is missing: without it nobody knows whose list this is") };
+    let Some(gpgv) = proc::find("gpgv") else {
+        bail!("gpgv is missing: without it nobody knows whose list this is")
+    };
     let text = file.with_extension("text");
     let mut command = Command::new(gpgv);
-    command.args(["--status-fd", "1", "--keyring"]).arg(keyring).arg("--output").arg(&text).arg(file);
+    command
+        .args(["--status-fd", "1", "--keyring"])
+        .arg(keyring)
+        .arg("--output")
+        .arg(&text)
+        .arg(file);
     // Its exit code counts for nothing: the list is signed twice, and the older key may be in no keyring any more.
     let said = proc::captured(&mut command)?;
     if !is_signed(&String::from_utf8_lossy(&said.stdout), fingerprint) {
-        bail!("{} is not signed by {fingerprint}: {}", file.display(), String::from_utf8_lossy(&said.stderr).trim());
+        bail!(
+            "{} is not signed by {fingerprint}: {}",
+            file.display(),
+            String::from_utf8_lossy(&said.stderr).trim()
+        );
     }
     fs::read_to_string(&text).with_context(|| format!("gpgv wrote no {}", text.display()))
 }
 
 /// `VALIDSIG` ends with the primary key's fingerprint; the one before may be a sub-key's.
 fn is_signed(status: &str, fingerprint: &str) -> bool {
-    let lines = status.lines().filter_map(|line| line.strip_prefix("[GNUPG:] "));
+    let lines = status
+        .lines()
+        .filter_map(|line| line.strip_prefix("[GNUPG:] "));
     let bad = lines.clone().any(|line| line.starts_with("BADSIG"));
     let good = lines
         .filter_map(|line| line.strip_prefix("VALIDSIG "))
@@ -143,14 +192,20 @@ fn is_signed(status: &str, fingerprint: &str) -> bool {
 
 /// Lines as sha256sum writes them; others are left out.
 fn sums(text: &str) -> BTreeMap<String, String> {
-    let pairs = text.lines().filter_map(|line| line.trim_end().split_once("  "));
+    let pairs = text
+        .lines()
+        .filter_map(|line| line.trim_end().split_once("  "));
     let is_sum = |sum: &str| sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit());
-    pairs.filter(|(sum, _)| is_sum(sum)).map(|(sum, name)| (name.to_owned(), sum.to_lowercase())).collect()
+    pairs
+        .filter(|(sum, _)| is_sum(sum))
+        .map(|(sum, name)| (name.to_owned(), sum.to_lowercase()))
+        .collect()
 }
 
 pub fn sha256(file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
-    let mut reader = fs::File::open(file).with_context(|| format!("could not open {}", file.display()))?;
+    let mut reader =
+        fs::File::open(file).with_context(|| format!("could not open {}", file.display()))?;
     let mut piece = vec![0; 1 << 20];
     loop {
         match std::io::Read::read(&mut reader, &mut piece)
@@ -160,7 +215,11 @@ pub fn sha256(file: &Path) -> Result<String> {
             n => hash.update(&piece[..n]),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// Beside, then renamed: half a download is never taken for a whole one.
@@ -168,7 +227,16 @@ fn download(address: &str, to: &Path) -> Result<()> {
     let part = to.with_extension("part");
     proc::run_with_retry(|| {
         let mut command = Command::new("curl");
-        command.args(["--fail", "--silent", "--show-error", "--location", "--proto", "=https", "--max-time", "600"]);
+        command.args([
+            "--fail",
+            "--silent",
+            "--show-error",
+            "--location",
+            "--proto",
+            "=https",
+            "--max-time",
+            "600",
+        ]);
         command.arg("--output").arg(&part).arg(address);
         command
     })?;
@@ -183,7 +251,11 @@ mod tests {
     fn the_committed_table_has_every_system_and_reads_back() {
         let pins = Pins::committed().unwrap();
         assert_eq!(pins.sums.len(), SYSTEMS.len());
-        assert_eq!(Pins::of_list(&pins.version, TABLE).unwrap(), pins, "every name is of that version");
+        assert_eq!(
+            Pins::of_list(&pins.version, TABLE).unwrap(),
+            pins,
+            "every name is of that version"
+        );
         assert_eq!(Pins::parse(&pins.render()).unwrap(), pins);
     }
 
@@ -197,31 +269,66 @@ mod tests {
             version: "9".into(),
             sums: [("syncthing-linux-amd64-v9.tar.gz".to_owned(), sum.to_owned())].into(),
         };
-        assert_eq!(pinned(abc).fetch("syncthing-linux-amd64-v9.tar.gz", dir.path()).unwrap(), archive);
-        assert!(pinned(&abc.replace('b', "c")).fetch("syncthing-linux-amd64-v9.tar.gz", dir.path()).is_err());
+        assert_eq!(
+            pinned(abc)
+                .fetch("syncthing-linux-amd64-v9.tar.gz", dir.path())
+                .unwrap(),
+            archive
+        );
+        assert!(
+            pinned(&abc.replace('b', "c"))
+                .fetch("syncthing-linux-amd64-v9.tar.gz", dir.path())
+                .is_err()
+        );
         assert!(!archive.exists());
-        assert!(pinned(abc).fetch("syncthing-plan9-amd64-v9.tar.gz", dir.path()).is_err(), "no pin, no download");
+        assert!(
+            pinned(abc)
+                .fetch("syncthing-plan9-amd64-v9.tar.gz", dir.path())
+                .is_err(),
+            "no pin, no download"
+        );
     }
 
     #[test]
     fn a_list_that_lacks_a_system_is_no_pin() {
-        let list = TABLE.lines().filter(|line| !line.contains("macos-arm64")).collect::<Vec<_>>().join("\n");
+        let list = TABLE
+            .lines()
+            .filter(|line| !line.contains("macos-arm64"))
+            .collect::<Vec<_>>()
+            .join("\n");
         assert!(Pins::of_list("2.1.3", &list).is_err());
-        assert!(Pins::of_list("2.1.4", TABLE).is_err(), "sums of another version");
+        assert!(
+            Pins::of_list("2.1.4", TABLE).is_err(),
+            "sums of another version"
+        );
     }
 
     #[test]
     fn only_a_good_signature_of_the_right_key_counts() {
-        let line = |word: &str, key: &str| format!("[GNUPG:] {word} SUB 2026-08-04 1785800000 0 4 0 1 8 01 {key}\n");
+        let line = |word: &str, key: &str| {
+            format!("[GNUPG:] {word} SUB 2026-08-04 1785800000 0 4 0 1 8 01 {key}\n")
+        };
         let good = line("VALIDSIG", FINGERPRINT);
         assert!(is_signed(&good, FINGERPRINT));
         assert!(
-            is_signed(&format!("[GNUPG:] ERRSIG 1 2 3\n[GNUPG:] NO_PUBKEY 1\n{good}"), FINGERPRINT),
+            is_signed(
+                &format!("[GNUPG:] ERRSIG 1 2 3\n[GNUPG:] NO_PUBKEY 1\n{good}"),
+                FINGERPRINT
+            ),
             "an older key too"
         );
-        assert!(!is_signed(&line("VALIDSIG", "37C84554E7E0A261E4F76E1ED26E6ED000654A3E"), FINGERPRINT));
-        assert!(!is_signed(&format!("{good}[GNUPG:] BADSIG {FINGERPRINT} x\n"), FINGERPRINT));
-        assert!(!is_signed(&format!("VALIDSIG {FINGERPRINT}"), FINGERPRINT), "what the file itself says is no status");
+        assert!(!is_signed(
+            &line("VALIDSIG", "37C84554E7E0A261E4F76E1ED26E6ED000654A3E"),
+            FINGERPRINT
+        ));
+        assert!(!is_signed(
+            &format!("{good}[GNUPG:] BADSIG {FINGERPRINT} x\n"),
+            FINGERPRINT
+        ));
+        assert!(
+            !is_signed(&format!("VALIDSIG {FINGERPRINT}"), FINGERPRINT),
+            "what the file itself says is no status"
+        );
     }
 
     /// With the real gpgv, on a list that a throw-away key signed.
@@ -242,8 +349,15 @@ mod tests {
         let names = |list: &str| read(list).unwrap().into_keys().collect::<Vec<_>>();
         assert_eq!(names(&list), ["one.tar.gz", "two.zip"]);
         let before = format!("{}  three.zip\n{list}", "0".repeat(64));
-        assert_eq!(names(&before), ["one.tar.gz", "two.zip"], "a line before the marks is nobody's word");
+        assert_eq!(
+            names(&before),
+            ["one.tar.gz", "two.zip"],
+            "a line before the marks is nobody's word"
+        );
         assert!(read(&list.replace("two.zip", "six.zip")).is_err());
-        assert!(signed_text(&file, &key, FINGERPRINT).is_err(), "another key's list");
+        assert!(
+            signed_text(&file, &key, FINGERPRINT).is_err(),
+            "another key's list"
+        );
     }
 }

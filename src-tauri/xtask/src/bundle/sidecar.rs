@@ -31,13 +31,22 @@ impl Syncthing {
         let archive = pins.fetch(&name, cache)?;
         let dir = cache.join("unpacked");
         empty(&dir)?;
-        proc::run(Command::new(tar()).arg("-xf").arg(&archive).arg("-C").arg(&dir))?;
+        proc::run(
+            Command::new(tar())
+                .arg("-xf")
+                .arg(&archive)
+                .arg("-C")
+                .arg(&dir),
+        )?;
         let inside = dir.join(name.trim_end_matches(".tar.gz").trim_end_matches(".zip"));
         let program = inside.join(format!("syncthing{}", target.exe_suffix()));
         let licence = inside.join("LICENSE.txt");
         for file in [&program, &licence] {
             if !file.is_file() {
-                bail!("{name} does not hold {}", file.strip_prefix(&dir).unwrap_or(file).display());
+                bail!(
+                    "{name} does not hold {}",
+                    file.strip_prefix(&dir).unwrap_or(file).display()
+                );
             }
         }
         Ok(Self {
@@ -51,18 +60,37 @@ impl Syncthing {
     /// The program that the variable names, else this machine's own.
     pub fn of_this_machine(target: &Target) -> Result<Self> {
         if !target.is_here {
-            bail!("a Syncthing of this machine does not run on {}: bundle with --pinned", target.triple);
+            bail!(
+                "a Syncthing of this machine does not run on {}: bundle with --pinned",
+                target.triple
+            );
         }
-        let chosen = std::env::var_os(VARIABLE).map(PathBuf::from).or_else(|| proc::find("syncthing"));
+        let chosen = std::env::var_os(VARIABLE)
+            .map(PathBuf::from)
+            .or_else(|| proc::find("syncthing"));
         let Some(program) = chosen.filter(|program| program.is_file()) else {
-            bail!("there is no Syncthing to put into the package: install it, name one in {VARIABLE}, or use --pinned")
+            bail!(
+                "there is no Syncthing to put into the package: install it, name one in {VARIABLE}, or use --pinned"
+            )
         };
         let beside = ["LICENSE.txt", "LICENSE"].map(|name| program.with_file_name(name));
-        let Some(licence) = beside.into_iter().chain([DEBIANS_LICENCE.into()]).find(|file| file.is_file()) else {
-            bail!("the licence of {} was not found, and without it Syncthing may not be handed on", program.display())
+        let Some(licence) = beside
+            .into_iter()
+            .chain([DEBIANS_LICENCE.into()])
+            .find(|file| file.is_file())
+        else {
+            bail!(
+                "the licence of {} was not found, and without it Syncthing may not be handed on",
+                program.display()
+            )
         };
         let version = version(&program)?;
-        Ok(Self { from: format!("{}, as this machine has it", program.display()), program, licence, version })
+        Ok(Self {
+            from: format!("{}, as this machine has it", program.display()),
+            program,
+            licence,
+            version,
+        })
     }
 
     /// What the licence wants said to whoever gets the program.
@@ -81,10 +109,18 @@ impl Syncthing {
 
 /// `--version` is known to 1.x, the sub-command `version` to 2.x.
 fn version(program: &Path) -> Result<String> {
-    let texts = ["--version", "version"].map(|argument| proc::output(Command::new(program).arg(argument)));
-    let text = texts.into_iter().flatten().find(|text| text.starts_with("syncthing v"));
-    let word = text.as_deref().and_then(|text| text.split_whitespace().nth(1));
-    Ok(word.with_context(|| format!("{} does not say that it is Syncthing", program.display()))?.to_owned())
+    let texts =
+        ["--version", "version"].map(|argument| proc::output(Command::new(program).arg(argument)));
+    let text = texts
+        .into_iter()
+        .flatten()
+        .find(|text| text.starts_with("syncthing v"));
+    let word = text
+        .as_deref()
+        .and_then(|text| text.split_whitespace().nth(1));
+    Ok(word
+        .with_context(|| format!("{} does not say that it is Syncthing", program.display()))?
+        .to_owned())
 }
 
 pub fn empty(dir: &Path) -> Result<()> {

@@ -47,8 +47,14 @@ fn apple(var: &impl Fn(&str) -> Option<String>, signing: &mut Signing) {
             .said
             .push("NOT SIGNED for macOS: no APPLE_CERTIFICATE. Gatekeeper will ask before the first start.".into());
     }
-    if ["APPLE_ID", "APPLE_PASSWORD", "APPLE_TEAM_ID"].iter().any(|name| var(name).is_none()) {
-        signing.said.push("NOT NOTARISED by Apple: APPLE_ID, APPLE_PASSWORD and APPLE_TEAM_ID are not all set.".into());
+    if ["APPLE_ID", "APPLE_PASSWORD", "APPLE_TEAM_ID"]
+        .iter()
+        .any(|name| var(name).is_none())
+    {
+        signing.said.push(
+            "NOT NOTARISED by Apple: APPLE_ID, APPLE_PASSWORD and APPLE_TEAM_ID are not all set."
+                .into(),
+        );
     }
 }
 
@@ -71,19 +77,37 @@ mod tests {
     use super::*;
 
     fn on(triple: &str, vars: &[(&str, &str)]) -> Signing {
-        let target = Target { triple: triple.into(), is_here: false };
-        signing(&target, |name| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned()))
+        let target = Target {
+            triple: triple.into(),
+            is_here: false,
+        };
+        signing(&target, |name| {
+            vars.iter()
+                .find(|(var, _)| *var == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
     fn what_is_not_signed_is_said() {
         let none = on(
             "x86_64-unknown-linux-gnu",
-            &[("TAURI_SIGNING_PRIVATE_KEY", ""), ("SESSION_ROAM_UPDATE_PUBLIC_KEY", "p")],
+            &[
+                ("TAURI_SIGNING_PRIVATE_KEY", ""),
+                ("SESSION_ROAM_UPDATE_PUBLIC_KEY", "p"),
+            ],
         );
         assert!(none.settings.is_empty(), "an empty secret is none");
         assert_eq!(none.said.len(), 1);
-        assert_eq!(on("aarch64-apple-darwin", &[("APPLE_CERTIFICATE", "c"), ("APPLE_ID", "i")]).said.len(), 2);
+        assert_eq!(
+            on(
+                "aarch64-apple-darwin",
+                &[("APPLE_CERTIFICATE", "c"), ("APPLE_ID", "i")]
+            )
+            .said
+            .len(),
+            2
+        );
         assert_eq!(on("x86_64-pc-windows-msvc", &[]).said.len(), 2);
     }
 
@@ -97,6 +121,9 @@ mod tests {
         let all = on("x86_64-pc-windows-msvc", &vars);
         assert_eq!(all.said, [""; 0]);
         let text = format!("{:?}", all.settings);
-        assert!(text.contains("public") && text.contains("ab12") && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("public") && text.contains("ab12") && !text.contains("secret"),
+            "{text}"
+        );
     }
 }

@@ -13,15 +13,24 @@ pub struct Target {
 impl Target {
     pub fn here() -> Result<Self> {
         let text = crate::proc::output(Command::new("rustc").arg("-vV"))?;
-        let triple = text.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?;
-        Ok(Self { triple: triple.to_owned(), is_here: true })
+        let triple = text
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .context("rustc -vV names no host")?;
+        Ok(Self {
+            triple: triple.to_owned(),
+            is_here: true,
+        })
     }
 
     pub fn named(triple: &str) -> Result<Self> {
         let here = Self::here()?;
         match triple == here.triple {
             true => Ok(here),
-            false => Ok(Self { triple: triple.to_owned(), is_here: false }),
+            false => Ok(Self {
+                triple: triple.to_owned(),
+                is_here: false,
+            }),
         }
     }
 
@@ -69,15 +78,35 @@ mod tests {
 
     #[test]
     fn each_system_has_its_archive_and_its_packages() {
-        let of = |triple: &str| Target { triple: triple.into(), is_here: false };
+        let of = |triple: &str| Target {
+            triple: triple.into(),
+            is_here: false,
+        };
         let linux = of("aarch64-unknown-linux-gnu");
-        assert_eq!(linux.syncthing_archive("2.1.3").unwrap(), "syncthing-linux-arm64-v2.1.3.tar.gz");
+        assert_eq!(
+            linux.syncthing_archive("2.1.3").unwrap(),
+            "syncthing-linux-arm64-v2.1.3.tar.gz"
+        );
         assert_eq!((linux.formats(), linux.exe_suffix()), ("deb,rpm", ""));
         let windows = of("x86_64-pc-windows-msvc");
-        assert_eq!(windows.syncthing_archive("2.1.3").unwrap(), "syncthing-windows-amd64-v2.1.3.zip");
-        assert_eq!((windows.formats(), windows.exe_suffix()), ("nsis,msi", ".exe"));
+        assert_eq!(
+            windows.syncthing_archive("2.1.3").unwrap(),
+            "syncthing-windows-amd64-v2.1.3.zip"
+        );
+        assert_eq!(
+            (windows.formats(), windows.exe_suffix()),
+            ("nsis,msi", ".exe")
+        );
         let mac = of("x86_64-apple-darwin");
-        assert_eq!(mac.syncthing_archive("2.1.3").unwrap(), "syncthing-macos-amd64-v2.1.3.zip");
-        assert!(of("riscv64gc-unknown-linux-gnu").syncthing_archive("2.1.3").is_err(), "said, never guessed");
+        assert_eq!(
+            mac.syncthing_archive("2.1.3").unwrap(),
+            "syncthing-macos-amd64-v2.1.3.zip"
+        );
+        assert!(
+            of("riscv64gc-unknown-linux-gnu")
+                .syncthing_archive("2.1.3")
+                .is_err(),
+            "said, never guessed"
+        );
     }
 }

@@ -10,7 +10,11 @@ use std::process::Command;
 
 fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
-    named.or_else(|| ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(proc::find))
+    named.or_else(|| {
+        ["chromium", "chromium-browser", "google-chrome"]
+            .into_iter()
+            .find_map(proc::find)
+    })
 }
 
 pub fn run(args: &[&str]) -> Result<()> {
@@ -34,7 +38,8 @@ fn to_readme(from: &Path) -> Result<()> {
     for view in SHOWN {
         for theme in ["light", "dark"] {
             let name = format!("{view}-{theme}.png");
-            fs::copy(from.join(&name), to.join(&name)).with_context(|| format!("could not copy {name}"))?;
+            fs::copy(from.join(&name), to.join(&name))
+                .with_context(|| format!("could not copy {name}"))?;
         }
     }
     Ok(())
@@ -50,10 +55,16 @@ fn needs() -> Result<()> {
 
 fn pages(dir: &Path) -> Result<()> {
     needs()?;
-    proc::run(&mut setup::npm(&proc::root().join("ui"), &["run", "build:fake"])?)?;
+    proc::run(&mut setup::npm(
+        &proc::root().join("ui"),
+        &["run", "build:fake"],
+    )?)?;
     let script = proc::root().join("src-tauri/xtask/src/screenshots/pages.mjs");
     let mut command = Command::new("node");
-    command.arg(script).arg(proc::root().join("ui")).arg(dir.join("pages"));
+    command
+        .arg(script)
+        .arg(proc::root().join("ui"))
+        .arg(dir.join("pages"));
     if let Some(chromium) = chromium() {
         command.env("CHROMIUM", chromium);
     }
@@ -65,12 +76,23 @@ fn pages(dir: &Path) -> Result<()> {
 fn app() -> Result<()> {
     needs()?;
     let mut command = proc::cargo();
-    command.args(["test", "--locked", "--package", "session-roam", "--test", "pictures", "--", "--nocapture"]);
+    command.args([
+        "test",
+        "--locked",
+        "--package",
+        "session-roam",
+        "--test",
+        "pictures",
+        "--",
+        "--nocapture",
+    ]);
     proc::run(&mut command)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn app() -> Result<()> {
-    println!("LEFT OUT: pictures of the app itself. They need Xvfb and WebKitWebDriver, which are Linux's.");
+    println!(
+        "LEFT OUT: pictures of the app itself. They need Xvfb and WebKitWebDriver, which are Linux's."
+    );
     Ok(())
 }

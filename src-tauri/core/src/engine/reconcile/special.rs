@@ -20,10 +20,14 @@ impl Reconciler<'_> {
         // Of a session that has said nothing yet there is nothing to stand beside.
         let is_known = self.job.record.origin().is_some();
         let session = self.job.record.session.clone();
-        for twin in twins.iter().filter(|twin| is_known && Some(&twin.session) == session.as_ref()) {
+        for twin in twins
+            .iter()
+            .filter(|twin| is_known && Some(&twin.session) == session.as_ref())
+        {
             // It may be of another project than the session is.
             let excluded = |record: &SessionRecord, cwd: Option<&str>| {
-                is_excluded(self.context, record, None) || is_excluded(self.context, &SessionRecord::default(), cwd)
+                is_excluded(self.context, record, None)
+                    || is_excluded(self.context, &SessionRecord::default(), cwd)
             };
             let session = (&self.job.key, &mut self.job.record);
             match record_twin(self.context, tool, session, twin, excluded, self.job.lane) {
@@ -38,7 +42,10 @@ impl Reconciler<'_> {
             }
         }
         if all && is_known {
-            let both = |advice: Problem| Problem { hint: format!("{} Both are recorded.", advice.hint), ..advice };
+            let both = |advice: Problem| Problem {
+                hint: format!("{} Both are recorded.", advice.hint),
+                ..advice
+            };
             self.problems.extend(advice.into_iter().map(both));
         }
     }
@@ -47,14 +54,22 @@ impl Reconciler<'_> {
     pub(super) fn follow_taken_back(&mut self, mut guards: Guards) {
         let (context, key) = (self.context, self.job.key.clone());
         let author = match &self.verdict {
-            Verdict::Held { code: "rewritten", steps, .. } => {
-                taken_back::author(context, &key, &self.job.record, steps).ok().flatten()
-            }
+            Verdict::Held {
+                code: "rewritten",
+                steps,
+                ..
+            } => taken_back::author(context, &key, &self.job.record, steps)
+                .ok()
+                .flatten(),
             _ => None,
         };
-        let Some(author) = author else { return context.taken_back().settled(&key) };
+        let Some(author) = author else {
+            return context.taken_back().settled(&key);
+        };
         let most = context.shared().max_rewritten;
-        let answer = context.taken_back().answer(&key, &author, context.clock.now(), most);
+        let answer = context
+            .taken_back()
+            .answer(&key, &author, context.clock.now(), most);
         match (answer, &self.verdict) {
             (Answer::Follow, _) => {
                 guards.rewrite_released = true;
@@ -62,9 +77,19 @@ impl Reconciler<'_> {
                 self.author = Some(author);
             }
             (Answer::Wait, Verdict::Held { steps, .. }) => {
-                let why = format!("{} took back what it wrote last.", context.shared().name_of(&author));
-                let hint = "This device follows within seconds; the vault keeps what was taken back.".into();
-                self.verdict = Verdict::Waiting { code: "taken_back", why, hint, steps: steps.clone() };
+                let why = format!(
+                    "{} took back what it wrote last.",
+                    context.shared().name_of(&author)
+                );
+                let hint =
+                    "This device follows within seconds; the vault keeps what was taken back."
+                        .into();
+                self.verdict = Verdict::Waiting {
+                    code: "taken_back",
+                    why,
+                    hint,
+                    steps: steps.clone(),
+                };
             }
             _ => {}
         }
@@ -72,17 +97,29 @@ impl Reconciler<'_> {
 
     /// The steps that took another device's words back are remembered, so that the user can undo them.
     pub(super) fn note_taken_back(&mut self, steps: &[Step]) {
-        let Some(author) = self.author.take() else { return };
+        let Some(author) = self.author.take() else {
+            return;
+        };
         let now = self.context.clock.now();
         self.context.taken_back().followed(&self.job.key, now);
         for step in steps {
-            let Step::Replace { doc, from, to } = step else { continue };
+            let Step::Replace { doc, from, to } = step else {
+                continue;
+            };
             let trie = &self.job.record.docs[doc].trie;
-            let lost = trie.path_between(trie.meet(*from, *to), *from).unwrap_or_default();
-            let (bytes, lines) =
-                lost.iter().fold((0, 0), |(bytes, lines), edge| (bytes + edge.bytes, lines + edge.lines));
+            let lost = trie
+                .path_between(trie.meet(*from, *to), *from)
+                .unwrap_or_default();
+            let (bytes, lines) = lost.iter().fold((0, 0), |(bytes, lines), edge| {
+                (bytes + edge.bytes, lines + edge.lines)
+            });
             self.happened("taken_back", &author, doc, bytes, lines);
-            let back = TakenBack { doc: doc.clone(), old: *from, new: *to, at: self.context.tick() };
+            let back = TakenBack {
+                doc: doc.clone(),
+                old: *from,
+                new: *to,
+                at: self.context.tick(),
+            };
             self.job.record.taken_back.push(back);
         }
     }
@@ -90,8 +127,11 @@ impl Reconciler<'_> {
     /// A record that is too large to be carried lies in this file alone: nothing is written over it.
     pub(super) fn spare_gaps(&mut self) {
         let docs = &self.job.record.docs;
-        let local_gaps =
-            |doc: &DocName| docs.get(doc).and_then(|state| state.local.as_ref()).map_or(0, |local| local.gaps);
+        let local_gaps = |doc: &DocName| {
+            docs.get(doc)
+                .and_then(|state| state.local.as_ref())
+                .map_or(0, |local| local.gaps)
+        };
         let takes_away = |step: &Step| match step {
             Step::Replace { doc, .. } | Step::Remove { doc, .. } => 0 < local_gaps(doc),
             Step::Create { .. } | Step::Append { .. } => false,
@@ -99,9 +139,16 @@ impl Reconciler<'_> {
         if let Verdict::Checkout(steps) = &self.verdict
             && steps.iter().any(takes_away)
         {
-            let why = "A record in this file is too large to be carried and is in no other place.".into();
-            let hint = "Move the file elsewhere if this device is to have the other version.".into();
-            self.verdict = Verdict::Waiting { code: "left_out", why, hint, steps: steps.clone() };
+            let why =
+                "A record in this file is too large to be carried and is in no other place.".into();
+            let hint =
+                "Move the file elsewhere if this device is to have the other version.".into();
+            self.verdict = Verdict::Waiting {
+                code: "left_out",
+                why,
+                hint,
+                steps: steps.clone(),
+            };
         }
     }
 
@@ -110,8 +157,15 @@ impl Reconciler<'_> {
         let record = &self.job.record;
         let (many, here) = record.left_out();
         if 0 < many {
-            let title = record.latest().and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into());
-            let on = if here { "this device" } else { "the device that wrote them" };
+            let title = record
+                .latest()
+                .and_then(|card| card.title.clone())
+                .unwrap_or_else(|| "Untitled".into());
+            let on = if here {
+                "this device"
+            } else {
+                "the device that wrote them"
+            };
             self.problems.push(Problem::new(
                 "record_left_out",
                 format!("“{title}”: {many} records of more than 1 GB are not carried; they are on {on} only."),
@@ -124,16 +178,33 @@ impl Reconciler<'_> {
     pub(super) fn take_in(&mut self, tool: &dyn Tool, conflict_copies: &[ConflictCopy]) {
         let mut done = TakenIn::default();
         for conflict_copy in conflict_copies {
-            let live = self.found.as_ref().and_then(|found| found.live.clone()).or(conflict_copy.live.clone());
-            let conflict_copy = ConflictCopy { live, ..conflict_copy.clone() };
-            let excluded = |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
+            let live = self
+                .found
+                .as_ref()
+                .and_then(|found| found.live.clone())
+                .or(conflict_copy.live.clone());
+            let conflict_copy = ConflictCopy {
+                live,
+                ..conflict_copy.clone()
+            };
+            let excluded =
+                |record: &SessionRecord, cwd: Option<&str>| is_excluded(self.context, record, cwd);
             let session = (&self.job.key, &mut self.job.record);
-            match take_in(self.context, tool, session, &conflict_copy, excluded, self.job.lane) {
+            match take_in(
+                self.context,
+                tool,
+                session,
+                &conflict_copy,
+                excluded,
+                self.job.lane,
+            ) {
                 Ok((recorded, row)) => {
                     self.took(recorded);
                     done.taken.push(row);
                 }
-                Err(error) => done.left.push(error.row(&self.job.key.tool, &conflict_copy)),
+                Err(error) => done
+                    .left
+                    .push(error.row(&self.job.key.tool, &conflict_copy)),
             }
         }
         self.taken = Some(done);
@@ -141,16 +212,34 @@ impl Reconciler<'_> {
 
     /// Copies of files that the tool could be made to write outside of the checkout stay in the journals.
     pub(super) fn withhold(&mut self) -> Result<(), JournalError> {
-        let Verdict::Checkout(steps) = &mut self.verdict else { return Ok(()) };
+        let Verdict::Checkout(steps) = &mut self.verdict else {
+            return Ok(());
+        };
         let (key, mut steps) = (self.job.key.clone(), std::mem::take(steps));
         let cwd = self.place();
         let main = self.job.record.main().cloned();
-        let target = main.and_then(|main| self.layout.settled.targets.get(&main)).copied();
-        let why = withhold(self.context, &key, &mut self.job.record, &mut steps, (&cwd, target))?;
-        self.verdict = if steps.is_empty() { Verdict::Here } else { Verdict::Checkout(steps) };
+        let target = main
+            .and_then(|main| self.layout.settled.targets.get(&main))
+            .copied();
+        let why = withhold(
+            self.context,
+            &key,
+            &mut self.job.record,
+            &mut steps,
+            (&cwd, target),
+        )?;
+        self.verdict = if steps.is_empty() {
+            Verdict::Here
+        } else {
+            Verdict::Checkout(steps)
+        };
         if let Some(why) = why {
-            let title =
-                self.job.record.latest().and_then(|card| card.title.clone()).unwrap_or_else(|| "Untitled".into());
+            let title = self
+                .job
+                .record
+                .latest()
+                .and_then(|card| card.title.clone())
+                .unwrap_or_else(|| "Untitled".into());
             self.problems.push(Problem::new(
                 "copies_withheld",
                 format!("“{title}”: another device's copies of files are kept in the vault and not given to the tool: {why}."),

@@ -13,7 +13,10 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), places: Places::default() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            places: Places::default(),
+        }
     }
     fn home(&self) -> &Path {
         self.dir.path()
@@ -23,7 +26,12 @@ impl Desk {
     }
     fn learn(&mut self, dir: &Path) -> Project {
         let project = identify(self.home(), &device(), dir);
-        let lesson = self.places.lesson(&Identifier::default(), (self.home(), &device()), project.clone(), dir);
+        let lesson = self.places.lesson(
+            &Identifier::default(),
+            (self.home(), &device()),
+            project.clone(),
+            dir,
+        );
         self.places.learn(&lesson);
         project
     }
@@ -51,9 +59,19 @@ fn a_session_of_another_device_finds_the_checkout_here() {
     let api = desk.repository("work/api", "git@github.com:acme/api.git");
     std::fs::create_dir(api.join("web")).unwrap();
     desk.learn(&api);
-    assert_eq!(desk.find(&project("git:github.com/acme/api")), Some(api.clone()));
-    assert_eq!(desk.find(&project("git:github.com/acme/api#web")), Some(api.join("web")));
-    assert_eq!(desk.find(&project("git:github.com/acme/api#ios")), Some(api.clone()), "as near as there is");
+    assert_eq!(
+        desk.find(&project("git:github.com/acme/api")),
+        Some(api.clone())
+    );
+    assert_eq!(
+        desk.find(&project("git:github.com/acme/api#web")),
+        Some(api.join("web"))
+    );
+    assert_eq!(
+        desk.find(&project("git:github.com/acme/api#ios")),
+        Some(api.clone()),
+        "as near as there is"
+    );
     assert_eq!(desk.find(&project("git:github.com/acme-api/x")), None);
     let saved = serde_json::to_string(&desk.places).unwrap();
     assert_eq!(serde_json::from_str::<Places>(&saved).unwrap(), desk.places);
@@ -75,7 +93,15 @@ fn a_place_that_became_another_project_is_not_given_out() {
     let mut desk = Desk::new();
     let api = desk.repository("api", "https://h.example/acme/api");
     let was = desk.learn(&api);
-    git(&api, &["remote", "set-url", "origin", "https://h.example/acme/other"]);
+    git(
+        &api,
+        &[
+            "remote",
+            "set-url",
+            "origin",
+            "https://h.example/acme/other",
+        ],
+    );
     assert_eq!(desk.find(&was), None);
     std::fs::remove_dir_all(api.join(".git")).unwrap();
     assert_eq!(desk.find(&was), None);
@@ -92,19 +118,34 @@ fn of_several_places_the_choice_is_always_the_same() {
     let tree = desk.home().join("t");
     let key = project("git:h.example/acme/api");
     desk.learn(&tree);
-    assert_eq!(desk.find(&key), Some(tree.clone()), "a worktree, if there is nothing else");
+    assert_eq!(
+        desk.find(&key),
+        Some(tree.clone()),
+        "a worktree, if there is nothing else"
+    );
     desk.learn(&short);
     desk.learn(&long);
     desk.learn(&tree);
-    assert_eq!(desk.find(&key), Some(long.clone()), "the main work tree a session was seen in last");
-    assert_eq!(desk.places.of(&key.key), [long, short.clone(), tree.clone()]);
+    assert_eq!(
+        desk.find(&key),
+        Some(long.clone()),
+        "the main work tree a session was seen in last"
+    );
+    assert_eq!(
+        desk.places.of(&key.key),
+        [long, short.clone(), tree.clone()]
+    );
     desk.learn(&short);
     assert_eq!(desk.find(&key), Some(short.clone()));
     let before = desk.places.clone();
     desk.learn(&short);
     assert_eq!(desk.places, before, "nothing new, nothing to save");
     desk.places.map(&key.key, tree.clone());
-    assert_eq!(desk.find(&key), Some(tree), "what the user said comes first");
+    assert_eq!(
+        desk.find(&key),
+        Some(tree),
+        "what the user said comes first"
+    );
     desk.places.unmap(&key.key);
     assert_eq!(desk.find(&key), Some(short));
 
@@ -123,20 +164,37 @@ fn an_oldest_commit_recognises_nothing_that_has_another_remote() {
     let blog = desk.repository("blog", "https://h.example/acme/blog");
     let root = commit(&blog, "first");
     desk.learn(&blog);
-    let shop = Project { root_commit: Some(root.clone()), ..project("git:h.example/acme/shop") };
+    let shop = Project {
+        root_commit: Some(root.clone()),
+        ..project("git:h.example/acme/shop")
+    };
     for wanted in [shop.clone(), project(&format!("root:{root}"))] {
         assert_eq!(desk.find(&wanted), None);
         assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 0);
-        assert!(desk.places.is_misplaced(desk.home(), &device(), &wanted, &blog));
+        assert!(
+            desk.places
+                .is_misplaced(desk.home(), &device(), &wanted, &blog)
+        );
     }
     git(&blog, &["remote", "remove", "origin"]);
-    let mut searched = Desk { places: Places::default(), ..desk };
+    let mut searched = Desk {
+        places: Places::default(),
+        ..desk
+    };
     assert_eq!(searched.search(&["~"], std::slice::from_ref(&shop)), 1);
-    assert_eq!(searched.find(&shop), Some(blog.clone()), "nothing contradicts");
+    assert_eq!(
+        searched.find(&shop),
+        Some(blog.clone()),
+        "nothing contradicts"
+    );
     let own = searched.repository("shop", "https://h.example/acme/shop");
     searched.learn(&own);
     assert_eq!(searched.find(&shop), Some(own.clone()), "a remote is surer");
-    let leaves = |dir: &Path| searched.places.is_misplaced(searched.home(), &device(), &shop, dir);
+    let leaves = |dir: &Path| {
+        searched
+            .places
+            .is_misplaced(searched.home(), &device(), &shop, dir)
+    };
     assert_eq!((leaves(&blog), leaves(&own)), (true, false));
 }
 
@@ -145,12 +203,23 @@ fn a_fork_and_what_it_was_forked_from_are_one_where_their_author_has_both_remote
     let mut desk = Desk::new();
     let api = desk.repository("api", "https://h.example/acme/api");
     desk.learn(&api);
-    let both = ["h.example/me/api", "h.example/acme/api"].map(str::to_owned).to_vec();
-    let fork = Project { remotes: both, ..project("git:h.example/me/api") };
+    let both = ["h.example/me/api", "h.example/acme/api"]
+        .map(str::to_owned)
+        .to_vec();
+    let fork = Project {
+        remotes: both,
+        ..project("git:h.example/me/api")
+    };
     assert_eq!(desk.find(&fork), Some(api.clone()));
     // Another fork of the same is not.
-    git(&api, &["remote", "set-url", "origin", "https://h.example/other/api"]);
-    git(&api, &["remote", "add", "upstream", "https://h.example/acme/api"]);
+    git(
+        &api,
+        &["remote", "set-url", "origin", "https://h.example/other/api"],
+    );
+    git(
+        &api,
+        &["remote", "add", "upstream", "https://h.example/acme/api"],
+    );
     assert_eq!(desk.find(&fork), None);
 }
 
@@ -160,15 +229,29 @@ fn of_several_places_that_one_counts_which_is_most_like_its_authors() {
     let url = "https://h.example/acme/api";
     let [work, play, other] = ["work/api", "play/api", "api-2"].map(|at| desk.repository(at, url));
     commit(&other, "first");
-    git(&other, &["worktree", "add", "-q", "-b", "fix", "../api-fix"]);
+    git(
+        &other,
+        &["worktree", "add", "-q", "-b", "fix", "../api-fix"],
+    );
     let (fix, home) = (desk.home().join("api-fix"), desk.home().to_owned());
     for dir in [&work, &fix, &other, &play] {
         desk.learn(dir);
     }
     let from = |at: &str, branch: Option<&str>| {
         let (at, branch) = (Some(at.to_owned()), branch.map(str::to_owned));
-        let found = desk.find(&Project { at, branch, ..project("git:h.example/acme/api") });
-        found.and_then(|dir| Some(dir.strip_prefix(&home).ok()?.to_string_lossy().replace('\\', "/")))
+        let found = desk.find(&Project {
+            at,
+            branch,
+            ..project("git:h.example/acme/api")
+        });
+        found.and_then(|dir| {
+            Some(
+                dir.strip_prefix(&home)
+                    .ok()?
+                    .to_string_lossy()
+                    .replace('\\', "/"),
+            )
+        })
     };
     for (at, branch, wanted) in [
         ("work/api", None, "work/api"),
@@ -190,13 +273,23 @@ fn the_container_of_a_bare_repository_is_no_place() {
     let source = desk.repository("source", "https://h.example/acme/api");
     commit(&source, "first");
     std::fs::create_dir(&container).unwrap();
-    git(&container, &["clone", "-q", "--bare", &source.to_string_lossy(), ".bare"]);
+    git(
+        &container,
+        &["clone", "-q", "--bare", &source.to_string_lossy(), ".bare"],
+    );
     std::fs::write(container.join(".git"), "gitdir: ./.bare\n").unwrap();
-    git(&container, &["remote", "set-url", "origin", "https://h.example/acme/api"]);
+    git(
+        &container,
+        &["remote", "set-url", "origin", "https://h.example/acme/api"],
+    );
     git(&container, &["worktree", "add", "-q", "work"]);
     std::fs::remove_dir_all(&source).unwrap();
     let wanted = project("git:h.example/acme/api");
-    assert_eq!(desk.learn(&container).key, wanted.key, "a session may begin there all the same");
+    assert_eq!(
+        desk.learn(&container).key,
+        wanted.key,
+        "a session may begin there all the same"
+    );
     assert_eq!(desk.find(&wanted), None);
     assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
     assert_eq!(desk.find(&wanted), Some(container.join("work")));
@@ -209,14 +302,20 @@ fn a_repository_inside_another_one_is_not_entered() {
     let api = desk.repository("api", "https://h.example/acme/api");
     desk.repository("api/vendor/lib", "https://h.example/acme/lib");
     desk.learn(&api);
-    assert_eq!(desk.find(&project("git:h.example/acme/api#vendor/lib/src")), Some(api.join("vendor")));
+    assert_eq!(
+        desk.find(&project("git:h.example/acme/api#vendor/lib/src")),
+        Some(api.join("vendor"))
+    );
 }
 
 #[test]
 fn a_second_remote_is_enough_to_be_recognised() {
     let mut desk = Desk::new();
     let fork = desk.repository("api", "https://h.example/me/api");
-    git(&fork, &["remote", "add", "upstream", "https://h.example/acme/api"]);
+    git(
+        &fork,
+        &["remote", "add", "upstream", "https://h.example/acme/api"],
+    );
     let wanted = project("git:h.example/acme/api");
     assert_eq!(desk.search(&["~"], std::slice::from_ref(&wanted)), 1);
     assert_eq!(desk.find(&wanted), Some(fork));
@@ -247,17 +346,33 @@ fn a_renamed_or_moved_checkout_is_found_again() {
     std::fs::rename(&renamed, &moved).unwrap();
     assert_eq!(desk.search(&[], std::slice::from_ref(&wanted)), 1);
     assert_eq!(desk.find(&wanted), Some(moved));
-    assert_eq!(desk.search(&[], std::slice::from_ref(&wanted)), 0, "nothing is missing any more");
+    assert_eq!(
+        desk.search(&[], std::slice::from_ref(&wanted)),
+        0,
+        "nothing is missing any more"
+    );
 }
 
 #[test]
 fn folders_called_build_dist_or_worktrees_are_not_lost() {
     let mut desk = Desk::new();
     let mut wanted = Vec::new();
-    for name in ["build", "dist", "worktrees", "target", "my-build/dist/x", "vendor", "code/build"] {
+    for name in [
+        "build",
+        "dist",
+        "worktrees",
+        "target",
+        "my-build/dist/x",
+        "vendor",
+        "code/build",
+    ] {
         let url = format!("https://h.example/acme/{}", name.replace('/', "-"));
         desk.repository(&format!("all/{name}"), &url);
-        wanted.push(identify(desk.home(), &device(), &desk.home().join("all").join(name)));
+        wanted.push(identify(
+            desk.home(),
+            &device(),
+            &desk.home().join("all").join(name),
+        ));
     }
     assert_eq!(desk.search(&["~/all"], &wanted), wanted.len());
 }
@@ -265,7 +380,10 @@ fn folders_called_build_dist_or_worktrees_are_not_lost() {
 #[test]
 fn what_a_search_found_and_what_was_learnt_meanwhile_are_both_kept() {
     let mut desk = Desk::new();
-    let (api, shop) = (desk.repository("a/api", "https://h.example/acme/api"), desk.repository("b/shop", SHOP_URL));
+    let (api, shop) = (
+        desk.repository("a/api", "https://h.example/acme/api"),
+        desk.repository("b/shop", SHOP_URL),
+    );
     let wanted = project("git:h.example/acme/api");
     let before = desk.places.clone();
     assert_eq!(desk.search(&["~/a"], std::slice::from_ref(&wanted)), 1);
@@ -280,7 +398,13 @@ fn what_a_search_found_and_what_was_learnt_meanwhile_are_both_kept() {
     assert_eq!(places, [api, again]);
     // What the search dropped goes, unless it was seen meanwhile.
     let (before, all) = (desk.places.clone(), desk.places.clone());
-    desk.places.adopt(&before, &Places { learnt: [("git:h.example/acme/api".into(), Vec::new())].into(), ..all });
+    desk.places.adopt(
+        &before,
+        &Places {
+            learnt: [("git:h.example/acme/api".into(), Vec::new())].into(),
+            ..all
+        },
+    );
     assert_eq!(desk.places.of(&wanted.key), Vec::<PathBuf>::new());
 }
 
@@ -301,7 +425,12 @@ fn a_checkout_that_appears_changes_what_a_search_sees_first() {
 #[test]
 fn a_search_has_bounds() {
     let mut desk = Desk::new();
-    let far = ["a/b/c/d/e/too-deep", ".hidden/x", "node_modules/x", "repo/target/x/y"];
+    let far = [
+        "a/b/c/d/e/too-deep",
+        ".hidden/x",
+        "node_modules/x",
+        "repo/target/x/y",
+    ];
     desk.repository("repo", "https://h.example/acme/repo");
     for at in far {
         desk.repository(at, "https://h.example/acme/api");
@@ -316,7 +445,10 @@ fn a_search_has_bounds() {
 #[test]
 fn a_search_follows_no_links() {
     let (mut desk, outside) = (Desk::new(), tempfile::tempdir().unwrap());
-    repository(&outside.path().join("api"), Some("https://h.example/acme/api"));
+    repository(
+        &outside.path().join("api"),
+        Some("https://h.example/acme/api"),
+    );
     std::os::unix::fs::symlink(outside.path(), desk.home().join("link")).unwrap();
     std::os::unix::fs::symlink(desk.home(), desk.home().join("loop")).unwrap();
     assert_eq!(desk.search(&["~"], &[project("git:h.example/acme/api")]), 0);
@@ -326,14 +458,29 @@ fn a_search_follows_no_links() {
 fn paths_below_home_are_there_if_they_exist_and_never_outside() {
     let desk = Desk::new();
     std::fs::create_dir_all(desk.home().join("notes/ideas")).unwrap();
-    assert_eq!(desk.find(&project("home:notes/ideas")), Some(desk.home().join("notes/ideas")));
+    assert_eq!(
+        desk.find(&project("home:notes/ideas")),
+        Some(desk.home().join("notes/ideas"))
+    );
     assert_eq!(desk.find(&project("home:")), Some(desk.home().to_owned()));
-    for key in ["home:none", "home:../..", "home:/", "home:notes/../..", "git:x/..#..", "nonsense"] {
+    for key in [
+        "home:none",
+        "home:../..",
+        "home:/",
+        "home:notes/../..",
+        "git:x/..#..",
+        "nonsense",
+    ] {
         assert_eq!(desk.find(&project(key)), None, "{key}");
     }
     let here = identify(Path::new("/nobody"), &device(), desk.home());
     assert_eq!(desk.find(&here), Some(desk.home().to_owned()));
-    let elsewhere = project(&here.key.as_str().replace(&device().short(), "AAAAAAAAAAAAAA"));
+    let elsewhere = project(
+        &here
+            .key
+            .as_str()
+            .replace(&device().short(), "AAAAAAAAAAAAAA"),
+    );
     assert_eq!(desk.find(&elsewhere), None);
 }
 
@@ -342,8 +489,12 @@ fn a_mapped_repository_maps_the_directories_inside() {
     let mut desk = Desk::new();
     let dir = desk.home().join("anywhere");
     std::fs::create_dir_all(dir.join("web")).unwrap();
-    desk.places.map(&ProjectKey::new("git:h.example/acme/api"), dir.clone());
-    assert_eq!(desk.find(&project("git:h.example/acme/api#web")), Some(dir.join("web")));
+    desk.places
+        .map(&ProjectKey::new("git:h.example/acme/api"), dir.clone());
+    assert_eq!(
+        desk.find(&project("git:h.example/acme/api#web")),
+        Some(dir.join("web"))
+    );
     assert_eq!(desk.find(&project("git:h.example/acme/api#../x")), None);
 }
 
@@ -352,7 +503,15 @@ fn a_mapped_repository_maps_the_directories_inside() {
 fn another_devices_key_finds_what_is_known_and_nothing_else() {
     let mut desk = Desk::new();
     let api = desk.repository("code/api", "https://h.example/acme/api");
-    for dir in [".ssh", "private", "notes", "code/api/web", "code/api/.git/hooks", "code/api/.cache", "mapped"] {
+    for dir in [
+        ".ssh",
+        "private",
+        "notes",
+        "code/api/web",
+        "code/api/.git/hooks",
+        "code/api/.cache",
+        "mapped",
+    ] {
         std::fs::create_dir_all(desk.home().join(dir)).unwrap();
     }
     #[cfg(unix)]
@@ -364,11 +523,20 @@ fn another_devices_key_finds_what_is_known_and_nothing_else() {
     desk.learn(&plain);
     let lesson = {
         let dir = desk.home().join("notes");
-        desk.places.lesson(&Identifier::default(), (desk.home(), &device()), project("home:notes"), &dir)
+        desk.places.lesson(
+            &Identifier::default(),
+            (desk.home(), &device()),
+            project("home:notes"),
+            &dir,
+        )
     };
     desk.places.learn(&lesson);
-    desk.places.map(&ProjectKey::new("home:mapped"), desk.home().join("mapped"));
-    let find = |key: &str| desk.places.find_for_other(desk.home(), &device(), &project(key));
+    desk.places
+        .map(&ProjectKey::new("home:mapped"), desk.home().join("mapped"));
+    let find = |key: &str| {
+        desk.places
+            .find_for_other(desk.home(), &device(), &project(key))
+    };
     let here = |at: &str| Ok(desk.home().join(at));
     let found = [
         ("home:notes", "notes"),
@@ -398,9 +566,17 @@ fn another_devices_key_finds_what_is_known_and_nothing_else() {
     ]) {
         assert_eq!(find(&key), Err(NoPlace::Refused), "{key}");
     }
-    for key in ["home:none", "device:AAAAAAAAAAAAAA:/etc", "git:h.example/acme/none", "nonsense"] {
+    for key in [
+        "home:none",
+        "device:AAAAAAAAAAAAAA:/etc",
+        "git:h.example/acme/none",
+        "nonsense",
+    ] {
         assert_eq!(find(key), Err(NoPlace::Missing), "{key}");
     }
     #[cfg(unix)]
-    assert_eq!(find("git:h.example/acme/api#root/etc"), Err(NoPlace::Refused));
+    assert_eq!(
+        find("git:h.example/acme/api#root/etc"),
+        Err(NoPlace::Refused)
+    );
 }

@@ -32,24 +32,41 @@ pub(super) struct Greeting {
 impl Worker {
     /// How much of our own folders each connected device has. Later changes come as events.
     pub(super) fn ask_completion(&mut self, up: &Up) {
-        let Some(wanted) = self.wanted.clone() else { return };
+        let Some(wanted) = self.wanted.clone() else {
+            return;
+        };
         for device in &wanted.devices {
-            for folder in wanted.folders.iter().filter(|folder| folder.own && folder.shared_with.contains(&device.id)) {
-                let path =
-                    with_query("/rest/db/completion", [("device", device.id.as_str()), ("folder", folder.id.as_str())]);
+            for folder in wanted
+                .folders
+                .iter()
+                .filter(|folder| folder.own && folder.shared_with.contains(&device.id))
+            {
+                let path = with_query(
+                    "/rest/db/completion",
+                    [
+                        ("device", device.id.as_str()),
+                        ("folder", folder.id.as_str()),
+                    ],
+                );
                 if let Ok(said) = up.rest.get(&path) {
                     let number = |name: &str| said[name].as_u64().unwrap_or_default();
-                    self.completion
-                        .insert((device.id.clone(), folder.id.clone()), (number("globalBytes"), number("needBytes")));
+                    self.completion.insert(
+                        (device.id.clone(), folder.id.clone()),
+                        (number("globalBytes"), number("needBytes")),
+                    );
                 }
             }
         }
     }
 
     pub(super) fn ask_peers(&mut self, up: &Up) {
-        let Some(wanted) = self.wanted.clone() else { return };
-        let (Ok(connections), Ok(stats)) = (up.rest.get("/rest/system/connections"), up.rest.get("/rest/stats/device"))
-        else {
+        let Some(wanted) = self.wanted.clone() else {
+            return;
+        };
+        let (Ok(connections), Ok(stats)) = (
+            up.rest.get("/rest/system/connections"),
+            up.rest.get("/rest/stats/device"),
+        ) else {
             return;
         };
         let own = up.own.short();
@@ -59,16 +76,26 @@ impl Worker {
             .filter(|device| device.id != up.own)
             .map(|device| {
                 let connection = &connections["connections"][device.id.as_str()];
-                let seen = stats[device.id.as_str()]["lastSeen"].as_str().filter(|seen| !is_never(seen));
+                let seen = stats[device.id.as_str()]["lastSeen"]
+                    .as_str()
+                    .filter(|seen| !is_never(seen));
                 let ours = Lane::BOTH.map(|lane| {
-                    self.completion.get(&(device.id.clone(), folder_id(lane, &own))).copied().unwrap_or_default()
+                    self.completion
+                        .get(&(device.id.clone(), folder_id(lane, &own)))
+                        .copied()
+                        .unwrap_or_default()
                 });
-                let (global, need_bytes) = ours.iter().fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
+                let (global, need_bytes) = ours
+                    .iter()
+                    .fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
                 Peer {
                     id: device.id.clone(),
                     connected: is_connected(connection, self.online.contains(&device.id)),
                     last_seen: seen.map(str::to_owned),
-                    address: connection["address"].as_str().filter(|address| !address.is_empty()).map(str::to_owned),
+                    address: connection["address"]
+                        .as_str()
+                        .filter(|address| !address.is_empty())
+                        .map(str::to_owned),
                     in_step: if global == 0 {
                         100.0
                     } else {
@@ -78,12 +105,14 @@ impl Worker {
                 }
             })
             .collect();
-        let unclear =
-            |peer: &Peer| !peer.connected && connections["connections"][peer.id.as_str()]["connected"] == true;
+        let unclear = |peer: &Peer| {
+            !peer.connected && connections["connections"][peer.id.as_str()]["connected"] == true
+        };
         if peers.iter().any(unclear) {
             self.peers_due = Some(Instant::now() + LOOK_PAUSE);
         }
-        self.newcomers.retain(|id, _| !peers.iter().any(|peer| peer.id == *id && peer.connected));
+        self.newcomers
+            .retain(|id, _| !peers.iter().any(|peer| peer.id == *id && peer.connected));
         if peers != self.peers {
             self.peers.clone_from(&peers);
             self.link.tell(Notice::Peers(peers));
@@ -94,9 +123,14 @@ impl Worker {
     /// taking the device off and on dials at once. Ever more seldom, for two minutes; then Syncthing's own pace will do.
     pub(super) fn redial_newcomers(&mut self, up: &Up) {
         let now = Instant::now();
-        self.newcomers.retain(|_, newcomer| now < newcomer.added + NEWCOMER_PATIENCE);
-        let due: Vec<DeviceId> =
-            self.newcomers.iter().filter(|(_, newcomer)| newcomer.next <= now).map(|(id, _)| id.clone()).collect();
+        self.newcomers
+            .retain(|_, newcomer| now < newcomer.added + NEWCOMER_PATIENCE);
+        let due: Vec<DeviceId> = self
+            .newcomers
+            .iter()
+            .filter(|(_, newcomer)| newcomer.next <= now)
+            .map(|(id, _)| id.clone())
+            .collect();
         if due.is_empty() {
             return;
         }
@@ -114,10 +148,22 @@ impl Worker {
         self.greetings.retain(|id, _| devices.contains_key(id));
         let (now, own) = (Instant::now(), self.link.up().map(|up| up.own.clone()));
         for (id, number) in devices {
-            let same = self.greetings.get(&id).is_some_and(|greeting| greeting.number == number);
+            let same = self
+                .greetings
+                .get(&id)
+                .is_some_and(|greeting| greeting.number == number);
             if !same {
-                let pause = own.as_ref().map_or(Duration::from_secs(1), |own| first_pause(own, &id));
-                self.greetings.insert(id, Greeting { number, next: now + pause, pause });
+                let pause = own
+                    .as_ref()
+                    .map_or(Duration::from_secs(1), |own| first_pause(own, &id));
+                self.greetings.insert(
+                    id,
+                    Greeting {
+                        number,
+                        next: now + pause,
+                        pause,
+                    },
+                );
             }
         }
     }
@@ -128,7 +174,11 @@ impl Worker {
         if self.wanted.as_ref().is_none_or(|wanted| wanted.paused) || self.arrange_due.is_some() {
             return;
         }
-        for (id, greeting) in self.greetings.iter_mut().filter(|(_, greeting)| greeting.next <= now) {
+        for (id, greeting) in self
+            .greetings
+            .iter_mut()
+            .filter(|(_, greeting)| greeting.next <= now)
+        {
             greeting.pause = (greeting.pause * 2).min(GREET_PAUSE);
             greeting.next = now + greeting.pause;
             // It may not be arranged yet; the next time it is.
@@ -153,7 +203,10 @@ impl Worker {
         let link = Arc::clone(&self.link);
         std::thread::spawn(move || {
             let end = Instant::now() + grace;
-            while Instant::now() < end && !link.has_ended() && !link.up().is_some_and(|up| has_all(&up, &device)) {
+            while Instant::now() < end
+                && !link.has_ended()
+                && !link.up().is_some_and(|up| has_all(&up, &device))
+            {
                 link.sleep(Duration::from_millis(100));
             }
             link.tell(Notice::Parted { device });
@@ -174,18 +227,25 @@ fn redial(up: &Up, device: &DeviceId) -> Result<(), RestError> {
 
 fn has_all(up: &Up, device: &DeviceId) -> bool {
     let folder = folder_id(Lane::Live, &up.own.short());
-    let path = with_query("/rest/db/completion", [("device", device.as_str()), ("folder", folder.as_str())]);
-    let connected = |connections: Value| is_connected(&connections["connections"][device.as_str()], false);
+    let path = with_query(
+        "/rest/db/completion",
+        [("device", device.as_str()), ("folder", folder.as_str())],
+    );
+    let connected =
+        |connections: Value| is_connected(&connections["connections"][device.as_str()], false);
     up.rest.get("/rest/system/connections").is_ok_and(connected)
         && up.rest.get(&path).is_ok_and(|said| {
-            0 == number(&said, "needItems") + number(&said, "needDeletes") && said["completion"].as_f64() == Some(100.0)
+            0 == number(&said, "needItems") + number(&said, "needDeletes")
+                && said["completion"].as_f64() == Some(100.0)
         })
 }
 
 /// For a moment a peer that has not accepted us counts as connected, since the year 1 (1.29 and 2.x); but so does one
 /// that has, right after the event that says so.
 fn is_connected(connection: &Value, came: bool) -> bool {
-    let since_year_one = connection["startedAt"].as_str().is_some_and(|started| started.starts_with("0001"));
+    let since_year_one = connection["startedAt"]
+        .as_str()
+        .is_some_and(|started| started.starts_with("0001"));
     connection["connected"].as_bool() == Some(true) && (came || !since_year_one)
 }
 
@@ -199,9 +259,18 @@ mod tests {
 
     #[test]
     fn a_connection_since_the_year_one_is_none() {
-        assert!(!is_connected(&json!({"connected": true, "startedAt": "0001-01-01T00:00:00Z"}), false));
-        assert!(is_connected(&json!({"connected": true, "startedAt": "2026-11-23T10:00:00Z"}), false));
-        assert!(is_connected(&json!({"connected": true}), false), "1.19 does not say since when");
+        assert!(!is_connected(
+            &json!({"connected": true, "startedAt": "0001-01-01T00:00:00Z"}),
+            false
+        ));
+        assert!(is_connected(
+            &json!({"connected": true, "startedAt": "2026-11-23T10:00:00Z"}),
+            false
+        ));
+        assert!(
+            is_connected(&json!({"connected": true}), false),
+            "1.19 does not say since when"
+        );
         assert!(!is_connected(&Value::Null, true));
     }
 }

@@ -34,37 +34,63 @@ pub(super) struct Plans {
 
 impl Plans {
     /// The plan files that the records of one session name. Where there are no plans, no transcript is read.
-    pub(super) fn of(&self, dir: &Path, session: &SessionId, main: &Path, stamp: Stamp) -> Vec<(PathBuf, String)> {
+    pub(super) fn of(
+        &self,
+        dir: &Path,
+        session: &SessionId,
+        main: &Path,
+        stamp: Stamp,
+    ) -> Vec<(PathBuf, String)> {
         let names = self.names_in(dir);
         if names.is_empty() {
             return Vec::new();
         }
-        let is_known = self.known().get(main).is_some_and(|known| known.stamp == stamp);
+        let is_known = self
+            .known()
+            .get(main)
+            .is_some_and(|known| known.stamp == stamp);
         if !is_known {
             let plan = read_name(main);
-            self.known().insert(main.to_owned(), Named { session: session.clone(), stamp, plan });
+            self.known().insert(
+                main.to_owned(),
+                Named {
+                    session: session.clone(),
+                    stamp,
+                    plan,
+                },
+            );
         }
         self.known_of(dir, main)
     }
 
     /// The plan files that a transcript named when it was read last. A listing of all sessions reads no transcript.
     pub(super) fn known_of(&self, dir: &Path, main: &Path) -> Vec<(PathBuf, String)> {
-        let Some(plan) = self.known().get(main).and_then(|known| known.plan.clone()) else { return Vec::new() };
+        let Some(plan) = self.known().get(main).and_then(|known| known.plan.clone()) else {
+            return Vec::new();
+        };
         let names = self.names_in(dir);
-        let from = names.range(plan.clone()..).take_while(|name| name.starts_with(&plan));
-        from.filter(|name| is_of(name, &plan)).map(|name| (dir.join(name), name.clone())).collect()
+        let from = names
+            .range(plan.clone()..)
+            .take_while(|name| name.starts_with(&plan));
+        from.filter(|name| is_of(name, &plan))
+            .map(|name| (dir.join(name), name.clone()))
+            .collect()
     }
 
     /// Drops what is known of transcripts below `projects` that are gone.
     pub(super) fn retain(&self, projects: &Path, is_there: impl Fn(&SessionId, &Path) -> bool) {
-        self.known().retain(|main, known| !main.starts_with(projects) || is_there(&known.session, main));
+        self.known()
+            .retain(|main, known| !main.starts_with(projects) || is_there(&known.session, main));
     }
 
     /// The session that a plan file belongs to. A plan that no session has named yet is found when its session is read.
     pub(super) fn touched(&self, name: &str) -> Touched {
         let known = self.known();
         let names_it = |plan: &Option<String>| plan.as_ref().is_some_and(|plan| is_of(name, plan));
-        let mut sessions = known.values().filter(|known| names_it(&known.plan)).map(|known| &known.session);
+        let mut sessions = known
+            .values()
+            .filter(|known| names_it(&known.plan))
+            .map(|known| &known.session);
         match (sessions.next(), sessions.next()) {
             (None, _) => Touched::Nothing,
             (Some(session), None) => Touched::Session(session.clone()),
@@ -73,7 +99,8 @@ impl Plans {
     }
 
     fn names_in(&self, dir: &Path) -> std::sync::Arc<BTreeSet<String>> {
-        self.listed.of(dir, || (entries(dir).map(|(_, name)| name).collect(), true))
+        self.listed
+            .of(dir, || (entries(dir).map(|(_, name)| name).collect(), true))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -107,7 +134,11 @@ fn may_name(line: &[u8]) -> bool {
 
 /// The plan that a record names.
 fn name_of(line: &[u8]) -> Option<String> {
-    jsonl::parse_lines(line).iter().rev().find_map(|record| text(record, "slug")).filter(|name| is_name(name))
+    jsonl::parse_lines(line)
+        .iter()
+        .rev()
+        .find_map(|record| text(record, "slug"))
+        .filter(|name| is_name(name))
 }
 
 /// Whether a line of a transcript names the plan that a doc is.
@@ -122,7 +153,9 @@ fn is_name(name: &str) -> bool {
 }
 
 fn is_of(file: &str, plan: &str) -> bool {
-    let rest = file.strip_prefix(plan).and_then(|rest| rest.strip_suffix(".md"));
+    let rest = file
+        .strip_prefix(plan)
+        .and_then(|rest| rest.strip_suffix(".md"));
     rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix("-agent-").is_some_and(is_name))
 }
 
@@ -147,7 +180,15 @@ mod tests {
         ] {
             assert_eq!(is_of(file, "calm-wise-otter"), is, "{file}");
         }
-        for name in ["../settings.md", ".md", "CLAUDE.md", "a/b.md", "-x.md", "x.json", "x..md"] {
+        for name in [
+            "../settings.md",
+            ".md",
+            "CLAUDE.md",
+            "a/b.md",
+            "-x.md",
+            "x.json",
+            "x..md",
+        ] {
             assert!(!is_plan(name), "{name}");
         }
         assert!(is_plan("calm-wise-otter-agent-a1b2.md"));
@@ -156,22 +197,36 @@ mod tests {
     #[test]
     fn a_transcript_is_read_for_its_own_session_alone_and_dropped_when_it_is_gone() {
         let home = tempfile::tempdir().unwrap();
-        let (dir, main) = (home.path().join("plans"), home.path().join("projects/x/one.jsonl"));
+        let (dir, main) = (
+            home.path().join("plans"),
+            home.path().join("projects/x/one.jsonl"),
+        );
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::create_dir_all(main.parent().unwrap()).unwrap();
         std::fs::write(dir.join("bold-red-fox.md"), "Plan.").unwrap();
         let nested = r#"{"toolUseResult":{"slug":"another"}}"#;
         let long = format!("{{\"text\":\"{}\"}}", "x".repeat(100_000));
-        std::fs::write(&main, format!("{{\"slug\":\"bold-red-fox\"}}\n{nested}\n{long}\n")).unwrap();
+        std::fs::write(
+            &main,
+            format!("{{\"slug\":\"bold-red-fox\"}}\n{nested}\n{long}\n"),
+        )
+        .unwrap();
         let (plans, session) = (Plans::default(), SessionId::new("one"));
         assert_eq!(plans.known_of(&dir, &main), []);
         assert_eq!(plans.touched("bold-red-fox.md"), Touched::Nothing);
-        let stamp = Stamp { len: 1, ..Stamp::default() };
+        let stamp = Stamp {
+            len: 1,
+            ..Stamp::default()
+        };
         assert_eq!(plans.of(&dir, &session, &main, stamp).len(), 1);
         assert_eq!(plans.known_of(&dir, &main).len(), 1);
         assert_eq!(plans.touched("bold-red-fox.md"), Touched::Session(session));
         std::fs::write(&main, "{}\n").unwrap();
-        assert_eq!(plans.of(&dir, &SessionId::new("one"), &main, stamp).len(), 1, "it is not read again");
+        assert_eq!(
+            plans.of(&dir, &SessionId::new("one"), &main, stamp).len(),
+            1,
+            "it is not read again"
+        );
         plans.retain(&home.path().join("elsewhere"), |_, _| false);
         assert_eq!(plans.known_of(&dir, &main).len(), 1);
         plans.retain(&home.path().join("projects"), |_, _| false);

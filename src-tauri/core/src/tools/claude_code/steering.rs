@@ -31,7 +31,13 @@ const MARKS: Marks = Marks {
             "worktree-state",
         ],
     )],
-    names: &["/permissionMode", "/permissionDecision", "/hooks", "/mcpServers", "/allowedTools"],
+    names: &[
+        "/permissionMode",
+        "/permissionDecision",
+        "/hooks",
+        "/mcpServers",
+        "/allowedTools",
+    ],
     content: &[],
     shown: &[
         "/permissionMode",
@@ -56,8 +62,15 @@ const WITH_COPIES: Marks = Marks {
 pub(super) const STEERING: Steering = Steering {
     sets: |doc, content| match is_agents_card(doc) {
         true => {
-            let value = fields::get(content, AGENTS_OWN[0]).filter(|value| *value != AGENTS_NEUTRAL[0]);
-            value.map(|value| Steer { name: AGENTS_OWN[0].into(), value: value.into() }).into_iter().collect()
+            let value =
+                fields::get(content, AGENTS_OWN[0]).filter(|value| *value != AGENTS_NEUTRAL[0]);
+            value
+                .map(|value| Steer {
+                    name: AGENTS_OWN[0].into(),
+                    value: value.into(),
+                })
+                .into_iter()
+                .collect()
         }
         false => MARKS.sets(content),
     },
@@ -69,15 +82,22 @@ pub(super) const STEERING: Steering = Steering {
     },
     neutral: |_, line, cwd| {
         let mut edits = MARKS.edits(line);
-        let is_refused =
-            || cwd.as_os_str().is_empty() || tracked(line).iter().any(|path| refused(&path.path, cwd).is_some());
+        let is_refused = || {
+            cwd.as_os_str().is_empty()
+                || tracked(line)
+                    .iter()
+                    .any(|path| refused(&path.path, cwd).is_some())
+        };
         if may_track(line) && is_refused() {
             edits.extend(WITH_COPIES.edits(line));
         }
         edits
     },
     concerns: |part| MARKS.may_concern(part) || WITH_COPIES.may_concern(part) || may_track(part),
-    restores: Some(Restores { is_one: |doc| doc.as_str().starts_with(COPIES), refused: copies_refused }),
+    restores: Some(Restores {
+        is_one: |doc| doc.as_str().starts_with(COPIES),
+        refused: copies_refused,
+    }),
     words: "permission mode, mode, agent, worktree and moved directory, monitors and channels, what a subagent may do; copies of \
             files for /rewind where one of them lies outside of the checkout or is a hook or a setting",
 };
@@ -94,7 +114,11 @@ pub(super) fn is_agents_card(doc: &DocName) -> bool {
 }
 
 pub(super) fn device_fields(doc: &DocName) -> &'static [&'static str] {
-    if is_agents_card(doc) { &AGENTS_OWN } else { &[] }
+    if is_agents_card(doc) {
+        &AGENTS_OWN
+    } else {
+        &[]
+    }
 }
 
 /// A file whose state a transcript remembers, and the name of the copy.
@@ -117,11 +141,20 @@ pub(super) fn tracked(line: &[u8]) -> Vec<TrackedFile> {
     let copy = |value: &[u8]| fields::text(value, "backupFileName");
     let mut found: Vec<TrackedFile> = steering::members_of(line, "trackedFileBackups")
         .into_iter()
-        .map(|(path, value)| TrackedFile { path, copy: copy(value) })
+        .map(|(path, value)| TrackedFile {
+            path,
+            copy: copy(value),
+        })
         .collect();
     let copy = fields::text(line, "/backup/backupFileName");
-    found
-        .extend(steering::texts(line, "trackingPath").into_iter().map(|path| TrackedFile { path, copy: copy.clone() }));
+    found.extend(
+        steering::texts(line, "trackingPath")
+            .into_iter()
+            .map(|path| TrackedFile {
+                path,
+                copy: copy.clone(),
+            }),
+    );
     found
 }
 

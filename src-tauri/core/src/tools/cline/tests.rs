@@ -19,9 +19,12 @@ fn manifest() -> Value {
 }
 
 fn conversation(texts: &[&str], time: &str) -> Vec<u8> {
-    let message = |text: &&str| json!({"role": "user", "content": [{"type": "text", "text": text}]});
+    let message =
+        |text: &&str| json!({"role": "user", "content": [{"type": "text", "text": text}]});
     let messages: Vec<Value> = texts.iter().map(message).collect();
-    json!({"version": 1, "updated_at": time, "messages": messages, "system_prompt": time}).to_string().into_bytes()
+    json!({"version": 1, "updated_at": time, "messages": messages, "system_prompt": time})
+        .to_string()
+        .into_bytes()
 }
 
 struct Store {
@@ -32,31 +35,55 @@ struct Store {
 impl Store {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
-        Self { machine: Machine::at(dir.path().join("home")), dir }
+        Self {
+            machine: Machine::at(dir.path().join("home")),
+            dir,
+        }
     }
 
-    fn write(&self, session: &str, docs: &[(&str, &str, Change<'_>)]) -> Result<Written, WriteError> {
+    fn write(
+        &self,
+        session: &str,
+        docs: &[(&str, &str, Change<'_>)],
+    ) -> Result<Written, WriteError> {
         let (session, cwd) = (SessionId::new(session), self.dir.path().join("my api"));
         let names: Vec<DocName> = docs.iter().map(|doc| DocName::new(doc.0)).collect();
         let docs = docs.iter().zip(&names).map(|((_, at, change), name)| {
             let change = match change {
                 Change::Create(bytes) => Change::Create(*bytes),
-                Change::Replace { path, was, bytes } | Change::Append { path, was, bytes, .. } => {
-                    Change::Replace { path, was: *was, bytes: *bytes }
-                }
+                Change::Replace { path, was, bytes }
+                | Change::Append {
+                    path, was, bytes, ..
+                } => Change::Replace {
+                    path,
+                    was: *was,
+                    bytes: *bytes,
+                },
                 Change::Remove { path, was } => Change::Remove { path, was: *was },
             };
             DocWrite { name, at, change }
         });
         let docs = docs.collect();
-        let checkout = Checkout { session: &session, cwd: &cwd, updated: Millis(1), now: Millis(2), docs };
+        let checkout = Checkout {
+            session: &session,
+            cwd: &cwd,
+            updated: Millis(1),
+            now: Millis(2),
+            docs,
+        };
         Cline.write(&self.machine, &checkout)
     }
 
     fn create(&self, session: &str, docs: &[(&str, &[u8])]) -> Result<Written, WriteError> {
-        let wholes: Vec<Whole> = docs.iter().map(|(_, bytes)| Whole(bytes.to_vec())).collect();
-        let docs: Vec<_> =
-            docs.iter().zip(&wholes).map(|((name, _), whole)| (*name, "x", Change::Create(whole))).collect();
+        let wholes: Vec<Whole> = docs
+            .iter()
+            .map(|(_, bytes)| Whole(bytes.to_vec()))
+            .collect();
+        let docs: Vec<_> = docs
+            .iter()
+            .zip(&wholes)
+            .map(|((name, _), whole)| (*name, "x", Change::Create(whole)))
+            .collect();
         self.write(session, &docs)
     }
 
@@ -71,21 +98,30 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
     let store = Store::new();
     let messages = conversation(&["hello"], "T");
     let text = manifest().to_string();
-    store.create(ID, &[(MANIFEST, text.as_bytes()), (MESSAGES, &messages)]).expect("written");
+    store
+        .create(ID, &[(MANIFEST, text.as_bytes()), (MESSAGES, &messages)])
+        .expect("written");
     let dir = sessions_dir(&store.machine).join(ID);
     let wrote = fs::read_to_string(dir.join(format!("{ID}.json"))).expect("manifest");
     let home = store.machine.home.to_string_lossy();
     let here = text.replace("/home/bob/.cline", &format!("{home}/.cline"));
-    let checkout =
-        serde_json::to_string(&format!("{}/my api", store.machine.home.parent().expect("a directory").display()));
-    assert_eq!(wrote, here.replace("\"/home/bob/api\"", &checkout.expect("JSON")));
+    let checkout = serde_json::to_string(&format!(
+        "{}/my api",
+        store.machine.home.parent().expect("a directory").display()
+    ));
+    assert_eq!(
+        wrote,
+        here.replace("\"/home/bob/api\"", &checkout.expect("JSON"))
+    );
 
     let odd = |change: &dyn Fn(&mut Value)| {
         let mut odd = manifest();
         change(&mut odd);
         odd.to_string().into_bytes()
     };
-    let none = |name: &'static str| move |odd: &mut Value| drop(odd.as_object_mut().expect("object").remove(name));
+    let none = |name: &'static str| {
+        move |odd: &mut Value| drop(odd.as_object_mut().expect("object").remove(name))
+    };
     let set = |name: &'static str, value: Value| move |odd: &mut Value| odd[name] = value.clone();
     let odd_ones = [
         odd(&none("messages_path")),
@@ -96,14 +132,22 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
         odd(&set("version", json!(2))),
         odd(&set("session_id", json!("another"))),
         odd(&none("status")),
-        format!("{}}}", text.trim_end_matches('}').to_owned() + r#","messages_path":"/home/bob/y""#).into_bytes(),
+        format!(
+            "{}}}",
+            text.trim_end_matches('}').to_owned() + r#","messages_path":"/home/bob/y""#
+        )
+        .into_bytes(),
         b"[]".to_vec(),
         b"half {".to_vec(),
     ];
     for odd in odd_ones {
         let store = Store::new();
         let refused = store.create(ID, &[(MANIFEST, &odd), (MESSAGES, &messages)]);
-        assert!(matches!(refused, Err(WriteError::Refused(_))), "{}", String::from_utf8_lossy(&odd));
+        assert!(
+            matches!(refused, Err(WriteError::Refused(_))),
+            "{}",
+            String::from_utf8_lossy(&odd)
+        );
         assert!(!store.machine.home.exists());
     }
 }
@@ -112,12 +156,21 @@ fn a_manifest_is_written_with_this_devices_paths_or_not_at_all() {
 fn what_cline_would_open_as_an_empty_chat_is_refused() {
     let store = Store::new();
     let text = manifest().to_string();
-    for odd in [&b"[]"[..], b"{}", br#"{"version":1,"messages":{}}"#, br#"{"version":2,"messages":[]}"#, b"{\"ver"] {
+    for odd in [
+        &b"[]"[..],
+        b"{}",
+        br#"{"version":1,"messages":{}}"#,
+        br#"{"version":2,"messages":[]}"#,
+        b"{\"ver",
+    ] {
         let refused = store.create(ID, &[(MANIFEST, text.as_bytes()), (MESSAGES, odd)]);
         assert!(matches!(refused, Err(WriteError::Refused(_))));
     }
     let alone = store.create(ID, &[(MESSAGES, &conversation(&["a"], "T"))]);
-    assert!(matches!(&alone, Err(WriteError::Refused(why)) if why.contains("manifest")), "{alone:?}");
+    assert!(
+        matches!(&alone, Err(WriteError::Refused(why)) if why.contains("manifest")),
+        "{alone:?}"
+    );
 }
 
 #[test]
@@ -128,7 +181,11 @@ fn an_odd_session_is_told_and_carried() {
     fs::write(dir.join(format!("{ID}.messages.json")), b"[]").expect("write");
     fs::write(dir.join(format!("{ID}.json")), br#"{"version":9}"#).expect("write");
     let reading = Cline.read(&store.machine, &store.found(ID)).expect("read");
-    let codes: Vec<_> = reading.problems.iter().map(|problem| problem.code.as_str()).collect();
+    let codes: Vec<_> = reading
+        .problems
+        .iter()
+        .map(|problem| problem.code.as_str())
+        .collect();
     assert_eq!((codes, reading.docs.len()), (vec!["unknown_shape"; 2], 2));
 }
 
@@ -138,14 +195,23 @@ fn a_session_is_open_in_the_process_that_says_so() {
     let mut of_status = |status: &str| {
         let dir = sessions_dir(&store.machine).join(ID);
         fs::create_dir_all(&dir).expect("dir");
-        fs::write(dir.join(format!("{ID}.messages.json")), conversation(&[], "T")).expect("write");
+        fs::write(
+            dir.join(format!("{ID}.messages.json")),
+            conversation(&[], "T"),
+        )
+        .expect("write");
         let mut said = manifest();
         said["status"] = json!(status);
         fs::write(dir.join(format!("{ID}.json")), said.to_string()).expect("write");
         let mut is_open = |pid: u32, exe: &str, args: &[&str]| {
             let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-            store.machine.apps =
-                Arc::new(vec![Running { pid, exe: exe.into(), cwd: None, args, ..Running::default() }]);
+            store.machine.apps = Arc::new(vec![Running {
+                pid,
+                exe: exe.into(),
+                cwd: None,
+                args,
+                ..Running::default()
+            }]);
             store.found(ID).live.is_some()
         };
         [
@@ -160,10 +226,17 @@ fn a_session_is_open_in_the_process_that_says_so() {
             is_open(4712, "/usr/bin/sh", &["sh"]),
         ]
     };
-    assert_eq!(of_status("idle"), [true, true, true, true, true, false, false, false, false]);
+    assert_eq!(
+        of_status("idle"),
+        [true, true, true, true, true, false, false, false, false]
+    );
     assert_eq!(of_status("running"), of_status("a word of a later version"));
     for end in ["completed", "failed", "cancelled"] {
-        assert_eq!(of_status(end), [true, true, false, false, false, false, false, false, false], "{end}");
+        assert_eq!(
+            of_status(end),
+            [true, true, false, false, false, false, false, false, false],
+            "{end}"
+        );
     }
 }
 
@@ -174,38 +247,78 @@ fn conversations_are_compared_by_their_messages() {
     assert_eq!(judge(&doc, &one, &two), Judged::Second);
     assert_eq!(judge(&doc, &two, &one), Judged::First);
     assert_eq!(judge(&doc, &one, &conversation(&["a"], "T3")), Judged::Same);
-    assert_eq!(judge(&doc, &two, &conversation(&["a", "c"], "T2")), Judged::Both);
+    assert_eq!(
+        judge(&doc, &two, &conversation(&["a", "c"], "T2")),
+        Judged::Both
+    );
     assert_eq!(judge(&manifest, &one, &two), Judged::Both);
     assert_eq!(judge(&doc, b"{}", &one), Judged::Both);
-    assert_eq!(judge(&DocName::new(API_HISTORY), b"[1]", b"[1, 2]"), Judged::Second);
-    assert_eq!((records(&two).len(), records(b"[{},{}]").len(), records(b"half").len()), (2, 2, 1));
+    assert_eq!(
+        judge(&DocName::new(API_HISTORY), b"[1]", b"[1, 2]"),
+        Judged::Second
+    );
+    assert_eq!(
+        (
+            records(&two).len(),
+            records(b"[{},{}]").len(),
+            records(b"half").len()
+        ),
+        (2, 2, 1)
+    );
 }
 
 #[test]
 fn messages_are_shown_without_what_is_around_them() {
     let show = |record: Value| {
-        said(&record).map(|said| (said.role, said.pieces[0].part(99).kind, said.pieces[0].is_error, said.text()))
+        said(&record).map(|said| {
+            (
+                said.role,
+                said.pieces[0].part(99).kind,
+                said.pieces[0].is_error,
+                said.text(),
+            )
+        })
     };
-    let found = |role, kind: &str, error, text: &str| Some((role, kind.to_owned(), error, text.to_owned()));
+    let found =
+        |role, kind: &str, error, text: &str| Some((role, kind.to_owned(), error, text.to_owned()));
     let text = |text: &str| json!({"id": "m", "role": "user", "content": [{"type": "text", "text": text}]});
-    assert_eq!(show(text("<user_input mode=\"act\">Say <b></user_input>")), found("user", "text", false, "Say <b>"));
-    assert_eq!(show(text("<task>\nDo it\n</task>")), found("user", "text", false, "Do it"));
+    assert_eq!(
+        show(text("<user_input mode=\"act\">Say <b></user_input>")),
+        found("user", "text", false, "Say <b>")
+    );
+    assert_eq!(
+        show(text("<task>\nDo it\n</task>")),
+        found("user", "text", false, "Do it")
+    );
     assert_eq!(show(text("<environment_details>\n…")), None);
     let summary = json!({"role": "user", "content": [{"type": "text", "text": "So far"}],
         "metadata": {"kind": "compaction_summary"}});
     assert_eq!(show(summary), found("user", "compaction", false, "So far"));
     let call = json!({"role": "assistant", "content": [{"type": "tool_use", "name": "run_commands",
         "input": {"commands": ["cargo test", "ls"]}}]});
-    assert_eq!(show(call), found("assistant", "tool_use", false, "[run_commands] cargo test"));
+    assert_eq!(
+        show(call),
+        found("assistant", "tool_use", false, "[run_commands] cargo test")
+    );
     let reading = json!({"role": "assistant", "content": [{"type": "tool_use", "name": "read_files",
         "input": {"files": [{"path": "/a/b.rs"}]}}]});
-    assert_eq!(show(reading), found("assistant", "tool_use", false, "[read_files] /a/b.rs"));
+    assert_eq!(
+        show(reading),
+        found("assistant", "tool_use", false, "[read_files] /a/b.rs")
+    );
     let answer = json!({"role": "user", "content": [{"type": "tool_result", "content": [
         {"query": "ls", "result": "a\n", "success": true},
         {"query": "x", "result": "", "error": "no x", "success": false}]}]});
-    assert_eq!(show(answer), found("tool", "tool_result", true, "a\n\nno x"));
-    let plain = json!({"role": "user", "content": [{"type": "tool_result", "content": "{\"text\":1}"}]});
-    assert_eq!(show(plain), found("tool", "tool_result", false, "{\"text\":1}"));
+    assert_eq!(
+        show(answer),
+        found("tool", "tool_result", true, "a\n\nno x")
+    );
+    let plain =
+        json!({"role": "user", "content": [{"type": "tool_result", "content": "{\"text\":1}"}]});
+    assert_eq!(
+        show(plain),
+        found("tool", "tool_result", false, "{\"text\":1}")
+    );
     let record = text("x");
     assert_eq!(said(&record).and_then(|said| said.id), Some("m"));
 }
@@ -213,7 +326,10 @@ fn messages_are_shown_without_what_is_around_them() {
 #[test]
 fn places_follow_the_variables_and_the_system() {
     let mut machine = Machine::at("/home/u");
-    assert_eq!(sessions_dir(&machine), Path::new("/home/u/.cline/data/sessions"));
+    assert_eq!(
+        sessions_dir(&machine),
+        Path::new("/home/u/.cline/data/sessions")
+    );
     let mut with = |name: &str, value: &str| {
         machine.vars.insert(name.into(), value.into());
         sessions_dir(&machine)
@@ -223,11 +339,13 @@ fn places_follow_the_variables_and_the_system() {
     assert_eq!(with("CLINE_SESSION_DATA_DIR", "/s"), Path::new("/s"));
     let on = |system| {
         let dirs = task_stores_on(system, &Machine::at("/home/u")).into_iter();
-        dirs.map(|store| store.dir.to_string_lossy().replace('\\', "/")).collect::<Vec<_>>()
+        dirs.map(|store| store.dir.to_string_lossy().replace('\\', "/"))
+            .collect::<Vec<_>>()
     };
     let wanted = |configs: &str| {
-        ["Code", "Code - Insiders", "VSCodium"]
-            .map(|editor| format!("/home/u/{configs}/{editor}/User/globalStorage/saoudrizwan.claude-dev"))
+        ["Code", "Code - Insiders", "VSCodium"].map(|editor| {
+            format!("/home/u/{configs}/{editor}/User/globalStorage/saoudrizwan.claude-dev")
+        })
     };
     assert_eq!(on(System::Linux), wanted(".config"));
     assert_eq!(on(System::Mac), wanted("Library/Application Support"));
@@ -240,11 +358,17 @@ fn only_a_sessions_files_are_its_docs() {
         (format!("{ID}.json"), Some(MANIFEST)),
         (format!("{ID}.messages.json"), Some(MESSAGES)),
         (format!("{ID}.compaction.json"), Some(COMPACTION)),
-        ("agent_1_a.messages.json".into(), Some("agents/agent_1_a.messages.json")),
+        (
+            "agent_1_a.messages.json".into(),
+            Some("agents/agent_1_a.messages.json"),
+        ),
         ("providers.json".into(), None),
         ("settings.messages.json".into(), None),
         (format!("{ID}.x.messages.json"), None),
-        (format!("{ID}.messages.sync-conflict-20261123-101112-ABCDEFG.json"), None),
+        (
+            format!("{ID}.messages.sync-conflict-20261123-101112-ABCDEFG.json"),
+            None,
+        ),
     ];
     for (file, doc) in table {
         assert_eq!(doc_in_session(ID, &file).as_deref(), doc, "{file}");
@@ -252,9 +376,13 @@ fn only_a_sessions_files_are_its_docs() {
             assert_eq!(file_of_session(ID, doc), Some(file));
         }
     }
-    for odd in
-        ["agents/../x.messages.json", "agents/x.json", "x.json", "agents/", &format!("agents/{ID}.messages.json")]
-    {
+    for odd in [
+        "agents/../x.messages.json",
+        "agents/x.json",
+        "x.json",
+        "agents/",
+        &format!("agents/{ID}.messages.json"),
+    ] {
         assert_eq!(file_of_session(ID, odd), None, "{odd}");
     }
 }
@@ -266,29 +394,56 @@ fn a_task_joins_the_list_of_the_editor_that_has_cline() {
     let codium = &stores[2];
     fs::create_dir_all(codium.dir.join("state")).expect("dir");
     fs::write(codium.list_path(), r#"[{"id":"1","task":"Other"}]"#).expect("write");
-    let row = format!(r#"{{"id":"{TASK}","task":"Do","cwdOnTaskInitialization":"C:\\api","ts":5}}"#);
+    let row =
+        format!(r#"{{"id":"{TASK}","task":"Do","cwdOnTaskInitialization":"C:\\api","ts":5}}"#);
     let docs: [(&str, &[u8]); 2] = [(ROW, row.as_bytes()), (API_HISTORY, b"[]")];
     store.create(TASK, &docs).expect("written");
     let list = fs::read_to_string(codium.list_path()).expect("list");
     let cwd = Value::from(store.dir.path().join("my api").to_string_lossy()).to_string();
-    assert_eq!(list, format!(r#"[{{"id":"1","task":"Other"}},{}]"#, row.replace(r#""C:\\api""#, &cwd)));
+    assert_eq!(
+        list,
+        format!(
+            r#"[{{"id":"1","task":"Other"}},{}]"#,
+            row.replace(r#""C:\\api""#, &cwd)
+        )
+    );
     let found = store.found(TASK);
     let reading = Cline.read(&store.machine, &found).expect("read");
-    assert_eq!((reading.facts.title.as_deref(), reading.facts.updated), (Some("Do"), Some(Millis(5))));
+    assert_eq!(
+        (reading.facts.title.as_deref(), reading.facts.updated),
+        (Some("Do"), Some(Millis(5)))
+    );
 
     // What changed meanwhile is not written over, and a task that is put away leaves its row behind nowhere.
-    let at = found.docs.iter().position(|doc| doc.name.as_str() == ROW).expect("a row");
+    let at = found
+        .docs
+        .iter()
+        .position(|doc| doc.name.as_str() == ROW)
+        .expect("a row");
     let (path, was) = (&found.docs[at].path, found.docs[at].stamp);
     let stale = Stamp { len: 0, ..was };
     let changed = store.write(TASK, &[(ROW, "x", Change::Remove { path, was: stale })]);
-    assert!(matches!(changed, Err(WriteError::Changed(_))), "{changed:?}");
+    assert!(
+        matches!(changed, Err(WriteError::Changed(_))),
+        "{changed:?}"
+    );
     let main = &found.docs[0];
     let removes = [
         (ROW, "x", Change::Remove { path, was }),
-        (API_HISTORY, "x", Change::Remove { path: &main.path, was: main.stamp }),
+        (
+            API_HISTORY,
+            "x",
+            Change::Remove {
+                path: &main.path,
+                was: main.stamp,
+            },
+        ),
     ];
     store.write(TASK, &removes).expect("removed");
-    assert_eq!(fs::read_to_string(path).expect("list"), r#"[{"id":"1","task":"Other"}]"#);
+    assert_eq!(
+        fs::read_to_string(path).expect("list"),
+        r#"[{"id":"1","task":"Other"}]"#
+    );
     assert!(!codium.task_dir(TASK).exists());
 }
 
@@ -305,8 +460,14 @@ fn a_list_that_is_none_is_left_alone_and_told() {
     let other = "1758540123457";
     let row = format!(r#"{{"id":"{other}"}}"#);
     let refused = store.create(other, &[(ROW, row.as_bytes()), (API_HISTORY, b"[]")]);
-    assert!(matches!(&refused, Err(WriteError::Refused(why)) if why.contains(LIST)), "{refused:?}");
-    assert_eq!(fs::read_to_string(code.list_path()).expect("list"), "[{\"id\":\"1\"},");
+    assert!(
+        matches!(&refused, Err(WriteError::Refused(why)) if why.contains(LIST)),
+        "{refused:?}"
+    );
+    assert_eq!(
+        fs::read_to_string(code.list_path()).expect("list"),
+        "[{\"id\":\"1\"},"
+    );
 }
 
 #[test]
@@ -316,12 +477,20 @@ fn an_id_in_both_layouts_is_one_session() {
     said["session_id"] = json!(TASK);
     let dir = sessions_dir(&store.machine).join(TASK);
     fs::create_dir_all(&dir).expect("dir");
-    fs::write(dir.join(format!("{TASK}.messages.json")), conversation(&[], "T")).expect("write");
+    fs::write(
+        dir.join(format!("{TASK}.messages.json")),
+        conversation(&[], "T"),
+    )
+    .expect("write");
     let task = task_stores(&store.machine)[0].task_dir(TASK);
     fs::create_dir_all(&task).expect("dir");
     fs::write(task.join(API_HISTORY), "[]").expect("write");
     let listing = Cline.sessions(&store.machine, Which::All);
-    let codes: Vec<_> = listing.problems.iter().map(|problem| problem.code.as_str()).collect();
+    let codes: Vec<_> = listing
+        .problems
+        .iter()
+        .map(|problem| problem.code.as_str())
+        .collect();
     assert_eq!((listing.found.len(), codes), (1, vec!["duplicate_session"]));
     assert_eq!(listing.found[0].docs[0].name.as_str(), MESSAGES);
 }

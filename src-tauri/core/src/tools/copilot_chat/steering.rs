@@ -9,8 +9,16 @@ use crate::tools::{Edit, Steer, Steering};
 /// is in what lies in the input box (`inputState`), and since 1.139 in each request, too. In a log all of `inputState` gets
 /// another name, so that VS Code begins with its own; a change within it becomes one of a field that nobody reads.
 const MARKS: Marks = Marks {
-    kinds: &[(&["/k/*"], &["autoApprove", "permissionLevel", "workingDirectory"])],
-    names: &["/v/inputState", "/v/workingDirectory", "//permissionLevel", "//autoApprove"],
+    kinds: &[(
+        &["/k/*"],
+        &["autoApprove", "permissionLevel", "workingDirectory"],
+    )],
+    names: &[
+        "/v/inputState",
+        "/v/workingDirectory",
+        "//permissionLevel",
+        "//autoApprove",
+    ],
     content: &[],
     shown: &["//permissionLevel", "/v/inputState/mode", "/v/mode"],
 };
@@ -24,7 +32,10 @@ pub(super) const STEERING: Steering = Steering {
         DOCUMENT => {
             let set = |(field, neutral): (&&str, &&str)| {
                 let value = fields::get(content, field).filter(|value| value != neutral)?;
-                Some(Steer { name: field.rsplit('/').next()?.into(), value: value.chars().take(120).collect() })
+                Some(Steer {
+                    name: field.rsplit('/').next()?.into(),
+                    value: value.chars().take(120).collect(),
+                })
             };
             DEVICE_FIELDS.iter().zip(&NEUTRAL).filter_map(set).collect()
         }
@@ -43,7 +54,13 @@ pub(super) const STEERING: Steering = Steering {
         "mode" => USUAL_MODES.contains(&steer.value.as_str()),
         _ => false,
     },
-    neutral: |doc, line, _| if doc.as_str() == DOCUMENT { Vec::new() } else { edits(line) },
+    neutral: |doc, line, _| {
+        if doc.as_str() == DOCUMENT {
+            Vec::new()
+        } else {
+            edits(line)
+        }
+    },
     concerns: |_| true,
     restores: None,
     words: "what is in the input box: mode, permission level (autopilot), model, drafts; the working directory",
@@ -51,7 +68,13 @@ pub(super) const STEERING: Steering = Steering {
 
 /// What lies in the input box and gives no right.
 const DRAFT: &str = "input";
-const DRAFTS: [&str; 5] = ["inputText", "attachments", "selections", "contrib", "selectedModel"];
+const DRAFTS: [&str; 5] = [
+    "inputText",
+    "attachments",
+    "selections",
+    "contrib",
+    "selectedModel",
+];
 const USUAL_MODES: [&str; 3] = [
     "{\"id\":\"agent\",\"kind\":\"agent\"}",
     "{\"id\":\"ask\",\"kind\":\"ask\"}",
@@ -60,9 +83,13 @@ const USUAL_MODES: [&str; 3] = [
 
 /// What a change within `inputState` sets; whatever is not known goes by the name of the whole.
 fn changed(line: &[u8]) -> Steer {
-    let text =
-        |place: &str| steering::value_of(line, place).map(|value| String::from_utf8_lossy(&line[value]).into_owned());
-    let path: Vec<String> = text("/k").and_then(|path| serde_json::from_str(&path).ok()).unwrap_or_default();
+    let text = |place: &str| {
+        steering::value_of(line, place)
+            .map(|value| String::from_utf8_lossy(&line[value]).into_owned())
+    };
+    let path: Vec<String> = text("/k")
+        .and_then(|path| serde_json::from_str(&path).ok())
+        .unwrap_or_default();
     let name = match &path[..] {
         [_, field] if DRAFTS.contains(&field.as_str()) => DRAFT,
         [_, field] if field == "mode" => "mode",
@@ -70,14 +97,19 @@ fn changed(line: &[u8]) -> Steer {
         _ => "inputState",
     };
     let value = text("/v").unwrap_or_default();
-    Steer { name: name.into(), value: value.trim_matches('"').chars().take(120).collect() }
+    Steer {
+        name: name.into(),
+        value: value.trim_matches('"').chars().take(120).collect(),
+    }
 }
 
 /// A change within `inputState` is led to a field of another name: all of its path becomes one name, and adding to a list
 /// becomes setting it, since there is no such list.
 fn edits(line: &[u8]) -> Vec<Edit> {
     let mut edits = MARKS.edits(line);
-    let Some(path) = steering::value_of(line, "/k") else { return edits };
+    let Some(path) = steering::value_of(line, "/k") else {
+        return edits;
+    };
     let text = &line[path.clone()];
     if !matches!(mutations::first_step(text).as_deref(), Some("inputState")) {
         return edits;
@@ -88,15 +120,27 @@ fn edits(line: &[u8]) -> Vec<Edit> {
         written: String::from_utf8_lossy(&written).into_owned(),
     };
     let quote = text.iter().position(|byte| *byte == b'"').unwrap_or(0);
-    let end = text.iter().rposition(|byte| !matches!(byte, b']' | b' ')).unwrap_or(0);
+    let end = text
+        .iter()
+        .rposition(|byte| !matches!(byte, b']' | b' '))
+        .unwrap_or(0);
     let inner = &text[quote..=end];
-    let mut written: Vec<u8> =
-        inner.iter().map(|byte| if byte.is_ascii_alphanumeric() { *byte } else { b'~' }).collect();
+    let mut written: Vec<u8> = inner
+        .iter()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() {
+                *byte
+            } else {
+                b'~'
+            }
+        })
+        .collect();
     let last = written.len() - 1;
     (written[0], written[1], written[last]) = (b'"', b'~', b'"');
     edits.retain(|edit| edit.at + edit.written.len() <= path.start || path.end <= edit.at);
     edits.push(edit(path.start + quote, inner, written));
-    if let Some(kind) = steering::value_of(line, "/kind").filter(|kind| &line[kind.clone()] == b"2") {
+    if let Some(kind) = steering::value_of(line, "/kind").filter(|kind| &line[kind.clone()] == b"2")
+    {
         edits.push(edit(kind.start, b"2", b"1".to_vec()));
     }
     edits.sort_by_key(|edit| edit.at);

@@ -47,15 +47,34 @@ fn stamp(machine: &Machine) -> Stamp {
 fn where_the_database_is_on_each_system() {
     let mut machine = Machine::at("/home/ada");
     let data = "/home/ada/.local/share/opencode/opencode.db";
-    assert_eq!(databases_on(false, &machine), [PathBuf::from(data)], "Linux and macOS");
+    assert_eq!(
+        databases_on(false, &machine),
+        [PathBuf::from(data)],
+        "Linux and macOS"
+    );
     let local = "/home/ada/AppData/Local/opencode/data/opencode.db";
-    assert_eq!(databases_on(true, &machine), [PathBuf::from(data), PathBuf::from(local)], "Windows");
+    assert_eq!(
+        databases_on(true, &machine),
+        [PathBuf::from(data), PathBuf::from(local)],
+        "Windows"
+    );
     machine.vars.insert("XDG_DATA_HOME".into(), "/data".into());
-    assert_eq!(databases_on(false, &machine), [PathBuf::from("/data/opencode/opencode.db")]);
+    assert_eq!(
+        databases_on(false, &machine),
+        [PathBuf::from("/data/opencode/opencode.db")]
+    );
     machine.vars.insert("OPENCODE_DB".into(), "work.db".into());
-    assert_eq!(databases_on(true, &machine), [PathBuf::from("/data/opencode/work.db")]);
-    machine.vars.insert("OPENCODE_DB".into(), "/elsewhere/my.db".into());
-    assert_eq!(databases_on(false, &machine), [PathBuf::from("/elsewhere/my.db")]);
+    assert_eq!(
+        databases_on(true, &machine),
+        [PathBuf::from("/data/opencode/work.db")]
+    );
+    machine
+        .vars
+        .insert("OPENCODE_DB".into(), "/elsewhere/my.db".into());
+    assert_eq!(
+        databases_on(false, &machine),
+        [PathBuf::from("/elsewhere/my.db")]
+    );
     machine.vars.insert("OPENCODE_DB".into(), ":memory:".into());
     assert_eq!(databases_on(false, &machine), Vec::<PathBuf>::new());
 }
@@ -65,13 +84,18 @@ fn a_list_that_is_remembered_follows_every_change() {
     let (_dir, machine) = home();
     let tool = OpenCode::default();
     let stamps = || -> Vec<Stamp> {
-        tool.sessions(&machine, Which::All).found.iter().map(|found| found.docs[0].stamp).collect()
+        tool.sessions(&machine, Which::All)
+            .found
+            .iter()
+            .map(|found| found.docs[0].stamp)
+            .collect()
     };
     let first = stamps();
     assert_eq!(stamps(), first);
     // By a connection that stays open, so that the change is in the log beside the database alone.
     let open = Connection::open(&databases(&machine)[0]).expect("a database");
-    open.execute_batch("pragma journal_mode = wal; update session set title = 'Hello'").expect("SQL");
+    open.execute_batch("pragma journal_mode = wal; update session set title = 'Hello'")
+        .expect("SQL");
     let second = stamps();
     assert_ne!(second, first);
     open.execute("insert into session select 'ses_2', project_id, null, directory, 'Two', version, 6 from session", [])
@@ -85,12 +109,22 @@ fn a_list_that_is_remembered_follows_every_change() {
 #[test]
 fn the_database_and_its_log_are_looked_at_and_nothing_else() {
     let machine = Machine::at("/home/ada");
-    let touched =
-        |name: &str| OpenCode::default().touched(&machine, &Path::new("/home/ada/.local/share/opencode").join(name));
+    let touched = |name: &str| {
+        OpenCode::default().touched(
+            &machine,
+            &Path::new("/home/ada/.local/share/opencode").join(name),
+        )
+    };
     for name in ["", "opencode.db", "opencode.db-wal"] {
         assert_eq!(touched(name), Touched::Everything, "{name}");
     }
-    for name in ["opencode.db-shm", "auth.json", "log/opencode.log", "snapshot/x/HEAD", "../other"] {
+    for name in [
+        "opencode.db-shm",
+        "auth.json",
+        "log/opencode.log",
+        "snapshot/x/HEAD",
+        "../other",
+    ] {
         assert_eq!(touched(name), Touched::Nothing, "{name}");
     }
 }
@@ -100,11 +134,28 @@ fn listing_leaves_the_database_as_it_is_and_says_that_the_program_is_missing() {
     let (_dir, machine) = home();
     let before = fs::read(&databases(&machine)[0]).expect("the database");
     let listing = listed(&machine);
-    let codes: Vec<_> = listing.problems.iter().map(|problem| problem.code.as_str()).collect();
-    assert_eq!((codes, listing.unknown), (vec!["tool_program_missing"], None));
+    let codes: Vec<_> = listing
+        .problems
+        .iter()
+        .map(|problem| problem.code.as_str())
+        .collect();
+    assert_eq!(
+        (codes, listing.unknown),
+        (vec!["tool_program_missing"], None)
+    );
     let found = &listing.found[0];
-    assert_eq!((found.session.as_str(), found.docs.len(), found.live.as_deref()), (ID, 1, None));
-    assert_eq!(fs::read(&databases(&machine)[0]).expect("the database"), before);
+    assert_eq!(
+        (
+            found.session.as_str(),
+            found.docs.len(),
+            found.live.as_deref()
+        ),
+        (ID, 1, None)
+    );
+    assert_eq!(
+        fs::read(&databases(&machine)[0]).expect("the database"),
+        before
+    );
     assert!(OpenCode::default().read(&machine, found).is_err());
     assert_eq!(listed(&Machine::at("/nobody")).found.len(), 0);
 }
@@ -137,18 +188,28 @@ fn a_stamp_changes_with_what_travels_and_not_while_an_answer_is_written() {
         assert!(!known.contains(&stamp(&machine)), "{statement}");
         known.push(stamp(&machine));
     }
-    assert!(known.iter().all(|stamp| Stamp::of(&databases(&machine)[0]).ok() != Some(*stamp)));
+    assert!(
+        known
+            .iter()
+            .all(|stamp| Stamp::of(&databases(&machine)[0]).ok() != Some(*stamp))
+    );
 }
 
 #[test]
 fn counting_reads_indexes_and_not_the_rows() {
     let (_dir, machine) = home();
-    let store = Store::open(&databases(&machine)[0]).expect("opens").expect("is there");
-    for query in
-        ["select count(*) from message where session_id = ?1", "select count(*) from part where session_id = ?1"]
-    {
+    let store = Store::open(&databases(&machine)[0])
+        .expect("opens")
+        .expect("is there");
+    for query in [
+        "select count(*) from message where session_id = ?1",
+        "select count(*) from part where session_id = ?1",
+    ] {
         let explained = format!("explain query plan {query}");
-        let plan: String = store.connection.query_row(&explained, [ID], |row| row.get(3)).expect("a plan");
+        let plan: String = store
+            .connection
+            .query_row(&explained, [ID], |row| row.get(3))
+            .expect("a plan");
         assert!(plan.contains("USING COVERING INDEX"), "{plan}");
     }
 }
@@ -159,11 +220,21 @@ fn a_store_of_another_make_is_said_to_be_one() {
     change(&machine, "alter table part rename column data to content");
     let listing = listed(&machine);
     let file = databases(&machine)[0].display().to_string();
-    assert_eq!(listing.unknown, Some(format!("the table `part` of {file} has no column `data`")));
+    assert_eq!(
+        listing.unknown,
+        Some(format!("the table `part` of {file} has no column `data`"))
+    );
     assert_eq!(listing.found.len(), 0);
-    fs::write(&databases(&machine)[0], "no database, but long enough to be taken for one".repeat(100))
-        .expect("written");
-    assert!(listed(&machine).unknown.is_some_and(|why| why.contains("cannot be read")));
+    fs::write(
+        &databases(&machine)[0],
+        "no database, but long enough to be taken for one".repeat(100),
+    )
+    .expect("written");
+    assert!(
+        listed(&machine)
+            .unknown
+            .is_some_and(|why| why.contains("cannot be read"))
+    );
 }
 
 #[test]
@@ -171,10 +242,17 @@ fn a_store_that_opencode_is_making_has_no_sessions_and_is_not_of_another_make() 
     let dir = tempfile::tempdir().expect("a directory");
     let machine = Machine::at(dir.path());
     fs::create_dir_all(databases(&machine)[0].parent().expect("a directory")).expect("a directory");
-    for statements in ["pragma user_version = 1", "create table migration (id text primary key)"] {
+    for statements in [
+        "pragma user_version = 1",
+        "create table migration (id text primary key)",
+    ] {
         change(&machine, statements);
         let listing = listed(&machine);
-        assert_eq!((listing.found.len(), listing.unknown), (0, None), "after {statements}");
+        assert_eq!(
+            (listing.found.len(), listing.unknown),
+            (0, None),
+            "after {statements}"
+        );
     }
     change(&machine, "create table session (id text primary key)");
     assert!(listed(&machine).unknown.is_some(), "then it has tables");
@@ -200,16 +278,31 @@ fn who_has_a_session_open() {
         ..Running::default()
     };
     let live = |running: Running| {
-        let machine = Machine { apps: Arc::new(vec![running]), ..Machine::at("/home/ada") };
+        let machine = Machine {
+            apps: Arc::new(vec![running]),
+            ..Machine::at("/home/ada")
+        };
         Openers::now(&machine).of(ID, Path::new("/home/ada/code/api"))
     };
     let said = "OpenCode is open in /home/ada/code/api (process 7)".to_owned();
     assert_eq!(live(of(&["opencode", "api"])), Some(said.clone()));
     assert_eq!(live(of(&["opencode", "-s", ID])), Some(said.clone()));
-    assert_eq!(live(Running { cwd: Some("/home/ada/code/api".into()), ..of(&["opencode"]) }), Some(said));
+    assert_eq!(
+        live(Running {
+            cwd: Some("/home/ada/code/api".into()),
+            ..of(&["opencode"])
+        }),
+        Some(said)
+    );
     assert_eq!(live(of(&["opencode"])), None, "another directory");
     assert_eq!(live(of(&["opencode", "export", ID])), None, "it ends soon");
-    assert_eq!(live(Running { exe: "/usr/bin/vim".into(), ..of(&["vim", "api"]) }), None);
+    assert_eq!(
+        live(Running {
+            exe: "/usr/bin/vim".into(),
+            ..of(&["vim", "api"])
+        }),
+        None
+    );
 }
 
 #[test]
@@ -218,19 +311,30 @@ fn which_directories_are_checkouts_with_a_commit() {
     let repository = dir.path().join("api");
     fs::create_dir_all(repository.join(".git/refs/heads")).expect("a directory");
     fs::create_dir_all(repository.join("src/deep")).expect("a directory");
-    let set = |name: &str, text: &str| fs::write(repository.join(".git").join(name), text).expect("written");
+    let set = |name: &str, text: &str| {
+        fs::write(repository.join(".git").join(name), text).expect("written")
+    };
     assert!(!has_commit(dir.path()) && !has_commit(&repository));
     set("HEAD", "ref: refs/heads/main\n");
     assert!(!has_commit(&repository), "no commit yet");
-    set("refs/heads/main", "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n");
+    set(
+        "refs/heads/main",
+        "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n",
+    );
     assert!(has_commit(&repository) && has_commit(&repository.join("src/deep")));
     fs::remove_file(repository.join(".git/refs/heads/main")).expect("removed");
-    set("packed-refs", "# pack-refs\nc01199a62a2582ccc1ee894291e5dd5dc3bce730 refs/heads/main\n");
+    set(
+        "packed-refs",
+        "# pack-refs\nc01199a62a2582ccc1ee894291e5dd5dc3bce730 refs/heads/main\n",
+    );
     assert!(has_commit(&repository), "packed");
     let tree = dir.path().join("tree");
     fs::create_dir_all(repository.join(".git/worktrees/tree")).expect("a directory");
     fs::create_dir_all(&tree).expect("a directory");
-    set("worktrees/tree/HEAD", "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n");
+    set(
+        "worktrees/tree/HEAD",
+        "c01199a62a2582ccc1ee894291e5dd5dc3bce730\n",
+    );
     set("worktrees/tree/commondir", "../..\n");
     fs::write(tree.join(".git"), "gitdir: ../api/.git/worktrees/tree\n").expect("written");
     assert!(has_commit(&tree), "a worktree");
@@ -277,21 +381,46 @@ fn what_of_an_export_travels() {
         ]
     );
     assert_eq!(info["time"], json!({ "created": 1 }));
-    assert_eq!(session.messages.len(), 2, "an answer that is being written waits");
+    assert_eq!(
+        session.messages.len(),
+        2,
+        "an answer that is being written waits"
+    );
     let text = String::from_utf8(session.render()).expect("text");
-    assert!(!text.contains("planted-token") && !text.contains("summary"), "{text}");
+    assert!(
+        !text.contains("planted-token") && !text.contains("summary"),
+        "{text}"
+    );
     let facts = facts(&session);
-    assert_eq!((facts.title.as_deref(), facts.updated), (Some("Hi"), Some(Millis(3))));
-    assert_eq!((facts.cwd.as_deref(), facts.requires), (Some("/home/ada/code/api"), vec![SessionId::new("ses_1")]));
+    assert_eq!(
+        (facts.title.as_deref(), facts.updated),
+        (Some("Hi"), Some(Millis(3)))
+    );
+    assert_eq!(
+        (facts.cwd.as_deref(), facts.requires),
+        (Some("/home/ada/code/api"), vec![SessionId::new("ses_1")])
+    );
 }
 
 #[test]
 fn what_was_said() {
     let records = records(&exported_session().render());
     let said: Vec<ParsedMessage<'_>> = records.iter().filter_map(said).collect();
-    let kinds: Vec<Vec<&str>> = said.iter().map(|said| said.pieces.iter().map(|piece| piece.kind).collect()).collect();
-    assert_eq!(kinds, [vec!["text", "image"], vec!["thinking", "tool_use", "tool_result"]]);
-    assert_eq!((said[0].role, said[0].at, said[0].id), ("user", Some("1970-01-01T00:00:00.001Z"), Some("msg_1")));
+    let kinds: Vec<Vec<&str>> = said
+        .iter()
+        .map(|said| said.pieces.iter().map(|piece| piece.kind).collect())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            vec!["text", "image"],
+            vec!["thinking", "tool_use", "tool_result"]
+        ]
+    );
+    assert_eq!(
+        (said[0].role, said[0].at, said[0].id),
+        ("user", Some("1970-01-01T00:00:00.001Z"), Some("msg_1"))
+    );
     assert_eq!(said[1].text(), "Hm\n[read] /a/parser.rs\nfn parse() {}");
 }
 
@@ -299,17 +428,41 @@ fn what_was_said() {
 fn it_is_resumed_by_its_id_with_the_program_that_is_here() {
     let (dir, machine) = home();
     let session = SessionId::new(ID);
-    let resume =
-        |machine: &Machine| OpenCode::default().resume(machine, &Resumable { session: &session, cwd: dir.path() }).argv;
+    let resume = |machine: &Machine| {
+        OpenCode::default()
+            .resume(
+                machine,
+                &Resumable {
+                    session: &session,
+                    cwd: dir.path(),
+                },
+            )
+            .argv
+    };
     assert_eq!(resume(&machine), ["opencode", "-s", ID]);
-    let name = if cfg!(windows) { "opencode.exe" } else { "opencode" };
+    let name = if cfg!(windows) {
+        "opencode.exe"
+    } else {
+        "opencode"
+    };
     let program = dir.path().join(".opencode/bin").join(name);
     fs::create_dir_all(program.parent().expect("a directory")).expect("a directory");
     fs::write(&program, "").expect("written");
     #[cfg(unix)]
-    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a program");
+    fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .expect("a program");
     assert_eq!(resume(&machine)[0], program.to_string_lossy());
     let mut machine = machine;
-    machine.vars.insert("PATH".into(), program.parent().expect("a directory").to_string_lossy().into_owned());
+    machine.vars.insert(
+        "PATH".into(),
+        program
+            .parent()
+            .expect("a directory")
+            .to_string_lossy()
+            .into_owned(),
+    );
     assert_eq!(resume(&machine)[0], "opencode");
 }
