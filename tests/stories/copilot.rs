@@ -4,10 +4,10 @@
 use crate::world::{Device, World, tree};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value, json};
-use session_roam_core::formats::mutations::replay;
 use session_roam_core::formats::vscode::{Editor, System, uri_of};
 use session_roam_core::session::SessionId;
 use session_roam_core::tools::copilot_chat::CopilotChat;
+use session_roam_core::tools::copilot_chat::mutation_log::replay;
 use session_roam_core::tools::{Running, Tool, Which};
 use std::fs;
 use std::path::{Path, PathBuf};

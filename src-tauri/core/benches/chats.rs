@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
-use session_roam_core::formats::mutations::replay;
 use session_roam_core::formats::{state_db, vscode};
 use session_roam_core::session::{Millis, SessionId};
 use session_roam_core::tools::copilot_chat::CopilotChat;
+use session_roam_core::tools::copilot_chat::mutation_log::replay;
 use session_roam_core::tools::{Bytes, Change, Checkout, DocWrite, Machine, Tool, Which};
 use std::fs;
 use std::hint::black_box;

@@ -369,7 +369,7 @@ fn bring_back(
         match state.kind {
             DocKind::Log => drop(recorder.text(record, (&doc, &at), after, &bytes)?),
             DocKind::Snapshot => {
-                drop(recorder.generation_of(record, (&doc, &at), start, &bytes)?)
+                recorder.generation_of(record, (&doc, &at), start, &bytes)?;
             }
         }
     }

@@ -8,7 +8,7 @@ use super::event_loop::{Engine, TakingIn};
 use super::queue::ReconcileRequest;
 use super::reconcile::with_causes;
 use super::record::{DocState, SessionRecord};
-use super::recorder::{RecordError, Recorded, card, entries};
+use super::recorder::{RecordError, Recorded, card, pieces::entries};
 use super::republish::record_entries;
 use crate::api::types::{ApiError, CopyRow, LeftRow, TakenIn, TakenRow};
 use crate::session::{ChainId, DocKind, Lane, SessionKey, ToolId};

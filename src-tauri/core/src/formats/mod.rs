@@ -6,18 +6,10 @@ pub mod fields;
 pub mod files;
 pub mod guarded;
 pub mod jsonl;
-pub mod linked;
 pub mod listed;
-pub mod mutations;
-pub mod numbered;
 pub mod patched;
 pub mod process;
-pub mod program;
-pub mod rows;
 pub mod running;
 pub mod state_db;
 pub mod steering;
 pub mod vscode;
-
-#[cfg(test)]
-mod linked_rules;

@@ -6,7 +6,6 @@ pub mod device_list;
 pub mod diff;
 pub mod divide;
 pub mod fork;
-pub mod messages;
 pub mod plan;
 pub mod settle;
 pub mod snapshots;

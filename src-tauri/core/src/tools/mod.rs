@@ -1,5 +1,5 @@
 //! The contract between the engine and a tool's store: seven methods, what a main doc may be called, and which
-//! variable moves the store. Each tool is one file in this folder; nothing outside that file says the tool's name.
+//! variable moves the store. Each tool is one folder in this one; nothing outside that folder says the tool's name.
 //!
 //! An adapter reads and writes; it decides nothing about merging, and it never sees the vault or Syncthing.
 

@@ -1,8 +1,9 @@
 //! What in a chat steers the editor: in a log it gets another name, in a document this device's value.
 
 use super::DOCUMENT;
+use super::mutation_log;
+use crate::formats::fields;
 use crate::formats::steering::{self, Marks};
-use crate::formats::{fields, mutations};
 use crate::tools::{Edit, Steer, Steering};
 
 /// What of a chat says how it goes on: what is approved without asking (`permissionLevel`: `autopilot`), which mode is on. It
@@ -111,7 +112,10 @@ fn edits(line: &[u8]) -> Vec<Edit> {
         return edits;
     };
     let text = &line[path.clone()];
-    if !matches!(mutations::first_step(text).as_deref(), Some("inputState")) {
+    if !matches!(
+        mutation_log::first_step(text).as_deref(),
+        Some("inputState")
+    ) {
         return edits;
     }
     let edit = |at: usize, recorded: &[u8], written: Vec<u8>| Edit {

@@ -10,7 +10,7 @@
 //! One message a line, what is said of the whole session at the end: a session that goes on changes the end only. Keys are
 //! in order, because the tool writes them in another order after an import; the values are as the tool wrote them.
 
-use super::snapshots::Judged;
+use crate::merge::snapshots::Judged;
 use crate::session::records;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

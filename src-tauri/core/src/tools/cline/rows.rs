@@ -1,7 +1,7 @@
 //! A JSON list of rows with ids, one file for many sessions: a row is put in, changed and taken out, and all others keep
 //! every byte.
 
-use super::{fields, files};
+use crate::formats::{fields, files};
 use crate::opener;
 use crate::tools::Stamp;
 use serde_json::value::RawValue;

@@ -7,7 +7,7 @@
 //! Which leaf a tool goes on from has changed: see `Loader`. A join is offered only if the outcome is worked out for
 //! every one of these rules and is the one wanted; otherwise the answer says in words why not.
 
-use super::jsonl;
+use crate::formats::jsonl;
 use crate::parallel;
 use crate::session::chain::lines_of;
 use crate::session::{Millis, SessionId};
@@ -38,6 +38,7 @@ impl Loader {
 }
 
 /// The conversation a tool goes on with: the `uuid`s from the root to the leaf it chooses.
+#[cfg(test)]
 pub fn resumed(log: &[u8], loader: Loader) -> Vec<String> {
     let lines = read(log);
     let log = Log::of([&lines[..]]);

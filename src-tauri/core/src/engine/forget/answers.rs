@@ -1,0 +1,323 @@
+//! What is asked about forgotten sessions: which go, who has heard of it, what can be taken back.
+
+use super::*;
+
+impl Engine {
+    /// The session and the versions of it that became sessions of their own.
+    pub(super) fn forget_group(&self, text: &str) -> Result<Vec<(SessionKey, Row)>, ApiError> {
+        let (key, row, record) = self.find(text)?;
+        if let Some(parent) = parent_of(&record, &key)
+            && let Some(parent) = self.state.row(&parent)?
+        {
+            let message = format!(
+                "“{}” is a version of “{}”, and what was said in it is in the history of that session, too.",
+                row.title, parent.title
+            );
+            let hint = format!("Forget both with `roam forget {}`.", parent.session);
+            return Err(ApiError::new("is_version", message, hint));
+        }
+        let mut group = vec![(key.clone(), row)];
+        let mut records = vec![(key, record)];
+        while let Some((key, record)) = records.pop() {
+            for (session, record) in self.family(&key.tool, &record)? {
+                let fork = SessionKey::new(&key.tool, &session);
+                let known = group.iter().any(|(known, _)| *known == fork);
+                if let (false, Some(row)) = (known, self.state.row(&fork)?) {
+                    group.push((fork.clone(), row));
+                    records.push((fork, record));
+                }
+            }
+        }
+        self.refuse_needed(&group)?;
+        Ok(group)
+    }
+
+    /// Another session may open only with this one in the store: it would be lost with it.
+    pub(super) fn refuse_needed(&self, group: &[(SessionKey, Row)]) -> Result<(), ApiError> {
+        let Some((first, title)) = group.first().map(|(key, row)| (key, &row.title)) else {
+            return Ok(());
+        };
+        let is_in =
+            |session: &SessionId| group.iter().any(|(_, row)| row.session == session.as_str());
+        let mut needing = Vec::new();
+        for (key, row) in self.state.rows(Some(first.tool.as_str()))? {
+            let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
+            let needed = record.origin().is_some_and(|card| {
+                card.requires
+                    .iter()
+                    .chain(card.base.as_ref().map(|base| &base.session))
+                    .any(is_in)
+            });
+            if needed && !is_in(&SessionId::new(&row.session)) {
+                needing.push(row);
+            }
+        }
+        let Some(one) = needing.first() else {
+            return Ok(());
+        };
+        let names: Vec<String> = needing
+            .iter()
+            .map(|row| format!("“{}” ({})", row.title, row.session))
+            .collect();
+        let message = format!(
+            "{} opens only as long as “{title}” is there.",
+            names.join(", ")
+        );
+        let hint = format!("Forget that first: `roam forget {}`.", one.session);
+        Err(ApiError::new("needed", message, hint))
+    }
+
+    pub(in crate::engine) fn forget_preview(&self, text: &str) -> Answer {
+        let group = self.forget_group(text)?;
+        let shared = self.context.shared();
+        let name = |id: &DeviceId| shared.name_of(&id.short());
+        let devices =
+            std::iter::once(self.name.clone()).chain(self.lists.now.approved.keys().map(name));
+        let sessions = group
+            .iter()
+            .map(|(key, row)| self.session_row(key, row))
+            .collect();
+        value(ForgetPreview {
+            sessions,
+            devices: devices.collect(),
+            cannot_be_told: self.cannot_be_told().iter().map(name).collect(),
+            minutes: self.settings.guard.forget_after,
+        })
+    }
+
+    pub(super) fn cannot_be_told(&self) -> BTreeSet<DeviceId> {
+        let now = &self.lists.now;
+        let away = now
+            .revoked
+            .keys()
+            .chain(&now.unapproved)
+            .filter(|id| !now.approved.contains_key(*id));
+        away.cloned().collect()
+    }
+
+    pub(in crate::engine) fn forget_session(&mut self, text: &str) -> Answer {
+        let group = self.forget_group(text)?;
+        let at = self.context.clock.now();
+        let minutes = i64::try_from(self.settings.guard.forget_after).unwrap_or(i64::MAX);
+        let due = Millis(at.0.saturating_add(minutes.saturating_mul(60_000)));
+        let sessions = group.iter().map(|(key, row)| AskedSession {
+            key: key.clone(),
+            session: row.session.clone(),
+            title: row.title.clone(),
+        });
+        self.forgetting.asked.0.push(AskedOnce {
+            at,
+            due,
+            anew: None,
+            sessions: sessions.collect(),
+        });
+        if let Err(error) = self.forgetting.asked.save(&self.home) {
+            self.forgetting.asked.0.pop();
+            return Err(file_error(&error));
+        }
+        for (key, _) in &group {
+            self.hide(key);
+            self.happened("forgotten", key)?;
+        }
+        self.publish_presence();
+        self.forget_due();
+        let keys: BTreeSet<String> = group.iter().map(|(key, _)| key.to_string()).collect();
+        let rows = self
+            .forgotten_rows()
+            .into_iter()
+            .filter(|row| keys.contains(&row.key));
+        value(rows.collect::<Vec<_>>())
+    }
+
+    /// Takes the last forget back, or that of a session, as long as nobody was told; `None` if there is none.
+    pub(in crate::engine) fn undo_forget(
+        &mut self,
+        text: Option<&str>,
+        before: Option<Hlc>,
+    ) -> Result<Option<String>, ApiError> {
+        let asked = &self.forgetting.asked.0;
+        let is_it = |asked: &AskedOnce| match text {
+            Some(text) => asked
+                .sessions
+                .iter()
+                .any(|asked| !text.is_empty() && asked.session.starts_with(text)),
+            None => before.is_none_or(|before| before.wall <= asked.at),
+        };
+        let Some(at) = asked.iter().rposition(is_it) else {
+            return Ok(None);
+        };
+        let taken = self.forgetting.asked.0.remove(at);
+        if let Err(error) = self.forgetting.asked.save(&self.home) {
+            self.forgetting.asked.0.insert(at, taken);
+            return Err(file_error(&error));
+        }
+        for asked in &taken.sessions {
+            self.state.show(&asked.key)?;
+            if self
+                .state
+                .row(&asked.key)?
+                .is_some_and(|row| row.path.is_some())
+            {
+                self.context.change().here.insert(asked.key.clone());
+            }
+            self.schedule(asked.key.clone(), ReconcileRequest::default());
+            self.happened("undo", &asked.key)?;
+        }
+        // What arrived or was written meanwhile.
+        self.walk_vault()?;
+        self.list_all(false)?;
+        let title = taken
+            .sessions
+            .first()
+            .map(|asked| asked.title.clone())
+            .unwrap_or_default();
+        Ok(Some(format!(
+            "“{title}” is not forgotten. Nobody was told, and nothing was removed."
+        )))
+    }
+
+    /// Forgotten sessions that are in the tools' stores, by the tool's name: left there, or put there again.
+    pub(in crate::engine) fn forgotten_in_stores(&self) -> BTreeMap<String, u64> {
+        let mut found = BTreeMap::new();
+        let tools = self
+            .on_tools()
+            .into_iter()
+            .filter(|(id, _)| self.forgetting.gone.iter().any(|key| key.tool == *id));
+        for (id, tool) in tools {
+            let listed = tool.sessions(&self.context.machine, Which::All).found;
+            let is_gone = |found: &&Found| {
+                self.forgetting
+                    .is_gone(&SessionKey::new(&id, &found.session))
+            };
+            match listed.iter().filter(is_gone).count() as u64 {
+                0 => {}
+                n => drop(found.insert(tool.about().name, n)),
+            }
+        }
+        found
+    }
+
+    pub(in crate::engine) fn forgotten(&self) -> Answer {
+        value(self.forgotten_rows())
+    }
+
+    pub(super) fn forgotten_rows(&self) -> Vec<ForgottenRow> {
+        let mut rows: Vec<(Millis, ForgottenRow)> = Vec::new();
+        for asked in &self.forgetting.asked.0 {
+            rows.extend(
+                asked
+                    .sessions
+                    .iter()
+                    .map(|session| (asked.at, self.asked_row(asked, session))),
+            );
+        }
+        for (key, forgotten) in &self.lists.now.forgotten {
+            let first = forgotten
+                .by
+                .values()
+                .chain(forgotten.receipts.values().map(|receipt| &receipt.at))
+                .min();
+            let at = first.map(|at| at.wall).unwrap_or_default();
+            let by = forgotten
+                .by
+                .keys()
+                .map(|id| self.context.shared().name_of(&id.short()))
+                .collect();
+            rows.push((
+                at,
+                ForgottenRow {
+                    key: key.to_string(),
+                    tool: key.tool.to_string(),
+                    by,
+                    at: at.rfc3339(),
+                    held: self.forgetting.held.contains(key),
+                    receipts: self.receipt_rows(key, &forgotten.receipts),
+                    ..ForgottenRow::default()
+                },
+            ));
+        }
+        rows.sort_by(|one, other| (other.0, &one.1.key).cmp(&(one.0, &other.1.key)));
+        rows.dedup_by(|one, other| one.1.key == other.1.key);
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+
+    pub(super) fn asked_row(&self, asked: &AskedOnce, session: &AskedSession) -> ForgottenRow {
+        ForgottenRow {
+            key: session.key.to_string(),
+            tool: session.key.tool.to_string(),
+            session: Some(session.session.clone()),
+            title: Some(session.title.clone()),
+            by: vec![self.name.clone()],
+            at: asked.at.rfc3339(),
+            undo_until: Some(asked.due.rfc3339()),
+            ..ForgottenRow::default()
+        }
+    }
+
+    pub(super) fn receipt_rows(
+        &self,
+        key: &SessionKey,
+        receipts: &BTreeMap<DeviceId, Receipt>,
+    ) -> Vec<ReceiptRow> {
+        let own = &self.context.device;
+        let approved = self.lists.now.approved.keys().cloned();
+        let mut devices: BTreeSet<DeviceId> = approved.chain(receipts.keys().cloned()).collect();
+        devices.remove(own);
+        let mut rows = vec![self.receipt_row(key, own, receipts.get(own))];
+        rows.extend(
+            devices
+                .iter()
+                .map(|id| self.receipt_row(key, id, receipts.get(id))),
+        );
+        let away = self
+            .cannot_be_told()
+            .into_iter()
+            .filter(|id| !receipts.contains_key(id));
+        rows.extend(away.map(|id| ReceiptRow {
+            device: self.context.shared().name_of(&id.short()),
+            state: "cannot_be_told".into(),
+            why: Some(
+                "It is not approved here any more. What it has of this session stays there.".into(),
+            ),
+            at: None,
+        }));
+        rows
+    }
+
+    pub(super) fn receipt_row(
+        &self,
+        key: &SessionKey,
+        id: &DeviceId,
+        receipt: Option<&Receipt>,
+    ) -> ReceiptRow {
+        let here = *id == self.context.device;
+        let (state, why) = match receipt {
+            None if here && self.forgetting.held.contains(key) => ("held", None),
+            None if here => ("removing", None),
+            None => ("waiting", Some("It has not heard of it yet.".to_owned())),
+            Some(Receipt { left: None, .. }) => ("removed", None),
+            Some(Receipt {
+                left: Some(left), ..
+            }) => {
+                let own = self.forgetting.left.get(key).filter(|_| here).cloned();
+                (
+                    "in_store",
+                    Some(own.map_or_else(
+                        || left_words(*left),
+                        |why| format!("{why} {}", left_words(*left)),
+                    )),
+                )
+            }
+        };
+        ReceiptRow {
+            device: if here {
+                self.name.clone()
+            } else {
+                self.context.shared().name_of(&id.short())
+            },
+            state: state.into(),
+            why,
+            at: receipt.map(|receipt| receipt.at.wall.rfc3339()),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What the tool's store holds of the session, and what of it is news.
+
+use super::*;
+
+impl Reconciler<'_> {
+    pub(super) fn read_store(&mut self, tool: &dyn Tool, session: &SessionId) {
+        let listing = tool.sessions(&self.context.machine, Which::One(session));
+        let (advice, problems) = listing
+            .problems
+            .into_iter()
+            .partition(|problem| problem.code == "duplicate_session");
+        self.problems.extend::<Vec<Problem>>(problems);
+        self.found = listing
+            .found
+            .into_iter()
+            .find(|found| found.session == *session);
+        self.unknown = listing.unknown;
+        if let Some(found) = &mut self.found {
+            match claim(self.context, &self.job.key, &self.job.record, found) {
+                Ok(holds) => self.holds = holds,
+                Err(error) => return self.problem("journal_unreadable", &error, JOURNAL_HINT),
+            }
+        }
+        if self.found.is_none() {
+            self.away = several::away(self.context, &self.job.key.tool, &self.job.record);
+        }
+        if self.away.is_some() {
+            return;
+        }
+        // What cannot be read is not gone.
+        if self.found.is_some() || self.unknown.is_none() {
+            self.note_missing();
+        }
+        let Some(found) = self.found.clone() else {
+            return;
+        };
+        // A plan only says what would be done: it writes no journal either.
+        if self.job.dry {
+            return;
+        }
+        if !self.changed(&found) && !self.job.deep && !self.is_outdated() {
+            self.learned = self.own_directory();
+            return self.record_twins(tool, &listing.twins, advice);
+        }
+        let reading = match tool.read(&self.context.machine, &found) {
+            Ok(reading) => match self.as_recorded(&found, reading) {
+                Ok(reading) => reading,
+                Err(error) => return self.problem("journal_unreadable", &error, JOURNAL_HINT),
+            },
+            Err(error) => {
+                self.problem(
+                    "session_unreadable",
+                    &error,
+                    "Check the permissions of the tool's store; the session is tried again.",
+                );
+                return;
+            }
+        };
+        self.problems.extend(reading.problems.clone());
+        if self.is_excluded(reading.facts.cwd.as_deref()) {
+            self.problems.clear();
+            return;
+        }
+        let before = self
+            .job
+            .record
+            .origin()
+            .map(|card| card.project.key.clone());
+        let recorded = record_session(
+            self.context,
+            &self.job.key,
+            &mut self.job.record,
+            &found,
+            &reading,
+            self.job.lane,
+            self.job.deep,
+        );
+        match recorded {
+            Ok(recorded) => {
+                self.took(recorded);
+                if let (Some(before), Some(card)) = (before, self.job.record.origin())
+                    && before != card.project.key
+                {
+                    let (device, main) = (self.context.short.clone(), card.main.clone());
+                    self.happened("recognised", &device, &main, 0, 0);
+                }
+                // The directory in a session of another device says nothing about this one.
+                let began_here = self.context.began(&self.job.record);
+                if let (true, Some(card), Some(cwd)) =
+                    (began_here, self.job.record.origin(), &reading.facts.cwd)
+                    && card.fork.is_none()
+                {
+                    self.learned = Some((card.project.clone(), PathBuf::from(cwd)));
+                }
+            }
+            Err(RecordError::Moving(_)) => self.again = true,
+            Err(error) => {
+                self.problem(
+                    "not_recorded",
+                    &error,
+                    "Make room or mend the permissions; the session stays in the tool's store and is tried again.",
+                );
+            }
+        }
+        self.record_twins(tool, &listing.twins, advice);
+    }
+
+    /// The directory in which this session began is gone, or is not what it was recognised as.
+    pub(super) fn is_outdated(&self) -> bool {
+        let Some(card) = self
+            .job
+            .record
+            .origin()
+            .filter(|_| self.context.began(&self.job.record))
+        else {
+            return false;
+        };
+        let Some(cwd) = card.cwd.as_ref().map(Path::new) else {
+            return false;
+        };
+        let (home, device) = (&self.context.machine.home, &self.context.device);
+        let now = || self.context.identifier.identify(home, device, cwd);
+        match cwd.is_dir() {
+            true => {
+                let known = |repository: &str| self.context.places().was(repository, cwd);
+                corrected(&card.project, now(), home, known) != card.project
+            }
+            false => {
+                !card.project.key.as_str().starts_with("git:")
+                    || card.project.key.as_str().contains("#.")
+            }
+        }
+    }
+
+    /// A directory without a repository in which this session began, if that is not known yet.
+    pub(super) fn own_directory(&self) -> Option<(Project, PathBuf)> {
+        let card = self
+            .job
+            .record
+            .origin()
+            .filter(|_| self.context.began(&self.job.record))?;
+        let is_news = !is_repository(&card.project.key)
+            && !self.context.shared().places.began_in(&card.project.key);
+        is_news
+            .then(|| Some((card.project.clone(), PathBuf::from(card.cwd.as_ref()?))))
+            .flatten()
+    }
+
+    /// Puts back what this device changed in the file so that the tool finds the session's beginning.
+    pub(super) fn as_recorded(
+        &mut self,
+        found: &Found,
+        mut reading: Reading,
+    ) -> Result<Reading, JournalError> {
+        let rebound = self.rebound(found, &mut reading);
+        for (at, (doc, content)) in found.docs.iter().zip(&mut reading.docs).enumerate() {
+            find_neutral(
+                self.context,
+                &self.job.key,
+                &mut self.job.record,
+                &doc.name,
+                content,
+            )?;
+            let patch = rebound.as_ref().filter(|_| at == 0).map(Rebound::patch);
+            if let Some(state) = self.job.record.docs.get(&doc.name) {
+                *content = restored(content.clone(), state, patch);
+            }
+        }
+        self.job.record.rebound = rebound;
+        Ok(reading)
+    }
+
+    pub(super) fn rebound(&self, found: &Found, reading: &mut Reading) -> Option<Rebound> {
+        let base = self
+            .job
+            .record
+            .origin()
+            .and_then(|card| card.base.clone())?;
+        let main = found.docs.first()?;
+        let file = opener::file(&main.path);
+        let rebound = file.ok().and_then(|mut file| rebound_in(&base, &mut file));
+        if let Some(rebound) = &rebound {
+            reading
+                .facts
+                .requires
+                .iter_mut()
+                .filter(|id| **id == rebound.now)
+                .for_each(|id| *id = base.session.clone());
+            reading.facts.base = Some(base);
+        }
+        rebound
+    }
+
+    /// Finds out who holds the beginning of this session here.
+    pub(super) fn find_holder(&mut self) -> Result<(), JournalError> {
+        if let (Some((key, parent)), Some(child)) = (&self.job.base, Child::of(&self.job.record)) {
+            self.holder = holder(self.context, key, parent, &child)?;
+        }
+        Ok(())
+    }
+
+    /// Its file refers to another session than the one that holds its beginning.
+    pub(super) fn is_stale(&self) -> bool {
+        let Some(base) = self.job.record.origin().and_then(|card| card.base.as_ref()) else {
+            return false;
+        };
+        let now = self
+            .job
+            .record
+            .rebound
+            .as_ref()
+            .map_or(&base.session, |rebound| &rebound.now);
+        self.holder.as_ref().is_some_and(|holder| holder != now)
+    }
+
+    /// A doc that is not found is not deleted: it is only not there.
+    pub(super) fn note_missing(&mut self) {
+        let found: Vec<&DocName> = self
+            .found
+            .iter()
+            .flat_map(|found| &found.docs)
+            .map(|doc| &doc.name)
+            .collect();
+        for (name, state) in &mut self.job.record.docs {
+            if let Some(local) = &mut state.local {
+                local.there = found.contains(&name);
+            }
+        }
+    }
+
+    pub(super) fn changed(&self, found: &Found) -> bool {
+        found.docs.iter().any(|doc| {
+            let local = self
+                .job
+                .record
+                .docs
+                .get(&doc.name)
+                .and_then(|state| state.local.as_ref());
+            local.is_none_or(|local| {
+                !local.there || local.stamp != doc.stamp || local.path != doc.path
+            })
+        })
+    }
+}

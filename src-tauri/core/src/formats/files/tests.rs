@@ -1,0 +1,117 @@
+//! Files written as a guest: what is there when something fails half way.
+
+use super::*;
+
+#[test]
+fn names_of_halves_and_copies() {
+    for name in [
+        "a.sync-conflict-20261123-101112-ABCDEFG.jsonl",
+        ".roam-1-2.tmp",
+        "1.json.tmp.77.1",
+        ".lock",
+        "a.conflict",
+    ] {
+        assert!(is_foreign_name(name), "{name}");
+    }
+    for name in [
+        "a.tmpl.txt",
+        "0a1b@v1",
+        "conflicts.md",
+        "a.jsonl",
+        "build",
+        "dist",
+        "worktrees",
+    ] {
+        assert!(!is_foreign_name(name), "{name}");
+    }
+}
+
+#[test]
+fn what_is_written_into_a_file_while_it_is_taken_out_brings_it_back() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (beside, main) = (dir.path().join("beside"), dir.path().join("main"));
+    [&beside, &main]
+        .into_iter()
+        .for_each(|path| fs::write(path, "known\n").expect("write"));
+    let mut open = OpenOptions::new().append(true).open(&beside).expect("open");
+    let names = ["beside", "main"].map(DocName::new);
+    let stamps = [&beside, &main].map(|path| stamp(path).expect("stamp"));
+    let changes = [
+        Change::Remove {
+            path: &beside,
+            was: stamps[0],
+        },
+        Change::Remove {
+            path: &main,
+            was: stamps[1],
+        },
+    ];
+    let write = |at: usize| GuestWrite {
+        name: &names[at],
+        root: dir.path(),
+        path: [&beside, &main][at].clone(),
+        change: &changes[at],
+    };
+    let asked = std::cell::Cell::new(0);
+    let handle = std::cell::RefCell::new(&mut open);
+    let still_free = || {
+        asked.set(asked.get() + 1);
+        if asked.get() == 2 {
+            handle.borrow_mut().write_all(b"more\n").expect("more");
+        }
+        Ok(())
+    };
+    write_docs(&[write(0), write(1)], Millis(0), &still_free).expect("written");
+    assert_eq!(fs::read(&beside).expect("back"), b"known\nmore\n");
+    assert!(!main.exists());
+}
+
+#[test]
+fn a_create_finds_the_name_taken_at_the_last_moment() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (temp, path) = (dir.path().join("temp"), dir.path().join("taken"));
+    fs::write(&temp, "new").expect("write");
+    fs::write(&path, "old").expect("write");
+    assert_eq!(
+        link_new(&temp, &path).expect_err("taken").kind(),
+        io::ErrorKind::AlreadyExists
+    );
+    assert_eq!(fs::read(&path).expect("read"), b"old");
+}
+
+#[test]
+fn a_modification_time_never_goes_back() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let path = dir.path().join("log");
+    let one: &dyn Bytes = &Text("a\n");
+    let first =
+        write_as_guest(dir.path(), &path, &Change::Create(one), Millis(5_000)).expect("create");
+    assert_eq!(first.mtime_ns, 5_000_000_000);
+    let append = Change::Append {
+        path: &path,
+        was: first,
+        from: 2,
+        bytes: one,
+    };
+    let second = write_as_guest(dir.path(), &path, &append, Millis(3_000)).expect("append");
+    assert_eq!((second.mtime_ns, second.len), (5_000_000_000, 4));
+}
+
+#[cfg(unix)]
+#[test]
+fn new_files_are_for_the_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("tempdir");
+    let path = dir.path().join("a/b");
+    write_as_guest(dir.path(), &path, &Change::Create(&Text("x")), Millis(0)).expect("create");
+    let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(&dir.path().join("a"))), (0o600, 0o700));
+}
+
+struct Text(&'static str);
+
+impl Bytes for Text {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.0.as_bytes())
+    }
+}

@@ -1,0 +1,310 @@
+//! The state database: what it keeps, what it asks without scanning, what a damaged one becomes.
+
+use super::*;
+use crate::session::SessionId;
+
+/// Each statement of the state as SQLite would run it.
+#[test]
+fn no_statement_reads_a_whole_table_without_a_reason() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(dir.path()).expect("open");
+    let plan = |sql: &str| -> Vec<String> {
+        let mut query = state
+            .db
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .expect("a statement of SQLite");
+        let params = vec![rusqlite::types::Null; query.parameter_count()];
+        let rows = query
+            .query_map(rusqlite::params_from_iter(params), |row| row.get(3))
+            .expect("a plan");
+        rows.collect::<Result<_, _>>().expect("a plan")
+    };
+    for (name, sql, why) in statements::ALL {
+        let plan = plan(sql);
+        let reads_all = plan
+            .iter()
+            .any(|step| step.starts_with("SCAN") && step != "SCAN CONSTANT ROW");
+        assert_eq!(reads_all, why.is_some(), "{name}: {plan:?}");
+    }
+    assert!(
+        plan("SELECT key FROM sessions WHERE instr(needs, 'x') > 0")[0].starts_with("SCAN"),
+        "it can be told"
+    );
+    // All of them are in that list.
+    let source = include_str!("mod.rs")
+        .split("mod tests {")
+        .next()
+        .expect("the code above");
+    for word in ["SELECT ", "INSERT ", "DELETE ", "UPDATE "] {
+        assert!(
+            !source.contains(word),
+            "a statement with {word} stands beside the list"
+        );
+    }
+}
+
+/// Field, "cost per session": found by the id that is kept in a row, not by reading every row.
+#[test]
+fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let key = |session: &str| SessionKey::new(&ToolId::new("x"), &SessionId::new(session));
+    let put = |state: &State, session: &str, needs: &str, split: &str| {
+        let row = Row {
+            session: session.into(),
+            needs: needs.into(),
+            split: split.into(),
+            ..Row::default()
+        };
+        state.put(&key(session), &row, "1").expect("put");
+    };
+    let needing = |state: &State, session: &str| {
+        let found = state.needing(session).expect("needing");
+        found
+            .into_iter()
+            .map(|(_, row)| row.session)
+            .collect::<Vec<_>>()
+    };
+    let (state, _) = State::open(dir.path()).expect("open");
+    put(&state, "a", "base\n\nother", "");
+    put(&state, "b", "other\nother\nother", "B");
+    put(&state, "c", "", "-");
+    assert_eq!(needing(&state, "other"), ["a", "b"]);
+    assert_eq!(needing(&state, "base"), ["a"]);
+    assert_eq!(
+        (needing(&state, "bas"), needing(&state, "")),
+        (vec![], vec![]),
+        "by the whole id"
+    );
+    put(&state, "a", "other", "");
+    assert_eq!(
+        (needing(&state, "base"), needing(&state, "other").len()),
+        (vec![], 2)
+    );
+    assert_eq!(
+        (
+            state.count().expect("count"),
+            state.open_splits("-").expect("splits")
+        ),
+        (3, 1)
+    );
+    state.hide(&key("b")).expect("hide");
+    assert_eq!(
+        (needing(&state, "other"), state.count().expect("count")),
+        (vec!["a".to_owned()], 2)
+    );
+    state.show(&key("b")).expect("show");
+    state.show(&key("b")).expect("twice is once");
+    assert_eq!(
+        (
+            needing(&state, "other").len(),
+            state.count().expect("count")
+        ),
+        (2, 3)
+    );
+    state.erase(&key("b")).expect("erase");
+    assert_eq!(
+        (needing(&state, "other"), state.count().expect("count")),
+        (vec!["a".to_owned()], 2)
+    );
+
+    // A file of the version before has neither table.
+    state.db.execute_batch("DROP TABLE needs; DROP TRIGGER one_more; DROP TRIGGER one_less; DROP TABLE counts; PRAGMA user_version = 2;").expect("as before");
+    drop(state);
+    let (state, fresh) = State::open(dir.path()).expect("open");
+    assert!(!fresh);
+    assert_eq!(
+        (needing(&state, "other"), state.count().expect("count")),
+        (vec!["a".to_owned()], 2)
+    );
+}
+
+#[test]
+fn an_erased_session_leaves_no_byte_in_the_file() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(dir.path()).expect("open");
+    let key = SessionKey::new(&ToolId::new("x"), &SessionId::new("s"));
+    for title in ["plum one", "plum two"] {
+        let row = Row {
+            session: "s".into(),
+            title: title.into(),
+            ..Row::default()
+        };
+        state.put(&key, &row, &text_of(&title)).expect("put");
+    }
+    let happening = Happening {
+        key: key.to_string(),
+        session: "plum".into(),
+        ..Happening::default()
+    };
+    state.add_history(&happening).expect("history");
+    std::fs::write(dir.path().join("state.sqlite.broken"), "plum").expect("write");
+    state.hide(&key).expect("hide");
+    assert_eq!(
+        (
+            state.count().expect("count"),
+            state.history(None, 9).expect("history").len()
+        ),
+        (0, 0)
+    );
+    state.show(&key).expect("show");
+    state.show(&key).expect("twice is once");
+    assert_eq!(
+        state.row(&key).expect("row").map(|row| row.title),
+        Some("plum two".into())
+    );
+    assert_eq!(state.history(None, 9).expect("history").len(), 1);
+    state.hide(&key).expect("hide");
+    state.erase(&key).expect("erase");
+    state.scrub().expect("scrub");
+    for entry in std::fs::read_dir(dir.path()).expect("dir").flatten() {
+        let bytes = std::fs::read(entry.path()).expect("read");
+        assert!(
+            !bytes.windows(4).any(|word| word == b"plum"),
+            "{:?}",
+            entry.path()
+        );
+    }
+}
+
+#[test]
+fn the_state_of_the_version_before_is_taken_along() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let db = Connection::open(dir.path().join("state.sqlite")).expect("open");
+    db.execute_batch(
+        "CREATE TABLE sessions (
+             key TEXT PRIMARY KEY, tool TEXT NOT NULL, session TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL,
+             updated INTEGER NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
+             hint TEXT NOT NULL, devices TEXT NOT NULL, path TEXT, record TEXT NOT NULL) WITHOUT ROWID;
+         INSERT INTO sessions VALUES ('x/k','x','s','p','t',5,7,'elsewhere','deleted_here','w','h','A,B',NULL,'1');
+         PRAGMA user_version = 1;",
+    )
+    .expect("the tables of before");
+    drop(db);
+    let (state, fresh) = State::open(dir.path()).expect("open");
+    assert!(!fresh);
+    let rows = state.rows(None).expect("rows");
+    let [(key, row)] = rows.as_slice() else {
+        panic!("{rows:?}")
+    };
+    assert_eq!(
+        (
+            row.session.as_str(),
+            row.code.as_str(),
+            row.devices.as_str()
+        ),
+        ("s", "deleted_here", "A,B")
+    );
+    assert_eq!((row.split.as_str(), row.needs.as_str()), ("", ""));
+    state.put(key, row, "2").expect("put");
+    assert_eq!(state.record::<i32>(key).expect("record"), Some(2));
+}
+
+#[test]
+fn a_broken_file_is_set_aside_and_said_so() {
+    let home = tempfile::tempdir().expect("tempdir");
+    std::fs::write(
+        home.path().join("state.sqlite"),
+        b"this is no database, it only looks long enough to be one",
+    )
+    .expect("write");
+    let (state, fresh) = State::open(home.path()).expect("open");
+    assert!(fresh && home.path().join("state.sqlite.broken").exists());
+    let key = SessionKey::new(&ToolId::new("t"), &SessionId::new("abc"));
+    state
+        .put(
+            &key,
+            &Row {
+                session: "abc".into(),
+                ..Row::default()
+            },
+            "1",
+        )
+        .expect("put");
+    assert_eq!(state.record::<i32>(&key).expect("record"), Some(1));
+    assert_eq!(state.find("ab").expect("find").len(), 1);
+}
+
+#[test]
+fn the_newest_sessions_of_others_are_found_and_happenings_counted() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(home.path()).expect("open");
+    for (at, devices) in ["OWN", "OTHER", "OWN,OTHER", "", "OTHER"]
+        .into_iter()
+        .enumerate()
+    {
+        let session = format!("s{at}");
+        let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(&session));
+        let (updated, devices) = (Millis(at as i64), devices.into());
+        state
+            .put(
+                &key,
+                &Row {
+                    session,
+                    updated,
+                    devices,
+                    ..Row::default()
+                },
+                "1",
+            )
+            .expect("put");
+    }
+    let newest = |limit| {
+        let found = state.newest_of_others("OWN", limit).expect("newest");
+        found
+            .into_iter()
+            .map(|(_, row)| row.session)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(newest(9), ["s4", "s2", "s1"]);
+    assert_eq!(newest(1), ["s4"]);
+    assert_eq!(state.happenings().expect("none"), 0);
+    for _ in 0..3 {
+        state
+            .add_history(&Happening {
+                at: Millis(1),
+                ..Happening::default()
+            })
+            .expect("happened");
+    }
+    assert_eq!(state.happenings().expect("three"), 3);
+}
+
+#[test]
+fn sessions_that_wait_are_found_by_code_state_and_project() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let (state, _) = State::open(home.path()).expect("open");
+    let put = |session: &str, project: &str, code: &str| {
+        let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(session));
+        let stands = if code.is_empty() { "here" } else { "waiting" };
+        let row = Row {
+            session: session.into(),
+            project: project.into(),
+            state: stands.into(),
+            code: code.into(),
+            ..Row::default()
+        };
+        state.put(&key, &row, "1").expect("put");
+    };
+    put("a", "api", "no_place");
+    put("b", "api", "no_place");
+    put("c", "web", "no_place");
+    put("d", "web", "");
+    let projects = |found: Vec<(SessionKey, Row)>| {
+        found
+            .into_iter()
+            .map(|(_, row)| row.project)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        projects(state.one_of_each_project("no_place").expect("one of each")),
+        ["api", "web"]
+    );
+    assert_eq!(state.with_code("no_place").expect("with code").len(), 3);
+    assert_eq!(state.with_state("here").expect("with state").len(), 1);
+    put("c", "web", "");
+    assert_eq!(
+        projects(state.one_of_each_project("no_place").expect("one of each")),
+        ["api"]
+    );
+    assert_eq!(state.count().expect("count"), 4);
+}

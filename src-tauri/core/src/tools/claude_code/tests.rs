@@ -1,0 +1,127 @@
+//! Names and directories of the store, as Claude Code makes them.
+
+use super::*;
+
+#[test]
+fn a_compaction_is_marked_and_what_the_tool_slips_in_is_not_the_users() {
+    let kinds = |text: &str| {
+        let record: Value = serde_json::from_str(text).expect("a record");
+        said(&record).map(|said| (said.role, said.pieces[0].kind.to_owned(), said.text()))
+    };
+    let found = |role, kind: &str, text: &str| Some((role, kind.to_owned(), text.to_owned()));
+    let boundary = r#"{"type":"system","subtype":"compact_boundary","content":"Conversation compacted","uuid":"u"}"#;
+    assert_eq!(
+        kinds(boundary),
+        found("system", "compaction", "Conversation compacted")
+    );
+    let summary = r#"{"type":"user","isCompactSummary":true,"message":{"role":"user","content":"So far: …"}}"#;
+    assert_eq!(kinds(summary), found("system", "compaction", "So far: …"));
+    let meta = r#"{"type":"user","isMeta":true,"message":{"role":"user","content":"Caveat"}}"#;
+    assert_eq!(kinds(meta), found("system", "text", "Caveat"));
+    assert_eq!(
+        kinds(r#"{"type":"system","subtype":"turn_duration","durationMs":4}"#),
+        None
+    );
+}
+
+#[test]
+fn the_last_branch_that_is_one_counts() {
+    let branch = |last: &str| {
+        let log = format!(
+            "{{\"gitBranch\":\"main\"}}\n{{\"gitBranch\":\"{last}\"}}\n{{\"type\":\"mode\"}}\n"
+        );
+        let ends = jsonl::read_ends(&mut io::Cursor::new(log), HEAD, TAIL).expect("in memory");
+        repository(&ends).and_then(|found| found.branch)
+    };
+    assert_eq!(branch("fix/login").as_deref(), Some("fix/login"));
+    assert_eq!(branch("HEAD"), None);
+}
+
+#[test]
+fn slugs_are_those_the_tool_makes() {
+    assert_eq!(slug("/home/ada/my api"), "-home-ada-my-api");
+    assert_eq!(slug(r"C:\Users\x"), "C--Users-x");
+    assert_eq!(slug("/a/${HOME}/b"), "-a---HOME--b");
+    assert_eq!(slug("/a/é😀_."), "-a------");
+}
+
+#[test]
+fn two_directories_may_share_a_slug() {
+    assert_eq!(slug("/a/b-c"), slug("/a-b/c"));
+}
+
+#[test]
+fn a_long_slug_ends_in_the_tools_hash() {
+    // 2.1.330 was seen to make its directories by this rule, 2026-11-23.
+    let made = slug(&format!(
+        "/home/ada/d{}/e{}",
+        "x".repeat(120),
+        "y".repeat(120)
+    ));
+    assert_eq!(made.len(), 200 + "-i3b5vc".len());
+    assert!(made.ends_with("-i3b5vc"), "{made}");
+}
+
+#[test]
+fn old_sessions_are_kept_from_the_sweep() {
+    let day = 24 * 60 * 60 * 1000;
+    assert_eq!(safe_from_sweep(Millis(0), Millis(19 * day)), Millis(0));
+    assert_eq!(
+        safe_from_sweep(Millis(0), Millis(21 * day)),
+        Millis(21 * day)
+    );
+}
+
+#[test]
+fn only_plain_places_are_taken() {
+    let machine = Machine::at("/h");
+    let store = Store::of(&machine);
+    let home = Home {
+        slug_dir: store.projects.join("-x"),
+        existing: None,
+    };
+    let session = SessionId::new("11111111-2222-4333-8444-555555555555");
+    for name in [
+        "../x",
+        "a/../../x",
+        "/etc/passwd",
+        "beside/todos/../x.json",
+        "beside/x",
+        "a//b",
+        "",
+        "C:/x",
+        "x/nul.txt",
+    ] {
+        assert!(
+            matches!(
+                place(&store, &home, &session, name),
+                Err(WriteError::Refused(_))
+            ),
+            "{name}"
+        );
+    }
+    for name in DENIED {
+        for name in [
+            name.to_owned(),
+            format!("subagents/{name}"),
+            format!("beside/tasks/{name}/x"),
+        ] {
+            assert!(
+                matches!(
+                    place(&store, &home, &session, &name),
+                    Err(WriteError::Refused(_))
+                ),
+                "{name}"
+            );
+        }
+    }
+    assert!(
+        place(
+            &store,
+            &home,
+            &session,
+            "subagents/worktrees/build/dist/agent-1.jsonl"
+        )
+        .is_ok()
+    );
+}

@@ -1,0 +1,181 @@
+//! Names, places and packed rollouts, as Codex makes them.
+
+use super::*;
+
+#[test]
+fn items_are_told_apart_and_events_are_not_said_twice() {
+    let read = |payload: &str| {
+        let record: Value = serde_json::from_str(&format!(
+            "{{\"type\":\"response_item\",\"timestamp\":\"T\",\"payload\":{payload}}}"
+        ))
+        .expect("a record");
+        said(&record).map(|said| {
+            (
+                said.role,
+                said.pieces[0].part(9).kind,
+                said.pieces[0].is_error,
+                said.text(),
+            )
+        })
+    };
+    let found =
+        |role, kind: &str, text: &str| Some((role, kind.to_owned(), false, text.to_owned()));
+    let shell = r#"{"type":"function_call","name":"shell","arguments":"{\"command\":[\"bash\",\"-lc\",\"cargo test\"]}"}"#;
+    assert_eq!(
+        read(shell),
+        found("assistant", "tool_use", "[shell] cargo test")
+    );
+    let patch = r#"{"type":"custom_tool_call","name":"apply_patch","input":"*** Begin Patch\n*** Update File: src/a.rs\n"}"#;
+    assert_eq!(
+        read(patch),
+        found("assistant", "tool_use", "[apply_patch] src/a.rs")
+    );
+    let search = r#"{"type":"web_search_call","action":{"type":"search","query":"tries"}}"#;
+    assert_eq!(
+        read(search),
+        found("assistant", "tool_use", "[web_search] tries")
+    );
+    assert_eq!(
+        read(r#"{"type":"function_call_output","output":"ok"}"#),
+        found("tool", "tool_result", "ok")
+    );
+    let failed = r#"{"type":"function_call_output","output":"{\"output\":\"no\",\"metadata\":{\"exit_code\":1}}"}"#;
+    assert_eq!(
+        read(failed),
+        Some(("tool", "tool_result".into(), true, "no".into()))
+    );
+    let refused = r#"{"type":"function_call_output","output":{"content":"no","success":false}}"#;
+    assert_eq!(
+        read(refused),
+        Some(("tool", "tool_result".into(), true, "no".into()))
+    );
+    let list =
+        r#"{"type":"custom_tool_call_output","output":[{"type":"input_text","text":"see"}]}"#;
+    assert_eq!(read(list), found("tool", "tool_result", "see"));
+    let thought = r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm."}],"encrypted_content":"x"}"#;
+    assert_eq!(read(thought), found("assistant", "thinking", "Hm."));
+    assert_eq!(
+        read(r#"{"type":"reasoning","summary":[],"encrypted_content":"x"}"#),
+        None
+    );
+    let words = r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}"#;
+    assert_eq!(read(words), found("user", "text", "hi"));
+    let whole = |text: &str| {
+        let record: Value = serde_json::from_str(text).expect("a record");
+        said(&record).map(|said| said.text())
+    };
+    assert_eq!(whole(words).as_deref(), Some("hi"));
+    assert_eq!(
+        whole(r#"{"type":"compacted","payload":{"message":"So far"}}"#).as_deref(),
+        Some("So far")
+    );
+    assert_eq!(
+        whole(
+            r#"{"type":"event_msg","payload":{"type":"user_message","message":"hi","role":"user","content":"hi"}}"#
+        ),
+        None
+    );
+}
+
+#[test]
+fn the_repository_is_what_the_thread_was_taken_up_in() {
+    let meta = serde_json::json!({ "git": { "branch": "main", "commit_hash": "abc", "repository_url": "x" } });
+    let found = Repository {
+        url: Some("x".into()),
+        branch: Some("main".into()),
+        commit: Some("abc".into()),
+    };
+    assert_eq!(repository(&meta), Some(found));
+    assert_eq!(repository(&serde_json::json!({ "git": {} })), None);
+}
+
+const ID: &str = "01a2081f-3cf6-7ca3-8ffb-7affa0609d47";
+
+#[test]
+fn only_rollouts_are_rollouts() {
+    let name = format!("rollout-2026-11-23T11-16-34-{ID}.jsonl");
+    assert_eq!(
+        Rollout::parse(&name).map(|rollout| rollout.in_sessions()),
+        Some(format!("sessions/2026/11/23/{name}"))
+    );
+    assert!(Rollout::parse(&format!("{name}.zst")).is_some());
+    let odd = [
+        format!("rollout-2026-11-23T11-16-34-{ID}.sync-conflict-20261123-111111-ABCDEFG.jsonl"),
+        format!("rollout-2026-13-23T11-16-34-{ID}.jsonl"),
+        format!("rollout-2026-11-23T11-16-34-{ID}_2.jsonl"),
+        format!("rollout-2026-11-23T11-16-34-{ID}(1).jsonl"),
+        format!(".rollout-2026-11-23T11-16-34-{ID}.jsonl.tmp"),
+        format!("rollout-ä026-11-23T11-16-3-{ID}.jsonl"),
+    ];
+    assert_eq!(odd.iter().find(|name| Rollout::parse(name).is_some()), None);
+}
+
+#[test]
+fn a_place_from_elsewhere_is_checked() {
+    let session = SessionId::new(ID);
+    let name = format!("rollout-2026-11-23T11-16-34-{ID}.jsonl");
+    for dir in [
+        "sessions/2026/11/23",
+        "sessions/2026/11/24",
+        "archived_sessions",
+    ] {
+        assert_eq!(
+            checked_place(&format!("{dir}/{name}"), &session),
+            Some(format!("{dir}/{name}"))
+        );
+    }
+    for dir in [
+        "..",
+        "sessions/../../11",
+        "sessions",
+        "/sessions/2026/11/23",
+        "sessions/2026/11/23/x",
+        "sessions/2026/99/23",
+        "skills",
+    ] {
+        assert_eq!(
+            checked_place(&format!("{dir}/{name}"), &session),
+            None,
+            "{dir}"
+        );
+    }
+    assert_eq!(
+        checked_place(
+            &format!("archived_sessions/{name}"),
+            &SessionId::new("other")
+        ),
+        None
+    );
+    for denied in DENIED {
+        assert_eq!(checked_place(denied, &session), None, "{denied}");
+        assert_eq!(
+            checked_place(&format!("{denied}/{name}"), &session),
+            None,
+            "{denied}"
+        );
+    }
+}
+
+#[test]
+fn without_a_place_the_first_record_says_when() {
+    let session = SessionId::new(ID);
+    let checkout = Checkout {
+        session: &session,
+        cwd: Path::new("/x"),
+        updated: Millis(0),
+        now: Millis(0),
+        docs: Vec::new(),
+    };
+    let meta =
+        br#"{"type":"session_meta","payload":{"id":"x","timestamp":"2026-11-23T10:00:01.5Z"}}"#;
+    let wanted = format!("sessions/2026/11/23/rollout-2026-11-23T10-00-01-{ID}.jsonl");
+    assert_eq!(place(&checkout, "../../etc/passwd", &Text(meta)), wanted);
+}
+
+struct Text(&'static [u8]);
+
+impl crate::tools::Bytes for Text {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.0)
+    }
+}

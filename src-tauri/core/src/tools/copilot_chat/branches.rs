@@ -1,0 +1,151 @@
+//! What is made of two branches of a chat, and what of a damaged one can be shown.
+
+use super::*;
+
+/// Whether a line is part of the conversation: all but what lies in the input box, which mode and model it is set to, the
+/// title and the like.
+pub(super) fn is_message(line: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        requests: Vec<serde::de::IgnoredAny>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Begins {
+        v: Document,
+    }
+    match mutation_log::concerns(line) {
+        Concerns::Everything => {
+            serde_json::from_slice::<Begins>(line).map_or(true, |line| !line.v.requests.is_empty())
+        }
+        Concerns::Field(name) => matches!(name.as_str(), "requests" | "pendingRequests"),
+        Concerns::Unknown => true,
+    }
+}
+
+pub(super) fn title_line(_: &SessionId, title: &str) -> Vec<u8> {
+    mutation_log::set_line("customTitle", &json!(title))
+}
+
+pub(super) fn named(bytes: &[u8]) -> Option<String> {
+    title(&shown(bytes)?)
+}
+
+/// The document in either form, as far as it can be read; what is missing of it, and the bytes of each line that says
+/// nothing.
+pub(super) fn as_far_as_readable(bytes: &[u8]) -> (Value, Option<records::Damage>, Vec<u64>) {
+    let first = records::value(lines_of(bytes).next().unwrap_or_default());
+    if first.get("kind").and_then(Value::as_u64) == Some(0) {
+        let (state, unread) = mutation_log::replay_leniently(bytes);
+        return (state.unwrap_or_default(), None, unread);
+    }
+    let (state, damage) = records::document(bytes);
+    (state, damage, Vec::new())
+}
+
+pub(super) fn shown(bytes: &[u8]) -> Option<Value> {
+    Some(as_far_as_readable(bytes).0).filter(|state| !state.is_null())
+}
+
+pub(super) fn judge(doc: &DocName, first: &[u8], second: &[u8]) -> Judged {
+    if first == second {
+        return Judged::Same;
+    }
+    let kind = if doc.as_str() == LOG {
+        Kind::Log
+    } else {
+        Kind::Document
+    };
+    match (state_of(kind, first), state_of(kind, second)) {
+        (Ok(first), Ok(second)) => judge_states(&first, &second),
+        _ => Judged::Both,
+    }
+}
+
+/// Request by request: VS Code numbers them by id, and compacts a log without a word being lost.
+pub(super) fn judge_states(first: &Value, second: &Value) -> Judged {
+    let (ours, theirs) = (requests(first), requests(second));
+    let pairs = ours
+        .iter()
+        .zip(theirs)
+        .map(|(ours, theirs)| judge_requests(ours, theirs));
+    pairs.fold(Judged::longer(ours.len(), theirs.len()), Judged::together)
+}
+
+/// One request on two devices: the same prompt, and an answer that may be further on one of them. What VS Code notes
+/// beside them (times, votes, suggestions) it does not write again once an answer is there, so that it differs between a
+/// log and its compaction; of that only whether there is a result counts, without which the model goes on with less.
+pub(super) fn judge_requests(first: &Value, second: &Value) -> Judged {
+    if first == second {
+        return Judged::Same;
+    }
+    if first.get("requestId") != second.get("requestId") || prompt(first) != prompt(second) {
+        return Judged::Both;
+    }
+    let parts = |request: &Value| match request.get("response") {
+        Some(Value::Array(parts)) => parts.clone(),
+        None | Some(Value::Null) => Vec::new(),
+        Some(one) => vec![one.clone()],
+    };
+    let (ours, theirs) = (parts(first), parts(second));
+    let both = ours.len().min(theirs.len());
+    let mut judged = Judged::longer(ours.len(), theirs.len());
+    for (at, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        judged = Judged::together(judged, judge_parts(ours, theirs, at + 1 == both));
+    }
+    let has = |request: &Value| {
+        request
+            .get("result")
+            .is_some_and(|result| !result.is_null())
+    };
+    Judged::together(
+        judged,
+        Judged::longer(usize::from(has(first)), usize::from(has(second))),
+    )
+}
+
+/// Two parts at the same place of an answer; the last one of the shorter may still have been on its way.
+pub(super) fn judge_parts(first: &Value, second: &Value, is_last: bool) -> Judged {
+    /// Of these VS Code looks at the kind alone to say whether one changed.
+    const TOLD_BY_KIND: [&str; 8] = [
+        "codeblockUri",
+        "command",
+        "inlineReference",
+        "info",
+        "progressMessage",
+        "systemNotification",
+        "undoStop",
+        "warning",
+    ];
+    if first == second {
+        return Judged::Same;
+    }
+    let kind = first.get("kind").and_then(Value::as_str);
+    if kind != second.get("kind").and_then(Value::as_str) {
+        return Judged::Both;
+    }
+    if kind.is_some_and(|kind| TOLD_BY_KIND.contains(&kind)) {
+        return Judged::Same;
+    }
+    let words = |part: &Value| {
+        part.as_str()
+            .map(str::to_owned)
+            .or_else(|| text(part, "value"))
+    };
+    if let (None | Some("thinking"), Some(ours), Some(theirs)) = (kind, words(first), words(second))
+    {
+        return match () {
+            () if ours == theirs => Judged::Same,
+            () if is_last && ours.starts_with(&theirs) => Judged::First,
+            () if is_last && theirs.starts_with(&ours) => Judged::Second,
+            () => Judged::Both,
+        };
+    }
+    let called = |part: &Value| text(part, "toolCallId");
+    let done =
+        |part: &Value| usize::from(part.get("isComplete").and_then(Value::as_bool) == Some(true));
+    match called(first).is_some() && called(first) == called(second) && done(first) != done(second)
+    {
+        true => Judged::longer(done(first), done(second)),
+        false => Judged::Both,
+    }
+}

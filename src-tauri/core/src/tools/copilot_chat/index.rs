@@ -1,0 +1,243 @@
+//! The list of chats in an editor's state database: an entry is added or changed, all others keep every byte.
+
+use super::*;
+
+/// The list of chats, every entry as it is written.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) was: Option<Stored>,
+    pub(super) fields: BTreeMap<String, Box<RawValue>>,
+    pub(super) entries: BTreeMap<String, Box<RawValue>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum IndexError {
+    #[error(transparent)]
+    Database(#[from] StateDbError),
+    #[error("{} has a list of chats of version {version}, which is not known", .path.display())]
+    Version { path: PathBuf, version: String },
+    #[error("the list of chats in {} is damaged ({what})", .path.display())]
+    Damaged { path: PathBuf, what: String },
+}
+
+impl Index {
+    /// An index that is not there is an empty one, as for VS Code.
+    pub(super) fn read(path: &Path) -> Result<Self, IndexError> {
+        let was = state_db::get(path, INDEX)?;
+        let Some(bytes) = was
+            .as_ref()
+            .map(Stored::bytes)
+            .filter(|bytes| !bytes.is_empty())
+        else {
+            return Ok(Self {
+                was,
+                ..Self::default()
+            });
+        };
+        let damaged = |what: String| IndexError::Damaged {
+            path: path.into(),
+            what,
+        };
+        let mut fields: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        match fields.get("version").map(|version| version.get()) {
+            Some("1") => {}
+            other => {
+                let version = other.unwrap_or("nothing").to_owned();
+                return Err(IndexError::Version {
+                    path: path.into(),
+                    version,
+                });
+            }
+        }
+        let entries = fields
+            .remove("entries")
+            .ok_or_else(|| damaged("it has no entries".into()))?;
+        let entries: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(entries.get()).map_err(|error| damaged(error.to_string()))?;
+        for (id, entry) in &entries {
+            if !is_entry(entry) {
+                return Err(damaged(format!(
+                    "the entry of \"{id}\" is none that VS Code takes"
+                )));
+            }
+        }
+        Ok(Self {
+            was,
+            fields,
+            entries,
+        })
+    }
+
+    /// As it is stored, with the entry of one chat another, or none.
+    pub(super) fn with(&self, session: &SessionId, entry: Option<Value>) -> Option<Stored> {
+        let raw = |value: &Value| RawValue::from_string(value.to_string()).ok();
+        let mut entries = self.entries.clone();
+        match entry {
+            Some(entry) => drop(entries.insert(session.to_string(), raw(&entry)?)),
+            None => drop(entries.remove(session.as_str())),
+        }
+        let mut fields = self.fields.clone();
+        fields.entry("version".into()).or_insert(raw(&json!(1))?);
+        fields.insert(
+            "entries".into(),
+            serde_json::value::to_raw_value(&entries).ok()?,
+        );
+        let text = serde_json::to_string(&fields).ok()?;
+        Some(self.was.as_ref().map_or_else(
+            || Stored::Text(text.clone()),
+            |was| was.with_text(text.clone()),
+        ))
+    }
+}
+
+/// What VS Code asks of an entry; one that fails costs all of them.
+pub(super) fn is_entry(entry: &RawValue) -> bool {
+    let Ok(entry) = serde_json::from_str::<Value>(entry.get()) else {
+        return false;
+    };
+    let is = |name: &str, fits: fn(&Value) -> bool| entry.get(name).is_some_and(fits);
+    is("sessionId", Value::is_string)
+        && is("title", Value::is_string)
+        && is("lastMessageDate", Value::is_number)
+}
+
+/// A chat's entry as VS Code would make it, over what it has there now.
+pub(super) fn entry(session: &SessionId, state: &Value, now: Option<&RawValue>) -> Value {
+    let last = requests(state).last();
+    let created = number(state, "creationDate");
+    let started = last.and_then(|last| number(last, "timestamp"));
+    let date = updated(state).map(|at| at.0).unwrap_or_default();
+    let mut entry: Map<String, Value> = now
+        .and_then(|now| serde_json::from_str(now.get()).ok())
+        .unwrap_or_default();
+    let mut set = |name: &str, value: Value| drop(entry.insert(name.into(), value));
+    set("sessionId", json!(session));
+    set(
+        "title",
+        json!(title(state).unwrap_or_else(|| "New Chat".into())),
+    );
+    set("lastMessageDate", json!(started.unwrap_or(date)));
+    set(
+        "timing",
+        json!({ "created": created, "lastRequestStarted": started, "lastRequestEnded": date }),
+    );
+    set("isEmpty", json!(requests(state).is_empty()));
+    let fresh = [
+        (
+            "initialLocation",
+            state
+                .get("initialLocation")
+                .cloned()
+                .unwrap_or_else(|| json!("panel")),
+        ),
+        ("hasPendingEdits", json!(false)),
+        ("isExternal", json!(false)),
+        // Complete.
+        ("lastResponseState", json!(1)),
+    ];
+    for (name, value) in fresh {
+        entry.entry(name).or_insert(value);
+    }
+    Value::Object(entry)
+}
+
+pub(super) struct IndexChange {
+    pub(super) old: Option<Stored>,
+    pub(super) new: Option<Stored>,
+}
+
+impl IndexChange {
+    pub(super) fn plan(
+        place: &Place,
+        session: &SessionId,
+        state: Option<&Value>,
+    ) -> Result<Self, WriteError> {
+        let index = Index::read(&place.state_db).map_err(|error| refused(place, &error))?;
+        let entry = state.map(|state| {
+            entry(
+                session,
+                state,
+                index.entries.get(session.as_str()).map(Box::as_ref),
+            )
+        });
+        if entry.is_none() && !index.entries.contains_key(session.as_str()) {
+            return Ok(Self {
+                old: index.was.clone(),
+                new: index.was,
+            });
+        }
+        let new = index.with(session, entry);
+        Ok(Self {
+            old: index.was,
+            new,
+        })
+    }
+
+    pub(super) fn apply(&self, place: &Place, now: Millis) -> Result<(), WriteError> {
+        if self.old == self.new {
+            return Ok(());
+        }
+        keep(place, self.old.as_ref(), now)?;
+        let put = state_db::put(&place.state_db, INDEX, self.old.as_ref(), self.new.as_ref());
+        put.map_err(|error| match error {
+            StateDbError::Changed { path, .. } => WriteError::Changed(path),
+            error => refused(place, &error.into()),
+        })
+    }
+
+    /// The file could not be written. What somebody else wrote meanwhile stays.
+    pub(super) fn take_back(&self, place: &Place) {
+        if self.old != self.new {
+            // An entry without a file is no harm: the next try writes both.
+            drop(state_db::put(
+                &place.state_db,
+                INDEX,
+                self.new.as_ref(),
+                self.old.as_ref(),
+            ));
+        }
+    }
+}
+
+pub(super) fn refused(place: &Place, error: &IndexError) -> WriteError {
+    let name = place.editor.name;
+    match error {
+        IndexError::Database(StateDbError::Absent(_)) => WriteError::Refused(format!(
+            "{error}; open the folder once in {name}, and quit it again"
+        )),
+        _ => WriteError::Refused(format!("{error}; nothing was written")),
+    }
+}
+
+/// Keeps the index as it was before the first change of a day.
+pub(super) fn keep(place: &Place, old: Option<&Stored>, now: Millis) -> Result<(), WriteError> {
+    const START: &str = ".roam-chat-index-";
+    let Some(old) = old else { return Ok(()) };
+    let dir = place.state_db.parent().unwrap_or(&place.user);
+    let path = dir.join(format!("{START}{}.json", &now.rfc3339()[..10]));
+    if path.exists() {
+        return Ok(());
+    }
+    files::write_as_guest(&place.user, &path, &Change::Create(&Text(old.bytes())), now)?;
+    let names = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    let mut kept: Vec<String> = names.filter(|name| name.starts_with(START)).collect();
+    kept.sort();
+    let too_many = kept.len().saturating_sub(KEPT);
+    kept[..too_many]
+        .iter()
+        .for_each(|name| drop(fs::remove_file(dir.join(name))));
+    Ok(())
+}
+
+pub(super) struct Text<'a>(&'a [u8]);
+
+impl Bytes for Text<'_> {
+    fn write_to(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(self.0)
+    }
+}

@@ -1,0 +1,209 @@
+//! Segments that a crash, damage or another version left.
+
+use super::*;
+use crate::session::{ProjectKey, SessionKey};
+use crate::vault::VaultPath;
+use crate::vault::keys::DeviceKey;
+
+struct Desk {
+    _dir: tempfile::TempDir,
+    vault: Vault,
+    key: DeviceKey,
+    owner: Owner,
+    tool: ToolId,
+    session: SessionId,
+    dir: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let key = DeviceKey::from_secret(&[7; 32]);
+        let device = crate::session::device_id::device_id_of_cert(b"desk");
+        let (tool, session) = (ToolId::new("x"), SessionId::new("s"));
+        let session_key = SessionKey::new(&tool, &session);
+        let dir_name = VaultPath::journal_dir(
+            &device.short(),
+            Lane::Live,
+            &session_key,
+            &ProjectKey::new("p"),
+        );
+        let owner = Owner {
+            device,
+            key: key.public(),
+        };
+        Self {
+            vault: Vault::at(dir.path()),
+            _dir: dir,
+            key,
+            owner,
+            tool,
+            session,
+            dir: dir_name,
+        }
+    }
+
+    fn journal(&self) -> Journal {
+        Journal::new(&self.owner.device.short(), Lane::Live, self.dir.clone())
+    }
+
+    fn append(&self, journal: &mut Journal) -> Result<(u32, u64), JournalError> {
+        let head = journal.next_head(
+            &self.owner.device,
+            "desk",
+            &self.tool,
+            &self.session,
+            Hlc::default(),
+        );
+        let entries = vec![Entry::Unknown(r#"{"k":"x"}"#.into())];
+        let (bytes, hash) =
+            frame::render(&head, &entries, |message| self.key.sign(message).to_vec());
+        journal.append(&self.vault, &bytes, &Frame::own(head, entries, hash))
+    }
+
+    fn read(&self) -> Journal {
+        let mut journal = self.journal();
+        journal
+            .read_new(
+                &self.vault,
+                &self.owner,
+                &mut None,
+                |_| (),
+                |_, _, _, _, _| (),
+            )
+            .expect("read");
+        journal
+    }
+
+    fn segment(&self, number: u32) -> PathBuf {
+        self.vault
+            .file(&format!("{}/{}", self.dir, segment_name(number)))
+    }
+
+    fn damage(&self, number: u32, garbage: &[u8]) {
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.segment(number))
+            .expect("open");
+        file.write_all(garbage).expect("write");
+    }
+}
+
+#[test]
+fn what_a_crash_left_at_the_end_of_a_segment_stops_nobody() {
+    let mut torn = zstd::bulk::compress(&[b'x'; 5000], 3).expect("compress");
+    torn.truncate(torn.len() / 2);
+    // Half a frame, and what some file systems make of one: zeros.
+    for garbage in [&torn[..], &[0; 512]] {
+        let desk = Desk::new();
+        let mut journal = desk.journal();
+        desk.append(&mut journal).expect("first");
+        desk.damage(1, garbage);
+        assert_eq!(desk.append(&mut journal).expect("second"), (2, 0));
+        let read = desk.read();
+        assert_eq!((read.frames, read.fault), (2, None));
+    }
+}
+
+#[test]
+fn a_refused_piece_is_told_as_long_as_nothing_goes_on_behind_it() {
+    let desk = Desk::new();
+    let mut journal = desk.journal();
+    desk.append(&mut journal).expect("first");
+    desk.damage(1, &[0; 512]);
+    assert!(matches!(
+        desk.read().fault,
+        Some(Fault::Forged { segment: 1, .. })
+    ));
+    // A segment that does not follow changes nothing about it.
+    std::fs::write(desk.segment(2), b"garbage").expect("write");
+    let read = desk.read();
+    assert_eq!(read.frames, 1);
+    assert!(matches!(read.fault, Some(Fault::Forged { segment: 1, .. })));
+}
+
+#[test]
+fn a_segment_that_is_there_is_never_written_into() {
+    let desk = Desk::new();
+    let mut journal = desk.journal();
+    desk.append(&mut journal).expect("first");
+    desk.damage(1, &[0; 512]);
+    std::fs::write(desk.segment(2), b"not known to the journal").expect("write");
+    assert_eq!(desk.append(&mut journal).expect("second"), (3, 0));
+    assert_eq!(
+        std::fs::read(desk.segment(2)).expect("read"),
+        b"not known to the journal"
+    );
+    assert_eq!(desk.read().frames, 2);
+}
+
+#[test]
+fn a_damaged_segment_does_not_stop_what_comes_after_it() {
+    type Damage = fn(&Desk);
+    let cut: Damage = |desk| {
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(desk.segment(1))
+            .expect("open");
+        file.set_len(10).expect("cut");
+    };
+    let lost: Damage = |desk| {
+        std::fs::remove_file(desk.segment(1)).expect("remove");
+        std::fs::remove_dir_all(desk.vault.kept.root()).expect("remove");
+    };
+    for damage in [cut, lost] {
+        let desk = Desk::new();
+        let mut journal = desk.journal();
+        desk.append(&mut journal).expect("first");
+        let mut reader = desk.read();
+        damage(&desk);
+        assert_eq!(desk.append(&mut journal).expect("second"), (2, 0));
+        reader
+            .read_new(
+                &desk.vault,
+                &desk.owner,
+                &mut None,
+                |_| (),
+                |_, _, _, _, _| (),
+            )
+            .expect("read");
+        assert_eq!(
+            (reader.frames, reader.fault),
+            (2, Some(Fault::Changed { segment: 1 }))
+        );
+    }
+}
+
+#[test]
+fn a_journal_that_an_older_version_read_is_read_again_once() {
+    let desk = Desk::new();
+    let mut journal = desk.journal();
+    desk.append(&mut journal).expect("first");
+    assert_eq!(journal.unread(), None);
+    let mut stored = serde_json::to_value(&journal).expect("JSON");
+    stored.as_object_mut().expect("an object").remove("reads");
+    let older: Journal = serde_json::from_value(stored).expect("as an older version wrote it");
+    let mut again = older.unread().expect("unread");
+    again
+        .read_new(
+            &desk.vault,
+            &desk.owner,
+            &mut None,
+            |_| (),
+            |_, _, _, _, _| (),
+        )
+        .expect("read");
+    assert_eq!(again, journal);
+}
+
+#[test]
+fn a_journal_that_a_newer_version_continued_is_left_alone() {
+    let desk = Desk::new();
+    let mut journal = desk.journal();
+    desk.append(&mut journal).expect("first");
+    journal.fault = Some(Fault::Newer { version: 2 });
+    assert!(matches!(
+        desk.append(&mut journal),
+        Err(JournalError::Newer { version: 2, .. })
+    ));
+}
