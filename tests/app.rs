@@ -55,11 +55,17 @@ fn the_menu_says_how_it_is_and_does_what_it_says() {
 
         panel.click("Pause");
         panel.wait_menu("(Paused. Nothing is sent, received or written.)");
-        assert_eq!(desktop.status().expect("a status").engine, "paused");
+        assert_eq!(
+            desktop.status().expect("a status").engine.as_str(),
+            "paused"
+        );
         assert_ne!(panel.icon(), idle, "the icon says it, too");
         panel.click("Continue");
         panel.wait_menu("This device is on its own");
-        assert_eq!(desktop.status().expect("a status").engine, "running");
+        assert_eq!(
+            desktop.status().expect("a status").engine.as_str(),
+            "running"
+        );
 
         panel.click("Open session-roam");
         desktop.wait_windows(1);
@@ -88,7 +94,10 @@ fn an_engine_that_runs_already_is_used_and_left_running() {
         panel.wait_menu("Paused");
         panel.click("Quit");
         desktop.ended();
-        assert_eq!(desktop.status().expect("it still answers").engine, "paused");
+        assert_eq!(
+            desktop.status().expect("it still answers").engine.as_str(),
+            "paused"
+        );
 
         desktop.start(&["--hidden"]);
         panel.wait_menu("Paused");

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use session_roam_core::api::EngineState;
 use session_roam_core::api::socket::{self, Server};
 use session_roam_core::api::*;
 use std::path::Path;
@@ -178,9 +179,9 @@ fn a_quiet_day_is_one_sentence() {
 fn each_state_has_its_sentence() {
     type Change = fn(&mut Status, &mut Devices);
     let changes: [(&str, Change); 8] = [
-        ("paused", |status, _| status.engine = "paused".into()),
+        ("paused", |status, _| status.engine = EngineState::Paused),
         ("importing", |status, _| {
-            status.engine = "importing".into();
+            status.engine = EngineState::Importing;
             status.moving = Moving {
                 import_done: 120,
                 import_total: 1065,

@@ -58,7 +58,9 @@ fn every_view_shows_what_it_is_for_in_light_and_in_dark() {
             photograph(&browser, &laptop, theme);
             panel.click("Quit");
             wait_for("the engine to end", PATIENCE, || {
-                laptop.status().map_or(Ok(()), |status| Err(status.engine))
+                laptop
+                    .status()
+                    .map_or(Ok(()), |status| Err(status.engine.to_string()))
             });
         }
     });

@@ -217,7 +217,7 @@ fn a_thread_that_the_tool_compressed_is_the_same_thread() {
     for (doc, state) in &device.record.docs {
         assert_eq!(state.trie, before[doc].trie);
     }
-    assert_eq!(effects.row.state, "here");
+    assert_eq!(effects.row.state.as_str(), "here");
     assert_eq!(device.record.bytes(), text.len() as u64);
 }
 

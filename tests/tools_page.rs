@@ -9,7 +9,13 @@ use std::path::Path;
 /// The text an adapter's file opens with.
 fn source(tool: &str) -> String {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
-    let file = tools.join(tool.replace('-', "_")).with_extension("rs");
+    let name = tool.replace('-', "_");
+    let folder = tools.join(&name).join("mod.rs");
+    let file = if folder.is_file() {
+        folder
+    } else {
+        tools.join(name).with_extension("rs")
+    };
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 

@@ -1,9 +1,10 @@
 //! What the tray says in each state, what is told and when, and how the terminal is started: tables, no display.
 
 use session_roam_core::api::{
-    AskingDevice, BranchRow, Held, LiveSession, PairedDevice, Resume, SessionRow, SplitRow, Waiting,
+    AskingDevice, BranchRow, EngineState, Held, HoldReason, LiveSession, PairedDevice, Resume,
+    SessionRow, SplitRow, Waiting,
 };
-use session_roam_core::session::Millis;
+use session_roam_core::session::{Millis, Tier};
 use session_roam_tray::menu::{Action, Icon, Item, icon, link, menu, place};
 use session_roam_tray::news::Desk;
 use session_roam_tray::sight::{Sight, is_dark_scheme};
@@ -13,7 +14,7 @@ const NOW: &str = "2026-11-23T12:00:00.000Z";
 
 fn quiet() -> Sight {
     let mut sight = Sight::default();
-    sight.status.engine = "running".into();
+    sight.status.engine = EngineState::Running;
     sight.status.syncthing.state = "running".into();
     sight.status.device = "laptop".into();
     (sight.status.paired, sight.status.connected) = (1, 1);
@@ -63,7 +64,7 @@ fn session(id: &str, state: &str, updated: &str) -> SessionRow {
         updated: format!("2026-11-23T{updated}:00.000Z"),
         bytes: 1,
         devices: vec!["desk".into()],
-        state: state.into(),
+        state: state.parse().expect("a state"),
         path: None,
         why: None,
     }
@@ -75,7 +76,7 @@ fn waits(id: &str, code: &str) -> Waiting {
         tool: "a-tool".into(),
         title: format!("Title of {id}"),
         project: "acme/api".into(),
-        code: code.into(),
+        code: code.parse().ok(),
         why: "it is open here".into(),
         hint: String::new(),
     }
@@ -84,7 +85,7 @@ fn waits(id: &str, code: &str) -> Waiting {
 fn held(what: &str) -> Held {
     Held {
         what: what.into(),
-        code: "tool_emptied".into(),
+        code: HoldReason::ToolEmptied,
         message: "All sessions are gone.".into(),
         hint: String::new(),
     }
@@ -117,7 +118,7 @@ fn split(id: &str) -> SplitRow {
         tool: "a-tool".into(),
         title: format!("Title of {id}"),
         project: "acme/api".into(),
-        tier: "B".into(),
+        tier: Tier::B,
         reason: String::new(),
         branches: vec![branch("desk", id), branch("laptop", &format!("{id}-fork"))],
         choices: Vec::new(),
@@ -216,7 +217,7 @@ fn every_state_has_its_words_and_its_icon() {
             |s| s.status.moving.out_bytes = 12_000,
         ),
         ("(Reading your sessions: 3 of 10)", Icon::Moving, |s| {
-            s.status.engine = "importing".into();
+            s.status.engine = EngineState::Importing;
             (s.status.moving.import_done, s.status.moving.import_total) = (3, 10);
         }),
         ("(1 thing needs you)", Icon::Attention, |s| {
@@ -231,7 +232,7 @@ fn every_state_has_its_words_and_its_icon() {
         (
             "(Paused. Nothing is sent, received or written.)",
             Icon::Paused,
-            |s| s.status.engine = "paused".into(),
+            |s| s.status.engine = EngineState::Paused,
         ),
         (
             "(Syncthing is missing, so nothing can travel)",
@@ -318,7 +319,7 @@ Quit -> quit
 "
     );
     let mut paused = quiet();
-    paused.status.engine = "paused".into();
+    paused.status.engine = EngineState::Paused;
     assert!(
         shown(&paused).contains("Continue -> continue\n") && !shown(&paused).contains("pause\n")
     );
@@ -573,7 +574,7 @@ fn what_the_user_decided_and_the_first_import_are_no_news() {
         .into();
     assert_eq!(told(&[&quiet(), &own]), [""; 0]);
     let mut importing = own.clone();
-    importing.status.engine = "importing".into();
+    importing.status.engine = EngineState::Importing;
     importing.status.waiting = vec![waits("one", "live")];
     assert_eq!(told(&[&quiet(), &importing, &importing]), [""; 0]);
     let mut many = quiet();

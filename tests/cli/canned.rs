@@ -3,7 +3,8 @@
 use crate::value;
 use serde_json::{Value, json};
 use session_roam_core::api::*;
-use session_roam_core::session::{Millis, Problem};
+use session_roam_core::api::{EngineState, HoldReason};
+use session_roam_core::session::{Millis, Problem, SessionState, Tier};
 use std::path::PathBuf;
 
 pub const DESK: &str = "DESKAAA-BBBBBBB-CCCCCCC-DDDDDDD-EEEEEEE-FFFFFFF-GGGGGGG-HHHHHHH";
@@ -91,7 +92,7 @@ pub fn canned(request: &Request) -> Result<Value, ApiError> {
 
 pub fn status() -> Status {
     Status {
-        engine: "running".into(),
+        engine: EngineState::Running,
         syncthing: SyncthingStatus {
             state: "running".into(),
             version: Some("v1.29.2".into()),
@@ -129,7 +130,7 @@ pub fn status() -> Status {
         ],
         held: vec![Held {
             what: "tool:codex".into(),
-            code: "tool_emptied".into(),
+            code: HoldReason::ToolEmptied,
             message: "412 sessions of Codex are gone from its store at once. Nothing was deleted elsewhere.".into(),
             hint: "If that was you, let it go on; if not, `roam plan` shows what would be brought back.".into(),
         }],
@@ -173,7 +174,7 @@ pub fn waiting(title: &str, project: &str, code: &str, why: &str, hint: &str) ->
         tool: "claude-code".into(),
         title: title.into(),
         project: project.into(),
-        code: code.into(),
+        code: code.parse().ok(),
         why: why.into(),
         hint: hint.into(),
     }
@@ -469,7 +470,7 @@ pub fn sessions() -> Vec<SessionRow> {
             updated: ago(seconds),
             bytes: 3_140_000,
             devices: vec!["desk".into(), "laptop".into()],
-            state: state.into(),
+            state: state.parse().expect("a state"),
             path: Some("/home/mia/.claude/projects/api/4f2a91c0.jsonl".into()),
             why: (state != "here").then(|| "acme/web has no place on this device.".to_owned()),
         }
@@ -554,7 +555,7 @@ pub fn shown() -> Shown {
     };
     Shown {
         row: SessionRow {
-            state: "waiting".into(),
+            state: SessionState::Waiting,
             why: Some("Claude Code has it open here".into()),
             ..sessions()[1].clone()
         },
@@ -651,7 +652,7 @@ pub fn diff() -> Diff {
         tool: "claude-code".into(),
         title: "Fix login race".into(),
         doc: "transcript.jsonl".into(),
-        class: "B".into(),
+        class: Tier::B,
         reason: "Two devices went on from the same point, each with records of its own.".into(),
         left: side("desk", 9, 3),
         right: DiffSide {
@@ -726,7 +727,7 @@ pub fn splits() -> Vec<SplitRow> {
         tool: "claude-code".into(),
         title: "Fix login race".into(),
         project: "git:github.com/acme/api".into(),
-        tier: "B".into(),
+        tier: Tier::B,
         reason: "It was continued on desk and on laptop before they met.".into(),
         branches: vec![branch("desk", 9, true), branch("laptop", 1204, false)],
         choices: vec![
@@ -766,7 +767,7 @@ pub fn history() -> Vec<HistoryRow> {
     let row = |what: &str, device: &str, seconds: i64, lines: u64| HistoryRow {
         at: ago(seconds),
         device: device.into(),
-        what: what.into(),
+        what: what.parse().expect("a kind"),
         session: FIRST.into(),
         title: "Fix login race".into(),
         tool: "claude-code".into(),

@@ -6,6 +6,7 @@ use crate::world::{Device, World};
 use session_roam_core::api::{
     Diff, ExportFormat, Exported, HistoryRow, Request, SessionRow, Shown,
 };
+use session_roam_core::session::HistoryKind;
 
 /// The messages of a session: what each is of, by which device.
 fn told(device: &mut Device, session: &str) -> Vec<(String, String, Option<String>)> {
@@ -168,7 +169,7 @@ fn what_another_device_sets_in_a_session_of_this_one_is_seen() {
     assert!(
         history
             .iter()
-            .any(|row| row.what == "arrived" && row.device == lap),
+            .any(|row| row.what == HistoryKind::Arrived && row.device == lap),
         "{history:?}"
     );
 }

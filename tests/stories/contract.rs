@@ -6,7 +6,7 @@ use crate::world::World;
 use serde_json::{Value, json};
 use session_roam_core::api::{Request, ToolRow};
 use session_roam_core::merge::snapshots::Judged;
-use session_roam_core::session::{DocKind, DocName, SessionId, ToolId};
+use session_roam_core::session::{DocKind, DocName, Reason, SessionId, ToolId};
 use session_roam_core::tools::{
     About, Change, Checkout, Content, Facts, Found, FoundDoc, Joins, Launch, Level, Listing,
     Machine, Reading, Resumable, Root, Running, Stamp, Tool, Touched, Which, WriteError, Written,
@@ -398,7 +398,7 @@ fn a_session_waits_for_the_app_and_goes_on_by_itself() {
     let waiting = story.world.devices[1].status().waiting;
     assert_eq!(waiting.len(), 1);
     assert!(
-        waiting[0].code == "live" && waiting[0].why.contains("Rows is running"),
+        waiting[0].code == Some(Reason::Live) && waiting[0].why.contains("Rows is running"),
         "{waiting:?}"
     );
     assert_eq!(story.words(1, ID), ["a"]);

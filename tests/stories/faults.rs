@@ -245,7 +245,7 @@ fn held(device: &mut Device) -> Vec<String> {
         .status()
         .held
         .into_iter()
-        .map(|held| held.code)
+        .map(|held| held.code.to_string())
         .collect()
 }
 

@@ -472,7 +472,10 @@ fn many_sessions_that_another_device_forgets_are_held_until_the_user_says_so() {
             11,
             "none of them was removed"
         );
-        assert_eq!(world.devices[1].status().held[0].code, "mass_forget");
+        assert_eq!(
+            world.devices[1].status().held[0].code.as_str(),
+            "mass_forget"
+        );
         assert!(forgotten(&mut world.devices[1]).iter().all(|row| row.held));
         lose_state(&mut world.devices[1]);
         world.devices[1].start();

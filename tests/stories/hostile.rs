@@ -787,7 +787,13 @@ fn whereabouts(
         session: session.into(),
     });
     let shown: Shown = device.ask(Request::show(session));
-    (row.project, row.state, row.path, resume.cwd, shown.total)
+    (
+        row.project,
+        row.state.to_string(),
+        row.path,
+        resume.cwd,
+        shown.total,
+    )
 }
 
 /// F8: an `about` that claims an earlier time than the first line's took over the session's project and main doc.

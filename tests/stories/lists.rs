@@ -133,8 +133,7 @@ fn what_cannot_be_compared_is_asked() {
         lists.world.devices[0]
             .splits()
             .first()
-            .map(|split| split.tier.clone())
-            .as_deref(),
+            .map(|split| split.tier.as_str()),
         Some("C")
     );
     assert_eq!(

@@ -5,6 +5,7 @@ use crate::talk::{ONE, TWO, assert_carried, id, item, meta, turn};
 use crate::world::{Device, World};
 use session_roam_core::api::{Done, ProjectRow, Request, Resume};
 use session_roam_core::engine::event::Event;
+use session_roam_core::session::HistoryKind;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -278,7 +279,10 @@ fn a_session_leaves_a_repository_that_turns_out_to_be_another() {
     let history: Vec<session_roam_core::api::HistoryRow> = world.devices[1].ask(Request::History {
         session: Some(ONE.into()),
     });
-    assert!(history.iter().any(|row| row.what == "moved"), "{history:?}");
+    assert!(
+        history.iter().any(|row| row.what == HistoryKind::Moved),
+        "{history:?}"
+    );
     // What is said meanwhile is not lost, and it comes where it belongs.
     says(&mut world, 0, &shop, ONE, "more");
     let there = from_starter(&world.devices[1], "shop", Some(SHOP));

@@ -61,7 +61,7 @@ fn r4_a_shortened_copy_never_replaces_a_fuller_one_unseen() {
             .status()
             .held
             .iter()
-            .any(|held| held.code == "mass_change")
+            .any(|held| held.code.as_str() == "mass_change")
     );
     // The fuller one goes on: what was cut off is still a part of it.
     let there = world.devices[1].place_of(&id(0)).expect("placed");
@@ -855,7 +855,10 @@ fn r22_a_log_rewritten_at_the_same_size_and_time_is_noticed_and_held_elsewhere()
         "a known line is not replaced unseen"
     );
     let held = world.devices[1].status().held;
-    assert!(held.iter().any(|held| held.code == "rewritten"), "{held:?}");
+    assert!(
+        held.iter().any(|held| held.code.as_str() == "rewritten"),
+        "{held:?}"
+    );
     let recorded = recorded_lines(&world.devices[1], ONE);
     assert!(
         [&old, &new]

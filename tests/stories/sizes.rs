@@ -184,7 +184,7 @@ fn a_record_that_is_too_large_leaves_a_gap_and_everything_after_it_travels() {
             device.problems()
         );
         let row = device.row(ONE).expect("a row");
-        assert_eq!(row.state, "here");
+        assert_eq!(row.state.as_str(), "here");
         assert!(
             row.why
                 .as_deref()

@@ -330,7 +330,7 @@ fn dying_between_writing_the_trunk_and_remembering_it_is_no_rewrite() {
         "{}",
         parted.on_both(&fork)
     );
-    assert_eq!(parted.split(0).tier, "B");
+    assert_eq!(parted.split(0).tier.as_str(), "B");
 }
 
 #[test]
@@ -654,7 +654,7 @@ fn without_a_common_start_the_user_is_asked_and_nothing_is_written() {
     };
     assert_eq!(parted.said(ONE), ["only 0", "only 1"]);
     let split = parted.split(0);
-    assert_eq!(split.tier, "C");
+    assert_eq!(split.tier.as_str(), "C");
     assert!(
         split
             .branches

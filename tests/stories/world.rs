@@ -329,7 +329,7 @@ impl Device {
     /// A session's state, or `none`.
     pub fn state_of(&mut self, session: &str) -> String {
         self.row(session)
-            .map_or_else(|| "none".into(), |row| row.state)
+            .map_or_else(|| "none".into(), |row| row.state.to_string())
     }
 
     /// Why a session waits, as a code.
@@ -338,7 +338,8 @@ impl Device {
             .waiting
             .into_iter()
             .find(|waiting| waiting.session == session)
-            .map(|waiting| waiting.code)
+            .and_then(|waiting| waiting.code)
+            .map(|code| code.to_string())
     }
 
     pub fn splits(&mut self) -> Vec<SplitRow> {

@@ -273,7 +273,7 @@ fn status(engine: &mut Engine, view: &View) -> Outcome {
             };
             (
                 ask::Answer::of(&Status {
-                    engine: "stopped".into(),
+                    engine: session_roam_core::api::EngineState::Stopped,
                     syncthing,
                     ..Status::default()
                 }),

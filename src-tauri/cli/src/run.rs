@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use session_roam_core::api::host;
 use session_roam_core::api::socket::Client;
-use session_roam_core::api::{ApiError, Request, Status};
+use session_roam_core::api::{ApiError, EngineState, Request, Status};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -141,7 +141,8 @@ fn watch(home: &Path, bar: Option<ProgressBar>, mut say: impl FnMut(&str)) {
     let (start, mut begun) = (Instant::now(), false);
     while let Some(status) = look().filter(|_| begun || start.elapsed() < NO_IMPORT) {
         let moving = &status.moving;
-        let importing = status.engine == "importing" || moving.import_done < moving.import_total;
+        let importing =
+            status.engine == EngineState::Importing || moving.import_done < moving.import_total;
         if begun && !importing {
             if let Some(bar) = &bar {
                 bar.finish_and_clear();
@@ -205,7 +206,7 @@ mod tests {
                 .min(3)
                 * 355;
             let mut status = Status {
-                engine: "running".into(),
+                engine: EngineState::Running,
                 device: "desk".into(),
                 ..Status::default()
             };

@@ -2,7 +2,7 @@
 
 use crate::news::strangers_ask;
 use crate::sight::Sight;
-use session_roam_core::api::{PairedDevice, SessionRow};
+use session_roam_core::api::{EngineState, PairedDevice, SessionRow};
 use session_roam_core::session::{Millis, harmless_line};
 
 /// Sessions that "Resume" offers, and lines of one kind in the menu itself; the window has them all.
@@ -108,7 +108,7 @@ pub fn icon(sight: &Sight) -> Icon {
     let (status, transport) = (&sight.status, sight.status.syncthing.state.as_str());
     match () {
         () if sight.is_stopped() => Icon::Off,
-        () if status.engine == "paused" => Icon::Paused,
+        () if status.engine == EngineState::Paused => Icon::Paused,
         () if matches!(transport, "missing" | "failed" | "stopped") || 0 < sight.needs() => {
             Icon::Attention
         }

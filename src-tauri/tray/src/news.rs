@@ -4,12 +4,12 @@
 use crate::menu::{Action, place, plural, quoted, short};
 use crate::sight::Sight;
 use session_roam_core::api::{SessionRow, Waiting};
-use session_roam_core::session::harmless_line;
+use session_roam_core::session::{Reason, SessionState, harmless_line};
 
 /// How many of the newest sessions a look at other devices' sessions holds.
 pub const NEWEST: u32 = 12;
 /// Waits that somebody can end; all others are the user's own doing or pass by themselves.
-const WORTH_TELLING: &[&str] = &["live", "no_place", "unwritable"];
+const WORTH_TELLING: [Reason; 3] = [Reason::Live, Reason::NoPlace, Reason::Unwritable];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {
@@ -126,7 +126,8 @@ fn newly_ready(before: &Sight, now: &Sight) -> Vec<Ready> {
         // Not in the list before: new to it, or moved up because another one went.
         None => row.updated.as_str() <= oldest,
     };
-    let can_now = |row: &SessionRow| row.state == "here" && !now.live_elsewhere(&row.session);
+    let can_now =
+        |row: &SessionRow| row.state == SessionState::Here && !now.live_elsewhere(&row.session);
     let is_split = |row: &SessionRow| {
         now.splits.iter().any(|split| {
             split
@@ -256,11 +257,10 @@ fn waits(before: &Sight, now: &Sight) -> Option<News> {
             .iter()
             .any(|known| (&known.session, &known.code) == (&wait.session, &wait.code))
     };
-    let told = now
-        .status
-        .waiting
-        .iter()
-        .filter(|wait| WORTH_TELLING.contains(&wait.code.as_str()) && !was(wait));
+    let told =
+        now.status.waiting.iter().filter(|wait| {
+            wait.code.is_some_and(|code| WORTH_TELLING.contains(&code)) && !was(wait)
+        });
     let click = Action::Open("#/overview".into());
     match told.collect::<Vec<_>>().as_slice() {
         [] => None,

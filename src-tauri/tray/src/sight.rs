@@ -1,6 +1,8 @@
 //! What the tray knows at one moment: the engine's answers, as values. Menu, icon and news are functions of it.
 
-use session_roam_core::api::{ApiError, Devices, SessionRow, SplitRow, Status, SyncthingStatus};
+use session_roam_core::api::{
+    ApiError, Devices, EngineState, SessionRow, SplitRow, Status, SyncthingStatus,
+};
 use session_roam_core::session::Problem;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,7 +27,7 @@ impl Sight {
         };
         Self {
             status: Status {
-                engine: "stopped".into(),
+                engine: EngineState::Stopped,
                 syncthing,
                 problems,
                 ..Status::default()
@@ -35,11 +37,14 @@ impl Sight {
     }
 
     pub fn is_stopped(&self) -> bool {
-        matches!(self.status.engine.as_str(), "stopped" | "stopping")
+        matches!(
+            self.status.engine,
+            EngineState::Stopped | EngineState::Stopping
+        )
     }
 
     pub fn is_importing(&self) -> bool {
-        self.status.engine == "importing"
+        self.status.engine == EngineState::Importing
     }
 
     /// Things that wait for a decision of the user.

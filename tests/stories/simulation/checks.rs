@@ -4,6 +4,7 @@ use super::play::{Play, is_torn, nameless};
 use crate::journals::journals;
 use crate::talk::{neutral, whole};
 use session_roam_core::api::SplitRow;
+use session_roam_core::session::{SessionState, Tier};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -43,9 +44,13 @@ fn standings(play: &mut Play) -> Standings {
             .filter(|(_, found)| is_torn(found))
             .map(|(_, found)| found.session.to_string())
             .collect();
-        let state = |session: &str, state: String| {
-            let waits = state == "waiting" && torn.iter().any(|torn| torn == session);
-            if waits { TORN.to_owned() } else { state }
+        let state = |session: &str, state: SessionState| {
+            let waits = state == SessionState::Waiting && torn.iter().any(|torn| torn == session);
+            if waits {
+                TORN.to_owned()
+            } else {
+                state.to_string()
+            }
         };
         standings.push(
             rows.into_iter()
@@ -131,7 +136,7 @@ fn disagreements(play: &mut Play, standings: &Standings) -> Vec<String> {
 }
 
 /// Of each split its tier and its branches: id, session, records.
-type Ledger = BTreeMap<String, (String, Vec<(String, String, u64)>)>;
+type Ledger = BTreeMap<String, (Tier, Vec<(String, String, u64)>)>;
 
 /// Splits with their tiers and branches. Of a session whose own tool took lines out each device may say its own.
 fn listed(play: &Play, splits: &[SplitRow]) -> Ledger {
@@ -149,7 +154,7 @@ fn listed(play: &Play, splits: &[SplitRow]) -> Ledger {
             .collect()
     };
     splits
-        .map(|split| (split.session.clone(), (split.tier.clone(), branches(split))))
+        .map(|split| (split.session.clone(), (split.tier, branches(split))))
         .collect()
 }
 

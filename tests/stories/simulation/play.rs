@@ -756,7 +756,7 @@ impl Play {
                 .status()
                 .held
                 .into_iter()
-                .filter(|held| held.code == "steered")
+                .filter(|held| held.code.as_str() == "steered")
             {
                 let _: Done = device.ask(Request::Release { what: held.what });
                 asked = true;

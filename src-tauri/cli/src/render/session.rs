@@ -4,6 +4,7 @@ use super::tables::{below_home, short, short_enough, state, title};
 use super::{View, cut, number, one_line, plural, project, quoted, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{BranchRow, Message, SessionRow, Shown, SplitRow};
+use session_roam_core::session::SessionState;
 use unicode_width::UnicodeWidthStr;
 
 /// Lines of a tool's output that are shown; `--json` has them all.
@@ -48,17 +49,13 @@ fn head(row: &SessionRow, view: &View) -> String {
         row.devices.join(", "),
     ];
     let mut out = format!("{}\n{}\n", title(&row.title), facts.join(" · "));
-    if row.state != "here" {
+    if row.state != SessionState::Here {
         let why = row
             .why
             .as_deref()
             .map(|why| format!(" · {why}"))
             .unwrap_or_default();
-        out.push_str(&wrap(
-            &format!("State: {}{why}", state(&row.state)),
-            0,
-            view,
-        ));
+        out.push_str(&wrap(&format!("State: {}{why}", state(row.state)), 0, view));
     }
     out.push_str(&format!("{}\n", row.session));
     out

@@ -4,7 +4,7 @@ use super::table::{Column, table};
 use super::{View, and, number, plural, project, quoted, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::{
-    Devices, Doctor, Held, LeftOut, LiveSession, Moving, Status, Waiting,
+    Devices, Doctor, EngineState, Held, LeftOut, LiveSession, Moving, Status, Waiting,
 };
 use session_roam_core::session::Problem;
 
@@ -13,7 +13,7 @@ const NAMED: usize = 3;
 
 pub fn status(status: &Status, devices: &Devices, view: &View) -> String {
     let mut out = wrap(&sentence(status, devices, view), 0, view);
-    if status.engine == "stopped" {
+    if status.engine == EngineState::Stopped {
         out.push_str(
             "  Start it with `roam run`, or open the tray app. Nothing is lost meanwhile.\n",
         );

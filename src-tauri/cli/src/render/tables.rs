@@ -5,6 +5,7 @@ use super::{View, and, number, one_line, plural, project, size, wrap};
 use crate::when::ago;
 use session_roam_core::api::quote::word;
 use session_roam_core::api::{HistoryRow, ProjectRow, SegmentRow, SessionRow, StepRow, ToolRow};
+use session_roam_core::session::SessionState;
 use std::path::{Path, PathBuf};
 
 /// The column that makes room for titles on a narrow terminal.
@@ -51,31 +52,31 @@ fn session_line(row: &SessionRow, n_chars: usize, view: &View) -> [String; 8] {
         ago(&row.updated, view.now),
         size(row.bytes),
         row.devices.join(", "),
-        state(&row.state).into(),
+        state(row.state).into(),
     ]
 }
 
 fn sessions_summary(rows: &[SessionRow]) -> String {
     let total = rows.iter().map(|row| row.bytes).sum();
     let mut parts = vec![plural(rows.len() as u64, "session"), size(total)];
-    for (code, words) in [
-        ("waiting", "waiting"),
-        ("split", "went two ways"),
-        ("held", "held"),
+    for counted in [
+        SessionState::Waiting,
+        SessionState::Split,
+        SessionState::Held,
     ] {
-        match rows.iter().filter(|row| row.state == code).count() {
+        match rows.iter().filter(|row| row.state == counted).count() {
             0 => {}
-            n => parts.push(format!("{} {words}", number(n as u64))),
+            n => parts.push(format!("{} {}", number(n as u64), state(counted))),
         }
     }
     parts.join(" · ")
 }
 
 /// A session's state as the user would say it.
-pub fn state(code: &str) -> &str {
-    match code {
-        "split" => "went two ways",
-        other => other,
+pub fn state(state: SessionState) -> &'static str {
+    match state {
+        SessionState::Split => "went two ways",
+        other => other.as_str(),
     }
 }
 
@@ -299,7 +300,7 @@ pub fn history(rows: &[HistoryRow], view: &View) -> String {
     let lines: Vec<_> = rows
         .iter()
         .map(|row| {
-            let what = row.what.replace('_', " ");
+            let what = row.what.as_str().replace('_', " ");
             let lines = if row.lines == 0 {
                 String::new()
             } else {

@@ -91,7 +91,7 @@ fn row() -> SessionRow {
         updated: text(),
         bytes: 0,
         devices: Vec::new(),
-        state: text(),
+        state: session_roam_core::session::SessionState::Here,
         path: None,
         why: None,
     }

@@ -8,7 +8,8 @@ pub use super::devices::{
 pub use super::forgotten::{ForgetPreview, ForgottenRow, ReceiptRow};
 pub use crate::merge::diff::{Kind, Msg, Span};
 pub use crate::merge::transcript::Part;
-use crate::session::Problem;
+use crate::session::states::words;
+use crate::session::{HistoryKind, Problem, Reason, SessionState, Tier};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -273,10 +274,45 @@ pub enum ExportFormat {
     Native,
 }
 
+words! {
+    /// What the engine does.
+    #[derive(Default)]
+    EngineState {
+        Running,
+        /// The user paused everything.
+        Paused,
+        /// The first import is under way.
+        Importing,
+        Stopping,
+        /// No engine runs on this home.
+        #[default]
+        Stopped,
+    }
+}
+
+words! {
+    /// Why something needs the user's word before it continues.
+    HoldReason {
+        /// Many sessions vanished from a tool's store at once.
+        ToolEmptied,
+        /// Many sessions were rewritten or shortened elsewhere at once.
+        MassChange,
+        /// Another device rewrote or shortened a session.
+        Rewritten,
+        /// Another device changed only what a tool may do.
+        Steered,
+        /// The vault is gone.
+        VaultLost,
+        /// Another device forgot more sessions than it may in a day.
+        MassForget,
+        /// Another device forgot sessions that others on this device need to open.
+        Needed,
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// `running`, `paused`, `importing`, `stopping`, `stopped` (no engine runs on this home).
-    pub engine: String,
+    pub engine: EngineState,
     pub syncthing: SyncthingStatus,
     /// What is on its way right now.
     pub moving: Moving,
@@ -334,8 +370,7 @@ pub struct Waiting {
     pub tool: String,
     pub title: String,
     pub project: String,
-    /// `live`, `just_written`, `no_place`, `place_refused`, `parent`, `unwritable`, `tool_off`, `excluded`, `paused`.
-    pub code: String,
+    pub code: Option<Reason>,
     pub why: String,
     pub hint: String,
 }
@@ -344,8 +379,7 @@ pub struct Waiting {
 pub struct Held {
     /// What to give to `roam release`.
     pub what: String,
-    /// `tool_emptied`, `mass_change`, `rewritten`, `vault_lost`.
-    pub code: String,
+    pub code: HoldReason,
     pub message: String,
     pub hint: String,
 }
@@ -424,8 +458,7 @@ pub struct SessionRow {
     pub bytes: u64,
     /// Names of the devices that added to it.
     pub devices: Vec<String>,
-    /// `here`, `waiting`, `elsewhere`, `split`, `held`.
-    pub state: String,
+    pub state: SessionState,
     /// The main doc in this device's store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
@@ -519,8 +552,7 @@ pub struct SplitRow {
     pub tool: String,
     pub title: String,
     pub project: String,
-    /// `B`: the branches are sessions of their own already. `C`: nothing is written until the user chooses.
-    pub tier: String,
+    pub tier: Tier,
     pub reason: String,
     pub branches: Vec<BranchRow>,
     pub choices: Vec<Choice>,
@@ -564,8 +596,7 @@ pub struct Diff {
     pub title: String,
     /// The doc that went two ways.
     pub doc: String,
-    /// The tier: `A`, `B`, `C`.
-    pub class: String,
+    pub class: Tier,
     pub reason: String,
     pub left: DiffSide,
     pub right: DiffSide,
@@ -671,8 +702,7 @@ pub struct HistoryRow {
     /// The session's, as it is now.
     #[serde(default)]
     pub title: String,
-    /// `recorded`, `arrived`, `checked_out`, `forked`, `united`, `taken_out`, `moved`, a decision by its name, …
-    pub what: String,
+    pub what: HistoryKind,
     pub session: String,
     pub tool: String,
     pub doc: String,

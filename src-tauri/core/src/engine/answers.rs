@@ -8,14 +8,16 @@ use super::export::Wanted;
 use super::network::PRESENCE_STALE;
 use super::queue::ReconcileRequest;
 use super::reconcile::{Job, reconcile};
-use super::record::DECIDED;
 use super::record::SessionRecord;
 use super::resolve::{Decision, no_split};
 use super::transcript::{Before, Names};
 use super::{compare, doctor, export};
 use crate::api::types::*;
+use crate::api::types::{EngineState, HoldReason};
 use crate::merge::{Action, ChoiceId, Decided, Step, Verdict};
-use crate::session::{Millis, Problem, SessionId, SessionKey, ToolId};
+use crate::session::{
+    Millis, Problem, Reason, SessionId, SessionKey, SessionState, SplitState, Tier, ToolId,
+};
 use crate::state::{Row, StateError};
 use crate::syncthing::pairing;
 use crate::tools::{Level, Which};
@@ -25,7 +27,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Why a session is held until the user lets it go on.
-pub(super) const HELD: [&str; 2] = ["rewritten", "steered"];
+pub(super) const HELD: [(Reason, HoldReason); 2] = [
+    (Reason::Rewritten, HoldReason::Rewritten),
+    (Reason::Steered, HoldReason::Steered),
+];
+
+/// What `roam release` lets go of a session that is held, if that is up to the user.
+pub(super) fn held_by(row: &Row) -> Option<HoldReason> {
+    let by = HELD.iter().find(|(reason, _)| row.reason == Some(*reason));
+    by.map(|(_, hold)| *hold)
+}
 
 pub(super) type Answer = Result<Value, ApiError>;
 
@@ -43,7 +54,7 @@ pub(super) fn done(message: impl Into<String>) -> Answer {
 
 /// Whether a session is in lists and counts: what begins to arrive has no project yet.
 pub(super) fn is_listed(row: &Row) -> bool {
-    row.code != "arriving" || !row.project.is_empty()
+    row.reason != Some(Reason::Arriving) || !row.project.is_empty()
 }
 
 impl From<StateError> for ApiError {
@@ -210,41 +221,44 @@ impl Engine {
     }
 
     fn status(&self) -> Result<Status, ApiError> {
-        let waits = self.state.with_state("waiting")?;
-        let stopped = self.state.with_state("held")?;
+        let waits = self.state.with_state(SessionState::Waiting)?;
+        let stopped = self.state.with_state(SessionState::Held)?;
         let importing = self.queue.importing();
         let engine = match (self.stopping, self.context.shared().paused, importing) {
-            (true, _, _) => "stopping",
-            (_, true, _) => "paused",
-            (_, _, true) => "importing",
-            _ => "running",
+            (true, _, _) => EngineState::Stopping,
+            (_, true, _) => EngineState::Paused,
+            (_, _, true) => EngineState::Importing,
+            _ => EngineState::Running,
         };
         let mut held: Vec<Held> = self.held.values().cloned().collect();
         held.extend(
             stopped
                 .iter()
-                .filter(|(_, row)| HELD.contains(&row.code.as_str()))
-                .map(|(_, row)| Held {
+                .filter_map(|(_, row)| Some((row, held_by(row)?)))
+                .map(|(row, code)| Held {
                     what: format!("session:{}", row.session),
-                    code: row.code.clone(),
+                    code,
                     message: format!("“{}”: {}", row.title, row.why),
                     hint: row.hint.clone(),
                 }),
         );
-        let rewritten = |rows: &[(SessionKey, Row)], code: &str| {
-            rows.iter().filter(|(_, row)| row.code == code).count()
+        let rewritten = |rows: &[(SessionKey, Row)], reason: Reason| {
+            rows.iter()
+                .filter(|(_, row)| row.reason == Some(reason))
+                .count()
         };
-        let rewritten = rewritten(&stopped, "rewritten") + rewritten(&waits, "taken_back");
+        let rewritten =
+            rewritten(&stopped, Reason::Rewritten) + rewritten(&waits, Reason::TakenBack);
         if rewritten > self.settings.guard.max_rewritten {
             held.push(Held {
                 what: "rewritten".into(),
-                code: "mass_change".into(),
+                code: HoldReason::MassChange,
                 message: format!("{rewritten} sessions were rewritten or shortened on other devices at once. None of it is written here."),
                 hint: "Look at the other device first. `roam release rewritten` takes them all.".into(),
             });
         }
         Ok(Status {
-            engine: engine.into(),
+            engine,
             syncthing: self.syncthing.clone(),
             moving: Moving {
                 import_done: if importing { self.import.done } else { 0 },
@@ -262,7 +276,7 @@ impl Engine {
             },
             waiting: waits.iter().map(waiting).collect(),
             held,
-            splits: self.state.open_splits(DECIDED)?,
+            splits: self.state.open_splits()?,
             live: self.live_sessions(),
             problems: self.problems.values().cloned().collect(),
             sessions: self.state.count()?.saturating_sub(self.state.nameless()?),
@@ -430,7 +444,7 @@ impl Engine {
         if on {
             self.seen.retain(|key, _| key.tool != id);
             self.list_all(false)?;
-            self.retry(&id, "tool_off");
+            self.retry(&id, Reason::ToolOff);
         } else {
             self.live.retain(|key, _| key.tool != id);
             self.publish_presence();
@@ -612,7 +626,7 @@ impl Engine {
             .state
             .with_split()?
             .into_iter()
-            .filter(|(_, row)| row.split != DECIDED);
+            .filter(|(_, row)| row.split != SplitState::Decided);
         let sessions: Vec<_> = open
             .map(|(key, row)| {
                 let record = self.state.record(&key)?.unwrap_or_default();
@@ -768,7 +782,7 @@ impl Engine {
     fn plan(&mut self) -> Result<Work, ApiError> {
         let mut jobs: Vec<Job> = Vec::new();
         for (key, row) in self.state.rows(None)? {
-            if row.state != "here" && row.code != "deleted_here" {
+            if row.state != SessionState::Here && row.reason != Some(Reason::DeletedHere) {
                 jobs.push(self.job(&key, ReconcileRequest::default(), true)?);
             }
         }
@@ -795,7 +809,7 @@ impl Engine {
             .map(|happening| HistoryRow {
                 at: happening.at.rfc3339(),
                 device: shared.name_of(&happening.device),
-                what: happening.what,
+                what: happening.kind,
                 title: happening.title,
                 session: happening.session,
                 tool: happening.tool,
@@ -850,7 +864,7 @@ impl Engine {
         self.context.change().paused = pause;
         self.arrange();
         if !pause {
-            self.retry_everywhere(&["paused"]);
+            self.retry_everywhere(&[Reason::Paused]);
         }
         done(if pause {
             "Paused. Nothing is sent, received or written; what you do is still recorded."
@@ -904,11 +918,12 @@ pub(super) type Work = Box<dyn FnOnce() -> Answer + Send>;
 
 /// It is in the store here, all of it: also one that went two ways, if both are sessions there.
 fn is_carried(row: &Row) -> bool {
-    row.state == "here" || (row.state == "split" && row.split == "B")
+    row.state == SessionState::Here
+        || (row.state == SessionState::Split && row.split == SplitState::Open(Tier::B))
 }
 
 fn session_row(shared: &Shared, key: &SessionKey, row: &Row) -> SessionRow {
-    let devices = row.devices.split(',').filter(|short| !short.is_empty());
+    let devices = row.devices.iter().map(String::as_str);
     SessionRow {
         session: row.session.clone(),
         tool: key.tool.to_string(),
@@ -917,7 +932,7 @@ fn session_row(shared: &Shared, key: &SessionKey, row: &Row) -> SessionRow {
         updated: row.updated.rfc3339(),
         bytes: row.bytes,
         devices: devices.map(|short| shared.name_of(short)).collect(),
-        state: row.state.clone(),
+        state: row.state,
         path: row.path.clone(),
         why: (!row.why.is_empty()).then(|| row.why.clone()),
     }
@@ -929,7 +944,7 @@ fn waiting((key, row): &(SessionKey, Row)) -> Waiting {
         tool: key.tool.to_string(),
         title: row.title.clone(),
         project: row.project.clone(),
-        code: row.code.clone(),
+        code: row.reason,
         why: row.why.clone(),
         hint: row.hint.clone(),
     }

@@ -8,7 +8,7 @@ use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::merge::device_list::Heads;
 use crate::merge::{DeviceList, Statement};
-use crate::session::{DeviceId, Hlc, Lane, Millis};
+use crate::session::{DeviceId, Hlc, Lane, Millis, SessionState};
 use crate::state::StateError;
 use crate::vault::{Journal, kept_frames, presence};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -195,12 +195,12 @@ impl Engine {
             return Ok(());
         }
         for (key, row) in self.state.rows(None)? {
-            let of = |short: &str| row.devices.split(',').any(|other| other == short);
+            let of = |short: &str| row.devices.iter().any(|other| *other == short);
             if let Some((_, restored)) = changed.iter().find(|(short, _)| of(short)) {
                 self.schedule(
                     key,
                     ReconcileRequest {
-                        restored: *restored && row.state != "here",
+                        restored: *restored && row.state != SessionState::Here,
                         ..ReconcileRequest::default()
                     },
                 );
@@ -215,7 +215,7 @@ impl Engine {
         let short = device.short();
         let mut known: HashMap<String, Journal> = HashMap::new();
         for (key, row) in self.state.rows(None)? {
-            if !row.devices.split(',').any(|other| other == short) {
+            if !row.devices.iter().any(|other| *other == short) {
                 continue;
             }
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
@@ -249,7 +249,7 @@ impl Engine {
             found.insert(below_device(&journal.dir).to_owned(), kept);
         };
         for (key, row) in self.state.rows(None)? {
-            if row.devices.split(',').any(|other| other == short) {
+            if row.devices.iter().any(|other| *other == short) {
                 let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
                 record
                     .journals

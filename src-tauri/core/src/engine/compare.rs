@@ -183,7 +183,7 @@ impl<'a> Compare<'a> {
             tool: self.key.tool.to_string(),
             title: self.row.title.clone(),
             project: self.row.project.clone(),
-            tier: self.split.tier().into(),
+            tier: self.split.tier(),
             reason: self.split.reason.clone(),
             branches,
             choices: offered.unwrap_or_default(),
@@ -515,7 +515,7 @@ impl<'a> Compare<'a> {
             tool: self.key.tool.to_string(),
             title: self.row.title.clone(),
             doc: self.split.doc.to_string(),
-            class: self.split.tier().into(),
+            class: self.split.tier(),
             reason: self.split.reason.clone(),
             left: side(
                 0,

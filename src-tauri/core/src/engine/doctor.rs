@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::left_out::left_out;
 use super::takein;
-use crate::api::types::{Check, CopyRow, Doctor, LeftOut, Status, ToolRow, Waiting};
+use crate::api::types::{Check, CopyRow, Doctor, EngineState, LeftOut, Status, ToolRow, Waiting};
 use crate::session::ToolId;
 use crate::tools::other_system::{self, OtherHome};
 use crate::tools::stores::Moved;
@@ -55,7 +55,7 @@ pub fn doctor(
     }));
     checks.extend(status.held.iter().map(|held| {
         check(
-            &held.code,
+            held.code.as_str(),
             "problem",
             held.message.clone(),
             held.hint.clone(),
@@ -209,7 +209,7 @@ fn importing(status: &Status) -> Option<Check> {
         "Sessions are still being taken in: {} of {}.",
         moving.import_done, moving.import_total
     );
-    (status.engine == "importing")
+    (status.engine == EngineState::Importing)
         .then(|| check("import", "note", message, "Ask again when that is done."))
 }
 

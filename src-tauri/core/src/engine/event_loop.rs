@@ -17,7 +17,7 @@ use super::several::Remembered;
 use super::split::BranchLayout;
 use crate::api::types::{ApiError, Held, SyncthingStatus, TakenIn};
 use crate::merge::{ChoiceId, fork_id};
-use crate::session::{Lane, Millis, Problem, SessionId, SessionKey, ToolId};
+use crate::session::{Lane, Millis, Problem, Reason, SessionId, SessionKey, SessionState, ToolId};
 use crate::settings::Settings;
 use crate::state::{State, StateError};
 use crate::syncthing::Transport;
@@ -92,11 +92,13 @@ pub struct Engine {
     pub(super) replies: HashMap<u64, (SessionKey, Reply)>,
     pub(super) asked: u64,
     /// The sessions that others keep their beginning in, as last seen.
-    needs: HashMap<SessionKey, String>,
+    needs: HashMap<SessionKey, Vec<String>>,
     pub(super) stopping: bool,
 }
 
 /// Problems after which a session counts as not reconciled: the next poll tries again.
+/// Reasons that pass without the user: such a session is reconciled again after a while.
+const PASSING: [Reason; 3] = [Reason::Unwritable, Reason::JustWritten, Reason::TakenBack];
 const UNFINISHED: [&str; 3] = ["journal_unreadable", "session_unreadable", "not_recorded"];
 
 /// Copies that are being taken in.
@@ -448,13 +450,13 @@ impl Engine {
             .into_iter()
             .filter(|(key, _)| key.tool == *tool)
         {
-            let wanted_here = row.path.is_some() || row.state == "waiting";
+            let wanted_here = row.path.is_some() || row.state == SessionState::Waiting;
             dependents.needed |= wanted_here
                 && row
                     .needs
-                    .lines()
+                    .iter()
                     .skip(1)
-                    .any(|needed| needed == session.as_str());
+                    .any(|needed| *needed == session.as_str());
             let record: SessionRecord = self.state.record(&key)?.unwrap_or_default();
             dependents
                 .children
@@ -468,15 +470,15 @@ impl Engine {
         &mut self,
         key: &SessionKey,
         record: &SessionRecord,
-        needs: &str,
+        needs: &[String],
     ) -> Result<(), StateError> {
         let before = self
             .needs
-            .insert(key.clone(), needs.to_owned())
+            .insert(key.clone(), needs.to_vec())
             .unwrap_or_default();
         if before != needs {
-            for session in before.lines().chain(needs.lines()) {
-                self.schedule_session(&key.tool, &SessionId::new(session));
+            for session in before.iter().chain(needs) {
+                self.schedule_session(&key.tool, &SessionId::new(session.as_str()));
             }
             self.schedule(key.clone(), ReconcileRequest::default());
         }
@@ -643,7 +645,7 @@ impl Engine {
         } else {
             self.unfinished.remove(&key);
         }
-        if unfinished || ["unwritable", "just_written", "taken_back"].contains(&row.code.as_str()) {
+        if unfinished || row.reason.is_some_and(|reason| PASSING.contains(&reason)) {
             self.retry_later();
         }
         self.session_troubles(&key, problems);
@@ -697,7 +699,7 @@ impl Engine {
             self.uncompared.insert(key.clone())
         };
         self.note_live(&key, live);
-        if row.code == "no_place" {
+        if row.reason == Some(Reason::NoPlace) {
             self.find_places()?;
         }
         if let Some(lesson) = learned {
@@ -784,7 +786,7 @@ impl Engine {
         self.retrying = false;
         self.retry_unsaved();
         self.retry_unfinished();
-        self.retry_everywhere(&["unwritable", "just_written", "taken_back"]);
+        self.retry_everywhere(&PASSING);
     }
 
     pub(super) fn retry_unsaved(&mut self) {
@@ -814,22 +816,22 @@ impl Engine {
             }
         };
         if changed && here {
-            self.retry(&key.tool, "parent");
+            self.retry(&key.tool, Reason::Parent);
         }
     }
 
     /// Looks again at the sessions of a tool that wait for something.
-    pub(super) fn retry(&mut self, tool: &ToolId, code: &str) {
-        for (key, _) in self.state.with_code(code).unwrap_or_default() {
+    pub(super) fn retry(&mut self, tool: &ToolId, reason: Reason) {
+        for (key, _) in self.state.with_reason(reason).unwrap_or_default() {
             if key.tool == *tool {
                 self.schedule(key, ReconcileRequest::default());
             }
         }
     }
 
-    pub(super) fn retry_everywhere(&mut self, codes: &[&str]) {
-        for code in codes {
-            for (key, _) in self.state.with_code(code).unwrap_or_default() {
+    pub(super) fn retry_everywhere(&mut self, reasons: &[Reason]) {
+        for reason in reasons {
+            for (key, _) in self.state.with_reason(*reason).unwrap_or_default() {
                 self.schedule(key, ReconcileRequest::default());
             }
         }

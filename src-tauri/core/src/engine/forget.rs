@@ -9,9 +9,9 @@ use super::event::Event;
 use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
-use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, ReceiptRow};
+use crate::api::types::{ApiError, ForgetPreview, ForgottenRow, Held, HoldReason, ReceiptRow};
 use crate::merge::{Left, Receipt, Statement};
-use crate::session::{DeviceId, Hlc, Millis, Problem, SessionId, SessionKey};
+use crate::session::{DeviceId, HistoryKind, Hlc, Millis, Problem, SessionId, SessionKey};
 use crate::state::{Happening, Row, StateError};
 use crate::tools::{Found, FoundDoc, Which};
 use serde::{Deserialize, Serialize};
@@ -362,14 +362,14 @@ impl Engine {
             let names = names.join(", ");
             let (code, why, hint) = match many {
                 0 => (
-                    "needed",
+                    HoldReason::Needed,
                     "Other sessions on this device open only as long as they are there.",
                     format!(
                         "Forget those, too, or say that they need not open with `roam release {HELD}`."
                     ),
                 ),
                 _ => (
-                    "mass_forget",
+                    HoldReason::MassForget,
                     "That is more than a device may do without your word on this one.",
                     format!(
                         "If it was you, say so with `roam release {HELD}`. If not, revoke that device: somebody else \
@@ -384,7 +384,7 @@ impl Engine {
                 HELD.into(),
                 Held {
                     what: HELD.into(),
-                    code: code.into(),
+                    code,
                     message,
                     hint,
                 },
@@ -571,7 +571,7 @@ impl Engine {
             .and_then(|known| known.receipts.get(&self.context.device));
         let is_news = own.is_none_or(|own| own.left != left.as_ref().map(|(left, _)| *left));
         if any && is_news {
-            self.happened("removed", &key)?;
+            self.happened(HistoryKind::Removed, &key)?;
         }
         self.state.erase(&key)?;
         if left.is_none() {
@@ -588,13 +588,13 @@ impl Engine {
     }
 
     /// What happened, without a word of the session; whoever shows lists asks for them again.
-    fn happened(&self, what: &str, key: &SessionKey) -> Result<(), StateError> {
+    fn happened(&self, kind: HistoryKind, key: &SessionKey) -> Result<(), StateError> {
         let (device, tool) = (self.context.short.clone(), key.tool.to_string());
         let at = self.context.clock.now();
         self.state.add_history(&Happening {
             at,
             device,
-            what: what.into(),
+            kind,
             tool,
             ..Happening::default()
         })

@@ -5,7 +5,7 @@ use super::event_loop::Engine;
 use super::record::SessionRecord;
 use crate::api::types::{ApiError, ProjectRow};
 use crate::projects;
-use crate::session::{Project, ProjectKey};
+use crate::session::{Project, ProjectKey, Reason};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -96,7 +96,7 @@ impl Engine {
         })
         .map_err(settings_error)?;
         self.place(&key, dir.to_path_buf())?;
-        self.retry_everywhere(&["no_place", "place_refused"]);
+        self.retry_everywhere(&[Reason::NoPlace, Reason::PlaceRefused]);
         self.schedule_project(&key)?;
         self.check_places()?;
         let but = other.map(|remote| {
@@ -144,7 +144,7 @@ impl Engine {
         self.seen.clear();
         self.publish_presence();
         self.list_all(false)?;
-        self.retry_everywhere(&["excluded"]);
+        self.retry_everywhere(&[Reason::Excluded]);
         done(if excluded {
             format!(
                 "Sessions of {key} do not leave this device from now on. What left before stays where it is."

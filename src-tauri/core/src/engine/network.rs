@@ -5,6 +5,7 @@ use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use super::record::SessionRecord;
 use crate::api::types::Held;
+use crate::api::types::HoldReason;
 use crate::merge::Statement;
 use crate::opener;
 use crate::session::{DeviceId, Lane, Millis, Problem, ProjectKey, decent_name};
@@ -408,7 +409,7 @@ impl Engine {
                 what.clone(),
                 Held {
                     what,
-                    code: "vault_lost".into(),
+                    code: HoldReason::VaultLost,
                     message: message.into(),
                     hint,
                 },

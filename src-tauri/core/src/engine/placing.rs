@@ -7,7 +7,7 @@ use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{Places, outline};
-use crate::session::{DeviceId, Millis, Project, ProjectKey};
+use crate::session::{DeviceId, Millis, Project, ProjectKey, Reason};
 use crate::state::StateError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -143,7 +143,7 @@ impl Engine {
         let after = self.context.places();
         if before != after {
             let _ = self.state.put_note("places", &*after);
-            self.retry_everywhere(&["no_place", "place_refused"]);
+            self.retry_everywhere(&[Reason::NoPlace, Reason::PlaceRefused]);
         }
         Ok(())
     }
@@ -367,7 +367,7 @@ impl Engine {
     /// Projects whose sessions wait for a checkout.
     fn homeless(&self) -> Result<Vec<Project>, StateError> {
         let mut wanted: Vec<Project> = Vec::new();
-        for (key, _) in self.state.one_of_each_project("no_place")? {
+        for (key, _) in self.state.one_of_each_project(Reason::NoPlace)? {
             let record: Option<super::SessionRecord> = self.state.record(&key)?;
             wanted.extend(
                 record
@@ -383,7 +383,7 @@ impl Engine {
         if found.is_empty() {
             return Ok(());
         }
-        for (key, row) in self.state.with_code("no_place")? {
+        for (key, row) in self.state.with_reason(Reason::NoPlace)? {
             if found.contains(&ProjectKey::new(row.project)) {
                 self.schedule(key, ReconcileRequest::default());
             }
@@ -406,7 +406,7 @@ impl Engine {
             return Ok(());
         }
         for (key, row) in self.state.rows(None)? {
-            if row.path.is_some() && row.devices != self.context.short {
+            if row.path.is_some() && row.devices != [self.context.short.as_str()] {
                 self.schedule(key, ReconcileRequest::default());
             }
         }

@@ -20,7 +20,9 @@ use crate::merge::{Decided, DocView, Guards, LocalTip, SessionView, Step, Verdic
 use crate::opener;
 use crate::projects::places::{Lesson, is_repository};
 use crate::projects::{NoPlace, corrected};
-use crate::session::{DocKind, DocName, Lane, Problem, Project, SessionId, SessionKey};
+use crate::session::{
+    DocKind, DocName, HistoryKind, Lane, Problem, Project, Reason, SessionId, SessionKey,
+};
 use crate::state::{Happening, Row, text_of};
 use crate::tools::{ConflictCopy, Found, Reading, Tool, Which, WriteError};
 use crate::vault::{EquivocatedFrames, JournalError};
@@ -113,7 +115,7 @@ struct Reconciler<'a> {
     /// What of the store's shape is not known.
     unknown: Option<String>,
     /// It is in a store that is not read now: a code, why, and what to do.
-    away: Option<(&'static str, String, String)>,
+    away: Option<(Reason, String, String)>,
     answers: Vec<(u64, Result<Done, ApiError>)>,
     announce: Vec<(Lane, String)>,
     happenings: Vec<Happening>,
@@ -212,7 +214,7 @@ impl<'a> Reconciler<'a> {
     fn read_journals(&mut self) -> Result<(), JournalError> {
         let ingested = ingest(self.context, &mut self.job.record, &self.job.dirs)?;
         for (device, doc, bytes, lines) in ingested.arrived {
-            self.happened("arrived", &device, &doc, bytes, lines);
+            self.happened(HistoryKind::Arrived, &device, &doc, bytes, lines);
         }
         self.problems.extend(ingested.problems);
         self.tampered = ingested.tampered;
@@ -263,7 +265,7 @@ impl<'a> Reconciler<'a> {
     fn took(&mut self, recorded: Recorded) {
         for (doc, bytes, lines) in recorded.docs {
             let device = self.context.short.clone();
-            self.happened("recorded", &device, &doc, bytes, lines);
+            self.happened(HistoryKind::Recorded, &device, &doc, bytes, lines);
         }
         for error in &recorded.left_out {
             self.problem(
@@ -289,7 +291,7 @@ impl<'a> Reconciler<'a> {
             return;
         }
         match forks::take_over(self.context, &self.job.key, &mut self.job.record, &parent) {
-            Ok(recorded) => self.recorded("forked", recorded),
+            Ok(recorded) => self.recorded(HistoryKind::Forked, recorded),
             Err(error) => self.problem(
                 "not_recorded",
                 &error,
@@ -298,10 +300,10 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    fn recorded(&mut self, what: &str, recorded: Recorded) {
+    fn recorded(&mut self, kind: HistoryKind, recorded: Recorded) {
         for (doc, bytes, lines) in recorded.docs {
             let device = self.context.short.clone();
-            self.happened(what, &device, &doc, bytes, lines);
+            self.happened(kind, &device, &doc, bytes, lines);
         }
         self.announce.extend(recorded.announce);
     }
@@ -321,7 +323,7 @@ impl<'a> Reconciler<'a> {
             .filter(|chosen| chosen.choice.follows.is_none())
         {
             self.happened(
-                chosen.choice.action.as_str(),
+                chosen.choice.action.into(),
                 &chosen.id.device,
                 &chosen.choice.doc,
                 0,
@@ -348,7 +350,7 @@ impl<'a> Reconciler<'a> {
             } = &mut self.job;
             match resolve::decide(self.context, key, record, &self.layout, family, &decision) {
                 Ok((done, recorded)) => {
-                    self.recorded("recorded", recorded);
+                    self.recorded(HistoryKind::Recorded, recorded);
                     self.answers.push((number, Ok(done)));
                 }
                 Err(error) => self.answers.push((number, Err(error))),
@@ -381,7 +383,7 @@ impl<'a> Reconciler<'a> {
         };
         let recorded =
             record_generation(self.context, key, record, (&doc, after), &content, *lane)?;
-        self.recorded("united", recorded);
+        self.recorded(HistoryKind::United, recorded);
         self.layout = branch_layout(
             self.context,
             &self.job.key,
@@ -395,7 +397,7 @@ impl<'a> Reconciler<'a> {
         let mut guards = self.guards(on);
         self.verdict = self.planned(guards.clone());
         if let Verdict::Held {
-            code: "rewritten",
+            code: Reason::Rewritten,
             steps,
             ..
         } = &self.verdict
@@ -568,11 +570,11 @@ impl<'a> Reconciler<'a> {
         ));
     }
 
-    fn happened(&mut self, what: &str, device: &str, doc: &DocName, bytes: u64, lines: u64) {
+    fn happened(&mut self, kind: HistoryKind, device: &str, doc: &DocName, bytes: u64, lines: u64) {
         self.happenings.push(Happening {
             at: self.context.clock.now(),
             device: device.to_owned(),
-            what: what.to_owned(),
+            kind,
             key: self.job.key.to_string(),
             session: self
                 .job
@@ -619,7 +621,7 @@ impl<'a> Reconciler<'a> {
             .row(&self.job.key, &self.verdict, &self.layout);
         if let (false, Some(holder)) = (row.needs.is_empty(), &self.holder) {
             // Wanted before the file can say so: it must not leave the store meanwhile.
-            row.needs = format!("{}\n{holder}", row.needs);
+            row.needs.push(holder.to_string());
         }
         // Who asked waits for an answer, also if the reconcile ended before it came to the copies.
         let untouched = self.job.take_in.map(|conflict_copies| {

@@ -4,7 +4,9 @@ use super::bases::Rebound;
 use super::origin::{Origin, Roots, accepted_first};
 use super::split::BranchLayout;
 use crate::merge::{Chosen, Firsts, Verdict, fork_id};
-use crate::session::{ChainId, DocKind, DocName, Hlc, SessionId, SessionKey, Trie};
+use crate::session::{
+    ChainId, DocKind, DocName, Hlc, Reason, SessionId, SessionKey, SessionState, SplitState, Trie,
+};
 use crate::state::Row;
 use crate::tools::Stamp;
 use crate::vault::{Journal, SessionCard};
@@ -14,8 +16,6 @@ use std::path::PathBuf;
 
 const SEE_SPLITS: &str = "See both with `roam splits`.";
 const PUT_AWAY: &str = "It was put away when its split was decided; the vault keeps it.";
-/// In `Row::split`: it went two ways, and the user has nothing more to decide.
-pub const DECIDED: &str = "-";
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionRecord {
@@ -322,23 +322,26 @@ impl SessionRecord {
 
     pub fn row(&self, key: &SessionKey, verdict: &Verdict, layout: &BranchLayout) -> Row {
         let latest = self.latest();
-        let (mut state, mut code, mut why, mut hint) = words(verdict, self.is_here());
+        let (mut state, mut reason, mut why, mut hint) = words(verdict, self.is_here());
         let open = layout
             .settled
             .split
             .as_ref()
             .filter(|split| split.is_open());
-        if let (Some(split), "here" | "elsewhere") = (open, state) {
-            (state, code, why, hint) = ("split", "split", split.reason.clone(), SEE_SPLITS.into());
+        if let (Some(split), SessionState::Here | SessionState::Elsewhere) = (open, state) {
+            (state, reason) = (SessionState::Split, Some(Reason::Split));
+            (why, hint) = (split.reason.clone(), SEE_SPLITS.into());
         }
-        if let ((1.., here), "", "here" | "elsewhere") = (self.left_out(), code, state) {
+        if let ((1.., here), None, SessionState::Here | SessionState::Elsewhere) =
+            (self.left_out(), reason, state)
+        {
             let on = if here {
                 "in this device's store"
             } else {
                 "on the device that wrote it"
             };
-            (code, why) = (
-                "left_out",
+            (reason, why) = (
+                Some(Reason::LeftOut),
                 format!("A record of more than 1 GB is {on} only."),
             );
             hint = "Everything before and after it is on every device.".into();
@@ -363,31 +366,31 @@ impl SessionRecord {
                 .unwrap_or_else(|| "Untitled".into()),
             updated: latest.map_or(last, |card| card.updated),
             bytes: self.bytes(),
-            state: state.into(),
-            code: code.into(),
+            state,
+            reason,
             why,
             hint,
             split: match open {
-                Some(split) => split.tier().into(),
+                Some(split) => SplitState::Open(split.tier()),
                 None if layout.settled.split.is_some()
                     || !self.choices.is_empty()
                     || !self.taken_back.is_empty() =>
                 {
-                    DECIDED.into()
+                    SplitState::Decided
                 }
-                None => String::new(),
+                None => SplitState::None,
             },
             needs: self
                 .origin()
                 .and_then(|card| card.base.as_ref())
-                .map_or_else(String::new, |base| {
+                .map_or_else(Vec::new, |base| {
                     let now = self
                         .rebound
                         .as_ref()
                         .map_or(&base.session, |rebound| &rebound.now);
-                    format!("{}\n{now}", base.session)
+                    vec![base.session.to_string(), now.to_string()]
                 }),
-            devices: self.devices().into_iter().collect::<Vec<_>>().join(","),
+            devices: self.devices().into_iter().map(str::to_owned).collect(),
             path: self
                 .main_doc()
                 .and_then(|doc| doc.local.as_ref())
@@ -432,39 +435,55 @@ impl DocState {
     }
 }
 
-fn words(verdict: &Verdict, here: bool) -> (&'static str, &'static str, String, String) {
+/// State, reason, and both in words: why, and what to do.
+type Standing = (SessionState, Option<Reason>, String, String);
+
+fn words(verdict: &Verdict, here: bool) -> Standing {
+    let elsewhere = |reason, why: &str, hint: &str| {
+        (
+            SessionState::Elsewhere,
+            Some(reason),
+            why.to_owned(),
+            hint.to_owned(),
+        )
+    };
     match verdict {
-        Verdict::Here | Verdict::Checkout(_) => (
-            if here { "here" } else { "elsewhere" },
-            "",
-            String::new(),
-            String::new(),
+        Verdict::Here | Verdict::Checkout(_) => {
+            let state = if here {
+                SessionState::Here
+            } else {
+                SessionState::Elsewhere
+            };
+            (state, None, String::new(), String::new())
+        }
+        Verdict::Elsewhere { why } => elsewhere(
+            Reason::DeletedHere,
+            why,
+            "Bring it back with `roam restore`.",
         ),
-        Verdict::Elsewhere { why } => (
-            "elsewhere",
-            "deleted_here",
-            why.clone(),
-            "Bring it back with `roam restore`.".into(),
-        ),
-        Verdict::Arriving => (
-            "elsewhere",
-            "arriving",
-            "Parts of it are still on their way.".into(),
-            String::new(),
-        ),
+        Verdict::Arriving => elsewhere(Reason::Arriving, "Parts of it are still on their way.", ""),
         Verdict::Waiting {
             code, why, hint, ..
-        } => ("waiting", code, why.clone(), hint.clone()),
-        Verdict::Ask(split) => ("split", "split", split.reason.clone(), SEE_SPLITS.into()),
-        Verdict::Away => (
-            "elsewhere",
-            "put_away",
-            PUT_AWAY.into(),
-            "Take that back with `roam undo`.".into(),
+        } => (
+            SessionState::Waiting,
+            Some(*code),
+            why.clone(),
+            hint.clone(),
+        ),
+        Verdict::Ask(split) => (
+            SessionState::Split,
+            Some(Reason::Split),
+            split.reason.clone(),
+            SEE_SPLITS.into(),
+        ),
+        Verdict::Away => elsewhere(
+            Reason::PutAway,
+            PUT_AWAY,
+            "Take that back with `roam undo`.",
         ),
         Verdict::Held {
             code, why, hint, ..
-        } => ("held", code, why.clone(), hint.clone()),
+        } => (SessionState::Held, Some(*code), why.clone(), hint.clone()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What is held or deleted here and goes on because the user says so.
 
-use super::answers::{Answer, HELD, done};
+use super::answers::{Answer, done, held_by};
 use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use crate::api::types::ApiError;
-use crate::session::{SessionKey, ToolId};
+use crate::session::{Reason, SessionKey, ToolId};
 use crate::state::Row;
 
 impl Engine {
@@ -30,7 +30,7 @@ impl Engine {
         let id = what.strip_prefix("session:").unwrap_or(what);
         let chosen: Vec<(SessionKey, Row)> = rows
             .filter(|(_, row)| {
-                HELD.contains(&row.code.as_str()) && (row.code == what || row.session == id)
+                held_by(row).is_some_and(|by| by.as_str() == what || row.session == id)
             })
             .collect();
         if chosen.is_empty() {
@@ -68,7 +68,7 @@ impl Engine {
                 "Go on with it: `roam resume`.",
             ));
         }
-        if row.code == "put_away" {
+        if row.reason == Some(Reason::PutAway) {
             return Err(ApiError::new(
                 "put_away",
                 format!("“{}”: {}", row.title, row.why),

@@ -8,7 +8,7 @@ use super::record::SessionRecord;
 use crate::api::quote;
 use crate::api::types::{ApiError, Remark, Resume};
 use crate::projects::standing::{Commit, standing, whereabouts};
-use crate::session::{Millis, SessionId, SessionKey};
+use crate::session::{Millis, SessionId, SessionKey, SessionState};
 use crate::state::Row;
 use crate::tools::{self, Repository, Resumable, Tool, Which};
 use std::path::{Path, PathBuf};
@@ -149,9 +149,12 @@ impl Engine {
                 }
             })
             .collect();
-        if row.state == "split" || row.state == "waiting" || row.state == "held" {
+        if matches!(
+            row.state,
+            SessionState::Split | SessionState::Waiting | SessionState::Held
+        ) {
             found.push(remark(
-                &row.state,
+                row.state.as_str(),
                 [row.why.as_str(), row.hint.as_str()].join(" ").trim_end(),
             ));
         }

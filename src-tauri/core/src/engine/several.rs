@@ -9,7 +9,7 @@ use super::record::SessionRecord;
 use crate::api::quote::word;
 use crate::api::types::{ApiError, StoreRow};
 use crate::projects::places::expand;
-use crate::session::{Problem, SessionKey, ToolId};
+use crate::session::{Problem, Reason, SessionKey, ToolId};
 use crate::state::StateError;
 use crate::tools::seek::{Sought, seek};
 use crate::tools::stores::{Moved, StoreAt, Whereabouts};
@@ -37,7 +37,7 @@ pub fn away(
     context: &Context,
     tool: &ToolId,
     record: &SessionRecord,
-) -> Option<(&'static str, String, String)> {
+) -> Option<(Reason, String, String)> {
     let local = record
         .main_doc()?
         .local
@@ -49,7 +49,7 @@ pub fn away(
         .is_some_and(|stores| stores.stores().len() > 1);
     match context.whereabouts(tool, &local.path) {
         Whereabouts::Off(dir) => Some((
-            "store_off",
+            Reason::StoreOff,
             format!(
                 "It is in {}, which is switched off on this device.",
                 dir.display()
@@ -60,7 +60,7 @@ pub fn away(
             ),
         )),
         Whereabouts::Gone(dir) if several => Some((
-            "store_gone",
+            Reason::StoreGone,
             format!("It is in {}, which is not there now.", dir.display()),
             "Bring the directory back; the session is looked at within a minute.".into(),
         )),
@@ -334,7 +334,7 @@ impl Engine {
         self.use_stores()?;
         if on {
             self.seen.retain(|key, _| key.tool != id);
-            self.retry(&id, "store_off");
+            self.retry(&id, Reason::StoreOff);
         }
         if !self.context.shared().tools_off.contains(&id) {
             self.list(&id, false)?;

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::record::{DocState, Neutral, SessionRecord};
 use crate::merge::{Step, Verdict};
 use crate::session::chain::lines_of;
-use crate::session::{ChainId, DocKind, DocName, Edge, SessionKey, ToolId};
+use crate::session::{ChainId, DocKind, DocName, Edge, Reason, SessionKey, ToolId};
 use crate::tools::{Content, Patch, Steer, Steering};
 use crate::vault::JournalError;
 use crate::vault::journal::JournalReader;
@@ -313,7 +313,7 @@ pub fn held(
         .map(|(steer, _)| format!("{} = {}", steer.name, steer.value));
     let what: Vec<String> = told.collect();
     Some(Verdict::Held {
-        code: "steered",
+        code: Reason::Steered,
         why: format!("{name} changed how this session is run, and said nothing else: {}.", what.join(", ")),
         hint: "None of it is applied on this device. Continue as before, or take the lines over, still without applying them, \
                with `roam release`."

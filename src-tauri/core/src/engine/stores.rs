@@ -3,9 +3,10 @@
 use super::event_loop::Engine;
 use super::queue::ReconcileRequest;
 use crate::api::types::Held;
+use crate::api::types::HoldReason;
 use crate::opener::{Kind, Listed};
 use crate::projects::places::is_repository;
-use crate::session::{Lane, Problem, ProjectKey, SessionKey, ToolId};
+use crate::session::{Lane, Problem, ProjectKey, Reason, SessionKey, SessionState, ToolId};
 use crate::state::StateError;
 use crate::tools::{Found, Root, Tool, Touched, Twin, Which};
 use std::collections::{BTreeSet, HashMap};
@@ -167,7 +168,7 @@ impl Engine {
             self.context.change().tools_held.insert(tool.clone());
             self.held.insert(what.clone(), Held {
                 what: what.clone(),
-                code: "tool_emptied".into(),
+                code: HoldReason::ToolEmptied,
                 message: format!("{} sessions vanished from {name}'s store at once. Nothing was deleted anywhere else, and nothing is written there.", vanished.len()),
                 hint: format!("If the store comes back, all goes on by itself. If it was meant, say so with `roam release {what}`."),
             });
@@ -177,7 +178,7 @@ impl Engine {
         if self.held.remove(&what).is_some() {
             self.context.change().tools_held.remove(tool);
             self.vanished.remove(tool);
-            self.retry(tool, "tool_emptied");
+            self.retry(tool, Reason::ToolEmptied);
         }
         for key in vanished {
             self.seen.remove(&key);
@@ -195,7 +196,7 @@ impl Engine {
             self.seen.remove(&key);
             self.schedule(key, ReconcileRequest::default());
         }
-        self.retry(tool, "tool_emptied");
+        self.retry(tool, Reason::ToolEmptied);
     }
 
     pub(super) fn note_live(&mut self, key: &SessionKey, live: Option<String>) {
@@ -230,11 +231,11 @@ impl Engine {
         self.refresh_presence();
         self.find_and_check_places()?;
         self.retry_everywhere(&[
-            "unwritable",
-            "just_written",
-            "taken_back",
-            "live",
-            "unknown_shape",
+            Reason::Unwritable,
+            Reason::JustWritten,
+            Reason::TakenBack,
+            Reason::Live,
+            Reason::UnknownShape,
         ]);
         self.compare_quiet()?;
         if self.queue.len() == before {
@@ -250,7 +251,7 @@ impl Engine {
         for key in self.uncompared.clone() {
             let row = self.state.row(&key)?;
             if row.is_some_and(|row| {
-                row.state == "here" && QUIET_MS <= now.0.saturating_sub(row.updated.0)
+                row.state == SessionState::Here && QUIET_MS <= now.0.saturating_sub(row.updated.0)
             }) {
                 self.schedule(
                     key,
@@ -286,7 +287,7 @@ impl Engine {
             return Ok(());
         }
         for (key, row) in self.state.rows(None)? {
-            if row.devices.contains(',') || !is_repository(&ProjectKey::new(row.project)) {
+            if 1 < row.devices.len() || !is_repository(&ProjectKey::new(row.project)) {
                 self.schedule(key, ReconcileRequest::default());
             }
         }

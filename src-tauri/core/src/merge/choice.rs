@@ -1,6 +1,6 @@
 //! What the user decided about a split: entries of a journal, which every device folds into the same answer.
 
-use crate::session::{ChainId, DocName, Hlc, SessionId};
+use crate::session::{ChainId, DocName, HistoryKind, Hlc, SessionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -37,6 +37,19 @@ impl Action {
             Self::Stitch => "stitch",
             Self::Branches => "branches",
             Self::Undo => "undo",
+        }
+    }
+}
+
+impl From<Action> for HistoryKind {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::KeepBoth => Self::KeepBoth,
+            Action::KeepLeft => Self::KeepLeft,
+            Action::KeepRight => Self::KeepRight,
+            Action::Stitch => Self::Stitch,
+            Action::Branches => Self::Branches,
+            Action::Undo => Self::Undo,
         }
     }
 }

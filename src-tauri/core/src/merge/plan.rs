@@ -1,7 +1,7 @@
 //! `plan` decides; `engine::reconcile` does. A plan can be printed, counted, tested and shown (`roam plan`).
 
 use super::settle::{Settled, Split};
-use crate::session::{ChainId, DocKind, DocName, Trie};
+use crate::session::{ChainId, DocKind, DocName, Reason, Trie};
 use std::path::PathBuf;
 
 /// A session as the plan sees it.
@@ -122,7 +122,7 @@ pub enum Verdict {
     Checkout(Vec<Step>),
     /// `steps` are ready as soon as the reason is gone.
     Waiting {
-        code: &'static str,
+        code: Reason,
         why: String,
         hint: String,
         steps: Vec<Step>,
@@ -132,7 +132,7 @@ pub enum Verdict {
     /// The user put it away: it is in the vault and in no store.
     Away,
     Held {
-        code: &'static str,
+        code: Reason,
         why: String,
         hint: String,
         steps: Vec<Step>,
@@ -163,7 +163,7 @@ pub fn plan(view: &SessionView<'_>) -> Verdict {
         .collect();
     if targets.len() < view.docs.iter().filter(|doc| !doc.trie.is_empty()).count() {
         return Verdict::Held {
-            code: "rewritten",
+            code: Reason::Rewritten,
             why: "Devices rewrote this session back and forth; which state counts cannot be told."
                 .into(),
             hint: "Look at the journals with `roam journal`.".into(),
@@ -270,7 +270,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     let main_here = view.docs.iter().any(|doc| doc.main && doc.local.is_some());
     if !guards.tool_on {
         return wait(
-            "tool_off",
+            Reason::ToolOff,
             "This tool is switched off on this device.".into(),
             "Switch it on with `roam tools on`.",
             steps,
@@ -278,7 +278,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if guards.excluded {
         return wait(
-            "excluded",
+            Reason::Excluded,
             format!("The project {} is excluded on this device.", guards.project),
             &format!(
                 "Include it with `roam projects exclude {} --off`.",
@@ -289,7 +289,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if guards.paused {
         return wait(
-            "paused",
+            Reason::Paused,
             "Everything is paused.".into(),
             "Go on with `roam continue`.",
             steps,
@@ -297,7 +297,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if guards.tool_held {
         return Verdict::Held {
-            code: "tool_emptied",
+            code: Reason::ToolEmptied,
             why: "Many sessions vanished from this tool's store at once.".into(),
             hint: "Look at the store; then let it go with `roam release`.".into(),
             steps,
@@ -305,7 +305,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if let Some(unknown) = &guards.unknown {
         return wait(
-            "unknown_shape",
+            Reason::UnknownShape,
             format!("This tool keeps its sessions in a way that is not known yet: {unknown}."),
             "Update session-roam; until then the session is carried and readable, and nothing is written.",
             steps,
@@ -313,7 +313,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if rewrites && !guards.rewrite_released {
         return Verdict::Held {
-            code: "rewritten",
+            code: Reason::Rewritten,
             why: "Another device rewrote or shortened what is here.".into(),
             hint: "`roam show` shows what is here; `roam release` takes the other device's version. What is here stays in \
                    the journals either way."
@@ -323,7 +323,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if guards.place_refused && !main_here {
         return wait(
-            "place_refused",
+            Reason::PlaceRefused,
             format!(
                 "Another device names {} as its directory; no session of this device began there.",
                 guards.project
@@ -337,11 +337,11 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if guards.place.is_none() && !main_here {
         let (why, hint) = no_place(&guards.project, &guards.project_key);
-        return wait("no_place", why, &hint, steps);
+        return wait(Reason::NoPlace, why, &hint, steps);
     }
     if let Some(parent) = guards.missing_parents.first() {
         return wait(
-            "parent",
+            Reason::Parent,
             format!("It continues “{parent}”, which is not here yet."),
             "It goes on as soon as that has arrived; connect the device that has it.",
             steps,
@@ -349,7 +349,7 @@ fn guard(view: &SessionView<'_>, steps: Vec<Step>) -> Verdict {
     }
     if let Some(live) = &guards.live {
         return wait(
-            "live",
+            Reason::Live,
             live.clone(),
             "It goes on by itself when the session is closed.",
             steps,

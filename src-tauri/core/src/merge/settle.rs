@@ -3,7 +3,7 @@
 
 use super::choice::Decided;
 use super::divide::{Divided, Ends, Firsts, Fork, divide, ends};
-use crate::session::{ChainId, DocKind, DocName, Trie};
+use crate::session::{ChainId, DocKind, DocName, Tier, Trie};
 use std::collections::BTreeMap;
 
 /// A doc with its branches.
@@ -37,8 +37,8 @@ impl Split {
     }
 
     /// The letter of the rule that applies.
-    pub fn tier(&self) -> &'static str {
-        if self.ask { "C" } else { "B" }
+    pub fn tier(&self) -> Tier {
+        if self.ask { Tier::C } else { Tier::B }
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod statements;
 
-use crate::session::{DocName, Millis, SessionKey, ToolId};
+use crate::session::{
+    DocName, HistoryKind, Millis, Reason, SessionKey, SessionState, SplitState, ToolId,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,18 +43,16 @@ pub struct Row {
     pub title: String,
     pub updated: Millis,
     pub bytes: u64,
-    /// `here`, `waiting`, `elsewhere`, `split`, `held`.
-    pub state: String,
-    pub code: String,
+    pub state: SessionState,
+    pub reason: Option<Reason>,
     pub why: String,
     pub hint: String,
-    /// The tier of an open split, `-` after the user decided; empty when it never went two ways.
-    pub split: String,
+    pub split: SplitState,
     /// The session it keeps its beginning in: as recorded, as its file here says, and as it should say; a line each,
     /// empty when it stands alone.
-    pub needs: String,
-    /// Names in the journals: short device ids, comma-separated.
-    pub devices: String,
+    pub needs: Vec<String>,
+    /// Short ids of the devices that have a journal of it.
+    pub devices: Vec<String>,
     pub path: Option<PathBuf>,
 }
 
@@ -61,7 +61,7 @@ pub struct Row {
 pub struct Happening {
     pub at: Millis,
     pub device: String,
-    pub what: String,
+    pub kind: HistoryKind,
     pub key: String,
     pub session: String,
     /// The session's as it is now; not kept.
@@ -198,13 +198,13 @@ impl State {
             row.title,
             row.updated.0,
             row.bytes as i64,
-            row.state,
-            row.code,
+            row.state.as_str(),
+            row.reason.map_or("", Reason::as_str),
             row.why,
             row.hint,
-            row.split,
-            row.needs,
-            row.devices,
+            row.split.as_str(),
+            row.needs.join("\n"),
+            row.devices.join(","),
             path,
             record
         ])?;
@@ -213,7 +213,7 @@ impl State {
 
     /// Which sessions it keeps its beginning in, to be found from those.
     fn put_needs(&self, key: &str, row: &Row) -> rusqlite::Result<()> {
-        let mut needed: Vec<&str> = row.needs.lines().filter(|line| !line.is_empty()).collect();
+        let mut needed: Vec<&str> = row.needs.iter().map(String::as_str).collect();
         needed.sort_unstable();
         needed.dedup();
         let known: Vec<String> = self
@@ -275,8 +275,8 @@ impl State {
     }
 
     /// The sessions in this state, newest first. Costs what it finds, however many sessions there are.
-    pub fn with_state(&self, state: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select(statements::WITH_STATE, [state])
+    pub fn with_state(&self, state: SessionState) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select(statements::WITH_STATE, [state.as_str()])
     }
 
     /// The sessions that went two ways, decided or not.
@@ -284,9 +284,9 @@ impl State {
         self.select(statements::WITH_SPLIT, [])
     }
 
-    /// How many sessions went two ways and are not as `decided`.
-    pub fn open_splits(&self, decided: &str) -> Result<u64, StateError> {
-        self.number(statements::OPEN_SPLITS, [decided])
+    /// How many splits the user has not decided.
+    pub fn open_splits(&self) -> Result<u64, StateError> {
+        self.number(statements::OPEN_SPLITS, [SplitState::Decided.as_str()])
     }
 
     /// The sessions that keep their beginning in this one.
@@ -294,9 +294,9 @@ impl State {
         self.select(statements::NEEDING, [session])
     }
 
-    /// The sessions that wait with this code. Costs what it finds, however many sessions there are.
-    pub fn with_code(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        self.select(statements::WITH_CODE, [code])
+    /// The sessions with this reason. Costs what it finds, however many sessions there are.
+    pub fn with_reason(&self, reason: Reason) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        self.select(statements::WITH_CODE, [reason.as_str()])
     }
 
     /// The sessions of a project, and of directories inside of it, that wait for nothing outside of themselves. Costs
@@ -304,7 +304,7 @@ impl State {
     pub fn settled_in_project(&self, project: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
         let (from, to) = (format!("{project}#"), format!("{project}$"));
         let mut found = Vec::new();
-        for code in ["", "split", "rewritten"] {
+        for code in ["", Reason::Split.as_str(), Reason::Rewritten.as_str()] {
             found.extend(self.select(statements::IN_PROJECT, [code, project])?);
             found.extend(self.select(
                 statements::BELOW_PROJECT,
@@ -315,8 +315,11 @@ impl State {
     }
 
     /// One session of each project that has some with this code.
-    pub fn one_of_each_project(&self, code: &str) -> Result<Vec<(SessionKey, Row)>, StateError> {
-        let mut found = Vec::new();
+    pub fn one_of_each_project(
+        &self,
+        reason: Reason,
+    ) -> Result<Vec<(SessionKey, Row)>, StateError> {
+        let (code, mut found) = (reason.as_str(), Vec::new());
         for project in self.each_text(statements::NEXT_PROJECT, |last| params_of([code, last]))? {
             found.extend(self.select(statements::ONE_OF_PROJECT, [code, project.as_str()])?);
         }
@@ -425,7 +428,7 @@ impl State {
                 query.execute(params![
                     h.at.0,
                     h.device,
-                    h.what,
+                    h.kind.as_str(),
                     h.key,
                     h.session,
                     h.tool,
@@ -446,10 +449,14 @@ impl State {
     /// The newest `limit` happenings, of one session or of all, newest first.
     pub fn history(&self, key: Option<&str>, limit: u32) -> Result<Vec<Happening>, StateError> {
         let read = |row: &rusqlite::Row<'_>| {
-            Ok(Happening {
+            // What another version noted and this one does not know is not shown.
+            let Ok(kind) = row.get::<_, String>(2)?.parse() else {
+                return Ok(None);
+            };
+            Ok(Some(Happening {
                 at: Millis(row.get(0)?),
                 device: row.get(1)?,
-                what: row.get(2)?,
+                kind,
                 key: row.get(3)?,
                 session: row.get(4)?,
                 tool: row.get(5)?,
@@ -457,9 +464,9 @@ impl State {
                 bytes: row.get::<_, i64>(7)? as u64,
                 lines: row.get::<_, i64>(8)? as u64,
                 title: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
-            })
+            }))
         };
-        let found = match key {
+        let found: rusqlite::Result<Vec<Option<Happening>>> = match key {
             Some(key) => self
                 .db
                 .prepare_cached(statements::HISTORY_OF)
@@ -469,7 +476,8 @@ impl State {
                 .prepare_cached(statements::HISTORY)
                 .and_then(|mut query| query.query_map([limit], read)?.collect()),
         };
-        found.map_err(|source| self.error(source))
+        let found = found.map_err(|source| self.error(source))?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// The sessions that hold docs in places of many sessions.
@@ -626,16 +634,23 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(SessionKey, Row)> {
         title: row.get(4)?,
         updated: Millis(row.get(5)?),
         bytes: row.get::<_, i64>(6)? as u64,
-        state: row.get(7)?,
-        code: row.get(8)?,
+        // What another version wrote and this one does not know is reconciled anew.
+        state: row.get::<_, String>(7)?.parse().unwrap_or_default(),
+        reason: row.get::<_, String>(8)?.parse().ok(),
         why: row.get(9)?,
         hint: row.get(10)?,
-        split: row.get(11)?,
-        needs: row.get(12)?,
-        devices: row.get(13)?,
+        split: SplitState::parse(&row.get::<_, String>(11)?),
+        needs: list(&row.get::<_, String>(12)?, '\n'),
+        devices: list(&row.get::<_, String>(13)?, ','),
         path: row.get::<_, Option<String>>(14)?.map(PathBuf::from),
     };
     Ok((key, found))
+}
+
+/// A list as a column keeps it.
+fn list(text: &str, between: char) -> Vec<String> {
+    let parts = text.split(between).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
 }
 
 fn set_aside(path: &Path) -> Result<(), StateError> {

@@ -51,8 +51,8 @@ fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
     let put = |state: &State, session: &str, needs: &str, split: &str| {
         let row = Row {
             session: session.into(),
-            needs: needs.into(),
-            split: split.into(),
+            needs: list(needs, '\n'),
+            split: SplitState::parse(split),
             ..Row::default()
         };
         state.put(&key(session), &row, "1").expect("put");
@@ -83,7 +83,7 @@ fn sessions_are_found_by_what_they_need_and_counted_without_reading_them() {
     assert_eq!(
         (
             state.count().expect("count"),
-            state.open_splits("-").expect("splits")
+            state.open_splits().expect("splits")
         ),
         (3, 1)
     );
@@ -187,14 +187,10 @@ fn the_state_of_the_version_before_is_taken_along() {
         panic!("{rows:?}")
     };
     assert_eq!(
-        (
-            row.session.as_str(),
-            row.code.as_str(),
-            row.devices.as_str()
-        ),
-        ("s", "deleted_here", "A,B")
+        (row.session.as_str(), row.reason, row.devices.join(",")),
+        ("s", Some(Reason::DeletedHere), "A,B".into())
     );
-    assert_eq!((row.split.as_str(), row.needs.as_str()), ("", ""));
+    assert_eq!((row.split, row.needs.len()), (SplitState::None, 0));
     state.put(key, row, "2").expect("put");
     assert_eq!(state.record::<i32>(key).expect("record"), Some(2));
 }
@@ -234,7 +230,7 @@ fn the_newest_sessions_of_others_are_found_and_happenings_counted() {
     {
         let session = format!("s{at}");
         let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(&session));
-        let (updated, devices) = (Millis(at as i64), devices.into());
+        let (updated, devices) = (Millis(at as i64), list(devices, ','));
         state
             .put(
                 &key,
@@ -273,22 +269,22 @@ fn the_newest_sessions_of_others_are_found_and_happenings_counted() {
 fn sessions_that_wait_are_found_by_code_state_and_project() {
     let home = tempfile::tempdir().expect("tempdir");
     let (state, _) = State::open(home.path()).expect("open");
-    let put = |session: &str, project: &str, code: &str| {
+    let put = |session: &str, project: &str, reason: Option<Reason>| {
         let key = SessionKey::new(&ToolId::new("t"), &SessionId::new(session));
-        let stands = if code.is_empty() { "here" } else { "waiting" };
+        let state_of = |_| SessionState::Waiting;
         let row = Row {
             session: session.into(),
             project: project.into(),
-            state: stands.into(),
-            code: code.into(),
+            state: reason.map_or(SessionState::Here, state_of),
+            reason,
             ..Row::default()
         };
         state.put(&key, &row, "1").expect("put");
     };
-    put("a", "api", "no_place");
-    put("b", "api", "no_place");
-    put("c", "web", "no_place");
-    put("d", "web", "");
+    put("a", "api", Some(Reason::NoPlace));
+    put("b", "api", Some(Reason::NoPlace));
+    put("c", "web", Some(Reason::NoPlace));
+    put("d", "web", None);
     let projects = |found: Vec<(SessionKey, Row)>| {
         found
             .into_iter()
@@ -296,14 +292,31 @@ fn sessions_that_wait_are_found_by_code_state_and_project() {
             .collect::<Vec<_>>()
     };
     assert_eq!(
-        projects(state.one_of_each_project("no_place").expect("one of each")),
+        projects(
+            state
+                .one_of_each_project(Reason::NoPlace)
+                .expect("one of each")
+        ),
         ["api", "web"]
     );
-    assert_eq!(state.with_code("no_place").expect("with code").len(), 3);
-    assert_eq!(state.with_state("here").expect("with state").len(), 1);
-    put("c", "web", "");
     assert_eq!(
-        projects(state.one_of_each_project("no_place").expect("one of each")),
+        state.with_reason(Reason::NoPlace).expect("with code").len(),
+        3
+    );
+    assert_eq!(
+        state
+            .with_state(SessionState::Here)
+            .expect("with state")
+            .len(),
+        1
+    );
+    put("c", "web", None);
+    assert_eq!(
+        projects(
+            state
+                .one_of_each_project(Reason::NoPlace)
+                .expect("one of each")
+        ),
         ["api"]
     );
     assert_eq!(state.count().expect("count"), 4);

@@ -117,7 +117,7 @@ impl Engine {
         }
         for (key, _) in &group {
             self.hide(key);
-            self.happened("forgotten", key)?;
+            self.happened(HistoryKind::Forgotten, key)?;
         }
         self.publish_presence();
         self.forget_due();
@@ -161,7 +161,7 @@ impl Engine {
                 self.context.change().here.insert(asked.key.clone());
             }
             self.schedule(asked.key.clone(), ReconcileRequest::default());
-            self.happened("undo", &asked.key)?;
+            self.happened(HistoryKind::Undo, &asked.key)?;
         }
         // What arrived or was written meanwhile.
         self.walk_vault()?;

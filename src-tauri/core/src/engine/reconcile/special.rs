@@ -9,7 +9,7 @@ use crate::engine::takein::{TakeInError, take_in};
 use crate::engine::taken_back::{self, Answer};
 use crate::engine::twins::record_twin;
 use crate::merge::{Guards, Step, Verdict};
-use crate::session::{DocName, Problem};
+use crate::session::{DocName, HistoryKind, Problem, Reason};
 use crate::tools::{ConflictCopy, Tool, Twin};
 use crate::vault::JournalError;
 
@@ -55,7 +55,7 @@ impl Reconciler<'_> {
         let (context, key) = (self.context, self.job.key.clone());
         let author = match &self.verdict {
             Verdict::Held {
-                code: "rewritten",
+                code: Reason::Rewritten,
                 steps,
                 ..
             } => taken_back::author(context, &key, &self.job.record, steps)
@@ -85,7 +85,7 @@ impl Reconciler<'_> {
                     "This device follows within seconds; the vault keeps what was taken back."
                         .into();
                 self.verdict = Verdict::Waiting {
-                    code: "taken_back",
+                    code: Reason::TakenBack,
                     why,
                     hint,
                     steps: steps.clone(),
@@ -113,7 +113,7 @@ impl Reconciler<'_> {
             let (bytes, lines) = lost.iter().fold((0, 0), |(bytes, lines), edge| {
                 (bytes + edge.bytes, lines + edge.lines)
             });
-            self.happened("taken_back", &author, doc, bytes, lines);
+            self.happened(HistoryKind::TakenBack, &author, doc, bytes, lines);
             let back = TakenBack {
                 doc: doc.clone(),
                 old: *from,
@@ -144,7 +144,7 @@ impl Reconciler<'_> {
             let hint =
                 "Move the file elsewhere if this device is to have the other version.".into();
             self.verdict = Verdict::Waiting {
-                code: "left_out",
+                code: Reason::LeftOut,
                 why,
                 hint,
                 steps: steps.clone(),

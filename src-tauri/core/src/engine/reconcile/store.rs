@@ -82,7 +82,7 @@ impl Reconciler<'_> {
                     && before != card.project.key
                 {
                     let (device, main) = (self.context.short.clone(), card.main.clone());
-                    self.happened("recognised", &device, &main, 0, 0);
+                    self.happened(HistoryKind::Recognised, &device, &main, 0, 0);
                 }
                 // The directory in a session of another device says nothing about this one.
                 let began_here = self.context.began(&self.job.record);

@@ -57,9 +57,9 @@ impl Reconciler<'_> {
                 let away = matches!(steps.first(), Some(Step::Remove { .. }));
                 self.moved = away && !self.layout.settled.away;
                 let what = match away {
-                    true if self.moved => "moved",
-                    true => "taken_out",
-                    false => "checked_out",
+                    true if self.moved => HistoryKind::Moved,
+                    true => HistoryKind::TakenOut,
+                    false => HistoryKind::CheckedOut,
                 };
                 for (doc, bytes, lines) in done {
                     if is_shared(&doc) {
@@ -108,7 +108,7 @@ impl Reconciler<'_> {
             Err(WriteError::Live(why)) => {
                 let hint = "It goes on by itself when the session is closed.".into();
                 self.verdict = Verdict::Waiting {
-                    code: "live",
+                    code: Reason::Live,
                     why,
                     hint,
                     steps,
@@ -118,7 +118,7 @@ impl Reconciler<'_> {
                 let why = format!("{} ends in an unfinished line.", path.display());
                 let hint = "It goes on by itself when nobody writes there any more.".into();
                 self.verdict = Verdict::Waiting {
-                    code: "unwritable",
+                    code: Reason::Unwritable,
                     why,
                     hint,
                     steps,
@@ -129,7 +129,7 @@ impl Reconciler<'_> {
                 let hint =
                     "Move away what is in its way; it is tried again within a minute.".into();
                 self.verdict = Verdict::Waiting {
-                    code: "unwritable",
+                    code: Reason::Unwritable,
                     why,
                     hint,
                     steps,
@@ -141,7 +141,7 @@ impl Reconciler<'_> {
                     "Make room or mend the permissions of the tool's store; it is tried again."
                         .into();
                 self.verdict = Verdict::Waiting {
-                    code: "unwritable",
+                    code: Reason::Unwritable,
                     why,
                     hint,
                     steps,
@@ -162,7 +162,7 @@ impl Reconciler<'_> {
             let why = "It was written a moment ago.".into();
             let hint = "It goes on by itself within seconds.".into();
             self.verdict = Verdict::Waiting {
-                code: "just_written",
+                code: Reason::JustWritten,
                 why,
                 hint,
                 steps: steps.clone(),
